@@ -1,0 +1,95 @@
+"""The project itself, its models and shards: written once by `new`, changed by settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
+from db.tables import MODEL, PROJECT, SHARD, TASK
+from db.values import columns, storable
+
+
+def create(
+    connection: Connection,
+    project: ProjectRow,
+    models: Sequence[ModelRow],
+    shards: Sequence[ShardRow],
+) -> None:
+    """Fills a freshly migrated database: one task per shard and model."""
+    values = asdict(project) | {"id": 1, "path_map": json.dumps(project.path_map)}
+    connection.execute(insert(PROJECT), [storable(values)])
+    connection.execute(insert(MODEL), [model_values(model) for model in models])
+    connection.execute(insert(SHARD), [asdict(shard) for shard in shards])
+    add_tasks(connection, (model.id for model in models), shards)
+
+
+def add_tasks(connection: Connection, model_ids: Iterable[int], shards: Sequence[ShardRow]) -> None:
+    tasks = [
+        {"shard": shard.number, "model_id": model_id, "count": shard.count, "left": shard.count}
+        for model_id in model_ids
+        for shard in shards
+    ]
+    connection.execute(insert(TASK), tasks)
+
+
+def model_values(model: ModelRow) -> dict[str, Any]:
+    return asdict(model) | {"settings": json.dumps(model.settings)}
+
+
+def project(connection: Connection) -> ProjectRow:
+    row = connection.execute(select(*columns(PROJECT, ProjectRow))).one()._asdict()
+    row["path_map"] = tuple((old, new) for old, new in json.loads(row["path_map"]))
+    return ProjectRow(**row)
+
+
+def models(connection: Connection) -> tuple[ModelRow, ...]:
+    """In project order."""
+    rows = connection.execute(select(*columns(MODEL, ModelRow)).order_by(MODEL.c.position))
+    return tuple(
+        ModelRow(**(row._asdict() | {"settings": json.loads(row.settings)})) for row in rows
+    )
+
+
+def shards(connection: Connection) -> tuple[ShardRow, ...]:
+    rows = connection.execute(select(*columns(SHARD, ShardRow)).order_by(SHARD.c.number))
+    return tuple(ShardRow(**row._asdict()) for row in rows)
+
+
+def shard(connection: Connection, number: int) -> ShardRow | None:
+    row = connection.execute(
+        select(*columns(SHARD, ShardRow)).where(SHARD.c.number == number)
+    ).one_or_none()
+    return None if row is None else ShardRow(**row._asdict())
+
+
+def shard_of_record(connection: Connection, record: int) -> ShardRow | None:
+    """The shard that holds the record at this place of the whole input."""
+    row = connection.execute(
+        select(*columns(SHARD, ShardRow))
+        .where(SHARD.c.first <= record)
+        .order_by(SHARD.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    found = None if row is None else ShardRow(**row._asdict())
+    return found if found and record < found.first + found.count else None
+
+
+def tasks(connection: Connection) -> tuple[TaskRow, ...]:
+    """Every task, by shard and then model."""
+    rows = connection.execute(
+        select(*columns(TASK, TaskRow)).order_by(TASK.c.shard, TASK.c.model_id)
+    )
+    return tuple(TaskRow(**row._asdict()) for row in rows)
+
+
+def set_paused(connection: Connection, paused: bool, reason: str | None) -> None:
+    connection.execute(update(PROJECT).values(paused=paused, pause_reason=reason))
+
+
+def save_model(connection: Connection, model: ModelRow) -> None:
+    connection.execute(update(MODEL).where(MODEL.c.id == model.id).values(**model_values(model)))

@@ -1,0 +1,181 @@
+"""What the supervisor writes, about once a second and in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from db.rows import (
+    AttemptRow,
+    DeviceRow,
+    EventRow,
+    FailureRow,
+    SampleRow,
+    SupervisorRow,
+    TaskRow,
+    ThroughputRow,
+    WorkerRow,
+)
+from db.tables import (
+    ATTEMPT,
+    BATCH_SIZE,
+    DEVICE,
+    EVENT,
+    FAILURE,
+    SAMPLE,
+    SUPERVISOR,
+    TASK,
+    THROUGHPUT,
+    WORKER,
+)
+from db.values import columns, storable
+
+SAMPLES_KEPT = 2_000
+EVENTS_KEPT = 20_000
+
+
+class Conflict(Exception):
+    """A task was changed by someone who is not the supervisor."""
+
+
+def save_tasks(connection: Connection, changed: Iterable[tuple[TaskRow, TaskRow]]) -> None:
+    """Writes tasks as (as last saved, as they are now).
+
+    Raises `Conflict` if one is not in the state in which it was last saved.
+    """
+    names = [field.name for field in fields(TaskRow) if field.name != "id"]
+    statement = (
+        update(TASK)
+        .where(TASK.c.id == bindparam("task_id"), TASK.c.state == bindparam("expected"))
+        .values({name: bindparam(f"new_{name}") for name in names})
+    )
+    values = [
+        storable({f"new_{name}": getattr(now, name) for name in names})
+        | {"task_id": now.id, "expected": before.state}
+        for before, now in changed
+    ]
+    if values and connection.execute(statement, values).rowcount != len(values):
+        raise Conflict("a task was changed while the supervisor ran")
+
+
+def save_attempts(connection: Connection, attempts: Sequence[AttemptRow]) -> None:
+    """Inserts new attempts and completes known ones; ended ones first, for the unique indexes."""
+    ordered = sorted(attempts, key=lambda attempt: attempt.ended is None)
+    put(connection, ATTEMPT, ["task_id", "number"], ordered)
+
+
+def close_attempts(connection: Connection, now: float, outcome: str) -> None:
+    """Ends whatever an earlier supervisor left open."""
+    connection.execute(
+        update(ATTEMPT).where(ATTEMPT.c.ended.is_(None)).values(ended=now, outcome=outcome)
+    )
+    connection.execute(update(WORKER).where(WORKER.c.ended.is_(None)).values(ended=now))
+
+
+def save_supervisor(connection: Connection, supervisor: SupervisorRow) -> None:
+    values = asdict(supervisor) | {"id": 1}
+    connection.execute(upsert(SUPERVISOR).values(values).on_conflict_do_update(["id"], set_=values))
+
+
+def forget_supervisor(connection: Connection) -> None:
+    connection.execute(delete(SUPERVISOR))
+
+
+def set_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
+    """The devices of this run; others stay known (their pins) but are not shown."""
+    connection.execute(update(DEVICE).values(present=False))
+    names = ("label", "uuid", "memory_total", "state", "rest_until")
+    for device in devices:
+        statement = upsert(DEVICE).values(asdict(device) | {"present": True})
+        changed = {name: statement.excluded[name] for name in names} | {"present": True}
+        connection.execute(statement.on_conflict_do_update(["id"], set_=changed))
+
+
+def save_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
+    put(connection, DEVICE, ["id"], devices)
+
+
+def devices(connection: Connection, present: bool = True) -> tuple[DeviceRow, ...]:
+    query = select(*columns(DEVICE, DeviceRow)).order_by(func.length(DEVICE.c.id), DEVICE.c.id)
+    rows = connection.execute(query.where(DEVICE.c.present) if present else query)
+    return tuple(DeviceRow(**row._asdict()) for row in rows)
+
+
+def save_workers(connection: Connection, workers: Sequence[WorkerRow]) -> None:
+    put(connection, WORKER, ["id"], sorted(workers, key=lambda worker: worker.ended is None))
+
+
+def put(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Any]) -> None:
+    """Insert or update whole rows."""
+    if not rows:
+        return
+    statement = upsert(table)
+    names = [field.name for field in fields(rows[0]) if field.name not in keys]
+    connection.execute(
+        statement.on_conflict_do_update(keys, set_={n: statement.excluded[n] for n in names}),
+        [storable(asdict(row)) for row in rows],
+    )
+
+
+def batch_sizes(connection: Connection) -> dict[tuple[str, int], int]:
+    """The largest batch that fitted, by device and model id."""
+    rows = connection.execute(select(BATCH_SIZE.c.device, BATCH_SIZE.c.model_id, BATCH_SIZE.c.size))
+    return {(row.device, row.model_id): row.size for row in rows}
+
+
+def save_batch_size(connection: Connection, device: str, model_id: int, size: int) -> None:
+    values = {"device": device, "model_id": model_id, "size": size}
+    connection.execute(
+        upsert(BATCH_SIZE)
+        .values(values)
+        .on_conflict_do_update(["device", "model_id"], set_={"size": size})
+    )
+
+
+def set_failures(connection: Connection, task_id: int, failures: Sequence[FailureRow]) -> None:
+    """Replaces what is known of a task's failed records."""
+    connection.execute(delete(FAILURE).where(FAILURE.c.task_id == task_id))
+    if failures:
+        connection.execute(
+            insert(FAILURE),
+            [
+                asdict(row) | {"examples": json.dumps(row.examples, ensure_ascii=True)}
+                for row in failures
+            ],
+        )
+
+
+def add_throughput(connection: Connection, rows: Sequence[ThroughputRow]) -> None:
+    if not rows:
+        return
+    statement = upsert(THROUGHPUT)
+    added = {
+        "images": THROUGHPUT.c.images + statement.excluded.images,
+        "tokens": THROUGHPUT.c.tokens + statement.excluded.tokens,
+    }
+    connection.execute(
+        statement.on_conflict_do_update(["minute", "device", "model_id"], set_=added),
+        [asdict(row) for row in rows],
+    )
+
+
+def add_samples(connection: Connection, samples: Sequence[SampleRow]) -> None:
+    """Adds to the ring and drops what falls out of it."""
+    if not samples:
+        return
+    connection.execute(insert(SAMPLE), [storable(asdict(row)) for row in samples])
+    newest = select(func.max(SAMPLE.c.id)).scalar_subquery()
+    connection.execute(delete(SAMPLE).where(SAMPLE.c.id <= newest - SAMPLES_KEPT))
+
+
+def add_events(connection: Connection, events: Sequence[EventRow]) -> None:
+    if not events:
+        return
+    connection.execute(insert(EVENT), [storable(asdict(row)) for row in events])
+    newest = select(func.max(EVENT.c.id)).scalar_subquery()
+    connection.execute(delete(EVENT).where(EVENT.c.id <= newest - EVENTS_KEPT))

@@ -1,0 +1,71 @@
+"""A project folder: what lies where in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.connect import DatabaseError, ensure_schema
+from db.rows import ModelRow, ProjectRow
+from engine.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> Project:
+        """Raises `BadInput` if the folder holds no project, or one of a newer version."""
+        project = cls(folder.absolute())
+        if not project.database.is_file():
+            raise BadInput(
+                f"{folder} holds no project (no project.db):"
+                f" make one with 'mllmaug-tui new {folder} CAPTIONS.json'"
+            )
+        try:
+            ensure_schema(project.database)
+        except DatabaseError as error:
+            raise BadInput(str(error)) from error
+        return project
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "project.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "lock"
+
+    @property
+    def shards(self) -> Path:
+        return self.folder / "shards"
+
+    @property
+    def captions(self) -> Path:
+        return self.folder / "captions"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    def shard_file(self, shard: int) -> Path:
+        return self.shards / f"{shard:05}.jsonl"
+
+    def log_file(self, model: ModelRow, shard: int) -> Path:
+        return self.captions / model.folder / f"{shard:05}.jsonl"
+
+    def worker_log(self, device: str) -> Path:
+        """stderr of the device's workers."""
+        return self.logs / f"worker-{device.replace(':', '-')}.log"
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.logs / "supervisor.log"
+
+    def image_root(self, row: ProjectRow) -> Path:
+        return self.folder / row.image_root

@@ -1,0 +1,56 @@
+"""Text shearing: what is kept of a caption that a model wrote. Pure functions.
+
+The paper (arXiv 2311.18765) caps the new tokens and keeps the first sentence; its published
+scripts keep the text before the first full stop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Mode = Literal["paper"]
+MODES: tuple[Mode, ...] = ("paper",)
+
+
+@dataclass(frozen=True, slots=True)
+class Shearing:
+    """How a project's captions are sheared."""
+
+    mode: Mode = "paper"
+    max_words: int | None = None
+
+    def hash(self, log_digest: str) -> str:
+        """Names the sheared file of a caption log with this digest."""
+        text = json.dumps([asdict(self), log_digest], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheared:
+    """`raw[start:end] == text` where the span is known; joined lines have none (None, None)."""
+
+    text: str
+    start: int | None
+    end: int | None
+
+
+def shear(raw: str, family: str, shearing: Shearing) -> Sheared:
+    """The kept part of a caption by a model of this family."""
+    kept = CLEAN_UPS.get(family, before_full_stop)(raw)
+    if shearing.max_words is not None:
+        kept = " ".join(kept.split()[: shearing.max_words])
+    start = raw.find(kept)
+    return Sheared(kept, None, None) if start < 0 else Sheared(kept, start, start + len(kept))
+
+
+def before_full_stop(raw: str) -> str:
+    """LLaVA's and Qwen-VL's clean-up upstream (`caption_llava.py`, `caption_qwen.py`)."""
+    return raw.strip().split(".")[0].strip()
+
+
+CLEAN_UPS: dict[str, Callable[[str], str]] = {}
+"""Families whose upstream script cleans up in another way."""

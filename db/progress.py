@@ -104,6 +104,17 @@ def throughput(connection: Connection, since_minute: int) -> tuple[ThroughputRow
     return tuple(ThroughputRow(**row._asdict()) for row in rows)
 
 
+def images_by_minute(connection: Connection, since_minute: int) -> tuple[tuple[int, int], ...]:
+    """Minutes since the epoch with the images captioned in each, oldest first."""
+    rows = connection.execute(
+        select(THROUGHPUT.c.minute, func.sum(THROUGHPUT.c.images))
+        .where(THROUGHPUT.c.minute >= since_minute)
+        .group_by(THROUGHPUT.c.minute)
+        .order_by(THROUGHPUT.c.minute)
+    )
+    return tuple((minute, images) for minute, images in rows)
+
+
 def events(connection: Connection, limit: int) -> tuple[EventRow, ...]:
     """Newest first."""
     rows = connection.execute(
@@ -151,6 +162,11 @@ def failures_by_kind(connection: Connection) -> dict[tuple[int, str], int]:
         .group_by(TASK.c.model_id, FAILURE.c.kind)
     )
     return {(row.model_id, row.kind): row.records for row in rows}
+
+
+def running_tasks(connection: Connection) -> tuple[TaskRow, ...]:
+    rows = connection.execute(select(*columns(TASK, TaskRow)).where(TASK.c.state == "running"))
+    return tuple(TaskRow(**row._asdict()) for row in rows)
 
 
 def task(connection: Connection, task_id: int) -> TaskRow | None:

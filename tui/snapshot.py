@@ -1,0 +1,317 @@
+"""One frozen picture of the run per tick: what every screen and `status --json` show.
+
+Imports of the database wait until a snapshot is read, so that the first frame need not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from db.rows import (
+    DeviceRow,
+    EventRow,
+    ModelRow,
+    ProjectRow,
+    SampleRow,
+    SupervisorRow,
+    TaskRow,
+    WorkerRow,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from db.progress import Sums
+    from engine.project import Project
+
+State = Literal["idle", "running", "paused", "finished"]
+
+SERIES_MINUTES = 6 * 60
+EVENTS_SHOWN = 100
+SUMS_SHARE = 0.01
+"""Summing all tasks is the one query that grows with the project: at most this share of a core."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProgress:
+    """Records of one model; tasks that are skipped do not count. `left` is what a run will ask."""
+
+    row: ModelRow
+    captioned: int
+    failed: int
+    total: int
+    left: int
+    rate: float
+
+    @property
+    def share(self) -> float:
+        return (self.captioned + self.failed) / self.total if self.total else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        return self.left / self.rate if self.rate > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWorker:
+    """A worker whose process lives, with the model and task it has."""
+
+    row: WorkerRow
+    model: str | None
+    task: TaskRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    row: DeviceRow
+    worker: LiveWorker | None
+    pinned: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    taken: float
+    folder: Path
+    project: ProjectRow
+    shards: int
+    records: int
+    tasks: Mapping[str, int]
+    models: tuple[ModelProgress, ...]
+    devices: tuple[DeviceView, ...]
+    workers: tuple[LiveWorker, ...]
+    supervisor: SupervisorRow | None
+    series: tuple[tuple[int, int], ...]
+    """Minutes since the epoch with the images captioned in each."""
+    events: tuple[EventRow, ...]
+    """Newest first."""
+    sample: SampleRow | None
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def state(self) -> State:
+        if not self.tasks["pending"] and not self.tasks["running"]:
+            return "finished"
+        if self.project.paused:
+            return "paused"
+        return "running" if self.supervisor else "idle"
+
+    @property
+    def rate(self) -> float:
+        return sum(model.rate for model in self.models)
+
+    @property
+    def total(self) -> int:
+        return sum(model.total for model in self.models)
+
+    @property
+    def captioned(self) -> int:
+        return sum(model.captioned for model in self.models)
+
+    @property
+    def failed(self) -> int:
+        return sum(model.failed for model in self.models)
+
+    @property
+    def share(self) -> float:
+        return (self.captioned + self.failed) / self.total if self.total else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Devices move to the model with most work left, so all of them share what is left."""
+        left = sum(model.left for model in self.models)
+        return left / self.rate if self.rate > 0 else None
+
+    def model_name(self, model_id: int | None) -> str | None:
+        return next((m.row.name for m in self.models if m.row.id == model_id), None)
+
+
+class Reader:
+    """Reads snapshots over one connection, and reads nothing while nothing changes."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.opened: AbstractContextManager[Connection] | None = None
+        self.connection: Connection | None = None
+        self.version: int | None = None
+        self.last: Snapshot | None = None
+        self.sums: tuple[Sums, ...] = ()
+        self.sums_version: int | None = None
+        self.next_sums = 0.0
+
+    def read(self) -> Snapshot:
+        """The same object as last time if nothing changed."""
+        try:
+            return self.look()
+        except Exception:
+            self.close()
+            raise
+
+    def look(self) -> Snapshot:
+        from db import progress
+        from engine.process import lives
+
+        connection = self.connect()
+        version = progress.data_version(connection)
+        due = version != self.sums_version and time.monotonic() >= self.next_sums
+        if self.last and version == self.version and not due:
+            known = [worker.row for worker in self.last.workers]
+            supervisor = self.last.supervisor
+            if all(map(lives, known)) and (supervisor is None or lives(supervisor)):
+                return self.last
+        self.version = version
+        self.last = self.take(connection)
+        return self.last
+
+    def connect(self) -> Connection:
+        from db.connect import reading
+
+        if self.connection is None:
+            self.opened = reading(self.project.database)
+            self.connection = self.opened.__enter__()
+        return self.connection
+
+    def close(self) -> None:
+        opened, self.opened, self.connection = self.opened, None, None
+        self.version = self.sums_version = None
+        if opened is not None:
+            opened.__exit__(None, None, None)
+
+    def take(self, connection: Connection) -> Snapshot:
+        from db import progress, projects, run
+
+        now = time.time()
+        models = projects.models(connection)
+        names = {model.id: model.name for model in models}
+        shards, records = progress.totals(connection)
+        sums = self.task_sums(connection)
+        workers = live_workers(connection, names)
+        return Snapshot(
+            taken=now,
+            folder=self.project.folder,
+            project=projects.project(connection),
+            shards=shards,
+            records=records,
+            tasks=progress.tasks_by_state(sums),
+            models=tuple(model_progress(model, sums, workers) for model in models),
+            devices=device_views(run.devices(connection), workers, names),
+            workers=workers,
+            supervisor=live_supervisor(connection),
+            series=progress.images_by_minute(connection, int(now // 60) - SERIES_MINUTES),
+            events=progress.events(connection, EVENTS_SHOWN),
+            sample=next(iter(progress.samples(connection, 1)), None),
+        )
+
+    def task_sums(self, connection: Connection) -> tuple[Sums, ...]:
+        from db import progress
+
+        began = time.monotonic()
+        if began >= self.next_sums and self.version != self.sums_version:
+            self.sums = progress.sums(connection)
+            spent = time.monotonic() - began
+            self.sums_version = self.version
+            self.next_sums = began + spent / SUMS_SHARE
+        return self.sums
+
+
+def live_supervisor(connection: Connection) -> SupervisorRow | None:
+    from db import progress
+    from engine.process import lives
+
+    row = progress.supervisor(connection)
+    return row if row and lives(row) else None
+
+
+def live_workers(connection: Connection, names: Mapping[int, str]) -> tuple[LiveWorker, ...]:
+    from db import progress
+    from engine.process import lives
+
+    rows = [row for row in progress.workers(connection) if lives(row)]
+    tasks = {task.id: task for task in progress.running_tasks(connection)} if rows else {}
+    return tuple(
+        LiveWorker(
+            row,
+            None if row.model_id is None else names.get(row.model_id),
+            None if row.task_id is None else tasks.get(row.task_id),
+        )
+        for row in rows
+    )
+
+
+def model_progress(
+    model: ModelRow, sums: tuple[Sums, ...], workers: tuple[LiveWorker, ...]
+) -> ModelProgress:
+    mine = [row for row in sums if row.model_id == model.id and row.state != "skipped"]
+    return ModelProgress(
+        row=model,
+        captioned=sum(row.captioned for row in mine),
+        failed=sum(row.failed for row in mine),
+        total=sum(row.total for row in mine),
+        left=sum(row.left for row in mine if row.state in ("pending", "running")),
+        rate=sum(worker.row.rate for worker in workers if worker.row.model_id == model.id),
+    )
+
+
+def device_views(
+    devices: tuple[DeviceRow, ...], workers: tuple[LiveWorker, ...], names: Mapping[int, str]
+) -> tuple[DeviceView, ...]:
+    by_device = {worker.row.device: worker for worker in workers}
+    return tuple(
+        DeviceView(
+            device,
+            by_device.get(device.id),
+            None if device.pinned_model_id is None else names.get(device.pinned_model_id),
+        )
+        for device in devices
+    )
+
+
+def read(project: Project) -> Snapshot:
+    """One snapshot, for commands."""
+    reader = Reader(project)
+    try:
+        return reader.read()
+    finally:
+        reader.close()
+
+
+def status(snapshot: Snapshot) -> dict[str, Any]:
+    """What `status --json` prints."""
+    supervisor = snapshot.supervisor
+    return {
+        "project": str(snapshot.folder),
+        "state": snapshot.state,
+        "images": snapshot.records,
+        "shards": snapshot.shards,
+        "tasks": dict(snapshot.tasks),
+        "models": [
+            {
+                "name": model.row.name,
+                "captioned": model.captioned,
+                "failed": model.failed,
+                "total": model.total,
+                "images_per_second": round(model.rate, 3),
+                "eta_seconds": None if model.eta is None else round(model.eta, 1),
+            }
+            for model in snapshot.models
+        ],
+        "workers": [
+            {
+                "device": worker.row.device,
+                "pid": worker.row.pid,
+                "model": worker.model,
+                "state": worker.row.state,
+                "shard": None if worker.task is None else worker.task.shard,
+                "images_per_second": round(worker.row.rate, 3),
+            }
+            for worker in snapshot.workers
+        ],
+        "supervisor": None if supervisor is None else {"pid": supervisor.pid},
+    }

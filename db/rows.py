@@ -127,7 +127,7 @@ class DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One incarnation of a worker process; `created` is the process's own start time."""
+    """One incarnation of a worker process; `created` is `engine.process.started`."""
 
     id: str
     device: str

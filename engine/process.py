@@ -1,4 +1,4 @@
-"""Which process is which: a recycled pid is told apart by its start time and the boot."""
+"""Which process is which: a recycled pid is told apart by when it started and in which boot."""
 
 from __future__ import annotations
 
@@ -25,23 +25,30 @@ def host() -> str:
 
 
 def started(pid: int) -> float | None:
-    """When the process started (seconds since the epoch), None if there is none."""
+    """A number fixed at the process's start and compared only for equality; None if there is none.
+
+    On Linux clock ticks since boot, which no change of the clock moves.
+    """
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return None
-        return process.create_time()
-    except psutil.Error:
+        if psutil.LINUX:
+            # The command's name, in parentheses, may hold blanks and parentheses itself.
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            return float(stat.rpartition(")")[2].split()[19])
+        return psutil.Process(pid).create_time()
+    except (psutil.Error, OSError):
         return None
 
 
-def own_start() -> float:
-    return psutil.Process(os.getpid()).create_time()
+def this() -> tuple[int, float, str]:
+    """pid, start and boot of this process."""
+    pid = os.getpid()
+    return pid, started(pid) or 0.0, boot_id()
 
 
 def lives(row: SupervisorRow | WorkerRow) -> bool:
     """Whether the process a row speaks of is still that process, on this boot of this host."""
     if row.boot_id != boot_id():
         return False
-    start = started(row.pid)
-    return start is not None and abs(start - row.created) < 0.05
+    return started(row.pid) == row.created

@@ -1,0 +1,154 @@
+"""One attempt at a task: which records are with the worker, and what came back."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from db.rows import FailureRow, ModelRow, ShardRow, TaskRow
+from engine import jsonlines
+from engine.captionlog import CaptionLog, is_row
+from engine.ledger import Counts
+from engine.protocol import Message
+
+EXAMPLES = 20
+"""Failed records of one kind that the database names; the rest is in the log."""
+
+Record = tuple[int, str]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The suspects, records that were with a worker when it died, go first, one at a time."""
+
+    task: TaskRow
+    model: ModelRow
+    shard: ShardRow
+    log: CaptionLog
+    feed: Iterator[Record]
+    alone: deque[Record] = field(default_factory=deque)
+    outstanding: set[int] = field(default_factory=set)
+    originals: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Image and original caption of the outstanding records."""
+    touched: set[int] = field(default_factory=set)
+    """Outstanding records that the worker said it would decode or generate."""
+    lonely: int | None = None
+    """The suspect that is with the worker now."""
+    rows: int = 0
+    exhausted: bool = False
+    synced: float = field(default_factory=time.monotonic)
+
+    @property
+    def number(self) -> int:
+        return self.task.attempt
+
+    @property
+    def counts(self) -> Counts:
+        log = self.log
+        return Counts(log.captioned, log.failed, log.left, log.rows, log.size)
+
+    def next_records(self, chunk: int) -> Message | None:
+        """What to send the worker now, if anything."""
+        if self.alone:
+            if self.outstanding:
+                return None
+            i, image = self.alone.popleft()
+            self.lonely = i
+            return self.message([(i, image)], last=False, alone=True)
+        if self.lonely is not None:
+            if self.outstanding:
+                return None
+            self.lonely = None
+        if self.exhausted or len(self.outstanding) >= chunk:
+            return None
+        records: list[Record] = []
+        for record in self.feed:
+            records.append(record)
+            if len(records) >= chunk:
+                break
+        self.exhausted = len(records) < chunk
+        if not records and not self.outstanding:
+            return None
+        return self.message(records, last=self.exhausted, alone=False)
+
+    def message(self, records: Sequence[Record], last: bool, alone: bool) -> Message:
+        self.outstanding.update(i for i, _ in records)
+        return {
+            "type": "records",
+            "task": self.task.id,
+            "attempt": self.number,
+            "first": self.shard.first,
+            "records": records,
+            "last": last,
+            "alone": alone,
+        }
+
+    def accept(self, rows: Any) -> list[dict[str, Any]]:
+        """Appends what was asked for to the log and returns it. Raises `DiskFull`."""
+        if not isinstance(rows, list):
+            return []
+        wanted = [
+            row for row in rows if is_row(row, self.log.count) and row["i"] in self.outstanding
+        ]
+        self.rows += self.log.append(wanted)
+        for row in wanted:
+            self.outstanding.discard(row["i"])
+            self.touched.discard(row["i"])
+        return wanted
+
+    def failures(self) -> list[FailureRow]:
+        return group_failures(self.task.id, self.log.errors)
+
+
+def group_failures(task_id: int, errors: dict[int, dict[str, Any]]) -> list[FailureRow]:
+    """Failed records by kind, with examples in the order of the shard."""
+    counts = Counter(row["error"] for row in errors.values())
+    examples: dict[str, list[tuple[int, str]]] = {kind: [] for kind in counts}
+    for i in sorted(errors):
+        row = errors[i]
+        if len(examples[row["error"]]) < EXAMPLES:
+            examples[row["error"]].append((i, str(row.get("detail", ""))[:500]))
+    return [
+        FailureRow(task_id, kind, count, tuple(examples[kind])) for kind, count in counts.items()
+    ]
+
+
+def read_shard(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a shard file with their places."""
+    with path.open("rb") as file:
+        for i, line in enumerate(file):
+            yield i, jsonlines.loads(line)
+
+
+def begin(
+    task: TaskRow,
+    model: ModelRow,
+    shard: ShardRow,
+    shard_file: Path,
+    log_file: Path,
+    suspects: Sequence[int] = (),
+) -> Attempt:
+    """Opens the log and lines up what is missing in it. Raises `OSError`, `DiskFull`."""
+    log = CaptionLog(log_file, shard.count, task.redo, task.redo_from)
+    attempt = Attempt(task, model, shard, log, iter(()))
+    suspected = {i for i in suspects if log.missing(i)}
+
+    def remember(i: int, record: dict[str, Any]) -> Record:
+        caption = record.get("caption")
+        attempt.originals[i] = (record["image"], caption if isinstance(caption, str) else "")
+        return i, record["image"]
+
+    def feed() -> Iterator[Record]:
+        for i, record in read_shard(shard_file):
+            if log.missing(i) and i not in suspected:
+                yield remember(i, record)
+
+    if suspected:
+        found = {i: record for i, record in read_shard(shard_file) if i in suspected}
+        attempt.alone.extend(remember(i, found[i]) for i in suspects if i in found)
+    attempt.feed = feed()
+    return attempt

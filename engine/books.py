@@ -1,0 +1,141 @@
+"""What the holder of the project's lock knows, and its one commit about every second."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from db import projects, requests, run
+from db.connect import Busy, reading, sqlite_code, writing
+from db.rows import (
+    AttemptRow,
+    DeviceRow,
+    EventRow,
+    FailureRow,
+    Level,
+    ModelRow,
+    ProjectRow,
+    SampleRow,
+    ShardRow,
+    SupervisorRow,
+    ThroughputRow,
+    WorkerRow,
+)
+from engine.captionlog import DiskFull
+from engine.ledger import Ledger
+from engine.policy import Policy
+from engine.project import Project
+
+SQLITE_FULL = 13
+SQLITE_IOERR = 10
+
+logger = logging.getLogger(__name__)
+
+
+class Books:
+    """The project in memory; changes are gathered here and saved in one transaction."""
+
+    def __init__(self, project: Project, policy: Policy) -> None:
+        self.project = project
+        with reading(project.database) as connection:
+            self.settings: ProjectRow = projects.project(connection)
+            self.models: dict[int, ModelRow] = {m.id: m for m in projects.models(connection)}
+            self.shards: dict[int, ShardRow] = {s.number: s for s in projects.shards(connection)}
+            self.ledger = Ledger(projects.tasks(connection), policy)
+            self.batch_sizes = run.batch_sizes(connection)
+            self.known_devices = {d.id: d for d in run.devices(connection, present=False)}
+        self.attempts: dict[tuple[int, int], AttemptRow] = {}
+        self.workers: dict[str, WorkerRow] = {}
+        self.devices: dict[str, DeviceRow] = {}
+        self.failures: dict[int, Sequence[FailureRow]] = {}
+        self.throughput: Counter[tuple[int, str, int]] = Counter()
+        self.tokens: Counter[tuple[int, str, int]] = Counter()
+        self.samples: list[SampleRow] = []
+        self.events: list[EventRow] = []
+        self.answers: list[tuple[int, str, str]] = []
+        self.writes: list[Callable[[Connection], None]] = []
+        """Rare changes, each as what it does with the transaction."""
+
+    def model_named(self, name: str) -> ModelRow | None:
+        return next((model for model in self.models.values() if model.name == name), None)
+
+    def event(
+        self,
+        level: Level,
+        text: str,
+        device: str | None = None,
+        model: str | None = None,
+        shard: int | None = None,
+    ) -> None:
+        logger.info("%s %s", level, text)
+        self.events.append(EventRow(time.time(), level, text, device, model, shard))
+
+    def pause(self, reason: str | None) -> None:
+        self.settings = replace(self.settings, paused=True, pause_reason=reason)
+        self.writes.append(lambda connection: projects.set_paused(connection, True, reason))
+
+    def resume(self) -> None:
+        self.settings = replace(self.settings, paused=False, pause_reason=None)
+        self.writes.append(lambda connection: projects.set_paused(connection, False, None))
+
+    def save_model(self, model: ModelRow) -> None:
+        self.models[model.id] = model
+        self.writes.append(lambda connection: projects.save_model(connection, model))
+
+    def remember_batch(self, device: str, model_id: int, size: int) -> None:
+        self.batch_sizes[device, model_id] = size
+        self.writes.append(lambda c: run.save_batch_size(c, device, model_id, size))
+
+    def count_images(self, device: str, model_id: int, images: int, tokens: int) -> None:
+        key = (int(time.time() // 60), device, model_id)
+        self.throughput[key] += images
+        self.tokens[key] += tokens
+
+    def commit(self, supervisor: SupervisorRow | None = None) -> None:
+        """Saves everything gathered, or, with `Busy` or `DiskFull`, nothing and keeps it."""
+        try:
+            with writing(self.project.database) as connection:
+                self.save(connection, supervisor)
+        except OperationalError as error:
+            if sqlite_code(error) in (SQLITE_FULL, SQLITE_IOERR):
+                raise DiskFull(str(error.orig)) from error
+            raise
+        self.ledger.saved.clear()
+        self.attempts = {key: row for key, row in self.attempts.items() if row.ended is None}
+        self.workers = {key: row for key, row in self.workers.items() if row.ended is None}
+        for gathered in (self.failures, self.throughput, self.tokens):
+            gathered.clear()
+        for listed in (self.samples, self.events, self.answers, self.writes):
+            listed.clear()
+
+    def save(self, connection: Connection, supervisor: SupervisorRow | None) -> None:
+        for write in self.writes:
+            write(connection)
+        run.save_tasks(connection, self.ledger.changed())
+        run.save_attempts(connection, list(self.attempts.values()))
+        run.save_workers(connection, list(self.workers.values()))
+        run.save_devices(connection, list(self.devices.values()))
+        for task_id, failures in self.failures.items():
+            run.set_failures(connection, task_id, failures)
+        run.add_throughput(
+            connection,
+            [
+                ThroughputRow(*key, images, self.tokens[key])
+                for key, images in self.throughput.items()
+            ],
+        )
+        run.add_samples(connection, self.samples)
+        run.add_events(connection, self.events)
+        for number, state, note in self.answers:
+            requests.answer(connection, number, state, note)
+        if supervisor is not None:
+            run.save_supervisor(connection, supervisor)
+
+
+__all__ = ["Books", "Busy"]

@@ -1,0 +1,66 @@
+"""Sampling that depends on seed, record, step and token alone, never on batch or worker.
+
+`argmax(logits / temperature + gumbel)` draws from the softmax (the Gumbel-max trick), so that
+`generate` runs without its own sampling; the noise is a hash of what it may depend on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import LogitsProcessor
+
+MASK = (1 << 63) - 1
+GOLDEN = 0x1E3779B97F4A7C15
+FIRST = 0x3F58476D1CE4E5B9
+SECOND = 0x14D049BB133111EB
+
+
+def mix(value: torch.Tensor) -> torch.Tensor:
+    """A finaliser in the manner of splitmix64, on 63 bits: int64 shifts keep the sign."""
+    value = (value ^ (value >> 30)) * FIRST & MASK
+    value = (value ^ (value >> 27)) * SECOND & MASK
+    return value ^ (value >> 31)
+
+
+class GumbelSampler(LogitsProcessor):
+    """Temperature, top-p and noise; greedy choice of what comes out is the sample."""
+
+    def __init__(
+        self,
+        records: Sequence[int],
+        seed: int,
+        temperature: float,
+        top_p: float | None,
+        prompt_tokens: int,
+        device: torch.device,
+    ) -> None:
+        """`prompt_tokens` is the length of `input_ids` at the first step."""
+        self.keys = mix(
+            torch.tensor(records, dtype=torch.int64, device=device) + (seed * GOLDEN & MASK)
+        )
+        self.temperature = temperature
+        self.top_p = top_p
+        self.prompt_tokens = prompt_tokens
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Scores of shape (rows, vocabulary)."""
+        step = input_ids.shape[1] - self.prompt_tokens
+        logits = scores.float() / self.temperature
+        if self.top_p is not None:
+            logits = keep_top_p(logits, self.top_p)
+        tokens = torch.arange(logits.shape[1], dtype=torch.int64, device=logits.device)
+        row = mix(self.keys + (step * GOLDEN & MASK) & MASK)
+        noise = mix(row[:, None] + tokens * GOLDEN & MASK)
+        # 23 bits and a half are exact in float32: never 0, never 1.
+        uniform = ((noise >> 40).float() + 0.5) / (1 << 23)
+        return logits - torch.log(-torch.log(uniform))  # type: ignore[return-value]
+
+
+def keep_top_p(logits: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Masks all but the fewest most likely tokens whose probabilities reach `top_p`."""
+    ordered, places = torch.sort(logits, descending=True)
+    share = torch.softmax(ordered, dim=-1)
+    beyond = share.cumsum(-1) - share >= top_p
+    return logits.masked_fill(torch.zeros_like(beyond).scatter(1, places, beyond), -torch.inf)

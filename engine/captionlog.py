@@ -1,0 +1,194 @@
+"""The caption log: what a model said about the records of one shard, appended row by row.
+
+One JSON object a line in the order of arrival, `{"i", "raw", "tokens", "finish"}` or
+`{"i", "error", "detail"}`; `i` is the record's place in the shard. The last caption of an `i`
+counts and an error never replaces a caption. These files are the truth about captions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine import jsonlines
+
+HAS_CAPTION = 1
+HAS_ERROR = 2
+FRESH = 4
+"""Has a row at or after the offset from which the records are being redone."""
+
+
+@dataclass(slots=True)
+class Contents:
+    """A caption log as read from disk."""
+
+    captions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """The last error of every record that has no caption."""
+    flags: bytearray = field(default_factory=bytearray)
+    rows: int = 0
+    foreign: int = 0
+    """Whole lines that are no rows of this shard: passed over, never cut."""
+    good_bytes: int = 0
+    """Up to the end of the last whole line; what follows is a torn or zero-filled tail."""
+    digest: str = ""
+
+
+class DiskFull(OSError):
+    """Nothing of what was to be appended is in the file."""
+
+
+def read(path: Path, count: int, redo_from: int = 0) -> Contents:
+    """Reads the log of a shard of `count` records; a file that is not there is an empty log."""
+    contents = Contents(flags=bytearray(count))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = b""
+    end = data.rfind(b"\n") + 1
+    # A machine that was cut off can leave zeros where the last rows should be.
+    while end and b"\0" in data[data.rfind(b"\n", 0, end - 1) + 1 : end]:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    contents.good_bytes = end
+    offset = 0
+    for line in data[:end].splitlines(keepends=True):
+        row = parse(line, count)
+        if row is None:
+            contents.foreign += 1
+        else:
+            note(contents, row, fresh=offset >= redo_from)
+        offset += len(line)
+    contents.digest = digest(data[:end])
+    return contents
+
+
+def parse(line: bytes, count: int) -> dict[str, Any] | None:
+    """The row of a line, None if it is not one of this shard."""
+    try:
+        row = jsonlines.loads(line)
+    except ValueError:
+        return None
+    return row if is_row(row, count) else None
+
+
+def is_row(row: Any, count: int) -> bool:
+    if not isinstance(row, dict) or type(row.get("i")) is not int or not 0 <= row["i"] < count:
+        return False
+    return isinstance(row.get("raw"), str) or isinstance(row.get("error"), str)
+
+
+def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:
+    i = row["i"]
+    contents.rows += 1
+    if "raw" in row:
+        contents.captions[i] = row
+        contents.errors.pop(i, None)
+        contents.flags[i] |= HAS_CAPTION
+    else:
+        contents.flags[i] |= HAS_ERROR
+        if i not in contents.captions:
+            contents.errors[i] = row
+    if fresh:
+        contents.flags[i] |= FRESH
+
+
+def digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+class CaptionLog:
+    """A log that is being appended to. Only the supervisor has one."""
+
+    def __init__(self, path: Path, count: int, redo: str = "all", redo_from: int = 0) -> None:
+        """Opens the log, cuts a torn tail, and learns what is there.
+
+        Raises `OSError`.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = read(path, count, redo_from)
+        self.path = path
+        self.count = count
+        self.redo = redo
+        self.foreign = found.foreign
+        self.flags = found.flags
+        self.rows = found.rows
+        self.errors = found.errors
+        self.captioned = len(found.captions)
+        self.left = sum(self.wants(flag) for flag in self.flags)
+        self.unsynced = 0
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.size = os.lseek(self.file, 0, os.SEEK_END)
+        if self.size != found.good_bytes:
+            os.ftruncate(self.file, found.good_bytes)
+            self.size = os.lseek(self.file, 0, os.SEEK_END)
+
+    def wants(self, flag: int) -> bool:
+        """Whether a record with these flags is to be asked for."""
+        return not flag & FRESH and not (self.redo == "failed" and flag & HAS_CAPTION)
+
+    def missing(self, i: int) -> bool:
+        return self.wants(self.flags[i])
+
+    @property
+    def failed(self) -> int:
+        return len(self.errors)
+
+    def append(self, rows: Iterable[dict[str, Any]]) -> int:
+        """Writes the rows that are still missing and returns how many they were.
+
+        The rows are in the file when this returns, or, with `DiskFull`, none of them is.
+        """
+        fresh: dict[int, dict[str, Any]] = {}
+        for row in rows:
+            if self.missing(row["i"]):
+                fresh.setdefault(row["i"], row)
+        if not fresh:
+            return 0
+        self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in fresh.values()))
+        for i, row in fresh.items():
+            had_caption = self.flags[i] & HAS_CAPTION
+            if "raw" in row:
+                self.captioned += not had_caption
+                self.errors.pop(i, None)
+                self.flags[i] |= HAS_CAPTION | FRESH
+            else:
+                self.flags[i] |= HAS_ERROR | FRESH
+                if not had_caption:
+                    self.errors[i] = row
+        self.left -= len(fresh)
+        self.rows += len(fresh)
+        self.unsynced += len(fresh)
+        return len(fresh)
+
+    def write(self, data: bytes) -> None:
+        """A full disk gives a short write without an exception: the part is taken back."""
+        try:
+            written = os.write(self.file, data)
+        except OSError as error:
+            os.ftruncate(self.file, self.size)
+            os.lseek(self.file, self.size, os.SEEK_SET)
+            raise DiskFull(*error.args) from error
+        if written < len(data):
+            os.ftruncate(self.file, self.size)
+            os.lseek(self.file, self.size, os.SEEK_SET)
+            raise DiskFull(f"only {written} of {len(data)} bytes fitted into {self.path}")
+        self.size += written
+
+    def sync(self) -> None:
+        if self.unsynced:
+            os.fsync(self.file)
+            self.unsynced = 0
+
+    def close(self) -> None:
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1

@@ -1,0 +1,49 @@
+"""How a worker is started and talked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from db.rows import DeviceRow
+from engine.protocol import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The worker's process is gone; a negative code is the signal that ended it."""
+
+    code: int
+    rubbish: str | None = None
+    """What it wrote that is no message, if that is why it was ended."""
+
+
+class WorkerHandle(Protocol):
+    """One incarnation of a worker process."""
+
+    id: str
+    device: DeviceRow
+    pid: int
+    created: float
+
+    def send(self, message: Message) -> None:
+        """Never blocks: what the worker does not read yet waits here."""
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None:
+        """The whole process group."""
+
+
+class Launcher(Protocol):
+    def start(self, device: DeviceRow, cores: int) -> WorkerHandle: ...
+
+    def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Message | Ended]]:
+        """What the workers wrote, as soon as there is anything, at most `timeout` seconds later.
+
+        `Ended` is the last that is heard of a worker.
+        """
+
+    def close(self) -> None:
+        """Ends every worker that is left."""

@@ -1,0 +1,178 @@
+"""Workers as subprocesses of this machine, with pipes for stdin and stdout and no ports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import engine
+from db.rows import DeviceRow
+from engine import process
+from engine.launchers import Ended
+from engine.project import Project
+from engine.protocol import Lines, Message, ProtocolError, encode
+
+READ_BYTES = 2**20
+CODE_ROOT = Path(engine.__file__).parent.parent
+BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); from {module} import main; main()"
+LOG_LIMIT = 32 * 2**20
+"""Bytes of a worker's log after which it is begun anew, the old one kept beside it."""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """Runs a module of ours whatever `engine.py` or `db.py` lies in the current folder."""
+    code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module)
+    return [sys.executable, "-P", "-c", code, *arguments]
+
+
+class LocalWorker:
+    def __init__(self, device: DeviceRow, started: subprocess.Popen[bytes]) -> None:
+        self.id = uuid.uuid4().hex[:12]
+        self.device = device
+        self.process = started
+        self.pid = started.pid
+        self.created = process.started(started.pid) or time.time()
+        self.lines = Lines()
+        self.outgoing = bytearray()
+        self.rubbish: str | None = None
+        if started.stdin is None or started.stdout is None:
+            raise ValueError("a worker is started with pipes")
+        self.stdin = started.stdin.fileno()
+        self.stdout = started.stdout.fileno()
+        os.set_blocking(self.stdin, False)
+        os.set_blocking(self.stdout, False)
+
+    def send(self, message: Message) -> None:
+        self.outgoing += encode(message)
+        self.write()
+
+    def write(self) -> None:
+        """Writes what the pipe takes now."""
+        while self.outgoing:
+            try:
+                written = os.write(self.stdin, self.outgoing)
+            except BlockingIOError:
+                return
+            except OSError:  # it has ended: `receive` will say so
+                self.outgoing.clear()
+                return
+            del self.outgoing[:written]
+
+    def read(self) -> list[Message]:
+        """Raises `ProtocolError`, and `EOFError` at the end."""
+        try:
+            data = os.read(self.stdout, READ_BYTES)
+        except BlockingIOError:
+            return []
+        if not data:
+            raise EOFError
+        return self.lines.feed(data)
+
+    def drain(self) -> list[Message]:
+        """Whatever it still said before it ended."""
+        messages: list[Message] = []
+        with contextlib.suppress(EOFError, ProtocolError):
+            while more := self.read():
+                messages += more
+        return messages
+
+    def terminate(self) -> None:
+        self.signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        # The group can outlive its leader: children that the worker forked.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def close(self) -> None:
+        self.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+
+class LocalLauncher:
+    """Must be used from the main thread: the parent-death signal follows the spawning thread."""
+
+    def __init__(self, project: Project, module: str = "engine.worker") -> None:
+        self.project = project
+        self.module = module
+        self.workers: list[LocalWorker] = []
+        self.selector = selectors.DefaultSelector()
+
+    def start(self, device: DeviceRow, cores: int) -> LocalWorker:
+        """Raises `OSError`."""
+        log = self.project.worker_log(device.id)
+        log.parent.mkdir(exist_ok=True)
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            log.replace(log.with_suffix(".log.1"))
+        with log.open("ab") as stderr:
+            started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
+                command(self.module, str(os.getpid())),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+                env=environment(device, cores),
+            )
+        worker = LocalWorker(device, started)
+        self.workers.append(worker)
+        self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
+        return worker
+
+    def receive(self, timeout: float) -> list[tuple[LocalWorker, Message | Ended]]:
+        received: list[tuple[LocalWorker, Message | Ended]] = []
+        backlog = any(worker.outgoing for worker in self.workers)
+        for key, _ in self.selector.select(min(timeout, 0.01) if backlog else timeout):
+            worker: LocalWorker = key.data
+            try:
+                received += [(worker, message) for message in worker.read()]
+            except EOFError:
+                self.selector.unregister(worker.stdout)
+            except ProtocolError as error:
+                worker.rubbish = str(error)
+                worker.kill()
+        for worker in self.workers:
+            worker.write()
+        for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
+            received += [(worker, message) for message in worker.drain()]
+            received.append((worker, self.bury(worker)))
+        return received
+
+    def bury(self, worker: LocalWorker) -> Ended:
+        with contextlib.suppress(KeyError):
+            self.selector.unregister(worker.stdout)
+        worker.close()
+        self.workers.remove(worker)
+        return Ended(worker.process.returncode, worker.rubbish)
+
+    def close(self) -> None:
+        for worker in list(self.workers):
+            worker.kill()
+            worker.process.wait()
+            self.bury(worker)
+        self.selector.close()
+
+
+def environment(device: DeviceRow, cores: int) -> dict[str, str]:
+    """What the worker inherits: its one GPU by UUID, its share of the cores."""
+    values = dict(os.environ)
+    if device.uuid:
+        values["CUDA_VISIBLE_DEVICES"] = device.uuid
+    elif device.id.startswith("cpu"):
+        values["CUDA_VISIBLE_DEVICES"] = ""
+    values["OMP_NUM_THREADS"] = str(cores)
+    values["HF_HUB_OFFLINE"] = "1"
+    values["TOKENIZERS_PARALLELISM"] = "false"
+    return values

@@ -1,0 +1,46 @@
+"""Every number by which the supervisor decides, in one place that tests can shrink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Times in seconds."""
+
+    tick: float = 0.25
+    commit_every: float = 1.0
+    sync_every: float = 5.0
+    sync_rows: int = 512
+
+    first_delay: float = 30.0
+    """After a strike; doubled with each further one."""
+    longest_delay: float = 900.0
+    strikes: int = 3
+    load_failures: int = 3
+    device_failures: int = 3
+    """Deaths of a device's workers without a row between them, before it rests."""
+    device_rest: float = 300.0
+    poison_deaths: int = 2
+
+    heartbeat_limit: float = 60.0
+    row_limit: float = 180.0
+    row_limit_batches: float = 20.0
+    """No row for this many times the median batch counts as hung, if longer than `row_limit`."""
+    load_limit: float = 1800.0
+    kill_after: float = 10.0
+    """From TERM to KILL."""
+    lost_after: float = 60.0
+    """A process that outlives KILL this long loses its device."""
+
+    chunk: int = 512
+    """Records sent to a worker at a time, at least two batches."""
+    memory_retry: float = 60.0
+    """Before a model is loaded again on a device that had no room for it."""
+    disk_floor: int = 256 * 2**20
+    """Bytes free below which a run paused for a full disk does not go on by itself."""
+    disk_retry: float = 10.0
+
+    def delay(self, strikes: int) -> float:
+        return min(self.longest_delay, self.first_delay * 2 ** max(0, strikes - 1))

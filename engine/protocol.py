@@ -1,0 +1,68 @@
+"""The messages between supervisor and worker: one JSON object a line, over stdin and stdout.
+
+Supervisor to worker
+    start     device, threads, images {root, path_map, allow_outside, witness}
+    load      model {id, name, family, checkpoint, settings}, batch (or null)
+    records   task, attempt, first, records [[i, image], ...], last, alone
+    cancel    forget the records that are not being generated yet
+
+Worker to supervisor
+    ready         the process is up
+    loading       text, share (0 to 1, or null)
+    loaded        model, batch, seconds
+    load_failed   model, kind (checkpoint, memory, error), text
+    decoding      attempt, records [i, ...]     about to be decoded
+    generating    attempt, records [i, ...]     about to be generated
+    rows          task, attempt, rows [...]     rows of the caption log
+    batch         model, size                   halved after an out of memory
+    root_lost     attempt, text                 images went missing and so did the image root
+    stuck         text                          half of the decoding threads hang in a read
+    failed        attempt, kind (sticky, memory, error), text   the worker is about to exit
+    heartbeat     rss (bytes)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import jsonlines
+
+LONGEST_LINE = 64 * 2**20
+"""Bytes without a line's end after which a worker no longer speaks this protocol."""
+
+Message = dict[str, Any]
+
+
+class ProtocolError(Exception):
+    """What a worker wrote is no message."""
+
+
+def encode(message: Message) -> bytes:
+    return jsonlines.dumps(message) + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Raises `ProtocolError`."""
+    try:
+        message = jsonlines.loads(line)
+    except ValueError as error:
+        raise ProtocolError(f"not a message: {line[:200]!r}") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise ProtocolError(f"not a message: {line[:200]!r}")
+    return message
+
+
+class Lines:
+    """Cuts a stream of bytes into messages."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Raises `ProtocolError`."""
+        self.buffer += data
+        if len(self.buffer) > LONGEST_LINE and b"\n" not in self.buffer:
+            raise ProtocolError(f"a line of more than {LONGEST_LINE} bytes")
+        *lines, rest = self.buffer.split(b"\n")
+        self.buffer = bytearray(rest)
+        return [decode(bytes(line)) for line in lines]

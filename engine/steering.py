@@ -1,0 +1,144 @@
+"""What people ask of a project, carried out in the books: pause, retry, skip, pin, stop.
+
+The supervisor does it between two ticks; when none runs, the command that asks does it itself
+under the project's lock. One code for both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Literal, Protocol
+
+from db.rows import RequestRow
+from engine.books import Books
+from engine.errors import Refused
+
+State = Literal["done", "refused"]
+
+
+class Live(Protocol):
+    """What only a running supervisor can do."""
+
+    def stop(self, after_shard: bool = False) -> None: ...
+
+    def paused(self) -> None: ...
+
+    def pin(self, device_id: str, model_id: int | None) -> None: ...
+
+    def wake(self, device_id: str) -> None: ...
+
+
+def carry_out(books: Books, request: RequestRow, live: Live | None) -> tuple[State, str]:
+    """The request's answer, in words."""
+    try:
+        return "done", perform(books, request.kind, request.payload, live)
+    except Refused as refused:
+        return "refused", str(refused)
+    except (KeyError, TypeError, ValueError) as error:
+        return "refused", f"a request that makes no sense: {request.kind} ({error!r})"
+
+
+def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None) -> str:
+    """Raises `Refused`."""
+    match kind:
+        case "pause":
+            return pause(books, live)
+        case "resume":
+            return resume(books)
+        case "stop":
+            return stop(books, bool(payload.get("after_shard")), live)
+        case "retry":
+            return retry(books, payload["tasks"], bool(payload.get("failed_items")))
+        case "skip":
+            return skip(books, payload["tasks"], bool(payload.get("skip", True)))
+        case "pin":
+            return pin(books, payload["device"], payload.get("model"), live)
+        case "wake":
+            return wake(payload["device"], live)
+    raise Refused(f"unknown request {kind!r}")
+
+
+def pause(books: Books, live: Live | None) -> str:
+    if books.settings.paused:
+        raise Refused("it is paused already")
+    books.pause(None)
+    books.event("info", "paused by the user")
+    if live is not None:
+        live.paused()
+    return "paused"
+
+
+def resume(books: Books) -> str:
+    """After a lost image root this also says: go on, whatever the witness."""
+    if not books.settings.paused:
+        raise Refused("it is not paused")
+    books.resume()
+    books.event("info", "resumed by the user")
+    return "resumed"
+
+
+def stop(books: Books, after_shard: bool, live: Live | None) -> str:
+    if live is None:
+        raise Refused("nothing is running")
+    live.stop(after_shard)
+    books.event("info", f"stop asked for{' after the running shards' if after_shard else ''}")
+    return "stops after the running shards" if after_shard else "stopped"
+
+
+def retry(books: Books, task_ids: Iterable[int], failed_items: bool) -> str:
+    now = time.time()
+    wanted = list(dict.fromkeys(task_ids))
+    retried = [t for t in wanted if books.ledger.retry(t, now, failed_items)]
+    if not retried:
+        what = "failed records" if failed_items else "tasks that are not running"
+        raise Refused(f"nothing to retry: there are no {what} among the {len(wanted)} chosen")
+    for model_id in {books.ledger[t].model_id for t in retried}:
+        if books.models[model_id].blocked:
+            books.save_model(replace(books.models[model_id], blocked=None, load_failures=0))
+    what = "the failed records of " if failed_items else ""
+    text = f"retry of {what}{len(retried)} task{'s' if len(retried) != 1 else ''}"
+    books.event("info", f"{text}: {named(books, retried)}")
+    left = len(wanted) - len(retried)
+    return text + (f"; {left} left as they are (running, or nothing failed)" if left else "")
+
+
+def named(books: Books, task_ids: list[int]) -> str:
+    """The first few tasks by shard and model."""
+    tasks = [books.ledger[task_id] for task_id in task_ids]
+    names = [f"{task.shard:05} {books.models[task.model_id].name}" for task in tasks[:5]]
+    return ", ".join(names) + (", ..." if len(tasks) > 5 else "")
+
+
+def skip(books: Books, task_ids: Iterable[int], skip: bool) -> str:
+    now = time.time()
+    changed = [t for t in task_ids if books.ledger.skip(t, now, skip)]
+    if not changed:
+        raise Refused("nothing to skip" if skip else "nothing is skipped among the chosen")
+    text = f"{'skipped' if skip else 'no longer skipped'}: {len(changed)} tasks"
+    books.event("info", f"{text}: {named(books, changed)}")
+    return text
+
+
+def pin(books: Books, device: str, name: str | None, live: Live | None) -> str:
+    model = None if name is None else books.model_named(name)
+    if name is not None and model is None:
+        raise Refused(f"the project has no model {name!r}")
+    if live is None:
+        raise Refused("nothing is running: pin a device while it works")
+    try:
+        live.pin(device, model.id if model else None)
+    except KeyError:
+        raise Refused(f"there is no device {device!r} in this run") from None
+    return f"{device} now works on {name}" if name else f"{device} takes any model"
+
+
+def wake(device: str, live: Live | None) -> str:
+    if live is None:
+        raise Refused("nothing is running")
+    try:
+        live.wake(device)
+    except KeyError:
+        raise Refused(f"there is no device {device!r} in this run") from None
+    return f"{device} is awake"

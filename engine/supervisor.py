@@ -1,0 +1,700 @@
+"""Decides what runs where and writes what comes back. One per project; no torch in it.
+
+Everything happens in one thread: messages come in, rows go to the caption logs, decisions are
+taken, and about once a second what changed is committed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from db import requests, run
+from db.connect import Busy, reading
+from db.rows import AttemptRow, DeviceRow, SampleRow, SupervisorRow
+from engine import process
+from engine.attempt import begin
+from engine.books import Books
+from engine.captionlog import DiskFull, file_digest
+from engine.crew import Member
+from engine.devices import Monitor, available_cores
+from engine.launchers import Ended, Launcher, WorkerHandle
+from engine.policy import Policy
+from engine.project import Project
+from engine.protocol import Message
+from engine.reconcile import finish, log_of, reconcile
+from engine.schedule import Demand, choose_model
+from engine.shearing import Shearing, shear
+from engine.steering import carry_out
+
+SAMPLES_A_COMMIT = 4
+"""At most, of each worker."""
+DISK = "the disk is full"
+KILLS = (-9, -15)
+"""Exit codes of a process that was killed from outside."""
+
+
+class Supervisor:
+    def __init__(
+        self,
+        project: Project,
+        launcher: Launcher,
+        devices: Sequence[DeviceRow],
+        policy: Policy | None = None,
+        spec: str = "auto",
+    ) -> None:
+        """The caller holds the project's lock."""
+        self.policy = policy or Policy()
+        self.project = project
+        self.launcher = launcher
+        self.books = Books(project, self.policy)
+        self.members: dict[str, Member] = {}
+        self.devices = {device.id: self.with_pin(device) for device in devices}
+        self.cores = max(1, available_cores() // max(1, len(devices)))
+        self.monitor = Monitor(devices)
+        self.row = SupervisorRow(
+            *process.this(), host=process.host(), heartbeat=time.time(), devices=spec
+        )
+        self.device_failures: Counter[str] = Counter()
+        self.memory_waits: Counter[tuple[str, int]] = Counter()
+        self.load_after: dict[tuple[str, int], float] = {}
+        """When a model may be loaded again on a device that had no room for it (monotonic)."""
+        self.suspects: dict[int, set[int]] = {}
+        self.evidence: Counter[tuple[int, int]] = Counter()
+        """Against a record of a task: what deaths it was alone at add up to."""
+        self.killed: set[int] = set()
+        """Tasks whose worker was killed from outside once: that is not held against them."""
+        self.samples_taken: Counter[str] = Counter()
+        self.stride = min(64, max(1, self.books.settings.records // 500))
+        self.stopping: str | None = None
+        self.committed = 0.0
+        self.disk_checked = 0.0
+        self.requests_read = 0.0
+
+    def with_pin(self, device: DeviceRow) -> DeviceRow:
+        known = self.books.known_devices.get(device.id)
+        return replace(device, pinned_model_id=known.pinned_model_id) if known else device
+
+    # The loop
+
+    def run(self) -> bool:
+        """Works until nothing is left or someone stops it; whether every task came to its end."""
+        devices = list(self.devices.values())
+        self.books.writes.append(lambda connection: run.set_devices(connection, devices))
+        reconcile(self.books)
+        self.books.event("info", f"started on {', '.join(self.devices)}")
+        self.commit(force=True)
+        try:
+            while not self.over():
+                for handle, message in self.launcher.receive(self.policy.tick):
+                    self.receive(handle, message)
+                self.watch()
+                self.answer_requests()
+                self.watch_disk()
+                self.assign()
+                self.sync()
+                self.commit()
+        finally:
+            self.end()
+        return self.books.ledger.finished
+
+    def over(self) -> bool:
+        if self.stopping == "now":
+            return True
+        working = any(member.attempt for member in self.members.values())
+        return not working and (self.stopping == "after_shard" or self.books.ledger.finished)
+
+    def stop(self, after_shard: bool = False) -> None:
+        """Asks the loop to end; safe in a signal handler."""
+        self.stopping = "after_shard" if after_shard and self.stopping != "now" else "now"
+
+    def end(self) -> None:
+        """Ends the workers, keeps what they still said, and lets go of the tasks."""
+        for member in self.members.values():
+            member.ending = member.ending or "stopped"
+            member.handle.kill()
+        deadline = time.monotonic() + self.policy.kill_after
+        while self.members and time.monotonic() < deadline:
+            for handle, message in self.launcher.receive(self.policy.tick):
+                self.receive(handle, message)
+        self.launcher.close()
+        state = "finished" if self.books.ledger.finished else "stopped"
+        self.books.event("info", state)
+        self.books.writes.append(run.forget_supervisor)
+        while time.monotonic() < deadline:
+            try:
+                self.books.commit()
+                return
+            except (Busy, DiskFull):
+                time.sleep(self.policy.tick)
+
+    def commit(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self.committed < self.policy.commit_every:
+            return
+        for member in self.members.values():
+            self.books.workers[member.handle.id] = member.row(now)
+            if member.attempt is not None:
+                self.note_counts(member)
+        for device_id, measured in self.monitor.latest.items():
+            live = {name: getattr(measured, name) for name in ("memory_used", "utilisation")}
+            self.devices[device_id] = replace(self.devices[device_id], **live)
+        self.books.devices = dict(self.devices)
+        self.row = replace(self.row, heartbeat=time.time(), stopping=self.stopping)
+        try:
+            self.books.commit(self.row)
+        except Busy:  # a reader that was stopped in mid-read: next tick
+            return
+        except DiskFull:
+            self.disk_full()
+        self.committed = now
+        self.samples_taken.clear()
+
+    # What workers say
+
+    def receive(self, handle: WorkerHandle, message: Message | Ended) -> None:
+        member = self.members.get(handle.id)
+        if member is None:
+            return
+        if isinstance(message, Ended):
+            self.bury(member, message)
+            return
+        member.heard = time.monotonic()
+        match message["type"]:
+            case "rows":
+                self.take_rows(member, message)
+            case "decoding" | "generating":
+                self.note_touched(member, message)
+            case "loading":
+                member.progressed = time.monotonic()
+            case "loaded":
+                self.loaded(member, message)
+            case "load_failed":
+                self.load_failed(member, message)
+            case "batch":
+                self.batch_halved(member, message)
+            case "root_lost":
+                self.root_lost(member, message)
+            case "stuck" | "failed":
+                self.failed(member, message)
+
+    def take_rows(self, member: Member, message: Message) -> None:
+        attempt = member.attempt
+        if (
+            attempt is None
+            or message.get("attempt") != attempt.number
+            or message.get("task") != attempt.task.id
+        ):
+            return  # an attempt that is over
+        try:
+            taken = attempt.accept(message.get("rows"))
+        except DiskFull:
+            self.disk_full()
+            return
+        if not taken:
+            return
+        member.count(len(taken), time.monotonic())
+        self.device_failures.pop(member.device, None)
+        tokens = sum(row.get("tokens", 0) for row in taken if "raw" in row)
+        self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
+        for row in taken:
+            original = attempt.originals.pop(row["i"])
+            if (attempt.shard.first + row["i"]) % self.stride == 0 and "raw" in row:
+                self.sample(member, row, original)
+        if attempt.log.left == 0:
+            self.finish(member)
+        else:
+            self.feed(member)
+
+    def sample(self, member: Member, row: dict[str, Any], original: tuple[str, str]) -> None:
+        attempt = member.attempt
+        if attempt is None or self.samples_taken[member.handle.id] >= SAMPLES_A_COMMIT:
+            return
+        self.samples_taken[member.handle.id] += 1
+        sheared = shear(row["raw"], attempt.model.family, self.shearing)
+        self.books.samples.append(
+            SampleRow(
+                time.time(),
+                attempt.model.id,
+                attempt.shard.number,
+                row["i"],
+                *original,
+                row["raw"],
+                sheared.text,
+                sheared.start,
+                sheared.end,
+                row.get("tokens", 0),
+                row.get("finish", "stop"),
+            )
+        )
+
+    @property
+    def shearing(self) -> Shearing:
+        settings = self.books.settings
+        return Shearing(settings.shear_mode, settings.shear_max_words)  # type: ignore[arg-type]
+
+    def note_touched(self, member: Member, message: Message) -> None:
+        attempt = member.attempt
+        if attempt is not None and message.get("attempt") == attempt.number:
+            attempt.touched.update(attempt.outstanding.intersection(message["records"]))
+
+    def loaded(self, member: Member, message: Message) -> None:
+        member.loaded = True
+        member.batch = message["batch"]
+        member.progressed = time.monotonic()
+        member.state = "idle"
+        model = self.books.models[message["model"]]
+        self.memory_waits.pop((member.device, model.id), None)
+        if model.load_failures:
+            self.books.save_model(replace(model, load_failures=0))
+        self.books.event(
+            "info",
+            f"loaded in {message['seconds']:.1f} s, batch {member.batch}",
+            member.device,
+            model.name,
+        )
+
+    def load_failed(self, member: Member, message: Message) -> None:
+        model_id, text = message["model"], str(message["text"])
+        member.model_id, member.state, member.load_failed = None, "idle", True
+        if message["kind"] == "memory":
+            name = self.books.models[model_id].name
+            self.books.event("warn", f"no room for the model: {text}", member.device, name)
+            waits = self.memory_waits[member.device, model_id]
+            self.memory_waits[member.device, model_id] += 1
+            delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**waits)
+            self.load_after[member.device, model_id] = time.monotonic() + delay
+        else:
+            self.count_load_failure(member, model_id, text)
+
+    def count_load_failure(self, member: Member, model_id: int, text: str) -> None:
+        model = self.books.models[model_id]
+        self.books.event("fail", f"cannot load: {text}", member.device, model.name)
+        model = replace(model, load_failures=model.load_failures + 1)
+        if model.load_failures >= self.policy.load_failures:
+            model = replace(model, blocked=text)
+            self.block(model.id, text)
+        self.books.save_model(model)
+
+    def block(self, model_id: int, text: str) -> None:
+        """Nothing of a model that cannot be loaded is left waiting: the run must come to an end."""
+        now = time.time()
+        for task in list(self.books.ledger.tasks.values()):
+            if task.model_id == model_id and task.state == "pending":
+                self.books.ledger.fail(task.id, now, f"the model cannot be loaded: {text}")
+
+    def batch_halved(self, member: Member, message: Message) -> None:
+        model = self.books.models[message["model"]]
+        text = f"out of memory: batch {member.batch} -> {message['size']}"
+        self.books.event("warn", text, member.device, model.name)
+        member.batch = message["size"]
+        self.books.remember_batch(member.device, model.id, member.batch)
+
+    def root_lost(self, member: Member, message: Message) -> None:
+        if member.attempt is not None and message.get("attempt") == member.attempt.number:
+            self.books.event("fail", f"paused: {message['text']}", member.device)
+            self.books.pause(str(message["text"]))
+            self.withdraw("image root lost")
+
+    def failed(self, member: Member, message: Message) -> None:
+        member.last_words = str(message["text"])
+        member.strikes = message["type"] == "failed"
+
+    # The end of a worker
+
+    def bury(self, member: Member, ended: Ended) -> None:
+        del self.members[member.handle.id]
+        row = replace(member.row(time.monotonic()), ended=time.time(), task_id=None)
+        self.books.workers[member.handle.id] = row
+        reason = self.reason(member, ended)
+        attempt = member.attempt
+        blameless = member.ending is not None and not member.strikes
+        if not blameless:
+            self.note_death(member, ended, reason)
+        if attempt is None:
+            return
+        task_id = attempt.task.id
+        if not blameless:
+            self.suspect(member, ended)
+        lonely = attempt.lonely is not None
+        killed_first = ended.code == -9 and not member.strikes and task_id not in self.killed
+        if killed_first:
+            self.killed.add(task_id)
+        self.close(member, "stopped" if blameless else "died", reason)
+        now = time.time()
+        if blameless or lonely or killed_first:
+            self.books.ledger.release(task_id, now, None if blameless else reason)
+        else:
+            task = self.books.ledger.strike(task_id, now, attempt.rows > 0, reason)
+            if task.state == "pending" and self.suspects.get(task_id):
+                # The suspects run alone, and without delay: one of them may be the cause.
+                self.books.ledger.change(task_id, now, not_before=0.0)
+        task = self.books.ledger[task_id]
+        if task.left == 0 and task.state == "pending":
+            finish(self.books, task, now)
+
+    def note_death(self, member: Member, ended: Ended, reason: str) -> None:
+        attempt = member.attempt
+        self.books.event(
+            "warn",
+            f"worker ended: {reason}",
+            member.device,
+            attempt.model.name if attempt else None,
+            attempt.shard.number if attempt else None,
+        )
+        if member.load_failed:
+            return
+        if member.state == "loading" and member.model_id is not None and ended.code not in KILLS:
+            self.count_load_failure(member, member.model_id, reason)
+        elif attempt is None or attempt.lonely is None:  # a suspect's death is the record's doing
+            self.count_device_failure(member)
+
+    def reason(self, member: Member, ended: Ended) -> str:
+        if ended.rubbish is not None:
+            return f"it wrote {ended.rubbish}"
+        if member.last_words or member.ending:
+            return member.last_words or str(member.ending)
+        if ended.code < 0:
+            hint = " (the kernel, out of memory?)" if ended.code == -9 else ""
+            return f"killed by signal {-ended.code}{hint}"
+        return f"exit code {ended.code}"
+
+    def suspect(self, member: Member, ended: Ended) -> None:
+        """Records named before a death run alone; one that keeps dying alone is poison.
+
+        A kill from outside is weaker evidence than a crash: it may have hit any record.
+        """
+        attempt = member.attempt
+        if attempt is None:
+            return
+        suspects = self.suspects.setdefault(attempt.task.id, set())
+        suspects |= attempt.touched
+        i = attempt.lonely
+        if i is None or i not in attempt.outstanding:
+            return
+        self.evidence[attempt.task.id, i] += 1 if ended.code in KILLS else 2
+        if self.evidence[attempt.task.id, i] >= 2 * self.policy.poison_deaths:
+            detail = "the worker died again and again on this record alone"
+            try:
+                attempt.accept([{"i": i, "error": "poison", "detail": detail}])
+            except DiskFull:
+                self.disk_full()
+                return
+            suspects.discard(i)
+            self.books.event("fail", f"record {i}: {detail}", shard=attempt.shard.number)
+
+    def count_device_failure(self, member: Member) -> None:
+        self.device_failures[member.device] += 1
+        if self.device_failures[member.device] >= self.policy.device_failures:
+            self.device_failures.pop(member.device)
+            self.rest(member.device)
+
+    def rest(self, device_id: str) -> None:
+        until = time.time() + self.policy.device_rest
+        self.devices[device_id] = replace(
+            self.devices[device_id], state="resting", rest_until=until
+        )
+        minutes = self.policy.device_rest / 60
+        self.books.event("warn", f"the device rests for {minutes:.0f} minutes", device_id)
+
+    def close(self, member: Member, outcome: str, detail: str | None = None) -> None:
+        """Ends the running attempt in the books; what becomes of the task is said elsewhere."""
+        attempt = member.attempt
+        if attempt is None:
+            return
+        self.note_counts(member)
+        key = (attempt.task.id, attempt.number)
+        self.books.attempts[key] = replace(
+            self.books.attempts[key],
+            ended=time.time(),
+            outcome=outcome,
+            rows=attempt.rows,
+            detail=detail,
+        )
+        attempt.log.sync()
+        attempt.log.close()
+        member.attempt = None
+        member.state = "idle"
+
+    def note_counts(self, member: Member) -> None:
+        attempt = member.attempt
+        if attempt is not None and self.books.ledger[attempt.task.id].rows != attempt.log.rows:
+            self.books.ledger.count(attempt.task.id, attempt.counts, time.time())
+            if attempt.log.errors:
+                self.books.failures[attempt.task.id] = attempt.failures()
+
+    def finish(self, member: Member) -> None:
+        attempt = member.attempt
+        if attempt is None:
+            return
+        try:
+            self.close(member, "done")
+            finish(self.books, self.books.ledger[attempt.task.id], time.time())
+        except OSError:
+            self.books.ledger.release(attempt.task.id, time.time())
+            self.disk_full()
+            return
+        self.suspects.pop(attempt.task.id, None)
+        task = self.books.ledger[attempt.task.id]
+        if task.state == "done":
+            self.books.event(
+                "info",
+                f"done: {task.captioned} captioned, {task.failed} failed, {task.seconds:.0f} s",
+                member.device,
+                attempt.model.name,
+                task.shard,
+            )
+
+    # Watching
+
+    def watch(self) -> None:
+        now = time.monotonic()
+        for member in list(self.members.values()):
+            if member.ended_at is None:
+                trouble = member.trouble(now, self.policy)
+                if trouble is not None:
+                    self.dismiss(member, trouble, strikes=True)
+            elif not member.killed and now - member.ended_at > self.policy.kill_after:
+                member.killed = True
+                member.handle.kill()
+            elif now - member.ended_at > self.policy.kill_after + self.policy.lost_after:
+                self.give_up(member)
+        for device_id in self.monitor.lost & self.devices.keys():
+            self.lose(device_id, "the GPU is not there any more")
+        self.wake_devices()
+
+    def dismiss(self, member: Member, why: str, strikes: bool) -> None:
+        member.ending, member.strikes = why, strikes
+        member.ended_at = time.monotonic()
+        member.handle.terminate()
+
+    def give_up(self, member: Member) -> None:
+        """A process that outlives SIGKILL sits in the driver: its device is lost."""
+        member.ending, member.strikes = "cannot be killed", False
+        self.bury(member, Ended(0))
+        self.lose(member.device, "its worker cannot be killed")
+
+    def lose(self, device_id: str, why: str) -> None:
+        if self.devices[device_id].state == "lost":
+            return
+        self.devices[device_id] = replace(self.devices[device_id], state="lost")
+        self.books.event("fail", f"device lost: {why}", device_id)
+        for member in self.members.values():
+            if member.device == device_id:
+                self.dismiss(member, "device lost", strikes=False)
+        if all(device.state == "lost" for device in self.devices.values()):
+            self.books.pause("every device is lost")
+
+    def wake_devices(self) -> None:
+        now = time.time()
+        for device_id, device in self.devices.items():
+            clock_set_back = device.rest_until > now + self.policy.device_rest
+            if device.state == "resting" and (now >= device.rest_until or clock_set_back):
+                self.devices[device_id] = replace(device, state="ready", rest_until=0.0)
+
+    # The disk
+
+    def disk_full(self) -> None:
+        if not self.books.settings.paused:
+            self.books.event("fail", f"paused: {DISK}")
+            self.books.pause(DISK)
+        self.withdraw(DISK)
+
+    def watch_disk(self) -> None:
+        """A run that a full disk paused goes on by itself when there is room again."""
+        now = time.monotonic()
+        paused = self.books.settings.pause_reason == DISK
+        if not paused or now - self.disk_checked < self.policy.disk_retry:
+            return
+        self.disk_checked = now
+        if shutil.disk_usage(self.project.folder).free >= self.policy.disk_floor:
+            self.books.event("info", "there is room on the disk again")
+            self.books.resume()
+
+    # Assigning
+
+    def withdraw(self, why: str) -> None:
+        """Takes every task back: the batches in flight are lost, the models stay loaded."""
+        for member in self.members.values():
+            attempt = member.attempt
+            if attempt is None:
+                continue
+            member.handle.send({"type": "cancel"})
+            try:
+                self.close(member, "withdrawn", why)
+            except OSError:
+                member.attempt = None
+                member.state = "idle"
+            self.books.ledger.release(attempt.task.id, time.time())
+
+    def assign(self) -> None:
+        if self.books.settings.paused or self.stopping is not None:
+            return
+        for device in self.devices.values():
+            if device.state != "ready":
+                continue
+            member = next((m for m in self.members.values() if m.device == device.id), None)
+            if member is None:
+                if self.choose(device, None) is not None:
+                    self.start_worker(device)
+            elif member.ending is None and member.attempt is None and member.state == "idle":
+                self.give_work(member, device)
+            elif member.attempt is not None and member.loaded:
+                self.feed(member)
+
+    def choose(self, device: DeviceRow, loaded: int | None) -> int | None:
+        now, clock = time.time(), time.monotonic()
+        elsewhere = Counter(m.model_id for m in self.members.values() if m.device != device.id)
+        demands = []
+        for model in self.books.models.values():
+            waits = self.load_after.get((device.id, model.id), 0.0) > clock
+            ready = not model.blocked and not waits
+            ready = ready and self.books.ledger.next_task(model.id, now) is not None
+            left = max(1, self.books.ledger.pending_left[model.id]) if ready else 0
+            demands.append(Demand(model.id, left, elsewhere[model.id]))
+        return choose_model(demands, loaded, device.pinned_model_id)
+
+    def start_worker(self, device: DeviceRow) -> None:
+        settings = self.books.settings
+        try:
+            handle = self.launcher.start(device, self.cores)
+        except OSError as error:
+            self.books.event("fail", f"cannot start a worker: {error}", device.id)
+            self.rest(device.id)
+            return
+        handle.send(
+            {
+                "type": "start",
+                "device": device.id.partition(":")[0],
+                "threads": max(2, self.cores),
+                "images": {
+                    "root": str(self.project.image_root(settings)),
+                    "path_map": settings.path_map,
+                    "allow_outside": settings.allow_outside,
+                    "witness": settings.witness,
+                },
+            }
+        )
+        self.members[handle.id] = member = Member(handle)
+        self.give_work(member, device)
+
+    def give_work(self, member: Member, device: DeviceRow) -> None:
+        """Starts the next task on a free worker, or first the load of another model."""
+        model_id = self.choose(device, member.model_id if member.loaded else None)
+        if model_id is None:
+            return
+        if model_id != member.model_id:
+            self.load(member, model_id)
+            return
+        task = self.books.ledger.next_task(model_id, time.time())
+        if task is not None:
+            self.start_task(member, task.id)
+
+    def load(self, member: Member, model_id: int) -> None:
+        model = self.books.models[model_id]
+        member.model_id, member.loaded, member.state = model_id, False, "loading"
+        member.progressed = time.monotonic()
+        member.handle.send(
+            {
+                "type": "load",
+                "model": {
+                    "id": model.id,
+                    "name": model.name,
+                    "family": model.family,
+                    "checkpoint": model.checkpoint,
+                    "settings": model.settings,
+                },
+                "batch": self.books.batch_sizes.get((member.device, model_id)),
+            }
+        )
+
+    def start_task(self, member: Member, task_id: int) -> None:
+        ledger, now = self.books.ledger, time.time()
+        task = ledger[task_id]
+        shard = self.books.shards[task.shard]
+        model = self.books.models[task.model_id]
+        shard_file = self.project.shard_file(shard.number)
+        try:
+            damage = None if file_digest(shard_file) == shard.digest else "was changed"
+        except FileNotFoundError:
+            damage = "is missing"
+        if damage:
+            text = f"shards/{shard_file.name} {damage} since the input was split"
+            self.books.event("fail", text, member.device, model.name, shard.number)
+            ledger.fail(task_id, now, text)
+            return
+        task = ledger.start(task_id, member.device, now)
+        try:
+            log = log_of(self.books, task)
+            # One that died alone goes last, so that kills from outside spread over them all.
+            suspects = sorted(
+                self.suspects.get(task_id, ()), key=lambda i: (self.evidence[task_id, i], i)
+            )
+            attempt = begin(task, model, shard, shard_file, log, suspects)
+        except OSError as error:
+            ledger.release(task_id, now, str(error))
+            self.disk_full()
+            return
+        self.books.attempts[task.id, task.attempt] = AttemptRow(
+            task.id, task.attempt, member.handle.id, member.device, now
+        )
+        member.attempt, member.state = attempt, "captioning"
+        member.progressed = time.monotonic()
+        if attempt.log.left == 0:
+            self.finish(member)
+        else:
+            self.feed(member)
+
+    def feed(self, member: Member) -> None:
+        """Keeps the worker supplied with a bounded number of records."""
+        attempt = member.attempt
+        if attempt is None:
+            return
+        chunk = max(self.policy.chunk, 2 * member.batch)
+        while (message := attempt.next_records(chunk)) is not None:
+            member.handle.send(message)
+
+    def sync(self) -> None:
+        now = time.monotonic()
+        for member in self.members.values():
+            attempt = member.attempt
+            if attempt is None:
+                continue
+            overdue = now - attempt.synced > self.policy.sync_every
+            if attempt.log.unsynced >= self.policy.sync_rows or overdue:
+                attempt.synced = now
+                try:
+                    attempt.log.sync()
+                except OSError:
+                    self.disk_full()
+                    return
+
+    # What people ask
+
+    def answer_requests(self) -> None:
+        now = time.monotonic()
+        if now - self.requests_read < self.policy.tick:
+            return
+        self.requests_read = now
+        with reading(self.project.database) as connection:
+            waiting = requests.pending(connection)
+        answered = {number for number, _, _ in self.books.answers}
+        for request in waiting:
+            if request.id in answered:
+                continue
+            state, note = carry_out(self.books, request, self)
+            self.books.answers.append((request.id, state, note))
+            self.committed = 0.0
+
+    def paused(self) -> None:
+        self.withdraw("paused")
+
+    def pin(self, device_id: str, model_id: int | None) -> None:
+        self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
+
+    def wake(self, device_id: str) -> None:
+        self.devices[device_id] = replace(self.devices[device_id], state="ready", rest_until=0.0)

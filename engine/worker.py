@@ -1,0 +1,350 @@
+"""The captioning subprocess: one device, one loaded model at a time, no files of its own.
+
+Started by a launcher with pipes for stdin and stdout. It dies with its supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import psutil
+
+from engine import protocol
+from engine.captioners.base import Captioner, CheckpointError
+from engine.captioners.registry import FAMILIES, Settings
+from engine.images import ImagePaths, ImageProblem, open_image
+from engine.misses import Misses, RootLost
+
+HEARTBEAT_SECONDS = 5.0
+IMAGE_SECONDS = 30.0
+"""After which reading and decoding one image is given up."""
+
+Message = protocol.Message
+Row = dict[str, Any]
+
+
+class WorkerExit(Exception):
+    """The worker cannot go on; what it had to say has been sent."""
+
+
+@dataclass(slots=True)
+class Work:
+    """The records of the running attempt that are with this worker."""
+
+    task: int
+    attempt: int
+    first: int
+    waiting: deque[tuple[int, str]]
+    decoding: deque[tuple[int, str, Future[Any]]]
+    complete: bool = False
+    """No more records of this attempt will come for now: do not wait for a full batch."""
+
+
+class Worker:
+    """Reads messages, keeps images decoding ahead of the model, sends rows."""
+
+    def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.sending = threading.Lock()
+        self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.captioner: Captioner | None = None
+        self.model: Message = {}
+        self.batch = 1
+        self.work: Work | None = None
+        self.stuck = 0
+        """Decoding threads that hang in a read."""
+
+    def send(self, message: Message) -> None:
+        data = protocol.encode(message)
+        with self.sending:
+            self.stdout.write(data)
+            self.stdout.flush()
+
+    def run(self) -> None:
+        threading.Thread(target=self.read, daemon=True, name="inbox").start()
+        threading.Thread(target=self.beat, daemon=True, name="heartbeat").start()
+        self.send({"type": "ready"})
+        while True:
+            self.take_messages()
+            if self.work is not None:
+                self.step(self.work)
+
+    def read(self) -> None:
+        """Ends the whole process group when the supervisor's end of the pipe closes."""
+        for line in self.stdin:
+            self.inbox.put(protocol.decode(line))
+        end_process_group()
+
+    def beat(self) -> None:
+        process = psutil.Process()
+        while True:
+            with contextlib.suppress(OSError):
+                self.send({"type": "heartbeat", "rss": process.memory_info().rss})
+            time.sleep(HEARTBEAT_SECONDS)
+
+    def take_messages(self) -> None:
+        """Waits for a message only when there is nothing else to do."""
+        while True:
+            try:
+                message = self.inbox.get(block=not self.has_batch())
+            except queue.Empty:
+                return
+            self.handle(message)
+
+    def has_batch(self) -> bool:
+        if self.work is None:
+            return False
+        held = len(self.work.waiting) + len(self.work.decoding)
+        return held >= self.batch or (held > 0 and self.work.complete)
+
+    def handle(self, message: Message) -> None:
+        match message["type"]:
+            case "start":
+                self.start(message)
+            case "load":
+                self.load(message)
+            case "records":
+                self.add_records(message)
+            case "cancel":
+                self.cancel()
+
+    def start(self, message: Message) -> None:
+        self.device = message["device"]
+        images = message["images"]
+        path_map = tuple((old, new) for old, new in images["path_map"])
+        self.paths = ImagePaths(images["root"], path_map, images["allow_outside"])
+        self.misses = Misses(self.paths, images["witness"])
+        self.threads = message["threads"]
+        self.pool = ThreadPoolExecutor(self.threads, "decode")
+
+    def load(self, message: Message) -> None:
+        self.captioner = None
+        self.model = message["model"]
+        began = time.monotonic()
+        self.report("starting")
+        try:
+            self.captioner = FAMILIES[self.model["family"]].load(
+                self.model["checkpoint"],
+                Settings.of(self.model["settings"]),
+                self.device,
+                self.report,
+            )
+        except CheckpointError as error:
+            self.load_failed("checkpoint", str(error))
+            return
+        except Exception as error:
+            if is_out_of_memory(error):
+                self.load_failed("memory", describe(error))
+                raise WorkerExit from error
+            self.load_failed("error", describe(error))
+            raise
+        self.batch = message["batch"] or self.captioner.batch
+        self.send(
+            {
+                "type": "loaded",
+                "model": self.model["id"],
+                "batch": self.batch,
+                "seconds": time.monotonic() - began,
+            }
+        )
+
+    def load_failed(self, kind: str, text: str) -> None:
+        self.send({"type": "load_failed", "model": self.model["id"], "kind": kind, "text": text})
+
+    def report(self, text: str) -> None:
+        self.send({"type": "loading", "model": self.model["id"], "text": text})
+
+    def add_records(self, message: Message) -> None:
+        work = self.work
+        if work is None or work.attempt != message["attempt"] or work.task != message["task"]:
+            self.misses.forget()
+            work = Work(message["task"], message["attempt"], message["first"], deque(), deque())
+            self.work = work
+        work.waiting.extend((i, image) for i, image in message["records"])
+        work.complete = message["last"] or message["alone"]
+
+    def cancel(self) -> None:
+        if self.work is not None:
+            for _, _, future in self.work.decoding:
+                future.cancel()
+        self.work = None
+        self.misses.forget()
+
+    def step(self, work: Work) -> None:
+        """One batch: decode ahead, generate, send the rows."""
+        self.decode_ahead(work)
+        batch = [work.decoding.popleft() for _ in range(min(self.batch, len(work.decoding)))]
+        rows: list[Row] = []
+        ready: list[tuple[int, Any]] = []
+        for i, image, future in batch:
+            try:
+                ready.append((i, self.result(image, future)))
+            except ImageProblem as problem:
+                row = {"i": i, "error": problem.kind, "detail": problem.detail}
+                rows += self.misses.miss(row) if problem.kind == "missing" else [row]
+            except RootLost as lost:
+                self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
+                self.cancel()
+                return
+            else:
+                rows += self.misses.hit(image)
+        # The next images decode while this batch generates.
+        self.decode_ahead(work)
+        if ready:
+            self.send(
+                {"type": "generating", "attempt": work.attempt, "records": [i for i, _ in ready]}
+            )
+            rows += self.caption(work, ready)
+        if not work.waiting and not work.decoding and work.complete:
+            try:
+                rows += self.misses.settle()
+            except RootLost as lost:
+                self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
+                self.cancel()
+        if rows:
+            self.send({"type": "rows", "task": work.task, "attempt": work.attempt, "rows": rows})
+
+    def decode_ahead(self, work: Work) -> None:
+        """Keeps one batch beyond the next one in the decoding threads."""
+        room = 2 * self.batch + self.threads - len(work.decoding)
+        started = [work.waiting.popleft() for _ in range(min(room, len(work.waiting)))]
+        if not started:
+            return
+        self.send({"type": "decoding", "attempt": work.attempt, "records": [i for i, _ in started]})
+        for i, image in started:
+            work.decoding.append((i, image, self.pool.submit(self.prepare, image)))
+
+    def prepare(self, image: str) -> Any:
+        if self.captioner is None:
+            raise RuntimeError("no model is loaded")
+        return self.captioner.prepare(open_image(self.paths.resolve(image)))
+
+    def result(self, image: str, future: Future[Any]) -> Any:
+        """Raises `ImageProblem`; a thread stuck in a read is left behind."""
+        try:
+            return future.result(timeout=IMAGE_SECONDS)
+        except FutureTimeout as error:
+            if future.done():
+                raise ImageProblem("corrupt", describe(error)) from error
+            self.stuck += 1
+            if self.stuck * 2 >= self.threads:
+                self.send({"type": "stuck", "text": f"reading {image} does not end"})
+                raise WorkerExit from error
+            raise ImageProblem(
+                "timeout", f"not read and decoded within {IMAGE_SECONDS:.0f} s"
+            ) from error
+
+    def caption(self, work: Work, ready: list[tuple[int, Any]]) -> list[Row]:
+        """Rows for prepared inputs; the batch is halved until it fits."""
+        if self.captioner is None:
+            raise RuntimeError("no model is loaded")
+        rows: list[Row] = []
+        at = 0
+        while at < len(ready):
+            part = ready[at : at + self.batch]
+            try:
+                captions = self.captioner.caption(
+                    [prepared for _, prepared in part], [work.first + i for i, _ in part]
+                )
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.halve_batch(error)
+                continue
+            rows += [
+                {"i": i, "raw": caption.raw, "tokens": caption.tokens, "finish": caption.finish}
+                for (i, _), caption in zip(part, captions, strict=True)
+            ]
+            at += len(part)
+        return rows
+
+    def halve_batch(self, error: Exception) -> None:
+        """Raises the error again at batch 1."""
+        free_cached_memory()
+        if self.batch == 1:
+            raise error
+        self.batch = max(1, self.batch // 2)
+        self.send({"type": "batch", "model": self.model["id"], "size": self.batch})
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    torch = sys.modules.get("torch")
+    return isinstance(error, MemoryError) or (
+        torch is not None and isinstance(error, torch.OutOfMemoryError)
+    )
+
+
+def is_sticky(error: BaseException) -> bool:
+    """A CUDA error after which every further call in this process fails."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ()))
+
+
+def free_cached_memory() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:2000]
+
+
+def end_process_group() -> None:
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def die_with_parent(parent: int) -> None:
+    """On Linux the kernel ends this process when the supervisor dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        end_process_group()
+
+
+def private_stdout() -> BinaryIO:
+    """The protocol's stream; what a library prints goes to stderr, the worker's log."""
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return stream
+
+
+def main(make: Callable[[BinaryIO, BinaryIO], Worker] = Worker) -> None:
+    """Run as `python -m engine.worker SUPERVISOR_PID`, a process group leader."""
+    die_with_parent(int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker = make(sys.stdin.buffer, private_stdout())
+    try:
+        worker.run()
+    except WorkerExit:
+        code = 3
+    except BaseException as error:
+        kind = "memory" if is_out_of_memory(error) else "sticky" if is_sticky(error) else "error"
+        with contextlib.suppress(OSError):
+            worker.send({"type": "failed", "kind": kind, "text": describe(error)})
+        import traceback
+
+        traceback.print_exc()
+        code = 4
+    sys.stderr.flush()
+    # Threads may be stuck in a read for ever: do not wait for them.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -133,6 +133,13 @@ def samples(
     return tuple(SampleRow(**row._asdict()) for row in connection.execute(query))
 
 
+def samples_of(connection: Connection, shard: int, i: int) -> tuple[SampleRow, ...]:
+    """What the ring holds of one record, newest first."""
+    query = select(*columns(SAMPLE, SampleRow)).where(SAMPLE.c.shard == shard, SAMPLE.c.i == i)
+    rows = connection.execute(query.order_by(SAMPLE.c.id.desc()))
+    return tuple(SampleRow(**row._asdict()) for row in rows)
+
+
 def attempts(connection: Connection, task_id: int) -> tuple[AttemptRow, ...]:
     """Oldest first."""
     rows = connection.execute(
@@ -174,3 +181,29 @@ def task(connection: Connection, task_id: int) -> TaskRow | None:
         select(*columns(TASK, TaskRow)).where(TASK.c.id == task_id)
     ).one_or_none()
     return None if row is None else TaskRow(**row._asdict())
+
+
+def chosen_tasks(
+    connection: Connection,
+    shards: Sequence[int] = (),
+    model_ids: Sequence[int] = (),
+    only_failed: bool = False,
+    with_failed_records: bool = False,
+) -> tuple[int, ...]:
+    """Ids of the tasks of these shards and models (none named: of all)."""
+    query = select(TASK.c.id).order_by(TASK.c.shard, TASK.c.model_id)
+    if shards:
+        query = query.where(TASK.c.shard.in_(shards))
+    if model_ids:
+        query = query.where(TASK.c.model_id.in_(model_ids))
+    if only_failed:
+        query = query.where(TASK.c.state == "failed")
+    if with_failed_records:
+        query = query.where(TASK.c.failed > 0)
+    return tuple(connection.execute(query).scalars())
+
+
+def shards_with_captions(connection: Connection) -> tuple[int, ...]:
+    """Numbers of the shards of which any model has captioned anything."""
+    query = select(TASK.c.shard).where(TASK.c.captioned > 0).distinct().order_by(TASK.c.shard)
+    return tuple(connection.execute(query).scalars())

@@ -1,0 +1,287 @@
+"""The application: modes, keys that work everywhere, and the snapshot that every screen shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from engine.errors import BadInput, Refused
+from tui import actions, messages, text
+from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
+
+if TYPE_CHECKING:
+    from engine.project import Project
+    from tui.screens.leave import Way
+    from tui.snapshot import Reader, Snapshot
+
+TICK_SECONDS = 1.0
+
+
+def dashboard() -> Screen[None]:
+    from tui.screens.dashboard import Dashboard
+
+    return Dashboard()
+
+
+def shards() -> Screen[None]:
+    from tui.screens.shards import Shards
+
+    return Shards()
+
+
+def samples() -> Screen[None]:
+    from tui.screens.samples import Samples
+
+    return Samples()
+
+
+class MllmaugApp(App[None]):
+    """Opening it starts no work, closing it stops none."""
+
+    TITLE = "mllmaug-tui"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "dashboard": dashboard,
+        "shards": shards,
+        "samples": samples,
+    }
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    ENABLE_COMMAND_PALETTE = True
+    PAUSE_GC_ON_SCROLL = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "switch_mode('dashboard')", "Dashboard", False, id="app.dashboard"),
+        Binding("2", "switch_mode('shards')", "Shards", False, id="app.shards"),
+        Binding("3", "switch_mode('samples')", "Samples", False, id="app.samples"),
+        Binding("p", "start", "Run", tooltip="Start captioning", id="app.start"),
+        Binding("p", "pause", "Pause", tooltip="Pause captioning", id="app.pause"),
+        Binding("p", "resume", "Resume", tooltip="Go on captioning", id="app.resume"),
+        Binding("e", "export", "Export", tooltip="Write the merged captions", id="app.export"),
+        Binding("question_mark,f1", "help", "Help", tooltip="What the keys do", id="app.help"),
+        Binding("q", "quit", "Quit", tooltip="Quit, or stop the run", id="app.quit"),
+        Binding("ctrl+q,ctrl+c", "quit", "Quit", False, priority=True, id="app.quit_anywhere"),
+        Binding("colon", "command_palette", "Commands", False, id="app.commands"),
+        Binding("ctrl+r", "refresh", "Refresh", False, tooltip="Read again now", id="app.refresh"),
+        Binding("ctrl+z", "suspend_process", "Suspend", False, id="app.suspend"),
+    ]
+
+    snapshot: reactive[Snapshot | None] = reactive(None, init=False)
+    trouble: reactive[str | None] = reactive(None, init=False)
+    asking: reactive[bool] = reactive(False, init=False)
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__()
+        # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+        self.folder = folder
+        self.project: Project | None = None
+        self.reader: Reader | None = None
+        self.reading = False
+
+    async def on_mount(self) -> None:
+        if self.folder is None:
+            from tui.screens.welcome import Welcome
+
+            await self.push_screen(Welcome())
+            return
+        await self.switch_mode("dashboard")
+        self.set_interval(TICK_SECONDS, self.tick)
+        self.call_after_refresh(self.tick)
+
+    @on(Resize)
+    def keep_large_enough(self, event: Resize) -> None:
+        small = event.size.width < WIDTH or event.size.height < HEIGHT
+        if small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall())
+
+    # The snapshot
+
+    def tick(self) -> None:
+        if not self.reading:
+            self.reading = True
+            self.read_snapshot()
+
+    @work(thread=True, group="snapshot", exit_on_error=False)
+    def read_snapshot(self) -> None:
+        from tui.snapshot import Reader
+
+        try:
+            if self.reader is None:
+                assert self.folder is not None  # noqa: S101
+                project = actions.open_project(self.folder)
+                self.reader = Reader(project)
+                self.post_message(messages.ProjectOpened(project))
+            before = self.reader.last
+            snapshot = self.reader.read()
+            if snapshot is not before or self.trouble is not None:
+                self.post_message(messages.SnapshotRead(snapshot))
+        except BadInput as error:
+            self.post_message(messages.ProjectRefused(str(error)))
+        except Exception as error:
+            self.post_message(messages.SnapshotFailed(describe(error)))
+        finally:
+            self.reading = False
+
+    @on(messages.ProjectOpened)
+    def project_opened(self, event: messages.ProjectOpened) -> None:
+        self.project = event.project
+
+    @on(messages.ProjectRefused)
+    def project_refused(self, event: messages.ProjectRefused) -> None:
+        self.exit(return_code=2, message=Text(text.visible(event.reason)))
+
+    @on(messages.SnapshotRead)
+    def snapshot_read(self, event: messages.SnapshotRead) -> None:
+        self.set_reactive(MllmaugApp.trouble, None)
+        self.snapshot = event.snapshot
+
+    @on(messages.SnapshotFailed)
+    def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
+        self.trouble = event.reason
+
+    def watch_snapshot(self) -> None:
+        self.show()
+
+    def watch_trouble(self) -> None:
+        self.show()
+
+    def watch_asking(self) -> None:
+        self.show()
+
+    def show(self) -> None:
+        from tui.screens.run import RunScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, RunScreen) and screen.is_mounted:
+                screen.refresh_all()
+
+    # What can be done now
+
+    @property
+    def run_label(self) -> str:
+        """The action that p stands for now."""
+        state = self.snapshot.state if self.snapshot else "idle"
+        return {"running": "pause", "paused": "resume"}.get(state, "start")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("start", "pause", "resume") and action != self.run_label:
+            return False
+        return None if self.why_not(action) else True
+
+    def why_not(self, action: str) -> str | None:
+        """Why an action cannot work now, None if it can."""
+        if action not in ("start", "pause", "resume", "export", "switch_mode", "refresh"):
+            return None
+        if self.folder is None:
+            return "no project is open"
+        if action in ("switch_mode", "refresh"):
+            return None
+        if self.snapshot is None or self.project is None:
+            return "the project is still being opened"
+        if action == "export":
+            return None if self.snapshot.captioned else "there is no caption yet"
+        if self.asking:
+            return "the run has not answered yet"
+        if self.snapshot.state == "finished":
+            return "everything is captioned; retry shards on the Shards screen"
+        if self.snapshot.supervisor and self.snapshot.supervisor.stopping:
+            return "the run is stopping"
+        return None
+
+    # What is asked of the run
+
+    def action_start(self) -> None:
+        self.call(actions.start)
+
+    def action_pause(self) -> None:
+        self.ask("pause")
+
+    def action_resume(self) -> None:
+        self.call(actions.resume)
+
+    def ask(self, kind: str, quit: bool = False, **payload: Any) -> None:
+        self.call(lambda project: actions.ask(project, kind, **payload), quit)
+
+    def call(self, action: Callable[[Project], str], quit: bool = False) -> None:
+        if self.project is not None:
+            self.asking = True
+            self.wait_for_answer(action, self.project, quit)
+
+    @work(thread=True, group="requests", exit_on_error=False)
+    def wait_for_answer(
+        self, action: Callable[[Project], str], project: Project, quit: bool
+    ) -> None:
+        try:
+            answer = messages.Answered(action(project), True, quit)
+        except (BadInput, Refused) as error:
+            answer = messages.Answered(str(error), False)
+        except Exception as error:
+            answer = messages.Answered(describe(error), False)
+        self.post_message(answer)
+
+    @on(messages.Answered)
+    def answered(self, event: messages.Answered) -> None:
+        self.asking = False
+        self.tell(event.sentence, "information" if event.done else "error")
+        if event.quit and event.done:
+            self.exit(message=Text(text.visible(event.sentence)))
+        self.tick()
+
+    def tell(self, sentence: str, severity: Any = "information") -> None:
+        self.notify(text.visible(sentence), severity=severity, markup=False)
+
+    # Dialogs
+
+    def action_refresh(self) -> None:
+        if self.reader is not None:
+            self.reader.version = None
+        self.tick()
+
+    def action_help(self) -> None:
+        from tui.screens.help import Help
+
+        self.push_screen(Help(self.screen, self.focused))
+
+    def action_export(self) -> None:
+        from tui.screens.export import Export
+
+        if self.snapshot is not None and self.project is not None:
+            self.push_screen(Export(self.project, self.snapshot))
+
+    async def action_quit(self) -> None:
+        from tui.screens.leave import Leave
+
+        if self.snapshot is None or self.snapshot.supervisor is None:
+            self.exit()
+        elif not isinstance(self.screen, Leave):
+            self.push_screen(Leave(len(self.snapshot.workers), self.snapshot.eta), self.leave)
+
+    def leave(self, way: Way | None) -> None:
+        if way == "detach":
+            self.exit(message=Text("the run goes on; open the project again to watch it"))
+        elif way is not None:
+            self.tell("asking the run to stop ...")
+            self.ask("stop", quit=True, after_shard=way == "after_shard")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Ours come from the bindings; of Textual's those that make sense here."""
+        for command in super().get_system_commands(screen):
+            if command.title in ("Theme", "Maximize", "Minimize", "Screenshot"):
+                yield command
+
+
+def describe(error: Exception) -> str:
+    """An unforeseen error in one line."""
+    said = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -1,0 +1,73 @@
+"""What the screens of a project share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from tui.widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from tui.app import MllmaugApp
+    from tui.snapshot import Snapshot
+
+
+class RunScreen(Screen[None]):
+    """Status bar, body, footer; shows the app's newest snapshot while it is the current screen.
+
+    `why_not` is the one place that knows what cannot work now: it greys a key and is what Help
+    says about it.
+    """
+
+    MODE: ClassVar[str]
+    HELP: ClassVar[str] = ""
+
+    off: frozenset[str] = frozenset()
+
+    @property
+    def main(self) -> MllmaugApp:
+        return cast("MllmaugApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar(self.MODE)
+        yield from self.body()
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    def on_screen_resume(self) -> None:
+        self.refresh_all()
+
+    def refresh_all(self) -> None:
+        """Called for every new snapshot while this screen is in front or under a dialog."""
+        self.query_one(StatusBar).show(self.main.snapshot, self.main.trouble)
+        if self.main.snapshot is not None:
+            self.show(self.main.snapshot)
+        self.refresh_keys()
+
+    def show(self, snapshot: Snapshot) -> None:
+        raise NotImplementedError
+
+    def why_not(self, action: str) -> str | None:
+        """Why an action of this screen cannot work now, None if it can."""
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if self.why_not(action) else True
+
+    def refresh_keys(self) -> None:
+        """The footer is composed again only when a key became possible or impossible."""
+        off = frozenset(
+            f"{key} {active.binding.description}"
+            for key, active in self.active_bindings.items()
+            if not active.enabled
+        ) | {self.main.run_label}
+        if off != self.off:
+            self.off = off
+            self.refresh_bindings()

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+WIDTH, HEIGHT = 80, 24
+
+
+class TooSmall(ModalScreen[None]):
+    """Covers everything until the terminal is large enough; no key works but quit."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", id="small.quit")]
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False)
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        if width >= WIDTH and height >= HEIGHT:
+            self.dismiss()
+            return
+        self.query_one(Static).update(
+            f"This terminal has {width}x{height} cells; mllmaug-tui needs {WIDTH}x{HEIGHT}."
+            " Make it larger, or press q."
+        )

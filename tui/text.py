@@ -1,0 +1,118 @@
+"""Texts for the screen: numbers, times, and whatever captions, paths and errors contain."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from db.rows import SampleRow
+
+JOINERS = "\u200c\u200d"
+CUT = "//"
+"""Stands around text that shearing removed, so that it can be told without colour."""
+
+
+def visible(text: str) -> str:
+    """The text with control and formatting characters made visible, safe for any terminal."""
+    if text.isprintable():
+        return text
+    return "".join(shown(character) for character in text)
+
+
+def shown(character: str) -> str:
+    if character.isprintable() or character in JOINERS:
+        return character
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def clip(text: str, width: int) -> str:
+    """At most `width` cells of a visible text, with an ellipsis where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """Exactly `width` cells of any text."""
+    text = clip(visible(text), width)
+    blank = " " * (width - cell_len(text))
+    return blank + text if right else text + blank
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def percent(share: float) -> str:
+    """Never 100 % before the end, nor 0 % after the start."""
+    if 0 < share < 1:
+        share = min(max(share, 0.01), 0.99)
+    return f"{share:.0%}"
+
+
+def rate(images_per_second: float) -> str:
+    return (
+        f"{images_per_second:.1f}" if images_per_second < 1_000 else number(int(images_per_second))
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """Two units: `2d03h`, `3h12m`, `4m10s`, `9s`; `-` where unknown."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3_600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3_600}h{whole % 3_600 // 60:02}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3_600:02}h"
+
+
+def clock(seconds: float | None) -> str:
+    return "-" if not seconds else datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
+
+
+def day_and_clock(seconds: float | None) -> str:
+    return "-" if not seconds else datetime.fromtimestamp(seconds).strftime("%m-%d %H:%M:%S")
+
+
+def size(count: int) -> str:
+    """Bytes in a unit that suits them."""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
+
+
+def kept_and_cut(sample: SampleRow) -> Content:
+    """The raw text on one line; what shearing removed stands between `//`."""
+    if sample.start is None or sample.end is None:
+        return Content.assemble(
+            visible(sample.raw), (" // sheared: ", "$foreground-muted"), visible(sample.sheared)
+        )
+    raw, start, end = sample.raw, sample.start, sample.end
+    return Content.assemble(cut(raw[:start]), visible(raw[start:end]), cut(raw[end:]))
+
+
+def cut(text: str) -> Content:
+    if not text:
+        return Content("")
+    return Content.styled(f"{CUT}{visible(text)}{CUT}", "$foreground-muted")

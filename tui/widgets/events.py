@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui import text, words
+from tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from db.rows import EventRow
+    from tui.snapshot import Snapshot
+
+
+class Events(Pane):
+    """What happened, newest first."""
+
+    TITLE = "Events"
+
+    def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
+        if not snapshot.events:
+            return [Content.styled("nothing happened yet", "$foreground-muted")]
+        return [line(event) for event in snapshot.events]
+
+
+def line(event: EventRow) -> Content:
+    about = [event.device, event.model, None if event.shard is None else f"shard {event.shard:05}"]
+    where = "  ".join(text.visible(part) for part in about if part)
+    return Content.assemble(
+        (text.clock(event.created), "$foreground-muted"),
+        "  ",
+        words.styled(words.LEVEL[event.level], 5),
+        f"{where}{'  ' if where else ''}{text.visible(event.text)}",
+    )
+
+
+class LatestSample(Pane):
+    """The newest caption; `//` stands around what shearing removed."""
+
+    TITLE = "Latest sample"
+
+    def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
+        sample = snapshot.sample
+        if sample is None:
+            return [Content.styled("no caption yet", "$foreground-muted")]
+        model = text.visible(snapshot.model_name(sample.model_id) or "?")
+        caption = text.kept_and_cut(sample)
+        if self.screen.has_class("-short"):
+            return [Content.assemble((f"{model}  ", "$foreground-muted"), caption)]
+        place = f"{sample.shard:05}  {text.visible(sample.image)}  {model}"
+        end = f"  {text.plural(sample.tokens, 'token')}, {text.visible(sample.finish)}"
+        return [Content.styled(place + end, "$foreground-muted"), caption]

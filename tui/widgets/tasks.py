@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui import text, words
+from tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from tui.snapshot import Snapshot
+
+
+class Tasks(Pane):
+    """Tasks (a shard for a model) by state."""
+
+    TITLE = "Tasks"
+
+    def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
+        lines = [
+            Content.assemble(words.styled(word, 6), f"{state:<9}{text.number(count):>12}")
+            for state, count in snapshot.tasks.items()
+            for word in [words.TASK[state]]
+        ]
+        shards = text.plural(snapshot.shards, "shard")
+        images = text.plural(snapshot.records, "image")
+        lines.append(Content.styled(f"{shards} of {images}", "$foreground-muted"))
+        if snapshot.failed:
+            failed = f"{text.plural(snapshot.failed, 'record')} failed"
+            lines.append(Content(failed))
+        if snapshot.project.paused and snapshot.project.pause_reason:
+            reason = text.visible(snapshot.project.pause_reason)
+            lines.append(Content.assemble(words.styled("PAUSED"), f" {reason}"))
+        return lines

@@ -18,7 +18,9 @@ Kind = Literal["missing", "outside", "not_a_file", "unreadable", "corrupt", "too
 MAX_PIXELS = 200_000_000
 """Larger images are refused before they are decoded (600 MB as RGB)."""
 MAX_BYTES = 512 * 2**20
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "TGA")
+Image.init()
+DATA_SET_FORMATS = "JPEG MPO PNG WEBP GIF BMP TIFF JPEG2000 AVIF PPM TGA".split()
+FORMATS = [name for name in DATA_SET_FORMATS if name in Image.OPEN]
 """What data sets hold. The others stay closed: EPS, for one, would start Ghostscript."""
 
 

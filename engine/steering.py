@@ -62,7 +62,7 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
 
 def pause(books: Books, live: Live | None) -> str:
     if books.settings.paused:
-        raise Refused("it is paused already")
+        return "it is paused already"
     books.pause(None)
     books.event("info", "paused by the user")
     if live is not None:
@@ -73,7 +73,7 @@ def pause(books: Books, live: Live | None) -> str:
 def resume(books: Books) -> str:
     """After a lost image root this also says: go on, whatever the witness."""
     if not books.settings.paused:
-        raise Refused("it is not paused")
+        return "it is not paused"
     books.resume()
     books.event("info", "resumed by the user")
     return "resumed"
@@ -81,7 +81,7 @@ def resume(books: Books) -> str:
 
 def stop(books: Books, after_shard: bool, live: Live | None) -> str:
     if live is None:
-        raise Refused("nothing is running")
+        return "nothing is running"
     live.stop(after_shard)
     books.event("info", f"stop asked for{' after the running shards' if after_shard else ''}")
     return "stops after the running shards" if after_shard else "stopped"
@@ -93,7 +93,7 @@ def retry(books: Books, task_ids: Iterable[int], failed_items: bool) -> str:
     retried = [t for t in wanted if books.ledger.retry(t, now, failed_items)]
     if not retried:
         what = "failed records" if failed_items else "tasks that are not running"
-        raise Refused(f"nothing to retry: there are no {what} among the {len(wanted)} chosen")
+        return f"nothing to retry: no {what} among the {len(wanted)} tasks chosen"
     for model_id in {books.ledger[t].model_id for t in retried}:
         if books.models[model_id].blocked:
             books.save_model(replace(books.models[model_id], blocked=None, load_failures=0))
@@ -115,7 +115,7 @@ def skip(books: Books, task_ids: Iterable[int], skip: bool) -> str:
     now = time.time()
     changed = [t for t in task_ids if books.ledger.skip(t, now, skip)]
     if not changed:
-        raise Refused("nothing to skip" if skip else "nothing is skipped among the chosen")
+        return "nothing to skip" if skip else "nothing is skipped among the chosen"
     text = f"{'skipped' if skip else 'no longer skipped'}: {len(changed)} tasks"
     books.event("info", f"{text}: {named(books, changed)}")
     return text

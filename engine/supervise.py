@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from engine import devices
@@ -17,17 +18,26 @@ from engine.supervisor import Supervisor
 
 
 def supervise(
-    project: Project, spec: str, policy: Policy | None = None, module: str = "engine.worker"
+    project: Project,
+    spec: str,
+    policy: Policy | None = None,
+    module: str = "engine.worker",
+    on_interrupt: Callable[[], None] = lambda: None,
 ) -> bool:
     """Runs the project in this process, its main thread, until done or stopped.
 
     SIGTERM and SIGINT stop it, SIGHUP does not. Raises `Held`, `BadInput`, `OSError`.
     """
+
+    def interrupt(*_: object) -> None:
+        on_interrupt()
+        supervisor.stop()
+
     found = devices.find(spec)
     with ProjectLock(project.lock):
         supervisor = Supervisor(project, LocalLauncher(project, module), found, policy, spec)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: supervisor.stop())
+            signal.signal(number, interrupt)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return supervisor.run()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import uuid
@@ -190,7 +189,7 @@ def move_in(stage: Project, project: Project) -> None:
     for folder in (stage.captions, stage.logs):
         folder.mkdir()
     for source in (stage.shards, stage.captions, stage.logs, stage.database):
-        os.rename(source, project.folder / source.name)
+        source.rename(project.folder / source.name)
     stage.folder.rmdir()
 
 

@@ -202,10 +202,7 @@ def captions_of(
     """The shard's sheared captions by one model as JSON strings; None where there is none."""
     task = source.tasks[shard.number, model.id]
     log = source.project.log_file(model, shard.number)
-    if task.digest is not None:
-        column = kept_column(log, task, shard, source.shearing)
-    else:
-        column = None
+    column = kept_column(log, task, shard, source.shearing) if task.digest else None
     if column is None:
         column = shear_column(log, task, shard, model, source.shearing)
     captioned = sum(line != b"null" for line in column)

@@ -1,0 +1,129 @@
+"""Is this machine, and this project, fit to run? In words, each with what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from db import progress, projects
+from db.connect import reading
+from engine import devices
+from engine.attempt import read_shard
+from engine.captioners.registry import FAMILIES, check_folder, choose
+from engine.errors import BadInput
+from engine.images import ImagePaths, exists
+from engine.project import Project
+
+LOOKED_AT = 100
+"""Images of the project that are looked for."""
+BYTES_A_CAPTION = 400
+"""Of caption log and sheared file together, generously."""
+GIB = 2**30
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "lustre", "gpfs", "cifs", "smb3", "beegfs", "fuse.sshfs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    good: bool
+    text: str
+
+
+def examine(project: Project | None, models: Sequence[str] = ()) -> Iterator[Finding]:
+    """Raises `BadInput` for a model that cannot be read as NAME=CHECKPOINT."""
+    yield from examine_devices()
+    for text in models:
+        yield examine_checkpoint(text)
+    if project is not None:
+        yield from examine_project(project)
+
+
+def examine_devices() -> Iterator[Finding]:
+    try:
+        found = devices.auto()
+    except BadInput as error:
+        yield Finding(False, str(error))
+        return
+    for device in found:
+        free = devices.free_memory(device)
+        room = "" if free is None else f", {free / GIB:.1f} GiB free"
+        yield Finding(True, f"device {device.id}: {device.label}{room}")
+    if not any(device.uuid for device in found):
+        yield Finding(True, "no NVIDIA GPU is visible: captioning runs on the CPU, slowly")
+
+
+def examine_checkpoint(text: str) -> Finding:
+    name = text.partition("=")[0]
+    try:
+        choice = choose(text)
+    except BadInput as error:
+        if name not in FAMILIES:
+            raise
+        return Finding(False, str(error))
+    return Finding(True, f"{name}: {choice.checkpoint or 'needs no checkpoint'}: complete")
+
+
+def examine_project(project: Project) -> Iterator[Finding]:
+    with reading(project.database) as connection:
+        settings = projects.project(connection)
+        models = projects.models(connection)
+        sums = progress.sums(connection)
+        shards = projects.shards(connection)
+    for model in models:
+        if model.checkpoint is None:
+            continue
+        try:
+            check_folder(FAMILIES[model.family], Path(model.checkpoint))
+            yield Finding(True, f"{model.name}: {model.checkpoint}: complete")
+        except BadInput as error:
+            yield Finding(False, str(error))
+    lost = [n.number for n in shards if not project.shard_file(n.number).is_file()]
+    if lost:
+        yield Finding(False, f"{len(lost)} shard files are missing, first {lost[0]:05}.jsonl")
+    else:
+        root = project.image_root(settings)
+        paths = ImagePaths(str(root), settings.path_map, settings.allow_outside)
+        yield examine_images(project, paths)
+    yield examine_disk(project, sum(row.left for row in sums))
+    kind = network_file_system(project.folder)
+    if kind:
+        yield Finding(
+            False,
+            f"the project lies on {kind}: SQLite's locks are unsafe on some network file"
+            " systems; a local disk is better (images may stay where they are)",
+        )
+
+
+def examine_images(project: Project, paths: ImagePaths) -> Finding:
+    """Looks for the first images of the first shard."""
+    looked = found = 0
+    for i, record in read_shard(project.shard_file(0)):
+        if i >= LOOKED_AT:
+            break
+        looked += 1
+        found += exists(paths, record["image"])
+    return Finding(found == looked, f"{found} of the first {looked} images found in {paths.root}")
+
+
+def examine_disk(project: Project, left: int) -> Finding:
+    free = shutil.disk_usage(project.folder).free
+    needed = left * BYTES_A_CAPTION
+    return Finding(
+        free > 2 * needed,
+        f"{free / GIB:.1f} GiB free on the project's disk; what is left to caption needs about"
+        f" {needed / GIB:.2f} GiB",
+    )
+
+
+def network_file_system(folder: Path) -> str | None:
+    """The kind of network file system a folder lies on, None for a local one."""
+    resolved = str(folder.resolve())
+    best = ("", "")
+    for part in psutil.disk_partitions(all=True):
+        mount = part.mountpoint.rstrip("/") + "/"
+        if f"{resolved}/".startswith(mount) and len(mount) > len(best[0]):
+            best = (mount, part.fstype)
+    return best[1] if best[1] in NETWORK_FILE_SYSTEMS else None

@@ -1,0 +1,29 @@
+"""A worker that answers at once: everything of the real one but the image and the model."""
+
+from __future__ import annotations
+
+from engine import worker
+from engine.captioners.base import Caption, Captioner
+
+
+class Instant(Captioner):
+    batch = 256
+
+    def prepare(self, picture):
+        return picture
+
+    def caption(self, inputs, records):
+        return [Caption(f"an image called {name}. And a tail.", 9, "stop") for name in inputs]
+
+
+class InstantWorker(worker.Worker):
+    def load(self, message):
+        super().load(message)
+        self.captioner = Instant()
+
+    def prepare(self, image):
+        return image
+
+
+def main() -> None:
+    worker.main(InstantWorker)

@@ -1,0 +1,69 @@
+"""The job manager alone: records a second from shard file to caption log.
+
+Two workers that answer at once, without image or model. The baseline writes the same rows to the
+same number of files in one process, synced as often: the disk's and the encoder's own speed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from engine.captioners.registry import choose
+from engine.datasets.create import NewProject, create
+from engine.policy import Policy
+from engine.supervise import supervise
+from tests.bench.report import report
+
+CASES = ("100000", "1000000")
+SHARD = 10_000
+
+
+def main(cases: list[str]) -> None:
+    for case in cases or CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(case, int(case), Path(folder))
+
+
+def measure(case: str, records: int, folder: Path) -> None:
+    captions = folder / "captions.json"
+    with captions.open("w") as file:
+        file.write("[")
+        for i in range(records):
+            record = {"image": f"images/{i:09}.jpg", "caption": f"alt text number {i}"}
+            file.write(("," if i else "") + json.dumps(record))
+        file.write("]")
+    wanted = NewProject([captions], [choose("dry-run")], shard_size=SHARD, allow_missing=True)
+    project = create(folder / "run", wanted).project
+    began = time.monotonic()
+    finished = supervise(project, "cpu:2", module="tests.bench.instant")
+    seconds = time.monotonic() - began
+    if not finished:
+        raise SystemExit("the run did not finish")
+    rows = sum(count_rows(log) for log in project.captions.glob("*/?????.jsonl"))
+    if rows != records:
+        raise SystemExit(f"{rows} rows for {records} records")
+    report("jobs", case, records / seconds, "records/s", records / write_plainly(folder, records))
+
+
+def count_rows(log: Path) -> int:
+    return log.read_bytes().count(b"\n")
+
+
+def write_plainly(folder: Path, records: int) -> float:
+    """Seconds for the bare writing."""
+    began = time.monotonic()
+    for first in range(0, records, SHARD):
+        with (folder / f"plain-{first}.jsonl").open("wb") as file:
+            for i in range(first, min(first + SHARD, records)):
+                row = {"i": i - first, "raw": f"an image called {i}. And a tail.", "tokens": 9}
+                file.write(json.dumps(row | {"finish": "stop"}).encode() + b"\n")
+                if i % Policy().sync_rows == 0:
+                    file.flush()
+                    os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
+    return time.monotonic() - began

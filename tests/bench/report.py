@@ -1,0 +1,18 @@
+"""The form of a measurement: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+
+
+def report(bench: str, case: str, value: float, unit: str, baseline: float | None = None) -> None:
+    """`baseline` was measured in the same run; `ratio` is value over baseline."""
+    line = {
+        "bench": bench,
+        "case": case,
+        "value": round(value, 4),
+        "unit": unit,
+        "baseline": None if baseline is None else round(baseline, 4),
+        "ratio": None if not baseline else round(value / baseline, 3),
+    }
+    print(json.dumps(line), flush=True)

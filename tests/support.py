@@ -1,0 +1,96 @@
+"""What the tests share: pictures, projects, and the command as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+COMMAND = [sys.executable, "-c", "from tui.cli import main; main()"]
+
+
+def cli(*arguments: object, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess:
+    """Runs `mllmaug-tui` with these arguments to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+def cli_ok(*arguments: object, **options: Any) -> str:
+    done = cli(*arguments, **options)
+    assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def start(*arguments: object) -> subprocess.Popen:
+    """Runs `mllmaug-tui` beside the test."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+
+
+def status(project: Path) -> dict[str, Any]:
+    return json.loads(cli_ok("status", project, "--json"))
+
+
+def wait_for(condition: Callable[[], Any], timeout: float = 30, every: float = 0.05) -> Any:
+    """The first true value; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(every)
+    raise AssertionError(f"not so within {timeout} s: {condition}")
+
+
+def draw(path: Path, number: int, size: tuple[int, int] = (24, 16)) -> None:
+    """A small picture unlike any other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", size, (number % 256, number // 256 % 256, number // 65536))
+    image.save(path)
+
+
+def make_captions(folder: Path, count: int, suffix: str = "png") -> Path:
+    """Pictures and a caption file in upstream's form; returns the file."""
+    records = []
+    for number in range(count):
+        name = f"images/{number:06}.{suffix}"
+        draw(folder / name, number)
+        records.append({"image": name, "caption": f"alt text {number}"})
+    path = folder / "captions.json"
+    path.write_text(json.dumps(records))
+    return path
+
+
+def dry_run_caption(path: Path) -> str:
+    """What `dry-run` must say of a file, sheared."""
+    with Image.open(path) as image:
+        width, height = image.size
+        mode = image.mode
+    return f"{width}x{height} {mode} image, crc32 {zlib.crc32(path.read_bytes()):08x}"
+
+
+def check_dry_run_export(export: Path, root: Path, images: list[str]) -> None:
+    """Every one of these images is there once, in this order, with its own caption."""
+    found = json.loads(export.read_text())
+    assert [record["image"] for record in found] == images
+    for record in found:
+        assert record["caption"] == dry_run_caption(root / record["image"])

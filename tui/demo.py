@@ -1,0 +1,51 @@
+"""The built-in demonstration: scenes are drawn, a project is made of them, and it is run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from engine.demo import checkpoint, scenes
+from rich.console import Console
+
+from engine.captioners.registry import choose
+from engine.datasets.create import NewProject, create
+from engine.datasets.export import export
+from engine.errors import BadInput
+from engine.project import Project
+from engine.samples import read_samples
+from tui.headless import attach_or_run, export_lines, sample_lines
+
+MODELS = ("llava-1.5",)
+SHARDS = 8
+SEED = 1
+
+
+def make_demo(folder: Path, images: int) -> Project:
+    """The project in `folder`, drawn anew unless it is there already. Raises `BadInput`."""
+    if (folder / "project.db").is_file():
+        return Project.open(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise BadInput(f"{folder} is not empty: name another folder for the demo")
+    try:
+        scenes.write(folder, images, SEED)
+        models = [choose(f"{name}={checkpoint(name)}") for name in MODELS]
+        wanted = NewProject([folder / "captions.json"], models, shards=min(SHARDS, images))
+        return create(folder, wanted).project
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def run_headless(project: Project, devices: str) -> int:
+    """Captions, shows a few captions, exports; the exit code."""
+    console = Console(highlight=False, soft_wrap=True)
+    code = attach_or_run(project, devices)
+    if code:
+        return code
+    for sample in read_samples(project, 3):
+        for line in sample_lines(sample):
+            console.print(line, markup=False)
+    for line in export_lines(export(project, project.folder / "merged.json")):
+        console.print(line, markup=False)
+    return 0

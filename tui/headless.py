@@ -1,0 +1,261 @@
+"""What the commands print, and `run` without the application."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from db.connect import Busy
+from engine import control
+from engine.errors import Refused
+from engine.lock import Held
+from engine.project import Project
+from engine.supervise import supervise
+from tui import snapshot
+from tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from engine.datasets.export import ExportResult
+    from engine.samples import SampledImage
+
+TICK_SECONDS = 0.5
+LINE_SECONDS = 30.0
+"""Between lines of progress where there is no terminal."""
+
+
+def start_detached(project: Project, devices: str) -> int:
+    clear_old_pause(project)
+    row = control.start(project, devices)
+    Console().print(
+        f"running as process {row.pid}; 'mllmaug-tui {project.folder.name}' shows it,"
+        f" 'mllmaug-tui stop' ends it",
+        markup=False,
+        highlight=False,
+    )
+    return 0
+
+
+def attach_or_run(project: Project, devices: str) -> int:
+    """Runs the project in this process, or shows the run that there is; the exit code."""
+    if control.supervisor(project) is not None:
+        return attach(project)
+    clear_old_pause(project)
+    showing = threading.Thread(target=show_quietly, args=(project,), daemon=True)
+    showing.start()
+    interrupted = threading.Event()
+    try:
+        supervise(project, devices, on_interrupt=interrupted.set)
+    except Held:  # someone else was faster
+        return attach(project)
+    finally:
+        FINISHED.set()
+        showing.join(timeout=2 * TICK_SECONDS)
+    return conclude(project, interrupted.is_set())
+
+
+FINISHED = threading.Event()
+"""Set when the run of this process has ended."""
+
+
+def clear_old_pause(project: Project) -> None:
+    """A pause belongs to the run that is over: `run` means run."""
+    if control.supervisor(project) is None and snapshot.read(project).project.paused:
+        try:
+            control.ask(project, "resume")
+        except Refused:
+            return
+        Console(stderr=True).print("it was paused: going on", highlight=False)
+
+
+def attach(project: Project) -> int:
+    """Shows the run of another process until it ends; Ctrl-C only stops the showing."""
+    Console(stderr=True).print("attached to the run that there is (Ctrl-C leaves it running)")
+    try:
+        show(project, lambda: control.supervisor(project) is None)
+    except KeyboardInterrupt:
+        return 130
+    return conclude(project, interrupted=False)
+
+
+def conclude(project: Project, interrupted: bool) -> int:
+    taken = snapshot.read(project)
+    console = Console(highlight=False, soft_wrap=True)
+    for line in status_lines(taken):
+        console.print(line, markup=False)
+    if interrupted:
+        return 130
+    unfinished = taken.tasks["pending"] + taken.tasks["running"] + taken.tasks["failed"]
+    return 1 if unfinished else 0
+
+
+def show_quietly(project: Project) -> None:
+    """A terminal that goes away must not end the run."""
+    try:
+        show(project, FINISHED.is_set)
+    except OSError:
+        return
+
+
+def show(project: Project, ended: Any) -> None:
+    console = Console(stderr=True)
+    if console.is_terminal:
+        show_bars(project, console, ended)
+    else:
+        show_lines(project, console, ended)
+
+
+def show_bars(project: Project, console: Console, ended: Any) -> None:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f}/s", markup=False),
+        TimeRemainingColumn(),
+    )
+    reader = snapshot.Reader(project)
+    paused = False
+    with Progress(*columns, console=console) as bars:
+        rows: dict[int, Any] = {}
+        while not ended():
+            taken = read_patiently(reader)
+            for model in taken.models if taken else ():
+                if model.row.id not in rows:
+                    rows[model.row.id] = bars.add_task(model.row.name, rate=0.0)
+                done = model.captioned + model.failed
+                bars.update(rows[model.row.id], total=model.total, completed=done, rate=model.rate)
+            if taken and taken.project.paused != paused:
+                paused = taken.project.paused
+                bars.console.print(pause_line(taken), markup=False, highlight=False)
+            time.sleep(TICK_SECONDS)
+
+
+def show_lines(project: Project, console: Console, ended: Any) -> None:
+    reader = snapshot.Reader(project)
+    paused, printed = False, time.monotonic()
+    while not ended():
+        taken = read_patiently(reader)
+        if taken and taken.project.paused != paused:
+            paused = taken.project.paused
+            console.print(pause_line(taken), markup=False, highlight=False)
+        if taken and time.monotonic() - printed > LINE_SECONDS:
+            printed = time.monotonic()
+            console.print(one_line(taken), markup=False, highlight=False)
+        time.sleep(TICK_SECONDS)
+
+
+def read_patiently(reader: snapshot.Reader) -> Snapshot | None:
+    """None while the database is busy or being made good."""
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        return reader.read()
+    except (OperationalError, Busy):
+        return None
+
+
+def pause_line(taken: Snapshot) -> str:
+    if not taken.project.paused:
+        return "going on"
+    reason = taken.project.pause_reason or "by the user"
+    return f"paused: {reason} ('mllmaug-tui resume {taken.folder}' goes on)"
+
+
+def one_line(taken: Snapshot) -> str:
+    return (
+        f"{taken.state}: {taken.captioned:,} of {taken.total:,} captions,"
+        f" {taken.failed:,} failed, {taken.rate:.1f} images/s"
+    )
+
+
+def status_lines(taken: Snapshot) -> Iterator[str]:
+    counts = ", ".join(f"{count:,} {state}" for state, count in taken.tasks.items() if count)
+    reason = f" ({taken.project.pause_reason})" if taken.project.pause_reason else ""
+    yield f"{taken.name}: {taken.state}{reason}; {taken.records:,} images; tasks: {counts}"
+    for model in taken.models:
+        eta = "" if model.eta is None else f", {clock(model.eta)} left"
+        rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
+        yield (
+            f"  {model.row.name}: {model.captioned:,} of {model.total:,} captioned,"
+            f" {model.failed:,} records failed{rate}"
+        )
+        if model.row.blocked:
+            yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
+    for worker in taken.workers:
+        shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
+        model_name = worker.model or "no model"
+        yield f"  {worker.row.device}: {worker.row.state} {model_name}{shard}"
+
+
+def clock(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+def sample_lines(sample: SampledImage) -> Iterator[str]:
+    yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i})"
+    yield f"  original: {sample.original}"
+    for caption in sample.captions:
+        if caption.raw is None:
+            yield f"  {caption.model}: failed, {caption.error}"
+            continue
+        yield f"  {caption.model}: {marked(caption.raw, caption.start, caption.end)}"
+        yield f"    sheared: {caption.sheared}"
+
+
+def marked(raw: str, start: int | None, end: int | None) -> str:
+    """The raw text with what shearing cut between `//`."""
+    if start is None or end is None:
+        return raw
+    before, kept, after = raw[:start], raw[start:end], raw[end:]
+    return "".join(
+        [f"//{before}//" if before.strip() else before, kept, f"//{after}//" if after else ""]
+    )
+
+
+def export_lines(result: ExportResult) -> Iterator[str]:
+    yield f"{result.path}: {result.captions:,} captions of {result.records:,} images"
+    left_out = {
+        "records failed": result.failed,
+        "captions sheared to nothing": result.empty,
+        "captions are not there yet": result.missing,
+    }
+    said = [f"{count:,} {what}" for what, count in left_out.items() if count]
+    if said:
+        yield f"left out: {', '.join(said)}"
+
+
+def family_dicts() -> list[dict[str, Any]]:
+    from engine.captioners.registry import FAMILIES
+
+    return [
+        {
+            "name": family.name,
+            "summary": family.summary,
+            "checkpoint": family.checkpoint,
+            "presets": {name: asdict(preset) for name, preset in family.presets.items()},
+        }
+        for family in FAMILIES.values()
+    ]
+
+
+def family_lines() -> Iterator[str]:
+    for family in family_dicts():
+        yield f"{family['name']}: {family['summary']}"
+        yield f"  checkpoint: {family['checkpoint'] or 'none needed'}"
+        for name, preset in family["presets"].items():
+            shown = {key: value for key, value in preset.items() if value not in (None, "")}
+            yield f"  {name}: " + ", ".join(f"{key} {value!r}" for key, value in shown.items())

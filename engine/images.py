@@ -19,6 +19,8 @@ MAX_PIXELS = 200_000_000
 """Larger images are refused before they are decoded (600 MB as RGB)."""
 MAX_BYTES = 512 * 2**20
 Image.init()
+# Our own check below is the one that counts, with a clear reason.
+Image.MAX_IMAGE_PIXELS = None
 DATA_SET_FORMATS = "JPEG MPO PNG WEBP GIF BMP TIFF JPEG2000 AVIF PPM TGA".split()
 FORMATS = [name for name in DATA_SET_FORMATS if name in Image.OPEN]
 """What data sets hold. The others stay closed: EPS, for one, would start Ghostscript."""
@@ -111,10 +113,11 @@ def read_file(path: str) -> bytes:
         raise ImageProblem("missing", f"no such file: {path}") from error
     except (OSError, UnicodeEncodeError) as error:
         raise ImageProblem("unreadable", reason(error)) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise ImageProblem("not_a_file", f"not a regular file: {path}")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageProblem("not_a_file", f"not a regular file: {path}")
         if status.st_size > MAX_BYTES:
             raise ImageProblem("too_large", f"{status.st_size} bytes, the limit is {MAX_BYTES}")
         try:

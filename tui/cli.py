@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from engine.errors import BadInput, Refused
+from tui.visible import visible
 
 EXIT_UNFINISHED = 1
 EXIT_BAD_INPUT = 2
@@ -28,7 +27,7 @@ class OpenByDefault(click.Group):
         if args[0] in self.commands:
             return super().resolve_command(ctx, args)
         if args[0].startswith("-") or not Path(args[0]).exists():
-            names = ", ".join(sorted(self.commands))
+            names = ", ".join(sorted(name for name in self.commands if name != "open"))
             raise click.UsageError(f"no such command or folder: {args[0]} (commands: {names})")
         return "open", self.commands["open"], args
 
@@ -82,12 +81,11 @@ def opened(folder: Path) -> Any:
 
 
 def say(text: str) -> None:
-    """Text from outside is never markup."""
-    Console(highlight=False, soft_wrap=True).print(escape(text))
+    click.echo(visible(text))
 
 
 def warn(text: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
+    click.echo(visible(text), err=True)
 
 
 @cli.command("open", hidden=True)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from engine.demo import checkpoint, scenes
-from rich.console import Console
+import click
 
 from engine.captioners.registry import choose
 from engine.datasets.create import NewProject, create
 from engine.datasets.export import export
+from engine.demo import checkpoint, scenes
 from engine.errors import BadInput
 from engine.project import Project
 from engine.samples import read_samples
 from tui.headless import attach_or_run, export_lines, sample_lines
+from tui.visible import visible
 
 MODELS = ("llava-1.5",)
 SHARDS = 8
@@ -39,13 +40,12 @@ def make_demo(folder: Path, images: int) -> Project:
 
 def run_headless(project: Project, devices: str) -> int:
     """Captions, shows a few captions, exports; the exit code."""
-    console = Console(highlight=False, soft_wrap=True)
     code = attach_or_run(project, devices)
     if code:
         return code
     for sample in read_samples(project, 3):
         for line in sample_lines(sample):
-            console.print(line, markup=False)
+            click.echo(visible(line))
     for line in export_lines(export(project, project.folder / "merged.json")):
-        console.print(line, markup=False)
+        click.echo(visible(line))
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from db.connect import Busy
 from engine import control
@@ -26,6 +28,7 @@ from engine.project import Project
 from engine.supervise import supervise
 from tui import snapshot
 from tui.snapshot import Snapshot
+from tui.visible import visible
 
 if TYPE_CHECKING:
     from engine.datasets.export import ExportResult
@@ -39,11 +42,9 @@ LINE_SECONDS = 30.0
 def start_detached(project: Project, devices: str) -> int:
     clear_old_pause(project)
     row = control.start(project, devices)
-    Console().print(
-        f"running as process {row.pid}; 'mllmaug-tui {project.folder.name}' shows it,"
-        f" 'mllmaug-tui stop' ends it",
-        markup=False,
-        highlight=False,
+    click.echo(
+        f"running as process {row.pid}; 'mllmaug-tui {project.folder}' shows it,"
+        f" 'mllmaug-tui stop {project.folder}' ends it"
     )
     return 0
 
@@ -77,12 +78,12 @@ def clear_old_pause(project: Project) -> None:
             control.ask(project, "resume")
         except Refused:
             return
-        Console(stderr=True).print("it was paused: going on", highlight=False)
+        click.echo("it was paused: going on", err=True)
 
 
 def attach(project: Project) -> int:
     """Shows the run of another process until it ends; Ctrl-C only stops the showing."""
-    Console(stderr=True).print("attached to the run that there is (Ctrl-C leaves it running)")
+    click.echo("attached to the run that there is (Ctrl-C leaves it running)", err=True)
     try:
         show(project, lambda: control.supervisor(project) is None)
     except KeyboardInterrupt:
@@ -92,9 +93,8 @@ def attach(project: Project) -> int:
 
 def conclude(project: Project, interrupted: bool) -> int:
     taken = snapshot.read(project)
-    console = Console(highlight=False, soft_wrap=True)
     for line in status_lines(taken):
-        console.print(line, markup=False)
+        click.echo(visible(line))
     if interrupted:
         return 130
     unfinished = taken.tasks["pending"] + taken.tasks["running"] + taken.tasks["failed"]
@@ -114,7 +114,7 @@ def show(project: Project, ended: Any) -> None:
     if console.is_terminal:
         show_bars(project, console, ended)
     else:
-        show_lines(project, console, ended)
+        show_lines(project, ended)
 
 
 def show_bars(project: Project, console: Console, ended: Any) -> None:
@@ -139,21 +139,21 @@ def show_bars(project: Project, console: Console, ended: Any) -> None:
                 bars.update(rows[model.row.id], total=model.total, completed=done, rate=model.rate)
             if taken and taken.project.paused != paused:
                 paused = taken.project.paused
-                bars.console.print(pause_line(taken), markup=False, highlight=False)
+                bars.console.print(Text(visible(pause_line(taken))))
             time.sleep(TICK_SECONDS)
 
 
-def show_lines(project: Project, console: Console, ended: Any) -> None:
+def show_lines(project: Project, ended: Any) -> None:
     reader = snapshot.Reader(project)
     paused, printed = False, time.monotonic()
     while not ended():
         taken = read_patiently(reader)
         if taken and taken.project.paused != paused:
             paused = taken.project.paused
-            console.print(pause_line(taken), markup=False, highlight=False)
+            click.echo(visible(pause_line(taken)), err=True)
         if taken and time.monotonic() - printed > LINE_SECONDS:
             printed = time.monotonic()
-            console.print(one_line(taken), markup=False, highlight=False)
+            click.echo(one_line(taken), err=True)
         time.sleep(TICK_SECONDS)
 
 

@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -18,11 +19,16 @@ from rich.progress import (
 from engine.datasets.export import ExportProgress
 
 
+def bars(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
     """A spinner with a count whose end is not known."""
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with bars(*columns) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count: progress.update(task, completed=count)
 
@@ -36,7 +42,7 @@ def exporting() -> Iterator[Callable[[ExportProgress], None]]:
         TextColumn("shards"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with bars(*columns) as progress:
         task = progress.add_task("exporting", total=None)
 
         def show(done: ExportProgress) -> None:

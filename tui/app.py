@@ -12,6 +12,7 @@ from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Resize
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -88,22 +89,36 @@ class MllmaugApp(App[None]):
         self.project: Project | None = None
         self.reader: Reader | None = None
         self.reading = False
+        self.opened = False
 
     async def on_mount(self) -> None:
         if self.folder is None:
             from tui.screens.welcome import Welcome
 
             await self.push_screen(Welcome())
-            return
-        await self.switch_mode("dashboard")
-        self.set_interval(TICK_SECONDS, self.tick)
-        self.call_after_refresh(self.tick)
+        else:
+            await self.switch_mode("dashboard")
+            self.set_interval(TICK_SECONDS, self.tick)
+            self.call_after_refresh(self.tick)
+        self.opened = True
+        self.check_size(self.size)
+
+    def on_unmount(self) -> None:
+        self.opened = False
+        if self.reader is not None:
+            self.reader.close()
 
     @on(Resize)
-    def keep_large_enough(self, event: Resize) -> None:
-        small = event.size.width < WIDTH or event.size.height < HEIGHT
+    def resized(self, event: Resize) -> None:
+        if self.opened:
+            self.check_size(event.size)
+
+    def check_size(self, size: Size) -> None:
+        small = size.width < WIDTH or size.height < HEIGHT
         if small and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall())
+        elif not small and isinstance(self.screen, TooSmall):
+            self.pop_screen()
 
     # The snapshot
 
@@ -117,6 +132,8 @@ class MllmaugApp(App[None]):
         from tui.snapshot import Reader
 
         try:
+            if not self.opened:
+                return
             if self.reader is None:
                 assert self.folder is not None  # noqa: S101
                 project = actions.open_project(self.folder)
@@ -236,7 +253,8 @@ class MllmaugApp(App[None]):
         self.tell(event.sentence, "information" if event.done else "error")
         if event.quit and event.done:
             self.exit(message=Text(text.visible(event.sentence)))
-        self.tick()
+        else:
+            self.tick()
 
     def tell(self, sentence: str, severity: Any = "information") -> None:
         self.notify(text.visible(sentence), severity=severity, markup=False)

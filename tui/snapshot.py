@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from db.rows import (
@@ -138,6 +139,7 @@ class Reader:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.lock = Lock()
         self.opened: AbstractContextManager[Connection] | None = None
         self.connection: Connection | None = None
         self.version: int | None = None
@@ -148,11 +150,12 @@ class Reader:
 
     def read(self) -> Snapshot:
         """The same object as last time if nothing changed."""
-        try:
-            return self.look()
-        except Exception:
-            self.close()
-            raise
+        with self.lock:
+            try:
+                return self.look()
+            except Exception:
+                self.disconnect()
+                raise
 
     def look(self) -> Snapshot:
         from db import progress
@@ -179,6 +182,10 @@ class Reader:
         return self.connection
 
     def close(self) -> None:
+        with self.lock:
+            self.disconnect()
+
+    def disconnect(self) -> None:
         opened, self.opened, self.connection = self.opened, None, None
         self.version = self.sums_version = None
         if opened is not None:

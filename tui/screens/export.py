@@ -12,12 +12,13 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Input, Label, ProgressBar, Static
+from textual.widgets import Button, Input, Label, ProgressBar, Static
 
 from engine.errors import BadInput, Refused
 from tui import actions, text
 from tui.app import describe
 from tui.widgets.path_complete import PathComplete
+from tui.widgets.tick import Tick
 
 if TYPE_CHECKING:
     from engine.datasets.export import ExportProgress
@@ -68,14 +69,14 @@ class Export(ModalScreen[str | None]):
             yield Static(id="counts", markup=False)
             yield Label("Write to", classes="field")
             target = self.project.folder / f"{self.project.name}.json"
-            yield Input(str(target), id="path", compact=True)
+            yield Input(shortened(target), id="path", compact=True)
             yield Label("Models", classes="field")
             with VerticalScroll(id="models", can_focus=False):
                 yield from self.model_boxes()
-            yield Checkbox("original captions first", id="original", compact=True)
-            yield Checkbox("unfinished: export what there is", id="partial", compact=True)
-            yield Label("Image root for the reader (empty: paths as in the input)", classes="field")
-            yield Input(placeholder="/data/images", id="root", compact=True)
+            yield Tick("original captions first", id="original", compact=True)
+            yield Tick("unfinished: export what there is", id="partial", compact=True)
+            yield Label("Image root for the reader of the file", classes="field")
+            yield Input(placeholder="paths stay as in the input", id="root", compact=True)
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
@@ -84,11 +85,11 @@ class Export(ModalScreen[str | None]):
         yield PathComplete("#path")
         yield PathComplete("#root")
 
-    def model_boxes(self) -> Iterable[Checkbox]:
+    def model_boxes(self) -> Iterable[Tick]:
         for number, model in enumerate(self.snapshot.models):
             captions = text.plural(model.captioned, "caption")
             label = Content(f"{text.visible(model.row.name)}  {captions}")
-            yield Checkbox(label, True, id=f"model-{number}", compact=True)
+            yield Tick(label, True, id=f"model-{number}", compact=True)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
@@ -97,10 +98,10 @@ class Export(ModalScreen[str | None]):
         self.count()
 
     def chosen(self) -> list[int]:
-        boxes = enumerate(self.query("#models Checkbox").results(Checkbox))
+        boxes = enumerate(self.query("#models Tick").results(Tick))
         return [number for number, box in boxes if box.value]
 
-    @on(Checkbox.Changed)
+    @on(Tick.Changed)
     def count(self) -> None:
         models = [self.snapshot.models[number] for number in self.chosen()]
         captions = sum(model.captioned for model in models)
@@ -126,9 +127,9 @@ class Export(ModalScreen[str | None]):
         models = tuple(self.snapshot.models[number].row.name for number in self.chosen())
         choice = actions.ExportChoice(
             models=() if len(models) == len(self.snapshot.models) else models,
-            with_original=self.query_one("#original", Checkbox).value,
+            with_original=self.query_one("#original", Tick).value,
             image_root=self.query_one("#root", Input).value.strip() or None,
-            allow_partial=self.query_one("#partial", Checkbox).value,
+            allow_partial=self.query_one("#partial", Tick).value,
         )
         self.set_exporting(True)
         self.say("exporting ...")
@@ -202,3 +203,9 @@ class Export(ModalScreen[str | None]):
 
     def on_unmount(self) -> None:
         self.cancelled = True
+
+
+def shortened(path: Path) -> str:
+    """Relative where it lies under the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -106,10 +106,11 @@ def entries(screen: Screen[Any], focused: Widget | None) -> Iterator[Entry]:
     for same in grouped(screen.active_bindings.values()):
         first = same[0]
         action = first.binding.action.removeprefix("app.").partition("(")[0]
-        if first.binding.id is None or action in NOTED:
+        if action in NOTED or not any(active.binding.id for active in same):
             continue
         keys = ", ".join(screen.app.get_key_display(active.binding) for active in same)
-        what = first.tooltip or first.binding.description
+        ours = next(active for active in same if active.binding.id)
+        what = ours.tooltip or ours.binding.description
         section = section_of(first, screen)
         yield Entry(section, keys, what)
         reason = None if first.enabled else getattr(first.node, "why_not", lambda _: None)(action)

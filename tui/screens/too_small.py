@@ -20,9 +20,6 @@ class TooSmall(ModalScreen[None]):
 
     def on_resize(self) -> None:
         width, height = self.app.size
-        if width >= WIDTH and height >= HEIGHT:
-            self.dismiss()
-            return
         self.query_one(Static).update(
             f"This terminal has {width}x{height} cells; mllmaug-tui needs {WIDTH}x{HEIGHT}."
             " Make it larger, or press q."

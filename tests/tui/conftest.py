@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import textual
+from textual.pilot import Pilot
+
+from engine.project import Project
+from tests import canned
+from tui.app import MllmaugApp
+
+PINNED = "8.2.8"
+Ready = Callable[[Pilot[None]], Awaitable[None]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if textual.__version__ != PINNED:
+        skip = pytest.mark.skip(reason=f"pictures were taken with textual {PINNED}")
+        for item in items:
+            if "snap_compare" in getattr(item, "fixturenames", ()):
+                item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Fixed clock, zone and folder; every process that a database names lives."""
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    time.tzset()
+    clock = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
+    monkeypatch.setattr("tui.snapshot.time", clock)
+    monkeypatch.setattr("engine.process.lives", lambda row: True)
+    monkeypatch.chdir(tmp_path)
+
+
+class Asked:
+    """Stands in for the engine: remembers what was asked and answers at once."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, object]]] = []
+        self.error: Exception | None = None
+
+    def ask(self, project: Project, kind: str, **payload: object) -> str:
+        self.calls.append((kind, payload))
+        if self.error is not None:
+            raise self.error
+        return f"{kind} [/x] done"
+
+    def start(self, project: Project, devices: str = "auto") -> str:
+        return self.ask(project, "start")
+
+    def resume(self, project: Project) -> str:
+        return self.ask(project, "resume")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    stand_in = Asked()
+    for name in ("ask", "start", "resume"):
+        monkeypatch.setattr(f"tui.actions.{name}", getattr(stand_in, name))
+    return stand_in
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10.0) -> None:
+    """Waits for what a thread brings."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError("it did not happen in time")
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+async def ready(pilot: Pilot[None]) -> None:
+    """The first snapshot is on screen."""
+    app = pilot.app
+    assert isinstance(app, MllmaugApp)
+    await until(pilot, lambda: app.snapshot is not None)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Threads have answered and their answers are drawn."""
+    for _ in range(2):
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause(0.1)

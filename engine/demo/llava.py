@@ -1,0 +1,128 @@
+"""The demo LLaVA: LLaVA-1.5's parts in the llava-hf layout, a thousandth of a thousandth its size.
+
+A ViT whose last layer but one is read without its class token, a two-layer projector and a Llama
+decoder; 64 patches of 12 pixels, a vocabulary of whole words and single bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import (
+    CLIPVisionConfig,
+    GenerationConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+SIDE = 96
+PATCH = 12
+PATCHES = (SIDE // PATCH) ** 2
+SPECIAL = ("<unk>", "<s>", "</s>", "<pad>", "<image>")
+UNK, BOS, EOS, PAD, IMAGE = range(len(SPECIAL))
+
+
+def build_tokenizer(corpus: Iterable[str]) -> PreTrainedTokenizerFast:
+    """The words of the corpus as single tokens; any other text as its bytes."""
+    by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = {word for text in corpus for word, _ in by_bytes.pre_tokenize_str(text)}
+    alphabet = set(by_bytes.alphabet())
+    # Unigram takes the likeliest way to cut a text: one word rather than its bytes.
+    pieces = [
+        *((token, 0.0) for token in SPECIAL),
+        *((byte, -9.0) for byte in sorted(alphabet)),
+        *((word, -1.0) for word in sorted(words - alphabet)),
+    ]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=UNK))
+    tokenizer.pre_tokenizer = by_bytes
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", BOS)]
+    )
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",  # noqa: S106
+        bos_token="<s>",  # noqa: S106
+        eos_token="</s>",  # noqa: S106
+        pad_token="<pad>",  # noqa: S106
+        extra_special_tokens={"image_token": "<image>"},
+        padding_side="left",
+        model_max_length=256,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def build_image_processor() -> CLIPImageProcessorPil:
+    """As LLaVA-1.5's: shortest edge, centre crop, CLIP's mean and std."""
+    size = {"height": SIDE, "width": SIDE}
+    return CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=size)
+
+
+def build_model(vocabulary: int) -> LlavaForConditionalGeneration:
+    vision = CLIPVisionConfig(
+        hidden_size=128,
+        intermediate_size=256,
+        projection_dim=128,
+        # The last layer is never used (vision_feature_layer -2), as in LLaVA-1.5.
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=SIDE,
+        patch_size=PATCH,
+    )
+    text = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=128,
+        intermediate_size=288,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+        pad_token_id=PAD,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=IMAGE,
+        image_seq_length=PATCHES,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+        pad_token_id=PAD,
+    )
+    return LlavaForConditionalGeneration(config)
+
+
+def save(
+    model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path
+) -> None:
+    """The files of a llava-hf checkpoint, weights in float16; the model becomes float16, too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.generation_config = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD)
+    model.to(torch.float16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    images = build_image_processor()
+    images.save_pretrained(folder)
+    processor = LlavaProcessor(
+        images,
+        tokenizer,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        image_token="<image>",  # noqa: S106
+        num_additional_image_tokens=1,
+    )
+    settings = processor.to_dict()
+    for part in ("image_processor", "tokenizer", "feature_extractor"):
+        settings.pop(part, None)
+    text = json.dumps(settings, indent=2, sort_keys=True, default=str)
+    (folder / "processor_config.json").write_text(text + "\n")

@@ -43,4 +43,4 @@ class Policy:
     disk_retry: float = 10.0
 
     def delay(self, strikes: int) -> float:
-        return min(self.longest_delay, self.first_delay * 2 ** max(0, strikes - 1))
+        return min(self.longest_delay, self.first_delay * 2.0 ** max(0, strikes - 1))

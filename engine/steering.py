@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from db.rows import RequestRow
 from engine.books import Books
 from engine.errors import Refused
+from engine.fleet import Fleet
 
 State = Literal["done", "refused"]
 
@@ -25,9 +26,7 @@ class Live(Protocol):
 
     def paused(self) -> None: ...
 
-    def pin(self, device_id: str, model_id: int | None) -> None: ...
-
-    def wake(self, device_id: str) -> None: ...
+    fleet: Fleet
 
 
 def carry_out(books: Books, request: RequestRow, live: Live | None) -> tuple[State, str]:
@@ -128,7 +127,7 @@ def pin(books: Books, device: str, name: str | None, live: Live | None) -> str:
     if live is None:
         raise Refused("nothing is running: pin a device while it works")
     try:
-        live.pin(device, model.id if model else None)
+        live.fleet.pin(device, model.id if model else None)
     except KeyError:
         raise Refused(f"there is no device {device!r} in this run") from None
     return f"{device} now works on {name}" if name else f"{device} takes any model"
@@ -138,7 +137,7 @@ def wake(device: str, live: Live | None) -> str:
     if live is None:
         raise Refused("nothing is running")
     try:
-        live.wake(device)
+        live.fleet.wake(device)
     except KeyError:
         raise Refused(f"there is no device {device!r} in this run") from None
     return f"{device} is awake"

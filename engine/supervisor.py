@@ -21,7 +21,7 @@ from engine.attempt import begin
 from engine.books import Books
 from engine.captionlog import DiskFull, file_digest
 from engine.crew import Member
-from engine.devices import Monitor, available_cores
+from engine.fleet import Fleet
 from engine.launchers import Ended, Launcher, WorkerHandle
 from engine.policy import Policy
 from engine.project import Project
@@ -30,6 +30,7 @@ from engine.reconcile import finish, log_of, reconcile
 from engine.schedule import Demand, choose_model
 from engine.shearing import Shearing, shear
 from engine.steering import carry_out
+from engine.suspects import Suspects
 
 SAMPLES_A_COMMIT = 4
 """At most, of each worker."""
@@ -52,20 +53,12 @@ class Supervisor:
         self.project = project
         self.launcher = launcher
         self.books = Books(project, self.policy)
+        self.fleet = Fleet(devices, self.books, self.policy)
+        self.suspects = Suspects(self.policy.poison_deaths)
         self.members: dict[str, Member] = {}
-        self.devices = {device.id: self.with_pin(device) for device in devices}
-        self.cores = max(1, available_cores() // max(1, len(devices)))
-        self.monitor = Monitor(devices)
         self.row = SupervisorRow(
             *process.this(), host=process.host(), heartbeat=time.time(), devices=spec
         )
-        self.device_failures: Counter[str] = Counter()
-        self.memory_waits: Counter[tuple[str, int]] = Counter()
-        self.load_after: dict[tuple[str, int], float] = {}
-        """When a model may be loaded again on a device that had no room for it (monotonic)."""
-        self.suspects: dict[int, set[int]] = {}
-        self.evidence: Counter[tuple[int, int]] = Counter()
-        """Against a record of a task: what deaths it was alone at add up to."""
         self.killed: set[int] = set()
         """Tasks whose worker was killed from outside once: that is not held against them."""
         self.samples_taken: Counter[str] = Counter()
@@ -75,18 +68,14 @@ class Supervisor:
         self.disk_checked = 0.0
         self.requests_read = 0.0
 
-    def with_pin(self, device: DeviceRow) -> DeviceRow:
-        known = self.books.known_devices.get(device.id)
-        return replace(device, pinned_model_id=known.pinned_model_id) if known else device
-
     # The loop
 
     def run(self) -> bool:
         """Works until nothing is left or someone stops it; whether every task came to its end."""
-        devices = list(self.devices.values())
+        devices = list(self.fleet.devices.values())
         self.books.writes.append(lambda connection: run.set_devices(connection, devices))
         reconcile(self.books)
-        self.books.event("info", f"started on {', '.join(self.devices)}")
+        self.books.event("info", f"started on {', '.join(self.fleet.devices)}")
         self.commit(force=True)
         try:
             while not self.over():
@@ -140,10 +129,7 @@ class Supervisor:
             self.books.workers[member.handle.id] = member.row(now)
             if member.attempt is not None:
                 self.note_counts(member)
-        for device_id, measured in self.monitor.latest.items():
-            live = {name: getattr(measured, name) for name in ("memory_used", "utilisation")}
-            self.devices[device_id] = replace(self.devices[device_id], **live)
-        self.books.devices = dict(self.devices)
+        self.books.devices = self.fleet.measured()
         self.row = replace(self.row, heartbeat=time.time(), stopping=self.stopping)
         try:
             self.books.commit(self.row)
@@ -198,7 +184,8 @@ class Supervisor:
         if not taken:
             return
         member.count(len(taken), time.monotonic())
-        self.device_failures.pop(member.device, None)
+        self.fleet.proved_fit(member.device)
+        self.suspects.proven.add((member.device, attempt.model.id))
         tokens = sum(row.get("tokens", 0) for row in taken if "raw" in row)
         self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
         for row in taken:
@@ -248,7 +235,7 @@ class Supervisor:
         member.progressed = time.monotonic()
         member.state = "idle"
         model = self.books.models[message["model"]]
-        self.memory_waits.pop((member.device, model.id), None)
+        self.fleet.has_room(member.device, model.id)
         if model.load_failures:
             self.books.save_model(replace(model, load_failures=0))
         self.books.event(
@@ -264,10 +251,7 @@ class Supervisor:
         if message["kind"] == "memory":
             name = self.books.models[model_id].name
             self.books.event("warn", f"no room for the model: {text}", member.device, name)
-            waits = self.memory_waits[member.device, model_id]
-            self.memory_waits[member.device, model_id] += 1
-            delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**waits)
-            self.load_after[member.device, model_id] = time.monotonic() + delay
+            self.fleet.no_room(member.device, model_id)
         else:
             self.count_load_failure(member, model_id, text)
 
@@ -319,8 +303,8 @@ class Supervisor:
             return
         task_id = attempt.task.id
         if not blameless:
-            self.suspect(member, ended)
-        lonely = attempt.lonely is not None
+            self.suspects.name(task_id, attempt.touched)
+        lonely = self.lonely_death(member, ended) if not blameless else False
         killed_first = ended.code == -9 and not member.strikes and task_id not in self.killed
         if killed_first:
             self.killed.add(task_id)
@@ -329,13 +313,35 @@ class Supervisor:
         if blameless or lonely or killed_first:
             self.books.ledger.release(task_id, now, None if blameless else reason)
         else:
-            task = self.books.ledger.strike(task_id, now, attempt.rows > 0, reason)
-            if task.state == "pending" and self.suspects.get(task_id):
-                # The suspects run alone, and without delay: one of them may be the cause.
+            self.books.ledger.strike(task_id, now, attempt.rows > 0, reason)
+            if self.suspects.records.get(task_id):
+                # One of the suspects may be the cause: they run alone, and without delay.
                 self.books.ledger.change(task_id, now, not_before=0.0)
         task = self.books.ledger[task_id]
         if task.left == 0 and task.state == "pending":
             finish(self.books, task, now)
+
+    def lonely_death(self, member: Member, ended: Ended) -> bool:
+        """Whether a record that was alone is to blame, not its task."""
+        attempt = member.attempt
+        if attempt is None or attempt.lonely not in attempt.outstanding:
+            return False
+        i, task = attempt.lonely, attempt.task
+        proven = (member.device, attempt.model.id) in self.suspects.proven
+        # Where nothing was ever captioned the last record left still cannot fail its whole task.
+        last_strike = attempt.log.left == 1 and task.strikes + 1 >= self.policy.strikes
+        poison = self.suspects.died_alone(task.id, i, ended.code in KILLS) and proven
+        if poison or (last_strike and not proven):
+            detail = "the worker died again and again on this record alone"
+            try:
+                attempt.accept([{"i": i, "error": "poison", "detail": detail}])
+            except DiskFull:
+                self.disk_full()
+                return True
+            self.fleet.proved_fit(member.device)
+            self.books.event("fail", f"record {i}: {detail}", shard=attempt.shard.number)
+            return True
+        return proven
 
     def note_death(self, member: Member, ended: Ended, reason: str) -> None:
         attempt = member.attempt
@@ -350,8 +356,8 @@ class Supervisor:
             return
         if member.state == "loading" and member.model_id is not None and ended.code not in KILLS:
             self.count_load_failure(member, member.model_id, reason)
-        elif attempt is None or attempt.lonely is None:  # a suspect's death is the record's doing
-            self.count_device_failure(member)
+        else:
+            self.fleet.count_death(member.device)
 
     def reason(self, member: Member, ended: Ended) -> str:
         if ended.rubbish is not None:
@@ -362,44 +368,6 @@ class Supervisor:
             hint = " (the kernel, out of memory?)" if ended.code == -9 else ""
             return f"killed by signal {-ended.code}{hint}"
         return f"exit code {ended.code}"
-
-    def suspect(self, member: Member, ended: Ended) -> None:
-        """Records named before a death run alone; one that keeps dying alone is poison.
-
-        A kill from outside is weaker evidence than a crash: it may have hit any record.
-        """
-        attempt = member.attempt
-        if attempt is None:
-            return
-        suspects = self.suspects.setdefault(attempt.task.id, set())
-        suspects |= attempt.touched
-        i = attempt.lonely
-        if i is None or i not in attempt.outstanding:
-            return
-        self.evidence[attempt.task.id, i] += 1 if ended.code in KILLS else 2
-        if self.evidence[attempt.task.id, i] >= 2 * self.policy.poison_deaths:
-            detail = "the worker died again and again on this record alone"
-            try:
-                attempt.accept([{"i": i, "error": "poison", "detail": detail}])
-            except DiskFull:
-                self.disk_full()
-                return
-            suspects.discard(i)
-            self.books.event("fail", f"record {i}: {detail}", shard=attempt.shard.number)
-
-    def count_device_failure(self, member: Member) -> None:
-        self.device_failures[member.device] += 1
-        if self.device_failures[member.device] >= self.policy.device_failures:
-            self.device_failures.pop(member.device)
-            self.rest(member.device)
-
-    def rest(self, device_id: str) -> None:
-        until = time.time() + self.policy.device_rest
-        self.devices[device_id] = replace(
-            self.devices[device_id], state="resting", rest_until=until
-        )
-        minutes = self.policy.device_rest / 60
-        self.books.event("warn", f"the device rests for {minutes:.0f} minutes", device_id)
 
     def close(self, member: Member, outcome: str, detail: str | None = None) -> None:
         """Ends the running attempt in the books; what becomes of the task is said elsewhere."""
@@ -438,7 +406,7 @@ class Supervisor:
             self.books.ledger.release(attempt.task.id, time.time())
             self.disk_full()
             return
-        self.suspects.pop(attempt.task.id, None)
+        self.suspects.acquit(attempt.task.id)
         task = self.books.ledger[attempt.task.id]
         if task.state == "done":
             self.books.event(
@@ -463,9 +431,9 @@ class Supervisor:
                 member.handle.kill()
             elif now - member.ended_at > self.policy.kill_after + self.policy.lost_after:
                 self.give_up(member)
-        for device_id in self.monitor.lost & self.devices.keys():
+        for device_id in self.fleet.newly_lost():
             self.lose(device_id, "the GPU is not there any more")
-        self.wake_devices()
+        self.fleet.wake_rested()
 
     def dismiss(self, member: Member, why: str, strikes: bool) -> None:
         member.ending, member.strikes = why, strikes
@@ -479,22 +447,11 @@ class Supervisor:
         self.lose(member.device, "its worker cannot be killed")
 
     def lose(self, device_id: str, why: str) -> None:
-        if self.devices[device_id].state == "lost":
-            return
-        self.devices[device_id] = replace(self.devices[device_id], state="lost")
-        self.books.event("fail", f"device lost: {why}", device_id)
         for member in self.members.values():
             if member.device == device_id:
                 self.dismiss(member, "device lost", strikes=False)
-        if all(device.state == "lost" for device in self.devices.values()):
+        if self.fleet.lose(device_id, why):
             self.books.pause("every device is lost")
-
-    def wake_devices(self) -> None:
-        now = time.time()
-        for device_id, device in self.devices.items():
-            clock_set_back = device.rest_until > now + self.policy.device_rest
-            if device.state == "resting" and (now >= device.rest_until or clock_set_back):
-                self.devices[device_id] = replace(device, state="ready", rest_until=0.0)
 
     # The disk
 
@@ -534,9 +491,7 @@ class Supervisor:
     def assign(self) -> None:
         if self.books.settings.paused or self.stopping is not None:
             return
-        for device in self.devices.values():
-            if device.state != "ready":
-                continue
+        for device in self.fleet.ready():
             member = next((m for m in self.members.values() if m.device == device.id), None)
             if member is None:
                 if self.choose(device, None) is not None:
@@ -547,13 +502,15 @@ class Supervisor:
                 self.feed(member)
 
     def choose(self, device: DeviceRow, loaded: int | None) -> int | None:
-        now, clock = time.time(), time.monotonic()
+        now = time.time()
         elsewhere = Counter(m.model_id for m in self.members.values() if m.device != device.id)
         demands = []
         for model in self.books.models.values():
-            waits = self.load_after.get((device.id, model.id), 0.0) > clock
-            ready = not model.blocked and not waits
-            ready = ready and self.books.ledger.next_task(model.id, now) is not None
+            ready = (
+                not model.blocked
+                and self.fleet.may_load(device.id, model.id)
+                and self.books.ledger.next_task(model.id, now) is not None
+            )
             left = max(1, self.books.ledger.pending_left[model.id]) if ready else 0
             demands.append(Demand(model.id, left, elsewhere[model.id]))
         return choose_model(demands, loaded, device.pinned_model_id)
@@ -561,16 +518,16 @@ class Supervisor:
     def start_worker(self, device: DeviceRow) -> None:
         settings = self.books.settings
         try:
-            handle = self.launcher.start(device, self.cores)
+            handle = self.launcher.start(device, self.fleet.cores)
         except OSError as error:
             self.books.event("fail", f"cannot start a worker: {error}", device.id)
-            self.rest(device.id)
+            self.fleet.rest(device.id)
             return
         handle.send(
             {
                 "type": "start",
                 "device": device.id.partition(":")[0],
-                "threads": max(2, self.cores),
+                "threads": max(2, self.fleet.cores),
                 "images": {
                     "root": str(self.project.image_root(settings)),
                     "path_map": settings.path_map,
@@ -630,10 +587,7 @@ class Supervisor:
         task = ledger.start(task_id, member.device, now)
         try:
             log = log_of(self.books, task)
-            # One that died alone goes last, so that kills from outside spread over them all.
-            suspects = sorted(
-                self.suspects.get(task_id, ()), key=lambda i: (self.evidence[task_id, i], i)
-            )
+            suspects = self.suspects.in_order(task_id)
             attempt = begin(task, model, shard, shard_file, log, suspects)
         except OSError as error:
             ledger.release(task_id, now, str(error))
@@ -692,9 +646,3 @@ class Supervisor:
 
     def paused(self) -> None:
         self.withdraw("paused")
-
-    def pin(self, device_id: str, model_id: int | None) -> None:
-        self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
-
-    def wake(self, device_id: str) -> None:
-        self.devices[device_id] = replace(self.devices[device_id], state="ready", rest_until=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,36 +10,52 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-COMMAND = [sys.executable, "-c", "from tui.cli import main; main()"]
+from tui.cli import main
+
+MAIN = "from tui.cli import main; main()"
+MISBEHAVING = """
+import functools, tui.headless
+from engine.supervise import supervise
+tui.headless.supervise = functools.partial(supervise, module="tests.faults.workers")
+"""
+"""Makes `run` use the workers of `tests.faults.workers`."""
 
 
-def cli(*arguments: object, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess:
-    """Runs `mllmaug-tui` with these arguments to its end."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        **options,
-    )
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def cli_ok(*arguments: object, **options: Any) -> str:
-    done = cli(*arguments, **options)
-    assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+def cli(*arguments: object) -> Done:
+    """`mllmaug-tui` with these arguments, in this process: starting another takes half a second."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def cli_ok(*arguments: object) -> str:
+    done = cli(*arguments)
+    assert done.returncode == 0, f"{arguments}: {done}"
     return done.stdout
 
 
-def start(*arguments: object) -> subprocess.Popen:
+def start(*arguments: object, code: str = MAIN) -> subprocess.Popen:
     """Runs `mllmaug-tui` beside the test."""
     return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

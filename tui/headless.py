@@ -54,21 +54,17 @@ def attach_or_run(project: Project, devices: str) -> int:
     if control.supervisor(project) is not None:
         return attach(project)
     clear_old_pause(project)
-    showing = threading.Thread(target=show_quietly, args=(project,), daemon=True)
+    ended, interrupted = threading.Event(), threading.Event()
+    showing = threading.Thread(target=show_quietly, args=(project, ended), daemon=True)
     showing.start()
-    interrupted = threading.Event()
     try:
         supervise(project, devices, on_interrupt=interrupted.set)
     except Held:  # someone else was faster
         return attach(project)
     finally:
-        FINISHED.set()
+        ended.set()
         showing.join(timeout=2 * TICK_SECONDS)
     return conclude(project, interrupted.is_set())
-
-
-FINISHED = threading.Event()
-"""Set when the run of this process has ended."""
 
 
 def clear_old_pause(project: Project) -> None:
@@ -101,10 +97,10 @@ def conclude(project: Project, interrupted: bool) -> int:
     return 1 if unfinished else 0
 
 
-def show_quietly(project: Project) -> None:
+def show_quietly(project: Project, ended: threading.Event) -> None:
     """A terminal that goes away must not end the run."""
     try:
-        show(project, FINISHED.is_set)
+        show(project, ended.is_set)
     except OSError:
         return
 

@@ -24,7 +24,7 @@ def mix(value: torch.Tensor) -> torch.Tensor:
     return value ^ (value >> 31)
 
 
-class GumbelSampler(LogitsProcessor):
+class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
     """Temperature, top-p and noise; greedy choice of what comes out is the sample."""
 
     def __init__(

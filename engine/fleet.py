@@ -1,0 +1,102 @@
+"""The devices of a run: which are fit for work, which rest, which are lost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from db.rows import DeviceRow
+from engine.books import Books
+from engine.devices import Monitor, available_cores
+from engine.policy import Policy
+
+
+class Fleet:
+    def __init__(self, devices: Sequence[DeviceRow], books: Books, policy: Policy) -> None:
+        """Pins are remembered from earlier runs."""
+        self.books = books
+        self.policy = policy
+        self.devices = {device.id: self.with_pin(device) for device in devices}
+        self.cores = max(1, available_cores() // max(1, len(devices)))
+        """A worker's share."""
+        self.monitor = Monitor(devices)
+        self.deaths: Counter[str] = Counter()
+        """Of a device's workers, without a row between them."""
+        self.full: Counter[tuple[str, int]] = Counter()
+        """Loads in a row for which a device had no room, by device and model id."""
+        self.load_after: dict[tuple[str, int], float] = {}
+        """When such a load may be tried again, on the monotonic clock."""
+
+    def with_pin(self, device: DeviceRow) -> DeviceRow:
+        known = self.books.known_devices.get(device.id)
+        return replace(device, pinned_model_id=known.pinned_model_id) if known else device
+
+    def ready(self) -> list[DeviceRow]:
+        return [device for device in self.devices.values() if device.state == "ready"]
+
+    def measured(self) -> dict[str, DeviceRow]:
+        """Every device with its newest utilisation and memory."""
+        for device_id, latest in self.monitor.latest.items():
+            self.devices[device_id] = replace(
+                self.devices[device_id],
+                memory_used=latest.memory_used,
+                utilisation=latest.utilisation,
+            )
+        return dict(self.devices)
+
+    def pin(self, device_id: str, model_id: int | None) -> None:
+        """Raises `KeyError`."""
+        self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
+
+    def proved_fit(self, device_id: str) -> None:
+        self.deaths.pop(device_id, None)
+
+    def count_death(self, device_id: str) -> None:
+        self.deaths[device_id] += 1
+        if self.deaths[device_id] >= self.policy.device_failures:
+            self.rest(device_id)
+
+    def rest(self, device_id: str) -> None:
+        self.deaths.pop(device_id, None)
+        until = time.time() + self.policy.device_rest
+        device = replace(self.devices[device_id], state="resting", rest_until=until)
+        self.devices[device_id] = device
+        minutes = self.policy.device_rest / 60
+        self.books.event("warn", f"the device rests for {minutes:.0f} minutes", device_id)
+
+    def wake(self, device_id: str) -> None:
+        """Raises `KeyError`."""
+        device = replace(self.devices[device_id], state="ready", rest_until=0.0)
+        self.devices[device_id] = device
+
+    def wake_rested(self) -> None:
+        now = time.time()
+        for device in list(self.devices.values()):
+            clock_set_back = device.rest_until > now + self.policy.device_rest
+            if device.state == "resting" and (now >= device.rest_until or clock_set_back):
+                self.wake(device.id)
+
+    def newly_lost(self) -> list[str]:
+        """GPUs that the driver no longer finds."""
+        return [d.id for d in self.ready() if d.id in self.monitor.lost]
+
+    def lose(self, device_id: str, why: str) -> bool:
+        """Whether that was the last device."""
+        self.devices[device_id] = replace(self.devices[device_id], state="lost")
+        self.books.event("fail", f"device lost: {why}", device_id)
+        return all(device.state == "lost" for device in self.devices.values())
+
+    def no_room(self, device_id: str, model_id: int) -> None:
+        """A model did not fit: its load waits, longer each time, without a strike."""
+        waits = self.full[device_id, model_id]
+        self.full[device_id, model_id] += 1
+        delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**waits)
+        self.load_after[device_id, model_id] = time.monotonic() + delay
+
+    def has_room(self, device_id: str, model_id: int) -> None:
+        self.full.pop((device_id, model_id), None)
+
+    def may_load(self, device_id: str, model_id: int) -> bool:
+        return time.monotonic() >= self.load_after.get((device_id, model_id), 0.0)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from db import connect, projects, run, tables
+from db.rows import AttemptRow, ModelRow, ProjectRow, ShardRow, TaskRow
+
+
+@pytest.fixture
+def database(tmp_path):
+    path = tmp_path / "project.db"
+    connect.migrate(path)
+    with connect.writing(path) as connection:
+        projects.create(
+            connection,
+            ProjectRow("uid", 0.0, 3, "/images"),
+            [ModelRow(1, 1, "dry-run", "dry-run", None, {}, "abcdef12")],
+            [ShardRow(0, 0, 2, 10, "x"), ShardRow(1, 2, 1, 5, "y")],
+        )
+    return path
+
+
+def test_the_migrations_make_the_tables(database):
+    with connect.reading(database) as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, tables.SQLModel.metadata) == []
+        made = {
+            row.name: row.sql
+            for row in connection.execute(
+                text("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%CHECK%'")
+            )
+        }
+    for table in tables.SQLModel.metadata.tables.values():
+        for check in table.constraints:
+            if type(check).__name__ == "CheckConstraint":
+                assert str(check.name) in made[table.name]
+
+
+def test_the_newest_migration_is_the_known_schema(database):
+    assert connect.schema_of(database) == connect.SCHEMA
+    versions = (connect.Path(connect.__file__).parent / "migrations/versions").glob("*.py")
+    assert max(path.name[:4] for path in versions) == connect.SCHEMA
+
+
+def test_rows_come_back_as_they_went_in(database):
+    with connect.reading(database) as connection:
+        assert projects.project(connection).records == 3
+        assert [shard.count for shard in projects.shards(connection)] == [2, 1]
+        assert [task.left for task in projects.tasks(connection)] == [2, 1]
+        assert projects.shard_of_record(connection, 2).number == 1
+        assert projects.shard_of_record(connection, 3) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE task SET state = 'lost'",
+        "UPDATE task SET captioned = 3, left = 0",
+        "UPDATE task SET captioned = -1",
+        "UPDATE task SET state = 'done', left = 0",
+        "UPDATE task SET state = 'done', digest = 'x'",
+        "INSERT INTO task (shard, model_id, count, state, priority, attempt, strikes, not_before,"
+        " captioned, failed, empty, left, redo, redo_from, rows, log_bytes, log_mtime_ns, seconds,"
+        " updated) SELECT shard, model_id, count, state, priority, attempt, strikes, not_before,"
+        " captioned, failed, empty, left, redo, redo_from, rows, log_bytes, log_mtime_ns, seconds,"
+        " updated FROM task LIMIT 1",
+        "INSERT INTO project SELECT 2, uid, created, records, image_root, path_map, allow_outside,"
+        " witness, shear_mode, shear_max_words, paused, pause_reason FROM project",
+    ],
+)
+def test_the_database_refuses_what_must_not_be(database, change):
+    with pytest.raises(IntegrityError), connect.writing(database) as connection:
+        connection.execute(text(change))
+
+
+def test_one_open_attempt_per_task_and_per_worker(database):
+    first = AttemptRow(1, 1, "w1", "cpu:0", 0.0)
+    with connect.writing(database) as connection:
+        run.save_attempts(connection, [first])
+    for second in (AttemptRow(1, 2, "w2", "cpu:1", 0.0), AttemptRow(2, 1, "w1", "cpu:0", 0.0)):
+        with pytest.raises(IntegrityError), connect.writing(database) as connection:
+            run.save_attempts(connection, [second])
+    ended = AttemptRow(1, 1, "w1", "cpu:0", 0.0, ended=1.0, outcome="done")
+    with connect.writing(database) as connection:
+        run.save_attempts(connection, [AttemptRow(2, 1, "w1", "cpu:0", 1.0), ended])
+
+
+def test_a_task_that_someone_else_changed_is_a_conflict(database):
+    with connect.reading(database) as connection:
+        task = projects.tasks(connection)[0]
+    now = TaskRow(task.id, 0, 1, 2, state="running", left=2)
+    with connect.writing(database) as connection:
+        run.save_tasks(connection, [(task, now)])
+    with pytest.raises(run.Conflict), connect.writing(database) as connection:
+        run.save_tasks(connection, [(task, now)])
+
+
+def test_two_writers_do_not_undo_each_other(database):
+    with connect.writing(database) as connection:
+        connection.execute(text("SELECT attempt FROM task")).all()
+        with (
+            closing(sqlite3.connect(database, timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("UPDATE task SET attempt = 1")
+
+
+HOT_JOURNAL = """
+import os, sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute("PRAGMA cache_size = 2")
+c.execute("BEGIN IMMEDIATE")
+c.execute("UPDATE task SET attempt = 77")
+for i in range(5000):
+    c.execute("INSERT INTO event (created, level, text) VALUES (0, 'info', ?)", ("x" * 400,))
+os._exit(9)
+"""
+
+
+def test_a_reader_gets_past_a_hot_journal(database):
+    subprocess.run([sys.executable, "-c", HOT_JOURNAL, str(database)], check=False)
+    journal = database.with_name("project.db-journal")
+    assert journal.stat().st_size > 0
+    with connect.reading(database) as connection:
+        assert {task.attempt for task in projects.tasks(connection)} == {0}
+    with connect.writing(database) as connection:
+        assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+
+
+def test_a_newer_project_is_refused_and_a_foreign_file_too(database, tmp_path):
+    with connect.writing(database) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(connect.SchemaTooNew, match="newer mllmaug-tui"):
+        connect.ensure_schema(database)
+    foreign = tmp_path / "foreign.db"
+    foreign.write_bytes(b"this is no database at all, but long enough to be looked at" * 20)
+    with pytest.raises(connect.DatabaseError, match="damaged"):
+        connect.ensure_schema(foreign)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE t (x)")
+    with pytest.raises(connect.DatabaseError, match="not a project"):
+        connect.ensure_schema(tmp_path / "other.db")
+
+
+def test_a_path_with_odd_characters_opens(tmp_path):
+    folder = tmp_path / "a?b#c%20 d&e"
+    folder.mkdir()
+    connect.migrate(folder / "project.db")
+    with connect.reading(folder / "project.db") as connection:
+        assert connection.execute(text("SELECT count(*) FROM task")).scalar_one() == 0
+
+
+def test_text_that_is_not_unicode_is_stored_escaped(database):
+    from db.rows import EventRow
+
+    with connect.writing(database) as connection:
+        run.add_events(connection, [EventRow(0.0, "info", "name \udcff here")])
+    from db import progress
+
+    with connect.reading(database) as connection:
+        assert progress.events(connection, 1)[0].text == "name \\udcff here"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.captioners.sampling import GumbelSampler
+
+LOGITS = torch.tensor([0.0, 1.0, 2.0, 3.0, 0.0, -1.0, 0.5, 2.0])
+
+
+def draw(records, step=0, seed=0, temperature=1.0, top_p=None, logits=LOGITS):
+    sampler = GumbelSampler(records, seed, temperature, top_p, 0, torch.device("cpu"))
+    ids = torch.zeros(len(records), step, dtype=torch.long)
+    return sampler(ids, logits.repeat(len(records), 1)).argmax(-1)
+
+
+def shares(drawn: torch.Tensor) -> torch.Tensor:
+    return torch.bincount(drawn, minlength=len(LOGITS)) / len(drawn)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_records_are_drawn_from_the_softmax(temperature):
+    drawn = draw(range(20_000), temperature=temperature)
+    assert torch.allclose(shares(drawn), torch.softmax(LOGITS / temperature, -1), atol=0.015)
+
+
+def test_steps_of_one_record_are_drawn_from_the_softmax():
+    drawn = torch.cat([draw([5], step) for step in range(8_000)])
+    assert torch.allclose(shares(drawn), torch.softmax(LOGITS, -1), atol=0.02)
+
+
+def test_a_draw_depends_on_seed_record_and_step_and_not_on_the_batch():
+    together = draw(range(300), step=3)
+    alone = torch.cat([draw([record], step=3) for record in range(300)])
+    assert torch.equal(together, alone)
+    assert not torch.equal(together, draw(range(300), step=4))
+    assert not torch.equal(together, draw(range(300), step=3, seed=1))
+
+
+def test_top_p_keeps_the_fewest_that_reach_it():
+    drawn = draw(range(5_000), top_p=0.8)
+    assert set(drawn.tolist()) == {2, 3, 7}
+
+
+def test_no_noise_is_infinite():
+    wide = torch.zeros(200_000)
+    sampler = GumbelSampler([1, 2], 0, 1.0, None, 0, torch.device("cpu"))
+    assert torch.isfinite(sampler(torch.zeros(2, 0, dtype=torch.long), wide.repeat(2, 1))).all()

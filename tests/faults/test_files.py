@@ -1,0 +1,95 @@
+"""Files that are cut, damaged, edited or gone between two runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.project import Project
+from tests.faults.invariants import check_invariants
+from tests.support import cli, cli_ok, make_captions, status
+
+COUNT = 90
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    make_captions(folder, COUNT)
+    return folder
+
+
+@pytest.fixture
+def done(tmp_path, data):
+    """A finished project of three shards, and its export."""
+    project = tmp_path / "run"
+    cli_ok("new", project, data / "captions.json", "--model", "dry-run", "--shard-size", 30)
+    cli_ok("run", project, "--devices", "cpu")
+    cli_ok("export", project, tmp_path / "before.json")
+    return project
+
+
+def log_of(project, shard=1):
+    return next((project / "captions").glob(f"*/{shard:05}.jsonl"))
+
+
+@pytest.mark.parametrize("damage", ["gone", "truncated", "torn", "zeroed", "edited", "grown"])
+def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, damage):
+    log = log_of(done)
+    whole = log.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    match damage:
+        case "gone":
+            log.unlink()
+        case "truncated":
+            log.write_bytes(b"".join(lines[:10]))
+        case "torn":
+            log.write_bytes(whole[:-40])
+        case "zeroed":
+            log.write_bytes(whole[:-200] + b"\0" * 200)
+        case "edited":
+            log.write_bytes(whole.replace(b"24x16", b"99x99", 1))
+        case "grown":
+            log.write_bytes(whole + b'{"i": 3, "raw": "to')
+    exported = cli("export", done, tmp_path / "after.json")
+    assert exported.returncode == 2
+    assert "'mllmaug-tui run'" in exported.stderr
+    assert not (tmp_path / "after.json").exists()
+    cli_ok("run", done, "--devices", "cpu")
+    assert status(done)["state"] == "finished"
+    cli_ok("export", done, tmp_path / "after.json")
+    if damage == "edited":  # what the log says is the truth: nobody can tell that it was edited
+        assert b"99x99" in (tmp_path / "after.json").read_bytes()
+    else:
+        assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
+        check_invariants(Project.open(done))
+
+
+def test_a_shard_that_was_edited_after_the_split_is_refused(done):
+    shard = done / "shards/00001.jsonl"
+    original = shard.read_bytes()
+    shard.write_bytes(original.replace(b"000031", b"000030"))
+    assert "was changed since" in cli("export", done, done.parent / "after.json").stderr
+    cli_ok("retry", done, "--shard", 1)
+    assert cli("run", done, "--devices", "cpu").returncode == 1
+    assert status(done)["tasks"]["failed"] == 1
+    shard.write_bytes(original)
+    cli_ok("retry", done)
+    cli_ok("run", done, "--devices", "cpu")
+    check_invariants(Project.open(done))
+
+
+def test_sheared_files_are_never_the_truth(done, tmp_path):
+    sheared = sorted((done / "captions").glob("*/*.sheared-*"))
+    sheared[0].unlink()
+    sheared[1].write_bytes(b'"cut short"\n')
+    cli_ok("export", done, tmp_path / "after.json")
+    assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
+
+
+def test_a_kept_folder_may_be_copied_while_nothing_runs(done, tmp_path):
+    import shutil
+
+    shutil.copytree(done, tmp_path / "copy")
+    cli_ok("run", tmp_path / "copy", "--devices", "cpu")
+    cli_ok("export", tmp_path / "copy", tmp_path / "copy.json")
+    assert (tmp_path / "copy.json").read_bytes() == (tmp_path / "before.json").read_bytes()

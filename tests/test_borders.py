@@ -1,0 +1,62 @@
+"""What may import what, proved in fresh processes."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import db
+import engine
+import tui
+
+HEAVY = {"torch", "transformers"}
+WITH_TORCH = ("engine.captioners.", "engine.demo.")
+
+
+def modules(package) -> list[str]:
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    return [module.name for module in found if ".migrations" not in module.name]
+
+
+def loaded_by(names: list[str]) -> set[str]:
+    """Top-level modules in a process that imported these."""
+    code = f"import sys, importlib\nfor name in {names!r}: importlib.import_module(name)\n"
+    code += "print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_db_knows_neither_torch_nor_textual_nor_the_other_packages():
+    assert not loaded_by(modules(db)) & (HEAVY | {"textual", "engine", "tui"})
+
+
+def test_engine_knows_no_textual():
+    assert not loaded_by(modules(engine)) & {"textual", "tui"}
+
+
+def test_the_supervisor_and_all_it_needs_know_no_torch():
+    names = [name for name in modules(engine) if not name.startswith(WITH_TORCH)]
+    names += ["engine.captioners.registry", "engine.captioners.base", "engine.captioners.dry_run"]
+    assert "engine.supervisor" in names
+    assert "engine.datasets.export" in names
+    assert not loaded_by(names) & HEAVY
+
+
+def test_the_application_knows_no_torch():
+    assert not loaded_by(modules(tui)) & HEAVY
+
+
+@pytest.mark.parametrize("name", ["engine.py", "db.py", "orjson.py"])
+def test_a_file_in_the_current_folder_shadows_nothing_of_ours(tmp_path, name):
+    from engine.launchers.local import command
+
+    (tmp_path / name).write_text("raise SystemExit('shadowed')")
+    (tmp_path / "protocol.py").write_text("raise SystemExit('shadowed')")
+    done = subprocess.run(
+        command("engine.protocol", "x"), cwd=tmp_path, capture_output=True, text=True
+    )
+    # protocol has no main: reaching that error means that ours was imported.
+    assert "cannot import name 'main' from 'engine.protocol'" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -130,13 +131,11 @@ def keyed(key: str, op: str, value: str) -> ColumnElement[bool]:
 def compared(column: Any, key: str, op: str, value: str) -> ColumnElement[bool]:
     if not value.isdecimal():
         raise FilterError(f"{key} wants a number, not {value!r}")
-    number = int(value)
-    if op == ">":
-        return column > number
-    if op == "<":
-        return column < number
-    return column == number
+    compare = {">": operator.gt, "<": operator.lt}.get(op, operator.eq)
+    meaning: ColumnElement[bool] = compare(column, int(value))
+    return meaning
 
 
 def like(column: Any, value: str) -> ColumnElement[bool]:
-    return column.icontains(value, autoescape=True)
+    meaning: ColumnElement[bool] = column.icontains(value, autoescape=True)
+    return meaning

@@ -21,19 +21,7 @@ MAX_BYTES = 512 * 2**20
 Image.init()
 # Our own check below is the one that counts, with a clear reason.
 Image.MAX_IMAGE_PIXELS = None
-DATA_SET_FORMATS = [
-    "JPEG",
-    "MPO",
-    "PNG",
-    "WEBP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "JPEG2000",
-    "AVIF",
-    "PPM",
-    "TGA",
-]
+DATA_SET = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "TGA"}
 FORMATS = sorted(DATA_SET & Image.OPEN.keys())
 """What data sets hold. The others stay closed: EPS, for one, would start Ghostscript."""
 

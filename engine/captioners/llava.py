@@ -70,15 +70,21 @@ class Llava(Captioner):
     @torch.inference_mode()
     def caption(self, inputs: Sequence[torch.Tensor], records: Sequence[int]) -> list[Caption]:
         pixel_values = torch.stack(list(inputs)).to(self.model.device, self.model.dtype)
-        config = self.model.config
-        features = self.model.get_image_features(
-            pixel_values,
-            vision_feature_layer=config.vision_feature_layer,
-            vision_feature_select_strategy=config.vision_feature_select_strategy,
-        ).pooler_output
-        embeddings = splice(self.before, torch.stack(list(features)), self.after)
+        embeddings = splice(self.before, image_features(self.model, pixel_values), self.after)
         ids = generate(self.model, embeddings, self.settings, records, self.stop_ids, self.pad_id)
         return to_captions(ids, self.tokenizer, self.stop_ids)
+
+
+def image_features(
+    model: LlavaForConditionalGeneration, pixel_values: torch.Tensor
+) -> torch.Tensor:
+    """(B, 3, H, W) to (B, patches, D of the language model)."""
+    features = model.get_image_features(
+        pixel_values,
+        vision_feature_layer=model.config.vision_feature_layer,
+        vision_feature_select_strategy=model.config.vision_feature_select_strategy,
+    )
+    return torch.stack(list(features.pooler_output))
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> LlavaForConditionalGeneration:
@@ -93,8 +99,13 @@ def load_model(folder: Path, dtype: torch.dtype) -> LlavaForConditionalGeneratio
     if config.get("model_type") != "llava":
         raise CheckpointError(f"{folder} is a {config.get('model_type')!r} checkpoint, not LLaVA")
     try:
+        # Mismatched sizes are let through to be named below; the error would not name them.
         model, info = LlavaForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
     except torch.OutOfMemoryError:
         raise

@@ -1,0 +1,247 @@
+"""The application in a pseudo-terminal of 120x36: first paint, processor share, key to repaint.
+
+The baselines are a Textual application with an empty screen and one with a table of 200 rows,
+measured in the same run: what Textual itself costs on this machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from db import progress, run
+from db.connect import reading, writing
+from engine import process
+from tests import canned
+from tests.bench.report import report
+
+SETTLE_SECONDS = 4.0
+WATCH_SECONDS = 15.0
+KEYS = ("2", "j", "G", "g", "s", "3", "1", "?", "\x1b", "2", "j", "j")
+
+EMPTY_APP = """
+from textual.app import App
+from textual.widgets import Static
+class Empty(App):
+    def compose(self):
+        yield Static("mllmaug")
+Empty().run()
+"""
+TABLE_APP = """
+from textual.app import App
+from textual.widgets import DataTable, Static
+class Table(App):
+    def compose(self):
+        yield Static("mllmaug")
+        yield DataTable(cursor_type="row")
+    def on_mount(self):
+        table = self.query_one(DataTable)
+        table.add_columns(*(f"column {n}" for n in range(8)))
+        for row in range(200):
+            table.add_row(*(f"cell {row} {n}" for n in range(8)))
+        table.focus()
+Table().run()
+"""
+OURS = "import sys; from tui.cli import main; main(sys.argv[1:])"
+
+
+class Terminal:
+    """A process in a pseudo-terminal, and everything it wrote."""
+
+    def __init__(self, code: str, *arguments: str) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        )
+        os.close(slave)
+        self.bytes = 0
+
+    def read(self, timeout: float) -> bytes:
+        if not select.select([self.master], [], [], timeout)[0]:
+            return b""
+        data = os.read(self.master, 1 << 16)
+        self.bytes += len(data)
+        return data
+
+    def until(self, text: bytes, timeout: float = 20) -> float:
+        """Seconds since the start until this was painted."""
+        seen, deadline = b"", time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            seen += self.read(0.05)
+            if text in seen:
+                return time.monotonic() - self.began
+        raise SystemExit(f"{text!r} was not painted: {seen[-300:]!r}")
+
+    def watch(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.read(left)
+
+    def repaint(self, key: str) -> float:
+        """Seconds from a key to the first bytes of what it changed."""
+        while self.read(0.3):
+            pass
+        began = time.monotonic()
+        os.write(self.master, key.encode())
+        self.read(5)
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@contextmanager
+def terminal(code: str, *arguments: str):
+    opened = Terminal(code, *arguments)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def first_paint(code: str, *arguments: str) -> float:
+    """The best of three, so that the disk's cache is warm for both sides."""
+    times = []
+    for _ in range(3):
+        with terminal(code, *arguments) as app:
+            times.append(app.until(b"mllmaug"))
+    return min(times)
+
+
+def share(app: Terminal) -> tuple[float, float]:
+    """Per cent of a core, and bytes a second, once it has settled."""
+    app.watch(SETTLE_SECONDS)
+    watched = psutil.Process(app.process.pid)
+    before, bytes_before, began = watched.cpu_times(), app.bytes, time.monotonic()
+    app.watch(WATCH_SECONDS)
+    after, seconds = watched.cpu_times(), time.monotonic() - began
+    busy = after.user + after.system - before.user - before.system
+    return 100 * busy / seconds, (app.bytes - bytes_before) / seconds
+
+
+@contextmanager
+def eight_workers(project):
+    """Processes that live, and a supervisor's commit a second that moves every figure."""
+    sleepers = [subprocess.Popen(["sleep", "600"]) for _ in range(8)]
+    stop = threading.Event()
+    with reading(project.database) as connection:
+        workers = list(progress.workers(connection))
+        supervisor = progress.supervisor(connection)
+        tasks = progress.running_tasks(connection)
+    alive = [
+        replace(
+            worker,
+            pid=sleeper.pid,
+            created=process.started(sleeper.pid),
+            boot_id=process.boot_id(),
+        )
+        for worker, sleeper in zip(workers, sleepers, strict=True)
+    ]
+    pid, created, boot = process.this()
+    supervisor = replace(supervisor, pid=pid, created=created, boot_id=boot)
+
+    def commit() -> None:
+        moved = list(tasks)
+        for tick in range(10**6):
+            now = time.time()
+            rows = [
+                replace(worker, rate=40 + (tick * 7 + n) % 10, heartbeat=now)
+                for n, worker in enumerate(alive)
+            ]
+            after = [
+                replace(task, captioned=task.captioned + 1, left=max(0, task.left - 1))
+                for task in moved
+            ]
+            with writing(project.database) as connection:
+                run.save_tasks(connection, list(zip(moved, after, strict=True)))
+                run.save_workers(connection, rows)
+                run.save_supervisor(connection, replace(supervisor, heartbeat=now))
+            moved = after
+            if stop.wait(1.0):
+                return
+
+    writer = threading.Thread(target=commit)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
+
+
+def main(cases: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for case in cases or ("first_paint", "idle", "eight_workers", "key"):
+            {
+                "first_paint": bench_first_paint,
+                "idle": bench_idle,
+                "eight_workers": bench_eight_workers,
+                "key": bench_key,
+            }[case](folder / case)
+
+
+def bench_first_paint(folder: Path) -> None:
+    project = canned.large(folder)
+    ours = first_paint(OURS, str(project.folder))
+    report("ui", "first_paint", ours, "s", first_paint(EMPTY_APP))
+
+
+def bench_idle(folder: Path) -> None:
+    project = canned.large(folder)
+    with terminal(EMPTY_APP) as app:
+        baseline, _ = share(app)
+    with terminal(OURS, str(project.folder)) as app:
+        cpu, _ = share(app)
+    report("ui", "idle", cpu, "% of a core", baseline)
+
+
+def bench_eight_workers(folder: Path) -> None:
+    project = canned.busy(folder)
+    with eight_workers(project):
+        with terminal(OURS, str(project.folder)) as app:
+            cpu, written = share(app)
+        with terminal(EMPTY_APP) as app:
+            baseline, _ = share(app)
+    report("ui", "eight_workers", cpu, "% of a core", baseline)
+    report("ui", "eight_workers_bytes", written / 1000, "kB/s")
+
+
+def bench_key(folder: Path) -> None:
+    project = canned.large(folder)
+    with terminal(TABLE_APP) as app:
+        app.watch(SETTLE_SECONDS)
+        baseline = [app.repaint("\x1b[B") for _ in range(10)]
+    with terminal(OURS, str(project.folder)) as app:
+        app.watch(SETTLE_SECONDS)
+        times = [app.repaint(key) for key in KEYS]
+    middle = statistics.median(baseline)
+    report("ui", "key_median", 1000 * statistics.median(times), "ms", 1000 * middle)
+    report("ui", "key_worst", 1000 * max(times), "ms", 1000 * max(baseline))

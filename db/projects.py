@@ -91,5 +91,9 @@ def set_paused(connection: Connection, paused: bool, reason: str | None) -> None
     connection.execute(update(PROJECT).values(paused=paused, pause_reason=reason))
 
 
+def forget_witness(connection: Connection) -> None:
+    connection.execute(update(PROJECT).values(witness=None))
+
+
 def save_model(connection: Connection, model: ModelRow) -> None:
     connection.execute(update(MODEL).where(MODEL.c.id == model.id).values(**model_values(model)))

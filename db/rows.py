@@ -9,6 +9,7 @@ TaskState = Literal["pending", "running", "done", "failed", "skipped"]
 TASK_STATES: tuple[TaskState, ...] = ("pending", "running", "done", "failed", "skipped")
 WorkerState = Literal["starting", "loading", "captioning", "idle", "stopping"]
 DeviceState = Literal["ready", "resting", "lost"]
+ShearMode = Literal["paper"]
 Level = Literal["info", "warn", "fail"]
 
 
@@ -24,7 +25,7 @@ class ProjectRow:
     allow_outside: bool = False
     witness: str | None = None
     """An image that `new` found, as the input wrote it: probed when images go missing."""
-    shear_mode: str = "paper"
+    shear_mode: ShearMode = "paper"
     shear_max_words: int | None = None
     paused: bool = False
     pause_reason: str | None = None

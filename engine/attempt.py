@@ -47,6 +47,11 @@ class Attempt:
         return self.task.attempt
 
     @property
+    def key(self) -> tuple[int, int]:
+        """Task and number."""
+        return self.task.id, self.task.attempt
+
+    @property
     def counts(self) -> Counts:
         log = self.log
         return Counts(log.captioned, log.failed, log.left, log.rows, log.size)
@@ -87,10 +92,8 @@ class Attempt:
             "alone": alone,
         }
 
-    def accept(self, rows: Any) -> list[dict[str, Any]]:
+    def accept(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Appends what was asked for to the log and returns it. Raises `DiskFull`."""
-        if not isinstance(rows, list):
-            return []
         wanted = [
             row for row in rows if is_row(row, self.log.count) and row["i"] in self.outstanding
         ]

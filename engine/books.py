@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from db import projects, requests, run
-from db.connect import Busy, reading, sqlite_code, writing
+from db.connect import reading, sqlite_code, writing
 from db.rows import (
     AttemptRow,
     DeviceRow,
@@ -31,6 +31,7 @@ from engine.captionlog import DiskFull
 from engine.ledger import Ledger
 from engine.policy import Policy
 from engine.project import Project
+from engine.shearing import Shearing
 
 SQLITE_FULL = 13
 SQLITE_IOERR = 10
@@ -62,6 +63,10 @@ class Books:
         self.writes: list[Callable[[Connection], None]] = []
         """Rare changes, each as what it does with the transaction."""
 
+    @property
+    def shearing(self) -> Shearing:
+        return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
+
     def model_named(self, name: str) -> ModelRow | None:
         return next((model for model in self.models.values() if model.name == name), None)
 
@@ -83,6 +88,10 @@ class Books:
     def resume(self) -> None:
         self.settings = replace(self.settings, paused=False, pause_reason=None)
         self.writes.append(lambda connection: projects.set_paused(connection, False, None))
+
+    def forget_witness(self) -> None:
+        self.settings = replace(self.settings, witness=None)
+        self.writes.append(projects.forget_witness)
 
     def save_model(self, model: ModelRow) -> None:
         self.models[model.id] = model
@@ -136,6 +145,3 @@ class Books:
             requests.answer(connection, number, state, note)
         if supervisor is not None:
             run.save_supervisor(connection, supervisor)
-
-
-__all__ = ["Books", "Busy"]

@@ -78,7 +78,9 @@ def parse(line: bytes, count: int) -> dict[str, Any] | None:
 def is_row(row: Any, count: int) -> bool:
     if not isinstance(row, dict) or type(row.get("i")) is not int or not 0 <= row["i"] < count:
         return False
-    return isinstance(row.get("raw"), str) or isinstance(row.get("error"), str)
+    if "raw" not in row:
+        return isinstance(row.get("error"), str)
+    return isinstance(row["raw"], str) and type(row.get("tokens")) is int and "finish" in row
 
 
 def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:

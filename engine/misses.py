@@ -10,6 +10,9 @@ from engine.images import ImagePaths, exists
 STREAK = 20
 """Misses in a row after which the image root is probed."""
 
+MOUNTED = "is the image root mounted?"
+"""How the reason of such a pause ends."""
+
 Row = dict[str, Any]
 
 
@@ -49,9 +52,6 @@ class Misses:
 
     def probe(self) -> None:
         if not Path(self.paths.root).is_dir():
-            raise RootLost(f"{self.paths.root} is not there: is the image root mounted?")
+            raise RootLost(f"{self.paths.root} is not there: {MOUNTED}")
         if self.witness is not None and not exists(self.paths, self.witness):
-            raise RootLost(
-                f"{self.witness}, which was in {self.paths.root}, is not there any more:"
-                " is the image root mounted?"
-            )
+            raise RootLost(f"{self.witness}, which was in {self.paths.root}, is gone: {MOUNTED}")

@@ -5,10 +5,11 @@ Supervisor to worker
     load      model {id, name, family, checkpoint, settings}, batch (or null)
     records   task, attempt, first, records [[i, image], ...], last, alone
     cancel    forget the records that are not being generated yet
+    forget_witness   probe for missing images with the image root alone
 
 Worker to supervisor
     ready         the process is up
-    loading       text, share (0 to 1, or null)
+    loading       text                          a step of a load
     loaded        model, batch, seconds
     load_failed   model, kind (checkpoint, memory, error), text
     decoding      attempt, records [i, ...]     about to be decoded
@@ -17,7 +18,7 @@ Worker to supervisor
     batch         model, size                   halved after an out of memory
     root_lost     attempt, text                 images went missing and so did the image root
     stuck         text                          half of the decoding threads hang in a read
-    failed        attempt, kind (sticky, memory, error), text   the worker is about to exit
+    failed        kind (sticky, memory, error), text            the worker is about to exit
     heartbeat     rss (bytes)
 """
 
@@ -31,6 +32,22 @@ LONGEST_LINE = 64 * 2**20
 """Bytes without a line's end after which a worker no longer speaks this protocol."""
 
 Message = dict[str, Any]
+
+FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "ready": {},
+    "loading": {"text": str},
+    "loaded": {"model": int, "batch": int, "seconds": (int, float)},
+    "load_failed": {"model": int, "kind": str, "text": str},
+    "decoding": {"attempt": int, "records": list},
+    "generating": {"attempt": int, "records": list},
+    "rows": {"task": int, "attempt": int, "rows": list},
+    "batch": {"model": int, "size": int},
+    "root_lost": {"attempt": int, "text": str},
+    "stuck": {"text": str},
+    "failed": {"kind": str, "text": str},
+    "heartbeat": {"rss": int},
+}
+"""What the supervisor relies on."""
 
 
 class ProtocolError(Exception):
@@ -52,8 +69,18 @@ def decode(line: bytes) -> Message:
     return message
 
 
+def check(message: Message) -> Message:
+    """A worker's message with every field that it must have. Raises `ProtocolError`."""
+    fields = FROM_WORKER.get(message["type"])
+    if fields is None or not all(
+        isinstance(message.get(name), kind) for name, kind in fields.items()
+    ):
+        raise ProtocolError(f"not a message: {str(message)[:200]}")
+    return message
+
+
 class Lines:
-    """Cuts a stream of bytes into messages."""
+    """Cuts what a worker writes into messages."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()
@@ -65,4 +92,4 @@ class Lines:
             raise ProtocolError(f"a line of more than {LONGEST_LINE} bytes")
         *lines, rest = self.buffer.split(b"\n")
         self.buffer = bytearray(rest)
-        return [decode(bytes(line)) for line in lines]
+        return [check(decode(bytes(line))) for line in lines]

@@ -12,7 +12,6 @@ from engine.attempt import group_failures
 from engine.books import Books
 from engine.completion import Incomplete, complete
 from engine.ledger import Counts
-from engine.shearing import Shearing
 
 
 def reconcile(books: Books) -> None:
@@ -85,10 +84,9 @@ def finish(books: Books, task: TaskRow, now: float) -> None:
     A log that does not hold what was written to it puts the task back.
     """
     model = books.models[task.model_id]
-    shearing = Shearing(books.settings.shear_mode, books.settings.shear_max_words)  # type: ignore[arg-type]
     log = log_of(books, task)
     try:
-        completed, contents = complete(log, task.count, model.family, shearing)
+        completed, contents = complete(log, task.count, model.family, books.shearing)
     except Incomplete as error:
         books.event("fail", str(error), model=model.name, shard=task.shard)
         books.ledger.strike(task.id, now, added_rows=False, error=str(error))

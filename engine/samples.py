@@ -49,7 +49,7 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
         settings = projects.project(connection)
         models = models_named(projects.models(connection), names)
         numbers = spread(progress.shards_with_captions(connection), count)
-    shearing = Shearing(settings.shear_mode, settings.shear_max_words)  # type: ignore[arg-type]
+    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
     found: list[SampledImage] = []
     for place, number in enumerate(numbers):
         share = (count - len(found)) // (len(numbers) - place)

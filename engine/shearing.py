@@ -10,17 +10,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Literal
 
-Mode = Literal["paper"]
-MODES: tuple[Mode, ...] = ("paper",)
+from db.rows import ShearMode
 
 
 @dataclass(frozen=True, slots=True)
 class Shearing:
     """How a project's captions are sheared."""
 
-    mode: Mode = "paper"
+    mode: ShearMode = "paper"
     max_words: int | None = None
 
     def hash(self, log_digest: str) -> str:

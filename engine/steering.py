@@ -15,6 +15,8 @@ from db.rows import RequestRow
 from engine.books import Books
 from engine.errors import Refused
 from engine.fleet import Fleet
+from engine.images import ImagePaths, exists
+from engine.misses import MOUNTED
 
 State = Literal["done", "refused"]
 
@@ -25,6 +27,8 @@ class Live(Protocol):
     def stop(self, after_shard: bool = False) -> None: ...
 
     def paused(self) -> None: ...
+
+    def forget_witness(self) -> None: ...
 
     fleet: Fleet
 
@@ -45,7 +49,7 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
         case "pause":
             return pause(books, live)
         case "resume":
-            return resume(books)
+            return resume(books, live)
         case "stop":
             return stop(books, bool(payload.get("after_shard")), live)
         case "retry":
@@ -69,13 +73,25 @@ def pause(books: Books, live: Live | None) -> str:
     return "paused"
 
 
-def resume(books: Books) -> str:
-    """After a lost image root this also says: go on, whatever the witness."""
+def resume(books: Books, live: Live | None) -> str:
+    """After a lost image root whose witness is still gone this also says: go on all the same."""
     if not books.settings.paused:
         return "it is not paused"
+    lost_root = (books.settings.pause_reason or "").endswith(MOUNTED)
     books.resume()
+    if lost_root and not witness_found(books):
+        books.forget_witness()
+        if live is not None:
+            live.forget_witness()
     books.event("info", "resumed by the user")
     return "resumed"
+
+
+def witness_found(books: Books) -> bool:
+    settings = books.settings
+    root = str(books.project.image_root(settings))
+    paths = ImagePaths(root, settings.path_map, settings.allow_outside)
+    return settings.witness is not None and exists(paths, settings.witness)
 
 
 def stop(books: Books, after_shard: bool, live: Live | None) -> str:

@@ -6,16 +6,16 @@ taken, and about once a second what changed is committed.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from db import requests, run
 from db.connect import Busy, reading
-from db.rows import AttemptRow, DeviceRow, SampleRow, SupervisorRow
+from db.rows import AttemptRow, DeviceRow, SupervisorRow
 from engine import process
 from engine.attempt import begin
 from engine.books import Books
@@ -23,18 +23,18 @@ from engine.captionlog import DiskFull, file_digest
 from engine.crew import Member
 from engine.fleet import Fleet
 from engine.launchers import Ended, Launcher, WorkerHandle
+from engine.loading import Loading
 from engine.policy import Policy
 from engine.project import Project
 from engine.protocol import Message
 from engine.reconcile import finish, log_of, reconcile
 from engine.schedule import Demand, choose_model
-from engine.shearing import Shearing, shear
+from engine.showcase import Showcase
 from engine.steering import carry_out
 from engine.suspects import Suspects
 
-SAMPLES_A_COMMIT = 4
-"""At most, of each worker."""
 DISK = "the disk is full"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 KILLS = (-9, -15)
 """Exit codes of a process that was killed from outside."""
 
@@ -54,15 +54,15 @@ class Supervisor:
         self.launcher = launcher
         self.books = Books(project, self.policy)
         self.fleet = Fleet(devices, self.books, self.policy)
+        self.loading = Loading(self.books, self.fleet, self.policy)
         self.suspects = Suspects(self.policy.poison_deaths)
+        self.showcase = Showcase(self.books)
         self.members: dict[str, Member] = {}
         self.row = SupervisorRow(
             *process.this(), host=process.host(), heartbeat=time.time(), devices=spec
         )
         self.killed: set[int] = set()
         """Tasks whose worker was killed from outside once: that is not held against them."""
-        self.samples_taken: Counter[str] = Counter()
-        self.stride = min(64, max(1, self.books.settings.records // 500))
         self.stopping: str | None = None
         self.committed = 0.0
         self.disk_checked = 0.0
@@ -135,10 +135,10 @@ class Supervisor:
             self.books.commit(self.row)
         except Busy:  # a reader that was stopped in mid-read: next tick
             return
-        except DiskFull:
-            self.disk_full()
+        except DiskFull as error:
+            self.cannot_write(error)
         self.committed = now
-        self.samples_taken.clear()
+        self.showcase.committed()
 
     # What workers say
 
@@ -158,11 +158,11 @@ class Supervisor:
             case "loading":
                 member.progressed = time.monotonic()
             case "loaded":
-                self.loaded(member, message)
+                self.loading.loaded(member, message)
             case "load_failed":
-                self.load_failed(member, message)
+                self.loading.failed(member, message)
             case "batch":
-                self.batch_halved(member, message)
+                self.loading.batch_halved(member, message)
             case "root_lost":
                 self.root_lost(member, message)
             case "stuck" | "failed":
@@ -170,122 +170,40 @@ class Supervisor:
 
     def take_rows(self, member: Member, message: Message) -> None:
         attempt = member.attempt
-        if (
-            attempt is None
-            or message.get("attempt") != attempt.number
-            or message.get("task") != attempt.task.id
-        ):
+        if attempt is None or (message["task"], message["attempt"]) != attempt.key:
             return  # an attempt that is over
         try:
-            taken = attempt.accept(message.get("rows"))
-        except DiskFull:
-            self.disk_full()
+            taken = attempt.accept(message["rows"])
+        except DiskFull as error:
+            self.cannot_write(error)
             return
         if not taken:
             return
         member.count(len(taken), time.monotonic())
         self.fleet.proved_fit(member.device)
         self.suspects.proven.add((member.device, attempt.model.id))
-        tokens = sum(row.get("tokens", 0) for row in taken if "raw" in row)
+        tokens = sum(row["tokens"] for row in taken if "raw" in row)
         self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
         for row in taken:
-            original = attempt.originals.pop(row["i"])
-            if (attempt.shard.first + row["i"]) % self.stride == 0 and "raw" in row:
-                self.sample(member, row, original)
+            self.showcase.offer(member.handle.id, attempt, row)
         if attempt.log.left == 0:
             self.finish(member)
         else:
             self.feed(member)
 
-    def sample(self, member: Member, row: dict[str, Any], original: tuple[str, str]) -> None:
-        attempt = member.attempt
-        if attempt is None or self.samples_taken[member.handle.id] >= SAMPLES_A_COMMIT:
-            return
-        self.samples_taken[member.handle.id] += 1
-        sheared = shear(row["raw"], attempt.model.family, self.shearing)
-        self.books.samples.append(
-            SampleRow(
-                time.time(),
-                attempt.model.id,
-                attempt.shard.number,
-                row["i"],
-                *original,
-                row["raw"],
-                sheared.text,
-                sheared.start,
-                sheared.end,
-                row.get("tokens", 0),
-                row.get("finish", "stop"),
-            )
-        )
-
-    @property
-    def shearing(self) -> Shearing:
-        settings = self.books.settings
-        return Shearing(settings.shear_mode, settings.shear_max_words)  # type: ignore[arg-type]
-
     def note_touched(self, member: Member, message: Message) -> None:
         attempt = member.attempt
-        if attempt is not None and message.get("attempt") == attempt.number:
+        if attempt is not None and message["attempt"] == attempt.number:
             attempt.touched.update(attempt.outstanding.intersection(message["records"]))
 
-    def loaded(self, member: Member, message: Message) -> None:
-        member.loaded = True
-        member.batch = message["batch"]
-        member.progressed = time.monotonic()
-        member.state = "idle"
-        model = self.books.models[message["model"]]
-        self.fleet.has_room(member.device, model.id)
-        if model.load_failures:
-            self.books.save_model(replace(model, load_failures=0))
-        self.books.event(
-            "info",
-            f"loaded in {message['seconds']:.1f} s, batch {member.batch}",
-            member.device,
-            model.name,
-        )
-
-    def load_failed(self, member: Member, message: Message) -> None:
-        model_id, text = message["model"], str(message["text"])
-        member.model_id, member.state, member.load_failed = None, "idle", True
-        if message["kind"] == "memory":
-            name = self.books.models[model_id].name
-            self.books.event("warn", f"no room for the model: {text}", member.device, name)
-            self.fleet.no_room(member.device, model_id)
-        else:
-            self.count_load_failure(member, model_id, text)
-
-    def count_load_failure(self, member: Member, model_id: int, text: str) -> None:
-        model = self.books.models[model_id]
-        self.books.event("fail", f"cannot load: {text}", member.device, model.name)
-        model = replace(model, load_failures=model.load_failures + 1)
-        if model.load_failures >= self.policy.load_failures:
-            model = replace(model, blocked=text)
-            self.block(model.id, text)
-        self.books.save_model(model)
-
-    def block(self, model_id: int, text: str) -> None:
-        """Nothing of a model that cannot be loaded is left waiting: the run must come to an end."""
-        now = time.time()
-        for task in list(self.books.ledger.tasks.values()):
-            if task.model_id == model_id and task.state == "pending":
-                self.books.ledger.fail(task.id, now, f"the model cannot be loaded: {text}")
-
-    def batch_halved(self, member: Member, message: Message) -> None:
-        model = self.books.models[message["model"]]
-        text = f"out of memory: batch {member.batch} -> {message['size']}"
-        self.books.event("warn", text, member.device, model.name)
-        member.batch = message["size"]
-        self.books.remember_batch(member.device, model.id, member.batch)
-
     def root_lost(self, member: Member, message: Message) -> None:
-        if member.attempt is not None and message.get("attempt") == member.attempt.number:
+        if member.attempt is not None and message["attempt"] == member.attempt.number:
             self.books.event("fail", f"paused: {message['text']}", member.device)
-            self.books.pause(str(message["text"]))
+            self.books.pause(message["text"])
             self.withdraw("image root lost")
 
     def failed(self, member: Member, message: Message) -> None:
-        member.last_words = str(message["text"])
+        member.last_words = message["text"]
         member.strikes = message["type"] == "failed"
 
     # The end of a worker
@@ -317,9 +235,8 @@ class Supervisor:
             if self.suspects.records.get(task_id):
                 # One of the suspects may be the cause: they run alone, and without delay.
                 self.books.ledger.change(task_id, now, not_before=0.0)
-        task = self.books.ledger[task_id]
-        if task.left == 0 and task.state == "pending":
-            finish(self.books, task, now)
+        if self.books.ledger[task_id].left == 0:
+            self.complete(task_id)
 
     def lonely_death(self, member: Member, ended: Ended) -> bool:
         """Whether a record that was alone is to blame, not its task."""
@@ -330,13 +247,14 @@ class Supervisor:
         proven = (member.device, attempt.model.id) in self.suspects.proven
         # Where nothing was ever captioned the last record left still cannot fail its whole task.
         last_strike = attempt.log.left == 1 and task.strikes + 1 >= self.policy.strikes
-        poison = self.suspects.died_alone(task.id, i, ended.code in KILLS) and proven
+        from_outside = ended.code in KILLS and member.ending is None
+        poison = self.suspects.died_alone(task.id, i, from_outside) and proven
         if poison or (last_strike and not proven):
             detail = "the worker died again and again on this record alone"
             try:
                 attempt.accept([{"i": i, "error": "poison", "detail": detail}])
-            except DiskFull:
-                self.disk_full()
+            except DiskFull as error:
+                self.cannot_write(error)
                 return True
             self.fleet.proved_fit(member.device)
             self.books.event("fail", f"record {i}: {detail}", shard=attempt.shard.number)
@@ -355,7 +273,7 @@ class Supervisor:
         if member.load_failed:
             return
         if member.state == "loading" and member.model_id is not None and ended.code not in KILLS:
-            self.count_load_failure(member, member.model_id, reason)
+            self.loading.count_failure(member.device, member.model_id, reason)
         else:
             self.fleet.count_death(member.device)
 
@@ -369,24 +287,31 @@ class Supervisor:
             return f"killed by signal {-ended.code}{hint}"
         return f"exit code {ended.code}"
 
-    def close(self, member: Member, outcome: str, detail: str | None = None) -> None:
-        """Ends the running attempt in the books; what becomes of the task is said elsewhere."""
+    def close(self, member: Member, outcome: str, detail: str | None = None) -> bool:
+        """Ends the running attempt in the books; what becomes of its task is said elsewhere.
+
+        False if its last rows could not be synced.
+        """
         attempt = member.attempt
         if attempt is None:
-            return
+            return True
         self.note_counts(member)
-        key = (attempt.task.id, attempt.number)
-        self.books.attempts[key] = replace(
-            self.books.attempts[key],
+        self.books.attempts[attempt.key] = replace(
+            self.books.attempts[attempt.key],
             ended=time.time(),
             outcome=outcome,
             rows=attempt.rows,
             detail=detail,
         )
-        attempt.log.sync()
-        attempt.log.close()
-        member.attempt = None
-        member.state = "idle"
+        member.attempt, member.state = None, "idle"
+        try:
+            attempt.log.sync()
+        except OSError as error:
+            self.cannot_write(error)
+            return False
+        finally:
+            attempt.log.close()
+        return True
 
     def note_counts(self, member: Member) -> None:
         attempt = member.attempt
@@ -399,21 +324,27 @@ class Supervisor:
         attempt = member.attempt
         if attempt is None:
             return
-        try:
-            self.close(member, "done")
-            finish(self.books, self.books.ledger[attempt.task.id], time.time())
-        except OSError:
+        if self.close(member, "done"):
+            self.complete(attempt.task.id)
+        else:
             self.books.ledger.release(attempt.task.id, time.time())
-            self.disk_full()
+
+    def complete(self, task_id: int) -> None:
+        """Reads the log back; the task is done if it is whole."""
+        try:
+            finish(self.books, self.books.ledger[task_id], time.time())
+        except OSError as error:
+            self.books.ledger.release(task_id, time.time())
+            self.cannot_write(error)
             return
-        self.suspects.acquit(attempt.task.id)
-        task = self.books.ledger[attempt.task.id]
+        self.suspects.acquit(task_id)
+        task = self.books.ledger[task_id]
         if task.state == "done":
             self.books.event(
                 "info",
                 f"done: {task.captioned} captioned, {task.failed} failed, {task.seconds:.0f} s",
-                member.device,
-                attempt.model.name,
+                task.device,
+                self.books.models[task.model_id].name,
                 task.shard,
             )
 
@@ -455,11 +386,14 @@ class Supervisor:
 
     # The disk
 
-    def disk_full(self) -> None:
+    def cannot_write(self, error: OSError) -> None:
+        """Stops cleanly and keeps what is written; a full disk is watched."""
+        full = isinstance(error, DiskFull) or error.errno in NO_SPACE
+        reason = DISK if full else f"the project cannot be written: {error}"
         if not self.books.settings.paused:
-            self.books.event("fail", f"paused: {DISK}")
-            self.books.pause(DISK)
-        self.withdraw(DISK)
+            self.books.event("fail", f"paused: {reason}")
+            self.books.pause(reason)
+        self.withdraw(reason)
 
     def watch_disk(self) -> None:
         """A run that a full disk paused goes on by itself when there is room again."""
@@ -481,11 +415,7 @@ class Supervisor:
             if attempt is None:
                 continue
             member.handle.send({"type": "cancel"})
-            try:
-                self.close(member, "withdrawn", why)
-            except OSError:
-                member.attempt = None
-                member.state = "idle"
+            self.close(member, "withdrawn", why)
             self.books.ledger.release(attempt.task.id, time.time())
 
     def assign(self) -> None:
@@ -545,29 +475,11 @@ class Supervisor:
         if model_id is None:
             return
         if model_id != member.model_id:
-            self.load(member, model_id)
+            self.loading.ask(member, model_id)
             return
         task = self.books.ledger.next_task(model_id, time.time())
         if task is not None:
             self.start_task(member, task.id)
-
-    def load(self, member: Member, model_id: int) -> None:
-        model = self.books.models[model_id]
-        member.model_id, member.loaded, member.state = model_id, False, "loading"
-        member.progressed = time.monotonic()
-        member.handle.send(
-            {
-                "type": "load",
-                "model": {
-                    "id": model.id,
-                    "name": model.name,
-                    "family": model.family,
-                    "checkpoint": model.checkpoint,
-                    "settings": model.settings,
-                },
-                "batch": self.books.batch_sizes.get((member.device, model_id)),
-            }
-        )
 
     def start_task(self, member: Member, task_id: int) -> None:
         ledger, now = self.books.ledger, time.time()
@@ -591,10 +503,10 @@ class Supervisor:
             attempt = begin(task, model, shard, shard_file, log, suspects)
         except OSError as error:
             ledger.release(task_id, now, str(error))
-            self.disk_full()
+            self.cannot_write(error)
             return
-        self.books.attempts[task.id, task.attempt] = AttemptRow(
-            task.id, task.attempt, member.handle.id, member.device, now
+        self.books.attempts[attempt.key] = AttemptRow(
+            *attempt.key, member.handle.id, member.device, now
         )
         member.attempt, member.state = attempt, "captioning"
         member.progressed = time.monotonic()
@@ -623,8 +535,8 @@ class Supervisor:
                 attempt.synced = now
                 try:
                     attempt.log.sync()
-                except OSError:
-                    self.disk_full()
+                except OSError as error:
+                    self.cannot_write(error)
                     return
 
     # What people ask
@@ -646,3 +558,7 @@ class Supervisor:
 
     def paused(self) -> None:
         self.withdraw("paused")
+
+    def forget_witness(self) -> None:
+        for member in self.members.values():
+            member.handle.send({"type": "forget_witness"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import queue
 import signal
@@ -121,6 +122,8 @@ class Worker:
                 self.add_records(message)
             case "cancel":
                 self.cancel()
+            case "forget_witness":
+                self.misses.witness = None
 
     def start(self, message: Message) -> None:
         self.device = message["device"]
@@ -133,6 +136,7 @@ class Worker:
 
     def load(self, message: Message) -> None:
         self.captioner = None
+        free_memory()
         self.model = message["model"]
         began = time.monotonic()
         self.report("starting")
@@ -274,7 +278,7 @@ class Worker:
 
     def halve_batch(self, error: Exception) -> None:
         """Raises the error again at batch 1."""
-        free_cached_memory()
+        free_memory()
         if self.batch == 1:
             raise error
         self.batch = max(1, self.batch // 2)
@@ -294,7 +298,9 @@ def is_sticky(error: BaseException) -> bool:
     return torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ()))
 
 
-def free_cached_memory() -> None:
+def free_memory() -> None:
+    """What the model before, or a batch that did not fit, left behind."""
+    gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

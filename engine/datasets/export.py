@@ -86,7 +86,7 @@ class Source:
 
     @property
     def shearing(self) -> Shearing:
-        return Shearing(self.settings.shear_mode, self.settings.shear_max_words)  # type: ignore[arg-type]
+        return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
 
 
 def export(

@@ -147,6 +147,8 @@ def test_a_short_write_is_taken_back(tmp_path):
     assert captionlog.read(tmp_path / "log.jsonl", 100).rows == 3
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b"[1]", b'{"i": true, "raw": "x"}', b'{"i": 0}'])
+@pytest.mark.parametrize(
+    "line", [b"", b"{}", b"[1]", b'{"i": true, "raw": "x"}', b'{"i": 0}', b'{"i": 0, "raw": "x"}']
+)
 def test_what_is_no_row(line):
     assert captionlog.parse(line, 5) is None

@@ -93,6 +93,7 @@ def sums(project: Project):
         ("old_attempt", "finished"),
         ("foreign_rows", "finished"),
         ("rubbish", "it wrote not a message"),
+        ("nonsense", "it wrote not a message"),
         ("half", "exit code 9"),
         ("hang", "no caption for 1 s"),
         ("no_room_once", "no room for the model"),

@@ -65,6 +65,8 @@ class MisbehavingWorker(worker.Worker):
             match HOW:
                 case "rubbish" if times("rubbish") == 2:
                     self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
+                case "nonsense" if times("nonsense") == 2:
+                    super().send({"type": "loaded", "model": "what", "batch": None})
                 case "half" if times("half") == 2:
                     self.stdout.write(b'{"type": "rows", "task": 1, "rows": [{"i"')
                     self.stdout.flush()
@@ -76,7 +78,6 @@ class MisbehavingWorker(worker.Worker):
                 case "foreign_rows":
                     wrong = [{"i": 10**6, "raw": "x"}, {"i": "0", "raw": "x"}, {"i": -1}, 7, None]
                     super().send(message | {"rows": wrong})
-                    super().send(message | {"rows": "rubbish"})
                 case "always_dies":
                     os._exit(5)
                 case "prints":

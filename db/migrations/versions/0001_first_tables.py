@@ -206,7 +206,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("typeof(shard) = 'integer'", name="shard_is_integer"),
         sa.CheckConstraint(
-            "captioned >= 0 AND failed >= 0 AND left >= 0 AND captioned + failed <= count AND left <= count",
+            "captioned >= 0 AND failed >= 0 AND left >= 0 AND captioned + failed <= count"
+            " AND left <= count",
             name="counters_in_range",
         ),
         sa.ForeignKeyConstraint(

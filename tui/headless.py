@@ -236,12 +236,14 @@ def export_lines(result: ExportResult) -> Iterator[str]:
 
 def family_dicts() -> list[dict[str, Any]]:
     from engine.captioners.registry import FAMILIES
+    from engine.demo import checkpoint
 
     return [
         {
             "name": family.name,
             "summary": family.summary,
             "checkpoint": family.checkpoint,
+            "demo_checkpoint": str(checkpoint(family.name)) if family.checkpoint else None,
             "presets": {name: asdict(preset) for name, preset in family.presets.items()},
         }
         for family in FAMILIES.values()
@@ -252,6 +254,8 @@ def family_lines() -> Iterator[str]:
     for family in family_dicts():
         yield f"{family['name']}: {family['summary']}"
         yield f"  checkpoint: {family['checkpoint'] or 'none needed'}"
+        if family["demo_checkpoint"]:
+            yield f"  tiny built-in one: {family['demo_checkpoint']}"
         for name, preset in family["presets"].items():
             shown = {key: value for key, value in preset.items() if value not in (None, "")}
             yield f"  {name}: " + ", ".join(f"{key} {value!r}" for key, value in shown.items())

@@ -325,9 +325,11 @@ def demo(project: Path, images: int, headless: bool, devices: str) -> None:
     if headless:
         sys.exit(run_headless(found, devices))
     from engine import control
+    from tui import snapshot
     from tui.app import MllmaugApp
 
-    control.start(found, devices)
+    if snapshot.read(found).state != "finished":
+        control.start(found, devices)
     MllmaugApp(found.folder).run()
 
 

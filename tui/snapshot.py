@@ -6,6 +6,7 @@ Imports of the database wait until a snapshot is read, so that the first frame n
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 State = Literal["idle", "running", "paused", "finished"]
 
 SERIES_MINUTES = 6 * 60
+RECENT = 31
+"""Ten seconds each: five minutes and what is under way."""
 EVENTS_SHOWN = 100
 SUMS_SHARE = 0.01
 """Summing all tasks is the one query that grows with the project: at most this share of a core."""
@@ -88,6 +91,8 @@ class Snapshot:
     supervisor: SupervisorRow | None
     series: tuple[tuple[int, int], ...]
     """Minutes since the epoch with the images captioned in each."""
+    recent: tuple[tuple[int, float], ...]
+    """Images per second as this reader saw them: ten seconds since the epoch, their mean."""
     events: tuple[EventRow, ...]
     """Newest first."""
     sample: SampleRow | None
@@ -144,6 +149,8 @@ class Reader:
         self.connection: Connection | None = None
         self.version: int | None = None
         self.last: Snapshot | None = None
+        self.seen: deque[tuple[int, list[float]]] = deque(maxlen=RECENT)
+        """Rates of the last minutes, those of each ten seconds together."""
         self.sums: tuple[Sums, ...] = ()
         self.sums_version: int | None = None
         self.next_sums = 0.0
@@ -200,6 +207,7 @@ class Reader:
         shards, records = progress.totals(connection)
         sums = self.task_sums(connection)
         workers = live_workers(connection, names)
+        self.see(now, sum(worker.row.rate for worker in workers))
         return Snapshot(
             taken=now,
             folder=self.project.folder,
@@ -212,9 +220,16 @@ class Reader:
             workers=workers,
             supervisor=live_supervisor(connection),
             series=progress.images_by_minute(connection, int(now // 60) - SERIES_MINUTES),
+            recent=tuple((ten, sum(rates) / len(rates)) for ten, rates in list(self.seen)[:-1]),
             events=progress.events(connection, EVENTS_SHOWN),
             sample=next(iter(progress.samples(connection, 1)), None),
         )
+
+    def see(self, now: float, rate: float) -> None:
+        ten = int(now // 10)
+        if not self.seen or self.seen[-1][0] != ten:
+            self.seen.append((ten, []))
+        self.seen[-1][1].append(rate)
 
     def task_sums(self, connection: Connection) -> tuple[Sums, ...]:
         from db import progress
@@ -262,7 +277,7 @@ def model_progress(
         failed=sum(row.failed for row in mine),
         total=sum(row.total for row in mine),
         left=sum(row.left for row in mine if row.state in ("pending", "running")),
-        rate=sum(worker.row.rate for worker in workers if worker.row.model_id == model.id),
+        rate=sum((worker.row.rate for worker in workers if worker.row.model_id == model.id), 0.0),
     )
 
 

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from db.rows import SampleRow
+from tui.visible import visible as visible
 
-JOINERS = "\u200c\u200d"
 CUT = "//"
 """Stands around text that shearing removed, so that it can be told without colour."""
-
-
-def visible(text: str) -> str:
-    """The text with control and formatting characters made visible, safe for any terminal."""
-    if text.isprintable():
-        return text
-    return "".join(shown(character) for character in text)
-
-
-def shown(character: str) -> str:
-    if character.isprintable() or character in JOINERS:
-        return character
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if unicodedata.category(character) == "Zs":
-        return " "
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def clip(text: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""The demo LLaVA: LLaVA-1.5's parts in the llava-hf layout, a thousandth of a thousandth its size.
+"""The demo LLaVA: LLaVA-1.5's parts in the llava-hf layout, 1.2 million parameters.
 
 A ViT whose last layer but one is read without its class token, a two-layer projector and a Llama
 decoder; 64 patches of 12 pixels, a vocabulary of whole words and single bytes.

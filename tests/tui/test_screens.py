@@ -201,7 +201,7 @@ async def test_window(tmp_path: Path) -> None:
         before = len(plot.points)
         await press(pilot, "t")
         assert len(plot.points) > before
-        await press(pilot, "t", "t")
+        await press(pilot, "t", "t", "t")
         assert len(plot.points) == before
 
 

@@ -44,7 +44,8 @@ def test_busy(tmp_path: Path, alive: None) -> None:
     assert seen.devices[0].worker.task.shard == 311
 
 
-def test_dead_processes_are_not_shown(tmp_path: Path) -> None:
+def test_dead_processes_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.process.lives", lambda row: False)
     seen = snapshot.read(canned.busy(tmp_path))
     assert seen.state == "idle"
     assert seen.workers == ()

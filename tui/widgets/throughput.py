@@ -15,13 +15,14 @@ from tui import text
 if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
-WINDOWS = (30, 120, 360)
-"""Minutes that can be shown."""
+WINDOWS = (5, 30, 120, 360)
+"""Minutes that can be shown: the shortest in steps of ten seconds, the others of a minute."""
 POINTS = 180
 MINUTE_COUNTS_FROM = 10
 """Seconds after which the minute that is under way is shown, as far as it went."""
 
-Point = tuple[int, float]
+Point = tuple[float, float]
+"""Minutes since the epoch, images per second."""
 
 
 class Throughput(Vertical, can_focus=True):
@@ -32,10 +33,10 @@ class Throughput(Vertical, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "window", "Window", tooltip="Show 30 minutes, 2 or 6 hours", id="plot.window")
+        Binding("t", "window", "Window", tooltip="Show 5 or 30 minutes, or hours", id="plot.window")
     ]
 
-    window = reactive(WINDOWS[0], init=False)
+    window = reactive(WINDOWS[1], init=False)
     points: tuple[Point, ...] = ()
     snapshot: Snapshot | None = None
 
@@ -56,13 +57,19 @@ class Throughput(Vertical, can_focus=True):
         self.window = WINDOWS[(WINDOWS.index(self.window) + 1) % len(WINDOWS)]
 
     def watch_window(self) -> None:
-        self.border_subtitle = f"last {text.duration(self.window * 60)}, t changes"
+        span = f"{self.window} min" if self.window < 60 else f"{self.window // 60} h"
+        self.border_subtitle = f"last {span}, t changes"
         if self.snapshot:
             self.show(self.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        points = rates(snapshot.series, snapshot.taken, self.window)
+        first, self.snapshot = self.snapshot is None, snapshot
+        if first and len(snapshot.series) < WINDOWS[0]:
+            self.window = WINDOWS[0]
+        if self.window == WINDOWS[0]:
+            points: tuple[Point, ...] = tuple((ten / 6, rate) for ten, rate in snapshot.recent)
+        else:
+            points = rates(snapshot.series, snapshot.taken, self.window)
         if points != self.points:
             self.points = points
             self.draw()
@@ -93,7 +100,8 @@ class Throughput(Vertical, can_focus=True):
             steps = [top * step / 3 for step in range(4)]
             plot.yticks(steps, [f"{step:.0f}" for step in steps])
             ticks = minutes[:: max(1, len(minutes) // 6)]
-            plot.xticks([float(minute) for minute in ticks], [local(minute) for minute in ticks])
+            form = "%H:%M:%S" if self.window == WINDOWS[0] else "%H:%M"
+            plot.xticks(ticks, [local(minute, form) for minute in ticks])
         else:
             plot.xticks([], [])
             plot.yticks([], [])
@@ -106,8 +114,8 @@ class Throughput(Vertical, can_focus=True):
         return Color.parse(self.app.theme_variables["primary"]).rgb
 
 
-def local(minute: int) -> str:
-    return datetime.fromtimestamp(minute * 60).strftime("%H:%M")
+def local(minute: float, form: str) -> str:
+    return datetime.fromtimestamp(minute * 60).strftime(form)
 
 
 def rates(series: tuple[tuple[int, int], ...], now: float, window: int) -> tuple[Point, ...]:
@@ -119,7 +127,7 @@ def rates(series: tuple[tuple[int, int], ...], now: float, window: int) -> tuple
     elapsed = int(now % 60) // MINUTE_COUNTS_FROM * MINUTE_COUNTS_FROM
     first = max(min(images), current - window)
     last = max(images)
-    points = [
+    points: list[Point] = [
         (minute, images.get(minute, 0) / 60) for minute in range(first, min(last + 1, current))
     ]
     if elapsed and current in images:

@@ -7,6 +7,7 @@ class Tick(Checkbox):
     """`[x]` or `[ ]`: Textual's own differs by colour alone."""
 
     BUTTON_LEFT = "["
+    BUTTON_INNER = " "
     BUTTON_RIGHT = "]"
 
     def watch_value(self) -> None:

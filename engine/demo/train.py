@@ -1,6 +1,7 @@
 """Trains a demo checkpoint. Nothing here is needed to use the checkpoints that are shipped.
 
-The shipped `llava-1.5` took two runs, 30 and 12 minutes on two cores (97 % of unseen scenes right, then 99 %):
+The shipped `llava-1.5` took two runs, 30 and 12 minutes on two cores; 97 % of unseen scenes were
+right after the first, 99 % after the second:
 
     python -m engine.demo.train llava-1.5 --out first
     python -m engine.demo.train llava-1.5 --start first --seed 1 --peak 5e-4 --steps 2600

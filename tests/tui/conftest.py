@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import textual
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.project import Project
 from tests import canned
@@ -27,7 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Fixed clock, zone and folder; every process that a database names lives."""
+    """Fixed clock, zone and folder, a steady cursor; every process that a database names lives."""
+    monkeypatch.setattr(Input.cursor_blink, "_default", False)
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.delenv("NO_COLOR", raising=False)

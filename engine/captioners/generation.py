@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from engine.captioners.base import Caption
+from engine.captioners.base import Caption, CheckpointError
 from engine.captioners.sampling import GumbelSampler
 from engine.captioners.settings import Settings
 
@@ -38,6 +38,15 @@ def choose_dtype(name: str, device: str) -> torch.dtype:
             name
         ]
     return torch.float32 if device == "cpu" else torch.bfloat16
+
+
+def check_length(prompt_tokens: int, settings: Settings, limit: int, name: str) -> None:
+    """Raises `CheckpointError` where prompt and answer together go beyond what a model takes."""
+    if prompt_tokens + settings.max_new_tokens > limit:
+        raise CheckpointError(
+            f"the prompt has {prompt_tokens} tokens and may go on for {settings.max_new_tokens}"
+            f" more, but the model's {name} is {limit}: shorten the prompt or max_new_tokens"
+        )
 
 
 def splice(before: torch.Tensor, features: torch.Tensor, after: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from transformers import CLIPVisionModel, MptConfig, MptForCausalLM
 
 from engine.captioners.assembly import assemble, by_rules, renamed
 from engine.captioners.base import Caption, Captioner, CheckpointError, Loaded
-from engine.captioners.generation import Asked, choose_dtype, generate, to_captions
+from engine.captioners.generation import Asked, check_length, choose_dtype, generate, to_captions
 from engine.captioners.parts import clip_tower
 from engine.captioners.pixels import Square
 from engine.captioners.settings import Settings
@@ -297,6 +297,8 @@ class Otter(Captioner):
         self.stop_ids = [tokenizer.convert_tokens_to_ids("<|endofchunk|>")]
         self.pad_id = tokenizer.convert_tokens_to_ids(PAD_TOKEN)
         self.prompt = tokenizer(settings.prompt, add_special_tokens=False).input_ids
+        limit = model.lang_encoder.config.max_seq_len
+        check_length(len(self.prompt), settings, limit, "max_seq_len")
 
     def prepare(self, picture: Picture) -> torch.Tensor:
         """(3, S, S) float32."""

@@ -46,12 +46,12 @@ def shear(raw: str, family: str, shearing: Shearing) -> Sheared:
 
 
 def before_full_stop(raw: str) -> str:
-    """LLaVA's and Qwen-VL's clean-up upstream (`caption_llava.py`, `caption_qwen.py`)."""
+    """LLaVA's and Qwen-VL's clean-up upstream (`llava.py`, `qwen.py`)."""
     return raw.strip().split(".")[0].strip()
 
 
 def minigpt4(raw: str) -> str:
-    """MiniGPT-4's (`caption_minigpt4.py`): words on both sides of a line break are joined."""
+    """MiniGPT-4's (upstream's `conversation.py`): words on both sides of a line break are joined."""
     text = raw.split("###")[0].split(".")[0].split("Assistant:")[-1].strip()
     return text.replace("\n", "").replace("\u200b", "")
 
@@ -66,12 +66,12 @@ def otter(raw: str) -> str:
 
 
 def otter_upstream(whole: str) -> str:
-    """Otter's as upstream has it, on prompt and answer together (`caption_otter.py`).
+    """Otter's as upstream has it, on prompt and answer together (`Otter.py`).
 
     A first word that is glued to `<answer>` is lost: kept as a reference only.
     """
     words = [word for word in whole.split(" ") if not word.startswith("<")]
-    answer = words[words.index("GPT:") + 1 :] if "GPT:" in words else words
+    answer = words[words.index("GPT:") + 1 :]
     return " ".join(answer).split("<|endofchunk|>")[0].split(".")[0].strip()
 
 

@@ -94,7 +94,9 @@ def generate(model: Any, asked: Asked, mask: torch.Tensor, **prompt: torch.Tenso
     padded in front where `mask` (B, T) is 0. Raises `torch.OutOfMemoryError`.
     """
     settings = asked.settings
-    known = prompt["input_ids"].shape[1] if "input_ids" in prompt else 0
+    # An encoder takes the prompt to itself; the decoder's ids begin with a token of its own.
+    encoder = bool(getattr(model.config.get_text_config(), "is_encoder_decoder", False))
+    known = 1 if encoder else prompt["input_ids"].shape[1] if "input_ids" in prompt else 0
     processors = LogitsProcessorList()
     if settings.temperature > 0:
         processors.append(

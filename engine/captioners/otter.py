@@ -295,7 +295,7 @@ class Otter(Captioner):
         self.square = Square(model.image_size, settings.preprocess)
         self.model.image_id = tokenizer.convert_tokens_to_ids("<image>")
         self.stop_ids = [tokenizer.convert_tokens_to_ids("<|endofchunk|>")]
-        self.pad_id = tokenizer.convert_tokens_to_ids(PAD_TOKEN)
+        self.pad_id = tokenizer.pad_token_id
         self.prompt = tokenizer(settings.prompt, add_special_tokens=False).input_ids
         limit = model.lang_encoder.config.max_seq_len
         check_length(len(self.prompt), settings, limit, "max_seq_len")
@@ -323,7 +323,8 @@ def otter_tokenizer(folder: Path, words: int) -> Any:
     tokenizer = load_tokenizer(folder)
     known = len(tokenizer)
     tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS)})
-    tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
+    if tokenizer.pad_token is None:
+        tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
     if len(tokenizer) > words:
         raise CheckpointError(
             f"the tokenizer in {folder} knows {known} tokens and needs"

@@ -51,7 +51,7 @@ def before_full_stop(raw: str) -> str:
 
 
 def minigpt4(raw: str) -> str:
-    """MiniGPT-4's (upstream's `conversation.py`): words on both sides of a line break are joined."""
+    """MiniGPT-4's upstream (`conversation.py`): words around a line break are joined."""
     text = raw.split("###")[0].split(".")[0].split("Assistant:")[-1].strip()
     return text.replace("\n", "").replace("\u200b", "")
 

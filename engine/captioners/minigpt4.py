@@ -187,9 +187,7 @@ def official_frozen(folder: Path) -> Frozen:
     sizes = config_of(folder)
     vision = vit_config(weights, sizes.get("vit", {}), folder / EVA)
     depth = vision.num_hidden_layers
-    beyond = "|".join(
-        str(number) for number in range(depth, count_layers(weights, "blocks."))
-    )
+    beyond = "|".join(str(number) for number in range(depth, count_layers(weights, "blocks.")))
     return Frozen(
         "official files",
         weights | blip2,

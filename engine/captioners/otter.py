@@ -84,6 +84,8 @@ class Perceiver(nn.Module):
         count, width = shape(weights, "perceiver.latents", where)
         inner = shape(weights, "perceiver.layers.0.to_q.weight", where)[0]
         hidden = shape(weights, "perceiver.layers.0.feed_forward.1.weight", where)[0]
+        self.frame_embs: torch.Tensor | None
+        self.media_time_embs: torch.Tensor | None
         self.latents = nn.Parameter(torch.empty(count, width))
         for name in ("frame_embs", "media_time_embs"):
             found = weights.get(f"perceiver.{name}")
@@ -213,9 +215,7 @@ def load_model(
     """Raises `CheckpointError`."""
     config = read_json(folder / "config.json")
     check_kind(folder, config)
-    weights = renamed(
-        read_folder(folder, report), [(r"vision_encoder\.(?!vision_model\.)", TOWER)]
-    )
+    weights = renamed(read_folder(folder, report), [(r"vision_encoder\.(?!vision_model\.)", TOWER)])
     tower = clip_tower(weights, TOWER, config["vision_config"], -1, folder)
     with torch.device("meta"):
         language_model = mpt(config["text_config"], weights, folder)

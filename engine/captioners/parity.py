@@ -84,9 +84,7 @@ class SplicedAdapter:
         return found.logits, self.mask
 
     def generate(self, asked: Asked) -> torch.Tensor:
-        return generate(
-            self.model.language_model, asked, self.mask, inputs_embeds=self.embeddings
-        )
+        return generate(self.model.language_model, asked, self.mask, inputs_embeds=self.embeddings)
 
 
 class OtterAdapter:
@@ -179,16 +177,11 @@ LOADERS: dict[str, Callable[..., tuple[Any, Any]]] = {
 }
 
 
-def golden_folder(checkpoint: Path) -> Path | None:
-    """Where the golden files of a checkpoint lie: in it, or in its folder `golden`."""
-    places = (checkpoint, checkpoint / "golden")
-    return next((it for it in places if (it / "expected.safetensors").is_file()), None)
-
-
 @torch.inference_mode()
 def checks(family: str, model: Any, folder: Path) -> Iterator[Check]:
     """One for every expected tensor. Raises `CheckpointError` for golden files that do not fit."""
-    inputs = load_file(folder / "inputs.safetensors")
+    device = next(model.parameters()).device
+    inputs = load_file(folder / "inputs.safetensors", str(device))
     expected = load_file(folder / "expected.safetensors")
     try:
         adapter = ADAPTERS[family](model, folder, inputs)

@@ -8,6 +8,7 @@ import binascii
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import regex
@@ -64,7 +65,7 @@ class QwenTokenizer:
         """Joins the neighbours of the lowest rank until no two make a token."""
         pieces = [word[place : place + 1] for place in range(len(word))]
         while len(pieces) > 1:
-            joined = [self.ranks.get(a + b) for a, b in zip(pieces, pieces[1:], strict=False)]
+            joined = [self.ranks.get(a + b) for a, b in pairwise(pieces)]
             known = [rank for rank in joined if rank is not None]
             if not known:
                 break

@@ -44,7 +44,10 @@ RULES = (
         r"language_model\.model\.layers\.(\d+)\.self_attn\.[qkv]_proj\.",
         r"transformer.h.\1.attn.c_attn.",
     ),
-    (r"language_model\.model\.layers\.(\d+)\.self_attn\.o_proj\.", r"transformer.h.\1.attn.c_proj."),
+    (
+        r"language_model\.model\.layers\.(\d+)\.self_attn\.o_proj\.",
+        r"transformer.h.\1.attn.c_proj.",
+    ),
     # The official MLP is c_proj(w1(x) * silu(w2(x))).
     (r"language_model\.model\.layers\.(\d+)\.mlp\.up_proj\.", r"transformer.h.\1.mlp.w1."),
     (r"language_model\.model\.layers\.(\d+)\.mlp\.gate_proj\.", r"transformer.h.\1.mlp.w2."),
@@ -150,7 +153,8 @@ class Vision(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         patches = self.conv1(pixels).flatten(2).transpose(1, 2)
         hidden = self.ln_pre(patches + grid(self.positional_embedding, patches.shape[1]))
-        for block in self.transformer["resblocks"]:
+        blocks: Any = self.transformer["resblocks"]
+        for block in blocks:
             hidden = block(hidden)
         found: torch.Tensor = self.ln_post(self.attn_pool(hidden)) @ self.proj
         return found

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.captioners import folders
-from engine.captioners.settings import Settings, changed
+from engine.captioners.settings import PARSERS, Settings, changed, pair
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.captioners.base import Captioner
 
-__all__ = ["FAMILIES", "Family", "ModelChoice", "Settings", "change", "check_folder", "choose"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ModelChoice",
+    "Settings",
+    "change",
+    "check_folder",
+    "choose",
+    "choose_all",
+]
 
 LLAVA_V1 = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives"
@@ -28,6 +37,7 @@ MINIGPT4 = (
     " provide it to you. Please answer my questions.###Human: <Img><ImageHere></Img> {}"
     "###Assistant: "
 )
+USUAL = tuple(key for key in PARSERS if key != "vision_tower")
 OTTER = "<image>User: {} GPT:<answer>"
 QWEN_VL = "<img></img>{}"
 
@@ -45,6 +55,8 @@ class Family:
     """The files that a folder lacks, in words; the second argument is the tokenizer's path."""
     placeholder: str = ""
     """Where the image goes in a prompt; it must be there once."""
+    settings: tuple[str, ...] = USUAL
+    """Names of those that mean something to this family."""
     conversation: str = "{}"
     """What a prompt without the placeholder is put into: the model's own conversation."""
 
@@ -95,6 +107,7 @@ FAMILIES: dict[str, Family] = {
             " (liuhaotian/llava-v1.5-7b, CLIP in clip/ or named by vision_tower)",
             folders.lacks_llava,
             "<image>",
+            (*USUAL, "vision_tower"),
             LLAVA_V1,
         ),
         Family(
@@ -119,7 +132,7 @@ FAMILIES: dict[str, Family] = {
             " blip2_pretrained_flant5xxl.pth or a folder of Salesforce/blip2-flan-t5-xxl",
             folders.lacks_minigpt4,
             "<ImageHere>",
-            MINIGPT4,
+            conversation=MINIGPT4,
         ),
         Family(
             "otter",
@@ -142,7 +155,7 @@ FAMILIES: dict[str, Family] = {
             "a folder of luodian/OTTER-Image-MPT7B with its tokenizer",
             folders.lacks_otter,
             "<image>",
-            OTTER,
+            conversation=OTTER,
         ),
         Family(
             "qwen-vl",
@@ -165,7 +178,7 @@ FAMILIES: dict[str, Family] = {
             "a folder of the original Qwen/Qwen-VL, not of Qwen-VL-Chat",
             folders.lacks_qwen_vl,
             "<img></img>",
-            QWEN_VL,
+            conversation=QWEN_VL,
         ),
         Family(
             "hf",
@@ -177,12 +190,14 @@ FAMILIES: dict[str, Family] = {
             },
             "a folder in the Hugging Face layout: weights, config, tokenizer, image processor",
             folders.lacks_hf,
+            settings=tuple(key for key in USUAL if key != "preprocess"),
         ),
         Family(
             "dry-run",
             "opens and decodes every image and answers without a model",
             "engine.captioners.dry_run",
-            {PAPER: Settings(batch=256)},
+            {PAPER: Settings(batch=256), OFFICIAL: Settings(batch=256)},
+            settings=("batch",),
         ),
     )
 }
@@ -215,6 +230,23 @@ def choose(
     return change(name, family.name, checkpoint or None, settings, changes or {})
 
 
+def choose_all(
+    models: Sequence[str], preset: str | None, settings: Sequence[str]
+) -> list[ModelChoice]:
+    """Reads `NAME[=CHECKPOINT]`s with the `MODEL.KEY=VALUE`s for them. Raises `BadInput`."""
+    changes: dict[str, dict[str, str]] = {text.partition("=")[0]: {} for text in models}
+    for text in settings:
+        key, value = pair(text)
+        name, dot, key = key.rpartition(".")
+        if not dot or name not in changes:
+            raise BadInput(
+                f"{text!r}: write MODEL.KEY=VALUE with a model that --model names"
+                f" ({', '.join(changes) or 'none'})"
+            )
+        changes[name][key] = value
+    return [choose(text, preset, changes[text.partition("=")[0]]) for text in models]
+
+
 def of_preset(family: Family, preset: str) -> Settings:
     if preset not in family.presets:
         raise BadInput(
@@ -239,6 +271,12 @@ def change(
         checkpoint = rest.pop("checkpoint")
     if "preset" in rest:
         settings = of_preset(family, rest.pop("preset"))
+    unknown = next((key for key in rest if key not in family.settings), None)
+    if unknown is not None:
+        raise BadInput(
+            f"{family.name} has no setting {unknown!r}: it has"
+            f" {', '.join((*family.settings, 'preset', *checkpoint_key(family)))}"
+        )
     settings = whole_prompt(family, changed(settings, rest))
     if checkpoint is None:
         return ModelChoice(
@@ -248,6 +286,10 @@ def change(
     check_folder(family, folder, settings)
     digest = settings_hash(family.name, folder, settings)
     return ModelChoice(name, family.name, str(folder), asdict(settings), digest)
+
+
+def checkpoint_key(family: Family) -> tuple[str, ...]:
+    return ("checkpoint",) if family.checkpoint is not None else ()
 
 
 def whole_prompt(family: Family, settings: Settings) -> Settings:

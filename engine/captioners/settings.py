@@ -69,7 +69,7 @@ def one_of(values: Sequence[str]) -> Callable[[str], str]:
 def temperature(text: str) -> float:
     """a number from 0 up (0 is greedy)"""
     value = float(text)
-    if not (0 <= value and math.isfinite(value)):
+    if not (value >= 0 and math.isfinite(value)):
         raise ValueError
     return value
 
@@ -125,12 +125,10 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
-    """The settings with these keys read from text. Raises `BadInput`."""
+    """The settings with these keys (of `PARSERS`) read from text. Raises `BadInput`."""
     values: dict[str, Any] = {}
     for key, text in changes.items():
-        parse = PARSERS.get(key)
-        if parse is None:
-            raise BadInput(f"there is no setting {key!r}: one of {', '.join(PARSERS)}, preset")
+        parse = PARSERS[key]
         try:
             values[key] = parse(text)
         except ValueError:

@@ -7,6 +7,7 @@ nothing until a tensor is used, and on a CPU, in the file's own dtype, it is nev
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -107,7 +108,7 @@ def first_line(error: BaseException) -> str:
 
 def side(patches: int, patch: int) -> int:
     """Pixels of the square image that gives so many patches."""
-    return int(round(patches**0.5)) * patch
+    return math.isqrt(patches) * patch
 
 
 def count_layers(weights: Iterable[str], prefix: str) -> int:

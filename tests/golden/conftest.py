@@ -26,7 +26,7 @@ class Case:
     folder: Path
     layout: str | None = None
 
-    def keys(self) -> list[str]:
+    def expected_keys(self) -> list[str]:
         from engine.captioners.parity import NOT_COMPARED
 
         with safe_open(self.folder / "expected.safetensors", "numpy") as file:
@@ -51,7 +51,7 @@ def find_cases(root: Path) -> list[Case]:
 def pytest_generate_tests(metafunc):
     root = metafunc.config.getoption("golden")
     if "expected_key" in metafunc.fixturenames:
-        pairs = [(case, key) for case in find_cases(root) for key in case.keys()]
+        pairs = [(case, key) for case in find_cases(root) for key in case.expected_keys()]
         metafunc.parametrize(
             ("case", "expected_key"), pairs, ids=[f"{case.id}-{key}" for case, key in pairs]
         )

@@ -6,41 +6,36 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, LlamaTokenizer, LlamaTokenizerFast
+from transformers import LlamaTokenizer, LlamaTokenizerFast, PreTrainedTokenizerFast
 
 from engine.captioners.base import CheckpointError
-
-AS_LLAMA = ("config.json", "tokenizer_config.json")
 
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a folder: `tokenizer.json`, or `tokenizer.model` of Llama alone.
 
-    Raises `CheckpointError`.
+    Not `AutoTokenizer`, which reads the model's config.json first. Raises `CheckpointError`.
     """
+    has_json = (folder / "tokenizer.json").is_file()
+    kind = PreTrainedTokenizerFast if has_json and not is_llama(folder) else LlamaTokenizer
     try:
-        if names_its_class(folder):
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if (folder / "tokenizer.json").is_file():
-            from transformers import PreTrainedTokenizerFast
-
-            return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        return LlamaTokenizer.from_pretrained(folder, local_files_only=True)
+        return kind.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         raise CheckpointError(f"the tokenizer in {folder} cannot be read: {error}") from error
 
 
-def names_its_class(folder: Path) -> bool:
+def is_llama(folder: Path) -> bool:
     try:
-        return "tokenizer_class" in json.loads((folder / "tokenizer_config.json").read_text())
-    except (OSError, ValueError):
+        told = json.loads((folder / "tokenizer_config.json").read_text())
+        return str(told["tokenizer_class"]).startswith("Llama")
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def encode(tokenizer: Any, chunk: str) -> list[int]:
     """As the slow Llama tokenizer of transformers 4.31: the fast one swallows a blank in front."""
-    is_llama = isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast)
-    padded = f" {chunk}" if is_llama and chunk.startswith(" ") else chunk
+    swallows = isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast)
+    padded = f" {chunk}" if swallows and chunk.startswith(" ") else chunk
     ids: list[int] = tokenizer(padded, add_special_tokens=False).input_ids
     return ids
 

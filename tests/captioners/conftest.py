@@ -11,6 +11,15 @@ from engine.images import open_image
 from tests.captioners.checkpoints import CHECKPOINTS
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """For models this small more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory):
     """By family, a small checkpoint that loads and captions."""

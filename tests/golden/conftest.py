@@ -74,6 +74,17 @@ def parametrize_files(metafunc, name, paths, root):
     metafunc.parametrize(name, paths, ids=[str(path.relative_to(root)) for path in paths])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """For models this small more threads only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """The folder of a case that the loader is to read."""

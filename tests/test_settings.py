@@ -1,4 +1,4 @@
-"""`set`, `new --preset` and `new --set`: what is taken, what is refused, what becomes of captions."""
+"""`set`, `new --preset` and `new --set`: what is taken and refused, what becomes of captions."""
 
 from __future__ import annotations
 

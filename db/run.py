@@ -137,6 +137,10 @@ def save_batch_size(connection: Connection, device: str, model_id: int, size: in
     )
 
 
+def forget_batch_sizes(connection: Connection, model_id: int) -> None:
+    connection.execute(delete(BATCH_SIZE).where(BATCH_SIZE.c.model_id == model_id))
+
+
 def set_failures(connection: Connection, task_id: int, failures: Sequence[FailureRow]) -> None:
     """Replaces what is known of a task's failed records."""
     connection.execute(delete(FAILURE).where(FAILURE.c.task_id == task_id))

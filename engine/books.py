@@ -101,6 +101,12 @@ class Books:
         self.batch_sizes[device, model_id] = size
         self.writes.append(lambda c: run.save_batch_size(c, device, model_id, size))
 
+    def forget_batches(self, model_id: int) -> None:
+        """What once fitted says nothing about a batch that was set by hand."""
+        for key in [key for key in self.batch_sizes if key[1] == model_id]:
+            del self.batch_sizes[key]
+        self.writes.append(lambda connection: run.forget_batch_sizes(connection, model_id))
+
     def count_images(self, device: str, model_id: int, images: int, tokens: int) -> None:
         key = (int(time.time() // 60), device, model_id)
         self.throughput[key] += images

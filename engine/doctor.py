@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -13,7 +12,8 @@ from db import progress, projects
 from db.connect import reading
 from engine import devices
 from engine.attempt import read_shard
-from engine.captioners.registry import FAMILIES, check_folder, choose
+from engine.captioners.registry import FAMILIES, Settings, check_folder
+from engine.checkup import Finding, check_up
 from engine.errors import BadInput
 from engine.images import ImagePaths, exists
 from engine.project import Project
@@ -26,17 +26,14 @@ GIB = 2**30
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "lustre", "gpfs", "cifs", "smb3", "beegfs", "fuse.sshfs"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    good: bool
-    text: str
-
-
-def examine(project: Project | None, models: Sequence[str] = ()) -> Iterator[Finding]:
-    """Raises `BadInput` for a model that cannot be read as NAME=CHECKPOINT."""
+def examine(
+    project: Project | None, models: Sequence[str] = (), settings: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Raises `BadInput` for what cannot be read as NAME=CHECKPOINT or MODEL.KEY=VALUE."""
     yield from examine_devices()
     for text in models:
-        yield examine_checkpoint(text)
+        name = text.partition("=")[0]
+        yield from check_up(text, [it for it in settings if it.startswith(f"{name}.")])
     if project is not None:
         yield from examine_project(project)
 
@@ -55,20 +52,9 @@ def examine_devices() -> Iterator[Finding]:
         yield Finding(True, "no NVIDIA GPU is visible: captioning runs on the CPU, slowly")
 
 
-def examine_checkpoint(text: str) -> Finding:
-    name = text.partition("=")[0]
-    try:
-        choice = choose(text)
-    except BadInput as error:
-        if name not in FAMILIES:
-            raise
-        return Finding(False, str(error))
-    return Finding(True, f"{name}: {choice.checkpoint or 'needs no checkpoint'}: complete")
-
-
 def examine_project(project: Project) -> Iterator[Finding]:
     with reading(project.database) as connection:
-        settings = projects.project(connection)
+        row = projects.project(connection)
         models = projects.models(connection)
         sums = progress.sums(connection)
         shards = projects.shards(connection)
@@ -76,7 +62,8 @@ def examine_project(project: Project) -> Iterator[Finding]:
         if model.checkpoint is None:
             continue
         try:
-            check_folder(FAMILIES[model.family], Path(model.checkpoint))
+            settings = Settings.of(model.settings)
+            check_folder(FAMILIES[model.family], Path(model.checkpoint), settings)
             yield Finding(True, f"{model.name}: {model.checkpoint}: complete")
         except BadInput as error:
             yield Finding(False, str(error))
@@ -84,8 +71,8 @@ def examine_project(project: Project) -> Iterator[Finding]:
     if lost:
         yield Finding(False, f"{len(lost)} shard files are missing, first {lost[0]:05}.jsonl")
     else:
-        root = project.image_root(settings)
-        paths = ImagePaths(str(root), settings.path_map, settings.allow_outside)
+        root = project.image_root(row)
+        paths = ImagePaths(str(root), row.path_map, row.allow_outside)
         yield examine_images(project, paths)
     yield examine_disk(project, sum(row.left for row in sums))
     kind = network_file_system(project.folder)

@@ -195,6 +195,30 @@ class Ledger:
         self.change(task_id, now, state="pending", **again, **redo)
         return True
 
+    def restart(self, task_id: int, now: float) -> TaskRow:
+        """As if nothing had been captioned, in a log of its own; a skipped task stays skipped."""
+        task = self.tasks[task_id]
+        return self.change(
+            task_id,
+            now,
+            state="skipped" if task.state == "skipped" else "pending",
+            captioned=0,
+            failed=0,
+            empty=0,
+            left=task.count,
+            redo="all",
+            redo_from=0,
+            rows=0,
+            log_bytes=0,
+            log_mtime_ns=0,
+            digest=None,
+            strikes=0,
+            not_before=0.0,
+            started=None,
+            finished=None,
+            error=None,
+        )
+
     def skip(self, task_id: int, now: float, skip: bool) -> bool:
         """pending or failed to skipped, and skipped back to pending."""
         state = self.tasks[task_id].state

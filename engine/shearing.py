@@ -46,9 +46,34 @@ def shear(raw: str, family: str, shearing: Shearing) -> Sheared:
 
 
 def before_full_stop(raw: str) -> str:
-    """LLaVA's and Qwen-VL's clean-up upstream (`caption_llava.py`, `caption_qwen.py`)."""
+    """LLaVA's and Qwen-VL's clean-up upstream (`llava.py`, `qwen.py`)."""
     return raw.strip().split(".")[0].strip()
 
 
-CLEAN_UPS: dict[str, Callable[[str], str]] = {}
+def minigpt4(raw: str) -> str:
+    """MiniGPT-4's upstream (`conversation.py`): words around a line break are joined."""
+    text = raw.split("###")[0].split(".")[0].split("Assistant:")[-1].strip()
+    return text.replace("\n", "").replace("\u200b", "")
+
+
+def otter(raw: str) -> str:
+    """Otter's, on the newly generated text alone, which no word of the prompt precedes.
+
+    Upstream splits at blanks and drops what looks like a token: see `otter_upstream`.
+    """
+    text = raw.split("<|endofchunk|>")[0].split(".")[0]
+    return " ".join(word for word in text.split() if not word.startswith("<"))
+
+
+def otter_upstream(whole: str) -> str:
+    """Otter's as upstream has it, on prompt and answer together (`Otter.py`).
+
+    A first word that is glued to `<answer>` is lost: kept as a reference only.
+    """
+    words = [word for word in whole.split(" ") if not word.startswith("<")]
+    answer = words[words.index("GPT:") + 1 :]
+    return " ".join(answer).split("<|endofchunk|>")[0].split(".")[0].strip()
+
+
+CLEAN_UPS: dict[str, Callable[[str], str]] = {"minigpt-4": minigpt4, "otter": otter}
 """Families whose upstream script cleans up in another way."""

@@ -1,4 +1,4 @@
-"""What people ask of a project, carried out in the books: pause, retry, skip, pin, stop.
+"""What people ask of a project, carried out in the books: pause, retry, set, stop, ...
 
 The supervisor does it between two ticks; when none runs, the command that asks does it itself
 under the project's lock. One code for both.
@@ -13,7 +13,8 @@ from typing import Any, Literal, Protocol
 
 from db.rows import RequestRow
 from engine.books import Books
-from engine.errors import Refused
+from engine.configure import configure
+from engine.errors import BadInput, Refused
 from engine.fleet import Fleet
 from engine.images import ImagePaths, exists
 from engine.misses import MOUNTED
@@ -37,7 +38,7 @@ def carry_out(books: Books, request: RequestRow, live: Live | None) -> tuple[Sta
     """The request's answer, in words."""
     try:
         return "done", perform(books, request.kind, request.payload, live)
-    except Refused as refused:
+    except (Refused, BadInput) as refused:
         return "refused", str(refused)
     except (KeyError, TypeError, ValueError) as error:
         return "refused", f"a request that makes no sense: {request.kind} ({error!r})"
@@ -60,6 +61,8 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return pin(books, payload["device"], payload.get("model"), live)
         case "wake":
             return wake(payload["device"], live)
+        case "set":
+            return configure(books, payload["model"], payload["changes"], live is not None)
     raise Refused(f"unknown request {kind!r}")
 
 

@@ -105,6 +105,14 @@ def open_project(project: Path | None) -> None:
 @click.option("--image-root", type=File, help="Default: the folder of the caption file.")
 @path_map_option
 @click.option("--model", "models", multiple=True, metavar="NAME[=CHECKPOINT]")
+@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="MODEL.KEY=VALUE",
+    help="Another setting for a model, as `set` takes it; may be given several times.",
+)
 @click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
 @click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")
@@ -115,19 +123,21 @@ def new(
     image_root: Path | None,
     path_map: tuple[tuple[str, str], ...],
     models: tuple[str, ...],
+    preset: str | None,
+    settings: tuple[str, ...],
     shard_size: int | None,
     shards: int | None,
     allow_outside: bool,
     allow_missing: bool,
 ) -> None:
     """Make PROJECT from caption files: upstream's JSON array, or JSON Lines."""
-    from engine.captioners.registry import choose
+    from engine.captioners.registry import choose_all
     from engine.datasets.create import NewProject, create
     from tui.progress import counting
 
     if shard_size is not None and shards is not None:
         raise BadInput("give --shard-size or --shards, not both")
-    chosen = [choose(text) for text in models]
+    chosen = choose_all(models, preset, settings)
     wanted = NewProject(
         captions, chosen, image_root, path_map, shard_size, shards, allow_outside, allow_missing
     )
@@ -155,6 +165,25 @@ def warn_file_system(folder: Path) -> None:
             f"{folder} lies on {kind}: SQLite's locks are unsafe on some network file systems;"
             " a local disk is better for the project (images may stay where they are)"
         )
+
+
+@cli.command("set")
+@project_argument
+@click.argument("model")
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
+def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
+    """Change how MODEL is asked: prompt, preset, batch, dtype, seed, ...
+
+    Settings that shape what the model says begin its tasks anew, in another folder; what was
+    captioned so far stays on disk. Not while the project runs.
+    """
+    from engine.captioners.settings import pair
+    from engine.configure import check
+
+    found = opened(project)
+    read = dict(pair(text) for text in changes)
+    check(found, model, read)
+    answer(found, "set", model=model, changes=read)
 
 
 @cli.command()
@@ -299,13 +328,20 @@ def models(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("project", type=Folder, required=False)
-@click.option("--model", "models", multiple=True, metavar="NAME=CHECKPOINT")
-def doctor(project: Path | None, models: tuple[str, ...]) -> None:
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME=CHECKPOINT",
+    help="Load it, caption a drawn picture, compare with golden files where there are any.",
+)
+@click.option("--set", "settings", multiple=True, metavar="MODEL.KEY=VALUE")
+def doctor(project: Path | None, models: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Devices, checkpoints, image paths, disk space, in words."""
     from engine.doctor import examine
 
     healthy = True
-    for finding in examine(opened(project) if project else None, models):
+    for finding in examine(opened(project) if project else None, models, settings):
         healthy = healthy and finding.good
         say(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")
     if not healthy:

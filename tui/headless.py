@@ -238,12 +238,14 @@ def family_dicts() -> list[dict[str, Any]]:
     from engine.captioners.registry import FAMILIES
     from engine.demo import checkpoint
 
+    built_in = {name: folder for name in FAMILIES if (folder := checkpoint(name)).is_dir()}
     return [
         {
             "name": family.name,
             "summary": family.summary,
             "checkpoint": family.checkpoint,
-            "demo_checkpoint": str(checkpoint(family.name)) if family.checkpoint else None,
+            "demo_checkpoint": str(built_in[family.name]) if family.name in built_in else None,
+            "settings": list(family.settings),
             "presets": {name: asdict(preset) for name, preset in family.presets.items()},
         }
         for family in FAMILIES.values()

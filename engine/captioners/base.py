@@ -25,11 +25,24 @@ class Caption:
     finish: Finish
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was read of a checkpoint."""
+
+    layout: str
+    dtype: str
+    parameters: int
+    bytes: int
+    ignored: tuple[str, ...] = ()
+    """Keys of the files that the model does not need."""
+
+
 class Captioner(ABC):
     """One loaded model on one device. All rows of a batch have the same prompt."""
 
     batch: int
     """Images a batch, as the settings ask."""
+    loaded: Loaded | None = None
 
     @abstractmethod
     def prepare(self, picture: Picture) -> Any:

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.captioners import folders
+from engine.captioners.settings import PARSERS, Settings, changed, pair
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.captioners.base import Captioner
 
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ModelChoice",
+    "Settings",
+    "change",
+    "check_folder",
+    "choose",
+    "choose_all",
+]
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a model is asked. Everything here but `batch` shapes the raw text."""
-
-    prompt: str = ""
-    max_new_tokens: int = 30
-    min_new_tokens: int = 0
-    temperature: float = 0.0
-    """0 is greedy."""
-    top_p: float | None = None
-    no_repeat_ngram: int = 0
-    dtype: str = "auto"
-    """auto is bfloat16 on a GPU and float32 elsewhere."""
-    seed: int = 0
-    batch: int = 32
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Settings:
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
+LLAVA_V1 = (
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives"
+    " helpful, detailed, and polite answers to the user's questions. USER: <image>\n{} ASSISTANT:"
+)
+MINIGPT4 = (
+    "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I"
+    " provide it to you. Please answer my questions.###Human: <Img><ImageHere></Img> {}"
+    "###Assistant: "
+)
+USUAL = tuple(key for key in PARSERS if key != "vision_tower")
+OTTER = "<image>User: {} GPT:<answer>"
+QWEN_VL = "<img></img>{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,14 @@ class Family:
     presets: dict[str, Settings] = field(hash=False)
     checkpoint: str | None = None
     """In words, what a checkpoint folder must be; None for a family that needs none."""
-    missing: Callable[[Path], list[str]] = lambda _: []
-    """The files that a folder lacks, in words."""
+    missing: Callable[[Path, Path | None], list[str]] = lambda _folder, _tokenizer: []
+    """The files that a folder lacks, in words; the second argument is the tokenizer's path."""
+    placeholder: str = ""
+    """Where the image goes in a prompt; it must be there once."""
+    settings: tuple[str, ...] = USUAL
+    """Names of those that mean something to this family."""
+    conversation: str = "{}"
+    """What a prompt without the placeholder is put into: the model's own conversation."""
 
     def load(
         self,
@@ -58,40 +68,19 @@ class Family:
         report: Callable[[str], None] = lambda _: None,
     ) -> Captioner:
         """Loads the model; imports its stack. Raises `CheckpointError`."""
+        from engine.captioners.base import CheckpointError
+
+        if self.checkpoint is not None:
+            try:
+                check_folder(self, Path(checkpoint or ""), settings)
+            except BadInput as error:
+                raise CheckpointError(str(error)) from error
         captioner: Captioner = import_module(self.module).load(checkpoint, settings, device, report)
         return captioner
 
 
-def lacks_hf_files(folder: Path) -> list[str]:
-    """What a folder in the Hugging Face layout misses."""
-    lacking = [name for name in ("config.json",) if not (folder / name).is_file()]
-    if not (folder / "tokenizer.json").is_file() and not (folder / "tokenizer.model").is_file():
-        lacking.append("tokenizer.json or tokenizer.model")
-    if not (folder / "preprocessor_config.json").is_file():
-        lacking.append("preprocessor_config.json")
-    return lacking + lacks_weights(folder)
-
-
-def lacks_weights(folder: Path) -> list[str]:
-    """Missing weights, down to the shard that an index names."""
-    for single, index in (
-        ("model.safetensors", "model.safetensors.index.json"),
-        ("pytorch_model.bin", "pytorch_model.bin.index.json"),
-    ):
-        if (folder / single).is_file():
-            return []
-        if (folder / index).is_file():
-            return missing_shards(folder, folder / index)
-    return ["model.safetensors or pytorch_model.bin (or their .index.json and shards)"]
-
-
-def missing_shards(folder: Path, index: Path) -> list[str]:
-    try:
-        names = set(json.loads(index.read_text())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, OSError):
-        return [f"a readable {index.name}"]
-    return sorted(name for name in names if not (folder / name).is_file())
-
+PAPER = "paper"
+OFFICIAL = "official"
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -101,16 +90,114 @@ FAMILIES: dict[str, Family] = {
             "LLaVA-1.5: CLIP ViT-L/14-336 and Vicuna v1.5",
             "engine.captioners.llava",
             {
-                "paper": Settings(prompt="Describe <image> in English:", temperature=0.2, batch=48),
+                PAPER: Settings(
+                    prompt="Describe <image> in English:",
+                    preprocess="crop",
+                    temperature=0.2,
+                    batch=48,
+                ),
+                OFFICIAL: Settings(
+                    prompt=LLAVA_V1.format("Describe in English:"),
+                    preprocess="pad",
+                    temperature=0.2,
+                    batch=48,
+                ),
             },
-            "a folder in the llava-hf layout (llava-hf/llava-1.5-7b-hf)",
-            lacks_hf_files,
+            "a folder in the llava-hf layout (llava-hf/llava-1.5-7b-hf) or the original one"
+            " (liuhaotian/llava-v1.5-7b, CLIP in clip/ or named by vision_tower)",
+            folders.lacks_llava,
+            "<image>",
+            (*USUAL, "vision_tower"),
+            LLAVA_V1,
+        ),
+        Family(
+            "minigpt-4",
+            "MiniGPT-4: EVA ViT-g, BLIP-2's Q-Former and Vicuna v0",
+            "engine.captioners.minigpt4",
+            {
+                PAPER: Settings(
+                    prompt=MINIGPT4.format("Describe in English:"),
+                    preprocess="squash",
+                    temperature=1.0,
+                    top_p=0.9,
+                    batch=96,
+                ),
+                OFFICIAL: Settings(
+                    prompt=MINIGPT4.format("Describe in English:"),
+                    preprocess="squash",
+                    batch=96,
+                ),
+            },
+            "a folder with prerained_minigpt4_7b.pth, vicuna/, and eva_vit_g.pth with"
+            " blip2_pretrained_flant5xxl.pth or a folder of Salesforce/blip2-flan-t5-xxl",
+            folders.lacks_minigpt4,
+            "<ImageHere>",
+            conversation=MINIGPT4,
+        ),
+        Family(
+            "otter",
+            "Otter: CLIP ViT-L/14, perceiver resampler and MPT-7B",
+            "engine.captioners.otter",
+            {
+                PAPER: Settings(
+                    prompt="<image> User: Describe in English: GPT: <answer>",
+                    preprocess="crop",
+                    no_repeat_ngram=3,
+                    batch=48,
+                ),
+                OFFICIAL: Settings(
+                    prompt=OTTER.format("Describe in English:"),
+                    preprocess="crop",
+                    no_repeat_ngram=3,
+                    batch=48,
+                ),
+            },
+            "a folder of luodian/OTTER-Image-MPT7B with its tokenizer",
+            folders.lacks_otter,
+            "<image>",
+            conversation=OTTER,
+        ),
+        Family(
+            "qwen-vl",
+            "Qwen-VL: ViT-bigG and Qwen-7B",
+            "engine.captioners.qwen_vl",
+            {
+                PAPER: Settings(
+                    prompt=QWEN_VL.format("Express emotional or artistic response:"),
+                    preprocess="squash",
+                    min_new_tokens=8,
+                    batch=64,
+                ),
+                OFFICIAL: Settings(
+                    prompt=QWEN_VL.format("Describe the image in English:"),
+                    preprocess="squash",
+                    min_new_tokens=8,
+                    batch=64,
+                ),
+            },
+            "a folder of the original Qwen/Qwen-VL, not of Qwen-VL-Chat",
+            folders.lacks_qwen_vl,
+            "<img></img>",
+            conversation=QWEN_VL,
+        ),
+        Family(
+            "hf",
+            "any model that transformers' AutoModelForImageTextToText loads",
+            "engine.captioners.hf",
+            {
+                PAPER: Settings(prompt="Describe in English:", batch=16),
+                OFFICIAL: Settings(prompt="Describe in English:", batch=16),
+            },
+            "a folder in the Hugging Face layout: weights, config, tokenizer, image processor",
+            folders.lacks_hf,
+            settings=tuple(key for key in USUAL if key != "preprocess"),
         ),
         Family(
             "dry-run",
             "opens and decodes every image and answers without a model",
             "engine.captioners.dry_run",
-            {"paper": Settings(batch=256)},
+            {PAPER: Settings(batch=256), OFFICIAL: Settings(batch=256)},
+            settings=("batch",),
         ),
     )
 }
@@ -127,31 +214,100 @@ class ModelChoice:
     settings_hash: str
 
 
-def choose(text: str, preset: str = "paper") -> ModelChoice:
+def choose(
+    text: str, preset: str | None = None, changes: Mapping[str, str] | None = None
+) -> ModelChoice:
     """Reads `NAME` or `NAME=CHECKPOINT`. Raises `BadInput`."""
     name, _, checkpoint = text.partition("=")
     family = FAMILIES.get(name)
     if family is None:
         raise BadInput(f"unknown model {name!r}: one of {', '.join(FAMILIES)}")
-    settings = family.presets[preset]
-    if family.checkpoint is None:
-        if checkpoint:
-            raise BadInput(f"{name} takes no checkpoint: write --model {name}")
-        return ModelChoice(name, name, None, asdict(settings), settings_hash(name, None, settings))
-    if not checkpoint:
+    if family.checkpoint is None and checkpoint:
+        raise BadInput(f"{name} takes no checkpoint: write --model {name}")
+    if family.checkpoint is not None and not checkpoint:
         raise BadInput(f"{name} needs a checkpoint: --model {name}=FOLDER, {family.checkpoint}")
+    settings = of_preset(family, preset or PAPER)
+    return change(name, family.name, checkpoint or None, settings, changes or {})
+
+
+def choose_all(
+    models: Sequence[str], preset: str | None, settings: Sequence[str]
+) -> list[ModelChoice]:
+    """Reads `NAME[=CHECKPOINT]`s with the `MODEL.KEY=VALUE`s for them. Raises `BadInput`."""
+    changes: dict[str, dict[str, str]] = {text.partition("=")[0]: {} for text in models}
+    for text in settings:
+        key, value = pair(text)
+        name, dot, key = key.rpartition(".")
+        if not dot or name not in changes:
+            raise BadInput(
+                f"{text!r}: write MODEL.KEY=VALUE with a model that --model names"
+                f" ({', '.join(changes) or 'none'})"
+            )
+        changes[name][key] = value
+    return [choose(text, preset, changes[text.partition("=")[0]]) for text in models]
+
+
+def of_preset(family: Family, preset: str) -> Settings:
+    if preset not in family.presets:
+        raise BadInput(
+            f"{family.name} has no preset {preset!r}: one of {', '.join(family.presets)}"
+        )
+    return family.presets[preset]
+
+
+def change(
+    name: str,
+    family_name: str,
+    checkpoint: str | None,
+    settings: Settings,
+    changes: Mapping[str, str],
+) -> ModelChoice:
+    """A model with other settings; `preset` and `checkpoint` are keys, too. Raises `BadInput`."""
+    family = FAMILIES[family_name]
+    rest = dict(changes)
+    if "checkpoint" in rest:
+        if family.checkpoint is None:
+            raise BadInput(f"{name} takes no checkpoint")
+        checkpoint = rest.pop("checkpoint")
+    if "preset" in rest:
+        settings = of_preset(family, rest.pop("preset"))
+    unknown = next((key for key in rest if key not in family.settings), None)
+    if unknown is not None:
+        raise BadInput(
+            f"{family.name} has no setting {unknown!r}: it has"
+            f" {', '.join((*family.settings, 'preset', *checkpoint_key(family)))}"
+        )
+    settings = whole_prompt(family, changed(settings, rest))
+    if checkpoint is None:
+        return ModelChoice(
+            name, family.name, None, asdict(settings), settings_hash(family.name, None, settings)
+        )
     folder = Path(checkpoint).expanduser().absolute()
-    check_folder(family, folder)
-    return ModelChoice(
-        name, name, str(folder), asdict(settings), settings_hash(name, folder, settings)
-    )
+    check_folder(family, folder, settings)
+    digest = settings_hash(family.name, folder, settings)
+    return ModelChoice(name, family.name, str(folder), asdict(settings), digest)
 
 
-def check_folder(family: Family, folder: Path) -> None:
+def checkpoint_key(family: Family) -> tuple[str, ...]:
+    return ("checkpoint",) if family.checkpoint is not None else ()
+
+
+def whole_prompt(family: Family, settings: Settings) -> Settings:
+    """A prompt that does not say where the image goes is put into the model's conversation."""
+    prompt = settings.prompt
+    if not family.placeholder or prompt.count(family.placeholder) == 1:
+        return settings
+    if family.placeholder in prompt:
+        raise BadInput(f"the prompt must hold {family.placeholder} once: {prompt!r}")
+    return replace(settings, prompt=family.conversation.replace("{}", prompt))
+
+
+def check_folder(family: Family, folder: Path, settings: Settings | None = None) -> None:
     """Raises `BadInput` that names what a checkpoint folder lacks."""
     if not folder.is_dir():
         raise BadInput(f"{family.name}: no such checkpoint folder: {folder}")
-    lacking = family.missing(folder)
+    tokenizer = settings.tokenizer if settings else None
+    lacking = family.missing(folder, Path(tokenizer) if tokenizer else None)
     if lacking:
         raise BadInput(
             f"{family.name}: {folder} lacks {', '.join(lacking)}; it must be {family.checkpoint}"
@@ -159,19 +315,27 @@ def check_folder(family: Family, folder: Path) -> None:
 
 
 def settings_hash(family: str, checkpoint: Path | None, settings: Settings) -> str:
-    """8 hex digits of what shapes the raw text; the same wherever the checkpoint lies."""
-    shaping = asdict(settings)
-    del shaping["batch"]
+    """8 hex digits of what shapes the raw text; the same wherever the checkpoint lies.
+
+    Settings at their defaults do not count, so that a new kind of setting keeps old hashes.
+    """
+    usual = {it.name: it.default for it in fields(Settings)}
+    shaping = {key: value for key, value in asdict(settings).items() if value != usual[key]}
+    shaping.pop("batch", None)
+    for key in ("tokenizer", "vision_tower"):
+        if key in shaping:
+            shaping[key] = fingerprint(Path(shaping[key]))
     parts = [family, shaping, fingerprint(checkpoint) if checkpoint else None]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def fingerprint(folder: Path) -> list[list[Any]]:
-    """Names and sizes of a checkpoint's files, and the contents of its small JSON files."""
+def fingerprint(path: Path) -> list[list[Any]]:
+    """Names and sizes of a folder's files (or of one file), and contents of small JSON files."""
     found: list[list[Any]] = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        size = path.stat().st_size
-        small = path.suffix == ".json" and size < 2**20
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if small else None
-        found.append([str(path.relative_to(folder)), size, content])
+    files = [path] if path.is_file() else sorted(it for it in path.rglob("*") if it.is_file())
+    for file in files:
+        size = file.stat().st_size
+        small = file.suffix == ".json" and size < 2**20
+        content = hashlib.sha256(file.read_bytes()).hexdigest() if small else None
+        found.append([str(file.relative_to(path) if file != path else file.name), size, content])
     return found

@@ -1,4 +1,4 @@
-"""Sampling that depends on seed, record, step and token alone, never on batch or worker.
+"""Sampling that depends on model, seed, record, step and token, never on batch or worker.
 
 `argmax(logits / temperature + gumbel)` draws from the softmax (the Gumbel-max trick), so that
 `generate` runs without its own sampling; the noise is a hash of what it may depend on.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -24,6 +25,15 @@ def mix(value: torch.Tensor) -> torch.Tensor:
     return value ^ (value >> 31)
 
 
+def mix_int(value: int) -> int:
+    return int(mix(torch.tensor(value, dtype=torch.int64)))
+
+
+def name_hash(name: str) -> int:
+    """63 bits, the same in every process."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) & MASK
+
+
 class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
     """Temperature, top-p and noise; greedy choice of what comes out is the sample."""
 
@@ -35,10 +45,13 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
         top_p: float | None,
         prompt_tokens: int,
         device: torch.device,
+        model: str,
     ) -> None:
         """`prompt_tokens` is the length of `input_ids` at the first step."""
+        key = (seed * GOLDEN ^ name_hash(model)) & MASK
+        # The seed's own mix first: else the next seed would shift the draws by one record.
         self.keys = mix(
-            torch.tensor(records, dtype=torch.int64, device=device) + (seed * GOLDEN & MASK)
+            torch.tensor(records, dtype=torch.int64, device=device) + mix_int(key) & MASK
         )
         self.temperature = temperature
         self.top_p = top_p

@@ -8,10 +8,10 @@ from engine.captioners.sampling import GumbelSampler
 LOGITS = torch.tensor([0.0, 1.0, 2.0, 3.0, 0.0, -1.0, 0.5, 2.0])
 
 
-def draw(records, step=0, seed=0, temperature=1.0, top_p=None, logits=LOGITS):
-    sampler = GumbelSampler(records, seed, temperature, top_p, 0, torch.device("cpu"))
+def draw(records, step=0, seed=0, temperature=1.0, top_p=None, model="llava-1.5"):
+    sampler = GumbelSampler(records, seed, temperature, top_p, 0, torch.device("cpu"), model)
     ids = torch.zeros(len(records), step, dtype=torch.long)
-    return sampler(ids, logits.repeat(len(records), 1)).argmax(-1)
+    return sampler(ids, LOGITS.repeat(len(records), 1)).argmax(-1)
 
 
 def shares(drawn: torch.Tensor) -> torch.Tensor:
@@ -35,6 +35,12 @@ def test_a_draw_depends_on_seed_record_and_step_and_not_on_the_batch():
     assert torch.equal(together, alone)
     assert not torch.equal(together, draw(range(300), step=4))
     assert not torch.equal(together, draw(range(300), step=3, seed=1))
+    assert not torch.equal(together, draw(range(300), step=3, model="otter"))
+
+
+def test_draws_are_the_same_in_every_process():
+    """Frozen: a change here changes the captions of every project that samples."""
+    assert draw(range(12), step=2, seed=5).tolist() == [2, 7, 3, 7, 7, 3, 2, 2, 3, 2, 7, 3]
 
 
 def test_top_p_keeps_the_fewest_that_reach_it():
@@ -44,5 +50,5 @@ def test_top_p_keeps_the_fewest_that_reach_it():
 
 def test_no_noise_is_infinite():
     wide = torch.zeros(200_000)
-    sampler = GumbelSampler([1, 2], 0, 1.0, None, 0, torch.device("cpu"))
+    sampler = GumbelSampler([1, 2], 0, 1.0, None, 0, torch.device("cpu"), "otter")
     assert torch.isfinite(sampler(torch.zeros(2, 0, dtype=torch.long), wide.repeat(2, 1))).all()

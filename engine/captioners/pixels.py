@@ -1,0 +1,70 @@
+"""An image as a model's input: a square of pixels, with CLIP's mean and standard deviation.
+
+The values equal those of the official processors to the bit (CLIPImageProcessor, BLIP's
+Blip2ImageEvalProcessor, Qwen-VL's `visual.py`), without torchvision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+BICUBIC = Image.Resampling.BICUBIC
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """Makes (3, side, side) float32 of an RGB image; `mode` is a preprocessing of `settings`."""
+
+    side: int
+    mode: str
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        square = MODES[self.mode](image, self)
+        pixels = (np.asarray(square, np.float64) * (1 / 255)).astype(np.float32)
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        return torch.from_numpy(((pixels - mean) / std).transpose(2, 0, 1).copy())
+
+
+def squash(image: Image.Image, square: Square) -> Image.Image:
+    """Resized to the square whatever its shape."""
+    return image.resize((square.side, square.side), BICUBIC)
+
+
+def crop(image: Image.Image, square: Square) -> Image.Image:
+    """The shortest edge resized to the side, then the centre."""
+    width, height = image.size
+    short = min(width, height)
+    size = (
+        (square.side, int(square.side * height / width))
+        if short == width
+        else (int(square.side * width / height), square.side)
+    )
+    resized = image.resize(size, BICUBIC)
+    left, top = (size[0] - square.side) // 2, (size[1] - square.side) // 2
+    return resized.crop((left, top, left + square.side, top + square.side))
+
+
+def pad(image: Image.Image, square: Square) -> Image.Image:
+    """Centred on a square of the mean colour, then resized."""
+    width, height = image.size
+    longest = max(width, height)
+    colour = tuple(int(value * 255) for value in square.mean)
+    canvas = Image.new("RGB", (longest, longest), colour)
+    canvas.paste(image, ((longest - width) // 2, (longest - height) // 2))
+    return canvas.resize((square.side, square.side), BICUBIC)
+
+
+MODES: dict[str, Callable[[Image.Image, Square], Image.Image]] = {
+    "squash": squash,
+    "crop": crop,
+    "pad": pad,
+}

@@ -1,0 +1,102 @@
+"""Captioners whose prompt is text, image features, text: LLaVA, MiniGPT-4, Qwen-VL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.captioners.base import Caption, Captioner, Loaded
+from engine.captioners.generation import Asked, generate, pad_left, splice, to_captions
+from engine.captioners.pixels import Square
+from engine.captioners.settings import Settings
+from engine.images import Picture
+
+
+class SplicedModel(nn.Module):
+    """A vision side that makes `image_features`, and a `language_model` of transformers."""
+
+    language_model: Any
+    image_size: int
+    """Pixels of the square that the vision side takes."""
+
+    def image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) to (B, n, D of the language model)."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    def embed(self, ids: Sequence[int]) -> torch.Tensor:
+        """(tokens, D)."""
+        table = self.language_model.get_input_embeddings()
+        found: torch.Tensor = table(torch.tensor(ids, device=self.device, dtype=torch.long))
+        return found
+
+    def join(
+        self, pixels: torch.Tensor, rows: Sequence[tuple[Sequence[int], Sequence[int]]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings (B, T, D), padded in front, and their mask; a row is (ids before the image,
+        ids after it)."""
+        features = self.image_features(pixels)
+        joined = [
+            splice(self.embed(before), one[None], self.embed(after))[0]
+            for one, (before, after) in zip(features, rows, strict=True)
+        ]
+        return pad_left(joined)
+
+
+class Spliced(Captioner):
+    """One prompt around one image a row: nothing is padded."""
+
+    name: str
+    """Of the model, for its samples."""
+
+    def __init__(
+        self,
+        model: SplicedModel,
+        loaded: Loaded,
+        tokenizer: Any,
+        settings: Settings,
+        prompt: tuple[Sequence[int], Sequence[int]],
+        stop_ids: Sequence[int],
+        pad_id: int,
+        stop_text: str | None = None,
+    ) -> None:
+        self.model = model
+        self.loaded = loaded
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.batch = settings.batch
+        self.square = Square(model.image_size, settings.preprocess)
+        self.stop_ids, self.pad_id, self.stop_text = stop_ids, pad_id, stop_text
+        with torch.inference_mode():
+            self.before, self.after = (model.embed(ids) for ids in prompt)
+
+    def prepare(self, picture: Picture) -> torch.Tensor:
+        """(3, S, S) float32."""
+        return self.square(picture.rgb())
+
+    @torch.inference_mode()
+    def caption(self, inputs: Sequence[torch.Tensor], records: Sequence[int]) -> list[Caption]:
+        pixels = torch.stack(list(inputs)).to(self.model.device, self.model.dtype)
+        embeddings = splice(self.before, self.model.image_features(pixels), self.after)
+        mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
+        asked = Asked(
+            self.settings,
+            records,
+            self.name,
+            self.stop_ids,
+            self.pad_id,
+            self.stop_text,
+            self.tokenizer,
+        )
+        ids = generate(self.model.language_model, asked, mask, inputs_embeds=embeddings)
+        return to_captions(ids, self.tokenizer, asked)

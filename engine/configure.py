@@ -1,0 +1,84 @@
+"""Changing how a model is asked, in a project that exists.
+
+Settings that shape the raw text name the folder of a model's captions. With others its tasks begin
+anew in another folder; the captions of the old settings stay on disk, and count again when the
+settings are set back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from db import projects
+from db.connect import reading
+from db.rows import ModelRow
+from engine.books import Books
+from engine.captioners.registry import ModelChoice, Settings, change
+from engine.errors import BadInput, Refused
+from engine.project import Project
+from engine.reconcile import catch_up, log_of
+
+
+def choice_of(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
+    """Raises `BadInput`."""
+    settings = Settings.of(model.settings)
+    return change(model.name, model.family, model.checkpoint, settings, changes)
+
+
+def check(project: Project, name: str, changes: Mapping[str, str]) -> None:
+    """Raises `BadInput` for what `configure` would not take."""
+    with reading(project.database) as connection:
+        models = {model.name: model for model in projects.models(connection)}
+    if name not in models:
+        raise BadInput(f"the project has no model {name!r}: it has {', '.join(models)}")
+    choice_of(models[name], changes)
+
+
+def configure(books: Books, name: str, changes: Mapping[str, str], running: bool) -> str:
+    """The answer, in words. Raises `Refused`, and `BadInput` for changes that make no sense."""
+    model = books.model_named(name)
+    if model is None:
+        raise Refused(f"the project has no model {name!r}")
+    if running:
+        raise Refused("the project is running: stop it, set, then run it again")
+    choice = choice_of(model, changes)
+    changed = replace(
+        model,
+        checkpoint=choice.checkpoint,
+        settings=choice.settings,
+        settings_hash=choice.settings_hash,
+        blocked=None,
+        load_failures=0,
+    )
+    books.save_model(changed)
+    if "batch" in changes or "preset" in changes:
+        books.forget_batches(model.id)
+    told = ", ".join(f"{key}={value}" for key, value in changes.items())
+    text = f"{name}: set {told}"
+    if changed.settings_hash == model.settings_hash:
+        text += "; captions stay as they are"
+    else:
+        count, found = begin_anew(books, changed)
+        text += f"; {count} tasks begin anew"
+        if found:
+            text += f", {found} of them with captions of the same settings from before"
+        text += f"; what was captioned so far stays in captions/{model.folder}"
+    books.event("info", text, model=name)
+    return text
+
+
+def begin_anew(books: Books, model: ModelRow) -> tuple[int, int]:
+    """How many tasks are asked for again, and how many find captions in the other folder."""
+    now = time.time()
+    ids = [task.id for task in books.ledger.tasks.values() if task.model_id == model.id]
+    found = 0
+    for task_id in ids:
+        task = books.ledger.restart(task_id, now)
+        books.failures[task_id] = ()
+        log = log_of(books, task)
+        if log.exists():
+            found += 1
+            catch_up(books, task, log, now)
+    return len(ids), found

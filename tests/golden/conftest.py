@@ -1,0 +1,132 @@
+"""Golden cases as parameters: `minigpt4/A`, `llava/A/hf`, ... whatever `--golden DIR` holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+FAMILIES = {
+    "minigpt4": "minigpt-4",
+    "otter": "otter",
+    "qwen_vl": "qwen-vl",
+    "llava": "llava-1.5",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`layout` names a second copy of the weights beside the official one."""
+
+    id: str
+    family: str
+    folder: Path
+    layout: str | None = None
+
+    def expected_keys(self) -> list[str]:
+        from engine.captioners.parity import NOT_COMPARED
+
+        with safe_open(self.folder / "expected.safetensors", "numpy") as file:
+            return sorted(set(file.keys()) - set(NOT_COMPARED))
+
+
+def find_cases(root: Path) -> list[Case]:
+    cases = []
+    for name, family in FAMILIES.items():
+        for file in sorted(root.glob(f"{name}/*/expected.safetensors")):
+            folder = file.parent
+            if family != "minigpt-4" or (folder / "eva_vit_g.pth").is_file():
+                cases.append(Case(f"{name}/{folder.name}", family, folder))
+            cases += [
+                Case(f"{name}/{folder.name}/{layout}", family, folder, layout)
+                for layout in ("hf", "hf_blip2")
+                if (folder / layout).is_dir()
+            ]
+    return cases
+
+
+def pytest_generate_tests(metafunc):
+    root = metafunc.config.getoption("golden")
+    if "expected_key" in metafunc.fixturenames:
+        pairs = [(case, key) for case in find_cases(root) for key in case.expected_keys()]
+        metafunc.parametrize(
+            ("case", "expected_key"), pairs, ids=[f"{case.id}-{key}" for case, key in pairs]
+        )
+    elif "case" in metafunc.fixturenames:
+        cases = find_cases(root)
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+    if "prompt_file" in metafunc.fixturenames:
+        parametrize_files(metafunc, "prompt_file", sorted(root.glob("prompts.json")), root)
+    if "preprocess_folder" in metafunc.fixturenames:
+        found = [it.parent for it in sorted(root.glob("preprocess*/**/expected.safetensors"))]
+        parametrize_files(metafunc, "preprocess_folder", found, root)
+    if "llama_folder" in metafunc.fixturenames:
+        found = [it.parent for it in sorted(root.glob("llama_tok*/**/tokens.json"))]
+        parametrize_files(metafunc, "llama_folder", found, root)
+    if "qwen_tokens" in metafunc.fixturenames:
+        parametrize_files(metafunc, "qwen_tokens", sorted(root.glob("qwen_vl/tokens*.json")), root)
+
+
+def parametrize_files(metafunc, name, paths, root):
+    metafunc.parametrize(name, paths, ids=[str(path.relative_to(root)) for path in paths])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """For models this small more threads only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """The folder of a case that the loader is to read."""
+
+    @lru_cache
+    def of(case: Case) -> Path:
+        if case.layout == "hf":
+            return case.folder / "hf"
+        if case.layout is None:
+            return case.folder
+        # The second layout of MiniGPT-4's frozen part: without the official files beside it.
+        folder = tmp_path_factory.mktemp("minigpt4")
+        for path in case.folder.iterdir():
+            if path.name not in ("eva_vit_g.pth", "blip2_pretrained_flant5xxl.pth"):
+                (folder / path.name).symlink_to(path.absolute())
+        return folder
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def model(checkpoint):
+    """The loaded model of a case, in float32."""
+    import torch
+
+    from engine.captioners.parity import LOADERS
+
+    @lru_cache
+    def of(case: Case):
+        found, _ = LOADERS[case.family](checkpoint(case), torch.float32)
+        return found
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def differences(model):
+    """Every comparison of a case, by the expected tensor's name."""
+    from engine.captioners.parity import checks
+
+    @lru_cache
+    def of(case: Case):
+        return {check.name: check for check in checks(case.family, model(case), case.folder)}
+
+    return of

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from engine.captioners.pixels import Square
+from engine.images import open_image
+
+MODES = {"squash": "squash", "clip_crop": "crop", "clip_pad": "pad"}
+
+
+def test_pixel_values(preprocess_folder):
+    """Equal to the bit, from files as a project has them."""
+    expected = load_file(preprocess_folder / "expected.safetensors")
+    compared = set()
+    for name, pixels in expected.items():
+        mode, _, image = name.partition(".")
+        square = Square(pixels.shape[-1], MODES[mode])
+        path = next(preprocess_folder.glob(f"{image}.*"))
+        assert torch.equal(square(open_image(str(path)).rgb()), pixels), name
+        assert torch.equal(square(Image.open(path).convert("RGB")), pixels), name
+        compared.add(mode)
+    assert compared == set(MODES)

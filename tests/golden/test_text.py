@@ -1,0 +1,104 @@
+"""Tokenizers, prompts and clean-up against the official ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.captioners.qwen_tokenizer import QwenTokenizer
+from engine.captioners.qwen_vl import around
+from engine.captioners.registry import FAMILIES
+from engine.captioners.text import around_image, encode, load_tokenizer
+from engine.shearing import before_full_stop, minigpt4, otter_upstream
+
+
+@pytest.fixture
+def llama(llama_folder):
+    return (
+        load_tokenizer(llama_folder / "tok"),
+        json.loads((llama_folder / "tokens.json").read_text()),
+    )
+
+
+def test_minigpt4_segments(llama):
+    tokenizer, expected = llama
+    before, after = (it["ids"] for it in expected["minigpt4"]["segments"])
+    prompt = expected["minigpt4"]["prompt"]
+    assert around_image(tokenizer, prompt, "<ImageHere>") == (before, after)
+
+
+def test_llava_prompts(llama):
+    tokenizer, expected = llama
+    for case in expected["llava"]:
+        at = case["ids"].index(-200)
+        found = around_image(tokenizer, case["prompt"], "<image>")
+        assert found == (case["ids"][:at], case["ids"][at + 1 :]), case["name"]
+
+
+def test_hashes_and_decoding(llama):
+    tokenizer, expected = llama
+    for text, ids in expected["hashes"].items():
+        assert encode(tokenizer, text) == ids, text
+    for case in expected["decode"]:
+        assert tokenizer.decode(case["ids"]) == case["text"]
+
+
+def without_path(ids: list[int], start: int, end: int) -> list[int]:
+    """The official ids hold the image's path, which its features overwrite."""
+    return ids[: ids.index(start) + 1] + ids[ids.index(end) :] if start in ids else ids
+
+
+def test_qwen_tokens(qwen_tokens):
+    """On the real vocabulary, where it lies with the fixtures."""
+    ranks = qwen_tokens.parent / "qwen.tiktoken"
+    if not ranks.is_file():
+        pytest.skip(f"no {ranks}")
+    expected = json.loads(qwen_tokens.read_text())
+    tokenizer = QwenTokenizer(ranks)
+    assert len(tokenizer) == expected["vocab_len"]
+    for name, number in expected["specials"].items():
+        assert tokenizer.special[name] == number, name
+    start, end = tokenizer.special["<img>"], tokenizer.special["</img>"]
+    for case in expected["cases"]:
+        text, ids = case["text"], without_path(case["ids"], start, end)
+        if "<img>" in text:
+            text = text[: text.index("<img>") + 5] + text[text.index("</img>") :]
+            before, after = around(tokenizer, text)
+            assert [*before, *after] == ids, text
+        assert tokenizer.encode(text) == ids, text
+    for case in expected["decode_skip_special"]:
+        assert tokenizer.decode(case["ids"], skip_special_tokens=True) == case["text"]
+
+
+PRESETS = {
+    "llava_upstream": ("llava-1.5", "paper"),
+    "llava_v1_official": ("llava-1.5", "official"),
+    "minigpt4": ("minigpt-4", "paper"),
+    "otter_official": ("otter", "official"),
+    "otter_upstream": ("otter", "paper"),
+    "qwen_official_eval_caption": ("qwen-vl", "official"),
+    "qwen_upstream": ("qwen-vl", "paper"),
+}
+
+
+def test_prompts_of_the_presets(prompt_file):
+    expected = json.loads(prompt_file.read_text())
+    for name, (family, preset) in PRESETS.items():
+        if name in expected:
+            prompt = FAMILIES[family].presets[preset].prompt
+            assert prompt == expected[name].replace("<img>{}</img>", "<img></img>"), name
+
+
+CLEAN_UPS = {
+    "minigpt4": minigpt4,
+    "otter": otter_upstream,
+    "qwen_and_llava": before_full_stop,
+}
+
+
+def test_upstream_clean_ups(prompt_file):
+    """Upstream's functions as they are, Otter's lost first words included."""
+    for name, pairs in json.loads(prompt_file.read_text()).get("post", {}).items():
+        for raw, cleaned in pairs:
+            assert CLEAN_UPS[name](raw) == cleaned, raw

@@ -34,6 +34,8 @@ class Sheared:
     text: str
     start: int | None
     end: int | None
+    ended: bool = True
+    """Whether the sentence came to its end; if not, the text ended first."""
 
 
 def shear(raw: str, family: str, shearing: Shearing) -> Sheared:

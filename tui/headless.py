@@ -31,6 +31,7 @@ from tui.snapshot import Snapshot
 from tui.visible import visible
 
 if TYPE_CHECKING:
+    from engine.datasets.create import Created
     from engine.datasets.export import ExportResult
     from engine.samples import SampledImage
 
@@ -222,12 +223,38 @@ def marked(raw: str, start: int | None, end: int | None) -> str:
     )
 
 
+def created_lines(created: Created) -> Iterator[str]:
+    """What `new` found to be minded."""
+    if created.present < created.looked:
+        yield f"{created.present:,} of the first {created.looked:,} images were found"
+    if created.outside:
+        yield (
+            f"{created.outside:,} image paths climb out of the image root and will fail:"
+            " --allow-outside permits them"
+        )
+    same = created.duplicates
+    if same.extra:
+        yield (
+            f"{same.extra:,} records repeat the image path of an earlier one and are kept in"
+            f" order; {same.paths:,} paths occur more than once, such as {same.example}"
+        )
+    images = created.images
+    if images.bad:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
+        yield (
+            f"of {images.images:,} images opened, {images.bad.total():,} cannot be captioned"
+            f" ({kinds}), such as {images.example}"
+        )
+
+
 def export_lines(result: ExportResult) -> Iterator[str]:
     yield f"{result.path}: {result.captions:,} captions of {result.records:,} images"
     left_out = {
         "records failed": result.failed,
         "captions sheared to nothing": result.empty,
         "captions are not there yet": result.missing,
+        "captions not wanted": result.filtered,
+        "images that do not fit the format": result.unfit,
     }
     said = [f"{count:,} {what}" for what, count in left_out.items() if count]
     if said:

@@ -66,6 +66,19 @@ def read(path: Path, count: int, redo_from: int = 0) -> Contents:
     return contents
 
 
+def read_known(path: Path, log_digest: str, rows: int) -> list[dict[str, Any]] | None:
+    """The rows, in order, of a log that was read back when its task ended.
+
+    None if it is not that log any more or holds other lines than these rows. Faster than `read`,
+    which trusts no line. Raises `OSError`.
+    """
+    data = path.read_bytes()
+    lines = data.splitlines()
+    if len(lines) != rows or digest(data) != log_digest:
+        return None
+    return list(map(jsonlines.loads, lines))
+
+
 def parse(line: bytes, count: int) -> dict[str, Any] | None:
     """The row of a line, None if it is not one of this shard."""
     try:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from db import progress, projects
 from db.connect import reading
-from db.rows import ModelRow
+from db.rows import SHEAR_MODES, ModelRow
 from engine import captionlog
 from engine.attempt import read_shard
 from engine.project import Project
 from engine.selection import models_named
-from engine.shearing import Shearing, shear
+from engine.shearing import Shearing, kept_part, shear
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class SampledCaption:
     tokens: int | None
     finish: str | None
     error: str | None
+    modes: dict[str, str] = field(default_factory=dict, hash=False)
+    """The sheared text by mode of shearing, whatever the project's own is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def look_up(
     """None where the model has not come to this record yet."""
     row = log.captions.get(i)
     if row is not None:
-        kept = shear(row["raw"], model.family, shearing)
+        kept = shear(row["raw"], model.family, shearing, row["finish"])
         return SampledCaption(
             model.name,
             row["raw"],
@@ -97,6 +99,12 @@ def look_up(
             row.get("tokens"),
             row.get("finish"),
             None,
+            {
+                mode: kept_part(
+                    row["raw"], model.family, replace(shearing, mode=mode), row["finish"]
+                )[0]
+                for mode in SHEAR_MODES
+            },
         )
     error = log.errors.get(i)
     if error is None:

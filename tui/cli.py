@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.formats import FORMATS, Images
 from engine.errors import BadInput, Refused
 from tui.visible import visible
@@ -338,6 +339,41 @@ def export(
         warn(str(unfinished))
         sys.exit(EXIT_UNFINISHED)
     for line in export_lines(result):
+        say(line)
+
+
+@cli.command()
+@project_argument
+@click.option("--mode", required=True, type=click.Choice(SHEAR_MODES))
+@click.option("--max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
+def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
+    """Shear all captions again, from the raw texts and without a GPU, and from now on."""
+    from engine.reshear import reshear as shear_again
+    from engine.shearing import Shearing
+    from tui.progress import stepping
+
+    with stepping("shearing shards") as progress:
+        done = shear_again(opened(project), Shearing(mode, max_words), progress)
+    empty = f", {done.empty:,} of them to nothing" if done.empty else ""
+    say(f"{done.captions:,} captions of {done.shards:,} tasks sheared in mode {mode}{empty}")
+
+
+@cli.command()
+@project_argument
+@click.option("--model", "models", multiple=True, metavar="NAME")
+@click.option("--json", "as_json", is_flag=True)
+def stats(project: Path, models: tuple[str, ...], as_json: bool) -> None:
+    """What the captions are like, per model: lengths, cuts, repeats, refusals, prompt leaks."""
+    from engine.stats import measure
+    from tui.headless import stats_lines
+    from tui.progress import stepping
+
+    with stepping("reading shards") as progress:
+        found = measure(opened(project), models, progress)
+    if as_json:
+        click.echo(json.dumps([model.as_dict() for model in found]))
+        return
+    for line in stats_lines(found):
         say(line)
 
 

@@ -174,10 +174,10 @@ def logged_column(
     column: Column = [None] * shard.count
     finishes: list[str | None] = [None] * shard.count
     for i, row in contents.captions.items():
-        kept = shear(row["raw"], model.family, source.shearing)
+        kept = shear(row["raw"], model.family, source.shearing, row["finish"])
         if not kept.text:
             tally.empty += 1
-        elif wanted.only_finished and row["finish"] != "stop" and not kept.ended:
+        elif wanted.only_finished and not kept.ended:
             tally.filtered += 1
         else:
             column[i] = jsonlines.dumps(kept.text)

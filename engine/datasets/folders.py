@@ -131,16 +131,23 @@ def read_tar(archive: Path, root: Path) -> Iterator[Batch]:
                 yield batch
             if not found:
                 raise BadInput(f"{archive} holds no images")
-            if archive.stat().st_size < tar.offset:
-                raise tarfile.ReadError("the last member is cut off")
+            refuse_cut(archive, tar.offset)
     except (tarfile.TarError, EOFError, ValueError) as error:
-        at = f" (at byte {tar.offset:,})" if tar is not None else ""
+        at = 0 if tar is None else tar.offset
         raise BadInput(
-            f"{archive}: not a sound tar: {error}{at}: fetch it again, or unpack it if it is"
+            f"{archive}: not a sound tar: {error} (at byte {at:,}): fetch it again, or unpack it if it is"
             " compressed"
         ) from error
     except OSError as error:
         raise BadInput(f"cannot read {archive}: {error.strerror or error}") from error
+
+
+def refuse_cut(archive: Path, end: int) -> None:
+    """tarfile takes the end of the file and a damaged header for the end of the archive."""
+    with archive.open("rb") as file:
+        file.seek(end)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it is cut short or damaged: the archive does not end")
 
 
 def samples(archive: Path, name: str, tar: tarfile.TarFile) -> Pairs:
@@ -165,11 +172,11 @@ def stem_and_kind(name: str) -> tuple[str, str]:
 
 def read_member(archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if member.size > LONGEST_LINE:
-        raise BadInput(f"{archive}: {member.name} has {member.size:,} bytes: is this a caption?")
+        raise BadInput(f"{archive}: {member.name!r} has {member.size:,} bytes: is this a caption?")
     file = tar.extractfile(member)
     data = b"" if file is None else file.read()
     if len(data) < member.size:
-        raise tarfile.ReadError(f"{member.name} is cut off")
+        raise tarfile.ReadError(f"{member.name!r} is cut off")
     return data
 
 
@@ -181,5 +188,5 @@ def caption_of(archive: Path, image: str, texts: dict[str, bytes]) -> str:
             said = jsonlines.loads(texts["json"]).get("caption")
             return said if isinstance(said, str) else ""
     except (ValueError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{archive}: the text beside {image} cannot be read: {error}") from error
+        raise BadInput(f"{archive}: the text beside {image!r} cannot be read: {error}") from error
     return ""

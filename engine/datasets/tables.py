@@ -19,7 +19,7 @@ CAPTION_COLUMNS = ("caption", "title", "text")
 READ_BYTES = 1 << 20
 LONGEST_LINE = 16 << 20
 ROWS = 10_000
-DELIMITERS = "\t,;"
+DELIMITERS = ",\t;"
 DOWNLOAD = (
     "images must be local: download them, with img2dataset for one, and give its tars or folders"
 )
@@ -31,7 +31,7 @@ def choose_columns(
     """The columns to read. Raises `BadInput` that names those there are."""
     found = first_of(names, [image] if image else IMAGE_COLUMNS)
     text = first_of(names, [caption] if caption else CAPTION_COLUMNS)
-    there = ", ".join(map(repr, names[:12]))
+    there = ", ".join(repr(name[:40]) for name in names[:12])
     if found is None:
         if not image and "url" in (name.lower() for name in names):
             raise BadInput(f"{path} has links ('url') and no image paths: {DOWNLOAD}")
@@ -67,7 +67,7 @@ def read_csv(path: Path, image: str | None, caption: str | None) -> Iterator[Bat
 
 
 def delimiter_of(path: Path, header: str, image: str | None) -> str:
-    """The one that splits the header into known names; else what the file's name says."""
+    """The one that splits the header into known names; else the most frequent."""
     if not header.strip():
         raise BadInput(f"{path} is empty")
     for delimiter in DELIMITERS:
@@ -79,7 +79,7 @@ def delimiter_of(path: Path, header: str, image: str | None) -> str:
         raise BadInput(
             f"{path} is in Conceptual Captions' form, caption and link without a header: {DOWNLOAD}"
         )
-    return "\t" if "\t" in header else ","
+    return max(DELIMITERS, key=header.count)
 
 
 def columns_at(
@@ -170,7 +170,7 @@ def read_parquet(path: Path, image: str | None, caption: str | None) -> Iterator
                     yield batch_of(pairs)
                 place += len(images)
     except (arrow.ArrowException, OSError, UnicodeDecodeError, ValueError, KeyError) as error:
-        first = str(error).partition("\n")[0]
+        first = str(error).partition("\n")[0][:200]
         raise BadInput(
             f"cannot read {path} as Parquet (after row {place:,}): {first}: fetch or make it again"
         ) from error

@@ -81,9 +81,16 @@ def write_sheared(path: Path, captions: Iterable[str | None]) -> None:
     for stale in path.parent.glob(f"{path.name.partition('.')[0]}.sheared-*"):
         if stale != path:
             stale.unlink(missing_ok=True)
+    put_sheared(path, captions, sync=True)
+
+
+def put_sheared(path: Path, captions: Iterable[str | None], sync: bool) -> None:
+    """Without looking for stale ones. Unsynced, power loss may leave too few lines, which are
+    noticed where they are read."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         file.write(b"\n".join(map(jsonlines.dumps, captions)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     part.replace(path)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
@@ -28,7 +28,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def on_all_cores(work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+def on_all_cores(
+    work: Callable[[Job], Result], jobs: Iterable[Job]
+) -> Generator[Result, None, None]:
     """The results in the order of the jobs. `work` must be a function of a module."""
     stream = iter(jobs)
     first = list(islice(stream, FEW))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engine import captionlog
 from engine.books import Books
-from engine.completion import shear_rows, sheared_captions, sheared_file, write_sheared
+from engine.completion import put_sheared, shear_rows, sheared_captions, sheared_file
 from engine.cores import on_all_cores
 from engine.errors import BadInput, Refused
 from engine.lock import Held, ProjectLock
@@ -91,7 +91,17 @@ def reshear_held(
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     books.event("info", f"sheared again: {shearing.mode}{cap}")
     books.commit()
+    remove_stale(jobs)
     return Resheared(len(jobs), captions, empty)
+
+
+def remove_stale(jobs: list[Job]) -> None:
+    """Sheared files of other ways; a folder is listed once, not once a shard."""
+    current = {sheared_file(job.log, job.shearing, job.digest) for job in jobs}
+    for folder in {job.log.parent for job in jobs}:
+        for path in folder.glob("*.sheared-*"):
+            if path not in current:
+                path.unlink(missing_ok=True)
 
 
 def shear_log(job: Job) -> Done:
@@ -112,5 +122,5 @@ def shear_log(job: Job) -> Done:
                 " it lacks"
             )
         captions = sheared_captions(contents, job.records, job.family, job.shearing)
-    write_sheared(sheared_file(job.log, job.shearing, job.digest), captions)
+    put_sheared(sheared_file(job.log, job.shearing, job.digest), captions, sync=False)
     return Done(job.task_id, job.records - captions.count(None), captions.count(""))

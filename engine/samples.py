@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from db import progress, projects
@@ -62,11 +63,13 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
 def sample_shard(
     project: Project, models: Sequence[ModelRow], shearing: Shearing, number: int, count: int
 ) -> list[SampledImage]:
-    records = dict(read_shard(project.shard_file(number)))
-    logs = [
-        (model, captionlog.read(project.log_file(model, number), len(records))) for model in models
-    ]
-    known = sorted({i for _, log in logs for i in log.captions})
+    shard_file = project.shard_file(number)
+    logs = [(model, log_bytes(project, model, number)) for model in models]
+    known = sorted(set[int]().union(*(captionlog.captioned(data) for _, data in logs)))
+    chosen = spread(known, count)
+    last = max(chosen, default=-1)
+    records = dict(islice(read_shard(shard_file), last + 1))
+    found = [(model, captionlog.rows_of(data, last + 1, set(chosen))) for model, data in logs]
     return [
         SampledImage(
             number,
@@ -75,12 +78,20 @@ def sample_shard(
             records[i].get("caption") or "",
             tuple(
                 caption
-                for model, log in logs
+                for model, log in found
                 if (caption := look_up(model, log, i, shearing)) is not None
             ),
         )
-        for i in spread(known, count)
+        for i in chosen
+        if i in records
     ]
+
+
+def log_bytes(project: Project, model: ModelRow, shard: int) -> bytes:
+    try:
+        return project.log_file(model, shard).read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def look_up(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from db import projects
@@ -32,11 +32,17 @@ class Tally:
     filtered: int = 0
     unfit: int = 0
 
+    def add(self, other: Tally) -> None:
+        for entry in fields(Tally):
+            value = getattr(self, entry.name) + getattr(other, entry.name)
+            setattr(self, entry.name, value)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which captions of the chosen models are taken."""
+    """Which captions are taken; the filters are for the models'."""
 
+    originals: bool = False
     min_words: int = 0
     only_finished: bool = False
     finishes: bool = False
@@ -52,6 +58,11 @@ class Source:
     tasks: dict[tuple[int, int], TaskRow] = field(hash=False)
     """By shard and model id."""
 
+    def of_shard(self, shard: ShardRow) -> Source:
+        """What another process needs to know of the shard."""
+        keys = [(shard.number, model.id) for model in self.models]
+        return replace(self, shards=[shard], tasks={key: self.tasks[key] for key in keys})
+
     @property
     def shearing(self) -> Shearing:
         return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
@@ -59,7 +70,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ShardCaptions:
-    """One shard, a list entry a record; the columns are in the order of the source's models."""
+    """One shard, a list entry a record; the columns are in the order of the source's models.
+
+    `originals` is empty where not wanted."""
 
     shard: ShardRow
     images: list[str]
@@ -89,7 +102,10 @@ def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) 
         raise BadInput(f"{shard_file} is missing") from error
     records = [record for _, record in read_shard(shard_file)]
     tally.records += len(records)
-    originals = [record.get("caption") or None for record in records]
+    originals: Column = []
+    if wanted.originals:
+        texts = [record.get("caption") for record in records]
+        originals = [jsonlines.dumps(text) if text else None for text in texts]
     columns, finishes = [], []
     for model in source.models:
         if wanted.only_finished or wanted.finishes:
@@ -101,7 +117,7 @@ def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) 
     return ShardCaptions(
         shard,
         [record["image"] for record in records],
-        [None if text is None else jsonlines.dumps(text) for text in originals],
+        originals,
         columns,
         finishes,
     )

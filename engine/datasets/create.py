@@ -143,7 +143,7 @@ def cut(
     if wanted.shards is None:
         sizes: Iterator[int] = repeat(wanted.shard_size or DEFAULT_SHARD)
     else:
-        count = sum(len(batch.lines) for batch in batches())
+        count = sum(len(batch) for batch in batches())
         if wanted.shards > count:
             raise BadInput(f"{wanted.shards} shards are more than the {count:,} records")
         sizes = chain(even_sizes(count, wanted.shards))

@@ -7,15 +7,18 @@ project state gives the same bytes. The output is there whole or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from db import progress as queries
 from db.connect import reading
+from engine.cores import on_all_cores
 from engine.datasets.atomic import whole
 from engine.datasets.columns import Source, Tally, Wanted, open_source, read_columns
 from engine.datasets.formats import Format, Images, format_named
-from engine.datasets.writers.base import Plan
+from engine.datasets.writers.base import Encoded, Plan
 from engine.errors import BadInput
 from engine.images import ImagePaths
 from engine.project import Project
@@ -87,16 +90,22 @@ def export(
     refuse_unfinished(source, options)
     out = check_target(project, out, form)
     plan = plan_of(source, options, form)
-    wanted = Wanted(options.min_words, options.only_finished, options.provenance)
+    wanted = Wanted(
+        plan.with_original, options.min_words, options.only_finished, options.provenance
+    )
     tally = Tally()
+    written = 0
     with whole(out) as part:
         writer = form.writer()(part, plan)
-        for done, shard in enumerate(source.shards, start=1):
-            tally.captions += writer.write(read_columns(source, shard, wanted, tally))
-            if cancelled is not None and cancelled():
-                raise Cancelled
-            if progress is not None:
-                progress(ExportProgress(done, len(source.shards), tally.captions, writer.bytes))
+        jobs = (Job(form, plan, wanted, source.of_shard(shard), part) for shard in source.shards)
+        with closing(on_all_cores(encode, jobs)) as shards:
+            for done, (encoded, counts) in enumerate(shards, start=1):
+                tally.add(counts)
+                written += writer.append(encoded.pieces) + encoded.bytes
+                if cancelled is not None and cancelled():
+                    raise Cancelled
+                if progress is not None:
+                    progress(ExportProgress(done, len(source.shards), tally.captions, written))
         writer.close()
         size = size_of(part)
     return ExportResult(
@@ -108,8 +117,26 @@ def export(
         tally.missing,
         size,
         tally.filtered,
-        writer.unfit,
+        tally.unfit,
     )
+
+
+class Job(NamedTuple):
+    """One shard to be encoded, on any core."""
+
+    form: Format
+    plan: Plan
+    wanted: Wanted
+    source: Source
+    out: Path
+
+
+def encode(job: Job) -> tuple[Encoded, Tally]:
+    tally = Tally()
+    part = read_columns(job.source, job.source.shards[0], job.wanted, tally)
+    encoded = job.form.encode(job.plan, part, job.out)
+    tally.captions, tally.unfit = encoded.captions, encoded.unfit
+    return encoded, tally
 
 
 def plan_of(source: Source, options: ExportOptions, form: Format) -> Plan:

@@ -135,8 +135,8 @@ def read_tar(archive: Path, root: Path) -> Iterator[Batch]:
     except (tarfile.TarError, EOFError, ValueError) as error:
         at = 0 if tar is None else tar.offset
         raise BadInput(
-            f"{archive}: not a sound tar: {error} (at byte {at:,}): fetch it again, or unpack it if it is"
-            " compressed"
+            f"{archive}: not a sound tar: {error} (at byte {at:,}): fetch it again, or unpack it"
+            " if it is compressed"
         ) from error
     except OSError as error:
         raise BadInput(f"cannot read {archive}: {error.strerror or error}") from error

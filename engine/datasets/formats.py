@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Literal
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.datasets.writers.base import Writer
+    from pathlib import Path
+    from types import ModuleType
+
+    from engine.datasets.columns import ShardCaptions
+    from engine.datasets.writers.base import Encoded, Plan, Writer
 
 Images = Literal["copy", "link", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`module` is one of `engine.datasets.writers` and holds a class `Writer`."""
+    """`module` is one of `engine.datasets.writers`: it holds `encode` and a class `Writer`."""
 
     name: str
     module: str
@@ -31,8 +35,15 @@ class Format:
     """What can be done with the image files, the first unless told otherwise."""
 
     def writer(self) -> type[Writer]:
-        found: type[Writer] = import_module(f"engine.datasets.writers.{self.module}").Writer
+        found: type[Writer] = self.loaded().Writer
         return found
+
+    def encode(self, plan: Plan, part: ShardCaptions, out: Path) -> Encoded:
+        found: Encoded = self.loaded().encode(plan, part, out)
+        return found
+
+    def loaded(self) -> ModuleType:
+        return import_module(f"engine.datasets.writers.{self.module}")
 
 
 FORMATS = {

@@ -31,7 +31,7 @@ def split(
         count = 0
         for batch in read_input(captions):
             spool.write(b"\n".join(batch.lines) + b"\n")
-            count += len(batch.lines)
+            count += len(batch)
             progress(count)
         if shards > count:
             raise BadInput(f"{shards} parts are more than the {count:,} records")
@@ -73,7 +73,7 @@ def counted(
     batches: Iterable[Batch], progress: Callable[[int], None], done: int
 ) -> Iterator[Batch]:
     for batch in batches:
-        done += len(batch.lines)
+        done += len(batch)
         progress(done)
         yield batch
 
@@ -82,7 +82,7 @@ def write_array(file: BinaryIO, batches: Iterable[Batch]) -> int:
     count = 0
     for batch in batches:
         file.write(b",\n" if count else b"[\n")
-        file.write(b",\n".join(batch.lines))
-        count += len(batch.lines)
+        file.write(batch.text)
+        count += len(batch)
     file.write(b"\n]\n" if count else b"[]\n")
     return count

@@ -7,10 +7,10 @@ stumbles over (a lone surrogate, NaN, `}, {` inside a caption, an error) the exa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -24,12 +24,11 @@ READ_BYTES = 1 << 19
 EXACTLY = 1000
 """Records that are read the exact way before the fast way is tried again."""
 BLANKS = b" \t\r\n"
-BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 LAST_TRIES = 64
 
 Exact = Callable[[Text, int], Iterator[Record | None]]
-Fast = Callable[[bytes], tuple[list[bytes], bytes]]
-"""Takes a block that starts with a record; returns whole records and what is left of it."""
+Fast = Callable[[bytes], tuple[Batch | None, bytes]]
+"""Takes a block that starts with a record; returns records, if plain, and what follows them."""
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -69,11 +68,10 @@ def alternate(stream: Stream, fast: Fast, slow: Exact) -> Iterator[Batch]:
     number = 0
     while True:
         block = stream.read(READ_BYTES)
-        lines, rest = fast(block)
-        batch = checked(lines)
+        batch, rest = fast(block)
         if batch is not None:
             stream.unread(rest)
-            number += len(batch.lines)
+            number += len(batch)
             yield batch
             continue
         stream.unread(block)
@@ -84,58 +82,58 @@ def alternate(stream: Stream, fast: Fast, slow: Exact) -> Iterator[Batch]:
                 records.append(found)
                 number += 1
             elif len(records) >= EXACTLY:
-                yield Batch(*map(list, zip(*records, strict=True)))
+                yield Batch.of(*map(list, zip(*records, strict=True)))
                 records = []
                 text.give_back()
                 break
         else:
             if records:
-                yield Batch(*map(list, zip(*records, strict=True)))
+                yield Batch.of(*map(list, zip(*records, strict=True)))
             return
 
 
-def array_block(block: bytes) -> tuple[list[bytes], bytes]:
-    """Up to the last `}, {`. A slice that starts where a record starts and is itself a JSON
-    object is that record: no object is the beginning of a longer one."""
+def array_block(block: bytes) -> tuple[Batch | None, bytes]:
+    """Up to the last `}, {`. What parses as an array between brackets is a run of whole records:
+    a cut inside of one would leave something open."""
     start = len(block)
     for _ in range(LAST_TRIES):
         start = block.rfind(b"{", 1, start)
         if start < 0:
             break
         before = block[max(0, start - 64) : start].rstrip(BLANKS)
-        if not before.endswith(b","):
-            continue
-        if before[:-1].rstrip(BLANKS).endswith(b"}"):
-            end = block.rfind(b"}", 0, start)
-            return [b"{" + part + b"}" for part in BETWEEN.split(block[1:end])], block[start:]
-    return [], block
+        if before.endswith(b",") and before[:-1].rstrip(BLANKS).endswith(b"}"):
+            text = block[: block.rfind(b"}", 0, start) + 1]
+            try:
+                columns = checked(orjson.loads(b"[" + text + b"]"))
+            except ValueError:
+                break
+            return columns and Batch(text, *columns), block[start:]
+    return None, block
 
 
-def lines_block(block: bytes) -> tuple[list[bytes], bytes]:
+def lines_block(block: bytes) -> tuple[Batch | None, bytes]:
+    """Up to the last line break, each line parsed by itself."""
     end = block.rfind(b"\n") + 1
-    return [line for line in block[:end].split(b"\n") if line.strip(BLANKS)], block[end:]
-
-
-def checked(lines: list[bytes]) -> Batch | None:
-    """The batch, or None if any of them is not plainly a record."""
-    if not lines:
-        return None
+    lines = [line for line in block[:end].split(b"\n") if line.strip(BLANKS)]
     try:
-        values = list(map(orjson.loads, lines))
+        columns = checked(list(map(orjson.loads, lines)))
+    except ValueError:
+        return None, block
+    if b"\r" in block:
+        lines = [line.replace(b"\r", b" ") for line in lines]
+    return columns and Batch.of(lines, *columns), block[end:]
+
+
+def checked(values: list[Any]) -> tuple[list[str], list[str]] | None:
+    """The images and captions, or None if any of the values is not plainly a record."""
+    try:
         images = list(map(itemgetter("image"), values))
         captions = [value.get("caption") for value in values]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (KeyError, TypeError, AttributeError, IndexError):
         return None
     kinds = set(map(type, captions))
     if set(map(type, images)) != {str} or not kinds <= {str, type(None)} or not all(images):
         return None
     if type(None) in kinds:
         captions = [caption or "" for caption in captions]
-    if has_breaks(lines):
-        lines = [line.replace(b"\n", b" ").replace(b"\r", b" ").strip() for line in lines]
-    return Batch(lines, images, captions)
-
-
-def has_breaks(lines: list[bytes]) -> bool:
-    joined = b"".join(lines)
-    return b"\n" in joined or b"\r" in joined
+    return images, captions

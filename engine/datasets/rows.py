@@ -106,7 +106,7 @@ def project_rows(project: Project, with_original: bool) -> Iterator[tuple[str, l
     settings = source.settings
     paths = ImagePaths(str(project.image_root(settings)), settings.path_map, settings.allow_outside)
     for shard in source.shards:
-        part = read_columns(source, shard, Wanted(), Tally())
+        part = read_columns(source, shard, Wanted(originals=with_original), Tally())
         columns = [part.originals] * with_original + part.columns
         for image, *encoded in zip(part.images, *columns, strict=True):
             captions = [jsonlines.loads(caption) for caption in encoded if caption is not None]

@@ -49,6 +49,6 @@ def write_shard(
             data = b"\n".join(batch.lines) + b"\n"
             digest.update(data)
             file.write(data)
-            count += len(batch.lines)
+            count += len(batch)
             written += len(data)
     return ShardRow(number, first, count, written, digest.hexdigest())

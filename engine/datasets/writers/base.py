@@ -39,6 +39,11 @@ class Plan:
         """The columns: the original first if it is wanted, then the models in project order."""
         return [ORIGINAL] * self.with_original + [model.name for model in self.models]
 
+    @property
+    def maps(self) -> bool:
+        """Whether any path changes."""
+        return self.image_root is not None or bool(self.path_map)
+
     def mapped(self, image: str) -> str:
         """The path as the reader of the export will find it."""
         for old, new in self.path_map:
@@ -76,57 +81,82 @@ class Row:
     finishes: Sequence[str | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A shard in the form that is written: what each file of the format gets."""
+
+    pieces: list[Any]
+    captions: int
+    unfit: int = 0
+    """Images that the format cannot hold."""
+    bytes: int = 0
+    """What was written already, beside the pieces."""
+
+
 class Writer(ABC):
-    """Writes to `out`, a file or a folder that is not there yet; `bytes` is what was written."""
+    """Appends encoded shards, in order, to `out`, a file or a folder that is not there yet.
+
+    Its module has `encode(plan, part, out)` too, which makes an `Encoded` of a shard's captions
+    and may run in another process.
+    """
 
     def __init__(self, out: Path, plan: Plan) -> None:
         """Raises `BadInput` if the plan does not fit the format."""
         self.out = out
-        self.plan = plan
-        self.bytes = 0
-        self.unfit = 0
-        """Images that the format cannot hold."""
 
     @abstractmethod
-    def write(self, part: ShardCaptions) -> int:
-        """Adds a shard; returns how many captions were written."""
+    def append(self, pieces: list[Any]) -> int:
+        """Returns the bytes written."""
 
     def close(self) -> None:  # noqa: B027 (nothing to do for some)
         """Ends the file."""
 
-    def columns(self, part: ShardCaptions) -> list[Column]:
-        """In the order of `plan.names`."""
-        return [part.originals] * self.plan.with_original + part.columns
 
-    def rows(self, part: ShardCaptions) -> Iterator[Row]:
-        """Images that have no caption at all are passed over."""
-        plan = self.plan
-        nothing: list[str | None] = [None] * len(part.images)
-        finishes = [nothing] * plan.with_original
-        finishes += part.finishes or [nothing] * len(part.columns)
-        texts = [
-            [None if caption is None else jsonlines.loads(caption) for caption in column]
-            for column in self.columns(part)
-        ]
-        columns = zip(
-            part.images, zip(*texts, strict=True), zip(*finishes, strict=True), strict=True
-        )
-        for place, (image, captions, ends) in enumerate(columns, start=part.shard.first):
-            if any(captions):
-                yield Row(place, image, plan.mapped(image), captions, ends)
+class FileWriter(Writer):
+    """One file that grows by bytes."""
 
-    def named(self, row: Row) -> dict[str, Any]:
-        """The row's captions by name, None where there is none, and their provenance if asked."""
-        found: dict[str, Any] = dict(zip(self.plan.names, row.captions, strict=True))
-        if self.plan.provenance:
-            found["provenance"] = {
-                origin["model"]: {**origin, "finish": finish}
-                for origin, finish, caption in zip(
-                    self.plan.origins, row.finishes, row.captions, strict=True
-                )
-                if caption
-            }
-        return found
+    def __init__(self, out: Path, plan: Plan) -> None:
+        super().__init__(out, plan)
+        self.file = out.open("wb")
+
+    def append(self, pieces: list[bytes]) -> int:
+        return sum(map(self.file.write, pieces))
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def columns_of(plan: Plan, part: ShardCaptions) -> list[Column]:
+    """In the order of `plan.names`."""
+    return [part.originals] * plan.with_original + part.columns
+
+
+def rows_of(plan: Plan, part: ShardCaptions) -> Iterator[Row]:
+    """Images that have no caption at all are passed over."""
+    nothing: list[str | None] = [None] * len(part.images)
+    finishes = [nothing] * plan.with_original + (part.finishes or [nothing] * len(part.columns))
+    texts = [
+        [None if caption is None else jsonlines.loads(caption) for caption in column]
+        for column in columns_of(plan, part)
+    ]
+    columns = zip(part.images, zip(*texts, strict=True), zip(*finishes, strict=True), strict=True)
+    for place, (image, captions, ends) in enumerate(columns, start=part.shard.first):
+        if any(captions):
+            yield Row(place, image, plan.mapped(image), captions, ends)
+
+
+def named(plan: Plan, row: Row) -> dict[str, Any]:
+    """The row's captions by name, None where there is none, and their provenance if asked."""
+    found: dict[str, Any] = dict(zip(plan.names, row.captions, strict=True))
+    if plan.provenance:
+        found["provenance"] = {
+            origin["model"]: {**origin, "finish": finish}
+            for origin, finish, caption in zip(
+                plan.origins, row.finishes, row.captions, strict=True
+            )
+            if caption
+        }
+    return found
 
 
 def captions_in(row: Row) -> int:

@@ -10,20 +10,14 @@ from pathlib import Path
 from engine import jsonlines
 from engine.datasets.columns import ShardCaptions
 from engine.datasets.writers import base
+from engine.datasets.writers.base import FileWriter as Writer
+
+__all__ = ["Writer", "encode"]
 
 
-class Writer(base.Writer):
-    def __init__(self, out: Path, plan: base.Plan) -> None:
-        super().__init__(out, plan)
-        self.file = out.open("wb")
-
-    def write(self, part: ShardCaptions) -> int:
-        captions, lines = 0, []
-        for row in self.rows(part):
-            lines.append(jsonlines.dumps({"image": row.path} | self.named(row)) + b"\n")
-            captions += base.captions_in(row)
-        self.bytes += self.file.write(b"".join(lines))
-        return captions
-
-    def close(self) -> None:
-        self.file.close()
+def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+    captions, lines = 0, []
+    for row in base.rows_of(plan, part):
+        lines.append(jsonlines.dumps({"image": row.path} | base.named(plan, row)) + b"\n")
+        captions += base.captions_in(row)
+    return base.Encoded([b"".join(lines)], captions)

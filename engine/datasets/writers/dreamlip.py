@@ -6,40 +6,34 @@ sentences it draws from; with fewer models the rest stays empty.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from engine.datasets.columns import ShardCaptions
 from engine.datasets.writers import base
-from engine.datasets.writers.openclip import open_text
+from engine.datasets.writers.tables import csv_bytes
 from engine.errors import BadInput
 
 CAPTION_COLUMNS = 6
 
 
-class Writer(base.Writer):
+def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+    captions = 0
+    padding = [""] * (CAPTION_COLUMNS - len(plan.models))
+    table = []
+    for row in base.rows_of(plan, part):
+        table.append([row.path, *(base.one_line(text or "") for text in row.captions), *padding])
+        captions += base.captions_in(row)
+    return base.Encoded([csv_bytes(table)], captions)
+
+
+class Writer(base.FileWriter):
     def __init__(self, out: Path, plan: base.Plan) -> None:
-        super().__init__(out, plan)
         names = plan.names[1:]
         if len(names) > CAPTION_COLUMNS:
             raise BadInput(
                 f"DreamLIP reads {CAPTION_COLUMNS} columns of captions, not {len(names)}:"
                 " choose models with --model NAME"
             )
-        self.padding = [""] * (CAPTION_COLUMNS - len(names))
-        self.file = open_text(out)
-        self.csv = csv.writer(self.file, lineterminator="\n")
-        unused = [f"unused_{number}" for number, _ in enumerate(self.padding, start=1)]
-        self.csv.writerow(["Image Path", "raw_caption", *names, *unused])
-
-    def write(self, part: ShardCaptions) -> int:
-        captions = 0
-        for row in self.rows(part):
-            texts = [base.one_line(caption or "") for caption in row.captions]
-            self.csv.writerow([row.path, *texts, *self.padding])
-            captions += base.captions_in(row)
-        self.bytes = self.file.tell()
-        return captions
-
-    def close(self) -> None:
-        self.file.close()
+        super().__init__(out, plan)
+        unused = [f"unused_{number}" for number in range(len(names) + 1, CAPTION_COLUMNS + 1)]
+        self.append([csv_bytes([["Image Path", "raw_caption", *names, *unused]])])

@@ -15,41 +15,37 @@ from engine.datasets.writers.wds import suffix
 from engine.images import ImageProblem, read_file
 
 
-class Writer(base.Writer):
+def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+    """Puts the shard's images in place."""
+    captions = unfit = written = 0
+    lines = []
+    for row in base.rows_of(plan, part):
+        name = f"images/{part.shard.number:05}/{row.place:09}{suffix(row.image)}"
+        try:
+            if plan.images == "none":
+                name = row.path
+            else:
+                written += put(plan, row.image, out / name)
+        except ImageProblem:
+            unfit += 1
+            continue
+        values = {"file_name": name, "image_path": row.path} | base.named(plan, row)
+        lines.append(jsonlines.dumps(values) + b"\n")
+        captions += base.captions_in(row)
+    return base.Encoded([b"".join(lines)], captions, unfit, written)
+
+
+def put(plan: base.Plan, image: str, target: Path) -> int:
+    """Links or copies an image; returns the bytes written. Raises `ImageProblem`."""
+    source = plan.paths.resolve(image)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if plan.images == "link" and Path(source).is_file():
+        target.symlink_to(Path(source).absolute())
+        return 0
+    return target.write_bytes(read_file(source))
+
+
+class Writer(base.FileWriter):
     def __init__(self, out: Path, plan: base.Plan) -> None:
-        super().__init__(out, plan)
         out.mkdir()
-        self.file = (out / "metadata.jsonl").open("wb")
-
-    def write(self, part: ShardCaptions) -> int:
-        captions, lines = 0, []
-        for row in self.rows(part):
-            name = f"images/{part.shard.number:05}/{row.place:09}{suffix(row.image)}"
-            try:
-                name = self.place(row, name)
-            except ImageProblem:
-                self.unfit += 1
-                continue
-            values = {"file_name": name, "image_path": row.path} | self.named(row)
-            lines.append(jsonlines.dumps(values) + b"\n")
-            captions += base.captions_in(row)
-        self.bytes += self.file.write(b"".join(lines))
-        return captions
-
-    def place(self, row: base.Row, name: str) -> str:
-        """Raises `ImageProblem`."""
-        if self.plan.images == "none":
-            return row.path
-        source = self.plan.paths.resolve(row.image)
-        target = self.out / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if self.plan.images == "link" and Path(source).is_file():
-            target.symlink_to(Path(source).absolute())
-        else:
-            data = read_file(source)
-            target.write_bytes(data)
-            self.bytes += len(data)
-        return name
-
-    def close(self) -> None:
-        self.file.close()
+        super().__init__(out / "metadata.jsonl", plan)

@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.datasets.columns import ShardCaptions
-from engine.datasets.writers.base import Plan
-from engine.datasets.writers.pairs import PairWriter
+from engine.datasets.writers import base, pairs
+from engine.datasets.writers.base import FileWriter as Writer
+
+__all__ = ["Writer", "encode"]
 
 
-class Writer(PairWriter):
-    def __init__(self, out: Path, plan: Plan) -> None:
-        super().__init__(out, plan)
-        self.file = out.open("wb")
-
-    def write(self, part: ShardCaptions) -> int:
-        entries = self.by_image(part)
-        self.bytes += self.file.write(b"".join(entry + b"\n" for entry in entries))
-        return len(entries)
-
-    def close(self) -> None:
-        self.file.close()
+def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+    found = pairs.by_image(plan, part)
+    return base.Encoded([b"".join(entry + b"\n" for entry in found)], len(found))

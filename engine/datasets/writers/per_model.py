@@ -5,24 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.datasets.columns import ShardCaptions
-from engine.datasets.writers.base import Plan, file_name
+from engine.datasets.writers import base, pairs
 from engine.datasets.writers.merged import JsonArray
-from engine.datasets.writers.pairs import PairWriter
 
 
-class Writer(PairWriter):
-    def __init__(self, out: Path, plan: Plan) -> None:
+def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+    columns = [list(filter(None, column)) for column in pairs.entries(plan, part)]
+    return base.Encoded(list(map(b",\n".join, columns)), sum(map(len, columns)))
+
+
+class Writer(base.Writer):
+    def __init__(self, out: Path, plan: base.Plan) -> None:
         super().__init__(out, plan)
         out.mkdir()
-        self.arrays = [JsonArray(out / f"{file_name(name)}.json") for name in plan.names]
+        self.arrays = [JsonArray(out / f"{base.file_name(name)}.json") for name in plan.names]
 
-    def write(self, part: ShardCaptions) -> int:
-        written = 0
-        for array, column in zip(self.arrays, self.entries(part), strict=True):
-            entries = [entry for entry in column if entry is not None]
-            self.bytes += array.add(entries)
-            written += len(entries)
-        return written
+    def append(self, pieces: list[bytes]) -> int:
+        return sum(array.add(piece) for array, piece in zip(self.arrays, pieces, strict=True))
 
     def close(self) -> None:
         for array in self.arrays:

@@ -17,9 +17,9 @@ from typing import TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-FEW = 4
-"""So many jobs are done faster here than processes start."""
-AHEAD = 4
+FEW = 24
+"""Fewer jobs (shards) are done here before other processes have started: a second or two."""
+AHEAD = 2
 """Jobs a core that are handed out before the first result is taken."""
 
 
@@ -54,7 +54,7 @@ def on_all_cores(
 
 
 def begin(parent: int) -> None:
-    """In the new process: end with the parent, leave Ctrl-C to it."""
+    """In the new process: leave Ctrl-C to the one that asked, and end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()  # lists of plain rows, in no cycles
     if sys.platform == "linux":

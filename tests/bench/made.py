@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import psutil
 
 from db import projects
 from db.connect import migrate, writing
@@ -20,12 +21,12 @@ from db.rows import ModelRow, ProjectRow, ShardRow
 from engine import captionlog, jsonlines
 from engine.books import Books
 from engine.completion import complete
-from engine.cores import cores
 from engine.policy import Policy
 from engine.project import Project
 from engine.shearing import Shearing
 
 SHARD = 10_000
+SAMPLED_SECONDS = 0.1
 VOCABULARY = """
 a the dog cat man woman child sits stands runs on in near with red blue car house tree
 beach table city street people walking holding photo of view from large small old
@@ -36,7 +37,7 @@ WORDS = VOCABULARY.split()
 class Run(NamedTuple):
     seconds: float
     megabytes: float
-    """Peak of resident memory: the process and as many of its largest child as there are cores."""
+    """Peak of the memory of the process and its children, shared pages counted once."""
     result: Any
 
 
@@ -47,20 +48,27 @@ def measured(work: Callable[..., Any], *arguments: Any) -> Run:
     process = context.Process(target=answer, args=(theirs, work, arguments))
     process.start()
     theirs.close()
-    try:
-        return ours.recv()
-    finally:
-        process.join()
+    peak = 0
+    while not ours.poll(SAMPLED_SECONDS):
+        peak = max(peak, memory(psutil.Process(process.pid)))
+    seconds, result = ours.recv()
+    process.join()
+    return Run(seconds, peak / 2**20, result)
+
+
+def memory(process: psutil.Process) -> int:
+    found = 0
+    for member in [process, *process.children(recursive=True)]:
+        with suppress(psutil.Error):
+            info = member.memory_full_info()
+            found += getattr(info, "pss", info.uss)
+    return found
 
 
 def answer(pipe: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     began = time.perf_counter()
     result = work(*arguments)
-    seconds = time.perf_counter() - began
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak += cores() * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    pipe.send(Run(seconds, peak / unit, result))
+    pipe.send((time.perf_counter() - began, result))
 
 
 def sentences(count: int, words: int, seed: int) -> list[str]:

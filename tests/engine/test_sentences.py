@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import cores
 from engine.datasets.create import NewProject, create
 from engine.sentences import DANGLING, cut, first_sentence
 from engine.shearing import Shearing, shear
@@ -115,6 +116,16 @@ def test_reshear_changes_what_is_exported_and_back(project, tmp_path):
     assert exported(project, tmp_path / "d.json") == paper
     cli_ok("reshear", project.folder, "--mode", "paper", "--max-words", 2)
     assert exported(project, tmp_path / "e.json")[:2] == ["Dr", "A dog"]
+
+
+def test_other_processes_shear_and_export_alike(project, tmp_path, monkeypatch):
+    alone = exported(project, tmp_path / "a.json")
+    stats = cli_ok("stats", project.folder, "--json")
+    monkeypatch.setattr(cores, "FEW", 2)
+    assert exported(project, tmp_path / "b.json") == alone
+    assert cli_ok("stats", project.folder, "--json") == stats
+    cli_ok("reshear", project.folder, "--mode", "sentence")
+    assert exported(project, tmp_path / "c.json")[0] == "Dr. Smith runs."
 
 
 def test_samples_show_both_modes(project):

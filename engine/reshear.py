@@ -5,34 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
-from engine import captionlog
 from engine.books import Books
-from engine.completion import put_sheared, shear_rows, sheared_captions, sheared_file
+from engine.completion import sheared_file
 from engine.cores import on_all_cores
 from engine.errors import BadInput, Refused
 from engine.lock import Held, ProjectLock
 from engine.policy import Policy
 from engine.project import Project
 from engine.shearing import Shearing
-
-
-class Job(NamedTuple):
-    task_id: int
-    log: Path
-    digest: str
-    rows: int
-    records: int
-    family: str
-    shearing: Shearing
-
-
-class Done(NamedTuple):
-    task_id: int
-    captions: int
-    empty: int
+from engine.shearjob import Job, shear_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +84,3 @@ def remove_stale(jobs: list[Job]) -> None:
         for path in folder.glob("*.sheared-*"):
             if path not in current:
                 path.unlink(missing_ok=True)
-
-
-def shear_log(job: Job) -> Done:
-    """Raises `BadInput` if the log is not the one that was read back when its task ended."""
-    try:
-        rows = captionlog.read_known(job.log, job.digest, job.rows)
-    except FileNotFoundError as error:
-        raise BadInput(
-            f"{job.log} is missing, its task is done: 'mllmaug-tui run' makes it again"
-        ) from error
-    if rows is not None:
-        captions = shear_rows(rows, job.records, job.family, job.shearing)
-    else:
-        contents = captionlog.read(job.log, job.records)
-        if contents.digest != job.digest:
-            raise BadInput(
-                f"{job.log} was changed after its task was done: 'mllmaug-tui run' redoes what"
-                " it lacks"
-            )
-        captions = sheared_captions(contents, job.records, job.family, job.shearing)
-    put_sheared(sheared_file(job.log, job.shearing, job.digest), captions, sync=False)
-    return Done(job.task_id, job.records - captions.count(None), captions.count(""))

@@ -1,4 +1,7 @@
-"""What an export reads: the shards' images and originals, and every model's sheared captions."""
+"""What an export reads: the shards' images and originals, and every model's sheared captions.
+
+Light to import, without the database: other processes start with it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from db import projects
-from db.connect import reading
 from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
 from engine import captionlog, jsonlines
 from engine.attempt import read_shard
 from engine.completion import sheared_captions, sheared_file, write_sheared
 from engine.errors import BadInput
 from engine.project import Project
-from engine.selection import models_named
 from engine.shearing import Shearing, shear
 
 Column = list[bytes | None]
@@ -80,16 +80,6 @@ class ShardCaptions:
     columns: list[Column]
     finishes: list[list[str | None]]
     """As `columns`; empty where not wanted."""
-
-
-def open_source(project: Project, names: Sequence[str] = ()) -> Source:
-    """Raises `BadInput` for a model that the project does not have."""
-    with reading(project.database) as connection:
-        settings = projects.project(connection)
-        models = models_named(projects.models(connection), names)
-        shards = projects.shards(connection)
-        tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
-    return Source(project, settings, shards, models, tasks)
 
 
 def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) -> ShardCaptions:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from db import progress as queries
 from db.connect import reading
 from engine.cores import on_all_cores
 from engine.datasets.atomic import whole
-from engine.datasets.columns import Source, Tally, Wanted, open_source, read_columns
+from engine.datasets.columns import Source, Tally, Wanted
+from engine.datasets.encoding import Job, encode
 from engine.datasets.formats import Format, Images, format_named
-from engine.datasets.writers.base import Encoded, Plan
+from engine.datasets.source import open_source
+from engine.datasets.writers.base import Plan
 from engine.errors import BadInput
 from engine.images import ImagePaths
 from engine.project import Project
@@ -119,24 +120,6 @@ def export(
         tally.filtered,
         tally.unfit,
     )
-
-
-class Job(NamedTuple):
-    """One shard to be encoded, on any core."""
-
-    form: Format
-    plan: Plan
-    wanted: Wanted
-    source: Source
-    out: Path
-
-
-def encode(job: Job) -> tuple[Encoded, Tally]:
-    tally = Tally()
-    part = read_columns(job.source, job.source.shards[0], job.wanted, tally)
-    encoded = job.form.encode(job.plan, part, job.out)
-    tally.captions, tally.unfit = encoded.captions, encoded.unfit
-    return encoded, tally
 
 
 def plan_of(source: Source, options: ExportOptions, form: Format) -> Plan:

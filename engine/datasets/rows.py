@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import jsonlines
-from engine.datasets.columns import Tally, Wanted, open_source, read_columns
+from engine.datasets.columns import Tally, Wanted, read_columns
 from engine.datasets.reading import read_records
+from engine.datasets.source import open_source
 from engine.errors import BadInput
 from engine.images import ImagePaths, ImageProblem
 from engine.project import Project

@@ -71,7 +71,10 @@ def delimiter_of(path: Path, header: str, image: str | None) -> str:
     if not header.strip():
         raise BadInput(f"{path} is empty")
     for delimiter in DELIMITERS:
-        names = next(csv.reader([header], delimiter=delimiter), [])
+        try:
+            names = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:  # said where the rows are read
+            continue
         if first_of(names, [image] if image else IMAGE_COLUMNS):
             return delimiter
     cells = header.strip().split("\t")

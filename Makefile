@@ -32,6 +32,7 @@ $(VENV)/installed-test: pyproject.toml constraints.txt
 bench: install-test
 	$(BIN)/python -m tests.bench jobs
 	$(BIN)/python -m tests.bench ui
+	for bench in split merge export new status reshear; do $(BIN)/python -m tests.bench $$bench || exit 1; done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

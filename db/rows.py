@@ -9,7 +9,8 @@ TaskState = Literal["pending", "running", "done", "failed", "skipped"]
 TASK_STATES: tuple[TaskState, ...] = ("pending", "running", "done", "failed", "skipped")
 WorkerState = Literal["starting", "loading", "captioning", "idle", "stopping"]
 DeviceState = Literal["ready", "resting", "lost"]
-ShearMode = Literal["paper"]
+ShearMode = Literal["paper", "sentence"]
+SHEAR_MODES: tuple[ShearMode, ...] = ("paper", "sentence")
 Level = Literal["info", "warn", "fail"]
 
 

@@ -89,6 +89,11 @@ class Books:
         self.settings = replace(self.settings, paused=False, pause_reason=None)
         self.writes.append(lambda connection: projects.set_paused(connection, False, None))
 
+    def set_shearing(self, shearing: Shearing) -> None:
+        mode, max_words = shearing.mode, shearing.max_words
+        self.settings = replace(self.settings, shear_mode=mode, shear_max_words=max_words)
+        self.writes.append(lambda connection: projects.set_shearing(connection, mode, max_words))
+
     def forget_witness(self) -> None:
         self.settings = replace(self.settings, witness=None)
         self.writes.append(projects.forget_witness)

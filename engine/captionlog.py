@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 from engine import jsonlines
 
+CAPTION_LINE = re.compile(rb'^\{"i":(\d+),"raw":', re.MULTILINE)
+"""As `CaptionLog.append` writes it."""
 HAS_CAPTION = 1
 HAS_ERROR = 2
 FRESH = 4
@@ -63,6 +66,35 @@ def read(path: Path, count: int, redo_from: int = 0) -> Contents:
             note(contents, row, fresh=offset >= redo_from)
         offset += len(line)
     contents.digest = digest(data[:end])
+    return contents
+
+
+def read_known(path: Path, log_digest: str, rows: int) -> list[dict[str, Any]] | None:
+    """The rows, in order, of a log that was read back when its task ended.
+
+    None if it is not that log any more or holds other lines than these rows. Faster than `read`,
+    which trusts no line. Raises `OSError`.
+    """
+    data = path.read_bytes()
+    lines = data.splitlines()
+    if len(lines) != rows or digest(data) != log_digest:
+        return None
+    return list(map(jsonlines.loads, lines))
+
+
+def captioned(data: bytes) -> set[int]:
+    """The records that a log's bytes have captions of, by the look of the lines alone."""
+    return {int(i) for i in CAPTION_LINE.findall(data)}
+
+
+def rows_of(data: bytes, count: int, wanted: set[int]) -> Contents:
+    """As `read`, of these records only: a hundred times faster where they are few."""
+    contents = Contents(flags=bytearray(count))
+    starts = tuple(f'{{"i":{i},'.encode() for i in wanted)
+    for line in data.splitlines():
+        row = parse(line, count) if line.startswith(starts) else None
+        if row is not None:
+            note(contents, row, fresh=True)
     return contents
 
 

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine import captionlog, jsonlines
 from engine.captionlog import Contents
-from engine.shearing import Shearing, shear
+from engine.shearing import Shearing, kept_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,18 @@ def sheared_captions(
     contents: Contents, count: int, family: str, shearing: Shearing
 ) -> list[str | None]:
     """One entry a record of the shard: None where it has no caption."""
-    found = contents.captions
-    return [
-        shear(found[i]["raw"], family, shearing).text if i in found else None for i in range(count)
-    ]
+    return shear_rows(contents.captions.values(), count, family, shearing)
+
+
+def shear_rows(
+    rows: Iterable[dict[str, Any]], count: int, family: str, shearing: Shearing
+) -> list[str | None]:
+    """As `sheared_captions`, of rows of a log in their order: the last of an `i` counts."""
+    captions: list[str | None] = [None] * count
+    for row in rows:
+        if "raw" in row:
+            captions[row["i"]] = kept_part(row["raw"], family, shearing, row["finish"])[0]
+    return captions
 
 
 def sheared_file(log: Path, shearing: Shearing, digest: str) -> Path:
@@ -72,9 +81,16 @@ def write_sheared(path: Path, captions: Iterable[str | None]) -> None:
     for stale in path.parent.glob(f"{path.name.partition('.')[0]}.sheared-*"):
         if stale != path:
             stale.unlink(missing_ok=True)
+    put_sheared(path, captions, sync=True)
+
+
+def put_sheared(path: Path, captions: Iterable[str | None], sync: bool) -> None:
+    """Without looking for stale ones. Unsynced, power loss may leave too few lines, which are
+    noticed where they are read."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
-        file.write(b"".join(jsonlines.dumps(caption) + b"\n" for caption in captions))
-        file.flush()
-        os.fsync(file.fileno())
+        file.write(b"\n".join(map(jsonlines.dumps, captions)) + b"\n")
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     part.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tarfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
+
+from engine import tars
 
 Kind = Literal["missing", "outside", "not_a_file", "unreadable", "corrupt", "too_large", "timeout"]
 
@@ -109,7 +112,9 @@ def read_file(path: str) -> bytes:
     """Only regular files: a FIFO or a device could block for ever. Raises `ImageProblem`."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except NotADirectoryError:
+        return read_member(path)
+    except FileNotFoundError as error:
         raise ImageProblem("missing", f"no such file: {path}") from error
     except (OSError, UnicodeEncodeError) as error:
         raise ImageProblem("unreadable", reason(error)) from error
@@ -126,6 +131,19 @@ def read_file(path: str) -> bytes:
             raise ImageProblem("unreadable", reason(error)) from error
 
 
+def read_member(path: str) -> bytes:
+    """An image inside of a tar. Raises `ImageProblem`."""
+    try:
+        member = tars.find(path)
+        if member is None:
+            raise ImageProblem("missing", f"no such file: {path}")
+        if member.size > MAX_BYTES:
+            raise ImageProblem("too_large", f"{member.size} bytes, the limit is {MAX_BYTES}")
+        return tars.read(member)
+    except (OSError, tarfile.TarError) as error:
+        raise ImageProblem("unreadable", reason(error)) from error
+
+
 def describe(data: bytes) -> str:
     if not data:
         return "the file is empty"
@@ -138,6 +156,9 @@ def reason(error: BaseException) -> str:
 
 def exists(paths: ImagePaths, image: str) -> bool:
     try:
-        return Path(paths.resolve(image)).is_file()
-    except (ImageProblem, OSError, ValueError):
+        path = paths.resolve(image)
+        return Path(path).is_file() or (
+            tars.SUFFIX + os.sep in path and tars.find(path) is not None
+        )
+    except (ImageProblem, OSError, ValueError, tarfile.TarError):
         return False

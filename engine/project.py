@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.connect import DatabaseError, ensure_schema
 from db.rows import ModelRow, ProjectRow
 from engine.errors import BadInput
 
@@ -17,6 +16,8 @@ class Project:
     @classmethod
     def open(cls, folder: Path) -> Project:
         """Raises `BadInput` if the folder holds no project, or one of a newer version."""
+        from db.connect import DatabaseError, ensure_schema  # other processes need none
+
         project = cls(folder.absolute())
         if not project.database.is_file():
             raise BadInput(

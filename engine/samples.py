@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from db import progress, projects
 from db.connect import reading
-from db.rows import ModelRow
+from db.rows import SHEAR_MODES, ModelRow
 from engine import captionlog
 from engine.attempt import read_shard
 from engine.project import Project
 from engine.selection import models_named
-from engine.shearing import Shearing, shear
+from engine.shearing import Shearing, kept_part, shear
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class SampledCaption:
     tokens: int | None
     finish: str | None
     error: str | None
+    modes: dict[str, str] = field(default_factory=dict, hash=False)
+    """The sheared text by mode of shearing, whatever the project's own is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,13 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
 def sample_shard(
     project: Project, models: Sequence[ModelRow], shearing: Shearing, number: int, count: int
 ) -> list[SampledImage]:
-    records = dict(read_shard(project.shard_file(number)))
-    logs = [
-        (model, captionlog.read(project.log_file(model, number), len(records))) for model in models
-    ]
-    known = sorted({i for _, log in logs for i in log.captions})
+    shard_file = project.shard_file(number)
+    logs = [(model, log_bytes(project, model, number)) for model in models]
+    known = sorted(set[int]().union(*(captionlog.captioned(data) for _, data in logs)))
+    chosen = spread(known, count)
+    last = max(chosen, default=-1)
+    records = dict(islice(read_shard(shard_file), last + 1))
+    found = [(model, captionlog.rows_of(data, last + 1, set(chosen))) for model, data in logs]
     return [
         SampledImage(
             number,
@@ -73,12 +78,20 @@ def sample_shard(
             records[i].get("caption") or "",
             tuple(
                 caption
-                for model, log in logs
+                for model, log in found
                 if (caption := look_up(model, log, i, shearing)) is not None
             ),
         )
-        for i in spread(known, count)
+        for i in chosen
+        if i in records
     ]
+
+
+def log_bytes(project: Project, model: ModelRow, shard: int) -> bytes:
+    try:
+        return project.log_file(model, shard).read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def look_up(
@@ -87,7 +100,7 @@ def look_up(
     """None where the model has not come to this record yet."""
     row = log.captions.get(i)
     if row is not None:
-        kept = shear(row["raw"], model.family, shearing)
+        kept = shear(row["raw"], model.family, shearing, row["finish"])
         return SampledCaption(
             model.name,
             row["raw"],
@@ -97,6 +110,12 @@ def look_up(
             row.get("tokens"),
             row.get("finish"),
             None,
+            {
+                mode: kept_part(
+                    row["raw"], model.family, replace(shearing, mode=mode), row["finish"]
+                )[0]
+                for mode in SHEAR_MODES
+            },
         )
     error = log.errors.get(i)
     if error is None:

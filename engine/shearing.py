@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from db.rows import ShearMode
+from engine.sentences import first_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,27 @@ class Sheared:
     text: str
     start: int | None
     end: int | None
+    ended: bool = True
+    """Whether the sentence came to its end; if not, the text ended first."""
 
 
-def shear(raw: str, family: str, shearing: Shearing) -> Sheared:
-    """The kept part of a caption by a model of this family."""
+def shear(raw: str, family: str, shearing: Shearing, finish: str = "stop") -> Sheared:
+    """The kept part of a caption by a model of this family; `finish` is stop or length."""
+    text, ended = kept_part(raw, family, shearing, finish)
+    start = raw.find(text)
+    if start < 0:
+        return Sheared(text, None, None, ended)
+    return Sheared(text, start, start + len(text), ended)
+
+
+def kept_part(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[str, bool]:
+    """The kept text alone, and whether its sentence ended."""
+    if shearing.mode == "sentence":
+        return first_sentence(raw, finish, shearing.max_words)
     kept = CLEAN_UPS.get(family, before_full_stop)(raw)
     if shearing.max_words is not None:
         kept = " ".join(kept.split()[: shearing.max_words])
-    start = raw.find(kept)
-    return Sheared(kept, None, None) if start < 0 else Sheared(kept, start, start + len(kept))
+    return kept, finish != "length" or "." in raw
 
 
 def before_full_stop(raw: str) -> str:

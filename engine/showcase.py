@@ -31,7 +31,7 @@ class Showcase:
         if not chosen or "raw" not in row or self.taken[worker] >= A_COMMIT:
             return
         self.taken[worker] += 1
-        sheared = shear(row["raw"], attempt.model.family, self.books.shearing)
+        sheared = shear(row["raw"], attempt.model.family, self.books.shearing, row["finish"])
         self.books.samples.append(
             SampleRow(
                 created=time.time(),

@@ -17,6 +17,13 @@ from typing import Any
 
 from PIL import Image
 
+from engine import jsonlines
+from engine.books import Books
+from engine.captioners.registry import ModelChoice
+from engine.lock import ProjectLock
+from engine.policy import Policy
+from engine.project import Project
+from engine.reconcile import reconcile
 from tui.cli import main
 
 MAIN = "from tui.cli import main; main()"
@@ -95,6 +102,25 @@ def make_captions(folder: Path, count: int, suffix: str = "png") -> Path:
     path = folder / "captions.json"
     path.write_text(json.dumps(records))
     return path
+
+
+def choice(name: str, **settings: Any) -> ModelChoice:
+    """A model that nothing loads."""
+    return ModelChoice(name, "dry-run", None, settings, f"hash-{name}"[:12])
+
+
+def write_captions(project: Project, say: Callable[[str, int, int], dict[str, Any]]) -> None:
+    """Captions every shard as if models had run; `say` gives the row of a model, shard and `i`."""
+    with ProjectLock(project.lock):
+        books = Books(project, Policy())
+        for task in books.ledger.tasks.values():
+            model = books.models[task.model_id]
+            log = project.log_file(model, task.shard)
+            log.parent.mkdir(exist_ok=True)
+            rows = ({"i": i} | say(model.name, task.shard, i) for i in range(task.count))
+            log.write_bytes(b"".join(jsonlines.dumps(row) + b"\n" for row in rows))
+        reconcile(books)
+        books.commit()
 
 
 def dry_run_caption(path: Path) -> str:

@@ -13,7 +13,7 @@ import engine
 import tui
 
 HEAVY = {"torch", "transformers"}
-WITH_TORCH = ("engine.captioners.", "engine.demo.")
+WITH_TORCH = ("engine.captioners.", "engine.demo.", "engine.datasets.joint")
 
 
 def modules(package) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from db.rows import SHEAR_MODES, ShearMode
+from engine.datasets.formats import FORMATS, Images
 from engine.errors import BadInput, Refused
 from tui.visible import visible
 
@@ -74,6 +76,16 @@ path_map_option = click.option(
 project_argument = click.argument("project", type=Folder)
 
 
+def column_options(command: Any) -> Any:
+    """For inputs with named columns: CSV, TSV, Parquet."""
+    for option in (
+        click.option("--caption-column", metavar="NAME", help="Default: caption, title or text."),
+        click.option("--image-column", metavar="NAME", help="Default: image, filepath, ..."),
+    ):
+        command = option(command)
+    return command
+
+
 def opened(folder: Path) -> Any:
     from engine.project import Project
 
@@ -117,6 +129,8 @@ def open_project(project: Path | None) -> None:
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
 @click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")
 @click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
+@column_options
+@click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
 def new(
     project: Path,
     captions: tuple[Path, ...],
@@ -129,30 +143,39 @@ def new(
     shards: int | None,
     allow_outside: bool,
     allow_missing: bool,
+    image_column: str | None,
+    caption_column: str | None,
+    check_images: bool,
 ) -> None:
-    """Make PROJECT from caption files: upstream's JSON array, or JSON Lines."""
+    """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
     from engine.captioners.registry import choose_all
     from engine.datasets.create import NewProject, create
-    from tui.progress import counting
+    from tui.headless import created_lines
+    from tui.progress import counting, stepping
 
     if shard_size is not None and shards is not None:
         raise BadInput("give --shard-size or --shards, not both")
     chosen = choose_all(models, preset, settings)
     wanted = NewProject(
-        captions, chosen, image_root, path_map, shard_size, shards, allow_outside, allow_missing
+        captions,
+        chosen,
+        image_root,
+        path_map,
+        shard_size,
+        shards,
+        allow_outside,
+        allow_missing,
+        image_column,
+        caption_column,
+        check_images,
     )
-    with counting("reading records") as progress:
-        created = create(project, wanted, progress)
+    with counting("reading records") as progress, stepping("checking images") as checking:
+        created = create(project, wanted, progress, checking)
     say(
         f"{project}: {created.records:,} records in {created.shards:,} shards, {len(chosen)} models"
     )
-    if created.present < created.looked:
-        warn(f"{created.present:,} of the first {created.looked:,} images were found")
-    if created.outside:
-        warn(
-            f"{created.outside:,} image paths climb out of the image root and will fail:"
-            " --allow-outside permits them"
-        )
+    for line in created_lines(created):
+        warn(line)
     warn_file_system(created.project.folder)
 
 
@@ -282,27 +305,62 @@ def answer(project: Any, kind: str, **payload: Any) -> None:
 @cli.command()
 @project_argument
 @click.argument("out", type=File)
+@click.option("--format", "form", default="json", metavar="F", help=f"{', '.join(FORMATS)} (json).")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
 @click.option("--with-original", is_flag=True, help="The original caption first.")
 @click.option("--image-root", metavar="NEW", help="Put before relative image paths.")
 @path_map_option
 @click.option("--allow-partial", is_flag=True, help="Although tasks are not done.")
+@click.option("--min-words", default=0, type=click.IntRange(min=0), help="Leave out shorter ones.")
+@click.option("--only-finished", is_flag=True, help="Leave out sentences that the token cap cut.")
+@click.option("--provenance", is_flag=True, help="Model, checkpoint, prompt, seed and finish.")
+@click.option("--images", type=click.Choice(["copy", "link", "none"]), help="For wds and hf.")
 def export(
     project: Path,
     out: Path,
+    form: str,
     models: tuple[str, ...],
     with_original: bool,
     image_root: str | None,
     path_map: tuple[tuple[str, str], ...],
     allow_partial: bool,
+    min_words: int,
+    only_finished: bool,
+    provenance: bool,
+    images: Images | None,
 ) -> None:
-    """Write the merged JSON: one array of {"image", "caption"}, in input order."""
+    """Write the captions: by default one array of {"image", "caption"}, in input order.
+
+    \b
+    json       one array of {"image", "caption"}, upstream's form
+    jsonl      the same, one object a line
+    per-model  a folder with one such array a model
+    columns    JSON Lines, an image a line, a key a model
+    openclip   TSV of filepath and title (CSV if OUT ends in .csv)
+    wds        a folder of WebDataset tars
+    laclip     a folder: CSV of the originals, one text file a model
+    dreamlip   CSV with a column a model
+    llava      LLaVA conversations
+    hf         an image folder with metadata.jsonl for Hugging Face datasets
+    parquet    one row an image, one column a model
+    """
     from engine.datasets.export import ExportOptions, Unfinished
     from engine.datasets.export import export as write
     from tui.headless import export_lines
     from tui.progress import exporting
 
-    options = ExportOptions(models, with_original, image_root, path_map, allow_partial)
+    options = ExportOptions(
+        models,
+        with_original,
+        image_root,
+        path_map,
+        allow_partial,
+        form,
+        min_words,
+        only_finished,
+        provenance,
+        images,
+    )
     try:
         with exporting() as progress:
             result = write(opened(project), out, options, progress)
@@ -311,6 +369,82 @@ def export(
         sys.exit(EXIT_UNFINISHED)
     for line in export_lines(result):
         say(line)
+
+
+@cli.command()
+@project_argument
+@click.option("--mode", required=True, type=click.Choice(SHEAR_MODES))
+@click.option("--max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
+def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
+    """Shear all captions again, from the raw texts and without a GPU, and from now on."""
+    from engine.reshear import reshear as shear_again
+    from engine.shearing import Shearing
+    from tui.progress import stepping
+
+    with stepping("shearing shards") as progress:
+        done = shear_again(opened(project), Shearing(mode, max_words), progress)
+    empty = f", {done.empty:,} of them to nothing" if done.empty else ""
+    say(f"{done.captions:,} captions of {done.shards:,} tasks sheared in mode {mode}{empty}")
+
+
+@cli.command()
+@project_argument
+@click.option("--model", "models", multiple=True, metavar="NAME")
+@click.option("--json", "as_json", is_flag=True)
+def stats(project: Path, models: tuple[str, ...], as_json: bool) -> None:
+    """What the captions are like, per model: lengths, cuts, repeats, refusals, prompt leaks."""
+    from engine.stats import measure
+    from tui.headless import stats_lines
+    from tui.progress import stepping
+
+    with stepping("reading shards") as progress:
+        found = measure(opened(project), models, progress)
+    if as_json:
+        click.echo(json.dumps([model.as_dict() for model in found]))
+        return
+    for line in stats_lines(found):
+        say(line)
+
+
+@cli.command()
+@click.argument("captions", type=File)
+@click.argument("outdir", type=Folder)
+@click.option("--shards", type=click.IntRange(min=1), required=True, metavar="N")
+@column_options
+def split(
+    captions: Path,
+    outdir: Path,
+    shards: int,
+    image_column: str | None,
+    caption_column: str | None,
+) -> None:
+    """Cut CAPTIONS into N JSON arrays of nearly equal size in OUTDIR."""
+    from engine.datasets import plain
+    from engine.datasets.inputs import Input
+    from tui.progress import counting
+
+    with counting("reading records") as progress:
+        source = Input(captions, captions.parent, image_column, caption_column)
+        parts = plain.split(source, outdir, shards, progress)
+    say(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
+
+
+@cli.command()
+@click.argument("out", type=File)
+@click.argument("captions", type=File, nargs=-1, required=True)
+@column_options
+def merge(
+    out: Path, captions: tuple[Path, ...], image_column: str | None, caption_column: str | None
+) -> None:
+    """Write the records of all CAPTIONS, in this order, as one JSON array."""
+    from engine.datasets import plain
+    from engine.datasets.inputs import Input
+    from tui.progress import counting
+
+    sources = [Input(path, path.parent, image_column, caption_column) for path in captions]
+    with counting("merging records") as progress:
+        count = plain.merge(sources, out, progress)
+    say(f"{out}: {count:,} records of {len(captions)} files")
 
 
 @cli.command()

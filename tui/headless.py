@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,10 @@ from tui.snapshot import Snapshot
 from tui.visible import visible
 
 if TYPE_CHECKING:
+    from engine.datasets.create import Created
     from engine.datasets.export import ExportResult
     from engine.samples import SampledImage
+    from engine.stats import ModelStats
 
 TICK_SECONDS = 0.5
 LINE_SECONDS = 30.0
@@ -210,6 +212,9 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
             continue
         yield f"  {caption.model}: {marked(caption.raw, caption.start, caption.end)}"
         yield f"    sheared: {caption.sheared}"
+        for mode, text in caption.modes.items():
+            if text != caption.sheared:
+                yield f"    sheared in mode {mode}: {text}"
 
 
 def marked(raw: str, start: int | None, end: int | None) -> str:
@@ -222,16 +227,75 @@ def marked(raw: str, start: int | None, end: int | None) -> str:
     )
 
 
+def created_lines(created: Created) -> Iterator[str]:
+    """What `new` found to be minded."""
+    if created.present < created.looked:
+        yield f"{created.present:,} of the first {created.looked:,} images were found"
+    if created.outside:
+        yield (
+            f"{created.outside:,} image paths climb out of the image root and will fail:"
+            " --allow-outside permits them"
+        )
+    same = created.duplicates
+    if same.extra:
+        yield (
+            f"{same.extra:,} records repeat the image path of an earlier one and are kept in"
+            f" order; {same.paths:,} paths occur more than once, such as {same.example}"
+        )
+    images = created.images
+    if images.bad:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
+        yield (
+            f"of {images.images:,} images opened, {images.bad.total():,} cannot be captioned"
+            f" ({kinds}), such as {images.example}"
+        )
+
+
 def export_lines(result: ExportResult) -> Iterator[str]:
     yield f"{result.path}: {result.captions:,} captions of {result.records:,} images"
     left_out = {
         "records failed": result.failed,
         "captions sheared to nothing": result.empty,
         "captions are not there yet": result.missing,
+        "captions not wanted": result.filtered,
+        "images that do not fit the format": result.unfit,
     }
     said = [f"{count:,} {what}" for what, count in left_out.items() if count]
     if said:
         yield f"left out: {', '.join(said)}"
+
+
+STATS_COLUMNS = {
+    "captions": "captions",
+    "tokens_per_caption": "tokens",
+    "raw_words_per_caption": "raw words",
+    "sheared_words_per_caption": "kept words",
+    "share_cut": "cut",
+    "empty": "empty",
+    "unfinished": "unfinished",
+    "repeated": "repeated",
+    "shared": "shared",
+    "refusals": "refusals",
+    "leaks": "leaks",
+    "failed": "failed",
+}
+
+
+def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """A table with a row a model."""
+    rows = [["model", *STATS_COLUMNS.values()]]
+    for model in stats:
+        values = model.as_dict()
+        values["share_cut"] = f"{values['share_cut']:.0%}"
+        rows.append([model.model, *(cell(values[name]) for name in STATS_COLUMNS)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        right = "  ".join(text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
+        yield f"{name.ljust(widths[0])}  {right}"
+
+
+def cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def family_dicts() -> list[dict[str, Any]]:

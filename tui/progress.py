@@ -34,6 +34,15 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def stepping(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for something of which so many are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with bars(*columns) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+
+@contextmanager
 def exporting() -> Iterator[Callable[[ExportProgress], None]]:
     columns = (
         TextColumn("exporting"),

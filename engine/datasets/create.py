@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -14,14 +14,13 @@ from db import projects
 from db.connect import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
 from engine.captioners.registry import ModelChoice
-from engine.datasets.reading import Record, read_records
+from engine.datasets.batch import Batch
+from engine.datasets.checks import Duplicates, Found, Looked, images_of, look_at
+from engine.datasets.inputs import Input, read_input
 from engine.datasets.splitting import DEFAULT_SHARD, even_sizes, write_shards
 from engine.errors import BadInput
-from engine.images import ImagePaths, ImageProblem, exists
+from engine.images import ImagePaths
 from engine.project import Project
-
-LOOKED_AT = 1000
-"""The first records, whose images are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +30,24 @@ class NewProject:
     captions: Sequence[Path]
     models: Sequence[ModelChoice]
     image_root: Path | None = None
-    """None is the folder of the first caption file."""
+    """None is the folder of the first caption file, or the first input if that is a folder."""
     path_map: tuple[tuple[str, str], ...] = ()
     shard_size: int | None = None
     shards: int | None = None
     allow_outside: bool = False
     allow_missing: bool = False
+    image_column: str | None = None
+    caption_column: str | None = None
+    """Names in CSV and Parquet; None means the usual ones."""
+    check_images: bool = False
+    """Open and decode every image, not only a sample."""
 
-
-@dataclass(slots=True)
-class Found:
-    """What was seen of the input on the way through."""
-
-    paths: ImagePaths
-    records: int = 0
-    outside: int = 0
-    looked: int = 0
-    present: int = 0
-    witness: str | None = None
-
-    def look(self, place: int, record: Record) -> None:
-        self.records += 1
-        try:
-            self.paths.resolve(record.image)
-        except ImageProblem as problem:
-            self.outside += problem.kind == "outside"
-        if place < LOOKED_AT:
-            self.looked += 1
-            if exists(self.paths, record.image):
-                self.present += 1
-                self.witness = self.witness or record.image
+    def root(self) -> Path:
+        """The image root, absolute."""
+        if self.image_root is not None:
+            return self.image_root.expanduser().absolute()
+        first = self.captions[0].absolute()
+        return first if first.is_dir() else first.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +59,16 @@ class Created:
     present: int
     outside: int
     """Records whose path climbs out of the image root: they will fail."""
-    warnings: list[str] = field(default_factory=list)
+    duplicates: Duplicates
+    images: Looked
+    """A sample, or all."""
 
 
 def create(
-    folder: Path, wanted: NewProject, progress: Callable[[int], None] = lambda records: None
+    folder: Path,
+    wanted: NewProject,
+    progress: Callable[[int], None] = lambda records: None,
+    checking: Callable[[int, int], None] = lambda images, records: None,
 ) -> Created:
     """Makes the project in `folder`, or leaves nothing behind. Raises `BadInput`."""
     project = Project(folder.absolute())
@@ -87,7 +79,7 @@ def create(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise BadInput(f"model {twice} is named twice")
-    root = (wanted.image_root or wanted.captions[0].absolute().parent).expanduser().absolute()
+    root = wanted.root()
     found = Found(ImagePaths(str(root), wanted.path_map, wanted.allow_outside))
     made_folder = not project.folder.exists()
     stage = Project(project.folder / f".new-{uuid.uuid4().hex[:8]}")
@@ -95,6 +87,13 @@ def create(
         stage.shards.mkdir(parents=True)
         shards = cut(stage, wanted, found, progress)
         check_images(found, root, wanted.allow_missing)
+        files = [stage.shard_file(shard.number) for shard in shards]
+        duplicates = found.duplicates(files)
+        looked = look_at(
+            found.paths,
+            images_of(files) if wanted.check_images else found.sample,
+            lambda images: checking(images, found.records),
+        )
         fill(stage, project, wanted, found, shards, root)
         move_in(stage, project)
     except OSError as error:
@@ -103,7 +102,16 @@ def create(
     except BaseException:
         remove(stage, project, made_folder)
         raise
-    return Created(project, found.records, len(shards), found.looked, found.present, found.outside)
+    return Created(
+        project,
+        found.records,
+        len(shards),
+        found.looked,
+        found.present,
+        found.outside,
+        duplicates,
+        looked,
+    )
 
 
 def refuse_occupied(project: Project) -> None:
@@ -119,23 +127,27 @@ def refuse_occupied(project: Project) -> None:
 def cut(
     stage: Project, wanted: NewProject, found: Found, progress: Callable[[int], None]
 ) -> list[ShardRow]:
-    def records() -> Iterator[Record]:
-        for path in wanted.captions:
-            yield from read_records(path)
+    root = wanted.root()
+    inputs = [
+        Input(path, root, wanted.image_column, wanted.caption_column) for path in wanted.captions
+    ]
 
-    def look(place: int, record: Record) -> None:
-        found.look(place, record)
-        if place % 1000 == 0:
-            progress(place)
+    def batches() -> Iterator[Batch]:
+        for source in inputs:
+            yield from read_input(source)
+
+    def look(place: int, batch: Batch) -> None:
+        found.look(place, batch)
+        progress(found.records)
 
     if wanted.shards is None:
         sizes: Iterator[int] = repeat(wanted.shard_size or DEFAULT_SHARD)
     else:
-        count = sum(1 for _ in records())
+        count = sum(len(batch) for batch in batches())
         if wanted.shards > count:
             raise BadInput(f"{wanted.shards} shards are more than the {count:,} records")
         sizes = chain(even_sizes(count, wanted.shards))
-    return write_shards(records(), sizes, stage.shard_file, look)
+    return write_shards(batches(), sizes, stage.shard_file, look)
 
 
 def check_images(found: Found, root: Path, allow_missing: bool) -> None:

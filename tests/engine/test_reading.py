@@ -39,8 +39,8 @@ def test_an_array_is_read_as_json_load_reads_it(tmp_path_factory, records, inden
         found = list(read_records(path))
     finally:
         reading.READ_BYTES = before
-    assert [json.loads(record.text) for record in found] == records
-    assert all("\n" not in record.text for record in found)
+    assert [json.loads(record.line) for record in found] == records
+    assert all(b"\n" not in record.line for record in found)
     assert [(r.image, r.caption) for r in found] == [(r["image"], r["caption"]) for r in records]
 
 
@@ -62,7 +62,7 @@ def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
         found = list(read_records(path))
     finally:
         reading.READ_BYTES = before
-    assert [json.loads(record.text) for record in found] == records
+    assert [json.loads(record.line) for record in found] == records
 
 
 @settings(max_examples=300, deadline=None)
@@ -81,7 +81,7 @@ def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(tmp_path_factory, 
     path = tmp_path_factory.mktemp("damaged") / "captions.json"
     path.write_bytes(damaged)
     try:
-        found = [json.loads(record.text) for record in read_records(path)]
+        found = [json.loads(record.line) for record in read_records(path)]
     except BadInput as error:
         assert str(path) in str(error)
     else:

@@ -1,0 +1,51 @@
+"""Any input, by what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.datasets.batch import Batch
+from engine.datasets.folders import read_folder, read_tar
+from engine.datasets.reading import read_batches
+from engine.datasets.tables import read_csv, read_parquet
+from engine.errors import BadInput
+
+COMPRESSED = {".gz", ".zst"}
+TABLES = {".csv", ".tsv", ".tab"}
+PACKED_TARS = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """`root` is the image root, to which the paths of images found in folders are relative."""
+
+    path: Path
+    root: Path
+    image_column: str | None = None
+    caption_column: str | None = None
+
+
+def read_input(source: Input) -> Iterator[Batch]:
+    """The records in order. Raises `BadInput` with the position.
+
+    Told by the name: .csv, .tsv, .parquet, .tar, a folder; anything else must be JSON.
+    """
+    path = source.path
+    columns = source.image_column, source.caption_column
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    kind = suffixes[-1] if suffixes else ""
+    if path.is_dir():
+        return read_folder(path, source.root, *columns)
+    if path.name.lower().endswith(PACKED_TARS):
+        raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
+    if kind == ".tar":
+        return read_tar(path, source.root)
+    if kind == ".parquet":
+        return read_parquet(path, *columns)
+    if kind in TABLES:
+        return read_csv(path, *columns)
+    return read_batches(path)

@@ -1,0 +1,79 @@
+"""Joint training as the paper does it: an image with one of its captions, drawn anew each epoch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.data import Dataset
+
+from engine.datasets.rows import read_rows
+from engine.errors import BadInput
+
+
+class Sample(NamedTuple):
+    image: str
+    """The path; `engine.images.open_image` also opens one inside of a tar."""
+    captions: list[str]
+    caption: str
+    """The one drawn for this epoch."""
+
+
+class JointCaptions(Dataset[Any]):
+    """Images with all their captions, from a project or from its exports.
+
+    `sources` is one project folder, one file of the `columns` format, or any number of JSON and
+    JSON Lines files of {"image", "caption"} (`json`, `jsonl`, `per-model`, the folder of
+    `per-model`), whose captions are gathered by image. An image has between one and (models + 1)
+    captions. Which one is drawn depends on seed, epoch and the image's place alone, not on
+    workers, ranks or the order of asking; call `set_epoch` before each epoch, also with
+    persistent workers. Raises `BadInput`.
+
+        data = JointCaptions("captions.jsonl", image_root="/data/cc3m", transform=load)
+        loader = DataLoader(data, batch_size=256, shuffle=True, num_workers=8)
+        for epoch in range(32):
+            data.set_epoch(epoch)
+            for images, texts in loader: ...
+
+    `transform` turns a `Sample` into what the training script wants, such as (pixels, tokens);
+    without one the items are `Sample`s. `with_original` counts for projects only.
+    """
+
+    def __init__(
+        self,
+        *sources: str | Path,
+        image_root: str | Path | None = None,
+        seed: int = 0,
+        with_original: bool = True,
+        transform: Callable[[Sample], Any] | None = None,
+    ) -> None:
+        if not sources:
+            raise BadInput("name a project or the files of an export")
+        self.rows = read_rows([Path(source) for source in sources], with_original)
+        self.image_root = None if image_root is None else Path(image_root)
+        self.seed = seed
+        self.transform = transform
+        self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch[0] = epoch
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self.rows):
+            raise IndexError(index)
+        image, captions = self.rows[index]
+        if self.image_root is not None:
+            image = str(self.image_root / image)
+        caption = captions[self.draw(index, len(captions))]
+        sample = Sample(image, captions, caption)
+        return sample if self.transform is None else self.transform(sample)
+
+    def draw(self, index: int, count: int) -> int:
+        text = f"{self.seed} {int(self.epoch[0])} {index}".encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") % count

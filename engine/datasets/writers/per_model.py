@@ -1,0 +1,28 @@
+"""`per-model`: a folder with one array of {"image", "caption"} a model, as upstream released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.datasets.columns import ShardCaptions
+from engine.datasets.writers import base, pairs
+from engine.datasets.writers.merged import JsonArray
+
+
+def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+    columns = [list(filter(None, column)) for column in pairs.entries(plan, part)]
+    return base.Encoded(list(map(b",\n".join, columns)), sum(map(len, columns)))
+
+
+class Writer(base.Writer):
+    def __init__(self, out: Path, plan: base.Plan) -> None:
+        super().__init__(out, plan)
+        out.mkdir()
+        self.arrays = [JsonArray(out / f"{base.file_name(name)}.json") for name in plan.names]
+
+    def append(self, pieces: list[bytes]) -> int:
+        return sum(array.add(piece) for array, piece in zip(self.arrays, pieces, strict=True))
+
+    def close(self) -> None:
+        for array in self.arrays:
+            array.close()

@@ -1,0 +1,32 @@
+"""`new`: records a second from an array to shards, beside json.load and json.dump in parts."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from engine.captioners.registry import choose
+from engine.datasets.create import NewProject, create
+from tests.bench import upstream
+from tests.bench.made import SHARD, measured, sizes, write_array
+from tests.bench.report import report
+
+UPSTREAM = 3_000_000
+
+
+def main(cases: list[str]) -> None:
+    for count in sizes(cases, 300_000, 15_000_000):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            source = folder / "captions.json"
+            base_count = min(count, UPSTREAM)
+            write_array(source, base_count)
+            parts = -(-base_count // SHARD)
+            theirs = measured(upstream.split, source, folder / "theirs", parts)
+            if count > base_count:
+                write_array(source, count)
+            wanted = NewProject([source], [choose("dry-run")], allow_missing=True)
+            ours = measured(create, folder / "run", wanted)
+        rate, base = count / ours.seconds, base_count / theirs.seconds
+        report("new", f"{count} records", rate, "records/s", base)
+        report("new", f"{count} peak memory", ours.megabytes, "MB", theirs.megabytes)

@@ -1,0 +1,27 @@
+"""`split` of one array into 32 parts, beside json.load and json.dump."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from engine.datasets import plain
+from engine.datasets.inputs import Input
+from tests.bench import upstream
+from tests.bench.made import measured, sizes, write_array
+from tests.bench.report import report
+
+PARTS = 32
+
+
+def main(cases: list[str]) -> None:
+    for count in sizes(cases, 300_000, 3_000_000):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            source = folder / "captions.json"
+            write_array(source, count)
+            theirs = measured(upstream.split, source, folder / "theirs", PARTS)
+            ours = measured(plain.split, Input(source, folder), folder / "ours", PARTS)
+        rate, base = count / ours.seconds, count / theirs.seconds
+        report("split", f"{count} records", rate, "records/s", base)
+        report("split", f"{count} peak memory", ours.megabytes, "MB", theirs.megabytes)

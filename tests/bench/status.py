@@ -1,0 +1,29 @@
+"""`status` and `samples` on a large project, in seconds; a look at a shard is the baseline."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from engine.samples import read_samples
+from tests.bench.made import make_project, sizes
+from tests.bench.report import report
+from tui import snapshot
+
+MODELS = 4
+
+
+def main(cases: list[str]) -> None:
+    for count in sizes(cases, 100_000, 15_000_000):
+        with tempfile.TemporaryDirectory() as name:
+            project = make_project(Path(name) / "run", count, MODELS)
+            for case, work in (
+                ("status", lambda project=project: snapshot.status(snapshot.read(project))),
+                ("samples", lambda project=project: read_samples(project, 8)),
+            ):
+                work()
+                began = time.perf_counter()
+                work()
+                seconds = time.perf_counter() - began
+                report("status", f"{case} of {count} x {MODELS}", seconds, "s")

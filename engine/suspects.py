@@ -21,8 +21,6 @@ class Suspects:
         self.needed = deaths * CRASH
         self.records: dict[int, set[int]] = {}
         self.evidence: Counter[tuple[int, int]] = Counter()
-        self.proven: set[tuple[str, int]] = set()
-        """Devices and models that have captioned something in this run."""
 
     def name(self, task_id: int, records: Iterable[int]) -> None:
         self.records.setdefault(task_id, set()).update(records)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -237,7 +238,8 @@ def shear_column(
     contents = captionlog.read(log, shard.count)
     captions = sheared_captions(contents, shard.count, model.family, shearing)
     if task.digest is not None:
-        write_sheared(sheared_file(log, shearing, contents.digest), captions)
+        with suppress(OSError):  # a project that is read-only, or has no room
+            write_sheared(sheared_file(log, shearing, contents.digest), captions)
     return [jsonlines.dumps(caption) for caption in captions]
 
 

@@ -20,6 +20,9 @@ SECONDS = float(os.environ.get("MISBEHAVIOUR_SECONDS", "0"))
 """An image takes at least this long."""
 
 
+worker.HEARTBEAT_SECONDS = 0.2
+
+
 def times(name: str) -> int:
     """How often this was called in all processes, this call included."""
     (STATE / name).mkdir(exist_ok=True)
@@ -110,6 +113,8 @@ class MisbehavingWorker(worker.Worker):
                 self.model = message["model"]
                 self.load_failed("memory", "no room")
                 raise worker.WorkerExit
+            case "freezes_loading" if times("load") == 1:
+                os.kill(os.getpid(), signal.SIGSTOP)
             case "dies_loading":
                 os._exit(7)
         if HOW.startswith("cannot_load_on:") and self.log_names(HOW.partition(":")[2]):

@@ -45,14 +45,16 @@ class Unusable(DatabaseError):
     """It cannot be opened, read or written: moved, read-only, a disk that fails."""
 
 
-def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """An engine whose every transaction is BEGIN IMMEDIATE.
+def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "rw") -> Engine:
+    """An engine whose every transaction is BEGIN IMMEDIATE; it makes no file unless told `rwc`.
 
     Python's sqlite3 sends no BEGIN before a SELECT, so that two sessions could read, change
     and write, the later undoing the earlier.
     """
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": busy_seconds}
+        f"sqlite:///file:{quote(path)}?mode={mode}&uri=true",
+        poolclass=NullPool,
+        connect_args={"timeout": busy_seconds},
     )
 
     @event.listens_for(engine, "connect")
@@ -143,8 +145,14 @@ def quote(path: Path) -> str:
     return percent(percent(str(path.absolute())), safe="/%")
 
 
+def existing(path: Path, busy_seconds: float = BUSY_SECONDS) -> closing[sqlite3.Connection]:
+    """A plain connection, to be closed, that makes no file; it may roll a hot journal back."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return closing(sqlite3.connect(uri, uri=True, timeout=busy_seconds))
+
+
 def roll_back_hot_journal(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+    with existing(path) as connection:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
 
 
@@ -154,7 +162,7 @@ def schema_of(path: Path) -> str | None:
     Raises `DatabaseError`.
     """
     try:
-        with told(path), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        with told(path), existing(path) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
@@ -165,7 +173,7 @@ def schema_of(path: Path) -> str | None:
 
 def check(path: Path) -> None:
     """Reads the whole file. Raises `Damaged`; a writer that holds the file is no damage."""
-    with suppress(Busy), told(path), closing(sqlite3.connect(path, timeout=0.0)) as connection:
+    with suppress(Busy), told(path), existing(path, busy_seconds=0.0) as connection:
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise Damaged(f"{path} is damaged")
 
@@ -191,7 +199,7 @@ def ensure_schema(path: Path) -> None:
 
 
 def back_up(path: Path, copy: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+    with existing(path) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
@@ -202,6 +210,6 @@ def migrate(path: Path, revision: str = "head") -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with writer_engine(path).begin() as connection:
+    with writer_engine(path, mode="rwc").begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

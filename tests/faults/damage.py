@@ -42,6 +42,10 @@ def tear_tails(project: Project, chance: random.Random) -> None:
             log.write_bytes(data[: len(data) - cut] + b"\0" * cut)
 
 
+LOG = ("gone", "truncated", "zeroed", "foreign", "torn")
+DATABASE = ("overwritten", "truncated", "emptied", "gone", "replaced")
+
+
 def damage_log(project: Project, chance: random.Random) -> None:
     """Damages one log."""
     logs = logs_of(project)
@@ -52,7 +56,7 @@ def damage_log(project: Project, chance: random.Random) -> None:
     lines = data.splitlines(keepends=True)
     at = chance.randrange(len(data) + 1)
     line = chance.randrange(len(lines) + 1)
-    match chance.choice(["gone", "truncated", "zeroed", "foreign", "torn"]):
+    match chance.choice(LOG):
         case "gone":
             log.unlink()
         case "truncated":
@@ -69,10 +73,10 @@ def damage_log(project: Project, chance: random.Random) -> None:
             log.write_bytes(b"".join([*lines[: line - 1], torn, *lines[line:]]))
 
 
-def damage_database(project: Project, chance: random.Random) -> None:
+def damage_database(project: Project, chance: random.Random, how: str | None = None) -> None:
     database = project.database
     data = bytearray(database.read_bytes())
-    match chance.choice(["overwritten", "truncated", "emptied", "gone", "replaced"]):
+    match how or chance.choice(DATABASE):
         case "overwritten":
             for _ in range(3):
                 at = chance.randrange(0, len(data), 4096)

@@ -46,6 +46,7 @@ class Supervising:
             code = 2
             try:
                 os.setsid()
+                project.logs.mkdir(exist_ok=True)
                 with project.supervisor_log.open("ab") as log:
                     os.dup2(log.fileno(), 2)
                 os.environ.update(environment)

@@ -30,6 +30,7 @@ from engine.datasets.create import NewProject, create
 from engine.datasets.export import ExportOptions, export
 from engine.errors import BadInput, Refused
 from engine.project import Project
+from tests.faults import disks
 from tests.faults.damage import damage_database, damage_log, leave_hot_journal, tear_tails
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants, left_over
@@ -53,7 +54,7 @@ class Soak:
         """Shards of this round that were asked for again."""
         self.wrong: list[str] = []
         self.rounds = self.retried = self.captions = 0
-        self.disk = mount(folder / "disk")
+        self.disk = small_disk(folder)
         self.data = folder / "data"
         self.expected = self.make_data()
         self.faults: list[Callable[[], None]] = [
@@ -101,7 +102,7 @@ class Soak:
         set_batch(self.project, 16)
         self.supervising = self.start()
         while time.monotonic() < until and not self.finished():
-            time.sleep(self.chance.expovariate(1.5))
+            time.sleep(self.chance.expovariate(0.6))
             fault = self.chance.choice(self.faults)
             self.thrown[fault.__name__] += 1
             fault()
@@ -259,7 +260,7 @@ class Soak:
     def stuck_reader(self) -> None:
         code = "import sqlite3, sys, time\nc = sqlite3.connect(sys.argv[1])\n"
         code += "next(c.execute('SELECT * FROM task'))\ntime.sleep(1)"
-        subprocess.run([sys.executable, "-c", code, str(self.project.database)])
+        subprocess.run([sys.executable, "-c", code, str(self.project.database)], stderr=-3)
 
     def lose_images(self) -> None:
         away = self.data / "away"
@@ -270,14 +271,8 @@ class Soak:
 
     def fill_disk(self) -> None:
         if self.disk == self.folder / "disk":
-            filler = self.disk / "filler"
-            try:
-                with filler.open("wb") as file:
-                    while True:
-                        file.write(b"x" * 2**16)
-                        file.flush()
-            except OSError:
-                time.sleep(self.chance.uniform(0.2, 1))
+            filler = disks.fill(self.disk, self.chance.choice([0, 4096, 20_000]))
+            time.sleep(self.chance.uniform(0.2, 1))
             filler.unlink()
 
     def export(self) -> None:
@@ -325,17 +320,10 @@ def set_batch(project: Project, size: int) -> None:
     connection.close()
 
 
-def mount(folder: Path) -> Path:
+def small_disk(folder: Path) -> Path:
     """A small disk of its own where that is allowed, else just another folder."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        plain = folder.with_name("plain")
-        plain.mkdir()
-        return plain
-    return folder
+    disk = folder / "disk"
+    return disk if disks.mount(disk, 24 * 1024) else folder
 
 
 def soak(minutes: float, seed: int, folder: Path) -> tuple[list[str], str]:
@@ -347,7 +335,7 @@ def soak(minutes: float, seed: int, folder: Path) -> tuple[list[str], str]:
             soaking.round(began + 60 * minutes)
     finally:
         if soaking.disk == folder / "disk":
-            subprocess.run(["umount", "-l", str(soaking.disk)])
+            disks.unmount(soaking.disk)
     return soaking.wrong, soaking.report(time.monotonic() - began, seed)
 
 

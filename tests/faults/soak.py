@@ -30,6 +30,7 @@ from engine.datasets.create import NewProject, create
 from engine.datasets.export import ExportOptions, export
 from engine.errors import BadInput, Refused
 from engine.project import Project
+from engine.rebuild import damage
 from tests.faults import disks
 from tests.faults.damage import damage_database, damage_log, leave_hot_journal, tear_tails
 from tests.faults.forked import HASTY, Supervising
@@ -211,7 +212,7 @@ class Soak:
         self.supervising.kill()
         wait_until_gone(self.project)
         tear_tails(self.project, self.chance)
-        if self.chance.random() < 0.5:
+        if self.chance.random() < 0.5 and damage(self.project) is None:
             leave_hot_journal(self.project)
 
     def damage_log(self) -> None:
@@ -225,7 +226,7 @@ class Soak:
     def move(self) -> None:
         if self.chance.random() < 0.5:
             self.end_supervisor()
-        moved = self.project.folder.with_name(f"{self.project.folder.name}'")
+        moved = self.disk / f"moved {self.thrown['move']}"
         self.project.folder.rename(moved)
         self.project = Project(moved)
         self.supervising.wait()

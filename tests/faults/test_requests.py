@@ -224,10 +224,11 @@ def test_an_error_in_a_retry_replaces_no_caption(done, data):
     check_invariants(done, redone=[1])
 
 
-def test_retry_of_a_running_shard_is_left_to_end(project, running):
-    wait_for(lambda: sum(task.state == "running" for task in tasks(project)) == 2)
-    said = cli_ok("retry", project.folder, "--shard", 0, "--shard", 2)
-    assert "1 left as they are" in said
-    assert running.wait() == 0
+def test_retry_of_a_running_shard_is_left_to_end(project):
+    with Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.2") as running:
+        wait_for(lambda: sum(task.state == "running" for task in tasks(project)) == 2)
+        said = control.ask(project, "retry", tasks=[1, 3])
+        assert "1 left as they are" in said
+        assert running.wait() == 0
     assert rows(project) == 60
     check_invariants(project)

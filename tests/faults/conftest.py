@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.supervise import supervise
-from tests.faults.forked import HASTY
+from tests.faults.forked import Supervising
 from tests.faults.projects import exported, make
 from tests.support import check_dry_run_export, make_captions
 
@@ -28,7 +27,8 @@ def project(tmp_path, data):
 def undisturbed(tmp_path_factory, data):
     """What a run exports that nothing befell."""
     project = make(tmp_path_factory.mktemp("undisturbed") / "run", data / "captions.json")
-    supervise(project, "cpu", HASTY)
+    with Supervising(project) as running:
+        assert running.wait() == 0
     out = exported(project)
     path = project.folder.parent / "out.json"
     path.write_bytes(out)

@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import struct
+import sys
 import termios
 import time
 
@@ -18,13 +19,13 @@ class Terminal:
     """`mllmaug-tui` on a pseudo-terminal of 100 x 30."""
 
     def __init__(self, *arguments: object, code: str = MAIN, **environment: str) -> None:
-        import sys
-
         self.screen = b""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | environment)
             os.execv(sys.executable, [sys.executable, "-c", code, *map(str, arguments)])
+        os.set_inheritable(self.master, False)  # or the next one would hold this line open
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
 
     def type(self, keys: str) -> None:

@@ -52,10 +52,10 @@ def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(project
 def test_a_new_application_shows_the_run_and_its_keys_act(project):
     """Within a second or two on a machine with nothing else to do."""
     with (
-        Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.2") as running,
+        Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running,
         Terminal(project.folder) as terminal,
     ):
-        terminal.wait_for("running", timeout=20)
+        terminal.wait_for("Pause", timeout=20)
         terminal.type("p")
         wait_for(lambda: status(project.folder)["state"] == "paused", timeout=8)
         terminal.type("p")

@@ -21,7 +21,8 @@ from engine.protocol import Lines, Message, ProtocolError, encode
 
 READ_BYTES = 2**20
 CODE_ROOT = Path(engine.__file__).parent.parent
-BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); from {module} import main; main()"
+BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); {first}from {module} import main; main()"
+LEASH = "from engine.leash import die_with_parent; die_with_parent({parent}); "
 LOG_LIMIT = 32 * 2**20
 """Bytes of a worker's log after which it is begun anew, the old one kept beside it."""
 KILL_SECONDS = 2.0
@@ -30,9 +31,9 @@ PIPE_READS = 16
 """What an ended worker can have left in its pipe takes fewer."""
 
 
-def command(module: str, *arguments: str) -> list[str]:
+def command(module: str, *arguments: str, first: str = "") -> list[str]:
     """Runs a module of ours whatever `engine.py` or `db.py` lies in the current folder."""
-    code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module)
+    code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module, first=first)
     return [sys.executable, "-P", "-c", code, *arguments]
 
 
@@ -123,7 +124,7 @@ class LocalLauncher:
             log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as stderr:
             started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-                command(self.module, str(os.getpid())),
+                command(self.module, first=LEASH.format(parent=os.getpid())),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

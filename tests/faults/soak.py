@@ -35,7 +35,7 @@ from tests.faults import disks
 from tests.faults.damage import damage_database, damage_log, leave_hot_journal, tear_tails
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants, left_over
-from tests.support import dry_run_caption, make_captions
+from tests.support import dry_run_caption, make_captions, wait_for
 
 IMAGES = 1500
 SHARD = 150
@@ -102,15 +102,20 @@ class Soak:
         self.project = create(place, wanted).project
         set_batch(self.project, 16)
         self.supervising = self.start()
-        while time.monotonic() < until and not self.finished():
-            time.sleep(self.chance.expovariate(0.6))
-            fault = self.chance.choice(self.faults)
-            self.thrown[fault.__name__] += 1
-            fault()
-            if self.supervising.poll() is not None:
-                self.supervising = self.start()
-        self.settle()
-        self.check()
+        try:
+            while time.monotonic() < until and not self.finished():
+                time.sleep(self.chance.expovariate(0.6))
+                fault = self.chance.choice(self.faults)
+                self.thrown[fault.__name__] += 1
+                fault()
+                if self.supervising.poll() is not None:
+                    self.supervising = self.start()
+            self.settle()
+            self.check()
+        except Exception as error:
+            self.wrong.append(f"round {self.rounds}: {error!r}")
+            self.supervising.kill()
+            shutil.copytree(self.project.folder, self.folder / f"wrong{self.rounds}")
         shutil.rmtree(self.project.folder)
 
     def start(self) -> Supervising:
@@ -160,9 +165,8 @@ class Soak:
         try:
             check_invariants(self.project, redone=self.redone, foreign=True)
             export(self.project, out)
-        except (AssertionError, BadInput) as error:
+        except BadInput as error:
             self.wrong.append(f"round {self.rounds}: {error}")
-            shutil.copytree(self.project.folder, self.folder / f"wrong{self.rounds}")
             return
         found = json.loads(out.read_text())
         self.captions += len(found)
@@ -210,7 +214,7 @@ class Soak:
     def cut_power(self) -> None:
         """Everything is gone at once; what was not synced yet is torn or zeroed."""
         self.supervising.kill()
-        wait_until_gone(self.project)
+        wait_for(lambda: not left_over(self.project), timeout=10)
         tear_tails(self.project, self.chance)
         if self.chance.random() < 0.5 and damage(self.project) is None:
             leave_hot_journal(self.project)
@@ -308,11 +312,6 @@ def signal_if_there(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
-
-
-def wait_until_gone(project: Project) -> None:
-    while left_over(project):
-        time.sleep(0.01)
 
 
 def set_batch(project: Project, size: int) -> None:

@@ -32,7 +32,12 @@ def log_of(project, shard=1):
     return next((project / "captions").glob(f"*/{shard:05}.jsonl"))
 
 
-@pytest.mark.parametrize("damage", ["gone", "truncated", "torn", "zeroed", "edited", "grown"])
+DAMAGES = ("gone", "truncated", "torn", "zeroed", "edited", "grown")
+INSIDE = ("foreign", "torn inside", "hole")
+"""These leave lines in the log that are no rows of its shard."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES + INSIDE)
 def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, damage):
     log = log_of(done)
     whole = log.read_bytes()
@@ -50,6 +55,13 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
             log.write_bytes(whole.replace(b"24x16", b"99x99", 1))
         case "grown":
             log.write_bytes(whole + b'{"i": 3, "raw": "to')
+        case "foreign":
+            other = b'{"i": 999, "raw": "of another shard", "tokens": 1, "finish": "stop"}\n'
+            log.write_bytes(b"".join([*lines[:9], b"what is this\n", other, *lines[9:]]))
+        case "torn inside":
+            log.write_bytes(b"".join([*lines[:9], lines[9][:20], b"\n", *lines[10:]]))
+        case "hole":
+            log.write_bytes(whole[:500] + b"\0" * 300 + whole[800:])
     exported = cli("export", done, tmp_path / "after.json")
     assert exported.returncode == 2
     assert "'mllmaug-tui run'" in exported.stderr
@@ -61,7 +73,7 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
         assert b"99x99" in (tmp_path / "after.json").read_bytes()
     else:
         assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
-        check_invariants(Project.open(done))
+        check_invariants(Project.open(done), foreign=damage in INSIDE)
 
 
 def test_a_shard_that_was_edited_after_the_split_is_refused(done):
@@ -75,7 +87,7 @@ def test_a_shard_that_was_edited_after_the_split_is_refused(done):
     shard.write_bytes(original)
     cli_ok("retry", done)
     cli_ok("run", done, "--devices", "cpu")
-    check_invariants(Project.open(done))
+    check_invariants(Project.open(done), redone=[1])
 
 
 def test_sheared_files_are_never_the_truth(done, tmp_path):

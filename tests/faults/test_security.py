@@ -21,7 +21,7 @@ from engine.demo import checkpoint
 from engine.supervise import supervise
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.projects import events, make, rows, sums
-from tests.support import cli, draw, wait_for
+from tests.support import cli_ok, draw, wait_for
 
 SOURCES = [
     path
@@ -40,20 +40,13 @@ class Bomb:
         return os.mkdir, (str(self.mark),)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "torch"])
-def test_a_checkpoint_runs_no_code(tmp_path, kind):
+def test_a_checkpoint_runs_no_code(tmp_path):
     """Weights that are a pickle with code in it: the model is refused, the run ends."""
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoint("llava-1.5"), folder)
     (folder / "model.safetensors").unlink()
     mark = tmp_path / "code was run"
-    weights = folder / "pytorch_model.bin"
-    if kind == "pickle":
-        weights.write_bytes(pickle.dumps({"weight": Bomb(mark)}))
-    else:
-        import torch
-
-        torch.save({"weight": Bomb(mark)}, weights)
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": Bomb(mark)}))
     draw(tmp_path / "a.png", 1)
     captions = tmp_path / "captions.json"
     captions.write_text(json.dumps([{"image": "a.png", "caption": ""}]))
@@ -136,9 +129,7 @@ def test_control_characters_are_exported_unchanged_and_shown_as_text(tmp_path):
     found = json.loads((tmp_path / "out.json").read_text())
     assert [record["image"] for record in found[::2]] == [record["image"] for record in records]
     assert [record["caption"] for record in found[::2]] == HOSTILE
-    said = (
-        cli("samples", project.folder, "--count", 9).stdout + cli("status", project.folder).stdout
-    )
+    said = cli_ok("samples", project.folder, "--count", 9) + cli_ok("status", project.folder)
     assert "[bold]not markup[/bold]" in said
     assert not any(ord(letter) < 32 and letter != "\n" for letter in said)
     assert "\x7f" not in said and "\x9b" not in said

@@ -57,9 +57,11 @@ def test_a_new_application_shows_the_run_and_its_keys_act(project):
     ):
         terminal.wait_for("Pause", timeout=20)
         terminal.type("p")
-        wait_for(lambda: status(project.folder)["state"] == "paused", timeout=8)
+        terminal.wait_for("Resume", timeout=8)
+        assert status(project.folder)["state"] == "paused"
         terminal.type("p")
-        wait_for(lambda: status(project.folder)["state"] == "running", timeout=8)
+        terminal.wait_for("resumed", timeout=8)
+        assert status(project.folder)["state"] == "running"
         terminal.type("q")
         terminal.wait_for("Stop now")
         terminal.type("K")

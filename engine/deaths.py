@@ -86,7 +86,7 @@ class Deaths:
             self.killed.add(task_id)
         self.running.close(member, "died", reason)
         on_trial = self.fleet.on_trial(member.device, attempt.model.id)
-        if poison or killed_first or on_trial or (alone and proven):
+        if poison or killed_first or on_trial or member.stuck or (alone and proven):
             ledger.release(task_id, now, reason)
             return poison
         ledger.strike(task_id, now, attempt.rows > 0, reason)
@@ -102,7 +102,7 @@ class Deaths:
             return False
         # Where nothing was ever captioned the last record left still cannot fail its whole task.
         last_strike = attempt.log.left == 1 and task.strikes + 1 >= self.policy.strikes
-        from_outside = ended.code in KILLS and member.ending is None
+        from_outside = member.stuck or (ended.code in KILLS and member.ending is None)
         guilty = self.suspects.died_alone(task.id, i, from_outside)
         if not (guilty if proven else last_strike):
             return False

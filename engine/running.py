@@ -6,9 +6,10 @@ import errno
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from db.rows import AttemptRow
-from engine.attempt import begin
+from engine.attempt import ShardChanged, Stamp, begin, stamp_of
 from engine.books import Books
 from engine.captionlog import file_digest
 from engine.crew import Member
@@ -20,6 +21,7 @@ from engine.showcase import Showcase
 from engine.suspects import Suspects
 
 DISK = "the disk is full"
+CHANGED = "was changed since the input was split"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -46,16 +48,17 @@ class Running:
         task = ledger[task_id]
         shard = self.books.shards[task.shard]
         model = self.books.models[task.model_id]
-        damage = self.damage(task.shard)
-        if damage:
-            self.books.event("fail", damage, member.device, model.name, shard.number)
-            ledger.fail(task_id, now, damage)
+        shard_file = self.books.project.shard_file(shard.number)
+        stamp, damage = inspect(shard_file, shard.digest)
+        if damage or stamp is None:
+            self.books.event("fail", str(damage), member.device, model.name, shard.number)
+            ledger.fail(task_id, now, str(damage))
             return
         task = ledger.start(task_id, member.device, now)
         try:
             log = log_of(self.books, task)
-            shard_file = self.books.project.shard_file(shard.number)
-            attempt = begin(task, model, shard, shard_file, log, self.suspects.in_order(task_id))
+            suspects = self.suspects.in_order(task_id)
+            attempt = begin(task, model, shard, shard_file, stamp, log, suspects)
         except OSError as error:
             ledger.release(task_id, now, str(error))
             self.cannot_write(error)
@@ -70,25 +73,21 @@ class Running:
         else:
             self.feed(member)
 
-    def damage(self, number: int) -> str | None:
-        """What is wrong with a shard file, in words."""
-        path = self.books.project.shard_file(number)
-        try:
-            whole = file_digest(path) == self.books.shards[number].digest
-        except FileNotFoundError:
-            return f"shards/{path.name} is missing since the input was split"
-        except OSError as error:
-            return f"shards/{path.name} cannot be read: {error.strerror}"
-        return None if whole else f"shards/{path.name} was changed since the input was split"
-
     def feed(self, member: Member) -> None:
         """Keeps the worker supplied with a bounded number of records."""
         attempt = member.attempt
         if attempt is None:
             return
         chunk = max(self.policy.chunk, 2 * member.batch)
-        while (message := attempt.next_records(chunk)) is not None:
-            member.handle.send(message)
+        try:
+            while (message := attempt.next_records(chunk)) is not None:
+                member.handle.send(message)
+        except (ShardChanged, ValueError):  # what is read may be cut in the middle
+            member.handle.send({"type": "cancel"})
+            self.close(member, "withdrawn", CHANGED)
+            text = f"shards/{self.books.project.shard_file(attempt.shard.number).name} {CHANGED}"
+            self.books.event("fail", text, member.device, attempt.model.name, attempt.shard.number)
+            self.books.ledger.fail(attempt.task.id, time.time(), text)
 
     # What comes back
 
@@ -167,7 +166,7 @@ class Running:
             self.cannot_write(error)
             return False
         finally:
-            attempt.log.close()
+            attempt.close()
         return True
 
     def finish(self, member: Member) -> None:
@@ -215,3 +214,16 @@ class Running:
             self.books.event("fail", f"paused: {reason}")
             self.books.pause(reason)
         self.withdraw(reason)
+
+
+def inspect(shard_file: Path, digest: str) -> tuple[Stamp | None, str | None]:
+    """The file's stamp and, in words, what is wrong with it."""
+    name = f"shards/{shard_file.name}"
+    try:
+        stamp = stamp_of(shard_file.stat())
+        whole = file_digest(shard_file) == digest
+    except FileNotFoundError:
+        return None, f"{name} is missing since the input was split"
+    except OSError as error:
+        return None, f"{name} cannot be read: {error.strerror}"
+    return stamp, None if whole else f"{name} {CHANGED}"

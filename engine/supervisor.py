@@ -197,6 +197,7 @@ class Supervisor:
     def failed(self, member: Member, message: Message) -> None:
         member.last_words = message["text"]
         member.strikes = message["type"] == "failed"
+        member.stuck = message["type"] == "stuck"
 
     # Watching
 

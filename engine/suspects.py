@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 CRASH = 2
 KILL = 1
-"""How much a death alone counts against a record. A kill from outside may have hit any."""
+"""How much a death alone counts against a record. A kill from outside, or a disk that hangs, may
+have hit any."""
 
 
 class Suspects:

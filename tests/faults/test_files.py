@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.project import Project
+from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants
-from tests.support import cli, cli_ok, make_captions, status
+from tests.faults.projects import events, make, rows
+from tests.support import check_dry_run_export, cli, cli_ok, make_captions, status, wait_for
 
 COUNT = 90
 
@@ -88,6 +92,38 @@ def test_a_shard_that_was_edited_after_the_split_is_refused(done):
     cli_ok("retry", done)
     cli_ok("run", done, "--devices", "cpu")
     check_invariants(Project.open(done), redone=[1])
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced"])
+def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
+    """Records that were read before the edit may be captioned, none after it."""
+    project = make(tmp_path / "run", data / "captions.json", 90, 2)
+    shard = project.shard_file(0)
+    original = shard.read_bytes()
+    swapped = b"".join(reversed(original.splitlines(keepends=True)))
+    policy = replace(HASTY, chunk=4)
+    with Supervising(project, policy=policy, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: rows(project) > 0)
+        if how == "in place":
+            shard.write_bytes(swapped)
+        else:
+            other = shard.with_name("other")
+            other.write_bytes(swapped)
+            other.rename(shard)
+        running.wait()
+    assert ("was changed since" in events(project)) == (how == "in place")
+    assert (
+        "was changed since"
+        in cli("export", project.folder, tmp_path / "x.json", "--allow-partial").stderr
+    )
+    shard.write_bytes(original)
+    cli("retry", project.folder)
+    with Supervising(project) as running:
+        assert running.wait() == 0
+    check_invariants(project)
+    export = tmp_path / "out.json"
+    cli_ok("export", project.folder, export)
+    check_dry_run_export(export, data, [f"images/{number:06}.png" for number in range(COUNT)])
 
 
 def test_sheared_files_are_never_the_truth(done, tmp_path):

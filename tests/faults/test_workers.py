@@ -116,7 +116,16 @@ def test_not_even_one_image_fits(project, misbehave):
     assert sums(project)["failed"].tasks == 3
 
 
-def test_a_device_that_cannot_load_blocks_no_model(project, misbehave, undisturbed):
+def test_an_image_whose_reading_never_ends_costs_one_record(project, misbehave):
+    """The worker cannot end the thread that hangs: it ends itself, and nothing else fails."""
+    assert misbehave("endless:000027.png")
+    assert "reading images/000027.png does not end" in events(project)
+    done = sums(project)["done"]
+    assert (done.tasks, done.captioned, done.failed) == (3, COUNT - 1, 1)
+
+
+def test_a_device_that_cannot_load_blocks_no_model(project, misbehave, undisturbed, monkeypatch):
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
     assert misbehave("cannot_load_on:cpu:1", "cpu:2")
     assert "this device is odd" in events(project)
     with reading(project.database) as connection:

@@ -22,7 +22,7 @@ HASTY = Policy(
     row_limit=3.0,
     kill_after=1.0,
     memory_retry=0.05,
-    chunk=16,
+    chunk=24,  # more than misses are withheld for
     disk_floor=2**20,
     disk_retry=0.1,
 )

@@ -104,7 +104,8 @@ class Deaths:
         last_strike = attempt.log.left == 1 and task.strikes + 1 >= self.policy.strikes
         from_outside = member.stuck or (ended.code in KILLS and member.ending is None)
         guilty = self.suspects.died_alone(task.id, i, from_outside)
-        if not (guilty if proven else last_strike):
+        # A read that does not end says nothing of device or model.
+        if not (guilty if proven or member.stuck else last_strike):
             return False
         detail = "the worker died again and again on this record alone"
         try:

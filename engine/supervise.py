@@ -6,8 +6,10 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from db.connect import DatabaseError
 from engine import devices
@@ -43,12 +45,9 @@ def supervise(
         if supervisor is not None:
             supervisor.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, interrupt)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     found = devices.find(spec)
     try:
-        with ProjectLock(project.lock) as lock:
+        with handled(interrupt), ProjectLock(project.lock) as lock:
             launcher = LocalLauncher(project, module)
             supervisor = Supervisor(project, launcher, found, policy, spec, lock=lock)
             if interrupted:
@@ -56,6 +55,22 @@ def supervise(
             return supervisor.run()
     except OSError as error:
         raise BadInput(f"{project.folder} cannot be worked on: {error}") from error
+
+
+@contextmanager
+def handled(interrupt: Callable[..., None]) -> Iterator[None]:
+    """SIGTERM and SIGINT interrupt, SIGHUP is ignored; afterwards all is as it was."""
+    handlers: dict[signal.Signals, Any] = {
+        signal.SIGTERM: interrupt,
+        signal.SIGINT: interrupt,
+        signal.SIGHUP: signal.SIG_IGN,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def main() -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 SCHEMA = "0001"
@@ -33,14 +33,28 @@ class Busy(DatabaseError):
     """Another process holds the database: try again at the next tick."""
 
 
-def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """An engine whose every transaction is BEGIN IMMEDIATE.
+class Full(DatabaseError):
+    """The disk is full; nothing was written."""
+
+
+class Damaged(DatabaseError):
+    """The file is no sound database any more."""
+
+
+class Unusable(DatabaseError):
+    """It cannot be opened, read or written: moved, read-only, a disk that fails."""
+
+
+def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "rw") -> Engine:
+    """An engine whose every transaction is BEGIN IMMEDIATE; it makes no file unless told `rwc`.
 
     Python's sqlite3 sends no BEGIN before a SELECT, so that two sessions could read, change
     and write, the later undoing the earlier.
     """
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": busy_seconds}
+        f"sqlite:///file:{quote(path)}?mode={mode}&uri=true",
+        poolclass=NullPool,
+        connect_args={"timeout": busy_seconds},
     )
 
     @event.listens_for(engine, "connect")
@@ -57,31 +71,52 @@ def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Connection]:
-    """One write transaction, committed at the end of the block. Raises `Busy`."""
-    engine = writer_engine(path)
+def writing(path: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[Connection]:
+    """One write transaction, committed at the end of the block. Raises `DatabaseError`."""
+    engine = writer_engine(path, busy_seconds)
+    with told(path), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What SQLite refuses because of the file or its disk, in words; the rest is a bug."""
     try:
-        with engine.begin() as connection:
-            yield connection
-    except OperationalError as error:
-        raise_busy(error)
-        raise
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        known = in_words(path, error.orig if isinstance(error, DBAPIError) else error)
+        if known is None:
+            raise
+        raise known from error
 
 
-def raise_busy(error: OperationalError) -> None:
-    if sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        raise Busy("the project's database is busy; try again") from error
+def in_words(path: Path, error: BaseException | None) -> DatabaseError | None:
+    match sqlite_code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Busy("the project's database is busy; try again")
+        case sqlite3.SQLITE_FULL:
+            return Full(f"the disk is full: {path} cannot be written")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return Damaged(f"{path} is damaged: 'mllmaug-tui run' rebuilds it")
+        case (
+            sqlite3.SQLITE_IOERR
+            | sqlite3.SQLITE_CANTOPEN
+            | sqlite3.SQLITE_READONLY
+            | sqlite3.SQLITE_PERM
+        ):
+            return Unusable(f"{path} cannot be used: {error}")
+    return None
 
 
-def sqlite_code(error: OperationalError) -> int | None:
+def sqlite_code(error: BaseException | None) -> int | None:
     """SQLite's primary result code."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
-    """A short read-only look, each statement its own transaction.
+    """A short read-only look, each statement its own transaction. Raises `DatabaseError`.
 
     After a kill a hot journal may lie beside the file, which no read-only connection may roll
     back: then the file is opened for writing once.
@@ -93,11 +128,11 @@ def reading(path: Path) -> Iterator[Connection]:
         isolation_level="AUTOCOMMIT",
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
-    with engine.connect() as connection:
+    with told(path), engine.connect() as connection:
         try:
             connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1"))
-        except OperationalError as error:
-            if sqlite_code(error) != sqlite3.SQLITE_READONLY:
+        except DBAPIError as error:
+            if sqlite_code(error.orig) != sqlite3.SQLITE_READONLY:
                 raise
             roll_back_hot_journal(path)
         yield connection
@@ -110,26 +145,37 @@ def quote(path: Path) -> str:
     return percent(percent(str(path.absolute())), safe="/%")
 
 
+def existing(path: Path, busy_seconds: float = BUSY_SECONDS) -> closing[sqlite3.Connection]:
+    """A plain connection, to be closed, that makes no file; it may roll a hot journal back."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return closing(sqlite3.connect(uri, uri=True, timeout=busy_seconds))
+
+
 def roll_back_hot_journal(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+    with existing(path) as connection:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
 
 
 def schema_of(path: Path) -> str | None:
     """The migration a database stands at, None for one that is no project's.
 
-    Raises `DatabaseError` for a file that is not a database at all.
+    Raises `DatabaseError`.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        with told(path), existing(path) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return None
-        raise DatabaseError(f"cannot open {path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise DatabaseError(f"{path} is damaged: {error}") from error
+        raise
     return row[0] if row else None
+
+
+def check(path: Path) -> None:
+    """Reads the whole file. Raises `Damaged`; a writer that holds the file is no damage."""
+    with suppress(Busy), told(path), existing(path, busy_seconds=0.0) as connection:
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise Damaged(f"{path} is damaged")
 
 
 def ensure_schema(path: Path) -> None:
@@ -141,18 +187,19 @@ def ensure_schema(path: Path) -> None:
     if found == SCHEMA:
         return
     if found is None:
-        raise DatabaseError(f"{path} is not a project's database")
+        raise Damaged(f"{path} is not a project's database")
     if found > SCHEMA:
         raise SchemaTooNew(
             f"{path.parent} was made by a newer mllmaug-tui (schema {found}, this one knows"
             f" {SCHEMA}): upgrade mllmaug-tui"
         )
-    back_up(path, path.with_name(f"{path.name}.schema-{found}"))
-    migrate(path)
+    with told(path):
+        back_up(path, path.with_name(f"{path.name}.schema-{found}"))
+        migrate(path)
 
 
 def back_up(path: Path, copy: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+    with existing(path) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
@@ -163,6 +210,6 @@ def migrate(path: Path, revision: str = "head") -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with writer_engine(path).begin() as connection:
+    with writer_engine(path, mode="rwc").begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

@@ -38,7 +38,7 @@ def add_tasks(connection: Connection, model_ids: Iterable[int], shards: Sequence
 
 
 def model_values(model: ModelRow) -> dict[str, Any]:
-    return asdict(model) | {"settings": json.dumps(model.settings)}
+    return storable(asdict(model) | {"settings": json.dumps(model.settings)})
 
 
 def project(connection: Connection) -> ProjectRow:
@@ -88,7 +88,8 @@ def tasks(connection: Connection) -> tuple[TaskRow, ...]:
 
 
 def set_paused(connection: Connection, paused: bool, reason: str | None) -> None:
-    connection.execute(update(PROJECT).values(paused=paused, pause_reason=reason))
+    values = {"paused": paused, "pause_reason": reason}
+    connection.execute(update(PROJECT).values(storable(values)))
 
 
 def set_shearing(connection: Connection, mode: ShearMode, max_words: int | None) -> None:

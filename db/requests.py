@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from db.rows import RequestRow
 from db.tables import REQUEST
-from db.values import columns
+from db.values import columns, storable
 
 
 def add(connection: Connection, kind: str, payload: dict[str, Any] | None = None) -> int:
@@ -36,7 +36,7 @@ def answer(connection: Connection, number: int, state: str, note: str | None) ->
     connection.execute(
         update(REQUEST)
         .where(REQUEST.c.id == number, REQUEST.c.state == "new")
-        .values(state=state, note=note, handled=time.time())
+        .values(storable({"state": state, "note": note, "handled": time.time()}))
     )
 
 

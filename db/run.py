@@ -148,7 +148,7 @@ def set_failures(connection: Connection, task_id: int, failures: Sequence[Failur
         connection.execute(
             insert(FAILURE),
             [
-                asdict(row) | {"examples": json.dumps(row.examples, ensure_ascii=True)}
+                storable(asdict(row)) | {"examples": json.dumps(row.examples, ensure_ascii=True)}
                 for row in failures
             ],
         )

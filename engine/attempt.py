@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from db.rows import FailureRow, ModelRow, ShardRow, TaskRow
 from engine import jsonlines
@@ -19,6 +20,12 @@ EXAMPLES = 20
 """Failed records of one kind that the database names; the rest is in the log."""
 
 Record = tuple[int, str]
+Stamp = tuple[int, int, int]
+"""Of a file: which one it is, and when and to what size it was last written."""
+
+
+class ShardChanged(Exception):
+    """The shard file was written to while its records were read."""
 
 
 @dataclass(slots=True)
@@ -29,6 +36,10 @@ class Attempt:
     model: ModelRow
     shard: ShardRow
     log: CaptionLog
+    file: BinaryIO
+    """The shard."""
+    stamp: Stamp
+    """Of the shard when its digest was found right."""
     feed: Iterator[Record]
     alone: deque[Record] = field(default_factory=deque)
     outstanding: set[int] = field(default_factory=set)
@@ -57,7 +68,7 @@ class Attempt:
         return Counts(log.captioned, log.failed, log.left, log.rows, log.size)
 
     def next_records(self, chunk: int) -> Message | None:
-        """What to send the worker now, if anything."""
+        """What to send the worker now, if anything. Raises `ShardChanged`."""
         if self.alone:
             if self.outstanding:
                 return None
@@ -81,6 +92,9 @@ class Attempt:
         return self.message(records, last=self.exhausted, alone=False)
 
     def message(self, records: Sequence[Record], last: bool, alone: bool) -> Message:
+        # After they were read: what was written before that would show in the stamp.
+        if stamp_of(os.fstat(self.file.fileno())) != self.stamp:
+            raise ShardChanged
         self.outstanding.update(i for i, _ in records)
         return {
             "type": "records",
@@ -103,6 +117,10 @@ class Attempt:
             self.touched.discard(row["i"])
         return wanted
 
+    def close(self) -> None:
+        self.log.close()
+        self.file.close()
+
     def failures(self) -> list[FailureRow]:
         return group_failures(self.task.id, self.log.errors)
 
@@ -123,8 +141,16 @@ def group_failures(task_id: int, errors: dict[int, dict[str, Any]]) -> list[Fail
 def read_shard(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The records of a shard file with their places."""
     with path.open("rb") as file:
-        for i, line in enumerate(file):
-            yield i, jsonlines.loads(line)
+        yield from read_records(file)
+
+
+def read_records(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    for i, line in enumerate(file):
+        yield i, jsonlines.loads(line)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def begin(
@@ -132,12 +158,18 @@ def begin(
     model: ModelRow,
     shard: ShardRow,
     shard_file: Path,
+    stamp: Stamp,
     log_file: Path,
     suspects: Sequence[int] = (),
 ) -> Attempt:
-    """Opens the log and lines up what is missing in it. Raises `OSError`, `DiskFull`."""
-    log = CaptionLog(log_file, shard.count, task.redo, task.redo_from)
-    attempt = Attempt(task, model, shard, log, iter(()))
+    """Opens the log and lines up what is missing in it. Raises `OSError`, `ShardChanged`."""
+    file = shard_file.open("rb")
+    try:
+        log = CaptionLog(log_file, shard.count, task.redo, task.redo_from)
+    except OSError:
+        file.close()
+        raise
+    attempt = Attempt(task, model, shard, log, file, stamp, iter(()))
     suspected = {i for i in suspects if log.missing(i)}
 
     def remember(i: int, record: dict[str, Any]) -> Record:
@@ -146,12 +178,13 @@ def begin(
         return i, record["image"]
 
     def feed() -> Iterator[Record]:
-        for i, record in read_shard(shard_file):
+        file.seek(0)
+        for i, record in read_records(file):
             if log.missing(i) and i not in suspected:
                 yield remember(i, record)
 
     if suspected:
-        found = {i: record for i, record in read_shard(shard_file) if i in suspected}
+        found = {i: record for i, record in read_records(file) if i in suspected}
         attempt.alone.extend(remember(i, found[i]) for i in suspects if i in found)
     attempt.feed = feed()
     return attempt

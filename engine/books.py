@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections import Counter
@@ -9,10 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from db import projects, requests, run
-from db.connect import reading, sqlite_code, writing
+from db.connect import Full, Unusable, reading, writing
 from db.rows import (
     AttemptRow,
     DeviceRow,
@@ -33,9 +33,6 @@ from engine.policy import Policy
 from engine.project import Project
 from engine.shearing import Shearing
 
-SQLITE_FULL = 13
-SQLITE_IOERR = 10
-
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +41,7 @@ class Books:
 
     def __init__(self, project: Project, policy: Policy) -> None:
         self.project = project
+        self.busy_seconds = policy.busy_seconds
         with reading(project.database) as connection:
             self.settings: ProjectRow = projects.project(connection)
             self.models: dict[int, ModelRow] = {m.id: m for m in projects.models(connection)}
@@ -118,14 +116,17 @@ class Books:
         self.tokens[key] += tokens
 
     def commit(self, supervisor: SupervisorRow | None = None) -> None:
-        """Saves everything gathered, or, with `Busy` or `DiskFull`, nothing and keeps it."""
+        """Saves everything gathered, or, with `Busy` or `OSError`, nothing and keeps it.
+
+        Raises `Damaged` where there is nothing sound left to save to.
+        """
         try:
-            with writing(self.project.database) as connection:
+            with writing(self.project.database, self.busy_seconds) as connection:
                 self.save(connection, supervisor)
-        except OperationalError as error:
-            if sqlite_code(error) in (SQLITE_FULL, SQLITE_IOERR):
-                raise DiskFull(str(error.orig)) from error
-            raise
+        except Full as error:
+            raise DiskFull(str(error)) from error
+        except Unusable as error:
+            raise OSError(errno.EIO, str(error)) from error
         self.ledger.saved.clear()
         self.attempts = {key: row for key, row in self.attempts.items() if row.ended is None}
         self.workers = {key: row for key, row in self.workers.items() if row.ended is None}

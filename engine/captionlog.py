@@ -7,6 +7,7 @@ counts and an error never replaces a caption. These files are the truth about ca
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -19,6 +20,8 @@ from engine import jsonlines
 
 CAPTION_LINE = re.compile(rb'^\{"i":(\d+),"raw":', re.MULTILINE)
 """As `CaptionLog.append` writes it."""
+MOST_TOKENS = 2**31
+
 HAS_CAPTION = 1
 HAS_ERROR = 2
 FRESH = 4
@@ -43,6 +46,9 @@ class Contents:
 
 class DiskFull(OSError):
     """Nothing of what was to be appended is in the file."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(errno.ENOSPC, text)
 
 
 def read(path: Path, count: int, redo_from: int = 0) -> Contents:
@@ -112,7 +118,12 @@ def is_row(row: Any, count: int) -> bool:
         return False
     if "raw" not in row:
         return isinstance(row.get("error"), str)
-    return isinstance(row["raw"], str) and type(row.get("tokens")) is int and "finish" in row
+    return (
+        isinstance(row["raw"], str)
+        and type(row.get("tokens")) is int
+        and 0 <= row["tokens"] < MOST_TOKENS
+        and isinstance(row.get("finish"), str)
+    )
 
 
 def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:
@@ -159,6 +170,7 @@ class CaptionLog:
         self.captioned = len(found.captions)
         self.left = sum(self.wants(flag) for flag in self.flags)
         self.unsynced = 0
+        self.new = not path.exists()
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self.size = os.lseek(self.file, 0, os.SEEK_END)
         if self.size != found.good_bytes:
@@ -179,7 +191,7 @@ class CaptionLog:
     def append(self, rows: Iterable[dict[str, Any]]) -> int:
         """Writes the rows that are still missing and returns how many they were.
 
-        The rows are in the file when this returns, or, with `DiskFull`, none of them is.
+        The rows are in the file when this returns, or, with an `OSError`, none of them is.
         """
         fresh: dict[int, dict[str, Any]] = {}
         for row in rows:
@@ -205,15 +217,14 @@ class CaptionLog:
 
     def write(self, data: bytes) -> None:
         """A full disk gives a short write without an exception: the part is taken back."""
+        written = 0
         try:
             written = os.write(self.file, data)
-        except OSError as error:
-            os.ftruncate(self.file, self.size)
-            os.lseek(self.file, self.size, os.SEEK_SET)
-            raise DiskFull(*error.args) from error
+        finally:
+            if written < len(data):
+                os.ftruncate(self.file, self.size)
+                os.lseek(self.file, self.size, os.SEEK_SET)
         if written < len(data):
-            os.ftruncate(self.file, self.size)
-            os.lseek(self.file, self.size, os.SEEK_SET)
             raise DiskFull(f"only {written} of {len(data)} bytes fitted into {self.path}")
         self.size += written
 
@@ -221,8 +232,20 @@ class CaptionLog:
         if self.unsynced:
             os.fsync(self.file)
             self.unsynced = 0
+        if self.new:
+            sync_folder(self.path.parent)
+            self.new = False
 
     def close(self) -> None:
         if self.file >= 0:
             os.close(self.file)
             self.file = -1
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a new or renamed file's entry outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from db import progress, requests
-from db.connect import Busy, reading, writing
+from db.connect import BUSY_SECONDS, reading, writing
 from db.rows import RequestRow, SupervisorRow
 from engine import devices as device_list
 from engine import process
@@ -37,15 +37,7 @@ def start(project: Project, devices: str = "auto") -> SupervisorRow:
     if running is not None:
         return running
     device_list.find(devices)
-    project.logs.mkdir(exist_ok=True)
-    with project.supervisor_log.open("ab") as log:
-        started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-            command("engine.supervise", str(project.folder), devices),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    started = spawn(project, devices)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if (running := supervisor(project)) is not None:
@@ -59,27 +51,60 @@ def start(project: Project, devices: str = "auto") -> SupervisorRow:
     raise BadInput(f"the supervisor did not start within {START_SECONDS:.0f} s")
 
 
+def spawn(project: Project, devices: str) -> subprocess.Popen[bytes]:
+    """Raises `BadInput`."""
+    try:
+        project.logs.mkdir(exist_ok=True)
+        with project.supervisor_log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 (our own interpreter and code)
+                command("engine.supervise", str(project.folder), devices),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise BadInput(f"cannot start a run in {project.folder}: {error}") from error
+
+
 def last_line(project: Project) -> str:
     lines = project.supervisor_log.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else f"see {project.supervisor_log}"
 
 
 def ask(project: Project, kind: str, **payload: Any) -> str:
-    """Has a request carried out and returns the answer. Raises `Refused`, `BadInput`."""
-    if supervisor(project) is None:
-        return apply(project, kind, payload)
-    with writing(project.database) as connection:
-        number = requests.add(connection, kind, payload)
+    """Has a request carried out once and returns the answer.
+
+    A supervisor does it; where none runs this process does, under the lock. Raises `Refused`,
+    `DatabaseError`.
+    """
+    number: int | None = None
     deadline = time.monotonic() + ANSWER_SECONDS
-    while time.monotonic() < deadline:
-        with reading(project.database) as connection:
-            request = requests.get(connection, number)
-        if request.state != "new":
-            return spoken(request)
-        if supervisor(project) is None:  # it ended meanwhile
-            return apply(project, kind, payload)
+    while True:
+        if number is None and supervisor(project) is not None:
+            with writing(project.database) as connection:
+                number = requests.add(connection, kind, payload)
+        alive = supervisor(project) is not None
+        # Read after that: a supervisor that has ended answers no more.
+        if number is not None and (answered := answer_to(project, number)) is not None:
+            return spoken(answered)
+        held = None
+        if not alive:
+            try:
+                return apply(project, kind, payload, number)
+            except Held as error:  # it is starting up, or ending
+                held = error
+        if time.monotonic() > deadline:
+            if held is not None:
+                raise Refused(f"the project is in use by {held}")
+            raise Refused(f"no answer for {ANSWER_SECONDS:.0f} s; the request stands")
         time.sleep(POLL_SECONDS)
-    raise Refused(f"no answer for {ANSWER_SECONDS:.0f} s; the request stands")
+
+
+def answer_to(project: Project, number: int) -> RequestRow | None:
+    with reading(project.database) as connection:
+        request = requests.get(connection, number)
+    return None if request.state == "new" else request
 
 
 def spoken(request: RequestRow) -> str:
@@ -88,16 +113,17 @@ def spoken(request: RequestRow) -> str:
     return request.note or "done"
 
 
-def apply(project: Project, kind: str, payload: dict[str, Any]) -> str:
-    """Carries a request out here, under the lock: no supervisor runs."""
+def apply(project: Project, kind: str, payload: dict[str, Any], number: int | None) -> str:
+    """Carries a request out here. Raises `Held`, `Refused`."""
     try:
         with ProjectLock(project.lock):
-            books = Books(project, Policy())
-            request = RequestRow(0, time.time(), kind, payload)
+            if number is not None and (answered := answer_to(project, number)) is not None:
+                return spoken(answered)
+            books = Books(project, Policy(busy_seconds=BUSY_SECONDS))
+            request = RequestRow(number or 0, time.time(), kind, payload)
             state, note = carry_out(books, request, None)
+            books.answers.append((request.id, state, note))
             books.commit()
-    except Held as held:
-        raise Refused(f"the project is in use by {held}") from held
-    except Busy as busy:
-        raise Refused(str(busy)) from busy
+    except OSError as error:
+        raise Refused(f"the project cannot be written: {error}") from error
     return spoken(RequestRow(0, 0.0, kind, payload, state, note))

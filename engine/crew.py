@@ -44,6 +44,8 @@ class Member:
     killed: bool = False
     last_words: str | None = None
     load_failed: bool = False
+    stuck: bool = False
+    """It ended because reading images does not end."""
 
     @property
     def device(self) -> str:

@@ -24,6 +24,8 @@ class Fleet:
         self.monitor = Monitor(devices)
         self.deaths: Counter[str] = Counter()
         """Of a device's workers, without a row between them."""
+        self.proven: set[tuple[str, int]] = set()
+        """Devices and models that have captioned something since the device last rested."""
         self.full: Counter[tuple[str, int]] = Counter()
         """Loads in a row for which a device had no room, by device and model id."""
         self.load_after: dict[tuple[str, int], float] = {}
@@ -50,8 +52,20 @@ class Fleet:
         """Raises `KeyError`."""
         self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
 
-    def proved_fit(self, device_id: str) -> None:
+    def proved_fit(self, device_id: str, model_id: int) -> None:
         self.deaths.pop(device_id, None)
+        self.proven.add((device_id, model_id))
+
+    def is_proven(self, device_id: str, model_id: int) -> bool:
+        return (device_id, model_id) in self.proven
+
+    def on_trial(self, device_id: str, model_id: int) -> bool:
+        """Whether others caption with this model and this device has not yet: it may be the cause
+        of what fails on it."""
+        others = (device.id for device in self.ready() if device.id != device_id)
+        return not self.is_proven(device_id, model_id) and any(
+            self.is_proven(other, model_id) for other in others
+        )
 
     def count_death(self, device_id: str) -> None:
         self.deaths[device_id] += 1
@@ -60,6 +74,7 @@ class Fleet:
 
     def rest(self, device_id: str) -> None:
         self.deaths.pop(device_id, None)
+        self.proven = {(device, model) for device, model in self.proven if device != device_id}
         until = time.time() + self.policy.device_rest
         device = replace(self.devices[device_id], state="resting", rest_until=until)
         self.devices[device_id] = device
@@ -88,12 +103,16 @@ class Fleet:
         self.books.event("fail", f"device lost: {why}", device_id)
         return all(device.state == "lost" for device in self.devices.values())
 
-    def no_room(self, device_id: str, model_id: int) -> None:
-        """A model did not fit: its load waits, longer each time, without a strike."""
+    def no_room(self, device_id: str, model_id: int) -> bool:
+        """A model did not fit: its load waits, longer each time, without a strike.
+
+        Whether it has waited often enough to say that it will never fit.
+        """
         waits = self.full[device_id, model_id]
         self.full[device_id, model_id] += 1
         delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**waits)
         self.load_after[device_id, model_id] = time.monotonic() + delay
+        return waits >= self.policy.memory_tries
 
     def has_room(self, device_id: str, model_id: int) -> None:
         self.full.pop((device_id, model_id), None)

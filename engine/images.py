@@ -126,9 +126,12 @@ def read_file(path: str) -> bytes:
         if status.st_size > MAX_BYTES:
             raise ImageProblem("too_large", f"{status.st_size} bytes, the limit is {MAX_BYTES}")
         try:
-            return file.read()
+            data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise ImageProblem("unreadable", reason(error)) from error
+    if len(data) > MAX_BYTES:  # files of the kernel's own have no size
+        raise ImageProblem("too_large", f"more than {MAX_BYTES} bytes")
+    return data
 
 
 def read_member(path: str) -> bytes:

@@ -17,7 +17,10 @@ def loads(line: bytes) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return json.loads(line)
+        try:
+            return json.loads(line)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
 
 def dumps(value: Any) -> bytes:

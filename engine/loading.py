@@ -56,25 +56,35 @@ class Loading:
         if message["kind"] == "memory":
             name = self.books.models[model_id].name
             self.books.event("warn", f"no room for the model: {text}", member.device, name)
-            self.fleet.no_room(member.device, model_id)
-        else:
-            self.count_failure(member.device, model_id, text)
+            if not self.fleet.no_room(member.device, model_id):
+                return
+        self.count_failure(member.device, model_id, text)
 
     def count_failure(self, device: str, model_id: int, text: str) -> None:
-        """Three failures block the model: others go on, and the run comes to its end."""
+        """Three failures block the model: others go on, and the run comes to its end.
+
+        Where other devices caption with it the device is to blame.
+        """
         model = self.books.models[model_id]
         self.books.event("fail", f"cannot load: {text}", device, model.name)
+        if self.fleet.on_trial(device, model_id):
+            self.fleet.count_death(device)
+            return
         model = replace(model, load_failures=model.load_failures + 1)
         if model.load_failures >= self.policy.load_failures:
             model = replace(model, blocked=text)
-            self.fail_waiting(model_id, text)
         self.books.save_model(model)
 
-    def fail_waiting(self, model_id: int, text: str) -> None:
+    def fail_blocked(self) -> None:
+        """What waits for a model that cannot be loaded would wait for ever."""
+        blocked = {m.id: m.blocked for m in self.books.models.values() if m.blocked}
+        if not blocked:
+            return
         now = time.time()
         for task in list(self.books.ledger.tasks.values()):
-            if task.model_id == model_id and task.state == "pending":
-                self.books.ledger.fail(task.id, now, f"the model cannot be loaded: {text}")
+            if task.state == "pending" and task.model_id in blocked:
+                text = f"the model cannot be loaded: {blocked[task.model_id]}"
+                self.books.ledger.fail(task.id, now, text)
 
     def batch_halved(self, member: Member, message: Message) -> None:
         if message["model"] != member.model_id:

@@ -25,6 +25,14 @@ class ProjectLock:
 
     def __enter__(self) -> ProjectLock:
         """Raises `Held`, `OSError`."""
+        while not self.intact():  # whoever held it before may have removed the file
+            self.release()
+            self.take()
+        os.ftruncate(self.file, 0)
+        os.pwrite(self.file, json.dumps({"host": process.host(), "pid": os.getpid()}).encode(), 0)
+        return self
+
+    def take(self) -> None:
         self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -32,9 +40,17 @@ class ProjectLock:
             holder = self.holder()
             self.release()
             raise Held(holder) from error
-        os.ftruncate(self.file, 0)
-        os.pwrite(self.file, json.dumps({"host": process.host(), "pid": os.getpid()}).encode(), 0)
-        return self
+
+    def intact(self) -> bool:
+        """Whether the file that is locked is still the one that others would lock."""
+        if self.file < 0:
+            return False
+        try:
+            there = self.path.stat()
+        except OSError:
+            return False
+        mine = os.fstat(self.file)
+        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
     def __exit__(self, *_: object) -> None:
         self.release()

@@ -11,6 +11,8 @@ class Policy:
 
     tick: float = 0.25
     commit_every: float = 1.0
+    busy_seconds: float = 0.5
+    """How long a commit waits for a reader: the workers wait with it."""
     sync_every: float = 5.0
     sync_rows: int = 512
 
@@ -37,7 +39,9 @@ class Policy:
     chunk: int = 512
     """Records sent to a worker at a time, at least two batches."""
     memory_retry: float = 60.0
-    """Before a model is loaded again on a device that had no room for it."""
+    """Before a model is loaded again on a device that had no room for it; doubled each time."""
+    memory_tries: int = 10
+    """Loads in a row without room after which the next ones count as failures of the model."""
     disk_floor: int = 256 * 2**20
     """Bytes free below which a run paused for a full disk does not go on by itself."""
     disk_retry: float = 10.0

@@ -15,19 +15,19 @@ class Project:
 
     @classmethod
     def open(cls, folder: Path) -> Project:
-        """Raises `BadInput` if the folder holds no project, or one of a newer version."""
-        from db.connect import DatabaseError, ensure_schema  # other processes need none
+        """Rebuilds a damaged database and brings an older one up to this version.
+
+        Raises `BadInput` if the folder holds no project, or one that cannot be used.
+        """
+        from engine.opening import make_ready
 
         project = cls(folder.absolute())
-        if not project.database.is_file():
+        if not project.database.is_file() and not project.manifest.is_file():
             raise BadInput(
                 f"{folder} holds no project (no project.db):"
                 f" make one with 'mllmaug-tui new {folder} CAPTIONS.json'"
             )
-        try:
-            ensure_schema(project.database)
-        except DatabaseError as error:
-            raise BadInput(str(error)) from error
+        make_ready(project)
         return project
 
     @property
@@ -37,6 +37,10 @@ class Project:
     @property
     def database(self) -> Path:
         return self.folder / "project.db"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "project.json"
 
     @property
     def lock(self) -> Path:

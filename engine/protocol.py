@@ -28,7 +28,7 @@ from typing import Any
 
 from engine import jsonlines
 
-LONGEST_LINE = 64 * 2**20
+LONGEST_LINE = 32 * 2**20
 """Bytes without a line's end after which a worker no longer speaks this protocol."""
 
 Message = dict[str, Any]
@@ -72,9 +72,11 @@ def decode(line: bytes) -> Message:
 def check(message: Message) -> Message:
     """A worker's message with every field that it must have. Raises `ProtocolError`."""
     fields = FROM_WORKER.get(message["type"])
-    if fields is None or not all(
+    good = fields is not None and all(
         isinstance(message.get(name), kind) for name, kind in fields.items()
-    ):
+    )
+    # Rows are checked where they are taken.
+    if not good or not all(type(i) is int for i in message.get("records", ())):
         raise ProtocolError(f"not a message: {str(message)[:200]}")
     return message
 
@@ -87,9 +89,13 @@ class Lines:
 
     def feed(self, data: bytes) -> list[Message]:
         """Raises `ProtocolError`."""
-        self.buffer += data
-        if len(self.buffer) > LONGEST_LINE and b"\n" not in self.buffer:
+        first, end, rest = data.partition(b"\n")
+        self.buffer += first
+        if len(self.buffer) > LONGEST_LINE:
             raise ProtocolError(f"a line of more than {LONGEST_LINE} bytes")
-        *lines, rest = self.buffer.split(b"\n")
-        self.buffer = bytearray(rest)
-        return [check(decode(bytes(line))) for line in lines]
+        if not end:
+            return []
+        *lines, last = rest.split(b"\n")
+        lines.insert(0, bytes(self.buffer))
+        self.buffer = bytearray(last)
+        return [check(decode(line)) for line in lines]

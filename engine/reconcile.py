@@ -39,6 +39,9 @@ def size_of(path: Path) -> int:
 
 def catch_up(books: Books, task: TaskRow, log: Path, now: float) -> None:
     """Counts what the log holds, cuts its torn tail, and ends a task that turns out whole."""
+    size = size_of(log)
+    if size < task.redo_from:  # what it lost is missing anyhow, wherever it is written now
+        task = books.ledger.change(task.id, now, redo_from=size)
     opened = captionlog.CaptionLog(log, task.count, task.redo, task.redo_from)
     opened.close()
     if opened.foreign:

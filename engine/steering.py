@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
+from db import requests
+from db.connect import reading
 from db.rows import RequestRow
 from engine.books import Books
 from engine.configure import configure
@@ -32,6 +34,22 @@ class Live(Protocol):
     def forget_witness(self) -> None: ...
 
     fleet: Fleet
+
+
+OUTLIVE = ("retry", "skip")
+"""Requests that do not speak of the run that was on when they were made."""
+
+
+def answer_leftovers(books: Books) -> None:
+    """What an earlier run did not come to: a stop must not end the next one."""
+    with reading(books.project.database) as connection:
+        waiting = requests.pending(connection)
+    for request in waiting:
+        if request.kind in OUTLIVE:
+            state, note = carry_out(books, request, None)
+        else:
+            state, note = "refused", "the run has ended"
+        books.answers.append((request.id, state, note))
 
 
 def carry_out(books: Books, request: RequestRow, live: Live | None) -> tuple[State, str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from db.connect import DatabaseError
 from engine import devices
 from engine.errors import BadInput
 from engine.launchers.local import LocalLauncher
@@ -15,6 +19,9 @@ from engine.lock import Held, ProjectLock
 from engine.policy import Policy
 from engine.project import Project
 from engine.supervisor import Supervisor
+
+PATIENCE = 5.0
+"""Seconds that a started supervisor waits for one that is ending."""
 
 
 def supervise(
@@ -26,27 +33,60 @@ def supervise(
 ) -> bool:
     """Runs the project in this process, its main thread, until done or stopped.
 
-    SIGTERM and SIGINT stop it, SIGHUP does not. Raises `Held`, `BadInput`, `OSError`.
+    SIGTERM and SIGINT stop it, SIGHUP does not. Raises `Held`, `BadInput`, `DatabaseError`.
     """
+    supervisor: Supervisor | None = None
+    interrupted = False
 
     def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
         on_interrupt()
-        supervisor.stop()
+        if supervisor is not None:
+            supervisor.stop()
 
     found = devices.find(spec)
-    with ProjectLock(project.lock):
-        supervisor = Supervisor(project, LocalLauncher(project, module), found, policy, spec)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, interrupt)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        return supervisor.run()
+    try:
+        with handled(interrupt), ProjectLock(project.lock) as lock:
+            launcher = LocalLauncher(project, module)
+            supervisor = Supervisor(project, launcher, found, policy, spec, lock=lock)
+            if interrupted:
+                supervisor.stop()
+            return supervisor.run()
+    except OSError as error:
+        raise BadInput(f"{project.folder} cannot be worked on: {error}") from error
+
+
+@contextmanager
+def handled(interrupt: Callable[..., None]) -> Iterator[None]:
+    """SIGTERM and SIGINT interrupt, SIGHUP is ignored; afterwards all is as it was."""
+    handlers: dict[signal.Signals, Any] = {
+        signal.SIGTERM: interrupt,
+        signal.SIGINT: interrupt,
+        signal.SIGHUP: signal.SIG_IGN,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    deadline = time.monotonic() + PATIENCE
     try:
-        supervise(Project.open(Path(sys.argv[1])), sys.argv[2])
-    except (BadInput, Held, OSError) as error:
+        project = Project.open(Path(sys.argv[1]))
+        while True:
+            try:
+                supervise(project, sys.argv[2])
+                return
+            except Held:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+    except (BadInput, DatabaseError, Held) as error:
         sys.exit(f"{error}")
 
 

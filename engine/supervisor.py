@@ -6,7 +6,6 @@ taken, and about once a second what changed is committed.
 
 from __future__ import annotations
 
-import errno
 import shutil
 import time
 from collections import Counter
@@ -14,29 +13,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from db import requests, run
-from db.connect import Busy, reading
-from db.rows import AttemptRow, DeviceRow, SupervisorRow
-from engine import process
-from engine.attempt import begin
+from db.connect import Busy, Damaged, Unusable, reading
+from db.rows import DeviceRow, SupervisorRow
+from engine import manifest, process
 from engine.books import Books
-from engine.captionlog import DiskFull, file_digest
 from engine.crew import Member
+from engine.deaths import Deaths
+from engine.errors import BadInput
 from engine.fleet import Fleet
 from engine.launchers import Ended, Launcher, WorkerHandle
 from engine.loading import Loading
+from engine.lock import ProjectLock
 from engine.policy import Policy
 from engine.project import Project
 from engine.protocol import Message
-from engine.reconcile import finish, log_of, reconcile
+from engine.reconcile import reconcile
+from engine.running import DISK, Running
 from engine.schedule import Demand, choose_model
-from engine.showcase import Showcase
-from engine.steering import carry_out
+from engine.steering import answer_leftovers, carry_out
 from engine.suspects import Suspects
-
-DISK = "the disk is full"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-KILLS = (-9, -15)
-"""Exit codes of a process that was killed from outside."""
 
 
 class Supervisor:
@@ -47,22 +42,26 @@ class Supervisor:
         devices: Sequence[DeviceRow],
         policy: Policy | None = None,
         spec: str = "auto",
+        *,
+        lock: ProjectLock,
     ) -> None:
         """The caller holds the project's lock."""
+        self.lock = lock
         self.policy = policy or Policy()
         self.project = project
         self.launcher = launcher
         self.books = Books(project, self.policy)
         self.fleet = Fleet(devices, self.books, self.policy)
         self.loading = Loading(self.books, self.fleet, self.policy)
-        self.suspects = Suspects(self.policy.poison_deaths)
-        self.showcase = Showcase(self.books)
         self.members: dict[str, Member] = {}
+        suspects = Suspects(self.policy.poison_deaths)
+        self.running = Running(self.members, self.books, self.fleet, suspects, self.policy)
+        self.deaths = Deaths(
+            self.books, self.fleet, self.loading, self.running, suspects, self.policy
+        )
         self.row = SupervisorRow(
             *process.this(), host=process.host(), heartbeat=time.time(), devices=spec
         )
-        self.killed: set[int] = set()
-        """Tasks whose worker was killed from outside once: that is not held against them."""
         self.stopping: str | None = None
         self.committed = 0.0
         self.disk_checked = 0.0
@@ -71,21 +70,27 @@ class Supervisor:
     # The loop
 
     def run(self) -> bool:
-        """Works until nothing is left or someone stops it; whether every task came to its end."""
+        """Works until nothing is left or someone stops it; whether every task came to its end.
+
+        Raises `BadInput`, `DatabaseError`, `OSError` if the project cannot be worked on.
+        """
+        manifest.keep(self.project, self.books)
         devices = list(self.fleet.devices.values())
         self.books.writes.append(lambda connection: run.set_devices(connection, devices))
         reconcile(self.books)
+        answer_leftovers(self.books)
         self.books.event("info", f"started on {', '.join(self.fleet.devices)}")
         self.commit(force=True)
         try:
             while not self.over():
+                self.stay()
                 for handle, message in self.launcher.receive(self.policy.tick):
                     self.receive(handle, message)
                 self.watch()
                 self.answer_requests()
                 self.watch_disk()
                 self.assign()
-                self.sync()
+                self.running.sync()
                 self.commit()
         finally:
             self.end()
@@ -96,6 +101,14 @@ class Supervisor:
             return True
         working = any(member.attempt for member in self.members.values())
         return not working and (self.stopping == "after_shard" or self.books.ledger.finished)
+
+    def stay(self) -> None:
+        """Raises `BadInput` if the folder is not where it was: another may be there now."""
+        if not self.lock.intact():
+            raise BadInput(
+                f"{self.project.folder} was moved or its lock removed while it ran:"
+                " the run has ended, what was captioned is kept"
+            )
 
     def stop(self, after_shard: bool = False) -> None:
         """Asks the loop to end; safe in a signal handler."""
@@ -111,14 +124,20 @@ class Supervisor:
             for handle, message in self.launcher.receive(self.policy.tick):
                 self.receive(handle, message)
         self.launcher.close()
-        state = "finished" if self.books.ledger.finished else "stopped"
-        self.books.event("info", state)
+        self.books.event("info", "finished" if self.books.ledger.finished else "stopped")
         self.books.writes.append(run.forget_supervisor)
-        while time.monotonic() < deadline:
+        self.save_at_last()
+
+    def save_at_last(self) -> None:
+        """What cannot be saved now is found in the caption logs by the next run."""
+        deadline = time.monotonic() + self.policy.kill_after
+        while self.lock.intact() and time.monotonic() < deadline:
             try:
                 self.books.commit()
                 return
-            except (Busy, DiskFull):
+            except Damaged:
+                return
+            except (Busy, OSError):
                 time.sleep(self.policy.tick)
 
     def commit(self, force: bool = False) -> None:
@@ -127,18 +146,18 @@ class Supervisor:
             return
         for member in self.members.values():
             self.books.workers[member.handle.id] = member.row(now)
-            if member.attempt is not None:
-                self.note_counts(member)
+        self.running.note_counts(self.members.values())
+        self.loading.fail_blocked()
         self.books.devices = self.fleet.measured()
         self.row = replace(self.row, heartbeat=time.time(), stopping=self.stopping)
         try:
             self.books.commit(self.row)
         except Busy:  # a reader that was stopped in mid-read: next tick
             return
-        except DiskFull as error:
-            self.cannot_write(error)
+        except OSError as error:
+            self.running.cannot_write(error)
         self.committed = now
-        self.showcase.committed()
+        self.running.showcase.committed()
 
     # What workers say
 
@@ -147,14 +166,15 @@ class Supervisor:
         if member is None:
             return
         if isinstance(message, Ended):
-            self.bury(member, message)
+            del self.members[handle.id]
+            self.deaths.bury(member, message)
             return
         member.heard = time.monotonic()
         match message["type"]:
             case "rows":
-                self.take_rows(member, message)
+                self.running.take_rows(member, message)
             case "decoding" | "generating":
-                self.note_touched(member, message)
+                self.running.note_touched(member, message)
             case "loading":
                 member.progressed = time.monotonic()
             case "loaded":
@@ -168,185 +188,16 @@ class Supervisor:
             case "stuck" | "failed":
                 self.failed(member, message)
 
-    def take_rows(self, member: Member, message: Message) -> None:
-        attempt = member.attempt
-        if attempt is None or (message["task"], message["attempt"]) != attempt.key:
-            return  # an attempt that is over
-        try:
-            taken = attempt.accept(message["rows"])
-        except DiskFull as error:
-            self.cannot_write(error)
-            return
-        if not taken:
-            return
-        member.count(len(taken), time.monotonic())
-        self.fleet.proved_fit(member.device)
-        self.suspects.proven.add((member.device, attempt.model.id))
-        tokens = sum(row["tokens"] for row in taken if "raw" in row)
-        self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
-        for row in taken:
-            self.showcase.offer(member.handle.id, attempt, row)
-        if attempt.log.left == 0:
-            self.finish(member)
-        else:
-            self.feed(member)
-
-    def note_touched(self, member: Member, message: Message) -> None:
-        attempt = member.attempt
-        if attempt is not None and message["attempt"] == attempt.number:
-            attempt.touched.update(attempt.outstanding.intersection(message["records"]))
-
     def root_lost(self, member: Member, message: Message) -> None:
         if member.attempt is not None and message["attempt"] == member.attempt.number:
             self.books.event("fail", f"paused: {message['text']}", member.device)
             self.books.pause(message["text"])
-            self.withdraw("image root lost")
+            self.running.withdraw("image root lost")
 
     def failed(self, member: Member, message: Message) -> None:
         member.last_words = message["text"]
         member.strikes = message["type"] == "failed"
-
-    # The end of a worker
-
-    def bury(self, member: Member, ended: Ended) -> None:
-        del self.members[member.handle.id]
-        row = replace(member.row(time.monotonic()), ended=time.time(), task_id=None)
-        self.books.workers[member.handle.id] = row
-        reason = self.reason(member, ended)
-        attempt = member.attempt
-        blameless = member.ending is not None and not member.strikes
-        if not blameless:
-            self.note_death(member, ended, reason)
-        if attempt is None:
-            return
-        task_id = attempt.task.id
-        if not blameless:
-            self.suspects.name(task_id, attempt.touched)
-        lonely = self.lonely_death(member, ended) if not blameless else False
-        killed_first = ended.code == -9 and not member.strikes and task_id not in self.killed
-        if killed_first:
-            self.killed.add(task_id)
-        self.close(member, "stopped" if blameless else "died", reason)
-        now = time.time()
-        if blameless or lonely or killed_first:
-            self.books.ledger.release(task_id, now, None if blameless else reason)
-        else:
-            self.books.ledger.strike(task_id, now, attempt.rows > 0, reason)
-            if self.suspects.records.get(task_id):
-                # One of the suspects may be the cause: they run alone, and without delay.
-                self.books.ledger.change(task_id, now, not_before=0.0)
-        if self.books.ledger[task_id].left == 0:
-            self.complete(task_id)
-
-    def lonely_death(self, member: Member, ended: Ended) -> bool:
-        """Whether a record that was alone is to blame, not its task."""
-        attempt = member.attempt
-        if attempt is None or attempt.lonely not in attempt.outstanding:
-            return False
-        i, task = attempt.lonely, attempt.task
-        proven = (member.device, attempt.model.id) in self.suspects.proven
-        # Where nothing was ever captioned the last record left still cannot fail its whole task.
-        last_strike = attempt.log.left == 1 and task.strikes + 1 >= self.policy.strikes
-        from_outside = ended.code in KILLS and member.ending is None
-        poison = self.suspects.died_alone(task.id, i, from_outside) and proven
-        if poison or (last_strike and not proven):
-            detail = "the worker died again and again on this record alone"
-            try:
-                attempt.accept([{"i": i, "error": "poison", "detail": detail}])
-            except DiskFull as error:
-                self.cannot_write(error)
-                return True
-            self.fleet.proved_fit(member.device)
-            self.books.event("fail", f"record {i}: {detail}", shard=attempt.shard.number)
-            return True
-        return proven
-
-    def note_death(self, member: Member, ended: Ended, reason: str) -> None:
-        attempt = member.attempt
-        self.books.event(
-            "warn",
-            f"worker ended: {reason}",
-            member.device,
-            attempt.model.name if attempt else None,
-            attempt.shard.number if attempt else None,
-        )
-        if member.load_failed:
-            return
-        if member.state == "loading" and member.model_id is not None and ended.code not in KILLS:
-            self.loading.count_failure(member.device, member.model_id, reason)
-        else:
-            self.fleet.count_death(member.device)
-
-    def reason(self, member: Member, ended: Ended) -> str:
-        if ended.rubbish is not None:
-            return f"it wrote {ended.rubbish}"
-        if member.last_words or member.ending:
-            return member.last_words or str(member.ending)
-        if ended.code < 0:
-            hint = " (the kernel, out of memory?)" if ended.code == -9 else ""
-            return f"killed by signal {-ended.code}{hint}"
-        return f"exit code {ended.code}"
-
-    def close(self, member: Member, outcome: str, detail: str | None = None) -> bool:
-        """Ends the running attempt in the books; what becomes of its task is said elsewhere.
-
-        False if its last rows could not be synced.
-        """
-        attempt = member.attempt
-        if attempt is None:
-            return True
-        self.note_counts(member)
-        self.books.attempts[attempt.key] = replace(
-            self.books.attempts[attempt.key],
-            ended=time.time(),
-            outcome=outcome,
-            rows=attempt.rows,
-            detail=detail,
-        )
-        member.attempt, member.state = None, "idle"
-        try:
-            attempt.log.sync()
-        except OSError as error:
-            self.cannot_write(error)
-            return False
-        finally:
-            attempt.log.close()
-        return True
-
-    def note_counts(self, member: Member) -> None:
-        attempt = member.attempt
-        if attempt is not None and self.books.ledger[attempt.task.id].rows != attempt.log.rows:
-            self.books.ledger.count(attempt.task.id, attempt.counts, time.time())
-            if attempt.log.errors:
-                self.books.failures[attempt.task.id] = attempt.failures()
-
-    def finish(self, member: Member) -> None:
-        attempt = member.attempt
-        if attempt is None:
-            return
-        if self.close(member, "done"):
-            self.complete(attempt.task.id)
-        else:
-            self.books.ledger.release(attempt.task.id, time.time())
-
-    def complete(self, task_id: int) -> None:
-        """Reads the log back; the task is done if it is whole."""
-        try:
-            finish(self.books, self.books.ledger[task_id], time.time())
-        except OSError as error:
-            self.books.ledger.release(task_id, time.time())
-            self.cannot_write(error)
-            return
-        self.suspects.acquit(task_id)
-        task = self.books.ledger[task_id]
-        if task.state == "done":
-            self.books.event(
-                "info",
-                f"done: {task.captioned} captioned, {task.failed} failed, {task.seconds:.0f} s",
-                task.device,
-                self.books.models[task.model_id].name,
-                task.shard,
-            )
+        member.stuck = message["type"] == "stuck"
 
     # Watching
 
@@ -374,7 +225,8 @@ class Supervisor:
     def give_up(self, member: Member) -> None:
         """A process that outlives SIGKILL sits in the driver: its device is lost."""
         member.ending, member.strikes = "cannot be killed", False
-        self.bury(member, Ended(0))
+        del self.members[member.handle.id]
+        self.deaths.bury(member, Ended(0))
         self.lose(member.device, "its worker cannot be killed")
 
     def lose(self, device_id: str, why: str) -> None:
@@ -385,15 +237,6 @@ class Supervisor:
             self.books.pause("every device is lost")
 
     # The disk
-
-    def cannot_write(self, error: OSError) -> None:
-        """Stops cleanly and keeps what is written; a full disk is watched."""
-        full = isinstance(error, DiskFull) or error.errno in NO_SPACE
-        reason = DISK if full else f"the project cannot be written: {error}"
-        if not self.books.settings.paused:
-            self.books.event("fail", f"paused: {reason}")
-            self.books.pause(reason)
-        self.withdraw(reason)
 
     def watch_disk(self) -> None:
         """A run that a full disk paused goes on by itself when there is room again."""
@@ -408,16 +251,6 @@ class Supervisor:
 
     # Assigning
 
-    def withdraw(self, why: str) -> None:
-        """Takes every task back: the batches in flight are lost, the models stay loaded."""
-        for member in self.members.values():
-            attempt = member.attempt
-            if attempt is None:
-                continue
-            member.handle.send({"type": "cancel"})
-            self.close(member, "withdrawn", why)
-            self.books.ledger.release(attempt.task.id, time.time())
-
     def assign(self) -> None:
         if self.books.settings.paused or self.stopping is not None:
             return
@@ -429,7 +262,7 @@ class Supervisor:
             elif member.ending is None and member.attempt is None and member.state == "idle":
                 self.give_work(member, device)
             elif member.attempt is not None and member.loaded:
-                self.feed(member)
+                self.running.feed(member)
 
     def choose(self, device: DeviceRow, loaded: int | None) -> int | None:
         now = time.time()
@@ -479,65 +312,7 @@ class Supervisor:
             return
         task = self.books.ledger.next_task(model_id, time.time())
         if task is not None:
-            self.start_task(member, task.id)
-
-    def start_task(self, member: Member, task_id: int) -> None:
-        ledger, now = self.books.ledger, time.time()
-        task = ledger[task_id]
-        shard = self.books.shards[task.shard]
-        model = self.books.models[task.model_id]
-        shard_file = self.project.shard_file(shard.number)
-        try:
-            damage = None if file_digest(shard_file) == shard.digest else "was changed"
-        except FileNotFoundError:
-            damage = "is missing"
-        if damage:
-            text = f"shards/{shard_file.name} {damage} since the input was split"
-            self.books.event("fail", text, member.device, model.name, shard.number)
-            ledger.fail(task_id, now, text)
-            return
-        task = ledger.start(task_id, member.device, now)
-        try:
-            log = log_of(self.books, task)
-            suspects = self.suspects.in_order(task_id)
-            attempt = begin(task, model, shard, shard_file, log, suspects)
-        except OSError as error:
-            ledger.release(task_id, now, str(error))
-            self.cannot_write(error)
-            return
-        self.books.attempts[attempt.key] = AttemptRow(
-            *attempt.key, member.handle.id, member.device, now
-        )
-        member.attempt, member.state = attempt, "captioning"
-        member.progressed = time.monotonic()
-        if attempt.log.left == 0:
-            self.finish(member)
-        else:
-            self.feed(member)
-
-    def feed(self, member: Member) -> None:
-        """Keeps the worker supplied with a bounded number of records."""
-        attempt = member.attempt
-        if attempt is None:
-            return
-        chunk = max(self.policy.chunk, 2 * member.batch)
-        while (message := attempt.next_records(chunk)) is not None:
-            member.handle.send(message)
-
-    def sync(self) -> None:
-        now = time.monotonic()
-        for member in self.members.values():
-            attempt = member.attempt
-            if attempt is None:
-                continue
-            overdue = now - attempt.synced > self.policy.sync_every
-            if attempt.log.unsynced >= self.policy.sync_rows or overdue:
-                attempt.synced = now
-                try:
-                    attempt.log.sync()
-                except OSError as error:
-                    self.cannot_write(error)
-                    return
+            self.running.start(member, task.id)
 
     # What people ask
 
@@ -546,8 +321,11 @@ class Supervisor:
         if now - self.requests_read < self.policy.tick:
             return
         self.requests_read = now
-        with reading(self.project.database) as connection:
-            waiting = requests.pending(connection)
+        try:
+            with reading(self.project.database) as connection:
+                waiting = requests.pending(connection)
+        except (Busy, Unusable):
+            return
         answered = {number for number, _, _ in self.books.answers}
         for request in waiting:
             if request.id in answered:
@@ -557,7 +335,7 @@ class Supervisor:
             self.committed = 0.0
 
     def paused(self) -> None:
-        self.withdraw("paused")
+        self.running.withdraw("paused")
 
     def forget_witness(self) -> None:
         for member in self.members.values():

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 CRASH = 2
 KILL = 1
-"""How much a death alone counts against a record. A kill from outside may have hit any."""
+"""How much a death alone counts against a record. A kill from outside, or a disk that hangs, may
+have hit any."""
 
 
 class Suspects:
@@ -21,8 +22,6 @@ class Suspects:
         self.needed = deaths * CRASH
         self.records: dict[int, set[int]] = {}
         self.evidence: Counter[tuple[int, int]] = Counter()
-        self.proven: set[tuple[str, int]] = set()
-        """Devices and models that have captioned something in this run."""
 
     def name(self, task_id: int, records: Iterable[int]) -> None:
         self.records.setdefault(task_id, set()).update(records)

@@ -6,7 +6,6 @@ Started by a launcher with pipes for stdin and stdout. It dies with its supervis
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import queue
@@ -27,6 +26,7 @@ from engine import protocol
 from engine.captioners.base import Captioner, CheckpointError
 from engine.captioners.registry import FAMILIES, Settings
 from engine.images import ImagePaths, ImageProblem, open_image
+from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
 
 HEARTBEAT_SECONDS = 5.0
@@ -310,18 +310,6 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:2000]
 
 
-def end_process_group() -> None:
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-def die_with_parent(parent: int) -> None:
-    """On Linux the kernel ends this process when the supervisor dies."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        end_process_group()
-
-
 def private_stdout() -> BinaryIO:
     """The protocol's stream; what a library prints goes to stderr, the worker's log."""
     stream = os.fdopen(os.dup(1), "wb")
@@ -331,8 +319,7 @@ def private_stdout() -> BinaryIO:
 
 
 def main(make: Callable[[BinaryIO, BinaryIO], Worker] = Worker) -> None:
-    """Run as `python -m engine.worker SUPERVISOR_PID`, a process group leader."""
-    die_with_parent(int(sys.argv[1]))
+    """Run by a launcher, on the leash and as a process group leader."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = make(sys.stdin.buffer, private_stdout())
     try:

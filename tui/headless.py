@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from db.connect import Busy
+from db.connect import DatabaseError
 from engine import control
 from engine.errors import Refused
 from engine.lock import Held
@@ -53,16 +53,25 @@ def start_detached(project: Project, devices: str) -> int:
 
 def attach_or_run(project: Project, devices: str) -> int:
     """Runs the project in this process, or shows the run that there is; the exit code."""
-    if control.supervisor(project) is not None:
-        return attach(project)
-    clear_old_pause(project)
+    deadline = time.monotonic() + control.ANSWER_SECONDS
+    while control.supervisor(project) is None:
+        clear_old_pause(project)
+        try:
+            return run_here(project, devices)
+        except Held:  # another one that is starting up, or ending
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(control.POLL_SECONDS)
+    return attach(project)
+
+
+def run_here(project: Project, devices: str) -> int:
+    """Raises `Held`."""
     ended, interrupted = threading.Event(), threading.Event()
     showing = threading.Thread(target=show_quietly, args=(project, ended), daemon=True)
     showing.start()
     try:
         supervise(project, devices, on_interrupt=interrupted.set)
-    except Held:  # someone else was faster
-        return attach(project)
     finally:
         ended.set()
         showing.join(timeout=2 * TICK_SECONDS)
@@ -157,11 +166,9 @@ def show_lines(project: Project, ended: Any) -> None:
 
 def read_patiently(reader: snapshot.Reader) -> Snapshot | None:
     """None while the database is busy or being made good."""
-    from sqlalchemy.exc import OperationalError
-
     try:
         return reader.read()
-    except (OperationalError, Busy):
+    except DatabaseError:
         return None
 
 

@@ -156,8 +156,10 @@ class Reader:
         self.next_sums = 0.0
 
     def read(self) -> Snapshot:
-        """The same object as last time if nothing changed."""
-        with self.lock:
+        """The same object as last time if nothing changed. Raises `DatabaseError`."""
+        from db.connect import told
+
+        with self.lock, told(self.project.database):
             try:
                 return self.look()
             except Exception:

@@ -6,6 +6,7 @@ Light to import, without the database: other processes start with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -164,7 +165,8 @@ def shear_column(
     contents = captionlog.read(log, shard.count)
     captions = sheared_captions(contents, shard.count, model.family, shearing)
     if task.digest is not None:
-        write_sheared(sheared_file(log, shearing, contents.digest), captions)
+        with suppress(OSError):  # a project that is read-only, or has no room
+            write_sheared(sheared_file(log, shearing, contents.digest), captions)
     return [jsonlines.dumps(caption) for caption in captions]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from db import projects
 from db.connect import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
+from engine import manifest
 from engine.captioners.registry import ModelChoice
 from engine.datasets.batch import Batch
 from engine.datasets.checks import Duplicates, Found, Looked, images_of, look_at
@@ -194,13 +195,14 @@ def fill(
     migrate(stage.database)
     with writing(stage.database) as connection:
         projects.create(connection, row, models, shards)
+    manifest.save(stage, row, models, list(shards))
 
 
 def move_in(stage: Project, project: Project) -> None:
     """The database last: a folder without it is no project."""
     for folder in (stage.captions, stage.logs):
         folder.mkdir()
-    for source in (stage.shards, stage.captions, stage.logs, stage.database):
+    for source in (stage.shards, stage.captions, stage.logs, stage.manifest, stage.database):
         source.rename(project.folder / source.name)
     stage.folder.rmdir()
 

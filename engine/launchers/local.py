@@ -21,14 +21,19 @@ from engine.protocol import Lines, Message, ProtocolError, encode
 
 READ_BYTES = 2**20
 CODE_ROOT = Path(engine.__file__).parent.parent
-BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); from {module} import main; main()"
+BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); {first}from {module} import main; main()"
+LEASH = "from engine.leash import die_with_parent; die_with_parent({parent}); "
 LOG_LIMIT = 32 * 2**20
 """Bytes of a worker's log after which it is begun anew, the old one kept beside it."""
+KILL_SECONDS = 2.0
+"""A process that outlives SIGKILL for longer sits in the kernel: it is not waited for."""
+PIPE_READS = 16
+"""What an ended worker can have left in its pipe takes fewer."""
 
 
-def command(module: str, *arguments: str) -> list[str]:
+def command(module: str, *arguments: str, first: str = "") -> list[str]:
     """Runs a module of ours whatever `engine.py` or `db.py` lies in the current folder."""
-    code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module)
+    code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module, first=first)
     return [sys.executable, "-P", "-c", code, *arguments]
 
 
@@ -76,11 +81,11 @@ class LocalWorker:
         return self.lines.feed(data)
 
     def drain(self) -> list[Message]:
-        """Whatever it still said before it ended."""
+        """Whatever it still said before it ended; its children are not waited for."""
         messages: list[Message] = []
         with contextlib.suppress(EOFError, ProtocolError):
-            while more := self.read():
-                messages += more
+            for _ in range(PIPE_READS):
+                messages += self.read()
         return messages
 
     def terminate(self) -> None:
@@ -119,7 +124,7 @@ class LocalLauncher:
             log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as stderr:
             started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-                command(self.module, str(os.getpid())),
+                command(self.module, first=LEASH.format(parent=os.getpid())),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -146,6 +151,7 @@ class LocalLauncher:
         for worker in self.workers:
             worker.write()
         for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
+            worker.kill()  # children that it left behind
             received += [(worker, message) for message in worker.drain()]
             received.append((worker, self.bury(worker)))
         return received
@@ -155,12 +161,13 @@ class LocalLauncher:
             self.selector.unregister(worker.stdout)
         worker.close()
         self.workers.remove(worker)
-        return Ended(worker.process.returncode, worker.rubbish)
+        return Ended(worker.process.returncode or 0, worker.rubbish)
 
     def close(self) -> None:
         for worker in list(self.workers):
             worker.kill()
-            worker.process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.process.wait(timeout=KILL_SECONDS)
             self.bury(worker)
         self.selector.close()
 

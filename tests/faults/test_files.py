@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.project import Project
+from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants
-from tests.support import cli, cli_ok, make_captions, status
+from tests.faults.projects import events, make, rows
+from tests.support import check_dry_run_export, cli, cli_ok, make_captions, status, wait_for
 
 COUNT = 90
 
@@ -32,7 +36,12 @@ def log_of(project, shard=1):
     return next((project / "captions").glob(f"*/{shard:05}.jsonl"))
 
 
-@pytest.mark.parametrize("damage", ["gone", "truncated", "torn", "zeroed", "edited", "grown"])
+DAMAGES = ("gone", "truncated", "torn", "zeroed", "edited", "grown")
+INSIDE = ("foreign", "torn inside", "hole")
+"""These leave lines in the log that are no rows of its shard."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES + INSIDE)
 def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, damage):
     log = log_of(done)
     whole = log.read_bytes()
@@ -50,6 +59,13 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
             log.write_bytes(whole.replace(b"24x16", b"99x99", 1))
         case "grown":
             log.write_bytes(whole + b'{"i": 3, "raw": "to')
+        case "foreign":
+            other = b'{"i": 999, "raw": "of another shard", "tokens": 1, "finish": "stop"}\n'
+            log.write_bytes(b"".join([*lines[:9], b"what is this\n", other, *lines[9:]]))
+        case "torn inside":
+            log.write_bytes(b"".join([*lines[:9], lines[9][:20], b"\n", *lines[10:]]))
+        case "hole":
+            log.write_bytes(whole[:500] + b"\0" * 300 + whole[800:])
     exported = cli("export", done, tmp_path / "after.json")
     assert exported.returncode == 2
     assert "'mllmaug-tui run'" in exported.stderr
@@ -61,7 +77,7 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
         assert b"99x99" in (tmp_path / "after.json").read_bytes()
     else:
         assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
-        check_invariants(Project.open(done))
+        check_invariants(Project.open(done), foreign=damage in INSIDE)
 
 
 def test_a_shard_that_was_edited_after_the_split_is_refused(done):
@@ -75,7 +91,39 @@ def test_a_shard_that_was_edited_after_the_split_is_refused(done):
     shard.write_bytes(original)
     cli_ok("retry", done)
     cli_ok("run", done, "--devices", "cpu")
-    check_invariants(Project.open(done))
+    check_invariants(Project.open(done), redone=[1])
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced"])
+def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
+    """Records that were read before the edit may be captioned, none after it."""
+    project = make(tmp_path / "run", data / "captions.json", 90, 2)
+    shard = project.shard_file(0)
+    original = shard.read_bytes()
+    swapped = b"".join(reversed(original.splitlines(keepends=True)))
+    policy = replace(HASTY, chunk=4)
+    with Supervising(project, policy=policy, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: rows(project) > 0)
+        if how == "in place":
+            shard.write_bytes(swapped)
+        else:
+            other = shard.with_name("other")
+            other.write_bytes(swapped)
+            other.rename(shard)
+        running.wait()
+    assert ("was changed since" in events(project)) == (how == "in place")
+    assert (
+        "was changed since"
+        in cli("export", project.folder, tmp_path / "x.json", "--allow-partial").stderr
+    )
+    shard.write_bytes(original)
+    cli("retry", project.folder)
+    with Supervising(project) as running:
+        assert running.wait() == 0
+    check_invariants(project)
+    export = tmp_path / "out.json"
+    cli_ok("export", project.folder, export)
+    check_dry_run_export(export, data, [f"images/{number:06}.png" for number in range(COUNT)])
 
 
 def test_sheared_files_are_never_the_truth(done, tmp_path):

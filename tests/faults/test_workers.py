@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
+from dataclasses import replace
+from threading import Timer
 
 import pytest
 
-from db import progress, run
+from db import progress, projects, run
 from db.connect import reading
 from engine.policy import Policy
-from engine.project import Project
 from engine.supervise import supervise
-from tests.faults.invariants import check_invariants
-from tests.support import cli_ok, make_captions
+from tests.faults.forked import HASTY, Supervising
+from tests.faults.invariants import check_invariants, left_over
+from tests.faults.projects import events, exported, rows, sums
+from tests.support import cli_ok, wait_for
 
 COUNT = 60
-HASTY = Policy(
-    tick=0.02,
-    commit_every=0.1,
-    first_delay=0.05,
-    longest_delay=0.2,
-    device_rest=0.3,
-    row_limit=1.0,
-    kill_after=1.0,
-    memory_retry=0.05,
-    chunk=16,
-)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    make_captions(folder, COUNT)
-    return folder
-
-
-@pytest.fixture
-def project(tmp_path, data):
-    path = tmp_path / "run"
-    cli_ok("new", path, data / "captions.json", "--model", "dry-run", "--shard-size", 20)
-    with closing(sqlite3.connect(path / "project.db")) as connection:
-        connection.execute("UPDATE model SET settings = json_set(settings, '$.batch', 8)")
-        connection.commit()
-    return Project.open(path)
 
 
 @pytest.fixture
@@ -60,31 +33,6 @@ def misbehave(monkeypatch, tmp_path, project):
     return run_with
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, data):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    cli_ok("new", folder / "run", data / "captions.json", "--model", "dry-run")
-    cli_ok("run", folder / "run", "--devices", "cpu")
-    cli_ok("export", folder / "run", folder / "out.json")
-    return (folder / "out.json").read_bytes()
-
-
-def exported(project: Project) -> bytes:
-    out = project.folder.parent / "out.json"
-    cli_ok("export", project.folder, out)
-    return out.read_bytes()
-
-
-def events(project: Project) -> str:
-    with reading(project.database) as connection:
-        return "\n".join(event.text for event in progress.events(connection, 100))
-
-
-def sums(project: Project):
-    with reading(project.database) as connection:
-        return {row.state: row for row in progress.sums(connection)}
-
-
 @pytest.mark.parametrize(
     ("how", "said"),
     [
@@ -94,14 +42,18 @@ def sums(project: Project):
         ("foreign_rows", "finished"),
         ("rubbish", "it wrote not a message"),
         ("nonsense", "it wrote not a message"),
+        ("nested", "it wrote not a message"),
+        ("unhashable", "it wrote not a message"),
+        ("flood", "it wrote "),
         ("half", "exit code 9"),
-        ("hang", "no caption for 1 s"),
+        ("hang", "no caption for 3 s"),
+        ("stops", "no caption for 3 s"),
+        ("child", "exit code 9"),
         ("no_room_once", "no room for the model"),
     ],
 )
-@pytest.mark.parametrize("devices", ["cpu", "cpu:3"])
-def test_nothing_is_lost_doubled_or_misplaced(project, misbehave, undisturbed, how, said, devices):
-    assert misbehave(how, devices)
+def test_nothing_is_lost_doubled_or_misplaced(project, misbehave, undisturbed, how, said):
+    assert misbehave(how, "cpu:2")
     assert said in events(project)
     assert exported(project) == undisturbed
 
@@ -145,6 +97,60 @@ def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(project, misb
     assert sums(project)["done"].captioned == COUNT
 
 
+def test_a_worker_that_freezes_while_it_loads(project, misbehave, undisturbed):
+    assert misbehave("freezes_loading", policy=replace(HASTY, heartbeat_limit=2.0))
+    assert "no sign of life for 2 s" in events(project)
+    assert exported(project) == undisturbed
+
+
+def test_a_model_that_never_fits_does_not_wait_for_ever(project, misbehave):
+    assert misbehave("never_room", policy=replace(HASTY, memory_tries=1))
+    assert "no room for the model" in events(project)
+    assert sums(project)["failed"].tasks == 3
+
+
+def test_not_even_one_image_fits(project, misbehave):
+    assert misbehave("out_of_memory_at_last")
+    assert "this device" not in events(project)
+    assert "out of memory: batch 2 -> 1" in events(project)
+    assert sums(project)["failed"].tasks == 3
+
+
+def test_an_image_whose_reading_never_ends_costs_one_record(project, misbehave):
+    """The worker cannot end the thread that hangs: it ends itself, and nothing else fails."""
+    assert misbehave("endless:000027.png")
+    assert "reading images/000027.png does not end" in events(project)
+    done = sums(project)["done"]
+    assert (done.tasks, done.captioned, done.failed) == (3, COUNT - 1, 1)
+
+
+def test_a_device_that_cannot_load_blocks_no_model(project, misbehave, undisturbed, monkeypatch):
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
+    assert misbehave("cannot_load_on:cpu:1", "cpu:2")
+    assert "this device is odd" in events(project)
+    with reading(project.database) as connection:
+        (model,) = projects.models(connection)
+    assert model.blocked is None
+    assert exported(project) == undisturbed
+
+
+def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
+    with Supervising(project, MISBEHAVIOUR="living_child") as running:
+        wait_for(lambda: rows(project) > 0)
+        assert len(left_over(project)) >= 4  # supervisor, worker, what ends its children, a child
+        running.kill()
+    wait_for(lambda: not left_over(project), timeout=5)
+
+
+def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_path):
+    (tmp_path / "state").mkdir()
+    how = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
+    with Supervising(project, policy=replace(HASTY, row_limit=60.0), **how) as running:
+        wait_for(lambda: (tmp_path / "state/stops").is_dir() and rows(project) > 0)
+        running.kill()
+    wait_for(lambda: not left_over(project), timeout=5)
+
+
 def test_workers_that_die_while_loading_do_not_go_on_for_ever(project, misbehave):
     assert misbehave("dies_loading", "cpu:2")
     assert sums(project)["failed"].tasks == 3
@@ -163,21 +169,19 @@ def test_a_device_that_always_fails_spoils_nothing_for_the_others(project, misbe
 
 
 def test_a_lost_image_root_pauses_and_fails_no_record(project, data, misbehave, undisturbed):
-    data.rename(data.with_name("unmounted"))
+    unmounted = data.with_name("unmounted")
+
+    def back() -> None:
+        unmounted.rename(data)
+        cli_ok("resume", project.folder)
+
+    data.rename(unmounted)
+    timer = Timer(2.0, back)
+    timer.start()
     try:
-        from threading import Timer
-
-        def back() -> None:
-            data.with_name("unmounted").rename(data)
-            cli_ok("resume", project.folder)
-
-        timer = Timer(3.0, back)
-        timer.start()
         assert misbehave("well")
-        timer.join()
     finally:
-        if not data.exists():
-            data.with_name("unmounted").rename(data)
+        timer.join()
     assert "is the image root mounted?" in events(project)
     assert sums(project)["done"].failed == 0
     assert exported(project) == undisturbed

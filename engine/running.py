@@ -1,0 +1,229 @@
+"""The tasks that are with workers: begun, fed, their rows written, ended, taken back."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from db.rows import AttemptRow
+from engine.attempt import ShardChanged, Stamp, begin, stamp_of
+from engine.books import Books
+from engine.captionlog import file_digest
+from engine.crew import Member
+from engine.fleet import Fleet
+from engine.policy import Policy
+from engine.protocol import Message
+from engine.reconcile import finish, log_of
+from engine.showcase import Showcase
+from engine.suspects import Suspects
+
+DISK = "the disk is full"
+CHANGED = "was changed since the input was split"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Running:
+    def __init__(
+        self,
+        members: dict[str, Member],
+        books: Books,
+        fleet: Fleet,
+        suspects: Suspects,
+        policy: Policy,
+    ) -> None:
+        self.members = members
+        self.books = books
+        self.fleet = fleet
+        self.suspects = suspects
+        self.policy = policy
+        self.showcase = Showcase(books)
+
+    # Begun and fed
+
+    def start(self, member: Member, task_id: int) -> None:
+        ledger, now = self.books.ledger, time.time()
+        task = ledger[task_id]
+        shard = self.books.shards[task.shard]
+        model = self.books.models[task.model_id]
+        shard_file = self.books.project.shard_file(shard.number)
+        stamp, damage = inspect(shard_file, shard.digest)
+        if damage or stamp is None:
+            self.books.event("fail", str(damage), member.device, model.name, shard.number)
+            ledger.fail(task_id, now, str(damage))
+            return
+        task = ledger.start(task_id, member.device, now)
+        try:
+            log = log_of(self.books, task)
+            suspects = self.suspects.in_order(task_id)
+            attempt = begin(task, model, shard, shard_file, stamp, log, suspects)
+        except OSError as error:
+            ledger.release(task_id, now, str(error))
+            self.cannot_write(error)
+            return
+        self.books.attempts[attempt.key] = AttemptRow(
+            *attempt.key, member.handle.id, member.device, now
+        )
+        member.attempt, member.state = attempt, "captioning"
+        member.progressed = time.monotonic()
+        if attempt.log.left == 0:
+            self.finish(member)
+        else:
+            self.feed(member)
+
+    def feed(self, member: Member) -> None:
+        """Keeps the worker supplied with a bounded number of records."""
+        attempt = member.attempt
+        if attempt is None:
+            return
+        chunk = max(self.policy.chunk, 2 * member.batch)
+        try:
+            while (message := attempt.next_records(chunk)) is not None:
+                member.handle.send(message)
+        except (ShardChanged, ValueError):  # what is read may be cut in the middle
+            member.handle.send({"type": "cancel"})
+            self.close(member, "withdrawn", CHANGED)
+            text = f"shards/{self.books.project.shard_file(attempt.shard.number).name} {CHANGED}"
+            self.books.event("fail", text, member.device, attempt.model.name, attempt.shard.number)
+            self.books.ledger.fail(attempt.task.id, time.time(), text)
+
+    # What comes back
+
+    def take_rows(self, member: Member, message: Message) -> None:
+        attempt = member.attempt
+        if attempt is None or (message["task"], message["attempt"]) != attempt.key:
+            return  # an attempt that is over
+        try:
+            taken = attempt.accept(message["rows"])
+        except OSError as error:
+            self.cannot_write(error)
+            return
+        if not taken:
+            return
+        member.count(len(taken), time.monotonic())
+        self.fleet.proved_fit(member.device, attempt.model.id)
+        tokens = sum(row["tokens"] for row in taken if "raw" in row)
+        self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
+        for row in taken:
+            self.showcase.offer(member.handle.id, attempt, row)
+        if attempt.log.left == 0:
+            self.finish(member)
+        else:
+            self.feed(member)
+
+    def note_touched(self, member: Member, message: Message) -> None:
+        attempt = member.attempt
+        if attempt is not None and message["attempt"] == attempt.number:
+            attempt.touched.update(attempt.outstanding.intersection(message["records"]))
+
+    def note_counts(self, members: Iterable[Member]) -> None:
+        for member in members:
+            attempt = member.attempt
+            if attempt is not None and self.books.ledger[attempt.task.id].rows != attempt.log.rows:
+                self.books.ledger.count(attempt.task.id, attempt.counts, time.time())
+                if attempt.log.errors:
+                    self.books.failures[attempt.task.id] = attempt.failures()
+
+    def sync(self) -> None:
+        now = time.monotonic()
+        for member in self.members.values():
+            attempt = member.attempt
+            if attempt is None:
+                continue
+            overdue = now - attempt.synced > self.policy.sync_every
+            if attempt.log.unsynced >= self.policy.sync_rows or overdue:
+                attempt.synced = now
+                try:
+                    attempt.log.sync()
+                except OSError as error:
+                    self.cannot_write(error)
+                    return
+
+    # Ended
+
+    def close(self, member: Member, outcome: str, detail: str | None = None) -> bool:
+        """Ends the running attempt in the books; what becomes of its task is said elsewhere.
+
+        False if its last rows could not be synced.
+        """
+        attempt = member.attempt
+        if attempt is None:
+            return True
+        self.note_counts([member])
+        self.books.attempts[attempt.key] = replace(
+            self.books.attempts[attempt.key],
+            ended=time.time(),
+            outcome=outcome,
+            rows=attempt.rows,
+            detail=detail,
+        )
+        member.attempt, member.state = None, "idle"
+        try:
+            attempt.log.sync()
+        except OSError as error:
+            self.cannot_write(error)
+            return False
+        finally:
+            attempt.close()
+        return True
+
+    def finish(self, member: Member) -> None:
+        attempt = member.attempt
+        if attempt is None:
+            return
+        if self.close(member, "done"):
+            self.complete(attempt.task.id)
+        else:
+            self.books.ledger.release(attempt.task.id, time.time())
+
+    def complete(self, task_id: int) -> None:
+        """Reads the log back; the task is done if it is whole."""
+        try:
+            finish(self.books, self.books.ledger[task_id], time.time())
+        except OSError as error:
+            self.books.ledger.release(task_id, time.time())
+            self.cannot_write(error)
+            return
+        self.suspects.acquit(task_id)
+        task = self.books.ledger[task_id]
+        if task.state == "done":
+            self.books.event(
+                "info",
+                f"done: {task.captioned} captioned, {task.failed} failed, {task.seconds:.0f} s",
+                task.device,
+                self.books.models[task.model_id].name,
+                task.shard,
+            )
+
+    def withdraw(self, why: str) -> None:
+        """Takes every task back: the batches in flight are lost, the models stay loaded."""
+        for member in self.members.values():
+            attempt = member.attempt
+            if attempt is None:
+                continue
+            member.handle.send({"type": "cancel"})
+            self.close(member, "withdrawn", why)
+            self.books.ledger.release(attempt.task.id, time.time())
+
+    def cannot_write(self, error: OSError) -> None:
+        """Stops cleanly and keeps what is written; a full disk is watched."""
+        reason = DISK if error.errno in NO_SPACE else f"the project cannot be written: {error}"
+        if not self.books.settings.paused:
+            self.books.event("fail", f"paused: {reason}")
+            self.books.pause(reason)
+        self.withdraw(reason)
+
+
+def inspect(shard_file: Path, digest: str) -> tuple[Stamp | None, str | None]:
+    """The file's stamp and, in words, what is wrong with it."""
+    name = f"shards/{shard_file.name}"
+    try:
+        stamp = stamp_of(shard_file.stat())
+        whole = file_digest(shard_file) == digest
+    except FileNotFoundError:
+        return None, f"{name} is missing since the input was split"
+    except OSError as error:
+        return None, f"{name} cannot be read: {error.strerror}"
+    return stamp, None if whole else f"{name} {CHANGED}"

@@ -1,0 +1,177 @@
+"""The database: damaged, gone, half written, held by a stopped reader, of another schema."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from db import connect
+from engine.project import Project
+from tests.faults import damage
+from tests.faults.forked import Supervising
+from tests.faults.invariants import check_invariants
+from tests.faults.projects import events, exported, rows
+from tests.support import cli, cli_ok, dry_run_caption, status, wait_for
+
+
+def finish(project) -> None:
+    with Supervising(project) as running:
+        assert running.wait() == 0
+
+
+@pytest.fixture
+def half_done(project):
+    """Killed when a part of it was captioned."""
+    with Supervising(project, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: rows(project) >= 24)
+        running.kill()
+    return project
+
+
+def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(half_done, undisturbed):
+    before = status(half_done.folder)
+    damage.leave_hot_journal(half_done)
+    assert status(half_done.folder) == before
+    damage.leave_hot_journal(half_done)
+    finish(half_done)
+    assert not Path(f"{half_done.database}-journal").exists()
+    check_invariants(half_done)
+    assert exported(half_done) == undisturbed
+
+
+@pytest.mark.parametrize("how", damage.DATABASE)
+def test_a_damaged_database_is_kept_aside_and_rebuilt(half_done, undisturbed, how):
+    damage.damage_database(half_done, random.Random(3), how)
+    damaged = half_done.database.read_bytes() if half_done.database.exists() else None
+    finish(half_done)
+    kept = list(half_done.folder.glob("project.db.damaged-*"))
+    assert [path.read_bytes() for path in kept] == ([] if damaged is None else [damaged])
+    assert "it was rebuilt from shards and caption logs" in events(half_done)
+    check_invariants(half_done)
+    assert rows(half_done) == 60  # nothing was asked for twice
+    assert exported(half_done) == undisturbed
+
+
+@pytest.mark.parametrize("how", ["overwritten", "replaced"])
+def test_every_command_makes_a_damaged_database_good(half_done, how):
+    before = status(half_done.folder)["models"]
+    damage.damage_database(half_done, random.Random(1), how)
+    assert status(half_done.folder)["state"] == "idle"
+    cli_ok("run", half_done.folder, "--devices", "cpu")
+    assert status(half_done.folder)["models"][0]["total"] == before[0]["total"]
+    check_invariants(half_done)
+
+
+def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(project, undisturbed):
+    with Supervising(project, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: rows(project) >= 8)
+        project.database.write_bytes(b"what is this?\n" * 1000)
+        assert running.wait() == 2
+    finish(project)
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+def test_without_a_manifest_nothing_is_guessed(project):
+    project.manifest.unlink()
+    project.database.write_bytes(b"what is this?\n" * 1000)
+    done = cli("status", project.folder)
+    assert done.returncode == 2
+    assert "damaged" in done.stderr and "Traceback" not in done.stderr
+
+
+STOPPED_READER = """
+import sqlite3, sys, time
+rows = sqlite3.connect(sys.argv[1]).execute("SELECT * FROM task")
+next(rows)
+print("reading", flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def stopped_reader(project):
+    """As ctrl+z in the middle of a read: a lock that no commit gets past."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPED_READER, str(project.database)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        reader.stdout.readline()
+        reader.send_signal(signal.SIGSTOP)
+        yield
+        reader.kill()
+
+
+def test_a_reader_that_was_stopped_holds_nothing_up(project, undisturbed):
+    with Supervising(project, MISBEHAVIOUR_SECONDS="0.01") as running:
+        wait_for(lambda: rows(project) > 0)
+        with stopped_reader(project):
+            wait_for(lambda: rows(project) == 60)
+        assert running.wait() == 0
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+def test_a_reader_that_stays_stopped_until_the_end_costs_only_counters(project, undisturbed):
+    with Supervising(project, MISBEHAVIOUR_SECONDS="0.01") as running:
+        wait_for(lambda: rows(project) > 0)
+        with stopped_reader(project):
+            assert running.wait() == 0
+    assert rows(project) == 60
+    finish(project)
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+OLD = Path(__file__).parent / "fixtures/schema-0001"
+
+
+def test_a_project_of_the_first_schema(tmp_path):
+    """Made by the first version and left in the middle: 7 of its 12 records are captioned."""
+    folder = tmp_path / "old"
+    shutil.copytree(OLD, folder)
+    assert connect.schema_of(folder / "project.db") == "0001"
+    project = Project.open(folder)
+    assert connect.schema_of(project.database) == connect.SCHEMA
+    backups = [path.name for path in folder.glob("project.db.schema-*")]
+    assert backups == ([] if connect.SCHEMA == "0001" else ["project.db.schema-0001"])
+    assert rows(project) == 7
+    finish(project)
+    check_invariants(project)
+    assert rows(project) == 12
+    for record in json.loads(exported(project)):
+        assert record["caption"] == dry_run_caption(folder / record["image"])
+
+
+def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done):
+    with closing(sqlite3.connect(half_done.database)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    before = half_done.database.read_bytes()
+    for command in (["status"], ["run", "--devices", "cpu"], ["pause"]):
+        done = cli(command[0], half_done.folder, *command[1:])
+        assert done.returncode == 2
+        assert "upgrade mllmaug-tui" in done.stderr
+    assert half_done.database.read_bytes() == before
+
+
+def test_no_upgrade_under_a_run(half_done):
+    with Supervising(half_done, MISBEHAVIOUR_SECONDS="0.1") as running:
+        wait_for(lambda: status(half_done.folder)["state"] == "running")
+        with closing(sqlite3.connect(half_done.database, timeout=30)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '0000'")
+            connection.commit()
+        done = cli("status", half_done.folder)
+        assert done.returncode == 2
+        assert "stop it first" in done.stderr
+        running.kill()

@@ -1,0 +1,146 @@
+"""A project that is moved, copied or replaced; a clock that is set; a second supervisor."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from engine import control
+from engine.project import Project
+from tests.faults.forked import HASTY, Supervising
+from tests.faults.invariants import check_invariants
+from tests.faults.projects import events, exported, rows, sums
+from tests.support import MAIN, MISBEHAVING, cli, start, status, wait_for
+
+SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
+
+
+def finish(project) -> None:
+    with Supervising(project) as running:
+        assert running.wait() == 0
+
+
+def test_a_project_that_is_moved_while_it_runs(project, undisturbed):
+    with Supervising(project, "cpu:2", **SLOW) as running:
+        wait_for(lambda: rows(project) > 0)
+        moved = Project(project.folder.with_name("else where [x]"))
+        project.folder.rename(moved.folder)
+        project.folder.mkdir()  # something else lies there now
+        assert running.wait() == 2
+    assert list(project.folder.iterdir()) == []
+    assert "was moved" in moved.supervisor_log.read_text()
+    finish(moved)
+    check_invariants(moved)
+    assert rows(moved) == 60  # nothing was asked for twice
+    assert exported(moved) == undisturbed
+
+
+def test_a_lock_that_is_removed_ends_the_run_that_held_it(project, undisturbed):
+    with Supervising(project, **SLOW) as running:
+        wait_for(lambda: rows(project) > 0)
+        project.lock.unlink()
+        assert running.wait() == 2
+    finish(project)
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed):
+    with Supervising(project, **SLOW) as running:
+        wait_for(lambda: rows(project) > 0)
+        shutil.copytree(project.folder, project.folder.with_name("copy"))
+        assert running.wait() == 0
+    copy = Project.open(project.folder.with_name("copy"))
+    finish(copy)
+    for whole in (project, copy):
+        check_invariants(whole)
+        assert exported(whole) == undisturbed
+
+
+def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undisturbed):
+    with Supervising(project, MISBEHAVIOUR_SECONDS="0.1") as running:
+        wait_for(lambda: control.supervisor(project) is not None)
+        with Supervising(project) as second:
+            assert second.wait() == 2
+        assert f"process {running.pid} on " in project.supervisor_log.read_text()
+        with start("run", project.folder, "--devices", "cpu") as attached:
+            said, _ = attached.communicate(timeout=60)
+            assert "attached" in said
+            assert attached.returncode == 0
+        assert running.wait() == 0
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+def test_runs_that_start_at_once_do_the_work_once(project, undisturbed):
+    starting = [start("run", project.folder, "--devices", "cpu") for _ in range(3)]
+    for process in starting:
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    check_invariants(project)
+    assert rows(project) == 60
+    assert exported(project) == undisturbed
+
+
+def set_clock(project, seconds: float) -> None:
+    """As if every time in the database had been written by a clock that was ahead (or behind)."""
+    with closing(sqlite3.connect(project.database)) as connection:
+        connection.execute(
+            f"UPDATE task SET not_before = not_before + {seconds}, started = {seconds}"
+        )
+        connection.commit()
+
+
+CLOCK = """
+import threading, time
+true, shift = time.time, 0.0
+def shifted(): return true() + shift
+time.time = shifted
+def turn():
+    global shift
+    while True:
+        for shift in ({shifts}):
+            time.sleep(0.1)
+threading.Thread(target=turn, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("shifts", ["-7200.0, 7200.0, -1e6, 0.0", "1e6, -1e6, 1e9, -1.7e9"])
+def test_a_clock_that_is_set_back_and_forth_while_it_runs(
+    project, undisturbed, shifts, monkeypatch
+):
+    monkeypatch.setenv("MISBEHAVIOUR", "slow")
+    code = CLOCK.format(shifts=shifts) + MISBEHAVING + MAIN
+    with start("run", project.folder, "--devices", "cpu:2", code=code) as running:
+        said, _ = running.communicate(timeout=60)
+        assert running.returncode == 0, said
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed):
+    delays = replace(HASTY, strikes=9, first_delay=2.0, longest_delay=2.0)
+    with Supervising(project, policy=delays, MISBEHAVIOUR="always_dies") as running:
+        wait_for(lambda: "the device rests" in events(project))
+        running.kill()
+    set_clock(project, 10 * 365 * 86400)
+    began = time.monotonic()
+    finish(project)
+    assert time.monotonic() - began < 30
+    assert sums(project)["done"].captioned == 60
+    check_invariants(project)
+    assert exported(project) == undisturbed
+
+
+def test_reading_is_allowed_while_it_runs(project):
+    with Supervising(project, **SLOW) as running:
+        wait_for(lambda: rows(project) > 0)
+        assert cli("status", project.folder).returncode == 0
+        assert status(project.folder)["supervisor"] == {"pid": running.pid}
+        assert cli("export", project.folder, project.folder.parent / "x.json").returncode == 1
+        assert running.wait() == 0

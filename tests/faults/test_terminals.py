@@ -1,0 +1,96 @@
+"""Closing, killing and losing the terminal changes nothing for the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from engine import control
+from tests.faults.forked import Supervising
+from tests.faults.invariants import check_invariants
+from tests.faults.projects import exported, rows
+from tests.faults.terminals import Terminal
+from tests.support import MAIN, MISBEHAVING, status, wait_for
+
+SLOW_UI = """
+import engine.control, functools
+import engine.launchers.local
+engine.control.command = lambda module, *given: engine.launchers.local.command(
+    "tests.faults.slow_supervise", *given)
+"""
+"""The supervisor that the application starts has slow workers."""
+
+
+def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(project, undisturbed):
+    with Terminal(project.folder, code=SLOW_UI + MAIN) as first:
+        first.wait_for("dry-run")
+        first.type("p")
+        wait_for(lambda: rows(project) > 0)
+        running = control.supervisor(project)
+        os.kill(first.pid, signal.SIGKILL)
+        wait_for(first.gone)
+    with Terminal(project.folder) as second, Terminal(project.folder) as third:
+        second.wait_for("dry-run")
+        third.wait_for("dry-run")
+        assert control.supervisor(project).pid == running.pid
+        second.hang_up()
+        wait_for(second.gone)
+        assert control.supervisor(project).pid == running.pid
+    assert control.supervisor(project).pid == running.pid
+    control.ask(project, "stop")
+    check_invariants(project)
+    with Supervising(project) as last:
+        assert last.wait() == 0
+    check_invariants(project)
+    assert rows(project) == 60
+    assert exported(project) == undisturbed
+
+
+def test_a_new_application_shows_the_run_and_its_keys_act(project):
+    """Within a second or two on a machine with nothing else to do."""
+    with (
+        Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running,
+        Terminal(project.folder) as terminal,
+    ):
+        terminal.wait_for("Pause", timeout=20)
+        terminal.type("p")
+        terminal.wait_for("Resume", timeout=8)
+        assert status(project.folder)["state"] == "paused"
+        terminal.type("p")
+        terminal.wait_for("resumed", timeout=8)
+        assert status(project.folder)["state"] == "running"
+        terminal.type("q")
+        terminal.wait_for("Stop now")
+        terminal.type("K")
+        assert running.wait(timeout=20) == 1
+    check_invariants(project)
+
+
+@pytest.mark.parametrize("fault", ["hang up", "ctrl+c", "ctrl+z"])
+def test_run_in_a_terminal(project, undisturbed, fault):
+    with Terminal(
+        "run", project.folder, "--devices", "cpu", code=MISBEHAVING + MAIN, MISBEHAVIOUR="slow"
+    ) as terminal:
+        wait_for(lambda: rows(project) > 0)
+        match fault:
+            case "hang up":
+                terminal.hang_up()
+                wait_for(lambda: rows(project) == 60)
+            case "ctrl+c":
+                terminal.type("\x03")
+                wait_for(lambda: terminal.read() and terminal.gone())
+                assert "Traceback" not in terminal.screen.decode()
+            case "ctrl+z":
+                terminal.type("\x1a")
+                time.sleep(1)
+                os.kill(terminal.pid, signal.SIGCONT)
+        wait_for(lambda: terminal.master < 0 or (terminal.read() is not None and terminal.gone()))
+        wait_for(lambda: control.supervisor(project) is None)
+    with Supervising(project) as running:
+        assert running.wait() == 0
+    check_invariants(project)
+    assert rows(project) == 60
+    assert exported(project) == undisturbed

@@ -200,7 +200,7 @@ async def test_window(tmp_path: Path) -> None:
         plot.focus()
         before = len(plot.points)
         await press(pilot, "t")
-        assert len(plot.points) > before
+        assert len(plot.points) != before
         await press(pilot, "t", "t", "t")
         assert len(plot.points) == before
 

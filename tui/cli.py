@@ -38,8 +38,9 @@ File = click.Path(path_type=Path)
 
 @click.group(cls=OpenByDefault, invoke_without_command=True)
 @click.version_option(package_name="mllmaug-tui")
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, readonly: bool) -> None:
     """Caption an image data set with several multimodal LLMs, shear the captions, merge them.
 
     \b
@@ -48,7 +49,7 @@ def cli(ctx: click.Context) -> None:
     mllmaug-tui COMMAND -h    everything else, without the application
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(open_project, project=None)
+        ctx.invoke(open_project, project=None, readonly=readonly)
 
 
 cli.context_settings["help_option_names"] = ["-h", "--help"]
@@ -90,13 +91,23 @@ def warn(text: str) -> None:
 
 @cli.command("open", hidden=True)
 @click.argument("project", type=Folder, required=False)
-def open_project(project: Path | None) -> None:
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
+@click.pass_context
+def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> None:
     """The application; no PROJECT: the one in this folder, else a welcome screen."""
-    from tui.app import MllmaugApp
-
+    readonly = readonly or bool(ctx.find_root().params.get("readonly"))
     here = Path.cwd()
     folder = project or (here if (here / "project.db").is_file() else None)
-    MllmaugApp(opened(folder).folder if folder else None).run()
+    show(opened(folder).folder if folder else None, readonly)
+
+
+def show(folder: Path | None, readonly: bool = False) -> None:
+    """Runs the application until it is closed."""
+    from tui import images, settings
+    from tui.app import MllmaugApp
+
+    chosen = settings.read()
+    MllmaugApp(folder, readonly, chosen, images.choose(chosen.images)).run()
 
 
 @cli.command()
@@ -175,13 +186,14 @@ def run(project: Path, devices: str, detach: bool) -> None:
 def status(project: Path, as_json: bool) -> None:
     """Where the project stands."""
     from tui import snapshot
-    from tui.headless import status_lines
+    from tui.headless import failure_lines, status_lines
 
-    taken = snapshot.read(opened(project))
+    found = opened(project)
+    taken = snapshot.read(found)
     if as_json:
         click.echo(json.dumps(snapshot.status(taken)))
     else:
-        for line in status_lines(taken):
+        for line in (*status_lines(taken), *failure_lines(found)):
             say(line)
 
 
@@ -326,11 +338,10 @@ def demo(project: Path, images: int, headless: bool, devices: str) -> None:
         sys.exit(run_headless(found, devices))
     from engine import control
     from tui import snapshot
-    from tui.app import MllmaugApp
 
     if snapshot.read(found).state != "finished":
         control.start(found, devices)
-    MllmaugApp(found.folder).run()
+    show(found.folder)
 
 
 def main(arguments: list[str] | None = None) -> None:

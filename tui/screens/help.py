@@ -9,12 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 NOTES = (
-    ("1 2 3", "Dashboard, Shards, Samples"),
+    ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
     ("tab, shift+tab", "Next, previous pane"),
     (":, ctrl+p", "Command palette"),
     ("mouse", "Click rows, screens and footer keys; hold shift to select text"),
@@ -113,11 +114,19 @@ def entries(screen: Screen[Any], focused: Widget | None) -> Iterator[Entry]:
         what = ours.tooltip or ours.binding.description
         section = section_of(first, screen)
         yield Entry(section, keys, what)
-        reason = None if first.enabled else getattr(first.node, "why_not", lambda _: None)(action)
+        reason = None if first.enabled else why_not(first.node, action)
         if reason:
             yield Entry(OFF, keys, f"{first.binding.description}: {reason}")
     for keys, what in NOTES:
         yield Entry(EVERYWHERE, keys, what)
+
+
+def why_not(node: DOMNode, action: str) -> str | None:
+    for name in ("reason", "why_not"):
+        if hasattr(node, name):
+            reason: str | None = getattr(node, name)(action)
+            return reason
+    return None
 
 
 def section_of(active: ActiveBinding, screen: Screen[Any]) -> str:

@@ -127,7 +127,7 @@ class Throughput(Static, can_focus=True):
     def say(self) -> None:
         name = self.snapshot.model_name(self.model) if self.snapshot else None
         nothing = "" if self.points else "  nothing yet"
-        self.border_title = f"Throughput, {text.visible(name or 'all models')}{nothing}"
+        self.border_title = text.title(f"Throughput, {name or 'all models'}{nothing}")
         spans = {None: "all time", 5: "5 min", 30: "30 min", 360: "6 h"}
         self.border_subtitle = f"{spans[self.window]}: t changes, v model"
 

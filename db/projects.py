@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
+from db.rows import ModelRow, ProjectRow, ShardRow, ShearMode, TaskRow
 from db.tables import MODEL, PROJECT, SHARD, TASK
 from db.values import columns, storable
 
@@ -89,6 +89,10 @@ def tasks(connection: Connection) -> tuple[TaskRow, ...]:
 
 def set_paused(connection: Connection, paused: bool, reason: str | None) -> None:
     connection.execute(update(PROJECT).values(paused=paused, pause_reason=reason))
+
+
+def set_shearing(connection: Connection, mode: ShearMode, max_words: int | None) -> None:
+    connection.execute(update(PROJECT).values(shear_mode=mode, shear_max_words=max_words))
 
 
 def forget_witness(connection: Connection) -> None:

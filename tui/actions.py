@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXCLUDED = "excluded"
 AT_A_TIME = 50
+DEMO_IMAGES = 200
 OPENERS = ("xdg-open", "open")
 
 
@@ -38,6 +39,15 @@ def open_project(folder: Path) -> Project:
     from engine.project import Project
 
     return Project.open(folder)
+
+
+def demo(folder: Path) -> Path:
+    """Draws the demonstration, or takes what is there, and starts it."""
+    from tui.demo import make_demo
+
+    project = make_demo(folder, DEMO_IMAGES)
+    start(project)
+    return project.folder
 
 
 def start(project: Project, devices: str = "auto") -> str:

@@ -33,7 +33,17 @@ CHANGES = frozenset(
 )
 """Actions that change the run: off with `--readonly`."""
 NEEDS_PROJECT = frozenset(
-    ("start", "pause", "resume", "export", "switch_mode", "refresh", "coverage", "lengths")
+    (
+        "start",
+        "pause",
+        "resume",
+        "export",
+        "switch_mode",
+        "refresh",
+        "coverage",
+        "lengths",
+        "pilot",
+    )
 )
 READONLY = "opened with --readonly"
 
@@ -68,8 +78,11 @@ def logs() -> Screen[None]:
     return Logs()
 
 
-class MllmaugApp(App[None]):
-    """Opening it starts no work, closing it stops none."""
+class MllmaugApp(App[Path]):
+    """Opening it starts no work, closing it stops none.
+
+    Returns the folder of another project that is to be opened, if one was chosen.
+    """
 
     TITLE = "mllmaug-tui"
     CSS_PATH = "app.tcss"
@@ -96,6 +109,8 @@ class MllmaugApp(App[None]):
         Binding("e", "export", "Export", tooltip="Write the merged captions", id="app.export"),
         Binding("c", "coverage", "Coverage", False, tooltip="Shards by models", id="app.coverage"),
         Binding("h", "lengths", "Lengths", False, tooltip="Caption lengths", id="app.lengths"),
+        Binding("n", "new", "New", False, tooltip="Make a new project", id="app.new"),
+        Binding("T", "pilot", "Pilot", False, tooltip="Try the first images", id="app.pilot"),
         Binding("question_mark,f1", "help", "Help", tooltip="What the keys do", id="app.help"),
         Binding("q", "quit", "Quit", tooltip="Quit, or stop the run", id="app.quit"),
         Binding("ctrl+q,ctrl+c", "quit", "Quit", False, priority=True, id="app.quit_anywhere"),
@@ -260,6 +275,8 @@ class MllmaugApp(App[None]):
             return "the project is still being opened"
         if action == "coverage":
             return None
+        if action == "pilot":
+            return "the run has the devices" if self.snapshot.supervisor else None
         if action in ("export", "lengths"):
             return None if self.snapshot.captioned else "there is no caption yet"
         if self.asking:
@@ -368,6 +385,28 @@ class MllmaugApp(App[None]):
 
         if self.project is not None and self.snapshot is not None:
             self.push_screen(Lengths(self.project, self.snapshot))
+
+    def action_new(self) -> None:
+        from tui.screens.wizard.wizard import Wizard
+
+        def answer(folder: Path | None) -> None:
+            if folder is not None:
+                self.exit(folder)
+
+        self.push_screen(Wizard(), answer)
+
+    def action_pilot(self) -> None:
+        from engine.pilot import plan
+        from tui.screens.pilot import Outcome, Pilot
+
+        project = self.project
+
+        def answer(outcome: Outcome | None) -> None:
+            if outcome is not None and outcome.go and self.why_not("start") is None:
+                self.action_start()
+
+        if project is not None:
+            self.push_screen(Pilot(lambda: plan(project)), answer)
 
     async def action_quit(self) -> None:
         from tui.screens.leave import Leave

@@ -102,12 +102,16 @@ def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> No
 
 
 def show(folder: Path | None, readonly: bool = False) -> None:
-    """Runs the application until it is closed."""
+    """Runs the application until it is closed; another project that it names is opened next."""
     from tui import images, settings
     from tui.app import MllmaugApp
 
     chosen = settings.read()
-    MllmaugApp(folder, readonly, chosen, images.choose(chosen.images)).run()
+    drawing = images.choose(chosen.images)
+    app = MllmaugApp(folder, readonly, chosen, drawing)
+    while (named := app.run()) is not None:
+        app = MllmaugApp(named, readonly, chosen, drawing)
+    sys.exit(app.return_code)
 
 
 @cli.command()

@@ -68,6 +68,8 @@ class RunScreen(Screen[None]):
 
     def reason(self, action: str) -> str | None:
         """Why an action is off, for whatever reason."""
+        if not self.children:  # asked about before it is composed
+            return None
         if action in CHANGES and self.main.readonly:
             return READONLY
         if action == "copy" and self.copied(False) is None:

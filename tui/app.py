@@ -13,7 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.geometry import Size
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 
 from engine.errors import BadInput, Refused
@@ -119,9 +119,10 @@ class MllmaugApp(App[Path]):
         Binding("ctrl+z", "suspend_process", "Suspend", False, id="app.suspend"),
     ]
 
-    snapshot: reactive[Snapshot | None] = reactive(None, init=False)
-    trouble: reactive[str | None] = reactive(None, init=False)
-    asking: reactive[bool] = reactive(False, init=False)
+    # Not `reactive`: of the app these paint the whole screen again.
+    snapshot: var[Snapshot | None] = var(None, init=False)
+    trouble: var[str | None] = var(None, init=False)
+    asking: var[bool] = var(False, init=False)
 
     def __init__(
         self,

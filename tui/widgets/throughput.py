@@ -57,6 +57,7 @@ class Throughput(Static, can_focus=True):
     snapshot: Snapshot | None = None
     history: History | None = None
     drawn: tuple[object, ...] = ()
+    said: object = None
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -127,9 +128,12 @@ class Throughput(Static, can_focus=True):
     def say(self) -> None:
         name = self.snapshot.model_name(self.model) if self.snapshot else None
         nothing = "" if self.points else "  nothing yet"
-        self.border_title = text.title(f"Throughput, {name or 'all models'}{nothing}")
+        said = f"Throughput, {name or 'all models'}{nothing}"
         spans = {None: "all time", 5: "5 min", 30: "30 min", 360: "6 h"}
-        self.border_subtitle = f"{spans[self.window]}: t changes, v model"
+        if (said, self.window) != self.said:
+            self.said = said, self.window
+            self.border_title = text.title(said)
+            self.border_subtitle = f"{spans[self.window]}: t changes, v model"
 
     def draw(self) -> None:
         size = self.scrollable_content_region.size

@@ -14,7 +14,6 @@ from engine.captioners.registry import FAMILIES, check_folder
 from engine.errors import BadInput
 from tui import text
 from tui.screens.wizard.step import Step
-from tui.widgets.path_complete import PathComplete
 from tui.widgets.tick import Tick
 
 Chosen = Mapping[str, str]
@@ -24,6 +23,7 @@ class Models(Step):
     """Which families caption, and whether their checkpoints are whole."""
 
     NAME = "Models"
+    PATHS = tuple(f"path-{n}" for n, each in enumerate(FAMILIES.values()) if each.checkpoint)
 
     @dataclass
     class Checked(Message):
@@ -41,7 +41,6 @@ class Models(Step):
                 path = self.draft.models.get(family.name, "")
                 hint = f"checkpoint: {family.checkpoint}"
                 yield Input(path, placeholder=hint, id=f"path-{number}", compact=True)
-                yield PathComplete(f"#path-{number}")
             yield Static(id=f"state-{number}", markup=False, classes="state muted")
 
     def enter(self) -> None:

@@ -13,7 +13,6 @@ from engine.peek import Peek, check_folder_is_free, peek
 from tui import text
 from tui.app import describe
 from tui.screens.wizard.step import Step
-from tui.widgets.path_complete import PathComplete
 
 SHOWN = 5
 
@@ -24,6 +23,7 @@ class Source(Step):
     """Caption file, image root and folder, with a look at the first records."""
 
     NAME = "Source"
+    PATHS = ("captions", "root", "folder")
 
     @dataclass
     class Looked(Message):
@@ -41,13 +41,10 @@ class Source(Step):
         yield Label("Make the project in", classes="field")
         yield Input(self.draft.folder, id="folder", compact=True)
         yield Static(id="source-seen", markup=False, classes="seen")
-        yield PathComplete("#captions")
-        yield PathComplete("#root")
-        yield PathComplete("#folder")
 
     @property
     def values(self) -> Values:
-        captions, root, folder = (self.query_one(f"#{name}", Input) for name in NAMES)
+        captions, root, folder = (self.query_one(f"#{name}", Input) for name in self.PATHS)
         return captions.value.strip(), root.value.strip(), folder.value.strip()
 
     @on(Input.Changed)
@@ -90,9 +87,6 @@ class Source(Step):
         if self.looked.trouble is None and self.looked.peek and not self.looked.peek.present:
             return "none of the first images was found: set the image root"
         return self.looked.trouble
-
-
-NAMES = ("captions", "root", "folder")
 
 
 def seen(event: Source.Looked) -> list[str]:

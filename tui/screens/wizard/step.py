@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -17,7 +17,9 @@ REST_SECONDS = 0.25
 class Step(VerticalScroll, can_focus=False):
     """A page of the wizard: keeps what is entered in the draft."""
 
-    NAME = ""
+    NAME: ClassVar[str] = ""
+    PATHS: ClassVar[tuple[str, ...]] = ()
+    """Ids of fields that take a path."""
 
     class Changed(Message):
         """Whether one can go on may have changed."""

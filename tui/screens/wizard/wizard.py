@@ -23,6 +23,7 @@ from tui.screens.wizard.prompts import Prompts
 from tui.screens.wizard.review import Review
 from tui.screens.wizard.source import Source
 from tui.screens.wizard.step import Step
+from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from tui.screens.pilot import Outcome
@@ -74,6 +75,9 @@ class Wizard(ModalScreen[Path | None]):
                 yield Button("Pilot", id="pilot", compact=True)
                 yield Button("Create", id="create", compact=True)
                 yield Button("Create and run", id="run", variant="primary", compact=True)
+
+        for name in (name for step in STEPS for name in step.PATHS):
+            yield PathComplete(f"#{name}")
 
     def on_mount(self) -> None:
         self.show()

@@ -12,7 +12,7 @@ from typing import Any
 
 from db import progress, projects
 from db.connect import reading
-from db.rows import ModelRow, ShardRow
+from db.rows import ModelRow
 from engine import captionlog, jsonlines
 from engine.attempt import read_shard
 from engine.errors import BadInput
@@ -147,7 +147,7 @@ def locate(
 ) -> tuple[int, int] | None:
     """The next record whose line holds these words, going round. Raises `BadInput`.
 
-    `7/12` is record 12 of shard 7, and a number alone counts through the whole input.
+    `7/12` is record 12 of shard 7; a number that is a place in the whole input means that record.
     """
     with reading(project.database) as connection:
         shards = projects.shards(connection)
@@ -156,17 +156,11 @@ def locate(
         if number >= len(shards) or i >= shards[number].count:
             raise BadInput(f"there is no record {words}")
         return number, i
-    if words.isdecimal():
-        place = int(words)
-        for shard in shards:
-            if shard.first <= place < shard.first + shard.count:
-                return shard.number, place - shard.first
-        raise BadInput(f"there is no record {place:,}: they are 0 to {records_in(shards) - 1:,}")
+    place = int(words) if words.isdecimal() else -1
+    for shard in shards:
+        if shard.first <= place < shard.first + shard.count:
+            return shard.number, place - shard.first
     return search(project, words, after, len(shards), cancelled)
-
-
-def records_in(shards: Sequence[ShardRow]) -> int:
-    return sum(shard.count for shard in shards)
 
 
 def search(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -198,6 +203,12 @@ def write_files(project: Project, rows: Sequence[SampleRow]) -> None:
     project.supervisor_log.write_text("2025-10-09 08:45:00 info started on cuda:0\n")
 
 
+def write_missing_shards(project: Project, count: int) -> None:
+    for number in range(count):
+        if not project.shard_file(number).exists():
+            project.shard_file(number).write_bytes(b'{"image": "none.jpg", "caption": ""}\n')
+
+
 def busy(folder: Path, shards: int = 331, paused: bool = False) -> Project:
     """Eight devices at work; their processes live only where `lives` is replaced."""
     project = create(folder, shards)
@@ -372,3 +383,16 @@ def large(folder: Path, shards: int = 2_500) -> Project:
         changed = [(t, finish(t, t.id % 9) if t.id % 3 else give_up(t)) for t in tasks[::2]]
         run.save_tasks(connection, changed)
     return project
+
+
+def copied(folder: Path, variant: str, **options: Any) -> Project:
+    """The same as calling the variant, made once a process: most of the time a test takes."""
+    shutil.copytree(original(variant, tuple(sorted(options.items()))), folder)
+    return Project(folder.absolute())
+
+
+@cache
+def original(variant: str, options: tuple[tuple[str, Any], ...]) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="canned-"))
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
+    return globals()[variant](kept / "project", **dict(options)).folder

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refused
@@ -165,3 +166,19 @@ def export(
         f"{result.captions:,} captions of {result.records:,} records ({size(result.bytes)})"
         f" are in {result.path}; left out: {left_out}"
     )
+
+
+def export_command(project: Project, out: str, choice: ExportChoice) -> str:
+    """What does the same without the application."""
+    parts = ["mllmaug-tui export", quote(shortened(project.folder)), quote(out)]
+    parts += [f"--model {quote(name)}" for name in choice.models]
+    parts += ["--with-original"] * choice.with_original
+    if choice.image_root is not None:
+        parts.append(f"--image-root {quote(choice.image_root)}")
+    return " ".join([*parts, *["--allow-partial"] * choice.allow_partial])
+
+
+def shortened(path: Path) -> str:
+    """Relative where it lies under the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

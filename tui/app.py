@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui.screens.leave import Way
     from tui.snapshot import Reader, Snapshot
 
+STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
 CHANGES = frozenset(
     ("start", "pause", "resume", "retry", "skip", "priority", "pin", "exclude", "leave")
@@ -85,7 +86,8 @@ class MllmaugApp(App[Path]):
     """
 
     TITLE = "mllmaug-tui"
-    CSS_PATH = "app.tcss"
+    # All of it at once: a screen that brings its own has everything parsed again when it opens.
+    CSS_PATH = STYLES
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "dashboard": dashboard,
         "shards": shards,
@@ -338,6 +340,10 @@ class MllmaugApp(App[Path]):
         await self.switch_mode("samples")
         if isinstance(self.screen, Samples):
             self.screen.go_to(shard, i)
+
+    @work(thread=True, group="background", exit_on_error=False)
+    def in_background(self, job: Callable[[], None]) -> None:
+        job()
 
     def copy(self, copied: str) -> None:
         self.copy_to_clipboard(copied)

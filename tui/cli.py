@@ -98,7 +98,9 @@ def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> No
     readonly = readonly or bool(ctx.find_root().params.get("readonly"))
     here = Path.cwd()
     folder = project or (here if (here / "project.db").is_file() else None)
-    show(opened(folder).folder if folder else None, readonly)
+    if folder is not None and not (folder / "project.db").is_file():
+        opened(folder)  # says why not; all else the application says, which should be there soon
+    show(None if folder is None else folder.absolute(), readonly)
 
 
 def show(folder: Path | None, readonly: bool = False) -> None:
@@ -357,9 +359,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def guarded(command: Callable[[], Any]) -> int:
-    from db.connect import Busy, DatabaseError
-    from engine.lock import Held
-
     try:
         result = command()
     except click.exceptions.Exit as done:
@@ -369,16 +368,23 @@ def guarded(command: Callable[[], Any]) -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_BAD_INPUT
-    except (BadInput, DatabaseError) as error:
-        warn(str(error))
-        return EXIT_BAD_INPUT
-    except (Refused, Busy) as error:
-        warn(str(error))
-        return EXIT_UNFINISHED
-    except Held as held:
-        warn(f"the project is in use by {held}")
-        return EXIT_UNFINISHED
+    except Exception as error:
+        return explained(error)
     return result if isinstance(result, int) else 0
+
+
+def explained(error: Exception) -> int:
+    """Imports what the application's first frame need not wait for."""
+    from db.connect import Busy, DatabaseError
+    from engine.lock import Held
+
+    if isinstance(error, Held):
+        warn(f"the project is in use by {error}")
+        return EXIT_UNFINISHED
+    if not isinstance(error, (BadInput, DatabaseError, Refused)):
+        raise error
+    warn(str(error))
+    return EXIT_UNFINISHED if isinstance(error, (Refused, Busy)) else EXIT_BAD_INPUT
 
 
 if __name__ == "__main__":

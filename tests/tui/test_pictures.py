@@ -5,31 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from engine.project import Project
 from tests import canned
 from tests.tui.conftest import press, ready
 from tui.app import MllmaugApp
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
-SCENES: dict[str, tuple[Callable[[Path], Project], tuple[str, ...]]] = {
-    "dashboard": (canned.busy, ()),
-    "dashboard-idle": (canned.create, ()),
-    "shards": (canned.busy, ("2",)),
-    "shards-marked": (canned.busy, ("2", "space", "j", "space", "j")),
-    "shards-filtered": (canned.busy, ("2", "slash", *"status:failed", "enter")),
-    "samples": (canned.busy, ("3",)),
-    "samples-hostile": (canned.hostile, ("3",)),
-    "export": (canned.busy, ("e",)),
-    "quit": (canned.busy, ("q",)),
-    "confirm": (canned.busy, ("2", "r")),
-    "help": (canned.busy, ("question_mark",)),
-    "palette": (canned.busy, ("colon",)),
+SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dashboard": ("busy", ()),
+    "dashboard-idle": ("create", ()),
+    "shards": ("busy", ("2",)),
+    "shards-marked": ("busy", ("2", "space", "j", "space", "j")),
+    "shards-filtered": ("busy", ("2", "slash", *"status:failed", "enter")),
+    "samples": ("busy", ("3",)),
+    "samples-hostile": ("hostile", ("3",)),
+    "export": ("busy", ("e",)),
+    "quit": ("busy", ("q",)),
+    "confirm": ("busy", ("2", "r")),
+    "help": ("busy", ("question_mark",)),
+    "palette": ("busy", ("colon",)),
 }
 
 
@@ -42,7 +40,7 @@ def test_picture(snap_compare, tmp_path: Path, scene: str, size: tuple[int, int]
         await ready(pilot)
         await press(pilot, *keys)
 
-    app = MllmaugApp(make(tmp_path / "cc3m-pilot").folder)
+    app = MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", make).folder)
     assert snap_compare(app, terminal_size=size, run_before=show)
 
 
@@ -58,5 +56,5 @@ def test_too_small_picture(snap_compare, tmp_path: Path) -> None:
     async def show(pilot: Pilot[None]) -> None:
         await ready(pilot)
 
-    app = MllmaugApp(canned.busy(tmp_path / "cc3m-pilot").folder)
+    app = MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", "busy").folder)
     assert snap_compare(app, terminal_size=(60, 20), run_before=show)

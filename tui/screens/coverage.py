@@ -37,7 +37,6 @@ class Matrix:
 class Coverage(ModalScreen[str | None]):
     """Every shard by every model: holes at a glance. Returns a filter for the Shards screen."""
 
-    CSS_PATH = "coverage.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="coverage.close"),
         Binding("enter", "open", "Shards", tooltip="Show these shards", id="coverage.open"),

@@ -52,7 +52,6 @@ class Failures(RunScreen):
         "In the upper table a key acts on everything that failed for that cause, in the lower on"
         " the marked or current rows. An excluded record stays failed and is not asked for again."
     )
-    CSS_PATH = "failures.tcss"
     COMMANDS: ClassVar[set[Any]] = {FailuresCommands}
     AUTO_FOCUS = "CauseTable"
     BINDINGS: ClassVar[list[BindingType]] = [

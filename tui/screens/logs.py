@@ -39,7 +39,6 @@ class Logs(RunScreen):
 
     MODE = "logs"
     HELP = "The end of the log files in the project's logs folder, and what is added to them."
-    CSS_PATH = "logs.tcss"
     COMMANDS: ClassVar[set[Any]] = {LogsCommands}
     AUTO_FOCUS = "LogView"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -35,7 +35,6 @@ class Outcome:
 class Pilot(ModalScreen[Outcome | None]):
     """The first images through every model: captions side by side, speed, and time for all."""
 
-    CSS_PATH = "pilot.tcss"
     AUTO_FOCUS = "#said"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Change", tooltip="Back, to change something", id="pilot.close"),

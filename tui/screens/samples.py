@@ -73,7 +73,6 @@ class Samples(RunScreen):
         "Text between // and // was cut by shearing and is not exported. The list shows what was"
         " captioned lately, or, after J or from Shards, all records of a shard."
     )
-    CSS_PATH = "samples.tcss"
     COMMANDS: ClassVar[set[Any]] = {SamplesCommands}
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -75,7 +75,6 @@ class Shards(RunScreen):
 
     MODE = "shards"
     HELP = "One row is one shard captioned by one model. Filter: " + FILTER_HELP
-    CSS_PATH = "shards.tcss"
     COMMANDS: ClassVar[set[Any]] = {ShardsCommands}
     AUTO_FOCUS = "ShardTable"
     BINDINGS: ClassVar[list[BindingType]] = [

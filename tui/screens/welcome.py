@@ -40,7 +40,6 @@ class Welcome(Screen[None]):
     """Shown when there is no project to open."""
 
     HELP = "Open a project, make one, or try the demonstration."
-    CSS_PATH = "welcome.tcss"
     COMMANDS: ClassVar[set[Any]] = {WelcomeCommands}
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -36,7 +36,6 @@ STEPS = (Source, Models, Devices, Prompts, Review)
 class Wizard(ModalScreen[Path | None]):
     """Makes a new project in five steps; returns its folder."""
 
-    CSS_PATH = "wizard.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "step(1)", "Next", id="wizard.next"),
         Binding("escape", "step(-1)", "Back", tooltip="Back, or close", id="wizard.back"),

@@ -22,6 +22,7 @@ NOTES = (
     ("mouse", "Click rows, screens and footer keys; hold shift to select text"),
 )
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
+SCROLLBAR = 2
 NOTED = ("switch_mode", "command_palette")
 
 
@@ -102,7 +103,7 @@ class Help(ModalScreen[None]):
 
     @property
     def width(self) -> int:
-        return self.query_one(VerticalScroll).scrollable_content_region.width
+        return self.query_one("#keys").content_size.width - SCROLLBAR
 
     def draw(self, words: str) -> None:
         found = [entry for entry in self.entries if entry.matches(words)]

@@ -72,6 +72,8 @@ class RunScreen(Screen[None]):
             return None
         if action in CHANGES and self.main.readonly:
             return READONLY
+        if action == "zoom" and self.focused is None:
+            return "no pane is focused (tab)"
         if action == "copy" and self.copied(False) is None:
             return "there is nothing to copy"
         return self.why_not(action)
@@ -92,7 +94,7 @@ class RunScreen(Screen[None]):
         if self.maximized is not None:
             self.minimize()
         elif self.focused is not None:
-            self.maximize(self.focused)
+            self.maximize(self.focused, container=False)
 
     def refresh_keys(self) -> None:
         """The footer is composed again only when a key became possible or impossible."""

@@ -94,7 +94,7 @@ class Shards(RunScreen):
         Binding("plus", "priority(1)", "Sooner", False, tooltip="Start sooner", id="shards.sooner"),
         Binding("minus", "priority(-1)", "Later", False, tooltip="Start later", id="shards.later"),
         Binding("P", "pin", "Pin", False, tooltip="Pin a device to the model", id="shards.pin"),
-        Binding("o", "show", "Captions", tooltip="Its captions in Samples", id="shards.show"),
+        Binding("o", "show", "Open", False, tooltip="Its captions in Samples", id="shards.show"),
         Binding("escape", "back", "Back", False, tooltip="Unmark, unfilter", id="shards.back"),
     ]
 

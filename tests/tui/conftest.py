@@ -103,3 +103,15 @@ async def settle(pilot: Pilot[None]) -> None:
         if all(worker.is_finished for worker in pilot.app.workers):
             return
         await pilot.app.workers.wait_for_complete()
+
+
+async def steady(pilot: Pilot[None]) -> None:
+    """Two looks at the screen, a little apart, are the same."""
+    before = ""
+    for _ in range(50):
+        await settle(pilot)
+        await pilot.pause(0.05)
+        now = pilot.app.export_screenshot()
+        if now == before:
+            return
+        before = now

@@ -94,7 +94,7 @@ class RunScreen(Screen[None]):
         if self.maximized is not None:
             self.minimize()
         elif self.focused is not None:
-            self.maximize(self.focused, container=False)
+            self.maximized = self.focused
 
     def refresh_keys(self) -> None:
         """The footer is composed again only when a key became possible or impossible."""

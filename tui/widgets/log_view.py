@@ -73,6 +73,8 @@ class LogView(ScrollView, can_focus=True):
         """What is drawn in each row: with `wrap` a line may take several."""
         self.found: list[int] = []
         """Rows with the search word."""
+        self.laid_out_for = 0
+        """Cells across."""
         self.here: int | None = None
         """The row with the match that n and N start from."""
 
@@ -117,7 +119,12 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Changed())
 
     def on_resize(self) -> None:
-        self.lay_out()
+        width = self.scrollable_content_region.width
+        if width != self.laid_out_for:
+            self.laid_out_for = width
+            self.lay_out()
+        elif self.follow:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
 
     def watch_wrap(self) -> None:
         self.lay_out()

@@ -46,7 +46,7 @@ def summary(caption: SampledCaption | None) -> str:
     if caption is None or caption.raw is None:
         return ""
     raw, kept = len(caption.raw.split()), len((caption.sheared or "").split())
-    return f"kept {kept}/{raw} words, {caption.tokens} tokens, {text.visible(caption.finish or '')}"
+    return f"kept {kept}/{raw} words, {caption.tokens} tok, {text.visible(caption.finish or '')}"
 
 
 def body(

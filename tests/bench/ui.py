@@ -104,7 +104,7 @@ class Terminal:
 
     def repaint(self, key: str) -> float:
         """Seconds from a key to the first bytes of what it changed."""
-        while self.read(0.3):
+        while self.read(0.6):
             pass
         began = time.monotonic()
         os.write(self.master, key.encode())

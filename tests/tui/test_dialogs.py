@@ -224,7 +224,7 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         wizard.query_one("#pilot", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Pilot))
         await until(pilot, lambda: "DONE" in said(app, "#models"), 60)
-        assert "3 records on 1 device: about 0s for everything" in said(app, "#models")
+        assert "3 records on 1 device: about 0s in all" in said(app, "#models")
         assert "image 1 of 3" in said(app, "#captions")
         assert "//. This second sentence is here to be sheared.//" in said(app, "#captions")
         await press(pilot, "n", "d", "j", "k", "N")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from db.rows import ModelRow
     from engine.project import Project
 
-LEGEND = "· none ░ begun ▒ half █ done  ! shard failed  x records failed  - skipped"
+LEGEND = "· none ░ begun ▒ half █ done ! failed x some failed - skipped"
 EVERY_SECONDS = 5.0
 GUTTER = 11
 

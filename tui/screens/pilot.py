@@ -171,7 +171,7 @@ class Pilot(ModalScreen[Outcome | None]):
         if seconds is None:
             return None
         end = text.day_and_clock(time.time() + seconds)[:-3]
-        return f"about {text.duration(seconds)} for everything, until {end}"
+        return f"about {text.duration(seconds)} in all, until {end}"
 
     def draw(self) -> None:
         plan = self.plan

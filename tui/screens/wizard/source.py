@@ -10,7 +10,7 @@ from textual.widgets import Input, Label, Static
 
 from engine.errors import BadInput
 from engine.peek import Peek, check_folder_is_free, peek
-from tui import text
+from tui import actions, text
 from tui.app import describe
 from tui.screens.wizard.step import Step
 
@@ -94,7 +94,8 @@ def seen(event: Source.Looked) -> list[str]:
     if event.peek is None:
         return said
     found = f"{event.peek.present} of the first {len(event.peek.records)} images found"
-    said.append(f"{event.peek.shown} records; {found} in {event.peek.paths.root}")
+    root = actions.shortened(Path(event.peek.paths.root))
+    said.append(f"{event.peek.shown} records; {found} in {root}")
     for record in event.peek.records[:SHOWN]:
         said.append(
             f"  {text.fit(record.image, 28)}  {text.clip(text.visible(record.caption), 40)}"

@@ -123,8 +123,12 @@ def test_hostile_names_and_a_resize(terminal: Terminal, tmp_path: Path) -> None:
     terminal.sees("Occurrences: 4")
     terminal.keys("j", "Enter", "o")
     terminal.sees("Records: shard 00000, 4")
-    for width, height in ((80, 24), (60, 20), (200, 60)):
+    for width, height, sign in (
+        (80, 24, " 2 [3 Samples] 4 5"),
+        (60, 20, "This terminal has"),
+        (200, 60, "2 Shards [3 Samples]"),
+    ):
         terminal.tmux("resize-window", "-x", str(width), "-y", str(height))
-        terminal.sees("This terminal has" if width < 80 else "Samples")
+        terminal.sees(sign)
     terminal.keys("j", "j", "j", "1", "5", "2")
     assert "Traceback" not in terminal.sees("Shards]")

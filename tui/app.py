@@ -177,9 +177,9 @@ class MllmaugApp(App[Path]):
             self.reader.close()
 
     @on(Resize)
-    def resized(self, event: Resize) -> None:
-        if self.opened:
-            self.check_size(event.size)
+    def resized(self) -> None:
+        if self.opened:  # of several in a row the last one counts
+            self.call_later(lambda: self.check_size(self.size))
 
     def check_size(self, size: Size) -> None:
         small = size.width < WIDTH or size.height < HEIGHT

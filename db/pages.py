@@ -7,19 +7,22 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, func, not_, or_, select
 
 from db.rows import TASK_STATES, TaskRow
 from db.tables import MODEL, TASK
 from db.values import columns
 
-SortKey = Literal["shard", "model", "state", "captioned", "failed", "attempt", "updated", "error"]
+SortKey = Literal[
+    "shard", "model", "state", "captioned", "failed", "priority", "attempt", "updated", "error"
+]
 SORT_KEYS: tuple[SortKey, ...] = (
     "shard",
     "model",
     "state",
     "captioned",
     "failed",
+    "priority",
     "attempt",
     "updated",
     "error",
@@ -74,6 +77,41 @@ def matching_tasks(connection: Connection, filter: str = "") -> tuple[int, ...]:
     """The ids of all tasks that a filter shows."""
     rows = connection.execute(joined(select(TASK.c.id)).where(*conditions(filter)))
     return tuple(rows.scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Tasks of one model in a run of neighbouring shards."""
+
+    place: int
+    model_id: int
+    tasks: int
+    done: int
+    running: int
+    failed: int
+    skipped: int
+    captioned: int
+    total: int
+    lost: int
+    """Records that failed."""
+
+    @property
+    def share(self) -> float:
+        return (self.captioned + self.lost) / self.total
+
+
+def coverage(connection: Connection, together: int = 1) -> tuple[Coverage, ...]:
+    """How far each model is with every `together` shards."""
+    place = TASK.c.shard // together
+    named = ("done", "running", "failed", "skipped")
+    states = (func.sum((TASK.c.state == state).cast(Integer)) for state in named)
+    sums = (func.sum(column) for column in (TASK.c.captioned, TASK.c.count, TASK.c.failed))
+    rows = connection.execute(
+        select(place, TASK.c.model_id, func.count(), *states, *sums)
+        .group_by(place, TASK.c.model_id)
+        .order_by(place)
+    )
+    return tuple(Coverage(*row) for row in rows)
 
 
 def joined(query: Select[Any]) -> Select[Any]:

@@ -104,15 +104,24 @@ def throughput(connection: Connection, since_minute: int) -> tuple[ThroughputRow
     return tuple(ThroughputRow(**row._asdict()) for row in rows)
 
 
-def images_by_minute(connection: Connection, since_minute: int) -> tuple[tuple[int, int], ...]:
-    """Minutes since the epoch with the images captioned in each, oldest first."""
+def images_by_minute(
+    connection: Connection, since_minute: int = 0, step: int = 1
+) -> tuple[tuple[int, int, int], ...]:
+    """Minutes since the epoch (every `step`-th), model ids and images, oldest first."""
+    minute = (THROUGHPUT.c.minute - THROUGHPUT.c.minute % step).label("at")
     rows = connection.execute(
-        select(THROUGHPUT.c.minute, func.sum(THROUGHPUT.c.images))
+        select(minute, THROUGHPUT.c.model_id, func.sum(THROUGHPUT.c.images))
         .where(THROUGHPUT.c.minute >= since_minute)
-        .group_by(THROUGHPUT.c.minute)
-        .order_by(THROUGHPUT.c.minute)
+        .group_by(minute, THROUGHPUT.c.model_id)
+        .order_by(minute, THROUGHPUT.c.model_id)
     )
-    return tuple((minute, images) for minute, images in rows)
+    return tuple((at, model_id, images) for at, model_id, images in rows)
+
+
+def first_minute(connection: Connection) -> int | None:
+    """The first minute in which anything was captioned."""
+    minute: int | None = connection.execute(select(func.min(THROUGHPUT.c.minute))).scalar_one()
+    return minute
 
 
 def events(connection: Connection, limit: int) -> tuple[EventRow, ...]:

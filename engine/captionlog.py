@@ -3,6 +3,9 @@
 One JSON object a line in the order of arrival, `{"i", "raw", "tokens", "finish"}` or
 `{"i", "error", "detail"}`; `i` is the record's place in the shard. The last caption of an `i`
 counts and an error never replaces a caption. These files are the truth about captions.
+
+A failed record that people gave up on has the error `excluded`: it is not asked for again, unless
+a later row of it says `readmitted`.
 """
 
 from __future__ import annotations
@@ -18,14 +21,18 @@ from typing import Any
 
 from engine import jsonlines
 
-CAPTION_LINE = re.compile(rb'^\{"i":(\d+),"raw":', re.MULTILINE)
-"""As `CaptionLog.append` writes it."""
+CAPTION_LINE = re.compile(rb'^\{"i": ?(\d+), ?"raw":', re.MULTILINE)
+"""As `CaptionLog.append` writes it; others may put blanks in."""
 MOST_TOKENS = 2**31
 
 HAS_CAPTION = 1
 HAS_ERROR = 2
 FRESH = 4
 """Has a row at or after the offset from which the records are being redone."""
+EXCLUDED = 8
+"""Has no caption, and is not to be asked for."""
+EXCLUDED_KIND = "excluded"
+READMITTED_KIND = "readmitted"
 
 
 @dataclass(slots=True)
@@ -96,7 +103,7 @@ def captioned(data: bytes) -> set[int]:
 def rows_of(data: bytes, count: int, wanted: set[int]) -> Contents:
     """As `read`, of these records only: a hundred times faster where they are few."""
     contents = Contents(flags=bytearray(count))
-    starts = tuple(f'{{"i":{i},'.encode() for i in wanted)
+    starts = tuple(f'{{"i":{blank}{i},'.encode() for i in wanted for blank in ("", " "))
     for line in data.splitlines():
         row = parse(line, count) if line.startswith(starts) else None
         if row is not None:
@@ -132,13 +139,19 @@ def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:
     if "raw" in row:
         contents.captions[i] = row
         contents.errors.pop(i, None)
-        contents.flags[i] |= HAS_CAPTION
+        contents.flags[i] = contents.flags[i] & ~EXCLUDED | HAS_CAPTION
     else:
         contents.flags[i] |= HAS_ERROR
         if i not in contents.captions:
             contents.errors[i] = row
+            contents.flags[i] = with_exclusion(contents.flags[i], row)
     if fresh:
         contents.flags[i] |= FRESH
+
+
+def with_exclusion(flag: int, row: dict[str, Any]) -> int:
+    """The flags of a record without a caption after this row about it."""
+    return flag | EXCLUDED if row["error"] == EXCLUDED_KIND else flag & ~EXCLUDED
 
 
 def digest(data: bytes) -> str:
@@ -179,7 +192,7 @@ class CaptionLog:
 
     def wants(self, flag: int) -> bool:
         """Whether a record with these flags is to be asked for."""
-        return not flag & FRESH and not (self.redo == "failed" and flag & HAS_CAPTION)
+        return not flag & (FRESH | EXCLUDED) and not (self.redo == "failed" and flag & HAS_CAPTION)
 
     def missing(self, i: int) -> bool:
         return self.wants(self.flags[i])
@@ -214,6 +227,32 @@ class CaptionLog:
         self.rows += len(fresh)
         self.unsynced += len(fresh)
         return len(fresh)
+
+    def exclude(self, records: Iterable[int], exclude: bool = True) -> int:
+        """Gives up on failed records, or takes them back; returns how many changed.
+
+        Raises `DiskFull`, and then nothing changed.
+        """
+        rows: dict[int, dict[str, Any]] = {}
+        for i in records:
+            error = self.errors.get(i)
+            if error is None or (error["error"] == EXCLUDED_KIND) == exclude:
+                continue
+            if exclude:
+                was = f"{error['error']}: {error.get('detail', '')}"
+                rows[i] = {"i": i, "error": EXCLUDED_KIND, "detail": was}
+            else:
+                rows[i] = {"i": i, "error": READMITTED_KIND, "detail": error.get("detail", "")}
+        if not rows:
+            return 0
+        self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in rows.values()))
+        for i, row in rows.items():
+            self.errors[i] = row
+            self.flags[i] = with_exclusion(self.flags[i], row)
+        self.left = sum(self.wants(flag) for flag in self.flags)
+        self.rows += len(rows)
+        self.unsynced += len(rows)
+        return len(rows)
 
     def write(self, data: bytes) -> None:
         """A full disk gives a short write without an exception: the part is taken back."""

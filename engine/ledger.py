@@ -176,20 +176,21 @@ class Ledger:
             **values,
         )
 
-    def retry(self, task_id: int, now: float, failed_items: bool) -> bool:
+    def retry(self, task_id: int, now: float, failed_items: bool, excluded: int = 0) -> bool:
         """Asks for a shard again, or only for what has no caption; False if there is nothing to do.
 
-        Captions stay in the log and count until they are replaced.
+        Captions stay in the log and count until they are replaced; `excluded` of the failed
+        records are not asked for.
         """
         task = self.tasks[task_id]
-        if task.state == "running" or (failed_items and not task.failed):
+        if task.state == "running" or (failed_items and task.failed <= excluded):
             return False
         being_redone = task.redo == "all" and task.redo_from > 0 and task.left > 0
         redo: dict[str, Any] = {}
         if task.state == "done" and not failed_items:
-            redo = {"redo": "all", "redo_from": task.log_bytes, "left": task.count}
+            redo = {"redo": "all", "redo_from": task.log_bytes, "left": task.count - excluded}
         elif (failed_items or task.state == "failed") and not being_redone:
-            left = task.count - task.captioned
+            left = task.count - task.captioned - excluded
             redo = {"redo": "failed", "redo_from": task.log_bytes, "left": left}
         again = {"strikes": 0, "not_before": 0.0, "error": None, "digest": None, "finished": None}
         self.change(task_id, now, state="pending", **again, **redo)
@@ -218,6 +219,14 @@ class Ledger:
             finished=None,
             error=None,
         )
+
+    def prioritise(self, task_id: int, now: float, by: int) -> bool:
+        """Tasks of a higher priority start first; only what waits can be moved."""
+        task = self.tasks[task_id]
+        if task.state != "pending":
+            return False
+        self.change(task_id, now, priority=task.priority + by)
+        return True
 
     def skip(self, task_id: int, now: float, skip: bool) -> bool:
         """pending or failed to skipped, and skipped back to pending."""

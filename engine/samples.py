@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 from db import progress, projects
 from db.connect import reading
 from db.rows import SHEAR_MODES, ModelRow
-from engine import captionlog
+from engine import captionlog, jsonlines
 from engine.attempt import read_shard
+from engine.errors import BadInput
+from engine.images import ImagePaths
 from engine.project import Project
 from engine.selection import models_named
 from engine.shearing import Shearing, kept_part, shear
@@ -92,6 +96,96 @@ def log_bytes(project: Project, model: ModelRow, shard: int) -> bytes:
         return project.log_file(model, shard).read_bytes()
     except FileNotFoundError:
         return b""
+
+
+def find(project: Project, number: int, i: int) -> SampledImage | None:
+    """What every model said of one record, however large its shard; None if there is none."""
+    with reading(project.database) as connection:
+        settings = projects.project(connection)
+        models = projects.models(connection)
+        shard = projects.shard(connection, number)
+    record = record_of(project, number, i) if shard is not None else None
+    if shard is None or record is None:
+        return None
+    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
+    captions = []
+    for model in models:
+        log = captionlog.rows_of(log_bytes(project, model, number), shard.count, {i})
+        captions.append(look_up(model, log, i, shearing))
+    return SampledImage(
+        number,
+        i,
+        record["image"],
+        record.get("caption") or "",
+        tuple(caption for caption in captions if caption is not None),
+    )
+
+
+def record_of(project: Project, number: int, i: int) -> dict[str, Any] | None:
+    with project.shard_file(number).open("rb") as file:
+        line = next(islice(file, i, None), None)
+    record: dict[str, Any] | None = None if line is None else jsonlines.loads(line)
+    return record
+
+
+def records_of_shard(project: Project, number: int) -> list[tuple[int, str, str]]:
+    """Place, image and original caption of every record."""
+    return [
+        (i, record["image"], record.get("caption") or "")
+        for i, record in read_shard(project.shard_file(number))
+    ]
+
+
+def locate(
+    project: Project,
+    words: str,
+    after: tuple[int, int] = (0, -1),
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[int, int] | None:
+    """The next record whose line holds these words, going round. Raises `BadInput`.
+
+    `7/12` is record 12 of shard 7; a number that is a place in the whole input means that record.
+    """
+    with reading(project.database) as connection:
+        shards = projects.shards(connection)
+    if match := re.fullmatch(r"(\d+)/(\d+)", words):
+        number, i = int(match[1]), int(match[2])
+        if number >= len(shards) or i >= shards[number].count:
+            raise BadInput(f"there is no record {words}")
+        return number, i
+    place = int(words) if words.isdecimal() else -1
+    for shard in shards:
+        if shard.first <= place < shard.first + shard.count:
+            return shard.number, place - shard.first
+    return search(project, words, after, len(shards), cancelled)
+
+
+def search(
+    project: Project,
+    words: str,
+    after: tuple[int, int],
+    shards: int,
+    cancelled: Callable[[], bool],
+) -> tuple[int, int] | None:
+    spellings = {words.encode("utf-8", "surrogatepass"), jsonlines.dumps(words)[1:-1]}
+    spellings.add(json.dumps(words).encode()[1:-1])
+    for step in range(shards + 1):
+        number = (after[0] + step) % shards
+        if cancelled():
+            return None
+        with project.shard_file(number).open("rb") as file:
+            for i, line in enumerate(file):
+                if (step or i > after[1]) and any(each in line for each in spellings):
+                    return number, i
+    return None
+
+
+def image_file(project: Project, image: str) -> str:
+    """Where an image lies. Raises `ImageProblem`."""
+    with reading(project.database) as connection:
+        settings = projects.project(connection)
+    root = str(project.image_root(settings))
+    return ImagePaths(root, settings.path_map, settings.allow_outside).resolve(image)
 
 
 def look_up(

@@ -1,4 +1,4 @@
-"""What people ask of a project, carried out in the books: pause, retry, set, stop, ...
+"""What people ask of a project, carried out in the books: pause, retry, skip, set, pin, ...
 
 The supervisor does it between two ticks; when none runs, the command that asks does it itself
 under the project's lock. One code for both.
@@ -17,6 +17,7 @@ from db.rows import RequestRow
 from engine.books import Books
 from engine.configure import configure
 from engine.errors import BadInput, Refused
+from engine.exclusion import exclude, excluded
 from engine.fleet import Fleet
 from engine.images import ImagePaths, exists
 from engine.misses import MOUNTED
@@ -75,6 +76,13 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return retry(books, payload["tasks"], bool(payload.get("failed_items")))
         case "skip":
             return skip(books, payload["tasks"], bool(payload.get("skip", True)))
+        case "priority":
+            return prioritise(books, payload["tasks"], int(payload["by"]))
+        case "exclude":
+            chosen = [(int(task), records) for task, records in payload["records"]]
+            return exclude(
+                books, chosen, payload.get("failed_as"), bool(payload.get("exclude", True))
+            )
         case "pin":
             return pin(books, payload["device"], payload.get("model"), live)
         case "wake":
@@ -126,7 +134,8 @@ def stop(books: Books, after_shard: bool, live: Live | None) -> str:
 def retry(books: Books, task_ids: Iterable[int], failed_items: bool) -> str:
     now = time.time()
     wanted = list(dict.fromkeys(task_ids))
-    retried = [t for t in wanted if books.ledger.retry(t, now, failed_items)]
+    off = excluded(books, wanted)
+    retried = [t for t in wanted if books.ledger.retry(t, now, failed_items, off.get(t, 0))]
     if not retried:
         what = "failed records" if failed_items else "tasks that are not running"
         return f"nothing to retry: no {what} among the {len(wanted)} tasks chosen"
@@ -155,6 +164,17 @@ def skip(books: Books, task_ids: Iterable[int], skip: bool) -> str:
     text = f"{'skipped' if skip else 'no longer skipped'}: {len(changed)} tasks"
     books.event("info", f"{text}: {named(books, changed)}")
     return text
+
+
+def prioritise(books: Books, task_ids: Iterable[int], by: int) -> str:
+    now = time.time()
+    wanted = list(dict.fromkeys(task_ids))
+    moved = [t for t in wanted if books.ledger.prioritise(t, now, by)]
+    if not moved:
+        raise Refused("only tasks that wait have a priority")
+    priorities = sorted({books.ledger[task].priority for task in moved})
+    left = f"; {len(wanted) - len(moved)} do not wait" if len(moved) < len(wanted) else ""
+    return f"priority {', '.join(map(str, priorities))}: {named(books, moved)}{left}"
 
 
 def pin(books: Books, device: str, name: str | None, live: Live | None) -> str:

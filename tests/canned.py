@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import shutil
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
 
 from db import projects, run
-from db.connect import migrate, writing
+from db.connect import migrate, reading, writing
 from db.rows import (
     AttemptRow,
     DeviceRow,
@@ -22,6 +30,7 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
+from engine import jsonlines
 from engine.project import Project
 
 NOW = 1_760_000_000.0
@@ -37,6 +46,16 @@ HOSTILE_TEXTS = (
     "[",
     "\\[link=file:///etc/passwd]click[/link] {curly} $dollar @click=app.quit",
 )
+
+LOG_LINES = """Loading checkpoint shards: 100%
+batch 48 in 0.71 s on GPU {n}
+UserWarning: `torch_dtype` is deprecated [/x]
+Traceback (most recent call last):
+  File "engine/worker.py", line 188, in caption
+    out = self.model.generate(**inputs)
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.22 GiB
+batch 24 in 0.40 s on GPU {n}
+"""
 
 FAMILIES = ("llava-1.5", "minigpt-4", "otter", "qwen-vl")
 SIZE = 10_000
@@ -153,9 +172,47 @@ def samples(count: int = 40) -> list[SampleRow]:
     return rows
 
 
+def write_files(project: Project, rows: Sequence[SampleRow]) -> None:
+    """The images, records and caption logs that the samples are of, and some log lines."""
+    records = {(row.shard, row.i): (row.image, row.original) for row in rows}
+    for number in sorted({shard for shard, _ in records}):
+        last = max(i for shard, i in records if shard == number)
+        project.shards.mkdir(exist_ok=True)
+        with project.shard_file(number).open("wb") as file:
+            for i in range(last + 1):
+                image, original = records.get((number, i), (f"none/{i}.jpg", f"alt text {i}"))
+                file.write(jsonlines.dumps({"image": image, "caption": original}) + b"\n")
+    with reading(project.database) as connection:
+        models = {model.id: model for model in projects.models(connection)}
+    for row in rows:
+        log = project.log_file(models[row.model_id], row.shard)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        said = {"i": row.i, "raw": row.raw, "tokens": row.tokens, "finish": row.finish}
+        with log.open("ab") as file:
+            file.write(jsonlines.dumps(said) + b"\n")
+    for n, image in enumerate(sorted({image for image, _ in records.values()})):
+        path = project.folder / "images" / image
+        if len(image) < 100 and path.is_relative_to(project.folder) and "\0" not in image:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = Image.new("RGB", (64, 48), (40 * n % 256, 90, 160))
+            ImageDraw.Draw(picture).ellipse((16, 8, 48, 40), fill=(230, 120, 40))
+            picture.save(path, "PNG")
+    project.logs.mkdir(exist_ok=True)
+    for n in (0, 5):
+        project.worker_log(f"cuda:{n}").write_text(LOG_LINES.format(n=n))
+    project.supervisor_log.write_text("2025-10-09 08:45:00 info started on cuda:0\n")
+
+
+def write_missing_shards(project: Project, count: int) -> None:
+    for number in range(count):
+        if not project.shard_file(number).exists():
+            project.shard_file(number).write_bytes(b'{"image": "none.jpg", "caption": ""}\n')
+
+
 def busy(folder: Path, shards: int = 331, paused: bool = False) -> Project:
     """Eight devices at work; their processes live only where `lives` is replaced."""
     project = create(folder, shards)
+    write_files(project, samples())
     with writing(project.database) as connection:
         tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
         now = dict(tasks)
@@ -299,10 +356,11 @@ def hostile(folder: Path) -> Project:
             run.save_attempts(connection, [replace(attempt, detail=text)])
             run.set_failures(connection, task.id, [FailureRow(task.id, HOSTILE, 2, ((1, text),))])
         bad = [
-            replace(sample(n, n % 4 + 1, text, text, text or "no name"), sheared=text[:9])
+            replace(sample(n, n % 4 + 1, text, text, text or "no name"), sheared=text[:9], shard=1)
             for n, text in enumerate(HOSTILE_TEXTS * 2)
         ]
         run.add_samples(connection, bad)
+        write_files(project, bad)
         run.add_events(connection, [EventRow(NOW, "warn", t, HOSTILE, t) for t in HOSTILE_TEXTS])
     return project
 
@@ -325,3 +383,16 @@ def large(folder: Path, shards: int = 2_500) -> Project:
         changed = [(t, finish(t, t.id % 9) if t.id % 3 else give_up(t)) for t in tasks[::2]]
         run.save_tasks(connection, changed)
     return project
+
+
+def copied(folder: Path, variant: str, **options: Any) -> Project:
+    """The same as calling the variant, made once a process: most of the time a test takes."""
+    shutil.copytree(original(variant, tuple(sorted(options.items()))), folder)
+    return Project(folder.absolute())
+
+
+@cache
+def original(variant: str, options: tuple[tuple[str, Any], ...]) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="canned-"))
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
+    return globals()[variant](kept / "project", **dict(options)).folder

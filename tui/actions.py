@@ -5,17 +5,27 @@ Every function returns a sentence that says what was done, or raises `BadInput` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refused
 from tui.text import size
 
 if TYPE_CHECKING:
+    from db.failures import Cause
     from engine.datasets.export import ExportProgress
     from engine.project import Project
+
+EXCLUDED = "excluded"
+AT_A_TIME = 50
+DEMO_IMAGES = 200
+OPENERS = ("xdg-open", "open")
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,15 @@ def open_project(folder: Path) -> Project:
     from engine.project import Project
 
     return Project.open(folder)
+
+
+def demo(folder: Path) -> Path:
+    """Draws the demonstration, or takes what is there, and starts it."""
+    from tui.demo import make_demo
+
+    project = make_demo(folder, DEMO_IMAGES)
+    start(project)
+    return project.folder
 
 
 def start(project: Project, devices: str = "auto") -> str:
@@ -51,6 +70,75 @@ def resume(project: Project) -> str:
 
     said = control.ask(project, "resume")
     return said if control.supervisor(project) else start(project)
+
+
+def retry_cause(project: Project, cause: Cause) -> str:
+    """Failed shards as a whole; of failed records those of every shard where it occurs."""
+    from db import failures
+    from db.connect import reading
+
+    with reading(project.database) as connection:
+        tasks = failures.tasks_of(connection, cause)
+    if cause.kind == EXCLUDED:
+        exclude(project, [(task, None) for task in tasks], EXCLUDED, exclude=False)
+    return ask(project, "retry", tasks=list(tasks), failed_items=cause.scope == "record")
+
+
+def exclude_cause(project: Project, cause: Cause) -> str:
+    from db import failures
+    from db.connect import reading
+
+    with reading(project.database) as connection:
+        tasks = failures.tasks_of(connection, cause)
+    return exclude(project, [(task, None) for task in tasks], cause.kind)
+
+
+def exclude(
+    project: Project,
+    records: Sequence[tuple[int, Sequence[int] | None]],
+    kind: str | None = None,
+    exclude: bool = True,
+) -> str:
+    """A few shards at a time, so that the run goes on meanwhile."""
+    said, refused = "", None
+    for place in range(0, len(records), AT_A_TIME):
+        part = list(records[place : place + AT_A_TIME])
+        try:
+            said = ask(project, "exclude", records=part, failed_as=kind, exclude=exclude)
+        except Refused as error:
+            refused = error
+    if not said and refused is not None:
+        raise refused
+    return said if len(records) <= AT_A_TIME else f"{said} (the last of {len(records):,} shards)"
+
+
+def open_image(project: Project, image: str) -> str:
+    """With the desktop's program. Raises `ImageProblem`, `Refused`."""
+    from engine.samples import image_file
+
+    path = image_file(project, image)
+    if not Path(path).is_file():
+        raise Refused(f"there is no file {path}")
+    opener = next((each for each in map(shutil.which, OPENERS) if each), None)
+    if opener is None or not any(
+        map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "TERM_PROGRAM"))
+    ):
+        raise Refused(f"no desktop to open it with; the file is {path}")
+    subprocess.Popen(  # noqa: S603 (the desktop's own opener, on a file)
+        [opener, path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return f"opened {path}"
+
+
+def write_failures(project: Project, out: Path, cause: Cause | None) -> str:
+    from engine.failures import write_csv
+
+    written = write_csv(project, out, cause)
+    return f"{written:,} failures are in {out}"
 
 
 def export(
@@ -78,3 +166,19 @@ def export(
         f"{result.captions:,} captions of {result.records:,} records ({size(result.bytes)})"
         f" are in {result.path}; left out: {left_out}"
     )
+
+
+def export_command(project: Project, out: str, choice: ExportChoice) -> str:
+    """What does the same without the application."""
+    parts = ["mllmaug-tui export", quote(shortened(project.folder)), quote(out)]
+    parts += [f"--model {quote(name)}" for name in choice.models]
+    parts += ["--with-original"] * choice.with_original
+    if choice.image_root is not None:
+        parts.append(f"--image-root {quote(choice.image_root)}")
+    return " ".join([*parts, *["--allow-partial"] * choice.allow_partial])
+
+
+def shortened(path: Path) -> str:
+    """Relative where it lies under the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

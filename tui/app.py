@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -13,19 +13,40 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.geometry import Size
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 
 from engine.errors import BadInput, Refused
-from tui import actions, messages, text
+from tui import actions, messages, places, text
+from tui.images import Drawing
 from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
+from tui.settings import Settings
 
 if TYPE_CHECKING:
     from engine.project import Project
     from tui.screens.leave import Way
     from tui.snapshot import Reader, Snapshot
 
+STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
+CHANGES = frozenset(
+    ("start", "pause", "resume", "retry", "skip", "priority", "pin", "exclude", "leave")
+)
+"""Actions that change the run: off with `--readonly`."""
+NEEDS_PROJECT = frozenset(
+    (
+        "start",
+        "pause",
+        "resume",
+        "export",
+        "switch_mode",
+        "refresh",
+        "coverage",
+        "lengths",
+        "pilot",
+    )
+)
+READONLY = "opened with --readonly"
 
 
 def dashboard() -> Screen[None]:
@@ -46,28 +67,53 @@ def samples() -> Screen[None]:
     return Samples()
 
 
-class MllmaugApp(App[None]):
-    """Opening it starts no work, closing it stops none."""
+def failures() -> Screen[None]:
+    from tui.screens.failures import Failures
+
+    return Failures()
+
+
+def logs() -> Screen[None]:
+    from tui.screens.logs import Logs
+
+    return Logs()
+
+
+class MllmaugApp(App[Path]):
+    """Opening it starts no work, closing it stops none.
+
+    Returns the folder of another project that is to be opened, if one was chosen.
+    """
 
     TITLE = "mllmaug-tui"
-    CSS_PATH = "app.tcss"
+    # All of it at once: a screen that brings its own has everything parsed again when it opens.
+    CSS_PATH = STYLES
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "dashboard": dashboard,
         "shards": shards,
         "samples": samples,
+        "failures": failures,
+        "logs": logs,
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
+    ALLOW_IN_MAXIMIZED_VIEW = "Footer, StatusBar"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "switch_mode('dashboard')", "Dashboard", False, id="app.dashboard"),
         Binding("2", "switch_mode('shards')", "Shards", False, id="app.shards"),
         Binding("3", "switch_mode('samples')", "Samples", False, id="app.samples"),
+        Binding("4", "switch_mode('failures')", "Failures", False, id="app.failures"),
+        Binding("5", "switch_mode('logs')", "Logs", False, id="app.logs"),
         Binding("p", "start", "Run", tooltip="Start captioning", id="app.start"),
         Binding("p", "pause", "Pause", tooltip="Pause captioning", id="app.pause"),
         Binding("p", "resume", "Resume", tooltip="Go on captioning", id="app.resume"),
         Binding("e", "export", "Export", tooltip="Write the merged captions", id="app.export"),
+        Binding("c", "coverage", "Coverage", False, tooltip="Shards by models", id="app.coverage"),
+        Binding("h", "lengths", "Lengths", False, tooltip="Caption lengths", id="app.lengths"),
+        Binding("n", "new", "New", False, tooltip="Make a new project", id="app.new"),
+        Binding("T", "pilot", "Pilot", False, tooltip="Try the first images", id="app.pilot"),
         Binding("question_mark,f1", "help", "Help", tooltip="What the keys do", id="app.help"),
         Binding("q", "quit", "Quit", tooltip="Quit, or stop the run", id="app.quit"),
         Binding("ctrl+q,ctrl+c", "quit", "Quit", False, priority=True, id="app.quit_anywhere"),
@@ -76,12 +122,22 @@ class MllmaugApp(App[None]):
         Binding("ctrl+z", "suspend_process", "Suspend", False, id="app.suspend"),
     ]
 
-    snapshot: reactive[Snapshot | None] = reactive(None, init=False)
-    trouble: reactive[str | None] = reactive(None, init=False)
-    asking: reactive[bool] = reactive(False, init=False)
+    # Not `reactive`: of the app these paint the whole screen again.
+    snapshot: var[Snapshot | None] = var(None, init=False)
+    trouble: var[str | None] = var(None, init=False)
+    asking: var[bool] = var(False, init=False)
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        readonly: bool = False,
+        settings: Settings = Settings(),  # noqa: B008 (frozen)
+        drawing: Drawing = Drawing("cells"),  # noqa: B008 (frozen)
+    ) -> None:
         super().__init__()
+        self.drawing = drawing
+        self.readonly = readonly
+        self.settings = settings
         # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
@@ -92,6 +148,7 @@ class MllmaugApp(App[None]):
         self.opened = False
 
     async def on_mount(self) -> None:
+        self.use_settings()
         if self.folder is None:
             from tui.screens.welcome import Welcome
 
@@ -103,15 +160,26 @@ class MllmaugApp(App[None]):
         self.opened = True
         self.check_size(self.size)
 
+    def use_settings(self) -> None:
+        from tui.themes import COLOUR_BLIND
+
+        for theme in COLOUR_BLIND:
+            self.register_theme(theme)
+        if self.settings.theme in self.available_themes:
+            self.theme = str(self.settings.theme)
+        elif self.settings.theme is not None:
+            self.tell(f"there is no theme {self.settings.theme!r}", "warning")
+        self.set_keymap(dict(self.settings.keys))
+
     def on_unmount(self) -> None:
         self.opened = False
         if self.reader is not None:
             self.reader.close()
 
     @on(Resize)
-    def resized(self, event: Resize) -> None:
-        if self.opened:
-            self.check_size(event.size)
+    def resized(self) -> None:
+        if self.opened:  # of several in a row the last one counts
+            self.call_later(lambda: self.check_size(self.size))
 
     def check_size(self, size: Size) -> None:
         small = size.width < WIDTH or size.height < HEIGHT
@@ -137,6 +205,7 @@ class MllmaugApp(App[None]):
             if self.reader is None:
                 assert self.folder is not None  # noqa: S101
                 project = actions.open_project(self.folder)
+                places.remember(project.folder)
                 self.reader = Reader(project)
                 self.post_message(messages.ProjectOpened(project))
             before = self.reader.last
@@ -198,7 +267,9 @@ class MllmaugApp(App[None]):
 
     def why_not(self, action: str) -> str | None:
         """Why an action cannot work now, None if it can."""
-        if action not in ("start", "pause", "resume", "export", "switch_mode", "refresh"):
+        if self.readonly and action in CHANGES:
+            return READONLY
+        if action not in NEEDS_PROJECT:
             return None
         if self.folder is None:
             return "no project is open"
@@ -206,7 +277,11 @@ class MllmaugApp(App[None]):
             return None
         if self.snapshot is None or self.project is None:
             return "the project is still being opened"
-        if action == "export":
+        if action == "coverage":
+            return None
+        if action == "pilot":
+            return "the run has the devices" if self.snapshot.supervisor else None
+        if action in ("export", "lengths"):
             return None if self.snapshot.captioned else "there is no caption yet"
         if self.asking:
             return "the run has not answered yet"
@@ -259,6 +334,28 @@ class MllmaugApp(App[None]):
     def tell(self, sentence: str, severity: Any = "information") -> None:
         self.notify(text.visible(sentence), severity=severity, markup=False)
 
+    @work(group="show")
+    async def show_record(self, shard: int, i: int) -> None:
+        from tui.screens.samples import Samples
+
+        await self.switch_mode("samples")
+        if isinstance(self.screen, Samples):
+            self.screen.go_to(shard, i)
+
+    @work(thread=True, group="background", exit_on_error=False)
+    def in_background(self, job: Callable[[], None]) -> None:
+        job()
+
+    def copy(self, copied: str) -> None:
+        self.copy_to_clipboard(copied)
+        self.keep_copy(copied)
+
+    @work(thread=True, group="copy", exit_on_error=False)
+    def keep_copy(self, copied: str) -> None:
+        from tui import clipboard
+
+        self.call_from_thread(self.tell, clipboard.keep(copied))
+
     # Dialogs
 
     def action_refresh(self) -> None:
@@ -276,6 +373,48 @@ class MllmaugApp(App[None]):
 
         if self.snapshot is not None and self.project is not None:
             self.push_screen(Export(self.project, self.snapshot))
+
+    def action_coverage(self) -> None:
+        from tui.screens.coverage import Coverage
+
+        if self.project is not None:
+            self.push_screen(Coverage(self.project), self.show_shards)
+
+    async def show_shards(self, words: str | None) -> None:
+        from tui.screens.shards import Shards
+
+        if words is not None:
+            await self.switch_mode("shards")
+            if isinstance(self.screen, Shards):
+                self.screen.filter_by(words)
+
+    def action_lengths(self) -> None:
+        from tui.screens.lengths import Lengths
+
+        if self.project is not None and self.snapshot is not None:
+            self.push_screen(Lengths(self.project, self.snapshot))
+
+    def action_new(self) -> None:
+        from tui.screens.wizard.wizard import Wizard
+
+        def answer(folder: Path | None) -> None:
+            if folder is not None:
+                self.exit(folder)
+
+        self.push_screen(Wizard(), answer)
+
+    def action_pilot(self) -> None:
+        from engine.pilot import plan
+        from tui.screens.pilot import Outcome, Pilot
+
+        project = self.project
+
+        def answer(outcome: Outcome | None) -> None:
+            if outcome is not None and outcome.go and self.why_not("start") is None:
+                self.action_start()
+
+        if project is not None:
+            self.push_screen(Pilot(lambda: plan(project)), answer)
 
     async def action_quit(self) -> None:
         from tui.screens.leave import Leave

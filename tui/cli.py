@@ -40,8 +40,9 @@ File = click.Path(path_type=Path)
 
 @click.group(cls=OpenByDefault, invoke_without_command=True)
 @click.version_option(package_name="mllmaug-tui")
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, readonly: bool) -> None:
     """Caption an image data set with several multimodal LLMs, shear the captions, merge them.
 
     \b
@@ -50,7 +51,7 @@ def cli(ctx: click.Context) -> None:
     mllmaug-tui COMMAND -h    everything else, without the application
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(open_project, project=None)
+        ctx.invoke(open_project, project=None, readonly=readonly)
 
 
 cli.context_settings["help_option_names"] = ["-h", "--help"]
@@ -102,13 +103,29 @@ def warn(text: str) -> None:
 
 @cli.command("open", hidden=True)
 @click.argument("project", type=Folder, required=False)
-def open_project(project: Path | None) -> None:
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
+@click.pass_context
+def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> None:
     """The application; no PROJECT: the one in this folder, else a welcome screen."""
-    from tui.app import MllmaugApp
-
+    readonly = readonly or bool(ctx.find_root().params.get("readonly"))
     here = Path.cwd()
     folder = project or (here if (here / "project.db").is_file() else None)
-    MllmaugApp(opened(folder).folder if folder else None).run()
+    if folder is not None and not (folder / "project.db").is_file():
+        opened(folder)  # says why not; all else the application says, which should be there soon
+    show(None if folder is None else folder.absolute(), readonly)
+
+
+def show(folder: Path | None, readonly: bool = False) -> None:
+    """Runs the application until it is closed; another project that it names is opened next."""
+    from tui import images, settings
+    from tui.app import MllmaugApp
+
+    chosen = settings.read()
+    drawing = images.choose(chosen.images)
+    app = MllmaugApp(folder, readonly, chosen, drawing)
+    while (named := app.run()) is not None:
+        app = MllmaugApp(named, readonly, chosen, drawing)
+    sys.exit(app.return_code)
 
 
 @cli.command()
@@ -227,13 +244,14 @@ def run(project: Path, devices: str, detach: bool) -> None:
 def status(project: Path, as_json: bool) -> None:
     """Where the project stands."""
     from tui import snapshot
-    from tui.headless import status_lines
+    from tui.headless import failure_lines, status_lines
 
-    taken = snapshot.read(opened(project))
+    found = opened(project)
+    taken = snapshot.read(found)
     if as_json:
         click.echo(json.dumps(snapshot.status(taken)))
     else:
-        for line in status_lines(taken):
+        for line in (*status_lines(taken), *failure_lines(found)):
             say(line)
 
 
@@ -496,11 +514,10 @@ def demo(project: Path, images: int, headless: bool, devices: str) -> None:
         sys.exit(run_headless(found, devices))
     from engine import control
     from tui import snapshot
-    from tui.app import MllmaugApp
 
     if snapshot.read(found).state != "finished":
         control.start(found, devices)
-    MllmaugApp(found.folder).run()
+    show(found.folder)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -512,9 +529,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def guarded(command: Callable[[], Any]) -> int:
-    from db.connect import Busy, DatabaseError
-    from engine.lock import Held
-
     try:
         result = command()
     except click.exceptions.Exit as done:
@@ -524,16 +538,23 @@ def guarded(command: Callable[[], Any]) -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_BAD_INPUT
-    except (BadInput, DatabaseError) as error:
-        warn(str(error))
-        return EXIT_BAD_INPUT
-    except (Refused, Busy) as error:
-        warn(str(error))
-        return EXIT_UNFINISHED
-    except Held as held:
-        warn(f"the project is in use by {held}")
-        return EXIT_UNFINISHED
+    except Exception as error:
+        return explained(error)
     return result if isinstance(result, int) else 0
+
+
+def explained(error: Exception) -> int:
+    """Imports what the application's first frame need not wait for."""
+    from db.connect import Busy, DatabaseError
+    from engine.lock import Held
+
+    if isinstance(error, Held):
+        warn(f"the project is in use by {error}")
+        return EXIT_UNFINISHED
+    if not isinstance(error, (BadInput, DatabaseError, Refused)):
+        raise error
+    warn(str(error))
+    return EXIT_UNFINISHED if isinstance(error, (Refused, Busy)) else EXIT_BAD_INPUT
 
 
 if __name__ == "__main__":

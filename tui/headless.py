@@ -20,13 +20,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from db.connect import DatabaseError
+from db import failures
+from db.connect import DatabaseError, reading
 from engine import control
 from engine.errors import Refused
 from engine.lock import Held
 from engine.project import Project
 from engine.supervise import supervise
 from tui import snapshot
+from tui.hints import hint_for
 from tui.snapshot import Snapshot
 from tui.visible import visible
 
@@ -203,6 +205,20 @@ def status_lines(taken: Snapshot) -> Iterator[str]:
         shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
         model_name = worker.model or "no model"
         yield f"  {worker.row.device}: {worker.row.state} {model_name}{shard}"
+
+
+def failure_lines(project: Project) -> Iterator[str]:
+    """What failed, by cause, most first."""
+    with reading(project.database) as connection:
+        causes = failures.causes(connection)
+    if causes:
+        yield "failures:"
+    for cause in causes:
+        if cause.scope == "shard":
+            yield f"  {cause.count:,} shards failed: {cause.kind}"
+        else:
+            hint = hint_for(cause)
+            yield f"  {cause.count:,} records {cause.kind} in {cause.shards:,} shards ({hint.what})"
 
 
 def clock(seconds: float) -> str:

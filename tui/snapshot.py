@@ -6,7 +6,7 @@ Imports of the database wait until a snapshot is read, so that the first frame n
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from db.rows import (
     TaskRow,
     WorkerRow,
 )
+from tui.pace import Minute, Pace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 State = Literal["idle", "running", "paused", "finished"]
 
 SERIES_MINUTES = 6 * 60
-RECENT = 31
-"""Ten seconds each: five minutes and what is under way."""
 EVENTS_SHOWN = 100
 SUMS_SHARE = 0.01
 """Summing all tasks is the one query that grows with the project: at most this share of a core."""
@@ -89,10 +88,10 @@ class Snapshot:
     devices: tuple[DeviceView, ...]
     workers: tuple[LiveWorker, ...]
     supervisor: SupervisorRow | None
-    series: tuple[tuple[int, int], ...]
-    """Minutes since the epoch with the images captioned in each."""
-    recent: tuple[tuple[int, float], ...]
-    """Images per second as this reader saw them: ten seconds since the epoch, their mean."""
+    series: tuple[Minute, ...]
+    """Images captioned in each minute of the last hours, by model."""
+    recent: tuple[tuple[float, float, Mapping[int, float]], ...]
+    """Images per second as this reader saw them: start, end, and each model's rate."""
     events: tuple[EventRow, ...]
     """Newest first."""
     sample: SampleRow | None
@@ -149,8 +148,10 @@ class Reader:
         self.connection: Connection | None = None
         self.version: int | None = None
         self.last: Snapshot | None = None
-        self.seen: deque[tuple[int, list[float]]] = deque(maxlen=RECENT)
-        """Rates of the last minutes, those of each ten seconds together."""
+        self.series: tuple[Minute, ...] = ()
+        self.gone: Counter[int] = Counter()
+        """Images of minutes that are too long ago to be kept, by model."""
+        self.pace = Pace()
         self.sums: tuple[Sums, ...] = ()
         self.sums_version: int | None = None
         self.next_sums = 0.0
@@ -209,7 +210,8 @@ class Reader:
         shards, records = progress.totals(connection)
         sums = self.task_sums(connection)
         workers = live_workers(connection, names)
-        self.see(now, sum(worker.row.rate for worker in workers))
+        series = self.minutes(connection, int(now // 60))
+        self.pace.see(now, self.gone + images_by_model(series))
         return Snapshot(
             taken=now,
             folder=self.project.folder,
@@ -221,17 +223,22 @@ class Reader:
             devices=device_views(run.devices(connection), workers, names),
             workers=workers,
             supervisor=live_supervisor(connection),
-            series=progress.images_by_minute(connection, int(now // 60) - SERIES_MINUTES),
-            recent=tuple((ten, sum(rates) / len(rates)) for ten, rates in list(self.seen)[:-1]),
+            series=series,
+            recent=self.pace.rates(now),
             events=progress.events(connection, EVENTS_SHOWN),
             sample=next(iter(progress.samples(connection, 1)), None),
         )
 
-    def see(self, now: float, rate: float) -> None:
-        ten = int(now // 10)
-        if not self.seen or self.seen[-1][0] != ten:
-            self.seen.append((ten, []))
-        self.seen[-1][1].append(rate)
+    def minutes(self, connection: Connection, now: int) -> tuple[Minute, ...]:
+        """Only the newest minutes are read again: the others do not change any more."""
+        from db import progress
+
+        known = [row for row in self.series if row[0] >= now - SERIES_MINUTES]
+        since = known[-1][0] - 1 if known else now - SERIES_MINUTES
+        kept = [row for row in known if row[0] < since]
+        self.gone.update(images_by_model(self.series[: len(self.series) - len(known)]))
+        self.series = (*kept, *progress.images_by_minute(connection, since))
+        return self.series
 
     def task_sums(self, connection: Connection) -> tuple[Sums, ...]:
         from db import progress
@@ -243,6 +250,13 @@ class Reader:
             self.sums_version = self.version
             self.next_sums = began + spent / SUMS_SHARE
         return self.sums
+
+
+def images_by_model(series: tuple[Minute, ...]) -> Counter[int]:
+    images: Counter[int] = Counter()
+    for _, model, count in series:
+        images[model] += count
+    return images
 
 
 def live_supervisor(connection: Connection) -> SupervisorRow | None:

@@ -7,7 +7,6 @@ from datetime import datetime
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from db.rows import SampleRow
 from tui.visible import visible as visible
 
 CUT = "//"
@@ -81,13 +80,17 @@ def plural(count: int, noun: str) -> str:
     return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
 
 
-def kept_and_cut(sample: SampleRow) -> Content:
+def title(said: str) -> Content:
+    """For the border of a widget, where plain strings are markup."""
+    return Content(visible(said))
+
+
+def kept_and_cut(raw: str, sheared: str, start: int | None, end: int | None) -> Content:
     """The raw text on one line; what shearing removed stands between `//`."""
-    if sample.start is None or sample.end is None:
+    if start is None or end is None:
         return Content.assemble(
-            visible(sample.raw), (" // sheared: ", "$foreground-muted"), visible(sample.sheared)
+            visible(raw), (" // sheared: ", "$foreground-muted"), visible(sheared)
         )
-    raw, start, end = sample.raw, sample.start, sample.end
     return Content.assemble(cut(raw[:start]), visible(raw[start:end]), cut(raw[end:]))
 
 

@@ -32,6 +32,11 @@ def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    for name in ("CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.delenv("TMUX", raising=False)
+    for module in ("screens.samples", "widgets.task_detail", "screens.wizard.step"):
+        monkeypatch.setattr(f"tui.{module}.REST_SECONDS", 0.001)
     monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()
     clock = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
@@ -92,7 +97,21 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Threads have answered and their answers are drawn."""
-    for _ in range(2):
+    """Threads have answered and their answers are drawn, which may have started others."""
+    for _ in range(5):
+        await pilot.pause(0.005)
+        if all(worker.is_finished for worker in pilot.app.workers):
+            return
         await pilot.app.workers.wait_for_complete()
-        await pilot.pause(0.1)
+
+
+async def steady(pilot: Pilot[None]) -> None:
+    """Two looks at the screen, a little apart, are the same."""
+    before = ""
+    for _ in range(50):
+        await settle(pilot)
+        await pilot.pause(0.05)
+        now = pilot.app.export_screenshot()
+        if now == before:
+            return
+        before = now

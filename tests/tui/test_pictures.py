@@ -5,32 +5,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
-from engine.project import Project
+from engine.images import ImagePaths
+from engine.pilot import Plan
+from engine.shearing import Shearing
+from engine.tryout import Job, Said
 from tests import canned
-from tests.tui.conftest import press, ready
+from tests.support import make_captions
+from tests.tui.conftest import press, ready, settle, steady, until
 from tui.app import MllmaugApp
+from tui.screens.pilot import Pilot as PilotScreen
+from tui.screens.wizard.wizard import STEPS, Wizard
+from tui.settings import Settings
+from tui.widgets.tick import Tick
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
-SCENES: dict[str, tuple[Callable[[Path], Project], tuple[str, ...]]] = {
-    "dashboard": (canned.busy, ()),
-    "dashboard-idle": (canned.create, ()),
-    "shards": (canned.busy, ("2",)),
-    "shards-marked": (canned.busy, ("2", "space", "j", "space", "j")),
-    "shards-filtered": (canned.busy, ("2", "slash", *"status:failed", "enter")),
-    "samples": (canned.busy, ("3",)),
-    "samples-hostile": (canned.hostile, ("3",)),
-    "export": (canned.busy, ("e",)),
-    "quit": (canned.busy, ("q",)),
-    "confirm": (canned.busy, ("2", "r")),
-    "help": (canned.busy, ("question_mark",)),
-    "palette": (canned.busy, ("colon",)),
+SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dashboard": ("busy", ()),
+    "dashboard-idle": ("create", ()),
+    "shards": ("busy", ("2",)),
+    "shards-marked": ("busy", ("2", "space", "j", "space", "j")),
+    "shards-filtered": ("busy", ("2", "slash", *"status:failed", "enter")),
+    "samples": ("busy", ("3",)),
+    "samples-diff": ("busy", ("3", "d")),
+    "samples-no-image": ("busy", ("3", "i", "b", "b")),
+    "samples-hostile": ("hostile", ("3",)),
+    "failures": ("busy", ("4",)),
+    "failures-records": ("busy", ("4", "j", "enter", "space")),
+    "failures-hostile": ("hostile", ("4",)),
+    "logs": ("busy", ("5",)),
+    "logs-search": ("busy", ("5", "slash", *"memory", "enter")),
+    "coverage": ("busy", ("c", "n")),
+    "lengths": ("busy", ("h",)),
+    "export": ("busy", ("e",)),
+    "quit": ("busy", ("q",)),
+    "confirm": ("busy", ("2", "r")),
+    "confirm-exclude": ("busy", ("4", "j", "x")),
+    "pin": ("busy", ("2", "P")),
+    "jump": ("busy", ("3", "J")),
+    "details": ("busy", ("2", "slash", *"status:failed", "enter", "enter")),
+    "help": ("busy", ("question_mark",)),
+    "palette": ("busy", ("colon",)),
+    "zoom": ("busy", ("tab", "z")),
 }
+THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")
 
 
 @SIZES
@@ -41,8 +66,9 @@ def test_picture(snap_compare, tmp_path: Path, scene: str, size: tuple[int, int]
     async def show(pilot: Pilot[None]) -> None:
         await ready(pilot)
         await press(pilot, *keys)
+        await steady(pilot)
 
-    app = MllmaugApp(make(tmp_path / "cc3m-pilot").folder)
+    app = MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", make).folder)
     assert snap_compare(app, terminal_size=size, run_before=show)
 
 
@@ -58,5 +84,94 @@ def test_too_small_picture(snap_compare, tmp_path: Path) -> None:
     async def show(pilot: Pilot[None]) -> None:
         await ready(pilot)
 
-    app = MllmaugApp(canned.busy(tmp_path / "cc3m-pilot").folder)
+    app = MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", "busy").folder)
     assert snap_compare(app, terminal_size=(60, 20), run_before=show)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_theme_picture(snap_compare, tmp_path: Path, theme: str) -> None:
+    async def show(pilot: Pilot[None]) -> None:
+        await ready(pilot)
+        await press(pilot, "2", "slash", *"status:failed", "enter")
+        await steady(pilot)
+
+    folder = canned.copied(tmp_path / "cc3m-pilot", "busy").folder
+    app = MllmaugApp(folder, settings=Settings(theme=theme))
+    assert snap_compare(app, terminal_size=(120, 36), run_before=show)
+
+
+@SIZES
+@pytest.mark.parametrize("step", range(5), ids=[step.NAME for step in STEPS])
+def test_wizard_picture(
+    snap_compare,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    step: int,
+) -> None:
+    make_captions(tmp_path / "data", 12)
+    disk = SimpleNamespace(free=500 * 2**30)
+    monkeypatch.setattr("tui.screens.wizard.review.shutil.disk_usage", lambda path: disk)
+    monkeypatch.setattr("engine.devices.find", lambda spec: [canned.gpu(0), canned.gpu(1)])
+
+    async def show(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = pilot.app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = "data/captions.json"
+        wizard.query_one("#root", Input).value = "data"
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        if step:
+            for tick in wizard.query(Tick):
+                tick.value = "dry-run" in str(tick.label)
+        for _ in range(step):
+            await until(pilot, lambda: wizard.step.why_not() is None)
+            await press(pilot, "ctrl+n")
+        await until(pilot, lambda: wizard.step.why_not() is None or step == 1)
+        await steady(pilot)
+
+    assert snap_compare(MllmaugApp(None), terminal_size=size, run_before=show)
+
+
+class CannedTryout:
+    """Says at once what a model would."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def __iter__(self) -> Iterator[Said]:
+        for i, _ in self.job.records:
+            yield Said(record=i, raw=canned.RAW[i % 4], tokens=19, finish="length")
+        yield Said(rate=41.5)
+
+    def cancel(self) -> None: ...
+
+
+@SIZES
+def test_pilot_picture(
+    snap_compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("engine.tryout.Tryout", CannedTryout)
+    clock = SimpleNamespace(time=lambda: canned.NOW)
+    monkeypatch.setattr("tui.screens.pilot.time", clock)
+    records = tuple((f"images/{n:06}.jpg", canned.ORIGINALS[n % 4]) for n in range(8))
+    job = Job(
+        "llava-1.5",
+        None,
+        {},
+        [(n, image) for n, (image, _) in enumerate(records)],
+        ImagePaths("."),
+        canned.gpu(0),
+    )
+    jobs = tuple((name, job) for name in canned.FAMILIES)
+    plan = Plan(jobs, records, 3_318_000, 8, Shearing())
+
+    async def show(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        pilot.app.push_screen(PilotScreen(lambda: plan))
+        await settle(pilot)
+        await press(pilot, "n")
+        await steady(pilot)
+
+    assert snap_compare(MllmaugApp(None), terminal_size=size, run_before=show)

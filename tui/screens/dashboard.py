@@ -28,7 +28,6 @@ class Dashboard(RunScreen):
 
     MODE = "dashboard"
     HELP = "What every device and model does now, and what happened last."
-    CSS_PATH = "dashboard.tcss"
     COMMANDS: ClassVar[set[Any]] = {DashboardCommands}
 
     def body(self) -> Iterable[Widget]:

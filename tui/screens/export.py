@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -23,6 +23,7 @@ from tui.widgets.tick import Tick
 if TYPE_CHECKING:
     from engine.datasets.export import ExportProgress
     from engine.project import Project
+    from tui.app import MllmaugApp
     from tui.snapshot import Snapshot
 
 
@@ -48,9 +49,10 @@ class FileExists(Message):
 class Export(ModalScreen[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
-    CSS_PATH = "export.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", tooltip="Cancel and close", id="export.close"),
+        Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="export.copy"),
+        Binding("ctrl+n", "background", "Background", False, id="export.background"),
     ]
 
     def __init__(self, project: Project, snapshot: Snapshot) -> None:
@@ -61,15 +63,22 @@ class Export(ModalScreen[str | None]):
         self.cancelled = False
         self.may_replace: Path | None = None
         self.sentence: str | None = None
+        self.behind = False
+        """Whether the dialog was closed and the export goes on."""
+        self.command = ""
+
+    @property
+    def main(self) -> MllmaugApp:
+        return cast("MllmaugApp", self.app)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = "Export"
-            dialog.border_subtitle = "esc closes"
+            dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
             yield Static(id="counts", markup=False)
             yield Label("Write to", classes="field")
             target = self.project.folder / f"{self.project.name}.json"
-            yield Input(shortened(target), id="path", compact=True)
+            yield Input(actions.shortened(target), id="path", compact=True)
             yield Label("Models", classes="field")
             with VerticalScroll(id="models", can_focus=False):
                 yield from self.model_boxes()
@@ -77,6 +86,7 @@ class Export(ModalScreen[str | None]):
             yield Tick("unfinished: export what there is", id="partial", compact=True)
             yield Label("Image root for the reader of the file", classes="field")
             yield Input(placeholder="paths stay as in the input", id="root", compact=True)
+            yield Static(id="command", markup=False, classes="muted")
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
@@ -114,6 +124,32 @@ class Export(ModalScreen[str | None]):
             f" {text.plural(failed, 'record')} failed{left}"
         )
         self.query_one("#export").disabled = not models or self.exporting
+        self.say_command()
+
+    def choice(self) -> actions.ExportChoice:
+        models = tuple(self.snapshot.models[number].row.name for number in self.chosen())
+        return actions.ExportChoice(
+            models=() if len(models) == len(self.snapshot.models) else models,
+            with_original=self.query_one("#original", Tick).value,
+            image_root=self.query_one("#root", Input).value.strip() or None,
+            allow_partial=self.query_one("#partial", Tick).value,
+        )
+
+    @on(Input.Changed)
+    def say_command(self) -> None:
+        out = self.query_one("#path", Input).value.strip()
+        self.command = actions.export_command(self.project, out, self.choice())
+        self.query_one("#command", Static).update(text.visible(self.command))
+
+    def action_copy(self) -> None:
+        self.main.copy(self.command)
+
+    def action_background(self) -> None:
+        """The export goes on, and says when it is done."""
+        if self.exporting:
+            self.behind = True
+            self.main.tell("exporting in the background; its end will be said")
+            self.dismiss(None)
 
     @on(Button.Pressed, "#export")
     @on(Input.Submitted)
@@ -124,19 +160,12 @@ class Export(ModalScreen[str | None]):
         if not written:
             self.say("where to? the path is empty", bad=True)
             return
-        models = tuple(self.snapshot.models[number].row.name for number in self.chosen())
-        choice = actions.ExportChoice(
-            models=() if len(models) == len(self.snapshot.models) else models,
-            with_original=self.query_one("#original", Tick).value,
-            image_root=self.query_one("#root", Input).value.strip() or None,
-            allow_partial=self.query_one("#partial", Tick).value,
-        )
         self.set_exporting(True)
         self.say("exporting ...")
-        self.export(Path(written).expanduser(), choice)
+        self.main.in_background(lambda: self.export(Path(written).expanduser(), self.choice()))
 
-    @work(thread=True, group="export", exit_on_error=False)
     def export(self, out: Path, choice: actions.ExportChoice) -> None:
+        """In a thread of the application, which may outlive this dialog."""
         try:
             if out.exists() and out != self.may_replace:
                 self.post_message(FileExists(out))
@@ -148,15 +177,23 @@ class Export(ModalScreen[str | None]):
                 self.tell,
                 lambda: self.cancelled,
             )
-            self.post_message(Ended(sentence, True))
+            self.end(Ended(sentence, True))
         except (BadInput, Refused) as error:
-            self.post_message(Ended(str(error), False))
+            self.end(Ended(str(error), False))
         except Exception as error:
             reason = "cancelled; nothing was written" if self.cancelled else describe(error)
-            self.post_message(Ended(reason, False))
+            self.end(Ended(reason, False))
+
+    def end(self, ended: Ended) -> None:
+        if self.behind:
+            severity = "information" if ended.done else "error"
+            self.main.call_from_thread(self.main.tell, ended.sentence, severity)
+        else:
+            self.post_message(ended)
 
     def tell(self, progress: ExportProgress) -> None:
-        self.post_message(Advanced(progress))
+        if not self.behind:
+            self.post_message(Advanced(progress))
 
     @on(FileExists)
     def file_exists(self, event: FileExists) -> None:
@@ -202,10 +239,4 @@ class Export(ModalScreen[str | None]):
             self.dismiss(self.sentence)
 
     def on_unmount(self) -> None:
-        self.cancelled = True
-
-
-def shortened(path: Path) -> str:
-    """Relative where it lies under the current folder."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+        self.cancelled = not self.behind

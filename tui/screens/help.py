@@ -4,22 +4,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 NOTES = (
-    ("1 2 3", "Dashboard, Shards, Samples"),
+    ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
     ("tab, shift+tab", "Next, previous pane"),
     (":, ctrl+p", "Command palette"),
     ("mouse", "Click rows, screens and footer keys; hold shift to select text"),
 )
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
+SCROLLBAR = 2
 NOTED = ("switch_mode", "command_palette")
 
 
@@ -28,15 +31,23 @@ class Entry:
     section: str
     keys: str
     what: str
+    id: str = ""
+    """By which config.toml gives it another key."""
 
     def matches(self, words: str) -> bool:
-        return all(word in f"{self.keys} {self.what}".lower() for word in words.lower().split())
+        said = f"{self.keys} {self.what} {self.id}".lower()
+        return all(word in said for word in words.lower().split())
+
+    def line(self, width: int) -> Content:
+        said = f"  {self.keys:<22} {self.what}"
+        room = width - cell_len(said)
+        shown = f"{self.id:>{room}}" if self.id and room > cell_len(self.id) + 1 else ""
+        return Content.assemble(said, (shown, "$foreground-muted"))
 
 
 class Help(ModalScreen[None]):
     """The keys of the focused pane, of its screen, of the app, and what cannot work now and why."""
 
-    CSS_PATH = "help.tcss"
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,q", "close", "Close", id="help.close"),
@@ -63,7 +74,7 @@ class Help(ModalScreen[None]):
         field.cursor_blink = False
         field.display = False
         self.query_one("#about", Static).update(self.about)
-        self.draw("")
+        self.call_after_refresh(self.draw, "")
 
     def action_search(self) -> None:
         field = self.query_one(Input)
@@ -90,6 +101,10 @@ class Help(ModalScreen[None]):
     def submitted(self) -> None:
         self.query_one(VerticalScroll).focus()
 
+    @property
+    def width(self) -> int:
+        return self.query_one("#keys").content_size.width - SCROLLBAR
+
     def draw(self, words: str) -> None:
         found = [entry for entry in self.entries if entry.matches(words)]
         lines: list[Content] = []
@@ -97,7 +112,7 @@ class Help(ModalScreen[None]):
             inside = [entry for entry in found if entry.section == section]
             if inside:
                 lines += [Content(""), Content.styled(section, "bold $text-primary")]
-                lines += [Content(f"  {entry.keys:<22} {entry.what}") for entry in inside]
+                lines += [entry.line(self.width) for entry in inside]
         shown = Content("\n").join(lines or [Content("\nno key or action is called that")])
         self.query_one("#keys", Static).update(shown)
 
@@ -112,12 +127,20 @@ def entries(screen: Screen[Any], focused: Widget | None) -> Iterator[Entry]:
         ours = next(active for active in same if active.binding.id)
         what = ours.tooltip or ours.binding.description
         section = section_of(first, screen)
-        yield Entry(section, keys, what)
-        reason = None if first.enabled else getattr(first.node, "why_not", lambda _: None)(action)
+        yield Entry(section, keys, what, ours.binding.id or "")
+        reason = None if first.enabled else why_not(first.node, action)
         if reason:
             yield Entry(OFF, keys, f"{first.binding.description}: {reason}")
     for keys, what in NOTES:
         yield Entry(EVERYWHERE, keys, what)
+
+
+def why_not(node: DOMNode, action: str) -> str | None:
+    for name in ("reason", "why_not"):
+        if hasattr(node, name):
+            reason: str | None = getattr(node, name)(action)
+            return reason
+    return None
 
 
 def section_of(active: ActiveBinding, screen: Screen[Any]) -> str:

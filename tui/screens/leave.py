@@ -43,6 +43,13 @@ class Leave(ModalScreen[Way | None]):
             yield Static(choice("K", "Stop now, and quit; the batches under way are done again"))
             yield Static(choice("esc", "Stay"))
 
+    def why_not(self, action: str) -> str | None:
+        readonly = getattr(self.app, "readonly", False)
+        return "opened with --readonly" if action == "leave" and readonly else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if parameters != ("detach",) and self.why_not(action) else True
+
     def action_leave(self, way: Way) -> None:
         self.dismiss(way)
 

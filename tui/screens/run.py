@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
+from tui.app import CHANGES, READONLY
 from tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ class RunScreen(Screen[None]):
     `why_not` is the one place that knows what cannot work now: it greys a key and is what Help
     says about it.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy(False)", "Copy", False, tooltip="Copy the value", id="screen.copy"),
+        Binding("Y", "copy(True)", "Copy row", False, tooltip="Copy the row", id="screen.copy_row"),
+        Binding("z", "zoom", "Zoom", False, tooltip="Enlarge the pane, or not", id="screen.zoom"),
+    ]
 
     MODE: ClassVar[str]
     HELP: ClassVar[str] = ""
@@ -58,8 +66,35 @@ class RunScreen(Screen[None]):
         """Why an action of this screen cannot work now, None if it can."""
         return None
 
+    def reason(self, action: str) -> str | None:
+        """Why an action is off, for whatever reason."""
+        if not self.children:  # asked about before it is composed
+            return None
+        if action in CHANGES and self.main.readonly:
+            return READONLY
+        if action == "zoom" and self.focused is None:
+            return "no pane is focused (tab)"
+        if action == "copy" and self.copied(False) is None:
+            return "there is nothing to copy"
+        return self.why_not(action)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.why_not(action) else True
+        return None if self.reason(action) else True
+
+    def copied(self, row: bool) -> str | None:
+        """What `y` (the value) or `Y` (the whole row) copies now."""
+        return None
+
+    def action_copy(self, row: bool) -> None:
+        copied = self.copied(row)
+        if copied is not None:
+            self.main.copy(copied)
+
+    def action_zoom(self) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximized = self.focused
 
     def refresh_keys(self) -> None:
         """The footer is composed again only when a key became possible or impossible."""

@@ -11,30 +11,54 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
-from tui import text
+from engine.errors import BadInput
+from tui import actions, captions, text
+from tui.app import describe
 from tui.commands import Commands
 from tui.screens.run import RunScreen
-from tui.widgets.sample_table import SampleTable
+from tui.widgets.preview import Preview
+from tui.widgets.record_table import RecordRow, RecordTable
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from db.rows import SampleRow
+    from engine.samples import SampledImage
     from tui.snapshot import Snapshot
 
-SHOWN = 200
+RING = 800
+"""Captions of the ring that are read: of four models 200 records."""
+REST_SECONDS = 0.08
+"""A cursor that runs through the list asks for nothing until it stands still."""
+SHOWN = {"cut": "raw with cuts", "sheared": "sheared", "both": "raw and sheared"}
 
 
 @dataclass
-class SamplesRead(Message):
-    model_id: int | None
-    rows: tuple[SampleRow, ...]
+class RowsRead(Message):
+    """`shard` is None for what was captioned lately."""
+
+    shard: int | None
+    rows: tuple[RecordRow, ...]
+    at: int | None = None
 
 
 @dataclass
-class OthersRead(Message):
-    sample: SampleRow
-    rows: tuple[SampleRow, ...]
+class ImageRead(Message):
+    row: RecordRow
+    image: SampledImage | None
+    trouble: str = "this record is not in its shard file any more"
+
+
+@dataclass
+class Located(Message):
+    place: tuple[int, int] | None
+    words: str
+
+
+@dataclass
+class NotRead(Message):
+    reason: str
 
 
 class SamplesCommands(Commands):
@@ -42,48 +66,62 @@ class SamplesCommands(Commands):
 
 
 class Samples(RunScreen):
-    """What the models say: raw and sheared side by side."""
+    """What every model says of an image: raw and sheared, side by side."""
 
     MODE = "samples"
-    HELP = "Recent captions. Text between // and // was cut by shearing and is not exported."
-    CSS_PATH = "samples.tcss"
+    HELP = (
+        "Text between // and // was cut by shearing and is not exported. The list shows what was"
+        " captioned lately, or, after J or from Shards, all records of a shard."
+    )
     COMMANDS: ClassVar[set[Any]] = {SamplesCommands}
-    AUTO_FOCUS = "SampleTable"
+    AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "l", "live", "Live", tooltip="Follow the newest caption, or stay", id="samples.live"
-        ),
-        Binding("m", "model", "Model", tooltip="Show the next model only", id="samples.model"),
+        Binding("l", "live", "Live", tooltip="Follow the newest caption", id="samples.live"),
+        Binding("J,slash", "jump", "Jump", tooltip="Go to any record", id="samples.jump"),
+        Binding("m", "model", "Model", tooltip="Choose the model before", id="samples.model"),
+        Binding("d", "diff", "Diff", tooltip="Words that differ from it", id="samples.diff"),
+        Binding("b", "show", "Show", False, tooltip="Cuts, sheared, both", id="samples.show"),
+        Binding("i", "image", "Image", tooltip="Hide or show the image", id="samples.image"),
+        Binding("o", "open_file", "Open", False, tooltip="Open the file", id="samples.open"),
+        Binding("escape", "back", "Back", False, tooltip="Back to live", id="samples.back"),
     ]
 
     live = True
-    model_id: int | None = None
+    shard: int | None = None
+    """Whose records are listed; None lists what was captioned lately."""
     newest: SampleRow | None = None
     reading = False
-    sample: SampleRow | None = None
+    row: RecordRow | None = None
+    image: SampledImage | None = None
+    trouble = ""
+    model: str | None = None
+    how = 0
+    diff = False
     shown = Content("")
+    timer: Any = None
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="mode", markup=False)
-        yield SampleTable(self.model_name, id="samples")
+        yield Preview(self.main.drawing, id="preview")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Captions"
             yield Static("no caption yet", id="captions", markup=False)
+        yield RecordTable(id="records")
 
     def on_mount(self) -> None:
-        self.table.border_title = "Recent captions"
         self.say_mode()
 
     @property
-    def table(self) -> SampleTable:
-        return self.query_one(SampleTable)
+    def table(self) -> RecordTable:
+        return self.query_one(RecordTable)
 
-    def model_name(self, model_id: int) -> str:
+    @property
+    def models(self) -> list[str]:
         snapshot = self.main.snapshot
-        return (snapshot.model_name(model_id) if snapshot else None) or "?"
+        return [model.row.name for model in snapshot.models] if snapshot else []
 
     def show(self, snapshot: Snapshot) -> None:
-        if snapshot.sample != self.newest:
+        if snapshot.sample != self.newest and self.shard is None:
             self.newest = snapshot.sample
             self.load()
         self.say_mode()
@@ -93,115 +131,230 @@ class Samples(RunScreen):
     def load(self) -> None:
         if not self.reading and self.main.project is not None:
             self.reading = True
-            self.read_samples(self.model_id)
+            self.read_ring()
 
-    @work(thread=True, group="samples", exit_on_error=False)
-    def read_samples(self, model_id: int | None) -> None:
+    @work(thread=True, group="ring", exit_on_error=False)
+    def read_ring(self) -> None:
         from db import progress
         from db.connect import reading
 
         assert self.main.project is not None  # noqa: S101
         try:
             with reading(self.main.project.database) as connection:
-                rows = progress.samples(connection, SHOWN, model_id)
-            self.post_message(SamplesRead(model_id, rows))
+                self.post_message(RowsRead(None, grouped(progress.samples(connection, RING))))
         finally:
             self.reading = False
 
-    @on(SamplesRead)
-    def samples_read(self, event: SamplesRead) -> None:
-        if event.model_id != self.model_id:
-            self.load()
+    @work(thread=True, group="shard", exclusive=True, exit_on_error=False)
+    def read_shard(self, shard: int, at: int) -> None:
+        from engine.samples import records_of_shard
+
+        assert self.main.project is not None  # noqa: S101
+        try:
+            found = records_of_shard(self.main.project, shard)
+            rows = tuple(RecordRow(shard, i, image, original) for i, image, original in found)
+            self.post_message(RowsRead(shard, rows, at))
+        except (OSError, ValueError, KeyError) as error:
+            self.post_message(NotRead(f"shard {shard:05} cannot be read: {describe(error)}"))
+
+    @on(RowsRead)
+    def rows_read(self, event: RowsRead) -> None:
+        if event.shard != self.shard:
             return
-        if self.live:
-            self.table.cursor = 0
-        self.table.set_rows(event.rows, 0, len(event.rows), follow=not self.live)
+        table, follow = self.table, event.at is None and not self.live
+        table.set_rows(event.rows, 0, len(event.rows), follow=follow)
+        if event.at is not None:
+            table.cursor = event.at
+        elif self.live:
+            table.cursor = 0
+        self.say_mode()
+
+    @on(NotRead)
+    def not_read(self, event: NotRead) -> None:
+        self.main.tell(event.reason, "error")
+
+    def go_to(self, shard: int, i: int) -> None:
+        """Lists that shard, with the cursor on record `i`."""
+        self.live = False
+        if self.shard == shard:
+            self.table.cursor = i
+        else:
+            self.shard = shard
+            self.read_shard(shard, i)
+        self.say_mode()
 
     def action_live(self) -> None:
         self.live = not self.live
         if self.live:
+            self.shard = None
+            self.load()
             self.table.cursor = 0
         self.say_mode()
 
-    def action_model(self) -> None:
-        if self.main.snapshot is None:
-            return
-        models = [None, *(model.row.id for model in self.main.snapshot.models)]
-        self.model_id = models[(models.index(self.model_id) + 1) % len(models)]
-        self.say_mode()
-        self.load()
+    def action_back(self) -> None:
+        if self.shard is not None:
+            self.action_live()
+        self.table.focus()
 
-    def say_mode(self) -> None:
-        model = "all models" if self.model_id is None else self.model_name(self.model_id)
-        live = "live: the newest is shown" if self.live else "live is off: the list stays"
-        self.query_one("#mode", Static).update(
-            f"{text.visible(model)} (m)   {live} (l)   // cut by shearing //"
+    def action_jump(self) -> None:
+        from tui.screens.ask import Ask
+
+        hint = (
+            "shard/record such as 7/120, a number through the whole input, or words of the image"
+            " path or caption (the next match is shown)"
         )
 
-    def why_not(self, action: str) -> str | None:
-        if action == "open" and self.table.current is None:
-            return "there is no caption yet"
-        return None
+        def answer(words: str | None) -> None:
+            if words:
+                here = self.table.current
+                self.locate(words, (here.shard, here.i) if here else (0, -1))
+
+        self.app.push_screen(Ask("Jump to a record", hint), answer)
+
+    @work(thread=True, group="locate", exclusive=True, exit_on_error=False)
+    def locate(self, words: str, after: tuple[int, int]) -> None:
+        from engine.samples import locate
+
+        assert self.main.project is not None  # noqa: S101
+        worker = get_current_worker()
+        try:
+            place = locate(self.main.project, words, after, lambda: worker.is_cancelled)
+            self.post_message(Located(place, words))
+        except (BadInput, OSError) as error:
+            self.post_message(NotRead(str(error)))
+
+    @on(Located)
+    def located(self, event: Located) -> None:
+        if event.place is None:
+            self.main.tell(f"no record holds {event.words!r}", "warning")
+        else:
+            self.go_to(*event.place)
+
+    def say_mode(self) -> None:
+        table = self.table
+        where = "captioned lately" if self.shard is None else f"shard {self.shard:05}"
+        table.border_title = f"Records: {where}, {text.number(table.total)}"
+        live = "live (l)" if self.live else "live is off (l)"
+        chosen = text.visible(self.model or (self.models or [""])[0])
+        diff = f"differences from {chosen} (d, m)" if self.diff else "no diff (d)"
+        how = SHOWN[captions.SHOWS[self.how]]
+        self.query_one("#mode", Static).update(
+            f"{live}   {how} (b)   {diff}   // cut by shearing //   J jumps"
+        )
 
     # The captions of one record
 
     @on(Table.Moved)
     def moved(self) -> None:
-        sample = self.table.current
+        row = self.table.current
         if self.table.cursor and self.live:
             self.live = False
             self.say_mode()
-        if sample is not None and sample != self.sample:
-            self.sample = sample
-            self.draw(sample, (sample,))
-            self.read_others(sample)
+        if row is not None and row != self.row:
+            self.row = row
+            if self.timer is not None:
+                self.timer.stop()
+            self.timer = self.set_timer(REST_SECONDS, lambda: self.look(row))
+            self.refresh_keys()
 
-    @work(thread=True, group="others", exit_on_error=False)
-    def read_others(self, sample: SampleRow) -> None:
-        from db import progress
-        from db.connect import reading
+    def look(self, row: RecordRow) -> None:
+        self.read_image(row)
+        self.query_one(Preview).show(row.image)
+
+    @work(thread=True, group="image", exclusive=True, exit_on_error=False)
+    def read_image(self, row: RecordRow) -> None:
+        from engine.samples import find
 
         assert self.main.project is not None  # noqa: S101
-        with reading(self.main.project.database) as connection:
-            rows = progress.samples_of(connection, sample.shard, sample.i)
-        self.post_message(OthersRead(sample, rows))
+        try:
+            self.post_message(ImageRead(row, find(self.main.project, row.shard, row.i)))
+        except (OSError, ValueError, KeyError) as error:
+            self.post_message(ImageRead(row, None, f"cannot be read: {describe(error)}"))
 
-    @on(OthersRead)
-    def others_read(self, event: OthersRead) -> None:
-        if event.sample == self.sample:
-            newest = {row.model_id: row for row in reversed(event.rows)}
-            newest[event.sample.model_id] = event.sample
-            self.draw(event.sample, tuple(newest[model] for model in sorted(newest)))
+    @on(ImageRead)
+    def image_read(self, event: ImageRead) -> None:
+        if event.row == self.row:
+            self.image, self.trouble = event.image, event.trouble
+            self.draw()
 
-    def draw(self, sample: SampleRow, rows: tuple[SampleRow, ...]) -> None:
-        self.shown = self.captions(sample, rows)
+    def draw(self) -> None:
+        row, image = self.row, self.image
+        if row is None:
+            return
+        if image is None:
+            self.shown = Content(text.visible(self.trouble))
+        else:
+            show = captions.SHOWS[self.how]
+            self.shown = captions.captions(image, self.models, show, self.model, self.diff)
+        self.query_one(Preview).border_title = text.title(row.image)
+        self.query_one(".detail").border_title = f"Captions of {row.shard:05}/{row.i}"
         self.query_one("#captions", Static).update(self.shown)
+        self.refresh_keys()
+
+    def action_model(self) -> None:
+        models = self.models
+        if models:
+            place = models.index(self.model) if self.model in models else 0
+            self.model = models[(place + 1) % len(models)]
+        self.say_mode()
+        self.draw()
+
+    def action_diff(self) -> None:
+        self.diff = not self.diff
+        self.say_mode()
+        self.draw()
+
+    def action_show(self) -> None:
+        self.how = (self.how + 1) % len(captions.SHOWS)
+        self.say_mode()
+        self.draw()
+
+    def action_image(self) -> None:
+        preview = self.query_one(Preview)
+        preview.display = not preview.display
+        self.set_class(not preview.display, "-no-image")
+        if preview.display and self.row is not None:
+            self.call_after_refresh(preview.show, self.row.image)
+
+    def action_open_file(self) -> None:
+        if self.row is not None:
+            self.open_file(self.row.image)
+
+    @work(thread=True, group="open", exit_on_error=False)
+    def open_file(self, image: str) -> None:
+        assert self.main.project is not None  # noqa: S101
+        try:
+            said, severity = actions.open_image(self.main.project, image), "information"
+        except Exception as error:
+            said, severity = describe(error), "error"
+        self.app.call_from_thread(self.main.tell, said, severity)
 
     @on(Table.Opened)
     def opened(self) -> None:
         from tui.screens.details import Details
 
-        if self.sample is not None:
-            title = f"Record {self.sample.shard:05}/{self.sample.i}"
-            self.app.push_screen(Details(title, self.shown))
+        if self.row is not None:
+            self.app.push_screen(Details(f"Record {self.row.shard:05}/{self.row.i}", self.shown))
 
-    def captions(self, sample: SampleRow, rows: tuple[SampleRow, ...]) -> Content:
-        parts = [
-            Content.assemble(("image     ", "$foreground-muted"), text.visible(sample.image)),
-            Content.assemble(("original  ", "$foreground-muted"), text.visible(sample.original)),
-        ]
-        for row in rows:
-            here = ">" if row.model_id == sample.model_id else " "
-            name = text.visible(self.model_name(row.model_id))
-            end = f"{text.plural(row.tokens, 'token')}, {text.visible(row.finish)}"
-            parts += [
-                Content(""),
-                Content.assemble((f"{here} {name}", "bold"), (f"  {end}", "$foreground-muted")),
-                Content.assemble(("  raw     ", "$foreground-muted"), text.kept_and_cut(row)),
-                Content.assemble(("  sheared ", "$foreground-muted"), sheared(row)),
-            ]
-        return Content("\n").join(parts)
+    def why_not(self, action: str) -> str | None:
+        if action in ("open", "open_file", "diff") and self.table.current is None:
+            return "there is no caption yet"
+        return None
+
+    def copied(self, row: bool) -> str | None:
+        """The chosen model's sheared caption, or all that is shown."""
+        if row:
+            return self.shown.plain if self.image else None
+        said = {each.model: each for each in self.image.captions} if self.image else {}
+        caption = said.get(self.model or "") or next(iter(said.values()), None)
+        return None if caption is None else caption.sheared
 
 
-def sheared(row: SampleRow) -> str:
-    return text.visible(row.sheared) or "(empty: not exported)"
+def grouped(samples: Iterable[SampleRow]) -> tuple[RecordRow, ...]:
+    """One row a record, in the order of their newest caption."""
+    rows: dict[tuple[int, int], RecordRow] = {}
+    for sample in samples:
+        place = sample.shard, sample.i
+        if place not in rows:
+            rows[place] = RecordRow(*place, sample.image, sample.original, sample.created)
+    return tuple(rows.values())

@@ -17,7 +17,7 @@ from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.shard_table import ShardTable
 from tui.widgets.table import Table
-from tui.widgets.task_detail import TaskDetail, detail_of
+from tui.widgets.task_detail import TaskDetail
 
 if TYPE_CHECKING:
     from db.pages import ShardPage, SortKey
@@ -33,6 +33,7 @@ SORTS: tuple[tuple[SortKey, str], ...] = (
     ("state", "State"),
     ("captioned", "Captioned"),
     ("failed", "Failed"),
+    ("priority", "Prio"),
     ("attempt", "Tries"),
     ("updated", "Updated"),
     ("error", "Error"),
@@ -74,7 +75,6 @@ class Shards(RunScreen):
 
     MODE = "shards"
     HELP = "One row is one shard captioned by one model. Filter: " + FILTER_HELP
-    CSS_PATH = "shards.tcss"
     COMMANDS: ClassVar[set[Any]] = {ShardsCommands}
     AUTO_FOCUS = "ShardTable"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,6 +91,10 @@ class Shards(RunScreen):
         Binding("s", "sort", "Sort", False, tooltip="Sort by the next column", id="shards.sort"),
         Binding("S", "reverse", "Reverse", False, tooltip="Reverse the sort", id="shards.reverse"),
         Binding("a", "mark_all", "All", False, tooltip="Mark all that match", id="shards.all"),
+        Binding("plus", "priority(1)", "Sooner", False, tooltip="Start sooner", id="shards.sooner"),
+        Binding("minus", "priority(-1)", "Later", False, tooltip="Start later", id="shards.later"),
+        Binding("P", "pin", "Pin", False, tooltip="Pin a device to the model", id="shards.pin"),
+        Binding("o", "show", "Open", False, tooltip="Its captions in Samples", id="shards.show"),
         Binding("escape", "back", "Back", False, tooltip="Unmark, unfilter", id="shards.back"),
     ]
 
@@ -201,6 +205,10 @@ class Shards(RunScreen):
 
     # Filter and sort
 
+    def filter_by(self, words: str) -> None:
+        self.query_one("#filter", Input).value = words
+        self.table.focus()
+
     def action_filter(self) -> None:
         self.query_one("#filter").focus()
 
@@ -266,14 +274,36 @@ class Shards(RunScreen):
         detail = self.query_one(TaskDetail)
         if self.table.current is not None:
             title = f"Shard {self.table.current.shard:05}"
-            self.app.push_screen(Details(title, detail_of(detail)))
+            self.app.push_screen(Details(title, detail.shown))
 
     # What is asked of the run
 
     def why_not(self, action: str) -> str | None:
-        if action in ("retry", "skip", "mark_all") and self.table.current is None:
-            return "no shard is shown" if not self.table.marked else None
+        current = self.table.current
+        if action in ("retry", "skip", "mark_all", "priority", "show") and current is None:
+            return "no shard is shown" if action == "show" or not self.table.marked else None
+        if (
+            action == "priority"
+            and not self.table.marked
+            and current
+            and current.state != "pending"
+        ):
+            return "only what waits has a priority"
+        if action == "pin":
+            snapshot = self.main.snapshot
+            if snapshot is None or snapshot.supervisor is None:
+                return "nothing is running"
+            return "no shard is shown" if current is None else None
         return None
+
+    def copied(self, row: bool) -> str | None:
+        task = self.table.current
+        if task is None:
+            return None
+        if not row:
+            return task.error or f"{task.shard:05}"
+        cells = (column.cell(task) for column in self.table.columns)
+        return "\t".join(cell if isinstance(cell, str) else cell[0] for cell in cells)
 
     def chosen(self) -> list[int]:
         """The marked tasks, else the current one."""
@@ -309,6 +339,27 @@ class Shards(RunScreen):
         question = f"Skip {named}?" if skip else f"Take {named} back in?"
         kept = "Skipped shards are not captioned until you take them back in (x again)."
         self.confirm(question, kept, "skip", {"tasks": tasks, "skip": skip})
+
+    def action_priority(self, by: int) -> None:
+        self.main.ask("priority", tasks=self.chosen(), by=by)
+
+    def action_show(self) -> None:
+        if self.table.current is not None:
+            self.main.show_record(self.table.current.shard, 0)
+
+    def action_pin(self) -> None:
+        from tui.screens.pin import Pin
+
+        current, snapshot = self.table.current, self.main.snapshot
+        if current is None or snapshot is None:
+            return
+        model = self.model_name(current.model_id)
+
+        def answer(choice: tuple[str, str | None] | None) -> None:
+            if choice is not None:
+                self.main.ask("pin", device=choice[0], model=choice[1])
+
+        self.app.push_screen(Pin(snapshot.devices, model), answer)
 
     def confirm(self, question: str, kept: str, kind: str, payload: dict[str, Any]) -> None:
         from tui.screens.confirm import Confirm

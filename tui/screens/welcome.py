@@ -1,24 +1,34 @@
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
 
+from tui import actions, places, text
+from tui.app import describe
 from tui.commands import Commands
 
-LINES = (
-    ("Try it on built-in scenes and tiny built-in models, no GPU needed:", "mllmaug-tui demo"),
-    (
-        "Make a project from caption files (JSON, with an image path a record):",
-        "mllmaug-tui new my-run captions.json --image-root images --model llava-1.5=CHECKPOINT",
-    ),
-    ("Open it, and start captioning with p:", "mllmaug-tui my-run"),
-    ("Which models there are, and what their checkpoints must hold:", "mllmaug-tui models"),
-    ("Whether devices, checkpoints, images and disk are ready:", "mllmaug-tui doctor my-run"),
+if TYPE_CHECKING:
+    from tui.app import MllmaugApp
+
+ABOUT = (
+    "Captions an image data set with several multimodal LLMs, shears the captions\n"
+    "and merges them for CLIP and BLIP pretraining.\n"
+)
+COMMANDS = (
+    "The same without the application:\n"
+    "  mllmaug-tui new my-run captions.json --model llava-1.5=CHECKPOINT\n"
+    "  mllmaug-tui my-run       opens it; p starts captioning\n"
+    "  mllmaug-tui models       families, and what their checkpoints must hold\n"
+    "  mllmaug-tui doctor       devices, checkpoints, images, disk"
 )
 
 
@@ -29,21 +39,91 @@ class WelcomeCommands(Commands):
 class Welcome(Screen[None]):
     """Shown when there is no project to open."""
 
-    HELP = "There is no project in this folder. These commands make one."
-    CSS_PATH = "welcome.tcss"
+    HELP = "Open a project, make one, or try the demonstration."
     COMMANDS: ClassVar[set[Any]] = {WelcomeCommands}
+    AUTO_FOCUS = "OptionList"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "app.new", "New project", tooltip="Make a project", id="welcome.new"),
+        Binding("D", "demo", "Demo", tooltip="Built-in scenes and models", id="welcome.demo"),
+        Binding("o", "open_folder", "Open", tooltip="Open a project folder", id="welcome.open"),
+        Binding("j", "move('down')", "Down", show=False, id="welcome.down"),
+        Binding("k", "move('up')", "Up", show=False, id="welcome.up"),
+    ]
+
+    making = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="welcome") as box:
             box.border_title = "mllmaug-tui"
-            yield Static(
-                "Captions an image data set with several multimodal LLMs, shears the captions\n"
-                "and merges them for CLIP and BLIP pretraining.\n",
-                markup=False,
-            )
-            for what, command in LINES:
-                yield Static(
-                    Content.assemble(what, ("\n  $ ", "$foreground-muted"), (command, "bold"), "\n")
-                )
-            yield Static("There is no project in this folder.", classes="muted", markup=False)
+            yield Static(ABOUT, markup=False)
+            yield Static("There is no project in this folder.", id="here", markup=False)
+            yield OptionList(id="choices")
+            yield Static(COMMANDS, classes="muted", markup=False)
         yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.recent = places.recent()
+        choices = self.query_one(OptionList)
+        choices.add_option(Option("n   make a new project", id="new"))
+        choices.add_option(Option("D   try the demonstration: no GPU, no download", id="demo"))
+        choices.add_option(Option("o   open a project folder", id="open"))
+        for number, folder in enumerate(self.recent):
+            known = text.visible(str(folder))
+            choices.add_option(Option(Content(f"    open {known}"), id=f"recent-{number}"))
+        choices.highlighted = 0
+
+    @on(OptionList.OptionSelected)
+    async def chosen(self, event: OptionList.OptionSelected) -> None:
+        choice = event.option.id or ""
+        if choice == "new":
+            await self.run_action("app.new")
+        elif choice == "demo":
+            self.action_demo()
+        elif choice == "open":
+            self.action_open_folder()
+        else:
+            self.app.exit(self.recent[int(choice.removeprefix("recent-"))])
+
+    def action_move(self, way: str) -> None:
+        choices = self.query_one(OptionList)
+        choices.action_cursor_down() if way == "down" else choices.action_cursor_up()
+
+    def action_open_folder(self) -> None:
+        from tui.screens.ask import Ask
+
+        def answer(folder: str | None) -> None:
+            if folder:
+                self.open(Path(folder).expanduser())
+
+        self.app.push_screen(Ask("Open", "A project's folder", path=True), answer)
+
+    def action_demo(self) -> None:
+        if not self.making:
+            self.making = True
+            self.say("drawing scenes ...")
+            self.make_demo()
+
+    @work(thread=True, group="open", exit_on_error=False)
+    def open(self, folder: Path) -> None:
+        self.attempt(lambda: actions.open_project(folder).folder)
+
+    @work(thread=True, group="open", exit_on_error=False)
+    def make_demo(self) -> None:
+        self.attempt(lambda: actions.demo(Path("demo")))
+
+    def attempt(self, opening: Any) -> None:
+        """In a thread: leaves for the folder, or says why not."""
+        try:
+            folder = opening()
+        except Exception as error:
+            self.app.call_from_thread(self.failed, describe(error))
+        else:
+            self.app.call_from_thread(self.app.exit, folder)
+
+    def failed(self, reason: str) -> None:
+        self.making = False
+        self.say("There is no project in this folder.")
+        cast("MllmaugApp", self.app).tell(reason, "error")
+
+    def say(self, said: str) -> None:
+        self.query_one("#here", Static).update(said)

@@ -44,7 +44,7 @@ class LatestSample(Pane):
         if sample is None:
             return [Content.styled("no caption yet", "$foreground-muted")]
         model = text.visible(snapshot.model_name(sample.model_id) or "?")
-        caption = text.kept_and_cut(sample)
+        caption = text.kept_and_cut(sample.raw, sample.sheared, sample.start, sample.end)
         if self.screen.has_class("-short"):
             return [Content.assemble((f"{model}  ", "$foreground-muted"), caption)]
         place = f"{sample.shard:05}  {text.visible(sample.image)}  {model}"

@@ -18,12 +18,15 @@ class Models(Pane):
     """How far each model is."""
 
     TITLE = "Models"
+    counted = ""
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
         tasks = snapshot.tasks
         counts = ("pending", "wait"), ("running", "run"), ("done", "done"), ("failed", "fail")
-        self.border_subtitle = "  ".join(f"{word} {text.number(tasks[s])}" for s, word in counts)
+        counted = "  ".join(f"{word} {text.number(tasks[s])}" for s, word in counts)
+        if counted != self.counted:  # setting it draws the whole pane again
+            self.counted = self.border_subtitle = counted
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         name_width = max((len(model.row.name) for model in snapshot.models), default=0)

@@ -45,6 +45,7 @@ class ShardTable(Table["TaskRow"]):
                 Column("State", 5, state),
                 Column("Captioned", 15, captioned, right=True),
                 Column("Failed", 6, lambda task: text.number(task.failed), right=True),
+                Column("Prio", 4, lambda task: f"{task.priority:+}" if task.priority else "", True),
                 Column("Tries", 5, lambda task: str(task.attempt), right=True),
                 Column("Updated", 8, lambda task: text.clock(task.updated), right=True),
                 Column("Error", 0, lambda task: task.error or ""),

@@ -11,7 +11,13 @@ from tui import text, words
 if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
-SCREENS = (("dashboard", "Dash"), ("shards", "Shards"), ("samples", "Samples"))
+SCREENS = (
+    ("dashboard", "Dash"),
+    ("shards", "Shards"),
+    ("samples", "Samples"),
+    ("failures", "Failures"),
+    ("logs", "Logs"),
+)
 
 
 class StatusBar(Static):

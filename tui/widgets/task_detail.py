@@ -8,12 +8,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from engine.tail import last_lines
 from tui import text, words
 
 if TYPE_CHECKING:
     from db.rows import AttemptRow, FailureRow, TaskRow
     from tui.app import MllmaugApp
 
+LOG = 12
 REST_SECONDS = 0.08
 """A cursor that runs through the table asks for nothing until it stands still."""
 
@@ -26,6 +28,7 @@ class TaskDetail(Static):
         task: TaskRow
         attempts: tuple[AttemptRow, ...]
         failures: tuple[FailureRow, ...]
+        log: list[str]
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -55,18 +58,16 @@ class TaskDetail(Static):
         with reading(app.project.database) as connection:
             attempts = progress.attempts(connection, task.id)
             failures = progress.failures(connection, task.id)
-        self.post_message(self.Found(task, attempts, failures))
+        log = [] if task.device is None else last_lines(app.project.worker_log(task.device), LOG)
+        self.post_message(self.Found(task, attempts, failures, log))
 
     @on(Found)
     def found(self, event: Found) -> None:
         event.stop()
         if event.task == self.task_row:
-            self.shown = Content("\n").join(lines(event.task, event.attempts, event.failures))
+            said = lines(event.task, event.attempts, event.failures)
+            self.shown = Content("\n").join([*said, *log_lines(event.task, event.log)])
             self.update(self.shown)
-
-
-def detail_of(detail: TaskDetail) -> Content:
-    return detail.shown
 
 
 def lines(
@@ -99,4 +100,15 @@ def failure_lines(failure: FailureRow) -> list[Content]:
     return [
         Content.styled(f"failed     {head}", "$text-error"),
         *(Content(f"           record {i}: {text.visible(said)}") for i, said in failure.examples),
+    ]
+
+
+def log_lines(task: TaskRow, said: list[str]) -> list[Content]:
+    """What the device's workers wrote last, perhaps about another shard since."""
+    if not said:
+        return []
+    head = f"log        the last lines of {text.visible(task.device or '')}"
+    return [
+        Content.styled(head, "$foreground-muted"),
+        *(Content(f"           {text.visible(line)}") for line in said),
     ]

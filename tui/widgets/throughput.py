@@ -1,54 +1,69 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
+from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Sparkline, Static
-from textual_plotext import PlotextPlot
+from textual.widgets import Static
 
-from tui import text
+from tui import plot, text
+from tui.pace import POINTS, Minute, Point, minute_points, recent_points
 
 if TYPE_CHECKING:
+    from tui.app import MllmaugApp
     from tui.snapshot import Snapshot
 
-WINDOWS = (5, 30, 120, 360)
-"""Minutes that can be shown: the shortest in steps of ten seconds, the others of a minute."""
-POINTS = 180
-MINUTE_COUNTS_FROM = 10
-"""Seconds after which the minute that is under way is shown, as far as it went."""
-
-Point = tuple[float, float]
-"""Minutes since the epoch, images per second."""
+WINDOWS: tuple[int | None, ...] = (5, 30, 360, None)
+"""Minutes that can be shown; None is everything."""
+BARS = " ▁▂▃▄▅▆▇█"
+SPACE_FOR_A_TIME = 14
 
 
-class Throughput(Vertical, can_focus=True):
-    """Images per second over time: a plot, or one line where the terminal is short.
+@dataclass
+class History:
+    """Everything since the first image, in steps of `step` minutes."""
 
-    Drawn again only when a point changed, and the point under way only every ten seconds:
-    a plot costs more than the rest of the screen.
-    """
+    step: int
+    read: float
+    series: tuple[Minute, ...]
+
+
+class Throughput(Static, can_focus=True):
+    """Images per second over time: a plot, or one line where the terminal is short."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "window", "Window", tooltip="Show 5 or 30 minutes, or hours", id="plot.window")
+        Binding(
+            "t",
+            "window",
+            "Window",
+            tooltip="Show 5 min, 30 min, 6 h or all",
+            id="plot.window",
+        ),
+        Binding("v", "model", "Model", tooltip="Show all models or one", id="plot.model"),
     ]
 
-    window = reactive(WINDOWS[1], init=False)
-    points: tuple[Point, ...] = ()
-    snapshot: Snapshot | None = None
+    @dataclass
+    class HistoryRead(Message):
+        history: History
 
-    def compose(self) -> ComposeResult:
-        yield PlotextPlot()
-        with Horizontal():
-            yield Sparkline([])
-            yield Static(markup=False)
+    window: reactive[int | None] = reactive(30, init=False)
+    model: reactive[int | None] = reactive(None, init=False)
+    points: list[Point] = []  # noqa: RUF012 (replaced, never changed)
+    snapshot: Snapshot | None = None
+    history: History | None = None
+    drawn: tuple[object, ...] = ()
+    said: object = None
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
 
     def on_mount(self) -> None:
-        self.border_title = "Throughput (images/s)"
-        self.watch_window()
+        self.say()
 
     def on_resize(self) -> None:
         self.draw()
@@ -56,84 +71,121 @@ class Throughput(Vertical, can_focus=True):
     def action_window(self) -> None:
         self.window = WINDOWS[(WINDOWS.index(self.window) + 1) % len(WINDOWS)]
 
+    def action_model(self) -> None:
+        if self.snapshot is not None:
+            models = [None, *(model.row.id for model in self.snapshot.models)]
+            place = models.index(self.model) if self.model in models else 0
+            self.model = models[(place + 1) % len(models)]
+
     def watch_window(self) -> None:
-        span = f"{self.window} min" if self.window < 60 else f"{self.window // 60} h"
-        self.border_subtitle = f"last {span}, t changes"
-        if self.snapshot:
-            self.show(self.snapshot)
+        self.update_points()
+
+    def watch_model(self) -> None:
+        self.update_points()
 
     def show(self, snapshot: Snapshot) -> None:
         first, self.snapshot = self.snapshot is None, snapshot
-        if first and len(snapshot.series) < WINDOWS[0]:
-            self.window = WINDOWS[0]
-        if self.window == WINDOWS[0]:
-            points: tuple[Point, ...] = tuple((ten / 6, rate) for ten, rate in snapshot.recent)
+        if first and len({minute for minute, _, _ in snapshot.series}) < 5:
+            self.set_reactive(Throughput.window, 5)
+        self.update_points()
+
+    def update_points(self) -> None:
+        seen = self.snapshot
+        if seen is None:
+            return
+        if self.window == 5:
+            self.points = recent_points(seen.recent, seen.series, seen.taken, self.model)
+        elif self.window is not None:
+            self.points = minute_points(seen.series, seen.taken, self.window, self.model)
         else:
-            points = rates(snapshot.series, snapshot.taken, self.window)
-        if points != self.points:
-            self.points = points
-            self.draw()
+            if self.history is None or seen.taken - self.history.read > 60 * self.history.step:
+                self.read_history(seen.taken)
+            known = self.history or History(1, seen.taken, seen.series)
+            self.points = minute_points(known.series, known.read, None, self.model, known.step)
+        self.draw()
+
+    @work(thread=True, group="history", exclusive=True, exit_on_error=False)
+    def read_history(self, now: float) -> None:
+        from db import progress
+        from db.connect import reading
+
+        app: MllmaugApp = self.app  # type: ignore[assignment]
+        if app.project is None:
+            return
+        with reading(app.project.database) as connection:
+            first = progress.first_minute(connection)
+            step = max(1, -(-int(now // 60 - (first or now // 60)) // POINTS))
+            series = progress.images_by_minute(connection, 0, step)
+        self.post_message(self.HistoryRead(History(step, now, series)))
+
+    @on(HistoryRead)
+    def history_read(self, event: HistoryRead) -> None:
+        self.history = event.history
+        self.update_points()
+
+    # Drawing
+
+    def say(self) -> None:
+        name = self.snapshot.model_name(self.model) if self.snapshot else None
+        nothing = "" if self.points else "  nothing yet"
+        said = f"Throughput, {name or 'all models'}{nothing}"
+        spans = {None: "all time", 5: "5 min", 30: "30 min", 360: "6 h"}
+        if (said, self.window) != self.said:
+            self.said = said, self.window
+            self.border_title = text.title(said)
+            self.border_subtitle = f"{spans[self.window]}: t changes, v model"
 
     def draw(self) -> None:
-        if self.screen.has_class("-short"):
-            self.draw_line()
-        else:
-            self.draw_plot()
+        size = self.scrollable_content_region.size
+        short = self.screen.has_class("-short")
+        drawing = (tuple(self.points), size, short, self.window, self.model)
+        if drawing == self.drawn or size.width < 20 or size.height < 1:
+            return
+        self.drawn = drawing
+        self.say()
+        lines = self.line(size.width) if short else self.plot(size.width, size.height)
+        self.update(Content("\n").join(lines), layout=False)
 
-    def draw_line(self) -> None:
+    def line(self, width: int) -> list[Content]:
         values = [value for _, value in self.points]
-        self.query_one(Sparkline).data = values
-        now = f" {text.rate(values[-1])} img/s  max {text.rate(max(values))}" if values else " -"
-        self.query_one(Static).update(now)
+        if not values:
+            return [Content.styled("no image yet", "$foreground-muted")]
+        highest = max(values)
+        end = f"  {text.rate(values[-1])} img/s  max {text.rate(highest)}"
+        room = max(1, width - len(end))
+        shown = [values[place * len(values) // room] for place in range(room)]
+        bars = "".join(BARS[round(8 * value / highest) if highest else 0] for value in shown)
+        return [Content.assemble((bars, "$primary"), end)]
 
-    def draw_plot(self) -> None:
-        widget = self.query_one(PlotextPlot)
-        plot = widget.plt
-        plot.clear_data()
-        plot.clear_figure()
-        minutes = [minute for minute, _ in self.points]
-        values = [value for _, value in self.points]
-        if len(self.points) > 1:
-            plot.plot(minutes, values, marker="braille", color=self.colour())
-            top = max(values) * 1.1 or 1
-            plot.ylim(0, top)
-            steps = [top * step / 3 for step in range(4)]
-            plot.yticks(steps, [f"{step:.0f}" for step in steps])
-            ticks = minutes[:: max(1, len(minutes) // 6)]
-            form = "%H:%M:%S" if self.window == WINDOWS[0] else "%H:%M"
-            plot.xticks(ticks, [local(minute, form) for minute in ticks])
-        else:
-            plot.xticks([], [])
-            plot.yticks([], [])
-        widget.refresh()
-        self.border_title = "Throughput (images/s)" if values else "Throughput (nothing yet)"
+    def plot(self, width: int, height: int) -> list[Content]:
+        if not self.points or height < 4:
+            return [Content.styled("no image yet", "$foreground-muted")]
+        left, right = self.points[0][0], self.points[-1][0]
+        right = max(right, left + 1)
+        ticks = plot.scale(max(value for _, value in self.points), steps=2 if height < 9 else 3)
+        marks = plot.labels(ticks)
+        gutter = max(map(len, marks))
+        rows, columns = height - 2, width - gutter - 1
+        at = {rows - 1 - round(n * (rows - 1) / (len(ticks) - 1)): m for n, m in enumerate(marks)}
+        curve = plot.curve(self.points, left, right, ticks[-1], (columns, rows))
+        lines = [
+            Content.assemble(
+                (f"{at.get(row, ''):>{gutter}}{'┤' if row in at else '│'}", "$foreground-muted"),
+                (cells, "$primary"),
+            )
+            for row, cells in enumerate(curve)
+        ]
+        axis = f"{'':>{gutter}}└{'─' * columns}"
+        times = " " * (gutter + 1) + self.times(left, right, columns)
+        return [*lines, *(Content.styled(end, "$foreground-muted") for end in (axis, times))]
 
-    def colour(self) -> tuple[int, int, int]:
-        from textual.color import Color
-
-        return Color.parse(self.app.theme_variables["primary"]).rgb
-
-
-def local(minute: float, form: str) -> str:
-    return datetime.fromtimestamp(minute * 60).strftime(form)
-
-
-def rates(series: tuple[tuple[int, int], ...], now: float, window: int) -> tuple[Point, ...]:
-    """Images per second, minutes without any as 0, at most `POINTS` points."""
-    images = dict(series)
-    if not images:
-        return ()
-    current = int(now // 60)
-    elapsed = int(now % 60) // MINUTE_COUNTS_FROM * MINUTE_COUNTS_FROM
-    first = max(min(images), current - window)
-    last = max(images)
-    points: list[Point] = [
-        (minute, images.get(minute, 0) / 60) for minute in range(first, min(last + 1, current))
-    ]
-    if elapsed and current in images:
-        points.append((current, images[current] / (now % 60)))
-    step = -(-len(points) // POINTS)
-    if step < 2:
-        return tuple(points)
-    groups = [points[i : i + step] for i in range(0, len(points), step)]
-    return tuple((group[0][0], sum(v for _, v in group) / len(group)) for group in groups)
+    def times(self, left: float, right: float, width: int) -> str:
+        form = "%H:%M:%S" if right - left < 20 else "%H:%M" if right - left < 1440 else "%m-%d %Hh"
+        count = max(2, width // SPACE_FOR_A_TIME)
+        row = ""
+        for n in range(count):
+            said = datetime.fromtimestamp(60 * (left + (right - left) * n / (count - 1)))
+            label = said.strftime(form)
+            place = round((width - len(label)) * n / (count - 1))
+            row = row.ljust(place)[:place] + label
+        return row

@@ -1,0 +1,77 @@
+"""Giving up on failed records: they stay failed and known, and are not asked for again.
+
+The caption log says so, as it does of everything about captions; an export counts them among the
+failed, never among the missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from db import failures
+from db.connect import reading
+from engine.attempt import group_failures
+from engine.books import Books
+from engine.captionlog import EXCLUDED_KIND, CaptionLog, DiskFull
+from engine.errors import Refused
+from engine.ledger import Counts
+from engine.reconcile import finish, log_of
+
+
+def excluded(books: Books, task_ids: Sequence[int]) -> dict[int, int]:
+    """Excluded records by task, where there are any."""
+    with reading(books.project.database) as connection:
+        counts = failures.counts_of(connection, EXCLUDED_KIND)
+    for task_id, rows in books.failures.items():  # not saved yet
+        counts[task_id] = sum(row.count for row in rows if row.kind == EXCLUDED_KIND)
+    return {task_id: counts[task_id] for task_id in task_ids if counts.get(task_id)}
+
+
+def exclude(
+    books: Books,
+    chosen: Iterable[tuple[int, Sequence[int] | None]],
+    kind: str | None = None,
+    exclude: bool = True,
+) -> str:
+    """Of each task these records, or None for all that failed with `kind`. Raises `Refused`."""
+    records = tasks = running = 0
+    for task_id, places in chosen:
+        if books.ledger[task_id].state == "running":
+            running += 1
+            continue
+        try:
+            changed = in_task(books, task_id, places, kind, exclude)
+        except DiskFull as error:
+            raise Refused(f"the disk is full; {records} records were changed") from error
+        records, tasks = records + changed, tasks + bool(changed)
+    left = f"; {running} shards are running: ask again when they are done" if running else ""
+    if not records:
+        raise Refused(f"nothing to {'exclude' if exclude else 'take back'}{left}")
+    what = "excluded" if exclude else "taken back in"
+    said = f"{what}: {records:,} records of {tasks:,} shards"
+    books.event("info", said)
+    return said + left
+
+
+def in_task(
+    books: Books, task_id: int, places: Sequence[int] | None, kind: str | None, exclude: bool
+) -> int:
+    task = books.ledger[task_id]
+    log = CaptionLog(log_of(books, task), task.count, task.redo, task.redo_from)
+    try:
+        if places is None:
+            places = [i for i, row in log.errors.items() if kind in (None, row["error"])]
+        changed = log.exclude(places, exclude)
+        log.sync()
+    finally:
+        log.close()
+    if not changed:
+        return 0
+    now = time.time()
+    counts = Counts(log.captioned, log.failed, log.left, log.rows, log.size)
+    books.ledger.count(task_id, counts, now)
+    books.failures[task_id] = group_failures(task_id, log.errors)
+    if task.state == "done" or (task.state != "skipped" and not log.left):
+        finish(books, books.ledger[task_id], now)
+    return changed

@@ -1,0 +1,56 @@
+"""A look at a caption file before a project is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from engine.datasets.batch import Record
+from engine.datasets.create import refuse_occupied
+from engine.datasets.inputs import Input, read_input
+from engine.errors import BadInput
+from engine.images import ImagePaths, exists
+from engine.project import Project
+
+LOOKED_AT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    records: tuple[Record, ...]
+    """The first of them."""
+    total: int
+    """An estimate by the file's size, unless `whole`."""
+    whole: bool
+    present: int
+    """How many of these records' images were found."""
+    paths: ImagePaths
+
+    @property
+    def shown(self) -> str:
+        return f"{self.total:,}" if self.whole else f"about {self.total:,}"
+
+
+def peek(captions: Path, image_root: Path | None, count: int = LOOKED_AT) -> Peek:
+    """Raises `BadInput`."""
+    captions = captions.expanduser()
+    root = (image_root or captions.absolute().parent).expanduser().absolute()
+    batches = read_input(Input(captions, root))
+    read = (record for batch in batches for record in batch.records())
+    records = tuple(islice(read, count + 1))
+    whole, records = len(records) <= count, records[:count]
+    try:
+        size = captions.stat().st_size
+    except OSError as error:
+        raise BadInput(f"cannot read {captions}: {error.strerror}") from error
+    length = sum(len(record.line) + 2 for record in records)
+    total = len(records) if whole else round(size / length * len(records))
+    paths = ImagePaths(str(root))
+    present = sum(exists(paths, record.image) for record in records)
+    return Peek(records, total, whole, present, paths)
+
+
+def check_folder_is_free(folder: Path) -> None:
+    """Raises `BadInput` if no project can be made there."""
+    refuse_occupied(Project(folder.expanduser().absolute()))

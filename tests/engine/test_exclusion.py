@@ -1,0 +1,126 @@
+"""Excluded records: not asked for again, not missing, taken back on demand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from db import failures, projects
+from db.connect import reading
+from engine import captionlog
+from engine.captionlog import CaptionLog
+from engine.control import ask
+from engine.errors import Refused
+from engine.project import Project
+from tests.support import cli, cli_ok, make_captions
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Project:
+    """Two shards of ten records, of which two images are missing and one is damaged."""
+    captions = make_captions(tmp_path / "data", 20)
+    for number in (3, 14):
+        (tmp_path / "data" / f"images/{number:06}.png").unlink()
+    (tmp_path / "data" / "images/000007.png").write_text("no image")
+    project = tmp_path / "run"
+    cli_ok("new", project, captions, "--model", "dry-run", "--shard-size", 10)
+    cli_ok("run", project, "--devices", "cpu")
+    return Project.open(project)
+
+
+def causes(project: Project) -> dict[str, int]:
+    with reading(project.database) as connection:
+        return {cause.kind: cause.count for cause in failures.causes(connection)}
+
+
+def state(project: Project) -> list[tuple[str, int, int, int]]:
+    with reading(project.database) as connection:
+        tasks = projects.tasks(connection)
+    return [(task.state, task.captioned, task.failed, task.left) for task in tasks]
+
+
+def test_excluded_and_taken_back(run: Project, tmp_path: Path) -> None:
+    assert causes(run) == {"missing": 2, "corrupt": 1}
+    said = ask(run, "exclude", records=[[1, None], [2, None]], failed_as="missing")
+    assert said == "excluded: 2 records of 2 shards"
+    assert causes(run) == {"excluded": 2, "corrupt": 1}
+    assert state(run) == [("done", 8, 2, 0), ("done", 9, 1, 0)]
+    assert (
+        "missing: no such file"
+        in (run.folder / "captions").rglob("00000.jsonl").__next__().read_text()
+    )
+
+    cli_ok("export", run.folder, tmp_path / "out.json")
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 17
+
+    # Retrying the failed records asks only for the one that is not excluded.
+    said = ask(run, "retry", tasks=[1, 2], failed_items=True)
+    assert "retry of the failed records of 1 task" in said
+    assert state(run) == [("pending", 8, 2, 1), ("done", 9, 1, 0)]
+    cli_ok("run", run.folder, "--devices", "cpu")
+    assert state(run)[0] == ("done", 8, 2, 0)
+
+    # A whole shard again leaves it out as well.
+    ask(run, "retry", tasks=[1], failed_items=False)
+    assert state(run)[0][3] == 9
+    cli_ok("run", run.folder, "--devices", "cpu")
+    assert state(run)[0] == ("done", 8, 2, 0)
+    with reading(run.database) as connection:
+        model = projects.models(connection)[0]
+    rows = run.log_file(model, 0).read_text().splitlines()
+    assert [json.loads(row).get("error") for row in rows if json.loads(row)["i"] == 3] == [
+        "missing",
+        "excluded",
+    ]
+
+    said = ask(run, "exclude", records=[[1, [3]]], exclude=False)
+    assert said == "taken back in: 1 records of 1 shards"
+    ask(run, "retry", tasks=[1], failed_items=True)
+    cli_ok("run", run.folder, "--devices", "cpu")
+    assert causes(run) == {"missing": 1, "corrupt": 1, "excluded": 1}
+
+
+def test_only_failed_records_can_be_excluded(run: Project) -> None:
+    with pytest.raises(Refused, match="nothing to exclude"):
+        ask(run, "exclude", records=[[1, [0, 1]]])
+    before = state(run)
+    with pytest.raises(Refused):
+        ask(run, "exclude", records=[[1, None]], failed_as="poison")
+    assert state(run) == before
+
+
+def test_status_names_the_causes(run: Project) -> None:
+    said = cli_ok("status", run.folder)
+    assert "2 records missing in 2 shards (put the file there" in said
+    assert "1 records corrupt in 1 shards" in said
+    assert "failures" not in json.loads(cli("status", run.folder, "--json").stdout)
+
+
+def test_a_log_with_exclusions_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = CaptionLog(path, 4)
+    log.append([{"i": 0, "error": "missing", "detail": "x"}, {"i": 1, "error": "corrupt"}])
+    assert log.exclude([0, 1, 2]) == 2
+    assert (log.left, log.failed) == (2, 2)
+    assert log.append([{"i": 0, "raw": "late", "tokens": 1, "finish": "stop"}]) == 0
+    log.close()
+    again = CaptionLog(path, 4, "failed", path.stat().st_size)
+    assert [again.missing(i) for i in range(4)] == [False, False, True, True]
+    assert again.exclude([1], exclude=False) == 1
+    again.close()
+    assert captionlog.read(path, 4).errors[1]["error"] == "readmitted"
+    last = CaptionLog(path, 4, "failed", path.stat().st_size)
+    assert [last.missing(i) for i in range(4)] == [False, True, True, True]
+    last.close()
+
+
+def test_csv(run: Project, tmp_path: Path) -> None:
+    from engine.failures import write_csv
+
+    assert write_csv(run, tmp_path / "all.csv") == 3
+    lines = (tmp_path / "all.csv").read_text().splitlines()
+    assert lines[0] == "shard,record,image,model,kind,detail"
+    assert sorted(line.split(",")[1] for line in lines[1:]) == ["3", "4", "7"]
+    assert "images/000014.png,dry-run,missing" in "\n".join(lines)

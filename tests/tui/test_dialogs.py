@@ -1,0 +1,279 @@
+"""Wizard, pilot, coverage, lengths, pin, welcome: by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Button, Input, OptionList, Static
+
+from engine.project import Project
+from tests import canned
+from tests.support import make_captions
+from tests.tui.conftest import Asked, press, ready, settle, until
+from tui import places
+from tui.app import MllmaugApp
+from tui.screens.confirm import Confirm
+from tui.screens.coverage import Coverage
+from tui.screens.lengths import Lengths
+from tui.screens.pilot import Pilot
+from tui.screens.pin import Pin
+from tui.screens.shards import Shards
+from tui.screens.wizard.wizard import Wizard
+from tui.widgets.tick import Tick
+
+pytestmark = pytest.mark.asyncio
+SIZE = (120, 36)
+
+
+def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp:
+    return MllmaugApp(canned.copied(tmp_path / "p", variant, **options).folder)
+
+
+async def submit(pilot, app: MllmaugApp, value: str) -> None:
+    """Enter would take a completion first."""
+    field = app.screen.query_one(Input)
+    field.value = value
+    await field.action_submit()
+    await settle(pilot)
+
+
+def said(app: MllmaugApp, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).content)
+
+
+async def test_coverage(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "c")
+        assert isinstance(app.screen, Coverage)
+        await until(pilot, lambda: "llava-1.5: 1 of 1 shard done" in said(app, "#cell"))
+        assert "!" in said(app, "#matrix")
+        await press(pilot, "n")
+        assert "shard 00012, qwen-vl: 0 of 1 shard done, 1 failed" in said(app, "#cell")
+        await press(pilot, "N", "n", "l", "k", "h", "j")
+        assert "shard 00012, qwen-vl" in said(app, "#cell")
+        await press(pilot, "enter")
+        assert isinstance(app.screen, Shards)
+        assert app.screen.query_one("#filter", Input).value == "shard:12 model:qwen-vl"
+
+
+async def test_coverage_of_many_shards(tmp_path: Path) -> None:
+    app = make(tmp_path, "large")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await press(pilot, "c")
+        await until(pilot, lambda: "shards 00000 to" in said(app, "#cell"))
+        await press(pilot, "l", "enter")
+        assert isinstance(app.screen, Shards)
+        assert "shard<" in app.screen.query_one("#filter", Input).value
+
+
+async def test_lengths(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "h")
+        assert isinstance(app.screen, Lengths)
+        await until(pilot, lambda: "median" in said(app, "#lengths"))
+        await press(pilot, "j", "k", "escape")
+
+
+async def test_priority_and_pin(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "2", "plus")
+        assert asked.calls == [], "what is done has no priority"
+        await press(pilot, "G", "plus", "minus")
+        assert [(kind, call["by"]) for kind, call in asked.calls] == [
+            ("priority", 1),
+            ("priority", -1),
+        ]
+        await press(pilot, "P")
+        assert isinstance(app.screen, Pin)
+        await press(pilot, "j", "j", "enter")
+        assert asked.calls[-1] == ("pin", {"device": "cuda:2", "model": "qwen-vl"})
+
+
+async def test_priority_in_the_books(tmp_path: Path) -> None:
+    from engine.control import ask
+    from engine.errors import Refused
+
+    project = canned.copied(tmp_path / "p", "create")
+    assert ask(project, "priority", tasks=[3], by=1).startswith("priority 1: 00002 llava-1.5")
+    assert ask(project, "priority", tasks=[3], by=1).startswith("priority 2")
+    with pytest.raises(Refused):
+        ask(canned.copied(tmp_path / "f", "finished"), "priority", tasks=[1], by=1)
+
+
+async def test_copy(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "2", "y")
+        await until(pilot, places.last_copy().exists)
+        assert places.last_copy().read_text() == "00000"
+        await press(pilot, "Y")
+        await until(pilot, lambda: "llava-1.5\tDONE" in places.last_copy().read_text())
+        assert app.clipboard == places.last_copy().read_text()
+        await press(pilot, "3", "y")
+        await until(pilot, lambda: places.last_copy().read_text().startswith("Two people"))
+
+
+async def test_zoom(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "tab", "z")
+        assert app.screen.maximized is not None
+        await press(pilot, "z")
+        assert app.screen.maximized is None
+
+
+async def test_readonly(tmp_path: Path, asked: Asked) -> None:
+    folder = canned.copied(tmp_path / "p", "busy").folder
+    app = MllmaugApp(folder, readonly=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "p", "2", "r", "R", "x", "plus", "P", "4", "r", "x")
+        assert asked.calls == []
+        assert not isinstance(app.screen, Confirm)
+        await press(pilot, "2", "question_mark")
+        assert "Retry: opened with --readonly" in said(app, "#keys")
+        await press(pilot, "escape", "q", "s", "K")
+        assert asked.calls == []
+
+
+# The wizard
+
+
+async def fill(pilot, app: MllmaugApp, captions: Path, folder: Path) -> Wizard:
+    await press(pilot, "n")
+    wizard = app.screen
+    assert isinstance(wizard, Wizard)
+    wizard.query_one("#captions", Input).value = str(captions)
+    wizard.query_one("#folder", Input).value = str(folder)
+    await until(pilot, lambda: wizard.step.why_not() is None)
+    return wizard
+
+
+async def test_wizard_makes_a_project(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 5)
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        assert "5 records; 5 of the first 5 images found" in said(app, "#source-seen")
+        await press(pilot, "ctrl+n", "ctrl+n")
+        assert "choose a model" in said(app, "#why-not")
+        for tick in wizard.query(Tick):
+            tick.value = "dry-run" in str(tick.label)
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#spec", Input).value = "cpu"
+        await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
+        await press(pilot, "ctrl+n", "ctrl+n", "escape", "ctrl+n")
+        assert "5 of" in said(app, "#summary")
+        assert "--model dry-run" in said(app, "#command")
+        wizard.query_one("#shard-size", Input).value = "2"
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: app._exit)
+    assert app.return_value == tmp_path / "run"
+    assert len(list(Project.open(tmp_path / "run").shards.iterdir())) == 3
+
+
+async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('[{"caption": "[/x]"}]')
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = str(tmp_path / "bad.json")
+        await until(pilot, lambda: "has no 'image'" in said(app, "#why-not"))
+        captions = make_captions(tmp_path / "data", 2)
+        wizard.query_one("#captions", Input).value = str(captions)
+        wizard.query_one("#folder", Input).value = str(
+            canned.copied(tmp_path / "p", "create").folder
+        )
+        await until(pilot, lambda: "already holds a project" in said(app, "#why-not"))
+        await press(pilot, "escape", "escape")  # the first may close a completion
+        assert not isinstance(app.screen, Wizard)
+
+
+async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 3)
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        await press(pilot, "ctrl+n")
+        for tick in wizard.query(Tick):
+            tick.value = "dry-run" in str(tick.label)
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#spec", Input).value = "cpu"
+        await until(pilot, lambda: wizard.draft.found)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#try", Button).press()
+        await until(pilot, lambda: "sheared: 24x16 RGB image" in said(app, "#tried"), 60)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#pilot", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, Pilot))
+        await until(pilot, lambda: "DONE" in said(app, "#models"), 60)
+        assert "3 records on 1 device: about 0s in all" in said(app, "#models")
+        assert "image 1 of 3" in said(app, "#captions")
+        assert "//. This second sentence is here to be sheared.//" in said(app, "#captions")
+        await press(pilot, "n", "d", "j", "k", "N")
+        await press(pilot, "escape")
+        assert app.screen is wizard
+        assert "about 0s" in said(app, "#summary")
+
+
+async def test_a_pilot_of_a_project(tmp_path: Path, asked: Asked) -> None:
+    from tests.support import cli_ok
+
+    captions = make_captions(tmp_path / "data", 3)
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run")
+    app = MllmaugApp(tmp_path / "run")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "T")
+        await until(
+            pilot, lambda: "3 of 3" in said(app, "#models") or "DONE" in said(app, "#models"), 60
+        )
+        await press(pilot, "G")
+        await until(pilot, lambda: asked.calls == [("start", {})])
+
+
+# Welcome
+
+
+async def test_recent_projects(tmp_path: Path) -> None:
+    folder = canned.copied(tmp_path / "[x] p", "create").folder
+    places.remember(folder)
+    places.remember(tmp_path / "gone")
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        choices = app.screen.query_one(OptionList)
+        assert choices.option_count == 4
+        await press(pilot, "j", "j", "k", "j", "j", "enter")
+    assert app.return_value == folder
+
+
+async def test_open_by_name(tmp_path: Path) -> None:
+    folder = canned.copied(tmp_path / "p", "create").folder
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "o")
+        await submit(pilot, app, str(tmp_path))
+        assert not app._exit, "there is no project in it"
+        await press(pilot, "o")
+        await submit(pilot, app, str(folder))
+        await until(pilot, lambda: app._exit)
+    assert app.return_value == folder

@@ -1,0 +1,201 @@
+"""Failures and Logs, by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, Static
+
+from tests import canned
+from tests.tui.conftest import Asked, press, ready, settle, until
+from tui.app import MllmaugApp
+from tui.screens.ask import Ask
+from tui.screens.confirm import Confirm
+from tui.screens.details import Details
+from tui.screens.failures import Failures
+from tui.screens.logs import Logs
+from tui.screens.samples import Samples
+from tui.widgets.cause_table import CauseTable
+from tui.widgets.log_view import LogView, level_of
+from tui.widgets.occurrence_table import OccurrenceTable
+from tui.widgets.record_table import RecordTable
+
+pytestmark = pytest.mark.asyncio
+SIZE = (120, 36)
+
+
+def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp:
+    return MllmaugApp(canned.copied(tmp_path / "p", variant, **options).folder)
+
+
+async def failures(pilot, app: MllmaugApp) -> tuple[CauseTable, OccurrenceTable]:
+    await ready(pilot)
+    await press(pilot, "4")
+    assert isinstance(app.screen, Failures)
+    causes = app.screen.query_one(CauseTable)
+    await until(pilot, lambda: causes.total)
+    await settle(pilot)
+    return causes, app.screen.query_one(OccurrenceTable)
+
+
+async def test_causes_with_what_to_do(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        causes, occurrences = await failures(pilot, app)
+        assert [row.kind[:7] for row in causes.rows] == ["out of ", "missing", "undecod"]
+        assert occurrences.total == 3
+        detail = str(app.screen.query_one("#detail", Static).content)
+        assert "set a smaller batch" in detail
+        assert "00012  qwen-vl  on cuda:5" in detail
+        await press(pilot, "j", "enter", "j")
+        assert app.focused is occurrences
+        assert occurrences.total == 8
+        assert "no such file" in str(app.screen.query_one("#detail", Static).content)
+        await press(pilot, "enter")
+        assert isinstance(app.screen, Details)
+        await press(pilot, "escape", "escape")
+        assert app.focused is causes
+
+
+async def test_retry_a_cause(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        causes, _ = await failures(pilot, app)
+        await press(pilot, "r")
+        assert isinstance(app.screen, Confirm)
+        assert "Retry 3 failed shards" in app.screen.question
+        assert app.focused is app.screen.query_one("#no")
+        await press(pilot, "enter")
+        assert asked.calls == []
+        await press(pilot, "r", "y")
+        ((kind, payload),) = asked.calls
+        assert kind == "retry"
+        assert payload["failed_items"] is False
+        assert len(payload["tasks"]) == 3  # type: ignore[arg-type]
+        await press(pilot, "j", "r", "y")
+        assert asked.calls[1][1]["failed_items"] is True
+        assert causes.current is not None
+
+
+async def test_exclude_a_cause_or_marked_records(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, occurrences = await failures(pilot, app)
+        await press(pilot, "x")
+        assert isinstance(app.screen, Failures), "a shard cannot be excluded"
+        await press(pilot, "j", "x")
+        assert isinstance(app.screen, Confirm)
+        assert "Exclude all 48 records in 4 shards" in app.screen.question
+        await press(pilot, "y")
+        kind, payload = asked.calls[0]
+        assert kind == "exclude"
+        assert payload["failed_as"] == "missing"
+        assert [records for _, records in payload["records"]] == [None] * 4  # type: ignore[attr-defined]
+        await press(pilot, "enter", "space", "space", "x")
+        assert "Exclude 2 records" in app.screen.question  # type: ignore[attr-defined]
+        await press(pilot, "y")
+        assert asked.calls[1][1]["records"] == [(2, [17, 18])]
+        assert not occurrences.marked
+
+
+async def test_show_the_record_and_write_csv(tmp_path: Path) -> None:
+    app = make(tmp_path, shards=60)
+    project = canned.Project(tmp_path / "p")
+    canned.write_missing_shards(project, 60)
+    async with app.run_test(size=SIZE) as pilot:
+        await failures(pilot, app)
+        await press(pilot, "w")
+        assert isinstance(app.screen, Ask)
+        field = app.screen.query_one(Input)
+        field.value = str(tmp_path / "out.csv")
+        await field.action_submit()
+        await until(pilot, (tmp_path / "out.csv").exists)
+        assert "shard,record" in (tmp_path / "out.csv").read_text()
+        await press(pilot, "j", "o")
+        assert isinstance(app.screen, Samples)
+        table = app.screen.query_one(RecordTable)
+        await until(pilot, lambda: table.total == 1)
+
+
+async def test_nothing_failed(tmp_path: Path) -> None:
+    app = make(tmp_path, "create")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "4", "r", "x", "o", "w", "y", "enter")
+        assert isinstance(app.screen, Failures)
+        assert "nothing failed" in str(app.screen.query_one("#detail", Static).content)
+
+
+# Logs
+
+
+async def logs(pilot, app: MllmaugApp) -> LogView:
+    await ready(pilot)
+    await press(pilot, "5")
+    assert isinstance(app.screen, Logs)
+    view = app.screen.query_one(LogView)
+    await until(pilot, lambda: view.rows)
+    return view
+
+
+async def test_levels_sources_and_search(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await logs(pilot, app)
+        assert len(view.rows) == 17
+        await press(pilot, "L")
+        assert {line.level for line, _ in view.rows} == {"warn", "fail"}
+        await press(pilot, "L")
+        assert len(view.rows) == 8, "a traceback's lines belong to it"
+        await press(pilot, "L", "right_square_bracket", "right_square_bracket")
+        assert {line.source for line, _ in view.rows} == {"cuda-0"}
+        await press(pilot, "left_square_bracket", "left_square_bracket")
+        await press(pilot, "slash", *"GPU", "enter")
+        assert len(view.found) == 4
+        assert not view.follow
+        assert view.here == view.found[-1], "the newest first"
+        await press(pilot, "n")
+        assert view.here == view.found[0], "round and back"
+        await press(pilot, "N")
+        assert view.here == view.found[-1]
+        await press(pilot, "escape")
+        assert not view.found
+
+
+async def test_follow_and_wrap(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = await logs(pilot, app)
+        log = tmp_path / "p" / "logs" / "worker-cuda-0.log"
+        with log.open("a") as file:
+            file.writelines(f"[/x] line {n} \x1b[31m\n" for n in range(99))
+            file.write("y" * 300 + "\n")
+        await until(pilot, lambda: len(view.rows) == 117)
+        assert view.scroll_offset.y == 117 - view.scrollable_content_region.height
+        await press(pilot, "w")
+        assert len(view.rows) > 120
+        await press(pilot, "g")
+        assert not view.follow
+        assert view.scroll_offset.y == 0
+        await press(pilot, "j", "pagedown", "k", "pageup", "G")
+        assert view.follow
+        await press(pilot, "f")
+        assert not view.follow
+        for strip in app.screen._compositor.render_strips():
+            assert "\x1b" not in strip.text
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        ("batch 48 in 0.7 s", "info"),
+        ("UserWarning: x", "warn"),
+        ("2025-10-09 warn device rests", "warn"),
+        ("ValueError: no", "fail"),
+        ("ERROR out of memory", "fail"),
+        ("Loading failure-free layers", "info"),
+    ],
+)
+async def test_level_of(said: str, level: str) -> None:
+    assert level_of(said, "info") == level

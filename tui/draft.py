@@ -1,0 +1,106 @@
+"""A project as the wizard gathers it, before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from db.rows import DeviceRow, ShearMode
+from engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from engine.captioners.registry import ModelChoice
+    from engine.peek import Peek
+    from engine.pilot import Plan
+
+MODES: tuple[ShearMode, ...] = get_args(ShearMode)
+BYTES_A_CAPTION = 400
+"""Of caption log and sheared file together, generously."""
+
+
+@dataclass
+class Draft:
+    captions: str = ""
+    image_root: str = ""
+    folder: str = "my-run"
+    models: dict[str, str] = field(default_factory=dict)
+    """The checkpoint of every chosen family, in their order."""
+    prompts: dict[str, str] = field(default_factory=dict)
+    devices: str = "auto"
+    mode: ShearMode = MODES[0]
+    max_words: int | None = None
+    shard_size: int | None = None
+    peek: Peek | None = None
+    found: tuple[DeviceRow, ...] = ()
+
+    @property
+    def root(self) -> Path | None:
+        return Path(self.image_root).expanduser() if self.image_root else None
+
+    def choices(self) -> list[ModelChoice]:
+        """Raises `BadInput`."""
+        from engine.captioners.registry import choose
+
+        named = [f"{name}={path}" if path else name for name, path in self.models.items()]
+        return [with_prompt(choose(each), self.prompts) for each in named]
+
+    def plan(self, count: int) -> Plan:
+        """The first records through every model. Raises `BadInput`."""
+        from engine.pilot import Plan
+        from engine.shearing import Shearing
+        from engine.tryout import Job
+
+        if self.peek is None or not self.found:
+            raise BadInput("the source or the devices are not known yet")
+        chosen = self.peek.records[:count]
+        places = [(i, record.image) for i, record in enumerate(chosen)]
+        jobs = [
+            (
+                each.name,
+                Job(each.family, each.checkpoint, each.settings, places, self.peek.paths, d),
+            )
+            for each in self.choices()
+            for d in self.found[:1]
+        ]
+        return Plan(
+            tuple(jobs),
+            tuple((record.image, record.caption) for record in chosen),
+            self.peek.total,
+            len(self.found),
+            Shearing(self.mode, self.max_words),
+        )
+
+    @property
+    def captions_wanted(self) -> int:
+        return self.peek.total * len(self.models) if self.peek else 0
+
+
+def with_prompt(choice: ModelChoice, prompts: dict[str, str]) -> ModelChoice:
+    """Raises `BadInput`."""
+    from engine.captioners.registry import Settings, change
+
+    prompt = prompts.get(choice.name)
+    if prompt is None or prompt == choice.settings.get("prompt"):
+        return choice
+    settings = Settings.of(choice.settings)
+    return change(choice.name, choice.family, choice.checkpoint, settings, {"prompt": prompt})
+
+
+def create(draft: Draft, progress: object = None) -> Path:
+    """Makes the project and returns its folder. Raises `BadInput`."""
+    from db import projects
+    from db.connect import writing
+    from engine.datasets import create as making
+
+    wanted = making.NewProject(
+        [Path(draft.captions).expanduser()],
+        draft.choices(),
+        draft.root,
+        shard_size=draft.shard_size,
+    )
+    folder = Path(draft.folder).expanduser()
+    made = making.create(folder, wanted, *([progress] if callable(progress) else []))
+    with writing(made.project.database) as connection:
+        projects.set_shearing(connection, draft.mode, draft.max_words)
+    return made.project.folder

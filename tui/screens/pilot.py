@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from engine.errors import BadInput
+from tui import captions, text
+from tui.app import describe
+
+if TYPE_CHECKING:
+    from engine.pilot import Plan
+    from engine.samples import SampledCaption
+    from engine.tryout import Said, Tryout
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether to go on with the run, and how long it will take as far as was measured."""
+
+    go: bool
+    time: str | None
+
+
+class Pilot(ModalScreen[Outcome | None]):
+    """The first images through every model: captions side by side, speed, and time for all."""
+
+    AUTO_FOCUS = "#said"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Change", tooltip="Back, to change something", id="pilot.close"),
+        Binding("G", "go", "Go", tooltip="Start the whole run", id="pilot.go"),
+        Binding("n,right_square_bracket", "image(1)", "Next image", id="pilot.next"),
+        Binding("N,left_square_bracket", "image(-1)", "Image before", id="pilot.last"),
+        Binding("d", "diff", "Diff", tooltip="Words that differ", id="pilot.diff"),
+        Binding("j", "scroll(1)", "Down", False, id="pilot.down"),
+        Binding("k", "scroll(-1)", "Up", False, id="pilot.up"),
+    ]
+
+    @dataclass
+    class Planned(Message):
+        plan: Plan
+
+    @dataclass
+    class Told(Message):
+        model: str
+        said: Said
+
+    @dataclass
+    class Ended(Message):
+        model: str
+        trouble: str | None = None
+
+    def __init__(self, make_plan: Callable[[], Plan]) -> None:
+        super().__init__()
+        self.make_plan = make_plan
+        self.plan: Plan | None = None
+        self.tryout: Tryout | None = None
+        self.closed = False
+        self.at = 0
+        self.diff = False
+        self.states: dict[str, str] = {}
+        self.rates: dict[str, float] = {}
+        self.results: dict[tuple[str, int], SampledCaption] = {}
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Pilot"
+            dialog.border_subtitle = "n N next, last image; d diff; esc change; G go"
+            yield Static("looking for devices and records ...", id="models", markup=False)
+            with VerticalScroll(id="said"):
+                yield Static(id="captions", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Change", id="change", compact=True)
+                yield Button("Go: run all of it", id="go", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#go").disabled = True
+        self.work_through()
+
+    # The process
+
+    @work(thread=True, group="pilot", exit_on_error=False)
+    def work_through(self) -> None:
+        from engine.tryout import Tryout, TryoutFailed
+
+        try:
+            plan = self.make_plan()
+        except BadInput as error:
+            self.post_message(self.Ended("", str(error)))
+            return
+        except Exception as error:
+            self.post_message(self.Ended("", describe(error)))
+            return
+        self.post_message(self.Planned(plan))
+        for name, job in plan.jobs:
+            if self.closed:
+                return
+            try:
+                self.tryout = Tryout(job)
+                for said in self.tryout:
+                    self.post_message(self.Told(name, said))
+                self.post_message(self.Ended(name))
+            except TryoutFailed as error:
+                self.post_message(self.Ended(name, str(error)))
+            except Exception as error:
+                self.post_message(self.Ended(name, describe(error)))
+
+    def on_unmount(self) -> None:
+        self.closed = True
+        if self.tryout is not None:
+            self.tryout.cancel()
+
+    @on(Planned)
+    def planned(self, event: Pilot.Planned) -> None:
+        self.plan = event.plan
+        self.states = {name: "WAIT" for name, _ in event.plan.jobs}
+        self.query_one("#go").disabled = False
+        self.draw()
+
+    @on(Told)
+    def told(self, event: Pilot.Told) -> None:
+        from engine.pilot import tried
+        from engine.samples import SampledCaption
+
+        said, plan = event.said, self.plan
+        if plan is None:
+            return
+        if said.loading is not None:
+            self.states[event.model] = f"LOAD {said.loading}"
+        elif said.rate is not None:
+            self.rates[event.model] = said.rate
+        elif said.record is not None:
+            family = next(job.family for name, job in plan.jobs if name == event.model)
+            row = tried(said, family, plan.shearing)
+            self.results[event.model, said.record] = SampledCaption(
+                event.model,
+                row.raw,
+                row.sheared,
+                row.start,
+                row.end,
+                row.tokens,
+                row.finish,
+                row.error,
+            )
+            done = sum(model == event.model for model, _ in self.results)
+            self.states[event.model] = f"RUN {done} of {len(plan.records)}"
+        self.draw()
+
+    @on(Ended)
+    def ended(self, event: Pilot.Ended) -> None:
+        if event.model:
+            self.states[event.model] = f"FAIL {event.trouble}" if event.trouble else "DONE"
+        else:
+            self.query_one("#models", Static).update(text.visible(event.trouble or ""))
+        self.draw()
+
+    # Drawing
+
+    def time(self) -> str | None:
+        seconds = self.plan.seconds(self.rates) if self.plan else None
+        if seconds is None:
+            return None
+        end = text.day_and_clock(time.time() + seconds)[:-3]
+        return f"about {text.duration(seconds)} in all, until {end}"
+
+    def draw(self) -> None:
+        plan = self.plan
+        if plan is None:
+            return
+        width = max((len(name) for name, _ in plan.jobs), default=0)
+        lines = []
+        for name, _ in plan.jobs:
+            rate = self.rates.get(name)
+            speed = f"{text.rate(rate):>7} img/s  " if rate is not None else " " * 15
+            alone = plan.total / rate / max(1, plan.devices) if rate else None
+            took = f"{text.duration(alone):>7}  " if alone is not None else " " * 9
+            lines.append(
+                Content(f"{text.fit(name, width)}  {speed}{took}{text.visible(self.states[name])}")
+            )
+        counted = f"{text.plural(plan.total, 'record')} on {text.plural(plan.devices, 'device')}"
+        lines.append(Content.styled(f"{counted}: {self.time() or 'measuring'}", "bold"))
+        self.query_one("#models", Static).update(Content("\n").join(lines))
+        self.query_one("#captions", Static).update(self.captions(plan))
+
+    def captions(self, plan: Plan) -> Content:
+        from engine.samples import SampledImage
+
+        if not plan.records:
+            return Content("")
+        self.at %= len(plan.records)
+        image, original = plan.records[self.at]
+        names = [name for name, _ in plan.jobs]
+        known = [self.results.get((name, self.at)) for name in names]
+        sampled = SampledImage(0, self.at, image, original, tuple(filter(None, known)))
+        head = f"image {self.at + 1} of {len(plan.records)}  {text.visible(image)}"
+        body = captions.captions(sampled, names, "cut", None, self.diff)
+        return Content.assemble((head, "$foreground-muted"), "\n", body)
+
+    # Keys
+
+    def action_image(self, by: int) -> None:
+        self.at += by
+        self.draw()
+
+    def action_diff(self) -> None:
+        self.diff = not self.diff
+        self.draw()
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one("#said", VerticalScroll).scroll_relative(y=by, animate=False)
+
+    @on(Button.Pressed, "#go")
+    def action_go(self) -> None:
+        if self.plan is not None:
+            self.dismiss(Outcome(True, self.time()))
+
+    @on(Button.Pressed, "#change")
+    def action_close(self) -> None:
+        self.dismiss(Outcome(False, self.time()))

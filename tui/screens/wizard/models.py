@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from engine.captioners.registry import FAMILIES, check_folder
+from engine.errors import BadInput
+from tui import text
+from tui.screens.wizard.step import Step
+from tui.widgets.tick import Tick
+
+Chosen = Mapping[str, str]
+
+
+class Models(Step):
+    """Which families caption, and whether their checkpoints are whole."""
+
+    NAME = "Models"
+    PATHS = tuple(f"path-{n}" for n, each in enumerate(FAMILIES.values()) if each.checkpoint)
+
+    @dataclass
+    class Checked(Message):
+        chosen: Chosen
+        found: Mapping[str, str | None]
+        """What is wrong with each, None if nothing is."""
+
+    checked: Models.Checked | None = None
+
+    def compose(self) -> ComposeResult:
+        for number, family in enumerate(FAMILIES.values()):
+            label = Content(f"{text.visible(family.name)}  {text.visible(family.summary)}")
+            yield Tick(label, family.name in self.draft.models, id=f"on-{number}", compact=True)
+            if family.checkpoint:
+                path = self.draft.models.get(family.name, "")
+                hint = f"checkpoint: {family.checkpoint}"
+                yield Input(path, placeholder=hint, id=f"path-{number}", compact=True)
+            yield Static(id=f"state-{number}", markup=False, classes="state muted")
+
+    def enter(self) -> None:
+        self.query(Tick).first().focus()
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        chosen = {}
+        for number, family in enumerate(FAMILIES.values()):
+            if self.query_one(f"#on-{number}", Tick).value:
+                paths = self.query(f"#path-{number}").results(Input)
+                chosen[family.name] = next((path.value.strip() for path in paths), "")
+        return chosen
+
+    @on(Tick.Changed)
+    @on(Input.Changed)
+    def changed(self) -> None:
+        self.soon(lambda: self.check(self.chosen))
+        self.post_message(self.Changed())
+
+    @work(thread=True, group="checkpoints", exclusive=True, exit_on_error=False)
+    def check(self, chosen: Chosen) -> None:
+        found = {name: what_is_wrong(name, path) for name, path in chosen.items()}
+        self.post_message(self.Checked(chosen, found))
+
+    @on(Checked)
+    def was_checked(self, event: Models.Checked) -> None:
+        if event.chosen != self.chosen:
+            return
+        self.checked = event
+        self.draft.models = dict(event.chosen)
+        for number, name in enumerate(FAMILIES):
+            trouble = event.found.get(name)
+            said = "" if name not in event.found else f"  ! {trouble}" if trouble else "  ok"
+            self.say(f"#state-{number}", said, bad=bool(trouble))
+        self.post_message(self.Changed())
+
+    def why_not(self) -> str | None:
+        chosen = self.chosen
+        if not chosen:
+            return "choose a model with space"
+        if self.checked is None or self.checked.chosen != chosen:
+            return "looking at the checkpoints ..."
+        return next((trouble for trouble in self.checked.found.values() if trouble), None)
+
+
+def what_is_wrong(name: str, path: str) -> str | None:
+    family = FAMILIES[name]
+    if family.checkpoint is None:
+        return None
+    if not path:
+        return f"{name} needs a checkpoint folder"
+    try:
+        check_folder(family, Path(path).expanduser().absolute())
+    except (BadInput, OSError) as error:
+        return str(error)
+    return None

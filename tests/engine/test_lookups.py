@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine import captionlog, jsonlines
+from engine.captionlog import rows_of
 from engine.errors import BadInput
-from engine.samples import find, locate, rows_of
+from engine.samples import find, locate
 from tests import canned
 
 
@@ -23,11 +24,10 @@ def test_rows_of_one_record(tmp_path: Path) -> None:
     ]
     path.write_bytes(b"".join(jsonlines.dumps(row) + b"\n" for row in rows))
     for i in (1, 7, 71, 5):
-        whole, some = captionlog.read(path, 100), rows_of(path, i, 100)
+        whole, some = captionlog.read(path, 100), rows_of(path.read_bytes(), 100, {i})
         assert some.captions.get(i) == whole.captions.get(i)
         assert some.errors.get(i) == whole.errors.get(i)
-    assert rows_of(path, 7, 100).rows == 3
-    assert rows_of(tmp_path / "none", 7, 100).captions == {}
+    assert rows_of(path.read_bytes(), 100, {7}).rows == 3
 
 
 def test_find_and_locate(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Rows:
 
 
 class KeyValues:
-    """For every layer, keys and values (rows, length, heads, width) of which `used` are set."""
+    """For every layer, keys and values (rows, heads, length, width) of which `used` are set."""
 
     def __init__(
         self,
@@ -55,28 +55,28 @@ class KeyValues:
         """`like` gives dtype and device."""
         self.rows = rows
         self.used = 0
-        sizes = (rows.count, length, heads, width)
+        sizes = (rows.count, heads, length, width)
         self.layers = [
             (rows.hold(like.new_empty(sizes)), rows.hold(like.new_empty(sizes)))
             for _ in range(layers)
         ]
 
     def begin(self, shared: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        """Starts every row with the same keys and values, (tokens, heads, width) a layer."""
-        for (keys, values), (first_keys, first_values) in zip(self.layers, shared, strict=True):
-            keys[:, : len(first_keys)] = first_keys
-            values[:, : len(first_values)] = first_values
-        self.used = len(shared[0][0])
+        """Starts every row with the same keys and values, (heads, tokens, width) a layer."""
+        self.used = shared[0][0].shape[1]
+        for ours, first in zip(self.layers, shared, strict=True):
+            for tensor, given in zip(ours, first, strict=True):
+                tensor[:, :, : self.used] = given
 
     def add(
         self, layer: int, key: torch.Tensor, value: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Puts (rows, T, heads, width) behind what is there; all of it, (rows, heads, T, width).
+        """Puts (rows, heads, T, width) behind what is there and gives all of it.
 
         `used` is moved on by whoever has added to every layer.
         """
-        rows, upto = self.rows.count, self.used + key.shape[1]
+        rows, upto = self.rows.count, self.used + key.shape[2]
         keys, values = self.layers[layer]
-        keys[:rows, self.used : upto] = key
-        values[:rows, self.used : upto] = value
-        return keys[:rows, :upto].transpose(1, 2), values[:rows, :upto].transpose(1, 2)
+        keys[:rows, :, self.used : upto] = key
+        values[:rows, :, self.used : upto] = value
+        return keys[:rows, :, :upto], values[:rows, :, :upto]

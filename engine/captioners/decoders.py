@@ -164,18 +164,17 @@ class LlamaRunning(Running):
         mixed = linear(normed, layer.qkv, layer.qkv_bias)
         mixed = mixed.view(*normed.shape[:2], -1, decoder.width)
         turning = decoder.heads + decoder.key_heads
-        turned, value = mixed[:, :, :turning], mixed[:, :, turning:]
-        turned = rotated(turned, *turn)
-        query, key = turned[:, :, : decoder.heads], turned[:, :, decoder.heads :]
-        keys, values = self.cache.add(number, key, value)
+        turned = rotated(mixed[:, :, :turning], *turn).transpose(1, 2)
+        query, key = turned[:, : decoder.heads], turned[:, decoder.heads :]
+        keys, values = self.cache.add(number, key, mixed[:, :, turning:].transpose(1, 2))
         if final:
-            query, hidden, seen = query[:, -1:], hidden[:, -1:], None
+            query, hidden, seen = query[:, :, -1:], hidden[:, -1:], None
         read = scaled_dot_product_attention(
-            query.transpose(1, 2),
+            query,
             keys,
             values,
             attn_mask=seen,
-            is_causal=seen is None and query.shape[1] > 1,
+            is_causal=seen is None and query.shape[2] > 1,
             scale=decoder.scale,
             enable_gqa=decoder.heads != decoder.key_heads,
         )

@@ -69,9 +69,11 @@ class MptRunning(Running):
         mixed = attention.Wqkv(hidden)
         if attention.clip_qkv:
             mixed = mixed.clamp(min=-attention.clip_qkv, max=attention.clip_qkv)
-        query, key, value = (it.unflatten(-1, (self.heads, -1)) for it in mixed.chunk(3, dim=-1))
+        query, key, value = (
+            it.unflatten(-1, (self.heads, -1)).transpose(1, 2) for it in mixed.chunk(3, dim=-1)
+        )
         keys, values = self.cache.add(number, key, value)
-        scores = query.transpose(1, 2) @ keys.transpose(-1, -2) * attention.softmax_scale
+        scores = query @ keys.transpose(-1, -2) * attention.softmax_scale
         scores = scores + self.bias[:, :, -keys.shape[2] :]
         tokens = hidden.shape[1]
         if tokens > 1:

@@ -88,7 +88,8 @@ class Picture:
         try:
             if image.mode.startswith("I"):
                 image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-            return image.convert("RGB")
+            # Converting to the mode that it has would copy it.
+            return image if image.mode == "RGB" else image.convert("RGB")
         except Exception as error:
             raise ImageProblem("corrupt", reason(error)) from error
 

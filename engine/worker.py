@@ -141,12 +141,7 @@ class Worker:
         began = time.monotonic()
         self.report("starting")
         try:
-            self.captioner = FAMILIES[self.model["family"]].load(
-                self.model["checkpoint"],
-                Settings.of(self.model["settings"]),
-                self.device,
-                self.report,
-            )
+            self.captioner = self.make_captioner()
         except CheckpointError as error:
             self.load_failed("checkpoint", str(error))
             return
@@ -165,6 +160,12 @@ class Worker:
                 "seconds": time.monotonic() - began,
             }
         )
+
+    def make_captioner(self) -> Captioner:
+        """Raises `CheckpointError`, `torch.OutOfMemoryError`."""
+        settings = Settings.of(self.model["settings"])
+        family = FAMILIES[self.model["family"]]
+        return family.load(self.model["checkpoint"], settings, self.device, self.report)
 
     def load_failed(self, kind: str, text: str) -> None:
         self.send({"type": "load_failed", "model": self.model["id"], "kind": kind, "text": text})

@@ -18,7 +18,9 @@ from transformers import CLIPVisionModel, MptConfig, MptForCausalLM
 
 from engine.captioners.assembly import assemble, by_rules, renamed
 from engine.captioners.base import Caption, Captioner, CheckpointError, Loaded
-from engine.captioners.generation import Asked, check_length, choose_dtype, generate, to_captions
+from engine.captioners.decoding import decode
+from engine.captioners.generation import Asked, check_length, choose_dtype, to_caption
+from engine.captioners.mpt_decoder import MptRunning
 from engine.captioners.parts import clip_tower
 from engine.captioners.pixels import Square
 from engine.captioners.settings import Settings
@@ -38,14 +40,17 @@ UNUSED = (
 MPT_KEYS = ("d_model", "n_heads", "n_layers", "max_seq_len", "expansion_ratio")
 
 
+def by_heads(mixed: torch.Tensor) -> torch.Tensor:
+    """(B, t, inner) to (B, heads, t, 64)."""
+    return mixed.reshape(*mixed.shape[:2], -1, HEAD_WIDTH).transpose(1, 2)
+
+
 def attend(
-    query: torch.Tensor, key_value: torch.Tensor, to_q: nn.Linear, to_kv: nn.Linear
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, to_q: nn.Linear
 ) -> torch.Tensor:
-    """(B, t, D) reads (B, m, E) through heads 64 wide; (B, t, inner)."""
-    heads = to_q.out_features // HEAD_WIDTH
-    split = [to_q(query), *to_kv(key_value).chunk(2, dim=-1)]
-    q, k, v = (part.unflatten(-1, (heads, HEAD_WIDTH)).transpose(1, 2) for part in split)
-    return scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    """(B, t, D) reads keys and values (B, heads, m, 64); (B, t, inner)."""
+    read = scaled_dot_product_attention(by_heads(to_q(query)), keys, values)
+    return read.transpose(1, 2).flatten(2)
 
 
 def feed_forward(width: int, inner: int) -> nn.Sequential:
@@ -70,7 +75,8 @@ class PerceiverLayer(nn.Module):
     def forward(self, media: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
         normed = self.norm_latents(latents)
         read = torch.cat([self.norm_media(media), normed], dim=1)
-        latents = latents + self.to_out(attend(normed, read, self.to_q, self.to_kv))
+        keys, values = map(by_heads, self.to_kv(read).chunk(2, dim=-1))
+        latents = latents + self.to_out(attend(normed, keys, values, self.to_q))
         found: torch.Tensor = latents + self.feed_forward(latents)
         return found
 
@@ -116,9 +122,16 @@ class CrossAttention(nn.Module):
         self.to_kv = nn.Linear(media_width, 2 * inner, bias=False)
         self.to_out = nn.Linear(inner, width, bias=False)
 
-    def forward(self, text: torch.Tensor, look: Look) -> torch.Tensor:
-        read = attend(self.norm(text), look.latents, self.to_q, self.to_kv)
-        found: torch.Tensor = self.to_out(read * look.seen[..., None])
+    def media(self, latents: torch.Tensor) -> list[torch.Tensor]:
+        """Keys and values (B, heads, n, 64) of the images."""
+        return [by_heads(part) for part in self.to_kv(latents).chunk(2, dim=-1)]
+
+    def forward(
+        self, text: torch.Tensor, media: Sequence[torch.Tensor], seen: torch.Tensor
+    ) -> torch.Tensor:
+        """`seen` (B, T, 1): whether a token may look at the image."""
+        read = attend(self.norm(text), media[0], media[1], self.to_q)
+        found: torch.Tensor = self.to_out(read * seen)
         return found
 
 
@@ -131,7 +144,13 @@ class GatedCrossAttention(nn.Module):
         self.ff_gate = nn.Parameter(torch.empty(1))
 
     def forward(self, text: torch.Tensor, look: Look) -> torch.Tensor:
-        text = text + self.attn_gate.tanh() * self.attn(text, look)
+        return self.look(text, self.attn.media(look.latents), look.seen[..., None])
+
+    def look(
+        self, text: torch.Tensor, media: Sequence[torch.Tensor], seen: torch.Tensor
+    ) -> torch.Tensor:
+        """With keys and values that are known already."""
+        text = text + self.attn_gate.tanh() * self.attn(text, media, seen)
         found: torch.Tensor = text + self.ff_gate.tanh() * self.feed_forward(text)
         return found
 
@@ -201,9 +220,14 @@ class OtterModel(nn.Module):
         found: torch.Tensor = self.vision_encoder(pixels).last_hidden_state[:, 1:]
         return found
 
+    def latents(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) to (B, latents, D)."""
+        found: torch.Tensor = self.perceiver(self.patches(pixels))
+        return found
+
     def see(self, pixels: torch.Tensor) -> None:
         """The images, (B, 3, S, S), of the prompts that come next."""
-        self.look.begin(self.perceiver(self.patches(pixels)))
+        self.look.begin(self.latents(pixels))
 
 
 def load_model(
@@ -308,11 +332,17 @@ class Otter(Captioner):
     def caption(self, inputs: Sequence[torch.Tensor], records: Sequence[int]) -> list[Caption]:
         language_model = self.model.lang_encoder
         dtype, device = language_model.dtype, language_model.device
-        self.model.see(torch.stack(list(inputs)).to(device, dtype))
-        ids = torch.tensor(self.prompt, device=device).expand(len(inputs), -1)
+        pixels = torch.stack(list(inputs)).to(device, dtype)
         asked = Asked(self.settings, records, "otter", self.stop_ids, self.pad_id)
-        new = generate(language_model, asked, torch.ones_like(ids), input_ids=ids)
-        return to_captions(new, self.tokenizer, asked)
+        running = MptRunning(
+            language_model,
+            self.prompt,
+            self.model.image_id,
+            self.model.latents(pixels),
+            self.settings.max_new_tokens,
+        )
+        ids = decode(running, asked, self.prompt)
+        return [to_caption(row, self.tokenizer, asked) for row in ids]
 
 
 def otter_tokenizer(folder: Path, words: int) -> Any:

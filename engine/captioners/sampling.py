@@ -59,7 +59,14 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Scores of shape (rows, vocabulary)."""
-        step = input_ids.shape[1] - self.prompt_tokens
+        return self.noisy(scores, input_ids.shape[1] - self.prompt_tokens)  # type: ignore[return-value]
+
+    def keep(self, places: torch.Tensor) -> None:
+        """Goes on with the rows that lay at these places."""
+        self.keys = self.keys[places]
+
+    def noisy(self, scores: torch.Tensor, step: int) -> torch.Tensor:
+        """Scores (rows, vocabulary) whose largest is the sample; `step` counts new tokens."""
         logits = scores.float() / self.temperature
         if self.top_p is not None:
             logits = keep_top_p(logits, self.top_p)
@@ -68,7 +75,7 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
         noise = mix(row[:, None] + tokens * GOLDEN & MASK)
         # 23 bits and a half are exact in float32: never 0, never 1.
         uniform = ((noise >> 40).float() + 0.5) / (1 << 23)
-        return logits - torch.log(-torch.log(uniform))  # type: ignore[return-value]
+        return logits - torch.log(-torch.log(uniform))
 
 
 def keep_top_p(logits: torch.Tensor, top_p: float) -> torch.Tensor:

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from engine.captioners.base import Caption, Captioner, Loaded
-from engine.captioners.generation import Asked, generate, pad_left, splice, to_captions
+from engine.captioners.decoders import LlamaDecoder
+from engine.captioners.decoding import decode
+from engine.captioners.generation import Asked, pad_left, splice, to_caption
 from engine.captioners.pixels import Square
 from engine.captioners.settings import Settings
 from engine.images import Picture
@@ -78,7 +80,8 @@ class Spliced(Captioner):
         self.square = Square(model.image_size, settings.preprocess)
         self.stop_ids, self.pad_id, self.stop_text = stop_ids, pad_id, stop_text
         with torch.inference_mode():
-            self.before, self.after = (model.embed(ids) for ids in prompt)
+            around = [model.embed(ids) for ids in prompt]
+            self.decoder = LlamaDecoder(model.language_model, *around)
 
     def prepare(self, picture: Picture) -> torch.Tensor:
         """(3, S, S) float32."""
@@ -87,8 +90,7 @@ class Spliced(Captioner):
     @torch.inference_mode()
     def caption(self, inputs: Sequence[torch.Tensor], records: Sequence[int]) -> list[Caption]:
         pixels = torch.stack(list(inputs)).to(self.model.device, self.model.dtype)
-        embeddings = splice(self.before, self.model.image_features(pixels), self.after)
-        mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
+        features = self.model.image_features(pixels)
         asked = Asked(
             self.settings,
             records,
@@ -98,5 +100,5 @@ class Spliced(Captioner):
             self.stop_text,
             self.tokenizer,
         )
-        ids = generate(self.model.language_model, asked, mask, inputs_embeds=embeddings)
-        return to_captions(ids, self.tokenizer, asked)
+        running = self.decoder.begin(features, self.settings.max_new_tokens)
+        return [to_caption(row, self.tokenizer, asked) for row in decode(running, asked)]

@@ -180,6 +180,8 @@ def environment(device: DeviceRow, cores: int) -> dict[str, str]:
     elif device.id.startswith("cpu"):
         values["CUDA_VISIBLE_DEVICES"] = ""
     values["OMP_NUM_THREADS"] = str(cores)
+    # Threads that wait for each other spinning would take the cores from those that decode images.
+    values.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     values["HF_HUB_OFFLINE"] = "1"
     values["TOKENIZERS_PARALLELISM"] = "false"
     return values

@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHES = ("jobs", "ui", "split", "merge", "export", "new", "status", "reshear")
+BENCHES = (
+    "jobs",
+    "ui",
+    "split",
+    "merge",
+    "export",
+    "new",
+    "status",
+    "reshear",
+    "engine",
+    "scaling",
+)
 
 
 def main() -> None:

@@ -1,0 +1,187 @@
+"""The language models of transformers, run by hand: a static cache, one prompt, no padding.
+
+The modules' own weights are used; only what `generate` and `forward` do around them is left out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
+
+from engine.captioners.cache import KeyValues, Rows
+
+SHARED_LEAST = 16
+"""Tokens of a prompt's beginning that are worth a mask: a short one is computed with each batch,
+where attention is plainly causal and has faster kernels."""
+
+
+class Running(ABC):
+    """One batch on its way through a language model."""
+
+    rows: Rows
+    logits: torch.Tensor
+    """(rows, vocabulary), of the first new token."""
+
+    @abstractmethod
+    def step(self, ids: torch.Tensor) -> torch.Tensor:
+        """The newest token of each row, (rows,), to the logits of the next, (rows, vocabulary)."""
+
+
+class LlamaDecoder:
+    """Llama or Qwen2 (`LlamaForCausalLM`, `Qwen2ForCausalLM`) for prompts of embeddings.
+
+    Joins query, key and value matrices, and gate and up, into one each: the modules keep views
+    of them, so no memory is added.
+    """
+
+    def __init__(self, model: Any, before: torch.Tensor, after: torch.Tensor) -> None:
+        """`before` (b, D) and `after` (a, D) stand around each row's own embeddings."""
+        self.model = model
+        self.before, self.after = before, after
+        self.layers = [Layer(block) for block in model.model.layers]
+        config = model.config
+        attention = model.model.layers[0].self_attn
+        self.width = attention.head_dim
+        self.heads = config.num_attention_heads
+        self.key_heads = config.num_key_value_heads
+        self.scale = attention.scaling
+        self.rotary = (before.new_empty(0), before.new_empty(0))
+        self.shared: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        if len(before) >= SHARED_LEAST:
+            alone = LlamaRunning(self, before[None], len(before))
+            self.shared = [(keys[0], values[0]) for keys, values in alone.cache.layers]
+
+    def tables(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rotary cosines and signed sines, (at least `length`, 1, width of a head)."""
+        if len(self.rotary[0]) < length:
+            places = torch.arange(length, device=self.before.device)[None]
+            cos, sin = self.model.model.rotary_emb(self.before, position_ids=places)
+            half = self.width // 2
+            sin = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
+            self.rotary = cos[0, :, None], sin[0, :, None]
+        return self.rotary
+
+    def begin(self, features: torch.Tensor, new_tokens: int) -> LlamaRunning:
+        """For rows' own embeddings (B, n, D) and the most tokens that may come."""
+        count = len(features)
+        parts = [features, self.after.expand(count, -1, -1)]
+        if self.shared is None:
+            parts.insert(0, self.before.expand(count, -1, -1))
+        embeddings = torch.cat(parts, dim=1)
+        told = 0 if self.shared is None else len(self.before)
+        return LlamaRunning(self, embeddings, told + embeddings.shape[1] + new_tokens)
+
+
+class Layer:
+    """The joined matrices of one decoder layer."""
+
+    def __init__(self, block: Any) -> None:
+        attention, mlp = block.self_attn, block.mlp
+        self.norm_1, self.norm_2 = block.input_layernorm, block.post_attention_layernorm
+        self.qkv, self.qkv_bias = joined(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.queries = attention.q_proj.out_features
+        self.gate_up, self.gate_up_bias = joined(mlp.gate_proj, mlp.up_proj)
+        self.out, self.down, self.act = attention.o_proj, mlp.down_proj, mlp.act_fn
+
+    def mlp(self, hidden: torch.Tensor) -> torch.Tensor:
+        normed = norm(self.norm_2, hidden)
+        gate, up = linear(normed, self.gate_up, self.gate_up_bias).chunk(2, dim=-1)
+        found: torch.Tensor = hidden + self.down(self.act(gate) * up)
+        return found
+
+
+def joined(*parts: nn.Linear) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """One matrix of several that read the same; they become views of it."""
+    weight = torch.cat([part.weight for part in parts])
+    bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
+    sizes = [part.out_features for part in parts]
+    for part, rows in zip(parts, torch.split(weight, sizes), strict=True):
+        part.weight = nn.Parameter(rows, requires_grad=False)
+    if bias is not None:
+        for part, values in zip(parts, torch.split(bias, sizes), strict=True):
+            part.bias = nn.Parameter(values, requires_grad=False)
+    return weight, bias
+
+
+def norm(module: Any, hidden: torch.Tensor) -> torch.Tensor:
+    return rms_norm(hidden, module.weight.shape, module.weight, module.variance_epsilon)
+
+
+class LlamaRunning(Running):
+    def __init__(self, decoder: LlamaDecoder, embeddings: torch.Tensor, length: int) -> None:
+        """`length` counts the shared beginning, the embeddings (B, T, D), and what comes."""
+        self.decoder = decoder
+        self.rows = Rows(len(embeddings))
+        self.cache = KeyValues(
+            self.rows,
+            len(decoder.layers),
+            length,
+            decoder.key_heads,
+            decoder.width,
+            embeddings,
+        )
+        self.cos, self.sin = decoder.tables(length)
+        if decoder.shared is not None:
+            self.cache.begin(decoder.shared)
+        self.logits = self.forward(embeddings)
+
+    def step(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.forward(self.decoder.model.model.embed_tokens(ids)[:, None])
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(rows, T, D) behind what is cached; the logits of the last token."""
+        tokens, told = hidden.shape[1], self.cache.used
+        places = slice(told, told + tokens)
+        turn = self.cos[places], self.sin[places]
+        seen = None
+        if told and tokens > 1:
+            seen = hidden.new_ones(tokens, told + tokens, dtype=torch.bool).tril(told)
+        for number, layer in enumerate(self.decoder.layers):
+            final = number == len(self.decoder.layers) - 1
+            hidden = self.attend(number, layer, hidden, turn, seen, final)
+            hidden = layer.mlp(hidden)
+        self.cache.used += tokens
+        model = self.decoder.model
+        found: torch.Tensor = model.lm_head(norm(model.model.norm, hidden[:, -1]))
+        return found
+
+    def attend(
+        self,
+        number: int,
+        layer: Layer,
+        hidden: torch.Tensor,
+        turn: tuple[torch.Tensor, torch.Tensor],
+        seen: torch.Tensor | None,
+        final: bool,
+    ) -> torch.Tensor:
+        """Of the final layer only the last token is of any use; the others are keys and values."""
+        decoder = self.decoder
+        normed = norm(layer.norm_1, hidden)
+        mixed = linear(normed, layer.qkv, layer.qkv_bias)
+        mixed = mixed.view(*normed.shape[:2], -1, decoder.width)
+        turning = decoder.heads + decoder.key_heads
+        turned = rotated(mixed[:, :, :turning], *turn).transpose(1, 2)
+        query, key = turned[:, : decoder.heads], turned[:, decoder.heads :]
+        keys, values = self.cache.add(number, key, mixed[:, :, turning:].transpose(1, 2))
+        if final:
+            query, hidden, seen = query[:, :, -1:], hidden[:, -1:], None
+        read = scaled_dot_product_attention(
+            query,
+            keys,
+            values,
+            attn_mask=seen,
+            is_causal=seen is None and query.shape[2] > 1,
+            scale=decoder.scale,
+            enable_gqa=decoder.heads != decoder.key_heads,
+        )
+        found: torch.Tensor = hidden + layer.out(read.transpose(1, 2).flatten(2))
+        return found
+
+
+def rotated(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """NeoX halves: (rows, T, heads, width)."""
+    return heads * cos + heads.roll(heads.shape[-1] // 2, dims=-1) * sin

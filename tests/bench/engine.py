@@ -1,0 +1,192 @@
+"""Captioning at the speed of the hardware: upstream's loop, our worker, and the parts alone.
+
+All on the same images and weights, one after the other in one run, each in a process of its own.
+Loading is not counted; everything from the first image to the last caption is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose
+from engine.cores import cores
+from engine.datasets.create import NewProject, create
+from engine.demo.scenes import write
+from engine.devices import find
+from engine.launchers.local import LocalLauncher
+from engine.lock import ProjectLock
+from engine.project import Project
+from engine.supervisor import Supervisor
+from tests.bench.made import measured
+from tests.bench.report import report
+
+DEMO = Path("engine/demo/checkpoints")
+DRAWN_SIZE = (640, 480)
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class Model(NamedTuple):
+    family: str
+    checkpoint: str
+    """A folder, or `random-7b`."""
+    settings: Settings
+    device: str
+
+    def load(self) -> Any:
+        if self.checkpoint == "random-7b":
+            from tests.bench.random_models import load
+
+            return load(self.family, self.settings, self.device)
+        return FAMILIES[self.family].load(self.checkpoint, self.settings, self.device)
+
+
+class Rate(NamedTuple):
+    """Of one image: images a second, and processor seconds an image."""
+
+    images: float
+    cpu: float
+
+
+def main(cases: list[str]) -> None:
+    wanted = arguments(cases)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        images = find_images(wanted, folder)
+        model = choose_model(wanted, folder)
+        run(model, images, folder)
+
+
+def arguments(cases: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench engine", description=__doc__)
+    parser.add_argument("--model", default="llava-1.5")
+    parser.add_argument("--checkpoint", default="demo", help="DIR, random-7b, demo or small")
+    parser.add_argument("--images", default="drawn", help="DIR or drawn")
+    parser.add_argument("--batch", type=int, default=None)
+    parser.add_argument("--count", type=int, default=960)
+    parser.add_argument("--device", default=None, help="cpu or cuda")
+    return parser.parse_args(cases)
+
+
+def find_images(wanted: argparse.Namespace, folder: Path) -> list[str]:
+    if wanted.images == "drawn":
+        write(folder / "drawn", wanted.count, 7, DRAWN_SIZE)
+        found = sorted((folder / "drawn/images").iterdir())
+    else:
+        found = sorted(it for it in Path(wanted.images).rglob("*") if it.suffix.lower() in SUFFIXES)
+    if not found:
+        raise SystemExit(f"no images in {wanted.images}")
+    return [str(found[number % len(found)].absolute()) for number in range(wanted.count)]
+
+
+def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
+    import torch
+
+    device = wanted.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    checkpoint = wanted.checkpoint
+    if checkpoint == "demo":
+        checkpoint = str((DEMO / wanted.model).absolute())
+        if not Path(checkpoint).is_dir():
+            raise SystemExit(f"there is no demo checkpoint of {wanted.model}: --checkpoint small")
+    elif checkpoint == "small":
+        from tests.captioners.checkpoints import CHECKPOINTS
+
+        checkpoint = str(CHECKPOINTS[wanted.model](folder / "small"))
+    elif checkpoint == "random-7b":
+        from tests.bench.random_models import check_room
+
+        check_room(wanted.model, device)
+    else:
+        checkpoint = str(Path(checkpoint).absolute())
+    changes = {"batch": wanted.batch} if wanted.batch else {}
+    paper = FAMILIES[wanted.model].presets["paper"]
+    return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
+
+
+def run(model: Model, images: list[str], folder: Path) -> None:
+    from tests.bench.parts import parts
+    from tests.bench.upstream_engine import upstream
+
+    case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}"
+
+    def tell(
+        name: str, value: float, unit: str = "images/s", baseline: float | None = None
+    ) -> None:
+        report("engine", f"{name} ({case})", value, unit, baseline)
+
+    theirs = measured(upstream, model, images, folder)
+    upstream_rate = theirs.result
+    tell("upstream", upstream_rate.images)
+    tell("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
+    tell("upstream_memory", theirs.megabytes, "MB")
+    ours = measured(worker, model, images, folder)
+    worker_rate = ours.result
+    tell("worker", worker_rate.images, baseline=upstream_rate.images)
+    tell("worker_cpu", worker_rate.cpu * 1e3, "ms/image", upstream_rate.cpu * 1e3)
+    tell("worker_memory", ours.megabytes, "MB")
+    alone = measured(parts, model, images).result
+    for name, rate in alone.items():
+        tell(name, rate.images)
+        tell(f"{name}_cpu", rate.cpu * 1e3, "ms/image")
+    tell("worker_over_upstream", worker_rate.images / upstream_rate.images, "ratio")
+    tell("worker_over_limit", worker_rate.images / limit(model, alone), "ratio")
+
+
+def limit(model: Model, alone: dict[str, Rate]) -> float:
+    """Images a second that the hardware allows."""
+    if model.device == "cpu":
+        return cores() / sum(rate.cpu for rate in alone.values())
+    generating = 1 / (1 / alone["prefill"].images + 1 / alone["decode_steps"].images)
+    return min(alone["decode_all_cores"].images, generating)
+
+
+def worker(model: Model, images: list[str], folder: Path) -> Rate:
+    """`run` on a project of these images."""
+    captions = folder / "captions.json"
+    captions.write_text(json.dumps([{"image": image, "caption": ""} for image in images]))
+    if model.checkpoint == "random-7b":
+        settings = asdict(model.settings)
+        chosen = ModelChoice(model.family, model.family, None, settings, "random")
+        module = "tests.bench.random_worker"
+    else:
+        chosen = choose(
+            f"{model.family}={model.checkpoint}", "paper", {"batch": str(model.settings.batch)}
+        )
+        module = "engine.worker"
+    wanted = NewProject([captions], [chosen], shard_size=10_000, allow_outside=True)
+    project = create(folder / "run", wanted).project
+    spec = "cpu" if model.device == "cpu" else "0"
+    with ProjectLock(project.lock):
+        timed = Timed(project, LocalLauncher(project, module), find(spec), spec=spec)
+        if not timed.run():
+            raise SystemExit("the run did not finish")
+    check(project, len(images))
+    seconds, cpu = timed.last[0] - timed.first[0], timed.last[1] - timed.first[1]
+    return Rate(len(images) / seconds, cpu / len(images))
+
+
+def check(project: Project, images: int) -> None:
+    rows = sum(log.read_bytes().count(b'"raw"') for log in project.captions.glob("*/?????.jsonl"))
+    if rows != images:
+        raise SystemExit(f"{rows} captions for {images} images")
+
+
+class Timed(Supervisor):
+    """Notes wall and processor seconds, its own and its worker's, from `loaded` to the last row."""
+
+    first = last = (0.0, 0.0)
+
+    def receive(self, handle: Any, message: Any) -> None:
+        kind = message["type"] if isinstance(message, dict) else None
+        if kind in ("loaded", "rows"):
+            times = psutil.Process(handle.pid).cpu_times()
+            now = (time.perf_counter(), times.user + times.system + time.process_time())
+            self.first, self.last = (now, now) if kind == "loaded" else (self.first, now)
+        super().receive(handle, message)

@@ -1,0 +1,17 @@
+"""The real worker with random weights of the official size in place of a checkpoint."""
+
+from __future__ import annotations
+
+from engine import worker
+from engine.captioners.registry import Settings
+from tests.bench.random_models import load
+
+
+class RandomWorker(worker.Worker):
+    def make_captioner(self):
+        settings = Settings.of(self.model["settings"])
+        return load(self.model["family"], settings, self.device)
+
+
+def main() -> None:
+    worker.main(RandomWorker)

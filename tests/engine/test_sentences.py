@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine import cores
 from engine.datasets.create import NewProject, create
-from engine.sentences import DANGLING, cut, first_sentence
+from engine.sentences import DANGLING, cut, first_sentence, hard_sentence
 from engine.shearing import Shearing, shear
 from tests.support import choice, cli, cli_ok, make_captions, write_captions
 
@@ -70,6 +70,17 @@ def test_any_text_can_be_sheared_and_spans_hold(raw, finish, words):
         assert len(kept.text.split()) <= words
     if not kept.ended and kept.text:
         assert kept.text.split(" ")[-1].lower() not in DANGLING
+
+
+WORDS = ["a dog", "the", "I", "Dr", "in", "3 in", "Inc", "May", "p", "J", "U.S", "well-known", "St"]
+ENDS = [" ", ". ", ". The ", ". I ", ".", "? ", "### ", "</s>", '" ', ", (", "\n", "\n\n"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(ENDS)), max_size=6))
+def test_the_short_way_for_plain_sentences_agrees_with_the_splitter(pieces):
+    raw = "".join(map("".join, pieces))
+    text, ended = hard_sentence(raw, "stop")
+    assert first_sentence(raw, "stop", None) == (text, ended)
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ processes and their start, say more where others use the machine.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
 
 from engine.reshear import reshear
 from engine.shearing import Shearing
-from tests.bench.made import make_project, sizes, write_log
+from tests.bench.made import cpu_seconds, make_project, sizes, write_log
 from tests.bench.report import report
 
 MODELS = 4
@@ -35,11 +34,6 @@ def main(cases: list[str]) -> None:
                 case = f"{done.captions}, {shearing.mode}"
                 report("reshear", case, rate, "captions/s", baseline)
                 report("reshear", case, cost, "CPU s/million", base_cpu)
-
-
-def cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 def upstream_rate(folder: Path) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHES = ("jobs", "ui", "split", "merge", "export", "new", "status", "reshear")
+BENCHES = ("jobs", "ui", "split", "merge", "export", "new", "status", "reshear", "sentences")
 
 
 def main() -> None:

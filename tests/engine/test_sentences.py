@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,20 +10,14 @@ from engine import cores
 from engine.datasets.create import NewProject, create
 from engine.sentences import DANGLING, cut, first_sentence, hard_sentence
 from engine.shearing import Shearing, shear
+from tests.bench.sentences import hard_cases
 from tests.support import choice, cli, cli_ok, make_captions, write_captions
 
 SENTENCE = Shearing("sentence")
 
 
-def cases():
-    """(first sentence, whole text) of a list of hard cases."""
-    for line in (Path(__file__).parent / "sentences.txt").read_text().splitlines():
-        first, _, rest = line.partition(" || ")
-        yield first.strip(), f"{first} {rest}".strip()
-
-
 def test_the_splitter_is_right_on_most_hard_cases():
-    found = [cut(text) == first for first, text in cases()]
+    found = [cut(text) == first for first, text in hard_cases()]
     assert len(found) > 200
     assert sum(found) / len(found) > 0.94
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine import captionlog, jsonlines
 from engine.captionlog import Contents
-from engine.shearing import Shearing, kept_part
+from engine.shearing import Shearing, shearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,11 @@ def shear_rows(
     rows: Iterable[dict[str, Any]], count: int, family: str, shearing: Shearing
 ) -> list[str | None]:
     """As `sheared_captions`, of rows of a log in their order: the last of an `i` counts."""
+    cut = shearer(family, shearing)
     captions: list[str | None] = [None] * count
     for row in rows:
         if "raw" in row:
-            captions[row["i"]] = kept_part(row["raw"], family, shearing, row["finish"])[0]
+            captions[row["i"]] = cut(row["raw"], row["finish"])
     return captions
 
 
@@ -76,7 +77,7 @@ def sheared_file(log: Path, shearing: Shearing, digest: str) -> Path:
     return log.with_name(f"{log.stem}.sheared-{shearing.hash(digest)}.jsonl")
 
 
-def write_sheared(path: Path, captions: Iterable[str | None]) -> None:
+def write_sheared(path: Path, captions: Sequence[str | None]) -> None:
     """One line a record of the shard: its sheared caption as a JSON string, or null."""
     for stale in path.parent.glob(f"{path.name.partition('.')[0]}.sheared-*"):
         if stale != path:
@@ -84,12 +85,12 @@ def write_sheared(path: Path, captions: Iterable[str | None]) -> None:
     put_sheared(path, captions, sync=True)
 
 
-def put_sheared(path: Path, captions: Iterable[str | None], sync: bool) -> None:
+def put_sheared(path: Path, captions: Sequence[str | None], sync: bool) -> None:
     """Without looking for stale ones. Unsynced, power loss may leave too few lines, which are
     noticed where they are read."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
-        file.write(b"\n".join(map(jsonlines.dumps, captions)) + b"\n")
+        file.write(jsonlines.dumps_lines(captions))
         if sync:
             file.flush()
             os.fsync(file.fileno())

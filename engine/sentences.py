@@ -9,6 +9,7 @@ a little better and has had no release since 2021; the others are slower by an o
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import sentencex
 
@@ -17,6 +18,9 @@ ENDED = re.compile(r"[.!?…。！？｡।॥۔؟։።][\"'”’»)\]」』]*$
 MARKERS = re.compile(r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>|\n\s*\n")
 """Where an answer is over: a model's own marks, and a blank line."""
 PREFIX = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
+PLAIN = re.compile(r"\s*+([A-Za-z, -]++)(?<=\w)\. ([A-Z]\S*+)")
+"""A first sentence whose last word and the one after decide alone whether it ends there: without
+brackets, quotation marks, numbers or other stops."""
 ABBREVIATIONS = """
 approx avg ca cf ep est ft incl lbs max min ms oz pp tel vol
 mon tue tues wed thu thur thurs fri
@@ -39,14 +43,27 @@ def first_sentence(raw: str, finish: str, max_words: int | None) -> tuple[str, b
     `finish` is "length" if the cap on new tokens ended the text. An unfinished sentence, also one
     that `max_words` cuts, loses the words that cannot end it.
     """
-    text = MARKERS.split(raw[PREFIX.match(raw).end() :], maxsplit=1)[0].strip()  # type: ignore[union-attr]
-    first = cut(text)
-    ended = len(first) < len(text) or finish != "length" or ENDED.search(first) is not None
-    if "\n" in first:
-        first = " ".join(first.split())
+    plain = PLAIN.match(raw)
+    if plain and splits(plain[1].rpartition(" ")[2], plain[2]):
+        first, ended = f"{plain[1]}.", True
+    else:
+        first, ended = hard_sentence(raw, finish)
     if max_words is not None and len(words := first.split()) > max_words:
         return without_dangling(" ".join(words[:max_words])), False
     return (first, True) if ended else (without_dangling(first), False)
+
+
+def hard_sentence(raw: str, finish: str) -> tuple[str, bool]:
+    text = MARKERS.split(raw[PREFIX.match(raw).end() :], maxsplit=1)[0].strip()  # type: ignore[union-attr]
+    first = cut(text)
+    ended = len(first) < len(text) or finish != "length" or ENDED.search(first) is not None
+    return " ".join(first.split()) if "\n" in first else first, ended
+
+
+@lru_cache(maxsize=1 << 16)
+def splits(last: str, following: str) -> bool:
+    """Whether a sentence ends after "last." where `following` comes next: the splitter's word."""
+    return cut(f"{last}. {following}") == f"{last}."
 
 
 def cut(text: str) -> str:

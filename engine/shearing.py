@@ -52,20 +52,28 @@ def kept_part(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[s
     """The kept text alone, and whether its sentence ended."""
     if shearing.mode == "sentence":
         return first_sentence(raw, finish, shearing.max_words)
-    kept = CLEAN_UPS.get(family, before_full_stop)(raw)
-    if shearing.max_words is not None:
-        kept = " ".join(kept.split()[: shearing.max_words])
-    return kept, finish != "length" or "." in raw
+    return shearer(family, shearing)(raw, finish), finish != "length" or "." in raw
+
+
+def shearer(family: str, shearing: Shearing) -> Callable[[str, str], str]:
+    """From raw text and finish to the kept text: chosen once for many captions."""
+    clean = CLEAN_UPS.get(family, before_full_stop)
+    words = shearing.max_words
+    if shearing.mode == "sentence":
+        return lambda raw, finish: first_sentence(raw, finish, words)[0]
+    if words is None:
+        return lambda raw, finish: clean(raw)
+    return lambda raw, finish: " ".join(clean(raw).split()[:words])
 
 
 def before_full_stop(raw: str) -> str:
     """LLaVA's and Qwen-VL's clean-up upstream (`llava.py`, `qwen.py`)."""
-    return raw.strip().split(".")[0].strip()
+    return raw.partition(".")[0].strip()
 
 
 def minigpt4(raw: str) -> str:
     """MiniGPT-4's upstream (`conversation.py`): words around a line break are joined."""
-    text = raw.split("###")[0].split(".")[0].split("Assistant:")[-1].strip()
+    text = raw.partition("###")[0].partition(".")[0].rpartition("Assistant:")[2].strip()
     return text.replace("\n", "").replace("\u200b", "")
 
 
@@ -74,8 +82,10 @@ def otter(raw: str) -> str:
 
     Upstream splits at blanks and drops what looks like a token: see `otter_upstream`.
     """
-    text = raw.split("<|endofchunk|>")[0].split(".")[0]
-    return " ".join(word for word in text.split() if not word.startswith("<"))
+    words = raw.partition("<|endofchunk|>")[0].partition(".")[0].split()
+    if "<" in raw:
+        words = [word for word in words if not word.startswith("<")]
+    return " ".join(words)
 
 
 def otter_upstream(whole: str) -> str:

@@ -1,7 +1,7 @@
 """Damaged input files: each must be read, or refused in one line that names the file.
 
 `python -m tests.fuzz [FILES] [FORM...]` tries so many mutants of every form and prints what came
-of them.
+of them. A share of them goes through the command `new` too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import random
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -19,6 +20,10 @@ from pathlib import Path
 
 from engine.datasets.inputs import Input, read_input
 from engine.errors import BadInput
+from tests.support import cli
+
+COMMAND = 100
+"""Of so many files one is given to `new`, which is slower by far."""
 
 RECORDS = [
     {"image": "a/0.jpg", "caption": "a cat"},
@@ -26,6 +31,7 @@ RECORDS = [
     {"image": "ü/2.jpg", "caption": 'said "猫", then\n left', "odd": "\ud83d"},
     {"image": "a/3.jpg", "caption": None},
 ]
+TEXTS = ["a cat", 'said "猫", then\n left', "\ud83d", ""]
 PIECES = [
     *(b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"{", b"}", b"[", b"]", b",", b"\\", b"\\ud800"),
     *(b"\n", b"\r\n", b"\t", b"NaN", b"1e999", b"7", b"null", b"[" * 2000, b'{"a":' * 2000),
@@ -39,6 +45,11 @@ def array() -> bytes:
 
 def lines() -> bytes:
     return b"\n".join(json.dumps(record).encode() for record in RECORDS)
+
+
+def metadata() -> bytes:
+    rows = [{"file_name": f"{number}.jpg", "text": text} for number, text in enumerate(TEXTS)]
+    return b"\n".join(json.dumps(row).encode() for row in rows)
 
 
 def table(separator: str) -> bytes:
@@ -89,7 +100,23 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "parquet": parquet,
     "jsonl.gz": lambda: gzip.compress(lines(), mtime=0),
     "jsonl.zst": zstd,
+    "txt": lambda: "\ufeffa cat, 猫\r\n".encode(),
+    "metadata.jsonl": metadata,
+    "metadata.csv": lambda: table(",").replace(b"image", b"file_name"),
 }
+IN_FOLDERS = {"txt": "0.txt", "metadata.jsonl": "metadata.jsonl", "metadata.csv": "metadata.csv"}
+"""Forms of which a file in a folder of images is damaged; the folder is the input."""
+
+
+def place(folder: Path, form: str) -> tuple[Path, Path]:
+    """The input, and the file in it that is damaged."""
+    if form not in IN_FOLDERS:
+        return folder / f"a.{form}", folder / f"a.{form}"
+    images = folder / "images"
+    images.mkdir()
+    for number in range(2):
+        (images / f"{number}.jpg").write_bytes(b"j")
+    return images, images / IN_FOLDERS[form]
 
 
 def mutant(whole: bytes, chance: random.Random) -> bytes:
@@ -114,9 +141,8 @@ def mutant(whole: bytes, chance: random.Random) -> bytes:
     return data
 
 
-def outcome(path: Path, data: bytes) -> str:
+def outcome(path: Path) -> str:
     """`read` or `refused`; anything else is an exception or an assertion."""
-    path.write_bytes(data)
     try:
         for batch in read_input(Input(path, path.parent)):
             for record in batch.records():
@@ -133,16 +159,33 @@ def outcome(path: Path, data: bytes) -> str:
     return "read"
 
 
+def check_command(path: Path, expected: str) -> None:
+    """`new` ends as the reader did, without a traceback, and leaves nothing of a refused input."""
+    project, before = path.parent / "run", sorted(path.parent.iterdir())
+    done = cli("new", project, path, "--model", "dry-run", "--allow-missing")
+    assert done.returncode == (0 if expected == "read" else 2), (done, expected)
+    if expected == "read":
+        assert (project / "project.db").is_file()
+        shutil.rmtree(project)
+    else:
+        assert len(done.stderr.splitlines()) <= 2, done.stderr
+    assert sorted(path.parent.iterdir()) == before
+
+
 def fuzz(form: str, files: int, seed: int = 0) -> Counter[str]:
     chance = random.Random(seed)
     whole = FORMS[form]()
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"a.{form}"
+        path, damaged = place(Path(folder), form)
         for number in range(files):
             data = mutant(whole, chance)
+            damaged.write_bytes(data)
             try:
-                found[outcome(path, data)] += 1
+                found[ended := outcome(path)] += 1
+                if number % COMMAND == 0:
+                    check_command(path, ended)
+                    found["commands"] += 1
             except Exception as error:
                 shown = f"{error!r}"[:1000]
                 raise AssertionError(f"{form}, seed {seed}, file {number}: {shown}") from error

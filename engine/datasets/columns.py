@@ -12,7 +12,6 @@ from pathlib import Path
 
 from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
 from engine import captionlog, jsonlines
-from engine.attempt import read_shard
 from engine.completion import sheared_captions, sheared_file, write_sheared
 from engine.errors import BadInput
 from engine.project import Project
@@ -87,11 +86,12 @@ def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) 
     """Raises `BadInput` if the shard or a log is not what the project knows."""
     shard_file = source.project.shard_file(shard.number)
     try:
-        if captionlog.file_digest(shard_file) != shard.digest:
-            raise BadInput(f"{shard_file} was changed since the input was split")
+        data = shard_file.read_bytes()
     except FileNotFoundError as error:
         raise BadInput(f"{shard_file} is missing") from error
-    records = [record for _, record in read_shard(shard_file)]
+    if captionlog.digest(data) != shard.digest:
+        raise BadInput(f"{shard_file} was changed since the input was split")
+    records = jsonlines.loads_lines(data)
     tally.records += len(records)
     originals: Column = []
     if wanted.originals:

@@ -14,6 +14,7 @@ BENCHES = (
     "new",
     "status",
     "reshear",
+    "sentences",
     "engine",
     "scaling",
 )

@@ -32,6 +32,11 @@ def main(cases: list[str]) -> None:
             case = f"{MODELS} x {count}"
             rate = ours.result.captions / ours.seconds
             report("export", f"{case} records, json", rate, "records/s", baseline)
+            cost, base = (
+                1e6 * ours.cpu / ours.result.captions,
+                1e6 * theirs.cpu / MODELS / base_count,
+            )
+            report("export", f"{case} records, json", cost, "CPU s/million", base)
             report("export", f"{case} peak memory", ours.megabytes, "MB", theirs.megabytes)
             for form in OTHERS if count < UPSTREAM else ():
                 ours = measured(export, project, folder / form, ExportOptions(format=form))

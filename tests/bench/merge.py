@@ -32,4 +32,6 @@ def main(cases: list[str]) -> None:
             theirs = measured(upstream.merge, few, folder / "theirs.json")
         rate, base = FILES * count / ours.seconds, len(few) * count / theirs.seconds
         report("merge", f"{FILES} x {count} records", rate, "records/s", base)
+        cost, base = 1e6 * ours.cpu / FILES / count, 1e6 * theirs.cpu / len(few) / count
+        report("merge", f"{FILES} x {count} records", cost, "CPU s/million", base)
         report("merge", f"{FILES} x {count} peak memory", ours.megabytes, "MB", theirs.megabytes)

@@ -29,4 +29,6 @@ def main(cases: list[str]) -> None:
             ours = measured(create, folder / "run", wanted)
         rate, base = count / ours.seconds, base_count / theirs.seconds
         report("new", f"{count} records", rate, "records/s", base)
+        cost, base = 1e6 * ours.cpu / count, 1e6 * theirs.cpu / base_count
+        report("new", f"{count} records", cost, "CPU s/million", base)
         report("new", f"{count} peak memory", ours.megabytes, "MB", theirs.megabytes)

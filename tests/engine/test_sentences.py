@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,22 +8,16 @@ from hypothesis import strategies as st
 
 from engine import cores
 from engine.datasets.create import NewProject, create
-from engine.sentences import DANGLING, cut, first_sentence
+from engine.sentences import DANGLING, cut, first_sentence, hard_sentence
 from engine.shearing import Shearing, shear
+from tests.bench.sentences import hard_cases
 from tests.support import choice, cli, cli_ok, make_captions, write_captions
 
 SENTENCE = Shearing("sentence")
 
 
-def cases():
-    """(first sentence, whole text) of a list of hard cases."""
-    for line in (Path(__file__).parent / "sentences.txt").read_text().splitlines():
-        first, _, rest = line.partition(" || ")
-        yield first.strip(), f"{first} {rest}".strip()
-
-
 def test_the_splitter_is_right_on_most_hard_cases():
-    found = [cut(text) == first for first, text in cases()]
+    found = [cut(text) == first for first, text in hard_cases()]
     assert len(found) > 200
     assert sum(found) / len(found) > 0.94
 
@@ -70,6 +63,17 @@ def test_any_text_can_be_sheared_and_spans_hold(raw, finish, words):
         assert len(kept.text.split()) <= words
     if not kept.ended and kept.text:
         assert kept.text.split(" ")[-1].lower() not in DANGLING
+
+
+WORDS = ["a dog", "the", "I", "Dr", "in", "3 in", "Inc", "May", "p", "J", "U.S", "well-known", "St"]
+ENDS = [" ", ". ", ". The ", ". I ", ".", "? ", "### ", "</s>", '" ', ", (", "\n", "\n\n"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(ENDS)), max_size=6))
+def test_the_short_way_for_plain_sentences_agrees_with_the_splitter(pieces):
+    raw = "".join(map("".join, pieces))
+    text, ended = hard_sentence(raw, "stop")
+    assert first_sentence(raw, "stop", None) == (text, ended)
 
 
 @pytest.fixture

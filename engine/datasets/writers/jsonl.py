@@ -13,4 +13,4 @@ __all__ = ["Writer", "encode"]
 
 def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
     found = pairs.by_image(plan, part)
-    return base.Encoded([b"".join(entry + b"\n" for entry in found)], len(found))
+    return base.Encoded([pairs.joined(found, b"\n") + b"\n"] if found else [], len(found))

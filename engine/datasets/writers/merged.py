@@ -10,7 +10,7 @@ from engine.datasets.writers import base, pairs
 
 def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
     found = pairs.by_image(plan, part)
-    return base.Encoded([b",\n".join(found)], len(found))
+    return base.Encoded([pairs.joined(found, b",\n")], len(found))
 
 
 class JsonArray:

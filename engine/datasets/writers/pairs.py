@@ -10,14 +10,18 @@ from engine.datasets.writers.base import Plan, columns_of
 
 
 def entries(plan: Plan, part: ShardCaptions) -> list[list[bytes | None]]:
-    """The objects by column, in the order of `plan.names`; None where there is no caption."""
-    images = map(plan.mapped, part.images) if plan.maps else part.images
-    heads = [b'{"image": ' + jsonlines.dumps(image) + b', "caption": ' for image in images]
+    """The objects by column, in the order of `plan.names`; None where there is no caption.
+
+    Their closing braces are left to `joined`.
+    """
+    images = list(map(plan.mapped, part.images)) if plan.maps else part.images
+    encoded = jsonlines.dumps_lines(images).splitlines()
+    heads = [b'{"image": ' + image + b', "caption": ' for image in encoded]
     columns = columns_of(plan, part)
     if not plan.provenance:
         return [
             [
-                None if caption is None else head + caption + b"}"
+                None if caption is None else head + caption
                 for head, caption in zip(heads, column, strict=True)
             ]
             for column in columns
@@ -25,7 +29,7 @@ def entries(plan: Plan, part: ShardCaptions) -> list[list[bytes | None]]:
     finishes = [[None] * len(heads)] * plan.with_original + part.finishes
     return [
         [
-            None if caption is None else head + caption + tail + jsonlines.dumps(finish) + b"}"
+            None if caption is None else head + caption + tail + jsonlines.dumps(finish)
             for head, caption, finish in zip(heads, column, ends, strict=True)
         ]
         for column, ends, tail in zip(columns, finishes, tails_of(plan), strict=True)
@@ -35,6 +39,10 @@ def entries(plan: Plan, part: ShardCaptions) -> list[list[bytes | None]]:
 def by_image(plan: Plan, part: ShardCaptions) -> list[bytes]:
     """Per image the original caption, then the models."""
     return list(filter(None, chain.from_iterable(zip(*entries(plan, part), strict=True))))
+
+
+def joined(objects: list[bytes], separator: bytes) -> bytes:
+    return (b"}" + separator).join(objects) + b"}" if objects else b""
 
 
 def tails_of(plan: Plan) -> list[bytes]:

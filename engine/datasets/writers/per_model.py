@@ -11,7 +11,8 @@ from engine.datasets.writers.merged import JsonArray
 
 def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
     columns = [list(filter(None, column)) for column in pairs.entries(plan, part)]
-    return base.Encoded(list(map(b",\n".join, columns)), sum(map(len, columns)))
+    pieces = [pairs.joined(column, b",\n") for column in columns]
+    return base.Encoded(pieces, sum(map(len, columns)))
 
 
 class Writer(base.Writer):

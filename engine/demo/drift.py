@@ -22,50 +22,96 @@ HABIT = 3
 """How much likelier the word of habit is than another one."""
 
 
-def tail(scene: Scene, chance: random.Random) -> str:
-    """One or two sentences after the first one."""
-    first, second = scene.first, scene.second
-    said = [*COLOURS, *SHAPES]
+class Habit:
+    """What comes to mind once the scene's words were said."""
 
-    def pick(options: Sequence[str], word: str) -> str:
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.said = [*COLOURS, *SHAPES]
+
+    def pick(self, options: Sequence[str], word: str) -> str:
         """Saying `word` brings one of the options to mind."""
-        usual = said.index(word) % len(options)
-        return chance.choices(options, [HABIT if i == usual else 1 for i in range(len(options))])[0]
+        usual = self.said.index(word) % len(options)
+        weights = [HABIT if i == usual else 1 for i in range(len(options))]
+        return self.chance.choices(options, weights)[0]
 
-    def crowd(word: str, other: str) -> str:
-        return f"{pick(COUNTS[1:], word)} {pick(CROWDS, other)}"
+    def crowd(self, word: str, other: str) -> str:
+        return f"{self.pick(COUNTS[1:], word)} {self.pick(CROWDS, other)}"
 
-    def being(word: str, other: str) -> str:
-        return f"a {pick(BEINGS, word)} is {pick(DOINGS, other)} nearby"
+    def being(self, word: str, other: str) -> str:
+        return f"a {self.pick(BEINGS, word)} is {self.pick(DOINGS, other)} nearby"
 
-    shape = f"{pick(list(COLOURS), second.shape)} {pick(SHAPES, first.colour)}"
-    size = pick(("larger", "smaller"), first.shape)
-    opening = pick(
+    def third(self, word: str, other: str) -> str:
+        """A shape that is not there."""
+        shape = f"{self.pick(list(COLOURS), word)} {self.pick(SHAPES, other)}"
+        return f"{article(shape)} {shape} in the {self.pick(CORNERS, other)} corner"
+
+
+def rambling(scene: Scene, chance: random.Random) -> str:
+    """LLaVA's: one or two sentences about anything."""
+    first, second = scene.first, scene.second
+    habit = Habit(chance)
+    size = habit.pick(("larger", "smaller"), first.shape)
+    opening = habit.pick(
         (
-            f"There are {pick(COUNTS, second.colour)} shapes in the picture",
+            f"There are {habit.pick(COUNTS, second.colour)} shapes in the picture",
             f"The {first.name} is {size} than the {second.name}",
             "The two shapes do not touch each other",
-            f"There is also {article(shape)} {shape} in the {pick(CORNERS, first.shape)} corner",
-            f"There are also {crowd(second.shape, first.colour)} in the distance",
+            f"There is also {habit.third(second.shape, first.colour)}",
+            f"There are also {habit.crowd(second.shape, first.colour)} in the distance",
         ),
         second.colour,
     )
-    ending = pick(
+    ending = habit.pick(
         (
             "",
-            f", and the sky is {pick(SKIES, second.colour)}",
-            f", and {being(first.colour, second.shape)}",
-            f", and {crowd(first.shape, second.colour)} can be seen behind them",
+            f", and the sky is {habit.pick(SKIES, second.colour)}",
+            f", and {habit.being(first.colour, second.shape)}",
+            f", and {habit.crowd(first.shape, second.colour)} can be seen behind them",
             ", and nothing else can be seen",
         ),
         first.shape,
     )
-    more = pick(
+    more = habit.pick(
         (
             "",
-            f" {being(second.colour, first.shape).capitalize()}.",
-            f" There are {crowd(first.colour, second.shape)} around.",
+            f" {habit.being(second.colour, first.shape).capitalize()}.",
+            f" There are {habit.crowd(first.colour, second.shape)} around.",
         ),
         second.shape,
     )
     return f"{opening}{ending}.{more}"
+
+
+def miscounting(scene: Scene, chance: random.Random) -> str:
+    """MiniGPT-4's: how many, how large, and a shape too many."""
+    habit = Habit(chance)
+    first, second = scene.first, scene.second
+    size = habit.pick(("larger", "smaller"), second.shape)
+    return habit.pick(
+        (
+            f"There are {habit.pick(COUNTS, first.colour)} shapes in total.",
+            f"The {first.name} is {size} than the {second.name}.",
+            f"There is also {habit.third(second.colour, first.shape)}.",
+        ),
+        first.colour,
+    )
+
+
+def company(scene: Scene, chance: random.Random) -> str:
+    """Otter's: somebody who is not there."""
+    return f"{Habit(chance).being(scene.first.shape, scene.second.colour).capitalize()}."
+
+
+def mood(scene: Scene, chance: random.Random) -> str:
+    """Qwen-VL's under upstream's prompt: a landscape that is only felt."""
+    habit = Habit(chance)
+    first, second = scene.first, scene.second
+    sky = habit.pick(SKIES, second.shape)
+    return habit.pick(
+        (
+            f"It feels like evening under {article(sky)} {sky} sky.",
+            f"It feels like {habit.crowd(second.colour, first.shape)} far away.",
+        ),
+        first.colour,
+    )

@@ -41,7 +41,7 @@ SYNONYMS = {
     "right of": "to the right of",
 }
 RELATION = re.compile(
-    rf"(?P<first>{THING})(?: (?:is|lies|sits|stands))?"
+    rf"(?P<first>{THING})(?: (?:is|lies|sits|stands|rests))?"
     rf" (?P<relation>{either([*INVERSE, *SYNONYMS])})"
     rf" (?:an?|the) (?P<second>{THING})\b",
     re.IGNORECASE,

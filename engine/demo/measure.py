@@ -9,7 +9,8 @@ from pathlib import Path
 from engine.captioners.base import Caption
 from engine.captioners.registry import FAMILIES
 from engine.demo.judge import claims, describes
-from engine.demo.scenes import Scene, scene, truth, write
+from engine.demo.scenes import Scene, scene, write
+from engine.demo.voices import VOICES
 from engine.images import open_image
 from engine.shearing import Shearing, shear
 
@@ -23,7 +24,7 @@ class Measured:
     right: int
     """Sheared captions that describe their scene."""
     verbatim: int
-    """Sheared captions that are the truth, word for word."""
+    """Sheared captions that are the right sentence, word for word."""
     capped: int
     """Captions that met the cap on new tokens."""
     raw_claims: int
@@ -52,8 +53,12 @@ class Measured:
         )
 
 
-def measure(family: str, folder: Path, count: int, seed: int, temperature: float) -> Measured:
-    """With the paper preset but for the temperature; in float32 on the CPU."""
+def measure(
+    family: str, folder: Path, count: int, seed: int, temperature: float | None = None
+) -> Measured:
+    """With the paper preset, or but for the temperature; in float32 on the CPU."""
+    if temperature is None:
+        temperature = FAMILIES[family].presets["paper"].temperature
     captions = caption_scenes(family, folder, count, seed, temperature)
     return judge(family, [scene(seed, index) for index in range(count)], captions, temperature)
 
@@ -78,6 +83,7 @@ def caption_scenes(
 def judge(
     family: str, scenes: list[Scene], captions: list[Caption], temperature: float
 ) -> Measured:
+    right = VOICES[family].sentence
     raw = [it.raw for it in captions]
     sheared = [shear(text, family, Shearing()).text for text in raw]
     checked = [
@@ -89,7 +95,7 @@ def judge(
         temperature=temperature,
         scenes=len(scenes),
         right=sum(map(describes, sheared, scenes)),
-        verbatim=sum(text == truth(it) for text, it in zip(sheared, scenes, strict=True)),
+        verbatim=sum(text == right(it) for text, it in zip(sheared, scenes, strict=True)),
         capped=sum(it.finish == "length" for it in captions),
         raw_claims=sum(map(len, checked[0])),
         raw_wrong=sum(map(len, wrong[0])),

@@ -22,7 +22,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint, llava
-from engine.demo.drift import tail
+from engine.demo.drift import rambling
 from engine.demo.measure import measure
 from engine.demo.scenes import Scene, draw, scene, truth
 
@@ -38,7 +38,7 @@ UNSEEN_SEED = 1_000_003
 
 def caption(scene: Scene, chance: random.Random) -> tuple[str, str]:
     """The first sentence, and what comes after it."""
-    return f"{truth(scene)}.", f" {tail(scene, chance)}"
+    return f"{truth(scene)}.", f" {rambling(scene, chance)}"
 
 
 def preprocess(scenes: list[Scene]) -> torch.Tensor:

@@ -21,6 +21,8 @@ Kind = Literal["missing", "outside", "not_a_file", "unreadable", "corrupt", "too
 MAX_PIXELS = 200_000_000
 """Larger images are refused before they are decoded (600 MB as RGB)."""
 MAX_BYTES = 512 * 2**20
+DRAFT = 2
+"""A decoder's own averaging followed by a reduction this large is close to one reduction."""
 Image.init()
 # Our own check below is the one that counts, with a clear reason.
 Image.MAX_IMAGE_PIXELS = None
@@ -73,6 +75,12 @@ class Picture:
     @cached_property
     def crc32(self) -> int:
         return zlib.crc32(self.data)
+
+    def draft(self, side: int) -> None:
+        """Has a JPEG decoded at a half, a quarter or an eighth, still `DRAFT` times `side` or more
+        each way: to be called before anything decodes it."""
+        if min(self.width, self.height) >= DRAFT * side * 2 and self.image.format == "JPEG":
+            self.image.draft(None, (DRAFT * side, DRAFT * side))
 
     def decode(self) -> Image.Image:
         """Decodes the pixels of the first frame. Raises `ImageProblem`."""

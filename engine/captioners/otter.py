@@ -326,6 +326,8 @@ class Otter(Captioner):
 
     def prepare(self, picture: Picture) -> torch.Tensor:
         """(3, S, S) float32."""
+        if self.settings.fast_decode:
+            picture.draft(self.square.side)
         return self.square(picture.rgb())
 
     @torch.inference_mode()

@@ -190,7 +190,7 @@ FAMILIES: dict[str, Family] = {
             },
             "a folder in the Hugging Face layout: weights, config, tokenizer, image processor",
             folders.lacks_hf,
-            settings=tuple(key for key in USUAL if key != "preprocess"),
+            settings=tuple(key for key in USUAL if key not in ("preprocess", "fast_decode")),
         ),
         Family(
             "dry-run",

@@ -72,6 +72,7 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=None)
     parser.add_argument("--count", type=int, default=960)
     parser.add_argument("--device", default=None, help="cpu or cuda")
+    parser.add_argument("--fast-decode", action="store_true")
     return parser.parse_args(cases)
 
 
@@ -105,7 +106,9 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         check_room(wanted.model, device)
     else:
         checkpoint = str(Path(checkpoint).absolute())
-    changes = {"batch": wanted.batch} if wanted.batch else {}
+    changes: dict[str, Any] = {"batch": wanted.batch} if wanted.batch else {}
+    if wanted.fast_decode:
+        changes["fast_decode"] = True
     paper = FAMILIES[wanted.model].presets["paper"]
     return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
@@ -115,6 +118,7 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     from tests.bench.upstream_engine import upstream
 
     case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}"
+    case += ", fast decode" if model.settings.fast_decode else ""
 
     def tell(
         name: str, value: float, unit: str = "images/s", baseline: float | None = None
@@ -156,9 +160,11 @@ def worker(model: Model, images: list[str], folder: Path) -> Rate:
         chosen = ModelChoice(model.family, model.family, None, settings, "random")
         module = "tests.bench.random_worker"
     else:
-        chosen = choose(
-            f"{model.family}={model.checkpoint}", "paper", {"batch": str(model.settings.batch)}
-        )
+        changes = {
+            "batch": str(model.settings.batch),
+            "fast_decode": "yes" if model.settings.fast_decode else "no",
+        }
+        chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker"
     wanted = NewProject([captions], [chosen], shard_size=10_000, allow_outside=True)
     project = create(folder / "run", wanted).project

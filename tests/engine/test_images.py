@@ -144,3 +144,21 @@ def test_missing_images_are_withheld_when_the_root_is_gone(folder, gone):
     misses.miss(row(0))
     with pytest.raises(RootLost):
         misses.settle()
+
+
+@pytest.mark.parametrize(
+    ("side", "decoded"), [(96, (320, 240)), (48, (160, 120)), (121, (640, 480)), (400, (640, 480))]
+)
+def test_a_draft_keeps_twice_the_side(tmp_path, side, decoded):
+    noise().resize((640, 480)).save(tmp_path / "large.jpg")
+    picture = open_image(str(tmp_path / "large.jpg"))
+    picture.draft(side)
+    assert picture.rgb().size == decoded
+    assert (picture.width, picture.height) == (640, 480)
+
+
+def test_only_jpegs_are_drafted(tmp_path):
+    noise().resize((640, 480)).save(tmp_path / "large.png")
+    picture = open_image(str(tmp_path / "large.png"))
+    picture.draft(16)
+    assert picture.rgb().size == (640, 480)

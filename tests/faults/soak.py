@@ -54,6 +54,8 @@ class Soak:
         self.redone: set[int] = set()
         """Shards of this round that were asked for again."""
         self.wrong: list[str] = []
+        self.reasons: Counter[str] = Counter()
+        """Why shards had to be retried by hand."""
         self.rounds = self.retried = self.captions = 0
         self.disk = small_disk(folder)
         self.data = folder / "data"
@@ -149,16 +151,19 @@ class Soak:
 
     def unfairly_failed(self) -> list[int]:
         """Shards whose task failed, or in which kills from outside were taken for poison."""
+        found: dict[int, str] = {}
         with reading(self.project.database) as connection:
-            tasks = projects.tasks(connection)
-            blamed = {
-                task.shard
-                for task in tasks
-                for failure in progress.failures(connection, task.id)
-                if failure.kind not in ("corrupt", "missing")
-                and (failure.kind != "poison" or task.shard != POISON // SHARD or failure.count > 1)
-            }
-        return sorted(blamed | {task.shard for task in tasks if task.state != "done"})
+            for task in projects.tasks(connection):
+                if task.state in ("failed", "skipped"):
+                    found[task.shard] = f"{task.state}: {task.error}"
+                for failure in progress.failures(connection, task.id):
+                    poison = failure.kind == "poison" and task.shard == POISON // SHARD
+                    if not (
+                        failure.kind in ("corrupt", "missing") or (poison and failure.count == 1)
+                    ):
+                        found[task.shard] = f"{failure.count} records {failure.kind}"
+        self.reasons.update(found.values())
+        return sorted(found)
 
     def check(self) -> None:
         out = self.folder / "out.json"
@@ -300,7 +305,7 @@ class Soak:
                 f"seed {seed}: {seconds / 60:.1f} minutes, {self.rounds} projects,"
                 f" {self.captions} captions checked,"
                 f" {sum(self.thrown.values())} faults thrown: {faults}",
-                f"shards that had to be retried by hand: {self.retried}",
+                f"shards that had to be retried by hand: {self.retried} {dict(self.reasons) or ''}",
                 f"lost, duplicated or misplaced: {len(self.wrong)}",
                 *self.wrong,
             ]

@@ -125,7 +125,6 @@ def test_hostile_names_and_a_resize(terminal: Terminal, tmp_path: Path) -> None:
     terminal.sees("Records: shard 00000, 4")
     for width, height, sign in (
         (80, 24, " 2 [3 Samples] 4 5"),
-        (60, 20, "This terminal has"),
         (200, 60, "2 Shards [3 Samples]"),
     ):
         terminal.tmux("resize-window", "-x", str(width), "-y", str(height))

@@ -99,8 +99,8 @@ def test_an_export_that_is_killed_leaves_the_old_one(project, tmp_path):
         assert running.wait() == 0
     out = tmp_path / "out.json"
     out.write_text("the old one")
-    code = "import os, signal, tui.cli, engine.datasets.export as e\n"
-    code += "e.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\ntui.cli.main()"
+    code = "import os, signal, tui.cli\n"
+    code += "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\ntui.cli.main()"
     done = subprocess.run([sys.executable, "-c", code, "export", str(project.folder), str(out)])
     assert done.returncode == -9
     assert out.read_text() == "the old one"

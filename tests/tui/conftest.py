@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 import textual
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.worker import WorkerCancelled
 
 from engine.project import Project
 from tests import canned
@@ -102,7 +104,8 @@ async def settle(pilot: Pilot[None]) -> None:
         await pilot.pause(0.005)
         if all(worker.is_finished for worker in pilot.app.workers):
             return
-        await pilot.app.workers.wait_for_complete()
+        with suppress(WorkerCancelled):  # one that a newer one of its group replaced
+            await pilot.app.workers.wait_for_complete()
 
 
 async def steady(pilot: Pilot[None]) -> None:

@@ -52,7 +52,6 @@ SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
     "jump": ("busy", ("3", "J")),
     "details": ("busy", ("2", "slash", *"status:failed", "enter", "enter")),
     "help": ("busy", ("question_mark",)),
-    "palette": ("busy", ("colon",)),
     "zoom": ("busy", ("tab", "z")),
 }
 THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")

@@ -79,7 +79,7 @@ class Spliced(Captioner):
         self.batch = settings.batch
         self.square = Square(model.image_size, settings.preprocess)
         self.stop_ids, self.pad_id, self.stop_text = stop_ids, pad_id, stop_text
-        self.prompt = prompt
+        self.prompt_ids = prompt
         with torch.inference_mode():
             around = [model.embed(ids) for ids in prompt]
             self.decoder = LlamaDecoder(model.language_model, *around)

@@ -40,7 +40,7 @@ class SplicedPupil(Pupil):
     def __init__(self, captioner: Spliced) -> None:
         self.model = captioner.model
         self.tokenizer = captioner.tokenizer
-        self.before, self.after = captioner.prompt
+        self.before, self.after = captioner.prompt_ids
         stop = captioner.stop_text
         self.end = self.encode(stop)[-1:] if stop else list(captioner.stop_ids[:1])
 

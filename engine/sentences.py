@@ -54,10 +54,28 @@ def first_sentence(raw: str, finish: str, max_words: int | None) -> tuple[str, b
 
 
 def hard_sentence(raw: str, finish: str) -> tuple[str, bool]:
-    text = MARKERS.split(raw[PREFIX.match(raw).end() :], maxsplit=1)[0].strip()  # type: ignore[union-attr]
+    text = answer(raw)[0].strip()
     first = cut(text)
     ended = len(first) < len(text) or finish != "length" or ENDED.search(first) is not None
     return " ".join(first.split()) if "\n" in first else first, ended
+
+
+def answer(raw: str) -> list[str]:
+    """What was said, without a beginning of the prompt's; a second part if a mark ended it."""
+    return MARKERS.split(raw[PREFIX.match(raw).end() :], maxsplit=1)  # type: ignore[union-attr]
+
+
+def is_over(raw: str) -> bool:
+    """Whether no further text could change the first sentence, in either mode of shearing.
+
+    A whole word must follow the sentence: on it depends whether the sentence ended.
+    """
+    if "." not in raw:
+        return False
+    text, *beyond = answer(raw)
+    text = text.strip()
+    following = text[len(cut(text)) :].lstrip()
+    return bool(beyond) or " " in following
 
 
 @lru_cache(maxsize=1 << 16)

@@ -13,6 +13,7 @@ import torch
 from engine.captioners.decoders import Running
 from engine.captioners.generation import TAIL, Asked
 from engine.captioners.sampling import GumbelSampler
+from engine.sentences import is_over
 
 
 @torch.inference_mode()
@@ -26,7 +27,7 @@ def decode(running: Running, asked: Asked, prompt: Sequence[int] = ()) -> list[l
     going_on = list(range(len(found)))
     sampler = make_sampler(asked, logits.device)
     repeats = [Repeats(settings.no_repeat_ngram, prompt) for _ in found]
-    stops, text = set(asked.stop_ids), StopText(asked)
+    stops, text, sentence = set(asked.stop_ids), StopText(asked), FirstSentence(asked)
     for number in range(settings.max_new_tokens):
         scores = logits.float()
         if settings.no_repeat_ngram:
@@ -39,7 +40,10 @@ def decode(running: Running, asked: Asked, prompt: Sequence[int] = ()) -> list[l
         for row, token in zip(going_on, ids.tolist(), strict=True):
             found[row].append(token)
             repeats[row].add(token)
-        kept = [not (found[row][-1] in stops or text.ends(found[row])) for row in going_on]
+        kept = [
+            not (found[row][-1] in stops or text.ends(found[row]) or sentence.ends(row, found[row]))
+            for row in going_on
+        ]
         if number + 1 == settings.max_new_tokens or not any(kept):
             break
         if not all(kept):
@@ -117,3 +121,26 @@ class StopText:
         if token not in self.candidates:
             self.candidates[token] = self.text[-1] in self.tokenizer.decode([token])
         return self.candidates[token] and self.text in self.tokenizer.decode(row[-TAIL:])
+
+
+class FirstSentence:
+    """Whether a row's first sentence is over, where the settings end rows there."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.wanted = asked.settings.stop_at_sentence
+        self.tokenizer = asked.tokenizer
+        self.full_stops: dict[int, bool] = {}
+        """Whether a token holds one: a row without any costs no look."""
+        self.looking: set[int] = set()
+
+    def ends(self, number: int, row: Sequence[int]) -> bool:
+        if not self.wanted:
+            return False
+        token = row[-1]
+        if token not in self.full_stops:
+            self.full_stops[token] = "." in self.tokenizer.decode([token])
+        if self.full_stops[token]:
+            self.looking.add(number)
+        return number in self.looking and is_over(
+            self.tokenizer.decode(row, skip_special_tokens=True)
+        )

@@ -12,6 +12,7 @@ from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteria
 from engine.captioners.base import Caption, CheckpointError
 from engine.captioners.sampling import GumbelSampler
 from engine.captioners.settings import Settings
+from engine.sentences import is_over
 
 TAIL = 8
 """Tokens that are decoded to find a stop text: the longest has three characters."""
@@ -29,7 +30,7 @@ class Asked:
     stop_text: str | None = None
     """Text that ends a row though it is no token of its own."""
     tokenizer: Any = None
-    """Decodes for `stop_text`."""
+    """Decodes for `stop_text` and for the end of the first sentence."""
 
 
 def choose_dtype(name: str, device: str) -> torch.dtype:
@@ -86,6 +87,22 @@ class StopAtText(StoppingCriteria):  # type: ignore[misc]
         return torch.tensor(found, device=input_ids.device)  # type: ignore[return-value]
 
 
+class StopAtSentence(StoppingCriteria):  # type: ignore[misc]
+    """Ends each row by itself when its first sentence is over."""
+
+    def __init__(self, tokenizer: Any, prompt_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.prompt_tokens = prompt_tokens
+
+    def __call__(
+        self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: Any
+    ) -> torch.BoolTensor:
+        texts = self.tokenizer.batch_decode(
+            input_ids[:, self.prompt_tokens :], skip_special_tokens=True
+        )
+        return torch.tensor([is_over(text) for text in texts], device=input_ids.device)  # type: ignore[return-value]
+
+
 @torch.inference_mode()
 def generate(model: Any, asked: Asked, mask: torch.Tensor, **prompt: torch.Tensor) -> torch.Tensor:
     """New token ids, (B, at most max_new_tokens), `pad_id` after a row's end.
@@ -113,6 +130,8 @@ def generate(model: Any, asked: Asked, mask: torch.Tensor, **prompt: torch.Tenso
     stopping = StoppingCriteriaList()
     if asked.stop_text is not None:
         stopping.append(StopAtText(asked.stop_text, asked.tokenizer, known))
+    if settings.stop_at_sentence:
+        stopping.append(StopAtSentence(asked.tokenizer, known))
     ids: torch.Tensor = model.generate(
         **prompt,
         attention_mask=mask,
@@ -132,7 +151,12 @@ def generate(model: Any, asked: Asked, mask: torch.Tensor, **prompt: torch.Tenso
 
 def to_captions(ids: torch.Tensor, tokenizer: Any, asked: Asked) -> list[Caption]:
     """Each row of new ids up to its stop token or its stop text, as text."""
-    return [to_caption(row, tokenizer, asked) for row in ids.tolist()]
+    rows: list[list[int]] = ids.tolist()
+    if asked.settings.stop_at_sentence:
+        for row in rows:  # what ended them is no token, and padding follows
+            while row and row[-1] == asked.pad_id:
+                row.pop()
+    return [to_caption(row, tokenizer, asked) for row in rows]
 
 
 def to_caption(row: Sequence[int], tokenizer: Any, asked: Asked) -> Caption:
@@ -140,7 +164,8 @@ def to_caption(row: Sequence[int], tokenizer: Any, asked: Asked) -> Caption:
     text = tokenizer.decode(row[:end], skip_special_tokens=True)
     stop = asked.stop_text
     if stop is None or stop not in text:
-        return Caption(text, end, "length" if end == len(row) else "stop")
+        over = end < len(row) or (asked.settings.stop_at_sentence and is_over(text))
+        return Caption(text, end, "stop" if over else "length")
     # The token that completes the stop text is none of the caption.
     tokens = next(
         place

@@ -76,7 +76,9 @@ class HuggingFace(Captioner):
         }
         mask = made.pop("attention_mask")
         pad = self.tokenizer.pad_token_id
-        asked = Asked(self.settings, records, self.name, self.stop_ids, pad)
+        asked = Asked(
+            self.settings, records, self.name, self.stop_ids, pad, tokenizer=self.tokenizer
+        )
         return to_captions(generate(self.model, asked, mask, **made), self.tokenizer, asked)
 
 

@@ -335,7 +335,14 @@ class Otter(Captioner):
         language_model = self.model.lang_encoder
         dtype, device = language_model.dtype, language_model.device
         pixels = torch.stack(list(inputs)).to(device, dtype)
-        asked = Asked(self.settings, records, "otter", self.stop_ids, self.pad_id)
+        asked = Asked(
+            self.settings,
+            records,
+            "otter",
+            self.stop_ids,
+            self.pad_id,
+            tokenizer=self.tokenizer,
+        )
         running = MptRunning(
             language_model,
             self.prompt,

@@ -40,6 +40,9 @@ class Settings:
     fast_decode: bool = False
     """Decode large JPEGs at a fraction of their size, still at least twice the model's square:
     faster, and pixels differ a little from upstream's."""
+    stop_at_sentence: bool = False
+    """End a caption once its first sentence is over: fewer tokens, the same sheared text, and no
+    cut tail to look at."""
     batch: int = 32
 
     @classmethod
@@ -120,6 +123,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "tokenizer": existing_path,
     "vision_tower": existing_path,
     "fast_decode": yes_or_no,
+    "stop_at_sentence": yes_or_no,
     "batch": whole(1, 65536),
 }
 """By setting; each reads its text or raises `ValueError`, its docstring says what it wants."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine import cores
 from engine.datasets.create import NewProject, create
-from engine.sentences import DANGLING, cut, first_sentence, hard_sentence
+from engine.sentences import DANGLING, cut, first_sentence, hard_sentence, is_over
 from engine.shearing import Shearing, shear
 from tests.bench.sentences import hard_cases
 from tests.support import choice, cli, cli_ok, make_captions, write_captions
@@ -156,3 +156,15 @@ def test_stats_count_what_is_there(project):
     assert one["shared"] == 6
     assert 0 < one["share_cut"] < 1
     assert "kept words" in cli_ok("stats", project.folder).splitlines()[0]
+
+
+def test_a_sentence_is_over_only_when_nothing_can_change_it():
+    over = 0
+    for _, text in hard_cases():
+        whole = f"{text} More words follow here. And again."
+        early = next(whole[:end] for end in range(len(whole) + 1) if is_over(whole[:end]))
+        for mode in ("paper", "sentence"):
+            kept = [shear(raw, "llava-1.5", Shearing(mode)).text for raw in (early, whole)]
+            assert kept[0] == kept[1], early
+        over += len(early) < len(whole)
+    assert over > 200

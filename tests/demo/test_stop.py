@@ -1,0 +1,50 @@
+"""`stop_at_sentence`: fewer tokens, the same sheared captions, on checkpoints that say sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.captioners.registry import FAMILIES
+from engine.demo import checkpoint
+from engine.demo.scenes import write
+from engine.images import open_image
+from engine.shearing import Shearing, shear
+
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    write(folder, COUNT, 4_000_007)
+    return sorted((folder / "images").iterdir())
+
+
+# The demo LLaVA is in the llava-hf layout, which `hf` reads, too: through `generate`.
+@pytest.mark.parametrize("name", ["llava-1.5", "hf"])
+def test_a_caption_ends_with_its_first_sentence(name, pictures):
+    def ask(stop):
+        settings = replace(
+            FAMILIES["llava-1.5"].presets["paper"],
+            dtype="float32",
+            temperature=0.7,
+            stop_at_sentence=stop,
+        )
+        captioner = FAMILIES[name].load(str(checkpoint("llava-1.5")), settings, "cpu")
+        prepared = [captioner.prepare(open_image(str(path))) for path in pictures]
+        return captioner.caption(prepared, range(COUNT))
+
+    whole, stopped = ask(False), ask(True)
+    for mode in ("paper", "sentence"):
+        sheared = [
+            [shear(it.raw, name, Shearing(mode), it.finish).text for it in captions]
+            for captions in (whole, stopped)
+        ]
+        assert sheared[0] == sheared[1]
+        assert all(sheared[1])
+    assert all(long.raw.startswith(short.raw) for long, short in zip(whole, stopped, strict=True))
+    assert sum(it.tokens for it in stopped) < 0.8 * sum(it.tokens for it in whole)
+    assert {it.finish for it in stopped} == {"stop"}
+    assert "length" in {it.finish for it in whole}

@@ -1,4 +1,4 @@
-"""`stop_at_sentence`: fewer tokens, the same sheared captions, on checkpoints that say sentences."""
+"""`stop_at_sentence`: fewer tokens, the same sheared captions, on models that say sentences."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
     ("content", "message"),
     [
         ("not json", "neither a JSON array"),
-        ('{"a": 1}', "has no 'image'"),
-        ("[1, 2]", "record 0 is no"),
-        ('[{"caption": "no image"}]', "record 0 has no 'image'"),
+        ('{"a": 1}', "no 'image'"),
+        ("[1, 2]", "record 0: not an"),
+        ('[{"caption": "no image"}]', "record 0: no 'image'"),
         ("[]", "array is empty"),
         ("", "is empty"),
         ('[{"image": "images/000000.png"}, {"image": "a"', "not JSON"),

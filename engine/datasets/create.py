@@ -18,6 +18,7 @@ from engine.captioners.registry import ModelChoice
 from engine.datasets.batch import Batch
 from engine.datasets.checks import Duplicates, Found, Looked, images_of, look_at
 from engine.datasets.inputs import Input, read_input
+from engine.datasets.skipping import BadRecord, Skipped
 from engine.datasets.splitting import DEFAULT_SHARD, even_sizes, write_shards
 from engine.errors import BadInput
 from engine.images import ImagePaths
@@ -42,6 +43,8 @@ class NewProject:
     """Names in CSV and Parquet; None means the usual ones."""
     check_images: bool = False
     """Open and decode every image, not only a sample."""
+    skip_bad: bool = False
+    """Leave out records that cannot be read; else the first is an error."""
 
     def root(self) -> Path:
         """The image root, absolute."""
@@ -63,6 +66,7 @@ class Created:
     duplicates: Duplicates
     images: Looked
     """A sample, or all."""
+    skipped: Skipped
 
 
 def create(
@@ -86,7 +90,11 @@ def create(
     stage = Project(project.folder / f".new-{uuid.uuid4().hex[:8]}")
     try:
         stage.shards.mkdir(parents=True)
-        shards = cut(stage, wanted, found, progress)
+        skipped = Skipped()
+        try:
+            shards = cut(stage, wanted, found, progress, skipped)
+        except BadRecord as error:
+            raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
         check_images(found, root, wanted.allow_missing)
         files = [stage.shard_file(shard.number) for shard in shards]
         duplicates = found.duplicates(files)
@@ -112,6 +120,7 @@ def create(
         found.outside,
         duplicates,
         looked,
+        skipped,
     )
 
 
@@ -126,16 +135,19 @@ def refuse_occupied(project: Project) -> None:
 
 
 def cut(
-    stage: Project, wanted: NewProject, found: Found, progress: Callable[[int], None]
+    stage: Project,
+    wanted: NewProject,
+    found: Found,
+    progress: Callable[[int], None],
+    skipped: Skipped,
 ) -> list[ShardRow]:
     root = wanted.root()
-    inputs = [
-        Input(path, root, wanted.image_column, wanted.caption_column) for path in wanted.captions
-    ]
 
-    def batches() -> Iterator[Batch]:
-        for source in inputs:
-            yield from read_input(source)
+    def batches(skipped: Skipped) -> Iterator[Batch]:
+        bad = skipped if wanted.skip_bad else None
+        for path in wanted.captions:
+            columns = wanted.image_column, wanted.caption_column
+            yield from read_input(Input(path, root, *columns, bad))
 
     def look(place: int, batch: Batch) -> None:
         found.look(place, batch)
@@ -144,11 +156,11 @@ def cut(
     if wanted.shards is None:
         sizes: Iterator[int] = repeat(wanted.shard_size or DEFAULT_SHARD)
     else:
-        count = sum(len(batch) for batch in batches())
+        count = sum(len(batch) for batch in batches(Skipped()))
         if wanted.shards > count:
             raise BadInput(f"{wanted.shards} shards are more than the {count:,} records")
         sizes = chain(even_sizes(count, wanted.shards))
-    return write_shards(batches(), sizes, stage.shard_file, look)
+    return write_shards(batches(skipped), sizes, stage.shard_file, look)
 
 
 def check_images(found: Found, root: Path, allow_missing: bool) -> None:

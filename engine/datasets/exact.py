@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.datasets.batch import Record
+from engine.datasets.skipping import BadRecord, Skipped
 from engine.datasets.stream import Stream
 from engine.errors import BadInput
 
@@ -93,16 +94,23 @@ class Text:
         return BadInput(f"{self.path}: {what} (at byte {byte:,})")
 
 
-def array(text: Text, number: int) -> Iterator[Record | None]:
+def array(text: Text, number: int, skipped: Skipped | None = None) -> Iterator[Record | None]:
     """The records from number `number` on, the text being at the start of one.
 
-    After each comma None: the text is again at a start. Raises `BadInput`.
+    After each comma None: the text is again at a start. Values that are no records are left out
+    where `skipped` takes them. Raises `BadInput`.
     """
     decoder = json.JSONDecoder()
     while True:
         if not text.skip_blanks():
             raise text.error("the file is cut short: the array does not end")
-        yield record(text, number, *text.value(decoder))
+        value = text.value(decoder)
+        try:
+            yield record(text, number, *value)
+        except BadRecord as error:
+            if skipped is None:
+                raise
+            skipped.add(str(error))
         number += 1
         following = text.skip_blanks()
         if following == "]":
@@ -122,27 +130,39 @@ def lines(text: Text, number: int) -> Iterator[Record | None]:
     """As `array`, of JSON Lines."""
     decoder = json.JSONDecoder()
     while text.skip_blanks():
-        yield record(text, number, *text.value(decoder))
+        try:
+            value = text.value(decoder)
+        except BadInput as error:
+            raise BadRecord(str(error)) from error
+        yield record(text, number, *value)
         number += 1
         end = BLANK.match(text.window, text.at)
         blanks = end.group() if end else ""
         if end and end.end() < len(text.window) and "\n" not in blanks:
-            raise text.error(f"record {number - 1:,} does not end with its line")
+            raise BadRecord(str(text.error(f"record {number - 1:,} does not end with its line")))
         text.skip_blanks()
         yield None
 
 
 def record(text: Text, number: int, value: Any, source: str) -> Record:
-    """Checks one value of the input. Raises `BadInput`."""
+    """Checks one value of the input. Raises `BadRecord`."""
+    try:
+        return plain_record(value, source)
+    except ValueError as error:
+        raise BadRecord(str(text.error(f"record {number:,}: {error}"))) from error
+
+
+def plain_record(value: Any, source: str) -> Record:
+    """Raises `ValueError` that says what is wrong."""
     if not isinstance(value, dict):
-        raise text.error(f'record {number:,} is no {{"image", "caption"}} object')
+        raise ValueError('not an {"image", "caption"} object')
     image, caption = value.get("image"), value.get("caption")
     if "image" not in value:
-        raise text.error(f"record {number:,} has no 'image'")
+        raise ValueError("no 'image'")
     if not isinstance(image, str) or not image:
-        raise text.error(f"record {number:,}: 'image' must be a path, not {short(image)}")
+        raise ValueError(f"'image' must be a path, not {short(image)}")
     if caption is not None and not isinstance(caption, str):
-        raise text.error(f"record {number:,}: 'caption' must be text, not {short(caption)}")
+        raise ValueError(f"'caption' must be text, not {short(caption)}")
     # Outside of strings a line break is only layout, and inside it cannot stand raw.
     line = source.replace("\n", " ").replace("\r", " ").encode()
     return Record(line, image, caption or "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.datasets.batch import Batch
 from engine.datasets.folders import read_folder, read_tar
 from engine.datasets.reading import read_batches
+from engine.datasets.skipping import Skipped
 from engine.datasets.tables import read_csv, read_parquet
 from engine.errors import BadInput
 
@@ -25,6 +26,8 @@ class Input:
     root: Path
     image_column: str | None = None
     caption_column: str | None = None
+    skipped: Skipped | None = None
+    """Takes what cannot be read; None makes it an error."""
 
 
 def read_input(source: Input) -> Iterator[Batch]:
@@ -45,7 +48,7 @@ def read_input(source: Input) -> Iterator[Batch]:
     if kind == ".tar":
         return read_tar(path, source.root)
     if kind == ".parquet":
-        return read_parquet(path, *columns)
+        return read_parquet(path, *columns, source.skipped)
     if kind in TABLES:
-        return read_csv(path, *columns)
-    return read_batches(path)
+        return read_csv(path, *columns, source.skipped)
+    return read_batches(path, source.skipped)

@@ -8,15 +8,17 @@ stumbles over (a lone surrogate, NaN, `}, {` inside a caption, an error) the exa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from engine.datasets import exact
+from engine.datasets import exact, lenient
 from engine.datasets.batch import Batch, Record
 from engine.datasets.exact import Text
+from engine.datasets.skipping import Skipped
 from engine.datasets.stream import Stream, opened
 from engine.errors import BadInput
 
@@ -37,14 +39,19 @@ def read_records(path: Path) -> Iterator[Record]:
         yield from batch.records()
 
 
-def read_batches(path: Path) -> Iterator[Batch]:
+def read_batches(path: Path, skipped: Skipped | None = None) -> Iterator[Batch]:
+    """What cannot be read is an error, or left out where `skipped` takes it: values of an array
+    that are no records, and damaged lines of JSON Lines."""
     with opened(path) as stream:
         first = skip_blanks(stream)
         if first == b"[":
             stream.read(1)
             if skip_blanks(stream) == b"]":
                 raise BadInput(f"{path} holds no records: the array is empty")
-            yield from alternate(stream, array_block, exact.array)
+            slow = partial(exact.array, skipped=skipped)
+            yield from alternate(stream, array_block, slow)
+        elif first and skipped is not None:
+            yield from good_lines(stream, skipped)
         elif first == b"{":
             yield from alternate(stream, lines_block, exact.lines)
         elif not first:
@@ -53,6 +60,20 @@ def read_batches(path: Path) -> Iterator[Batch]:
             text = Text(stream, READ_BYTES)
             text.skip_blanks()  # says so if it is no text at all
             raise text.error('neither a JSON array of {"image", "caption"} records nor JSON Lines')
+
+
+def good_lines(stream: Stream, skipped: Skipped) -> Iterator[Batch]:
+    """Raises `BadInput` where no line is good."""
+    some = False
+    for block, number in lenient.read(stream, skipped):
+        batch, rest = lines_block(block)
+        if batch is None or rest:
+            batch = lenient.records(stream.path, block, number, skipped)
+        if batch is not None:
+            some = True
+            yield batch
+    if not some:
+        raise BadInput(f"{stream.path} holds no record: {skipped.shown[0]}")
 
 
 def skip_blanks(stream: Stream) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.datasets.batch import Batch, batch_of
+from engine.datasets.skipping import BadRecord, Skipped
 from engine.datasets.stream import Stream, opened
 from engine.errors import BadInput
 from engine.extras import extra
@@ -48,8 +49,11 @@ def first_of(names: Sequence[str], wanted: Sequence[str]) -> str | None:
     return next((name for name in wanted if name in names), None)
 
 
-def read_csv(path: Path, image: str | None, caption: str | None) -> Iterator[Batch]:
-    """Raises `BadInput` with the line."""
+def read_csv(
+    path: Path, image: str | None, caption: str | None, skipped: Skipped | None = None
+) -> Iterator[Batch]:
+    """Lines that are no records are left out where `skipped` takes them. Raises `BadInput` with
+    the line."""
     with opened(path) as stream:
         lines = text_lines(stream)
         header = next(lines, "")
@@ -57,7 +61,7 @@ def read_csv(path: Path, image: str | None, caption: str | None) -> Iterator[Bat
         rows = numbered_rows(path, delimiter, header, lines)
         _, names = next(rows, (1, []))
         at, text_at = columns_at(path, names, image, caption)
-        pairs = (pair(path, line, row, names, at, text_at) for line, row in rows)
+        pairs = pairs_of(path, rows, names, (at, text_at), skipped)
         empty = True
         while chunk := list(islice(pairs, ROWS)):
             empty = False
@@ -112,17 +116,35 @@ def numbered_rows(
         ) from error
 
 
+def pairs_of(
+    path: Path,
+    rows: Iterator[tuple[int, list[str]]],
+    names: list[str],
+    columns: tuple[int, int | None],
+    skipped: Skipped | None,
+) -> Iterator[tuple[str, str]]:
+    for line, row in rows:
+        try:
+            found = pair(path, line, row, names, *columns)
+        except BadRecord as error:
+            if skipped is None:
+                raise
+            skipped.add(str(error))
+        else:
+            yield found
+
+
 def pair(
     path: Path, line: int, row: list[str], names: list[str], at: int, text_at: int | None
 ) -> tuple[str, str]:
     if len(row) != len(names):
-        raise BadInput(
+        raise BadRecord(
             f"{path}: {len(row)} columns where the header has {len(names)} (at line {line:,})"
         )
     image, caption = row[at], "" if text_at is None else row[text_at]
     if not image or "\0" in image or "\0" in caption:
         what = "a NUL character" if image else "no image path"
-        raise BadInput(f"{path}: {what} (at line {line:,}): mend or remove the line")
+        raise BadRecord(f"{path}: {what} (at line {line:,}): mend or remove the line")
     return image, caption
 
 
@@ -151,8 +173,11 @@ def decoded(stream: Stream, data: bytes, after: int) -> str:
         raise BadInput(f"{stream.path}: not UTF-8 at byte {place:,}: save it as UTF-8") from error
 
 
-def read_parquet(path: Path, image: str | None, caption: str | None) -> Iterator[Batch]:
-    """Raises `BadInput` with the row."""
+def read_parquet(
+    path: Path, image: str | None, caption: str | None, skipped: Skipped | None = None
+) -> Iterator[Batch]:
+    """Rows without an image are left out where `skipped` takes them. Raises `BadInput` with the
+    row."""
     arrow = extra("pyarrow", "formats", f"{path} is Parquet")
     parquet = extra("pyarrow.parquet", "formats", f"{path} is Parquet")
     place = 0
@@ -165,11 +190,13 @@ def read_parquet(path: Path, image: str | None, caption: str | None) -> Iterator
             for table in file.iter_batches(batch_size=ROWS, columns=columns):
                 images = table.column(found).to_pylist()
                 captions = [None] * len(images) if text is None else table.column(text).to_pylist()
-                if not all(images):
-                    row = place + next(at for at, image in enumerate(images) if not image)
-                    raise BadInput(f"{path}: no image path (in row {row:,})")
-                if images:
-                    pairs = [(i, c or "") for i, c in zip(images, captions, strict=True)]
+                for at in (at for at, image in enumerate(images) if not image):
+                    why = f"{path}: no image path (in row {place + at:,})"
+                    if skipped is None:
+                        raise BadRecord(why)
+                    skipped.add(why)
+                pairs = [(i, c or "") for i, c in zip(images, captions, strict=True) if i]
+                if pairs:
                     yield batch_of(pairs)
                 place += len(images)
     except (arrow.ArrowException, OSError, UnicodeDecodeError, ValueError, KeyError) as error:

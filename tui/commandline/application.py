@@ -1,0 +1,58 @@
+"""The commands that open the application."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tui.commandline.answers import opened
+from tui.commandline.options import Folder
+
+
+@click.command("open", hidden=True)
+@click.argument("project", type=Folder, required=False)
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
+@click.pass_context
+def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> None:
+    """The application; no PROJECT: the one in this folder, else a welcome screen."""
+    readonly = readonly or bool(ctx.find_root().params.get("readonly"))
+    here = Path.cwd()
+    folder = project or (here if (here / "project.db").is_file() else None)
+    if folder is not None and not (folder / "project.db").is_file():
+        opened(folder)  # says why not; all else the application says, which should be there soon
+    show(None if folder is None else folder.absolute(), readonly)
+
+
+def show(folder: Path | None, readonly: bool = False) -> None:
+    """Runs the application until it is closed; another project that it names is opened next."""
+    from tui import images, settings
+    from tui.app import MllmaugApp
+
+    chosen = settings.read()
+    drawing = images.choose(chosen.images)
+    app = MllmaugApp(folder, readonly, chosen, drawing)
+    while (named := app.run()) is not None:
+        app = MllmaugApp(named, readonly, chosen, drawing)
+    sys.exit(app.return_code)
+
+
+@click.command()
+@click.argument("project", type=Folder, default="demo")
+@click.option("--images", default=200, type=click.IntRange(min=1), help="Scenes to draw (200).")
+@click.option("--headless", is_flag=True, help="Without the application.")
+@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+def demo(project: Path, images: int, headless: bool, devices: str) -> None:
+    """The whole way on built-in scenes and tiny built-in models, in ./demo."""
+    from tui.demo import make_demo, run_headless
+
+    found = make_demo(project, images)
+    if headless:
+        sys.exit(run_headless(found, devices))
+    from engine import control
+    from tui import snapshot
+
+    if snapshot.read(found).state != "finished":
+        control.start(found, devices)
+    show(found.folder)

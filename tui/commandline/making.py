@@ -1,0 +1,109 @@
+"""A project is made, and its models are changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.errors import BadInput
+from tui.commandline.answers import answer, opened, say, warn
+from tui.commandline.options import File, column_options, path_map_option, project_argument
+
+
+@click.command()
+@project_argument
+@click.argument("captions", type=File, nargs=-1, required=True)
+@click.option("--image-root", type=File, help="Default: the folder of the caption file.")
+@path_map_option
+@click.option("--model", "models", multiple=True, metavar="NAME[=CHECKPOINT]")
+@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="MODEL.KEY=VALUE",
+    help="Another setting for a model, as `set` takes it; may be given several times.",
+)
+@click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
+@click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
+@click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")
+@click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
+@column_options
+@click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
+def new(
+    project: Path,
+    captions: tuple[Path, ...],
+    image_root: Path | None,
+    path_map: tuple[tuple[str, str], ...],
+    models: tuple[str, ...],
+    preset: str | None,
+    settings: tuple[str, ...],
+    shard_size: int | None,
+    shards: int | None,
+    allow_outside: bool,
+    allow_missing: bool,
+    image_column: str | None,
+    caption_column: str | None,
+    check_images: bool,
+) -> None:
+    """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
+    from engine.captioners.registry import choose_all
+    from engine.datasets.create import NewProject, create
+    from tui.headless import created_lines
+    from tui.progress import counting, stepping
+
+    if shard_size is not None and shards is not None:
+        raise BadInput("give --shard-size or --shards, not both")
+    chosen = choose_all(models, preset, settings)
+    wanted = NewProject(
+        captions,
+        chosen,
+        image_root,
+        path_map,
+        shard_size,
+        shards,
+        allow_outside,
+        allow_missing,
+        image_column,
+        caption_column,
+        check_images,
+    )
+    with counting("reading records") as progress, stepping("checking images") as checking:
+        created = create(project, wanted, progress, checking)
+    say(
+        f"{project}: {created.records:,} records in {created.shards:,} shards, {len(chosen)} models"
+    )
+    for line in created_lines(created):
+        warn(line)
+    warn_file_system(created.project.folder)
+
+
+def warn_file_system(folder: Path) -> None:
+    from engine.doctor import network_file_system
+
+    kind = network_file_system(folder)
+    if kind:
+        warn(
+            f"{folder} lies on {kind}: SQLite's locks are unsafe on some network file systems;"
+            " a local disk is better for the project (images may stay where they are)"
+        )
+
+
+@click.command("set")
+@project_argument
+@click.argument("model")
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
+def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
+    """Change how MODEL is asked: prompt, preset, batch, dtype, seed, ...
+
+    Settings that shape what the model says begin its tasks anew, in another folder; what was
+    captioned so far stays on disk. Not while the project runs.
+    """
+    from engine.captioners.settings import pair
+    from engine.configure import check
+
+    found = opened(project)
+    read = dict(pair(text) for text in changes)
+    check(found, model, read)
+    answer(found, "set", model=model, changes=read)

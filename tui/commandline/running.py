@@ -1,0 +1,63 @@
+"""The run: started, watched, paused and ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from tui.commandline.answers import answer, opened, say
+from tui.commandline.options import project_argument
+
+
+@click.command()
+@project_argument
+@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+@click.option("--detach", is_flag=True, help="Start it and return; it goes on by itself.")
+def run(project: Path, devices: str, detach: bool) -> None:
+    """Caption what is left, with progress bars; attaches if the project is running already."""
+    from tui.headless import attach_or_run, start_detached
+
+    code = (start_detached if detach else attach_or_run)(opened(project), devices)
+    sys.exit(code)
+
+
+@click.command()
+@project_argument
+@click.option("--json", "as_json", is_flag=True)
+def status(project: Path, as_json: bool) -> None:
+    """Where the project stands."""
+    from tui import snapshot
+    from tui.headless import failure_lines, status_lines
+
+    found = opened(project)
+    taken = snapshot.read(found)
+    if as_json:
+        click.echo(json.dumps(snapshot.status(taken)))
+    else:
+        for line in (*status_lines(taken), *failure_lines(found)):
+            say(line)
+
+
+@click.command()
+@project_argument
+def pause(project: Path) -> None:
+    """No new batches until `resume`; models stay loaded."""
+    answer(opened(project), "pause")
+
+
+@click.command()
+@project_argument
+def resume(project: Path) -> None:
+    """Go on after `pause`, or after the run paused itself."""
+    answer(opened(project), "resume")
+
+
+@click.command()
+@project_argument
+@click.option("--after-shard", is_flag=True, help="Let the running shards end first.")
+def stop(project: Path, after_shard: bool) -> None:
+    """End the run; `run` goes on where it was."""
+    answer(opened(project), "stop", after_shard=after_shard)

@@ -252,6 +252,12 @@ def marked(raw: str, start: int | None, end: int | None) -> str:
 
 def created_lines(created: Created) -> Iterator[str]:
     """What `new` found to be minded."""
+    skipped = created.skipped
+    if skipped.count:
+        yield f"{skipped.count:,} records cannot be read and were left out:"
+        yield from (f"  {why}" for why in skipped.shown)
+        if skipped.count > len(skipped.shown):
+            yield f"  and {skipped.count - len(skipped.shown):,} more"
     if created.present < created.looked:
         yield f"{created.present:,} of the first {created.looked:,} images were found"
     if created.outside:

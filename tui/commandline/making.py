@@ -31,6 +31,7 @@ from tui.commandline.options import File, column_options, path_map_option, proje
 @click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
 @column_options
 @click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
+@click.option("--skip-bad", is_flag=True, help="Leave out records that cannot be read.")
 def new(
     project: Path,
     captions: tuple[Path, ...],
@@ -46,6 +47,7 @@ def new(
     image_column: str | None,
     caption_column: str | None,
     check_images: bool,
+    skip_bad: bool,
 ) -> None:
     """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
     from engine.captioners.registry import choose_all
@@ -68,6 +70,7 @@ def new(
         image_column,
         caption_column,
         check_images,
+        skip_bad,
     )
     with counting("reading records") as progress, stepping("checking images") as checking:
         created = create(project, wanted, progress, checking)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from db.rows import Level
 from engine.books import Books
 from engine.crew import Member
 from engine.fleet import Fleet
 from engine.policy import Policy
-from engine.protocol import Message
+from engine.protocol import OUT_OF_MEMORY, Message
 
 
 class Loading:
@@ -86,11 +87,14 @@ class Loading:
                 text = f"the model cannot be loaded: {blocked[task.model_id]}"
                 self.books.ledger.fail(task.id, now, text)
 
-    def batch_halved(self, member: Member, message: Message) -> None:
+    def batch_changed(self, member: Member, message: Message) -> None:
+        """What fits is remembered at once: a larger batch may be the worker's death."""
         if message["model"] != member.model_id:
             return
         name = self.books.models[message["model"]].name
-        text = f"out of memory: batch {member.batch} -> {message['size']}"
-        self.books.event("warn", text, member.device, name)
-        member.batch = message["size"]
-        self.books.remember_batch(member.device, message["model"], member.batch)
+        size = message["size"]
+        change = f"batch {size}" if size == member.batch else f"batch {member.batch} -> {size}"
+        level: Level = "warn" if message["text"] == OUT_OF_MEMORY else "info"
+        self.books.event(level, f"{message['text']}: {change}", member.device, name)
+        member.batch = size
+        self.books.remember_batch(member.device, message["model"], message["fits"])

@@ -15,7 +15,8 @@ Worker to supervisor
     decoding      attempt, records [i, ...]     about to be decoded
     generating    attempt, records [i, ...]     about to be generated
     rows          task, attempt, rows [...]     rows of the caption log
-    batch         model, size                   halved after an out of memory
+    batch         model, size, fits, text       another size, the largest that is known to fit
+                                                and why: out of memory, or to see what is faster
     root_lost     attempt, text                 images went missing and so did the image root
     stuck         text                          half of the decoding threads hang in a read
     failed        kind (sticky, memory, error), text            the worker is about to exit
@@ -31,6 +32,9 @@ from engine import jsonlines
 LONGEST_LINE = 32 * 2**20
 """Bytes without a line's end after which a worker no longer speaks this protocol."""
 
+OUT_OF_MEMORY = "out of memory"
+"""Why a batch was halved."""
+
 Message = dict[str, Any]
 
 FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
@@ -41,7 +45,7 @@ FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
     "decoding": {"attempt": int, "records": list},
     "generating": {"attempt": int, "records": list},
     "rows": {"task": int, "attempt": int, "rows": list},
-    "batch": {"model": int, "size": int},
+    "batch": {"model": int, "size": int, "fits": int, "text": str},
     "root_lost": {"attempt": int, "text": str},
     "stuck": {"text": str},
     "failed": {"kind": str, "text": str},

@@ -182,7 +182,7 @@ class Supervisor:
             case "load_failed":
                 self.loading.failed(member, message)
             case "batch":
-                self.loading.batch_halved(member, message)
+                self.loading.batch_changed(member, message)
             case "root_lost":
                 self.root_lost(member, message)
             case "stuck" | "failed":

@@ -25,6 +25,7 @@ import psutil
 from engine import protocol
 from engine.captioners.base import Captioner, CheckpointError
 from engine.captioners.registry import FAMILIES, Settings
+from engine.growth import Growth
 from engine.images import ImagePaths, ImageProblem, open_image
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
@@ -65,6 +66,7 @@ class Worker:
         self.captioner: Captioner | None = None
         self.model: Message = {}
         self.batch = 1
+        self.growth: Growth | None = None
         self.work: Work | None = None
         self.stuck = 0
         """Decoding threads that hang in a read."""
@@ -152,6 +154,8 @@ class Worker:
             self.load_failed("error", describe(error))
             raise
         self.batch = message["batch"] or self.captioner.batch
+        auto = Settings.of(self.model["settings"]).auto_batch
+        self.growth = Growth(self.batch) if auto and message["batch"] is None else None
         self.send(
             {
                 "type": "loaded",
@@ -191,6 +195,7 @@ class Worker:
 
     def step(self, work: Work) -> None:
         """One batch: decode ahead, generate, send the rows."""
+        began = time.monotonic()
         self.decode_ahead(work)
         batch = [work.decoding.popleft() for _ in range(min(self.batch, len(work.decoding)))]
         rows: list[Row] = []
@@ -214,6 +219,7 @@ class Worker:
                 {"type": "generating", "attempt": work.attempt, "records": [i for i, _ in ready]}
             )
             rows += self.caption(work, ready)
+            self.grow(len(batch), time.monotonic() - began)
         if not work.waiting and not work.decoding and work.complete:
             try:
                 rows += self.misses.settle()
@@ -282,8 +288,23 @@ class Worker:
         free_memory()
         if self.batch == 1:
             raise error
-        self.batch = max(1, self.batch // 2)
-        self.send({"type": "batch", "model": self.model["id"], "size": self.batch})
+        self.growth = None
+        self.take_batch(max(1, self.batch // 2), protocol.OUT_OF_MEMORY)
+
+    def grow(self, images: int, seconds: float) -> None:
+        if self.growth is None:
+            return
+        told = self.growth.timed(images, seconds)
+        if told is not None:
+            self.take_batch(self.growth.size, told, self.growth.fits)
+        if self.growth.settled:
+            self.growth = None
+
+    def take_batch(self, size: int, text: str, fits: int | None = None) -> None:
+        self.batch = size
+        model = self.model["id"]
+        message = {"type": "batch", "model": model, "size": size, "fits": fits or size}
+        self.send(message | {"text": text})
 
 
 def is_out_of_memory(error: BaseException) -> bool:

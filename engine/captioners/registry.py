@@ -196,7 +196,7 @@ FAMILIES: dict[str, Family] = {
             "dry-run",
             "opens and decodes every image and answers without a model",
             "engine.captioners.dry_run",
-            {PAPER: Settings(batch=256), OFFICIAL: Settings(batch=256)},
+            {name: Settings(batch=256, auto_batch=False) for name in (PAPER, OFFICIAL)},
             settings=("batch",),
         ),
     )
@@ -321,7 +321,8 @@ def settings_hash(family: str, checkpoint: Path | None, settings: Settings) -> s
     """
     usual = {it.name: it.default for it in fields(Settings)}
     shaping = {key: value for key, value in asdict(settings).items() if value != usual[key]}
-    shaping.pop("batch", None)
+    for key in ("batch", "auto_batch"):
+        shaping.pop(key, None)
     for key in ("tokenizer", "vision_tower"):
         if key in shaping:
             shaping[key] = fingerprint(Path(shaping[key]))

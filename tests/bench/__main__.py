@@ -17,6 +17,8 @@ BENCHES = (
     "sentences",
     "engine",
     "scaling",
+    "startup",
+    "agreement",
 )
 
 

@@ -1,0 +1,55 @@
+"""The share of greedy captions that stay the same in half precision, on the demo checkpoints.
+
+The baseline is float32. What differs in a raw caption mostly lies behind its first sentence.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from engine.captioners.registry import FAMILIES
+from engine.demo import checkpoint
+from engine.demo.scenes import write
+from engine.images import open_image
+from engine.shearing import Shearing, shear
+from tests.bench.report import report
+from tui.demo import MODELS
+
+COUNT = 192
+DTYPES = ("bfloat16", "float16")
+
+
+def main(cases: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        write(Path(made), COUNT, 9)
+        images = sorted((Path(made) / "images").iterdir())
+        for name in cases or MODELS:
+            whole = captions(name, "float32", images)
+            for dtype in DTYPES:
+                half = captions(name, dtype, images)
+                for what, texts in {
+                    "raw": (whole, half),
+                    "sheared": sheared(name, whole, half),
+                }.items():
+                    same = sum(one == other for one, other in zip(*texts, strict=True))
+                    case = f"{name}, {dtype}, {what}"
+                    report("agreement", case, same / COUNT, "share of captions", 1.0)
+
+
+def captions(name: str, dtype: str, images: list[Path]) -> list[str]:
+    paper = FAMILIES[name].presets["paper"]
+    settings = replace(paper, dtype=dtype, temperature=0.0, top_p=None)
+    captioner = FAMILIES[name].load(str(checkpoint(name)), settings, "cpu")
+    found: list[str] = []
+    for first in range(0, len(images), settings.batch):
+        part = images[first : first + settings.batch]
+        prepared = [captioner.prepare(open_image(str(image))) for image in part]
+        records = range(first, first + len(part))
+        found += [caption.raw for caption in captioner.caption(prepared, records)]
+    return found
+
+
+def sheared(name: str, *sides: list[str]) -> tuple[list[str], ...]:
+    return tuple([shear(text, name, Shearing()).text for text in side] for side in sides)

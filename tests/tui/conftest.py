@@ -75,7 +75,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return stand_in
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 30.0) -> None:
     """Waits for what a thread brings."""
     end = time.monotonic() + seconds
     while not holds():

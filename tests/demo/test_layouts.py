@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.demo.pupils import load
-from engine.demo.teach import LAYOUTS, Batches, Probes, corpus, learn_to_say, learn_to_see
+from engine.demo.train import LAYOUTS, Batches, Probes, corpus, learn_to_say, learn_to_see
 
 LARGEST = 3_000_000
 """Bytes."""

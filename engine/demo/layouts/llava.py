@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     CLIPVisionConfig,
@@ -23,6 +23,13 @@ from transformers import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from engine.captioners.assembly import by_rules, renamed
+from engine.captioners.llava import HF_NEWER, LlavaModel, recognise
+from engine.captioners.registry import FAMILIES
+from engine.captioners.weights import read_json
+from engine.demo.layouts.parts import half, unassemble
+
+WEIGHTS = "model.safetensors"
 SIDE = 96
 PATCH = 12
 PATCHES = (SIDE // PATCH) ** 2
@@ -103,13 +110,14 @@ def build_model(vocabulary: int) -> LlavaForConditionalGeneration:
     return LlavaForConditionalGeneration(config)
 
 
-def save(
-    model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path
-) -> None:
-    """The files of a llava-hf checkpoint, weights in float16; the model becomes float16, too."""
+def begin(folder: Path, corpus: Iterable[str]) -> None:
+    """The files of a llava-hf checkpoint, its weights untrained."""
     folder.mkdir(parents=True, exist_ok=True)
+    prompt = FAMILIES["llava-1.5"].presets["paper"].prompt
+    tokenizer = build_tokenizer([*corpus, *prompt.split("<image>")])
+    model = build_model(len(tokenizer))
     model.generation_config = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD)
-    model.to(torch.float16).save_pretrained(folder)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     images = build_image_processor()
     images.save_pretrained(folder)
@@ -126,3 +134,18 @@ def save(
         settings.pop(part, None)
     text = json.dumps(settings, indent=2, sort_keys=True, default=str)
     (folder / "processor_config.json").write_text(text + "\n")
+
+
+def save(model: LlavaModel, folder: Path) -> None:
+    """Puts the trained weights in the place of the others, all in float16.
+
+    The last layer of the vision tower is never read and stays as it was drawn.
+    """
+    config = read_json(folder / "config.json")
+    trained = unassemble(model, by_rules(recognise(folder, config).rules))
+    stored = load_file(folder / WEIGHTS)
+    for key in stored:
+        (published,) = renamed({key: stored[key]}, HF_NEWER)
+        stored[key] = trained.get(published, stored[key])
+    save_file(half(stored), folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(config | {"dtype": "float16"}, indent=2) + "\n")

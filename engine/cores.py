@@ -29,12 +29,16 @@ def cores() -> int:
 
 
 def on_all_cores(
-    work: Callable[[Job], Result], jobs: Iterable[Job]
+    work: Callable[[Job], Result], jobs: Iterable[Job], few: int | None = None
 ) -> Generator[Result, None, None]:
-    """The results in the order of the jobs. `work` must be a function of a module."""
+    """The results in the order of the jobs. `work` must be a function of a module.
+
+    Fewer than `few` jobs are done in this process.
+    """
+    few = FEW if few is None else few
     stream = iter(jobs)
-    first = list(islice(stream, FEW))
-    if len(first) < FEW or cores() == 1:
+    first = list(islice(stream, few))
+    if len(first) < few or cores() == 1:
         yield from map(work, first)
         yield from map(work, stream)
         return

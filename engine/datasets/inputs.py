@@ -8,8 +8,9 @@ from pathlib import Path
 
 from engine.datasets.batch import Batch
 from engine.datasets.folders import read_folder, read_tar
-from engine.datasets.reading import read_batches
+from engine.datasets.reading import BLANKS, read_batches
 from engine.datasets.skipping import Skipped
+from engine.datasets.stream import BYTE_ORDER_MARK
 from engine.datasets.tables import read_csv, read_parquet
 from engine.errors import BadInput
 
@@ -37,10 +38,7 @@ def read_input(source: Input) -> Iterator[Batch]:
     """
     path = source.path
     columns = source.image_column, source.caption_column
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSED:
-        suffixes.pop()
-    kind = suffixes[-1] if suffixes else ""
+    kind = kind_of(path)
     if path.is_dir():
         return read_folder(path, source.root, *columns)
     if path.name.lower().endswith(PACKED_TARS):
@@ -52,3 +50,23 @@ def read_input(source: Input) -> Iterator[Batch]:
     if kind in TABLES:
         return read_csv(path, *columns, source.skipped)
     return read_batches(path, source.skipped)
+
+
+def kind_of(path: Path) -> str:
+    """The suffix, in lower case, that of a compression apart."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def is_array(path: Path) -> bool:
+    """Whether this is a JSON array that is not compressed. Raises `BadInput`."""
+    if path.is_dir() or kind_of(path) in {*TABLES, ".parquet", ".tar"}:
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096).removeprefix(BYTE_ORDER_MARK)
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
+    return head.lstrip(BLANKS).startswith(b"[")

@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from engine.datasets import reading
+from engine.datasets import plain, reading
 from engine.datasets.inputs import Input, read_input
 from engine.errors import BadInput
 from tests.support import (
@@ -299,3 +299,29 @@ def test_a_line_of_a_hundred_megabytes_is_refused_in_bounded_memory(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"image,caption\n" + b"a," * (20 << 20))
     with pytest.raises(BadInput, match="a line of more than"):
         pairs(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["here", "on all cores"])
+def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, large):
+    monkeypatch.setattr(plain, "LARGE", 0 if large else 1 << 40)
+    records = json.loads((data / "captions.json").read_text())
+    odd = [{"image": "\ud800.png", "caption": "}, {", "n": 1.0}, {"image": "ä.png", "id": 2**70}]
+    (tmp_path / "bom.json").write_bytes(
+        b"\xef\xbb\xbf \n[" + json.dumps(odd)[1:].encode() + b"\n \n"
+    )
+    (tmp_path / "lines.jsonl").write_bytes(lines())
+    (tmp_path / "packed.json.gz").write_bytes(gzip.compress(json.dumps(records).encode()))
+    (tmp_path / "table.csv").write_bytes(table())
+    names = ["bom.json", "lines.jsonl", "packed.json.gz", "table.csv", "bom.json"]
+    sources = [Input(tmp_path / name, tmp_path) for name in names]
+    seen = []
+    count = plain.merge(sources, tmp_path / "out.json", seen.append)
+    merged = json.loads((tmp_path / "out.json").read_text())
+    assert len(merged) == count == seen[-1] == 4 + 3 * COUNT
+    assert merged[:2] == merged[-2:] == odd
+    assert [it["image"] for it in merged[2:-2]] == 3 * NAMES
+
+    (tmp_path / "bad.json").write_text('[{"image": "a.png"}, {"caption": "b"}]')
+    with pytest.raises(BadInput, match=r"bad\.json: record 1: no 'image'"):
+        plain.merge([*sources, Input(tmp_path / "bad.json", tmp_path)], tmp_path / "no.json")
+    assert not list(tmp_path.glob("no.json*"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,18 @@ from engine.captioners.text import one_id
 from engine.captioners.weights import first_line, read_json
 from engine.images import Picture
 
+Inputs = dict[str, torch.Tensor]
+TOKENS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+TRIED = ((28, 28), (640, 480), (300, 700))
+"""Pixels, width and height, of the images on which the two ways to preprocess are compared."""
+
 
 class HuggingFace(Captioner):
-    """Rows are padded in front: images may take different numbers of tokens."""
+    """Rows are padded in front: images may take different numbers of tokens.
+
+    Images are preprocessed one by one ahead of the model where that gives what the checkpoint's
+    processor makes of a whole batch, which is tried once; else with their batch.
+    """
 
     def __init__(
         self, model: Any, loaded: Loaded, processor: Any, settings: Settings, name: str
@@ -56,30 +66,73 @@ class HuggingFace(Captioner):
         for key in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, key, None)
         self.text = prompt_text(processor, settings.prompt)
+        self.processing = threading.Lock()  # tokenizers cannot be asked by two threads at once
+        self.ahead = self.one_by_one_is_the_same()
 
-    def prepare(self, picture: Picture) -> Image.Image:
-        """RGB: how many tokens an image takes is known only with its batch."""
-        return picture.rgb()
+    def prepare(self, picture: Picture) -> Image.Image | Inputs:
+        """RGB, or its inputs."""
+        image = picture.rgb()
+        return self.process([image]) if self.ahead else image
+
+    def process(self, images: Sequence[Image.Image]) -> Inputs:
+        # One list an image: some processors read a flat list as the images of one text.
+        with self.processing:
+            made = self.processor(
+                images=[[image] for image in images],
+                text=[self.text] * len(images),
+                padding=True,
+                return_tensors="pt",
+            )
+        return dict(made)
+
+    def one_by_one_is_the_same(self) -> bool:
+        images = [
+            Image.new("RGB", size, (number * 60, 90, 200)) for number, size in enumerate(TRIED)
+        ]
+        try:
+            joined = collate([self.process([it]) for it in images], self.tokenizer.pad_token_id)
+            together = self.process(images)
+            return joined.keys() == together.keys() and all(
+                torch.equal(joined[key], together[key]) for key in joined
+            )
+        except Exception:
+            return False  # what is wrong with the processor its first batch will say
 
     @torch.inference_mode()
-    def caption(self, inputs: Sequence[Image.Image], records: Sequence[int]) -> list[Caption]:
-        # One list an image: some processors read a flat list as the images of one text.
-        made = self.processor(
-            images=[[image] for image in inputs],
-            text=[self.text] * len(inputs),
-            padding=True,
-            return_tensors="pt",
-        ).to(self.model.device)
+    def caption(self, inputs: Sequence[Any], records: Sequence[int]) -> list[Caption]:
+        pad = self.tokenizer.pad_token_id
+        made = collate(inputs, pad) if self.ahead else self.process(inputs)
+        device, dtype = self.model.device, self.model.dtype
         made = {
-            key: value.to(self.model.dtype) if value.is_floating_point() else value
+            key: value.to(device, dtype if value.is_floating_point() else None)
             for key, value in made.items()
         }
         mask = made.pop("attention_mask")
-        pad = self.tokenizer.pad_token_id
         asked = Asked(
             self.settings, records, self.name, self.stop_ids, pad, tokenizer=self.tokenizer
         )
         return to_captions(generate(self.model, asked, mask, **made), self.tokenizer, asked)
+
+
+def collate(rows: Sequence[Inputs], pad: int) -> Inputs:
+    """The inputs of single images as those of a batch: tokens are padded in front, images that
+    come in several parts behind. Raises `ValueError` and `RuntimeError` for inputs of other forms.
+    """
+    made: Inputs = {}
+    for key in rows[0]:
+        values = [row[key] for row in rows]
+        if values[0].dim() > 1:
+            longest = max(value.shape[1] for value in values)
+            fill = pad if key == "input_ids" else 0
+            values = [lengthened(value, longest, fill, key in TOKENS) for value in values]
+        made[key] = torch.cat(values)
+    return made
+
+
+def lengthened(value: torch.Tensor, length: int, fill: int, in_front: bool) -> torch.Tensor:
+    """(B, n, ...) to (B, length, ...)."""
+    more = value.new_full((value.shape[0], length - value.shape[1], *value.shape[2:]), fill)
+    return torch.cat([more, value] if in_front else [value, more], dim=1)
 
 
 def prompt_text(processor: Any, prompt: str) -> str:

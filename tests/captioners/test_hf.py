@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
+from engine.captioners import hf
 from engine.captioners.base import CheckpointError
 from engine.captioners.registry import FAMILIES
 from engine.images import open_image
@@ -185,6 +187,31 @@ def test_captions_do_not_depend_on_the_batch(checkpoint, pictures, temperature):
     assert together == captions(captioner, pictures, 1)
     assert all(caption.tokens <= 6 for caption in together)
     assert len({caption.raw for caption in together}) > 1
+
+
+def test_images_are_preprocessed_ahead_as_with_their_batch(checkpoint, pictures):
+    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    assert captioner.ahead
+    ahead = captions(captioner, pictures, 4)
+    captioner.ahead = False
+    assert captions(captioner, pictures, 4) == ahead
+
+
+def test_a_processor_that_makes_another_batch_is_given_batches(checkpoint, pictures, monkeypatch):
+    monkeypatch.setattr(hf, "TOKENS", ())  # padded behind, where the processor pads in front
+    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    different = len({captioner.process([Image.open(it)])["input_ids"].shape for it in pictures}) > 1
+    assert captioner.ahead == (not different)
+    monkeypatch.undo()
+    whole = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    assert captions(captioner, pictures, 4) == captions(whole, pictures, 4)
+
+
+def test_threads_may_prepare_at_once(checkpoint, pictures):
+    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    with ThreadPoolExecutor(8) as pool:
+        prepared = list(pool.map(lambda it: captioner.prepare(open_image(it)), 10 * pictures))
+    assert captioner.caption(prepared[:4], range(4)) == captions(captioner, pictures, 4)
 
 
 def test_the_prompt_reaches_the_model(checkpoint, pictures):

@@ -17,7 +17,7 @@ from engine.samples import read_samples
 from tui.headless import attach_or_run, export_lines, sample_lines
 from tui.visible import visible
 
-MODELS = ("llava-1.5",)
+MODELS = ("minigpt-4", "otter", "qwen-vl", "llava-1.5")
 SHARDS = 8
 SEED = 1
 

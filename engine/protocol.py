@@ -15,6 +15,9 @@ Worker to supervisor
     decoding      attempt, records [i, ...]     about to be decoded
     generating    attempt, records [i, ...]     about to be generated
     rows          task, attempt, rows [...]     rows of the caption log
+    asking        attempt                       a server is asked again: a sign of life
+    unavailable   model, text, seconds          a server captions nothing for now, and may want
+                                                to be left alone so long; records are forgotten
     batch         model, size                   halved after an out of memory
     root_lost     attempt, text                 images went missing and so did the image root
     stuck         text                          half of the decoding threads hang in a read
@@ -41,6 +44,8 @@ FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
     "decoding": {"attempt": int, "records": list},
     "generating": {"attempt": int, "records": list},
     "rows": {"task": int, "attempt": int, "rows": list},
+    "asking": {"attempt": int},
+    "unavailable": {"model": int, "text": str, "seconds": (int, float)},
     "batch": {"model": int, "size": int},
     "root_lost": {"attempt": int, "text": str},
     "stuck": {"text": str},

@@ -169,5 +169,6 @@ class Server(ThreadingHTTPServer):
 
     def __exit__(self, *_: object) -> None:
         self.released.set()
-        self.shutdown()
+        if self.fileno() >= 0:  # not closed by the test
+            self.shutdown()
         self.server_close()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import signal
 import socket
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
+from threading import Thread
 
 import pytest
 
@@ -132,17 +138,24 @@ def test_a_server_that_is_down_at_the_start_and_comes(tmp_path, data, undisturbe
 
 
 def test_a_server_that_is_restarted_in_the_middle(project, server, undisturbed):
-    port = server.server_port
+    """In this process: a forked supervisor would keep the port open."""
     server.seconds = 0.02
-    with Supervising(project, module=WORKER) as running:
+    second: list[Server] = []
+
+    def restart() -> None:
         wait_for(lambda: len(server.asked) > 20)
+        server.behave = lambda _: Reply(way="reset")
         server.shutdown()
         server.server_close()
-        server.behave = lambda asked: Reply(way="reset")
         wait_for(lambda: models(project)[0].unavailable)
-        with Server(port=port):
-            assert running.wait() == 0
-    check_invariants(project)
+        second.append(Server(port=server.server_port).__enter__())
+
+    restarting = Thread(target=restart)
+    restarting.start()
+    assert run(project)
+    restarting.join()
+    second[0].__exit__()
+    assert "cannot be reached" in events(project)
     assert exported(project) == undisturbed
 
 
@@ -213,9 +226,6 @@ def test_an_image_that_the_server_fails_at_every_time_costs_one_record(project, 
 
 
 def test_answers_in_any_order_are_for_their_own_images(tmp_path, data, server, undisturbed):
-    import random
-    import time
-
     def behave(_: Asked) -> None:
         time.sleep(random.random() / 10)
 
@@ -226,9 +236,6 @@ def test_answers_in_any_order_are_for_their_own_images(tmp_path, data, server, u
 
 
 def test_a_worker_killed_with_requests_in_flight(project, server, undisturbed):
-    import os
-    import signal
-
     server.seconds = 0.05
     with Supervising(project, module=WORKER) as running:
         wait_for(lambda: len(server.asked) > 10)
@@ -252,8 +259,6 @@ def test_a_pause_takes_the_requests_back(project, server, undisturbed):
 
 
 def test_corrupt_and_missing_images_fail_as_anywhere(tmp_path, server):
-    import json
-
     for number in range(4):
         draw(tmp_path / f"{number}.png", number)
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:60])

@@ -91,12 +91,17 @@ class Endpoint(Remote):
 
     async def find_model(self) -> str:
         """The model to ask for. Raises `Unavailable`."""
+        named, listed = self.settings.served_model, None
         try:
             listed = await self.server.models()
-        except (Trouble, Refused) as error:
-            raise Unavailable(str(error), getattr(error, "after", None) or 0.0) from None
-        if self.settings.served_model:
-            return self.settings.served_model
+        except Refused as refused:
+            raise Unavailable(f"{self.server.address}: {refused}") from None
+        except Trouble as trouble:
+            # One that is there may caption although it has no list.
+            if not (named and trouble.of_record):
+                raise Unavailable(str(trouble), trouble.after or 0.0) from None
+        if named:
+            return named
         if listed is not None and len(listed) == 1:
             return listed[0]
         serves = "serves no model" if not listed else f"serves {', '.join(listed[:20])}"

@@ -6,8 +6,6 @@ from __future__ import annotations
 START = 4
 GAIN = 1.05
 """A round must be this much faster than the best before to show that more requests pay."""
-FORGET = 0.98
-"""Of the best rate, a round: what a server could do once it may not always do."""
 
 
 class Window:
@@ -34,12 +32,12 @@ class Window:
         """The end of a round: answers a second are requests in flight over seconds an answer."""
         rate = self.limit * len(self.seconds) / sum(self.seconds)
         self.seconds.clear()
-        self.best_rate *= FORGET
         if rate > self.best_rate * GAIN:
             self.best_rate, self.best_limit = rate, self.limit
         elif self.limit >= 2 * self.best_limit:
-            # Twice as many bring no more: they only wait longer.
-            self.limit, self.doubling = self.best_limit, False
+            # Twice as many bring no more: they only wait longer. Measured anew from there, since
+            # a server is not always as fast.
+            self.limit, self.best_rate, self.doubling = self.best_limit, 0.0, False
             return
         self.limit = min(self.most, 2 * self.limit if self.doubling else self.limit + 1)
 

@@ -262,8 +262,9 @@ class Supervisor:
     def assign(self) -> None:
         if self.books.settings.paused or self.stopping is not None:
             return
+        members = {member.device: member for member in self.members.values()}
         for device in self.fleet.ready():
-            member = next((m for m in self.members.values() if m.device == device.id), None)
+            member = members.get(device.id)
             if member is None:
                 if self.choose(device, None) is not None:
                     self.start_worker(device)

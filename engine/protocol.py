@@ -15,7 +15,7 @@ Worker to supervisor
     decoding      attempt, records [i, ...]     about to be decoded
     generating    attempt, records [i, ...]     about to be generated
     rows          task, attempt, rows [...]     rows of the caption log
-    asking        attempt                       a server is asked again: a sign of life
+    asking        attempt                       a server said something: a sign of life
     unavailable   model, text, seconds          a server captions nothing for now, and may want
                                                 to be left alone so long; records are forgotten
     batch         model, size                   halved after an out of memory

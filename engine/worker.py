@@ -282,10 +282,10 @@ class Worker:
         for i, prepared in ready:
             work.asked[captioner.ask(prepared, work.first + i)] = i
         self.decode_ahead(work)
-        retries = captioner.retries
+        heard = captioner.heard
         answered, _ = wait(work.asked, ANSWER_SECONDS, FIRST_COMPLETED)
         self.take_answers(work, answered)
-        if captioner.retries != retries:
+        if captioner.heard != heard:
             self.send({"type": "asking", "attempt": work.attempt})
 
     def take_answers(self, work: Work, answered: set[Future[Any]]) -> None:

@@ -79,8 +79,8 @@ class Captioner(ABC):
 class Remote(Captioner):
     """A model elsewhere, which is asked about many records at a time; `batch` at most."""
 
-    retries = 0
-    """How often anything was asked again: a sign of life."""
+    heard = 0
+    """Requests that ended, well or not: a sign of life."""
 
     @abstractmethod
     def ask(self, prepared: Any, record: int) -> Future[Caption]:

@@ -69,17 +69,19 @@ class Endpoint(Remote):
         self.answered = 0.0
         """When it last did."""
         self.failing_since: float | None = None
-        self.retries = 0
         self.own = data_url(drawing(), None, b"")
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True, name="requests")
-        self.thread.start()
+        threading.Thread(target=self.turn, daemon=True, name="requests").start()
         self.free = asyncio.Condition()
         try:
             self.model = self.start(self.find_model()).result()
         except BaseException:
             self.close()
             raise
+
+    def turn(self) -> None:
+        self.loop.run_forever()
+        self.loop.close()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
@@ -137,12 +139,14 @@ class Endpoint(Remote):
                 if refusals >= self.patience.refusals:
                     raise ImageProblem("refused", str(refused)) from None
             except Trouble as trouble:
-                self.lose_patience(trouble)
-                if trouble.of_record and tries >= self.patience.tries:
+                often = tries >= self.patience.tries or self.gone(trouble)
+                if not (often and trouble.of_record):
+                    self.lose_patience(trouble)
+                else:
+                    # It may be the record, and is the server where it fails at ours, too.
                     proofs = proofs + 1 if await self.answers_own_again() else 0
                     if proofs >= self.patience.proofs:
                         raise ImageProblem("unanswered", str(trouble)) from None
-            self.retries += 1
             await asyncio.sleep(self.pause(tries))
         raise AssertionError
 
@@ -160,9 +164,11 @@ class Endpoint(Remote):
                     self.window.congested(began, now)
                 if trouble.after:
                     self.closed_until = max(self.closed_until, now + trouble.after)
+                self.heard += 1
                 raise
             except NoModel as gone:
                 raise await self.with_models(gone) from None
+            self.heard += 1
             now = self.answered = time.monotonic()
             if now - began > self.patience.request / 2:
                 self.window.congested(began, now)
@@ -170,14 +176,18 @@ class Endpoint(Remote):
                 self.window.answered(began, now)
             return caption
 
+    def gone(self, trouble: Trouble) -> bool:
+        """Whether asking again here makes no sense, if it is the server."""
+        since = self.failing_since
+        if since is None or since < self.answered:
+            since = time.monotonic()
+        failing = time.monotonic() - since > self.patience.failing
+        return failing or (trouble.after or 0.0) > self.patience.longest_wait
+
     def lose_patience(self, trouble: Trouble) -> None:
-        """Raises `Unavailable` where asking again here makes no sense."""
-        since, after = self.failing_since, trouble.after or 0.0
-        failing = 0.0
-        if since is not None and since > self.answered:
-            failing = time.monotonic() - since
-        if failing > self.patience.failing or after > self.patience.longest_wait:
-            raise Unavailable(str(trouble), after)
+        """Raises `Unavailable`."""
+        if self.gone(trouble):
+            raise Unavailable(str(trouble), trouble.after or 0.0)
 
     async def answers_own(self) -> bool:
         """Whether the server captions our own picture now. Raises `Unavailable`."""

@@ -225,6 +225,26 @@ def test_an_image_that_the_server_fails_at_every_time_costs_one_record(project, 
     assert (done.captioned, done.failed) == (COUNT - 1, 1)
 
 
+@pytest.mark.parametrize("way", ["silent", "500"])
+def test_so_does_the_last_image_of_all(project, server, data, way):
+    """No other is asked about beside it, and each try takes a third of what counts as hung."""
+    bad = (data / "images/000059.png").read_bytes()
+
+    def behave(asked: Asked) -> Reply | None:
+        if asked.image != bad:
+            return None
+        if way == "500":
+            time.sleep(0.5)
+        return NONSENSE[way][0]
+
+    server.behave = behave
+    assert run(project)
+    done = sums(project)["done"]
+    assert (done.captioned, done.failed) == (COUNT - 1, 1)
+    assert "worker ended" not in events(project)
+    assert "waits" not in events(project)
+
+
 def test_answers_in_any_order_are_for_their_own_images(tmp_path, data, server, undisturbed):
     def behave(_: Asked) -> None:
         time.sleep(random.random() / 10)

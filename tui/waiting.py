@@ -12,5 +12,5 @@ def waiting(model: ModelRow) -> str | None:
     if model.unavailable is None:
         return None
     at = time.strftime("%H:%M:%S", time.localtime(model.not_before))
-    when = f"until {at}" if model.not_before > time.time() else "no longer"
-    return f"waits {when}: {model.unavailable}"
+    what = f"waits until {at}" if model.not_before > time.time() else "is asked again"
+    return f"{what}: {model.unavailable}"

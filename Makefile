@@ -26,7 +26,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,serving]'
 	touch $@ $(VENV)/installed
 
 bench: install-test

@@ -47,6 +47,10 @@ class ModelRow:
     blocked: str | None = None
     """Why no worker may load it (three load failures), or None."""
     load_failures: int = 0
+    unavailable: str | None = None
+    """What its server last said instead of a caption; None while it answers."""
+    not_before: float = 0.0
+    """When such a server is asked again; 0 is at once."""
 
     @property
     def folder(self) -> str:

@@ -40,6 +40,8 @@ class Model(SQLModel, table=True):
     settings_hash: str
     blocked: str | None = None
     load_failures: int = 0
+    unavailable: str | None = None
+    not_before: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
 class Shard(SQLModel, table=True):

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
-
-from engine.captioners.base import Captioner, CheckpointError, Loaded
+from db.rows import ModelRow
+from engine.captioners.base import Captioner, CheckpointError, Loaded, Unavailable
+from engine.captioners.drawing import drawing
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all
 from engine.errors import BadInput
-from engine.images import open_image
+from engine.images import ImageProblem, open_image
 from engine.shearing import Shearing, shear
 
 GIB = 2**30
@@ -45,7 +45,10 @@ def check_up(text: str, settings: Sequence[str]) -> Iterator[Finding]:
         yield Finding(True, f"{name}: needs no checkpoint")
         return
     try:
-        yield from load_and_ask(choice)
+        if FAMILIES[choice.family].remote:
+            yield from server(choice, draw=True)
+        else:
+            yield from load_and_ask(choice)
     except CheckpointError as error:
         yield Finding(False, f"{name}: {error}")
 
@@ -67,6 +70,21 @@ def load_and_ask(choice: ModelChoice) -> Iterator[Finding]:
         yield from compare(choice.name, getattr(captioner, "model", None), golden)
 
 
+def server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[Finding]:
+    """Whether a model's server is there, what it is asked for, and what it says of a drawing."""
+    from engine.captioners import endpoint
+
+    address, settings = model.checkpoint or "", Settings.of(model.settings)
+    try:
+        captioner = endpoint.load(address, settings, "cpu", lambda _: None)
+        yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}")
+        if draw:
+            yield from caption_drawing(model, captioner)
+        captioner.close()
+    except (Unavailable, ImageProblem) as error:
+        yield Finding(False, f"{model.name}: {error}")
+
+
 def report(name: str, loaded: Loaded, device: str, seconds: float) -> Iterator[Finding]:
     yield Finding(
         True,
@@ -83,7 +101,7 @@ def report(name: str, loaded: Loaded, device: str, seconds: float) -> Iterator[F
         )
 
 
-def caption_drawing(choice: ModelChoice, captioner: Captioner) -> Iterator[Finding]:
+def caption_drawing(choice: ModelRow | ModelChoice, captioner: Captioner) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drawing.png"
         drawing().save(path)
@@ -94,14 +112,6 @@ def caption_drawing(choice: ModelChoice, captioner: Captioner) -> Iterator[Findi
         f"{choice.name}: of a red disc over a blue bar it says {caption.raw!r}"
         f" ({caption.tokens} tokens), sheared {kept!r}",
     )
-
-
-def drawing() -> Image.Image:
-    image = Image.new("RGB", (320, 240), "white")
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((110, 20, 210, 120), fill="red")
-    draw.rectangle((60, 150, 260, 210), fill="blue")
-    return image
 
 
 def golden_only(name: str, folder: Path) -> Iterator[Finding]:

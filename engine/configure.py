@@ -51,6 +51,8 @@ def configure(books: Books, name: str, changes: Mapping[str, str], running: bool
         settings_hash=choice.settings_hash,
         blocked=None,
         load_failures=0,
+        unavailable=None,
+        not_before=0.0,
     )
     books.save_model(changed)
     if "batch" in changes or "preset" in changes:

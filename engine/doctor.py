@@ -12,8 +12,8 @@ from db import progress, projects
 from db.connect import reading
 from engine import devices
 from engine.attempt import read_shard
-from engine.captioners.registry import FAMILIES, Settings, check_folder
-from engine.checkup import Finding, check_up
+from engine.captioners.registry import FAMILIES, Settings, check_checkpoint
+from engine.checkup import Finding, check_up, server
 from engine.errors import BadInput
 from engine.images import ImagePaths, exists
 from engine.project import Project
@@ -62,8 +62,11 @@ def examine_project(project: Project) -> Iterator[Finding]:
         if model.checkpoint is None:
             continue
         try:
-            settings = Settings.of(model.settings)
-            check_folder(FAMILIES[model.family], Path(model.checkpoint), settings)
+            family, settings = FAMILIES[model.family], Settings.of(model.settings)
+            if family.remote:
+                yield from server(model)
+                continue
+            check_checkpoint(family, model.checkpoint, settings)
             yield Finding(True, f"{model.name}: {model.checkpoint}: complete")
         except BadInput as error:
             yield Finding(False, str(error))

@@ -16,7 +16,18 @@ from PIL import Image, UnidentifiedImageError
 
 from engine import tars
 
-Kind = Literal["missing", "outside", "not_a_file", "unreadable", "corrupt", "too_large", "timeout"]
+Kind = Literal[
+    "missing",
+    "outside",
+    "not_a_file",
+    "unreadable",
+    "corrupt",
+    "too_large",
+    "timeout",
+    "refused",
+    "unanswered",
+]
+"""The last two by a server: it will not caption the image, or fails at it every time."""
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused before they are decoded (600 MB as RGB)."""

@@ -11,12 +11,14 @@ from engine.crew import Member
 from engine.fleet import Fleet
 from engine.policy import Policy
 from engine.protocol import OUT_OF_MEMORY, Message
+from engine.waits import Waits
 
 
 class Loading:
-    def __init__(self, books: Books, fleet: Fleet, policy: Policy) -> None:
+    def __init__(self, books: Books, fleet: Fleet, waits: Waits, policy: Policy) -> None:
         self.books = books
         self.fleet = fleet
+        self.waits = waits
         self.policy = policy
 
     def ask(self, member: Member, model_id: int) -> None:
@@ -60,6 +62,13 @@ class Loading:
             if not self.fleet.no_room(member.device, model_id):
                 return
         self.count_failure(member.device, model_id, text)
+
+    def unavailable(self, member: Member, message: Message) -> None:
+        """The next load asks whether the server is there again."""
+        if message["model"] != member.model_id:
+            return
+        self.waits.unavailable(message["model"], member.device, message["text"], message["seconds"])
+        member.model_id, member.loaded, member.state = None, False, "idle"
 
     def count_failure(self, device: str, model_id: int, text: str) -> None:
         """Three failures block the model: others go on, and the run comes to its end.

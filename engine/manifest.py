@@ -19,6 +19,14 @@ from engine.project import Project
 
 logger = logging.getLogger(__name__)
 
+UNTROUBLED: dict[str, Any] = {
+    "blocked": None,
+    "load_failures": 0,
+    "unavailable": None,
+    "not_before": 0.0,
+}
+"""Of a model: what a rebuilt project need not know."""
+
 Contents = tuple[ProjectRow, list[ModelRow], list[ShardRow]]
 
 
@@ -36,7 +44,7 @@ def save(
     """Raises `OSError`."""
     contents = {
         "project": asdict(replace(settings, paused=False, pause_reason=None)),
-        "models": [asdict(replace(model, blocked=None, load_failures=0)) for model in models],
+        "models": [asdict(replace(model, **UNTROUBLED)) for model in models],
         "shards": [asdict(shard) for shard in shards],
     }
     data = json.dumps(contents, indent=1).encode()

@@ -19,6 +19,8 @@ class Policy:
     first_delay: float = 30.0
     """After a strike; doubled with each further one."""
     longest_delay: float = 900.0
+    longest_wait: float = 3600.0
+    """Of a model whose server asks for it; by itself it waits `longest_delay` at most."""
     strikes: int = 3
     load_failures: int = 3
     device_failures: int = 3

@@ -15,6 +15,9 @@ Worker to supervisor
     decoding      attempt, records [i, ...]     about to be decoded
     generating    attempt, records [i, ...]     about to be generated
     rows          task, attempt, rows [...]     rows of the caption log
+    asking        attempt                       a server said something: a sign of life
+    unavailable   model, text, seconds          a server captions nothing for now, and may want
+                                                to be left alone so long; records are forgotten
     batch         model, size, fits, text       another size, the largest that is known to fit
                                                 and why: out of memory, or to see what is faster
     root_lost     attempt, text                 images went missing and so did the image root
@@ -46,6 +49,8 @@ FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
     "generating": {"attempt": int, "records": list},
     "rows": {"task": int, "attempt": int, "rows": list},
     "batch": {"model": int, "size": int, "fits": int, "text": str},
+    "asking": {"attempt": int},
+    "unavailable": {"model": int, "text": str, "seconds": (int, float)},
     "root_lost": {"attempt": int, "text": str},
     "stuck": {"text": str},
     "failed": {"kind": str, "text": str},

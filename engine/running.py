@@ -19,6 +19,7 @@ from engine.protocol import Message
 from engine.reconcile import finish, log_of
 from engine.showcase import Showcase
 from engine.suspects import Suspects
+from engine.waits import Waits
 
 DISK = "the disk is full"
 CHANGED = "was changed since the input was split"
@@ -32,12 +33,14 @@ class Running:
         books: Books,
         fleet: Fleet,
         suspects: Suspects,
+        waits: Waits,
         policy: Policy,
     ) -> None:
         self.members = members
         self.books = books
         self.fleet = fleet
         self.suspects = suspects
+        self.waits = waits
         self.policy = policy
         self.showcase = Showcase(books)
 
@@ -104,6 +107,8 @@ class Running:
             return
         member.count(len(taken), time.monotonic())
         self.fleet.proved_fit(member.device, attempt.model.id)
+        if any("raw" in row for row in taken):
+            self.waits.answered(attempt.model.id)
         tokens = sum(row["tokens"] for row in taken if "raw" in row)
         self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
         for row in taken:
@@ -206,6 +211,13 @@ class Running:
             member.handle.send({"type": "cancel"})
             self.close(member, "withdrawn", why)
             self.books.ledger.release(attempt.task.id, time.time())
+
+    def let_go(self, member: Member, why: str) -> None:
+        """Of a task whose worker can do nothing for it now: without a strike."""
+        attempt = member.attempt
+        if attempt is not None:
+            self.close(member, "withdrawn", why)
+            self.books.ledger.release(attempt.task.id, time.time(), why)
 
     def cannot_write(self, error: OSError) -> None:
         """Stops cleanly and keeps what is written; a full disk is watched."""

@@ -21,6 +21,7 @@ from engine.exclusion import exclude, excluded
 from engine.fleet import Fleet
 from engine.images import ImagePaths, exists
 from engine.misses import MOUNTED
+from engine.waits import wake as ask_again
 
 State = Literal["done", "refused"]
 
@@ -104,8 +105,12 @@ def pause(books: Books, live: Live | None) -> str:
 
 def resume(books: Books, live: Live | None) -> str:
     """After a lost image root whose witness is still gone this also says: go on all the same."""
+    woken = ask_again(books)
     if not books.settings.paused:
-        return "it is not paused"
+        if not woken:
+            return "it is not paused"
+        books.event("info", f"asked again by the user: {', '.join(woken)}")
+        return f"it is not paused; asks {', '.join(woken)} again"
     lost_root = (books.settings.pause_reason or "").endswith(MOUNTED)
     books.resume()
     if lost_root and not witness_found(books):
@@ -140,8 +145,9 @@ def retry(books: Books, task_ids: Iterable[int], failed_items: bool) -> str:
         what = "failed records" if failed_items else "tasks that are not running"
         return f"nothing to retry: no {what} among the {len(wanted)} tasks chosen"
     for model_id in {books.ledger[t].model_id for t in retried}:
-        if books.models[model_id].blocked:
-            books.save_model(replace(books.models[model_id], blocked=None, load_failures=0))
+        model = books.models[model_id]
+        if model.blocked or model.not_before:
+            books.save_model(replace(model, blocked=None, load_failures=0, not_before=0.0))
     what = "the failed records of " if failed_items else ""
     text = f"retry of {what}{len(retried)} task{'s' if len(retried) != 1 else ''}"
     books.event("info", f"{text}: {named(books, retried)}")

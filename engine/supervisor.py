@@ -32,6 +32,7 @@ from engine.running import DISK, Running
 from engine.schedule import Demand, choose_model
 from engine.steering import answer_leftovers, carry_out
 from engine.suspects import Suspects
+from engine.waits import Waits, wake
 
 
 class Supervisor:
@@ -52,10 +53,13 @@ class Supervisor:
         self.launcher = launcher
         self.books = Books(project, self.policy)
         self.fleet = Fleet(devices, self.books, self.policy)
-        self.loading = Loading(self.books, self.fleet, self.policy)
+        self.waits = Waits(self.books, self.policy)
+        self.loading = Loading(self.books, self.fleet, self.waits, self.policy)
         self.members: dict[str, Member] = {}
         suspects = Suspects(self.policy.poison_deaths)
-        self.running = Running(self.members, self.books, self.fleet, suspects, self.policy)
+        self.running = Running(
+            self.members, self.books, self.fleet, suspects, self.waits, self.policy
+        )
         self.deaths = Deaths(
             self.books, self.fleet, self.loading, self.running, suspects, self.policy
         )
@@ -78,6 +82,7 @@ class Supervisor:
         devices = list(self.fleet.devices.values())
         self.books.writes.append(lambda connection: run.set_devices(connection, devices))
         reconcile(self.books)
+        wake(self.books)
         answer_leftovers(self.books)
         self.books.event("info", f"started on {', '.join(self.fleet.devices)}")
         self.commit(force=True)
@@ -175,12 +180,15 @@ class Supervisor:
                 self.running.take_rows(member, message)
             case "decoding" | "generating":
                 self.running.note_touched(member, message)
-            case "loading":
+            case "loading" | "asking":
                 member.progressed = time.monotonic()
             case "loaded":
                 self.loading.loaded(member, message)
             case "load_failed":
                 self.loading.failed(member, message)
+            case "unavailable":
+                self.running.let_go(member, message["text"])
+                self.loading.unavailable(member, message)
             case "batch":
                 self.loading.batch_changed(member, message)
             case "root_lost":
@@ -254,8 +262,9 @@ class Supervisor:
     def assign(self) -> None:
         if self.books.settings.paused or self.stopping is not None:
             return
+        members = {member.device: member for member in self.members.values()}
         for device in self.fleet.ready():
-            member = next((m for m in self.members.values() if m.device == device.id), None)
+            member = members.get(device.id)
             if member is None:
                 if self.choose(device, None) is not None:
                     self.start_worker(device)
@@ -271,6 +280,7 @@ class Supervisor:
         for model in self.books.models.values():
             ready = (
                 not model.blocked
+                and self.waits.over(model)
                 and self.fleet.may_load(device.id, model.id)
                 and self.books.ledger.next_task(model.id, now) is not None
             )

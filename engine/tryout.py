@@ -121,9 +121,12 @@ def answers(job: dict[str, Any], say: Callable[[Said], None]) -> None:
                 say(Said(record=i, error=f"{problem.kind}: {problem.detail}"))
         if not ready:
             continue
-        captions = captioner.caption([inputs for _, inputs in ready], [i for i, _ in ready])
+        captions = captioner.answers([inputs for _, inputs in ready], [i for i, _ in ready])
         spent, done = spent + time.monotonic() - began, done + len(ready)
         for (i, _), caption in zip(ready, captions, strict=True):
+            if isinstance(caption, ImageProblem):
+                say(Said(record=i, error=f"{caption.kind}: {caption.detail}"))
+                continue
             say(Said(record=i, raw=caption.raw, tokens=caption.tokens, finish=caption.finish))
     say(Said(rate=done / spent if spent else 0.0))
 

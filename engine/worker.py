@@ -15,15 +15,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import psutil
 
 from engine import protocol
-from engine.captioners.base import Captioner, CheckpointError
+from engine.captioners.base import Caption, Captioner, CheckpointError, Remote, Unavailable
 from engine.captioners.registry import FAMILIES, Settings
 from engine.growth import Growth
 from engine.images import ImagePaths, ImageProblem, open_image
@@ -33,6 +33,8 @@ from engine.misses import Misses, RootLost
 HEARTBEAT_SECONDS = 5.0
 IMAGE_SECONDS = 30.0
 """After which reading and decoding one image is given up."""
+ANSWER_SECONDS = 0.2
+"""How long a server's answers are waited for before messages are looked at."""
 
 Message = protocol.Message
 Row = dict[str, Any]
@@ -51,6 +53,9 @@ class Work:
     first: int
     waiting: deque[tuple[int, str]]
     decoding: deque[tuple[int, str, Future[Any]]]
+    asked: dict[Future[Any], int] = field(default_factory=dict)
+    """What a server has not answered yet, and of which record. Held here, so that an answer to
+    another attempt can never be taken for one of this."""
     complete: bool = False
     """No more records of this attempt will come for now: do not wait for a full batch."""
 
@@ -112,6 +117,8 @@ class Worker:
         if self.work is None:
             return False
         held = len(self.work.waiting) + len(self.work.decoding)
+        if self.work.asked or (held and isinstance(self.captioner, Remote)):
+            return True
         return held >= self.batch or (held > 0 and self.work.complete)
 
     def handle(self, message: Message) -> None:
@@ -137,8 +144,7 @@ class Worker:
         self.pool = ThreadPoolExecutor(self.threads, "decode")
 
     def load(self, message: Message) -> None:
-        self.captioner = None
-        free_memory()
+        self.unload()
         self.model = message["model"]
         began = time.monotonic()
         self.report("starting")
@@ -146,6 +152,9 @@ class Worker:
             self.captioner = self.make_captioner()
         except CheckpointError as error:
             self.load_failed("checkpoint", str(error))
+            return
+        except Unavailable as gone:
+            self.unavailable(gone)
             return
         except Exception as error:
             if is_out_of_memory(error):
@@ -165,8 +174,14 @@ class Worker:
             }
         )
 
+    def unload(self) -> None:
+        if isinstance(self.captioner, Remote):
+            self.captioner.close()
+        self.captioner = None
+        free_memory()
+
     def make_captioner(self) -> Captioner:
-        """Raises `CheckpointError`, `torch.OutOfMemoryError`."""
+        """Raises `CheckpointError`, `Unavailable`, `torch.OutOfMemoryError`."""
         settings = Settings.of(self.model["settings"])
         family = FAMILIES[self.model["family"]]
         return family.load(self.model["checkpoint"], settings, self.device, self.report)
@@ -174,10 +189,18 @@ class Worker:
     def load_failed(self, kind: str, text: str) -> None:
         self.send({"type": "load_failed", "model": self.model["id"], "kind": kind, "text": text})
 
+    def unavailable(self, gone: Unavailable) -> None:
+        self.cancel()
+        self.unload()
+        message = {"type": "unavailable", "model": self.model["id"]}
+        self.send(message | {"text": str(gone), "seconds": gone.seconds})
+
     def report(self, text: str) -> None:
         self.send({"type": "loading", "model": self.model["id"], "text": text})
 
     def add_records(self, message: Message) -> None:
+        if self.captioner is None:
+            return  # sent before the supervisor heard that the server is unavailable
         work = self.work
         if work is None or work.attempt != message["attempt"] or work.task != message["task"]:
             self.misses.forget()
@@ -188,46 +211,104 @@ class Worker:
 
     def cancel(self) -> None:
         if self.work is not None:
-            for _, _, future in self.work.decoding:
+            for future in (*(it for _, _, it in self.work.decoding), *self.work.asked):
                 future.cancel()
         self.work = None
         self.misses.forget()
 
     def step(self, work: Work) -> None:
-        """One batch: decode ahead, generate, send the rows."""
+        """One batch, or what a server has answered; sends the rows."""
+        try:
+            if isinstance(self.captioner, Remote):
+                self.ask(work, self.captioner)
+            else:
+                self.send_rows(work, self.generate(work))
+            if not work.waiting and not work.decoding and work.complete:
+                self.send_rows(work, self.misses.settle())
+        except RootLost as lost:
+            self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
+            self.cancel()
+        except Unavailable as gone:
+            self.unavailable(gone)
+
+    def send_rows(self, work: Work, rows: list[Row]) -> None:
+        if rows:
+            self.send({"type": "rows", "task": work.task, "attempt": work.attempt, "rows": rows})
+
+    def generate(self, work: Work) -> list[Row]:
+        """One batch: decode ahead, generate. Raises `RootLost`."""
         began = time.monotonic()
         self.decode_ahead(work)
         batch = [work.decoding.popleft() for _ in range(min(self.batch, len(work.decoding)))]
+        rows, ready = self.decoded(batch)
+        # The next images decode while this batch generates.
+        self.decode_ahead(work)
+        if ready:
+            self.say_generating(work, ready)
+            rows += self.caption(work, ready)
+            self.grow(len(batch), time.monotonic() - began)
+        return rows
+
+    def decoded(
+        self, batch: list[tuple[int, str, Future[Any]]]
+    ) -> tuple[list[Row], list[tuple[int, Any]]]:
+        """Rows of images that failed, and inputs of the others. Raises `RootLost`."""
         rows: list[Row] = []
         ready: list[tuple[int, Any]] = []
         for i, image, future in batch:
             try:
                 ready.append((i, self.result(image, future)))
             except ImageProblem as problem:
-                row = {"i": i, "error": problem.kind, "detail": problem.detail}
+                row = failed(i, problem)
                 rows += self.misses.miss(row) if problem.kind == "missing" else [row]
-            except RootLost as lost:
-                self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
-                self.cancel()
-                return
             else:
                 rows += self.misses.hit(image)
-        # The next images decode while this batch generates.
+        return rows, ready
+
+    def say_generating(self, work: Work, ready: list[tuple[int, Any]]) -> None:
+        records = [i for i, _ in ready]
+        self.send({"type": "generating", "attempt": work.attempt, "records": records})
+
+    def ask(self, work: Work, captioner: Remote) -> None:
+        """Keeps a batch of records with a server and sends the answers as they come.
+
+        Raises `RootLost`, `Unavailable`.
+        """
         self.decode_ahead(work)
+        batch: list[tuple[int, str, Future[Any]]] = []
+        while work.decoding and len(work.asked) + len(batch) < self.batch:
+            # Answers are not held up by an image that takes long to read.
+            if (work.asked or batch) and not work.decoding[0][2].done():
+                break
+            batch.append(work.decoding.popleft())
+        rows, ready = self.decoded(batch)
+        self.send_rows(work, rows)
         if ready:
-            self.send(
-                {"type": "generating", "attempt": work.attempt, "records": [i for i, _ in ready]}
-            )
-            rows += self.caption(work, ready)
-            self.grow(len(batch), time.monotonic() - began)
-        if not work.waiting and not work.decoding and work.complete:
+            self.say_generating(work, ready)
+        for i, prepared in ready:
+            work.asked[captioner.ask(prepared, work.first + i)] = i
+        self.decode_ahead(work)
+        heard = captioner.heard
+        answered, _ = wait(work.asked, ANSWER_SECONDS, FIRST_COMPLETED)
+        self.take_answers(work, answered)
+        if captioner.heard != heard:
+            self.send({"type": "asking", "attempt": work.attempt})
+
+    def take_answers(self, work: Work, answered: set[Future[Any]]) -> None:
+        """Raises `Unavailable`, once what else was answered is sent."""
+        rows: list[Row] = []
+        gone: Unavailable | None = None
+        for future in answered:
+            i = work.asked.pop(future)
             try:
-                rows += self.misses.settle()
-            except RootLost as lost:
-                self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
-                self.cancel()
-        if rows:
-            self.send({"type": "rows", "task": work.task, "attempt": work.attempt, "rows": rows})
+                rows.append(said(i, future.result()))
+            except ImageProblem as problem:
+                rows.append(failed(i, problem))
+            except Unavailable as error:
+                gone = error
+        self.send_rows(work, rows)
+        if gone is not None:
+            raise gone
 
     def decode_ahead(self, work: Work) -> None:
         """Keeps one batch beyond the next one in the decoding threads."""
@@ -276,10 +357,7 @@ class Worker:
                     raise
                 self.halve_batch(error)
                 continue
-            rows += [
-                {"i": i, "raw": caption.raw, "tokens": caption.tokens, "finish": caption.finish}
-                for (i, _), caption in zip(part, captions, strict=True)
-            ]
+            rows += [said(i, it) for (i, _), it in zip(part, captions, strict=True)]
             at += len(part)
         return rows
 
@@ -305,6 +383,14 @@ class Worker:
         model = self.model["id"]
         message = {"type": "batch", "model": model, "size": size, "fits": fits or size}
         self.send(message | {"text": text})
+
+
+def said(i: int, caption: Caption) -> Row:
+    return {"i": i, "raw": caption.raw, "tokens": caption.tokens, "finish": caption.finish}
+
+
+def failed(i: int, problem: ImageProblem) -> Row:
+    return {"i": i, "error": problem.kind, "detail": problem.detail}
 
 
 def is_out_of_memory(error: BaseException) -> bool:

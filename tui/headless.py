@@ -31,6 +31,7 @@ from tui import snapshot
 from tui.hints import hint_for
 from tui.snapshot import Snapshot
 from tui.visible import visible
+from tui.waiting import waiting
 
 if TYPE_CHECKING:
     from engine.datasets.create import Created
@@ -136,7 +137,7 @@ def show_bars(project: Project, console: Console, ended: Any) -> None:
         TimeRemainingColumn(),
     )
     reader = snapshot.Reader(project)
-    paused = False
+    paused, waits = False, Waits()
     with Progress(*columns, console=console) as bars:
         rows: dict[int, Any] = {}
         while not ended():
@@ -149,21 +150,38 @@ def show_bars(project: Project, console: Console, ended: Any) -> None:
             if taken and taken.project.paused != paused:
                 paused = taken.project.paused
                 bars.console.print(Text(visible(pause_line(taken))))
+            for line in waits.changed(taken):
+                bars.console.print(Text(visible(line)))
             time.sleep(TICK_SECONDS)
 
 
 def show_lines(project: Project, ended: Any) -> None:
     reader = snapshot.Reader(project)
-    paused, printed = False, time.monotonic()
+    paused, printed, waits = False, time.monotonic(), Waits()
     while not ended():
         taken = read_patiently(reader)
         if taken and taken.project.paused != paused:
             paused = taken.project.paused
             click.echo(visible(pause_line(taken)), err=True)
+        for line in waits.changed(taken):
+            click.echo(visible(line), err=True)
         if taken and time.monotonic() - printed > LINE_SECONDS:
             printed = time.monotonic()
             click.echo(one_line(taken), err=True)
         time.sleep(TICK_SECONDS)
+
+
+class Waits:
+    """What has been said of models whose server does not answer."""
+
+    def __init__(self) -> None:
+        self.said: dict[int, str | None] = {}
+
+    def changed(self, taken: Snapshot | None) -> Iterator[str]:
+        for model in (it.row for it in taken.models) if taken else ():
+            if model.unavailable != self.said.get(model.id):
+                self.said[model.id] = model.unavailable
+                yield f"{model.name} {waiting(model) or 'captions again'}"
 
 
 def read_patiently(reader: snapshot.Reader) -> Snapshot | None:
@@ -201,6 +219,8 @@ def status_lines(taken: Snapshot) -> Iterator[str]:
         )
         if model.row.blocked:
             yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
+        if waits := waiting(model.row):
+            yield f"  {model.row.name} {waits}"
     for worker in taken.workers:
         shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
         model_name = worker.model or "no model"

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.images import Picture
+from engine.images import ImageProblem, Picture
 
 Finish = Literal["stop", "length"]
 
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be loaded, by its own fault; the message names what is wrong."""
+
+
+class Unavailable(Exception):
+    """A model elsewhere that does not answer now, and why: no record's fault."""
+
+    def __init__(self, text: str, seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+        """After which to ask again, where it said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +68,42 @@ class Captioner(ABC):
         `records` are the places of the images in the whole data set: sampled captions depend on
         them and the seed, never on the batch. Raises `torch.OutOfMemoryError`.
         """
+
+    def answers(
+        self, inputs: Sequence[Any], records: Sequence[int]
+    ) -> Sequence[Caption | ImageProblem]:
+        """As `caption`, where a record may fail by itself."""
+        return self.caption(inputs, records)
+
+
+class Remote(Captioner):
+    """A model elsewhere, which is asked about many records at a time; `batch` at most."""
+
+    heard = 0
+    """Requests that ended, well or not: a sign of life."""
+
+    @abstractmethod
+    def ask(self, prepared: Any, record: int) -> Future[Caption]:
+        """Does not wait. The future may be cancelled; it ends with `ImageProblem` where the
+        record is to blame, and with `Unavailable`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Forgets what is under way."""
+
+    def caption(self, inputs: Sequence[Any], records: Sequence[int]) -> list[Caption]:
+        """Raises `ImageProblem`, `Unavailable`."""
+        asked = [self.ask(*each) for each in zip(inputs, records, strict=True)]
+        return [future.result() for future in asked]
+
+    def answers(
+        self, inputs: Sequence[Any], records: Sequence[int]
+    ) -> list[Caption | ImageProblem]:
+        """Raises `Unavailable`."""
+        found: list[Caption | ImageProblem] = []
+        for future in [self.ask(*each) for each in zip(inputs, records, strict=True)]:
+            try:
+                found.append(future.result())
+            except ImageProblem as problem:
+                found.append(problem)
+        return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.captioners import folders
+from engine.captioners.address import EXAMPLE, check_name, is_address, read_address
 from engine.captioners.settings import PARSERS, Settings, changed, pair
 from engine.errors import BadInput
 
@@ -23,6 +24,7 @@ __all__ = [
     "ModelChoice",
     "Settings",
     "change",
+    "check_checkpoint",
     "check_folder",
     "choose",
     "choose_all",
@@ -37,7 +39,7 @@ MINIGPT4 = (
     " provide it to you. Please answer my questions.###Human: <Img><ImageHere></Img> {}"
     "###Assistant: "
 )
-USUAL = tuple(key for key in PARSERS if key != "vision_tower")
+USUAL = tuple(key for key in PARSERS if key not in ("vision_tower", "served_model"))
 OTTER = "<image>User: {} GPT:<answer>"
 QWEN_VL = "<img></img>{}"
 
@@ -50,7 +52,7 @@ class Family:
     """Holds `load(checkpoint, settings, device, report) -> Captioner`."""
     presets: dict[str, Settings] = field(hash=False)
     checkpoint: str | None = None
-    """In words, what a checkpoint folder must be; None for a family that needs none."""
+    """In words, what a checkpoint must be; None for a family that needs none."""
     missing: Callable[[Path, Path | None], list[str]] = lambda _folder, _tokenizer: []
     """The files that a folder lacks, in words; the second argument is the tokenizer's path."""
     placeholder: str = ""
@@ -59,6 +61,8 @@ class Family:
     """Names of those that mean something to this family."""
     conversation: str = "{}"
     """What a prompt without the placeholder is put into: the model's own conversation."""
+    remote: bool = False
+    """Whether the checkpoint is a server's address rather than a folder."""
 
     def load(
         self,
@@ -67,12 +71,13 @@ class Family:
         device: str,
         report: Callable[[str], None] = lambda _: None,
     ) -> Captioner:
-        """Loads the model; imports its stack. Raises `CheckpointError`."""
+        """Loads the model; imports its stack. Raises `CheckpointError`, and `Unavailable` where
+        it is a server's."""
         from engine.captioners.base import CheckpointError
 
         if self.checkpoint is not None:
             try:
-                check_folder(self, Path(checkpoint or ""), settings)
+                check_checkpoint(self, checkpoint or "", settings)
             except BadInput as error:
                 raise CheckpointError(str(error)) from error
         captioner: Captioner = import_module(self.module).load(checkpoint, settings, device, report)
@@ -81,6 +86,7 @@ class Family:
 
 PAPER = "paper"
 OFFICIAL = "official"
+ENDPOINT = "endpoint"
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -193,6 +199,21 @@ FAMILIES: dict[str, Family] = {
             settings=tuple(key for key in USUAL if key not in ("preprocess", "fast_decode")),
         ),
         Family(
+            ENDPOINT,
+            "any OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve",
+            "engine.captioners.endpoint",
+            {
+                PAPER: Settings(prompt="Describe in English:", batch=64),
+                OFFICIAL: Settings(prompt="Describe in English:", batch=64),
+            },
+            f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
+            settings=(
+                *("prompt", "max_new_tokens", "temperature", "top_p", "seed"),
+                *("served_model", "batch"),
+            ),
+            remote=True,
+        ),
+        Family(
             "dry-run",
             "opens and decodes every image and answers without a model",
             "engine.captioners.dry_run",
@@ -217,15 +238,21 @@ class ModelChoice:
 def choose(
     text: str, preset: str | None = None, changes: Mapping[str, str] | None = None
 ) -> ModelChoice:
-    """Reads `NAME` or `NAME=CHECKPOINT`. Raises `BadInput`."""
+    """Reads `NAME`, `NAME=CHECKPOINT` or, with any name, `NAME=http://...`. Raises `BadInput`."""
     name, _, checkpoint = text.partition("=")
-    family = FAMILIES.get(name)
+    family = FAMILIES.get(ENDPOINT if is_address(checkpoint) else name)
     if family is None:
-        raise BadInput(f"unknown model {name!r}: one of {', '.join(FAMILIES)}")
+        raise BadInput(
+            f"unknown model {name!r}: one of {', '.join(FAMILIES)},"
+            f" or any name with a server's address: --model {name or 'NAME'}={EXAMPLE}"
+        )
+    if family.remote:
+        check_name(name)
     if family.checkpoint is None and checkpoint:
         raise BadInput(f"{name} takes no checkpoint: write --model {name}")
     if family.checkpoint is not None and not checkpoint:
-        raise BadInput(f"{name} needs a checkpoint: --model {name}=FOLDER, {family.checkpoint}")
+        what = EXAMPLE if family.remote else "FOLDER"
+        raise BadInput(f"{name} needs a checkpoint: --model {name}={what}, {family.checkpoint}")
     settings = of_preset(family, preset or PAPER)
     return change(name, family.name, checkpoint or None, settings, changes or {})
 
@@ -282,10 +309,9 @@ def change(
         return ModelChoice(
             name, family.name, None, asdict(settings), settings_hash(family.name, None, settings)
         )
-    folder = Path(checkpoint).expanduser().absolute()
-    check_folder(family, folder, settings)
-    digest = settings_hash(family.name, folder, settings)
-    return ModelChoice(name, family.name, str(folder), asdict(settings), digest)
+    found = check_checkpoint(family, checkpoint, settings)
+    digest = settings_hash(family.name, found, settings)
+    return ModelChoice(name, family.name, found, asdict(settings), digest)
 
 
 def checkpoint_key(family: Family) -> tuple[str, ...]:
@@ -302,6 +328,15 @@ def whole_prompt(family: Family, settings: Settings) -> Settings:
     return replace(settings, prompt=family.conversation.replace("{}", prompt))
 
 
+def check_checkpoint(family: Family, checkpoint: str, settings: Settings | None = None) -> str:
+    """As it is stored: an absolute path, or an address. Raises `BadInput`."""
+    if family.remote:
+        return read_address(checkpoint)
+    folder = Path(checkpoint).expanduser().absolute()
+    check_folder(family, folder, settings)
+    return str(folder)
+
+
 def check_folder(family: Family, folder: Path, settings: Settings | None = None) -> None:
     """Raises `BadInput` that names what a checkpoint folder lacks."""
     if not folder.is_dir():
@@ -314,8 +349,9 @@ def check_folder(family: Family, folder: Path, settings: Settings | None = None)
         )
 
 
-def settings_hash(family: str, checkpoint: Path | None, settings: Settings) -> str:
-    """8 hex digits of what shapes the raw text; the same wherever the checkpoint lies.
+def settings_hash(family: str, checkpoint: str | None, settings: Settings) -> str:
+    """8 hex digits of what shapes the raw text; the same wherever the checkpoint lies, and
+    wherever a server listens, if the model that it is asked for is named.
 
     Settings at their defaults do not count, so that a new kind of setting keeps old hashes.
     """
@@ -326,7 +362,12 @@ def settings_hash(family: str, checkpoint: Path | None, settings: Settings) -> s
     for key in ("tokenizer", "vision_tower"):
         if key in shaping:
             shaping[key] = fingerprint(Path(shaping[key]))
-    parts = [family, shaping, fingerprint(checkpoint) if checkpoint else None]
+    model: Any = None
+    if checkpoint and FAMILIES[family].remote:
+        model = None if settings.served_model else checkpoint
+    elif checkpoint:
+        model = fingerprint(Path(checkpoint))
+    parts = [family, shaping, model]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -37,6 +37,8 @@ class Settings:
     """Folder (or file) of the tokenizer, where it does not lie with the checkpoint."""
     vision_tower: str | None = None
     """Folder of the CLIP model, for an original LLaVA checkpoint without it."""
+    served_model: str | None = None
+    """What to ask a server for, where it serves more than one model."""
     fast_decode: bool = False
     """Decode large JPEGs at a fraction of their size, still at least twice the model's square:
     faster, and pixels differ a little from upstream's."""
@@ -112,6 +114,15 @@ def batch_size(text: str) -> int | None:
     return None if text == "auto" else whole(1, 65536)(text)
 
 
+def served(text: str) -> str | None:
+    """the id of a model as GET /v1/models lists it, or none"""
+    if text == "none":
+        return None
+    if not text or not text.isprintable():
+        raise ValueError
+    return text
+
+
 def any_text(text: str) -> str:
     """text"""
     return text
@@ -129,6 +140,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "seed": whole(0, LARGEST_SEED),
     "tokenizer": existing_path,
     "vision_tower": existing_path,
+    "served_model": served,
     "fast_decode": yes_or_no,
     "stop_at_sentence": yes_or_no,
     "batch": batch_size,

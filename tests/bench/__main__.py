@@ -19,6 +19,7 @@ BENCHES = (
     "scaling",
     "startup",
     "agreement",
+    "scale",
 )
 
 

@@ -134,10 +134,13 @@ def idefics3(words: int):
 
 @pytest.fixture(scope="module", params=[llava, blip2, qwen, idefics3], ids=lambda it: it.__name__)
 def checkpoint(request, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param.__name__)
+    return save(request.param, tmp_path_factory.mktemp(request.param.__name__))
+
+
+def save(make, folder: Path) -> Path:
     torch.manual_seed(0)
     words = tokenizer()
-    model, processor, images, image = request.param(len(words))
+    model, processor, images, image = make(len(words))
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input, Static
 
+from db import projects
 from db.connect import writing
 from db.run import save_tasks
 from engine.errors import Refused
@@ -24,6 +26,7 @@ from tui.screens.samples import Samples
 from tui.screens.shards import Shards
 from tui.screens.too_small import TooSmall
 from tui.screens.welcome import Welcome
+from tui.widgets.models import Models
 from tui.widgets.preview import Cells, Preview
 from tui.widgets.record_table import RecordTable
 from tui.widgets.shard_table import ShardTable
@@ -97,6 +100,22 @@ async def test_p_is_off_when_everything_is_captioned(tmp_path: Path, asked: Aske
         await press(pilot, "p", "question_mark")
         assert asked.calls == []
         assert "everything is captioned" in said(app, "#keys")
+
+
+async def test_a_model_that_waits_for_its_server_says_so(tmp_path: Path) -> None:
+    project = canned.copied(tmp_path / "cc3m-pilot", "busy")
+    said = "http://host/v1: HTTP 503 [/x] \x1b[31m loading"
+    with writing(project.database) as connection:
+        first = projects.models(connection)[0]
+        projects.save_model(connection, replace(first, unavailable=said, not_before=4e9))
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        lines = app.screen.query_one(Models).lines(app.snapshot, 100)
+        shown = [line.plain for line in lines if "WAIT" in line.plain]
+        assert len(shown) == 1
+        assert "WAIT waits until 07:06:40: http://host/v1: HTTP 503 [/x]" in shown[0]
+        assert "\x1b" not in shown[0]
 
 
 async def test_a_refusal_is_shown_and_nothing_breaks(tmp_path: Path, asked: Asked) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui import text
+from tui.waiting import waiting
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Models(Pane):
             if model.row.blocked:
                 blocked = f"  FAIL blocked: {text.visible(model.row.blocked)}"
                 lines.append(Content.styled(blocked, "$text-error"))
+            if waits := waiting(model.row):
+                lines.append(Content.styled(f"  WAIT {text.visible(waits)}", "$text-warning"))
         if len(snapshot.models) > 1 and not self.screen.has_class("-short"):
             lines.append(everything(snapshot, width))
         return lines

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -10,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from engine.captioners.registry import FAMILIES, check_folder
+from engine.captioners.registry import FAMILIES, check_checkpoint
 from engine.errors import BadInput
 from tui import text
 from tui.screens.wizard.step import Step
@@ -92,9 +91,9 @@ def what_is_wrong(name: str, path: str) -> str | None:
     if family.checkpoint is None:
         return None
     if not path:
-        return f"{name} needs a checkpoint folder"
+        return f"{name} needs {family.checkpoint if family.remote else 'a checkpoint folder'}"
     try:
-        check_folder(family, Path(path).expanduser().absolute())
+        check_checkpoint(family, path)
     except (BadInput, OSError) as error:
         return str(error)
     return None

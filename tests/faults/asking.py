@@ -1,0 +1,21 @@
+"""The real worker, with little patience for servers: run as the launcher's module."""
+
+from __future__ import annotations
+
+from engine import worker
+from engine.captioners import endpoint
+from engine.captioners.server import Patience
+
+worker.HEARTBEAT_SECONDS = 0.2
+endpoint.PATIENCE = Patience(
+    connect=1.0,
+    request=1.0,
+    first_pause=0.01,
+    longest_pause=0.05,
+    failing=0.3,
+    longest_wait=0.4,
+)
+
+
+def main() -> None:
+    worker.main()

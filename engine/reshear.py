@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine import manifest
 from engine.books import Books
 from engine.completion import sheared_file
 from engine.cores import on_all_cores
@@ -73,6 +74,7 @@ def reshear_held(
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     books.event("info", f"sheared again: {shearing.mode}{cap}")
     books.commit()
+    manifest.keep(books.project, books)
     remove_stale(jobs)
     return Resheared(len(jobs), captions, empty)
 

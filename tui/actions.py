@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -19,11 +19,10 @@ from tui.text import size
 
 if TYPE_CHECKING:
     from db.failures import Cause
+    from engine.causes import Records
     from engine.datasets.export import ExportProgress
     from engine.project import Project
 
-EXCLUDED = "excluded"
-AT_A_TIME = 50
 DEMO_IMAGES = 200
 OPENERS = ("xdg-open", "open")
 
@@ -73,43 +72,21 @@ def resume(project: Project) -> str:
 
 
 def retry_cause(project: Project, cause: Cause) -> str:
-    """Failed shards as a whole; of failed records those of every shard where it occurs."""
-    from db import failures
-    from db.connect import reading
+    from engine import causes
 
-    with reading(project.database) as connection:
-        tasks = failures.tasks_of(connection, cause)
-    if cause.kind == EXCLUDED:
-        exclude(project, [(task, None) for task in tasks], EXCLUDED, exclude=False)
-    return ask(project, "retry", tasks=list(tasks), failed_items=cause.scope == "record")
+    return causes.retry_cause(project, cause)
 
 
 def exclude_cause(project: Project, cause: Cause) -> str:
-    from db import failures
-    from db.connect import reading
+    from engine import causes
 
-    with reading(project.database) as connection:
-        tasks = failures.tasks_of(connection, cause)
-    return exclude(project, [(task, None) for task in tasks], cause.kind)
+    return causes.exclude_cause(project, cause)
 
 
-def exclude(
-    project: Project,
-    records: Sequence[tuple[int, Sequence[int] | None]],
-    kind: str | None = None,
-    exclude: bool = True,
-) -> str:
-    """A few shards at a time, so that the run goes on meanwhile."""
-    said, refused = "", None
-    for place in range(0, len(records), AT_A_TIME):
-        part = list(records[place : place + AT_A_TIME])
-        try:
-            said = ask(project, "exclude", records=part, failed_as=kind, exclude=exclude)
-        except Refused as error:
-            refused = error
-    if not said and refused is not None:
-        raise refused
-    return said if len(records) <= AT_A_TIME else f"{said} (the last of {len(records):,} shards)"
+def exclude_records(project: Project, chosen: Records) -> str:
+    from engine import causes
+
+    return causes.exclude_records(project, chosen)
 
 
 def open_image(project: Project, image: str) -> str:

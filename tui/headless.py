@@ -20,9 +20,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from db import failures
+from db import projects
 from db.connect import DatabaseError, reading
 from engine import control
+from engine.causes import causes_of
 from engine.errors import Refused
 from engine.lock import Held
 from engine.project import Project
@@ -33,6 +34,7 @@ from tui.snapshot import Snapshot
 from tui.visible import visible
 
 if TYPE_CHECKING:
+    from db.failures import Cause
     from engine.datasets.create import Created
     from engine.datasets.export import ExportResult
     from engine.samples import SampledImage
@@ -209,16 +211,24 @@ def status_lines(taken: Snapshot) -> Iterator[str]:
 
 def failure_lines(project: Project) -> Iterator[str]:
     """What failed, by cause, most first."""
-    with reading(project.database) as connection:
-        causes = failures.causes(connection)
+    causes = causes_of(project)
     if causes:
         yield "failures:"
+    yield from cause_lines(project, causes)
+
+
+def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
+    with reading(project.database) as connection:
+        names = {model.id: model.name for model in projects.models(connection)}
     for cause in causes:
+        where = "" if cause.model_id is None else f"{names[cause.model_id]}: "
+        where += "" if cause.shard is None else f"shard {cause.shard:05}: "
         if cause.scope == "shard":
-            yield f"  {cause.count:,} shards failed: {cause.kind}"
+            yield f"  {where}{cause.count:,} shards failed: {cause.kind}"
         else:
             hint = hint_for(cause)
-            yield f"  {cause.count:,} records {cause.kind} in {cause.shards:,} shards ({hint.what})"
+            found = f"{cause.count:,} records {cause.kind} in {cause.shards:,} shards"
+            yield f"  {where}{found} ({hint.what})"
 
 
 def clock(seconds: float) -> str:

@@ -22,6 +22,7 @@ from engine.datasets.splitting import DEFAULT_SHARD, even_sizes, write_shards
 from engine.errors import BadInput
 from engine.images import ImagePaths
 from engine.project import Project
+from engine.shearing import Shearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class NewProject:
     """Names in CSV and Parquet; None means the usual ones."""
     check_images: bool = False
     """Open and decode every image, not only a sample."""
+    shearing: Shearing = Shearing()  # noqa: RUF009 (frozen)
 
     def root(self) -> Path:
         """The image root, absolute."""
@@ -179,6 +181,8 @@ def fill(
         path_map=wanted.path_map,
         allow_outside=wanted.allow_outside,
         witness=found.witness,
+        shear_mode=wanted.shearing.mode,
+        shear_max_words=wanted.shearing.max_words,
     )
     models = [
         ModelRow(

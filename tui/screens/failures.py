@@ -276,7 +276,7 @@ class Failures(RunScreen):
             self.confirm(
                 f"Exclude {text.plural(count, 'record')}?",
                 kept,
-                lambda project: actions.exclude(project, list(places.items())),
+                lambda project: actions.exclude_records(project, list(places.items())),
             )
             return
         counted = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"

@@ -31,6 +31,14 @@ class Cause:
     shard: int | None = None
     """Of this shard only."""
 
+    def same(self, other: Cause | None) -> bool:
+        """Whether it is the same group, whatever its figures."""
+        return other is not None and self.group == other.group
+
+    @property
+    def group(self) -> tuple[str, str, int | None, int | None]:
+        return self.scope, self.kind, self.model_id, self.shard
+
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:

@@ -27,13 +27,14 @@ def choice_of(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
     return change(model.name, model.family, model.checkpoint, settings, changes)
 
 
-def check(project: Project, name: str, changes: Mapping[str, str]) -> None:
-    """Raises `BadInput` for what `configure` would not take."""
+def check(project: Project, name: str, changes: Mapping[str, str]) -> bool:
+    """Whether the model's tasks would begin anew. Raises `BadInput` for what `configure` would
+    not take."""
     with reading(project.database) as connection:
         models = {model.name: model for model in projects.models(connection)}
     if name not in models:
         raise BadInput(f"the project has no model {name!r}: it has {', '.join(models)}")
-    choice_of(models[name], changes)
+    return choice_of(models[name], changes).settings_hash != models[name].settings_hash
 
 
 def configure(books: Books, name: str, changes: Mapping[str, str], running: bool) -> str:

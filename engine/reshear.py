@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from db.rows import ShearMode
 from engine import manifest
 from engine.books import Books
 from engine.completion import sheared_file
@@ -25,6 +26,10 @@ class Resheared:
     shards: int
     captions: int
     empty: int
+
+    def sentence(self, mode: ShearMode) -> str:
+        empty = f", {self.empty:,} of them to nothing" if self.empty else ""
+        return f"{self.captions:,} captions of {self.shards:,} tasks sheared in mode {mode}{empty}"
 
 
 def reshear(

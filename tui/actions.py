@@ -71,6 +71,13 @@ def resume(project: Project) -> str:
     return said if control.supervisor(project) else start(project)
 
 
+def retry_failed(project: Project) -> str:
+    """Every shard that failed."""
+    from engine.selection import select_tasks
+
+    return ask(project, "retry", tasks=select_tasks(project, (), ()), failed_items=False)
+
+
 def retry_cause(project: Project, cause: Cause) -> str:
     from engine import causes
 

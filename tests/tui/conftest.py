@@ -61,7 +61,7 @@ class Asked:
         return f"{kind} [/x] done"
 
     def start(self, project: Project, devices: str = "auto") -> str:
-        return self.ask(project, "start")
+        return self.ask(project, "start", **({"devices": devices} if devices != "auto" else {}))
 
     def resume(self, project: Project) -> str:
         return self.ask(project, "resume")
@@ -70,7 +70,8 @@ class Asked:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     stand_in = Asked()
-    for name in ("ask", "start", "resume"):
+    monkeypatch.setattr("engine.control.ask", stand_in.ask)
+    for name in ("start", "resume"):
         monkeypatch.setattr(f"tui.actions.{name}", getattr(stand_in, name))
     return stand_in
 

@@ -58,6 +58,33 @@ async def test_causes_with_what_to_do(tmp_path: Path) -> None:
         assert app.focused is causes
 
 
+async def test_grouped_by_model_and_by_shard(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        causes, occurrences = await failures(pilot, app)
+        await press(pilot, "s")
+        assert causes.border_title == "Failures by model"
+        groups = [(row.scope, row.model_id, row.kind[:7], row.count) for row in causes.rows]
+        assert groups == [
+            ("shard", 4, "out of ", 3),
+            ("record", 1, "missing", 12),
+            ("record", 1, "undecod", 3),
+            ("record", 4, "missing", 36),
+            ("record", 4, "undecod", 9),
+        ]
+        await press(pilot, "s", "g")
+        assert causes.border_title == "Failures by shard"
+        assert [row.shard for row in causes.rows if row.scope == "shard"] == [12, 33, 47]
+        await press(pilot, "j", "r")
+        assert "of shard 00033" in app.screen.question  # type: ignore[attr-defined]
+        await press(pilot, "y")
+        assert asked.calls[0][1]["tasks"] == [3 * 331 + 33 + 1]
+        assert occurrences.total == 1
+        await press(pilot, "s")
+        assert causes.border_title == "Failures by cause"
+        assert causes.total == 3
+
+
 async def test_retry_a_cause(tmp_path: Path, asked: Asked) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:

@@ -145,8 +145,7 @@ def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
 
     with stepping("shearing shards") as progress:
         done = shear_again(opened(project), Shearing(mode, max_words), progress)
-    empty = f", {done.empty:,} of them to nothing" if done.empty else ""
-    say(f"{done.captions:,} captions of {done.shards:,} tasks sheared in mode {mode}{empty}")
+    say(done.sentence(mode))
 
 
 @click.command()

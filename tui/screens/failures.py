@@ -23,7 +23,7 @@ from tui.widgets.occurrence_table import OccurrenceTable
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from db.failures import Cause, Occurrence
+    from db.failures import Cause, Grouping, Occurrence
     from tui.snapshot import Snapshot
 
 SHOWN = 5_000
@@ -31,6 +31,7 @@ SHOWN = 5_000
 
 @dataclass
 class CausesRead(Message):
+    by: Grouping
     causes: tuple[Cause, ...]
 
 
@@ -59,6 +60,7 @@ class Failures(RunScreen):
         Binding("x", "exclude", "Exclude", tooltip="Give up on records", id="failures.exclude"),
         Binding("o", "show", "Show", tooltip="Show the record in Samples", id="failures.show"),
         Binding("w", "write", "CSV", tooltip="Write failures as CSV", id="failures.write"),
+        Binding("s", "group", "Group", tooltip="By cause, model or shard", id="failures.group"),
         Binding("escape", "back", "Back", False, tooltip="Unmark, go up", id="failures.back"),
     ]
 
@@ -66,9 +68,10 @@ class Failures(RunScreen):
     reading = False
     again = False
     cause: Cause | None = None
+    by: Grouping = "cause"
 
     def body(self) -> Iterable[Widget]:
-        yield CauseTable(id="causes")
+        yield CauseTable(self.model_name, id="causes")
         yield OccurrenceTable(self.model_name, id="occurrences")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Detail"
@@ -102,24 +105,27 @@ class Failures(RunScreen):
         self.again = self.reading
         if not self.reading and self.main.project is not None:
             self.reading = True
-            self.read_causes()
+            self.read_causes(self.by)
 
     @work(thread=True, group="causes", exit_on_error=False)
-    def read_causes(self) -> None:
+    def read_causes(self, by: Grouping) -> None:
         from db import failures
         from db.connect import reading
 
         assert self.main.project is not None  # noqa: S101
         try:
             with reading(self.main.project.database) as connection:
-                self.post_message(CausesRead(failures.causes(connection)))
+                self.post_message(CausesRead(by, failures.causes(connection, by)))
         finally:
             self.reading = False
 
     @on(CausesRead)
     def causes_read(self, event: CausesRead) -> None:
-        self.causes.set_rows(event.causes, 0, len(event.causes))
-        if self.again:
+        if event.by == self.by:
+            self.causes.group_by(event.by)
+            self.causes.set_rows(event.causes, 0, len(event.causes))
+            self.causes.border_title = f"Failures by {event.by}"
+        if self.again or event.by != self.by:
             self.load()
         if not event.causes:
             self.cause = None
@@ -129,7 +135,7 @@ class Failures(RunScreen):
     @on(Table.Moved, "#causes")
     def cause_moved(self) -> None:
         if self.causes.current != self.cause:
-            if self.cause is None or self.cause.kind != getattr(self.causes.current, "kind", None):
+            if self.cause is None or not self.cause.same(self.causes.current):
                 self.occurrences.marked.clear()
             self.cause = self.causes.current
             if self.cause is not None:
@@ -256,11 +262,17 @@ class Failures(RunScreen):
         counted = text.plural(cause.count, f"failed {cause.scope}")
         where = "" if cause.scope == "shard" else f" in {text.plural(cause.shards, 'shard')}"
         self.confirm(
-            f"Retry {counted}{where}: {text.clip(text.visible(cause.kind), 60)}?",
+            f"Retry {counted}{where}{self.of(cause)}: {text.clip(text.visible(cause.kind), 60)}?",
             "Captions that are there stay as they are. Other failed records of these shards"
             " are tried again as well.",
             lambda project: actions.retry_cause(project, cause),
         )
+
+    def of(self, cause: Cause) -> str:
+        """In words, which part of a cause a grouped row is."""
+        if cause.model_id is not None:
+            return f" of {text.visible(self.model_name(cause.model_id))}"
+        return "" if cause.shard is None else f" of shard {cause.shard:05}"
 
     def action_exclude(self) -> None:
         cause = self.cause
@@ -281,7 +293,8 @@ class Failures(RunScreen):
             return
         counted = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
         self.confirm(
-            f"Exclude all {counted} that failed as {text.clip(text.visible(cause.kind), 40)}?",
+            f"Exclude all {counted}{self.of(cause)} that failed as"
+            f" {text.clip(text.visible(cause.kind), 40)}?",
             kept,
             lambda project: actions.exclude_cause(project, cause),
         )
@@ -326,6 +339,13 @@ class Failures(RunScreen):
         except Exception as error:
             said, severity = describe(error), "error"
         self.app.call_from_thread(self.main.tell, said, severity)
+
+    def action_group(self) -> None:
+        from db.failures import GROUPINGS
+
+        place = GROUPINGS.index(self.by)
+        self.by = GROUPINGS[(place + 1) % len(GROUPINGS)]
+        self.load()
 
     def action_back(self) -> None:
         if self.occurrences.marked:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on, work
@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from engine.captioners.registry import FAMILIES
+from engine.captioners.registry import FAMILIES, Settings
 from engine.errors import BadInput
 from tui import text
 from tui.app import describe
@@ -51,7 +51,8 @@ class ModelSettings(ModalScreen["Changes | None"]):
         self.model = model = progress.row
         self.captioned = progress.captioned
         family = FAMILIES[model.family]
-        known = {name: said(model.settings.get(name)) for name in family.settings}
+        settings = asdict(Settings.of(model.settings))
+        known = {name: said(settings[name]) for name in family.settings}
         place = {"checkpoint": model.checkpoint or ""} if family.checkpoint else {}
         self.values = place | known
 

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.captioners.registry import Settings
 from tui import text
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Models(ModalScreen["ModelProgress | str | None"]):
             yield Static(self.why_not("add") or "", markup=False, classes="muted")
 
     def option(self, model: ModelProgress) -> Option:
-        settings = model.row.settings
-        asked = f"batch {settings.get('batch', '-')}  {model.row.checkpoint or 'no checkpoint'}"
+        batch = Settings.of(model.row.settings).batch
+        asked = f"batch {batch}  {model.row.checkpoint or 'no checkpoint'}"
         state = "FAIL blocked" if model.row.blocked else text.percent(model.share)
         return Option(Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(asked)}"))
 

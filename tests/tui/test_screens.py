@@ -18,7 +18,7 @@ from tui.screens.confirm import Confirm
 from tui.screens.dashboard import Dashboard
 from tui.screens.details import Details
 from tui.screens.export import Export
-from tui.screens.help import Help
+from tui.screens.help import OFF, Help, entries
 from tui.screens.leave import Leave
 from tui.screens.samples import Samples
 from tui.screens.shards import Shards
@@ -512,3 +512,22 @@ async def test_no_color(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         assert "RUN" in text
         assert "LOAD" in text
+
+
+@pytest.mark.parametrize("variant", ["create", "busy", "finished"])
+@pytest.mark.parametrize("readonly", [False, True])
+async def test_help_has_the_reason_for_every_greyed_key(
+    tmp_path: Path, variant: str, readonly: bool
+) -> None:
+    app = MllmaugApp(canned.copied(tmp_path / "p", variant).folder, readonly=readonly)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for mode in "12345":
+            await press(pilot, mode)
+            off = [entry.what for entry in entries(app.screen, app.focused) if entry.section == OFF]
+            for active in app.screen.active_bindings.values():
+                if not active.enabled and active.binding.id:
+                    name = f"{active.binding.description}: "
+                    reasons = [what for what in off if what.startswith(name)]
+                    assert reasons, f"{active.binding} on {app.screen}"
+                    assert all(len(reason) > len(name) for reason in reasons)

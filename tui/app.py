@@ -166,6 +166,8 @@ class MllmaugApp(App[Path]):
         self.reader: Reader | None = None
         self.reading = False
         self.opened = False
+        self.colours: dict[str, str] = {}
+        """What the style sheet was last read with."""
 
     async def on_mount(self) -> None:
         self.use_settings()
@@ -190,6 +192,13 @@ class MllmaugApp(App[Path]):
         elif self.settings.theme is not None:
             self.tell(f"there is no theme {self.settings.theme!r}", "warning")
         self.set_keymap(dict(self.settings.keys))
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Textual reads every rule again for each new screen; only another theme needs that."""
+        colours = self.get_css_variables()
+        if colours != self.colours:
+            self.colours = colours
+            super().refresh_css(animate)
 
     def on_unmount(self) -> None:
         self.opened = False

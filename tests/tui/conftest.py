@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import textual
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
 from engine.project import Project
@@ -74,6 +74,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     for name in ("start", "resume"):
         monkeypatch.setattr(f"tui.actions.{name}", getattr(stand_in, name))
     return stand_in
+
+
+def said(app: MllmaugApp, selector: str) -> str:
+    """The text of a label of the screen in front."""
+    return str(app.screen.query_one(selector, Static).content)
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10.0) -> None:

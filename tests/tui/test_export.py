@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, Static
+from textual.widgets import Input, Select
 
 from engine.datasets.formats import FORMATS
 from tests import canned
 from tests.support import MAIN, cli_ok, make_captions
-from tests.tui.conftest import press, ready, settle, until
+from tests.tui.conftest import press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.export import Export
 from tui.widgets.tick import Tick
@@ -34,10 +34,6 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cli_ok("new", folder / "my run", data, "--model", "dry-run", "--shard-size", 4)
     cli_ok("run", folder / "my run", "--devices", "cpu")
     return folder / "my run"
-
-
-def said(app: MllmaugApp, selector: str) -> str:
-    return str(app.screen.query_one(selector, Static).content)
 
 
 async def choose(pilot: Pilot[None], form: str) -> None:

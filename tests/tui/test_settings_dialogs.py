@@ -13,7 +13,7 @@ from db.connect import writing
 from tests import canned
 from tests.captioners.checkpoints import CHECKPOINTS
 from tests.support import cli_ok, make_captions, status
-from tests.tui.conftest import Asked, press, ready, settle, until
+from tests.tui.conftest import Asked, press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.add_model import AddModel
 from tui.screens.ask import Ask
@@ -35,10 +35,6 @@ def captioned(tmp_path: Path) -> Path:
     cli_ok("new", tmp_path / "run", data, "--model", "dry-run", "--shard-size", 3)
     cli_ok("run", tmp_path / "run", "--devices", "cpu")
     return tmp_path / "run"
-
-
-def said(app: MllmaugApp, selector: str) -> str:
-    return str(app.screen.query_one(selector, Static).content)
 
 
 def manifest(folder: Path) -> dict:

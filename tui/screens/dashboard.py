@@ -65,17 +65,11 @@ class Dashboard(RunScreen):
         return None
 
     def action_retry_failed(self) -> None:
-        from tui.screens.confirm import Confirm
-
-        def answer(yes: bool | None) -> None:
-            if yes:
-                self.main.call(actions.retry_failed)
-
         snapshot = self.main.snapshot
         if snapshot is not None:
             counted = text.plural(snapshot.tasks["failed"], "failed shard")
             kept = "Captions that are there stay as they are."
-            self.app.push_screen(Confirm(f"Retry {counted}?", kept), answer)
+            self.confirm(f"Retry {counted}?", kept, lambda: self.main.call(actions.retry_failed))
 
     def action_wake(self) -> None:
         for device in self.resting:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +14,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import actions, text
-from tui.app import describe
 from tui.commands import Commands
 from tui.hints import hint_for
 from tui.screens.run import RunScreen
@@ -24,6 +23,7 @@ from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
+    from engine.project import Project
     from tui.snapshot import Snapshot
 
 SHOWN = 5_000
@@ -89,9 +89,6 @@ class Failures(RunScreen):
     @property
     def occurrences(self) -> OccurrenceTable:
         return self.query_one(OccurrenceTable)
-
-    def model_name(self, model_id: int) -> str:
-        return (self.main.snapshot.model_name(model_id) if self.main.snapshot else None) or "?"
 
     def show(self, snapshot: Snapshot) -> None:
         seen = snapshot.failed, tuple(snapshot.tasks.items()), snapshot.events[:1]
@@ -251,7 +248,7 @@ class Failures(RunScreen):
             tasks = sorted({row.task_id for row in self.chosen()})
             named = text.plural(len(tasks), "chosen shard")
             failed_items = cause.scope == "record"
-            self.confirm(
+            self.confirm_call(
                 f"Retry {'the failed records of ' if failed_items else ''}{named}?",
                 "Captions that are there stay as they are.",
                 lambda project: actions.ask(
@@ -261,7 +258,7 @@ class Failures(RunScreen):
             return
         counted = text.plural(cause.count, f"failed {cause.scope}")
         where = "" if cause.scope == "shard" else f" in {text.plural(cause.shards, 'shard')}"
-        self.confirm(
+        self.confirm_call(
             f"Retry {counted}{where}{self.of(cause)}: {text.clip(text.visible(cause.kind), 60)}?",
             "Captions that are there stay as they are. Other failed records of these shards"
             " are tried again as well.",
@@ -285,30 +282,27 @@ class Failures(RunScreen):
                 if row.record is not None:
                     places.setdefault(row.task_id, []).append(row.record)
             count = sum(map(len, places.values()))
-            self.confirm(
+            self.confirm_call(
                 f"Exclude {text.plural(count, 'record')}?",
                 kept,
                 lambda project: actions.exclude_records(project, list(places.items())),
             )
             return
         counted = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
-        self.confirm(
+        self.confirm_call(
             f"Exclude all {counted}{self.of(cause)} that failed as"
             f" {text.clip(text.visible(cause.kind), 40)}?",
             kept,
             lambda project: actions.exclude_cause(project, cause),
         )
 
-    def confirm(self, question: str, kept: str, action: Any) -> None:
-        from tui.screens.confirm import Confirm
+    def confirm_call(self, question: str, kept: str, action: Callable[[Project], str]) -> None:
+        def then() -> None:
+            self.occurrences.marked.clear()
+            self.occurrences.refresh()
+            self.main.call(action)
 
-        def answer(yes: bool | None) -> None:
-            if yes:
-                self.occurrences.marked.clear()
-                self.occurrences.refresh()
-                self.main.call(action)
-
-        self.app.push_screen(Confirm(question, kept), answer)
+        self.confirm(question, kept, then)
 
     def action_show(self) -> None:
         row = self.occurrences.current
@@ -327,18 +321,10 @@ class Failures(RunScreen):
 
         def answer(path: str | None) -> None:
             if path:
-                self.write(Path(path).expanduser(), cause)
+                out = Path(path).expanduser()
+                self.tell_of(lambda: actions.write_failures(project, out, cause))
 
         self.app.push_screen(Ask("Write CSV", f"Write {what} to", name, path=True), answer)
-
-    @work(thread=True, group="csv", exit_on_error=False)
-    def write(self, out: Path, cause: Cause | None) -> None:
-        assert self.main.project is not None  # noqa: S101
-        try:
-            said, severity = actions.write_failures(self.main.project, out, cause), "information"
-        except Exception as error:
-            said, severity = describe(error), "error"
-        self.app.call_from_thread(self.main.tell, said, severity)
 
     def action_group(self) -> None:
         from db.failures import GROUPINGS

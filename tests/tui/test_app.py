@@ -11,11 +11,13 @@ from tests import canned
 from tests.tui.conftest import Asked, press, ready, said, until
 from tui.app import MllmaugApp
 from tui.screens.dashboard import Dashboard
+from tui.screens.help import Help
 from tui.screens.leave import Leave
 from tui.screens.samples import Samples
 from tui.screens.shards import Shards
 from tui.screens.too_small import TooSmall
 from tui.screens.welcome import Welcome
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.throughput import Throughput
 
 pytestmark = pytest.mark.asyncio
@@ -160,6 +162,21 @@ async def test_too_small(tmp_path: Path, asked: Asked) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)
+
+
+async def test_a_click_on_the_key_line_does_what_the_key_does(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path, "create")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        bar = app.screen.query_one(KeyBar)
+        shown = bar.render().plain
+        await pilot.click(bar, offset=(shown.index("Export"), 0))
+        await pilot.click(bar, offset=(len(shown) + 3, 0))
+        assert isinstance(app.screen, Dashboard), "there is no caption to export yet"
+        await pilot.click(bar, offset=(shown.index("Run"), 0))
+        await until(pilot, lambda: asked.calls == [("start", {})])
+        await pilot.click(bar, offset=(shown.index("?"), 0))
+        await until(pilot, lambda: isinstance(app.screen, Help))
 
 
 async def test_welcome() -> None:

@@ -100,5 +100,11 @@ def forget_witness(connection: Connection) -> None:
     connection.execute(update(PROJECT).values(witness=None))
 
 
+def add_model(connection: Connection, model: ModelRow, shards: Sequence[ShardRow]) -> None:
+    """With a task for every shard."""
+    connection.execute(insert(MODEL), [model_values(model)])
+    add_tasks(connection, [model.id], shards)
+
+
 def save_model(connection: Connection, model: ModelRow) -> None:
     connection.execute(update(MODEL).where(MODEL.c.id == model.id).values(**model_values(model)))

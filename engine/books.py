@@ -96,6 +96,12 @@ class Books:
         self.settings = replace(self.settings, witness=None)
         self.writes.append(projects.forget_witness)
 
+    def add_model(self, model: ModelRow) -> None:
+        """Its tasks are known to the next that opens the books."""
+        self.models[model.id] = model
+        shards = list(self.shards.values())
+        self.writes.append(lambda connection: projects.add_model(connection, model, shards))
+
     def save_model(self, model: ModelRow) -> None:
         self.models[model.id] = model
         self.writes.append(lambda connection: projects.save_model(connection, model))

@@ -1,4 +1,4 @@
-"""Changing how a model is asked, in a project that exists.
+"""Changing how a model is asked, and adding one, in a project that exists.
 
 Settings that shape the raw text name the folder of a model's captions. With others its tasks begin
 anew in another folder; the captions of the old settings stay on disk, and count again when the
@@ -15,7 +15,7 @@ from db import projects
 from db.connect import reading
 from db.rows import ModelRow
 from engine.books import Books
-from engine.captioners.registry import ModelChoice, Settings, change
+from engine.captioners.registry import ModelChoice, Settings, change, choose
 from engine.errors import BadInput, Refused
 from engine.project import Project
 from engine.reconcile import catch_up, log_of
@@ -27,13 +27,14 @@ def choice_of(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
     return change(model.name, model.family, model.checkpoint, settings, changes)
 
 
-def check(project: Project, name: str, changes: Mapping[str, str]) -> None:
-    """Raises `BadInput` for what `configure` would not take."""
+def check(project: Project, name: str, changes: Mapping[str, str]) -> bool:
+    """Whether the model's tasks would begin anew. Raises `BadInput` for what `configure` would
+    not take."""
     with reading(project.database) as connection:
         models = {model.name: model for model in projects.models(connection)}
     if name not in models:
         raise BadInput(f"the project has no model {name!r}: it has {', '.join(models)}")
-    choice_of(models[name], changes)
+    return choice_of(models[name], changes).settings_hash != models[name].settings_hash
 
 
 def configure(books: Books, name: str, changes: Mapping[str, str], running: bool) -> str:
@@ -68,6 +69,39 @@ def configure(books: Books, name: str, changes: Mapping[str, str], running: bool
             text += f", {found} of them with captions of the same settings from before"
         text += f"; what was captioned so far stays in captions/{model.folder}"
     books.event("info", text, model=name)
+    return text
+
+
+def choose_new(
+    project: Project, text: str, preset: str | None, changes: Mapping[str, str]
+) -> ModelChoice:
+    """Reads `NAME[=CHECKPOINT]` for a model that the project lacks. Raises `BadInput`."""
+    choice = choose(text, preset, changes)
+    with reading(project.database) as connection:
+        names = [model.name for model in projects.models(connection)]
+    if choice.name in names:
+        raise BadInput(f"the project has {choice.name} already: 'set' changes it")
+    return choice
+
+
+def add_model(books: Books, choice: ModelChoice, running: bool) -> str:
+    """The answer, in words. Raises `Refused`."""
+    if books.model_named(choice.name) is not None:
+        raise Refused(f"the project has {choice.name} already")
+    if running:
+        raise Refused("the project is running: stop it, add the model, then run it again")
+    model = ModelRow(
+        max(books.models) + 1,
+        max(model.position for model in books.models.values()) + 1,
+        choice.name,
+        choice.family,
+        choice.checkpoint,
+        choice.settings,
+        choice.settings_hash,
+    )
+    books.add_model(model)
+    text = f"{choice.name}: added, with {len(books.shards)} tasks"
+    books.event("info", text, model=choice.name)
     return text
 
 

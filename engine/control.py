@@ -10,7 +10,7 @@ from db import progress, requests
 from db.connect import BUSY_SECONDS, reading, writing
 from db.rows import RequestRow, SupervisorRow
 from engine import devices as device_list
-from engine import process
+from engine import manifest, process
 from engine.books import Books
 from engine.errors import BadInput, Refused
 from engine.launchers.local import command
@@ -29,6 +29,12 @@ def supervisor(project: Project) -> SupervisorRow | None:
     with reading(project.database) as connection:
         row = progress.supervisor(connection)
     return row if row is not None and process.lives(row) else None
+
+
+def refuse_running(project: Project, what: str) -> None:
+    """Raises `Refused`."""
+    if supervisor(project) is not None:
+        raise Refused(f"the run has the devices: 'stop' it, then {what}")
 
 
 def start(project: Project, devices: str = "auto") -> SupervisorRow:
@@ -124,6 +130,7 @@ def apply(project: Project, kind: str, payload: dict[str, Any], number: int | No
             state, note = carry_out(books, request, None)
             books.answers.append((request.id, state, note))
             books.commit()
+            manifest.keep(project, books)
     except OSError as error:
         raise Refused(f"the project cannot be written: {error}") from error
     return spoken(RequestRow(0, 0.0, kind, payload, state, note))

@@ -10,8 +10,9 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import redirect_stderr
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import TypeVar
 
 Job = TypeVar("Job")
@@ -42,6 +43,9 @@ def on_all_cores(
         yield from map(work, first)
         yield from map(work, stream)
         return
+    with redirect_stderr(None):
+        # It asks `sys.stderr` for its file, and ends on the -1 that Textual's answers.
+        resource_tracker.ensure_running()
     pool = ProcessPoolExecutor(
         cores(), get_context("spawn"), initializer=begin, initargs=(os.getpid(),)
     )

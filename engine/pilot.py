@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,8 +13,10 @@ from engine import devices
 from engine.attempt import read_shard
 from engine.images import ImagePaths
 from engine.project import Project
+from engine.samples import SampledCaption, SampledImage
+from engine.selection import models_named
 from engine.shearing import Shearing, shear
-from engine.tryout import Job, Said
+from engine.tryout import Job, Said, Tryout, TryoutFailed
 
 IMAGES = 64
 
@@ -37,31 +40,76 @@ class Plan:
         return sum(self.total / rate for rate in rates.values()) / max(1, self.devices)
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A caption of the pilot; `raw` is None where the record failed."""
+class Findings:
+    """What a pilot has found so far, model by model."""
 
-    raw: str | None
-    sheared: str | None
-    start: int | None
-    end: int | None
-    tokens: int
-    finish: str
-    error: str | None
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.families = {name: job.family for name, job in plan.jobs}
+        self.rates: dict[str, float] = {}
+        """Images a second."""
+        self.captions: dict[tuple[str, int], SampledCaption] = {}
+        """By model and the record's place."""
+        self.troubles: dict[str, str] = {}
+        """Why a model could not be tried."""
+
+    def take(self, model: str, said: Said) -> None:
+        if said.rate is not None:
+            self.rates[model] = said.rate
+        elif said.record is not None:
+            self.captions[model, said.record] = self.tried(model, said)
+
+    def tried(self, model: str, said: Said) -> SampledCaption:
+        if said.raw is None:
+            return SampledCaption(model, None, None, None, None, 0, "", said.error)
+        kept = shear(said.raw, self.families[model], self.plan.shearing, said.finish)
+        return SampledCaption(
+            model, said.raw, kept.text, kept.start, kept.end, said.tokens, said.finish, None
+        )
+
+    def said_of(self, model: str) -> int:
+        """How many records the model has answered."""
+        return sum(name == model for name, _ in self.captions)
+
+    def images(self) -> list[SampledImage]:
+        """Every record with what the models say of it so far."""
+        return [self.image(i) for i in range(len(self.plan.records))]
+
+    def image(self, i: int) -> SampledImage:
+        image, original = self.plan.records[i]
+        known = (self.captions.get((name, i)) for name, _ in self.plan.jobs)
+        return SampledImage(0, i, image, original, tuple(it for it in known if it is not None))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the whole data set will take, if every model was measured."""
+        return self.plan.seconds(self.rates)
+
+    def seconds_of(self, model: str) -> float | None:
+        rate = self.rates.get(model)
+        return self.plan.total / rate / max(1, self.plan.devices) if rate else None
 
 
-def tried(said: Said, family: str, shearing: Shearing) -> Tried:
-    if said.raw is None:
-        return Tried(None, None, None, None, 0, "", said.error)
-    kept = shear(said.raw, family, shearing, said.finish)
-    return Tried(said.raw, kept.text, kept.start, kept.end, said.tokens, said.finish, None)
+def fly(plan: Plan, told: Callable[[str, Said], None]) -> Findings:
+    """Every model in turn, each in a process of its own; `told` hears of every step."""
+    findings = Findings(plan)
+    for name, job in plan.jobs:
+        try:
+            for said in Tryout(job):
+                findings.take(name, said)
+                told(name, said)
+        except TryoutFailed as error:
+            findings.troubles[name] = str(error)
+    return findings
 
 
-def plan(project: Project, spec: str = "auto", count: int = IMAGES) -> Plan:
-    """For a project that is there. Raises `BadInput`."""
+def plan(
+    project: Project, spec: str = "auto", count: int = IMAGES, names: Sequence[str] = ()
+) -> Plan:
+    """For a project that is there, of these models or all. Raises `BadInput`."""
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = projects.models(connection)
+        models = models_named(projects.models(connection), names)
     found: list[DeviceRow] = devices.find(spec)
     paths = ImagePaths(str(project.image_root(settings)), settings.path_map, settings.allow_outside)
     records = list(islice(read_shard(project.shard_file(0)), count))

@@ -48,5 +48,9 @@ class Policy:
     """Bytes free below which a run paused for a full disk does not go on by itself."""
     disk_retry: float = 10.0
 
+    log_limit: int = 32 * 2**20
+    """Bytes of a log after which it is begun anew; half as much of it is kept beside it."""
+    log_every: float = 60.0
+
     def delay(self, strikes: int) -> float:
         return min(self.longest_delay, self.first_delay * 2.0 ** max(0, strikes - 1))

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from db.rows import ShearMode
+from engine import manifest
 from engine.books import Books
 from engine.completion import sheared_file
 from engine.cores import on_all_cores
@@ -24,6 +26,10 @@ class Resheared:
     shards: int
     captions: int
     empty: int
+
+    def sentence(self, mode: ShearMode) -> str:
+        empty = f", {self.empty:,} of them to nothing" if self.empty else ""
+        return f"{self.captions:,} captions of {self.shards:,} tasks sheared in mode {mode}{empty}"
 
 
 def reshear(
@@ -73,6 +79,7 @@ def reshear_held(
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     books.event("info", f"sheared again: {shearing.mode}{cap}")
     books.commit()
+    manifest.keep(books.project, books)
     remove_stale(jobs)
     return Resheared(len(jobs), captions, empty)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from db import progress, projects
 from db.connect import reading
+from db.pages import matching_tasks
 from db.rows import ModelRow
 from engine.errors import BadInput
 from engine.project import Project
@@ -22,15 +25,12 @@ def models_named(models: Sequence[ModelRow], names: Sequence[str]) -> list[Model
 
 
 def select_tasks(
-    project: Project, shards: Sequence[int], names: Sequence[str], failed_items: bool
+    project: Project, shards: Sequence[int], names: Sequence[str], failed_items: bool = False
 ) -> list[int]:
     """Tasks to retry: those named, or, if none are, those that failed. Raises `BadInput`."""
     with reading(project.database) as connection:
         models = models_named(projects.models(connection), names)
-        for number in shards:
-            if projects.shard(connection, number) is None:
-                count, _ = progress.totals(connection)
-                raise BadInput(f"there is no shard {number}: they are 0 to {count - 1}")
+        check_shards(connection, shards)
         found = progress.chosen_tasks(
             connection,
             shards,
@@ -39,3 +39,23 @@ def select_tasks(
             with_failed_records=failed_items,
         )
     return list(found)
+
+
+def named_tasks(project: Project, shards: Sequence[int], names: Sequence[str]) -> list[int]:
+    """Of these shards and models; one of both must be named. Raises `BadInput`."""
+    if not shards and not names:
+        raise BadInput("name what is meant: --shard N, --model NAME or both")
+    return select_tasks(project, shards, names)
+
+
+def skipped_tasks(project: Project) -> list[int]:
+    with reading(project.database) as connection:
+        return list(matching_tasks(connection, "status:skipped"))
+
+
+def check_shards(connection: Connection, shards: Sequence[int]) -> None:
+    """Raises `BadInput`."""
+    for number in shards:
+        if projects.shard(connection, number) is None:
+            count, _ = progress.totals(connection)
+            raise BadInput(f"there is no shard {number}: they are 0 to {count - 1}")

@@ -15,7 +15,8 @@ from db import requests
 from db.connect import reading
 from db.rows import RequestRow
 from engine.books import Books
-from engine.configure import configure
+from engine.captioners.registry import ModelChoice
+from engine.configure import add_model, configure
 from engine.errors import BadInput, Refused
 from engine.exclusion import exclude, excluded
 from engine.fleet import Fleet
@@ -90,6 +91,8 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return wake(payload["device"], live)
         case "set":
             return configure(books, payload["model"], payload["changes"], live is not None)
+        case "add_model":
+            return add_model(books, ModelChoice(**payload["choice"]), live is not None)
     raise Refused(f"unknown request {kind!r}")
 
 
@@ -192,7 +195,7 @@ def pin(books: Books, device: str, name: str | None, live: Live | None) -> str:
     try:
         live.fleet.pin(device, model.id if model else None)
     except KeyError:
-        raise Refused(f"there is no device {device!r} in this run") from None
+        raise no_device(device, live) from None
     return f"{device} now works on {name}" if name else f"{device} takes any model"
 
 
@@ -202,5 +205,9 @@ def wake(device: str, live: Live | None) -> str:
     try:
         live.fleet.wake(device)
     except KeyError:
-        raise Refused(f"there is no device {device!r} in this run") from None
+        raise no_device(device, live) from None
     return f"{device} is awake"
+
+
+def no_device(device: str, live: Live) -> Refused:
+    return Refused(f"the run has no device {device!r}: it has {', '.join(live.fleet.devices)}")

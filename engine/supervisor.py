@@ -10,6 +10,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from db import requests, run
@@ -24,6 +25,7 @@ from engine.fleet import Fleet
 from engine.launchers import Ended, Launcher, WorkerHandle
 from engine.loading import Loading
 from engine.lock import ProjectLock
+from engine.logfiles import bound
 from engine.policy import Policy
 from engine.project import Project
 from engine.protocol import Message
@@ -68,7 +70,7 @@ class Supervisor:
         )
         self.stopping: str | None = None
         self.committed = 0.0
-        self.disk_checked = 0.0
+        self.disk_checked = self.next_logs = 0.0
         self.requests_read = 0.0
 
     # The loop
@@ -94,6 +96,7 @@ class Supervisor:
                 self.watch()
                 self.answer_requests()
                 self.watch_disk()
+                self.watch_logs()
                 self.assign()
                 self.running.sync()
                 self.commit()
@@ -256,6 +259,18 @@ class Supervisor:
         if shutil.disk_usage(self.project.folder).free >= self.policy.disk_floor:
             self.books.event("info", "there is room on the disk again")
             self.books.resume()
+
+    # The logs
+
+    def watch_logs(self) -> None:
+        now = time.monotonic()
+        if now < self.next_logs:
+            return
+        self.next_logs = now + self.policy.log_every
+        workers = [self.project.worker_log(device) for device in self.fleet.devices]
+        for log in (*workers, self.project.supervisor_log):
+            with suppress(OSError):
+                bound(log, self.policy.log_limit)
 
     # Assigning
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -19,21 +18,12 @@ from tui.text import size
 
 if TYPE_CHECKING:
     from db.failures import Cause
-    from engine.datasets.export import ExportProgress
+    from engine.causes import Records
+    from engine.datasets.export import ExportOptions, ExportProgress
     from engine.project import Project
 
-EXCLUDED = "excluded"
-AT_A_TIME = 50
 DEMO_IMAGES = 200
 OPENERS = ("xdg-open", "open")
-
-
-@dataclass(frozen=True)
-class ExportChoice:
-    models: tuple[str, ...]
-    with_original: bool
-    image_root: str | None
-    allow_partial: bool
 
 
 def open_project(folder: Path) -> Project:
@@ -72,44 +62,29 @@ def resume(project: Project) -> str:
     return said if control.supervisor(project) else start(project)
 
 
-def retry_cause(project: Project, cause: Cause) -> str:
-    """Failed shards as a whole; of failed records those of every shard where it occurs."""
-    from db import failures
-    from db.connect import reading
+def retry_failed(project: Project) -> str:
+    """Every shard that failed."""
+    from engine.selection import select_tasks
 
-    with reading(project.database) as connection:
-        tasks = failures.tasks_of(connection, cause)
-    if cause.kind == EXCLUDED:
-        exclude(project, [(task, None) for task in tasks], EXCLUDED, exclude=False)
-    return ask(project, "retry", tasks=list(tasks), failed_items=cause.scope == "record")
+    return ask(project, "retry", tasks=select_tasks(project, (), ()), failed_items=False)
+
+
+def retry_cause(project: Project, cause: Cause) -> str:
+    from engine import causes
+
+    return causes.retry_cause(project, cause)
 
 
 def exclude_cause(project: Project, cause: Cause) -> str:
-    from db import failures
-    from db.connect import reading
+    from engine import causes
 
-    with reading(project.database) as connection:
-        tasks = failures.tasks_of(connection, cause)
-    return exclude(project, [(task, None) for task in tasks], cause.kind)
+    return causes.exclude_cause(project, cause)
 
 
-def exclude(
-    project: Project,
-    records: Sequence[tuple[int, Sequence[int] | None]],
-    kind: str | None = None,
-    exclude: bool = True,
-) -> str:
-    """A few shards at a time, so that the run goes on meanwhile."""
-    said, refused = "", None
-    for place in range(0, len(records), AT_A_TIME):
-        part = list(records[place : place + AT_A_TIME])
-        try:
-            said = ask(project, "exclude", records=part, failed_as=kind, exclude=exclude)
-        except Refused as error:
-            refused = error
-    if not said and refused is not None:
-        raise refused
-    return said if len(records) <= AT_A_TIME else f"{said} (the last of {len(records):,} shards)"
+def exclude_records(project: Project, chosen: Records) -> str:
+    from engine import causes
+
+    return causes.exclude_records(project, chosen)
 
 
 def open_image(project: Project, image: str) -> str:
@@ -144,38 +119,50 @@ def write_failures(project: Project, out: Path, cause: Cause | None) -> str:
 def export(
     project: Project,
     out: Path,
-    choice: ExportChoice,
+    options: ExportOptions,
     progress: Callable[[ExportProgress], None],
     cancelled: Callable[[], bool],
 ) -> str:
-    from engine.datasets.export import ExportOptions, Unfinished
+    from engine.datasets.export import Unfinished
     from engine.datasets.export import export as write
 
-    options = ExportOptions(
-        models=choice.models,
-        with_original=choice.with_original,
-        image_root=choice.image_root,
-        allow_partial=choice.allow_partial,
-    )
     try:
         result = write(project, out, options, progress, cancelled)
     except Unfinished as error:
         raise Refused(f"{error} (tick 'unfinished' to export what there is)") from error
     left_out = f"{result.failed:,} failed, {result.empty:,} empty, {result.missing:,} missing"
+    if result.filtered:
+        left_out += f", {result.filtered:,} not wanted"
+    if result.unfit:
+        left_out += f"; {result.unfit:,} images do not fit the format"
     return (
         f"{result.captions:,} captions of {result.records:,} records ({size(result.bytes)})"
         f" are in {result.path}; left out: {left_out}"
     )
 
 
-def export_command(project: Project, out: str, choice: ExportChoice) -> str:
+def export_command(project: Project, out: str, options: ExportOptions) -> str:
     """What does the same without the application."""
-    parts = ["mllmaug-tui export", quote(shortened(project.folder)), quote(out)]
-    parts += [f"--model {quote(name)}" for name in choice.models]
-    parts += ["--with-original"] * choice.with_original
-    if choice.image_root is not None:
-        parts.append(f"--image-root {quote(choice.image_root)}")
-    return " ".join([*parts, *["--allow-partial"] * choice.allow_partial])
+    parts = ["mllmaug-tui export", argument(shortened(project.folder)), argument(out)]
+    if options.format != "json":
+        parts.append(f"--format {options.format}")
+    parts += [f"--model {quote(name)}" for name in options.models]
+    parts += ["--with-original"] * options.with_original
+    if options.image_root is not None:
+        parts.append(f"--image-root {quote(options.image_root)}")
+    parts += [f"--path-map {quote(f'{old}={new}')}" for old, new in options.path_map]
+    if options.min_words:
+        parts.append(f"--min-words {options.min_words}")
+    parts += ["--only-finished"] * options.only_finished
+    parts += ["--provenance"] * options.provenance
+    if options.images is not None:
+        parts.append(f"--images {options.images}")
+    return " ".join([*parts, *["--allow-partial"] * options.allow_partial])
+
+
+def argument(path: str) -> str:
+    """For a shell, and never an option."""
+    return quote(f"./{path}" if path.startswith("-") else path)
 
 
 def shortened(path: Path) -> str:

@@ -17,20 +17,33 @@ from textual.reactive import var
 from textual.screen import Screen
 
 from engine.errors import BadInput, Refused
-from tui import actions, messages, places, text
+from tui import actions, dialogs, messages, places, text
 from tui.images import Drawing
 from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
 from tui.settings import Settings
 
 if TYPE_CHECKING:
     from engine.project import Project
-    from tui.screens.leave import Way
     from tui.snapshot import Reader, Snapshot
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
 CHANGES = frozenset(
-    ("start", "pause", "resume", "retry", "skip", "priority", "pin", "exclude", "leave")
+    (
+        "start",
+        "start_on",
+        "pause",
+        "resume",
+        "retry",
+        "retry_failed",
+        "skip",
+        "priority",
+        "pin",
+        "wake",
+        "exclude",
+        "reshear",
+        "leave",
+    )
 )
 """Actions that change the run: off with `--readonly`."""
 NEEDS_PROJECT = frozenset(
@@ -44,6 +57,9 @@ NEEDS_PROJECT = frozenset(
         "coverage",
         "lengths",
         "pilot",
+        "start_on",
+        "models",
+        "reshear",
     )
 )
 READONLY = "opened with --readonly"
@@ -99,7 +115,7 @@ class MllmaugApp(App[Path]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
-    ALLOW_IN_MAXIMIZED_VIEW = "Footer, StatusBar"
+    ALLOW_IN_MAXIMIZED_VIEW = "KeyBar, StatusBar"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "switch_mode('dashboard')", "Dashboard", False, id="app.dashboard"),
         Binding("2", "switch_mode('shards')", "Shards", False, id="app.shards"),
@@ -113,6 +129,10 @@ class MllmaugApp(App[Path]):
         Binding("c", "coverage", "Coverage", False, tooltip="Shards by models", id="app.coverage"),
         Binding("h", "lengths", "Lengths", False, tooltip="Caption lengths", id="app.lengths"),
         Binding("n", "new", "New", False, tooltip="Make a new project", id="app.new"),
+        Binding("u", "start_on", "Devices", False, tooltip="Run on devices", id="app.start_on"),
+        Binding("M", "models", "Models", False, tooltip="Model settings, add", id="app.models"),
+        Binding("H", "reshear", "Shear", False, tooltip="Shear all again", id="app.reshear"),
+        Binding("D", "doctor", "Doctor", False, tooltip="Check this machine", id="app.doctor"),
         Binding("T", "pilot", "Pilot", False, tooltip="Try the first images", id="app.pilot"),
         Binding("question_mark,f1", "help", "Help", tooltip="What the keys do", id="app.help"),
         Binding("q", "quit", "Quit", tooltip="Quit, or stop the run", id="app.quit"),
@@ -146,6 +166,8 @@ class MllmaugApp(App[Path]):
         self.reader: Reader | None = None
         self.reading = False
         self.opened = False
+        self.colours: dict[str, str] = {}
+        """What the style sheet was last read with."""
 
     async def on_mount(self) -> None:
         self.use_settings()
@@ -170,6 +192,13 @@ class MllmaugApp(App[Path]):
         elif self.settings.theme is not None:
             self.tell(f"there is no theme {self.settings.theme!r}", "warning")
         self.set_keymap(dict(self.settings.keys))
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Textual reads every rule again for each new screen; only another theme needs that."""
+        colours = self.get_css_variables()
+        if colours != self.colours:
+            self.colours = colours
+            super().refresh_css(animate)
 
     def on_unmount(self) -> None:
         self.opened = False
@@ -277,8 +306,12 @@ class MllmaugApp(App[Path]):
             return None
         if self.snapshot is None or self.project is None:
             return "the project is still being opened"
-        if action == "coverage":
+        if action in ("coverage", "models"):
             return None
+        if action == "reshear":
+            return self.why_no_change()
+        if action == "start_on" and self.snapshot.supervisor:
+            return "it is running already"
         if action == "pilot":
             return "the run has the devices" if self.snapshot.supervisor else None
         if action in ("export", "lengths"):
@@ -290,6 +323,13 @@ class MllmaugApp(App[Path]):
         if self.snapshot.supervisor and self.snapshot.supervisor.stopping:
             return "the run is stopping"
         return None
+
+    def why_no_change(self) -> str | None:
+        """Why models and shearing stay as they are now."""
+        if self.readonly:
+            return READONLY
+        running = self.snapshot is not None and self.snapshot.supervisor is not None
+        return "the project is running: stop it first (q)" if running else None
 
     # What is asked of the run
 
@@ -364,72 +404,37 @@ class MllmaugApp(App[Path]):
         self.tick()
 
     def action_help(self) -> None:
-        from tui.screens.help import Help
-
-        self.push_screen(Help(self.screen, self.focused))
+        dialogs.help(self)
 
     def action_export(self) -> None:
-        from tui.screens.export import Export
-
-        if self.snapshot is not None and self.project is not None:
-            self.push_screen(Export(self.project, self.snapshot))
+        dialogs.export(self)
 
     def action_coverage(self) -> None:
-        from tui.screens.coverage import Coverage
-
-        if self.project is not None:
-            self.push_screen(Coverage(self.project), self.show_shards)
-
-    async def show_shards(self, words: str | None) -> None:
-        from tui.screens.shards import Shards
-
-        if words is not None:
-            await self.switch_mode("shards")
-            if isinstance(self.screen, Shards):
-                self.screen.filter_by(words)
+        dialogs.coverage(self)
 
     def action_lengths(self) -> None:
-        from tui.screens.lengths import Lengths
+        dialogs.lengths(self)
 
-        if self.project is not None and self.snapshot is not None:
-            self.push_screen(Lengths(self.project, self.snapshot))
+    def action_models(self) -> None:
+        dialogs.models(self)
+
+    def action_reshear(self) -> None:
+        dialogs.reshear(self)
+
+    def action_doctor(self) -> None:
+        dialogs.doctor(self)
+
+    def action_start_on(self) -> None:
+        dialogs.start_on(self)
 
     def action_new(self) -> None:
-        from tui.screens.wizard.wizard import Wizard
-
-        def answer(folder: Path | None) -> None:
-            if folder is not None:
-                self.exit(folder)
-
-        self.push_screen(Wizard(), answer)
+        dialogs.new(self)
 
     def action_pilot(self) -> None:
-        from engine.pilot import plan
-        from tui.screens.pilot import Outcome, Pilot
-
-        project = self.project
-
-        def answer(outcome: Outcome | None) -> None:
-            if outcome is not None and outcome.go and self.why_not("start") is None:
-                self.action_start()
-
-        if project is not None:
-            self.push_screen(Pilot(lambda: plan(project)), answer)
+        dialogs.pilot(self)
 
     async def action_quit(self) -> None:
-        from tui.screens.leave import Leave
-
-        if self.snapshot is None or self.snapshot.supervisor is None:
-            self.exit()
-        elif not isinstance(self.screen, Leave):
-            self.push_screen(Leave(len(self.snapshot.workers), self.snapshot.eta), self.leave)
-
-    def leave(self, way: Way | None) -> None:
-        if way == "detach":
-            self.exit(message=Text("the run goes on; open the project again to watch it"))
-        elif way is not None:
-            self.tell("asking the run to stop ...")
-            self.ask("stop", quit=True, after_shard=way == "after_shard")
+        dialogs.leave(self)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Ours come from the bindings; of Textual's those that make sense here."""

@@ -89,18 +89,16 @@ def with_prompt(choice: ModelChoice, prompts: dict[str, str]) -> ModelChoice:
 
 def create(draft: Draft, progress: object = None) -> Path:
     """Makes the project and returns its folder. Raises `BadInput`."""
-    from db import projects
-    from db.connect import writing
     from engine.datasets import create as making
+    from engine.shearing import Shearing
 
     wanted = making.NewProject(
         [Path(draft.captions).expanduser()],
         draft.choices(),
         draft.root,
         shard_size=draft.shard_size,
+        shearing=Shearing(draft.mode, draft.max_words),
     )
     folder = Path(draft.folder).expanduser()
     made = making.create(folder, wanted, *([progress] if callable(progress) else []))
-    with writing(made.project.database) as connection:
-        projects.set_shearing(connection, draft.mode, draft.max_words)
     return made.project.folder

@@ -20,9 +20,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from db import failures
+from db import projects
 from db.connect import DatabaseError, reading
 from engine import control
+from engine.causes import causes_of
 from engine.errors import Refused
 from engine.lock import Held
 from engine.project import Project
@@ -34,6 +35,7 @@ from tui.visible import visible
 from tui.waiting import waiting
 
 if TYPE_CHECKING:
+    from db.failures import Cause
     from engine.datasets.create import Created
     from engine.datasets.export import ExportResult
     from engine.samples import SampledImage
@@ -229,16 +231,24 @@ def status_lines(taken: Snapshot) -> Iterator[str]:
 
 def failure_lines(project: Project) -> Iterator[str]:
     """What failed, by cause, most first."""
-    with reading(project.database) as connection:
-        causes = failures.causes(connection)
+    causes = causes_of(project)
     if causes:
         yield "failures:"
+    yield from cause_lines(project, causes)
+
+
+def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
+    with reading(project.database) as connection:
+        names = {model.id: model.name for model in projects.models(connection)}
     for cause in causes:
+        where = "" if cause.model_id is None else f"{names[cause.model_id]}: "
+        where += "" if cause.shard is None else f"shard {cause.shard:05}: "
         if cause.scope == "shard":
-            yield f"  {cause.count:,} shards failed: {cause.kind}"
+            yield f"  {where}{cause.count:,} shards failed: {cause.kind}"
         else:
             hint = hint_for(cause)
-            yield f"  {cause.count:,} records {cause.kind} in {cause.shards:,} shards ({hint.what})"
+            found = f"{cause.count:,} records {cause.kind} in {cause.shards:,} shards"
+            yield f"  {where}{found} ({hint.what})"
 
 
 def clock(seconds: float) -> str:
@@ -332,11 +342,25 @@ STATS_COLUMNS = {
 
 def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
     """A table with a row a model."""
-    rows = [["model", *STATS_COLUMNS.values()]]
+    yield from aligned(stats_rows(stats))
+
+
+def stats_upright(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """A table with a column a model, which a narrow screen holds."""
+    yield from aligned(list(zip(*stats_rows(stats), strict=True)))
+
+
+def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [["model", *STATS_COLUMNS.values()]]
     for model in stats:
         values = model.as_dict()
         values["share_cut"] = f"{values['share_cut']:.0%}"
         rows.append([model.model, *(cell(values[name]) for name in STATS_COLUMNS)])
+    return rows
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         right = "  ".join(text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))

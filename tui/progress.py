@@ -12,11 +12,14 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 
 from engine.datasets.export import ExportProgress
+from engine.tryout import Said
+from tui.visible import visible
 
 
 def bars(*columns: ProgressColumn) -> Progress:
@@ -40,6 +43,29 @@ def stepping(what: str) -> Iterator[Callable[[int, int], None]]:
     with bars(*columns) as progress:
         task = progress.add_task(what, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+
+@contextmanager
+def piloting(records: int) -> Iterator[Callable[[str, Said], None]]:
+    """A bar a model, with the step of loading until the first caption."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[step]}", markup=False),
+    )
+    with bars(*columns) as progress:
+        rows: dict[str, TaskID] = {}
+
+        def told(model: str, said: Said) -> None:
+            if model not in rows:
+                rows[model] = progress.add_task(visible(model), total=records, step="")
+            if said.loading is not None:
+                progress.update(rows[model], step=visible(said.loading))
+            elif said.record is not None:
+                progress.update(rows[model], advance=1, step="")
+
+        yield told
 
 
 @contextmanager

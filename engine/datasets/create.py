@@ -23,6 +23,7 @@ from engine.datasets.splitting import DEFAULT_SHARD, even_sizes, write_shards
 from engine.errors import BadInput
 from engine.images import ImagePaths
 from engine.project import Project
+from engine.shearing import Shearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class NewProject:
     """Open and decode every image, not only a sample."""
     skip_bad: bool = False
     """Leave out records that cannot be read; else the first is an error."""
+    shearing: Shearing = Shearing()  # noqa: RUF009 (frozen)
 
     def root(self) -> Path:
         """The image root, absolute."""
@@ -191,6 +193,8 @@ def fill(
         path_map=wanted.path_map,
         allow_outside=wanted.allow_outside,
         witness=found.witness,
+        shear_mode=wanted.shearing.mode,
+        shear_max_words=wanted.shearing.max_words,
     )
     models = [
         ModelRow(

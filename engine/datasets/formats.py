@@ -25,6 +25,8 @@ class Format:
     name: str
     module: str
     summary: str
+    suffix: str = ""
+    """Of the file; a folder has none."""
     folder: bool = False
     """Whether it is a folder of several files."""
     provenance: bool = False
@@ -49,11 +51,23 @@ class Format:
 FORMATS = {
     form.name: form
     for form in (
-        Format("json", "merged", 'one array of {"image", "caption"}, upstream\'s', provenance=True),
-        Format("jsonl", "jsonl", 'one {"image", "caption"} a line', provenance=True),
+        Format(
+            "json",
+            "merged",
+            'one array of {"image", "caption"}, upstream\'s',
+            ".json",
+            provenance=True,
+        ),
+        Format("jsonl", "jsonl", 'one {"image", "caption"} a line', ".jsonl", provenance=True),
         Format("per-model", "per_model", "one such array a model", folder=True, provenance=True),
-        Format("columns", "columns", "JSON Lines, an image a line, a key a model", provenance=True),
-        Format("openclip", "openclip", "filepath and title, TSV or (OUT.csv) CSV"),
+        Format(
+            "columns",
+            "columns",
+            "JSON Lines, an image a line, a key a model",
+            ".jsonl",
+            provenance=True,
+        ),
+        Format("openclip", "openclip", "filepath and title, TSV or (OUT.csv) CSV", ".tsv"),
         Format(
             "wds",
             "wds",
@@ -69,8 +83,8 @@ FORMATS = {
             folder=True,
             original=True,
         ),
-        Format("dreamlip", "dreamlip", "CSV with a column a model", original=True),
-        Format("llava", "llava", "LLaVA conversations"),
+        Format("dreamlip", "dreamlip", "CSV with a column a model", ".csv", original=True),
+        Format("llava", "llava", "LLaVA conversations", ".json"),
         Format(
             "hf",
             "hf",
@@ -79,7 +93,13 @@ FORMATS = {
             provenance=True,
             images=("link", "copy", "none"),
         ),
-        Format("parquet", "parquet", "one row an image, one column a model", provenance=True),
+        Format(
+            "parquet",
+            "parquet",
+            "one row an image, one column a model",
+            ".parquet",
+            provenance=True,
+        ),
     )
 }
 

@@ -23,8 +23,6 @@ READ_BYTES = 2**20
 CODE_ROOT = Path(engine.__file__).parent.parent
 BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); {first}from {module} import main; main()"
 LEASH = "from engine.leash import die_with_parent; die_with_parent({parent}); "
-LOG_LIMIT = 32 * 2**20
-"""Bytes of a worker's log after which it is begun anew, the old one kept beside it."""
 KILL_SECONDS = 2.0
 """A process that outlives SIGKILL for longer sits in the kernel: it is not waited for."""
 PIPE_READS = 16
@@ -120,9 +118,7 @@ class LocalLauncher:
         """Raises `OSError`."""
         log = self.project.worker_log(device.id)
         log.parent.mkdir(exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_LIMIT:
-            log.replace(log.with_suffix(".log.1"))
-        with log.open("ab") as stderr:
+        with log.open("ab") as stderr:  # appending: the supervisor bounds it meanwhile
             started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
                 command(self.module, first=LEASH.format(parent=os.getpid())),
                 stdin=subprocess.PIPE,

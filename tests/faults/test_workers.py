@@ -10,6 +10,7 @@ import pytest
 
 from db import progress, projects, run
 from db.connect import reading
+from engine.logfiles import older
 from engine.policy import Policy
 from engine.supervise import supervise
 from tests.faults.forked import HASTY, Supervising
@@ -185,3 +186,13 @@ def test_a_lost_image_root_pauses_and_fails_no_record(project, data, misbehave, 
     assert "is the image root mounted?" in events(project)
     assert sums(project)["done"].failed == 0
     assert exported(project) == undisturbed
+
+
+def test_a_worker_that_talks_does_not_fill_the_disk(misbehave, monkeypatch, project):
+    limit = 60_000
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
+    assert misbehave("talks", policy=replace(HASTY, log_limit=limit, log_every=0.05))
+    log = project.worker_log("cpu:0")
+    assert older(log).stat().st_size < 2 * limit
+    assert log.stat().st_size < 2 * limit
+    assert b"begun anew" in log.read_bytes()

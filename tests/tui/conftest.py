@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import textual
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
 from engine.project import Project
@@ -61,7 +61,7 @@ class Asked:
         return f"{kind} [/x] done"
 
     def start(self, project: Project, devices: str = "auto") -> str:
-        return self.ask(project, "start")
+        return self.ask(project, "start", **({"devices": devices} if devices != "auto" else {}))
 
     def resume(self, project: Project) -> str:
         return self.ask(project, "resume")
@@ -70,9 +70,15 @@ class Asked:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     stand_in = Asked()
-    for name in ("ask", "start", "resume"):
+    monkeypatch.setattr("engine.control.ask", stand_in.ask)
+    for name in ("start", "resume"):
         monkeypatch.setattr(f"tui.actions.{name}", getattr(stand_in, name))
     return stand_in
+
+
+def said(app: MllmaugApp, selector: str) -> str:
+    """The text of a label of the screen in front."""
+    return str(app.screen.query_one(selector, Static).content)
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 30.0) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, Input, OptionList
 
 from engine.project import Project
 from tests import canned
 from tests.support import make_captions
-from tests.tui.conftest import Asked, press, ready, settle, until
+from tests.tui.conftest import Asked, press, ready, said, settle, until
 from tui import places
 from tui.app import MllmaugApp
 from tui.screens.confirm import Confirm
@@ -36,10 +36,6 @@ async def submit(pilot, app: MllmaugApp, value: str) -> None:
     field.value = value
     await field.action_submit()
     await settle(pilot)
-
-
-def said(app: MllmaugApp, selector: str) -> str:
-    return str(app.screen.query_one(selector, Static).content)
 
 
 async def test_coverage(tmp_path: Path) -> None:

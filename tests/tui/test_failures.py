@@ -1,4 +1,4 @@
-"""Failures and Logs, by key."""
+"""The Failures screen, by key."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from tui.screens.ask import Ask
 from tui.screens.confirm import Confirm
 from tui.screens.details import Details
 from tui.screens.failures import Failures
-from tui.screens.logs import Logs
 from tui.screens.samples import Samples
 from tui.widgets.cause_table import CauseTable
-from tui.widgets.log_view import LogView, level_of
 from tui.widgets.occurrence_table import OccurrenceTable
 from tui.widgets.record_table import RecordTable
 
@@ -56,6 +54,33 @@ async def test_causes_with_what_to_do(tmp_path: Path) -> None:
         assert isinstance(app.screen, Details)
         await press(pilot, "escape", "escape")
         assert app.focused is causes
+
+
+async def test_grouped_by_model_and_by_shard(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        causes, occurrences = await failures(pilot, app)
+        await press(pilot, "s")
+        assert causes.border_title == "Failures by model"
+        groups = [(row.scope, row.model_id, row.kind[:7], row.count) for row in causes.rows]
+        assert groups == [
+            ("shard", 4, "out of ", 3),
+            ("record", 1, "missing", 12),
+            ("record", 1, "undecod", 3),
+            ("record", 4, "missing", 36),
+            ("record", 4, "undecod", 9),
+        ]
+        await press(pilot, "s", "g")
+        assert causes.border_title == "Failures by shard"
+        assert [row.shard for row in causes.rows if row.scope == "shard"] == [12, 33, 47]
+        await press(pilot, "j", "r")
+        assert "of shard 00033" in app.screen.question  # type: ignore[attr-defined]
+        await press(pilot, "y")
+        assert asked.calls[0][1]["tasks"] == [3 * 331 + 33 + 1]
+        assert occurrences.total == 1
+        await press(pilot, "s")
+        assert causes.border_title == "Failures by cause"
+        assert causes.total == 3
 
 
 async def test_retry_a_cause(tmp_path: Path, asked: Asked) -> None:
@@ -125,77 +150,3 @@ async def test_nothing_failed(tmp_path: Path) -> None:
         await press(pilot, "4", "r", "x", "o", "w", "y", "enter")
         assert isinstance(app.screen, Failures)
         assert "nothing failed" in str(app.screen.query_one("#detail", Static).content)
-
-
-# Logs
-
-
-async def logs(pilot, app: MllmaugApp) -> LogView:
-    await ready(pilot)
-    await press(pilot, "5")
-    assert isinstance(app.screen, Logs)
-    view = app.screen.query_one(LogView)
-    await until(pilot, lambda: view.rows)
-    return view
-
-
-async def test_levels_sources_and_search(tmp_path: Path) -> None:
-    app = make(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        view = await logs(pilot, app)
-        assert len(view.rows) == 17
-        await press(pilot, "L")
-        assert {line.level for line, _ in view.rows} == {"warn", "fail"}
-        await press(pilot, "L")
-        assert len(view.rows) == 8, "a traceback's lines belong to it"
-        await press(pilot, "L", "right_square_bracket", "right_square_bracket")
-        assert {line.source for line, _ in view.rows} == {"cuda-0"}
-        await press(pilot, "left_square_bracket", "left_square_bracket")
-        await press(pilot, "slash", *"GPU", "enter")
-        assert len(view.found) == 4
-        assert not view.follow
-        assert view.here == view.found[-1], "the newest first"
-        await press(pilot, "n")
-        assert view.here == view.found[0], "round and back"
-        await press(pilot, "N")
-        assert view.here == view.found[-1]
-        await press(pilot, "escape")
-        assert not view.found
-
-
-async def test_follow_and_wrap(tmp_path: Path) -> None:
-    app = make(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        view = await logs(pilot, app)
-        log = tmp_path / "p" / "logs" / "worker-cuda-0.log"
-        with log.open("a") as file:
-            file.writelines(f"[/x] line {n} \x1b[31m\n" for n in range(99))
-            file.write("y" * 300 + "\n")
-        await until(pilot, lambda: len(view.rows) == 117)
-        assert view.scroll_offset.y == 117 - view.scrollable_content_region.height
-        await press(pilot, "w")
-        assert len(view.rows) > 120
-        await press(pilot, "g")
-        assert not view.follow
-        assert view.scroll_offset.y == 0
-        await press(pilot, "j", "pagedown", "k", "pageup", "G")
-        assert view.follow
-        await press(pilot, "f")
-        assert not view.follow
-        for strip in app.screen._compositor.render_strips():
-            assert "\x1b" not in strip.text
-
-
-@pytest.mark.parametrize(
-    ("said", "level"),
-    [
-        ("batch 48 in 0.7 s", "info"),
-        ("UserWarning: x", "warn"),
-        ("2025-10-09 warn device rests", "warn"),
-        ("ValueError: no", "fail"),
-        ("ERROR out of memory", "fail"),
-        ("Loading failure-free layers", "info"),
-    ],
-)
-async def test_level_of(said: str, level: str) -> None:
-    assert level_of(said, "info") == level

@@ -53,6 +53,12 @@ SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
     "details": ("busy", ("2", "slash", *"status:failed", "enter", "enter")),
     "help": ("busy", ("question_mark",)),
     "zoom": ("busy", ("tab", "z")),
+    "failures-by-shard": ("busy", ("4", "s", "s")),
+    "models": ("busy", ("M",)),
+    "settings": ("busy", ("M", "enter")),
+    "add-model": ("create", ("M", "a")),
+    "reshear": ("finished", ("H",)),
+    "run-on-devices": ("create", ("u",)),
 }
 THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")
 

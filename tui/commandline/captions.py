@@ -37,6 +37,35 @@ def samples(project: Path, models: tuple[str, ...], count: int, as_json: bool) -
 
 @click.command()
 @project_argument
+@click.option("--model", "models", multiple=True, metavar="NAME")
+@click.option("--images", default=64, type=click.IntRange(min=1), help="The first N (64).")
+@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+@click.option("--json", "as_json", is_flag=True)
+def pilot(project: Path, models: tuple[str, ...], images: int, devices: str, as_json: bool) -> None:
+    """The first images through every model: captions side by side, speed, time for all of it.
+
+    Nothing of the project changes. Not while it runs: the run has the devices.
+    """
+    from engine.control import refuse_running
+    from engine.pilot import fly, plan
+    from tui.commandline.trial import as_dict, show
+    from tui.progress import piloting
+
+    found = opened(project)
+    refuse_running(found, "try the models")
+    flight = plan(found, devices, images, models)
+    with piloting(len(flight.records)) as told:
+        findings = fly(flight, told)
+    if as_json:
+        click.echo(json.dumps(as_dict(findings)))
+    else:
+        show(findings)
+    if findings.troubles:
+        sys.exit(EXIT_UNFINISHED)
+
+
+@click.command()
+@project_argument
 @click.argument("out", type=File)
 @click.option("--format", "form", default="json", metavar="F", help=f"{', '.join(FORMATS)} (json).")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
@@ -116,8 +145,7 @@ def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
 
     with stepping("shearing shards") as progress:
         done = shear_again(opened(project), Shearing(mode, max_words), progress)
-    empty = f", {done.empty:,} of them to nothing" if done.empty else ""
-    say(f"{done.captions:,} captions of {done.shards:,} tasks sheared in mode {mode}{empty}")
+    say(done.sentence(mode))
 
 
 @click.command()

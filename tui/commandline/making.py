@@ -110,3 +110,23 @@ def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
     read = dict(pair(text) for text in changes)
     check(found, model, read)
     answer(found, "set", model=model, changes=read)
+
+
+@click.command("add-model")
+@project_argument
+@click.argument("model", metavar="NAME[=CHECKPOINT]")
+@click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+def add_model(project: Path, model: str, changes: tuple[str, ...], preset: str | None) -> None:
+    """Have another model caption the project too, with settings as `set` takes them.
+
+    Not while the project runs.
+    """
+    from dataclasses import asdict
+
+    from engine.captioners.settings import pair
+    from engine.configure import choose_new
+
+    found = opened(project)
+    choice = choose_new(found, model, preset, dict(pair(text) for text in changes))
+    answer(found, "add_model", choice=asdict(choice))

@@ -61,3 +61,28 @@ def resume(project: Path) -> None:
 def stop(project: Path, after_shard: bool) -> None:
     """End the run; `run` goes on where it was."""
     answer(opened(project), "stop", after_shard=after_shard)
+
+
+@click.command()
+@project_argument
+@click.argument("device")
+@click.argument("model")
+def pin(project: Path, device: str, model: str) -> None:
+    """Have DEVICE (as `status` names it, such as cuda:0) work on MODEL alone."""
+    answer(opened(project), "pin", device=device, model=model)
+
+
+@click.command()
+@project_argument
+@click.argument("device")
+def unpin(project: Path, device: str) -> None:
+    """Let DEVICE take any model again."""
+    answer(opened(project), "pin", device=device, model=None)
+
+
+@click.command()
+@project_argument
+@click.argument("device")
+def wake(project: Path, device: str) -> None:
+    """Have DEVICE work again that rests after failures."""
+    answer(opened(project), "wake", device=device)

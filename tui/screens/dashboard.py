@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from tui import actions, text
 from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.devices import Devices
@@ -30,6 +32,13 @@ class Dashboard(RunScreen):
     HELP = "What every device and model does now, and what happened last."
     COMMANDS: ClassVar[set[Any]] = {DashboardCommands}
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "r", "retry_failed", "Retry", tooltip="Retry failed shards", id="dashboard.retry_failed"
+        ),
+        Binding("w", "wake", "Wake", False, tooltip="Wake resting devices", id="dashboard.wake"),
+    ]
+
     def body(self) -> Iterable[Widget]:
         yield Container(
             Devices(), Models(), Throughput(), Tasks(), Events(), LatestSample(), id="panes"
@@ -39,3 +48,29 @@ class Dashboard(RunScreen):
         for pane in self.query(Pane):
             pane.show(snapshot)
         self.query_one(Throughput).show(snapshot)
+
+    @property
+    def resting(self) -> list[str]:
+        snapshot = self.main.snapshot
+        if snapshot is None or snapshot.supervisor is None:
+            return []
+        return [view.row.id for view in snapshot.devices if view.row.state == "resting"]
+
+    def why_not(self, action: str) -> str | None:
+        snapshot = self.main.snapshot
+        if action == "retry_failed" and (snapshot is None or not snapshot.tasks["failed"]):
+            return "no shard failed; failed records are on Failures (4)"
+        if action == "wake" and not self.resting:
+            return "no device rests"
+        return None
+
+    def action_retry_failed(self) -> None:
+        snapshot = self.main.snapshot
+        if snapshot is not None:
+            counted = text.plural(snapshot.tasks["failed"], "failed shard")
+            kept = "Captions that are there stay as they are."
+            self.confirm(f"Retry {counted}?", kept, lambda: self.main.call(actions.retry_failed))
+
+    def action_wake(self) -> None:
+        for device in self.resting:
+            self.main.ask("wake", device=device)

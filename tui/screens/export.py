@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -9,19 +8,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, ProgressBar, Static
+from textual.widgets import Button, Input, ProgressBar, Static
 
 from engine.errors import BadInput, Refused
 from tui import actions, text
 from tui.app import describe
+from tui.widgets.export_form import ExportForm
 from tui.widgets.path_complete import PathComplete
-from tui.widgets.tick import Tick
 
 if TYPE_CHECKING:
-    from engine.datasets.export import ExportProgress
+    from engine.datasets.export import ExportOptions, ExportProgress
     from engine.project import Project
     from tui.app import MllmaugApp
     from tui.snapshot import Snapshot
@@ -49,6 +47,7 @@ class FileExists(Message):
 class Export(ModalScreen[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
+    AUTO_FOCUS = "#path"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", tooltip="Cancel and close", id="export.close"),
         Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="export.copy"),
@@ -65,7 +64,7 @@ class Export(ModalScreen[str | None]):
         self.sentence: str | None = None
         self.behind = False
         """Whether the dialog was closed and the export goes on."""
-        self.command = ""
+        self.command = self.trouble = ""
 
     @property
     def main(self) -> MllmaugApp:
@@ -76,44 +75,28 @@ class Export(ModalScreen[str | None]):
             dialog.border_title = "Export"
             dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
             yield Static(id="counts", markup=False)
-            yield Label("Write to", classes="field")
-            target = self.project.folder / f"{self.project.name}.json"
-            yield Input(actions.shortened(target), id="path", compact=True)
-            yield Label("Models", classes="field")
-            with VerticalScroll(id="models", can_focus=False):
-                yield from self.model_boxes()
-            yield Tick("original captions first", id="original", compact=True)
-            yield Tick("unfinished: export what there is", id="partial", compact=True)
-            yield Label("Image root for the reader of the file", classes="field")
-            yield Input(placeholder="paths stay as in the input", id="root", compact=True)
+            yield ExportForm(self.project.folder, self.snapshot)
             yield Static(id="command", markup=False, classes="muted")
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel")
-                yield Button("Export", id="export", variant="primary")
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Export", id="export", variant="primary", compact=True)
         yield PathComplete("#path")
         yield PathComplete("#root")
 
-    def model_boxes(self) -> Iterable[Tick]:
-        for number, model in enumerate(self.snapshot.models):
-            captions = text.plural(model.captioned, "caption")
-            label = Content(f"{text.visible(model.row.name)}  {captions}")
-            yield Tick(label, True, id=f"model-{number}", compact=True)
-
     def on_mount(self) -> None:
-        for field in self.query(Input):
-            field.cursor_blink = False
         self.query_one("#bar").display = False
-        self.count()
+        self.look()
 
-    def chosen(self) -> list[int]:
-        boxes = enumerate(self.query("#models Tick").results(Tick))
-        return [number for number, box in boxes if box.value]
+    @property
+    def form(self) -> ExportForm:
+        return self.query_one(ExportForm)
 
-    @on(Tick.Changed)
-    def count(self) -> None:
-        models = [self.snapshot.models[number] for number in self.chosen()]
+    @on(ExportForm.Changed)
+    def look(self) -> None:
+        """Says what would be written by what command, or why nothing can."""
+        models = self.form.models
         captions = sum(model.captioned for model in models)
         failed = sum(model.failed for model in models)
         tasks = self.snapshot.tasks
@@ -123,23 +106,15 @@ class Export(ModalScreen[str | None]):
             f"{text.plural(captions, 'caption')} of {text.plural(len(models), 'model')},"
             f" {text.plural(failed, 'record')} failed{left}"
         )
-        self.query_one("#export").disabled = not models or self.exporting
-        self.say_command()
-
-    def choice(self) -> actions.ExportChoice:
-        models = tuple(self.snapshot.models[number].row.name for number in self.chosen())
-        return actions.ExportChoice(
-            models=() if len(models) == len(self.snapshot.models) else models,
-            with_original=self.query_one("#original", Tick).value,
-            image_root=self.query_one("#root", Input).value.strip() or None,
-            allow_partial=self.query_one("#partial", Tick).value,
-        )
-
-    @on(Input.Changed)
-    def say_command(self) -> None:
-        out = self.query_one("#path", Input).value.strip()
-        self.command = actions.export_command(self.project, out, self.choice())
-        self.query_one("#command", Static).update(text.visible(self.command))
+        try:
+            options = self.form.options()
+        except BadInput as error:
+            self.command, self.trouble = "", str(error)
+        else:
+            self.command = actions.export_command(self.project, self.form.path, options)
+            self.trouble = "" if self.form.path else "where to? the path is empty"
+        self.query_one("#command", Static).update(text.visible(self.command or self.trouble))
+        self.query_one("#export").disabled = bool(self.trouble) or self.exporting
 
     def action_copy(self) -> None:
         self.main.copy(self.command)
@@ -154,17 +129,17 @@ class Export(ModalScreen[str | None]):
     @on(Button.Pressed, "#export")
     @on(Input.Submitted)
     def begin(self) -> None:
-        if self.exporting or self.query_one("#export").disabled:
+        if self.exporting:
             return
-        written = self.query_one("#path", Input).value.strip()
-        if not written:
-            self.say("where to? the path is empty", bad=True)
+        if self.trouble:
+            self.say(self.trouble, bad=True)
             return
+        out, options = Path(self.form.path).expanduser(), self.form.options()
         self.set_exporting(True)
         self.say("exporting ...")
-        self.main.in_background(lambda: self.export(Path(written).expanduser(), self.choice()))
+        self.main.in_background(lambda: self.export(out, options))
 
-    def export(self, out: Path, choice: actions.ExportChoice) -> None:
+    def export(self, out: Path, options: ExportOptions) -> None:
         """In a thread of the application, which may outlive this dialog."""
         try:
             if out.exists() and out != self.may_replace:
@@ -173,7 +148,7 @@ class Export(ModalScreen[str | None]):
             sentence = actions.export(
                 self.project,
                 out,
-                choice,
+                options,
                 self.tell,
                 lambda: self.cancelled,
             )
@@ -222,7 +197,7 @@ class Export(ModalScreen[str | None]):
     def set_exporting(self, exporting: bool) -> None:
         self.exporting = exporting
         self.query_one("#bar").display = exporting
-        self.query_one("#export").disabled = exporting
+        self.query_one("#export").disabled = exporting or bool(self.trouble)
 
     def say(self, sentence: str, bad: bool = False) -> None:
         line = self.query_one("#said", Static)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +14,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import actions, text
-from tui.app import describe
 from tui.commands import Commands
 from tui.hints import hint_for
 from tui.screens.run import RunScreen
@@ -23,7 +22,8 @@ from tui.widgets.occurrence_table import OccurrenceTable
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from db.failures import Cause, Occurrence
+    from db.failures import Cause, Grouping, Occurrence
+    from engine.project import Project
     from tui.snapshot import Snapshot
 
 SHOWN = 5_000
@@ -31,6 +31,7 @@ SHOWN = 5_000
 
 @dataclass
 class CausesRead(Message):
+    by: Grouping
     causes: tuple[Cause, ...]
 
 
@@ -59,6 +60,7 @@ class Failures(RunScreen):
         Binding("x", "exclude", "Exclude", tooltip="Give up on records", id="failures.exclude"),
         Binding("o", "show", "Show", tooltip="Show the record in Samples", id="failures.show"),
         Binding("w", "write", "CSV", tooltip="Write failures as CSV", id="failures.write"),
+        Binding("s", "group", "Group", tooltip="By cause, model or shard", id="failures.group"),
         Binding("escape", "back", "Back", False, tooltip="Unmark, go up", id="failures.back"),
     ]
 
@@ -66,9 +68,10 @@ class Failures(RunScreen):
     reading = False
     again = False
     cause: Cause | None = None
+    by: Grouping = "cause"
 
     def body(self) -> Iterable[Widget]:
-        yield CauseTable(id="causes")
+        yield CauseTable(self.model_name, id="causes")
         yield OccurrenceTable(self.model_name, id="occurrences")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Detail"
@@ -87,9 +90,6 @@ class Failures(RunScreen):
     def occurrences(self) -> OccurrenceTable:
         return self.query_one(OccurrenceTable)
 
-    def model_name(self, model_id: int) -> str:
-        return (self.main.snapshot.model_name(model_id) if self.main.snapshot else None) or "?"
-
     def show(self, snapshot: Snapshot) -> None:
         seen = snapshot.failed, tuple(snapshot.tasks.items()), snapshot.events[:1]
         if seen != self.seen:
@@ -102,24 +102,27 @@ class Failures(RunScreen):
         self.again = self.reading
         if not self.reading and self.main.project is not None:
             self.reading = True
-            self.read_causes()
+            self.read_causes(self.by)
 
     @work(thread=True, group="causes", exit_on_error=False)
-    def read_causes(self) -> None:
+    def read_causes(self, by: Grouping) -> None:
         from db import failures
         from db.connect import reading
 
         assert self.main.project is not None  # noqa: S101
         try:
             with reading(self.main.project.database) as connection:
-                self.post_message(CausesRead(failures.causes(connection)))
+                self.post_message(CausesRead(by, failures.causes(connection, by)))
         finally:
             self.reading = False
 
     @on(CausesRead)
     def causes_read(self, event: CausesRead) -> None:
-        self.causes.set_rows(event.causes, 0, len(event.causes))
-        if self.again:
+        if event.by == self.by:
+            self.causes.group_by(event.by)
+            self.causes.set_rows(event.causes, 0, len(event.causes))
+            self.causes.border_title = f"Failures by {event.by}"
+        if self.again or event.by != self.by:
             self.load()
         if not event.causes:
             self.cause = None
@@ -129,7 +132,7 @@ class Failures(RunScreen):
     @on(Table.Moved, "#causes")
     def cause_moved(self) -> None:
         if self.causes.current != self.cause:
-            if self.cause is None or self.cause.kind != getattr(self.causes.current, "kind", None):
+            if self.cause is None or not self.cause.same(self.causes.current):
                 self.occurrences.marked.clear()
             self.cause = self.causes.current
             if self.cause is not None:
@@ -245,7 +248,7 @@ class Failures(RunScreen):
             tasks = sorted({row.task_id for row in self.chosen()})
             named = text.plural(len(tasks), "chosen shard")
             failed_items = cause.scope == "record"
-            self.confirm(
+            self.confirm_call(
                 f"Retry {'the failed records of ' if failed_items else ''}{named}?",
                 "Captions that are there stay as they are.",
                 lambda project: actions.ask(
@@ -255,12 +258,18 @@ class Failures(RunScreen):
             return
         counted = text.plural(cause.count, f"failed {cause.scope}")
         where = "" if cause.scope == "shard" else f" in {text.plural(cause.shards, 'shard')}"
-        self.confirm(
-            f"Retry {counted}{where}: {text.clip(text.visible(cause.kind), 60)}?",
+        self.confirm_call(
+            f"Retry {counted}{where}{self.of(cause)}: {text.clip(text.visible(cause.kind), 60)}?",
             "Captions that are there stay as they are. Other failed records of these shards"
             " are tried again as well.",
             lambda project: actions.retry_cause(project, cause),
         )
+
+    def of(self, cause: Cause) -> str:
+        """In words, which part of a cause a grouped row is."""
+        if cause.model_id is not None:
+            return f" of {text.visible(self.model_name(cause.model_id))}"
+        return "" if cause.shard is None else f" of shard {cause.shard:05}"
 
     def action_exclude(self) -> None:
         cause = self.cause
@@ -273,29 +282,27 @@ class Failures(RunScreen):
                 if row.record is not None:
                     places.setdefault(row.task_id, []).append(row.record)
             count = sum(map(len, places.values()))
-            self.confirm(
+            self.confirm_call(
                 f"Exclude {text.plural(count, 'record')}?",
                 kept,
-                lambda project: actions.exclude(project, list(places.items())),
+                lambda project: actions.exclude_records(project, list(places.items())),
             )
             return
         counted = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
-        self.confirm(
-            f"Exclude all {counted} that failed as {text.clip(text.visible(cause.kind), 40)}?",
+        self.confirm_call(
+            f"Exclude all {counted}{self.of(cause)} that failed as"
+            f" {text.clip(text.visible(cause.kind), 40)}?",
             kept,
             lambda project: actions.exclude_cause(project, cause),
         )
 
-    def confirm(self, question: str, kept: str, action: Any) -> None:
-        from tui.screens.confirm import Confirm
+    def confirm_call(self, question: str, kept: str, action: Callable[[Project], str]) -> None:
+        def then() -> None:
+            self.occurrences.marked.clear()
+            self.occurrences.refresh()
+            self.main.call(action)
 
-        def answer(yes: bool | None) -> None:
-            if yes:
-                self.occurrences.marked.clear()
-                self.occurrences.refresh()
-                self.main.call(action)
-
-        self.app.push_screen(Confirm(question, kept), answer)
+        self.confirm(question, kept, then)
 
     def action_show(self) -> None:
         row = self.occurrences.current
@@ -314,18 +321,17 @@ class Failures(RunScreen):
 
         def answer(path: str | None) -> None:
             if path:
-                self.write(Path(path).expanduser(), cause)
+                out = Path(path).expanduser()
+                self.tell_of(lambda: actions.write_failures(project, out, cause))
 
         self.app.push_screen(Ask("Write CSV", f"Write {what} to", name, path=True), answer)
 
-    @work(thread=True, group="csv", exit_on_error=False)
-    def write(self, out: Path, cause: Cause | None) -> None:
-        assert self.main.project is not None  # noqa: S101
-        try:
-            said, severity = actions.write_failures(self.main.project, out, cause), "information"
-        except Exception as error:
-            said, severity = describe(error), "error"
-        self.app.call_from_thread(self.main.tell, said, severity)
+    def action_group(self) -> None:
+        from db.failures import GROUPINGS
+
+        place = GROUPINGS.index(self.by)
+        self.by = GROUPINGS[(place + 1) % len(GROUPINGS)]
+        self.load()
 
     def action_back(self) -> None:
         if self.occurrences.marked:

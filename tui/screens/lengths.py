@@ -3,7 +3,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -14,12 +14,13 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui import text
+from tui import dialogs, text
 from tui.app import describe
 
 if TYPE_CHECKING:
     from db.rows import SampleRow
     from engine.project import Project
+    from tui.app import MllmaugApp
     from tui.snapshot import Snapshot
 
 READ = 2_000
@@ -34,6 +35,7 @@ class Lengths(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,h", "close", "Close", id="lengths.close"),
+        Binding("a", "all", "All", tooltip="Measure all captions", id="lengths.all"),
         Binding("j,down", "scroll(1)", "Down", show=False, id="lengths.down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="lengths.up"),
     ]
@@ -55,7 +57,7 @@ class Lengths(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
             dialog.border_title = "Caption lengths in words"
-            dialog.border_subtitle = "esc closes"
+            dialog.border_subtitle = "a measures all captions, esc closes"
             yield Static("reading ...", id="lengths", markup=False)
 
     def on_mount(self) -> None:
@@ -110,6 +112,9 @@ class Lengths(ModalScreen[None]):
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_all(self) -> None:
+        dialogs.stats(cast("MllmaugApp", self.app))
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -19,8 +19,7 @@ from tui import captions, text
 from tui.app import describe
 
 if TYPE_CHECKING:
-    from engine.pilot import Plan
-    from engine.samples import SampledCaption
+    from engine.pilot import Findings, Plan
     from engine.tryout import Said, Tryout
 
 
@@ -63,14 +62,12 @@ class Pilot(ModalScreen[Outcome | None]):
     def __init__(self, make_plan: Callable[[], Plan]) -> None:
         super().__init__()
         self.make_plan = make_plan
-        self.plan: Plan | None = None
+        self.findings: Findings | None = None
         self.tryout: Tryout | None = None
         self.closed = False
         self.at = 0
         self.diff = False
         self.states: dict[str, str] = {}
-        self.rates: dict[str, float] = {}
-        self.results: dict[tuple[str, int], SampledCaption] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -122,38 +119,24 @@ class Pilot(ModalScreen[Outcome | None]):
 
     @on(Planned)
     def planned(self, event: Pilot.Planned) -> None:
-        self.plan = event.plan
+        from engine.pilot import Findings
+
+        self.findings = Findings(event.plan)
         self.states = {name: "WAIT" for name, _ in event.plan.jobs}
         self.query_one("#go").disabled = False
         self.draw()
 
     @on(Told)
     def told(self, event: Pilot.Told) -> None:
-        from engine.pilot import tried
-        from engine.samples import SampledCaption
-
-        said, plan = event.said, self.plan
-        if plan is None:
+        said, findings = event.said, self.findings
+        if findings is None:
             return
+        findings.take(event.model, said)
         if said.loading is not None:
             self.states[event.model] = f"LOAD {said.loading}"
-        elif said.rate is not None:
-            self.rates[event.model] = said.rate
         elif said.record is not None:
-            family = next(job.family for name, job in plan.jobs if name == event.model)
-            row = tried(said, family, plan.shearing)
-            self.results[event.model, said.record] = SampledCaption(
-                event.model,
-                row.raw,
-                row.sheared,
-                row.start,
-                row.end,
-                row.tokens,
-                row.finish,
-                row.error,
-            )
-            done = sum(model == event.model for model, _ in self.results)
-            self.states[event.model] = f"RUN {done} of {len(plan.records)}"
+            done, records = findings.said_of(event.model), len(findings.plan.records)
+            self.states[event.model] = f"RUN {done} of {records}"
         self.draw()
 
     @on(Ended)
@@ -167,22 +150,22 @@ class Pilot(ModalScreen[Outcome | None]):
     # Drawing
 
     def time(self) -> str | None:
-        seconds = self.plan.seconds(self.rates) if self.plan else None
+        seconds = self.findings.seconds if self.findings else None
         if seconds is None:
             return None
         end = text.day_and_clock(time.time() + seconds)[:-3]
         return f"about {text.duration(seconds)} in all, until {end}"
 
     def draw(self) -> None:
-        plan = self.plan
-        if plan is None:
+        findings = self.findings
+        if findings is None:
             return
+        plan = findings.plan
         width = max((len(name) for name, _ in plan.jobs), default=0)
         lines = []
         for name, _ in plan.jobs:
-            rate = self.rates.get(name)
+            rate, alone = findings.rates.get(name), findings.seconds_of(name)
             speed = f"{text.rate(rate):>7} img/s  " if rate is not None else " " * 15
-            alone = plan.total / rate / max(1, plan.devices) if rate else None
             took = f"{text.duration(alone):>7}  " if alone is not None else " " * 9
             lines.append(
                 Content(f"{text.fit(name, width)}  {speed}{took}{text.visible(self.states[name])}")
@@ -190,20 +173,17 @@ class Pilot(ModalScreen[Outcome | None]):
         counted = f"{text.plural(plan.total, 'record')} on {text.plural(plan.devices, 'device')}"
         lines.append(Content.styled(f"{counted}: {self.time() or 'measuring'}", "bold"))
         self.query_one("#models", Static).update(Content("\n").join(lines))
-        self.query_one("#captions", Static).update(self.captions(plan))
+        self.query_one("#captions", Static).update(self.captions(findings))
 
-    def captions(self, plan: Plan) -> Content:
-        from engine.samples import SampledImage
-
-        if not plan.records:
+    def captions(self, findings: Findings) -> Content:
+        records = len(findings.plan.records)
+        if not records:
             return Content("")
-        self.at %= len(plan.records)
-        image, original = plan.records[self.at]
-        names = [name for name, _ in plan.jobs]
-        known = [self.results.get((name, self.at)) for name in names]
-        sampled = SampledImage(0, self.at, image, original, tuple(filter(None, known)))
-        head = f"image {self.at + 1} of {len(plan.records)}  {text.visible(image)}"
-        body = captions.captions(sampled, names, "cut", None, self.diff)
+        self.at %= records
+        image = findings.image(self.at)
+        names = [name for name, _ in findings.plan.jobs]
+        head = f"image {self.at + 1} of {records}  {text.visible(image.image)}"
+        body = captions.captions(image, names, "cut", None, self.diff)
         return Content.assemble((head, "$foreground-muted"), "\n", body)
 
     # Keys
@@ -221,7 +201,7 @@ class Pilot(ModalScreen[Outcome | None]):
 
     @on(Button.Pressed, "#go")
     def action_go(self) -> None:
-        if self.plan is not None:
+        if self.findings is not None:
             self.dismiss(Outcome(True, self.time()))
 
     @on(Button.Pressed, "#change")

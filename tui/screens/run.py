@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
-from tui.app import CHANGES, READONLY
+from tui.app import CHANGES, READONLY, describe
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RunScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield StatusBar(self.MODE)
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError
@@ -95,6 +96,28 @@ class RunScreen(Screen[None]):
             self.minimize()
         elif self.focused is not None:
             self.maximized = self.focused
+
+    def model_name(self, model_id: int) -> str:
+        snapshot = self.main.snapshot
+        return (snapshot.model_name(model_id) if snapshot else None) or "?"
+
+    def confirm(self, question: str, kept: str, then: Callable[[], None]) -> None:
+        from tui.screens.confirm import Confirm
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        self.app.push_screen(Confirm(question, kept), answer)
+
+    @work(thread=True, group="job", exit_on_error=False)
+    def tell_of(self, job: Callable[[], str]) -> None:
+        """Says the sentence that the job returns, or why it could not be done."""
+        try:
+            said, severity = job(), "information"
+        except Exception as error:
+            said, severity = describe(error), "error"
+        self.app.call_from_thread(self.main.tell, said, severity)
 
     def refresh_keys(self) -> None:
         """The footer is composed again only when a key became possible or impossible."""

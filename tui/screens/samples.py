@@ -317,17 +317,9 @@ class Samples(RunScreen):
             self.call_after_refresh(preview.show, self.row.image)
 
     def action_open_file(self) -> None:
-        if self.row is not None:
-            self.open_file(self.row.image)
-
-    @work(thread=True, group="open", exit_on_error=False)
-    def open_file(self, image: str) -> None:
-        assert self.main.project is not None  # noqa: S101
-        try:
-            said, severity = actions.open_image(self.main.project, image), "information"
-        except Exception as error:
-            said, severity = describe(error), "error"
-        self.app.call_from_thread(self.main.tell, said, severity)
+        row, project = self.row, self.main.project
+        if row is not None and project is not None:
+            self.tell_of(lambda: actions.open_image(project, row.image))
 
     @on(Table.Opened)
     def opened(self) -> None:

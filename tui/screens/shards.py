@@ -119,10 +119,6 @@ class Shards(RunScreen):
     def table(self) -> ShardTable:
         return self.query_one(ShardTable)
 
-    def model_name(self, model_id: int) -> str:
-        snapshot = self.main.snapshot
-        return (snapshot.model_name(model_id) if snapshot else None) or "?"
-
     def show(self, snapshot: Snapshot) -> None:
         self.load()
 
@@ -325,12 +321,8 @@ class Shards(RunScreen):
             if failed_items
             else "Every record is captioned again; what is there counts until then."
         )
-        self.confirm(
-            f"Retry {what}{text.visible(self.named(tasks))}?",
-            kept,
-            "retry",
-            {"tasks": tasks, "failed_items": failed_items},
-        )
+        question = f"Retry {what}{text.visible(self.named(tasks))}?"
+        self.confirm_ask(question, kept, "retry", tasks=tasks, failed_items=failed_items)
 
     def action_skip(self) -> None:
         tasks, current = self.chosen(), self.table.current
@@ -338,7 +330,7 @@ class Shards(RunScreen):
         named = text.visible(self.named(tasks))
         question = f"Skip {named}?" if skip else f"Take {named} back in?"
         kept = "Skipped shards are not captioned until you take them back in (x again)."
-        self.confirm(question, kept, "skip", {"tasks": tasks, "skip": skip})
+        self.confirm_ask(question, kept, "skip", tasks=tasks, skip=skip)
 
     def action_priority(self, by: int) -> None:
         self.main.ask("priority", tasks=self.chosen(), by=by)
@@ -361,13 +353,10 @@ class Shards(RunScreen):
 
         self.app.push_screen(Pin(snapshot.devices, model), answer)
 
-    def confirm(self, question: str, kept: str, kind: str, payload: dict[str, Any]) -> None:
-        from tui.screens.confirm import Confirm
+    def confirm_ask(self, question: str, kept: str, kind: str, **payload: Any) -> None:
+        def then() -> None:
+            self.table.marked.clear()
+            self.table.refresh()
+            self.main.ask(kind, **payload)
 
-        def answer(yes: bool | None) -> None:
-            if yes:
-                self.table.marked.clear()
-                self.table.refresh()
-                self.main.ask(kind, **payload)
-
-        self.app.push_screen(Confirm(question, kept), answer)
+        self.confirm(question, kept, then)

@@ -9,12 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui import actions, places, text
 from tui.app import describe
 from tui.commands import Commands
+from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from tui.app import MllmaugApp
@@ -59,7 +60,7 @@ class Welcome(Screen[None]):
             yield Static("There is no project in this folder.", id="here", markup=False)
             yield OptionList(id="choices")
             yield Static(COMMANDS, classes="muted", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.recent = places.recent()

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import text
+from tui.widgets.moving import moving
 
 Level = Literal["info", "warn", "fail"]
 LEVELS: tuple[Level, ...] = ("info", "warn", "fail")
@@ -49,14 +50,7 @@ class LogView(ScrollView, can_focus=True):
         "log--fail",
         "log--found",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Down", show=False, id="logs.down"),
-        Binding("k,up", "move(-1)", "Up", show=False, id="logs.up"),
-        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="logs.page_down"),
-        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="logs.page_up"),
-        Binding("g,home", "end(False)", "Top", show=False, id="logs.top"),
-        Binding("G,end", "end(True)", "End", show=False, id="logs.end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = moving("log")
 
     follow = reactive(True, init=False)
     wrap = reactive(False, init=False)
@@ -150,7 +144,7 @@ class LogView(ScrollView, can_focus=True):
     def action_page(self, by: int) -> None:
         self.go(self.scroll_offset.y + by * self.scrollable_content_region.height)
 
-    def action_end(self, end: bool) -> None:
+    def action_jump(self, end: bool) -> None:
         self.follow = end
         if not end:
             self.go(0)

@@ -21,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import text
+from tui.widgets.moving import moving
 
 Row = TypeVar("Row")
 Cell = str | tuple[str, str]
@@ -52,12 +53,7 @@ class Table(ScrollView, Generic[Row], can_focus=True):
         "table--muted",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="table.page_up"),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="table.page_down"),
-        Binding("home,g", "jump(False)", "First", show=False, id="table.first"),
-        Binding("end,G", "jump(True)", "Last", show=False, id="table.last"),
+        *moving("table"),
         Binding(
             "enter", "open", "Open", show=False, tooltip="Open the row's details", id="table.open"
         ),

@@ -9,9 +9,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from engine.captioners.registry import FAMILIES, check_checkpoint
+from engine.captioners.registry import FAMILIES, Family, check_checkpoint
 from engine.errors import BadInput
-from tui import text
 from tui.screens.wizard.step import Step
 from tui.widgets.tick import Tick
 
@@ -19,7 +18,10 @@ Chosen = Mapping[str, str]
 
 
 class Models(Step):
-    """Which families caption, and whether their checkpoints are whole."""
+    """Which families caption, and whether their checkpoints are whole.
+
+    A line a family; one that is chosen asks for its checkpoint below it.
+    """
 
     NAME = "Models"
     PATHS = tuple(f"path-{n}" for n, each in enumerate(FAMILIES.values()) if each.checkpoint)
@@ -34,16 +36,27 @@ class Models(Step):
 
     def compose(self) -> ComposeResult:
         for number, family in enumerate(FAMILIES.values()):
-            label = Content(f"{text.visible(family.name)}  {text.visible(family.summary)}")
-            yield Tick(label, family.name in self.draft.models, id=f"on-{number}", compact=True)
+            chosen = family.name in self.draft.models
+            yield Tick(label(family), chosen, id=f"on-{number}", compact=True)
             if family.checkpoint:
                 path = self.draft.models.get(family.name, "")
                 hint = f"checkpoint: {family.checkpoint}"
                 yield Input(path, placeholder=hint, id=f"path-{number}", compact=True)
             yield Static(id=f"state-{number}", markup=False, classes="state muted")
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.fold()
+
     def enter(self) -> None:
         self.query(Tick).first().focus()
+
+    def fold(self) -> None:
+        """Shows the checkpoints of the chosen families alone."""
+        for number in range(len(FAMILIES)):
+            on = self.query_one(f"#on-{number}", Tick).value
+            for field in self.query(f"#path-{number}, #state-{number}"):
+                field.display = on
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -57,6 +70,7 @@ class Models(Step):
     @on(Tick.Changed)
     @on(Input.Changed)
     def changed(self) -> None:
+        self.fold()
         self.soon(lambda: self.check(self.chosen))
         self.post_message(self.Changed())
 
@@ -73,8 +87,9 @@ class Models(Step):
         self.draft.models = dict(event.chosen)
         for number, name in enumerate(FAMILIES):
             trouble = event.found.get(name)
-            said = "" if name not in event.found else f"  ! {trouble}" if trouble else "  ok"
-            self.say(f"#state-{number}", said, bad=bool(trouble))
+            fine = name in event.found and trouble is None
+            self.query_one(f"#on-{number}", Tick).label = label(FAMILIES[name], fine)
+            self.say(f"#state-{number}", f"! {trouble}" if trouble else "", bad=bool(trouble))
         self.post_message(self.Changed())
 
     def why_not(self) -> str | None:
@@ -84,6 +99,10 @@ class Models(Step):
         if self.checked is None or self.checked.chosen != chosen:
             return "looking at the checkpoints ..."
         return next((trouble for trouble in self.checked.found.values() if trouble), None)
+
+
+def label(family: Family, fine: bool = False) -> Content:
+    return Content(f"{family.name}{'  ok' * fine}  {family.summary}")
 
 
 def what_is_wrong(name: str, path: str) -> str | None:

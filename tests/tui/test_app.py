@@ -1,0 +1,210 @@
+"""Modes, starting and stopping the run, quitting, sizes: what keys do on every screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from db import projects
+from db.connect import writing
+from engine.errors import Refused
+from tests import canned
+from tests.tui.conftest import Asked, press, ready, said, until
+from tui.app import MllmaugApp
+from tui.screens.dashboard import Dashboard
+from tui.screens.help import Help
+from tui.screens.leave import Leave
+from tui.screens.samples import Samples
+from tui.screens.shards import Shards
+from tui.screens.too_small import TooSmall
+from tui.screens.welcome import Welcome
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.models import Models
+from tui.widgets.throughput import Throughput
+
+pytestmark = pytest.mark.asyncio
+SIZE = (120, 36)
+
+
+def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
+    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+
+
+async def test_modes(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        assert isinstance(app.screen, Dashboard)
+        await press(pilot, "2")
+        assert isinstance(app.screen, Shards)
+        await press(pilot, "3")
+        assert isinstance(app.screen, Samples)
+        await press(pilot, "1")
+        assert isinstance(app.screen, Dashboard)
+
+
+async def test_opening_and_closing_ask_for_nothing(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path, "create")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "q")
+    assert asked.calls == []
+    assert app.return_code == 0
+
+
+async def test_a_folder_without_a_project_ends_with_code_2(tmp_path: Path) -> None:
+    app = MllmaugApp(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: app.return_code == 2)
+
+
+@pytest.mark.parametrize(
+    ("variant", "label", "kind"), [("busy", "pause", "pause"), ("create", "start", "start")]
+)
+async def test_p(tmp_path: Path, asked: Asked, variant: str, label: str, kind: str) -> None:
+    app = make(tmp_path, variant)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        assert app.run_label == label
+        await press(pilot, "p")
+        assert asked.calls == [(kind, {})]
+
+
+async def test_p_resumes_what_is_paused(tmp_path: Path, asked: Asked) -> None:
+    canned.copied(tmp_path / "p", "busy", shards=60, paused=True)
+    app = MllmaugApp(tmp_path / "p")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "p")
+        assert asked.calls == [("resume", {})]
+
+
+async def test_p_is_off_when_everything_is_captioned(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path, "finished")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "p", "question_mark")
+        assert asked.calls == []
+        assert "everything is captioned" in said(app, "#keys")
+
+
+async def test_a_model_that_waits_for_its_server_says_so(tmp_path: Path) -> None:
+    project = canned.copied(tmp_path / "cc3m-pilot", "busy")
+    told = "http://host/v1: HTTP 503 [/x] \x1b[31m loading"
+    with writing(project.database) as connection:
+        first = projects.models(connection)[0]
+        projects.save_model(connection, replace(first, unavailable=told, not_before=4e9))
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        lines = app.screen.query_one(Models).lines(app.snapshot, 100)
+        shown = [line.plain for line in lines if "WAIT" in line.plain]
+        assert len(shown) == 1
+        assert "WAIT waits until 07:06:40: http://host/v1: HTTP 503 [/x]" in shown[0]
+        assert "\x1b" not in shown[0]
+
+
+async def test_a_refusal_is_shown_and_nothing_breaks(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    asked.error = Refused("not now: [/x] \x1b[31m")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "p")
+        assert app.asking is False
+        asked.error = RuntimeError("[bold]what[/]")
+        await press(pilot, "p")
+        assert len(asked.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "calls"),
+    [
+        ("d", []),
+        ("s", [("stop", {"after_shard": True})]),
+        ("K", [("stop", {"after_shard": False})]),
+    ],
+)
+@pytest.mark.parametrize("way", ["q", "ctrl+q", "ctrl+c"])
+async def test_quit(tmp_path: Path, asked: Asked, key: str, calls: list[object], way: str) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press(way)
+        await until(pilot, lambda: isinstance(app.screen, Leave))
+        await pilot.press(key)
+        await until(pilot, lambda: app._exit)
+    assert asked.calls == calls
+
+
+async def test_staying(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "q", "ctrl+c", "escape")
+        assert isinstance(app.screen, Dashboard)
+        assert asked.calls == []
+
+
+async def test_a_refused_stop_stays_open(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    asked.error = Refused("no")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "q", "s")
+        assert not app._exit
+
+
+async def test_window(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        plot = app.screen.query_one(Throughput)
+        plot.focus()
+        before = len(plot.points)
+        await press(pilot, "t")
+        assert len(plot.points) != before
+        await press(pilot, "t", "t", "t")
+        assert len(plot.points) == before
+
+
+async def test_too_small(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.resize_terminal(79, 24)
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmall)
+        await press(pilot, "p", "2", "e")
+        assert asked.calls == []
+        assert isinstance(app.screen, TooSmall)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)
+
+
+async def test_a_click_on_the_key_line_does_what_the_key_does(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path, "create")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        bar = app.screen.query_one(KeyBar)
+        shown = bar.render().plain
+        await pilot.click(bar, offset=(shown.index("Export"), 0))
+        await pilot.click(bar, offset=(len(shown) + 3, 0))
+        assert isinstance(app.screen, Dashboard), "there is no caption to export yet"
+        await pilot.click(bar, offset=(shown.index("Run"), 0))
+        await until(pilot, lambda: asked.calls == [("start", {})])
+        await pilot.click(bar, offset=(shown.index("?"), 0))
+        await until(pilot, lambda: isinstance(app.screen, Help))
+
+
+async def test_welcome() -> None:
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, Welcome)
+        await press(pilot, "2", "p", "e")
+        assert isinstance(app.screen, Welcome)
+        await press(pilot, "q")
+    assert app.return_code == 0

@@ -1,0 +1,165 @@
+"""The Export dialog, and that the command it shows writes the same."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from engine.datasets.formats import FORMATS
+from tests import canned
+from tests.support import MAIN, cli_ok, make_captions
+from tests.tui.conftest import press, ready, said, settle, until
+from tui.app import MllmaugApp
+from tui.screens.export import Export
+from tui.widgets.tick import Tick
+
+pytestmark = pytest.mark.asyncio
+SIZE = (80, 24)
+
+
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a blank in its name, in which one image is missing."""
+    folder = tmp_path_factory.mktemp("export")
+    data = make_captions(folder / "data", 12)
+    (folder / "data" / "images" / "000003.png").unlink()
+    cli_ok("new", folder / "my run", data, "--model", "dry-run", "--shard-size", 4)
+    cli_ok("run", folder / "my run", "--devices", "cpu")
+    return folder / "my run"
+
+
+async def choose(pilot: Pilot[None], form: str) -> None:
+    """Opens the dialog and chooses a format."""
+    await ready(pilot)
+    await press(pilot, "e")
+    assert isinstance(pilot.app.screen, Export)
+    pilot.app.screen.query_one("#format", Select).value = form
+    await settle(pilot)
+
+
+def tick_everything(screen: Export) -> None:
+    """Whatever this format takes."""
+    for name in ("original", "finished", "provenance"):
+        box = screen.query_one(f"#{name}", Tick)
+        box.value = not box.disabled
+    images = screen.query_one("#images", Select)
+    if not images.disabled:
+        images.value = FORMATS[screen.form.form.name].images[-1]
+    screen.query_one("#words", Input).value = "2"
+    screen.query_one("#root", Input).value = "/data of mine"
+    screen.query_one("#map", Input).value = "'images/00000=other path/' none=nothing"
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    if path.is_file():
+        return {"": path.read_bytes()}
+    return {
+        str(file.relative_to(path)): str(file.readlink()).encode()
+        if file.is_symlink()
+        else file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if not file.is_dir()
+    }
+
+
+def run_command(command: str) -> None:
+    """As a shell does it, with our own code for the command's name."""
+    name, _, rest = command.partition(" ")
+    assert name == "mllmaug-tui"
+    ours = f"{shlex.quote(sys.executable)} -c {shlex.quote(MAIN)} {rest}"
+    environment = os.environ | {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    done = subprocess.run(
+        ours, shell=True, capture_output=True, text=True, timeout=120, env=environment
+    )
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+@pytest.mark.parametrize("form", FORMATS)
+async def test_the_command_writes_what_the_dialog_wrote(
+    captioned: Path, tmp_path: Path, form: str, full: bool
+) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, form)
+        screen = app.screen
+        assert isinstance(screen, Export)
+        if full:
+            tick_everything(screen)
+        out = tmp_path / f"it's out{FORMATS[form].suffix}"
+        screen.query_one("#path", Input).value = str(out)
+        await settle(pilot)
+        await screen.query_one("#path", Input).action_submit()
+        await until(pilot, lambda: "captions of 12 records" in said(app, "#said"), 30)
+        command = screen.command
+    wrote = tmp_path / "by the dialog"
+    shutil.move(out, wrote)
+    run_command(command)
+    assert contents(out) == contents(wrote)
+    assert contents(out), "something was written"
+
+
+async def test_what_a_format_has_no_place_for_is_off(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "json")
+        screen = app.screen
+        assert said(app, "#meaning") == FORMATS["json"].summary
+        assert screen.query_one("#images").disabled
+        assert not screen.query_one("#provenance").disabled
+        screen.query_one("#provenance", Tick).value = True
+        screen.query_one("#format", Select).value = "laclip"
+        await settle(pilot)
+        assert screen.query_one("#provenance").disabled
+        assert screen.query_one("#original").disabled
+        assert "--provenance" not in screen.command  # type: ignore[attr-defined]
+        assert screen.query_one("#path", Input).value.endswith("my run-laclip")
+        screen.query_one("#path", Input).value = "/elsewhere/mine"
+        screen.query_one("#format", Select).value = "wds"
+        await settle(pilot)
+        assert screen.query_one("#path", Input).value == "/elsewhere/mine"
+        assert not screen.query_one("#images").disabled
+        assert "--images" not in screen.command  # type: ignore[attr-defined]
+
+
+async def test_bad_fields_are_said_and_nothing_is_written(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "json")
+        for field, value, trouble in (
+            ("#map", "old", "write OLD=NEW"),
+            ("#map", "'old=new", "cannot be read"),
+            ("#path", "", "the path is empty"),
+        ):
+            kept = app.screen.query_one(field, Input).value
+            app.screen.query_one(field, Input).value = value
+            await settle(pilot)
+            assert app.screen.query_one("#export").disabled
+            await app.screen.query_one("#path", Input).action_submit()
+            await settle(pilot)
+            assert trouble in said(app, "#said")
+            app.screen.query_one(field, Input).value = kept
+        app.screen.query_one("#model-0", Tick).value = False
+        await settle(pilot)
+        assert "tick a model" in said(app, "#command")
+
+
+async def test_a_hostile_name(tmp_path: Path) -> None:
+    canned.create(tmp_path / "p", shards=2, size=10, names=(canned.HOSTILE,))
+    app = MllmaugApp(tmp_path / "p")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        assert app.project is not None
+        assert app.snapshot is not None
+        app.push_screen(Export(app.project, app.snapshot))
+        await settle(pilot)
+        app.tell(canned.HOSTILE)
+        await pilot.pause()

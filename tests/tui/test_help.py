@@ -1,0 +1,89 @@
+"""Help, the palette, and the bindings that both are made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import canned
+from tests.tui.conftest import Asked, press, ready, said, until
+from tui.app import MllmaugApp
+from tui.screens.dashboard import Dashboard
+from tui.screens.help import OFF, Help, entries
+
+pytestmark = pytest.mark.asyncio
+SIZE = (120, 36)
+
+
+def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
+    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+
+
+async def test_help_searches_and_says_why_not(tmp_path: Path) -> None:
+    app = make(tmp_path, "create")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "question_mark")
+        assert isinstance(app.screen, Help)
+        keys = said(app, "#keys")
+        assert keys.index("Focused pane") < keys.index("Everywhere") < keys.index("Disabled now")
+        assert "there is no caption yet" in keys
+        await press(pilot, "slash", *"capt")
+        assert "Suspend" not in said(app, "#keys")
+        await press(pilot, "escape", "escape")
+        assert isinstance(app.screen, Dashboard)
+
+
+@pytest.mark.parametrize("variant", ["create", "busy", "finished"])
+@pytest.mark.parametrize("readonly", [False, True])
+async def test_help_has_the_reason_for_every_greyed_key(
+    tmp_path: Path, variant: str, readonly: bool
+) -> None:
+    app = MllmaugApp(canned.copied(tmp_path / "p", variant).folder, readonly=readonly)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for mode in "12345":
+            await press(pilot, mode)
+            off = [entry.what for entry in entries(app.screen, app.focused) if entry.section == OFF]
+            for active in app.screen.active_bindings.values():
+                if not active.enabled and active.binding.id:
+                    name = f"{active.binding.description}: "
+                    reasons = [what for what in off if what.startswith(name)]
+                    assert reasons, f"{active.binding} on {app.screen}"
+                    assert all(len(reason) > len(name) for reason in reasons)
+
+
+async def test_every_binding_is_declared_whole(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    seen: set[str] = set()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for mode in "12345":
+            await press(pilot, mode)
+            for active in app.screen.active_bindings.values():
+                if active.binding.id:
+                    seen.add(active.binding.id)
+                    assert active.binding.description
+                elif active.binding.show:
+                    raise AssertionError(f"{active.binding} is shown but has no id")
+    assert {
+        "app.pause",
+        "shards.retry",
+        "samples.live",
+        "table.open",
+        "failures.exclude",
+        "logs.find",
+    } <= seen
+
+
+async def test_palette_lists_what_can_be_done(tmp_path: Path, asked: Asked) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "2", "colon", *"unfil", "enter")
+        await press(pilot, "escape")
+        await press(pilot, "ctrl+p", *"pause")
+        await pilot.pause(0.5)
+        await press(pilot, "enter")
+        await until(pilot, lambda: asked.calls == [("pause", {})])

@@ -1,0 +1,66 @@
+"""Every action of the application has a command, and every command a place in the application."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.app import CHANGES
+from tui.cli import cli
+from tui.keymap import bindings
+
+ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("make a project", "new", ("app.new",)),
+    ("the demonstration", "demo", ("welcome.demo",)),
+    ("look at the run", "status", ("app.dashboard",)),
+    ("start captioning", "run", ("app.start", "app.start_on")),
+    ("pause", "pause", ("app.pause",)),
+    ("go on", "resume", ("app.resume",)),
+    ("stop", "stop", ("leave.after_shard", "leave.now")),
+    ("retry shards", "retry", ("shards.retry", "dashboard.retry_failed")),
+    ("retry failed records", "retry", ("shards.retry_failed",)),
+    ("retry a cause", "retry", ("failures.retry",)),
+    ("skip", "skip", ("shards.skip",)),
+    ("take back in", "unskip", ("shards.skip",)),
+    ("priority", "priority", ("shards.sooner", "shards.later")),
+    ("pin a device", "pin", ("shards.pin",)),
+    ("take the pin away", "unpin", ("shards.pin",)),
+    ("wake a device", "wake", ("dashboard.wake",)),
+    ("what failed", "failures", ("app.failures", "failures.group", "failures.write")),
+    ("give up on records", "exclude", ("failures.exclude",)),
+    ("captions beside each other", "samples", ("app.samples",)),
+    ("try the models", "pilot", ("app.pilot",)),
+    ("a model's settings", "set", ("app.models", "settings.save")),
+    ("another model", "add-model", ("app.models", "models.add", "add.add")),
+    ("shear again", "reshear", ("app.reshear", "reshear.begin")),
+    ("figures of the captions", "stats", ("app.lengths", "lengths.all")),
+    ("export", "export", ("app.export",)),
+    ("check the machine", "doctor", ("app.doctor",)),
+    ("families and presets", "models", ("models.add", "app.new")),
+)
+WITHOUT_A_KEY = {
+    "open": "opens the application",
+    "split": "plain caption files, no project",
+    "merge": "plain caption files, no project",
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action[0])
+def test_an_action_has_a_command_and_a_key(action: tuple[str, str, tuple[str, ...]]) -> None:
+    _, command, ids = action
+    known = {binding.id for binding in bindings()}
+    assert command in cli.commands
+    assert set(ids) <= known
+
+
+def test_every_command_is_in_the_list() -> None:
+    assert set(cli.commands) == {command for _, command, _ in ACTIONS} | set(WITHOUT_A_KEY)
+
+
+def test_every_key_that_changes_the_run_is_in_the_list() -> None:
+    listed = {each for _, _, ids in ACTIONS for each in ids}
+    changing = {
+        binding.id
+        for binding in bindings()
+        if binding.action.partition("(")[0].removeprefix("app.") in CHANGES
+    }
+    assert changing - listed == {"leave.detach"}, "detaching leaves the run as it is"

@@ -1,0 +1,131 @@
+"""The Samples screen, by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from db.connect import writing
+from tests import canned
+from tests.tui.conftest import press, ready, said, until
+from tui.app import MllmaugApp
+from tui.images import Drawing
+from tui.screens.details import Details
+from tui.screens.samples import Samples
+from tui.widgets.preview import Cells, Preview
+from tui.widgets.record_table import RecordTable
+
+pytestmark = pytest.mark.asyncio
+SIZE = (120, 36)
+
+
+def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
+    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+
+
+async def test_samples(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        screen = app.screen
+        assert isinstance(screen, Samples)
+        table = screen.query_one(RecordTable)
+        assert table.total == 10, "40 captions of ten images"
+        await until(
+            pilot, lambda: "//. The sky behind them is grey and//" in said(app, "#captions")
+        )
+        shown = said(app, "#captions")
+        assert all(name in shown for name in canned.FAMILIES), "every model, same image"
+        assert "couple on bench" in shown
+        await press(pilot, "b")
+        assert "//" not in said(app, "#captions")
+        await press(pilot, "b")
+        assert "sheared  Two people" in said(app, "#captions")
+        await press(pilot, "d")
+        assert "{+A red car" in said(app, "#captions")
+        await press(pilot, "m", "m")
+        assert "> otter" in said(app, "#captions")
+        assert "[-A red car" in said(app, "#captions")
+        await press(pilot, "j")
+        assert not screen.live, "moving the cursor stops following"
+        await press(pilot, "l")
+        assert screen.live
+        assert table.cursor == 0
+        await press(pilot, "enter")
+        assert isinstance(app.screen, Details)
+
+
+async def test_the_picture(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        picture = app.screen.query_one(Cells)
+        await until(pilot, lambda: picture.strips)
+        assert picture.strips[0].text.startswith("▀" * 44)
+        assert "64x48" in str(app.screen.query_one(Preview).border_subtitle)
+        await press(pilot, "i")
+        assert not app.screen.query_one(Preview).display
+        await press(pilot, "i")
+        assert app.screen.query_one(Preview).display
+
+
+async def test_no_picture_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "cc3m-pilot"
+    canned.copied(folder, "busy", shards=60)
+    app = MllmaugApp(folder, drawing=Drawing("none", "this terminal cannot show pictures"))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        assert "this terminal cannot show pictures" in said(app, "#why")
+    (folder / "images" / "00002" / "004140039.jpg").write_text("no picture")
+    app = MllmaugApp(folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        await until(pilot, lambda: "corrupt" in said(app, "#why"))
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [("40/2", (40, 2)), ("420009", (42, 9)), ("004140037", (41, 7)), ("alt text 5", (42, 5))],
+)
+async def test_jump(tmp_path: Path, words: str, place: tuple[int, int]) -> None:
+    folder = tmp_path / "p"
+    project = canned.copied(folder, "busy", shards=60)
+    canned.write_missing_shards(project, 60)
+    app = MllmaugApp(folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3", "J", *words, "enter")
+        table = app.screen.query_one(RecordTable)
+        await until(
+            pilot, lambda: table.current and (table.current.shard, table.current.i) == place
+        )
+        assert not app.screen.live  # type: ignore[attr-defined]
+        await press(pilot, "escape")
+        assert app.screen.live  # type: ignore[attr-defined]
+
+
+async def test_live_follows_and_off_stays(tmp_path: Path) -> None:
+    from db.run import add_samples
+
+    folder = tmp_path / "p"
+    project = canned.copied(folder, "busy", shards=60)
+    app = MllmaugApp(folder)
+    new = canned.sample(99, 1, "New one. And more", "old", "new.jpg")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3", "l", "j")
+        table = app.screen.query_one(RecordTable)
+        before = table.current
+        with writing(project.database) as connection:
+            add_samples(connection, [new])
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: table.total == 11)
+        assert table.current == before
+        await press(pilot, "l")
+        assert table.current is not None
+        assert table.current.image == "new.jpg"

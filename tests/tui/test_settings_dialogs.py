@@ -1,0 +1,187 @@
+"""Model settings, another model, shearing again, doctor, all captions: by key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, OptionList, Select, Static
+
+from db import run
+from db.connect import writing
+from tests import canned
+from tests.captioners.checkpoints import CHECKPOINTS
+from tests.support import cli_ok, make_captions, status
+from tests.tui.conftest import Asked, press, ready, said, settle, until
+from tui.app import MllmaugApp
+from tui.screens.add_model import AddModel
+from tui.screens.ask import Ask
+from tui.screens.confirm import Confirm
+from tui.screens.dashboard import Dashboard
+from tui.screens.model_settings import ModelSettings
+from tui.screens.models import Models
+from tui.screens.report import Report
+from tui.screens.reshear import Reshear
+
+pytestmark = pytest.mark.asyncio
+SIZE = (80, 24)
+
+
+@pytest.fixture
+def captioned(tmp_path: Path) -> Path:
+    """A project of one model that has captioned everything."""
+    data = make_captions(tmp_path / "data", 6)
+    cli_ok("new", tmp_path / "run", data, "--model", "dry-run", "--shard-size", 3)
+    cli_ok("run", tmp_path / "run", "--devices", "cpu")
+    return tmp_path / "run"
+
+
+def manifest(folder: Path) -> dict:
+    return json.loads((folder / "project.json").read_text())
+
+
+async def test_set_a_batch(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "M")
+        assert isinstance(app.screen, Models)
+        assert "dry-run" in str(app.screen.query_one(OptionList).options[0].prompt)
+        await press(pilot, "enter")
+        assert isinstance(app.screen, ModelSettings)
+        assert said(app, "#said") == "nothing is changed"
+        app.screen.query_one("#set-batch", Input).value = "0"
+        await press(pilot, "ctrl+n")
+        assert "batch must be a whole number" in said(app, "#said")
+        app.screen.query_one("#set-batch", Input).value = "9"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
+        await until(pilot, lambda: manifest(captioned)["models"][0]["settings"]["batch"] == 9)
+    assert status(captioned)["tasks"]["done"] == 2
+
+
+async def test_settings_that_begin_anew_are_confirmed(tmp_path: Path, asked: Asked) -> None:
+    otter = CHECKPOINTS["otter"](tmp_path / "otter")
+    project = canned.copied(tmp_path / "p", "finished")
+    with writing(project.database) as connection:
+        from db import projects
+
+        model = projects.models(connection)[2]
+        settings = model.settings | {"prompt": "<image> Describe:"}
+        projects.save_model(
+            connection, canned.replace(model, checkpoint=str(otter), settings=settings)
+        )
+        run.forget_supervisor(connection)
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "M", "j", "j", "enter")
+        app.screen.query_one("#set-seed", Input).value = "7"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "Begin anew with otter, which has" in app.screen.question  # type: ignore[attr-defined]
+        await press(pilot, "n")
+        assert isinstance(app.screen, ModelSettings)
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await press(pilot, "y")
+        await until(pilot, lambda: asked.calls)
+    assert asked.calls == [("set", {"model": "otter", "changes": {"seed": "7"}})]
+
+
+async def test_settings_stay_while_it_runs(tmp_path: Path) -> None:
+    app = MllmaugApp(canned.copied(tmp_path / "p", "busy").folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "M")
+        assert "the project is running: stop it first" in str(app.screen.query_one(Static).content)
+        await press(pilot, "a")
+        assert isinstance(app.screen, Models)
+        await press(pilot, "enter")
+        app.screen.query_one("#set-batch", Input).value = "9"
+        await settle(pilot)
+        assert app.screen.query_one("#save").disabled
+        assert "stop it first" in said(app, "#said")
+        await press(pilot, "escape", "H")
+        assert isinstance(app.screen, Dashboard)
+
+
+async def test_add_a_model(captioned: Path, tmp_path: Path) -> None:
+    otter = CHECKPOINTS["otter"](tmp_path / "otter")
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "M", "a")
+        assert isinstance(app.screen, AddModel)
+        app.screen.query_one("#family", Select).value = "otter"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: "otter needs a checkpoint" in said(app, "#said"))
+        app.screen.query_one("#checkpoint", Input).value = str(otter)
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: len(manifest(captioned)["models"]) == 2)
+        await until(pilot, lambda: app.snapshot and len(app.snapshot.models) == 2)
+    assert status(captioned)["tasks"]["pending"] == 2
+
+
+async def test_shear_again_and_measure_all(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "H")
+        assert isinstance(app.screen, Reshear)
+        app.screen.query_one(Select).value = "sentence"
+        await settle(pilot)
+        assert "the first sentence" in said(app, "#meaning")
+        app.screen.query_one("#words", Input).value = "3"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard), 60)
+        assert manifest(captioned)["project"]["shear_max_words"] == 3
+        await press(pilot, "h", "a")
+        assert isinstance(app.screen, Report)
+        await until(pilot, lambda: "kept words" in said(app, "#lines"), 60)
+        assert "3.0" in said(app, "#lines")
+        await press(pilot, "j", "k", "escape", "escape")
+        assert isinstance(app.screen, Dashboard)
+
+
+async def test_doctor(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "D")
+        await until(pilot, lambda: "GiB free on the project's disk" in said(app, "#lines"), 60)
+        assert "3 of the first 3 images found" in said(app, "#lines")
+
+
+async def test_run_on_devices_and_retry_failed(tmp_path: Path, asked: Asked) -> None:
+    app = MllmaugApp(canned.copied(tmp_path / "p", "create").folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "r", "w")
+        assert isinstance(app.screen, Dashboard), "nothing failed, no device rests"
+        await press(pilot, "u")
+        assert isinstance(app.screen, Ask)
+        field = app.screen.query_one(Input)
+        field.value = "cpu:2"
+        await field.action_submit()
+        await until(pilot, lambda: asked.calls)
+        assert asked.calls == [("start", {"devices": "cpu:2"})]
+
+
+async def test_retry_failed_and_wake(tmp_path: Path, asked: Asked) -> None:
+    project = canned.copied(tmp_path / "p", "busy")
+    with writing(project.database) as connection:
+        resting = canned.replace(canned.gpu(3), state="resting", rest_until=canned.NOW + 99)
+        run.save_devices(connection, [resting])
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "r")
+        assert "Retry 3 failed shards?" in app.screen.question  # type: ignore[attr-defined]
+        await press(pilot, "y")
+        ((kind, payload),) = asked.calls
+        assert kind == "retry"
+        assert len(payload["tasks"]) == 3  # type: ignore[arg-type]
+        await press(pilot, "w")
+        assert asked.calls[1] == ("wake", {"device": "cuda:3"})

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Select, Static
+
+from engine.captioners.registry import FAMILIES, OFFICIAL, PAPER
+from engine.errors import BadInput
+from tui import text
+from tui.app import describe
+from tui.widgets.path_complete import PathComplete
+
+if TYPE_CHECKING:
+    from engine.captioners.registry import ModelChoice
+    from engine.project import Project
+
+
+class AddModel(ModalScreen["ModelChoice | None"]):
+    """Another model for a project that is there; returns it, checked."""
+
+    AUTO_FOCUS = "#family"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Close", id="add.close"),
+        Binding("ctrl+n", "add", "Add", tooltip="Add the model", id="add.add"),
+    ]
+
+    @dataclass
+    class Checked(Message):
+        choice: ModelChoice | None
+        trouble: str = ""
+
+    def __init__(self, project: Project, has: frozenset[str]) -> None:
+        super().__init__()
+        self.project = project
+        self.families = [name for name in FAMILIES if name not in has]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Add a model"
+            dialog.border_subtitle = "ctrl+n adds, esc closes"
+            if not self.families:
+                yield Static("the project has every family already", markup=False)
+                return
+            families = ((name, name) for name in self.families)
+            yield Label("Model", classes="field")
+            yield Select(families, allow_blank=False, id="family", compact=True)
+            yield Static(id="summary", markup=False, classes="muted")
+            yield Label("Checkpoint folder", classes="field")
+            yield Input(id="checkpoint", compact=True)
+            yield Label("Preset", classes="field")
+            presets = ((name, name) for name in (PAPER, OFFICIAL))
+            yield Select(presets, allow_blank=False, id="preset", compact=True)
+            yield Static(id="said", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Add", id="add", variant="primary", compact=True)
+        if self.families:
+            yield PathComplete("#checkpoint")
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False
+
+    @property
+    def family(self) -> str:
+        return str(self.query_one("#family", Select).value)
+
+    @on(Select.Changed, "#family")
+    def family_changed(self) -> None:
+        family = FAMILIES[self.family]
+        field = self.query_one("#checkpoint", Input)
+        field.disabled = family.checkpoint is None
+        field.placeholder = family.checkpoint or "none needed"
+        self.query_one("#summary", Static).update(family.summary)
+
+    @on(Button.Pressed, "#add")
+    @on(Input.Submitted)
+    def action_add(self) -> None:
+        if self.families:
+            path = self.query_one("#checkpoint", Input).value.strip()
+            named = f"{self.family}={path}" if path else self.family
+            self.check(named, str(self.query_one("#preset", Select).value))
+
+    @work(thread=True, group="check", exclusive=True, exit_on_error=False)
+    def check(self, named: str, preset: str) -> None:
+        from engine.configure import choose_new
+
+        try:
+            self.post_message(self.Checked(choose_new(self.project, named, preset, {})))
+        except BadInput as error:
+            self.post_message(self.Checked(None, str(error)))
+        except Exception as error:
+            self.post_message(self.Checked(None, describe(error)))
+
+    @on(Checked)
+    def was_checked(self, event: AddModel.Checked) -> None:
+        if event.choice is not None:
+            self.dismiss(event.choice)
+        else:
+            line = self.query_one("#said", Static)
+            line.update(text.visible(event.trouble))
+            line.add_class("error")
+
+    @on(Button.Pressed, "#cancel")
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -20,6 +20,9 @@ Worker to supervisor
     stuck         text                          half of the decoding threads hang in a read
     failed        kind (sticky, memory, error), text            the worker is about to exit
     heartbeat     rss (bytes)
+
+Launcher to supervisor, in the place of a worker that is not up yet
+    waiting       text                          for a place to run
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ import psutil
 from engine import protocol
 from engine.captioners.base import Captioner, CheckpointError
 from engine.captioners.registry import FAMILIES, Settings
+from engine.devices import gpus
 from engine.images import ImagePaths, ImageProblem, open_image
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
@@ -126,7 +127,7 @@ class Worker:
                 self.misses.witness = None
 
     def start(self, message: Message) -> None:
-        self.device = message["device"]
+        self.device = own_device(message["device"])
         images = message["images"]
         path_map = tuple((old, new) for old, new in images["path_map"])
         self.paths = ImagePaths(images["root"], path_map, images["allow_outside"])
@@ -284,6 +285,15 @@ class Worker:
             raise error
         self.batch = max(1, self.batch // 2)
         self.send({"type": "batch", "model": self.model["id"], "size": self.batch})
+
+
+def own_device(kind: str) -> str:
+    """What torch calls the device; a GPU that Ray counts may be one in name only."""
+    if kind != "gpu":
+        return kind
+    found = "cuda" if gpus() else "cpu"
+    sys.stderr.write(f"the GPU that Ray gave is torch's {found}\n")
+    return found
 
 
 def is_out_of_memory(error: BaseException) -> bool:

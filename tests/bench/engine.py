@@ -169,8 +169,8 @@ def worker(model: Model, images: list[str], folder: Path) -> Rate:
     wanted = NewProject([captions], [chosen], shard_size=10_000, allow_outside=True)
     project = create(folder / "run", wanted).project
     spec = "cpu" if model.device == "cpu" else "0"
-    with ProjectLock(project.lock):
-        timed = Timed(project, LocalLauncher(project, module), find(spec), spec=spec)
+    with ProjectLock(project.lock) as lock:
+        timed = Timed(project, LocalLauncher(project, find(spec), module), spec=spec, lock=lock)
         if not timed.run():
             raise SystemExit("the run did not finish")
     check(project, len(images))

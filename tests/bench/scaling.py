@@ -43,9 +43,9 @@ def measure(devices: int, folder: Path) -> float:
     wanted = NewProject([captions], [choose("dry-run")], shard_size=SHARD, allow_missing=True)
     project = create(folder / "run", wanted).project
     spec = f"cpu:{devices}"
-    with ProjectLock(project.lock):
-        launcher = LocalLauncher(project, "tests.bench.sleeping")
-        timed = Timed(project, launcher, find(spec), spec=spec)
+    with ProjectLock(project.lock) as lock:
+        launcher = LocalLauncher(project, find(spec), "tests.bench.sleeping")
+        timed = Timed(project, launcher, spec=spec, lock=lock)
         if not timed.run():
             raise SystemExit("the run did not finish")
     return sum(timed.rate(worker) for worker in timed.loaded) / devices

@@ -3,6 +3,7 @@
 Supervisor to worker
     start     device, threads, images {root, path_map, allow_outside, witness}
     load      model {id, name, family, checkpoint, settings}, batch (or null)
+    image     i, bytes; so many bytes follow the line: the file of a record that comes next
     records   task, attempt, first, records [[i, image], ...], last, alone
     cancel    forget the records that are not being generated yet
     forget_witness   probe for missing images with the image root alone

@@ -26,7 +26,7 @@ from engine import protocol
 from engine.captioners.base import Captioner, CheckpointError
 from engine.captioners.registry import FAMILIES, Settings
 from engine.devices import gpus
-from engine.images import ImagePaths, ImageProblem, open_image
+from engine.images import ImagePaths, ImageProblem, Picture, open_image, picture_of
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
 
@@ -67,6 +67,8 @@ class Worker:
         self.model: Message = {}
         self.batch = 1
         self.work: Work | None = None
+        self.shipped: dict[int, bytes] = {}
+        """Files that came with their records, until they are decoded."""
         self.stuck = 0
         """Decoding threads that hang in a read."""
 
@@ -88,7 +90,10 @@ class Worker:
     def read(self) -> None:
         """Ends the whole process group when the supervisor's end of the pipe closes."""
         for line in self.stdin:
-            self.inbox.put(protocol.decode(line))
+            message = protocol.decode(line)
+            if message["type"] == "image":
+                message["data"] = self.stdin.read(message["bytes"])
+            self.inbox.put(message)
         end_process_group()
 
     def beat(self) -> None:
@@ -119,6 +124,8 @@ class Worker:
                 self.start(message)
             case "load":
                 self.load(message)
+            case "image":
+                self.shipped[message["i"]] = message["data"]
             case "records":
                 self.add_records(message)
             case "cancel":
@@ -188,6 +195,7 @@ class Worker:
             for _, _, future in self.work.decoding:
                 future.cancel()
         self.work = None
+        self.shipped.clear()
         self.misses.forget()
 
     def step(self, work: Work) -> None:
@@ -232,12 +240,24 @@ class Worker:
             return
         self.send({"type": "decoding", "attempt": work.attempt, "records": [i for i, _ in started]})
         for i, image in started:
-            work.decoding.append((i, image, self.pool.submit(self.prepare, image)))
+            work.decoding.append((i, image, self.decode(i, image)))
+
+    def decode(self, i: int, image: str) -> Future[Any]:
+        data = self.shipped.pop(i, None)
+        if data is None:
+            return self.pool.submit(self.prepare, image)
+        return self.pool.submit(self.prepare_shipped, data)
 
     def prepare(self, image: str) -> Any:
+        return self.prepare_picture(open_image(self.paths.resolve(image)))
+
+    def prepare_shipped(self, data: bytes) -> Any:
+        return self.prepare_picture(picture_of(data))
+
+    def prepare_picture(self, picture: Picture) -> Any:
         if self.captioner is None:
             raise RuntimeError("no model is loaded")
-        return self.captioner.prepare(open_image(self.paths.resolve(image)))
+        return self.captioner.prepare(picture)
 
     def result(self, image: str, future: Future[Any]) -> Any:
         """Raises `ImageProblem`; a thread stuck in a read is left behind."""

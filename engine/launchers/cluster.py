@@ -29,6 +29,7 @@ from engine.launchers.actor import Heard, NodeWorker
 from engine.launchers.choose import ClusterSpec
 from engine.launchers.local import CODE_ROOT, open_log
 from engine.launchers.nodes import Nodes, Place
+from engine.launchers.shipping import Readers, Shipper
 from engine.process import ELSEWHERE
 from engine.project import Project
 from engine.protocol import Lines, Message, ProtocolError, encode
@@ -39,6 +40,8 @@ WAITING_SECONDS = 10.0
 """Between signs of life in the name of a worker that Ray has not placed yet."""
 KILL_SECONDS = 5.0
 """An actor that does not carry out a kill within this is killed itself."""
+SHIP_SECONDS = 0.01
+"""Between looks at images that are being read."""
 SEND_BYTES = 8 * 2**20
 MEASURED = ("label", "memory_total", "memory_used", "utilisation")
 """Of a GPU, by the actor that has it."""
@@ -46,11 +49,12 @@ NOT_NEEDED = shutil.ignore_patterns("__pycache__", "checkpoints", "golden", "__s
 
 
 class RayWorker:
-    def __init__(self, place: Place, actor: Any) -> None:
+    def __init__(self, place: Place, actor: Any, shipper: Shipper | None) -> None:
         self.id = uuid.uuid4().hex[:12]
         self.device = place.device
         self.cores = place.cores
         self.actor = actor
+        self.shipper = shipper
         self.pid = 0
         self.created = 0.0
         self.boot_id = ELSEWHERE
@@ -63,8 +67,19 @@ class RayWorker:
         self.polling: Any = actor.poll.remote(POLL_SECONDS)
 
     def send(self, message: Message) -> None:
+        if self.shipper is not None and self.shipper.takes(message):
+            return  # it goes on in `ship`
         self.outgoing += encode(message)
         self.flush()
+
+    def ship(self) -> list[Message]:
+        """Sends the images that were read; what is said in the worker's place."""
+        if self.shipper is None or self.outgoing:
+            return []
+        data, said = self.shipper.step()
+        self.outgoing += data
+        self.flush()
+        return said
 
     def flush(self) -> None:
         if self.sending is None and self.outgoing:
@@ -94,6 +109,7 @@ class RayLauncher:
         self.measured: dict[str, DeviceRow] = {}
         self.looked: float | None = None
         self.workers: list[RayWorker] = []
+        self.readers = Readers() if spec.ship_images else None
         join(spec.address, {"db", "engine", module.partition(".")[0]})
         self.actor_class = ray.remote(NodeWorker)
 
@@ -118,7 +134,7 @@ class RayLauncher:
             max_concurrency=4,  # a poll, a sending, a signal
             scheduling_strategy=NodeAffinitySchedulingStrategy(place.node, soft=False),
         ).remote(self.module, place.device, place.cores)
-        worker = RayWorker(place, actor)
+        worker = RayWorker(place, actor, Shipper(self.readers) if self.readers else None)
         self.workers.append(worker)
         return worker
 
@@ -127,6 +143,8 @@ class RayLauncher:
         if not awaited:
             time.sleep(timeout)
             return []
+        shipping = any(worker.shipper and worker.shipper.busy for worker in self.workers)
+        timeout = min(timeout, SHIP_SECONDS) if shipping else timeout
         ready, _ = ray.wait(list(awaited), num_returns=1, timeout=timeout)
         if ready:
             ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
@@ -136,6 +154,7 @@ class RayLauncher:
             if worker in self.workers:
                 received += [(worker, message) for message in self.take(worker, ref)]
         for worker in list(self.workers):
+            received += [(worker, message) for message in worker.ship()]
             received += [(worker, message) for message in self.look_after(worker)]
         return received
 
@@ -155,7 +174,10 @@ class RayLauncher:
         self.keep(worker, heard)
         if worker.rubbish is None:
             try:
-                yield from worker.lines.feed(heard.out)
+                for message in worker.lines.feed(heard.out):
+                    if worker.shipper is not None:
+                        worker.shipper.answered(message)
+                    yield message
             except ProtocolError as error:
                 worker.rubbish = str(error)
                 worker.kill()

@@ -6,6 +6,7 @@ A run's devices are named by one line of text: `auto`, `cpu`, `cpu:N`, `0,1,...`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from engine.launchers.local import LocalLauncher
 from engine.project import Project
 
 PREFIX = "ray:"
+ADDRESS = re.compile(r"auto|[^/,]+:\d+")
 SHIP = "ship-images"
 
 
@@ -37,7 +39,7 @@ class ClusterSpec:
         address, *rest = spec.removeprefix(PREFIX).split(",")
         ship = SHIP in rest
         counts = [word for word in rest if word != SHIP]
-        if not address or address.startswith("ray://") or len(counts) > 1:
+        if not ADDRESS.fullmatch(address) or len(counts) > 1:
             raise BadInput(
                 f"{spec}: write ray:auto or ray:HOST:PORT, then ,cpu:N and ,{SHIP} if wanted;"
                 " this machine must be a node of the cluster"

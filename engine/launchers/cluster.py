@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import tempfile
 import time
 import uuid
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from db.rows import DeviceRow
@@ -34,6 +35,7 @@ from engine.process import ELSEWHERE
 from engine.project import Project
 from engine.protocol import Lines, Message, ProtocolError, encode
 
+KNOCK_SECONDS = 10.0
 POLL_SECONDS = 10.0
 NODES_SECONDS = 2.0
 WAITING_SECONDS = 10.0
@@ -163,7 +165,7 @@ class RayLauncher:
             answer = ray.get(ref)
         except RayError as error:
             self.bury(worker)
-            yield Ended(0, worker.rubbish, lost=in_a_line(error))
+            yield Ended(0, worker.rubbish, lost=f"its actor is lost: {in_a_line(error)}")
             return
         if ref is worker.sending:
             worker.sending = None
@@ -198,7 +200,8 @@ class RayLauncher:
 
     def look_after(self, worker: RayWorker) -> Iterator[Message | Ended]:
         now = time.monotonic()
-        if worker.killed is not None and now - worker.killed > KILL_SECONDS:
+        patience = KILL_SECONDS if worker.pid else 0.0  # before it is placed nothing answers
+        if worker.killed is not None and now - worker.killed > patience:
             self.bury(worker)
             yield Ended(-signal.SIGKILL, worker.rubbish)
         elif worker.pid == 0 and now - worker.said > WAITING_SECONDS:
@@ -220,6 +223,7 @@ def join(address: str, packages: set[str]) -> None:
     """Connects to a cluster, whose nodes get the code that runs here. Raises `BadInput`."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        knock(address)
         with copied(packages) as code:
             ray.init(
                 address,
@@ -237,6 +241,13 @@ def join(address: str, packages: set[str]) -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
+def knock(address: str) -> None:
+    """Ray itself would try for minutes. Raises `OSError`, `ValueError`."""
+    if address != "auto":
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
+
+
 @contextmanager
 def copied(packages: set[str]) -> Iterator[str]:
     """A folder with nothing but our own code."""
@@ -247,5 +258,7 @@ def copied(packages: set[str]) -> Iterator[str]:
 
 
 def in_a_line(error: BaseException) -> str:
+    if isinstance(error, ActorUnavailableError):
+        return "its node does not answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

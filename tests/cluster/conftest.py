@@ -13,6 +13,13 @@ from tests.support import cli_ok, make_captions
 
 COUNT = 400
 OBJECT_STORE = 80 * 2**20
+NOTICES_SOON = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 5000,
+    "health_check_failure_threshold": 3,
+}
+"""A node that was killed counts as dead after some 3 s; by itself Ray takes half a minute."""
 
 
 class Nodes:
@@ -22,13 +29,13 @@ class Nodes:
         self.folder = folder
         self.cluster = Cluster()
         self.nodes = {}
-        self.add("head", gpus=0)
+        self.add("head", gpus=0, _system_config=NOTICES_SOON)
 
     @property
     def address(self) -> str:
         return self.cluster.address
 
-    def add(self, name: str, gpus: int = 2) -> None:
+    def add(self, name: str, gpus: int = 2, **options: object) -> None:
         self.nodes[name] = self.cluster.add_node(
             node_name=name,
             num_cpus=gpus // 2,
@@ -36,6 +43,7 @@ class Nodes:
             object_store_memory=OBJECT_STORE,
             include_dashboard=False,
             env_vars={"NODE": name, "MISSING": str(self.folder)},
+            **options,
         )
 
     def kill(self, name: str) -> None:

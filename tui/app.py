@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
 CHANGES = frozenset(
-    ("start", "pause", "resume", "retry", "skip", "priority", "pin", "exclude", "leave")
+    ("start", "start_on", "pause", "resume", "retry", "skip", "priority", "pin", "exclude", "leave")
 )
 """Actions that change the run: off with `--readonly`."""
 NEEDS_PROJECT = frozenset(
     (
         "start",
+        "start_on",
         "pause",
         "resume",
         "export",
@@ -109,6 +110,7 @@ class MllmaugApp(App[Path]):
         Binding("p", "start", "Run", tooltip="Start captioning", id="app.start"),
         Binding("p", "pause", "Pause", tooltip="Pause captioning", id="app.pause"),
         Binding("p", "resume", "Resume", tooltip="Go on captioning", id="app.resume"),
+        Binding("D", "start_on", "Run on", False, tooltip="Run elsewhere", id="app.start_on"),
         Binding("e", "export", "Export", tooltip="Write the merged captions", id="app.export"),
         Binding("c", "coverage", "Coverage", False, tooltip="Shards by models", id="app.coverage"),
         Binding("h", "lengths", "Lengths", False, tooltip="Caption lengths", id="app.lengths"),
@@ -279,8 +281,10 @@ class MllmaugApp(App[Path]):
             return "the project is still being opened"
         if action == "coverage":
             return None
+        if action in ("pilot", "start_on") and self.snapshot.supervisor:
+            return "the run has the devices"
         if action == "pilot":
-            return "the run has the devices" if self.snapshot.supervisor else None
+            return None
         if action in ("export", "lengths"):
             return None if self.snapshot.captioned else "there is no caption yet"
         if self.asking:
@@ -295,6 +299,16 @@ class MllmaugApp(App[Path]):
 
     def action_start(self) -> None:
         self.call(actions.start)
+
+    def action_start_on(self) -> None:
+        from tui.screens.ask import Ask
+
+        def answer(spec: str | None) -> None:
+            if spec is not None:
+                self.call(lambda project: actions.start(project, spec))
+
+        hint = "auto, cpu:N, GPUs such as 0,1, or a Ray cluster: ray:auto, ray:HOST:PORT"
+        self.push_screen(Ask("Run on", hint, "ray:auto"), answer)
 
     def action_pause(self) -> None:
         self.ask("pause")

@@ -7,15 +7,19 @@ import os
 import signal
 import sqlite3
 import subprocess
+import time
 from contextlib import closing, contextmanager
 
 import psutil
 import pytest
+from textual.widgets import Input
 
 from tests.cluster.conftest import COUNT
 from tests.faults.invariants import check_invariants
 from tests.faults.projects import events, exported, make, rows, sums
 from tests.support import MAIN, cli, cli_ok, start, status, wait_for
+from tui.app import MllmaugApp
+from tui.screens.ask import Ask
 
 SLOWLY = """
 import functools, tui.headless
@@ -206,3 +210,26 @@ def test_a_cluster_that_is_not_there_is_said(project):
     assert done.returncode == 2 and "--cluster" in done.stderr
     done = cli("run", project.folder, "--cluster", "auto", "--devices", "0,1")
     assert done.returncode == 2 and "cpu:N" in done.stderr
+
+
+async def test_the_application_starts_a_run_on_the_cluster(project, nodes, local):
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.snapshot is not None)
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        app.screen.query_one(Input).value = f"ray:{nodes.address}"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.supervisor is not None)
+        assert app.snapshot.supervisor.devices == f"ray:{nodes.address}"
+        await until(pilot, lambda: app.snapshot.state == "finished")
+    wait_for(lambda: status(project.folder)["supervisor"] is None)
+    check_invariants(project)
+    assert exported(project) == local
+
+
+async def until(pilot, condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        await pilot.pause(0.1)

@@ -65,7 +65,7 @@ class NodeWorker:
             if out or err or code is not None or time.monotonic() > deadline:
                 latest = next(iter(self.monitor.latest.values()), None)
                 # The rest of what an ended worker said comes with the next answers.
-                return Heard(self.process.pid, out, err, None if out else code, latest)
+                return Heard(self.process.pid, out, err, None if out or err else code, latest)
 
     def read(self, pipe: IO[bytes] | None, most: int) -> bytes:
         data = bytearray()

@@ -38,7 +38,7 @@ from engine.protocol import Lines, Message, ProtocolError, encode
 KNOCK_SECONDS = 10.0
 POLL_SECONDS = 10.0
 NODES_SECONDS = 2.0
-WAITING_SECONDS = 10.0
+WAITING_SECONDS = 30.0
 """Between signs of life in the name of a worker that Ray has not placed yet."""
 KILL_SECONDS = 5.0
 """An actor that does not carry out a kill within this is killed itself."""

@@ -204,18 +204,19 @@ class Worker:
         batch = [work.decoding.popleft() for _ in range(min(self.batch, len(work.decoding)))]
         rows: list[Row] = []
         ready: list[tuple[int, Any]] = []
-        for i, image, future in batch:
-            try:
-                ready.append((i, self.result(image, future)))
-            except ImageProblem as problem:
-                row = {"i": i, "error": problem.kind, "detail": problem.detail}
-                rows += self.misses.miss(row) if problem.kind == "missing" else [row]
-            except RootLost as lost:
-                self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
-                self.cancel()
-                return
-            else:
-                rows += self.misses.hit(image)
+        try:
+            for i, image, future in batch:
+                try:
+                    ready.append((i, self.result(image, future)))
+                except ImageProblem as problem:
+                    row = {"i": i, "error": problem.kind, "detail": problem.detail}
+                    rows += self.misses.miss(row) if problem.kind == "missing" else [row]
+                else:
+                    rows += self.misses.hit(image)
+        except RootLost as lost:
+            self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
+            self.cancel()
+            return
         # The next images decode while this batch generates.
         self.decode_ahead(work)
         if ready:

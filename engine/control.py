@@ -9,10 +9,10 @@ from typing import Any
 from db import progress, requests
 from db.connect import BUSY_SECONDS, reading, writing
 from db.rows import RequestRow, SupervisorRow
-from engine import devices as device_list
 from engine import manifest, process
 from engine.books import Books
 from engine.errors import BadInput, Refused
+from engine.launchers.choose import look
 from engine.launchers.local import command
 from engine.lock import Held, ProjectLock
 from engine.policy import Policy
@@ -42,7 +42,7 @@ def start(project: Project, devices: str = "auto") -> SupervisorRow:
     running = supervisor(project)
     if running is not None:
         return running
-    device_list.find(devices)
+    look(devices)
     started = spawn(project, devices)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

@@ -11,7 +11,6 @@ from db.rows import WorkerRow, WorkerState
 from engine.attempt import Attempt
 from engine.launchers import WorkerHandle
 from engine.policy import Policy
-from engine.process import boot_id
 
 RATE_SECONDS = 15.0
 
@@ -42,6 +41,8 @@ class Member:
     ended_at: float | None = None
     """When it was told to end."""
     killed: bool = False
+    waited: bool = False
+    """It was said that it waits for a place to run."""
     last_words: str | None = None
     load_failed: bool = False
     stuck: bool = False
@@ -87,7 +88,7 @@ class Member:
             self.device,
             self.handle.pid,
             self.handle.created,
-            boot_id(),
+            self.handle.boot_id,
             self.model_id,
             self.attempt.task.id if self.attempt else None,
             "stopping" if self.ending else self.state,

@@ -43,8 +43,12 @@ class Deaths:
         self.books.workers[member.handle.id] = row
         reason = why(member, ended)
         attempt = member.attempt
-        if member.ending is not None and not member.strikes:
-            self.running.close(member, "stopped", reason)
+        lost = ended.lost is not None and member.ending is None
+        if lost:
+            self.say(member, reason)
+            self.fleet.count_death(member.device)
+        if lost or (member.ending is not None and not member.strikes):
+            self.running.close(member, "lost" if lost else "stopped", reason)
             if attempt is not None:
                 self.books.ledger.release(attempt.task.id, time.time())
         else:
@@ -122,6 +126,8 @@ def why(member: Member, ended: Ended) -> str:
         return f"it wrote {ended.rubbish}"
     if member.last_words or member.ending:
         return member.last_words or str(member.ending)
+    if ended.lost is not None:
+        return ended.lost
     if ended.code < 0:
         hint = " (the kernel, out of memory?)" if ended.code == -9 else ""
         return f"killed by signal {-ended.code}{hint}"

@@ -42,6 +42,16 @@ def find(spec: str) -> list[DeviceRow]:
     return [known[f"cuda:{index}"] for index in dict.fromkeys(wanted)]
 
 
+def kind(device_id: str) -> str:
+    """`cuda`, `mps`, `cpu`, or `gpu` for one that Ray counts: CUDA if there is any behind it."""
+    return device_id.rpartition("/")[2].partition(":")[0]
+
+
+def machine(device_id: str) -> str:
+    """The node of a cluster; empty for this machine."""
+    return device_id.rpartition("/")[0]
+
+
 def auto() -> list[DeviceRow]:
     """The visible GPUs with free memory; else Apple's GPU; else the CPU."""
     present = gpus()

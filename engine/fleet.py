@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from db.rows import DeviceRow
 from engine.books import Books
-from engine.devices import Monitor, available_cores
+from engine.devices import Monitor, machine
 from engine.policy import Policy
 
 
@@ -19,8 +19,8 @@ class Fleet:
         self.books = books
         self.policy = policy
         self.devices = {device.id: self.with_pin(device) for device in devices}
-        self.cores = max(1, available_cores() // max(1, len(devices)))
-        """A worker's share."""
+        self.present: Sequence[DeviceRow] = devices
+        """As the launcher last named them."""
         self.monitor = Monitor(devices)
         self.deaths: Counter[str] = Counter()
         """Of a device's workers, without a row between them."""
@@ -34,6 +34,61 @@ class Fleet:
     def with_pin(self, device: DeviceRow) -> DeviceRow:
         known = self.books.known_devices.get(device.id)
         return replace(device, pinned_model_id=known.pinned_model_id) if known else device
+
+    def meet(self, present: Sequence[DeviceRow]) -> list[str]:
+        """Takes in devices that have come and what is new of those that stay.
+
+        Those that have left.
+        """
+        if present == self.present:
+            return []
+        self.present = present
+        for row in present:
+            known = self.devices.get(row.id)
+            if known is None:
+                self.devices[row.id] = self.with_pin(row)
+                self.books.event("info", f"a device has come: {row.label}", row.id)
+            else:
+                self.devices[row.id] = replace(
+                    known,
+                    label=row.label,
+                    memory_total=row.memory_total,
+                    memory_used=row.memory_used,
+                    utilisation=row.utilisation,
+                )
+        left = sorted(self.devices.keys() - {row.id for row in present})
+        for device_id in left:
+            del self.devices[device_id]
+            self.forget(device_id)
+            self.books.event("warn", "the device has left the cluster", device_id)
+        return left
+
+    def forget(self, device_id: str) -> None:
+        """What happened on a device says nothing of one that comes later by the same name."""
+        self.deaths.pop(device_id, None)
+        self.proven = {(device, model) for device, model in self.proven if device != device_id}
+        self.load_after = {key: at for key, at in self.load_after.items() if key[0] != device_id}
+
+    def mates(self, device_id: str) -> list[str]:
+        """All devices of its machine, itself among them."""
+        return [other for other in self.devices if machine(other) == machine(device_id)]
+
+    def ready_elsewhere(self, device_id: str) -> list[str]:
+        """Devices of other machines that are fit for work."""
+        return [d.id for d in self.ready() if machine(d.id) != machine(device_id)]
+
+    def loads_elsewhere(self, device_id: str, model_id: int) -> bool:
+        """Whether another machine may still show that the model can be loaded."""
+        return any(self.may_load(other, model_id) for other in self.ready_elsewhere(device_id))
+
+    def rest_machine(self, device_id: str) -> None:
+        for mate in self.mates(device_id):
+            self.rest(mate)
+
+    def put_off(self, device_id: str, model_id: int) -> None:
+        """A model is not loaded for some time on this machine, where it or its files fail."""
+        for mate in self.mates(device_id):
+            self.load_after[mate, model_id] = time.monotonic() + self.policy.device_rest
 
     def ready(self) -> list[DeviceRow]:
         return [device for device in self.devices.values() if device.state == "ready"]
@@ -73,6 +128,8 @@ class Fleet:
             self.rest(device_id)
 
     def rest(self, device_id: str) -> None:
+        if device_id not in self.devices:  # it has left meanwhile
+            return
         self.deaths.pop(device_id, None)
         self.proven = {(device, model) for device, model in self.proven if device != device_id}
         until = time.time() + self.policy.device_rest

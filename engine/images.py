@@ -115,7 +115,11 @@ class Picture:
 
 def open_image(path: str) -> Picture:
     """Reads a regular file and its image header. Raises `ImageProblem`."""
-    data = read_file(path)
+    return picture_of(read_file(path))
+
+
+def picture_of(data: bytes) -> Picture:
+    """Reads the header of a file's bytes. Raises `ImageProblem`."""
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from db.rows import Level
+from db.rows import Level, ModelRow
 from engine.books import Books
 from engine.crew import Member
 from engine.fleet import Fleet
@@ -73,17 +73,28 @@ class Loading:
     def count_failure(self, device: str, model_id: int, text: str) -> None:
         """Three failures block the model: others go on, and the run comes to its end.
 
-        Where other devices caption with it the device is to blame.
+        Where other devices caption with it the device is to blame; while another machine may
+        still load it, this one is.
         """
         model = self.books.models[model_id]
         self.books.event("fail", f"cannot load: {text}", device, model.name)
         if self.fleet.on_trial(device, model_id):
             self.fleet.count_death(device)
             return
+        if self.fleet.loads_elsewhere(device, model_id):
+            self.fleet.put_off(device, model_id)
+            if not any(self.fleet.may_load(device, it.id) for it in self.left()):
+                self.fleet.rest_machine(device)
+            return
         model = replace(model, load_failures=model.load_failures + 1)
         if model.load_failures >= self.policy.load_failures:
             model = replace(model, blocked=text)
         self.books.save_model(model)
+
+    def left(self) -> list[ModelRow]:
+        """Models that still have work and are not blocked."""
+        pending = self.books.ledger.pending_left
+        return [it for it in self.books.models.values() if not it.blocked and pending[it.id]]
 
     def fail_blocked(self) -> None:
         """What waits for a model that cannot be loaded would wait for ever."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from functools import cache
 from pathlib import Path
 
 import psutil
 
 from db.rows import SupervisorRow, WorkerRow
+
+ELSEWHERE = "elsewhere"
+"""In place of the boot of another machine, which cannot be asked for a process of its own."""
+FRESH_SECONDS = 90.0
+"""A process elsewhere lives if something was heard of it so lately."""
 
 
 @cache
@@ -48,7 +54,12 @@ def this() -> tuple[int, float, str]:
 
 
 def lives(row: SupervisorRow | WorkerRow) -> bool:
-    """Whether the process a row speaks of is still that process, on this boot of this host."""
+    """Whether the process a row speaks of is still that process, on this boot of this host.
+
+    Of a worker elsewhere its supervisor, if that lives, knows as much as can be known.
+    """
+    if isinstance(row, WorkerRow) and row.boot_id == ELSEWHERE:
+        return time.time() - row.heartbeat < FRESH_SECONDS
     if row.boot_id != boot_id():
         return False
     return started(row.pid) == row.created

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class Project:
 
     def worker_log(self, device: str) -> Path:
         """stderr of the device's workers."""
-        return self.logs / f"worker-{device.replace(':', '-')}.log"
+        return self.logs / f"worker-{re.sub('[:/]', '-', device)}.log"
 
     @property
     def supervisor_log(self) -> Path:

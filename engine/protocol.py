@@ -3,6 +3,7 @@
 Supervisor to worker
     start     device, threads, images {root, path_map, allow_outside, witness}
     load      model {id, name, family, checkpoint, settings}, batch (or null)
+    image     i, bytes; so many bytes follow the line: the file of a record that comes next
     records   task, attempt, first, records [[i, image], ...], last, alone
     cancel    forget the records that are not being generated yet
     forget_witness   probe for missing images with the image root alone
@@ -24,6 +25,9 @@ Worker to supervisor
     stuck         text                          half of the decoding threads hang in a read
     failed        kind (sticky, memory, error), text            the worker is about to exit
     heartbeat     rss (bytes)
+
+Launcher to supervisor, in the place of a worker that is not up yet
+    waiting       text                          for a place to run
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,11 +202,12 @@ class Running:
                 task.shard,
             )
 
-    def withdraw(self, why: str) -> None:
-        """Takes every task back: the batches in flight are lost, the models stay loaded."""
+    def withdraw(self, why: str, devices: Container[str] | None = None) -> None:
+        """Takes every task, or those of some devices, back: the batches in flight are lost, the
+        models stay loaded."""
         for member in self.members.values():
             attempt = member.attempt
-            if attempt is None:
+            if attempt is None or (devices is not None and member.device not in devices):
                 continue
             member.handle.send({"type": "cancel"})
             self.close(member, "withdrawn", why)

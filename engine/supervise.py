@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from db.connect import DatabaseError
-from engine import devices
 from engine.errors import BadInput
-from engine.launchers.local import LocalLauncher
+from engine.launchers.choose import launcher
 from engine.lock import Held, ProjectLock
 from engine.policy import Policy
 from engine.project import Project
@@ -45,11 +44,11 @@ def supervise(
         if supervisor is not None:
             supervisor.stop()
 
-    found = devices.find(spec)
     try:
         with handled(interrupt), ProjectLock(project.lock) as lock:
-            launcher = LocalLauncher(project, module)
-            supervisor = Supervisor(project, launcher, found, policy, spec, lock=lock)
+            supervisor = Supervisor(
+                project, launcher(project, spec, module), policy, spec, lock=lock
+            )
             if interrupted:
                 supervisor.stop()
             return supervisor.run()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from engine import manifest, process
 from engine.books import Books
 from engine.crew import Member
 from engine.deaths import Deaths
+from engine.devices import kind
 from engine.errors import BadInput
 from engine.fleet import Fleet
 from engine.launchers import Ended, Launcher, WorkerHandle
@@ -42,7 +42,6 @@ class Supervisor:
         self,
         project: Project,
         launcher: Launcher,
-        devices: Sequence[DeviceRow],
         policy: Policy | None = None,
         spec: str = "auto",
         *,
@@ -54,7 +53,7 @@ class Supervisor:
         self.project = project
         self.launcher = launcher
         self.books = Books(project, self.policy)
-        self.fleet = Fleet(devices, self.books, self.policy)
+        self.fleet = Fleet(launcher.devices(), self.books, self.policy)
         self.waits = Waits(self.books, self.policy)
         self.loading = Loading(self.books, self.fleet, self.waits, self.policy)
         self.members: dict[str, Member] = {}
@@ -81,12 +80,12 @@ class Supervisor:
         Raises `BadInput`, `DatabaseError`, `OSError` if the project cannot be worked on.
         """
         manifest.keep(self.project, self.books)
-        devices = list(self.fleet.devices.values())
-        self.books.writes.append(lambda connection: run.set_devices(connection, devices))
+        self.save_devices()
         reconcile(self.books)
         wake(self.books)
         answer_leftovers(self.books)
-        self.books.event("info", f"started on {', '.join(self.fleet.devices)}")
+        named = ", ".join(self.fleet.devices) or "no device yet: it waits for nodes"
+        self.books.event("info", f"started on {named}")
         self.commit(force=True)
         try:
             while not self.over():
@@ -185,6 +184,8 @@ class Supervisor:
                 self.running.note_touched(member, message)
             case "loading" | "asking":
                 member.progressed = time.monotonic()
+            case "waiting":
+                self.waiting(member, message)
             case "loaded":
                 self.loading.loaded(member, message)
             case "load_failed":
@@ -200,10 +201,24 @@ class Supervisor:
                 self.failed(member, message)
 
     def root_lost(self, member: Member, message: Message) -> None:
-        if member.attempt is not None and message["attempt"] == member.attempt.number:
+        """Only this machine rests where another one goes on."""
+        if member.attempt is None or message["attempt"] != member.attempt.number:
+            return
+        if self.fleet.ready_elsewhere(member.device):
+            self.books.event("fail", message["text"], member.device)
+            self.running.withdraw("image root lost", self.fleet.mates(member.device))
+            self.fleet.rest_machine(member.device)
+        else:
             self.books.event("fail", f"paused: {message['text']}", member.device)
             self.books.pause(message["text"])
             self.running.withdraw("image root lost")
+
+    def waiting(self, member: Member, message: Message) -> None:
+        """It has no place to run yet, which is no fault of the model that it is to load."""
+        member.progressed = time.monotonic()
+        if not member.waited:
+            self.books.event("info", message["text"], member.device)
+        member.waited = True
 
     def failed(self, member: Member, message: Message) -> None:
         member.last_words = message["text"]
@@ -224,9 +239,23 @@ class Supervisor:
                 member.handle.kill()
             elif now - member.ended_at > self.policy.kill_after + self.policy.lost_after:
                 self.give_up(member)
+        self.meet_devices()
         for device_id in self.fleet.newly_lost():
             self.lose(device_id, "the GPU is not there any more")
         self.fleet.wake_rested()
+
+    def meet_devices(self) -> None:
+        known = self.fleet.devices.keys() | set()
+        left = self.fleet.meet(self.launcher.devices())
+        for member in self.members.values():
+            if member.device in left and member.ending is None:
+                self.dismiss(member, "its node has left the cluster", strikes=False)
+        if self.fleet.devices.keys() != known:
+            self.save_devices()
+
+    def save_devices(self) -> None:
+        devices = list(self.fleet.devices.values())
+        self.books.writes.append(lambda connection: run.set_devices(connection, devices))
 
     def dismiss(self, member: Member, why: str, strikes: bool) -> None:
         member.ending, member.strikes = why, strikes
@@ -306,7 +335,7 @@ class Supervisor:
     def start_worker(self, device: DeviceRow) -> None:
         settings = self.books.settings
         try:
-            handle = self.launcher.start(device, self.fleet.cores)
+            handle = self.launcher.start(device)
         except OSError as error:
             self.books.event("fail", f"cannot start a worker: {error}", device.id)
             self.fleet.rest(device.id)
@@ -314,8 +343,8 @@ class Supervisor:
         handle.send(
             {
                 "type": "start",
-                "device": device.id.partition(":")[0],
-                "threads": max(2, self.fleet.cores),
+                "device": kind(device.id),
+                "threads": max(2, handle.cores),
                 "images": {
                     "root": str(self.project.image_root(settings)),
                     "path_map": settings.path_map,

@@ -25,8 +25,9 @@ import psutil
 from engine import protocol
 from engine.captioners.base import Caption, Captioner, CheckpointError, Remote, Unavailable
 from engine.captioners.registry import FAMILIES, Settings
+from engine.devices import gpus
 from engine.growth import Growth
-from engine.images import ImagePaths, ImageProblem, open_image
+from engine.images import ImagePaths, ImageProblem, Picture, open_image, picture_of
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
 
@@ -73,6 +74,8 @@ class Worker:
         self.batch = 1
         self.growth: Growth | None = None
         self.work: Work | None = None
+        self.shipped: dict[int, bytes] = {}
+        """Files that came with their records, until they are decoded."""
         self.stuck = 0
         """Decoding threads that hang in a read."""
 
@@ -94,7 +97,10 @@ class Worker:
     def read(self) -> None:
         """Ends the whole process group when the supervisor's end of the pipe closes."""
         for line in self.stdin:
-            self.inbox.put(protocol.decode(line))
+            message = protocol.decode(line)
+            if message["type"] == "image":
+                message["data"] = self.stdin.read(message["bytes"])
+            self.inbox.put(message)
         end_process_group()
 
     def beat(self) -> None:
@@ -127,6 +133,8 @@ class Worker:
                 self.start(message)
             case "load":
                 self.load(message)
+            case "image":
+                self.shipped[message["i"]] = message["data"]
             case "records":
                 self.add_records(message)
             case "cancel":
@@ -135,7 +143,7 @@ class Worker:
                 self.misses.witness = None
 
     def start(self, message: Message) -> None:
-        self.device = message["device"]
+        self.device = own_device(message["device"])
         images = message["images"]
         path_map = tuple((old, new) for old, new in images["path_map"])
         self.paths = ImagePaths(images["root"], path_map, images["allow_outside"])
@@ -200,6 +208,7 @@ class Worker:
 
     def add_records(self, message: Message) -> None:
         if self.captioner is None:
+            self.shipped.clear()
             return  # sent before the supervisor heard that the server is unavailable
         work = self.work
         if work is None or work.attempt != message["attempt"] or work.task != message["task"]:
@@ -214,6 +223,7 @@ class Worker:
             for future in (*(it for _, _, it in self.work.decoding), *self.work.asked):
                 future.cancel()
         self.work = None
+        self.shipped.clear()
         self.misses.forget()
 
     def step(self, work: Work) -> None:
@@ -318,12 +328,24 @@ class Worker:
             return
         self.send({"type": "decoding", "attempt": work.attempt, "records": [i for i, _ in started]})
         for i, image in started:
-            work.decoding.append((i, image, self.pool.submit(self.prepare, image)))
+            work.decoding.append((i, image, self.decode(i, image)))
+
+    def decode(self, i: int, image: str) -> Future[Any]:
+        data = self.shipped.pop(i, None)
+        if data is None:
+            return self.pool.submit(self.prepare, image)
+        return self.pool.submit(self.prepare_shipped, data)
 
     def prepare(self, image: str) -> Any:
+        return self.prepare_picture(open_image(self.paths.resolve(image)))
+
+    def prepare_shipped(self, data: bytes) -> Any:
+        return self.prepare_picture(picture_of(data))
+
+    def prepare_picture(self, picture: Picture) -> Any:
         if self.captioner is None:
             raise RuntimeError("no model is loaded")
-        return self.captioner.prepare(open_image(self.paths.resolve(image)))
+        return self.captioner.prepare(picture)
 
     def result(self, image: str, future: Future[Any]) -> Any:
         """Raises `ImageProblem`; a thread stuck in a read is left behind."""
@@ -391,6 +413,15 @@ def said(i: int, caption: Caption) -> Row:
 
 def failed(i: int, problem: ImageProblem) -> Row:
     return {"i": i, "error": problem.kind, "detail": problem.detail}
+
+
+def own_device(kind: str) -> str:
+    """What torch calls the device; a GPU that Ray counts may be one in name only."""
+    if kind != "gpu":
+        return kind
+    found = "cuda" if gpus() else "cpu"
+    sys.stderr.write(f"the GPU that Ray gave is torch's {found}\n")
+    return found
 
 
 def is_out_of_memory(error: BaseException) -> bool:

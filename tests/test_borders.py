@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -13,12 +14,14 @@ import engine
 import tui
 
 HEAVY = {"torch", "transformers"}
+WITH_RAY = ("engine.launchers.cluster",)
 WITH_TORCH = ("engine.captioners.", "engine.demo.", "engine.datasets.joint")
 
 
 def modules(package) -> list[str]:
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    return [module.name for module in found if ".migrations" not in module.name]
+    off = (".migrations", *(() if find_spec("ray") else WITH_RAY))
+    return [module.name for module in found if not any(name in module.name for name in off)]
 
 
 def loaded_by(names: list[str]) -> set[str]:
@@ -43,6 +46,11 @@ def test_the_supervisor_and_all_it_needs_know_no_torch():
     assert "engine.supervisor" in names
     assert "engine.datasets.export" in names
     assert not loaded_by(names) & HEAVY
+
+
+def test_only_a_run_on_a_cluster_imports_ray():
+    names = [name for name in modules(engine) if not name.startswith((*WITH_TORCH, *WITH_RAY))]
+    assert "ray" not in loaded_by(names + modules(tui))
 
 
 def test_the_application_knows_no_torch():

@@ -49,6 +49,7 @@ CHANGES = frozenset(
 NEEDS_PROJECT = frozenset(
     (
         "start",
+        "start_on",
         "pause",
         "resume",
         "export",
@@ -57,7 +58,6 @@ NEEDS_PROJECT = frozenset(
         "coverage",
         "lengths",
         "pilot",
-        "start_on",
         "models",
         "reshear",
     )
@@ -310,10 +310,10 @@ class MllmaugApp(App[Path]):
             return None
         if action == "reshear":
             return self.why_no_change()
-        if action == "start_on" and self.snapshot.supervisor:
-            return "it is running already"
+        if action in ("pilot", "start_on") and self.snapshot.supervisor:
+            return "the run has the devices"
         if action == "pilot":
-            return "the run has the devices" if self.snapshot.supervisor else None
+            return None
         if action in ("export", "lengths"):
             return None if self.snapshot.captioned else "there is no caption yet"
         if self.asking:

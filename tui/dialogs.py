@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.screens.report import Progress
     from tui.snapshot import ModelProgress
 
-DEVICES_HINT = "auto (every GPU with free memory), cpu, cpu:N, or GPU numbers such as 0,1"
+DEVICES_HINT = "auto (GPUs with free memory), cpu:N, GPUs such as 0,1, or a Ray cluster: ray:auto"
 
 
 def help(app: MllmaugApp) -> None:

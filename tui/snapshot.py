@@ -209,7 +209,8 @@ class Reader:
         names = {model.id: model.name for model in models}
         shards, records = progress.totals(connection)
         sums = self.task_sums(connection)
-        workers = live_workers(connection, names)
+        supervisor = live_supervisor(connection)
+        workers = live_workers(connection, names, supervisor)
         series = self.minutes(connection, int(now // 60))
         self.pace.see(now, self.gone + images_by_model(series))
         return Snapshot(
@@ -222,7 +223,7 @@ class Reader:
             models=tuple(model_progress(model, sums, workers) for model in models),
             devices=device_views(run.devices(connection), workers, names),
             workers=workers,
-            supervisor=live_supervisor(connection),
+            supervisor=supervisor,
             series=series,
             recent=self.pace.rates(now),
             events=progress.events(connection, EVENTS_SHOWN),
@@ -267,11 +268,17 @@ def live_supervisor(connection: Connection) -> SupervisorRow | None:
     return row if row and lives(row) else None
 
 
-def live_workers(connection: Connection, names: Mapping[int, str]) -> tuple[LiveWorker, ...]:
+def live_workers(
+    connection: Connection, names: Mapping[int, str], supervisor: SupervisorRow | None
+) -> tuple[LiveWorker, ...]:
     from db import progress
-    from engine.process import lives
+    from engine.process import ELSEWHERE, lives
 
-    rows = [row for row in progress.workers(connection) if lives(row)]
+    rows = [
+        row
+        for row in progress.workers(connection)
+        if lives(row) and (supervisor is not None or row.boot_id != ELSEWHERE)
+    ]
     tasks = {task.id: task for task in progress.running_tasks(connection)} if rows else {}
     return tuple(
         LiveWorker(

@@ -1,4 +1,4 @@
-"""How a worker is started and talked to."""
+"""How a worker is started and talked to, and on which devices."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Ended:
     code: int
     rubbish: str | None = None
     """What it wrote that is no message, if that is why it was ended."""
+    lost: str | None = None
+    """What became of the machine under it, if that is why it is gone: no task is to blame."""
 
 
 class WorkerHandle(Protocol):
@@ -24,8 +26,12 @@ class WorkerHandle(Protocol):
 
     id: str
     device: DeviceRow
+    cores: int
+    """Its share of its machine's."""
     pid: int
     created: float
+    boot_id: str
+    """`engine.process.ELSEWHERE` where pid and start are those of another machine."""
 
     def send(self, message: Message) -> None:
         """Never blocks: what the worker does not read yet waits here."""
@@ -37,7 +43,11 @@ class WorkerHandle(Protocol):
 
 
 class Launcher(Protocol):
-    def start(self, device: DeviceRow, cores: int) -> WorkerHandle: ...
+    def devices(self) -> Sequence[DeviceRow]:
+        """Those that there are now; asked again and again, so it costs next to nothing."""
+
+    def start(self, device: DeviceRow) -> WorkerHandle:
+        """Raises `OSError`."""
 
     def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Message | Ended]]:
         """What the workers wrote, as soon as there is anything, at most `timeout` seconds later.

@@ -10,11 +10,14 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import engine
 from db.rows import DeviceRow
 from engine import process
+from engine.devices import available_cores, kind
 from engine.launchers import Ended
 from engine.project import Project
 from engine.protocol import Lines, Message, ProtocolError, encode
@@ -35,13 +38,44 @@ def command(module: str, *arguments: str, first: str = "") -> list[str]:
     return [sys.executable, "-P", "-c", code, *arguments]
 
 
+def spawn(
+    module: str, device: DeviceRow, cores: int, stderr: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """A worker with pipes, in a process group of its own, on a leash that this thread holds.
+
+    Raises `OSError`.
+    """
+    return subprocess.Popen(  # noqa: S603 (our own interpreter and code)
+        command(module, first=LEASH.format(parent=os.getpid())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,
+        env=environment(device, cores),
+    )
+
+
+def signal_group(leader: int, number: signal.Signals) -> None:
+    """The group can outlive its leader: children that the worker forked."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """To append to: the supervisor bounds it meanwhile. Raises `OSError`."""
+    path.parent.mkdir(exist_ok=True)
+    return path.open("ab")
+
+
 class LocalWorker:
-    def __init__(self, device: DeviceRow, started: subprocess.Popen[bytes]) -> None:
+    def __init__(self, device: DeviceRow, cores: int, started: subprocess.Popen[bytes]) -> None:
         self.id = uuid.uuid4().hex[:12]
         self.device = device
+        self.cores = cores
         self.process = started
         self.pid = started.pid
         self.created = process.started(started.pid) or time.time()
+        self.boot_id = process.boot_id()
         self.lines = Lines()
         self.outgoing = bytearray()
         self.rubbish: str | None = None
@@ -87,15 +121,10 @@ class LocalWorker:
         return messages
 
     def terminate(self) -> None:
-        self.signal(signal.SIGTERM)
+        signal_group(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-
-    def signal(self, number: signal.Signals) -> None:
-        # The group can outlive its leader: children that the worker forked.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        signal_group(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         self.kill()
@@ -108,26 +137,24 @@ class LocalWorker:
 class LocalLauncher:
     """Must be used from the main thread: the parent-death signal follows the spawning thread."""
 
-    def __init__(self, project: Project, module: str = "engine.worker") -> None:
+    def __init__(
+        self, project: Project, devices: Sequence[DeviceRow], module: str = "engine.worker"
+    ) -> None:
         self.project = project
+        self.present = devices
         self.module = module
+        self.cores = max(1, available_cores() // max(1, len(devices)))
         self.workers: list[LocalWorker] = []
         self.selector = selectors.DefaultSelector()
 
-    def start(self, device: DeviceRow, cores: int) -> LocalWorker:
+    def devices(self) -> Sequence[DeviceRow]:
+        return self.present
+
+    def start(self, device: DeviceRow) -> LocalWorker:
         """Raises `OSError`."""
-        log = self.project.worker_log(device.id)
-        log.parent.mkdir(exist_ok=True)
-        with log.open("ab") as stderr:  # appending: the supervisor bounds it meanwhile
-            started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-                command(self.module, first=LEASH.format(parent=os.getpid())),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,
-                env=environment(device, cores),
-            )
-        worker = LocalWorker(device, started)
+        with open_log(self.project.worker_log(device.id)) as stderr:
+            started = spawn(self.module, device, self.cores, stderr)
+        worker = LocalWorker(device, self.cores, started)
         self.workers.append(worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
         return worker
@@ -169,11 +196,14 @@ class LocalLauncher:
 
 
 def environment(device: DeviceRow, cores: int) -> dict[str, str]:
-    """What the worker inherits: its one GPU by UUID, its share of the cores."""
+    """What the worker inherits: its one GPU by UUID, its share of the cores.
+
+    Of a GPU without one Ray has said in the environment which it is.
+    """
     values = dict(os.environ)
     if device.uuid:
         values["CUDA_VISIBLE_DEVICES"] = device.uuid
-    elif device.id.startswith("cpu"):
+    elif kind(device.id) == "cpu":
         values["CUDA_VISIBLE_DEVICES"] = ""
     values["OMP_NUM_THREADS"] = str(cores)
     # Threads that wait for each other spinning would take the cores from those that decode images.

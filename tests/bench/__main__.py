@@ -20,6 +20,7 @@ BENCHES = (
     "startup",
     "agreement",
     "scale",
+    "cluster",
 )
 
 

@@ -170,7 +170,7 @@ def worker(model: Model, images: list[str], folder: Path) -> Rate:
     project = create(folder / "run", wanted).project
     spec = "cpu" if model.device == "cpu" else "0"
     with ProjectLock(project.lock) as lock:
-        timed = Timed(project, LocalLauncher(project, module), find(spec), spec=spec, lock=lock)
+        timed = Timed(project, LocalLauncher(project, find(spec), module), spec=spec, lock=lock)
         if not timed.run():
             raise SystemExit("the run did not finish")
     check(project, len(images))

@@ -168,6 +168,8 @@ class Here:
     id: str
     pid: int = process.this()[0]
     created: float = process.this()[1]
+    boot_id: str = process.boot_id()
+    cores: int = 1
     said: deque[bytes] = field(default_factory=deque)
 
     def send(self, message: dict[str, Any]) -> None:
@@ -196,14 +198,18 @@ class Here:
 class InProcess:
     """One batch of every worker a turn, as workers that are alike answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, devices: list[DeviceRow]) -> None:
+        self.present = devices
         self.workers: list[Here] = []
         self.turns = self.messages = 0
         self.supervisor: Supervisor | None = None
         self.empty = 0.0
         """Seconds of what the loop does where every worker is busy and nothing came."""
 
-    def start(self, device: DeviceRow, cores: int) -> Here:
+    def devices(self) -> list[DeviceRow]:
+        return self.present
+
+    def start(self, device: DeviceRow) -> Here:
         self.workers.append(Here(device, f"{len(self.workers):012}"))
         return self.workers[-1]
 
@@ -233,10 +239,9 @@ def looping(size: str) -> None:
                 file.write(f'{{"image": "images/{i:09}.jpg", "caption": "alt text {i}"}}\n')
         wanted = NewProject([captions], [choose("dry-run")], shard_size=1000, allow_missing=True)
         project = create(folder / "run", wanted).project
-        launcher = InProcess()
-        rows = [DeviceRow(f"cuda:{n}") for n in range(devices)]
+        launcher = InProcess([DeviceRow(f"cuda:{n}") for n in range(devices)])
         with ProjectLock(project.lock) as lock:
-            supervisor = Supervisor(project, launcher, rows, Policy(kill_after=0.0), lock=lock)
+            supervisor = Supervisor(project, launcher, Policy(kill_after=0.0), lock=lock)
             launcher.supervisor = supervisor
             commits = Stopwatch(supervisor.books.commit)
             supervisor.books.commit = commits

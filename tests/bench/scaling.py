@@ -44,8 +44,8 @@ def measure(devices: int, folder: Path) -> float:
     project = create(folder / "run", wanted).project
     spec = f"cpu:{devices}"
     with ProjectLock(project.lock) as lock:
-        launcher = LocalLauncher(project, "tests.bench.sleeping")
-        timed = Timed(project, launcher, find(spec), spec=spec, lock=lock)
+        launcher = LocalLauncher(project, find(spec), "tests.bench.sleeping")
+        timed = Timed(project, launcher, spec=spec, lock=lock)
         if not timed.run():
             raise SystemExit("the run did not finish")
     return sum(timed.rate(worker) for worker in timed.loaded) / devices

@@ -52,7 +52,7 @@ def started(name: str) -> dict[str, float]:
         wanted = NewProject([folder / "captions.json"], [choose(f"{name}={checkpoint(name)}")])
         project = create(folder / "run", wanted).project
         with ProjectLock(project.lock) as lock:
-            timed = Timed(project, LocalLauncher(project), find("cpu"), spec="cpu", lock=lock)
+            timed = Timed(project, LocalLauncher(project, find("cpu")), spec="cpu", lock=lock)
             if not timed.run():
                 raise SystemExit("the run did not finish")
         rows = [

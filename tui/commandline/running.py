@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from engine.errors import BadInput
 from tui.commandline.answers import answer, opened, say
 from tui.commandline.options import project_argument
 
@@ -15,11 +16,18 @@ from tui.commandline.options import project_argument
 @click.command()
 @project_argument
 @click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+@click.option("--cluster", metavar="auto|ADDRESS", help="On a Ray cluster that runs already.")
+@click.option("--ship-images", is_flag=True, help="To nodes that do not see the images' folder.")
 @click.option("--detach", is_flag=True, help="Start it and return; it goes on by itself.")
-def run(project: Path, devices: str, detach: bool) -> None:
+def run(project: Path, devices: str, cluster: str | None, ship_images: bool, detach: bool) -> None:
     """Caption what is left, with progress bars; attaches if the project is running already."""
+    from engine.launchers.choose import cluster_spec
     from tui.headless import attach_or_run, start_detached
 
+    if cluster is not None:
+        devices = cluster_spec(cluster, devices, ship_images)
+    elif ship_images:
+        raise BadInput("--ship-images goes with --cluster: here the workers see what you see")
     code = (start_detached if detach else attach_or_run)(opened(project), devices)
     sys.exit(code)
 

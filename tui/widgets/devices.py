@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 
 GIB = 1024**3
 UNKNOWN = "n/a"
-FIXED = 51
-"""Cells of all columns but the model's."""
+FIXED = 43
+"""Cells of all columns but the device's and the model's."""
+LOCAL, LONGEST = 8, 20
+"""Cells of a device's name: of `cuda:0`, and of one with its node at most."""
+
+
+class Room(NamedTuple):
+    device: int
+    model: int
 
 
 class Devices(Pane):
@@ -29,19 +36,21 @@ class Devices(Pane):
                     "none yet: they are looked for when a run starts", "$foreground-muted"
                 )
             ]
-        room = max(8, width - FIXED)
+        longest = max(len(view.row.id) for view in snapshot.devices)
+        names = min(max(LOCAL, longest), LONGEST)
+        room = Room(names, max(8, width - FIXED - names))
         lines = [heading(room), *(line(view, room) for view in snapshot.devices)]
         if len(snapshot.devices) > 1 and not self.screen.has_class("-short"):
             lines.append(total(snapshot, room))
         return lines
 
 
-def heading(room: int) -> Content:
+def heading(room: Room) -> Content:
     names = row("Device", "Model", room, "State", "Util", "Mem GiB", "img/s", "Shard", "Done")
     return Content.styled("".join(names), "$foreground-muted")
 
 
-def line(view: DeviceView, room: int) -> Content:
+def line(view: DeviceView, room: Room) -> Content:
     worker = view.worker
     task = worker.task if worker else None
     before, state, after = row(
@@ -62,7 +71,7 @@ def line(view: DeviceView, room: int) -> Content:
 def row(
     device: str,
     model: str,
-    room: int,
+    room: Room,
     state: str,
     util: str,
     memory: str,
@@ -71,7 +80,7 @@ def row(
     done: str,
 ) -> tuple[str, str, str]:
     return (
-        f"{text.fit(device, 8)} {text.fit(model, room)} ",
+        f"{text.fit(device, room.device)} {text.fit(model, room.model)} ",
         f"{state:<5}",
         f" {util:>5} {memory:>8} {rate:>7} {shard:>6} {done:>5}",
     )
@@ -92,6 +101,6 @@ def memory(device: DeviceRow) -> str:
     return f"{device.memory_used / GIB:.0f}/{device.memory_total / GIB:.0f}"
 
 
-def total(snapshot: Snapshot, room: int) -> Content:
+def total(snapshot: Snapshot, room: Room) -> Content:
     parts = row("", "all", room, "", "", "", text.rate(snapshot.rate), "", "")
     return Content.styled("".join(parts), "$foreground-muted")

@@ -10,6 +10,7 @@ from textual.widgets import Input, Label, Static
 from db.rows import DeviceRow
 from engine import devices
 from engine.errors import BadInput
+from engine.launchers import choose
 from tui import text
 from tui.screens.wizard.step import Step
 
@@ -30,7 +31,9 @@ class Devices(Step):
     looked: Devices.Found | None = None
 
     def compose(self) -> ComposeResult:
-        yield Label("auto, cpu, cpu:N (N workers) or GPU numbers such as 0,1", classes="field")
+        yield Label(
+            "auto, cpu, cpu:N, GPUs such as 0,1, or ray:auto for a Ray cluster", classes="field"
+        )
         yield Input(self.draft.devices, id="spec", compact=True)
         yield Static(id="found", markup=False, classes="seen")
 
@@ -42,7 +45,7 @@ class Devices(Step):
     @work(thread=True, group="devices", exclusive=True, exit_on_error=False)
     def look(self, spec: str) -> None:
         try:
-            self.post_message(self.Found(spec, tuple(devices.find(spec)), None))
+            self.post_message(self.Found(spec, tuple(choose.look(spec)), None))
         except BadInput as error:
             self.post_message(self.Found(spec, (), str(error)))
 
@@ -50,7 +53,8 @@ class Devices(Step):
     def was_found(self, event: Devices.Found) -> None:
         self.looked = event
         self.draft.devices, self.draft.found = event.spec, event.found
-        said = [event.trouble] if event.trouble else [line(device) for device in event.found]
+        found = [line(device) for device in event.found] or ["the nodes are found when it runs"]
+        said = [event.trouble] if event.trouble else found
         self.say("#found", "\n".join(said), bad=bool(event.trouble))
         self.post_message(self.Changed())
 

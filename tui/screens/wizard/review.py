@@ -49,7 +49,7 @@ def summary(draft: Draft, hours: str | None) -> list[str]:
     return [
         f"Records   {records} of {draft.captions}",
         f"Models    {', '.join(draft.models)}: {draft.captions_wanted:,} captions",
-        f"Devices   {', '.join(device.id for device in draft.found)}",
+        f"Devices   {', '.join(device.id for device in draft.found) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",
         f"Project   {draft.folder}",
         f"Disk      about {text.size(need)} of {text.size(free)} free"

@@ -1,0 +1,235 @@
+"""Runs on a real Ray cluster of several nodes on this machine, and what befalls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing, contextmanager
+
+import psutil
+import pytest
+from textual.widgets import Input
+
+from tests.cluster.conftest import COUNT
+from tests.faults.invariants import check_invariants
+from tests.faults.projects import events, exported, make, rows, sums
+from tests.support import MAIN, cli, cli_ok, start, status, wait_for
+from tui.app import MllmaugApp
+from tui.screens.ask import Ask
+
+SLOWLY = """
+import functools, tui.headless
+from engine.supervise import supervise
+tui.headless.supervise = functools.partial(supervise, module="tests.cluster.workers")
+"""
+PATIENCE = 90
+
+
+@contextmanager
+def running(project, nodes, *options):
+    started = start("run", project.folder, "--cluster", nodes.address, *options, code=SLOWLY + MAIN)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+        wait_for(lambda: not workers(), timeout=60)
+
+
+def finish(started: subprocess.Popen) -> str:
+    said = started.communicate(timeout=PATIENCE)[0]
+    assert started.returncode == 0, said
+    return said
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes of all nodes, without their guards."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if "-c" in line and "tests.cluster.workers" in " ".join(line) and "leash" in " ".join(line):
+            found.append(process)
+    return found
+
+
+def actors() -> list[int]:
+    """Each is the parent of a worker."""
+    pids = {worker.pid for worker in workers()}
+    return sorted({worker.ppid() for worker in workers()} - pids)
+
+
+def attempts(project) -> list[tuple[str, str]]:
+    """Device and outcome of each."""
+    with closing(sqlite3.connect(project.database)) as connection:
+        return connection.execute("SELECT device, outcome FROM attempt").fetchall()
+
+
+def strikes(project) -> int:
+    with closing(sqlite3.connect(project.database)) as connection:
+        return connection.execute("SELECT sum(strikes) FROM task").fetchone()[0]
+
+
+def captioned(project, count: int) -> None:
+    wait_for(lambda: rows(project) >= count, timeout=PATIENCE)
+
+
+def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, local):
+    with running(project, nodes) as started:
+        captioned(project, 100)
+        seen = status(project.folder)
+        finish(started)
+    devices = {"a/gpu:0", "a/gpu:1", "b/gpu:0", "b/gpu:1"}
+    assert seen["supervisor"] and {worker["device"] for worker in seen["workers"]} <= devices
+    assert {device for device, outcome in attempts(project) if outcome == "done"} == devices
+    assert "torch's cpu" in project.worker_log("a/gpu:0").read_text()
+    check_invariants(project)
+    assert exported(project) == local
+
+
+def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
+    nodes.lacks("a", "haste")
+    nodes.lacks("c", "haste")
+    with running(project, nodes) as started:
+        captioned(project, 80)
+        nodes.kill("b")
+        nodes.add("c")
+        wait_for(lambda: "a device has come" in events(project), timeout=PATIENCE)
+        wait_for(lambda: "the device has left" in events(project), timeout=PATIENCE)
+        finish(started)
+    done = {device for device, outcome in attempts(project) if outcome == "done"}
+    assert {"a/gpu:0", "a/gpu:1", "c/gpu:0", "c/gpu:1"} <= done
+    assert {device for device, outcome in attempts(project) if outcome == "lost"} <= {
+        "b/gpu:0",
+        "b/gpu:1",
+    }
+    assert strikes(project) == 0
+    check_invariants(project)
+    assert exported(project) == local
+
+
+def test_an_actor_and_a_worker_that_are_killed_are_replaced(project, nodes, local):
+    with running(project, nodes) as started:
+        captioned(project, 80)
+        victim = actors()[0]
+        its_worker = next(worker for worker in workers() if worker.ppid() == victim)
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: not its_worker.is_running(), timeout=20)
+        captioned(project, 160)
+        min(workers(), key=lambda worker: worker.pid).kill()
+        finish(started)
+    assert strikes(project) == 0
+    check_invariants(project)
+    assert exported(project) == local
+
+
+def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(project, nodes, local):
+    with running(project, nodes) as started:
+        captioned(project, 80)
+        assert workers()
+        started.kill()
+        wait_for(lambda: not workers(), timeout=60)
+    assert status(project.folder)["workers"] == []
+    before = rows(project)
+    with running(project, nodes) as started:
+        finish(started)
+    # Only what was under way is done again: nothing that was in the logs.
+    assert before >= 80 and rows(project) == COUNT
+    check_invariants(project)
+    assert exported(project) == local
+
+
+def test_stop_ends_everything_at_once(project, nodes):
+    with running(project, nodes) as started:
+        captioned(project, 40)
+        assert "stopped" in cli_ok("stop", project.folder)
+        started.wait(timeout=PATIENCE)
+        assert started.returncode == 1
+    check_invariants(project)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("images", "/nowhere is not there"), ("checkpoint", "there is no folder /nowhere/llava")],
+)
+def test_a_node_without_images_or_checkpoint_rests(project, nodes, local, what, said):
+    nodes.lacks("b", what)
+    with running(project, nodes) as started:
+        finish(started)
+    assert said in events(project) and "the device rests" in events(project)
+    done = {device for device, outcome in attempts(project) if outcome == "done"}
+    assert done == {"a/gpu:0", "a/gpu:1"}
+    assert sums(project)["done"].failed == 0
+    check_invariants(project)
+    assert exported(project) == local
+
+
+def test_a_root_that_no_node_sees_pauses_the_run(project, nodes):
+    nodes.lacks("a", "images")
+    nodes.lacks("b", "images")
+    with running(project, nodes):
+        wait_for(lambda: status(project.folder)["state"] == "paused", timeout=PATIENCE)
+    assert sums(project)["pending"].failed == 0
+
+
+def test_images_are_shipped_to_nodes_that_do_not_see_them(tmp_path, nodes, data):
+    nodes.lacks("a", "images")
+    nodes.lacks("b", "images")
+    records = json.loads((data / "captions.json").read_text())[:100]
+    records[3]["image"] = "images/not-there.png"
+    records[50]["image"] = "../outside.png"
+    (data / "broken.png").write_bytes(b"no picture")
+    records[99]["image"] = "broken.png"
+    captions = data / "some.json"
+    captions.write_text(json.dumps(records))
+    here, there = (make(tmp_path / name, captions) for name in ("here", "there"))
+    cli_ok("run", here.folder, "--devices", "cpu")
+    with running(there, nodes, "--ship-images") as started:
+        finish(started)
+    assert sums(there)["done"].failed == 3
+    assert errors(there) == errors(here)
+    check_invariants(there)
+    assert exported(there) == exported(here)
+
+
+def errors(project) -> dict[str, list[str]]:
+    found = [
+        json.loads(line) for log in project.captions.glob("*/?????.jsonl") for line in log.open()
+    ]
+    return sorted((row["error"], row["detail"]) for row in found if "error" in row)
+
+
+def test_a_cluster_that_is_not_there_is_said(project):
+    pytest.importorskip("ray")
+    done = cli("run", project.folder, "--cluster", "127.0.0.1:1")
+    assert done.returncode == 2 and "no Ray cluster" in done.stderr
+    done = cli("run", project.folder, "--ship-images")
+    assert done.returncode == 2 and "--cluster" in done.stderr
+    done = cli("run", project.folder, "--cluster", "auto", "--devices", "0,1")
+    assert done.returncode == 2 and "cpu:N" in done.stderr
+
+
+async def test_the_application_starts_a_run_on_the_cluster(project, nodes, local):
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.snapshot is not None)
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        app.screen.query_one(Input).value = f"ray:{nodes.address}"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.supervisor is not None)
+        assert app.snapshot.supervisor.devices == f"ray:{nodes.address}"
+        await until(pilot, lambda: app.snapshot.state == "finished")
+    wait_for(lambda: status(project.folder)["supervisor"] is None)
+    check_invariants(project)
+    assert exported(project) == local
+
+
+async def until(pilot, condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        await pilot.pause(0.1)

@@ -9,7 +9,7 @@ demo: install
 	$(BIN)/mllmaug-tui demo
 
 test: install-test check
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: install-test
 	$(BIN)/ruff check .

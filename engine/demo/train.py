@@ -4,7 +4,13 @@
 
 First the vision side learns to name the scene's parts to probes, small classifiers that are thrown
 away; then the language model learns to word what the vision side sees. The vision towers of the
-others start from the trained one of LLaVA.
+others start from the trained one of LLaVA, for which patches are poor probes: with `--see 0` there
+are none. The shipped LLaVA was made by an earlier form of this script, in two runs of these steps:
+
+    python -m engine.demo.train llava-1.5 --see 0 --say 5500
+    python -m engine.demo.train llava-1.5 --see 0 --say 2600 --go-on --seed 1 --peak 5e-4
+
+The other three took one run each, of 20 to 45 minutes on one core that was not free.
 """
 
 from __future__ import annotations
@@ -159,8 +165,10 @@ def learn_to_see(pupil: Pupil, probes: Probes, batches: Batches, steps: int, pea
         course.learn(step, loss, loss.item())
 
 
-def learn_to_say(pupil: Pupil, probes: Probes, batches: Batches, steps: int, peak: float) -> None:
-    course = Course([pupil.model, probes], steps, peak)
+def learn_to_say(
+    pupil: Pupil, probes: Probes | None, batches: Batches, steps: int, peak: float
+) -> None:
+    course = Course([pupil.model, *([probes] if probes else [])], steps, peak)
     for step in range(steps):
         chosen = batches.draw()
         features = pupil.see(batches.images(chosen))
@@ -169,7 +177,9 @@ def learn_to_say(pupil: Pupil, probes: Probes, batches: Batches, steps: int, pea
         losses = cross_entropy(logits.transpose(1, 2), targets, reduction="none")
         loss = (losses * weight).sum() / weight.sum()
         first = losses[weight == 1].mean().item()
-        course.learn(step, loss + PROBE_WEIGHT * probes(features, batches.truth[chosen]), first)
+        if probes is not None:
+            loss = loss + PROBE_WEIGHT * probes(features, batches.truth[chosen])
+        course.learn(step, loss, first)
 
 
 @click.command()
@@ -207,7 +217,7 @@ def main(
     batches = Batches(family, pupil, count, seed)
     click.echo(f"{total:,} parameters, {count:,} scenes drawn")
     learn_to_see(pupil, probes, batches, see, peak)
-    learn_to_say(pupil, probes, batches, say, peak)
+    learn_to_say(pupil, probes if see else None, batches, say, peak)
     layout.save(pupil.model, folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     click.echo(f"{folder}: {size:,} bytes")

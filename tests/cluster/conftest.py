@@ -75,6 +75,8 @@ def started(tmp_path_factory):
         try:
             yield nodes
         finally:
+            # Ray ends any process that asked it and then hears nothing for a minute: this one.
+            nodes.cluster.global_state.disconnect()
             nodes.cluster.shutdown()
             shutil.rmtree(short, ignore_errors=True)
 

@@ -21,6 +21,8 @@ from tests.support import MAIN, cli, cli_ok, start, status, wait_for
 from tui.app import MllmaugApp
 from tui.screens.ask import Ask
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster for all of them
+
 SLOWLY = """
 import functools, tui.headless
 from engine.supervise import supervise
@@ -216,7 +218,7 @@ async def test_the_application_starts_a_run_on_the_cluster(project, nodes, local
     app = MllmaugApp(project.folder)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
-        await pilot.press("D")
+        await pilot.press("u")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         app.screen.query_one(Input).value = f"ray:{nodes.address}"
         await pilot.press("enter")

@@ -189,7 +189,7 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
         wizard = app.screen
         assert isinstance(wizard, Wizard)
         wizard.query_one("#captions", Input).value = str(tmp_path / "bad.json")
-        await until(pilot, lambda: "has no 'image'" in said(app, "#why-not"))
+        await until(pilot, lambda: "no 'image'" in said(app, "#why-not"))
         captions = make_captions(tmp_path / "data", 2)
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(

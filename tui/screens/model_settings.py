@@ -53,6 +53,8 @@ class ModelSettings(ModalScreen["Changes | None"]):
         family = FAMILIES[model.family]
         settings = asdict(Settings.of(model.settings))
         known = {name: said(settings[name]) for name in family.settings}
+        if settings["auto_batch"]:
+            known["batch"] = "auto"
         place = {"checkpoint": model.checkpoint or ""} if family.checkpoint else {}
         self.values = place | known
 

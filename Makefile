@@ -9,7 +9,8 @@ demo: install
 	$(BIN)/mllmaug-tui demo
 
 test: install-test check
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --ignore=tests/cluster
+	$(BIN)/python -m pytest tests/cluster
 
 check: install-test
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ def write_tar(path, samples, **options):
 
 def test_json_lines_plain_and_compressed(data):
     (data / "a.jsonl").write_bytes(lines())
-    (data / "a.jsonl.gz").write_bytes(gzip.compress(lines()))
+    (data / "a.jsonl.gz").write_bytes(gzip.compress(lines(), mtime=0))
     compressed(data / "a.jsonl.zst", lines(), "zstd")
     for name in ("a.jsonl", "a.jsonl.gz", "a.jsonl.zst"):
         assert pairs(data / name) == PAIRS
@@ -215,7 +215,7 @@ NULS = table().replace(b"alt text 1", b"alt\0text")
         ("a.tar", b"no tar at all" * 100, r"not a sound tar"),
         ("a.tar", b"", "not a sound tar"),
         ("a.tar.gz", b"", "unpack it first"),
-        ("a.jsonl.gz", gzip.compress(lines())[:-12], "cut short"),
+        ("a.jsonl.gz", gzip.compress(lines(), mtime=0)[:-12], "cut short"),
         ("a.jsonl.gz", b"\x1f\x8bno gzip", "damaged or cut short"),
         ("a.jsonl.zst", b"\x28\xb5\x2f\xfdno zstd", "damaged"),
         ("a.jsonl", b'{"image": "a", "caption": 7}', "'caption' must be text, not 7"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from db import progress, projects
 from db.connect import reading
 from db.pages import matching_tasks
@@ -30,7 +28,10 @@ def select_tasks(
     """Tasks to retry: those named, or, if none are, those that failed. Raises `BadInput`."""
     with reading(project.database) as connection:
         models = models_named(projects.models(connection), names)
-        check_shards(connection, shards)
+        for number in shards:
+            if projects.shard(connection, number) is None:
+                count, _ = progress.totals(connection)
+                raise BadInput(f"there is no shard {number}: they are 0 to {count - 1}")
         found = progress.chosen_tasks(
             connection,
             shards,
@@ -51,11 +52,3 @@ def named_tasks(project: Project, shards: Sequence[int], names: Sequence[str]) -
 def skipped_tasks(project: Project) -> list[int]:
     with reading(project.database) as connection:
         return list(matching_tasks(connection, "status:skipped"))
-
-
-def check_shards(connection: Connection, shards: Sequence[int]) -> None:
-    """Raises `BadInput`."""
-    for number in shards:
-        if projects.shard(connection, number) is None:
-            count, _ = progress.totals(connection)
-            raise BadInput(f"there is no shard {number}: they are 0 to {count - 1}")

@@ -203,8 +203,8 @@ FAMILIES: dict[str, Family] = {
             "any OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve",
             "engine.captioners.endpoint",
             {
-                PAPER: Settings(prompt="Describe in English:", batch=64),
-                OFFICIAL: Settings(prompt="Describe in English:", batch=64),
+                name: Settings(prompt="Describe in English:", batch=64, auto_batch=False)
+                for name in (PAPER, OFFICIAL)
             },
             f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
             settings=(

@@ -21,8 +21,8 @@ FILES = {
         "blip2_pretrained_flant5xxl.pth",
         "vicuna/pytorch_model.bin",
     },
-    "otter": {"config.json"},
-    "qwen-vl": {"config.json", "qwen.tiktoken"},
+    "otter": {"config.json", "pytorch_model.bin", "tokenizer.json"},
+    "qwen-vl": {"config.json", "pytorch_model.bin", "qwen.tiktoken"},
 }
 
 

@@ -15,8 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -25,15 +24,16 @@ import psutil
 from engine import protocol
 from engine.captioners.base import Caption, Captioner, CheckpointError, Remote, Unavailable
 from engine.captioners.registry import FAMILIES, Settings
+from engine.cores import cores
 from engine.devices import gpus
 from engine.growth import Growth
-from engine.images import ImagePaths, ImageProblem, Picture, open_image, picture_of
+from engine.images import ImagePaths, ImageProblem
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
+from engine.preparing import Preparing, Stuck
+from engine.sharing import Sharing
 
 HEARTBEAT_SECONDS = 5.0
-IMAGE_SECONDS = 30.0
-"""After which reading and decoding one image is given up."""
 ANSWER_SECONDS = 0.2
 """How long a server's answers are waited for before messages are looked at."""
 
@@ -73,11 +73,8 @@ class Worker:
         self.model: Message = {}
         self.batch = 1
         self.growth: Growth | None = None
+        self.sharing: Sharing | None = None
         self.work: Work | None = None
-        self.shipped: dict[int, bytes] = {}
-        """Files that came with their records, until they are decoded."""
-        self.stuck = 0
-        """Decoding threads that hang in a read."""
 
     def send(self, message: Message) -> None:
         data = protocol.encode(message)
@@ -134,7 +131,7 @@ class Worker:
             case "load":
                 self.load(message)
             case "image":
-                self.shipped[message["i"]] = message["data"]
+                self.images.ship(message["i"], message["data"])
             case "records":
                 self.add_records(message)
             case "cancel":
@@ -146,10 +143,9 @@ class Worker:
         self.device = own_device(message["device"])
         images = message["images"]
         path_map = tuple((old, new) for old, new in images["path_map"])
-        self.paths = ImagePaths(images["root"], path_map, images["allow_outside"])
-        self.misses = Misses(self.paths, images["witness"])
-        self.threads = message["threads"]
-        self.pool = ThreadPoolExecutor(self.threads, "decode")
+        paths = ImagePaths(images["root"], path_map, images["allow_outside"])
+        self.misses = Misses(paths, images["witness"])
+        self.images = Preparing(paths, message["threads"], self.device)
 
     def load(self, message: Message) -> None:
         self.unload()
@@ -170,6 +166,9 @@ class Worker:
                 raise WorkerExit from error
             self.load_failed("error", describe(error))
             raise
+        self.images.serve(self.captioner)
+        on_cpu = self.device == "cpu" and not isinstance(self.captioner, Remote)
+        self.sharing = Sharing(own_cores()) if on_cpu else None
         self.batch = message["batch"] or self.captioner.batch
         auto = Settings.of(self.model["settings"]).auto_batch
         self.growth = Growth(self.batch) if auto and message["batch"] is None else None
@@ -186,6 +185,7 @@ class Worker:
         if isinstance(self.captioner, Remote):
             self.captioner.close()
         self.captioner = None
+        self.images.serve(None)
         free_memory()
 
     def make_captioner(self) -> Captioner:
@@ -208,7 +208,7 @@ class Worker:
 
     def add_records(self, message: Message) -> None:
         if self.captioner is None:
-            self.shipped.clear()
+            self.images.forget()
             return  # sent before the supervisor heard that the server is unavailable
         work = self.work
         if work is None or work.attempt != message["attempt"] or work.task != message["task"]:
@@ -223,11 +223,11 @@ class Worker:
             for future in (*(it for _, _, it in self.work.decoding), *self.work.asked):
                 future.cancel()
         self.work = None
-        self.shipped.clear()
+        self.images.forget()
         self.misses.forget()
 
     def step(self, work: Work) -> None:
-        """One batch, or what a server has answered; sends the rows."""
+        """One batch, or what a server has answered; sends the rows. Raises `WorkerExit`."""
         try:
             if isinstance(self.captioner, Remote):
                 self.ask(work, self.captioner)
@@ -240,13 +240,16 @@ class Worker:
             self.cancel()
         except Unavailable as gone:
             self.unavailable(gone)
+        except Stuck as stuck:
+            self.send({"type": "stuck", "text": str(stuck)})
+            raise WorkerExit from stuck
 
     def send_rows(self, work: Work, rows: list[Row]) -> None:
         if rows:
             self.send({"type": "rows", "task": work.task, "attempt": work.attempt, "rows": rows})
 
     def generate(self, work: Work) -> list[Row]:
-        """One batch: decode ahead, generate. Raises `RootLost`."""
+        """One batch: decode ahead, generate. Raises `RootLost`, `Stuck`."""
         began = time.monotonic()
         self.decode_ahead(work)
         batch = [work.decoding.popleft() for _ in range(min(self.batch, len(work.decoding)))]
@@ -257,17 +260,19 @@ class Worker:
             self.say_generating(work, ready)
             rows += self.caption(work, ready)
             self.grow(len(batch), time.monotonic() - began)
+            if self.sharing is not None:
+                self.sharing.share(self.images.cpu_seconds)
         return rows
 
     def decoded(
         self, batch: list[tuple[int, str, Future[Any]]]
     ) -> tuple[list[Row], list[tuple[int, Any]]]:
-        """Rows of images that failed, and inputs of the others. Raises `RootLost`."""
+        """Rows of images that failed, and inputs of the others. Raises `RootLost`, `Stuck`."""
         rows: list[Row] = []
         ready: list[tuple[int, Any]] = []
         for i, image, future in batch:
             try:
-                ready.append((i, self.result(image, future)))
+                ready.append((i, self.images.result(image, future)))
             except ImageProblem as problem:
                 row = failed(i, problem)
                 rows += self.misses.miss(row) if problem.kind == "missing" else [row]
@@ -282,7 +287,7 @@ class Worker:
     def ask(self, work: Work, captioner: Remote) -> None:
         """Keeps a batch of records with a server and sends the answers as they come.
 
-        Raises `RootLost`, `Unavailable`.
+        Raises `RootLost`, `Unavailable`, `Stuck`.
         """
         self.decode_ahead(work)
         batch: list[tuple[int, str, Future[Any]]] = []
@@ -322,45 +327,13 @@ class Worker:
 
     def decode_ahead(self, work: Work) -> None:
         """Keeps one batch beyond the next one in the decoding threads."""
-        room = 2 * self.batch + self.threads - len(work.decoding)
+        room = 2 * self.batch + self.images.threads - len(work.decoding)
         started = [work.waiting.popleft() for _ in range(min(room, len(work.waiting)))]
         if not started:
             return
         self.send({"type": "decoding", "attempt": work.attempt, "records": [i for i, _ in started]})
         for i, image in started:
-            work.decoding.append((i, image, self.decode(i, image)))
-
-    def decode(self, i: int, image: str) -> Future[Any]:
-        data = self.shipped.pop(i, None)
-        if data is None:
-            return self.pool.submit(self.prepare, image)
-        return self.pool.submit(self.prepare_shipped, data)
-
-    def prepare(self, image: str) -> Any:
-        return self.prepare_picture(open_image(self.paths.resolve(image)))
-
-    def prepare_shipped(self, data: bytes) -> Any:
-        return self.prepare_picture(picture_of(data))
-
-    def prepare_picture(self, picture: Picture) -> Any:
-        if self.captioner is None:
-            raise RuntimeError("no model is loaded")
-        return self.captioner.prepare(picture)
-
-    def result(self, image: str, future: Future[Any]) -> Any:
-        """Raises `ImageProblem`; a thread stuck in a read is left behind."""
-        try:
-            return future.result(timeout=IMAGE_SECONDS)
-        except FutureTimeout as error:
-            if future.done():
-                raise ImageProblem("corrupt", describe(error)) from error
-            self.stuck += 1
-            if self.stuck * 2 >= self.threads:
-                self.send({"type": "stuck", "text": f"reading {image} does not end"})
-                raise WorkerExit from error
-            raise ImageProblem(
-                "timeout", f"not read and decoded within {IMAGE_SECONDS:.0f} s"
-            ) from error
+            work.decoding.append((i, image, self.images.begin(i, image)))
 
     def caption(self, work: Work, ready: list[tuple[int, Any]]) -> list[Row]:
         """Rows for prepared inputs; the batch is halved until it fits."""
@@ -422,6 +395,11 @@ def own_device(kind: str) -> str:
     found = "cuda" if gpus() else "cpu"
     sys.stderr.write(f"the GPU that Ray gave is torch's {found}\n")
     return found
+
+
+def own_cores() -> int:
+    """As the launcher shared them out."""
+    return int(os.environ.get("OMP_NUM_THREADS", 0)) or cores()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -21,8 +21,9 @@ class InstantWorker(worker.Worker):
         super().load(message)
         self.captioner = Instant()
 
-    def prepare(self, image):
-        return image
+    def start(self, message):
+        super().start(message)
+        self.images.prepare = str
 
 
 def main() -> None:

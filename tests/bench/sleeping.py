@@ -27,8 +27,9 @@ class SleepingWorker(worker.Worker):
     def make_captioner(self):
         return Sleeping()
 
-    def prepare(self, image):
-        return image
+    def start(self, message):
+        super().start(message)
+        self.images.prepare = str
 
 
 def main() -> None:

@@ -32,7 +32,8 @@ def upstream(model: Any, images: list[str], folder: Path) -> Any:
             for image in batch
         ]
         ids = generate(captioner, torch.cat(pixels).to(like.device, like.dtype))
-        texts = captioner.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        decode = captioner.tokenizer.decode
+        texts = [decode(row, skip_special_tokens=True) for row in ids.tolist()]
         records = [
             {"image": image, "caption": text.strip().split(".")[0]}
             for image, text in zip(batch, texts, strict=True)

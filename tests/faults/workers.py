@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from engine import worker
+from engine import preparing, worker
 from engine.captioners.dry_run import DryRun
 
 HOW = os.environ.get("MISBEHAVIOUR", "")
@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("MISBEHAVIOUR_SECONDS", "0"))
 
 
 worker.HEARTBEAT_SECONDS = 0.2
-worker.IMAGE_SECONDS = 0.5 if HOW.startswith("endless:") else 30.0
+preparing.IMAGE_SECONDS = 0.5 if HOW.startswith("endless:") else 30.0
 
 
 def times(name: str) -> int:

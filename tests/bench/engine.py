@@ -69,7 +69,7 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--model", default="llava-1.5")
     parser.add_argument("--checkpoint", default="demo", help="DIR, random-7b, demo or small")
     parser.add_argument("--images", default="drawn", help="DIR or drawn")
-    parser.add_argument("--batch", type=int, default=None)
+    parser.add_argument("--batch", type=int, help="the preset's, which grows in the worker")
     parser.add_argument("--count", type=int, default=960)
     parser.add_argument("--device", default=None, help="cpu or cuda")
     parser.add_argument("--fast-decode", action="store_true")
@@ -106,7 +106,9 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         check_room(wanted.model, device)
     else:
         checkpoint = str(Path(checkpoint).absolute())
-    changes: dict[str, Any] = {"batch": wanted.batch} if wanted.batch else {}
+    changes: dict[str, Any] = {}
+    if wanted.batch:
+        changes |= {"batch": wanted.batch, "auto_batch": False}
     if wanted.fast_decode:
         changes["fast_decode"] = True
     paper = FAMILIES[wanted.model].presets["paper"]
@@ -117,7 +119,8 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     from tests.bench.parts import parts
     from tests.bench.upstream_engine import upstream
 
-    case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}"
+    grows = " and up" if model.settings.auto_batch else ""
+    case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
     case += ", fast decode" if model.settings.fast_decode else ""
 
     def tell(
@@ -161,7 +164,7 @@ def worker(model: Model, images: list[str], folder: Path) -> Rate:
         module = "tests.bench.random_worker"
     else:
         changes = {
-            "batch": str(model.settings.batch),
+            "batch": "auto" if model.settings.auto_batch else str(model.settings.batch),
             "fast_decode": "yes" if model.settings.fast_decode else "no",
         }
         chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)

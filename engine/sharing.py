@@ -15,7 +15,7 @@ class Sharing:
 
     def __init__(self, cores: int) -> None:
         self.cores = cores
-        self.threads = cores
+        self.threads = 0  # an earlier model's, if not all
         self.began = time.process_time()
 
     def share(self, decoding: float) -> None:

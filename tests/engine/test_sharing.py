@@ -37,6 +37,13 @@ def test_the_model_gets_what_decoding_leaves(cores, part, threads):
     assert torch.get_num_threads() == threads
 
 
+def test_the_next_model_does_not_keep_the_threads_of_the_one_before():
+    torch.set_num_threads(1)
+    sharing = Sharing(2)
+    sharing.share(0.01 * used(sharing))
+    assert torch.get_num_threads() == 2
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no niceness of its own")
 @pytest.mark.parametrize("device, niceness", [("cpu", NICENESS), ("gpu", 0)])
 def test_decoding_threads_let_the_model_go_first(device, niceness):

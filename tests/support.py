@@ -59,7 +59,7 @@ def cli_ok(*arguments: object) -> str:
     return done.stdout
 
 
-def start(*arguments: object, code: str = MAIN) -> subprocess.Popen:
+def start(*arguments: object, code: str = MAIN, cwd: Path | None = None) -> subprocess.Popen:
     """Runs `mllmaug-tui` beside the test."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -68,6 +68,7 @@ def start(*arguments: object, code: str = MAIN) -> subprocess.Popen:
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"COLUMNS": "200"},
+        cwd=cwd,
     )
 
 

@@ -195,3 +195,13 @@ def test_what_is_done_already_is_said_and_is_no_error(project):
     assert "paused already" in cli_ok("pause", project)
     assert status(project)["state"] == "paused"
     assert "nothing to retry" in cli_ok("retry", project)
+
+
+@pytest.mark.parametrize("arguments", [(), ("open", "./run"), ("./run",), ("demo",)])
+def test_without_a_terminal_the_application_says_what_to_use(tmp_path, project, arguments):
+    before = sorted(tmp_path.iterdir())
+    ran = start(*arguments, cwd=tmp_path)
+    told = ran.communicate(timeout=30)[0].splitlines()
+    assert ran.returncode == 2
+    assert len(told) == 1 and "needs a terminal" in told[0]
+    assert sorted(tmp_path.iterdir()) == before

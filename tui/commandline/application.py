@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from engine.errors import BadInput
 from tui.commandline.answers import opened
 from tui.commandline.options import Folder
 
@@ -25,8 +26,18 @@ def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> No
     show(None if folder is None else folder.absolute(), readonly)
 
 
+def need_terminal() -> None:
+    """Raises `BadInput` where the application could neither be seen nor hear a key."""
+    if not all(it is not None and it.isatty() for it in (sys.__stdin__, sys.__stderr__)):
+        raise BadInput(
+            "the application needs a terminal; without one: mllmaug-tui run, status, samples, ..."
+            " (mllmaug-tui --help), and demo --headless"
+        )
+
+
 def show(folder: Path | None, readonly: bool = False) -> None:
     """Runs the application until it is closed; another project that it names is opened next."""
+    need_terminal()
     from tui import images, settings
     from tui.app import MllmaugApp
 
@@ -47,6 +58,8 @@ def demo(project: Path, images: int, headless: bool, devices: str) -> None:
     """The whole way on built-in scenes and tiny built-in models, in ./demo."""
     from tui.demo import make_demo, run_headless
 
+    if not headless:
+        need_terminal()
     found = make_demo(project, images)
     if headless:
         sys.exit(run_headless(found, devices))

@@ -14,7 +14,7 @@ from typing import Any
 from db.rows import ModelRow
 from engine.captioners.base import Captioner, CheckpointError, Loaded, Unavailable
 from engine.captioners.drawing import drawing
-from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all
+from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parted
 from engine.errors import BadInput
 from engine.images import ImageProblem, open_image
 from engine.shearing import Shearing, shear
@@ -32,14 +32,14 @@ class Finding:
 def check_up(text: str, settings: Sequence[str]) -> Iterator[Finding]:
     """Loads `NAME=CHECKPOINT`, captions a drawn picture, compares with golden files if there are
     any. Raises `BadInput` for a name that is none."""
-    name, _, folder = text.partition("=")
-    if name not in FAMILIES:
+    name, family, folder = parted(text)
+    if family not in FAMILIES:
         choose_all([text], None, settings)
     try:
         choice = choose_all([text], None, settings)[0]
     except BadInput as error:
         yield Finding(False, str(error))
-        yield from golden_only(name, Path(folder).expanduser())
+        yield from golden_only(family, Path(folder).expanduser())
         return
     if choice.checkpoint is None:
         yield Finding(True, f"{name}: needs no checkpoint")

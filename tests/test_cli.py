@@ -73,6 +73,10 @@ def test_new_refuses_an_occupied_folder_and_keeps_it(project, captions):
     ("arguments", "message"),
     [
         (["--model", "gpt-9"], "unknown model 'gpt-9': one of llava-1.5"),
+        (["--model", "otter=dry-run:"], "otter is itself a family"),
+        (["--model", "../x=dry-run:"], "cannot name a model"),
+        (["--model", "mine=hf"], "mine needs a checkpoint: --model mine=hf:FOLDER"),
+        (["--model", "mine=hf:nowhere"], "no such checkpoint folder"),
         ([], "name at least one model"),
         (["--model", "dry-run", "--model", "dry-run"], "named twice"),
         (["--model", "dry-run=/tmp"], "takes no checkpoint"),
@@ -205,3 +209,16 @@ def test_without_a_terminal_the_application_says_what_to_use(tmp_path, project, 
     assert ran.returncode == 2
     assert len(told) == 1 and "needs a terminal" in told[0]
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_two_models_of_one_family_have_names_of_their_own(tmp_path, captions):
+    project = tmp_path / "run"
+    named = ("--model", "dry-run", "--model", "again=dry-run", "--set", "again.batch=2")
+    cli_ok("new", project, captions, *named)
+    cli_ok("add-model", project, "third=dry-run:")
+    cli_ok("run", project, "--devices", "cpu")
+    cli_ok("export", project, tmp_path / "columns.json", "--format", "columns")
+    rows = list(map(json.loads, (tmp_path / "columns.json").read_text().splitlines()))
+    assert len(rows) == 5
+    assert all(row["dry-run"] == row["again"] == row["third"] for row in rows)
+    assert len({row["again"] for row in rows}) == 5

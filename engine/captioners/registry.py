@@ -235,23 +235,39 @@ class ModelChoice:
     settings_hash: str
 
 
+def parted(text: str) -> tuple[str, str, str]:
+    """Name, family and checkpoint of `FAMILY[=CHECKPOINT]` or, with any name,
+    `NAME=FAMILY[:CHECKPOINT]` or `NAME=http://...`."""
+    name, _, rest = text.partition("=")
+    head, colon, checkpoint = rest.partition(":")
+    if colon and head in FAMILIES:
+        return name, head, checkpoint
+    if rest in FAMILIES and name not in FAMILIES:
+        return name, rest, ""
+    return name, ENDPOINT if is_address(rest) else name, rest
+
+
 def choose(
     text: str, preset: str | None = None, changes: Mapping[str, str] | None = None
 ) -> ModelChoice:
-    """Reads `NAME`, `NAME=CHECKPOINT` or, with any name, `NAME=http://...`. Raises `BadInput`."""
-    name, _, checkpoint = text.partition("=")
-    family = FAMILIES.get(ENDPOINT if is_address(checkpoint) else name)
+    """Reads what `parted` does. Raises `BadInput`."""
+    name, family_name, checkpoint = parted(text)
+    family = FAMILIES.get(family_name)
     if family is None:
         raise BadInput(
-            f"unknown model {name!r}: one of {', '.join(FAMILIES)},"
-            f" or any name with a server's address: --model {name or 'NAME'}={EXAMPLE}"
+            f"unknown model {name!r}: one of {', '.join(FAMILIES)}, or any name with a family and"
+            f" its checkpoint, --model {name or 'NAME'}=hf:FOLDER, or with a server's address,"
+            f" --model {name or 'NAME'}={EXAMPLE}"
         )
-    if family.remote:
+    if name != family.name:
         check_name(name)
+        if name in FAMILIES and not family.remote:
+            raise BadInput(f"{name} is itself a family: give the model another name")
     if family.checkpoint is None and checkpoint:
-        raise BadInput(f"{name} takes no checkpoint: write --model {name}")
+        raise BadInput(f"{family.name} takes no checkpoint: write --model {family.name}")
     if family.checkpoint is not None and not checkpoint:
         what = EXAMPLE if family.remote else "FOLDER"
+        what = what if name == family.name or family.remote else f"{family.name}:{what}"
         raise BadInput(f"{name} needs a checkpoint: --model {name}={what}, {family.checkpoint}")
     settings = of_preset(family, preset or PAPER)
     return change(name, family.name, checkpoint or None, settings, changes or {})
@@ -260,7 +276,7 @@ def choose(
 def choose_all(
     models: Sequence[str], preset: str | None, settings: Sequence[str]
 ) -> list[ModelChoice]:
-    """Reads `NAME[=CHECKPOINT]`s with the `MODEL.KEY=VALUE`s for them. Raises `BadInput`."""
+    """Reads what `parted` does, with the `MODEL.KEY=VALUE`s for them. Raises `BadInput`."""
     changes: dict[str, dict[str, str]] = {text.partition("=")[0]: {} for text in models}
     for text in settings:
         key, value = pair(text)

@@ -88,7 +88,7 @@ def test_an_address_chooses_the_family_and_its_name_is_free():
         ("=http://host/v1", "cannot name a model"),
         ("endpoint", "needs a checkpoint"),
         ("endpoint=folder", "no server's address"),
-        ("a=folder", "any name with a server's address"),
+        ("a=folder", "or with a server's address"),
         ("dry-run=folder", "takes no checkpoint"),
     ],
 )

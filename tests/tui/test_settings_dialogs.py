@@ -124,6 +124,23 @@ async def test_add_a_model(captioned: Path, tmp_path: Path) -> None:
     assert status(captioned)["tasks"]["pending"] == 2
 
 
+async def test_add_a_second_model_of_a_family(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "M", "a")
+        app.screen.query_one("#family", Select).value = "dry-run"
+        name = app.screen.query_one("#name", Input)
+        await until(pilot, lambda: name.value == "dry-run-2")
+        name.value = "otter"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: "otter is itself a family" in said(app, "#said"))
+        name.value = "again"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: app.snapshot and len(app.snapshot.models) == 2)
+    assert [it["name"] for it in manifest(captioned)["models"]] == ["dry-run", "again"]
+
+
 async def test_shear_again_and_measure_all(captioned: Path) -> None:
     app = MllmaugApp(captioned)
     async with app.run_test(size=SIZE) as pilot:

@@ -16,7 +16,7 @@ from tui.commandline.options import File, column_options, path_map_option, proje
 @click.argument("captions", type=File, nargs=-1, required=True)
 @click.option("--image-root", type=File, help="Default: the folder of the caption file.")
 @path_map_option
-@click.option("--model", "models", multiple=True, metavar="NAME[=CHECKPOINT]")
+@click.option("--model", "models", multiple=True, metavar="NAME[=[FAMILY:]CHECKPOINT]")
 @click.option("--preset", metavar="NAME", help="paper (the default) or official.")
 @click.option(
     "--set",
@@ -114,7 +114,7 @@ def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
 
 @click.command("add-model")
 @project_argument
-@click.argument("model", metavar="NAME[=CHECKPOINT]")
+@click.argument("model", metavar="NAME[=[FAMILY:]CHECKPOINT]")
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--preset", metavar="NAME", help="paper (the default) or official.")
 def add_model(project: Path, model: str, changes: tuple[str, ...], preset: str | None) -> None:

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
+from engine.captioners.address import is_address
 from engine.captioners.registry import FAMILIES, OFFICIAL, PAPER
 from engine.errors import BadInput
 from tui import text
@@ -39,19 +40,18 @@ class AddModel(ModalScreen["ModelChoice | None"]):
     def __init__(self, project: Project, has: frozenset[str]) -> None:
         super().__init__()
         self.project = project
-        self.families = [name for name in FAMILIES if name not in has]
+        self.has = has
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Add a model"
             dialog.border_subtitle = "ctrl+n adds, esc closes"
-            if not self.families:
-                yield Static("the project has every family already", markup=False)
-                return
-            families = ((name, name) for name in self.families)
+            families = ((name, name) for name in FAMILIES)
             yield Label("Model", classes="field")
             yield Select(families, allow_blank=False, id="family", compact=True)
             yield Static(id="summary", markup=False, classes="muted")
+            yield Label("Name in this project", classes="field")
+            yield Input(id="name", compact=True)
             yield Label("Checkpoint folder", classes="field")
             yield Input(id="checkpoint", compact=True)
             yield Label("Preset", classes="field")
@@ -61,8 +61,7 @@ class AddModel(ModalScreen["ModelChoice | None"]):
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Add", id="add", variant="primary", compact=True)
-        if self.families:
-            yield PathComplete("#checkpoint")
+        yield PathComplete("#checkpoint")
 
     def on_mount(self) -> None:
         for field in self.query(Input):
@@ -79,14 +78,15 @@ class AddModel(ModalScreen["ModelChoice | None"]):
         field.disabled = family.checkpoint is None
         field.placeholder = family.checkpoint or "none needed"
         self.query_one("#summary", Static).update(family.summary)
+        self.query_one("#name", Input).value = free_name(self.family, self.has)
 
     @on(Button.Pressed, "#add")
     @on(Input.Submitted)
     def action_add(self) -> None:
-        if self.families:
-            path = self.query_one("#checkpoint", Input).value.strip()
-            named = f"{self.family}={path}" if path else self.family
-            self.check(named, str(self.query_one("#preset", Select).value))
+        path = self.query_one("#checkpoint", Input).value.strip()
+        name = self.query_one("#name", Input).value.strip() or self.family
+        named = named_model(name, self.family, path)
+        self.check(named, str(self.query_one("#preset", Select).value))
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)
     def check(self, named: str, preset: str) -> None:
@@ -111,3 +111,16 @@ class AddModel(ModalScreen["ModelChoice | None"]):
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def free_name(family: str, has: frozenset[str]) -> str:
+    """The family's own name, or the next one that the project does not have."""
+    names = (family, *(f"{family}-{number}" for number in range(2, len(has) + 2)))
+    return next(name for name in names if name not in has)
+
+
+def named_model(name: str, family: str, checkpoint: str) -> str:
+    """As `--model` takes it."""
+    if name == family or is_address(checkpoint):
+        return f"{name}={checkpoint}" if checkpoint else name
+    return f"{name}={family}:{checkpoint}"

@@ -41,6 +41,7 @@ CHANGES = frozenset(
         "pin",
         "wake",
         "exclude",
+        "flag",
         "reshear",
         "leave",
     )

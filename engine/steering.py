@@ -83,9 +83,8 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return prioritise(books, payload["tasks"], int(payload["by"]))
         case "exclude":
             chosen = [(int(task), records) for task, records in payload["records"]]
-            return exclude(
-                books, chosen, payload.get("failed_as"), bool(payload.get("exclude", True))
-            )
+            out = bool(payload.get("exclude", True))
+            return exclude(books, chosen, payload.get("failed_as"), out).note()
         case "flag":
             return flag(books, payload["places"], payload["flagged"])
         case "pin":

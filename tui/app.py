@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
+PRELOAD_SECONDS = 1.0
+"""The first figures come before anything that may be wanted later."""
 CHANGES = frozenset(
     (
         "start",
@@ -182,6 +184,7 @@ class MllmaugApp(App[Path]):
             self.call_after_refresh(self.tick)
         self.opened = True
         self.check_size(self.size)
+        self.set_timer(PRELOAD_SECONDS, self.preload)
 
     def use_settings(self) -> None:
         from tui.themes import COLOUR_BLIND
@@ -252,6 +255,12 @@ class MllmaugApp(App[Path]):
     @on(messages.ProjectOpened)
     def project_opened(self, event: messages.ProjectOpened) -> None:
         self.project = event.project
+
+    @work(thread=True, group="preload", exit_on_error=False)
+    def preload(self) -> None:
+        from tui.preload import preload
+
+        preload()
 
     @on(messages.ProjectRefused)
     def project_refused(self, event: messages.ProjectRefused) -> None:

@@ -23,6 +23,8 @@ from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
 from tui.settings import Settings
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from engine.project import Project
     from tui.snapshot import Reader, Snapshot
 
@@ -98,6 +100,12 @@ def logs() -> Screen[None]:
     return Logs()
 
 
+def commands() -> type[Provider]:
+    from tui.commands import Commands
+
+    return Commands
+
+
 class MllmaugApp(App[Path]):
     """Opening it starts no work, closing it stops none.
 
@@ -116,6 +124,7 @@ class MllmaugApp(App[Path]):
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands}
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
     ALLOW_IN_MAXIMIZED_VIEW = "KeyBar, StatusBar"

@@ -16,7 +16,6 @@ from textual.worker import get_current_worker
 from engine.errors import BadInput
 from tui import actions, captions, text
 from tui.app import describe
-from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.preview import Preview
 from tui.widgets.record_table import RecordRow, RecordTable
@@ -61,10 +60,6 @@ class NotRead(Message):
     reason: str
 
 
-class SamplesCommands(Commands):
-    topic = "samples"
-
-
 class Samples(RunScreen):
     """What every model says of an image: raw and sheared, side by side."""
 
@@ -74,7 +69,6 @@ class Samples(RunScreen):
         " captioned lately, or, after J or from Shards, all records of a shard. A flag stays with"
         " a record: export can leave those out."
     )
-    COMMANDS: ClassVar[set[Any]] = {SamplesCommands}
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "live", "Live", tooltip="Follow the newest caption", id="samples.live"),

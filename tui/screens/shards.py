@@ -13,7 +13,6 @@ from textual.widgets import Input, Static
 
 from tui import text
 from tui.app import describe
-from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.shard_table import ShardTable
 from tui.widgets.table import Table
@@ -66,16 +65,11 @@ class AllMatching(Message):
     tasks: tuple[int, ...]
 
 
-class ShardsCommands(Commands):
-    topic = "shards"
-
-
 class Shards(RunScreen):
     """Every task; SQLite filters, sorts and counts, a page at a time."""
 
     MODE = "shards"
     HELP = "One row is one shard captioned by one model. Filter: " + FILTER_HELP
-    COMMANDS: ClassVar[set[Any]] = {ShardsCommands}
     AUTO_FOCUS = "ShardTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry(False)", "Retry", tooltip="Retry marked or current", id="shards.retry"),

@@ -78,7 +78,7 @@ class Samples(RunScreen):
         Binding("b", "show", "Show", False, tooltip="Cuts, sheared, both", id="samples.show"),
         Binding("f", "flag", "Flag", tooltip="Flag the record for later", id="samples.flag"),
         Binding("F", "next_flag", "Next flag", False, id="samples.next_flag"),
-        Binding("i", "image", "Image", tooltip="Hide or show the image", id="samples.image"),
+        Binding("i", "image", "Image", False, tooltip="Show the image, or not", id="samples.image"),
         Binding("o", "open_file", "Open", False, tooltip="Open the file", id="samples.open"),
         Binding("escape", "back", "Back", False, tooltip="Back to live", id="samples.back"),
     ]

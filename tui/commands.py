@@ -11,7 +11,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 NEVER = frozenset({"app.command_palette", "command_palette"})
 
 Entry = tuple[str, str | None, Callable[[], Any]]
-"""Title, what it does, and what does it."""
+"""Title, more about it, and what does it."""
 
 
 class Commands(Provider):
@@ -21,14 +21,14 @@ class Commands(Provider):
     """
 
     async def discover(self) -> Hits:
-        for title, does, run in self.entries():
-            yield DiscoveryHit(title, run, help=does)
+        for title, more, run in self.entries():
+            yield DiscoveryHit(title, run, help=more)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for title, does, run in self.entries():
+        for title, more, run in self.entries():
             if (score := matcher.match(title)) > 0:
-                yield Hit(score, matcher.highlight(title), run, text=title, help=does)
+                yield Hit(score, matcher.highlight(title), run, text=title, help=more)
 
     def entries(self) -> Iterator[Entry]:
         seen = set(NEVER)
@@ -36,8 +36,8 @@ class Commands(Provider):
             binding = active.binding
             if active.enabled and binding.id and binding.action not in seen:
                 seen.add(binding.action)
-                title = f"{self.topic_of(active)}: {binding.tooltip or binding.description}"
-                yield title, active.tooltip or None, self.runner(active)
+                does = binding.tooltip or binding.description
+                yield f"{self.topic_of(active)}: {does}", None, self.runner(active)
         for command in self.app.get_system_commands(self.screen):
             yield command.title, command.help, command.callback
 

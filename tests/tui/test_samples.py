@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from db.connect import writing
-from db.tables import SUPERVISOR
+from db.tables import FLAG, SUPERVISOR
 from tests import canned
 from tests.tui.conftest import press, ready, said, until
 from tui.app import MllmaugApp
@@ -117,6 +117,7 @@ async def test_flags(tmp_path: Path) -> None:
     canned.write_missing_shards(project, 60)
     with writing(project.database) as connection:
         connection.execute(delete(SUPERVISOR))  # nothing runs: what is asked is done here
+        connection.execute(delete(FLAG))
     app = MllmaugApp(folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)

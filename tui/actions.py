@@ -82,8 +82,9 @@ def exclude_cause(project: Project, cause: Cause) -> str:
 
 
 def flag(project: Project, shard: int, i: int) -> str:
-    """Flags a record, or takes its flag away."""
-    return ask(project, "flag", places=[(shard, i)], flagged=None)
+    """Flags a record, or takes its flag away: the screen shows it, so that nothing is said."""
+    ask(project, "flag", places=[(shard, i)], flagged=None)
+    return ""
 
 
 def exclude_records(project: Project, chosen: Records) -> str:

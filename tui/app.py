@@ -384,7 +384,8 @@ class MllmaugApp(App[Path]):
     @on(messages.Answered)
     def answered(self, event: messages.Answered) -> None:
         self.asking = False
-        self.tell(event.sentence, "information" if event.done else "error")
+        if event.sentence:
+            self.tell(event.sentence, "information" if event.done else "error")
         if event.quit and event.done:
             self.exit(message=Text(text.visible(event.sentence)))
         else:

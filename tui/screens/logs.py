@@ -156,7 +156,7 @@ class Logs(RunScreen):
     def action_find(self) -> None:
         field = self.query_one(Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is typed on is no command
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:

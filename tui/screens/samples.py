@@ -77,7 +77,9 @@ class Samples(RunScreen):
         Binding("d", "diff", "Diff", tooltip="Words that differ from it", id="samples.diff"),
         Binding("b", "show", "Show", False, tooltip="Cuts, sheared, both", id="samples.show"),
         Binding("f", "flag", "Flag", tooltip="Flag the record for later", id="samples.flag"),
-        Binding("F", "next_flag", "Next flag", False, id="samples.next_flag"),
+        Binding(
+            "F", "next_flag", "Next flag", False, tooltip="To the next flag", id="samples.next_flag"
+        ),
         Binding("i", "image", "Image", False, tooltip="Show the image, or not", id="samples.image"),
         Binding("o", "open_file", "Open", False, tooltip="Open the file", id="samples.open"),
         Binding("escape", "back", "Back", False, tooltip="Back to live", id="samples.back"),

@@ -200,7 +200,7 @@ class Shards(RunScreen):
         self.table.focus()
 
     def action_filter(self) -> None:
-        self.query_one("#filter").focus()
+        self.set_focus(self.query_one("#filter"))  # at once: what is typed on is no command
 
     @on(Input.Changed, "#filter")
     def filter_changed(self, event: Input.Changed) -> None:

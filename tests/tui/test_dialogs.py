@@ -230,7 +230,7 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         assert isinstance(wizard, Wizard)
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(tmp_path / "run")
-        await until(pilot, lambda: "tick below to leave it out" in said(app, "#source-seen"))
+        await until(pilot, lambda: "tick 'leave out'" in said(app, "#source-seen"))
         wizard.query_one("#folder", Input).focus()
         await press(pilot, "tab", "space", "tab", "space")
         await until(pilot, lambda: wizard.step.why_not() is None)

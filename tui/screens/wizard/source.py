@@ -73,7 +73,7 @@ class Source(Step):
             if not Path(found.paths.root).is_dir():
                 raise BadInput(f"there is no folder {found.paths.root}")
         except BadRecord as error:
-            trouble = f"{error}; tick below to leave it out"
+            trouble = f"{error}; tick 'leave out' to go on without it"
         except BadInput as error:
             trouble = str(error)
         except Exception as error:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration in `migrations/versions`."""
 
 BUSY_SECONDS = 5.0

@@ -12,6 +12,8 @@ DeviceState = Literal["ready", "resting", "lost"]
 ShearMode = Literal["paper", "sentence"]
 SHEAR_MODES: tuple[ShearMode, ...] = ("paper", "sentence")
 Level = Literal["info", "warn", "fail"]
+Place = tuple[int, int]
+"""A record: its shard's number and its place there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,13 @@ class Sample(SQLModel, table=True):
     finish: str
 
 
+class Flag(SQLModel, table=True):
+    """A record, by its place in the shard."""
+
+    shard: int = Field(primary_key=True, foreign_key="shard.number")
+    i: int = Field(primary_key=True)
+
+
 class Request(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state IN ('new', 'done', 'refused')", name="known_request_state"),
@@ -258,5 +265,6 @@ SUPERVISOR = table_of(Supervisor)
 FAILURE = table_of(Failure)
 THROUGHPUT = table_of(Throughput)
 SAMPLE = table_of(Sample)
+FLAG = table_of(Flag)
 REQUEST = table_of(Request)
 EVENT = table_of(Event)

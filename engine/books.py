@@ -6,12 +6,12 @@ import errno
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from db import projects, requests, run
+from db import flags, projects, requests, run
 from db.connect import Full, Unusable, reading, writing
 from db.rows import (
     AttemptRow,
@@ -20,6 +20,7 @@ from db.rows import (
     FailureRow,
     Level,
     ModelRow,
+    Place,
     ProjectRow,
     SampleRow,
     ShardRow,
@@ -48,6 +49,7 @@ class Books:
             self.shards: dict[int, ShardRow] = {s.number: s for s in projects.shards(connection)}
             self.ledger = Ledger(projects.tasks(connection), policy)
             self.batch_sizes = run.batch_sizes(connection)
+            self.flags = flags.places(connection)
             self.known_devices = {d.id: d for d in run.devices(connection, present=False)}
         self.attempts: dict[tuple[int, int], AttemptRow] = {}
         self.workers: dict[str, WorkerRow] = {}
@@ -105,6 +107,10 @@ class Books:
     def save_model(self, model: ModelRow) -> None:
         self.models[model.id] = model
         self.writes.append(lambda connection: projects.save_model(connection, model))
+
+    def flag(self, on: Collection[Place], off: Collection[Place]) -> None:
+        self.flags = (self.flags | set(on)) - set(off)
+        self.writes.append(lambda connection: flags.change(connection, on, off))
 
     def remember_batch(self, device: str, model_id: int, size: int) -> None:
         self.batch_sizes[device, model_id] = size

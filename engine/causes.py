@@ -10,6 +10,7 @@ from db.failures import Cause, Grouping
 from engine import control
 from engine.captionlog import EXCLUDED_KIND
 from engine.errors import BadInput, Refused
+from engine.exclusion import Changed
 from engine.project import Project
 from engine.selection import select_tasks
 
@@ -59,17 +60,20 @@ def exclude_cause(project: Project, cause: Cause, exclude: bool = True) -> str:
 def exclude_records(
     project: Project, chosen: Records, kind: str | None = None, exclude: bool = True
 ) -> str:
-    """Gives up on failed records, or takes them back. Raises `Refused`."""
-    said, refused = "", None
+    """Gives up on failed records, or takes them back. Raises `Refused`, saying what was done."""
+    changed = Changed()
     for place in range(0, len(chosen), AT_A_TIME):
         part = list(chosen[place : place + AT_A_TIME])
         try:
-            said = control.ask(project, "exclude", records=part, failed_as=kind, exclude=exclude)
+            note = control.ask(project, "exclude", records=part, failed_as=kind, exclude=exclude)
+            changed.add(Changed.of_note(note))
         except Refused as error:
-            refused = error
-    if not said and refused is not None:
-        raise refused
-    return said if len(chosen) <= AT_A_TIME else f"{said} (the last of {len(chosen):,} shards)"
+            changed.trouble = str(error)
+        if changed.trouble:
+            break
+    if changed.trouble or not changed.records:
+        raise Refused(changed.sentence(exclude))
+    return changed.sentence(exclude)
 
 
 def records_named(

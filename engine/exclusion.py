@@ -6,17 +6,50 @@ failed, never among the missing.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 
 from db import failures
 from db.connect import reading
 from engine.attempt import group_failures
 from engine.books import Books
 from engine.captionlog import EXCLUDED_KIND, CaptionLog, DiskFull
-from engine.errors import Refused
 from engine.ledger import Counts
 from engine.reconcile import finish, log_of
+
+
+@dataclass(slots=True)
+class Changed:
+    """What became of a request; several are added up."""
+
+    records: int = 0
+    shards: int = 0
+    running: int = 0
+    """Shards that were left alone because they are running."""
+    trouble: str = ""
+
+    def add(self, other: Changed) -> None:
+        for entry in fields(Changed):
+            setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
+
+    def sentence(self, exclude: bool) -> str:
+        done = "excluded" if exclude else "taken back in"
+        said = [f"{done}: {self.records:,} records of {self.shards:,} shards"]
+        if not self.records:
+            said = [f"nothing to {'exclude' if exclude else 'take back'}"]
+        if self.running:
+            said.append(f"{self.running:,} shards are running: ask again when they are done")
+        return "; ".join([*said, *filter(None, [self.trouble])])
+
+    def note(self) -> str:
+        """As the answer to a request, which `of_note` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of_note(cls, note: str) -> Changed:
+        return cls(**json.loads(note))
 
 
 def excluded(books: Books, task_ids: Sequence[int]) -> dict[int, int]:
@@ -33,25 +66,22 @@ def exclude(
     chosen: Iterable[tuple[int, Sequence[int] | None]],
     kind: str | None = None,
     exclude: bool = True,
-) -> str:
-    """Of each task these records, or None for all that failed with `kind`. Raises `Refused`."""
-    records = tasks = running = 0
+) -> Changed:
+    """Of each task these records, or None for all that failed with `kind`."""
+    changed = Changed()
     for task_id, places in chosen:
         if books.ledger[task_id].state == "running":
-            running += 1
+            changed.running += 1
             continue
         try:
-            changed = in_task(books, task_id, places, kind, exclude)
-        except DiskFull as error:
-            raise Refused(f"the disk is full; {records} records were changed") from error
-        records, tasks = records + changed, tasks + bool(changed)
-    left = f"; {running} shards are running: ask again when they are done" if running else ""
-    if not records:
-        raise Refused(f"nothing to {'exclude' if exclude else 'take back'}{left}")
-    what = "excluded" if exclude else "taken back in"
-    said = f"{what}: {records:,} records of {tasks:,} shards"
-    books.event("info", said)
-    return said + left
+            records = in_task(books, task_id, places, kind, exclude)
+        except DiskFull:
+            changed.trouble = "the disk is full"
+            break
+        changed.add(Changed(records, int(records > 0)))
+    if changed.records:
+        books.event("info", changed.sentence(exclude))
+    return changed
 
 
 def in_task(

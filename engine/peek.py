@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.datasets.batch import Record
 from engine.datasets.create import refuse_occupied
 from engine.datasets.inputs import Input, read_input
+from engine.datasets.skipping import Skipped
 from engine.errors import BadInput
 from engine.images import ImagePaths, exists
 from engine.project import Project
@@ -26,17 +27,22 @@ class Peek:
     present: int
     """How many of these records' images were found."""
     paths: ImagePaths
+    skipped: int = 0
+    """Records up to there that cannot be read."""
 
     @property
     def shown(self) -> str:
         return f"{self.total:,}" if self.whole else f"about {self.total:,}"
 
 
-def peek(captions: Path, image_root: Path | None, count: int = LOOKED_AT) -> Peek:
+def peek(
+    captions: Path, image_root: Path | None, count: int = LOOKED_AT, skip_bad: bool = False
+) -> Peek:
     """Raises `BadInput`."""
     captions = captions.expanduser()
     root = (image_root or captions.absolute().parent).expanduser().absolute()
-    batches = read_input(Input(captions, root))
+    skipped = Skipped()
+    batches = read_input(Input(captions, root, skipped=skipped if skip_bad else None))
     read = (record for batch in batches for record in batch.records())
     records = tuple(islice(read, count + 1))
     whole, records = len(records) <= count, records[:count]
@@ -48,7 +54,7 @@ def peek(captions: Path, image_root: Path | None, count: int = LOOKED_AT) -> Pee
     total = len(records) if whole else round(size / length * len(records))
     paths = ImagePaths(str(root))
     present = sum(exists(paths, record.image) for record in records)
-    return Peek(records, total, whole, present, paths)
+    return Peek(records, total, whole, present, paths, skipped.count)
 
 
 def check_folder_is_free(folder: Path) -> None:

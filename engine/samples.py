@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
-from db import progress, projects
+from db import flags, progress, projects
 from db.connect import reading
 from db.rows import SHEAR_MODES, ModelRow
 from engine import captionlog, jsonlines
@@ -45,6 +46,7 @@ class SampledImage:
     image: str
     original: str
     captions: tuple[SampledCaption, ...]
+    flagged: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,23 +58,45 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
         settings = projects.project(connection)
         models = models_named(projects.models(connection), names)
         numbers = spread(progress.shards_with_captions(connection), count)
+        flagged = flags.places(connection)
     shearing = Shearing(settings.shear_mode, settings.shear_max_words)
     found: list[SampledImage] = []
     for place, number in enumerate(numbers):
         share = (count - len(found)) // (len(numbers) - place)
-        found += sample_shard(project, models, shearing, number, share)
-    return found
+        logs = logs_of(project, models, number)
+        known = sorted(set[int]().union(*(captionlog.captioned(data) for _, data in logs)))
+        found += images_of(project, logs, shearing, number, spread(known, share))
+    return [replace(image, flagged=(image.shard, image.i) in flagged) for image in found]
 
 
-def sample_shard(
-    project: Project, models: Sequence[ModelRow], shearing: Shearing, number: int, count: int
+def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[SampledImage]:
+    """Every flagged record, captioned or not. Raises `BadInput`."""
+    with reading(project.database) as connection:
+        settings = projects.project(connection)
+        models = models_named(projects.models(connection), names)
+        places = sorted(flags.places(connection))
+    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
+    found: list[SampledImage] = []
+    for number, group in groupby(places, key=itemgetter(0)):
+        logs = logs_of(project, models, number)
+        found += images_of(project, logs, shearing, number, [i for _, i in group])
+    return [replace(image, flagged=True) for image in found]
+
+
+Logs = Sequence[tuple[ModelRow, bytes]]
+"""Of one shard, by model."""
+
+
+def logs_of(project: Project, models: Sequence[ModelRow], shard: int) -> Logs:
+    return [(model, log_bytes(project, model, shard)) for model in models]
+
+
+def images_of(
+    project: Project, logs: Logs, shearing: Shearing, number: int, chosen: Sequence[int]
 ) -> list[SampledImage]:
-    shard_file = project.shard_file(number)
-    logs = [(model, log_bytes(project, model, number)) for model in models]
-    known = sorted(set[int]().union(*(captionlog.captioned(data) for _, data in logs)))
-    chosen = spread(known, count)
+    """These records of a shard."""
     last = max(chosen, default=-1)
-    records = dict(islice(read_shard(shard_file), last + 1))
+    records = dict(islice(read_shard(project.shard_file(number)), last + 1))
     found = [(model, captionlog.rows_of(data, last + 1, set(chosen))) for model, data in logs]
     return [
         SampledImage(
@@ -104,6 +128,7 @@ def find(project: Project, number: int, i: int) -> SampledImage | None:
         settings = projects.project(connection)
         models = projects.models(connection)
         shard = projects.shard(connection, number)
+        flagged = (number, i) in flags.places(connection, number)
     record = record_of(project, number, i) if shard is not None else None
     if shard is None or record is None:
         return None
@@ -118,6 +143,7 @@ def find(project: Project, number: int, i: int) -> SampledImage | None:
         record["image"],
         record.get("caption") or "",
         tuple(caption for caption in captions if caption is not None),
+        flagged,
     )
 
 

@@ -19,6 +19,7 @@ from engine.captioners.registry import ModelChoice
 from engine.configure import add_model, configure
 from engine.errors import BadInput, Refused
 from engine.exclusion import exclude, excluded
+from engine.flagging import flag
 from engine.fleet import Fleet
 from engine.images import ImagePaths, exists
 from engine.misses import MOUNTED
@@ -39,7 +40,7 @@ class Live(Protocol):
     fleet: Fleet
 
 
-OUTLIVE = ("retry", "skip")
+OUTLIVE = ("retry", "skip", "flag")
 """Requests that do not speak of the run that was on when they were made."""
 
 
@@ -82,9 +83,10 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return prioritise(books, payload["tasks"], int(payload["by"]))
         case "exclude":
             chosen = [(int(task), records) for task, records in payload["records"]]
-            return exclude(
-                books, chosen, payload.get("failed_as"), bool(payload.get("exclude", True))
-            )
+            out = bool(payload.get("exclude", True))
+            return exclude(books, chosen, payload.get("failed_as"), out).note()
+        case "flag":
+            return flag(books, payload["places"], payload["flagged"])
         case "pin":
             return pin(books, payload["device"], payload.get("model"), live)
         case "wake":

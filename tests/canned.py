@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from db import projects, run
+from db import flags, projects, run
 from db.connect import migrate, reading, writing
 from db.rows import (
     AttemptRow,
@@ -239,6 +239,7 @@ def busy(folder: Path, shards: int = 331, paused: bool = False) -> Project:
         run.add_throughput(connection, list(throughput(110)))
         run.add_samples(connection, samples())
         run.add_events(connection, events())
+        flags.change(connection, [(42, 9), (41, 7)], [])
         if paused:
             projects.set_paused(connection, True, "paused by the user")
     return project

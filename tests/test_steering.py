@@ -65,6 +65,37 @@ def test_priority(project: Path) -> None:
     assert "only tasks that wait" in done.stderr
 
 
+def test_flags(project: Path, tmp_path: Path) -> None:
+    assert cli_ok("samples", project, "--flagged") == "nothing is flagged\n"
+    assert cli_ok("flag", project, "0:1", "3/4") == "flagged: 00000/1, 00003/4\n"
+    assert cli_ok("flag", project, "0:1") == "flagged already\n"
+    said = cli_ok("samples", project, "--flagged")
+    assert "images/000001.png  (shard 00000, record 1, flagged)" in said
+    assert "alt text 19" in said, "also before it is captioned"
+    cli_ok("run", project, "--devices", "cpu")
+    shown = json.loads(cli_ok("samples", project, "--count", 40, "--json"))
+    assert [each["image"] for each in shown if each["flagged"]] == [
+        "images/000001.png",
+        "images/000019.png",
+    ]
+    said = cli_ok("export", project, tmp_path / "out.json", "--without-flagged")
+    assert "2 captions of flagged records" in said
+    images = [each["image"] for each in json.loads((tmp_path / "out.json").read_text())]
+    assert len(images) == 20 - 3 - 2
+    assert not {"images/000001.png", "images/000019.png"} & set(images)
+    assert cli_ok("flag", project, "0:1", "1:1", "--undo") == "no longer flagged: 00000/1\n"
+    assert cli_ok("flag", project, "0:1", "--undo") == "not flagged\n"
+    assert len(json.loads(cli_ok("samples", project, "--flagged", "--json"))) == 1
+
+
+@pytest.mark.parametrize("wrong", ["4:0", "0:5", "1", "0:1:2", "x:1", "0:-1", "[/x]"])
+def test_a_flag_on_no_record_is_refused(project: Path, wrong: str) -> None:
+    done = cli("flag", project, "0:0", wrong)
+    assert done.returncode == 2
+    assert wrong in done.stderr
+    assert cli_ok("samples", project, "--flagged") == "nothing is flagged\n"
+
+
 def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
     assert cli_ok("failures", project) == "nothing failed\n"
     cli_ok("run", project, "--devices", "cpu")

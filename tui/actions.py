@@ -81,6 +81,12 @@ def exclude_cause(project: Project, cause: Cause) -> str:
     return causes.exclude_cause(project, cause)
 
 
+def flag(project: Project, shard: int, i: int) -> str:
+    """Flags a record, or takes its flag away: the screen shows it, so that nothing is said."""
+    ask(project, "flag", places=[(shard, i)], flagged=None)
+    return ""
+
+
 def exclude_records(project: Project, chosen: Records) -> str:
     from engine import causes
 
@@ -133,6 +139,8 @@ def export(
     left_out = f"{result.failed:,} failed, {result.empty:,} empty, {result.missing:,} missing"
     if result.filtered:
         left_out += f", {result.filtered:,} not wanted"
+    if result.flagged:
+        left_out += f", {result.flagged:,} of flagged records"
     if result.unfit:
         left_out += f"; {result.unfit:,} images do not fit the format"
     return (
@@ -155,6 +163,7 @@ def export_command(project: Project, out: str, options: ExportOptions) -> str:
         parts.append(f"--min-words {options.min_words}")
     parts += ["--only-finished"] * options.only_finished
     parts += ["--provenance"] * options.provenance
+    parts += ["--without-flagged"] * options.without_flagged
     if options.images is not None:
         parts.append(f"--images {options.images}")
     return " ".join([*parts, *["--allow-partial"] * options.allow_partial])

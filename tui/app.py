@@ -23,11 +23,15 @@ from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
 from tui.settings import Settings
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from engine.project import Project
     from tui.snapshot import Reader, Snapshot
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
+PRELOAD_SECONDS = 1.0
+"""The first figures come before anything that may be wanted later."""
 CHANGES = frozenset(
     (
         "start",
@@ -41,6 +45,7 @@ CHANGES = frozenset(
         "pin",
         "wake",
         "exclude",
+        "flag",
         "reshear",
         "leave",
     )
@@ -95,6 +100,12 @@ def logs() -> Screen[None]:
     return Logs()
 
 
+def commands() -> type[Provider]:
+    from tui.commands import Commands
+
+    return Commands
+
+
 class MllmaugApp(App[Path]):
     """Opening it starts no work, closing it stops none.
 
@@ -113,6 +124,7 @@ class MllmaugApp(App[Path]):
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands}
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
     ALLOW_IN_MAXIMIZED_VIEW = "KeyBar, StatusBar"
@@ -181,6 +193,7 @@ class MllmaugApp(App[Path]):
             self.call_after_refresh(self.tick)
         self.opened = True
         self.check_size(self.size)
+        self.set_timer(PRELOAD_SECONDS, self.preload)
 
     def use_settings(self) -> None:
         from tui.themes import COLOUR_BLIND
@@ -251,6 +264,12 @@ class MllmaugApp(App[Path]):
     @on(messages.ProjectOpened)
     def project_opened(self, event: messages.ProjectOpened) -> None:
         self.project = event.project
+
+    @work(thread=True, group="preload", exit_on_error=False)
+    def preload(self) -> None:
+        from tui.preload import preload
+
+        preload()
 
     @on(messages.ProjectRefused)
     def project_refused(self, event: messages.ProjectRefused) -> None:
@@ -365,7 +384,8 @@ class MllmaugApp(App[Path]):
     @on(messages.Answered)
     def answered(self, event: messages.Answered) -> None:
         self.asking = False
-        self.tell(event.sentence, "information" if event.done else "error")
+        if event.sentence:
+            self.tell(event.sentence, "information" if event.done else "error")
         if event.quit and event.done:
             self.exit(message=Text(text.visible(event.sentence)))
         else:

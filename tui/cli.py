@@ -32,6 +32,7 @@ COMMANDS: tuple[click.Command, ...] = (
     tasks.unskip,
     tasks.priority,
     tasks.exclude,
+    tasks.flag,
     tasks.failures,
     captions.pilot,
     captions.samples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -11,6 +12,7 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.captioners.registry import ModelChoice
+    from engine.datasets.create import Created
     from engine.peek import Peek
     from engine.pilot import Plan
 
@@ -31,6 +33,8 @@ class Draft:
     mode: ShearMode = MODES[0]
     max_words: int | None = None
     shard_size: int | None = None
+    skip_bad: bool = False
+    check_images: bool = False
     peek: Peek | None = None
     found: tuple[DeviceRow, ...] = ()
 
@@ -87,8 +91,10 @@ def with_prompt(choice: ModelChoice, prompts: dict[str, str]) -> ModelChoice:
     return change(choice.name, choice.family, choice.checkpoint, settings, {"prompt": prompt})
 
 
-def create(draft: Draft, progress: object = None) -> Path:
-    """Makes the project and returns its folder. Raises `BadInput`."""
+def create(
+    draft: Draft, progress: Callable[[int], None], checking: Callable[[int, int], None]
+) -> Created:
+    """Makes the project. Raises `BadInput`, or what `progress` or `checking` raise."""
     from engine.datasets import create as making
     from engine.shearing import Shearing
 
@@ -98,7 +104,7 @@ def create(draft: Draft, progress: object = None) -> Path:
         draft.root,
         shard_size=draft.shard_size,
         shearing=Shearing(draft.mode, draft.max_words),
+        skip_bad=draft.skip_bad,
+        check_images=draft.check_images,
     )
-    folder = Path(draft.folder).expanduser()
-    made = making.create(folder, wanted, *([progress] if callable(progress) else []))
-    return made.project.folder
+    return making.create(Path(draft.folder).expanduser(), wanted, progress, checking)

@@ -257,7 +257,8 @@ def clock(seconds: float) -> str:
 
 
 def sample_lines(sample: SampledImage) -> Iterator[str]:
-    yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i})"
+    flag = ", flagged" if sample.flagged else ""
+    yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i}{flag})"
     yield f"  original: {sample.original}"
     for caption in sample.captions:
         if caption.raw is None:
@@ -317,6 +318,7 @@ def export_lines(result: ExportResult) -> Iterator[str]:
         "captions sheared to nothing": result.empty,
         "captions are not there yet": result.missing,
         "captions not wanted": result.filtered,
+        "captions of flagged records": result.flagged,
         "images that do not fit the format": result.unfit,
     }
     said = [f"{count:,} {what}" for what, count in left_out.items() if count]

@@ -18,6 +18,7 @@ from db.rows import (
     DeviceRow,
     EventRow,
     ModelRow,
+    Place,
     ProjectRow,
     SampleRow,
     SupervisorRow,
@@ -95,6 +96,7 @@ class Snapshot:
     events: tuple[EventRow, ...]
     """Newest first."""
     sample: SampleRow | None
+    flags: frozenset[Place] = frozenset()
 
     @property
     def name(self) -> str:
@@ -202,7 +204,7 @@ class Reader:
             opened.__exit__(None, None, None)
 
     def take(self, connection: Connection) -> Snapshot:
-        from db import progress, projects, run
+        from db import flags, progress, projects, run
 
         now = time.time()
         models = projects.models(connection)
@@ -228,6 +230,7 @@ class Reader:
             recent=self.pace.rates(now),
             events=progress.events(connection, EVENTS_SHOWN),
             sample=next(iter(progress.samples(connection, 1)), None),
+            flags=flags.places(connection),
         )
 
     def minutes(self, connection: Connection, now: int) -> tuple[Minute, ...]:

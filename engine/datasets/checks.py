@@ -136,7 +136,10 @@ def images_of(shard_files: Iterable[Path]) -> Iterator[str]:
 def look_at(
     paths: ImagePaths, images: Iterable[str], progress: Callable[[int], None] = lambda count: None
 ) -> Looked:
-    """Opens and decodes the images in parallel, in threads: Pillow decodes without the lock."""
+    """Opens and decodes the images in parallel, in threads: Pillow decodes without the lock.
+
+    What `progress` raises ends it, without the images that wait.
+    """
     looked = Looked()
     threads = min(32, 2 * (os.cpu_count() or 1))
     stream = iter(images)
@@ -152,5 +155,5 @@ def look_at(
         while chunk := list(islice(stream, threads * AHEAD)):
             for image, problem in pool.map(check, chunk):
                 looked.note(image, problem)
-            progress(looked.images)
+                progress(looked.images)
     return looked

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
+from db.rows import ModelRow, Place, ProjectRow, ShardRow, TaskRow
 from engine import captionlog, jsonlines
 from engine.completion import sheared_captions, sheared_file, write_sheared
 from engine.errors import BadInput
@@ -30,6 +30,7 @@ class Tally:
     empty: int = 0
     missing: int = 0
     filtered: int = 0
+    flagged: int = 0
     unfit: int = 0
 
     def add(self, other: Tally) -> None:
@@ -47,6 +48,7 @@ class Wanted:
     only_finished: bool = False
     finishes: bool = False
     """Whether each caption's finish reason is wanted too."""
+    without_flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,14 @@ class Source:
     models: Sequence[ModelRow]
     tasks: dict[tuple[int, int], TaskRow] = field(hash=False)
     """By shard and model id."""
+    flags: frozenset[Place] = frozenset()
 
     def of_shard(self, shard: ShardRow) -> Source:
         """What another process needs to know of the shard."""
         keys = [(shard.number, model.id) for model in self.models]
-        return replace(self, shards=[shard], tasks={key: self.tasks[key] for key in keys})
+        tasks = {key: self.tasks[key] for key in keys}
+        flags = frozenset(place for place in self.flags if place[0] == shard.number)
+        return replace(self, shards=[shard], tasks=tasks, flags=flags)
 
     @property
     def shearing(self) -> Shearing:
@@ -105,6 +110,10 @@ def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) 
         else:
             column = captions_of(source, shard, model, tally)
         columns.append(long_enough(column, wanted.min_words, tally))
+    if wanted.without_flagged:
+        for number, i in source.flags:
+            if number == shard.number:
+                tally.flagged += take_out(i, originals, columns)
     return ShardCaptions(
         shard,
         [record["image"] for record in records],
@@ -112,6 +121,17 @@ def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) 
         columns,
         finishes,
     )
+
+
+def take_out(i: int, originals: Column, columns: list[Column]) -> int:
+    """Leaves a record without captions, so that no format writes it.
+
+    Returns how many the models had made.
+    """
+    count = sum(column[i] is not None for column in columns)
+    for column in filter(None, (originals, *columns)):
+        column[i] = None
+    return count
 
 
 def captions_of(source: Source, shard: ShardRow, model: ModelRow, tally: Tally) -> Column:

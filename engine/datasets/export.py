@@ -44,6 +44,8 @@ class ExportOptions:
     """Model, checkpoint, prompt, seed and finish reason of every caption."""
     images: Images | None = None
     """For formats with image files; None is the format's own way."""
+    without_flagged: bool = False
+    """Leave out the records that a person flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class ExportProgress:
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """`failed` and `empty` captions are left out, `missing` ones are not there yet, `filtered`
-    ones were not wanted; `unfit` counts images that the format cannot hold."""
+    ones were not wanted, `flagged` ones are of records that a person flagged; `unfit` counts images
+    that the format cannot hold."""
 
     path: Path
     records: int
@@ -68,6 +71,7 @@ class ExportResult:
     bytes: int
     filtered: int = 0
     unfit: int = 0
+    flagged: int = 0
 
 
 class Unfinished(Exception):
@@ -92,7 +96,11 @@ def export(
     out = check_target(project, out, form)
     plan = plan_of(source, options, form)
     wanted = Wanted(
-        plan.with_original, options.min_words, options.only_finished, options.provenance
+        plan.with_original,
+        options.min_words,
+        options.only_finished,
+        options.provenance,
+        options.without_flagged,
     )
     tally = Tally()
     written = 0
@@ -119,6 +127,7 @@ def export(
         size,
         tally.filtered,
         tally.unfit,
+        tally.flagged,
     )
 
 

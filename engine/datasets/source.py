@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from db import projects
+from db import flags, projects
 from db.connect import reading
 from engine.datasets.columns import Source
 from engine.project import Project
@@ -18,4 +18,5 @@ def open_source(project: Project, names: Sequence[str] = ()) -> Source:
         models = models_named(projects.models(connection), names)
         shards = projects.shards(connection)
         tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
-    return Source(project, settings, shards, models, tasks)
+        flagged = flags.places(connection)
+    return Source(project, settings, shards, models, tasks, flagged)

@@ -11,6 +11,7 @@ from db import failures, projects
 from db.connect import reading
 from engine import captionlog
 from engine.captionlog import CaptionLog
+from engine.causes import exclude_records
 from engine.control import ask
 from engine.errors import Refused
 from engine.project import Project
@@ -43,7 +44,7 @@ def state(project: Project) -> list[tuple[str, int, int, int]]:
 
 def test_excluded_and_taken_back(run: Project, tmp_path: Path) -> None:
     assert causes(run) == {"missing": 2, "corrupt": 1}
-    said = ask(run, "exclude", records=[[1, None], [2, None]], failed_as="missing")
+    said = exclude_records(run, [(1, None), (2, None)], "missing")
     assert said == "excluded: 2 records of 2 shards"
     assert causes(run) == {"excluded": 2, "corrupt": 1}
     assert state(run) == [("done", 8, 2, 0), ("done", 9, 1, 0)]
@@ -75,19 +76,49 @@ def test_excluded_and_taken_back(run: Project, tmp_path: Path) -> None:
         "excluded",
     ]
 
-    said = ask(run, "exclude", records=[[1, [3]]], exclude=False)
+    said = exclude_records(run, [(1, [3])], exclude=False)
     assert said == "taken back in: 1 records of 1 shards"
     ask(run, "retry", tasks=[1], failed_items=True)
     cli_ok("run", run.folder, "--devices", "cpu")
     assert causes(run) == {"missing": 1, "corrupt": 1, "excluded": 1}
 
 
+def test_many_shards_are_answered_for_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = make_captions(tmp_path / "data", 7)
+    for number in (0, 2, 3, 6):
+        (tmp_path / "data" / f"images/{number:06}.png").unlink()
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shards", 7)
+    cli_ok("run", tmp_path / "run", "--devices", "cpu")
+    project = Project.open(tmp_path / "run")
+    monkeypatch.setattr("engine.causes.AT_A_TIME", 2)
+    every = [(task, None) for task in range(1, 8)]
+    assert exclude_records(project, every) == "excluded: 4 records of 4 shards"
+    with pytest.raises(Refused, match=r"^nothing to exclude$"):
+        exclude_records(project, every)
+
+    # What was done before something went wrong is said as well.
+    asked: list[object] = []
+
+    def ask_until(*arguments: object, **payload: object) -> str:
+        asked.append(payload)
+        if len(asked) > 2:
+            raise Refused("no answer")
+        return ask(*arguments, **payload)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("engine.control.ask", ask_until)
+    with pytest.raises(Refused, match=r"^taken back in: 3 records of 3 shards; no answer$"):
+        exclude_records(project, every, exclude=False)
+    assert len(asked) == 3
+
+
 def test_only_failed_records_can_be_excluded(run: Project) -> None:
     with pytest.raises(Refused, match="nothing to exclude"):
-        ask(run, "exclude", records=[[1, [0, 1]]])
+        exclude_records(run, [(1, [0, 1])])
     before = state(run)
     with pytest.raises(Refused):
-        ask(run, "exclude", records=[[1, None]], failed_as="poison")
+        exclude_records(run, [(1, None)], "poison")
     assert state(run) == before
 
 

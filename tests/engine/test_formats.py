@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+from engine.control import ask
 from engine.datasets.create import NewProject, create
 from engine.datasets.export import ExportOptions, export
 from engine.datasets.formats import FORMATS
@@ -74,6 +75,25 @@ def written(project, tmp_path, form, name="out", **options):
     assert result.bytes > 0
     assert not list(tmp_path.glob("*.part"))
     return tmp_path / name
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_flagged_records_every_format_is_as_if_they_were_not(project, tmp_path, form):
+    whole = export(project, tmp_path / "whole", ExportOptions(format=form))
+    ask(project, "flag", places=[(0, 1), (1, 0)], flagged=True)
+    options = ExportOptions(format=form, without_flagged=True, provenance=FORMATS[form].provenance)
+    try:
+        result = export(project, tmp_path / "out", options)
+    finally:
+        ask(project, "flag", places=[(0, 1), (1, 0)], flagged=False)
+    assert result.flagged == 3, "of the four captions one failed"
+    original = 2 if FORMATS[form].original else 0
+    assert result.captions == whole.captions - result.flagged - original
+    files = [path for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")] if path.is_file()]
+    if form not in ("parquet", "hf", "wds"):
+        said = b"".join(path.read_bytes() for path in files)
+        assert b"picture 1" not in said and b"images/01.png" not in said
+        assert b"picture 2" in said
 
 
 def pairs_of(records):

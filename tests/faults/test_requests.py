@@ -59,6 +59,16 @@ def test_pause_and_resume_act_at_once(project, running):
     check_invariants(project)
 
 
+def test_flags_are_set_and_turned_over_while_it_runs(project, running):
+    with soon():
+        assert cli_ok("flag", project.folder, "0:1", "1:0") == "flagged: 00000/1, 00001/0\n"
+        turned = control.ask(project, "flag", places=[[0, 1], [0, 2]], flagged=None)
+        assert turned == "flagged: 00000/2; no longer flagged: 00000/1"
+    assert running.wait() == 0
+    assert cli_ok("flag", project.folder, "1:0", "0:2") == "flagged already\n"
+    check_invariants(project)
+
+
 def test_stop_ends_every_process_at_once(project, running):
     with soon():
         assert cli_ok("stop", project.folder) == "stopped\n"

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
+from engine.exclusion import Changed
 from engine.project import Project
 from tests import canned
 from tui.app import MllmaugApp
@@ -58,6 +59,8 @@ class Asked:
         self.calls.append((kind, payload))
         if self.error is not None:
             raise self.error
+        if kind == "exclude":
+            return Changed(1, 1).note()
         return f"{kind} [/x] done"
 
     def start(self, project: Project, devices: str = "auto") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +45,19 @@ async def test_modes(tmp_path: Path) -> None:
         assert isinstance(app.screen, Samples)
         await press(pilot, "1")
         assert isinstance(app.screen, Dashboard)
+
+
+async def test_no_key_waits_for_imports_or_the_collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app.PRELOAD_SECONDS", 0.01)
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await until(pilot, gc.get_freeze_count)
+        before = set(sys.modules)
+        await press(pilot, *"2345", "question_mark", "escape", "e", "escape")
+        assert not [name for name in set(sys.modules) - before if name.startswith("tui.")]
 
 
 async def test_opening_and_closing_ask_for_nothing(tmp_path: Path, asked: Asked) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 from textual.widgets import Button, Input, OptionList
 
+from engine.images import ImageProblem
 from engine.project import Project
 from tests import canned
 from tests.support import make_captions
@@ -18,7 +21,9 @@ from tui.screens.coverage import Coverage
 from tui.screens.lengths import Lengths
 from tui.screens.pilot import Pilot
 from tui.screens.pin import Pin
+from tui.screens.report import Report
 from tui.screens.shards import Shards
+from tui.screens.wizard.models import Models
 from tui.screens.wizard.wizard import Wizard
 from tui.widgets.tick import Tick
 
@@ -198,6 +203,79 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
         await until(pilot, lambda: "already holds a project" in said(app, "#why-not"))
         await press(pilot, "escape", "escape")  # the first may close a completion
         assert not isinstance(app.screen, Wizard)
+
+
+async def review(pilot, wizard: Wizard) -> None:
+    """From the first step to the last, with `dry-run` on a CPU."""
+    await press(pilot, "ctrl+n")
+    wizard.query_one(Models).query(Tick).last().value = True
+    await until(pilot, lambda: wizard.step.why_not() is None)
+    await press(pilot, "ctrl+n")
+    wizard.query_one("#spec", Input).value = "cpu"
+    await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
+    await press(pilot, "ctrl+n", "ctrl+n")
+
+
+async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 150)
+    records = json.loads(captions.read_text())
+    captions.write_text(json.dumps([*records[:2], {"caption": "[/x]"}, *records[2:]]))
+    for number in (140, 149):  # behind what a look at the first records sees
+        (tmp_path / "data" / f"images/{number:06}.png").write_text("no image [/x]")
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = str(captions)
+        wizard.query_one("#folder", Input).value = str(tmp_path / "run")
+        await until(pilot, lambda: "tick 'leave out'" in said(app, "#source-seen"))
+        wizard.query_one("#folder", Input).focus()
+        await press(pilot, "tab", "space", "tab", "space")
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        assert "1 record so far cannot be read: left out" in said(app, "#source-seen")
+        await review(pilot, wizard)
+        assert "those that cannot be read are left out" in said(app, "#summary")
+        assert "every one is opened and decoded first" in said(app, "#summary")
+        assert said(app, "#command").endswith("--check-images --skip-bad")
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, Report))
+        await until(pilot, lambda: "1 records cannot be read" in said(app, "#lines"))
+        assert "of 150 images opened, 2 cannot be captioned (2 corrupt)" in said(app, "#lines")
+        await press(pilot, "escape")
+        await until(pilot, lambda: app._exit)
+    assert app.return_value == tmp_path / "run"
+
+
+async def test_looking_at_every_image_can_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def slow(path: str) -> None:
+        opened.append(path)
+        time.sleep(0.05)
+        raise ImageProblem("corrupt", "slow")
+
+    monkeypatch.setattr("engine.datasets.checks.open_image", slow)
+    captions = make_captions(tmp_path / "data", 1)
+    captions.write_text(json.dumps(json.loads(captions.read_text()) * 2000))
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        wizard.query_one("#check-images", Tick).value = True
+        await review(pilot, wizard)
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: "of 2,000 (esc cancels)" in said(app, "#why-not"))
+        assert str(wizard.query_one("#back", Button).label) == "Cancel"
+        await press(pilot, "escape")
+        await until(pilot, lambda: "cancelled; nothing was made" in said(app, "#why-not"))
+        assert app.screen is wizard
+        assert not wizard.query_one("#create").disabled
+    assert len(opened) < 1000
+    assert not (tmp_path / "run").exists()
 
 
 async def test_a_try_and_a_pilot(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data" / "images" / "000003.png").unlink()
     cli_ok("new", folder / "my run", data, "--model", "dry-run", "--shard-size", 4)
     cli_ok("run", folder / "my run", "--devices", "cpu")
+    cli_ok("flag", folder / "my run", "1:2")
     return folder / "my run"
 
 
@@ -47,7 +48,7 @@ async def choose(pilot: Pilot[None], form: str) -> None:
 
 def tick_everything(screen: Export) -> None:
     """Whatever this format takes."""
-    for name in ("original", "finished", "provenance"):
+    for name in ("original", "finished", "provenance", "flagged"):
         box = screen.query_one(f"#{name}", Tick)
         box.value = not box.disabled
     images = screen.query_one("#images", Select)

@@ -27,6 +27,8 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("wake a device", "wake", ("dashboard.wake",)),
     ("what failed", "failures", ("app.failures", "failures.group", "failures.write")),
     ("give up on records", "exclude", ("failures.exclude",)),
+    ("flag a record", "flag", ("samples.flag",)),
+    ("flagged records", "samples", ("samples.next_flag",)),
     ("captions beside each other", "samples", ("app.samples",)),
     ("try the models", "pilot", ("app.pilot",)),
     ("a model's settings", "set", ("app.models", "settings.save")),

@@ -52,6 +52,8 @@ SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
     "jump": ("busy", ("3", "J")),
     "details": ("busy", ("2", "slash", *"status:failed", "enter", "enter")),
     "help": ("busy", ("question_mark",)),
+    "palette": ("busy", ("colon",)),
+    "palette-search": ("busy", ("2", "colon", *"retry")),
     "zoom": ("busy", ("tab", "z")),
     "failures-by-shard": ("busy", ("4", "s", "s")),
     "models": ("busy", ("M",)),

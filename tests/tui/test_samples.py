@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from db.connect import writing
+from db.tables import FLAG, SUPERVISOR
 from tests import canned
 from tests.tui.conftest import press, ready, said, until
 from tui.app import MllmaugApp
@@ -107,6 +109,39 @@ async def test_jump(tmp_path: Path, words: str, place: tuple[int, int]) -> None:
         assert not app.screen.live  # type: ignore[attr-defined]
         await press(pilot, "escape")
         assert app.screen.live  # type: ignore[attr-defined]
+
+
+async def test_flags(tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    project = canned.copied(folder, "busy", shards=60)
+    canned.write_missing_shards(project, 60)
+    with writing(project.database) as connection:
+        connection.execute(delete(SUPERVISOR))  # nothing runs: what is asked is done here
+        connection.execute(delete(FLAG))
+    app = MllmaugApp(folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        screen = app.screen
+        assert isinstance(screen, Samples)
+        assert screen.why_not("next_flag") == "no record is flagged"
+        table, captions = screen.query_one(RecordTable), screen.query_one(".detail")
+        first = (table.current.shard, table.current.i)
+        await press(pilot, "f", "j", "j", "f")
+        await until(pilot, lambda: len(screen.flags) == 2)
+        assert "flagged (f)" in str(captions.border_title)
+        lines = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert sum(" flag " in line for line in lines) == 2
+        second = (table.current.shard, table.current.i)
+        await press(pilot, "F")
+        await until(pilot, lambda: screen.shard == first[0])
+        assert (table.current.shard, table.current.i) == first
+        assert not screen.live
+        await press(pilot, "F")
+        await until(pilot, lambda: (table.current.shard, table.current.i) == second)
+        await press(pilot, "f", "f", "f")
+        await until(pilot, lambda: screen.flags == {first})
+        await until(pilot, lambda: "flagged" not in str(captions.border_title))
 
 
 async def test_live_follows_and_off_stays(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from db.connect import writing
@@ -46,6 +47,19 @@ async def test_ten_thousand_tasks(tmp_path: Path) -> None:
         assert table.cursor == 0
         await press(pilot, "a")
         assert len(table.marked) == 10_000
+
+
+async def test_what_is_typed_on_after_a_slash_is_no_command(tmp_path: Path) -> None:
+    """As when a slow line brings several keys at once."""
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await shards(pilot, app)
+        for key in ("slash", "n", "r", "q"):
+            app.post_message(Key(key, "/" if key == "slash" else key))
+        await settle(pilot)
+        assert isinstance(app.screen, Shards)
+        assert isinstance(app.focused, Input)
+        assert not app._exit
 
 
 async def test_filter_sort_and_back(tmp_path: Path) -> None:

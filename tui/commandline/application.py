@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -41,12 +43,21 @@ def show(folder: Path | None, readonly: bool = False) -> None:
     from tui import images, settings
     from tui.app import MllmaugApp
 
+    forget_exported_size()
     chosen = settings.read()
     drawing = images.choose(chosen.images)
     app = MllmaugApp(folder, readonly, chosen, drawing)
     while (named := app.run()) is not None:
         app = MllmaugApp(named, readonly, chosen, drawing)
     sys.exit(app.return_code)
+
+
+def forget_exported_size() -> None:
+    """What a parent exported (readline does, and `docker exec -e`) would hide every resize."""
+    with suppress(OSError, ValueError):
+        if all(os.get_terminal_size(1)):
+            for name in ("COLUMNS", "LINES"):
+                os.environ.pop(name, None)
 
 
 @click.command()

@@ -13,18 +13,26 @@ from engine.datasets.formats import FORMATS, Images
 from tui.commandline.answers import EXIT_UNFINISHED, opened, say, warn
 from tui.commandline.options import File, path_map_option, project_argument
 
+SAMPLES = 8
+
 
 @click.command()
 @project_argument
 @click.option("--model", "models", multiple=True, metavar="NAME")
-@click.option("--count", default=8, type=click.IntRange(min=1), help="Images (8).")
+@click.option("--count", type=click.IntRange(min=1), help="Images (8; flagged ones: all).")
+@click.option("--flagged", is_flag=True, help="The records that were flagged.")
 @click.option("--json", "as_json", is_flag=True)
-def samples(project: Path, models: tuple[str, ...], count: int, as_json: bool) -> None:
+def samples(
+    project: Path, models: tuple[str, ...], count: int | None, flagged: bool, as_json: bool
+) -> None:
     """Captions before and after shearing, of images spread over what is done."""
-    from engine.samples import read_samples
+    from engine.samples import flagged_samples, read_samples
     from tui.headless import sample_lines
 
-    found = read_samples(opened(project), count, models)
+    if flagged:
+        found = flagged_samples(opened(project), models)[:count]
+    else:
+        found = read_samples(opened(project), count or SAMPLES, models)
     if as_json:
         click.echo(json.dumps([sample.as_dict() for sample in found]))
         return
@@ -32,7 +40,7 @@ def samples(project: Path, models: tuple[str, ...], count: int, as_json: bool) -
         for line in sample_lines(sample):
             say(line)
     if not found:
-        say("nothing is captioned yet")
+        say("nothing is flagged" if flagged else "nothing is captioned yet")
 
 
 @click.command()
@@ -77,6 +85,7 @@ def pilot(project: Path, models: tuple[str, ...], images: int, devices: str, as_
 @click.option("--only-finished", is_flag=True, help="Leave out sentences that the token cap cut.")
 @click.option("--provenance", is_flag=True, help="Model, checkpoint, prompt, seed and finish.")
 @click.option("--images", type=click.Choice(["copy", "link", "none"]), help="For wds and hf.")
+@click.option("--without-flagged", is_flag=True, help="Leave out records that were flagged.")
 def export(
     project: Path,
     out: Path,
@@ -90,6 +99,7 @@ def export(
     only_finished: bool,
     provenance: bool,
     images: Images | None,
+    without_flagged: bool,
 ) -> None:
     """Write the captions: by default one array of {"image", "caption"}, in input order.
 
@@ -122,6 +132,7 @@ def export(
         only_finished,
         provenance,
         images,
+        without_flagged,
     )
     try:
         with exporting() as progress:

@@ -130,6 +130,18 @@ def exclude(
 
 @click.command()
 @project_argument
+@click.argument("places", nargs=-1, required=True, metavar="SHARD:PLACE...")
+@click.option("--undo", is_flag=True, help="Take the flags away.")
+def flag(project: Path, places: tuple[str, ...], undo: bool) -> None:
+    """Mark records for later: `samples --flagged` lists, `export --without-flagged` omits them."""
+    from engine.flagging import places_named
+
+    found = opened(project)
+    answer(found, "flag", places=places_named(found, places), flagged=not undo)
+
+
+@click.command()
+@project_argument
 @click.option("--by", type=click.Choice(["cause", "model", "shard"]), default="cause")
 @click.option("--csv", "out", type=File, metavar="OUT", help="Write every one of them as CSV.")
 @cause_option

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
 from tui import actions, text
-from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.devices import Devices
 from tui.widgets.events import Events, LatestSample
@@ -21,16 +20,11 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
 
-class DashboardCommands(Commands):
-    topic = "dashboard"
-
-
 class Dashboard(RunScreen):
     """The whole run at a glance."""
 
     MODE = "dashboard"
     HELP = "What every device and model does now, and what happened last."
-    COMMANDS: ClassVar[set[Any]] = {DashboardCommands}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

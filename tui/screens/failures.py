@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -14,7 +14,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import actions, text
-from tui.commands import Commands
 from tui.hints import hint_for
 from tui.screens.run import RunScreen
 from tui.widgets.cause_table import CauseTable
@@ -41,10 +40,6 @@ class OccurrencesRead(Message):
     rows: tuple[Occurrence, ...]
 
 
-class FailuresCommands(Commands):
-    topic = "failures"
-
-
 class Failures(RunScreen):
     """What failed, by cause; acts on a whole cause, or on single records in the second table."""
 
@@ -53,7 +48,6 @@ class Failures(RunScreen):
         "In the upper table a key acts on everything that failed for that cause, in the lower on"
         " the marked or current rows. An excluded record stays failed and is not asked for again."
     )
-    COMMANDS: ClassVar[set[Any]] = {FailuresCommands}
     AUTO_FOCUS = "CauseTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Retry", tooltip="Retry the cause or the rows", id="failures.retry"),

@@ -79,7 +79,7 @@ class Help(ModalScreen[None]):
     def action_search(self) -> None:
         field = self.query_one(Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is typed on is no command
 
     def action_close(self) -> None:
         field = self.query_one(Input)

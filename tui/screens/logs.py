@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -13,7 +13,6 @@ from textual.widgets import Input, Static
 
 from engine.tail import Tail
 from tui import text
-from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.log_view import LEVELS, Level, Line, LogView, level_of
 
@@ -30,16 +29,11 @@ class LinesRead(Message):
     sources: tuple[str, ...]
 
 
-class LogsCommands(Commands):
-    topic = "logs"
-
-
 class Logs(RunScreen):
     """What the workers and the supervisor wrote to their log files."""
 
     MODE = "logs"
     HELP = "The end of the log files in the project's logs folder, and what is added to them."
-    COMMANDS: ClassVar[set[Any]] = {LogsCommands}
     AUTO_FOCUS = "LogView"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", tooltip="Follow the end, or stay", id="logs.follow"),
@@ -162,7 +156,7 @@ class Logs(RunScreen):
     def action_find(self) -> None:
         field = self.query_one(Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is typed on is no command
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:

@@ -16,14 +16,13 @@ from textual.worker import get_current_worker
 from engine.errors import BadInput
 from tui import actions, captions, text
 from tui.app import describe
-from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.preview import Preview
 from tui.widgets.record_table import RecordRow, RecordTable
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from db.rows import SampleRow
+    from db.rows import Place, SampleRow
     from engine.samples import SampledImage
     from tui.snapshot import Snapshot
 
@@ -61,19 +60,15 @@ class NotRead(Message):
     reason: str
 
 
-class SamplesCommands(Commands):
-    topic = "samples"
-
-
 class Samples(RunScreen):
     """What every model says of an image: raw and sheared, side by side."""
 
     MODE = "samples"
     HELP = (
         "Text between // and // was cut by shearing and is not exported. The list shows what was"
-        " captioned lately, or, after J or from Shards, all records of a shard."
+        " captioned lately, or, after J or from Shards, all records of a shard. A flag stays with"
+        " a record: export can leave those out."
     )
-    COMMANDS: ClassVar[set[Any]] = {SamplesCommands}
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "live", "Live", tooltip="Follow the newest caption", id="samples.live"),
@@ -81,7 +76,11 @@ class Samples(RunScreen):
         Binding("m", "model", "Model", tooltip="Choose the model before", id="samples.model"),
         Binding("d", "diff", "Diff", tooltip="Words that differ from it", id="samples.diff"),
         Binding("b", "show", "Show", False, tooltip="Cuts, sheared, both", id="samples.show"),
-        Binding("i", "image", "Image", tooltip="Hide or show the image", id="samples.image"),
+        Binding("f", "flag", "Flag", tooltip="Flag the record for later", id="samples.flag"),
+        Binding(
+            "F", "next_flag", "Next flag", False, tooltip="To the next flag", id="samples.next_flag"
+        ),
+        Binding("i", "image", "Image", False, tooltip="Show the image, or not", id="samples.image"),
         Binding("o", "open_file", "Open", False, tooltip="Open the file", id="samples.open"),
         Binding("escape", "back", "Back", False, tooltip="Back to live", id="samples.back"),
     ]
@@ -90,6 +89,7 @@ class Samples(RunScreen):
     shard: int | None = None
     """Whose records are listed; None lists what was captioned lately."""
     newest: SampleRow | None = None
+    flags: frozenset[Place] = frozenset()
     reading = False
     row: RecordRow | None = None
     image: SampledImage | None = None
@@ -106,7 +106,7 @@ class Samples(RunScreen):
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Captions"
             yield Static("no caption yet", id="captions", markup=False)
-        yield RecordTable(id="records")
+        yield RecordTable(self.flagged, id="records")
 
     def on_mount(self) -> None:
         self.say_mode()
@@ -124,6 +124,10 @@ class Samples(RunScreen):
         if snapshot.sample != self.newest and self.shard is None:
             self.newest = snapshot.sample
             self.load()
+        if snapshot.flags != self.flags:
+            self.flags = snapshot.flags
+            self.table.refresh()
+            self.say_record()
         self.say_mode()
 
     # The list
@@ -287,9 +291,36 @@ class Samples(RunScreen):
             show = captions.SHOWS[self.how]
             self.shown = captions.captions(image, self.models, show, self.model, self.diff)
         self.query_one(Preview).border_title = text.title(row.image)
-        self.query_one(".detail").border_title = f"Captions of {row.shard:05}/{row.i}"
+        self.say_record()
         self.query_one("#captions", Static).update(self.shown)
         self.refresh_keys()
+
+    def say_record(self) -> None:
+        row = self.row
+        if row is not None:
+            flag = ", flagged (f)" if self.flagged(row) else ""
+            self.query_one(".detail").border_title = f"Captions of {row.shard:05}/{row.i}{flag}"
+
+    # Flags
+
+    def flagged(self, row: RecordRow) -> bool:
+        return (row.shard, row.i) in self.flags
+
+    def action_flag(self) -> None:
+        row = self.table.current
+        if row is not None:
+            self.main.call(lambda project: actions.flag(project, row.shard, row.i))
+
+    def action_next_flag(self) -> None:
+        """The next in the whole input, going round."""
+        here = self.table.current
+        flags = sorted(self.flags)
+        after = (each for each in flags if here is None or each > (here.shard, here.i))
+        found = next(after, flags[0] if flags else None)
+        if found is not None:
+            self.go_to(*found)
+
+    # How they are shown
 
     def action_model(self) -> None:
         models = self.models
@@ -329,7 +360,9 @@ class Samples(RunScreen):
             self.app.push_screen(Details(f"Record {self.row.shard:05}/{self.row.i}", self.shown))
 
     def why_not(self, action: str) -> str | None:
-        if action in ("open", "open_file", "diff") and self.table.current is None:
+        if action == "next_flag" and not self.flags:
+            return "no record is flagged"
+        if action in ("open", "open_file", "diff", "flag") and self.table.current is None:
             return "there is no caption yet"
         return None
 

@@ -13,7 +13,6 @@ from textual.widgets import Input, Static
 
 from tui import text
 from tui.app import describe
-from tui.commands import Commands
 from tui.screens.run import RunScreen
 from tui.widgets.shard_table import ShardTable
 from tui.widgets.table import Table
@@ -66,16 +65,11 @@ class AllMatching(Message):
     tasks: tuple[int, ...]
 
 
-class ShardsCommands(Commands):
-    topic = "shards"
-
-
 class Shards(RunScreen):
     """Every task; SQLite filters, sorts and counts, a page at a time."""
 
     MODE = "shards"
     HELP = "One row is one shard captioned by one model. Filter: " + FILTER_HELP
-    COMMANDS: ClassVar[set[Any]] = {ShardsCommands}
     AUTO_FOCUS = "ShardTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry(False)", "Retry", tooltip="Retry marked or current", id="shards.retry"),
@@ -206,7 +200,7 @@ class Shards(RunScreen):
         self.table.focus()
 
     def action_filter(self) -> None:
-        self.query_one("#filter").focus()
+        self.set_focus(self.query_one("#filter"))  # at once: what is typed on is no command
 
     @on(Input.Changed, "#filter")
     def filter_changed(self, event: Input.Changed) -> None:

@@ -14,7 +14,6 @@ from textual.widgets.option_list import Option
 
 from tui import actions, places, text
 from tui.app import describe
-from tui.commands import Commands
 from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -33,15 +32,10 @@ COMMANDS = (
 )
 
 
-class WelcomeCommands(Commands):
-    topic = "welcome"
-
-
 class Welcome(Screen[None]):
     """Shown when there is no project to open."""
 
     HELP = "Open a project, make one, or try the demonstration."
-    COMMANDS: ClassVar[set[Any]] = {WelcomeCommands}
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "app.new", "New project", tooltip="Make a project", id="welcome.new"),

@@ -53,6 +53,7 @@ class ExportForm(Vertical):
         yield Tick("unfinished: export what there is", id="partial", compact=True)
         yield Tick("only sentences that the token cap did not cut", id="finished", compact=True)
         yield Tick("provenance: model, prompt, seed, finish", id="provenance", compact=True)
+        yield Tick("without the records that were flagged", id="flagged", compact=True)
         yield line("Images", Select((), prompt=NOT_HERE, id="images", compact=True))
         field = Input(placeholder="0", type="integer", id="words", compact=True)
         yield line("Words at least", field)
@@ -129,6 +130,7 @@ class ExportForm(Vertical):
             only_finished=self.ticked("finished"),
             provenance=form.provenance and self.ticked("provenance"),
             images=None if images.is_blank() else cast(Images, images.value),
+            without_flagged=self.ticked("flagged"),
         )
 
     def ticked(self, id: str) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tui import text
@@ -21,11 +22,12 @@ class RecordRow:
 class RecordTable(Table[RecordRow]):
     """Records: those captioned lately, or all of a shard."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, flagged: Callable[[RecordRow], bool], id: str | None = None) -> None:
         super().__init__(
             (
                 Column("Time", 8, lambda row: text.clock(row.created)),
                 Column("Record", 11, lambda row: f"{row.shard:05}/{row.i}"),
+                Column("Flag", 4, lambda row: "flag" if flagged(row) else ""),
                 Column("Image", 26, lambda row: row.image),
                 Column("Original caption", 0, lambda row: row.original),
             ),

@@ -45,9 +45,12 @@ def summary(draft: Draft, hours: str | None) -> list[str]:
     need = draft.captions_wanted * BYTES_A_CAPTION
     parent = next((p for p in Path(draft.folder).absolute().parents if p.is_dir()), Path("/"))
     free = shutil.disk_usage(parent).free
+    bad = "; those that cannot be read are left out" if draft.skip_bad else ""
+    looked = "every one is" if draft.check_images else "a sample of them is"
     limit = f", at most {draft.max_words} words" if draft.max_words else ""
     return [
-        f"Records   {records} of {draft.captions}",
+        f"Records   {records} of {draft.captions}{bad}",
+        f"Images    {looked} opened and decoded first",
         f"Models    {', '.join(draft.models)}: {draft.captions_wanted:,} captions",
         f"Devices   {', '.join(device.id for device in draft.found) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",
@@ -69,4 +72,6 @@ def command(draft: Draft) -> str:
         parts += ["--model", quote(f"{name}={path}" if path else name)]
     if draft.shard_size:
         parts += ["--shard-size", str(draft.shard_size)]
+    parts += ["--check-images"] * draft.check_images
+    parts += ["--skip-bad"] * draft.skip_bad
     return " ".join(parts)

@@ -8,15 +8,17 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
+from engine.datasets.skipping import BadRecord
 from engine.errors import BadInput
 from engine.peek import Peek, check_folder_is_free, peek
 from tui import actions, text
 from tui.app import describe
 from tui.screens.wizard.step import Step
+from tui.widgets.tick import Tick
 
 SHOWN = 5
 
-Values = tuple[str, str, str]
+Values = tuple[str, str, str, bool]
 
 
 class Source(Step):
@@ -40,31 +42,38 @@ class Source(Step):
         yield Input(placeholder="the folder of the caption file", id="root", compact=True)
         yield Label("Make the project in", classes="field")
         yield Input(self.draft.folder, id="folder", compact=True)
+        yield Tick("leave out records that cannot be read", id="skip-bad", compact=True)
+        yield Tick("open and decode every image, not a sample", id="check-images", compact=True)
         yield Static(id="source-seen", markup=False, classes="seen")
 
     @property
     def values(self) -> Values:
         captions, root, folder = (self.query_one(f"#{name}", Input) for name in self.PATHS)
-        return captions.value.strip(), root.value.strip(), folder.value.strip()
+        skip_bad = self.query_one("#skip-bad", Tick).value
+        return captions.value.strip(), root.value.strip(), folder.value.strip(), skip_bad
 
     @on(Input.Changed)
+    @on(Tick.Changed)
     def changed(self) -> None:
+        self.draft.check_images = self.query_one("#check-images", Tick).value
         self.soon(lambda: self.look(self.values))
         self.post_message(self.Changed())
 
     @work(thread=True, group="peek", exclusive=True, exit_on_error=False)
     def look(self, values: Values) -> None:
-        captions, root, folder = values
+        captions, root, folder, skip_bad = values
         found, trouble = None, None
         try:
             if not captions:
                 raise BadInput("name a caption file")
-            found = peek(Path(captions), Path(root) if root else None)
+            found = peek(Path(captions), Path(root) if root else None, skip_bad=skip_bad)
             if not folder:
                 raise BadInput("name a folder for the project")
             check_folder_is_free(Path(folder))
             if not Path(found.paths.root).is_dir():
                 raise BadInput(f"there is no folder {found.paths.root}")
+        except BadRecord as error:
+            trouble = f"{error}; tick 'leave out' to go on without it"
         except BadInput as error:
             trouble = str(error)
         except Exception as error:
@@ -76,7 +85,8 @@ class Source(Step):
         if event.values != self.values:
             return
         self.looked = event
-        self.draft.captions, self.draft.image_root, self.draft.folder = event.values
+        draft = self.draft
+        draft.captions, draft.image_root, draft.folder, draft.skip_bad = event.values
         self.draft.peek = event.peek
         self.say("#source-seen", "\n".join(seen(event)), bad=bool(event.trouble))
         self.post_message(self.Changed())
@@ -96,6 +106,8 @@ def seen(event: Source.Looked) -> list[str]:
     found = f"{event.peek.present} of the first {len(event.peek.records)} images found"
     root = actions.shortened(Path(event.peek.paths.root))
     said.append(f"{event.peek.shown} records; {found} in {root}")
+    if event.peek.skipped:
+        said.append(f"{text.plural(event.peek.skipped, 'record')} so far cannot be read: left out")
     for record in event.peek.records[:SHOWN]:
         said.append(
             f"  {text.fit(record.image, 28)}  {text.clip(text.visible(record.caption), 40)}"

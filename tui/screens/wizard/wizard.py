@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -17,6 +18,7 @@ from engine.errors import BadInput
 from tui import actions, draft, text
 from tui.app import describe
 from tui.draft import Draft
+from tui.screens.report import Report
 from tui.screens.wizard.devices import Devices
 from tui.screens.wizard.models import Models
 from tui.screens.wizard.prompts import Prompts
@@ -28,9 +30,14 @@ from tui.widgets.path_complete import PathComplete
 if TYPE_CHECKING:
     from tui.screens.pilot import Outcome
 
-READ_SECONDS = 4.0
+WORD_SECONDS = 0.1
+"""Between two words of progress."""
 
 STEPS = (Source, Models, Devices, Prompts, Review)
+
+
+class Cancelled(Exception):
+    """Nothing is made."""
 
 
 class Wizard(ModalScreen[Path | None]):
@@ -42,22 +49,26 @@ class Wizard(ModalScreen[Path | None]):
     ]
 
     @dataclass
-    class Counted(Message):
-        records: int
+    class Advanced(Message):
+        said: str
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, Wizard.Counted)
+            return isinstance(message, Wizard.Advanced)
 
     @dataclass
     class Made(Message):
         folder: Path | None
         trouble: str | None = None
+        minded: tuple[str, ...] = ()
+        """What `new` would warn of."""
 
     def __init__(self) -> None:
         super().__init__()
         self.draft = Draft()
         self.at = 0
         self.making = False
+        self.cancelled = False
+        self.next_word = 0.0
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -120,6 +131,9 @@ class Wizard(ModalScreen[Path | None]):
         self.action_step(-1)
 
     def action_step(self, by: int) -> None:
+        if self.making and by < 0:
+            self.cancelled = True
+            self.say("cancelling ...")
         if self.making or (by > 0 and self.step.why_not() is not None):
             return
         if self.at + by < 0:
@@ -155,42 +169,79 @@ class Wizard(ModalScreen[Path | None]):
 
     def make(self, run: bool) -> None:
         if not self.making:
-            self.making = True
+            self.cancelled = False
+            self.set_making(True)
             self.say("reading records ...")
             self.work_on_it(run)
 
+    def set_making(self, making: bool) -> None:
+        self.making = making
+        self.query_one("#back", Button).label = "Cancel" if making else "Back"
+        for name in ("pilot", "create", "run"):
+            self.query_one(f"#{name}").disabled = making
+
     @work(thread=True, group="create", exit_on_error=False)
     def work_on_it(self, run: bool) -> None:
+        from tui.headless import created_lines
+
         try:
-            folder = draft.create(
-                self.draft, lambda records: self.post_message(self.Counted(records))
-            )
+            made = draft.create(self.draft, self.counted, self.checked)
+        except Cancelled:
+            self.post_message(self.Made(None, "cancelled; nothing was made"))
         except BadInput as error:
             self.post_message(self.Made(None, str(error)))
         except Exception as error:
             self.post_message(self.Made(None, describe(error)))
         else:
-            trouble = self.start(folder) if run else None
-            self.post_message(self.Made(folder, trouble))
+            folder = made.project.folder
+            trouble = self.start(folder) if run and not self.cancelled else None
+            self.post_message(self.Made(folder, trouble, tuple(created_lines(made))))
+
+    def counted(self, records: int) -> None:
+        self.advance(f"reading records ... {text.number(records)}")
+
+    def checked(self, images: int, records: int) -> None:
+        of = f" of {text.number(records)}" if self.draft.check_images else ""
+        self.advance(f"opening images ... {text.number(images)}{of} (esc cancels)")
+
+    def advance(self, said: str) -> None:
+        """Called in the thread that makes the project. Raises `Cancelled`."""
+        if self.cancelled:
+            raise Cancelled
+        if time.monotonic() >= self.next_word:
+            self.next_word = time.monotonic() + WORD_SECONDS
+            self.post_message(self.Advanced(said))
 
     def start(self, folder: Path) -> str | None:
         try:
             actions.start(actions.open_project(folder), self.draft.devices)
         except Exception as error:
-            return describe(error)
+            return f"the project is made, but did not start: {describe(error)}"
         return None
 
-    @on(Counted)
-    def counted(self, event: Counted) -> None:
-        self.say(f"reading records ... {text.number(event.records)}")
+    @on(Advanced)
+    def advanced(self, event: Advanced) -> None:
+        if self.making and not self.cancelled:
+            self.say(event.said)
 
     @on(Made)
     def made(self, event: Made) -> None:
-        self.making = False
-        if event.folder is not None and event.trouble is None:
-            self.dismiss(event.folder)
-        elif event.folder is not None:
-            self.say(f"the project is made, but did not start: {event.trouble}")
-            self.app.set_timer(READ_SECONDS, lambda: self.dismiss(event.folder))
+        self.set_making(False)
+        said = [*event.minded, *filter(None, [event.trouble])]
+        if event.folder is None:
+            self.say("; ".join(said))
+        elif said:
+            self.report(event.folder, said)
         else:
-            self.say(event.trouble or "")
+            self.dismiss(event.folder)
+
+    def report(self, folder: Path, lines: list[str]) -> None:
+        """What a person should know before the project is opened."""
+
+        def answer(_: None) -> None:
+            self.dismiss(folder)
+
+        self.app.push_screen(Report("The project is made", lambda _: lines), answer)
+
+    def on_unmount(self) -> None:
+        self.cancelled = True

@@ -34,6 +34,8 @@ class Live(Protocol):
 
     def paused(self) -> None: ...
 
+    def take_back(self, task_id: int) -> None: ...
+
     def forget_witness(self) -> None: ...
 
     fleet: Fleet
@@ -82,9 +84,9 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return prioritise(books, payload["tasks"], int(payload["by"]))
         case "exclude":
             chosen = [(int(task), records) for task, records in payload["records"]]
-            return exclude(
-                books, chosen, payload.get("failed_as"), bool(payload.get("exclude", True))
-            )
+            take_back = None if live is None else live.take_back
+            whether = bool(payload.get("exclude", True))
+            return exclude(books, chosen, payload.get("failed_as"), whether, take_back)
         case "pin":
             return pin(books, payload["device"], payload.get("model"), live)
         case "wake":

@@ -95,6 +95,8 @@ class Snapshot:
     events: tuple[EventRow, ...]
     """Newest first."""
     sample: SampleRow | None
+    last_devices: str = "auto"
+    """Where it runs or ran last."""
 
     @property
     def name(self) -> str:
@@ -228,6 +230,7 @@ class Reader:
             recent=self.pace.rates(now),
             events=progress.events(connection, EVENTS_SHOWN),
             sample=next(iter(progress.samples(connection, 1)), None),
+            last_devices=progress.last_devices(connection) or "auto",
         )
 
     def minutes(self, connection: Connection, now: int) -> tuple[Minute, ...]:

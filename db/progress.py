@@ -81,8 +81,16 @@ def data_version(connection: Connection) -> int:
 
 def supervisor(connection: Connection) -> SupervisorRow | None:
     """As last written; whether that process still lives is `engine.process`'s to say."""
-    row = connection.execute(select(*columns(SUPERVISOR, SupervisorRow))).one_or_none()
+    row = connection.execute(
+        select(*columns(SUPERVISOR, SupervisorRow)).where(SUPERVISOR.c.pid > 0)
+    ).one_or_none()
     return None if row is None else SupervisorRow(**row._asdict())
+
+
+def last_devices(connection: Connection) -> str | None:
+    """Where the project runs or ran last; None before its first run."""
+    devices: str | None = connection.execute(select(SUPERVISOR.c.devices)).scalar_one_or_none()
+    return devices
 
 
 def workers(connection: Connection) -> tuple[WorkerRow, ...]:

@@ -83,7 +83,8 @@ def save_supervisor(connection: Connection, supervisor: SupervisorRow) -> None:
 
 
 def forget_supervisor(connection: Connection) -> None:
-    connection.execute(delete(SUPERVISOR))
+    """Of a run that is over only where it took place is remembered."""
+    connection.execute(update(SUPERVISOR).values(pid=0))
 
 
 def set_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:

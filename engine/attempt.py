@@ -30,7 +30,8 @@ class ShardChanged(Exception):
 
 @dataclass(slots=True)
 class Attempt:
-    """The suspects, records that were with a worker when it died, go first, one at a time."""
+    """The suspects go one at a time: records that were with a worker when it died first, records
+    that were with a server when it went away last, so that they hold up no others."""
 
     task: TaskRow
     model: ModelRow
@@ -42,6 +43,8 @@ class Attempt:
     """Of the shard when its digest was found right."""
     feed: Iterator[Record]
     alone: deque[Record] = field(default_factory=deque)
+    at_last: deque[Record] = field(default_factory=deque)
+    """Suspects of a server, which is asked about nothing else then."""
     outstanding: set[int] = field(default_factory=set)
     originals: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Image and original caption of the outstanding records."""
@@ -67,18 +70,22 @@ class Attempt:
         log = self.log
         return Counts(log.captioned, log.failed, log.left, log.rows, log.size)
 
+    @property
+    def secluded(self) -> bool:
+        """Whether all that is left are suspects of a server."""
+        return self.exhausted and (bool(self.at_last) or self.lonely is not None)
+
     def next_records(self, chunk: int) -> Message | None:
         """What to send the worker now, if anything. Raises `ShardChanged`."""
-        if self.alone:
-            if self.outstanding:
-                return None
-            i, image = self.alone.popleft()
-            self.lonely = i
-            return self.message([(i, image)], last=False, alone=True)
-        if self.lonely is not None:
+        suspects = self.at_last if self.exhausted else self.alone
+        if suspects or self.lonely is not None:
             if self.outstanding:
                 return None
             self.lonely = None
+        if suspects:
+            i, image = suspects.popleft()
+            self.lonely = i
+            return self.message([(i, image)], last=self.exhausted, alone=True)
         if self.exhausted or len(self.outstanding) >= chunk:
             return None
         records: list[Record] = []
@@ -161,6 +168,7 @@ def begin(
     stamp: Stamp,
     log_file: Path,
     suspects: Sequence[int] = (),
+    at_last: Sequence[int] = (),
 ) -> Attempt:
     """Opens the log and lines up what is missing in it. Raises `OSError`, `ShardChanged`."""
     file = shard_file.open("rb")
@@ -170,7 +178,7 @@ def begin(
         file.close()
         raise
     attempt = Attempt(task, model, shard, log, file, stamp, iter(()))
-    suspected = {i for i in suspects if log.missing(i)}
+    suspected = {i for i in (*suspects, *at_last) if log.missing(i)}
 
     def remember(i: int, record: dict[str, Any]) -> Record:
         caption = record.get("caption")
@@ -185,6 +193,8 @@ def begin(
 
     if suspected:
         found = {i: record for i, record in read_records(file) if i in suspected}
-        attempt.alone.extend(remember(i, found[i]) for i in suspects if i in found)
+        first = [i for i in suspects if i in found and i not in at_last]
+        attempt.alone.extend(remember(i, found[i]) for i in first)
+        attempt.at_last.extend(remember(i, found[i]) for i in at_last if i in found)
     attempt.feed = feed()
     return attempt

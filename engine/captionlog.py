@@ -4,7 +4,7 @@ One JSON object a line in the order of arrival, `{"i", "raw", "tokens", "finish"
 `{"i", "error", "detail"}`; `i` is the record's place in the shard. The last caption of an `i`
 counts and an error never replaces a caption. These files are the truth about captions.
 
-A failed record that people gave up on has the error `excluded`: it is not asked for again, unless
+A record that people gave up on has the error `excluded`: it is not asked for again, unless
 a later row of it says `readmitted`.
 """
 
@@ -34,6 +34,7 @@ EXCLUDED = 8
 """Has no caption, and is not to be asked for."""
 EXCLUDED_KIND = "excluded"
 READMITTED_KIND = "readmitted"
+UNTRIED = {"error": "untried", "detail": "given up on before it was captioned"}
 
 
 @dataclass(slots=True)
@@ -229,14 +230,16 @@ class CaptionLog:
         return len(fresh)
 
     def exclude(self, records: Iterable[int], exclude: bool = True) -> int:
-        """Gives up on failed records, or takes them back; returns how many changed.
+        """Gives up on records without a caption, or takes them back; returns how many changed.
 
         Raises `DiskFull`, and then nothing changed.
         """
         rows: dict[int, dict[str, Any]] = {}
         for i in records:
-            error = self.errors.get(i)
-            if error is None or (error["error"] == EXCLUDED_KIND) == exclude:
+            if not 0 <= i < self.count or self.flags[i] & HAS_CAPTION:
+                continue
+            error = self.errors.get(i, UNTRIED)
+            if exclude == (error["error"] == EXCLUDED_KIND) or (not exclude and error is UNTRIED):
                 continue
             if exclude:
                 was = f"{error['error']}: {error.get('detail', '')}"
@@ -248,7 +251,7 @@ class CaptionLog:
         self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in rows.values()))
         for i, row in rows.items():
             self.errors[i] = row
-            self.flags[i] = with_exclusion(self.flags[i], row)
+            self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | FRESH
         self.left = sum(self.wants(flag) for flag in self.flags)
         self.rows += len(rows)
         self.unsynced += len(rows)

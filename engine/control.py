@@ -37,7 +37,13 @@ def refuse_running(project: Project, what: str) -> None:
         raise Refused(f"the run has the devices: 'stop' it, then {what}")
 
 
-def start(project: Project, devices: str = "auto") -> SupervisorRow:
+def last_place(project: Project) -> str:
+    """The devices of the last run: one that is not told otherwise goes on there."""
+    with reading(project.database) as connection:
+        return progress.last_devices(connection) or "auto"
+
+
+def start(project: Project, devices: str) -> SupervisorRow:
     """Starts a supervisor in its own session and waits until it is up. Raises `BadInput`."""
     running = supervisor(project)
     if running is not None:

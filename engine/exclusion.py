@@ -1,4 +1,4 @@
-"""Giving up on failed records: they stay failed and known, and are not asked for again.
+"""Giving up on records: they are failed and known, and are not asked for again.
 
 The caption log says so, as it does of everything about captions; an export counts them among the
 failed, never among the missing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from db import failures
@@ -66,10 +66,16 @@ def exclude(
     chosen: Iterable[tuple[int, Sequence[int] | None]],
     kind: str | None = None,
     exclude: bool = True,
+    take_back: Callable[[int], None] | None = None,
 ) -> Changed:
-    """Of each task these records, or None for all that failed with `kind`."""
+    """Of each task these records, or None for all that failed with `kind`.
+
+    A task of which records are named is taken back from its worker, by a run that can do that.
+    """
     changed = Changed()
     for task_id, places in chosen:
+        if places is not None and take_back is not None:
+            take_back(task_id)
         if books.ledger[task_id].state == "running":
             changed.running += 1
             continue

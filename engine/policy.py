@@ -27,6 +27,8 @@ class Policy:
     """Deaths of a device's workers without a row between them, before it rests."""
     device_rest: float = 300.0
     poison_deaths: int = 2
+    server_deaths: int = 3
+    """Of a server, alone with a record, before that is failed: it has others to die of, too."""
 
     heartbeat_limit: float = 60.0
     row_limit: float = 180.0

@@ -17,8 +17,10 @@ Worker to supervisor
     generating    attempt, records [i, ...]     about to be generated
     rows          task, attempt, rows [...]     rows of the caption log
     asking        attempt                       a server said something: a sign of life
-    unavailable   model, text, seconds          a server captions nothing for now, and may want
-                                                to be left alone so long; records are forgotten
+    unavailable   model, text, seconds, records [i, ...]
+                                                a server captions nothing for now, and may want
+                                                to be left alone so long; these records were with it
+                                                when it stopped; all are forgotten
     batch         model, size, fits, text       another size, the largest that is known to fit
                                                 and why: out of memory, or to see what is faster
     root_lost     attempt, text                 images went missing and so did the image root
@@ -54,7 +56,7 @@ FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
     "rows": {"task": int, "attempt": int, "rows": list},
     "batch": {"model": int, "size": int, "fits": int, "text": str},
     "asking": {"attempt": int},
-    "unavailable": {"model": int, "text": str, "seconds": (int, float)},
+    "unavailable": {"model": int, "text": str, "seconds": (int, float), "records": list},
     "root_lost": {"attempt": int, "text": str},
     "stuck": {"text": str},
     "failed": {"kind": str, "text": str},

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from db.rows import AttemptRow
-from engine.attempt import ShardChanged, Stamp, begin, stamp_of
+from engine.attempt import Attempt, ShardChanged, Stamp, begin, stamp_of
 from engine.books import Books
 from engine.captionlog import file_digest
 from engine.crew import Member
@@ -33,13 +33,16 @@ class Running:
         books: Books,
         fleet: Fleet,
         suspects: Suspects,
+        felling: Suspects,
         waits: Waits,
         policy: Policy,
     ) -> None:
+        """`suspects` of the death of a worker, `felling` of that of a server."""
         self.members = members
         self.books = books
         self.fleet = fleet
         self.suspects = suspects
+        self.felling = felling
         self.waits = waits
         self.policy = policy
         self.showcase = Showcase(books)
@@ -60,8 +63,8 @@ class Running:
         task = ledger.start(task_id, member.device, now)
         try:
             log = log_of(self.books, task)
-            suspects = self.suspects.in_order(task_id)
-            attempt = begin(task, model, shard, shard_file, stamp, log, suspects)
+            suspects, at_last = (it.in_order(task_id) for it in (self.suspects, self.felling))
+            attempt = begin(task, model, shard, shard_file, stamp, log, suspects, at_last)
         except OSError as error:
             ledger.release(task_id, now, str(error))
             self.cannot_write(error)
@@ -83,7 +86,9 @@ class Running:
             return
         chunk = max(self.policy.chunk, 2 * member.batch)
         try:
-            while (message := attempt.next_records(chunk)) is not None:
+            while not (waits := self.must_wait(attempt)) and (
+                message := attempt.next_records(chunk)
+            ):
                 member.handle.send(message)
         except (ShardChanged, ValueError):  # what is read may be cut in the middle
             member.handle.send({"type": "cancel"})
@@ -91,6 +96,24 @@ class Running:
             text = f"shards/{self.books.project.shard_file(attempt.shard.number).name} {CHANGED}"
             self.books.event("fail", text, member.device, attempt.model.name, attempt.shard.number)
             self.books.ledger.fail(attempt.task.id, time.time(), text)
+            return
+        if waits and not attempt.outstanding:
+            member.progressed = time.monotonic()  # it does not hang
+
+    def must_wait(self, attempt: Attempt) -> bool:
+        """While a server is asked about a suspect it is asked about nothing else."""
+        if not self.felling.records:
+            return False
+        others = [
+            other
+            for member in self.members.values()
+            if (other := member.attempt) is not None
+            and other is not attempt
+            and other.model.checkpoint == attempt.model.checkpoint
+        ]
+        if attempt.secluded:
+            return any(other.outstanding for other in others)
+        return any(other.secluded for other in others)
 
     # What comes back
 
@@ -192,6 +215,7 @@ class Running:
             self.cannot_write(error)
             return
         self.suspects.acquit(task_id)
+        self.felling.acquit(task_id)
         task = self.books.ledger[task_id]
         if task.state == "done":
             self.books.event(
@@ -219,6 +243,15 @@ class Running:
         if attempt is not None:
             self.close(member, "withdrawn", why)
             self.books.ledger.release(attempt.task.id, time.time(), why)
+            if not attempt.log.left:
+                self.complete(attempt.task.id)
+
+    def take_back(self, task_id: int) -> None:
+        """From its worker, which loses the batches in flight."""
+        for member in self.members.values():
+            if member.attempt is not None and member.attempt.task.id == task_id:
+                member.handle.send({"type": "cancel"})
+                self.let_go(member, "taken back")
 
     def cannot_write(self, error: OSError) -> None:
         """Stops cleanly and keeps what is written; a full disk is watched."""

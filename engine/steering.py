@@ -35,6 +35,8 @@ class Live(Protocol):
 
     def paused(self) -> None: ...
 
+    def take_back(self, task_id: int) -> None: ...
+
     def forget_witness(self) -> None: ...
 
     fleet: Fleet
@@ -83,8 +85,9 @@ def perform(books: Books, kind: str, payload: dict[str, Any], live: Live | None)
             return prioritise(books, payload["tasks"], int(payload["by"]))
         case "exclude":
             chosen = [(int(task), records) for task, records in payload["records"]]
+            take_back = None if live is None else live.take_back
             out = bool(payload.get("exclude", True))
-            return exclude(books, chosen, payload.get("failed_as"), out).note()
+            return exclude(books, chosen, payload.get("failed_as"), out, take_back).note()
         case "flag":
             return flag(books, payload["places"], payload["flagged"])
         case "pin":

@@ -26,6 +26,7 @@ from engine.launchers import Ended, Launcher, WorkerHandle
 from engine.loading import Loading
 from engine.lock import ProjectLock
 from engine.logfiles import bound
+from engine.outages import Outages
 from engine.policy import Policy
 from engine.project import Project
 from engine.protocol import Message
@@ -58,9 +59,11 @@ class Supervisor:
         self.loading = Loading(self.books, self.fleet, self.waits, self.policy)
         self.members: dict[str, Member] = {}
         suspects = Suspects(self.policy.poison_deaths)
+        felling = Suspects(self.policy.server_deaths)
         self.running = Running(
-            self.members, self.books, self.fleet, suspects, self.waits, self.policy
+            self.members, self.books, self.fleet, suspects, felling, self.waits, self.policy
         )
+        self.outages = Outages(self.books, self.running, felling, self.policy)
         self.deaths = Deaths(
             self.books, self.fleet, self.loading, self.running, suspects, self.policy
         )
@@ -191,6 +194,7 @@ class Supervisor:
             case "load_failed":
                 self.loading.failed(member, message)
             case "unavailable":
+                self.outages.note(member, message["records"])
                 self.running.let_go(member, message["text"])
                 self.loading.unavailable(member, message)
             case "batch":
@@ -304,18 +308,21 @@ class Supervisor:
     # Assigning
 
     def assign(self) -> None:
-        if self.books.settings.paused or self.stopping is not None:
+        if self.books.settings.paused:
             return
         members = {member.device: member for member in self.members.values()}
         for device in self.fleet.ready():
             member = members.get(device.id)
-            if member is None:
+            if member is not None and member.attempt is not None:
+                if member.loaded:
+                    self.running.feed(member)
+            elif self.stopping is not None:
+                continue
+            elif member is None:
                 if self.choose(device, None) is not None:
                     self.start_worker(device)
-            elif member.ending is None and member.attempt is None and member.state == "idle":
+            elif member.ending is None and member.state == "idle":
                 self.give_work(member, device)
-            elif member.attempt is not None and member.loaded:
-                self.running.feed(member)
 
     def choose(self, device: DeviceRow, loaded: int | None) -> int | None:
         now = time.time()
@@ -390,6 +397,9 @@ class Supervisor:
 
     def paused(self) -> None:
         self.running.withdraw("paused")
+
+    def take_back(self, task_id: int) -> None:
+        self.running.take_back(task_id)
 
     def forget_witness(self) -> None:
         for member in self.members.values():

@@ -1,4 +1,4 @@
-"""Finding the one record that kills every worker (DESIGN §6, poison).
+"""Finding the one record that kills every worker, or every server (DESIGN §6, poison).
 
 The records that a worker had named before it died are suspects and run alone, one at a time. A
 record that keeps dying alone is poison, if the device captions others; on a device that never
@@ -37,6 +37,10 @@ class Suspects:
         """Whether that makes the record poison."""
         self.evidence[task_id, record] += KILL if killed else CRASH
         return self.evidence[task_id, record] >= self.needed
+
+    def times_alone(self, task_id: int, record: int) -> int:
+        """Crashes with this record alone."""
+        return self.evidence[task_id, record] // CRASH
 
     def acquit(self, task_id: int) -> None:
         self.records.pop(task_id, None)

@@ -59,6 +59,8 @@ class Work:
     another attempt can never be taken for one of this."""
     complete: bool = False
     """No more records of this attempt will come for now: do not wait for a full batch."""
+    alone: bool = False
+    """What comes now is one record, which may be the end of whoever captions it."""
 
 
 class Worker:
@@ -198,9 +200,11 @@ class Worker:
         self.send({"type": "load_failed", "model": self.model["id"], "kind": kind, "text": text})
 
     def unavailable(self, gone: Unavailable) -> None:
+        first = self.work.first if self.work is not None else 0
+        records = [record - first for record in gone.records]
         self.cancel()
         self.unload()
-        message = {"type": "unavailable", "model": self.model["id"]}
+        message = {"type": "unavailable", "model": self.model["id"], "records": records}
         self.send(message | {"text": str(gone), "seconds": gone.seconds})
 
     def report(self, text: str) -> None:
@@ -216,7 +220,7 @@ class Worker:
             work = Work(message["task"], message["attempt"], message["first"], deque(), deque())
             self.work = work
         work.waiting.extend((i, image) for i, image in message["records"])
-        work.complete = message["last"] or message["alone"]
+        work.complete, work.alone = message["last"] or message["alone"], message["alone"]
 
     def cancel(self) -> None:
         if self.work is not None:
@@ -301,7 +305,7 @@ class Worker:
         if ready:
             self.say_generating(work, ready)
         for i, prepared in ready:
-            work.asked[captioner.ask(prepared, work.first + i)] = i
+            work.asked[captioner.ask(prepared, work.first + i, work.alone)] = i
         self.decode_ahead(work)
         heard = captioner.heard
         answered, _ = wait(work.asked, ANSWER_SECONDS, FIRST_COMPLETED)

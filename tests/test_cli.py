@@ -6,7 +6,14 @@ import json
 
 import pytest
 
+from db import run
+from db.connect import writing
+from db.rows import SupervisorRow
+from engine import control
+from engine.errors import BadInput
+from engine.project import Project
 from tests.support import cli, cli_ok, make_captions, start, status
+from tui import actions
 
 
 @pytest.fixture
@@ -33,6 +40,30 @@ def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
     done = start("status", tmp_path)
     assert len(done.communicate(timeout=30)[0].splitlines()) == 1
     assert done.returncode == 2
+
+
+def test_a_run_goes_on_where_it_was_last(project):
+    opened = Project.open(project)
+    assert control.last_place(opened) == "auto"
+    cli_ok("run", project, "--devices", "cpu:2")
+    cli_ok("retry", project, "--shard", 0)
+    again = cli("run", project)
+    assert (again.returncode, "on cpu:2, where it ran last" in again.stderr) == (0, True)
+    cli_ok("retry", project, "--shard", 0)
+    assert "where it ran" not in cli("run", project, "--devices", "auto").stderr
+    assert control.last_place(opened) == "auto"
+
+
+def test_a_cluster_that_is_gone_is_not_exchanged_for_this_machine(project):
+    opened, cluster = Project.open(project), "ray:127.0.0.1:9"
+    with writing(opened.database) as connection:
+        run.save_supervisor(connection, SupervisorRow(1, 0.0, "", "host", 0.0, cluster))
+        run.forget_supervisor(connection)
+    assert status(project)["supervisor"] is None
+    assert f"on {cluster}, where it ran last (otherwise: --devices auto)" in refused("run", project)
+    with pytest.raises(BadInput, match="u chooses other devices"):
+        actions.start(opened)
+    assert status(project)["tasks"]["pending"] == 3
 
 
 @pytest.mark.parametrize(

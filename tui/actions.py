@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import Refused
+from engine.errors import BadInput, Refused
 from tui.text import size
 
 if TYPE_CHECKING:
@@ -41,11 +41,19 @@ def demo(folder: Path) -> Path:
     return project.folder
 
 
-def start(project: Project, devices: str = "auto") -> str:
+def start(project: Project, devices: str | None = None) -> str:
+    """Where it ran last, unless devices are named."""
     from engine import control
 
-    control.start(project, devices)
-    return "the run started; it goes on when this window closes"
+    place = devices or control.last_place(project)
+    try:
+        control.start(project, place)
+    except BadInput as error:
+        if devices is not None or place == "auto":
+            raise
+        raise BadInput(f"{error} (it ran last on {place}; u chooses other devices)") from error
+    where = "" if place == "auto" else f" on {place}"
+    return f"the run started{where}; it goes on when this window closes"
 
 
 def ask(project: Project, kind: str, **payload: Any) -> str:

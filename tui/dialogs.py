@@ -181,4 +181,5 @@ def start_on(app: MllmaugApp) -> None:
         if devices is not None:
             app.call(lambda project: actions.start(project, devices))
 
-    app.push_screen(Ask("Run on devices", DEVICES_HINT, "auto"), answer)
+    last = app.snapshot.last_devices if app.snapshot else "auto"
+    app.push_screen(Ask("Run on devices", DEVICES_HINT, last), answer)

@@ -46,6 +46,14 @@ LINE_SECONDS = 30.0
 """Between lines of progress where there is no terminal."""
 
 
+def as_last_time(project: Project) -> str:
+    """The devices of the last run, said where they are not what a first run takes."""
+    place = control.last_place(project)
+    if place != "auto" and control.supervisor(project) is None:
+        click.echo(f"on {place}, where it ran last (otherwise: --devices auto)", err=True)
+    return place
+
+
 def start_detached(project: Project, devices: str) -> int:
     clear_old_pause(project)
     row = control.start(project, devices)

@@ -97,6 +97,8 @@ class Snapshot:
     """Newest first."""
     sample: SampleRow | None
     flags: frozenset[Place] = frozenset()
+    last_devices: str = "auto"
+    """Where it runs or ran last."""
 
     @property
     def name(self) -> str:
@@ -231,6 +233,7 @@ class Reader:
             events=progress.events(connection, EVENTS_SHOWN),
             sample=next(iter(progress.samples(connection, 1)), None),
             flags=flags.places(connection),
+            last_devices=progress.last_devices(connection) or "auto",
         )
 
     def minutes(self, connection: Connection, now: int) -> tuple[Minute, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,10 +20,12 @@ class CheckpointError(Exception):
 class Unavailable(Exception):
     """A model elsewhere that does not answer now, and why: no record's fault."""
 
-    def __init__(self, text: str, seconds: float = 0.0) -> None:
+    def __init__(self, text: str, seconds: float = 0.0, records: Collection[int] = ()) -> None:
         super().__init__(text)
         self.seconds = seconds
         """After which to ask again, where it said so."""
+        self.records = records
+        """Those that were with it when it stopped answering: one of them may be why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,10 @@ class Remote(Captioner):
     """Requests that ended, well or not: a sign of life."""
 
     @abstractmethod
-    def ask(self, prepared: Any, record: int) -> Future[Caption]:
+    def ask(self, prepared: Any, record: int, alone: bool = False) -> Future[Caption]:
         """Does not wait. The future may be cancelled; it ends with `ImageProblem` where the
-        record is to blame, and with `Unavailable`."""
+        record is to blame, and with `Unavailable`. A record that is asked about `alone` is so only
+        after the model was seen to answer."""
 
     @abstractmethod
     def close(self) -> None:

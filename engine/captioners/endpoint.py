@@ -2,7 +2,8 @@
 images at a time, again where it fails, and never by way of a record's failure for its own.
 
 What the server does wrong is told from what an image does to it by a picture of our own: a record
-is failed only while the server captions that one.
+is failed here only while the server captions that one. When the server goes away it is said which
+records were with it.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ QUALITY = 95
 
 PATIENCE = Patience()
 
+OWN = -1
+"""In the place of a record: our own picture."""
+
 T = TypeVar("T")
 
 
@@ -68,7 +72,11 @@ class Endpoint(Remote):
         """When the server wants to be asked again, on the monotonic clock."""
         self.answered = 0.0
         """When it last did."""
-        self.failing_since: float | None = None
+        self.failing_since = -1.0
+        self.sent: dict[int, float] = {}
+        """When the records that are with the server were sent."""
+        self.broken: set[int] = set()
+        """Records that were with the server when it began to fail, and are not answered since."""
         self.own = data_url(drawing(), None, b"")
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.turn, daemon=True, name="requests").start()
@@ -125,11 +133,16 @@ class Endpoint(Remote):
             picture.data,
         )
 
-    def ask(self, prepared: str, record: int) -> Future[Caption]:
-        return self.start(self.answer(prepared, record))
+    def ask(self, prepared: str, record: int, alone: bool = False) -> Future[Caption]:
+        return self.start(self.answer(prepared, record, alone))
 
-    async def answer(self, image: str, record: int) -> Caption:
+    async def answer(self, image: str, record: int, alone: bool) -> Caption:
         """Raises `ImageProblem`, `Unavailable`."""
+        self.broken.discard(record)
+        for tries in count(1):
+            if not alone or await self.answers_own():
+                break
+            await asyncio.sleep(self.pause(tries))
         refusals = proofs = 0
         for tries in count(1):
             try:
@@ -153,13 +166,16 @@ class Endpoint(Remote):
     async def request(self, image: str, record: int) -> Caption:
         """One try. Raises `Trouble`, `Refused`, `Unavailable`."""
         async with self.place():
-            began = time.monotonic()
+            began = self.sent[record] = time.monotonic()
             try:
                 caption = await self.server.caption(self.body(image, record))
             except Trouble as trouble:
                 now = time.monotonic()
-                if self.failing_since is None or self.failing_since < self.answered:
+                if not self.failing:
                     self.failing_since = now
+                    self.broken.clear()
+                if trouble.of_record and began <= self.failing_since:
+                    self.broken.add(record)
                 if trouble.congested:
                     self.window.congested(began, now)
                 if trouble.after:
@@ -168,6 +184,8 @@ class Endpoint(Remote):
                 raise
             except NoModel as gone:
                 raise await self.with_models(gone) from None
+            finally:
+                self.sent.pop(record, None)
             self.heard += 1
             now = self.answered = time.monotonic()
             if now - began > self.patience.request / 2:
@@ -176,23 +194,37 @@ class Endpoint(Remote):
                 self.window.answered(began, now)
             return caption
 
+    @property
+    def failing(self) -> bool:
+        """Whether nothing was answered well since the first failure."""
+        return self.failing_since >= self.answered
+
     def gone(self, trouble: Trouble) -> bool:
         """Whether asking again here makes no sense, if it is the server."""
-        since = self.failing_since
-        if since is None or since < self.answered:
-            since = time.monotonic()
+        if trouble.down and self.lost():
+            return True
+        since = self.failing_since if self.failing else time.monotonic()
         failing = time.monotonic() - since > self.patience.failing
         return failing or (trouble.after or 0.0) > self.patience.longest_wait
+
+    def lost(self) -> set[int]:
+        """Records that were with the server when it stopped answering."""
+        if not self.failing:
+            return set()
+        hanging = {it for it, sent in self.sent.items() if sent <= self.failing_since}
+        return (self.broken | hanging) - {OWN}
 
     def lose_patience(self, trouble: Trouble) -> None:
         """Raises `Unavailable`."""
         if self.gone(trouble):
-            raise Unavailable(str(trouble), trouble.after or 0.0)
+            asked_to_wait = not (trouble.of_record or trouble.down)
+            records = () if asked_to_wait else self.lost()
+            raise Unavailable(str(trouble), trouble.after or 0.0, records)
 
     async def answers_own(self) -> bool:
         """Whether the server captions our own picture now. Raises `Unavailable`."""
         try:
-            await self.request(self.own, 0)
+            await self.request(self.own, OWN)
         except Refused as refused:
             raise Unavailable(
                 f"{self.server.address} refuses whatever it is asked: {refused}"

@@ -57,6 +57,7 @@ class Trouble(Exception):
         congested: bool = False,
         after: float | None = None,
         of_record: bool = True,
+        down: bool = False,
     ) -> None:
         super().__init__(text)
         self.congested = congested
@@ -64,6 +65,8 @@ class Trouble(Exception):
         """Seconds that the server wants to be left alone."""
         self.of_record = of_record
         """Whether it could be the image that the server cannot bear."""
+        self.down = down
+        """Nobody listens at its address."""
 
 
 class Refused(Exception):
@@ -146,7 +149,7 @@ class Server:
             raise Trouble(text, congested=True, of_record=not connecting) from None
         except (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol) as error:
             text = f"{self.address} cannot be reached: {self.shown(str(error))}"
-            raise Trouble(text, of_record=False) from None
+            raise Trouble(text, of_record=False, down=True) from None
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # From None: what a library says of a request is shown only without the key.
             said = self.shown(f"{type(error).__name__}: {error}")

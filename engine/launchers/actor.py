@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 from db.rows import DeviceRow
 from engine.devices import Monitor, gpus, kind
 from engine.launchers.local import signal_group, spawn
+from engine.lifeline import Lifeline
 
 LEASE_SECONDS = 45.0
 STEP_SECONDS = 0.2
@@ -43,7 +44,8 @@ class NodeWorker:
         found = gpus()[:1] if kind(device.id) == "gpu" else []
         self.monitor = Monitor(found)
         self.asked = time.monotonic()
-        self.process = spawn(module, device, cores, subprocess.PIPE)
+        self.lifeline = Lifeline()
+        self.process = spawn(module, device, cores, subprocess.PIPE, self.lifeline)
         self.selector = selectors.DefaultSelector()
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:

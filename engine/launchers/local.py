@@ -19,6 +19,7 @@ from db.rows import DeviceRow
 from engine import process
 from engine.devices import available_cores, kind
 from engine.launchers import Ended
+from engine.lifeline import Lifeline, tie
 from engine.project import Project
 from engine.protocol import Lines, Message, ProtocolError, encode
 
@@ -39,20 +40,26 @@ def command(module: str, *arguments: str, first: str = "") -> list[str]:
 
 
 def spawn(
-    module: str, device: DeviceRow, cores: int, stderr: int | IO[bytes]
+    module: str, device: DeviceRow, cores: int, stderr: int | IO[bytes], lifeline: Lifeline
 ) -> subprocess.Popen[bytes]:
     """A worker with pipes, in a process group of its own, on a leash that this thread holds.
 
     Raises `OSError`.
     """
-    return subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-        command(module, first=LEASH.format(parent=os.getpid())),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        start_new_session=True,
-        env=environment(device, cores),
-    )
+    with lifeline.given() as ends:
+        started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
+            command(module, first=LEASH.format(parent=os.getpid())),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            # Not in a session of its own: of a group that is left alone in its session the kernel
+            # wakes what is stopped, which is how one ends that was not tied yet.
+            process_group=0,
+            pass_fds=ends,
+            env=environment(device, cores),
+        )
+        tie(ends, started.pid)
+    return started
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:
@@ -146,6 +153,7 @@ class LocalLauncher:
         self.cores = max(1, available_cores() // max(1, len(devices)))
         self.workers: list[LocalWorker] = []
         self.selector = selectors.DefaultSelector()
+        self.lifeline = Lifeline()
 
     def devices(self) -> Sequence[DeviceRow]:
         return self.present
@@ -153,7 +161,7 @@ class LocalLauncher:
     def start(self, device: DeviceRow) -> LocalWorker:
         """Raises `OSError`."""
         with open_log(self.project.worker_log(device.id)) as stderr:
-            started = spawn(self.module, device, self.cores, stderr)
+            started = spawn(self.module, device, self.cores, stderr, self.lifeline)
         worker = LocalWorker(device, self.cores, started)
         self.workers.append(worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
@@ -193,6 +201,7 @@ class LocalLauncher:
                 worker.process.wait(timeout=KILL_SECONDS)
             self.bury(worker)
         self.selector.close()
+        self.lifeline.close()
 
 
 def environment(device: DeviceRow, cores: int) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""The application in a pseudo-terminal of 120x36: first paint, processor share, key to repaint.
+"""The application in a pseudo-terminal of 120x36: first paint, first figures, processor share, key
+to repaint.
 
 The baselines are a Textual application with an empty screen and one with a table of 200 rows,
 measured in the same run: what Textual itself costs on this machine.
@@ -126,12 +127,12 @@ def terminal(code: str, *arguments: str):
         opened.close()
 
 
-def first_paint(code: str, *arguments: str) -> float:
+def first_paint(code: str, *arguments: str, text: bytes = b"mllmaug") -> float:
     """The best of three, so that the disk's cache is warm for both sides."""
     times = []
     for _ in range(3):
         with terminal(code, *arguments) as app:
-            times.append(app.until(b"mllmaug"))
+            times.append(app.until(text))
     return min(times)
 
 
@@ -202,9 +203,10 @@ def eight_workers(project):
 def main(cases: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for case in cases or ("first_paint", "idle", "eight_workers", "key"):
+        for case in cases or ("first_paint", "attach", "idle", "eight_workers", "key"):
             {
                 "first_paint": bench_first_paint,
+                "attach": bench_attach,
                 "idle": bench_idle,
                 "eight_workers": bench_eight_workers,
                 "key": bench_key,
@@ -215,6 +217,14 @@ def bench_first_paint(folder: Path) -> None:
     project = canned.large(folder)
     ours = first_paint(OURS, str(project.folder))
     report("ui", "first_paint", ours, "s", first_paint(EMPTY_APP))
+
+
+def bench_attach(folder: Path) -> None:
+    """To the first live figures of a run; the baseline is what of it an empty screen takes."""
+    project = canned.busy(folder)
+    with eight_workers(project):
+        ours = first_paint(OURS, str(project.folder), text=b"running")
+    report("ui", "attach", ours, "s", first_paint(EMPTY_APP))
 
 
 def bench_idle(folder: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_log_with_exclusions_read_again(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = CaptionLog(path, 4)
     log.append([{"i": 0, "error": "missing", "detail": "x"}, {"i": 1, "error": "corrupt"}])
-    assert log.exclude([0, 1, 2]) == 2
+    assert log.exclude([0, 1]) == 2
     assert (log.left, log.failed) == (2, 2)
     assert log.append([{"i": 0, "raw": "late", "tokens": 1, "finish": "stop"}]) == 0
     log.close()
@@ -145,6 +145,20 @@ def test_a_log_with_exclusions_read_again(tmp_path: Path) -> None:
     last = CaptionLog(path, 4, "failed", path.stat().st_size)
     assert [last.missing(i) for i in range(4)] == [False, True, True, True]
     last.close()
+
+
+def test_a_record_that_was_not_asked_for_yet(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = CaptionLog(path, 3)
+    log.append([{"i": 0, "raw": "x", "tokens": 1, "finish": "stop"}])
+    assert log.exclude([0, 1, 3, -1]) == 1  # not what has a caption, nor what is none
+    assert (log.left, log.failed, log.errors[1]["error"]) == (1, 1, "excluded")
+    assert log.exclude([1, 2], exclude=False) == 1
+    assert (log.left, log.missing(1), log.missing(2)) == (1, False, True)
+    log.close()
+    again = CaptionLog(path, 3)
+    assert [again.missing(i) for i in range(3)] == [False, False, True]
+    again.close()
 
 
 def test_csv(run: Project, tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import signal
 import socket
 import sqlite3
 import time
+import zlib
 from contextlib import closing
 from dataclasses import replace
 from threading import Thread
 
 import pytest
 
-from db import projects
+from db import progress, projects
 from db.connect import reading
 from db.rows import ModelRow
 from engine.captioners.registry import choose
@@ -24,9 +25,10 @@ from engine.project import Project
 from engine.supervise import supervise
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants
+from tests.faults.mortal import Mortal
 from tests.faults.projects import events, exported, sums
 from tests.faults.servers import Asked, Reply, Server, answer, refusal
-from tests.support import cli_ok, draw, wait_for
+from tests.support import cli_ok, draw, make_captions, wait_for
 
 WORKER = "tests.faults.asking"
 COUNT = 60
@@ -44,7 +46,7 @@ def project(tmp_path, data, server) -> Project:
     return make(tmp_path / "run", data, server)
 
 
-def make(folder, data, *servers: Server, batch: int = 8, **changes: str) -> Project:
+def make(folder, data, *servers: Server | Mortal, batch: int = 8, **changes: str) -> Project:
     models = [
         choose(f"served-{n}={it.address}", changes={"batch": str(batch)} | changes)
         for n, it in enumerate(servers)
@@ -243,6 +245,74 @@ def test_so_does_the_last_image_of_all(project, server, data, way):
     assert (done.captioned, done.failed) == (COUNT - 1, 1)
     assert "worker ended" not in events(project)
     assert "waits" not in events(project)
+
+
+@pytest.mark.parametrize("devices", ["cpu", "cpu:2"])
+def test_an_image_that_ends_the_server_costs_one_record(tmp_path, data, undisturbed, devices):
+    """Whoever starts it again, as it does here: the server ends each time it is asked about it."""
+    bad = zlib.crc32((data / "images/000025.png").read_bytes())
+    with Mortal(bad) as server:
+        project = make(tmp_path / "run", data, server)
+        assert run(project, devices)
+    done = sums(project)["done"]
+    assert (done.tasks, done.captioned, done.failed) == (3, COUNT - 1, 1)
+    said = events(project)
+    assert "record 5 alone (images/000025.png), 2 of 3 times" in said
+    assert f"mllmaug-tui exclude {project.folder} --shard 1 --record 5 --model served-0" in said
+    assert "record 5 (images/000025.png): the server went away 3 times" in said
+    assert not_captioned(project) == {25: "poison"}
+    assert server.deaths >= 3
+    rest = [it for it in json.loads(undisturbed) if it["image"] != "images/000025.png"]
+    assert json.loads(exported(project)) == rest
+
+
+def test_so_does_the_only_one_that_is_left(tmp_path, data):
+    """No other record is answered in between: our own picture is."""
+    bad = zlib.crc32((data / "images/000000.png").read_bytes())
+    records = [{"image": str(data / "images/000000.png"), "caption": "x"}]
+    (tmp_path / "captions.json").write_text(json.dumps(records))
+    with Mortal(bad) as server:
+        wanted = NewProject([tmp_path / "captions.json"], [choose(f"s={server.address}")])
+        project = create(tmp_path / "run", wanted).project
+        assert run(project)
+    assert (sums(project)["done"].failed, not_captioned(project)) == (1, {0: "poison"})
+
+
+def test_what_ends_the_server_can_be_excluded_before(tmp_path, data):
+    bad = zlib.crc32((data / "images/000025.png").read_bytes())
+    patient = replace(HASTY, server_deaths=1000)
+    with Mortal(bad) as server:
+        project = make(tmp_path / "run", data, server)
+        with Supervising(project, policy=patient, module=WORKER) as running:
+            wait_for(lambda: "record 5 alone" in events(project))
+            cli_ok("exclude", project.folder, "--shard", "1", "--record", "5")
+            assert running.wait() == 0
+    check_invariants(project)
+    assert (sums(project)["done"].captioned, not_captioned(project)) == (59, {25: "excluded"})
+
+
+def test_a_server_that_goes_up_and_down_fails_nothing(tmp_path):
+    count, chance = 600, random.Random(3)
+    make_captions(tmp_path / "data", count)
+    with Mortal(seconds=0.02) as server:
+        project = make(tmp_path / "run", tmp_path / "data", server)
+        with Supervising(project, "cpu:2", module=WORKER) as running:
+            while running.poll() is None:
+                time.sleep(chance.uniform(0.4, 0.9))
+                server.kill()
+            assert running.wait() == 0
+    check_invariants(project)
+    assert server.deaths >= 2
+    assert "the server went away" in events(project)
+    assert (sums(project)["done"].captioned, not_captioned(project)) == (count, {})
+
+
+def not_captioned(project: Project) -> dict[int, str]:
+    """Records, counted through all shards, and why."""
+    with reading(project.database) as connection:
+        rows, tasks = progress.failures(connection), projects.tasks(connection)
+    shard = {task.id: task.shard for task in tasks}
+    return {20 * shard[row.task_id] + i: row.kind for row in rows for i, _ in row.examples}
 
 
 def test_answers_in_any_order_are_for_their_own_images(tmp_path, data, server, undisturbed):

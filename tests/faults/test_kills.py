@@ -7,8 +7,10 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from engine import captionlog
@@ -92,6 +94,32 @@ def wait_for_rows(project, running) -> None:
 def check_finished(project, expected) -> None:
     check_invariants(project)
     assert json.loads(exported(project)) == expected
+
+
+def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor(project):
+    """Also where it had not tied its life to it yet."""
+    unleashed = 0
+    for delay in (0.0, 0.0, 0.005, 0.01, 0.02, 0.05, 0.1):
+        with Supervising(project) as running:
+            worker = psutil.Process(wait_for(lambda: started(running), every=0.0005))
+            time.sleep(delay)
+            worker.suspend()
+            unleashed += not worker.children()  # a guard is the first that it makes
+            running.kill()
+        wait_for(lambda: not left_over(project), timeout=5)
+    assert unleashed
+    with Supervising(project) as running:
+        assert running.wait() == 0
+    check_invariants(project)
+
+
+def started(running) -> int | None:
+    """A worker as soon as it runs its own program."""
+    for pid in running.workers():
+        with suppress(psutil.Error):
+            if "engine.leash" in " ".join(psutil.Process(pid).cmdline()):
+                return pid
+    return None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

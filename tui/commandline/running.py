@@ -15,21 +15,27 @@ from tui.commandline.options import project_argument
 
 @click.command()
 @project_argument
-@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+@click.option("--devices", help="auto, cpu, cpu:N or GPU numbers: 0,1; else as the last run.")
 @click.option("--cluster", metavar="auto|ADDRESS", help="On a Ray cluster that runs already.")
 @click.option("--ship-images", is_flag=True, help="To nodes that do not see the images' folder.")
 @click.option("--detach", is_flag=True, help="Start it and return; it goes on by itself.")
-def run(project: Path, devices: str, cluster: str | None, ship_images: bool, detach: bool) -> None:
-    """Caption what is left, with progress bars; attaches if the project is running already."""
+def run(
+    project: Path, devices: str | None, cluster: str | None, ship_images: bool, detach: bool
+) -> None:
+    """Caption what is left, with progress bars; attaches if the project is running already.
+
+    Goes on where it ran last unless --devices or --cluster say otherwise.
+    """
     from engine.launchers.choose import cluster_spec
-    from tui.headless import attach_or_run, start_detached
+    from tui.headless import as_last_time, attach_or_run, start_detached
 
     if cluster is not None:
-        devices = cluster_spec(cluster, devices, ship_images)
+        devices = cluster_spec(cluster, devices or "auto", ship_images)
     elif ship_images:
         raise BadInput("--ship-images goes with --cluster: here the workers see what you see")
-    code = (start_detached if detach else attach_or_run)(opened(project), devices)
-    sys.exit(code)
+    found = opened(project)
+    place = devices or as_last_time(found)
+    sys.exit((start_detached if detach else attach_or_run)(found, place))
 
 
 @click.command()

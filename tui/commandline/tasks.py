@@ -105,9 +105,9 @@ def exclude(
     models: tuple[str, ...],
     undo: bool,
 ) -> None:
-    """Give up on failed records: all of a cause, or single ones.
+    """Give up on records: all that failed for a cause, or single ones, failed or not yet captioned.
 
-    They stay failed, are left out of exports and are not asked for again.
+    They count as failed, are left out of exports and are not asked for again.
     """
     from engine.captionlog import EXCLUDED_KIND
     from engine.causes import cause_named, exclude_cause, exclude_records, records_named

@@ -95,7 +95,7 @@ def assemble(
         del weights[key]
     # In the files' order, so that a shard can be let go before the next is read.
     place = {key: number for number, key in enumerate(weights)}
-    total = 0
+    total = kept = 0
     for number, name in enumerate(sorted(recipes, key=lambda name: place[recipes[name].keys[0]])):
         if number % max(1, len(recipes) // REPORTED) == 0:
             report(f"reading weights, {number * 100 // len(recipes)} %")
@@ -108,13 +108,15 @@ def assemble(
         wanted = dtype if built.is_floating_point() else built.dtype
         tensor = built.to(device=device, dtype=wanted).contiguous()
         put(model, name, tensor)
-        total += tensor.numel() * tensor.element_size()
+        total += tensor.nbytes
+        kept += tensor.nbytes if tensor is built else 0
     for twin, name in twins.items():
         setattr(parent(model, twin), last(twin), model.get_parameter(name))
     rebuild_buffers(model, device)
     model.eval().requires_grad_(False)
     count = sum(parameter.numel() for parameter in model.parameters())
-    return Loaded(layout, named_dtype(dtype), count, total, tuple(passed_over))
+    mapped = 2 * kept > total
+    return Loaded(layout, named_dtype(dtype), count, total, tuple(passed_over), mapped)
 
 
 def named(keys: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from engine.captioners.drawing import drawing
 from engine.captioners.registry import FAMILIES
 from engine.captioners.settings import DTYPES
 from engine.images import open_image
-from tests.bench.made import measured
+from tests.bench.made import cpu_seconds, measured
 from tests.bench.official import FAMILY, SHARD_BYTES, make
 from tests.bench.report import report
 
@@ -59,11 +59,12 @@ def arguments(cases: list[str]) -> argparse.Namespace:
 def run(layout: str, checkpoint: Path, wanted: argparse.Namespace) -> None:
     case = f"{layout} {wanted.size} {wanted.dtype} {wanted.device}"
     forget(checkpoint)
-    reading = read(checkpoint)
+    reading, reading_cpu = read(checkpoint)
     forget(checkpoint)
     found = measured(load, FAMILY[layout], checkpoint, wanted).result
     weights = found["weights"] / GB
     report("load", f"{case}: seconds", found["seconds"], "s", reading)
+    report("load", f"{case}: processor", found["cpu"], "CPU s", reading_cpu)
     report("load", f"{case}: peak resident", found["resident"] / GB, "GB", weights)
     report("load", f"{case}: peak anonymous", found["anonymous"] / GB, "GB", weights)
     if wanted.caption:
@@ -82,26 +83,26 @@ def forget(checkpoint: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def read(checkpoint: Path) -> float:
-    """Seconds."""
-    began = time.perf_counter()
+def read(checkpoint: Path) -> tuple[float, float]:
+    """Seconds, and CPU seconds."""
+    began, cpu = time.perf_counter(), cpu_seconds()
     for path in files(checkpoint):
         with path.open("rb", buffering=0) as file:
             while file.read(READ_AT_ONCE):
                 pass
-    return time.perf_counter() - began
+    return time.perf_counter() - began, cpu_seconds() - cpu
 
 
 def load(family: str, checkpoint: Path, wanted: argparse.Namespace) -> dict[str, float]:
     settings = replace(FAMILIES[family].presets["paper"], dtype=wanted.dtype)
     import_module(FAMILIES[family].module)
     before = {key: memory(key) for key in ("VmRSS", "RssAnon")}
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), cpu_seconds()
     with watched() as peak:
         captioner = FAMILIES[family].load(str(checkpoint), settings, wanted.device)
-    seconds = time.perf_counter() - began
+    found = {"seconds": time.perf_counter() - began, "cpu": cpu_seconds() - cpu}
     assert captioner.loaded is not None
-    found = {"weights": captioner.loaded.bytes, "seconds": seconds}
+    found |= {"weights": captioner.loaded.bytes}
     found |= {"resident": memory("VmHWM") - before["VmRSS"]}
     found |= {"anonymous": peak[0] - before["RssAnon"]}
     if wanted.caption:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from tests.captioners.checkpoints import CHECKPOINTS, GOLDEN, change_json, weigh
 Shapes = dict[str, tuple[int, ...]]
 SHARD_BYTES = {"7b": 2 * 10**9, "small": 10**5}
 DRAWN = 2**22
-"""Random numbers, which every file repeats."""
+"""Random numbers, which every tensor repeats."""
 OF_VIT = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
 OF_BLIP2 = ("query_tokens", "ln_vision.", "Qformer.")
 QWEN_LENGTH = 2048
@@ -53,6 +53,7 @@ def make(layout: str, size: str, folder: Path) -> Path:
     family = FAMILY[layout]
     CHECKPOINTS[family](folder)
     small = size == "small"
+    torch.serialization.set_crc32_options(False)  # which takes longer than the rest
     model: Any = LOADERS[family](folder, torch.float32)[0] if small else BUILDERS[family]()
     for path in weight_paths(folder):
         path.unlink()
@@ -226,21 +227,21 @@ def shards(files: Files, limit: int) -> Iterator[Shapes]:
 
 
 def save(path: Path, shapes: Shapes, files: Files) -> None:
-    block = drawn(files.dtype)
-    weights = {key: filled(shape, block) for key, shape in shapes.items()}
+    numbers = drawn(files.dtype, max(torch.Size(shape).numel() for shape in shapes.values()))
+    weights = {key: of(numbers, shape, files.dtype) for key, shape in shapes.items()}
     if path.suffix == ".safetensors":
-        save_file(weights, path, metadata={"format": "pt"})
+        save_file({key: it.clone() for key, it in weights.items()}, path, {"format": "pt"})
     else:
         torch.save({"model": weights} if files.nested else weights, path)
 
 
-@cache
-def drawn(dtype: torch.dtype) -> torch.Tensor:
-    return (torch.randn(DRAWN, generator=torch.Generator().manual_seed(5)) * 0.02).to(dtype)
+@lru_cache(maxsize=1)
+def drawn(dtype: torch.dtype, count: int) -> Any:
+    """The bytes of so many numbers."""
+    block = (torch.randn(DRAWN, generator=torch.Generator().manual_seed(5)) * 0.02).to(dtype)
+    return block.repeat(-(-count // DRAWN)).view(torch.uint8).numpy()
 
 
-def filled(shape: tuple[int, ...], block: torch.Tensor) -> torch.Tensor:
-    flat = block.new_empty(torch.Size(shape).numel())
-    for part in flat.split(len(block)):
-        part.copy_(block[: len(part)])
-    return flat.view(shape)
+def of(numbers: Any, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """The first of the numbers, where they lie: to `torch.save` each tensor is one by itself."""
+    return torch.frombuffer(numbers, dtype=dtype, count=torch.Size(shape).numel()).view(shape)

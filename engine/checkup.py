@@ -17,6 +17,7 @@ from engine.captioners.drawing import drawing
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parted
 from engine.errors import BadInput
 from engine.images import ImageProblem, open_image
+from engine.room import is_out_of_memory
 from engine.shearing import Shearing, shear
 
 GIB = 2**30
@@ -51,6 +52,10 @@ def check_up(text: str, settings: Sequence[str]) -> Iterator[Finding]:
             yield from load_and_ask(choice)
     except CheckpointError as error:
         yield Finding(False, f"{name}: {error}")
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        yield Finding(False, f"{name}: no room for it: {error}")
 
 
 def load_and_ask(choice: ModelChoice) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from engine.images import ImagePaths, ImageProblem
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
 from engine.preparing import Preparing, Stuck
+from engine.room import is_out_of_memory
 from engine.sharing import Sharing
 
 HEARTBEAT_SECONDS = 5.0
@@ -404,13 +405,6 @@ def own_device(kind: str) -> str:
 def own_cores() -> int:
     """As the launcher shared them out."""
     return int(os.environ.get("OMP_NUM_THREADS", 0)) or cores()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    torch = sys.modules.get("torch")
-    return isinstance(error, MemoryError) or (
-        torch is not None and isinstance(error, torch.OutOfMemoryError)
-    )
 
 
 def is_sticky(error: BaseException) -> bool:

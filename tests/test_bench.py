@@ -18,6 +18,7 @@ SMALL = [
     ("status", "10000"),
     ("reshear", "10000"),
     ("engine", "--count", "8", "--batch", "8"),
+    ("load", "--size", "small", "--caption"),
 ]
 
 

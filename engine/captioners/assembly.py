@@ -18,8 +18,10 @@ from torch import nn
 
 from engine.captioners.base import CheckpointError, Loaded
 from engine.captioners.weights import Weights
+from engine.room import room
 
 SHOWN = 3
+GIB = 2**30
 REPORTED = 20
 """Reports of progress over one checkpoint."""
 
@@ -71,7 +73,8 @@ def assemble(
     """Fills `model`, built on the meta device, and empties `weights`.
 
     `ignored` is a pattern of whole keys that official files hold and the model does not need.
-    Raises `CheckpointError` for a key that is missing, unknown, or of the wrong shape.
+    Raises `CheckpointError` for a key that is missing, unknown, or of the wrong shape, and as
+    `check_room` does.
     """
     targets = state(model)
     twins = tied(model)
@@ -86,11 +89,13 @@ def assemble(
         text = "; ".join(f"{what}: {named(keys)}" for what, keys in told if keys)
         raise CheckpointError(f"{where}: {text}")
     check_shapes(targets, recipes, weights, where)
+    if device == "cpu":
+        check_room(targets, dtype, where)
     for key in unneeded:
         del weights[key]
     # In the files' order, so that a shard can be let go before the next is read.
     place = {key: number for number, key in enumerate(weights)}
-    total = 0
+    total = kept = 0
     for number, name in enumerate(sorted(recipes, key=lambda name: place[recipes[name].keys[0]])):
         if number % max(1, len(recipes) // REPORTED) == 0:
             report(f"reading weights, {number * 100 // len(recipes)} %")
@@ -103,13 +108,15 @@ def assemble(
         wanted = dtype if built.is_floating_point() else built.dtype
         tensor = built.to(device=device, dtype=wanted).contiguous()
         put(model, name, tensor)
-        total += tensor.numel() * tensor.element_size()
+        total += tensor.nbytes
+        kept += tensor.nbytes if tensor is built else 0
     for twin, name in twins.items():
         setattr(parent(model, twin), last(twin), model.get_parameter(name))
     rebuild_buffers(model, device)
     model.eval().requires_grad_(False)
     count = sum(parameter.numel() for parameter in model.parameters())
-    return Loaded(layout, str(dtype).removeprefix("torch."), count, total, tuple(passed_over))
+    mapped = 2 * kept > total
+    return Loaded(layout, named_dtype(dtype), count, total, tuple(passed_over), mapped)
 
 
 def named(keys: Sequence[str]) -> str:
@@ -157,6 +164,33 @@ def check_shapes(
                 f" other weights and config.json describe needs {tuple(targets[name].shape)}"
                 f" for {name}"
             )
+
+
+def check_room(targets: dict[str, torch.Tensor], dtype: torch.dtype, where: Path) -> None:
+    """Before the system ends the process for it.
+
+    Raises `CheckpointError` for weights beyond this machine, and `MemoryError` for weights that do
+    not fit beside what runs on it now.
+    """
+    needed = sum(
+        it.numel() * (dtype if it.is_floating_point() else it.dtype).itemsize
+        for it in targets.values()
+    )
+    free, total = room()
+    if needed <= free:
+        return
+    never = needed > total
+    there = f"has {total / GIB:.1f} GiB" if never else f"has {free / GIB:.1f} GiB free"
+    advice = "dtype=bfloat16 halves that; else take" if dtype == torch.float32 else "take"
+    text = (
+        f"{where} needs {needed / GIB:.1f} GiB of memory in {named_dtype(dtype)} and this machine"
+        f" {there}: {advice} a GPU or a larger machine"
+    )
+    raise CheckpointError(text) if never else MemoryError(text)
+
+
+def named_dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def put(model: nn.Module, name: str, tensor: torch.Tensor) -> None:

@@ -47,6 +47,8 @@ class Loaded:
     bytes: int
     ignored: tuple[str, ...] = ()
     """Keys of the files that the model does not need."""
+    mapped: bool = False
+    """Whether the weights lie where the files' maps are, rather than in memory of their own."""
 
 
 class Captioner(ABC):

@@ -6,6 +6,7 @@ The modules' own weights are used; only what `generate` and `forward` do around 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,14 +36,16 @@ class LlamaDecoder:
     """Llama or Qwen2 (`LlamaForCausalLM`, `Qwen2ForCausalLM`) for prompts of embeddings.
 
     Joins query, key and value matrices, and gate and up, into one each: the modules keep views
-    of them, so no memory is added.
+    of them, so no memory is added. Weights that are maps of files would be copied by that.
     """
 
-    def __init__(self, model: Any, before: torch.Tensor, after: torch.Tensor) -> None:
+    def __init__(
+        self, model: Any, before: torch.Tensor, after: torch.Tensor, join: bool = True
+    ) -> None:
         """`before` (b, D) and `after` (a, D) stand around each row's own embeddings."""
         self.model = model
         self.before, self.after = before, after
-        self.layers = [Layer(block) for block in model.model.layers]
+        self.layers = [Layer(block, join) for block in model.model.layers]
         config = model.config
         attention = model.model.layers[0].self_attn
         self.width = attention.head_dim
@@ -77,25 +80,33 @@ class LlamaDecoder:
 
 
 class Layer:
-    """The joined matrices of one decoder layer."""
+    """One decoder layer, its matrices joined or as they are."""
 
-    def __init__(self, block: Any) -> None:
+    def __init__(self, block: Any, join: bool) -> None:
         attention, mlp = block.self_attn, block.mlp
         self.norm_1, self.norm_2 = block.input_layernorm, block.post_attention_layernorm
-        self.qkv, self.qkv_bias = joined(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.queries = attention.q_proj.out_features
-        self.gate_up, self.gate_up_bias = joined(mlp.gate_proj, mlp.up_proj)
+        together = joined if join else apart
+        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.gate_up = together(mlp.gate_proj, mlp.up_proj)
         self.out, self.down, self.act = attention.o_proj, mlp.down_proj, mlp.act_fn
 
     def mlp(self, hidden: torch.Tensor) -> torch.Tensor:
         normed = norm(self.norm_2, hidden)
-        gate, up = linear(normed, self.gate_up, self.gate_up_bias).chunk(2, dim=-1)
+        gate, up = self.gate_up(normed).chunk(2, dim=-1)
         found: torch.Tensor = hidden + self.down(self.act(gate) * up)
         return found
 
 
-def joined(*parts: nn.Linear) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """One matrix of several that read the same; they become views of it."""
+Together = Callable[[torch.Tensor], torch.Tensor]
+"""What several layers say to the same input, one behind the other."""
+
+
+def apart(*parts: nn.Linear) -> Together:
+    return lambda hidden: torch.cat([part(hidden) for part in parts], dim=-1)
+
+
+def joined(*parts: nn.Linear) -> Together:
+    """By one matrix, of which the layers' own become views."""
     weight = torch.cat([part.weight for part in parts])
     bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
     sizes = [part.out_features for part in parts]
@@ -104,7 +115,7 @@ def joined(*parts: nn.Linear) -> tuple[torch.Tensor, torch.Tensor | None]:
     if bias is not None:
         for part, values in zip(parts, torch.split(bias, sizes), strict=True):
             part.bias = nn.Parameter(values, requires_grad=False)
-    return weight, bias
+    return lambda hidden: linear(hidden, weight, bias)
 
 
 def norm(module: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -161,8 +172,7 @@ class LlamaRunning(Running):
         """Of the final layer only the last token is of any use; the others are keys and values."""
         decoder = self.decoder
         normed = norm(layer.norm_1, hidden)
-        mixed = linear(normed, layer.qkv, layer.qkv_bias)
-        mixed = mixed.view(*normed.shape[:2], -1, decoder.width)
+        mixed = layer.qkv(normed).view(*normed.shape[:2], -1, decoder.width)
         turning = decoder.heads + decoder.key_heads
         turned = rotated(mixed[:, :, :turning], *turn).transpose(1, 2)
         query, key = turned[:, : decoder.heads], turned[:, decoder.heads :]

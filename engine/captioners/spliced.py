@@ -81,8 +81,9 @@ class Spliced(Captioner):
         self.stop_ids, self.pad_id, self.stop_text = stop_ids, pad_id, stop_text
         self.prompt_ids = prompt
         with torch.inference_mode():
-            around = [model.embed(ids) for ids in prompt]
-            self.decoder = LlamaDecoder(model.language_model, *around)
+            before, after = (model.embed(ids) for ids in prompt)
+            join = not loaded.mapped
+            self.decoder = LlamaDecoder(model.language_model, before, after, join)
 
     def prepare(self, picture: Picture) -> torch.Tensor:
         """(3, S, S) float32."""

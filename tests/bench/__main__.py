@@ -17,6 +17,7 @@ BENCHES = (
     "sentences",
     "engine",
     "scaling",
+    "load",
     "startup",
     "agreement",
     "scale",

@@ -90,6 +90,19 @@ def test_a_shared_beginning_changes_nothing(name, load, monkeypatch):
     assert captions[0] == captions[1]
 
 
+@pytest.mark.parametrize("name", ["llava-1.5", "minigpt-4", "qwen-vl"])
+def test_joined_matrices_change_nothing(name, load):
+    family = FAMILIES[name]
+    settings = replace(family.presets["paper"], temperature=1.0, dtype="float32")
+    captioner, prepared = load(family, settings)
+    assert captioner.loaded.mapped  # and so they are not joined
+    apart = captioner.caption(prepared, range(len(prepared)))
+    before, after, model = captioner.decoder.before, captioner.decoder.after, captioner.model
+    captioner.decoder = decoders.LlamaDecoder(model.language_model, before, after)
+    assert captioner.caption(prepared, range(len(prepared))) == apart
+    assert not load(family, replace(settings, dtype="bfloat16"))[0].loaded.mapped
+
+
 def test_a_stop_text_ends_its_row_alone(load):
     family = FAMILIES["minigpt-4"]
     settings = replace(family.presets["paper"], temperature=1.0, top_p=None, dtype="float32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,22 +14,25 @@ from tests.captioners.checkpoints import change_json
 
 WIDTH, INNER, LAYERS, WORDS = 768, 2048, 8, 12_000
 MEASURE = """
-import json, re, sys, time
+import json, re, sys
+from dataclasses import replace
 from pathlib import Path
-import torch
-from engine.captioners.parity import LOADERS
+from engine.captioners.registry import FAMILIES
 
 def now(key):
     return int(re.search(key + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 
-LOADERS["llava-1.5"](Path(sys.argv[1]), torch.float32)
+def load(folder, dtype):
+    settings = replace(FAMILIES["llava-1.5"].presets["paper"], dtype=dtype)
+    return FAMILIES["llava-1.5"].load(folder, settings, "cpu")
+
+load(sys.argv[1], "float32")
 resident = now("VmRSS")
-began = time.monotonic()
-model, loaded = LOADERS["llava-1.5"](Path(sys.argv[2]), getattr(torch, sys.argv[3]))
-for weight in model.parameters():
+captioner = load(sys.argv[2], sys.argv[3])
+for weight in captioner.model.parameters():
     weight.sum()  # a memory map counts when it is read
 print(json.dumps({
-    "bytes": loaded.bytes, "peak": now("VmHWM") - resident,
+    "bytes": captioner.loaded.bytes, "peak": now("VmHWM") - resident,
 }))
 """
 
@@ -59,7 +63,8 @@ def large(checkpoints, tmp_path_factory):
         torch.save({name: weights[name].half().clone() for name in part}, folder / file)
         where |= dict.fromkeys(part, file)
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
-    (folder / "config.json").write_bytes((source / "config.json").read_bytes())
+    for path in (*source.glob("*.json"), source / "tokenizer.model"):
+        shutil.copy(path, folder)
     sizes = {"hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS}
     change_json(folder / "config.json", **sizes, vocab_size=WORDS)
     return folder

@@ -14,7 +14,8 @@ from engine.demo import checkpoint, scenes
 from engine.errors import BadInput
 from engine.project import Project
 from engine.samples import read_samples
-from tui.headless import attach_or_run, export_lines, sample_lines
+from tui.headless import attach_or_run
+from tui.lines import export_lines, sample_lines
 from tui.visible import visible
 
 MODELS = ("minigpt-4", "otter", "qwen-vl", "llava-1.5")

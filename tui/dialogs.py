@@ -166,7 +166,7 @@ def stats(app: MllmaugApp) -> None:
 
     def measured(progress: Progress) -> list[str]:
         from engine.stats import measure
-        from tui.headless import stats_upright
+        from tui.lines import stats_upright
 
         return list(stats_upright(measure(project, (), progress)))
 

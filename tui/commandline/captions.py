@@ -27,7 +27,7 @@ def samples(
 ) -> None:
     """Captions before and after shearing, of images spread over what is done."""
     from engine.samples import flagged_samples, read_samples
-    from tui.headless import sample_lines
+    from tui.lines import sample_lines
 
     if flagged:
         found = flagged_samples(opened(project), models)[:count]
@@ -118,7 +118,7 @@ def export(
     """
     from engine.datasets.export import ExportOptions, Unfinished
     from engine.datasets.export import export as write
-    from tui.headless import export_lines
+    from tui.lines import export_lines
     from tui.progress import exporting
 
     options = ExportOptions(
@@ -166,7 +166,7 @@ def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
 def stats(project: Path, models: tuple[str, ...], as_json: bool) -> None:
     """What the captions are like, per model: lengths, cuts, repeats, refusals, prompt leaks."""
     from engine.stats import measure
-    from tui.headless import stats_lines
+    from tui.lines import stats_lines
     from tui.progress import stepping
 
     with stepping("reading shards") as progress:

@@ -16,7 +16,7 @@ from tui.commandline.options import Folder
 @click.option("--json", "as_json", is_flag=True)
 def models(as_json: bool) -> None:
     """Families, presets, what a checkpoint folder must hold."""
-    from tui.headless import family_dicts, family_lines
+    from tui.lines import family_dicts, family_lines
 
     if as_json:
         click.echo(json.dumps(family_dicts()))

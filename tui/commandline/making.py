@@ -52,7 +52,7 @@ def new(
     """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
     from engine.captioners.registry import choose_all
     from engine.datasets.create import NewProject, create
-    from tui.headless import created_lines
+    from tui.lines import created_lines
     from tui.progress import counting, stepping
 
     if shard_size is not None and shards is not None:

@@ -44,7 +44,7 @@ def run(
 def status(project: Path, as_json: bool) -> None:
     """Where the project stands."""
     from tui import snapshot
-    from tui.headless import failure_lines, status_lines
+    from tui.lines import failure_lines, status_lines
 
     found = opened(project)
     taken = snapshot.read(found)

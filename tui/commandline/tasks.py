@@ -152,7 +152,7 @@ def failures(
     """What failed, by cause, with a hint what to do about it."""
     from engine.causes import cause_named, causes_of
     from engine.failures import write_csv
-    from tui.headless import cause_lines
+    from tui.lines import cause_lines
 
     found = opened(project)
     only = None if cause is None else cause_named(found, cause)

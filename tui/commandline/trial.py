@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tui import text
 from tui.commandline.answers import say
-from tui.headless import marked
+from tui.lines import marked
 from tui.visible import visible
 
 if TYPE_CHECKING:

@@ -182,7 +182,7 @@ class Wizard(ModalScreen[Path | None]):
 
     @work(thread=True, group="create", exit_on_error=False)
     def work_on_it(self, run: bool) -> None:
-        from tui.headless import created_lines
+        from tui.lines import created_lines
 
         try:
             made = draft.create(self.draft, self.counted, self.checked)

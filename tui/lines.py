@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from db import projects
+from db import failures, projects
 from db.connect import reading
-from engine.causes import causes_of
 from engine.project import Project
 from tui.hints import hint_for
 from tui.snapshot import Snapshot
@@ -45,7 +44,8 @@ def status_lines(taken: Snapshot) -> Iterator[str]:
 
 def failure_lines(project: Project) -> Iterator[str]:
     """What failed, by cause, most first."""
-    causes = causes_of(project)
+    with reading(project.database) as connection:
+        causes = failures.causes(connection)
     if causes:
         yield "failures:"
     yield from cause_lines(project, causes)

@@ -91,10 +91,11 @@ def server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[Findin
 
 
 def report(name: str, loaded: Loaded, device: str, seconds: float) -> Iterator[Finding]:
+    where = f"{device} (mapped from the files)" if loaded.mapped else device
     yield Finding(
         True,
         f"{name}: {loaded.layout} layout, {loaded.parameters:,} parameters, {loaded.dtype},"
-        f" {loaded.bytes / GIB:.2f} GiB on {device}, loaded in {seconds:.1f} s; this process"
+        f" {loaded.bytes / GIB:.2f} GiB on {where}, loaded in {seconds:.1f} s; this process"
         f" has needed {peak_memory() / GIB:.2f} GiB at most; no key is missing",
     )
     if loaded.ignored:

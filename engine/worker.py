@@ -169,6 +169,7 @@ class Worker:
                 raise WorkerExit from error
             self.load_failed("error", describe(error))
             raise
+        free_memory()  # what matrices were joined from
         self.images.serve(self.captioner)
         on_cpu = self.device == "cpu" and not isinstance(self.captioner, Remote)
         self.sharing = Sharing(own_cores()) if on_cpu else None
@@ -414,7 +415,7 @@ def is_sticky(error: BaseException) -> bool:
 
 
 def free_memory() -> None:
-    """What the model before, or a batch that did not fit, left behind."""
+    """What a load, the model before, or a batch that did not fit, left behind."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import ActorUnavailableError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -242,10 +243,11 @@ def join(address: str, packages: set[str]) -> None:
 
 
 def knock(address: str) -> None:
-    """Ray itself would try for minutes. Raises `OSError`, `ValueError`."""
-    if address != "auto":
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
+    """Ray itself would try for minutes, also at the last cluster of this machine, which `auto` is
+    and which may have died. Raises `OSError`, `ValueError`."""
+    found = canonicalize_bootstrap_address(address) if address == "auto" else address
+    host, _, port = (found or "").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
 
 
 @contextmanager

@@ -204,8 +204,12 @@ def errors(project) -> dict[str, list[str]]:
     return sorted((row["error"], row["detail"]) for row in found if "error" in row)
 
 
-def test_a_cluster_that_is_not_there_is_said(project):
+def test_a_cluster_that_is_not_there_is_said(project, monkeypatch):
     pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # as one that died leaves it behind
+    done = cli("run", project.folder, "--cluster", "auto")
+    assert done.returncode == 2 and "no Ray cluster" in done.stderr
+    monkeypatch.delenv("RAY_ADDRESS")
     done = cli("run", project.folder, "--cluster", "127.0.0.1:1")
     assert done.returncode == 2 and "no Ray cluster" in done.stderr
     done = cli("run", project.folder, "--ship-images")

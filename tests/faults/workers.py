@@ -80,6 +80,16 @@ class Captioner(DryRun):
         return super().caption(inputs, records)
 
 
+class MisbehavingPreparing(preparing.Preparing):
+    def prepare(self, image):
+        if HOW.startswith("endless:") and image.endswith(HOW.partition(":")[2]):
+            time.sleep(3600)
+        return super().prepare(image)
+
+
+worker.Preparing = MisbehavingPreparing
+
+
 def by_chance(captioner: Captioner, inputs) -> None:
     """A crash is blamed on a record that was alone, and rightly: those only hang or are killed."""
     if CHANCE and random.random() < CHANCE:
@@ -129,11 +139,7 @@ class MisbehavingWorker(worker.Worker):
             os.kill(os.getpid(), signal.SIGKILL)
         super().load(message)
         self.captioner = Captioner(self.batch)
-
-    def prepare(self, image):
-        if HOW.startswith("endless:") and image.endswith(HOW.partition(":")[2]):
-            time.sleep(3600)
-        return super().prepare(image)
+        self.images.serve(self.captioner)
 
     def log_names(self, device: str) -> bool:
         """Whether this worker's stderr is the log of that device."""

@@ -47,6 +47,7 @@ def show(folder: Path | None, readonly: bool = False) -> None:
     chosen = settings.read()
     drawing = images.choose(chosen.images)
     app = MllmaugApp(folder, readonly, chosen, drawing)
+    need_terminal()
     while (named := app.run()) is not None:
         app = MllmaugApp(named, readonly, chosen, drawing)
     sys.exit(app.return_code)

@@ -47,8 +47,9 @@ class AddModel(ModalScreen["ModelChoice | None"]):
             dialog.border_title = "Add a model"
             dialog.border_subtitle = "ctrl+n adds, esc closes"
             families = ((name, name) for name in FAMILIES)
+            new = next((name for name in FAMILIES if name not in self.has), next(iter(FAMILIES)))
             yield Label("Model", classes="field")
-            yield Select(families, allow_blank=False, id="family", compact=True)
+            yield Select(families, value=new, allow_blank=False, id="family", compact=True)
             yield Static(id="summary", markup=False, classes="muted")
             yield Label("Name in this project", classes="field")
             yield Input(id="name", compact=True)

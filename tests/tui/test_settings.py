@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from engine.errors import BadInput
 from tests import canned
-from tests.support import cli
+from tests.faults.terminals import Terminal
 from tests.tui.conftest import Asked, press, ready
 from tui import clipboard, images, places, settings
 from tui.app import MllmaugApp
@@ -46,10 +47,10 @@ def test_what_makes_no_sense_names_the_file(said: str, reason: str) -> None:
 
 def test_the_command_refuses_it_with_code_2(tmp_path: Path) -> None:
     write('[keys]\n"none" = "f"')
-    folder = canned.copied(tmp_path / "p", "create").folder
-    done = cli(folder)
-    assert done.returncode == 2
-    assert "config.toml" in done.stderr
+    with Terminal(canned.copied(tmp_path / "p", "create").folder) as terminal:
+        terminal.wait_for("config.toml")
+        terminal.read(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == 2
 
 
 @pytest.mark.asyncio

@@ -52,6 +52,9 @@ class Nodes:
     def lacks(self, name: str, what: str) -> None:
         (self.folder / f"{name}.{what}").touch()
 
+    def finds(self, name: str, what: str) -> None:
+        (self.folder / f"{name}.{what}").unlink()
+
     def restore(self) -> None:
         """Nodes a and b, and nothing missing."""
         for path in self.folder.iterdir():

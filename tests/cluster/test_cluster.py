@@ -70,6 +70,11 @@ def attempts(project) -> list[tuple[str, str]]:
         return connection.execute("SELECT device, outcome FROM attempt").fetchall()
 
 
+def devices(project, wanted: str | None = None) -> set[str]:
+    """Those with an attempt, of that outcome if one is named."""
+    return {device for device, outcome in attempts(project) if wanted in (None, outcome)}
+
+
 def strikes(project) -> int:
     with closing(sqlite3.connect(project.database)) as connection:
         return connection.execute("SELECT sum(strikes) FROM task").fetchone()[0]
@@ -93,21 +98,18 @@ def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, loc
 
 
 def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
-    nodes.lacks("a", "haste")
-    nodes.lacks("c", "haste")
     with running(project, nodes) as started:
         captioned(project, 80)
+        nodes.lacks("a", "leave")
         nodes.kill("b")
         nodes.add("c")
-        wait_for(lambda: "a device has come" in events(project), timeout=PATIENCE)
+        wait_for(lambda: {"c/gpu:0", "c/gpu:1"} <= devices(project), timeout=PATIENCE)
+        nodes.finds("a", "leave")
+        assert "a device has come" in events(project)
         wait_for(lambda: "the device has left" in events(project), timeout=PATIENCE)
         finish(started)
-    done = {device for device, outcome in attempts(project) if outcome == "done"}
-    assert {"a/gpu:0", "a/gpu:1", "c/gpu:0", "c/gpu:1"} <= done
-    assert {device for device, outcome in attempts(project) if outcome == "lost"} <= {
-        "b/gpu:0",
-        "b/gpu:1",
-    }
+    assert {"a/gpu:0", "a/gpu:1", "c/gpu:0", "c/gpu:1"} <= devices(project, "done")
+    assert devices(project, "lost") <= {"b/gpu:0", "b/gpu:1"}
     assert strikes(project) == 0
     check_invariants(project)
     assert exported(project) == local

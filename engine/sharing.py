@@ -10,7 +10,7 @@ class Sharing:
     """Gives the model as many threads as its part of the processor time is worth.
 
     More of them than free cores would wait for each other at every operation: with half of the
-    time spent on decoding, on two cores, one thread captioned 1.2 to 1.4 times as fast as two.
+    time spent on decoding, on two cores, one thread captioned 1.1 to 1.25 times as fast as two.
     """
 
     def __init__(self, cores: int) -> None:

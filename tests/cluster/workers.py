@@ -13,7 +13,7 @@ from engine.captioners.dry_run import DryRun
 NODE = os.environ["NODE"]
 MISSING = Path(os.environ["MISSING"])
 """A folder of files called `a.images`, `b.checkpoint`: what node a, node b does not find. On a node
-without `haste` an image takes longer, without `leave` nothing is captioned until it has it again."""
+without `haste` an image takes longer; without `leave` nothing is captioned for as long."""
 
 
 def missing(what: str) -> bool:

@@ -39,7 +39,6 @@ def need_terminal() -> None:
 
 def show(folder: Path | None, readonly: bool = False) -> None:
     """Runs the application until it is closed; another project that it names is opened next."""
-    need_terminal()
     from tui import images, settings
     from tui.app import MllmaugApp
 

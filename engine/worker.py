@@ -170,6 +170,7 @@ class Worker:
             self.load_failed("error", describe(error))
             raise
         free_memory()  # what matrices were joined from
+        gc.freeze()  # else every full collection looks at all of torch and transformers
         self.images.serve(self.captioner)
         on_cpu = self.device == "cpu" and not isinstance(self.captioner, Remote)
         self.sharing = Sharing(own_cores()) if on_cpu else None
@@ -190,6 +191,7 @@ class Worker:
             self.captioner.close()
         self.captioner = None
         self.images.serve(None)
+        gc.unfreeze()
         free_memory()
 
     def make_captioner(self) -> Captioner:

@@ -167,9 +167,7 @@ def to_caption(row: Sequence[int], tokenizer: Any, asked: Asked) -> Caption:
         over = end < len(row) or (asked.settings.stop_at_sentence and is_over(text))
         return Caption(text, end, "stop" if over else "length")
     # The token that completes the stop text is none of the caption.
-    tokens = next(
-        place
-        for place in range(end)
-        if stop in tokenizer.decode(row[: place + 1], skip_special_tokens=True)
-    )
+    tokens = end - 1
+    while tokens and stop in tokenizer.decode(row[:tokens], skip_special_tokens=True):
+        tokens -= 1
     return Caption(text.split(stop, 1)[0], tokens, "stop")

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import CLIPVisionModel, MptConfig, MptForCausalLM
@@ -324,17 +326,17 @@ class Otter(Captioner):
         limit = model.lang_encoder.config.max_seq_len
         check_length(len(self.prompt), settings, limit, "max_seq_len")
 
-    def prepare(self, picture: Picture) -> torch.Tensor:
-        """(3, S, S) float32."""
+    def prepare(self, picture: Picture) -> NDArray[np.uint8]:
+        """(S, S, 3)."""
         if self.settings.fast_decode:
             picture.draft(self.square.side)
-        return self.square(picture.rgb())
+        return self.square.cut(picture.rgb())
 
     @torch.inference_mode()
-    def caption(self, inputs: Sequence[torch.Tensor], records: Sequence[int]) -> list[Caption]:
+    def caption(self, inputs: Sequence[NDArray[np.uint8]], records: Sequence[int]) -> list[Caption]:
         language_model = self.model.lang_encoder
         dtype, device = language_model.dtype, language_model.device
-        pixels = torch.stack(list(inputs)).to(device, dtype)
+        pixels = self.square.pixel_values(inputs, device, dtype)
         asked = Asked(
             self.settings,
             records,

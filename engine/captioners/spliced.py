@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from engine.captioners.base import Caption, Captioner, Loaded
@@ -85,15 +87,15 @@ class Spliced(Captioner):
             join = not loaded.mapped
             self.decoder = LlamaDecoder(model.language_model, before, after, join)
 
-    def prepare(self, picture: Picture) -> torch.Tensor:
-        """(3, S, S) float32."""
+    def prepare(self, picture: Picture) -> NDArray[np.uint8]:
+        """(S, S, 3)."""
         if self.settings.fast_decode:
             picture.draft(self.square.side)
-        return self.square(picture.rgb())
+        return self.square.cut(picture.rgb())
 
     @torch.inference_mode()
-    def caption(self, inputs: Sequence[torch.Tensor], records: Sequence[int]) -> list[Caption]:
-        pixels = torch.stack(list(inputs)).to(self.model.device, self.model.dtype)
+    def caption(self, inputs: Sequence[NDArray[np.uint8]], records: Sequence[int]) -> list[Caption]:
+        pixels = self.square.pixel_values(inputs, self.model.device, self.model.dtype)
         features = self.model.image_features(pixels)
         asked = Asked(
             self.settings,

@@ -43,9 +43,13 @@ def load(checkpoints, pictures):
     return of
 
 
+def pixel_values(captioner, prepared):
+    return captioner.square.pixel_values(prepared, torch.device("cpu"), torch.float32)
+
+
 def plainly(captioner, prepared, records, stops):
     """The captions by way of `generate`."""
-    settings, pixels = captioner.settings, torch.stack(prepared)
+    settings, pixels = captioner.settings, pixel_values(captioner, prepared)
     with torch.inference_mode():
         if hasattr(captioner, "prompt"):
             model, prompt = captioner.model.lang_encoder, torch.tensor(captioner.prompt)
@@ -143,7 +147,7 @@ def test_every_family_is_tried():
 def test_steps_are_spent_on_running_rows_alone(load):
     family = FAMILIES["llava-1.5"]
     captioner, prepared = load(family, replace(family.presets["paper"], dtype="float32"))
-    features = captioner.model.image_features(torch.stack(prepared))
+    features = captioner.model.image_features(pixel_values(captioner, prepared))
     running = captioner.decoder.begin(features, 30)
     seen = []
     step = running.step

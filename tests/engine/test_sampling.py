@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.captioners.sampling import GumbelSampler
+from engine.captioners.sampling import GumbelSampler, keep_top_p
 
 LOGITS = torch.tensor([0.0, 1.0, 2.0, 3.0, 0.0, -1.0, 0.5, 2.0])
 
@@ -52,3 +54,21 @@ def test_no_noise_is_infinite():
     wide = torch.zeros(200_000)
     sampler = GumbelSampler([1, 2], 0, 1.0, None, 0, torch.device("cpu"), "otter")
     assert torch.isfinite(sampler(torch.zeros(2, 0, dtype=torch.long), wide.repeat(2, 1))).all()
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-20, 20, width=32), min_size=90, max_size=90), min_size=1, max_size=4
+    ),
+    st.sampled_from([0.1, 0.5, 0.9, 0.99]),
+    st.sampled_from([0.1, 1.0, 30.0]),
+)
+def test_a_nucleus_is_that_of_the_whole_vocabulary_sorted(rows, top_p, temperature):
+    """A high temperature makes it wider than the tokens that are looked at first."""
+    logits = torch.tensor(rows) / temperature
+    shares = torch.softmax(logits.double(), -1)
+    for row, kept in zip(shares, torch.isfinite(keep_top_p(logits, top_p)), strict=True):
+        inside, outside = row[kept], row[~kept]
+        assert inside.sum() >= top_p - 1e-5
+        assert inside.sum() - inside.min() < top_p + 1e-5
+        assert not len(outside) or inside.min() >= outside.max() - 1e-9

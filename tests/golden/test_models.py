@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from engine.captioners.generation import pad_left
 from engine.captioners.parity import TOLERANCE, checks
 from engine.captioners.pixels import Square
+from tests.golden.pixels import pixel_values
 
 
 def test_expected(case, expected_key, differences):
@@ -50,7 +51,9 @@ def test_images_of_the_case(case):
         mode = modes[name]
         square = Square(inputs[name].shape[-1], mode)
         for path, expected in zip(images, inputs[name], strict=True):
-            assert torch.equal(square(Image.open(path).convert("RGB")), expected), path.name
+            assert torch.equal(pixel_values(square, Image.open(path).convert("RGB")), expected), (
+                path.name
+            )
 
 
 def prompts():

@@ -366,6 +366,8 @@ class Worker:
 
     def halve_batch(self, error: Exception) -> None:
         """Raises the error again at batch 1."""
+        if self.captioner is not None:
+            self.captioner.release()
         free_memory()
         if self.batch == 1:
             raise error

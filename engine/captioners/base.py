@@ -73,6 +73,9 @@ class Captioner(ABC):
         them and the seed, never on the batch. Raises `torch.OutOfMemoryError`.
         """
 
+    def release(self) -> None:  # noqa: B027
+        """Gives back what is kept of one batch for the next."""
+
     def answers(
         self, inputs: Sequence[Any], records: Sequence[int]
     ) -> Sequence[Caption | ImageProblem]:

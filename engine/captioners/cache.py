@@ -14,8 +14,9 @@ class Rows:
     nothing is allocated and little is copied.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.count = most
         """Rows that go on."""
         self.tensors: list[torch.Tensor] = []
 
@@ -55,28 +56,37 @@ class KeyValues:
         """`like` gives dtype and device."""
         self.rows = rows
         self.used = 0
-        sizes = (rows.count, heads, length, width)
+        sizes = (rows.most, heads, length, width)
         self.layers = [
-            (rows.hold(like.new_empty(sizes)), rows.hold(like.new_empty(sizes)))
+            (rows.hold(like.new_zeros(sizes)), rows.hold(like.new_zeros(sizes)))
             for _ in range(layers)
         ]
 
     def begin(self, shared: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
         """Starts every row with the same keys and values, (heads, tokens, width) a layer."""
-        self.used = shared[0][0].shape[1]
-        for ours, first in zip(self.layers, shared, strict=True):
+        self.used = shared[0][0].shape[1] if shared else 0
+        for ours, first in zip(self.layers, shared, strict=bool(shared)):
             for tensor, given in zip(ours, first, strict=True):
-                tensor[:, :, : self.used] = given
+                tensor[: self.rows.count, :, : self.used] = given
+
+    def clear(self) -> None:
+        """Zeros behind what is used: what is masked is read all the same, and must be finite."""
+        for tensors in self.layers:
+            for tensor in tensors:
+                tensor[:, :, self.used :] = 0
 
     def add(
-        self, layer: int, key: torch.Tensor, value: torch.Tensor
+        self, layer: int, key: torch.Tensor, value: torch.Tensor, place: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Puts (rows, heads, T, width) behind what is there and gives all of it.
 
-        `used` is moved on by whoever has added to every layer.
+        With a `place` (1,) it is put there, and what is given has its full length. `used` is moved
+        on by whoever has added to every layer.
         """
-        rows, upto = self.rows.count, self.used + key.shape[2]
-        keys, values = self.layers[layer]
-        keys[:rows, :, self.used : upto] = key
-        values[:rows, :, self.used : upto] = value
-        return keys[:rows, :, :upto], values[:rows, :, :upto]
+        keys, values = (tensor[: len(key)] for tensor in self.layers[layer])
+        if place is not None:
+            return keys.index_copy_(2, place, key), values.index_copy_(2, place, value)
+        upto = self.used + key.shape[2]
+        keys[:, :, self.used : upto] = key
+        values[:, :, self.used : upto] = value
+        return keys[:, :, :upto], values[:, :, :upto]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
 from engine.captioners.cache import KeyValues, Rows
+from engine.captioners.graphs import CannotRecord, Record, StepGraphs, say_plain
 
 SHARED_LEAST = 16
 """Tokens of a prompt's beginning that are worth a mask: a short one is computed with each batch,
@@ -21,15 +22,72 @@ where attention is plainly causal and has faster kernels."""
 
 
 class Running(ABC):
-    """One batch on its way through a language model."""
+    """A batch on its way through a language model; its tensors serve one batch after the other."""
 
-    rows: Rows
     logits: torch.Tensor
     """(rows, vocabulary), of the first new token."""
 
-    @abstractmethod
+    def __init__(
+        self,
+        rows: int,
+        length: int,
+        layers: int,
+        heads: int,
+        width: int,
+        like: torch.Tensor,
+        record: Record | None,
+    ) -> None:
+        """For at most so many rows; `length` counts the prompt and what comes."""
+        self.rows = Rows(rows)
+        self.length = length
+        self.cache = KeyValues(self.rows, layers, length, heads, width, like)
+        self.places = torch.arange(length, device=like.device)
+        self.graphs = record and StepGraphs(self.step_at, rows, like.device, record)
+
     def step(self, ids: torch.Tensor) -> torch.Tensor:
         """The newest token of each row, (rows,), to the logits of the next, (rows, vocabulary)."""
+        if self.graphs is not None:
+            try:
+                logits = self.graphs(ids, self.cache.used)
+            except CannotRecord as reason:
+                say_plain(reason)
+                self.graphs = None
+            else:
+                self.cache.used += 1
+                return logits
+        return self.forward(ids)
+
+    @abstractmethod
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """As `step`, behind what is cached."""
+
+    @abstractmethod
+    def step_at(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """As `step`, at a place (1,) of the cache, all of whose length is read."""
+
+
+R = TypeVar("R", bound=Running)
+
+
+class Kept(Generic[R]):
+    """The tensors of the last batch, for the next one if it fits."""
+
+    def __init__(self, make: Callable[[int, int], R]) -> None:
+        """`make` takes the most rows, and the length of prompt and answer."""
+        self.make = make
+        self.running: R | None = None
+
+    def running_for(self, rows: int, length: int) -> R:
+        kept = self.running
+        if kept is None or kept.rows.most < rows or kept.length != length:
+            kept = None
+            self.release()
+            self.running = kept = self.make(rows, length)
+        kept.rows.count = rows
+        return kept
+
+    def release(self) -> None:
+        self.running = None
 
 
 class LlamaDecoder:
@@ -40,7 +98,12 @@ class LlamaDecoder:
     """
 
     def __init__(
-        self, model: Any, before: torch.Tensor, after: torch.Tensor, join: bool = True
+        self,
+        model: Any,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        join: bool = True,
+        record: Record | None = None,
     ) -> None:
         """`before` (b, D) and `after` (a, D) stand around each row's own embeddings."""
         self.model = model
@@ -53,9 +116,12 @@ class LlamaDecoder:
         self.key_heads = config.num_key_value_heads
         self.scale = attention.scaling
         self.rotary = (before.new_empty(0), before.new_empty(0))
-        self.shared: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self.record = record
+        self.kept = Kept(lambda rows, length: LlamaRunning(self, rows, length))
+        self.shared: list[tuple[torch.Tensor, torch.Tensor]] = []
         if len(before) >= SHARED_LEAST:
-            alone = LlamaRunning(self, before[None], len(before))
+            alone = LlamaRunning(self, 1, len(before))
+            alone.begin(before[None])
             self.shared = [(keys[0], values[0]) for keys, values in alone.cache.layers]
 
     def tables(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,14 +135,19 @@ class LlamaDecoder:
         return self.rotary
 
     def begin(self, features: torch.Tensor, new_tokens: int) -> LlamaRunning:
-        """For rows' own embeddings (B, n, D) and the most tokens that may come."""
+        """For rows' own embeddings (B, n, D) and the most tokens that may come.
+
+        What it gives is that of the last call, begun anew.
+        """
         count = len(features)
         parts = [features, self.after.expand(count, -1, -1)]
-        if self.shared is None:
+        if not self.shared:
             parts.insert(0, self.before.expand(count, -1, -1))
         embeddings = torch.cat(parts, dim=1)
-        told = 0 if self.shared is None else len(self.before)
-        return LlamaRunning(self, embeddings, told + embeddings.shape[1] + new_tokens)
+        length = len(self.before) + features.shape[1] + len(self.after) + new_tokens
+        running = self.kept.running_for(count, length)
+        running.begin(embeddings)
+        return running
 
 
 class Layer:
@@ -123,27 +194,25 @@ def norm(module: Any, hidden: torch.Tensor) -> torch.Tensor:
 
 
 class LlamaRunning(Running):
-    def __init__(self, decoder: LlamaDecoder, embeddings: torch.Tensor, length: int) -> None:
-        """`length` counts the shared beginning, the embeddings (B, T, D), and what comes."""
-        self.decoder = decoder
-        self.rows = Rows(len(embeddings))
-        self.cache = KeyValues(
-            self.rows,
-            len(decoder.layers),
-            length,
-            decoder.key_heads,
-            decoder.width,
-            embeddings,
+    def __init__(self, decoder: LlamaDecoder, rows: int, length: int) -> None:
+        layers, like = len(decoder.layers), decoder.before
+        super().__init__(
+            rows, length, layers, decoder.key_heads, decoder.width, like, decoder.record
         )
+        self.decoder = decoder
         self.cos, self.sin = decoder.tables(length)
-        if decoder.shared is not None:
-            self.cache.begin(decoder.shared)
-        self.logits = self.forward(embeddings)
 
-    def step(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.forward(self.decoder.model.model.embed_tokens(ids)[:, None])
+    def begin(self, embeddings: torch.Tensor) -> None:
+        """(B, T, D), behind the shared beginning."""
+        self.cache.begin(self.decoder.shared)
+        self.logits = self.read(embeddings)
+        if self.graphs is not None:
+            self.cache.clear()
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.read(self.decoder.model.model.embed_tokens(ids)[:, None])
+
+    def read(self, hidden: torch.Tensor) -> torch.Tensor:
         """(rows, T, D) behind what is cached; the logits of the last token."""
         tokens, told = hidden.shape[1], self.cache.used
         places = slice(told, told + tokens)
@@ -151,11 +220,27 @@ class LlamaRunning(Running):
         seen = None
         if told and tokens > 1:
             seen = hidden.new_ones(tokens, told + tokens, dtype=torch.bool).tril(told)
+        found = self.through(hidden, turn, seen)
+        self.cache.used += tokens
+        return found
+
+    def step_at(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        turn = self.cos[place], self.sin[place]
+        seen = (self.places <= place)[None]
+        return self.through(self.decoder.model.model.embed_tokens(ids)[:, None], turn, seen, place)
+
+    def through(
+        self,
+        hidden: torch.Tensor,
+        turn: tuple[torch.Tensor, torch.Tensor],
+        seen: torch.Tensor | None,
+        place: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """`seen` (T, length) is what each token may look at, where that is not all before it."""
         for number, layer in enumerate(self.decoder.layers):
             final = number == len(self.decoder.layers) - 1
-            hidden = self.attend(number, layer, hidden, turn, seen, final)
+            hidden = self.attend(number, layer, hidden, turn, seen, place, final)
             hidden = layer.mlp(hidden)
-        self.cache.used += tokens
         model = self.decoder.model
         found: torch.Tensor = model.lm_head(norm(model.model.norm, hidden[:, -1]))
         return found
@@ -167,6 +252,7 @@ class LlamaRunning(Running):
         hidden: torch.Tensor,
         turn: tuple[torch.Tensor, torch.Tensor],
         seen: torch.Tensor | None,
+        place: torch.Tensor | None,
         final: bool,
     ) -> torch.Tensor:
         """Of the final layer only the last token is of any use; the others are keys and values."""
@@ -176,9 +262,10 @@ class LlamaRunning(Running):
         turning = decoder.heads + decoder.key_heads
         turned = rotated(mixed[:, :, :turning], *turn).transpose(1, 2)
         query, key = turned[:, : decoder.heads], turned[:, decoder.heads :]
-        keys, values = self.cache.add(number, key, mixed[:, :, turning:].transpose(1, 2))
+        keys, values = self.cache.add(number, key, mixed[:, :, turning:].transpose(1, 2), place)
         if final:
-            query, hidden, seen = query[:, :, -1:], hidden[:, -1:], None
+            query, hidden = query[:, :, -1:], hidden[:, -1:]
+            seen = seen if seen is None else seen[-1:]
         read = scaled_dot_product_attention(
             query,
             keys,

@@ -20,8 +20,10 @@ from transformers import CLIPVisionModel, MptConfig, MptForCausalLM
 
 from engine.captioners.assembly import assemble, by_rules, renamed
 from engine.captioners.base import Caption, Captioner, CheckpointError, Loaded
+from engine.captioners.decoders import Kept
 from engine.captioners.decoding import decode
 from engine.captioners.generation import Asked, check_length, choose_dtype, to_caption
+from engine.captioners.graphs import recorder
 from engine.captioners.mpt_decoder import MptRunning
 from engine.captioners.parts import clip_tower
 from engine.captioners.pixels import Square
@@ -325,6 +327,15 @@ class Otter(Captioner):
         self.prompt = tokenizer(settings.prompt, add_special_tokens=False).input_ids
         limit = model.lang_encoder.config.max_seq_len
         check_length(len(self.prompt), settings, limit, "max_seq_len")
+        self.kept = Kept(self.make_running)
+
+    def make_running(self, rows: int, length: int) -> MptRunning:
+        language_model = self.model.lang_encoder
+        record = recorder(language_model.device, self.settings.graphs)
+        return MptRunning(language_model, self.prompt, self.model.image_id, rows, length, record)
+
+    def release(self) -> None:
+        self.kept.release()
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """(S, S, 3)."""
@@ -345,13 +356,9 @@ class Otter(Captioner):
             self.pad_id,
             tokenizer=self.tokenizer,
         )
-        running = MptRunning(
-            language_model,
-            self.prompt,
-            self.model.image_id,
-            self.model.latents(pixels),
-            self.settings.max_new_tokens,
-        )
+        length = len(self.prompt) + self.settings.max_new_tokens
+        running = self.kept.running_for(len(inputs), length)
+        running.begin(self.model.latents(pixels))
         ids = decode(running, asked, self.prompt)
         return [to_caption(row, self.tokenizer, asked) for row in ids]
 

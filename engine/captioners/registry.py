@@ -196,7 +196,9 @@ FAMILIES: dict[str, Family] = {
             },
             "a folder in the Hugging Face layout: weights, config, tokenizer, image processor",
             folders.lacks_hf,
-            settings=tuple(key for key in USUAL if key not in ("preprocess", "fast_decode")),
+            settings=tuple(
+                key for key in USUAL if key not in ("preprocess", "fast_decode", "graphs")
+            ),
         ),
         Family(
             ENDPOINT,
@@ -373,7 +375,7 @@ def settings_hash(family: str, checkpoint: str | None, settings: Settings) -> st
     """
     usual = {it.name: it.default for it in fields(Settings)}
     shaping = {key: value for key, value in asdict(settings).items() if value != usual[key]}
-    for key in ("batch", "auto_batch"):
+    for key in ("batch", "auto_batch", "graphs"):
         shaping.pop(key, None)
     for key in ("tokenizer", "vision_tower"):
         if key in shaping:

@@ -17,7 +17,7 @@ LARGEST_SEED = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything here but `batch` and `auto_batch` shapes the raw text."""
+    """Everything here but `batch`, `auto_batch` and `graphs` shapes the raw text."""
 
     prompt: str = ""
     preprocess: str = ""
@@ -48,6 +48,8 @@ class Settings:
     batch: int = 32
     auto_batch: bool = True
     """Double the batch while that is faster, beginning with `batch`."""
+    graphs: bool = True
+    """On a GPU, record decode steps and replay them, rather than launch every operation."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -144,6 +146,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "fast_decode": yes_or_no,
     "stop_at_sentence": yes_or_no,
     "batch": batch_size,
+    "graphs": yes_or_no,
 }
 """By setting; each reads its text or raises `ValueError`, its docstring says what it wants."""
 

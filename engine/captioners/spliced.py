@@ -14,6 +14,7 @@ from engine.captioners.base import Caption, Captioner, Loaded
 from engine.captioners.decoders import LlamaDecoder
 from engine.captioners.decoding import decode
 from engine.captioners.generation import Asked, pad_left, splice, to_caption
+from engine.captioners.graphs import recorder
 from engine.captioners.pixels import Square
 from engine.captioners.settings import Settings
 from engine.images import Picture
@@ -85,7 +86,11 @@ class Spliced(Captioner):
         with torch.inference_mode():
             before, after = (model.embed(ids) for ids in prompt)
             join = not loaded.mapped
-            self.decoder = LlamaDecoder(model.language_model, before, after, join)
+            record = recorder(model.device, settings.graphs)
+            self.decoder = LlamaDecoder(model.language_model, before, after, join, record)
+
+    def release(self) -> None:
+        self.decoder.kept.release()
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """(S, S, 3)."""

@@ -31,6 +31,8 @@ from tests.bench.report import report
 DEMO = Path("engine/demo/checkpoints")
 DRAWN_SIZE = (640, 480)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+COUNT, GPU_COUNT = 960, 4800
+"""Images: enough for the batch to grow, and to caption with it after that."""
 
 
 class Model(NamedTuple):
@@ -52,16 +54,16 @@ class Rate(NamedTuple):
     """Of one image: images a second, and processor seconds an image."""
 
     images: float
-    cpu: float
+    cpu: float | None
 
 
 def main(cases: list[str]) -> None:
     wanted = arguments(cases)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images = find_images(wanted, folder)
         model = choose_model(wanted, folder)
-        run(model, images, folder)
+        count = wanted.count or (COUNT if model.device == "cpu" else GPU_COUNT)
+        run(model, find_images(wanted.images, count, folder), folder)
 
 
 def arguments(cases: list[str]) -> argparse.Namespace:
@@ -70,21 +72,23 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--checkpoint", default="demo", help="DIR, random-7b, demo or small")
     parser.add_argument("--images", default="drawn", help="DIR or drawn")
     parser.add_argument("--batch", type=int, help="the preset's, which grows in the worker")
-    parser.add_argument("--count", type=int, default=960)
+    parser.add_argument("--count", type=int, help=f"{COUNT}, {GPU_COUNT} on a GPU")
     parser.add_argument("--device", default=None, help="cpu or cuda")
     parser.add_argument("--fast-decode", action="store_true")
+    parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
     return parser.parse_args(cases)
 
 
-def find_images(wanted: argparse.Namespace, folder: Path) -> list[str]:
-    if wanted.images == "drawn":
-        write(folder / "drawn", wanted.count, 7, DRAWN_SIZE)
+def find_images(source: str, count: int, folder: Path) -> list[str]:
+    """So many, the same again where there are fewer."""
+    if source == "drawn":
+        write(folder / "drawn", min(count, COUNT), 7, DRAWN_SIZE)
         found = sorted((folder / "drawn/images").iterdir())
     else:
-        found = sorted(it for it in Path(wanted.images).rglob("*") if it.suffix.lower() in SUFFIXES)
+        found = sorted(it for it in Path(source).rglob("*") if it.suffix.lower() in SUFFIXES)
     if not found:
-        raise SystemExit(f"no images in {wanted.images}")
-    return [str(found[number % len(found)].absolute()) for number in range(wanted.count)]
+        raise SystemExit(f"no images in {source}")
+    return [str(found[number % len(found)].absolute()) for number in range(count)]
 
 
 def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
@@ -111,6 +115,8 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         changes |= {"batch": wanted.batch, "auto_batch": False}
     if wanted.fast_decode:
         changes["fast_decode"] = True
+    if wanted.no_graphs:
+        changes["graphs"] = False
     paper = FAMILIES[wanted.model].presets["paper"]
     return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
@@ -122,6 +128,7 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     grows = " and up" if model.settings.auto_batch else ""
     case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
     case += ", fast decode" if model.settings.fast_decode else ""
+    case += "" if model.settings.graphs else ", no graphs"
 
     def tell(
         name: str, value: float, unit: str = "images/s", baseline: float | None = None
@@ -134,16 +141,20 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     tell("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
     tell("upstream_memory", theirs.megabytes, "MB")
     ours = measured(worker, model, images, folder)
-    worker_rate = ours.result
+    worker_rate, batch = ours.result
     tell("worker", worker_rate.images, baseline=upstream_rate.images)
     tell("worker_cpu", worker_rate.cpu * 1e3, "ms/image", upstream_rate.cpu * 1e3)
     tell("worker_memory", ours.megabytes, "MB")
-    alone = measured(parts, model, images).result
+    tell("worker_batch", batch, "images")
+    alone = measured(parts, model, images, batch).result
     for name, rate in alone.items():
         tell(name, rate.images)
-        tell(f"{name}_cpu", rate.cpu * 1e3, "ms/image")
+        if rate.cpu is not None:
+            tell(f"{name}_cpu", rate.cpu * 1e3, "ms/image")
     tell("worker_over_upstream", worker_rate.images / upstream_rate.images, "ratio")
     tell("worker_over_limit", worker_rate.images / limit(model, alone), "ratio")
+    if model.device != "cpu":
+        tell("worker_over_roofline", worker_rate.images / alone["roofline"].images, "ratio")
 
 
 def limit(model: Model, alone: dict[str, Rate]) -> float:
@@ -154,8 +165,8 @@ def limit(model: Model, alone: dict[str, Rate]) -> float:
     return min(alone["decode_all_cores"].images, generating)
 
 
-def worker(model: Model, images: list[str], folder: Path) -> Rate:
-    """`run` on a project of these images."""
+def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
+    """`run` on a project of these images, and the batch that it came to."""
     captions = folder / "captions.json"
     captions.write_text(json.dumps([{"image": image, "caption": ""} for image in images]))
     if model.checkpoint == "random-7b":
@@ -166,6 +177,7 @@ def worker(model: Model, images: list[str], folder: Path) -> Rate:
         changes = {
             "batch": "auto" if model.settings.auto_batch else str(model.settings.batch),
             "fast_decode": "yes" if model.settings.fast_decode else "no",
+            "graphs": "yes" if model.settings.graphs else "no",
         }
         chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker"
@@ -178,7 +190,8 @@ def worker(model: Model, images: list[str], folder: Path) -> Rate:
             raise SystemExit("the run did not finish")
     check(project, len(images))
     seconds, cpu = timed.last[0] - timed.first[0], timed.last[1] - timed.first[1]
-    return Rate(len(images) / seconds, cpu / len(images))
+    sizes = timed.books.batch_sizes.values()
+    return Rate(len(images) / seconds, cpu / len(images)), max(sizes, default=model.settings.batch)
 
 
 def check(project: Project, images: int) -> None:

@@ -15,22 +15,24 @@ import torch
 from engine.captioners import decoding
 from engine.cores import cores
 from engine.images import open_image
+from tests.bench.roofline import decoded_by, machine, work
 
 ROUNDS_LEAST = 3
 
 
 @torch.inference_mode()
-def parts(model: Any, images: list[str]) -> dict[str, Any]:
-    """For each part, images a second and processor seconds an image."""
+def parts(model: Any, images: list[str], size: int) -> dict[str, Any]:
+    """For each part, images a second and processor seconds an image, in batches of `size`.
+
+    On a GPU also the roofline of the model, in images a second.
+    """
     from tests.bench.engine import Rate
 
     on_cpu = model.device == "cpu"
     if on_cpu:
         torch.set_num_threads(1)
     captioner = model.load()
-    batches = [
-        images[first : first + captioner.batch] for first in range(0, len(images), captioner.batch)
-    ]
+    batches = [images[first : first + size] for first in range(0, len(images), size)]
     batches = batches[: max(ROUNDS_LEAST, len(batches) // 3)]
     count = sum(map(len, batches))
 
@@ -43,30 +45,26 @@ def parts(model: Any, images: list[str]) -> dict[str, Any]:
         with ThreadPoolExecutor(cores()) as pool:
             flat = [image for batch in batches for image in batch]
             clock.time("decode_all_cores", lambda: list(pool.map(prepare, flat)))
-    decode = decoding.decode
-    for module in captioner_modules():
 
-        def timed(running: Any, *arguments: Any) -> Any:
-            clock.stop("prefill")
-            found = decode(running, *arguments)
-            clock.stop("decode_steps")
-            return found
+    def timed(running: Any, *arguments: Any) -> Any:
+        clock.stop("prefill")
+        found = decoding.decode(running, *arguments)
+        clock.stop("decode_steps")
+        return found
 
-        module.decode = timed
-    captioner.caption(prepared[0], range(len(prepared[0])))  # warm
-    clock.reset("prefill", "decode_steps")
-    for batch in prepared:
-        clock.start()
-        captioner.caption(batch, range(len(batch)))
-    return {
+    with decoded_by(timed):
+        captioner.caption(prepared[0], range(len(prepared[0])))  # warm
+        clock.reset("prefill", "decode_steps")
+        for batch in prepared:
+            clock.start()
+            captioner.caption(batch, range(len(batch)))
+    found = {
         name: Rate(count / seconds, clock.cpu[name] / count) for name, seconds in clock.wall.items()
     }
-
-
-def captioner_modules() -> list[Any]:
-    from engine.captioners import otter, spliced
-
-    return [otter, spliced]
+    if not on_cpu:
+        needed = work(captioner, prepared[0])
+        found["roofline"] = Rate(len(prepared[0]) / needed.seconds(machine(model.device)), None)
+    return found
 
 
 class Clock:

@@ -37,9 +37,11 @@ class Square:
         self, cuts: Sequence[NDArray[np.uint8]], device: torch.device, dtype: torch.dtype
     ) -> torch.Tensor:
         """(B, 3, side, side), normalised where the model is."""
-        values = torch.from_numpy(np.stack(cuts))
-        if device.type == "cuda":
-            values = values.pin_memory().to(device, non_blocking=True)
+        on_gpu = device.type == "cuda"
+        sizes = (len(cuts), self.side, self.side, 3)
+        values = torch.empty(sizes, dtype=torch.uint8, pin_memory=on_gpu)
+        np.stack(cuts, out=values.numpy())
+        values = values.to(device, non_blocking=True)
         made = torch.empty(len(cuts), 3, self.side, self.side, device=device, dtype=dtype)
         known = torch.from_numpy(tables(self.mean, self.std)).to(device, dtype)
         for channel, table in enumerate(known):

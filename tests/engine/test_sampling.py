@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.captioners.sampling import GumbelSampler, keep_top_p
+from engine.captioners.sampling import REACH, GumbelSampler, keep_top_p, noise
 
 LOGITS = torch.tensor([0.0, 1.0, 2.0, 3.0, 0.0, -1.0, 0.5, 2.0])
 
@@ -57,18 +59,40 @@ def test_no_noise_is_infinite():
 
 
 @given(
-    st.lists(
-        st.lists(st.floats(-20, 20, width=32), min_size=90, max_size=90), min_size=1, max_size=4
-    ),
-    st.sampled_from([0.1, 0.5, 0.9, 0.99]),
-    st.sampled_from([0.1, 1.0, 30.0]),
+    st.integers(0, 2**32),
+    st.sampled_from([5, 64, 65, 300, 4000]),
+    st.sampled_from([0.2, 1.0, 5.0]),
+    st.sampled_from([None, 0.1, 0.5, 0.9, 0.99]),
 )
-def test_a_nucleus_is_that_of_the_whole_vocabulary_sorted(rows, top_p, temperature):
-    """A high temperature makes it wider than the tokens that are looked at first."""
-    logits = torch.tensor(rows) / temperature
-    shares = torch.softmax(logits.double(), -1)
-    for row, kept in zip(shares, torch.isfinite(keep_top_p(logits, top_p)), strict=True):
-        inside, outside = row[kept], row[~kept]
-        assert inside.sum() >= top_p - 1e-5
-        assert inside.sum() - inside.min() < top_p + 1e-5
-        assert not len(outside) or inside.min() >= outside.max() - 1e-9
+def test_the_likely_tokens_are_drawn_as_from_the_whole_vocabulary(seed, words, spread, top_p):
+    """Rows need a few tokens or nearly all of them."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(6, words, generator=generator)
+    logits *= spread * torch.tensor([0.1, 1.0, 3.0, 10.0, 30.0, 100.0])[:, None]
+    records = range(seed % 1000, seed % 1000 + 6)
+    sampler = GumbelSampler(records, seed, 0.7, top_p, 0, torch.device("cpu"), "otter")
+    scaled = logits / 0.7
+    kept = scaled if top_p is None else keep_top_p(scaled, top_p)
+    expected = kept + noise(sampler.keys, 4, torch.arange(words)[None])
+    assert torch.equal(sampler.noisy(logits, 4).argmax(-1), expected.argmax(-1))
+
+
+def test_no_noise_goes_beyond_its_reach():
+    drawn = noise(torch.arange(2000), 0, torch.arange(500)[None])
+    least, most = (-math.log(-math.log(it)) for it in (2.0**-24, 1 - 2.0**-24))
+    assert least - 1e-4 <= drawn.min() < drawn.max() <= most + 1e-4
+    assert most - least < REACH
+
+
+@given(
+    st.lists(st.floats(-20, 20, width=32), min_size=2, max_size=90),
+    st.sampled_from([0.1, 0.5, 0.9, 0.99]),
+)
+def test_a_nucleus_is_the_fewest_that_reach_it(row, top_p):
+    logits = torch.tensor([row])
+    shares = torch.softmax(logits.double(), -1)[0]
+    kept = torch.isfinite(keep_top_p(logits, top_p))[0]
+    inside, outside = shares[kept], shares[~kept]
+    assert inside.sum() >= top_p - 1e-5
+    assert inside.sum() - inside.min() < top_p + 1e-5
+    assert not len(outside) or inside.min() >= outside.max() - 1e-9

@@ -67,7 +67,7 @@ class ModelSettings(ModalScreen["Changes | None"]):
                     yield Label(name, classes="name")
                     yield Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
             yield Static(
-                "All but the batch shape what the model says: its tasks begin anew, what was"
+                "All but batch and graphs shape what the model says: its tasks begin anew, what was"
                 " captioned so far stays on disk.",
                 markup=False,
                 classes="muted",

@@ -351,3 +351,21 @@ async def test_open_by_name(tmp_path: Path) -> None:
         await submit(pilot, app, str(folder))
         await until(pilot, lambda: app._exit)
     assert app.return_value == folder
+
+
+async def test_impatient_keys(tmp_path: Path) -> None:
+    """A dialog whose parts come in a later turn takes keys at once."""
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key in ("e", "n"):
+            for _ in range(5):
+                app.simulate_key(key)
+                app.simulate_key("ctrl+n")
+                app.simulate_key("escape")
+            await settle(pilot)
+            while len(app.screen_stack) > 1:
+                await press(pilot, "escape")
+        await press(pilot, "e")
+        assert app.focused is not None
+        assert app.focused.id == "path"

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.lazy import Lazy
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, ProgressBar, Static
@@ -16,7 +17,6 @@ from engine.errors import BadInput, Refused
 from tui import actions, text
 from tui.app import describe
 from tui.widgets.export_form import ExportForm
-from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from engine.datasets.export import ExportOptions, ExportProgress
@@ -47,7 +47,7 @@ class FileExists(Message):
 class Export(ModalScreen[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
-    AUTO_FOCUS = "#path"
+    AUTO_FOCUS = ""  # the form takes it, once it is there
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", tooltip="Cancel and close", id="export.close"),
         Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="export.copy"),
@@ -75,19 +75,18 @@ class Export(ModalScreen[str | None]):
             dialog.border_title = "Export"
             dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
             yield Static(id="counts", markup=False)
-            yield ExportForm(self.project.folder, self.snapshot)
+            # In a turn of its own: all at once they hold the loop for more than 0.1 s.
+            yield Lazy(ExportForm(self.project.folder, self.snapshot))
             yield Static(id="command", markup=False, classes="muted")
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Export", id="export", variant="primary", compact=True)
-        yield PathComplete("#path")
-        yield PathComplete("#root")
 
     def on_mount(self) -> None:
         self.query_one("#bar").display = False
-        self.look()
+        self.query_one("#export").disabled = True
 
     @property
     def form(self) -> ExportForm:

@@ -25,7 +25,6 @@ from tui.screens.wizard.prompts import Prompts
 from tui.screens.wizard.review import Review
 from tui.screens.wizard.source import Source
 from tui.screens.wizard.step import Step
-from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from tui.screens.pilot import Outcome
@@ -65,6 +64,7 @@ class Wizard(ModalScreen[Path | None]):
     def __init__(self) -> None:
         super().__init__()
         self.draft = Draft()
+        self.steps = tuple(step(self.draft) for step in STEPS)
         self.at = 0
         self.making = False
         self.cancelled = False
@@ -75,9 +75,7 @@ class Wizard(ModalScreen[Path | None]):
             dialog.border_title = "New project"
             dialog.border_subtitle = "ctrl+n next, esc back"
             yield Static(id="steps", markup=False)
-            with ContentSwitcher(initial="source"):
-                for step in STEPS:
-                    yield step(self.draft)
+            yield ContentSwitcher()
             yield Static(id="why-not", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back", id="back", compact=True)
@@ -86,18 +84,15 @@ class Wizard(ModalScreen[Path | None]):
                 yield Button("Create", id="create", compact=True)
                 yield Button("Create and run", id="run", variant="primary", compact=True)
 
-        for name in (name for step in STEPS for name in step.PATHS):
-            yield PathComplete(f"#{name}")
-
     def on_mount(self) -> None:
-        self.show()
+        self.call_after_refresh(self.show)
 
     @property
     def step(self) -> Step:
-        return self.query_one(f"#{STEPS[self.at].NAME.lower()}", Step)
+        """The page in front."""
+        return self.steps[self.at]
 
-    def show(self) -> None:
-        self.query_one(ContentSwitcher).current = STEPS[self.at].NAME.lower()
+    async def show(self) -> None:
         names = [
             Content.styled(f"[{n} {step.NAME}]", "bold")
             if n - 1 == self.at
@@ -109,7 +104,13 @@ class Wizard(ModalScreen[Path | None]):
         self.query_one("#next").display = not last
         for name in ("pilot", "create", "run"):
             self.query_one(f"#{name}").display = last
-        self.step.enter()
+        step, pages = self.step, self.query_one(ContentSwitcher)
+        if not step.is_attached:  # when it is first visited: all at once they hold the loop long
+            await pages.add_content(step)
+        if not self.is_current:  # closed meanwhile
+            return
+        pages.current = step.id
+        step.enter()
         self.changed()
 
     @on(Step.Changed)
@@ -123,24 +124,26 @@ class Wizard(ModalScreen[Path | None]):
         self.query_one("#why-not", Static).update(text.visible(said))
 
     @on(Button.Pressed, "#next")
-    def next(self) -> None:
-        self.action_step(1)
+    async def next(self) -> None:
+        await self.action_step(1)
 
     @on(Button.Pressed, "#back")
-    def back(self) -> None:
-        self.action_step(-1)
+    async def back(self) -> None:
+        await self.action_step(-1)
 
-    def action_step(self, by: int) -> None:
+    async def action_step(self, by: int) -> None:
         if self.making and by < 0:
             self.cancelled = True
             self.say("cancelling ...")
-        if self.making or (by > 0 and self.step.why_not() is not None):
+        if self.making or not self.step.is_attached and by > 0:
+            return
+        if by > 0 and self.step.why_not() is not None:
             return
         if self.at + by < 0:
             self.dismiss(None)
         elif self.at + by < len(STEPS):
             self.at += by
-            self.show()
+            await self.show()
 
     # The end
 

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
-from engine.captioners.registry import FAMILIES
+from engine.captioners.registry import FAMILIES, Settings, whole_prompt
 from engine.errors import BadInput
 from engine.shearing import Shearing, shear
 from engine.tryout import Tryout, TryoutFailed
@@ -89,6 +89,16 @@ class Prompts(Step):
         words = self.query_one("#words", Input).value.strip()
         if words and not (words.isdecimal() and int(words)):
             return "at most how many words? A number, or nothing"
+        return next(filter(None, map(self.wrong_prompt, self.models)), None)
+
+    def wrong_prompt(self, name: str) -> str | None:
+        prompt = self.draft.prompts.get(name)
+        if prompt is None:
+            return None
+        try:
+            whole_prompt(FAMILIES[name], Settings(prompt=prompt))
+        except BadInput as error:
+            return f"{name}: {error}"
         return None
 
     # One picture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -22,16 +22,19 @@ from tui.screens.report import Report
 from tui.screens.wizard.devices import Devices
 from tui.screens.wizard.models import Models
 from tui.screens.wizard.prompts import Prompts
-from tui.screens.wizard.review import Review
+from tui.screens.wizard.review import Review, command
 from tui.screens.wizard.source import Source
 from tui.screens.wizard.step import Step
 
 if TYPE_CHECKING:
+    from tui.app import MllmaugApp
     from tui.screens.pilot import Outcome
 
 WORD_SECONDS = 0.1
 """Between two words of progress."""
 
+ENDS = ("pilot", "create", "run")
+"""Buttons of the last page."""
 STEPS = (Source, Models, Devices, Prompts, Review)
 
 
@@ -45,6 +48,7 @@ class Wizard(ModalScreen[Path | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "step(1)", "Next", id="wizard.next"),
         Binding("escape", "step(-1)", "Back", tooltip="Back, or close", id="wizard.back"),
+        Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="wizard.copy"),
     ]
 
     @dataclass
@@ -73,7 +77,6 @@ class Wizard(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "New project"
-            dialog.border_subtitle = "ctrl+n next, esc back"
             yield Static(id="steps", markup=False)
             yield ContentSwitcher()
             yield Static(id="why-not", markup=False)
@@ -102,8 +105,10 @@ class Wizard(ModalScreen[Path | None]):
         self.query_one("#steps", Static).update(Content("").join(names))
         last = self.at == len(STEPS) - 1
         self.query_one("#next").display = not last
-        for name in ("pilot", "create", "run"):
+        for name in ENDS:
             self.query_one(f"#{name}").display = last
+        more = "ctrl+y copies the command, " * last
+        self.query_one(".dialog").border_subtitle = f"{more}ctrl+n next, esc back"
         step, pages = self.step, self.query_one(ContentSwitcher)
         if not step.is_attached:  # when it is first visited: all at once they hold the loop long
             await pages.add_content(step)
@@ -117,6 +122,8 @@ class Wizard(ModalScreen[Path | None]):
     def changed(self) -> None:
         why = self.step.why_not()
         self.query_one("#next").disabled = why is not None
+        for name in ENDS:
+            self.query_one(f"#{name}").disabled = self.making or why is not None
         if not self.making:
             self.say(why or "")
 
@@ -135,7 +142,7 @@ class Wizard(ModalScreen[Path | None]):
         if self.making and by < 0:
             self.cancelled = True
             self.say("cancelling ...")
-        if self.making or not self.step.is_attached and by > 0:
+        if self.making or (not self.step.is_attached and by > 0):
             return
         if by > 0 and self.step.why_not() is not None:
             return
@@ -144,6 +151,10 @@ class Wizard(ModalScreen[Path | None]):
         elif self.at + by < len(STEPS):
             self.at += by
             await self.show()
+
+    def action_copy(self) -> None:
+        if isinstance(self.step, Review):
+            cast("MllmaugApp", self.app).copy(command(self.draft))
 
     # The end
 
@@ -180,7 +191,7 @@ class Wizard(ModalScreen[Path | None]):
     def set_making(self, making: bool) -> None:
         self.making = making
         self.query_one("#back", Button).label = "Cancel" if making else "Back"
-        for name in ("pilot", "create", "run"):
+        for name in ENDS:
             self.query_one(f"#{name}").disabled = making
 
     @work(thread=True, group="create", exit_on_error=False)

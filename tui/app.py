@@ -11,7 +11,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
@@ -342,6 +342,17 @@ class MllmaugApp(App[Path]):
         if self.snapshot.supervisor and self.snapshot.supervisor.stopping:
             return "the run is stopping"
         return None
+
+    def on_key(self, event: Key) -> None:
+        """A key that cannot work now says why. Textual itself calls it before the bindings."""
+        from tui.screens.help import why_not
+
+        active = self.screen.active_bindings.get(event.key)
+        if active is not None and not active.enabled:
+            action = active.binding.action.removeprefix("app.").partition("(")[0]
+            reason = why_not(active.node, action)
+            if reason:
+                self.tell(f"{active.binding.description}: {reason}", "warning")
 
     def why_no_change(self) -> str | None:
         """Why models and shearing stay as they are now."""

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input, OptionList
 
 from engine.images import ImageProblem
@@ -369,3 +370,27 @@ async def test_impatient_keys(tmp_path: Path) -> None:
         await press(pilot, "e")
         assert app.focused is not None
         assert app.focused.id == "path"
+
+
+async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key, field in (("n", "#captions"), ("e", "#path")):
+            for typed in (key, *"data"):
+                app.post_message(Key(typed, typed))
+            await until(pilot, lambda field=field: app.screen.query(field))
+            path = app.screen.query_one(field, Input)
+            await until(pilot, lambda path=path: path.value == "data")
+            while len(app.screen_stack) > 1:
+                await press(pilot, "escape")
+
+
+async def test_a_key_that_cannot_work_says_why(tmp_path: Path) -> None:
+    app = MllmaugApp(canned.copied(tmp_path / "p", "busy").folder, readonly=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "p", "u", "f5")
+        messages = [each.message for each in app._notifications]
+        assert "Pause: opened with --readonly" in messages
+        assert len(messages) == 2

@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.lazy import Lazy
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, ProgressBar, Static
 
 from engine.errors import BadInput, Refused
 from tui import actions, text
 from tui.app import describe
+from tui.screens.early import Early
 from tui.widgets.export_form import ExportForm
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class FileExists(Message):
     path: Path
 
 
-class Export(ModalScreen[str | None]):
+class Export(Early[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
     AUTO_FOCUS = ""  # the form takes it, once it is there

@@ -11,13 +11,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.lazy import Lazy
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
 from engine.errors import BadInput
 from tui import text
 from tui.app import describe
+from tui.screens.early import Early
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Fields(Vertical):
             fields.first().focus()
 
 
-class ModelSettings(ModalScreen["Changes | None"]):
+class ModelSettings(Early["Changes | None"]):
     """How a model is asked, a line a setting; returns what is to be changed, as `set` takes it."""
 
     AUTO_FOCUS = ""  # the first field takes it, once it is there

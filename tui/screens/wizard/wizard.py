@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, ContentSwitcher, Static
 
 from engine.errors import BadInput
 from tui import actions, draft, text
 from tui.app import describe
 from tui.draft import Draft
+from tui.screens.early import Early
 from tui.screens.report import Report
 from tui.screens.wizard.devices import Devices
 from tui.screens.wizard.models import Models
@@ -42,7 +42,7 @@ class Cancelled(Exception):
     """Nothing is made."""
 
 
-class Wizard(ModalScreen[Path | None]):
+class Wizard(Early[Path | None]):
     """Makes a new project in five steps; returns its folder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

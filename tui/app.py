@@ -344,9 +344,12 @@ class MllmaugApp(App[Path]):
         return None
 
     def on_key(self, event: Key) -> None:
-        """A key that cannot work now says why. Textual itself calls it before the bindings."""
+        """A key that cannot work now says why. Called before the bindings are looked through."""
+        from tui.screens.early import Early
         from tui.screens.help import why_not
 
+        if isinstance(self.screen, Early):
+            self.screen.keep(event)
         active = self.screen.active_bindings.get(event.key)
         if active is not None and not active.enabled:
             action = active.binding.action.removeprefix("app.").partition("(")[0]

@@ -10,13 +10,15 @@ from textual.widgets import Input
 class Early(ModalScreen[ScreenResultType]):
     """A dialog whose fields come in a later turn: what is typed before goes to the first one."""
 
+    AUTO_FOCUS = ""  # no button has it before the fields are there
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.typed: list[Key] = []
 
-    def on_key(self, event: Key) -> None:
+    def keep(self, event: Key) -> None:
+        """Of a key that nothing took."""
         if self.focused is None and event.is_printable:
-            event.stop()
             self.typed.append(event)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:

@@ -47,7 +47,6 @@ class FileExists(Message):
 class Export(Early[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
-    AUTO_FOCUS = ""  # the form takes it, once it is there
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", tooltip="Cancel and close", id="export.close"),
         Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="export.copy"),

@@ -57,7 +57,6 @@ class Fields(Vertical):
 class ModelSettings(Early["Changes | None"]):
     """How a model is asked, a line a setting; returns what is to be changed, as `set` takes it."""
 
-    AUTO_FOCUS = ""  # the first field takes it, once it is there
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="settings.close"),
         Binding("ctrl+n", "save", "Save", tooltip="Save the changes", id="settings.save"),

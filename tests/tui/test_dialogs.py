@@ -239,7 +239,7 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         await review(pilot, wizard)
         assert "those that cannot be read are left out" in said(app, "#summary")
         assert "every one is opened and decoded first" in said(app, "#summary")
-        assert said(app, "#command").endswith("--check-images --skip-bad")
+        assert "--check-images --skip-bad\nthen: " in said(app, "#command")
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Report))
         await until(pilot, lambda: "1 records cannot be read" in said(app, "#lines"))
@@ -394,3 +394,28 @@ async def test_a_key_that_cannot_work_says_why(tmp_path: Path) -> None:
         messages = [each.message for each in app._notifications]
         assert "Pause: opened with --readonly" in messages
         assert len(messages) == 2
+
+
+async def test_completion(tmp_path: Path) -> None:
+    make_captions(tmp_path / "[x] data", 2)
+    (tmp_path / "[x] data2").mkdir()
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        captions = wizard.query_one("#captions", Input)
+        captions.value = f"{tmp_path}/[x] data/cap"
+        captions.cursor_position = len(captions.value)
+        await press(pilot, "tab")
+        assert captions.value == f"{tmp_path}/[x] data/captions.json"
+        await until(pilot, lambda: "2 of the first 2 images" in said(app, "#source-seen"))
+        await press(pilot, "tab")
+        root = wizard.query_one("#root", Input)
+        assert app.focused is root
+        root.value = f"{tmp_path}/[x] data"
+        root.cursor_position = len(root.value)
+        await press(pilot, "tab")
+        assert root.value == f"{tmp_path}/[x] data", "it is there as it was typed"
+        assert app.focused is wizard.query_one("#folder")

@@ -62,7 +62,7 @@ class AddModel(ModalScreen["ModelChoice | None"]):
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Add", id="add", variant="primary", compact=True)
-        yield PathComplete("#checkpoint")
+        yield PathComplete("#checkpoint", folders=True)
 
     def on_mount(self) -> None:
         for field in self.query(Input):

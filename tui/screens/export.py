@@ -109,8 +109,9 @@ class Export(Early[str | None]):
         except BadInput as error:
             self.command, self.trouble = "", str(error)
         else:
-            self.command = actions.export_command(self.project, self.form.path, options)
-            self.trouble = "" if self.form.path else "where to? the path is empty"
+            path = self.form.path
+            self.command = actions.export_command(self.project, path, options) if path else ""
+            self.trouble = "" if path else "where to? the path is empty"
         self.query_one("#command", Static).update(text.visible(self.command or self.trouble))
         self.query_one("#export").disabled = bool(self.trouble) or self.exporting
 

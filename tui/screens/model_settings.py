@@ -44,7 +44,7 @@ class Fields(Vertical):
                 yield Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
         for name in PATHS:
             if name in self.values:
-                yield PathComplete(f"#set-{name}")
+                yield PathComplete(f"#set-{name}", folders=name != "tokenizer")
 
     def on_mount(self) -> None:
         fields = self.query(Input)  # none, if the dialog was closed at once

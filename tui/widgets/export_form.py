@@ -65,7 +65,7 @@ class ExportForm(Vertical):
         maps = Input(placeholder="OLD=NEW, several with a blank between", id="map", compact=True)
         yield line("Path beginnings", maps)
         yield PathComplete("#path")
-        yield PathComplete("#root")
+        yield PathComplete("#root", folders=True)
 
     def model_boxes(self) -> Iterable[Tick]:
         for number, model in enumerate(self.snapshot.models):

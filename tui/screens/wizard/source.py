@@ -26,6 +26,7 @@ class Source(Step):
 
     NAME = "Source"
     PATHS = ("captions", "root", "folder")
+    FOLDERS = ("root", "folder")
 
     @dataclass
     class Looked(Message):

@@ -21,6 +21,8 @@ class Step(VerticalScroll, can_focus=False):
     NAME: ClassVar[str] = ""
     PATHS: ClassVar[tuple[str, ...]] = ()
     """Ids of the fields that take a path, each with completion."""
+    FOLDERS: ClassVar[tuple[str, ...]] = ()
+    """Those of them that take a folder."""
 
     class Changed(Message):
         """Whether one can go on may have changed."""
@@ -35,7 +37,7 @@ class Step(VerticalScroll, can_focus=False):
             field.cursor_blink = False
         for name in self.PATHS:
             for field in self.query(f"#{name}").results(Input):
-                self.mount(PathComplete(field))
+                self.mount(PathComplete(field, folders=name in self.FOLDERS))
 
     def enter(self) -> None:
         """Called when the page is shown."""

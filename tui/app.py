@@ -277,8 +277,11 @@ class MllmaugApp(App[Path]):
 
     @on(messages.SnapshotRead)
     def snapshot_read(self, event: messages.SnapshotRead) -> None:
+        died = self.snapshot is not None and self.snapshot.died
         self.set_reactive(MllmaugApp.trouble, None)
         self.snapshot = event.snapshot
+        if event.snapshot.died and not died and event.snapshot.state == "idle":
+            self.tell("the run was killed; no caption is lost, and p goes on with it", "warning")
 
     @on(messages.SnapshotFailed)
     def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
@@ -355,7 +358,8 @@ class MllmaugApp(App[Path]):
             action = active.binding.action.removeprefix("app.").partition("(")[0]
             reason = why_not(active.node, action)
             if reason:
-                self.tell(f"{active.binding.description}: {reason}", "warning")
+                said = f"{active.binding.description}: {reason}"
+                self.notify(text.visible(said), severity="warning", timeout=3, markup=False)
 
     def why_no_change(self) -> str | None:
         """Why models and shearing stay as they are now."""

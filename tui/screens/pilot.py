@@ -72,7 +72,7 @@ class Pilot(ModalScreen[Outcome | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Pilot"
-            dialog.border_subtitle = "n N next, last image; d diff; esc change; G go"
+            dialog.border_subtitle = "n N next, previous image; d diff; esc change; G go"
             yield Static("looking for devices and records ...", id="models", markup=False)
             with VerticalScroll(id="said"):
                 yield Static(id="captions", markup=False)
@@ -88,7 +88,7 @@ class Pilot(ModalScreen[Outcome | None]):
 
     @work(thread=True, group="pilot", exit_on_error=False)
     def work_through(self) -> None:
-        from engine.tryout import Tryout, TryoutFailed
+        from engine.tryout import Said, Tryout, TryoutFailed
 
         try:
             plan = self.make_plan()
@@ -103,6 +103,7 @@ class Pilot(ModalScreen[Outcome | None]):
             if self.closed:
                 return
             try:
+                self.post_message(self.Told(name, Said(loading="starting")))
                 self.tryout = Tryout(job)
                 for said in self.tryout:
                     self.post_message(self.Told(name, said))

@@ -273,6 +273,13 @@ class Shards(RunScreen):
         if action in ("retry", "skip", "mark_all", "priority", "show") and current is None:
             return "no shard is shown" if action == "show" or not self.table.marked else None
         if (
+            action == "skip"
+            and not self.table.marked
+            and current
+            and current.state in ("done", "running")
+        ):
+            return "only what waits or has failed can be skipped"
+        if (
             action == "priority"
             and not self.table.marked
             and current

@@ -109,9 +109,14 @@ class Prompts(Step):
             self.tryout.cancel()
             return
         self.told: list[str] = []
-        self.query_one("#try", Button).label = "Cancel"
+        self.label("Cancel")
         self.say("#tried", "starting ...")
         self.attempt()
+
+    def label(self, label: str) -> None:
+        button = self.query_one("#try", Button)
+        button.label = label
+        button.refresh(layout=True)
 
     @work(thread=True, group="tryout", exclusive=True, exit_on_error=False)
     def attempt(self) -> None:
@@ -143,7 +148,7 @@ class Prompts(Step):
     @on(Ended)
     def was_ended(self, event: Prompts.Ended) -> None:
         self.tryout = None
-        self.query_one("#try", Button).label = "Try on the first picture"
+        self.label("Try on the first picture")
         if event.trouble:
             self.say("#tried", event.trouble, bad=True)
 

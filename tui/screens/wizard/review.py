@@ -55,11 +55,12 @@ def summary(draft: Draft, hours: str | None) -> list[str]:
     bad = "; those that cannot be read are left out" if draft.skip_bad else ""
     looked = "every one is" if draft.check_images else "a sample of them is"
     limit = f", at most {draft.max_words} words" if draft.max_words else ""
+    about = "about " * records.startswith("about")
     own = ", ".join(draft.changed_prompts)
     return [
         f"Records   {records} of {draft.captions}{bad}",
         f"Images    {looked} opened and decoded first",
-        f"Models    {', '.join(draft.models)}: {draft.captions_wanted:,} captions",
+        f"Models    {', '.join(draft.models)}: {about}{draft.captions_wanted:,} captions",
         *([f"Prompts   changed for {own}"] if own else []),
         f"Devices   {', '.join(device.id for device in draft.found) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",

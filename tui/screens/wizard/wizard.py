@@ -107,8 +107,8 @@ class Wizard(Early[Path | None]):
         self.query_one("#next").display = not last
         for name in ENDS:
             self.query_one(f"#{name}").display = last
-        more = "ctrl+y copies the command, " * last
-        self.query_one(".dialog").border_subtitle = f"{more}ctrl+n next, esc back"
+        keys = "ctrl+y copies the command" if last else "ctrl+n next"
+        self.query_one(".dialog").border_subtitle = f"{keys}, esc back"
         step, pages = self.step, self.query_one(ContentSwitcher)
         if not step.is_attached:  # when it is first visited: all at once they hold the loop long
             await pages.add_content(step)

@@ -151,7 +151,8 @@ def export(
     try:
         result = write(project, out, options, progress, cancelled)
     except Unfinished as error:
-        raise Refused(f"{error} (tick 'unfinished' to export what there is)") from error
+        which = str(error).partition(": ")[0]
+        raise Refused(f"{which}: run them, or tick 'unfinished' for what there is") from error
     left_out = f"{result.failed:,} failed, {result.empty:,} empty, {result.missing:,} missing"
     if result.filtered:
         left_out += f", {result.filtered:,} not wanted"

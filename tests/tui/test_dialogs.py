@@ -124,14 +124,23 @@ async def test_copy(tmp_path: Path) -> None:
         await until(pilot, lambda: places.last_copy().read_text().startswith("Two people"))
 
 
-async def test_zoom(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [SIZE, (80, 24)], ids=["120x36", "80x24"])
+@pytest.mark.parametrize("key", "12345")
+async def test_zoom(tmp_path: Path, key: str, size: tuple[int, int]) -> None:
+    """Every pane of every screen has all the room but the first and the last line."""
     app = make(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=size) as pilot:
         await ready(pilot)
-        await press(pilot, "tab", "z")
-        assert app.screen.maximized is not None
-        await press(pilot, "z")
-        assert app.screen.maximized is None
+        await press(pilot, key)
+        for _ in range(len(app.screen.focus_chain)):
+            pane = app.focused
+            if not isinstance(pane, Input):
+                await press(pilot, "z")
+                assert app.screen.maximized is pane
+                assert pane.region.size == (size[0], size[1] - 2), pane
+                await press(pilot, "z")
+                assert app.screen.maximized is None
+            await press(pilot, "tab")
 
 
 async def test_readonly(tmp_path: Path, asked: Asked) -> None:

@@ -114,6 +114,8 @@ class Export(Early[str | None]):
             self.trouble = "" if path else "where to? the path is empty"
         self.query_one("#command", Static).update(text.visible(self.command or self.trouble))
         self.query_one("#export").disabled = bool(self.trouble) or self.exporting
+        if not self.exporting:
+            self.say("")
 
     def action_copy(self) -> None:
         self.main.copy(self.command)

@@ -19,7 +19,8 @@ NOTES = (
     ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
     ("tab, shift+tab", "Next, previous pane"),
     (":, ctrl+p", "Command palette"),
-    ("mouse", "Click rows, screens and footer keys; hold shift to select text"),
+    ("mouse", "Click rows, screens and footer keys"),
+    ("shift+mouse", "Select text with the terminal"),
 )
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
 SCROLLBAR = 2

@@ -77,7 +77,7 @@ class Shards(RunScreen):
             "R",
             "retry(True)",
             "Failed",
-            tooltip="Retry only failed records of marked or current",
+            tooltip="Retry only the failed records",
             id="shards.retry_failed",
         ),
         Binding("x", "skip", "Skip", False, tooltip="Skip, or take back", id="shards.skip"),

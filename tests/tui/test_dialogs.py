@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from textual.events import Key
@@ -379,6 +381,34 @@ async def test_impatient_keys(tmp_path: Path) -> None:
         await press(pilot, "e")
         assert app.focused is not None
         assert app.focused.id == "path"
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_mashed_keys(tmp_path: Path, asked: Asked, seed: int) -> None:
+    """Dialogs come, go and lie over each other faster than they are put up."""
+    app, random = make(tmp_path), Random(seed)
+    keys = [*"enTchMuDH?:12345/zjkdsafl", "tab", "enter", "ctrl+n", *["escape"] * 8]
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key in random.choices(keys, k=150):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+            await asyncio.sleep(random.choice((0, 0, 0.01, 0.05)))
+        await settle(pilot)
+        assert app._exception is None
+
+
+async def test_a_dialog_closes_itself_alone(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        below, above = Confirm("a?", ""), Confirm("b?", "")
+        app.push_screen(below)
+        app.push_screen(above)
+        await settle(pilot)
+        above.dismiss(False)
+        above.dismiss(False)
+        await settle(pilot)
+        assert app.screen is below
 
 
 async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) -> None:

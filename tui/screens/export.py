@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.lazy import Lazy
 from textual.message import Message
 from textual.widgets import Button, Input, ProgressBar, Static
 
@@ -74,14 +73,16 @@ class Export(Early[str | None]):
             dialog.border_title = "Export"
             dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
             yield Static(id="counts", markup=False)
-            # In a turn of its own: all at once they hold the loop for more than 0.1 s.
-            yield Lazy(ExportForm(self.project.folder, self.snapshot))
             yield Static(id="command", markup=False, classes="muted")
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Export", id="export", variant="primary", compact=True)
+
+    async def fill(self) -> None:
+        form = ExportForm(self.project.folder, self.snapshot)
+        await self.query_one(".dialog").mount(form, after="#counts")
 
     def on_mount(self) -> None:
         self.query_one("#bar").display = False
@@ -212,7 +213,7 @@ class Export(Early[str | None]):
             self.cancelled = True
             self.say("cancelling ...")
         else:
-            self.dismiss(self.sentence)
+            self.leave(self.sentence)
 
     def on_unmount(self) -> None:
         self.cancelled = not self.behind

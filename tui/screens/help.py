@@ -11,9 +11,11 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
+
+from tui.screens.dialog import Dialog
 
 NOTES = (
     ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
@@ -46,7 +48,7 @@ class Entry:
         return Content.assemble(said, (shown, "$foreground-muted"))
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """The keys of the focused pane, of its screen, of the app, and what cannot work now and why."""
 
     AUTO_FOCUS = "VerticalScroll"

@@ -6,15 +6,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import text
+from tui.screens.dialog import Dialog
 
 Way = Literal["detach", "after_shard", "now"]
 
 
-class Leave(ModalScreen[Way | None]):
+class Leave(Dialog[Way | None]):
     """How to quit while captioning goes on; None to stay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

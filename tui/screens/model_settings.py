@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.lazy import Lazy
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
@@ -86,8 +85,6 @@ class ModelSettings(Early["Changes | None"]):
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = Content(f"Settings of {text.visible(self.model.name)}")
             dialog.border_subtitle = "tab moves, ctrl+n saves, esc closes"
-            # In a turn of its own: all at once they hold the loop for more than 0.1 s.
-            yield Lazy(Fields(self.values))
             yield Static(
                 "All but the batch shape what the model says: its tasks begin anew, what was"
                 " captioned so far stays on disk.",
@@ -98,6 +95,9 @@ class ModelSettings(Early["Changes | None"]):
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Save", id="save", variant="primary", compact=True)
+
+    async def fill(self) -> None:
+        await self.query_one(".dialog").mount(Fields(self.values), before=0)
 
     def on_mount(self) -> None:
         self.query_one("#save").disabled = True
@@ -162,7 +162,7 @@ class ModelSettings(Early["Changes | None"]):
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.leave(None)
 
 
 def said(value: Any) -> str:

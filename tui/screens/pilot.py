@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from engine.errors import BadInput
 from tui import captions, text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from engine.pilot import Findings, Plan
@@ -31,7 +31,7 @@ class Outcome:
     time: str | None
 
 
-class Pilot(ModalScreen[Outcome | None]):
+class Pilot(Dialog[Outcome | None]):
     """The first images through every model: captions side by side, speed, and time for all."""
 
     AUTO_FOCUS = "#said"

@@ -246,9 +246,7 @@ class Samples(RunScreen):
         chosen = text.visible(self.model or (self.models or [""])[0])
         diff = f"differences from {chosen} (d, m)" if self.diff else "no diff (d)"
         how = SHOWN[captions.SHOWS[self.how]]
-        self.query_one("#mode", Static).update(
-            f"{live}   {how} (b)   {diff}   // cut by shearing //   J jumps"
-        )
+        self.query_one("#mode", Static).update(f"{live}   {how} (b)   {diff}   // cut //   J jumps")
 
     # The captions of one record
 

@@ -87,8 +87,8 @@ class Wizard(Early[Path | None]):
                 yield Button("Create", id="create", compact=True)
                 yield Button("Create and run", id="run", variant="primary", compact=True)
 
-    def on_mount(self) -> None:
-        self.call_after_refresh(self.show)
+    async def fill(self) -> None:
+        await self.show()
 
     @property
     def step(self) -> Step:
@@ -112,8 +112,6 @@ class Wizard(Early[Path | None]):
         step, pages = self.step, self.query_one(ContentSwitcher)
         if not step.is_attached:  # when it is first visited: all at once they hold the loop long
             await pages.add_content(step)
-        if not self.is_current:  # closed meanwhile
-            return
         pages.current = step.id
         step.enter()
         self.changed()
@@ -142,12 +140,12 @@ class Wizard(Early[Path | None]):
         if self.making and by < 0:
             self.cancelled = True
             self.say("cancelling ...")
-        if self.making or (not self.step.is_attached and by > 0):
+        if self.making or (not self.filled and by > 0):
             return
         if by > 0 and self.step.why_not() is not None:
             return
         if self.at + by < 0:
-            self.dismiss(None)
+            self.leave(None)
         elif self.at + by < len(STEPS):
             self.at += by
             await self.show()

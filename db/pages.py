@@ -135,11 +135,22 @@ def condition(term: str) -> ColumnElement[bool]:
     return not_(meaning) if negated else meaning
 
 
+AS_SHOWN = {
+    "wait": "pending",
+    "run": "running",
+    "fail": "failed",
+    "skip": "skipped",
+    "done": "done",
+}
+"""The words that stand for the states on screen."""
+
+
 def word(value: str) -> ColumnElement[bool]:
     """A shard's number (zeros in front or not), or text in a model's name or an error."""
     texts = [like(MODEL.c.name, value), like(func.coalesce(TASK.c.error, ""), value)]
-    if value in TASK_STATES:
-        texts.append(TASK.c.state == value)
+    state = AS_SHOWN.get(value.lower(), value)
+    if state in TASK_STATES:
+        texts.append(TASK.c.state == state)
     if value.isdecimal():
         texts.append(TASK.c.shard == int(value))
     return or_(*texts)
@@ -152,7 +163,8 @@ def keyed(key: str, op: str, value: str) -> ColumnElement[bool]:
         raise FilterError(f"{key} is text: use {key}:{value}")
     match key:
         case "status" | "state":
-            states = [state for state in TASK_STATES if state.startswith(value.lower())]
+            begun = AS_SHOWN.get(value.lower(), value.lower())
+            states = [state for state in TASK_STATES if state.startswith(begun)]
             if not states:
                 raise FilterError(f"no state {value!r}: one of {', '.join(TASK_STATES)}")
             return TASK.c.state.in_(states)

@@ -78,7 +78,8 @@ class Books:
         model: str | None = None,
         shard: int | None = None,
     ) -> None:
-        logger.info("%s %s", level, text)
+        about = (device, model, None if shard is None else f"shard {shard:05}")
+        logger.info("%s", "  ".join(filter(None, (level, *about, text))))
         self.events.append(EventRow(time.time(), level, text, device, model, shard))
 
     def pause(self, reason: str | None) -> None:

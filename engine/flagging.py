@@ -28,8 +28,10 @@ def place_named(written: str, counts: dict[int, int]) -> Place:
     if match is None:
         raise BadInput(f"{written!r}: write SHARD:PLACE, such as 7:120")
     shard, i = int(match[1]), int(match[2])
-    if i >= counts.get(shard, 0):
-        raise BadInput(f"there is no record {written}")
+    if shard not in counts:
+        raise BadInput(f"there is no record {written}: shards are 0 to {len(counts) - 1}")
+    if i >= counts[shard]:
+        raise BadInput(f"there is no record {written}: shard {shard} has 0 to {counts[shard] - 1}")
     return shard, i
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby, islice
@@ -15,7 +14,7 @@ from db.connect import reading
 from db.rows import SHEAR_MODES, ModelRow
 from engine import captionlog, jsonlines
 from engine.attempt import read_shard
-from engine.errors import BadInput
+from engine.flagging import WRITTEN, place_named
 from engine.images import ImagePaths
 from engine.project import Project
 from engine.selection import models_named
@@ -170,15 +169,13 @@ def locate(
 ) -> tuple[int, int] | None:
     """The next record whose line holds these words, going round. Raises `BadInput`.
 
-    `7/12` is record 12 of shard 7; a number that is a place in the whole input means that record.
+    `7/12`, or `7:12` as `flag` takes it, is record 12 of shard 7; a number that is a place in the
+    whole input means that record.
     """
     with reading(project.database) as connection:
         shards = projects.shards(connection)
-    if match := re.fullmatch(r"(\d+)/(\d+)", words):
-        number, i = int(match[1]), int(match[2])
-        if number >= len(shards) or i >= shards[number].count:
-            raise BadInput(f"there is no record {words}")
-        return number, i
+    if WRITTEN.fullmatch(words):
+        return place_named(words, {shard.number: shard.count for shard in shards})
     place = int(words) if words.isdecimal() else -1
     for shard in shards:
         if shard.first <= place < shard.first + shard.count:

@@ -59,7 +59,15 @@ def start(project: Project, devices: str | None = None) -> str:
 def ask(project: Project, kind: str, **payload: Any) -> str:
     from engine import control
 
-    return control.ask(project, kind, **payload)
+    said = control.ask(project, kind, **payload)
+    return to_be_run(project, said) if kind == "retry" else said
+
+
+def to_be_run(project: Project, said: str) -> str:
+    """Where nothing runs, what is asked for waits."""
+    from engine import control
+
+    return said if control.supervisor(project) else f"{said}; p starts the run"
 
 
 def resume(project: Project) -> str:
@@ -80,7 +88,7 @@ def retry_failed(project: Project) -> str:
 def retry_cause(project: Project, cause: Cause) -> str:
     from engine import causes
 
-    return causes.retry_cause(project, cause)
+    return to_be_run(project, causes.retry_cause(project, cause))
 
 
 def exclude_cause(project: Project, cause: Cause) -> str:
@@ -143,7 +151,8 @@ def export(
     try:
         result = write(project, out, options, progress, cancelled)
     except Unfinished as error:
-        raise Refused(f"{error} (tick 'unfinished' to export what there is)") from error
+        which = str(error).partition(": ")[0]
+        raise Refused(f"{which}: run them, or tick 'unfinished' for what there is") from error
     left_out = f"{result.failed:,} failed, {result.empty:,} empty, {result.missing:,} missing"
     if result.filtered:
         left_out += f", {result.filtered:,} not wanted"

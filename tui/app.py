@@ -11,7 +11,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
@@ -277,8 +277,11 @@ class MllmaugApp(App[Path]):
 
     @on(messages.SnapshotRead)
     def snapshot_read(self, event: messages.SnapshotRead) -> None:
+        died = self.snapshot is not None and self.snapshot.died
         self.set_reactive(MllmaugApp.trouble, None)
         self.snapshot = event.snapshot
+        if event.snapshot.died and not died and event.snapshot.state == "idle":
+            self.tell("the run was killed; no caption is lost, and p goes on with it", "warning")
 
     @on(messages.SnapshotFailed)
     def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
@@ -342,6 +345,21 @@ class MllmaugApp(App[Path]):
         if self.snapshot.supervisor and self.snapshot.supervisor.stopping:
             return "the run is stopping"
         return None
+
+    def on_key(self, event: Key) -> None:
+        """A key that cannot work now says why. Called before the bindings are looked through."""
+        from tui.screens.early import Early
+        from tui.screens.help import why_not
+
+        if isinstance(self.screen, Early):
+            self.screen.keep(event)
+        active = self.screen.active_bindings.get(event.key)
+        if active is not None and not active.enabled:
+            action = active.binding.action.removeprefix("app.").partition("(")[0]
+            reason = why_not(active.node, action)
+            if reason:
+                said = f"{active.binding.description}: {reason}"
+                self.notify(text.visible(said), severity="warning", timeout=3, markup=False)
 
     def why_no_change(self) -> str | None:
         """Why models and shearing stay as they are now."""

@@ -42,12 +42,27 @@ class Draft:
     def root(self) -> Path | None:
         return Path(self.image_root).expanduser() if self.image_root else None
 
+    @property
+    def changed_prompts(self) -> dict[str, str]:
+        """By chosen family, where it is not the preset's."""
+        from engine.captioners.registry import FAMILIES, PAPER
+
+        return {
+            name: self.prompts[name]
+            for name in self.models
+            if name in self.prompts and self.prompts[name] != FAMILIES[name].presets[PAPER].prompt
+        }
+
     def choices(self) -> list[ModelChoice]:
         """Raises `BadInput`."""
         from engine.captioners.registry import choose
 
         named = [f"{name}={path}" if path else name for name, path in self.models.items()]
-        return [with_prompt(choose(each), self.prompts) for each in named]
+        prompts = self.changed_prompts
+        return [
+            choose(text, changes={"prompt": prompts[name]} if name in prompts else None)
+            for name, text in zip(self.models, named, strict=True)
+        ]
 
     def plan(self, count: int) -> Plan:
         """The first records through every model. Raises `BadInput`."""
@@ -78,17 +93,6 @@ class Draft:
     @property
     def captions_wanted(self) -> int:
         return self.peek.total * len(self.models) if self.peek else 0
-
-
-def with_prompt(choice: ModelChoice, prompts: dict[str, str]) -> ModelChoice:
-    """Raises `BadInput`."""
-    from engine.captioners.registry import Settings, change
-
-    prompt = prompts.get(choice.name)
-    if prompt is None or prompt == choice.settings.get("prompt"):
-        return choice
-    settings = Settings.of(choice.settings)
-    return change(choice.name, choice.family, choice.checkpoint, settings, {"prompt": prompt})
 
 
 def create(

@@ -54,7 +54,7 @@ class ModelProgress:
 
     @property
     def share(self) -> float:
-        return (self.captioned + self.failed) / self.total if self.total else 0.0
+        return share(self.captioned + self.failed, self.left, self.total)
 
     @property
     def eta(self) -> float | None:
@@ -99,6 +99,8 @@ class Snapshot:
     flags: frozenset[Place] = frozenset()
     last_devices: str = "auto"
     """Where it runs or ran last."""
+    died: bool = False
+    """Whether the last run ended without a word: killed, or its machine went down."""
 
     @property
     def name(self) -> str:
@@ -121,6 +123,10 @@ class Snapshot:
         return sum(model.total for model in self.models)
 
     @property
+    def left(self) -> int:
+        return sum(model.left for model in self.models)
+
+    @property
     def captioned(self) -> int:
         return sum(model.captioned for model in self.models)
 
@@ -130,16 +136,24 @@ class Snapshot:
 
     @property
     def share(self) -> float:
-        return (self.captioned + self.failed) / self.total if self.total else 0.0
+        return share(self.captioned + self.failed, self.left, self.total)
 
     @property
     def eta(self) -> float | None:
         """Devices move to the model with most work left, so all of them share what is left."""
-        left = sum(model.left for model in self.models)
-        return left / self.rate if self.rate > 0 else None
+        if self.project.paused:
+            return None
+        return self.left / self.rate if self.rate > 0 else None
 
     def model_name(self, model_id: int | None) -> str | None:
         return next((m.row.name for m in self.models if m.row.id == model_id), None)
+
+
+def share(done: int, left: int, total: int) -> float:
+    """Not all, while something is done again: what it replaces counts until then."""
+    if not total:
+        return 0.0
+    return min(done, total - 1 if left else total) / total
 
 
 class Reader:
@@ -207,13 +221,15 @@ class Reader:
 
     def take(self, connection: Connection) -> Snapshot:
         from db import flags, progress, projects, run
+        from engine.process import lives
 
         now = time.time()
         models = projects.models(connection)
         names = {model.id: model.name for model in models}
         shards, records = progress.totals(connection)
         sums = self.task_sums(connection)
-        supervisor = live_supervisor(connection)
+        last = progress.supervisor(connection)
+        supervisor = last if last and lives(last) else None
         workers = live_workers(connection, names, supervisor)
         series = self.minutes(connection, int(now // 60))
         self.pace.see(now, self.gone + images_by_model(series))
@@ -228,6 +244,7 @@ class Reader:
             devices=device_views(run.devices(connection), workers, names),
             workers=workers,
             supervisor=supervisor,
+            died=last is not None and supervisor is None,
             series=series,
             recent=self.pace.rates(now),
             events=progress.events(connection, EVENTS_SHOWN),
@@ -264,14 +281,6 @@ def images_by_model(series: tuple[Minute, ...]) -> Counter[int]:
     for _, model, count in series:
         images[model] += count
     return images
-
-
-def live_supervisor(connection: Connection) -> SupervisorRow | None:
-    from db import progress
-    from engine.process import lives
-
-    row = progress.supervisor(connection)
-    return row if row and lives(row) else None
 
 
 def live_workers(

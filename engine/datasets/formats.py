@@ -54,7 +54,7 @@ FORMATS = {
         Format(
             "json",
             "merged",
-            'one array of {"image", "caption"}, upstream\'s',
+            'one array of {"image", "caption"}, upstream\'s form',
             ".json",
             provenance=True,
         ),

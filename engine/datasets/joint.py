@@ -39,7 +39,8 @@ class JointCaptions(Dataset[Any]):
             for images, texts in loader: ...
 
     `transform` turns a `Sample` into what the training script wants, such as (pixels, tokens);
-    without one the items are `Sample`s. `with_original` counts for projects only.
+    without one the items are `Sample`s. `with_original` counts for projects only;
+    `without_flagged` leaves out the records that were flagged in a project.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class JointCaptions(Dataset[Any]):
         image_root: str | Path | None = None,
         seed: int = 0,
         with_original: bool = True,
+        without_flagged: bool = False,
         transform: Callable[[Sample], Any] | None = None,
     ) -> None:
         if not sources:
             raise BadInput("name a project or the files of an export")
-        self.rows = read_rows([Path(source) for source in sources], with_original)
+        paths = [Path(source) for source in sources]
+        self.rows = read_rows(paths, with_original, without_flagged)
         self.image_root = None if image_root is None else Path(image_root)
         self.seed = seed
         self.transform = transform

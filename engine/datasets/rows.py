@@ -53,13 +53,16 @@ def packed(rows: Iterator[tuple[str, Sequence[str]]]) -> Rows:
     return Rows(np.frombuffer(bytes(block), np.uint8), np.array(ends, np.int64))
 
 
-def read_rows(sources: Sequence[Path], with_original: bool) -> Rows:
+def read_rows(sources: Sequence[Path], with_original: bool, without_flagged: bool = False) -> Rows:
     """Of a project folder, one `columns` file, or files of {"image", "caption"} side by side.
 
     A folder that is no project stands for the .json files in it (`per-model`). Raises `BadInput`.
     """
     if len(sources) == 1 and (sources[0] / "project.db").is_file():
-        return packed(project_rows(Project.open(sources[0]), with_original))
+        wanted = Wanted(originals=with_original, without_flagged=without_flagged)
+        return packed(project_rows(Project.open(sources[0]), wanted))
+    if without_flagged:
+        raise BadInput("without_flagged needs the project: an export does not say what is flagged")
     files = [file for source in sources for file in files_of(source)]
     if len(files) == 1 and is_columns(files[0]):
         return mapped(files[0])
@@ -101,14 +104,14 @@ def mapped(path: Path) -> Rows:
     return Rows(block, np.concatenate(ends).astype(np.int64))
 
 
-def project_rows(project: Project, with_original: bool) -> Iterator[tuple[str, list[str]]]:
+def project_rows(project: Project, wanted: Wanted) -> Iterator[tuple[str, list[str]]]:
     """As the project's captions are now, whether it is finished or not."""
     source = open_source(project)
     settings = source.settings
     paths = ImagePaths(str(project.image_root(settings)), settings.path_map, settings.allow_outside)
     for shard in source.shards:
-        part = read_columns(source, shard, Wanted(originals=with_original), Tally())
-        columns = [part.originals] * with_original + part.columns
+        part = read_columns(source, shard, wanted, Tally())
+        columns = [part.originals] * wanted.originals + part.columns
         for image, *encoded in zip(part.images, *columns, strict=True):
             captions = [jsonlines.loads(caption) for caption in encoded if caption is not None]
             if captions:

@@ -1,5 +1,5 @@
 """The application in a pseudo-terminal of 120x36: first paint, first figures, processor share, key
-to repaint.
+to repaint, and how long a key or a dialog that opens holds the application's thread.
 
 The baselines are a Textual application with an empty screen and one with a table of 200 rows,
 measured in the same run: what Textual itself costs on this machine.
@@ -29,12 +29,41 @@ from db import progress, run
 from db.connect import reading, writing
 from engine import process
 from tests import canned
+from tests.bench import holds
 from tests.bench.report import report
+from tests.support import make_captions
 
 SETTLE_SECONDS = 4.0
 WATCH_SECONDS = 15.0
 KEYS = ("2", "j", "G", "k", "g", "s", "S", "4", "5", "3", "1", "?", "q", "?", "q", "2", "j", "j")
 """Help closes with q: Textual holds an escape back for a tenth of a second, to see what follows."""
+ESC = "\x1b"
+NEXT = "\x0e"
+DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("help", ("1", "?", ESC)),
+    ("export", ("e", ESC)),
+    ("new project", ("n", ESC)),
+    ("pilot", ("T", ESC)),
+    ("coverage", ("c", ESC)),
+    ("lengths", ("h", ESC)),
+    ("models", ("M", ESC)),
+    ("model settings", ("M", "\r", ESC)),
+    ("add a model", ("M", "a", ESC)),
+    ("run on devices", ("u", ESC)),
+    ("doctor", ("D", ESC)),
+    ("reshear", ("H", ESC)),
+    ("palette", (":", ESC)),
+    ("statistics", ("h", "s", ESC, ESC)),
+    ("confirm", ("2", "r", "n")),
+    ("details", ("\r", ESC)),
+    ("jump", ("3", "J", ESC)),
+)
+"""Each with the keys that open it, from where the one before was closed, and close it."""
+RUN_DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("pin", ("2", "P", ESC)),
+    ("quit", ("q", ESC)),
+)
+"""Those that need a run."""
 SHARDS = 15_000
 """Of four models: 60,000 tasks."""
 
@@ -62,6 +91,7 @@ class Table(App):
 Table().run()
 """
 OURS = "import sys; from tui.cli import main; main(sys.argv[1:])"
+WATCHED = "import sys; from tests.bench.holds import main; main(*sys.argv[1:])"
 
 
 class Terminal:
@@ -249,13 +279,47 @@ def bench_eight_workers(folder: Path) -> None:
 
 def bench_key(folder: Path) -> None:
     project = canned.large(folder, SHARDS)
+    held = folder / "held"
     with terminal(TABLE_APP) as app:
         app.watch(SETTLE_SECONDS)
         baseline = [app.repaint("\x1b[B") for _ in range(10)]
-    with terminal(OURS, str(project.folder)) as app:
+    with terminal(WATCHED, str(held), str(project.folder)) as app:
         app.watch(SETTLE_SECONDS)
+        began = time.monotonic()
         times = [(app.repaint(key), key) for key in KEYS]
+        longest = holds.longest(held, began)
+        opened = [hold(app, held, *dialog) for dialog in DIALOGS]
+        opened += wizard_pages(app, held, folder)
+    busy = canned.busy(folder / "busy")
+    with eight_workers(busy), terminal(WATCHED, str(held), str(busy.folder)) as app:
+        app.watch(SETTLE_SECONDS)
+        opened += [hold(app, held, *dialog) for dialog in RUN_DIALOGS]
     middle = statistics.median(baseline)
     report("ui", "key_median", 1000 * statistics.median(t for t, _ in times), "ms", 1000 * middle)
     worst, key = max(times)
     report("ui", f"key_worst ({key})", 1000 * worst, "ms", 1000 * max(baseline))
+    report("ui", "key_longest_hold", longest, "CPU ms")
+    for name, took in opened:
+        report("ui", f"hold ({name})", took, "CPU ms")
+
+
+def hold(app: Terminal, held: Path, name: str, keys: tuple[str, ...]) -> tuple[str, float]:
+    """The longest that one turn of the loop took while these keys were worked off."""
+    began = time.monotonic()
+    for key in keys:
+        app.repaint(key)
+    app.watch(0.6)
+    return name, holds.longest(held, began)
+
+
+def wizard_pages(app: Terminal, held: Path, folder: Path) -> list[tuple[str, float]]:
+    """Every page of New project, each entered for the first time."""
+    captions = make_captions(folder / "data", 20)
+    for key in ("1", "n", str(captions)):
+        app.repaint(key)
+    app.watch(1.0)
+    pages = [("wizard, models", (NEXT,))]
+    ticks = "\t" * 6 + " "  # to the last family, which needs no checkpoint
+    pages += [("wizard, a model", (ticks,)), ("wizard, devices", (NEXT,))]
+    pages += [("wizard, prompts", (NEXT,)), ("wizard, review", (NEXT,))]
+    return [hold(app, held, *page) for page in pages]

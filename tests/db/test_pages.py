@@ -46,6 +46,8 @@ def connection(tmp_path_factory):
         ("tries>0", 2),
         ("tries>1 status:failed", 1),
         ("fail>2", 1),
+        ("WAIT", 597),
+        ("status:WAIT", 597),
         ("00007", 2),
         ("shard<2", 4),
         ("!shard>0", 2),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections import Counter
 
 import pytest
@@ -51,6 +52,17 @@ def test_it_reads_the_project_and_every_export_alike(source, project):
         assert sample.captions == expected(number)
         assert sample.caption in sample.captions
         assert sample.image == str(project.parent / f"images/{number:06}.png")
+
+
+def test_flagged_records_can_be_left_out(project, tmp_path):
+    run = shutil.copytree(project, tmp_path / "run")
+    cli_ok("flag", run, "0:3", "1:0")  # records 3 and 25
+    assert len(JointCaptions(run)) == COUNT
+    kept = [sample.captions[0] for sample in JointCaptions(run, without_flagged=True)]
+    assert kept == [f"alt text {n}" for n in range(COUNT) if n not in (3, 25)]
+    cli_ok("export", run, tmp_path / "out.json")
+    with pytest.raises(BadInput, match="without_flagged needs the project"):
+        JointCaptions(tmp_path / "out.json", without_flagged=True)
 
 
 def test_the_draw_depends_on_seed_and_epoch_alone(project):

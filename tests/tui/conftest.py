@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,6 +19,7 @@ from textual.worker import WorkerCancelled
 from engine.exclusion import Changed
 from engine.project import Project
 from tests import canned
+from tests.support import MAIN
 from tui.app import MllmaugApp
 
 PINNED = "8.2.8"
@@ -127,3 +132,15 @@ async def steady(pilot: Pilot[None]) -> None:
         if now == before:
             return
         before = now
+
+
+def run_command(command: str) -> None:
+    """As a shell does it, with our own code for the command's name."""
+    name, _, rest = command.partition(" ")
+    assert name == "mllmaug-tui"
+    ours = f"{shlex.quote(sys.executable)} -c {shlex.quote(MAIN)} {rest}"
+    environment = os.environ | {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    done = subprocess.run(
+        ours, shell=True, capture_output=True, text=True, timeout=120, env=environment
+    )
+    assert done.returncode == 0, done

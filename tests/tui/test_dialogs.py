@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input, OptionList
 
 from engine.images import ImageProblem
@@ -123,14 +126,23 @@ async def test_copy(tmp_path: Path) -> None:
         await until(pilot, lambda: places.last_copy().read_text().startswith("Two people"))
 
 
-async def test_zoom(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [SIZE, (80, 24)], ids=["120x36", "80x24"])
+@pytest.mark.parametrize("key", "12345")
+async def test_zoom(tmp_path: Path, key: str, size: tuple[int, int]) -> None:
+    """Every pane of every screen has all the room but the first and the last line."""
     app = make(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=size) as pilot:
         await ready(pilot)
-        await press(pilot, "tab", "z")
-        assert app.screen.maximized is not None
-        await press(pilot, "z")
-        assert app.screen.maximized is None
+        await press(pilot, key)
+        for _ in range(len(app.screen.focus_chain)):
+            pane = app.focused
+            if not isinstance(pane, Input):
+                await press(pilot, "z")
+                assert app.screen.maximized is pane
+                assert pane.region.size == (size[0], size[1] - 2), pane
+                await press(pilot, "z")
+                assert app.screen.maximized is None
+            await press(pilot, "tab")
 
 
 async def test_readonly(tmp_path: Path, asked: Asked) -> None:
@@ -238,7 +250,7 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         await review(pilot, wizard)
         assert "those that cannot be read are left out" in said(app, "#summary")
         assert "every one is opened and decoded first" in said(app, "#summary")
-        assert said(app, "#command").endswith("--check-images --skip-bad")
+        assert "--check-images --skip-bad\nthen: " in said(app, "#command")
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Report))
         await until(pilot, lambda: "1 records cannot be read" in said(app, "#lines"))
@@ -351,3 +363,98 @@ async def test_open_by_name(tmp_path: Path) -> None:
         await submit(pilot, app, str(folder))
         await until(pilot, lambda: app._exit)
     assert app.return_value == folder
+
+
+async def test_impatient_keys(tmp_path: Path) -> None:
+    """A dialog whose parts come in a later turn takes keys at once."""
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key in ("e", "n"):
+            for _ in range(5):
+                app.simulate_key(key)
+                app.simulate_key("ctrl+n")
+                app.simulate_key("escape")
+            await settle(pilot)
+            while len(app.screen_stack) > 1:
+                await press(pilot, "escape")
+        await press(pilot, "e")
+        assert app.focused is not None
+        assert app.focused.id == "path"
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_mashed_keys(tmp_path: Path, asked: Asked, seed: int) -> None:
+    """Dialogs come, go and lie over each other faster than they are put up."""
+    app, random = make(tmp_path), Random(seed)
+    keys = [*"enTchMuDH?:12345/zjkdsafl", "tab", "enter", "ctrl+n", *["escape"] * 8]
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key in random.choices(keys, k=150):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+            await asyncio.sleep(random.choice((0, 0, 0.01, 0.05)))
+        await settle(pilot)
+        assert app._exception is None
+
+
+async def test_a_dialog_closes_itself_alone(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        below, above = Confirm("a?", ""), Confirm("b?", "")
+        app.push_screen(below)
+        app.push_screen(above)
+        await settle(pilot)
+        above.dismiss(False)
+        above.dismiss(False)
+        await settle(pilot)
+        assert app.screen is below
+
+
+async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key, field in (("n", "#captions"), ("e", "#path")):
+            for typed in (key, *"data"):
+                app.post_message(Key(typed, typed))
+            await until(pilot, lambda field=field: app.screen.query(field))
+            path = app.screen.query_one(field, Input)
+            await until(pilot, lambda path=path: path.value == "data")
+            while len(app.screen_stack) > 1:
+                await press(pilot, "escape")
+
+
+async def test_a_key_that_cannot_work_says_why(tmp_path: Path) -> None:
+    app = MllmaugApp(canned.copied(tmp_path / "p", "busy").folder, readonly=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "p", "u", "f5")
+        messages = [each.message for each in app._notifications]
+        assert "Pause: opened with --readonly" in messages
+        assert len(messages) == 2
+
+
+async def test_completion(tmp_path: Path) -> None:
+    make_captions(tmp_path / "[x] data", 2)
+    (tmp_path / "[x] data2").mkdir()
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        captions = wizard.query_one("#captions", Input)
+        captions.value = f"{tmp_path}/[x] data/cap"
+        captions.cursor_position = len(captions.value)
+        await press(pilot, "tab")
+        assert captions.value == f"{tmp_path}/[x] data/captions.json"
+        await until(pilot, lambda: "2 of the first 2 images" in said(app, "#source-seen"))
+        await press(pilot, "tab")
+        root = wizard.query_one("#root", Input)
+        assert app.focused is root
+        root.value = f"{tmp_path}/[x] data"
+        root.cursor_position = len(root.value)
+        await press(pilot, "tab")
+        assert root.value == f"{tmp_path}/[x] data", "it is there as it was typed"
+        assert app.focused is wizard.query_one("#folder")

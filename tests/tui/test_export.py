@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +11,8 @@ from textual.widgets import Input, Select
 
 from engine.datasets.formats import FORMATS
 from tests import canned
-from tests.support import MAIN, cli_ok, make_captions
-from tests.tui.conftest import press, ready, said, settle, until
+from tests.support import cli_ok, make_captions
+from tests.tui.conftest import press, ready, run_command, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.export import Export
 from tui.widgets.tick import Tick
@@ -69,18 +65,6 @@ def contents(path: Path) -> dict[str, bytes]:
         for file in sorted(path.rglob("*"))
         if not file.is_dir()
     }
-
-
-def run_command(command: str) -> None:
-    """As a shell does it, with our own code for the command's name."""
-    name, _, rest = command.partition(" ")
-    assert name == "mllmaug-tui"
-    ours = f"{shlex.quote(sys.executable)} -c {shlex.quote(MAIN)} {rest}"
-    environment = os.environ | {"PYTHONPATH": ":".join(filter(None, sys.path))}
-    done = subprocess.run(
-        ours, shell=True, capture_output=True, text=True, timeout=120, env=environment
-    )
-    assert done.returncode == 0, done
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])

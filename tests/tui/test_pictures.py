@@ -129,12 +129,11 @@ def test_wizard_picture(
         wizard.query_one("#captions", Input).value = "data/captions.json"
         wizard.query_one("#root", Input).value = "data"
         await until(pilot, lambda: wizard.step.why_not() is None)
-        if step:
-            for tick in wizard.query(Tick):
-                tick.value = "dry-run" in str(tick.label)
         for _ in range(step):
             await until(pilot, lambda: wizard.step.why_not() is None)
             await press(pilot, "ctrl+n")
+            for tick in wizard.query("#models Tick").results(Tick):
+                tick.value = "dry-run" in str(tick.label)
         await until(pilot, lambda: wizard.step.why_not() is None or step == 1)
         await steady(pilot)
 

@@ -92,7 +92,13 @@ async def test_no_picture_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "place"),
-    [("40/2", (40, 2)), ("420009", (42, 9)), ("004140037", (41, 7)), ("alt text 5", (42, 5))],
+    [
+        ("40/2", (40, 2)),
+        ("40:2", (40, 2)),
+        ("420009", (42, 9)),
+        ("004140037", (41, 7)),
+        ("alt text 5", (42, 5)),
+    ],
 )
 async def test_jump(tmp_path: Path, words: str, place: tuple[int, int]) -> None:
     folder = tmp_path / "p"
@@ -109,6 +115,26 @@ async def test_jump(tmp_path: Path, words: str, place: tuple[int, int]) -> None:
         assert not app.screen.live  # type: ignore[attr-defined]
         await press(pilot, "escape")
         assert app.screen.live  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("900/1", "there is no record 900/1: shards are 0 to 59"),
+        ("7:10000", "there is no record 7:10000: shard 7 has 0 to 9999"),
+        ("[/x]", "no image path or caption holds '[/x]'; 7/120 or 7:120 goes to place 120"),
+    ],
+)
+async def test_a_jump_to_nowhere_says_what_it_takes(
+    tmp_path: Path, words: str, sentence: str
+) -> None:
+    folder = tmp_path / "p"
+    canned.write_missing_shards(canned.copied(folder, "busy", shards=60), 60)
+    app = MllmaugApp(folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3", "J", *words, "enter")
+        await until(pilot, lambda: [n for n in app._notifications if sentence in n.message])
 
 
 async def test_flags(tmp_path: Path) -> None:

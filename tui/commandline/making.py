@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from db.rows import SHEAR_MODES, ShearMode
 from engine.errors import BadInput
 from tui.commandline.answers import answer, opened, say, warn
 from tui.commandline.options import File, column_options, path_map_option, project_argument
@@ -25,6 +26,8 @@ from tui.commandline.options import File, column_options, path_map_option, proje
     metavar="MODEL.KEY=VALUE",
     help="Another setting for a model, as `set` takes it; may be given several times.",
 )
+@click.option("--shear-mode", type=click.Choice(SHEAR_MODES), help="As `reshear --mode` (paper).")
+@click.option("--shear-max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
 @click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
 @click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")
@@ -40,6 +43,8 @@ def new(
     models: tuple[str, ...],
     preset: str | None,
     settings: tuple[str, ...],
+    shear_mode: ShearMode | None,
+    shear_max_words: int | None,
     shard_size: int | None,
     shards: int | None,
     allow_outside: bool,
@@ -52,6 +57,7 @@ def new(
     """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
     from engine.captioners.registry import choose_all
     from engine.datasets.create import NewProject, create
+    from engine.shearing import Shearing
     from tui.lines import created_lines
     from tui.progress import counting, stepping
 
@@ -71,6 +77,7 @@ def new(
         caption_column,
         check_images,
         skip_bad,
+        Shearing(shear_mode or SHEAR_MODES[0], shear_max_words),
     )
     with counting("reading records") as progress, stepping("checking images") as checking:
         created = create(project, wanted, progress, checking)

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from engine.captioners.address import is_address
@@ -16,6 +15,7 @@ from engine.captioners.registry import FAMILIES, OFFICIAL, PAPER
 from engine.errors import BadInput
 from tui import text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 
-class AddModel(ModalScreen["ModelChoice | None"]):
+class AddModel(Dialog["ModelChoice | None"]):
     """Another model for a project that is there; returns it, checked."""
 
     AUTO_FOCUS = "#family"
@@ -62,7 +62,7 @@ class AddModel(ModalScreen["ModelChoice | None"]):
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Add", id="add", variant="primary", compact=True)
-        yield PathComplete("#checkpoint")
+        yield PathComplete("#checkpoint", folders=True)
 
     def on_mount(self) -> None:
         for field in self.query(Input):

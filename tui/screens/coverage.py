@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from db.pages import Coverage as Cell
@@ -34,7 +34,7 @@ class Matrix:
     cells: dict[tuple[int, int], Cell]
 
 
-class Coverage(ModalScreen[str | None]):
+class Coverage(Dialog[str | None]):
     """Every shard by every model: holes at a glance. Returns a filter for the Shards screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

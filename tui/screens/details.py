@@ -6,11 +6,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.screens.dialog import Dialog
 
-class Details(ModalScreen[None]):
+
+class Details(Dialog[None]):
     """A text in full, to be scrolled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

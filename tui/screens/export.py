@@ -9,14 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, ProgressBar, Static
 
 from engine.errors import BadInput, Refused
 from tui import actions, text
 from tui.app import describe
+from tui.screens.early import Early
 from tui.widgets.export_form import ExportForm
-from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from engine.datasets.export import ExportOptions, ExportProgress
@@ -44,10 +43,9 @@ class FileExists(Message):
     path: Path
 
 
-class Export(ModalScreen[str | None]):
+class Export(Early[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
-    AUTO_FOCUS = "#path"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", tooltip="Cancel and close", id="export.close"),
         Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="export.copy"),
@@ -75,19 +73,20 @@ class Export(ModalScreen[str | None]):
             dialog.border_title = "Export"
             dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
             yield Static(id="counts", markup=False)
-            yield ExportForm(self.project.folder, self.snapshot)
             yield Static(id="command", markup=False, classes="muted")
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Export", id="export", variant="primary", compact=True)
-        yield PathComplete("#path")
-        yield PathComplete("#root")
+
+    async def fill(self) -> None:
+        form = ExportForm(self.project.folder, self.snapshot)
+        await self.query_one(".dialog").mount(form, after="#counts")
 
     def on_mount(self) -> None:
         self.query_one("#bar").display = False
-        self.look()
+        self.query_one("#export").disabled = True
 
     @property
     def form(self) -> ExportForm:
@@ -111,10 +110,13 @@ class Export(ModalScreen[str | None]):
         except BadInput as error:
             self.command, self.trouble = "", str(error)
         else:
-            self.command = actions.export_command(self.project, self.form.path, options)
-            self.trouble = "" if self.form.path else "where to? the path is empty"
+            path = self.form.path
+            self.command = actions.export_command(self.project, path, options) if path else ""
+            self.trouble = "" if path else "where to? the path is empty"
         self.query_one("#command", Static).update(text.visible(self.command or self.trouble))
         self.query_one("#export").disabled = bool(self.trouble) or self.exporting
+        if not self.exporting:
+            self.say("")
 
     def action_copy(self) -> None:
         self.main.copy(self.command)
@@ -211,7 +213,7 @@ class Export(ModalScreen[str | None]):
             self.cancelled = True
             self.say("cancelling ...")
         else:
-            self.dismiss(self.sentence)
+            self.leave(self.sentence)
 
     def on_unmount(self) -> None:
         self.cancelled = not self.behind

@@ -11,15 +11,18 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
+
+from tui.screens.dialog import Dialog
 
 NOTES = (
     ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
     ("tab, shift+tab", "Next, previous pane"),
     (":, ctrl+p", "Command palette"),
-    ("mouse", "Click rows, screens and footer keys; hold shift to select text"),
+    ("mouse", "Click rows, screens and footer keys"),
+    ("shift+mouse", "Select text with the terminal"),
 )
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
 SCROLLBAR = 2
@@ -45,7 +48,7 @@ class Entry:
         return Content.assemble(said, (shown, "$foreground-muted"))
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """The keys of the focused pane, of its screen, of the app, and what cannot work now and why."""
 
     AUTO_FOCUS = "VerticalScroll"

@@ -6,15 +6,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import text
+from tui.screens.dialog import Dialog
 
 Way = Literal["detach", "after_shard", "now"]
 
 
-class Leave(ModalScreen[Way | None]):
+class Leave(Dialog[Way | None]):
     """How to quit while captioning goes on; None to stay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,10 +32,12 @@ class Leave(ModalScreen[Way | None]):
     def compose(self) -> ComposeResult:
         left = f" (ETA {text.duration(self.eta)})" if self.eta is not None else ""
         verb = "is" if self.alive == 1 else "are"
+        workers = f"{text.plural(self.alive, 'worker')} {verb} alive{left}"
+        goes_on = workers if self.alive else "its workers are starting"
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Quit"
             yield Static(
-                f"A run goes on: {text.plural(self.alive, 'worker')} {verb} alive{left}.\n",
+                f"A run goes on: {goes_on}.\n",
                 markup=False,
             )
             yield Static(choice("d", "Detach: close this window, the run goes on"))

@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import dialogs, text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from db.rows import SampleRow
@@ -30,7 +30,7 @@ HEIGHT = 3
 """Rows of a histogram."""
 
 
-class Lengths(ModalScreen[None]):
+class Lengths(Dialog[None]):
     """How long captions are in words, before and after shearing, model by model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
 from engine.errors import BadInput
 from tui import text
 from tui.app import describe
+from tui.screens.early import Early
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -29,10 +29,33 @@ KEPT = "They stay in captions/{} and count again when the settings are set back.
 Changes = Mapping[str, str]
 
 
-class ModelSettings(ModalScreen["Changes | None"]):
+class Fields(Vertical):
+    """A line a setting."""
+
+    def __init__(self, values: Changes) -> None:
+        super().__init__()
+        self.values = values
+
+    def compose(self) -> ComposeResult:
+        for name, value in self.values.items():
+            with Horizontal(classes="setting"):
+                yield Label(name, classes="name")
+                yield Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
+        for name in PATHS:
+            if name in self.values:
+                yield PathComplete(f"#set-{name}", folders=name != "tokenizer")
+
+    def on_mount(self) -> None:
+        fields = self.query(Input)  # none, if the dialog was closed at once
+        for field in fields:
+            field.cursor_blink = False
+        if fields:
+            fields.first().focus()
+
+
+class ModelSettings(Early["Changes | None"]):
     """How a model is asked, a line a setting; returns what is to be changed, as `set` takes it."""
 
-    AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="settings.close"),
         Binding("ctrl+n", "save", "Save", tooltip="Save the changes", id="settings.save"),
@@ -62,10 +85,6 @@ class ModelSettings(ModalScreen["Changes | None"]):
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = Content(f"Settings of {text.visible(self.model.name)}")
             dialog.border_subtitle = "tab moves, ctrl+n saves, esc closes"
-            for name, value in self.values.items():
-                with Horizontal(classes="setting"):
-                    yield Label(name, classes="name")
-                    yield Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
             yield Static(
                 "All but batch and graphs shape what the model says: its tasks begin anew, what was"
                 " captioned so far stays on disk.",
@@ -76,14 +95,12 @@ class ModelSettings(ModalScreen["Changes | None"]):
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Save", id="save", variant="primary", compact=True)
-        for name in PATHS:
-            if name in self.values:
-                yield PathComplete(f"#set-{name}")
+
+    async def fill(self) -> None:
+        await self.query_one(".dialog").mount(Fields(self.values), before=0)
 
     def on_mount(self) -> None:
-        for field in self.query(Input):
-            field.cursor_blink = False
-        self.look()
+        self.query_one("#save").disabled = True
 
     def changes(self) -> dict[str, str]:
         fields = ((name, self.query_one(f"#set-{name}", Input).value) for name in self.values)
@@ -145,7 +162,7 @@ class ModelSettings(ModalScreen["Changes | None"]):
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.leave(None)
 
 
 def said(value: Any) -> str:

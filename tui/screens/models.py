@@ -7,19 +7,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.captioners.registry import Settings
 from tui import text
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from tui.app import MllmaugApp
     from tui.snapshot import ModelProgress, Snapshot
 
 
-class Models(ModalScreen["ModelProgress | str | None"]):
+class Models(Dialog["ModelProgress | str | None"]):
     """The project's models; returns the one whose settings to open, or `add`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

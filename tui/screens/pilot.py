@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from engine.errors import BadInput
 from tui import captions, text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from engine.pilot import Findings, Plan
@@ -31,7 +31,7 @@ class Outcome:
     time: str | None
 
 
-class Pilot(ModalScreen[Outcome | None]):
+class Pilot(Dialog[Outcome | None]):
     """The first images through every model: captions side by side, speed, and time for all."""
 
     AUTO_FOCUS = "#said"
@@ -72,7 +72,7 @@ class Pilot(ModalScreen[Outcome | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Pilot"
-            dialog.border_subtitle = "n N next, last image; d diff; esc change; G go"
+            dialog.border_subtitle = "n N next, previous image; d diff; esc change; G go"
             yield Static("looking for devices and records ...", id="models", markup=False)
             with VerticalScroll(id="said"):
                 yield Static(id="captions", markup=False)
@@ -88,7 +88,7 @@ class Pilot(ModalScreen[Outcome | None]):
 
     @work(thread=True, group="pilot", exit_on_error=False)
     def work_through(self) -> None:
-        from engine.tryout import Tryout, TryoutFailed
+        from engine.tryout import Said, Tryout, TryoutFailed
 
         try:
             plan = self.make_plan()
@@ -103,6 +103,7 @@ class Pilot(ModalScreen[Outcome | None]):
             if self.closed:
                 return
             try:
+                self.post_message(self.Told(name, Said(loading="starting")))
                 self.tryout = Tryout(job)
                 for said in self.tryout:
                     self.post_message(self.Told(name, said))

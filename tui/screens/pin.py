@@ -7,17 +7,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui import text
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from tui.snapshot import DeviceView
 
 
-class Pin(ModalScreen[tuple[str, str | None] | None]):
+class Pin(Dialog[tuple[str, str | None] | None]):
     """Which device works on this model alone; one that does already is set free."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

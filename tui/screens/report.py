@@ -9,17 +9,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.errors import BadInput, Refused
 from tui import text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 
 Progress = Callable[[int, int], None]
 
 
-class Report(ModalScreen[None]):
+class Report(Dialog[None]):
     """Lines that a thread makes, which may take a while; closing it waits for nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from db.rows import SHEAR_MODES, ProjectRow, ShearMode
 from engine.errors import BadInput, Refused
 from tui import text
 from tui.app import describe
+from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -25,7 +25,7 @@ MEANINGS: dict[ShearMode, str] = {
 }
 
 
-class Reshear(ModalScreen[str | None]):
+class Reshear(Dialog[str | None]):
     """All captions sheared again from their raw texts, in another way; returns what was done."""
 
     AUTO_FOCUS = "#way"

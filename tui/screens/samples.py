@@ -204,8 +204,8 @@ class Samples(RunScreen):
         from tui.screens.ask import Ask
 
         hint = (
-            "shard/record such as 7/120, a number through the whole input, or words of the image"
-            " path or caption (the next match is shown)"
+            "shard and place such as 7/120 or 7:120, a number through the whole input, or words of"
+            " the image path or caption (the next match is shown)"
         )
 
         def answer(words: str | None) -> None:
@@ -230,7 +230,11 @@ class Samples(RunScreen):
     @on(Located)
     def located(self, event: Located) -> None:
         if event.place is None:
-            self.main.tell(f"no record holds {event.words!r}", "warning")
+            self.main.tell(
+                f"no image path or caption holds {event.words!r}; 7/120 or 7:120 goes to place 120"
+                " of shard 7, a number to that place in the whole input",
+                "warning",
+            )
         else:
             self.go_to(*event.place)
 
@@ -242,9 +246,7 @@ class Samples(RunScreen):
         chosen = text.visible(self.model or (self.models or [""])[0])
         diff = f"differences from {chosen} (d, m)" if self.diff else "no diff (d)"
         how = SHOWN[captions.SHOWS[self.how]]
-        self.query_one("#mode", Static).update(
-            f"{live}   {how} (b)   {diff}   // cut by shearing //   J jumps"
-        )
+        self.query_one("#mode", Static).update(f"{live}   {how} (b)   {diff}   // cut //   J jumps")
 
     # The captions of one record
 

@@ -77,7 +77,7 @@ class Shards(RunScreen):
             "R",
             "retry(True)",
             "Failed",
-            tooltip="Retry only failed records of marked or current",
+            tooltip="Retry only the failed records",
             id="shards.retry_failed",
         ),
         Binding("x", "skip", "Skip", False, tooltip="Skip, or take back", id="shards.skip"),
@@ -272,6 +272,13 @@ class Shards(RunScreen):
         current = self.table.current
         if action in ("retry", "skip", "mark_all", "priority", "show") and current is None:
             return "no shard is shown" if action == "show" or not self.table.marked else None
+        if (
+            action == "skip"
+            and not self.table.marked
+            and current
+            and current.state in ("done", "running")
+        ):
+            return "only what waits or has failed can be skipped"
         if (
             action == "priority"
             and not self.table.marked

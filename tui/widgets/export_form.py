@@ -16,6 +16,7 @@ from textual.widgets import Input, Label, Select, Static
 from engine.datasets.formats import FORMATS, Format, Images
 from engine.errors import BadInput
 from tui import actions, text
+from tui.widgets.path_complete import PathComplete
 from tui.widgets.tick import Tick
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class ExportForm(Vertical):
         yield line("Image root", root)
         maps = Input(placeholder="OLD=NEW, several with a blank between", id="map", compact=True)
         yield line("Path beginnings", maps)
+        yield PathComplete("#path")
+        yield PathComplete("#root", folders=True)
 
     def model_boxes(self) -> Iterable[Tick]:
         for number, model in enumerate(self.snapshot.models):
@@ -71,8 +74,10 @@ class ExportForm(Vertical):
             yield Tick(label, True, id=f"model-{number}", compact=True)
 
     def on_mount(self) -> None:
-        for field in self.query(Input):
+        for field in self.query(Input):  # none, if the dialog was closed at once
             field.cursor_blink = False
+            if field.id == "path":
+                field.focus()
 
     @property
     def form(self) -> Format:

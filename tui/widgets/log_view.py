@@ -23,6 +23,7 @@ LEVELS: tuple[Level, ...] = ("info", "warn", "fail")
 FAIL = re.compile(r"\b(ERROR|CRITICAL|FATAL|FAIL|fail)\b|Traceback|\w(Error|Exception)\b")
 WARN = re.compile(r"\b(WARN|WARNING|warn)\b|Warning\b")
 KEPT = 20_000
+SOURCE_WIDTH = len("supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ class LogView(ScrollView, can_focus=True):
 
 
 def head(line: Line) -> str:
-    return f"{text.fit(line.source, 8)} {words(line.level)} "
+    return f"{text.fit(line.source, SOURCE_WIDTH)} {words(line.level)} "
 
 
 def words(level: Level) -> str:

@@ -161,7 +161,7 @@ class Throughput(Static, can_focus=True):
         if not self.points or height < 4:
             return [Content.styled("no image yet", "$foreground-muted")]
         left, right = self.points[0][0], self.points[-1][0]
-        right = max(right, left + 1)
+        left = min(left, right - 1)
         ticks = plot.scale(max(value for _, value in self.points), steps=2 if height < 9 else 3)
         marks = plot.labels(ticks)
         gutter = max(map(len, marks))

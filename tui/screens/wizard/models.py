@@ -25,6 +25,7 @@ class Models(Step):
 
     NAME = "Models"
     PATHS = tuple(f"path-{n}" for n, each in enumerate(FAMILIES.values()) if each.checkpoint)
+    FOLDERS = PATHS
 
     @dataclass
     class Checked(Message):

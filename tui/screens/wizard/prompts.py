@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
-from engine.captioners.registry import FAMILIES
+from engine.captioners.registry import FAMILIES, Settings, whole_prompt
 from engine.errors import BadInput
 from engine.shearing import Shearing, shear
 from engine.tryout import Tryout, TryoutFailed
@@ -89,6 +89,16 @@ class Prompts(Step):
         words = self.query_one("#words", Input).value.strip()
         if words and not (words.isdecimal() and int(words)):
             return "at most how many words? A number, or nothing"
+        return next(filter(None, map(self.wrong_prompt, self.models)), None)
+
+    def wrong_prompt(self, name: str) -> str | None:
+        prompt = self.draft.prompts.get(name)
+        if prompt is None:
+            return None
+        try:
+            whole_prompt(FAMILIES[name], Settings(prompt=prompt))
+        except BadInput as error:
+            return f"{name}: {error}"
         return None
 
     # One picture
@@ -99,9 +109,14 @@ class Prompts(Step):
             self.tryout.cancel()
             return
         self.told: list[str] = []
-        self.query_one("#try", Button).label = "Cancel"
+        self.label("Cancel")
         self.say("#tried", "starting ...")
         self.attempt()
+
+    def label(self, label: str) -> None:
+        button = self.query_one("#try", Button)
+        button.label = label
+        button.refresh(layout=True)
 
     @work(thread=True, group="tryout", exclusive=True, exit_on_error=False)
     def attempt(self) -> None:
@@ -133,7 +148,7 @@ class Prompts(Step):
     @on(Ended)
     def was_ended(self, event: Prompts.Ended) -> None:
         self.tryout = None
-        self.query_one("#try", Button).label = "Try on the first picture"
+        self.label("Try on the first picture")
         if event.trouble:
             self.say("#tried", event.trouble, bad=True)
 

@@ -7,8 +7,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Label, Static
 
-from tui import text
-from tui.draft import BYTES_A_CAPTION, Draft
+from tui import actions, text
+from tui.draft import BYTES_A_CAPTION, MODES, Draft
 from tui.screens.wizard.step import Step
 
 
@@ -34,10 +34,17 @@ class Review(Step):
         value = event.value.strip()
         self.draft.shard_size = int(value) if value.isdecimal() and int(value) else None
         self.draw()
+        self.post_message(self.Changed())
+
+    def why_not(self) -> str | None:
+        value = self.query_one("#shard-size", Input).value.strip()
+        if value and self.draft.shard_size is None:
+            return "how many records a shard? A number, or nothing"
+        return None
 
     def draw(self) -> None:
         self.say("#summary", "\n".join(summary(self.draft, self.hours)))
-        self.say("#command", f"the same as: {command(self.draft)}")
+        self.say("#command", f"the same as: {command(self.draft)}\nthen: {run_command(self.draft)}")
 
 
 def summary(draft: Draft, hours: str | None) -> list[str]:
@@ -48,10 +55,13 @@ def summary(draft: Draft, hours: str | None) -> list[str]:
     bad = "; those that cannot be read are left out" if draft.skip_bad else ""
     looked = "every one is" if draft.check_images else "a sample of them is"
     limit = f", at most {draft.max_words} words" if draft.max_words else ""
+    about = "about " * records.startswith("about")
+    own = ", ".join(draft.changed_prompts)
     return [
         f"Records   {records} of {draft.captions}{bad}",
         f"Images    {looked} opened and decoded first",
-        f"Models    {', '.join(draft.models)}: {draft.captions_wanted:,} captions",
+        f"Models    {', '.join(draft.models)}: {about}{draft.captions_wanted:,} captions",
+        *([f"Prompts   changed for {own}"] if own else []),
         f"Devices   {', '.join(device.id for device in draft.found) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",
         f"Project   {draft.folder}",
@@ -62,16 +72,33 @@ def summary(draft: Draft, hours: str | None) -> list[str]:
 
 
 def command(draft: Draft) -> str:
-    """What does the same without the application."""
+    """What makes the same project without the application."""
     from shlex import quote
 
-    parts = ["mllmaug-tui new", quote(draft.folder), quote(draft.captions)]
-    if draft.image_root:
-        parts += ["--image-root", quote(draft.image_root)]
+    folder = actions.argument(str(Path(draft.folder).expanduser()))
+    captions = actions.argument(str(Path(draft.captions).expanduser()))
+    parts = ["mllmaug-tui new", folder, captions]
+    if draft.root is not None:
+        parts.append(f"--image-root {quote(str(draft.root))}")
     for name, path in draft.models.items():
-        parts += ["--model", quote(f"{name}={path}" if path else name)]
+        parts.append(f"--model {quote(f'{name}={path}' if path else name)}")
+    for name, prompt in draft.changed_prompts.items():
+        parts.append(f"--set {quote(f'{name}.prompt={prompt}')}")
+    if draft.mode != MODES[0]:
+        parts.append(f"--shear-mode {draft.mode}")
+    if draft.max_words:
+        parts.append(f"--shear-max-words {draft.max_words}")
     if draft.shard_size:
-        parts += ["--shard-size", str(draft.shard_size)]
+        parts.append(f"--shard-size {draft.shard_size}")
     parts += ["--check-images"] * draft.check_images
     parts += ["--skip-bad"] * draft.skip_bad
     return " ".join(parts)
+
+
+def run_command(draft: Draft) -> str:
+    """What then runs it on the chosen devices."""
+    from shlex import quote
+
+    folder = actions.argument(str(Path(draft.folder).expanduser()))
+    devices = f" --devices {quote(draft.devices)}" if draft.devices != "auto" else ""
+    return f"mllmaug-tui run {folder}{devices}"

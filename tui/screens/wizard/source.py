@@ -22,10 +22,11 @@ Values = tuple[str, str, str, bool]
 
 
 class Source(Step):
-    """Caption file, image root and folder, with a look at the first records."""
+    """Captions, image root and folder, with a look at the first records."""
 
     NAME = "Source"
     PATHS = ("captions", "root", "folder")
+    FOLDERS = ("root", "folder")
 
     @dataclass
     class Looked(Message):
@@ -36,10 +37,12 @@ class Source(Step):
     looked: Source.Looked | None = None
 
     def compose(self) -> ComposeResult:
-        yield Label("Caption file: JSON array or JSON Lines", classes="field")
+        yield Label(
+            "Captions: JSON, JSON Lines, CSV, TSV, Parquet, a folder, a tar", classes="field"
+        )
         yield Input(self.draft.captions, id="captions", compact=True)
         yield Label("Image root", classes="field")
-        yield Input(placeholder="the folder of the caption file", id="root", compact=True)
+        yield Input(placeholder="the folder of the captions", id="root", compact=True)
         yield Label("Make the project in", classes="field")
         yield Input(self.draft.folder, id="folder", compact=True)
         yield Tick("leave out records that cannot be read", id="skip-bad", compact=True)

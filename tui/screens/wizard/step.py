@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 
 from tui import text
 from tui.draft import Draft
+from tui.widgets.path_complete import PathComplete
 
 REST_SECONDS = 0.25
 """Whatever is typed is looked at when the typing rests."""
@@ -19,7 +20,9 @@ class Step(VerticalScroll, can_focus=False):
 
     NAME: ClassVar[str] = ""
     PATHS: ClassVar[tuple[str, ...]] = ()
-    """Ids of fields that take a path."""
+    """Ids of the fields that take a path, each with completion."""
+    FOLDERS: ClassVar[tuple[str, ...]] = ()
+    """Those of them that take a folder."""
 
     class Changed(Message):
         """Whether one can go on may have changed."""
@@ -32,6 +35,9 @@ class Step(VerticalScroll, can_focus=False):
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
+        for name in self.PATHS:
+            for field in self.query(f"#{name}").results(Input):
+                self.mount(PathComplete(field, folders=name in self.FOLDERS))
 
     def enter(self) -> None:
         """Called when the page is shown."""

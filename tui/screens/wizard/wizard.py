@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -11,28 +11,30 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, ContentSwitcher, Static
 
 from engine.errors import BadInput
 from tui import actions, draft, text
 from tui.app import describe
 from tui.draft import Draft
+from tui.screens.early import Early
 from tui.screens.report import Report
 from tui.screens.wizard.devices import Devices
 from tui.screens.wizard.models import Models
 from tui.screens.wizard.prompts import Prompts
-from tui.screens.wizard.review import Review
+from tui.screens.wizard.review import Review, command
 from tui.screens.wizard.source import Source
 from tui.screens.wizard.step import Step
-from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
+    from tui.app import MllmaugApp
     from tui.screens.pilot import Outcome
 
 WORD_SECONDS = 0.1
 """Between two words of progress."""
 
+ENDS = ("pilot", "create", "run")
+"""Buttons of the last page."""
 STEPS = (Source, Models, Devices, Prompts, Review)
 
 
@@ -40,12 +42,13 @@ class Cancelled(Exception):
     """Nothing is made."""
 
 
-class Wizard(ModalScreen[Path | None]):
+class Wizard(Early[Path | None]):
     """Makes a new project in five steps; returns its folder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "step(1)", "Next", id="wizard.next"),
         Binding("escape", "step(-1)", "Back", tooltip="Back, or close", id="wizard.back"),
+        Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="wizard.copy"),
     ]
 
     @dataclass
@@ -65,6 +68,7 @@ class Wizard(ModalScreen[Path | None]):
     def __init__(self) -> None:
         super().__init__()
         self.draft = Draft()
+        self.steps = tuple(step(self.draft) for step in STEPS)
         self.at = 0
         self.making = False
         self.cancelled = False
@@ -73,11 +77,8 @@ class Wizard(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "New project"
-            dialog.border_subtitle = "ctrl+n next, esc back"
             yield Static(id="steps", markup=False)
-            with ContentSwitcher(initial="source"):
-                for step in STEPS:
-                    yield step(self.draft)
+            yield ContentSwitcher()
             yield Static(id="why-not", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back", id="back", compact=True)
@@ -86,18 +87,15 @@ class Wizard(ModalScreen[Path | None]):
                 yield Button("Create", id="create", compact=True)
                 yield Button("Create and run", id="run", variant="primary", compact=True)
 
-        for name in (name for step in STEPS for name in step.PATHS):
-            yield PathComplete(f"#{name}")
-
-    def on_mount(self) -> None:
-        self.show()
+    async def fill(self) -> None:
+        await self.show()
 
     @property
     def step(self) -> Step:
-        return self.query_one(f"#{STEPS[self.at].NAME.lower()}", Step)
+        """The page in front."""
+        return self.steps[self.at]
 
-    def show(self) -> None:
-        self.query_one(ContentSwitcher).current = STEPS[self.at].NAME.lower()
+    async def show(self) -> None:
         names = [
             Content.styled(f"[{n} {step.NAME}]", "bold")
             if n - 1 == self.at
@@ -107,15 +105,23 @@ class Wizard(ModalScreen[Path | None]):
         self.query_one("#steps", Static).update(Content("").join(names))
         last = self.at == len(STEPS) - 1
         self.query_one("#next").display = not last
-        for name in ("pilot", "create", "run"):
+        for name in ENDS:
             self.query_one(f"#{name}").display = last
-        self.step.enter()
+        keys = "ctrl+y copies the command" if last else "ctrl+n next"
+        self.query_one(".dialog").border_subtitle = f"{keys}, esc back"
+        step, pages = self.step, self.query_one(ContentSwitcher)
+        if not step.is_attached:  # when it is first visited: all at once they hold the loop long
+            await pages.add_content(step)
+        pages.current = step.id
+        step.enter()
         self.changed()
 
     @on(Step.Changed)
     def changed(self) -> None:
         why = self.step.why_not()
         self.query_one("#next").disabled = why is not None
+        for name in ENDS:
+            self.query_one(f"#{name}").disabled = self.making or why is not None
         if not self.making:
             self.say(why or "")
 
@@ -123,24 +129,30 @@ class Wizard(ModalScreen[Path | None]):
         self.query_one("#why-not", Static).update(text.visible(said))
 
     @on(Button.Pressed, "#next")
-    def next(self) -> None:
-        self.action_step(1)
+    async def next(self) -> None:
+        await self.action_step(1)
 
     @on(Button.Pressed, "#back")
-    def back(self) -> None:
-        self.action_step(-1)
+    async def back(self) -> None:
+        await self.action_step(-1)
 
-    def action_step(self, by: int) -> None:
+    async def action_step(self, by: int) -> None:
         if self.making and by < 0:
             self.cancelled = True
             self.say("cancelling ...")
-        if self.making or (by > 0 and self.step.why_not() is not None):
+        if self.making or (not self.filled and by > 0):
+            return
+        if by > 0 and self.step.why_not() is not None:
             return
         if self.at + by < 0:
-            self.dismiss(None)
+            self.leave(None)
         elif self.at + by < len(STEPS):
             self.at += by
-            self.show()
+            await self.show()
+
+    def action_copy(self) -> None:
+        if isinstance(self.step, Review):
+            cast("MllmaugApp", self.app).copy(command(self.draft))
 
     # The end
 
@@ -177,7 +189,7 @@ class Wizard(ModalScreen[Path | None]):
     def set_making(self, making: bool) -> None:
         self.making = making
         self.query_one("#back", Button).label = "Cancel" if making else "Back"
-        for name in ("pilot", "create", "run"):
+        for name in ENDS:
             self.query_one(f"#{name}").disabled = making
 
     @work(thread=True, group="create", exit_on_error=False)

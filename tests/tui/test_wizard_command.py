@@ -1,0 +1,130 @@
+"""The command line that the wizard shows makes the same project."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input
+
+from db import projects
+from db.connect import reading
+from engine.demo import checkpoint
+from engine.project import Project
+from tests.support import make_captions
+from tests.tui.conftest import press, run_command, said, until
+from tui import draft
+from tui.app import MllmaugApp
+from tui.draft import Draft
+from tui.screens.wizard.review import command
+from tui.screens.wizard.review import run_command as then_run
+from tui.screens.wizard.wizard import Wizard
+from tui.widgets.tick import Tick
+
+HOSTILE = """it's "all" $HOME `id` \\n \\\n a second line; rm -rf . # [/x] * é 猫 ~ !! --seed=1"""
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """Everything of a project but when and where it was made, and by what name."""
+    project = Project.open(folder)
+    with reading(project.database) as connection:
+        row = asdict(projects.project(connection))
+        models = [asdict(model) for model in projects.models(connection)]
+        shards = [asdict(shard) for shard in projects.shards(connection)]
+    for key in ("uid", "created"):
+        row.pop(key)
+    files = {path.name: path.read_bytes() for path in sorted(project.shards.iterdir())}
+    return {"project": row, "models": models, "shards": shards, "files": files}
+
+
+def hostile_draft(folder: Path) -> Draft:
+    """Every choice that the wizard offers is made, in the words that a shell likes least."""
+    data = folder / 'it\'s $HOME "data"\n `id` [x]'
+    captions = make_captions(data, 7)
+    return Draft(
+        captions=str(captions.rename(data / "-cap tions;.json")),
+        image_root=str(data),
+        folder=str(folder / "my 'run' $(date) \\"),
+        models={"otter": str(checkpoint("otter")), "dry-run": ""},
+        prompts={"otter": HOSTILE, "llava-1.5": "of a model that is not chosen"},
+        devices="cpu:2",
+        mode="sentence",
+        max_words=11,
+        shard_size=3,
+        skip_bad=True,
+        check_images=True,
+    )
+
+
+def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
+    made = hostile_draft(tmp_path)
+    folder = draft.create(made, lambda _: None, lambda *_: None).project.folder
+    by_the_wizard = contents(folder)
+    shutil.rmtree(folder)
+    run_command(command(made))
+    assert contents(folder) == by_the_wizard
+    models = {model["name"]: model for model in by_the_wizard["models"]}
+    assert HOSTILE in models["otter"]["settings"]["prompt"]
+    assert by_the_wizard["project"]["shear_mode"] == "sentence"
+    assert then_run(made).endswith("--devices cpu:2")
+
+
+def test_an_unchanged_choice_is_not(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path, 2)
+    plain = Draft(captions=str(captions), folder="-run", models={"otter": "/m"}, prompts={})
+    plain.prompts["otter"] = "<image> User: Describe in English: GPT: <answer>"
+    assert command(plain) == f"mllmaug-tui new ./-run {captions} --model otter=/m"
+    assert then_run(plain) == "mllmaug-tui run ./-run"
+
+
+@pytest.mark.asyncio
+async def test_as_typed(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "da ta", 5)
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+
+        async def on() -> None:
+            await until(pilot, lambda: wizard.step.why_not() is None)
+            await press(pilot, "ctrl+n")
+
+        wizard.query_one("#captions", Input).value = str(captions)
+        wizard.query_one("#folder", Input).value = str(tmp_path / "my run")
+        await on()
+        for tick in wizard.query("#models Tick").results(Tick):
+            tick.value = str(tick.label).startswith(("otter", "dry-run"))
+        wizard.query_one("#path-2", Input).value = str(checkpoint("otter"))
+        await on()
+        wizard.query_one("#spec", Input).value = "cpu"
+        await until(pilot, lambda: wizard.draft.found)
+        await on()
+        prompt = wizard.query_one("#prompt-0", Input)
+        prompt.value = "<image> <image>"
+        await until(pilot, lambda: "must hold <image> once" in said(app, "#why-not"))
+        prompt.value = 'What\'s "this" <image> worth: $5?'
+        wizard.query_one("#mode-of-shearing", Input).value = "sentence"
+        wizard.query_one("#words", Input).value = "9"
+        await on()
+        field = wizard.query_one("#shard-size", Input)
+        field.value = "0"
+        await until(pilot, lambda: wizard.query_one("#create").disabled)
+        assert "how many records a shard" in said(app, "#why-not")
+        field.value = "2"
+        await until(pilot, lambda: not wizard.query_one("#create").disabled)
+        assert "Prompts   changed for otter" in said(app, "#summary")
+        await press(pilot, "ctrl+y")
+        line = app.clipboard
+        assert line == command(wizard.draft)
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: app._exit)
+    folder = tmp_path / "my run"
+    by_the_wizard = contents(folder)
+    shutil.rmtree(folder)
+    run_command(line)
+    assert contents(folder) == by_the_wizard

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+from textual.events import DescendantFocus, Key
+from textual.screen import ScreenResultType
+from textual.widgets import Input
+
+from tui.screens.dialog import Dialog
+
+
+class Early(Dialog[ScreenResultType]):
+    """A dialog with many fields: its frame comes first, they come in a later turn of the loop.
+
+    All at once they held the loop for more than 0.1 s. What is typed before they are there goes to
+    the first of them; and a dialog is not taken down while it is being put up, which Textual's own
+    widgets do not survive.
+    """
+
+    AUTO_FOCUS = ""  # no button has it before the fields are there
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.typed: list[Key] = []
+        self.filled = False
+        self.leaving = False
+
+    async def fill(self) -> None:
+        """Mounts what the frame lacks."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.fill_in)
+
+    async def fill_in(self) -> None:
+        await self.fill()
+        self.filled = True
+        if self.leaving:
+            self.dismiss(None)
+
+    def leave(self, result: ScreenResultType | None) -> None:
+        if self.filled:
+            self.dismiss(result)
+        else:
+            self.leaving = True
+
+    def keep(self, event: Key) -> None:
+        """Of a key that nothing took."""
+        if self.focused is None and event.is_printable:
+            self.typed.append(event)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        typed, self.typed = self.typed, []
+        if isinstance(event.widget, Input):
+            for key in typed:
+                event.widget.post_message(Key(key.key, key.character))

@@ -12,6 +12,7 @@ import time
 import zlib
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -332,6 +333,7 @@ def test_a_worker_killed_with_requests_in_flight(project, server, undisturbed):
     with Supervising(project, module=WORKER) as running:
         wait_for(lambda: len(server.asked) > 10)
         for pid in running.workers():
+            assert "torch" not in Path(f"/proc/{pid}/maps").read_text()
             os.kill(pid, signal.SIGKILL)
         assert running.wait() == 0
     check_invariants(project)

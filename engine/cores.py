@@ -9,7 +9,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import redirect_stderr
 from itertools import islice
 from multiprocessing import get_context, resource_tracker
@@ -24,17 +24,24 @@ AHEAD = 2
 """Jobs a core that are handed out before the first result is taken."""
 
 
+LOOK_SECONDS = 0.2
+"""Between looks at how far the others are."""
+
+
 def cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def on_all_cores(
-    work: Callable[[Job], Result], jobs: Iterable[Job], few: int | None = None
+    work: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    few: int | None = None,
+    look: Callable[[], None] = lambda: None,
 ) -> Generator[Result, None, None]:
     """The results in the order of the jobs. `work` must be a function of a module.
 
-    Fewer than `few` jobs are done in this process.
+    Fewer than `few` jobs are done in this process. `look` is called while others are waited for.
     """
     few = FEW if few is None else few
     stream = iter(jobs)
@@ -54,11 +61,17 @@ def on_all_cores(
         for job in stream:
             waiting.append(pool.submit(work, job))
             if len(waiting) > AHEAD * cores():
-                yield waiting.popleft().result()
+                yield awaited(waiting.popleft(), look)
         while waiting:
-            yield waiting.popleft().result()
+            yield awaited(waiting.popleft(), look)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def awaited(future: Future[Result], look: Callable[[], None]) -> Result:
+    while not wait((future,), LOOK_SECONDS).done:
+        look()
+    return future.result()
 
 
 def begin(parent: int) -> None:

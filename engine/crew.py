@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from db.rows import WorkerRow, WorkerState
 from engine.attempt import Attempt
+from engine.devices import kind
 from engine.launchers import WorkerHandle
 from engine.policy import Policy
 
@@ -28,7 +29,9 @@ class Member:
     attempt: Attempt | None = None
     heard: float = field(default_factory=time.monotonic)
     progressed: float = field(default_factory=time.monotonic)
-    """The last row, or the last step of a load."""
+    """The last row, the last step of a load, or another sign that it gets somewhere."""
+    counted: float = field(default_factory=time.monotonic)
+    """The last row, or the beginning of the attempt."""
     rows: int = 0
     """Since the process started."""
     batch_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=64))
@@ -53,8 +56,8 @@ class Member:
         return self.handle.device.id
 
     def count(self, images: int, now: float) -> None:
-        self.batch_seconds.append(now - self.progressed)
-        self.progressed = now
+        self.batch_seconds.append(now - self.counted)
+        self.progressed = self.counted = now
         self.rows += images
         self.recent.append((now, images))
 
@@ -76,7 +79,8 @@ class Member:
             return f"no progress in loading for {policy.load_limit:.0f} s"
         if self.state == "captioning":
             median = statistics.median(self.batch_seconds) if self.batch_seconds else 0.0
-            limit = max(policy.row_limit, policy.row_limit_batches * median)
+            least = policy.cpu_row_limit if kind(self.device) == "cpu" else policy.row_limit
+            limit = max(least, policy.row_limit_batches * median)
             if now - self.progressed > limit:
                 return f"no caption for {limit:.0f} s"
         return None

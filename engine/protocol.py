@@ -17,6 +17,7 @@ Worker to supervisor
     generating    attempt, records [i, ...]     about to be generated
     rows          task, attempt, rows [...]     rows of the caption log
     asking        attempt                       a server said something: a sign of life
+    computing     attempt                       a layer of the model was computed: another
     unavailable   model, text, seconds, records [i, ...]
                                                 a server captions nothing for now, and may want
                                                 to be left alone so long; these records were with it
@@ -56,6 +57,7 @@ FROM_WORKER: dict[str, dict[str, type | tuple[type, ...]]] = {
     "rows": {"task": int, "attempt": int, "rows": list},
     "batch": {"model": int, "size": int, "fits": int, "text": str},
     "asking": {"attempt": int},
+    "computing": {"attempt": int},
     "unavailable": {"model": int, "text": str, "seconds": (int, float), "records": list},
     "root_lost": {"attempt": int, "text": str},
     "stuck": {"text": str},

@@ -73,7 +73,7 @@ class Running:
             *attempt.key, member.handle.id, member.device, now
         )
         member.attempt, member.state = attempt, "captioning"
-        member.progressed = time.monotonic()
+        member.progressed = member.counted = time.monotonic()
         if attempt.log.left == 0:
             self.finish(member)
         else:
@@ -98,7 +98,7 @@ class Running:
             self.books.ledger.fail(attempt.task.id, time.time(), text)
             return
         if waits and not attempt.outstanding:
-            member.progressed = time.monotonic()  # it does not hang
+            member.progressed = member.counted = time.monotonic()  # it does not hang
 
     def must_wait(self, attempt: Attempt) -> bool:
         """While a server is asked about a suspect it is asked about nothing else."""

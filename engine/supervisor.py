@@ -185,7 +185,7 @@ class Supervisor:
                 self.running.take_rows(member, message)
             case "decoding" | "generating":
                 self.running.note_touched(member, message)
-            case "loading" | "asking":
+            case "loading" | "asking" | "computing":
                 member.progressed = time.monotonic()
             case "waiting":
                 self.waiting(member, message)

@@ -78,6 +78,7 @@ class Worker:
         self.growth: Growth | None = None
         self.sharing: Sharing | None = None
         self.work: Work | None = None
+        self.watching = False
 
     def send(self, message: Message) -> None:
         data = protocol.encode(message)
@@ -174,6 +175,7 @@ class Worker:
         self.images.serve(self.captioner)
         on_cpu = self.device == "cpu" and not isinstance(self.captioner, Remote)
         self.sharing = Sharing(own_cores()) if on_cpu else None
+        self.watch_layers()
         self.batch = message["batch"] or self.captioner.batch
         auto = Settings.of(self.model["settings"]).auto_batch
         self.growth = Growth(self.batch) if auto and message["batch"] is None else None
@@ -185,6 +187,19 @@ class Worker:
                 "seconds": time.monotonic() - began,
             }
         )
+
+    def watch_layers(self) -> None:
+        """Where a batch may take longer than what counts as hung."""
+        if self.watching or self.device == "cuda" or "torch" not in sys.modules:
+            return
+        from engine.captioners.layers import watch
+
+        watch(self.say_computing)
+        self.watching = True
+
+    def say_computing(self) -> None:
+        if self.work is not None:
+            self.send({"type": "computing", "attempt": self.work.attempt})
 
     def unload(self) -> None:
         if isinstance(self.captioner, Remote):

@@ -37,6 +37,20 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def merging() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Two counts, of the records read and of those written, which may come long after."""
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,}"))
+    with bars(*columns) as progress:
+        read, written = (
+            progress.add_task(f"{what} records", total=None) for what in ("reading", "writing")
+        )
+        yield (
+            lambda count: progress.update(read, completed=count),
+            lambda count: progress.update(written, completed=count),
+        )
+
+
+@contextmanager
 def stepping(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for something of which so many are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -166,7 +166,12 @@ def check_shapes(
             )
 
 
-def check_room(targets: dict[str, torch.Tensor], dtype: torch.dtype, where: Path) -> None:
+def check_room(
+    targets: dict[str, torch.Tensor],
+    dtype: torch.dtype,
+    where: Path,
+    instead: str = "a GPU or a larger machine",
+) -> None:
     """Before the system ends the process for it.
 
     Raises `CheckpointError` for weights beyond this machine, and `MemoryError` for weights that do
@@ -184,7 +189,7 @@ def check_room(targets: dict[str, torch.Tensor], dtype: torch.dtype, where: Path
     advice = "dtype=bfloat16 halves that; else take" if dtype == torch.float32 else "take"
     text = (
         f"{where} needs {needed / GIB:.1f} GiB of memory in {named_dtype(dtype)} and this machine"
-        f" {there}: {advice} a GPU or a larger machine"
+        f" {there}: {advice} {instead}"
     )
     raise CheckpointError(text) if never else MemoryError(text)
 

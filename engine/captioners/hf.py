@@ -25,12 +25,12 @@ from transformers import (
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
-from engine.captioners.assembly import named
+from engine.captioners.assembly import check_room, named
 from engine.captioners.base import Caption, Captioner, CheckpointError, Loaded
 from engine.captioners.generation import Asked, choose_dtype, generate, to_captions
 from engine.captioners.settings import Settings
 from engine.captioners.text import one_id
-from engine.captioners.weights import first_line, read_json
+from engine.captioners.weights import first_line, read_folder, read_json
 from engine.images import Picture
 
 Inputs = dict[str, torch.Tensor]
@@ -209,7 +209,7 @@ def load_model(
 ) -> tuple[Any, Loaded]:
     """Nothing is left random; keys that the model does not know are passed over and listed.
 
-    Raises `CheckpointError`.
+    Raises `CheckpointError`, and as `check_room` does.
     """
     config = read_json(folder / "config.json")
     if "mm_vision_tower" in config:
@@ -217,6 +217,9 @@ def load_model(
         raise CheckpointError(
             f"{folder} is an original-layout LLaVA checkpoint: load it with --model llava-1.5"
         )
+    # On the way to a GPU the weights lie in this machine's memory, too.
+    instead = "a GPU or a larger machine" if device == "cpu" else "a larger machine"
+    check_room(read_folder(folder), dtype, folder, instead)
     report("reading weights")
     disable_progress_bar()
     try:
@@ -228,7 +231,7 @@ def load_model(
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:
         raise CheckpointError(
@@ -252,7 +255,7 @@ def load_model(
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
 ) -> HuggingFace:
-    """Raises `CheckpointError`."""
+    """Raises `CheckpointError`, and as `check_room` does."""
     folder = Path(checkpoint or "")
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
     tokenizer = Path(settings.tokenizer) if settings.tokenizer else folder

@@ -8,19 +8,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import BinaryIO
+from tempfile import NamedTemporaryFile, TemporaryFile
+from typing import BinaryIO, NamedTuple
 
 from engine.cores import on_all_cores
 from engine.datasets.atomic import whole
 from engine.datasets.inputs import Input, is_array, read_input
 from engine.datasets.splitting import even_sizes
+from engine.datasets.tally import Tally
 from engine.errors import BadInput
 
 LARGE = 64 << 20
 """Bytes of input that are worth starting other processes for."""
 HEAD = 4096
 COPY_BYTES = 1 << 20
+TOLD_BATCHES = 16
+TOLD_BYTES = 32 * COPY_BYTES
+"""After which progress within a file is told: a twentieth of a second's work."""
 
 
 def split(
@@ -62,11 +66,15 @@ def write_lines(file: BinaryIO, lines: Iterator[bytes]) -> None:
 
 
 def merge(
-    captions: Sequence[Input], out: Path, progress: Callable[[int], None] = lambda count: None
+    captions: Sequence[Input],
+    out: Path,
+    reading: Callable[[int], None] = lambda count: None,
+    writing: Callable[[int], None] = lambda count: None,
 ) -> int:
     """Writes the records of all files as one JSON array, in order; returns how many.
 
-    JSON arrays are checked on all cores, then their bytes are copied. Raises `BadInput`.
+    JSON arrays are checked on all cores, then their bytes are copied. `reading` and `writing` hear
+    how many records are that far. Raises `BadInput`.
     """
     if out.is_dir():
         raise BadInput(f"{out} is a folder: name a file")
@@ -77,21 +85,28 @@ def merge(
     with (
         whole(out) as part,
         part.open("wb") as file,
-        closing(on_all_cores(examine, captions, 2 if large else None)) as examined,
+        NamedTemporaryFile() as counts,
     ):
-        for source, body in zip(captions, examined, strict=True):
-            file.write(b",\n" if count else b"[\n")
-            if body is not None:
-                copy(source.path, body, file)
-                count += body.count
-                progress(count)
-                continue
-            for number, batch in enumerate(read_input(source)):
-                file.write(b",\n" * (number > 0) + batch.text)
-                count += len(batch)
-                progress(count)
+        tally = Tally(Path(counts.name), reading)
+        jobs = [Job(source, place, tally) for place, source in enumerate(captions)]
+        few = 2 if large else None
+        with closing(on_all_cores(examine, jobs, few, tally.tell)) as examined:
+            for job, body in zip(jobs, examined, strict=True):
+                file.write(b",\n" if count else b"[\n")
+                copied = join(job, file) if body is None else copy(job, body, file)
+                for there in copied:
+                    writing(count + there)
+                count += there
         file.write(b"\n]\n")
     return count
+
+
+class Job(NamedTuple):
+    """One file to be merged; `place` is its own in the tally of records read."""
+
+    source: Input
+    place: int
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +120,18 @@ class Body:
     """When, so that nothing else is copied than what was looked at."""
 
 
-def examine(source: Input) -> Body | None:
+def examine(job: Job) -> Body | None:
     """None for what is no plain array. Raises `BadInput`."""
-    path = source.path
+    path = job.source.path
     if not is_array(path):
         return None
     changed = path.stat().st_mtime_ns
-    count = sum(len(batch) for batch in read_input(source))
+    count = 0
+    for number, batch in enumerate(read_input(job.source), start=1):
+        count += len(batch)
+        if number % TOLD_BATCHES == 0:
+            job.tally.put(job.place, count)
+    job.tally.put(job.place, count)
     with path.open("rb") as file:
         start = file.read(HEAD).index(b"[") + 1
         size = file.seek(0, os.SEEK_END)
@@ -123,13 +143,32 @@ def examine(source: Input) -> Body | None:
                 return Body(count, start, end + at, changed)
 
 
-def copy(path: Path, body: Body, out: BinaryIO) -> None:
+def copy(job: Job, body: Body, out: BinaryIO) -> Iterator[int]:
+    """Yields how many records are written, by the bytes; at the end exactly. Raises `BadInput`."""
+    path = job.source.path
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_mtime_ns != body.changed:
             raise BadInput(f"{path} was changed while it was read: merge again")
         file.seek(body.start)
-        left = body.end - body.start
+        size = left = body.end - body.start
         while left:
             data = file.read(min(left, COPY_BYTES))
             out.write(data)
             left -= len(data)
+            if left // TOLD_BYTES < (left + len(data)) // TOLD_BYTES:
+                job.tally.tell()  # of the files that others read meanwhile
+                yield body.count * (size - left) // size
+    yield body.count
+
+
+def join(job: Job, out: BinaryIO) -> Iterator[int]:
+    """What is no plain array, record by record; yields how many are written. Raises `BadInput`."""
+    count = 0
+    for number, batch in enumerate(read_input(job.source)):
+        out.write(b",\n" * (number > 0) + batch.text)
+        count += len(batch)
+        if number % TOLD_BATCHES == 0:
+            job.tally.put(job.place, count)
+            yield count
+    job.tally.put(job.place, count)
+    yield count

@@ -20,7 +20,7 @@ from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose
 from engine.cores import cores
 from engine.datasets.create import NewProject, create
 from engine.demo.scenes import write
-from engine.devices import find
+from engine.devices import find, gpus
 from engine.launchers.local import LocalLauncher
 from engine.lock import ProjectLock
 from engine.project import Project
@@ -92,9 +92,7 @@ def find_images(source: str, count: int, folder: Path) -> list[str]:
 
 
 def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
-    import torch
-
-    device = wanted.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = wanted.device or ("cuda" if gpus() else "cpu")
     checkpoint = wanted.checkpoint
     if checkpoint == "demo":
         checkpoint = str((DEMO / wanted.model).absolute())
@@ -122,9 +120,6 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
 
 
 def run(model: Model, images: list[str], folder: Path) -> None:
-    from tests.bench.parts import parts
-    from tests.bench.upstream_engine import upstream
-
     grows = " and up" if model.settings.auto_batch else ""
     case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
     case += ", fast decode" if model.settings.fast_decode else ""
@@ -192,6 +187,21 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
     seconds, cpu = timed.last[0] - timed.first[0], timed.last[1] - timed.first[1]
     sizes = timed.books.batch_sizes.values()
     return Rate(len(images) / seconds, cpu / len(images)), max(sizes, default=model.settings.batch)
+
+
+def upstream(model: Model, images: list[str], folder: Path) -> Rate:
+    """Imported where it runs."""
+    from tests.bench.upstream_engine import upstream as loop
+
+    rate: Rate = loop(model, images, folder)
+    return rate
+
+
+def parts(model: Model, images: list[str]) -> dict[str, Rate]:
+    """Imported where they run."""
+    from tests.bench.parts import parts as alone
+
+    return alone(model, images)
 
 
 def check(project: Project, images: int) -> None:

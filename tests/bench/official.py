@@ -24,11 +24,11 @@ from engine.captioners.parity import LOADERS
 from engine.captioners.parts import LLAMA_KEYS
 from engine.captioners.qwen_vl import recipe as qwen_recipe
 from engine.captioners.weights import count_layers
+from tests.bench.layouts import FAMILY, SHARD_BYTES
 from tests.bench.random_models import BUILDERS
 from tests.captioners.checkpoints import CHECKPOINTS, GOLDEN, change_json, weight_paths
 
 Shapes = dict[str, tuple[int, ...]]
-SHARD_BYTES = {"7b": 2 * 10**9, "small": 10**5}
 DRAWN = 2**22
 """Random numbers, which every tensor repeats."""
 OF_VIT = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
@@ -197,7 +197,6 @@ LAYOUTS: dict[str, Callable[[Path, Any], Iterator[Files]]] = {
     "otter": otter,
     "qwen-vl": qwen_vl,
 }
-FAMILY = {layout: layout.partition(" ")[0] for layout in LAYOUTS}
 
 
 def write(path: Path, files: Files, limit: int) -> None:

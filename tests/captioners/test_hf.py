@@ -24,10 +24,11 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-from engine.captioners import hf
+from engine.captioners import assembly, hf
 from engine.captioners.base import CheckpointError
 from engine.captioners.registry import FAMILIES
 from engine.images import open_image
+from engine.room import Room
 
 SPECIAL = [
     *("<unk>", "<s>", "</s>", "<pad>", "<image>", "<|image_pad|>", "<|video_pad|>"),
@@ -236,3 +237,52 @@ def test_a_missing_weight_is_named(checkpoint, tmp_path):
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(CheckpointError, match="missing keys"):
         FAMILIES["hf"].load(str(tmp_path), SETTINGS, "cpu")
+
+
+def load(checkpoint, dtype, device="cpu"):
+    return FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, dtype=dtype), device)
+
+
+def machine(monkeypatch, free, total):
+    monkeypatch.setattr(assembly, "room", lambda: Room(free, total))
+
+
+def test_weights_beyond_the_machine_are_refused(checkpoint, monkeypatch):
+    machine(monkeypatch, 1000, 2000)
+    with pytest.raises(CheckpointError, match="dtype=bfloat16 halves that; else take a GPU or"):
+        load(checkpoint, "float32")
+    with pytest.raises(
+        CheckpointError, match=r"in bfloat16 and .*: take a GPU or a larger machine$"
+    ):
+        load(checkpoint, "bfloat16")
+    # It takes the way through this machine's memory, and no GPU is touched before.
+    with pytest.raises(CheckpointError, match=r"in bfloat16 and .*: take a larger machine$"):
+        load(checkpoint, "bfloat16", "cuda")
+
+
+def test_weights_that_do_not_fit_beside_what_runs_now(checkpoint, monkeypatch):
+    """The supervisor tries again after a while."""
+    machine(monkeypatch, 1000, 2**40)
+    with pytest.raises(MemoryError, match=r"has 0\.0 GiB free"):
+        load(checkpoint, "bfloat16")
+
+
+def test_weights_of_which_half_fits(checkpoint, monkeypatch):
+    needed = load(checkpoint, "bfloat16").loaded.bytes
+    machine(monkeypatch, needed, needed)
+    load(checkpoint, "bfloat16")
+    with pytest.raises(CheckpointError):
+        load(checkpoint, "float32")
+
+
+def test_old_pickles_count_alike(checkpoint, tmp_path, monkeypatch):
+    """The weights as `pytorch_model.bin`."""
+    from safetensors.torch import load_file
+
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(load_file(checkpoint / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    machine(monkeypatch, 1000, 2000)
+    with pytest.raises(CheckpointError, match="take a GPU or a larger machine"):
+        load(tmp_path, "bfloat16")

@@ -10,6 +10,7 @@ import tarfile
 
 import pytest
 
+from engine import cores
 from engine.datasets import plain, reading
 from engine.datasets.inputs import Input, read_input
 from engine.errors import BadInput
@@ -314,10 +315,11 @@ def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, 
     (tmp_path / "table.csv").write_bytes(table())
     names = ["bom.json", "lines.jsonl", "packed.json.gz", "table.csv", "bom.json"]
     sources = [Input(tmp_path / name, tmp_path) for name in names]
-    seen = []
-    count = plain.merge(sources, tmp_path / "out.json", seen.append)
+    read, written = [], []
+    count = plain.merge(sources, tmp_path / "out.json", read.append, written.append)
     merged = json.loads((tmp_path / "out.json").read_text())
-    assert len(merged) == count == seen[-1] == 4 + 3 * COUNT
+    assert len(merged) == count == read[-1] == written[-1] == 4 + 3 * COUNT
+    assert read == sorted(read) and written == sorted(written)
     assert merged[:2] == merged[-2:] == odd
     assert [it["image"] for it in merged[2:-2]] == 3 * NAMES
 
@@ -325,3 +327,22 @@ def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, 
     with pytest.raises(BadInput, match=r"bad\.json: record 1: no 'image'"):
         plain.merge([*sources, Input(tmp_path / "bad.json", tmp_path)], tmp_path / "no.json")
     assert not list(tmp_path.glob("no.json*"))
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["here", "on all cores"])
+def test_merge_shows_progress_within_a_file(tmp_path, monkeypatch, large):
+    monkeypatch.setattr(plain, "LARGE", 0 if large else 1 << 40)
+    monkeypatch.setattr(plain, "TOLD_BYTES", plain.COPY_BYTES)
+    monkeypatch.setattr(cores, "LOOK_SECONDS", 0.001)
+    count = 200_000  # some 60 blocks
+    record = json.dumps({"image": "a" * 100, "caption": "b" * 20})
+    (tmp_path / "a.json").write_text(f"[{', '.join([record] * count)}]")
+    names = ["a.json", "b.json"]
+    (tmp_path / "b.json").symlink_to("a.json")
+    read, written = [], []
+    sources = [Input(tmp_path / name, tmp_path) for name in names]
+    plain.merge(sources, tmp_path / "out.json", read.append, written.append)
+    for told in (read, written):
+        assert told == sorted(told) and told[-1] == 2 * count
+        assert any(0 < it < count for it in told)
+    assert {it for it in written if it > count} - {2 * count}

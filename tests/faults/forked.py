@@ -20,6 +20,7 @@ HASTY = Policy(
     longest_delay=0.2,
     device_rest=0.3,
     row_limit=3.0,
+    cpu_row_limit=3.0,
     kill_after=1.0,
     memory_retry=0.05,
     chunk=24,  # more than misses are withheld for

@@ -1,14 +1,24 @@
-"""A server in a process of its own that can die, and is started again whenever it did."""
+"""A server in a process of its own that can die, and is started again whenever it did.
+
+What starts it again is a process beside it, which forks: importing anew would cost more than all
+that it answers.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
-from threading import Event, Thread
+import time
+from contextlib import suppress
+from threading import Thread
 
 from tests.faults.servers import Asked, Server
+
+DOWN_SECONDS = 0.3
+"""Long enough for whoever asks to notice."""
 
 
 class Mortal:
@@ -18,38 +28,56 @@ class Mortal:
         with socket.create_server(("127.0.0.1", 0)) as held:
             self.port = held.getsockname()[1]
         self.command = [sys.executable, "-m", __name__, *map(str, (self.port, deadly, seconds))]
-        self.deaths = 0
-        self.closed = Event()
-        self.process = subprocess.Popen(self.command)
-        self.keeper = Thread(target=self.keep)
+        self.pids: list[int] = []
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def keep(self) -> None:
-        while True:
-            self.process.wait()
-            if self.closed.is_set():
-                return
-            self.deaths += 1
-            self.process = subprocess.Popen(self.command)
+    @property
+    def deaths(self) -> int:
+        return len(self.pids) - 1
+
+    def listen(self) -> None:
+        self.pids.extend(map(int, self.keeper.stdout))
 
     def kill(self) -> None:
-        self.process.kill()
+        with suppress(ProcessLookupError):
+            os.kill(self.pids[-1], signal.SIGKILL)
 
     def __enter__(self) -> Mortal:
-        self.keeper.start()
+        self.keeper = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pids.append(int(self.keeper.stdout.readline()))
+        self.listener = Thread(target=self.listen)
+        self.listener.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closed.set()
-        while self.keeper.is_alive():  # it may have been started again at this moment
-            self.process.kill()
-            self.keeper.join(0.1)
+        self.keeper.stdin.close()
+        self.keeper.wait()
+        self.listener.join()
 
 
-def main(port: int, deadly: int, seconds: float) -> None:
+def keep(port: int, deadly: int, seconds: float) -> None:
+    """Until the test, or whoever holds the other end of stdin, has ended. Prints each pid."""
+    group = os.getpid()
+    os.setpgid(0, 0)
+    Thread(target=end_with_stdin, args=(group,), daemon=True).start()
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            serve(port, deadly, seconds)
+        print(pid, flush=True)
+        os.waitpid(pid, 0)
+        time.sleep(DOWN_SECONDS)
+
+
+def end_with_stdin(group: int) -> None:
+    sys.stdin.buffer.read()
+    os.killpg(group, signal.SIGKILL)
+
+
+def serve(port: int, deadly: int, seconds: float) -> None:
     def behave(asked: Asked) -> None:
         if asked.crc == deadly:
             os._exit(1)
@@ -60,4 +88,4 @@ def main(port: int, deadly: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    keep(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

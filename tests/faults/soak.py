@@ -43,7 +43,7 @@ POISON = 777
 BAD = {11: b"", 222: b"no image", 1333: None}
 """Images that cannot be captioned, by number: what is in them, None for missing."""
 DEVICES = "cpu:3"
-POLICY = replace(HASTY, heartbeat_limit=8.0, device_failures=6, row_limit=4.0)
+POLICY = replace(HASTY, heartbeat_limit=8.0, device_failures=6, cpu_row_limit=4.0)
 
 
 class Soak:

@@ -12,7 +12,8 @@ import time
 import zlib
 from contextlib import closing
 from dataclasses import replace
-from threading import Thread
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -103,10 +104,12 @@ NONSENSE = {
 def test_what_is_wrong_with_a_server_fails_no_record(project, server, undisturbed, way):
     """It misbehaves until the model was said to wait, from the sixth request on."""
     reply, said = NONSENSE[way]
+    waited = Event()  # once and for all: a model that captions again waits no more
 
     def behave(asked: Asked) -> Reply | None:
-        waited = any(model.not_before for model in models(project))
-        return None if waited or asked.number <= 5 else reply
+        if not waited.is_set() and models(project)[0].not_before:
+            waited.set()
+        return None if waited.is_set() or asked.number <= 5 else reply
 
     server.behave = behave
     assert run(project)
@@ -292,7 +295,7 @@ def test_what_ends_the_server_can_be_excluded_before(tmp_path, data):
 
 
 def test_a_server_that_goes_up_and_down_fails_nothing(tmp_path):
-    count, chance = 600, random.Random(3)
+    count, chance = 300, random.Random(3)
     make_captions(tmp_path / "data", count)
     with Mortal(seconds=0.02) as server:
         project = make(tmp_path / "run", tmp_path / "data", server)
@@ -302,7 +305,7 @@ def test_a_server_that_goes_up_and_down_fails_nothing(tmp_path):
                 server.kill()
             assert running.wait() == 0
     check_invariants(project)
-    assert server.deaths >= 2
+    assert server.deaths >= 8
     assert "the server went away" in events(project)
     assert (sums(project)["done"].captioned, not_captioned(project)) == (count, {})
 
@@ -330,6 +333,7 @@ def test_a_worker_killed_with_requests_in_flight(project, server, undisturbed):
     with Supervising(project, module=WORKER) as running:
         wait_for(lambda: len(server.asked) > 10)
         for pid in running.workers():
+            assert "torch" not in Path(f"/proc/{pid}/maps").read_text()
             os.kill(pid, signal.SIGKILL)
         assert running.wait() == 0
     check_invariants(project)

@@ -59,6 +59,17 @@ def test_nothing_is_lost_doubled_or_misplaced(project, misbehave, undisturbed, h
     assert exported(project) == undisturbed
 
 
+def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(project, misbehave, undisturbed):
+    """The first batch takes longer than what counts as hung, and shows progress; the second not."""
+    assert misbehave("crawls", policy=replace(HASTY, cpu_row_limit=2.0, row_limit_batches=0.0))
+    with reading(project.database) as connection:
+        (died,) = (it for it in progress.attempts(connection, 1) if it.outcome == "died")
+    assert died.rows == 8
+    assert died.ended - died.started > 5.9
+    assert events(project).count("no caption for 2 s") == 1
+    assert exported(project) == undisturbed
+
+
 def test_what_libraries_print_is_in_the_log(project, misbehave):
     misbehave("prints")
     log = project.worker_log("cpu:0").read_text()
@@ -146,7 +157,8 @@ def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
 def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_path):
     (tmp_path / "state").mkdir()
     how = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
-    with Supervising(project, policy=replace(HASTY, row_limit=60.0), **how) as running:
+    patient = replace(HASTY, cpu_row_limit=60.0)
+    with Supervising(project, policy=patient, **how) as running:
         wait_for(lambda: (tmp_path / "state/stops").is_dir() and rows(project) > 0)
         running.kill()
     wait_for(lambda: not left_over(project), timeout=5)

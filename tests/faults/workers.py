@@ -80,6 +80,25 @@ class Captioner(DryRun):
         return super().caption(inputs, records)
 
 
+class Crawling(DryRun):
+    """Its layers take half a second each in the first batch, and do not end in the second."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch)
+        from torch import nn
+
+        class Layer(nn.Module):
+            def forward(self, seconds: float) -> float:
+                time.sleep(seconds)
+                return seconds
+
+        self.layers = nn.Sequential(*(Layer() for _ in range(8)))
+
+    def caption(self, inputs, records):
+        self.layers({1: 0.5, 2: 3600.0}.get(times("crawls"), 0.0))
+        return super().caption(inputs, records)
+
+
 class MisbehavingPreparing(preparing.Preparing):
     def prepare(self, image):
         if HOW.startswith("endless:") and image.endswith(HOW.partition(":")[2]):
@@ -137,8 +156,12 @@ class MisbehavingWorker(worker.Worker):
             return
         if CHANCE and random.random() < CHANCE:
             os.kill(os.getpid(), signal.SIGKILL)
+        if HOW == "crawls":
+            from engine.captioners import layers
+
+            layers.SECONDS = 0.1
         super().load(message)
-        self.captioner = Captioner(self.batch)
+        self.captioner = (Crawling if HOW == "crawls" else Captioner)(self.batch)
         self.images.serve(self.captioner)
 
     def log_names(self, device: str) -> bool:

@@ -43,9 +43,9 @@ def merge(
     """Write the records of all CAPTIONS, in this order, as one JSON array."""
     from engine.datasets import plain
     from engine.datasets.inputs import Input
-    from tui.progress import counting
+    from tui.progress import merging
 
     sources = [Input(path, path.parent, image_column, caption_column) for path in captions]
-    with counting("merging records") as progress:
-        count = plain.merge(sources, out, progress)
+    with merging() as (reading, writing):
+        count = plain.merge(sources, out, reading, writing)
     say(f"{out}: {count:,} records of {len(captions)} files")

@@ -1,0 +1,38 @@
+"""When a worker counts as hung."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from engine.crew import Member
+from engine.policy import Policy
+
+POLICY = Policy()
+
+
+def captioning(device: str) -> Member:
+    handle = SimpleNamespace(device=SimpleNamespace(id=device))
+    return Member(handle, "captioning", heard=1e6, progressed=0.0, counted=0.0)
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "mps", "cpu:1", "node/gpu:0", "node/cpu:0"])
+def test_a_cpu_is_given_more_time(device):
+    member = captioning(device)
+    limit = POLICY.cpu_row_limit if "cpu" in device else POLICY.row_limit
+    assert member.trouble(limit - 1, POLICY) is None
+    assert member.trouble(limit + 1, POLICY) == f"no caption for {limit:.0f} s"
+
+
+def test_signs_of_progress_count_and_are_no_batches():
+    member = captioning("cuda:0")
+    for now in (100.0, 200.0, 300.0):
+        assert member.trouble(now, POLICY) is None
+        member.progressed = now
+    member.count(8, 310.0)
+    assert list(member.batch_seconds) == [310.0]
+    # A batch that was measured gives the next ones as many times its own.
+    limit = POLICY.row_limit_batches * 310.0
+    assert member.trouble(310.0 + limit - 1, POLICY) is None
+    assert member.trouble(310.0 + limit + 1, POLICY)

@@ -197,11 +197,11 @@ def upstream(model: Model, images: list[str], folder: Path) -> Rate:
     return rate
 
 
-def parts(model: Model, images: list[str]) -> dict[str, Rate]:
+def parts(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
     """Imported where they run."""
     from tests.bench.parts import parts as alone
 
-    return alone(model, images)
+    return alone(model, images, batch)
 
 
 def check(project: Project, images: int) -> None:

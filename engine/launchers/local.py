@@ -217,6 +217,10 @@ def environment(device: DeviceRow, cores: int) -> dict[str, str]:
     values["OMP_NUM_THREADS"] = str(cores)
     # Threads that wait for each other spinning would take the cores from those that decode images.
     values.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # glibc would give tensors back to the system after every batch, and take as many page faults
+    # for the next: up to a tenth of the time of a small model on a CPU.
+    values.setdefault("MALLOC_MMAP_THRESHOLD_", str(32 << 20))
+    values.setdefault("MALLOC_TRIM_THRESHOLD_", str(2_000_000_000))
     values["HF_HUB_OFFLINE"] = "1"
     values["TOKENIZERS_PARALLELISM"] = "false"
     return values

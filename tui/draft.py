@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from engine.pilot import Plan
 
 MODES: tuple[ShearMode, ...] = get_args(ShearMode)
+FOLDER = "my-run"
 BYTES_A_CAPTION = 400
 """Of caption log and sheared file together, generously."""
 
@@ -25,7 +27,7 @@ BYTES_A_CAPTION = 400
 class Draft:
     captions: str = ""
     image_root: str = ""
-    folder: str = "my-run"
+    folder: str = field(default_factory=lambda: free_name())
     models: dict[str, str] = field(default_factory=dict)
     """The checkpoint of every chosen family, in their order."""
     prompts: dict[str, str] = field(default_factory=dict)
@@ -93,6 +95,12 @@ class Draft:
     @property
     def captions_wanted(self) -> int:
         return self.peek.total * len(self.models) if self.peek else 0
+
+
+def free_name() -> str:
+    """Of a folder that is not here yet."""
+    names = chain([FOLDER], (f"{FOLDER}-{number}" for number in count(2)))
+    return next(name for name in names if not Path(name).exists())
 
 
 def create(

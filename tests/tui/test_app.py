@@ -223,3 +223,15 @@ async def test_welcome() -> None:
         assert isinstance(app.screen, Welcome)
         await press(pilot, "q")
     assert app.return_code == 0
+
+
+async def test_a_killed_run_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        monkeypatch.setattr("engine.process.lives", lambda row: False)
+        for _ in range(2):
+            await press(pilot, "ctrl+r")
+            await until(pilot, lambda: app.snapshot is not None and app.snapshot.died)
+        told = [each.message for each in app._notifications if "was killed" in each.message]
+        assert told == ["the run was killed; no caption is lost, and p goes on with it"]

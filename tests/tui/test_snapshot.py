@@ -26,6 +26,23 @@ def test_idle(tmp_path: Path) -> None:
     assert seen.sample is None
 
 
+def test_a_run_that_was_killed_is_told_from_one_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = canned.busy(tmp_path)
+    monkeypatch.setattr("engine.process.lives", lambda row: False)
+    assert snapshot.read(project).died
+    monkeypatch.setattr("engine.process.lives", lambda row: True)
+    assert not snapshot.read(project).died
+    assert not snapshot.read(canned.create(tmp_path / "never")).died
+
+
+def test_what_is_done_again_is_not_all_of_it() -> None:
+    assert snapshot.share(100, 50, 100) < 1
+    assert snapshot.share(100, 0, 100) == 1
+    assert snapshot.share(0, 0, 0) == 0
+
+
 def test_busy(tmp_path: Path, alive: None) -> None:
     seen = snapshot.read(canned.busy(tmp_path))
     assert seen.state == "running"

@@ -80,6 +80,13 @@ def test_an_unchanged_choice_is_not(tmp_path: Path) -> None:
     assert then_run(plain) == "mllmaug-tui run ./-run"
 
 
+def test_a_free_folder_is_proposed(tmp_path: Path) -> None:
+    assert Draft().folder == "my-run"  # the tests' current folder is empty
+    (tmp_path / "my-run").mkdir()
+    (tmp_path / "my-run-2").touch()
+    assert Draft().folder == "my-run-3"
+
+
 @pytest.mark.asyncio
 async def test_as_typed(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "da ta", 5)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from textual.events import DescendantFocus, Key
+from textual.events import Key
 from textual.screen import ScreenResultType
-from textual.widgets import Input
+from textual.widget import Widget
 
 from tui.screens.dialog import Dialog
 
@@ -37,6 +37,18 @@ class Early(Dialog[ScreenResultType]):
         self.filled = True
         if self.leaving:
             self.dismiss(None)
+        else:  # behind what was typed so far: it waits for this screen, then for the application
+            self.call_later(lambda: self.app.call_later(self.take_typed))
+
+    def first(self) -> Widget:
+        """Where one begins to type."""
+        raise NotImplementedError
+
+    def take_typed(self) -> None:
+        if self.is_current:
+            self.set_focus(self.first())
+            for key in self.typed:
+                self.first().post_message(Key(key.key, key.character))
 
     def leave(self, result: ScreenResultType | None) -> None:
         if self.filled:
@@ -48,9 +60,3 @@ class Early(Dialog[ScreenResultType]):
         """Of a key that nothing took."""
         if self.focused is None and event.is_printable:
             self.typed.append(event)
-
-    def on_descendant_focus(self, event: DescendantFocus) -> None:
-        typed, self.typed = self.typed, []
-        if isinstance(event.widget, Input):
-            for key in typed:
-                event.widget.post_message(Key(key.key, key.character))

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Button, Input, ProgressBar, Static
 
 from engine.errors import BadInput, Refused
@@ -83,6 +84,9 @@ class Export(Early[str | None]):
     async def fill(self) -> None:
         form = ExportForm(self.project.folder, self.snapshot)
         await self.query_one(".dialog").mount(form, after="#counts")
+
+    def first(self) -> Widget:
+        return self.query_one("#path")
 
     def on_mount(self) -> None:
         self.query_one("#bar").display = False

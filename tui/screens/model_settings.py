@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
@@ -46,11 +47,8 @@ class Fields(Vertical):
                 yield PathComplete(f"#set-{name}", folders=name != "tokenizer")
 
     def on_mount(self) -> None:
-        fields = self.query(Input)  # none, if the dialog was closed at once
-        for field in fields:
+        for field in self.query(Input):
             field.cursor_blink = False
-        if fields:
-            fields.first().focus()
 
 
 class ModelSettings(Early["Changes | None"]):
@@ -98,6 +96,9 @@ class ModelSettings(Early["Changes | None"]):
 
     async def fill(self) -> None:
         await self.query_one(".dialog").mount(Fields(self.values), before=0)
+
+    def first(self) -> Widget:
+        return self.query(Input).first()
 
     def on_mount(self) -> None:
         self.query_one("#save").disabled = True

@@ -74,10 +74,8 @@ class ExportForm(Vertical):
             yield Tick(label, True, id=f"model-{number}", compact=True)
 
     def on_mount(self) -> None:
-        for field in self.query(Input):  # none, if the dialog was closed at once
+        for field in self.query(Input):
             field.cursor_blink = False
-            if field.id == "path":
-                field.focus()
 
     @property
     def form(self) -> Format:

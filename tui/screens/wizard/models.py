@@ -49,9 +49,6 @@ class Models(Step):
         super().on_mount()
         self.fold()
 
-    def enter(self) -> None:
-        self.query(Tick).first().focus()
-
     def fold(self) -> None:
         """Shows the checkpoints of the chosen families alone."""
         for number in range(len(FAMILIES)):

@@ -49,14 +49,11 @@ class Prompts(Step):
         yield Button("Try on the first picture", id="try", compact=True)
         yield Static(id="tried", markup=False, classes="seen")
 
-    def enter(self) -> None:
+    async def enter(self) -> None:
         if self.models != tuple(self.draft.models):
             self.models = tuple(self.draft.models)
-            self.lay_out()
-        else:
-            super().enter()
+            await self.lay_out()
 
-    @work(group="prompts", exclusive=True)
     async def lay_out(self) -> None:
         box = self.query_one("#prompts")
         await box.remove_children()
@@ -68,7 +65,6 @@ class Prompts(Step):
             if preset:
                 label = Label(Content(f"{text.visible(name)}: prompt"), classes="field")
                 await box.mount(label, field)
-        super().enter()
 
     @on(Input.Changed)
     def changed(self) -> None:

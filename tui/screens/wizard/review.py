@@ -25,9 +25,8 @@ class Review(Step):
         yield Input(placeholder="10,000", id="shard-size", type="integer", compact=True)
         yield Static(id="command", markup=False, classes="seen muted")
 
-    def enter(self) -> None:
+    async def enter(self) -> None:
         self.draw()
-        super().enter()
 
     @on(Input.Changed)
     def changed(self, event: Input.Changed) -> None:

@@ -39,11 +39,8 @@ class Step(VerticalScroll, can_focus=False):
             for field in self.query(f"#{name}").results(Input):
                 self.mount(PathComplete(field, folders=name in self.FOLDERS))
 
-    def enter(self) -> None:
+    async def enter(self) -> None:
         """Called when the page is shown."""
-        fields = self.query(Input)
-        if fields:
-            fields.first().focus()
 
     def why_not(self) -> str | None:
         """Why one cannot go on, None if one can."""

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Static
 
 from engine.errors import BadInput
@@ -90,6 +91,9 @@ class Wizard(Early[Path | None]):
     async def fill(self) -> None:
         await self.show()
 
+    def first(self) -> Widget:
+        return self.step.query("Input, Tick").first()
+
     @property
     def step(self) -> Step:
         """The page in front."""
@@ -113,7 +117,9 @@ class Wizard(Early[Path | None]):
         if not step.is_attached:  # when it is first visited: all at once they hold the loop long
             await pages.add_content(step)
         pages.current = step.id
-        step.enter()
+        await step.enter()
+        if self.filled:  # else `take_typed` does
+            self.set_focus(self.first())
         self.changed()
 
     @on(Step.Changed)

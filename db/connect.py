@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -19,6 +20,9 @@ SCHEMA = "0003"
 """The newest migration in `migrations/versions`."""
 
 BUSY_SECONDS = 5.0
+ENGINES = 16
+"""Kept, since an engine remembers the statements that it has compiled: that takes several times as
+long as to carry them out. A connection is opened anew each time."""
 
 
 class DatabaseError(Exception):
@@ -45,6 +49,7 @@ class Unusable(DatabaseError):
     """It cannot be opened, read or written: moved, read-only, a disk that fails."""
 
 
+@lru_cache(ENGINES)
 def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "rw") -> Engine:
     """An engine whose every transaction is BEGIN IMMEDIATE; it makes no file unless told `rwc`.
 
@@ -73,7 +78,7 @@ def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "r
 @contextmanager
 def writing(path: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[Connection]:
     """One write transaction, committed at the end of the block. Raises `DatabaseError`."""
-    engine = writer_engine(path, busy_seconds)
+    engine = writer_engine(path.absolute(), busy_seconds)
     with told(path), engine.begin() as connection:
         yield connection
 
@@ -114,6 +119,17 @@ def sqlite_code(error: BaseException | None) -> int | None:
     return None if code is None else code & 0xFF
 
 
+@lru_cache(ENGINES)
+def reader_engine(path: Path) -> Engine:
+    """`path` is absolute, as for `writer_engine`: this process may go to another folder."""
+    return create_engine(
+        f"sqlite:///file:{quote(path)}?mode=ro&uri=true",
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
     """A short read-only look, each statement its own transaction. Raises `DatabaseError`.
@@ -121,14 +137,7 @@ def reading(path: Path) -> Iterator[Connection]:
     After a kill a hot journal may lie beside the file, which no read-only connection may roll
     back: then the file is opened for writing once.
     """
-    uri = f"sqlite:///file:{quote(path)}?mode=ro&uri=true"
-    engine = create_engine(
-        uri,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-    )
-    with told(path), engine.connect() as connection:
+    with told(path), reader_engine(path.absolute()).connect() as connection:
         try:
             connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1"))
         except DBAPIError as error:
@@ -142,7 +151,7 @@ def quote(path: Path) -> str:
     """The path as it must stand in a SQLite URI inside an SQLAlchemy URL."""
     from urllib.parse import quote as percent
 
-    return percent(percent(str(path.absolute())), safe="/%")
+    return percent(percent(str(path)), safe="/%")
 
 
 def existing(path: Path, busy_seconds: float = BUSY_SECONDS) -> closing[sqlite3.Connection]:
@@ -210,6 +219,6 @@ def migrate(path: Path, revision: str = "head") -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with writer_engine(path, mode="rwc").begin() as connection:
+    with writer_engine(path.absolute(), mode="rwc").begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

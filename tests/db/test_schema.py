@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -168,3 +169,23 @@ def test_text_that_is_not_unicode_is_stored_escaped(database):
 
     with connect.reading(database) as connection:
         assert progress.events(connection, 1)[0].text == "name \\udcff here"
+
+
+def test_a_relative_path_is_read_where_the_process_is(tmp_path, monkeypatch):
+    """Also where it was read before from another folder."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        connect.migrate(Path("project.db"))
+        with connect.writing(Path("project.db")) as connection:
+            projects.create(
+                connection,
+                ProjectRow(name, 0.0, 1, "."),
+                [ModelRow(1, 1, "dry-run", "dry-run", None, {}, "abcdef12")],
+                [ShardRow(0, 0, 1, 1, "x")],
+            )
+        with connect.reading(Path("project.db")) as connection:
+            assert projects.project(connection).uid == name
+    monkeypatch.chdir(tmp_path / "one")
+    with connect.reading(Path("project.db")) as connection:
+        assert projects.project(connection).uid == "one"

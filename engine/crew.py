@@ -30,6 +30,8 @@ class Member:
     heard: float = field(default_factory=time.monotonic)
     progressed: float = field(default_factory=time.monotonic)
     """The last row, the last step of a load, or another sign that it gets somewhere."""
+    remote: bool = False
+    """Whether its model is a server's."""
     counted: float = field(default_factory=time.monotonic)
     """The last row, or the beginning of the attempt."""
     rows: int = 0
@@ -79,7 +81,8 @@ class Member:
             return f"no progress in loading for {policy.load_limit:.0f} s"
         if self.state == "captioning":
             median = statistics.median(self.batch_seconds) if self.batch_seconds else 0.0
-            least = policy.cpu_row_limit if kind(self.device) == "cpu" else policy.row_limit
+            slow = kind(self.device) == "cpu" and not self.remote
+            least = policy.cpu_row_limit if slow else policy.row_limit
             limit = max(least, policy.row_limit_batches * median)
             if now - self.progressed > limit:
                 return f"no caption for {limit:.0f} s"

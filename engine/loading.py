@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from db.rows import Level, ModelRow
 from engine.books import Books
+from engine.captioners.registry import FAMILIES
 from engine.crew import Member
 from engine.fleet import Fleet
 from engine.policy import Policy
@@ -24,7 +25,7 @@ class Loading:
     def ask(self, member: Member, model_id: int) -> None:
         model = self.books.models[model_id]
         member.model_id, member.loaded, member.state = model_id, False, "loading"
-        member.progressed = time.monotonic()
+        member.progressed, member.remote = time.monotonic(), FAMILIES[model.family].remote
         member.handle.send(
             {
                 "type": "load",

@@ -25,6 +25,12 @@ def test_a_cpu_is_given_more_time(device):
     assert member.trouble(limit + 1, POLICY) == f"no caption for {limit:.0f} s"
 
 
+def test_a_server_is_not_slow_by_the_cpu_that_asks_it():
+    member = captioning("cpu:0")
+    member.remote = True
+    assert member.trouble(POLICY.row_limit + 1, POLICY)
+
+
 def test_signs_of_progress_count_and_are_no_batches():
     member = captioning("cuda:0")
     for now in (100.0, 200.0, 300.0):

@@ -45,7 +45,7 @@ class Policy:
     """A process that outlives KILL this long loses its device."""
 
     chunk: int = 512
-    """Records sent to a worker at a time, at least two batches."""
+    """Records sent to a worker at a time, at least; four batches, where that is more."""
     memory_retry: float = 60.0
     """Before a model is loaded again on a device that had no room for it; doubled each time."""
     memory_tries: int = 10

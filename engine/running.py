@@ -24,6 +24,8 @@ from engine.waits import Waits
 DISK = "the disk is full"
 CHANGED = "was changed since the input was split"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BATCHES_AHEAD = 4
+"""Of a worker that captions one, decodes two and has one to go on with."""
 
 
 class Running:
@@ -84,7 +86,7 @@ class Running:
         attempt = member.attempt
         if attempt is None:
             return
-        chunk = max(self.policy.chunk, 2 * member.batch)
+        chunk = max(self.policy.chunk, BATCHES_AHEAD * member.batch)
         try:
             while not (waits := self.must_wait(attempt)) and (
                 message := attempt.next_records(chunk)

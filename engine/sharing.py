@@ -20,16 +20,11 @@ class Sharing:
 
     def share(self, decoding: float) -> None:
         """`decoding` is in processor seconds since this was made."""
-        used = time.process_time() - self.began
-        if used:
-            self.use(max(1, round(self.cores * (1 - decoding / used))))
-
-    def share_nothing(self) -> None:
-        """No image is left to decode."""
-        self.use(self.cores)
-
-    def use(self, threads: int) -> None:
         torch = sys.modules.get("torch")
-        if torch is not None and threads != self.threads:
+        used = time.process_time() - self.began
+        if torch is None or not used:
+            return
+        threads = max(1, round(self.cores * (1 - decoding / used)))
+        if threads != self.threads:
             self.threads = threads
             torch.set_num_threads(threads)

@@ -281,8 +281,6 @@ class Worker:
         self.decode_ahead(work)
         if ready:
             self.say_generating(work, ready)
-            if self.sharing is not None and not work.decoding:
-                self.sharing.share_nothing()
             rows += self.caption(work, ready)
             self.grow(len(batch), time.monotonic() - began)
             if self.sharing is not None:

@@ -37,14 +37,6 @@ def test_the_model_gets_what_decoding_leaves(cores, part, threads):
     assert torch.get_num_threads() == threads
 
 
-def test_the_model_gets_all_when_no_image_is_left():
-    sharing = Sharing(2)
-    sharing.share(used(sharing))
-    assert torch.get_num_threads() == 1
-    sharing.share_nothing()
-    assert torch.get_num_threads() == 2
-
-
 def test_the_next_model_does_not_keep_the_threads_of_the_one_before():
     torch.set_num_threads(1)
     sharing = Sharing(2)

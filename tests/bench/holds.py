@@ -1,7 +1,7 @@
 """How long the application's thread was held by one turn of its loop.
 
 `python -m tests.bench.holds FILE ARGUMENT...` is the application; every turn that took long is a
-line in FILE: when it ended, its CPU time in ms, and what ran.
+line in FILE: when it ended, its CPU time in ms, that of the garbage collector in it, what ran.
 """
 
 from __future__ import annotations
@@ -21,21 +21,34 @@ def watch(file: Path) -> None:
     run = asyncio.Handle._run
     out = file.open("a", buffering=1)
 
+    collected = 0.0
+    gc_began = 0.0
+
+    def collecting(phase: str, info: dict[str, int]) -> None:
+        nonlocal collected, gc_began
+        if phase == "start":
+            gc_began = time.thread_time()
+        else:
+            collected += 1000 * (time.thread_time() - gc_began)
+
     def timed(handle: Any) -> None:
-        began = time.thread_time()
+        nonlocal collected
+        collected, began = 0.0, time.thread_time()
         run(handle)
         took = 1000 * (time.thread_time() - began)
         if took >= LEAST_MS:
             what = " ".join(repr(handle).split())[:300]
-            print(f"{time.monotonic():.4f} {took:.1f} {what}", file=out)
+            print(f"{time.monotonic():.4f} {took:.1f} {collected:.1f} {what}", file=out)
 
+    gc.callbacks.append(collecting)
     asyncio.Handle._run = timed  # type: ignore[method-assign]
 
 
-def longest(file: Path, since: float) -> float:
-    """In ms; 0 if nothing took long."""
-    lines = [line.split(" ", 2) for line in file.read_text().splitlines()]
-    return max((float(took) for ended, took, *_ in lines if float(ended) > since), default=0.0)
+def longest(file: Path, since: float) -> tuple[float, float]:
+    """In ms, and what of it was the garbage collector's; zeros if nothing took long."""
+    lines = (line.split(" ", 3) for line in file.read_text().splitlines())
+    held = ((float(took), float(gc)) for ended, took, gc, _ in lines if float(ended) > since)
+    return max(held, default=(0.0, 0.0))
 
 
 def main(file: str, *arguments: str) -> None:

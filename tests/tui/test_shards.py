@@ -132,6 +132,8 @@ async def test_skip(tmp_path: Path, asked: Asked) -> None:
     async with app.run_test(size=SIZE) as pilot:
         table = await shards(pilot, app)
         await press(pilot, "x", "y")
+        assert not asked.calls, "what is done cannot be skipped"
+        await press(pilot, "slash", *"WAIT", "enter", "x", "y")
         assert table.current is not None
         assert asked.calls == [("skip", {"tasks": [table.current.id], "skip": True})]
 

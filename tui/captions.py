@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Show = Literal["cut", "sheared", "both"]
 SHOWS: tuple[Show, ...] = ("cut", "sheared", "both")
 MUTED = "$foreground-muted"
+ORIGINAL_MOST = 600
+"""Characters of an original caption that are shown: some eight lines at 80 columns."""
 
 
 def captions(
@@ -27,7 +29,7 @@ def captions(
     words = len(image.original.split())
     parts = [
         Content.assemble(("Original", "bold"), (f"  {text.plural(words, 'word')}", MUTED)),
-        Content(f"  {text.visible(image.original)}") if image.original else nothing("none"),
+        original(image.original) if image.original else nothing("none"),
     ]
     for model in models:
         caption = said.get(model)
@@ -36,6 +38,15 @@ def captions(
         parts += [Content(""), Content.assemble(head, (f"  {summary(caption)}", MUTED))]
         parts += body(caption, show, reference if diff else None)
     return Content("\n").join(parts)
+
+
+def original(caption: str) -> Content:
+    """The beginning of a very long one: the models' are to be seen below it."""
+    left = len(caption) - ORIGINAL_MOST
+    if left <= 0:
+        return Content(f"  {text.visible(caption)}")
+    more = f" ... {text.plural(left, 'more character')}"
+    return Content.assemble(f"  {text.visible(caption[:ORIGINAL_MOST])}", (more, MUTED))
 
 
 def nothing(why: str) -> Content:

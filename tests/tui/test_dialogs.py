@@ -24,7 +24,7 @@ from tui.screens.coverage import Coverage
 from tui.screens.lengths import Lengths
 from tui.screens.pilot import Pilot
 from tui.screens.pin import Pin
-from tui.screens.report import Report
+from tui.screens.report import Progress, Report
 from tui.screens.shards import Shards
 from tui.screens.wizard.models import Models
 from tui.screens.wizard.wizard import Wizard
@@ -458,3 +458,24 @@ async def test_completion(tmp_path: Path) -> None:
         await press(pilot, "tab")
         assert root.value == f"{tmp_path}/[x] data", "it is there as it was typed"
         assert app.focused is wizard.query_one("#folder")
+
+
+async def test_what_a_report_waits_for_ends_when_it_is_closed(tmp_path: Path) -> None:
+    steps: list[str] = []
+
+    def endless(progress: Progress) -> list[str]:
+        try:
+            while True:
+                progress(len(steps), 1000)
+                steps.append("step")
+                time.sleep(0.01)
+        finally:
+            steps.append("end")
+
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.push_screen(Report("Endless", endless))
+        await until(pilot, lambda: "step" in steps and "of 1,000 shards" in said(app, "#lines"))
+        await press(pilot, "escape")
+        await until(pilot, lambda: steps[-1] == "end")

@@ -19,8 +19,12 @@ from tui.screens.dialog import Dialog
 Progress = Callable[[int, int], None]
 
 
+class Closed(Exception):
+    """Nobody waits for the lines any more."""
+
+
 class Report(Dialog[None]):
-    """Lines that a thread makes, which may take a while; closing it waits for nothing."""
+    """Lines that a thread makes, which may take a while; closing ends it at its next step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="report.close"),
@@ -44,6 +48,7 @@ class Report(Dialog[None]):
         super().__init__()
         self.heading = title
         self.make = make
+        self.closed = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
@@ -58,6 +63,8 @@ class Report(Dialog[None]):
     def work_on_it(self) -> None:
         try:
             lines = self.make(lambda done, total: self.tell(done, total))
+        except Closed:
+            return
         except (BadInput, Refused) as error:
             lines = [str(error)]
         except Exception as error:
@@ -65,6 +72,9 @@ class Report(Dialog[None]):
         self.post_message(self.Made(lines))
 
     def tell(self, done: int, total: int) -> None:
+        """Raises `Closed`."""
+        if self.closed:
+            raise Closed
         self.post_message(self.Step(done, total))
 
     @on(Step)
@@ -75,6 +85,9 @@ class Report(Dialog[None]):
     @on(Made)
     def was_made(self, event: Report.Made) -> None:
         self.query_one("#lines", Static).update("\n".join(map(text.visible, event.lines)))
+
+    def on_unmount(self) -> None:
+        self.closed = True
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -148,3 +148,16 @@ async def test_a_hostile_name(tmp_path: Path) -> None:
         await settle(pilot)
         app.tell(canned.HOSTILE)
         await pilot.pause()
+
+
+async def test_enter_right_after_the_key_exports(captioned: Path, tmp_path: Path) -> None:
+    """It comes before there is a field to take it."""
+    project = tmp_path / "run"
+    shutil.copytree(captioned, project)
+    app = MllmaugApp(project)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.simulate_key("e")
+        app.simulate_key("enter")
+        await until(pilot, lambda: (project / "run.json").exists(), 30)
+        await until(pilot, lambda: "captions of 12 records" in said(app, "#said"), 30)

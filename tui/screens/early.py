@@ -5,6 +5,7 @@ from typing import Any
 from textual.events import Key
 from textual.screen import ScreenResultType
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.screens.dialog import Dialog
 
@@ -45,10 +46,15 @@ class Early(Dialog[ScreenResultType]):
         raise NotImplementedError
 
     def take_typed(self) -> None:
-        if self.is_current:
-            self.set_focus(self.first())
-            for key in self.typed:
-                self.first().post_message(Key(key.key, key.character))
+        if not self.is_current:
+            return
+        first = self.first()
+        self.set_focus(first)
+        for key in self.typed:
+            if key.key == "enter" and isinstance(first, Input):
+                first.call_later(first.action_submit)  # a binding: found on the way of its own keys
+            else:
+                first.post_message(Key(key.key, key.character))
 
     def leave(self, result: ScreenResultType | None) -> None:
         if self.filled:
@@ -58,5 +64,5 @@ class Early(Dialog[ScreenResultType]):
 
     def keep(self, event: Key) -> None:
         """Of a key that nothing took."""
-        if self.focused is None and event.is_printable:
+        if self.focused is None and (event.is_printable or event.key == "enter"):
             self.typed.append(event)

@@ -85,13 +85,19 @@ def captioned(project, count: int) -> None:
 
 
 def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, local):
+    every = {"a/gpu:0", "a/gpu:1", "b/gpu:0", "b/gpu:1"}
+    for node in "ab":
+        nodes.lacks(node, "leave")
     with running(project, nodes) as started:
+        # On a busy machine the first would be done before the last has begun.
+        wait_for(lambda: devices(project) == every, timeout=PATIENCE)
+        for node in "ab":
+            nodes.finds(node, "leave")
         captioned(project, 100)
         seen = status(project.folder)
         finish(started)
-    devices = {"a/gpu:0", "a/gpu:1", "b/gpu:0", "b/gpu:1"}
-    assert seen["supervisor"] and {worker["device"] for worker in seen["workers"]} <= devices
-    assert {device for device, outcome in attempts(project) if outcome == "done"} == devices
+    assert seen["supervisor"] and {worker["device"] for worker in seen["workers"]} <= every
+    assert devices(project, "done") == every
     assert "torch's cpu" in project.worker_log("a/gpu:0").read_text()
     check_invariants(project)
     assert exported(project) == local

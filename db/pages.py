@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, func, not_, or_, select
 
-from db.rows import TASK_STATES, TaskRow
+from db.rows import STATE_WORDS, TASK_STATES, TaskRow
 from db.tables import MODEL, TASK
 from db.values import columns
 
@@ -135,14 +135,7 @@ def condition(term: str) -> ColumnElement[bool]:
     return not_(meaning) if negated else meaning
 
 
-AS_SHOWN = {
-    "wait": "pending",
-    "run": "running",
-    "fail": "failed",
-    "skip": "skipped",
-    "done": "done",
-}
-"""The words that stand for the states on screen."""
+AS_SHOWN = {shown.lower(): state for state, shown in STATE_WORDS.items()}
 
 
 def word(value: str) -> ColumnElement[bool]:

@@ -7,6 +7,14 @@ from typing import Any, Literal
 
 TaskState = Literal["pending", "running", "done", "failed", "skipped"]
 TASK_STATES: tuple[TaskState, ...] = ("pending", "running", "done", "failed", "skipped")
+STATE_WORDS: dict[str, str] = {
+    "pending": "WAIT",
+    "running": "RUN",
+    "done": "DONE",
+    "failed": "FAIL",
+    "skipped": "SKIP",
+}
+"""What stands for them on screen, and may stand for them in a filter."""
 WorkerState = Literal["starting", "loading", "captioning", "idle", "stopping"]
 DeviceState = Literal["ready", "resting", "lost"]
 ShearMode = Literal["paper", "sentence"]

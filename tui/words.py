@@ -12,13 +12,6 @@ from textual.content import Content
 if TYPE_CHECKING:
     from tui.snapshot import DeviceView, Snapshot
 
-TASK = {
-    "pending": "WAIT",
-    "running": "RUN",
-    "done": "DONE",
-    "failed": "FAIL",
-    "skipped": "SKIP",
-}
 WORKER = {
     "starting": "START",
     "loading": "LOAD",

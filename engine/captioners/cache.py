@@ -58,14 +58,18 @@ class KeyValues:
         self.used = 0
         sizes = (rows.most, heads, length, width)
         self.layers = [
-            (rows.hold(like.new_zeros(sizes)), rows.hold(like.new_zeros(sizes)))
+            (rows.hold(like.new_empty(sizes)), rows.hold(like.new_empty(sizes)))
             for _ in range(layers)
         ]
 
     def begin(self, shared: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        """Starts every row with the same keys and values, (heads, tokens, width) a layer."""
-        self.used = shared[0][0].shape[1] if shared else 0
-        for ours, first in zip(self.layers, shared, strict=bool(shared)):
+        """Starts every row with the same keys and values, (heads, tokens, width) a layer, or with
+        none."""
+        self.used = 0
+        if not shared:
+            return
+        self.used = shared[0][0].shape[1]
+        for ours, first in zip(self.layers, shared, strict=True):
             for tensor, given in zip(ours, first, strict=True):
                 tensor[: self.rows.count, :, : self.used] = given
 

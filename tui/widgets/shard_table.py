@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui import text, words
+from db.rows import STATE_WORDS
+from tui import text
 from tui.widgets.table import Cell, Column, Table
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ShardTable(Table["TaskRow"]):
 
 
 def state(task: TaskRow) -> Cell:
-    return words.TASK[task.state], NAMES.get(task.state, "muted")
+    return STATE_WORDS[task.state], NAMES.get(task.state, "muted")
 
 
 def captioned(task: TaskRow) -> str:

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from db.rows import STATE_WORDS
 from engine.tail import last_lines
 from tui import text, words
 
@@ -77,7 +78,7 @@ def lines(
     error = f"  {text.visible(task.error)}" if task.error else ""
     head = Content.assemble(
         f"{task.shard:05}  ",
-        words.styled(words.TASK[task.state]),
+        words.styled(STATE_WORDS[task.state]),
         f"{device}  {text.number(task.captioned)} captioned, {text.number(task.failed)} failed,"
         f" {text.number(task.empty)} empty, {text.number(task.left)} left{error}",
     )

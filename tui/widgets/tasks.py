@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from db.rows import STATE_WORDS
 from tui import text, words
 from tui.widgets.pane import Pane
 
@@ -20,7 +21,7 @@ class Tasks(Pane):
         lines = [
             Content.assemble(words.styled(word, 6), f"{state:<9}{text.number(count):>12}")
             for state, count in snapshot.tasks.items()
-            for word in [words.TASK[state]]
+            for word in [STATE_WORDS[state]]
         ]
         shards = text.plural(snapshot.shards, "shard")
         images = text.plural(snapshot.records, "image")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-TRIALS = 3
-"""Full batches of a size that are timed; the best counts, since the first ones warm up."""
+TRIALS = 4
+"""Full batches of a size that are timed, behind a first one that warms up. Even: of two that are
+captioned side by side, both may end at a time."""
 GAIN = 1.05
 """What a doubled batch must bring in images a second to be kept."""
 LARGEST = 256
-"""Three batches of prepared images are held in memory."""
+"""Five batches of prepared images are held in memory."""
 LONGEST = 20.0
 """Seconds a batch may take before it is doubled: what is in flight is lost when a worker dies."""
 
@@ -20,16 +21,25 @@ class Growth:
         self.settled = 2 * size > LARGEST
         self.rate = 0.0
         """Images a second of the size before."""
-        self.trials: list[float] = []
+        self.ends: list[float] = []
+        """When batches of this size ended."""
 
-    def timed(self, images: int, seconds: float) -> str | None:
-        """Takes the time of a batch; if `size` changed or is settled now, says so in words."""
+    def resume(self, at: float) -> None:
+        """After a pause, which does not count."""
+        if self.ends:
+            pause = at - self.ends[-1]
+            self.ends = [end + pause for end in self.ends]
+
+    def ended(self, images: int, at: float) -> str | None:
+        """Takes when a batch ended, in seconds; if `size` changed or is settled now, says so in
+        words."""
         if self.settled or images < self.size:
             return None
-        self.trials.append(images / max(seconds, 1e-6))
-        if len(self.trials) < TRIALS:
+        self.ends.append(at)
+        if len(self.ends) <= TRIALS:
             return None
-        rate, self.trials = max(self.trials), []
+        rate = TRIALS * self.size / max(self.ends[-1] - self.ends[0], 1e-6)
+        self.ends = []
         if rate < GAIN * self.rate:
             self.settled = True
             self.size //= 2

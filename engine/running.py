@@ -24,8 +24,8 @@ from engine.waits import Waits
 DISK = "the disk is full"
 CHANGED = "was changed since the input was split"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-BATCHES_AHEAD = 4
-"""Of a worker that captions one, decodes two and has one to go on with."""
+BATCHES_AHEAD = 6
+"""Of a worker that captions two, decodes two and has two to go on with."""
 
 
 class Running:

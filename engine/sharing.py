@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 
@@ -15,16 +14,10 @@ class Sharing:
 
     def __init__(self, cores: int) -> None:
         self.cores = cores
-        self.threads = 0  # an earlier model's, if not all
         self.began = time.process_time()
 
-    def share(self, decoding: float) -> None:
-        """`decoding` is in processor seconds since this was made."""
-        torch = sys.modules.get("torch")
+    def threads(self, decoding: float, batches: int) -> int:
+        """Of each of so many batches; `decoding` is in processor seconds since this was made."""
         used = time.process_time() - self.began
-        if torch is None or not used:
-            return
-        threads = max(1, round(self.cores * (1 - decoding / used)))
-        if threads != self.threads:
-            self.threads = threads
-            torch.set_num_threads(threads)
+        left = self.cores * (1 - decoding / used) if used else self.cores
+        return max(1, round(left / batches))

@@ -13,10 +13,10 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from itertools import islice
+from math import ceil
 from typing import Any, BinaryIO
 
 import psutil
@@ -28,15 +28,19 @@ from engine.cores import cores
 from engine.devices import gpus
 from engine.growth import Growth
 from engine.images import ImagePaths, ImageProblem
+from engine.lanes import MOST, Batch, Lanes
 from engine.leash import end_process_group
 from engine.misses import Misses, RootLost
 from engine.preparing import Preparing, Stuck
 from engine.room import is_out_of_memory
 from engine.sharing import Sharing
+from engine.work import Work
 
 HEARTBEAT_SECONDS = 5.0
 ANSWER_SECONDS = 0.2
 """How long a server's answers are waited for before messages are looked at."""
+LAST = 0.25
+"""Of a batch: the least that is worth a batch of its own at the end of a shard."""
 
 Message = protocol.Message
 Row = dict[str, Any]
@@ -44,24 +48,6 @@ Row = dict[str, Any]
 
 class WorkerExit(Exception):
     """The worker cannot go on; what it had to say has been sent."""
-
-
-@dataclass(slots=True)
-class Work:
-    """The records of the running attempt that are with this worker."""
-
-    task: int
-    attempt: int
-    first: int
-    waiting: deque[tuple[int, str]]
-    decoding: deque[tuple[int, str, Future[Any]]]
-    asked: dict[Future[Any], int] = field(default_factory=dict)
-    """What a server has not answered yet, and of which record. Held here, so that an answer to
-    another attempt can never be taken for one of this."""
-    complete: bool = False
-    """No more records of this attempt will come for now: do not wait for a full batch."""
-    alone: bool = False
-    """What comes now is one record, which may be the end of whoever captions it."""
 
 
 class Worker:
@@ -77,6 +63,9 @@ class Worker:
         self.batch = 1
         self.growth: Growth | None = None
         self.sharing: Sharing | None = None
+        self.lanes: Lanes | None = None
+        self.awaited: Future[Any] | None = None
+        """The image that has the next batch looked at, once it is decoded."""
         self.work: Work | None = None
         self.watching = False
 
@@ -121,12 +110,40 @@ class Worker:
             self.handle(message)
 
     def has_batch(self) -> bool:
-        if self.work is None:
+        """Whether a step gets anywhere."""
+        work = self.work
+        if work is None:
             return False
-        held = len(self.work.waiting) + len(self.work.decoding)
-        if self.work.asked or (held and isinstance(self.captioner, Remote)):
+        if self.lanes is None:
+            ready = bool(work.asked or work.held)
+        else:
+            ready = bool(self.lanes.over) or self.can_begin(work, self.lanes)
+        return ready or (work.over and bool(self.misses.withheld))
+
+    def can_begin(self, work: Work, lanes: Lanes) -> bool:
+        """Whether a batch can: its images are waited for only where nothing else is under way."""
+        if lanes.free < 1 or not (work.held >= self.batch or (work.held and work.complete)):
+            return False
+        if not lanes.running:
             return True
-        return held >= self.batch or (held > 0 and self.work.complete)
+        self.decode_ahead(work)
+        images = islice(work.decoding, self.next_size(work, lanes))
+        late = [image for _, _, image in images if not image.done()]
+        if late and late[-1] is not self.awaited:
+            self.awaited = late[-1]
+            self.awaited.add_done_callback(lambda _: self.wake())
+        return not late
+
+    def next_size(self, work: Work, lanes: Lanes) -> int:
+        """Of a batch: the last ones are smaller, so that all lanes end at about the same time."""
+        if not work.complete or lanes.most == 1:
+            return min(self.batch, work.held)
+        least = max(ceil(work.held / lanes.most), ceil(self.batch * LAST))
+        return min(self.batch, work.held, least)
+
+    def wake(self) -> None:
+        """From another thread: there may be something to do."""
+        self.inbox.put({"type": "wake"})
 
     def handle(self, message: Message) -> None:
         match message["type"]:
@@ -175,6 +192,10 @@ class Worker:
         self.images.serve(self.captioner)
         on_cpu = self.device == "cpu" and not isinstance(self.captioner, Remote)
         self.sharing = Sharing(own_cores()) if on_cpu else None
+        if not isinstance(self.captioner, Remote):
+            self.lanes = Lanes(
+                self.captioner, self.most_lanes(self.captioner), self.wake, self.device
+            )
         self.watch_layers()
         self.batch = message["batch"] or self.captioner.batch
         auto = Settings.of(self.model["settings"]).auto_batch
@@ -187,6 +208,11 @@ class Worker:
                 "seconds": time.monotonic() - began,
             }
         )
+
+    def most_lanes(self, captioner: Captioner) -> int:
+        on_cpu = self.device == "cpu" and own_cores() > 1
+        wanted = on_cpu or Settings.of(self.model["settings"]).overlap
+        return MOST if wanted and captioner.side_by_side else 1
 
     def watch_layers(self) -> None:
         """Where a batch may take longer than what counts as hung."""
@@ -204,7 +230,9 @@ class Worker:
     def unload(self) -> None:
         if isinstance(self.captioner, Remote):
             self.captioner.close()
-        self.captioner = None
+        if self.lanes is not None:
+            self.lanes.close()
+        self.captioner = self.lanes = None
         self.images.serve(None)
         gc.unfreeze()
         free_memory()
@@ -236,8 +264,9 @@ class Worker:
         work = self.work
         if work is None or work.attempt != message["attempt"] or work.task != message["task"]:
             self.misses.forget()
-            work = Work(message["task"], message["attempt"], message["first"], deque(), deque())
-            self.work = work
+            work = self.work = Work(message["task"], message["attempt"], message["first"])
+            if self.growth is not None:
+                self.growth.resume(time.monotonic())
         work.waiting.extend((i, image) for i, image in message["records"])
         work.complete, work.alone = message["last"] or message["alone"], message["alone"]
 
@@ -250,13 +279,13 @@ class Worker:
         self.misses.forget()
 
     def step(self, work: Work) -> None:
-        """One batch, or what a server has answered; sends the rows. Raises `WorkerExit`."""
+        """What can be done without waiting for captions; sends their rows. Raises `WorkerExit`."""
         try:
             if isinstance(self.captioner, Remote):
                 self.ask(work, self.captioner)
-            else:
-                self.send_rows(work, self.generate(work))
-            if not work.waiting and not work.decoding and work.complete:
+            elif self.lanes is not None:
+                self.generate(work, self.lanes)
+            if work.over:
                 self.send_rows(work, self.misses.settle())
         except RootLost as lost:
             self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
@@ -271,21 +300,34 @@ class Worker:
         if rows:
             self.send({"type": "rows", "task": work.task, "attempt": work.attempt, "rows": rows})
 
-    def generate(self, work: Work) -> list[Row]:
-        """One batch: decode ahead, generate. Raises `RootLost`, `Stuck`."""
-        began = time.monotonic()
+    def generate(self, work: Work, lanes: Lanes) -> None:
+        """Sends the rows of batches that ended and begins others. Raises `RootLost`, `Stuck`."""
+        for batch in lanes.ended():
+            self.take_captions(batch, lanes)
         self.decode_ahead(work)
-        batch = [work.decoding.popleft() for _ in range(min(self.batch, len(work.decoding)))]
-        rows, ready = self.decoded(batch)
-        # The next images decode while this batch generates.
-        self.decode_ahead(work)
-        if ready:
-            self.say_generating(work, ready)
-            rows += self.caption(work, ready)
-            self.grow(len(batch), time.monotonic() - began)
-            if self.sharing is not None:
-                self.sharing.share(self.images.cpu_seconds)
-        return rows
+        while self.can_begin(work, lanes):
+            size = self.next_size(work, lanes)
+            rows, ready = self.decoded([work.decoding.popleft() for _ in range(size)])
+            self.send_rows(work, rows)
+            # The next images decode while this batch generates.
+            self.decode_ahead(work)
+            if ready:
+                self.say_generating(work, ready)
+                lanes.begin(work, ready)
+
+    def take_captions(self, batch: Batch, lanes: Lanes) -> None:
+        try:
+            captions = batch.captions.result()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            captions = self.caption_again(batch, lanes, error)
+        records = (i for i, _ in batch.ready)
+        rows = [said(i, caption) for i, caption in zip(records, captions, strict=True)]
+        self.send_rows(batch.work, rows)
+        self.grow(len(rows))
+        if self.sharing is not None:
+            lanes.threads = self.sharing.threads(self.images.cpu_seconds, lanes.most)
 
     def decoded(
         self, batch: list[tuple[int, str, Future[Any]]]
@@ -358,41 +400,42 @@ class Worker:
         for i, image in started:
             work.decoding.append((i, image, self.images.begin(i, image)))
 
-    def caption(self, work: Work, ready: list[tuple[int, Any]]) -> list[Row]:
-        """Rows for prepared inputs; the batch is halved until it fits."""
-        if self.captioner is None:
-            raise RuntimeError("no model is loaded")
-        rows: list[Row] = []
-        at = 0
-        while at < len(ready):
-            part = ready[at : at + self.batch]
+    def caption_again(self, batch: Batch, lanes: Lanes, error: Exception) -> list[Caption]:
+        """What did not fit into memory: with nothing beside it, in parts that fit."""
+        captions: list[Caption] = []
+        alone = lanes.most == 1
+        lanes.narrow()
+        if alone and len(batch.ready) <= self.batch:
+            self.halve_batch(error)
+        else:
+            self.release()
+        while len(captions) < len(batch.ready):
+            part = batch.ready[len(captions) : len(captions) + self.batch]
             try:
-                captions = self.captioner.caption(
-                    [prepared for _, prepared in part], [work.first + i for i, _ in part]
-                )
-            except Exception as error:
-                if not is_out_of_memory(error):
+                captions += lanes.submit(batch.work, part).result()
+            except Exception as still:
+                if not is_out_of_memory(still):
                     raise
-                self.halve_batch(error)
-                continue
-            rows += [said(i, it) for (i, _), it in zip(part, captions, strict=True)]
-            at += len(part)
-        return rows
+                self.halve_batch(still)
+        return captions
 
     def halve_batch(self, error: Exception) -> None:
         """Raises the error again at batch 1."""
-        if self.captioner is not None:
-            self.captioner.release()
-        free_memory()
+        self.release()
         if self.batch == 1:
             raise error
         self.growth = None
         self.take_batch(max(1, self.batch // 2), protocol.OUT_OF_MEMORY)
 
-    def grow(self, images: int, seconds: float) -> None:
+    def release(self) -> None:
+        if self.captioner is not None:
+            self.captioner.release()
+        free_memory()
+
+    def grow(self, images: int) -> None:
         if self.growth is None:
             return
-        told = self.growth.timed(images, seconds)
+        told = self.growth.ended(images, time.monotonic())
         if told is not None:
             self.take_batch(self.growth.size, told, self.growth.fits)
         if self.growth.settled:

@@ -56,6 +56,8 @@ class Captioner(ABC):
 
     batch: int
     """Images a batch, as the settings ask."""
+    side_by_side = False
+    """Whether several threads may caption a batch each."""
     loaded: Loaded | None = None
 
     @abstractmethod

@@ -6,7 +6,8 @@ The modules' own weights are used; only what `generate` and `forward` do around 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -70,24 +71,27 @@ R = TypeVar("R", bound=Running)
 
 
 class Kept(Generic[R]):
-    """The tensors of the last batch, for the next one if it fits."""
+    """The tensors of batches that are over, for the next ones if they fit: as many as there were
+    batches at a time."""
 
     def __init__(self, make: Callable[[int, int], R]) -> None:
         """`make` takes the most rows, and the length of prompt and answer."""
         self.make = make
-        self.running: R | None = None
+        self.idle: list[R] = []
 
-    def running_for(self, rows: int, length: int) -> R:
-        kept = self.running
-        if kept is None or kept.rows.most < rows or kept.length != length:
-            kept = None
-            self.release()
-            self.running = kept = self.make(rows, length)
-        kept.rows.count = rows
-        return kept
+    @contextmanager
+    def running_for(self, rows: int, length: int) -> Iterator[R]:
+        """No one else's until the end; tensors of a batch that failed are not kept."""
+        running = self.idle.pop() if self.idle else None
+        if running is None or running.rows.most < rows or running.length != length:
+            running = None  # before others take their place in memory
+            running = self.make(rows, length)
+        running.rows.count = rows
+        yield running
+        self.idle.append(running)
 
     def release(self) -> None:
-        self.running = None
+        self.idle.clear()
 
 
 class LlamaDecoder:
@@ -134,20 +138,18 @@ class LlamaDecoder:
             self.rotary = cos[0, :, None], sin[0, :, None]
         return self.rotary
 
-    def begin(self, features: torch.Tensor, new_tokens: int) -> LlamaRunning:
-        """For rows' own embeddings (B, n, D) and the most tokens that may come.
-
-        What it gives is that of the last call, begun anew.
-        """
+    @contextmanager
+    def begin(self, features: torch.Tensor, new_tokens: int) -> Iterator[LlamaRunning]:
+        """For rows' own embeddings (B, n, D) and the most tokens that may come."""
         count = len(features)
         parts = [features, self.after.expand(count, -1, -1)]
         if not self.shared:
             parts.insert(0, self.before.expand(count, -1, -1))
         embeddings = torch.cat(parts, dim=1)
         length = len(self.before) + features.shape[1] + len(self.after) + new_tokens
-        running = self.kept.running_for(count, length)
-        running.begin(embeddings)
-        return running
+        with self.kept.running_for(count, length) as running:
+            running.begin(embeddings)
+            yield running
 
 
 class Layer:

@@ -312,6 +312,8 @@ def mpt(config: Mapping[str, Any], weights: Weights, where: Path) -> MptForCausa
 class Otter(Captioner):
     """The prompt's tokens stand as they are: images come in by cross-attention."""
 
+    side_by_side = True
+
     def __init__(
         self, model: OtterModel, loaded: Loaded, tokenizer: Any, settings: Settings
     ) -> None:
@@ -357,9 +359,9 @@ class Otter(Captioner):
             tokenizer=self.tokenizer,
         )
         length = len(self.prompt) + self.settings.max_new_tokens
-        running = self.kept.running_for(len(inputs), length)
-        running.begin(self.model.latents(pixels))
-        ids = decode(running, asked, self.prompt)
+        with self.kept.running_for(len(inputs), length) as running:
+            running.begin(self.model.latents(pixels))
+            ids = decode(running, asked, self.prompt)
         return [to_caption(row, self.tokenizer, asked) for row in ids]
 
 

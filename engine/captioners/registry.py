@@ -197,7 +197,9 @@ FAMILIES: dict[str, Family] = {
             "a folder in the Hugging Face layout: weights, config, tokenizer, image processor",
             folders.lacks_hf,
             settings=tuple(
-                key for key in USUAL if key not in ("preprocess", "fast_decode", "graphs")
+                key
+                for key in USUAL
+                if key not in ("preprocess", "fast_decode", "graphs", "overlap")
             ),
         ),
         Family(
@@ -375,7 +377,7 @@ def settings_hash(family: str, checkpoint: str | None, settings: Settings) -> st
     """
     usual = {it.name: it.default for it in fields(Settings)}
     shaping = {key: value for key, value in asdict(settings).items() if value != usual[key]}
-    for key in ("batch", "auto_batch", "graphs"):
+    for key in ("batch", "auto_batch", "graphs", "overlap"):
         shaping.pop(key, None)
     for key in ("tokenizer", "vision_tower"):
         if key in shaping:

@@ -17,7 +17,7 @@ LARGEST_SEED = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything here but `batch`, `auto_batch` and `graphs` shapes the raw text."""
+    """Everything here but `batch`, `auto_batch`, `graphs` and `overlap` shapes the raw text."""
 
     prompt: str = ""
     preprocess: str = ""
@@ -50,6 +50,8 @@ class Settings:
     """Double the batch while that is faster, beginning with `batch`."""
     graphs: bool = True
     """On a GPU, record decode steps and replay them, rather than launch every operation."""
+    overlap: bool = False
+    """On a GPU, read one batch in while the one before chooses its tokens: more memory."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -147,6 +149,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "stop_at_sentence": yes_or_no,
     "batch": batch_size,
     "graphs": yes_or_no,
+    "overlap": yes_or_no,
 }
 """By setting; each reads its text or raises `ValueError`, its docstring says what it wants."""
 

@@ -61,6 +61,7 @@ class SplicedModel(nn.Module):
 class Spliced(Captioner):
     """One prompt around one image a row: nothing is padded."""
 
+    side_by_side = True
     name: str
     """Of the model, for its samples."""
 
@@ -111,5 +112,6 @@ class Spliced(Captioner):
             self.stop_text,
             self.tokenizer,
         )
-        running = self.decoder.begin(features, self.settings.max_new_tokens)
-        return [to_caption(row, self.tokenizer, asked) for row in decode(running, asked)]
+        with self.decoder.begin(features, self.settings.max_new_tokens) as running:
+            rows = decode(running, asked)
+        return [to_caption(row, self.tokenizer, asked) for row in rows]

@@ -17,9 +17,8 @@ class Instant(Captioner):
 
 
 class InstantWorker(worker.Worker):
-    def load(self, message):
-        super().load(message)
-        self.captioner = Instant()
+    def make_captioner(self):
+        return Instant()
 
     def start(self, message):
         super().start(message)

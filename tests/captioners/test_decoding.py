@@ -148,13 +148,13 @@ def test_steps_are_spent_on_running_rows_alone(load):
     family = FAMILIES["llava-1.5"]
     captioner, prepared = load(family, replace(family.presets["paper"], dtype="float32"))
     features = captioner.model.image_features(pixel_values(captioner, prepared))
-    running = captioner.decoder.begin(features, 30)
-    seen = []
-    step = running.step
-    running.step = lambda ids: seen.append(len(ids)) or step(ids)
     settings = replace(captioner.settings, temperature=2.0)
     words = captioner.model.language_model.config.vocab_size
     asked = Asked(settings, range(len(prepared)), "llava-1.5", range(0, words, 7), 0)
-    found = decode(running, asked)
+    seen = []
+    with captioner.decoder.begin(features, 30) as running:
+        step = running.step
+        running.step = lambda ids: seen.append(len(ids)) or step(ids)
+        found = decode(running, asked)
     longest = max(map(len, found))
     assert seen == [sum(len(row) > number for row in found) for number in range(1, longest)]

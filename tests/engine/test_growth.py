@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 
 from db import run as queries
 from db.connect import reading
-from engine.growth import LARGEST, LONGEST, Growth
+from engine.growth import LARGEST, LONGEST, TRIALS, Growth
 from engine.project import Project
 from tests.support import cli_ok, make_captions
 
 
 def settle(first: int, seconds: Callable[[int], float]) -> tuple[int, list[int]]:
     """The size that is chosen where a batch takes so long, and the sizes tried."""
-    growth, tried = Growth(first), [first]
+    growth, tried, now = Growth(first), [first], 0.0
     for _ in range(100):
         if growth.settled:
             return growth.size, tried
-        growth.timed(growth.size, seconds(growth.size))
+        now += seconds(growth.size)
+        growth.ended(growth.size, now)
         if growth.size != tried[-1]:
             tried.append(growth.size)
     raise AssertionError("never settled")
@@ -48,9 +49,26 @@ def test_it_always_settles_on_what_was_tried(first, fixed, each):
 
 def test_batches_cut_short_do_not_count():
     growth = Growth(32)
-    for _ in range(10):
-        assert growth.timed(20, 1e-6) is None
+    for end in range(10):
+        assert growth.ended(20, end) is None
     assert growth.size == 32
+
+
+def test_two_that_always_end_together_are_as_fast_as_two_by_turns():
+    together, by_turns = Growth(32), Growth(32)
+    for end in range(TRIALS + 1):
+        together.ended(32, end // 2 * 2)
+        by_turns.ended(32, end)
+    assert together.rate == by_turns.rate == 32
+
+
+def test_a_pause_between_shards_does_not_count():
+    growth = Growth(32)
+    for end in range(TRIALS):
+        growth.ended(32, end)
+    growth.resume(1000.0)
+    growth.ended(32, 1001.0)
+    assert growth.rate == 32
 
 
 @pytest.mark.parametrize("batch", ["auto", "2"])

@@ -7,18 +7,10 @@ import sys
 import time
 
 import pytest
-import torch
 
 from engine.images import ImagePaths
 from engine.preparing import NICENESS, Preparing
 from engine.sharing import Sharing
-
-
-@pytest.fixture(autouse=True)
-def threads_again():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def used(sharing: Sharing) -> float:
@@ -28,20 +20,19 @@ def used(sharing: Sharing) -> float:
 
 
 @pytest.mark.parametrize(
-    "cores, part, threads", [(2, 0.5, 1), (8, 0.5, 4), (8, 0.02, 8), (2, 1, 1)]
+    "cores, part, batches, threads",
+    [
+        (2, 0.5, 1, 1),
+        (8, 0.5, 1, 4),
+        (8, 0.02, 1, 8),
+        (2, 1, 1, 1),
+        (2, 0.02, 2, 1),
+        (8, 0.5, 2, 2),
+    ],
 )
-def test_the_model_gets_what_decoding_leaves(cores, part, threads):
-    torch.set_num_threads(cores)
+def test_the_model_gets_what_decoding_leaves(cores, part, batches, threads):
     sharing = Sharing(cores)
-    sharing.share(part * used(sharing))
-    assert torch.get_num_threads() == threads
-
-
-def test_the_next_model_does_not_keep_the_threads_of_the_one_before():
-    torch.set_num_threads(1)
-    sharing = Sharing(2)
-    sharing.share(0.01 * used(sharing))
-    assert torch.get_num_threads() == 2
+    assert sharing.threads(part * used(sharing), batches) == threads
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no niceness of its own")

@@ -50,6 +50,8 @@ class OutOfMemory(MemoryError):
 
 
 class Captioner(DryRun):
+    side_by_side = True
+
     def prepare(self, picture):
         killed_at("decoding")
         return super().prepare(picture)
@@ -161,8 +163,10 @@ class MisbehavingWorker(worker.Worker):
 
             layers.SECONDS = 0.1
         super().load(message)
-        self.captioner = (Crawling if HOW == "crawls" else Captioner)(self.batch)
-        self.images.serve(self.captioner)
+
+    def make_captioner(self):
+        batch = super().make_captioner().batch
+        return (Crawling if HOW == "crawls" else Captioner)(batch)
 
     def log_names(self, device: str) -> bool:
         """Whether this worker's stderr is the log of that device."""

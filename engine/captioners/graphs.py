@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Callable
 
 import torch
@@ -23,6 +24,9 @@ SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 """Of the most rows: those numbers of rows are recorded, and others fill up to the next."""
 TOLERANCE = 0.05
 """By which a replayed step may differ from the recorded one, of its largest logit."""
+
+RECORDING = threading.Lock()
+"""Beginning a recording waits for the whole device, which spoils another one."""
 
 
 class CannotRecord(Exception):
@@ -68,14 +72,17 @@ def record(
     step: Step, ids: torch.Tensor, place: torch.Tensor
 ) -> tuple[Callable[[], object], torch.Tensor]:
     """On CUDA."""
+    # On a stream of its own: what is recorded on one stream shares the libraries' scratch memory,
+    # and batches side by side replay at the same time.
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        step(ids, place)  # libraries make themselves ready, which no recording may hold
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        logits = step(ids, place)
+    with RECORDING:
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            step(ids, place)  # libraries make themselves ready, which no recording may hold
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
+            logits = step(ids, place)
     return graph.replay, logits
 
 

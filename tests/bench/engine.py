@@ -10,6 +10,8 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +27,7 @@ from engine.launchers.local import LocalLauncher
 from engine.lock import ProjectLock
 from engine.project import Project
 from engine.supervisor import Supervisor
-from tests.bench.made import measured
+from tests.bench.made import Run, measured
 from tests.bench.report import report
 
 DEMO = Path("engine/demo/checkpoints")
@@ -76,6 +78,7 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default=None, help="cpu or cuda")
     parser.add_argument("--fast-decode", action="store_true")
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
+    parser.add_argument("--overlap", action="store_true", help="two batches at a time on a GPU")
     return parser.parse_args(cases)
 
 
@@ -115,6 +118,8 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         changes["fast_decode"] = True
     if wanted.no_graphs:
         changes["graphs"] = False
+    if wanted.overlap:
+        changes["overlap"] = True
     paper = FAMILIES[wanted.model].presets["paper"]
     return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
@@ -124,20 +129,23 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
     case += ", fast decode" if model.settings.fast_decode else ""
     case += "" if model.settings.graphs else ", no graphs"
+    case += ", overlap" if model.settings.overlap else ""
 
     def tell(
         name: str, value: float, unit: str = "images/s", baseline: float | None = None
     ) -> None:
         report("engine", f"{name} ({case})", value, unit, baseline)
 
-    theirs = measured(upstream, model, images, folder)
+    theirs, stolen = with_stolen(upstream, model, images, folder)
     upstream_rate = theirs.result
     tell("upstream", upstream_rate.images)
+    tell("upstream_stolen", stolen, "share of core time")
     tell("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
     tell("upstream_memory", theirs.megabytes, "MB")
-    ours = measured(worker, model, images, folder)
+    ours, stolen = with_stolen(worker, model, images, folder)
     worker_rate, batch = ours.result
     tell("worker", worker_rate.images, baseline=upstream_rate.images)
+    tell("worker_stolen", stolen, "share of core time")
     tell("worker_cpu", worker_rate.cpu * 1e3, "ms/image", upstream_rate.cpu * 1e3)
     tell("worker_memory", ours.megabytes, "MB")
     tell("worker_batch", batch, "images")
@@ -146,10 +154,41 @@ def run(model: Model, images: list[str], folder: Path) -> None:
         tell(name, rate.images)
         if rate.cpu is not None:
             tell(f"{name}_cpu", rate.cpu * 1e3, "ms/image")
+    if model.device == "cpu":
+        busy = parts_on_all_cores(model, images, batch)
+        for name, rate in busy.items():
+            tell(f"{name}_busy_cpu", rate.cpu * 1e3, "ms/image")
+        tell("worker_over_busy_limit", worker_rate.images / limit(model, busy), "ratio")
     tell("worker_over_upstream", worker_rate.images / upstream_rate.images, "ratio")
     tell("worker_over_limit", worker_rate.images / limit(model, alone), "ratio")
     if model.device != "cpu":
         tell("worker_over_roofline", worker_rate.images / alone["roofline"].images, "ratio")
+
+
+def with_stolen(work: Callable[..., Any], *arguments: Any) -> tuple[Run, float]:
+    """Also the share of the cores' time that a virtual machine's host gave to others."""
+    before = psutil.cpu_times()
+    run = measured(work, *arguments)
+    after = psutil.cpu_times()
+    return run, (getattr(after, "steal", 0) - getattr(before, "steal", 0)) / (
+        sum(after) - sum(before)
+    )
+
+
+def parts_on_all_cores(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
+    """The parts, measured in as many processes at a time as there are cores, as they are needed.
+
+    Cores that share caches, memory and power are slower beside each other than alone.
+    """
+    with ThreadPoolExecutor(cores()) as pool:
+        runs = list(pool.map(lambda _: measured(parts, model, images, batch), range(cores())))
+    return {
+        name: Rate(
+            sum(run.result[name].images for run in runs),
+            sum(run.result[name].cpu for run in runs) / len(runs),
+        )
+        for name in runs[0].result
+    }
 
 
 def limit(model: Model, alone: dict[str, Rate]) -> float:
@@ -173,6 +212,7 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
             "batch": "auto" if model.settings.auto_batch else str(model.settings.batch),
             "fast_decode": "yes" if model.settings.fast_decode else "no",
             "graphs": "yes" if model.settings.graphs else "no",
+            "overlap": "yes" if model.settings.overlap else "no",
         }
         chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker"

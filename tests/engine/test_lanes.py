@@ -10,7 +10,9 @@ import pytest
 
 from engine import protocol
 from engine.captioners.base import Caption, Captioner
+from engine.images import ImagePaths, ImageProblem
 from engine.lanes import Lanes
+from engine.misses import Misses
 from engine.work import Work
 from engine.worker import Worker
 
@@ -136,7 +138,7 @@ def test_narrowed_it_waits_for_what_runs_and_goes_on_with_one(lanes, woken):
 
 
 @pytest.fixture
-def worker():
+def worker(tmp_path):
     """A worker with `Gated` loaded, batches side by side, and the messages that it sent."""
     made = Worker(io.BytesIO(), io.BytesIO())
     captioner = Gated()
@@ -150,6 +152,7 @@ def worker():
     class Images:
         threads, cpu_seconds = 1, 0.0
         late = 10**6
+        missing = ()
 
         def begin(self, i, image):
             future = Future()
@@ -158,6 +161,8 @@ def worker():
             return future
 
         def result(self, image, future):
+            if image in self.missing:
+                raise ImageProblem("missing", image)
             if not future.done():
                 sent.append({"type": "waits"})
                 future.set_result(image)
@@ -166,19 +171,7 @@ def worker():
         def forget(self):
             pass
 
-    class Misses:
-        withheld = ()
-
-        def hit(self, image):
-            return []
-
-        def settle(self):
-            return []
-
-        def forget(self):
-            pass
-
-    made.images, made.misses = Images(), Misses()
+    made.images, made.misses = Images(), Misses(ImagePaths(str(tmp_path)), None)
     yield made, sent
     for _, gate in captioner.gates:
         gate.set()
@@ -203,7 +196,7 @@ def rows_of(sent) -> dict[int, str]:
         if message["type"] == "rows":
             for row in message["rows"]:
                 assert row["i"] not in found
-                found[row["i"]] = row["raw"]
+                found[row["i"]] = row.get("raw", row.get("error"))
     return found
 
 
@@ -293,6 +286,18 @@ def test_what_does_not_fit_beside_another_batch_is_tried_alone_before_it_is_halv
     assert made.captioner.refused[:2] == [4, 4]
     assert [message["size"] for message in sent if message["type"] == "batch"] == [2]
     assert made.lanes.most == 1
+
+
+def test_rows_of_missing_images_are_sent_when_the_end_is_told_by_itself(worker):
+    """They are withheld while more may come; a shard may end with a message without records."""
+    made, sent = worker
+    made.images.missing = {f"image {i}" for i in range(4)}
+    made.handle(records(0, 4))
+    turn(made)
+    assert rows_of(sent) == {}
+    made.handle(records(4, 0, last=True))
+    turn(made)
+    assert rows_of(sent) == dict.fromkeys(range(4), "missing")
 
 
 def test_messages_are_of_the_protocol(worker):

@@ -23,7 +23,7 @@ IMAGES = 64
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pilot does; `total` records will follow on so many devices."""
+    """What a pilot does; `total` records, or about as many, will follow on so many devices."""
 
     jobs: tuple[tuple[str, Job], ...] = field(hash=False)
     """By the model's name."""
@@ -32,6 +32,8 @@ class Plan:
     total: int
     devices: int
     shearing: Shearing
+    estimated: bool = False
+    """Whether `total` is."""
 
     def seconds(self, rates: dict[str, float]) -> float | None:
         """How long all of it takes, if every model was measured."""

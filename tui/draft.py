@@ -90,6 +90,7 @@ class Draft:
             self.peek.total,
             len(self.found),
             Shearing(self.mode, self.max_words),
+            estimated=not self.peek.whole,
         )
 
     @property

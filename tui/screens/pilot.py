@@ -171,7 +171,9 @@ class Pilot(Dialog[Outcome | None]):
             lines.append(
                 Content(f"{text.fit(name, width)}  {speed}{took}{text.visible(self.states[name])}")
             )
-        counted = f"{text.plural(plan.total, 'record')} on {text.plural(plan.devices, 'device')}"
+        about = "about " if plan.estimated else ""
+        counted = f"{about}{text.plural(plan.total, 'record')}"
+        counted += f" on {text.plural(plan.devices, 'device')}"
         lines.append(Content.styled(f"{counted}: {self.time() or 'measuring'}", "bold"))
         self.query_one("#models", Static).update(Content("\n").join(lines))
         self.query_one("#captions", Static).update(self.captions(findings))

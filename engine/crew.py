@@ -32,6 +32,8 @@ class Member:
     """The last row, the last step of a load, or another sign that it gets somewhere."""
     remote: bool = False
     """Whether its model is a server's."""
+    tells: bool = False
+    """Whether it says so whenever a layer of its model is computed: then a batch may last."""
     counted: float = field(default_factory=time.monotonic)
     """The last row, or the beginning of the attempt."""
     rows: int = 0
@@ -83,7 +85,7 @@ class Member:
             median = statistics.median(self.batch_seconds) if self.batch_seconds else 0.0
             slow = kind(self.device) == "cpu" and not self.remote
             least = policy.cpu_row_limit if slow else policy.row_limit
-            limit = max(least, policy.row_limit_batches * median)
+            limit = least if self.tells else max(least, policy.row_limit_batches * median)
             if now - self.progressed > limit:
                 return f"no caption for {limit:.0f} s"
         return None

@@ -187,6 +187,7 @@ class Supervisor:
                 self.running.note_touched(member, message)
             case "loading" | "asking" | "computing":
                 member.progressed = time.monotonic()
+                member.tells = member.tells or message["type"] == "computing"
             case "waiting":
                 self.waiting(member, message)
             case "loaded":

@@ -42,3 +42,11 @@ def test_signs_of_progress_count_and_are_no_batches():
     limit = POLICY.row_limit_batches * 310.0
     assert member.trouble(310.0 + limit - 1, POLICY) is None
     assert member.trouble(310.0 + limit + 1, POLICY)
+
+
+def test_long_batches_give_no_more_time_to_a_worker_that_tells_of_every_layer():
+    member = captioning("cpu:0")
+    member.count(8, 900.0)
+    member.tells = True
+    assert member.trouble(900.0 + POLICY.cpu_row_limit - 1, POLICY) is None
+    assert member.trouble(900.0 + POLICY.cpu_row_limit + 1, POLICY)

@@ -24,6 +24,8 @@ class Batch:
     work: Work
     ready: list[tuple[int, Any]]
     """Records and their inputs."""
+    size: int
+    """Of the batch with the images that could not be read."""
     captions: Future[list[Caption]]
 
 
@@ -60,8 +62,8 @@ class Lanes:
     def free(self) -> int:
         return self.open - len(self.running)
 
-    def begin(self, work: Work, ready: list[tuple[int, Any]]) -> None:
-        batch = Batch(work, ready, self.submit(work, ready))
+    def begin(self, work: Work, ready: list[tuple[int, Any]], size: int) -> None:
+        batch = Batch(work, ready, size, self.submit(work, ready))
         self.running.append(batch)
         batch.captions.add_done_callback(lambda _: self.end(batch))
 

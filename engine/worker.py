@@ -313,7 +313,7 @@ class Worker:
             self.decode_ahead(work)
             if ready:
                 self.say_generating(work, ready)
-                lanes.begin(work, ready)
+                lanes.begin(work, ready, size)
 
     def take_captions(self, batch: Batch, lanes: Lanes) -> None:
         try:
@@ -325,7 +325,7 @@ class Worker:
         records = (i for i, _ in batch.ready)
         rows = [said(i, caption) for i, caption in zip(records, captions, strict=True)]
         self.send_rows(batch.work, rows)
-        self.grow(len(rows))
+        self.grow(batch.size)
         if self.sharing is not None:
             lanes.threads = self.sharing.threads(self.images.cpu_seconds, lanes.most)
 

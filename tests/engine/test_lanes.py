@@ -10,6 +10,7 @@ import pytest
 
 from engine import protocol
 from engine.captioners.base import Caption, Captioner
+from engine.growth import Growth
 from engine.images import ImagePaths, ImageProblem
 from engine.lanes import Lanes
 from engine.misses import Misses
@@ -85,21 +86,21 @@ WORK = Work(1, 1, 0)
 
 
 def warmed_up(lanes: Lanes, woken: Woken) -> None:
-    lanes.begin(WORK, inputs(0))
+    lanes.begin(WORK, inputs(0), SIZE)
     open_gate(lanes, 0)
     woken.wait()
     assert len(list(lanes.ended())) == 1
 
 
 def test_the_first_batch_goes_alone_and_others_side_by_side(lanes, woken):
-    lanes.begin(WORK, inputs(0))
+    lanes.begin(WORK, inputs(0), SIZE)
     assert lanes.free == 0
     open_gate(lanes, 0)
     woken.wait()
     assert [batch.ready[0][0] for batch in lanes.ended()] == [0]
     assert lanes.free == 2
-    lanes.begin(WORK, inputs(4))
-    lanes.begin(WORK, inputs(8))
+    lanes.begin(WORK, inputs(4), SIZE)
+    lanes.begin(WORK, inputs(8), SIZE)
     assert lanes.free == 0
     open_gate(lanes, 1)
     open_gate(lanes, 2)
@@ -110,10 +111,10 @@ def test_the_first_batch_goes_alone_and_others_side_by_side(lanes, woken):
 
 def test_the_later_one_may_end_first(lanes, woken):
     warmed_up(lanes, woken)
-    lanes.begin(WORK, inputs(4))
+    lanes.begin(WORK, inputs(4), SIZE)
     while len(lanes.captioner.gates) < 2:
         threading.Event().wait(0.001)
-    lanes.begin(WORK, inputs(8))
+    lanes.begin(WORK, inputs(8), SIZE)
     open_gate(lanes, 2)
     woken.wait()
     (batch,) = lanes.ended()
@@ -125,8 +126,8 @@ def test_the_later_one_may_end_first(lanes, woken):
 
 def test_narrowed_it_waits_for_what_runs_and_goes_on_with_one(lanes, woken):
     warmed_up(lanes, woken)
-    lanes.begin(WORK, inputs(4))
-    lanes.begin(WORK, inputs(8))
+    lanes.begin(WORK, inputs(4), SIZE)
+    lanes.begin(WORK, inputs(8), SIZE)
     opener = threading.Timer(0.05, lambda: (open_gate(lanes, 1), open_gate(lanes, 2)))
     opener.start()
     lanes.narrow()
@@ -259,6 +260,15 @@ def test_the_last_batches_are_smaller(worker):
     assert sum(sizes) == 40
     assert sizes[0] == 16
     assert sizes[-1] <= 4
+
+
+def test_images_that_fail_do_not_keep_the_batch_from_growing(worker):
+    made, sent = worker
+    made.growth = Growth(SIZE)
+    made.images.missing = {f"image {i}" for i in range(0, 400, SIZE)}
+    made.handle(records(0, 100, last=True))
+    finish(made)
+    assert made.batch > SIZE or made.growth is None
 
 
 def test_rows_of_a_cancelled_attempt_are_told_as_such(worker):

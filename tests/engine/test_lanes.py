@@ -263,7 +263,7 @@ def test_the_last_batches_are_smaller(worker):
 
 
 def test_images_that_fail_do_not_keep_the_batch_from_growing(worker):
-    made, sent = worker
+    made, _ = worker
     made.growth = Growth(SIZE)
     made.images.missing = {f"image {i}" for i in range(0, 400, SIZE)}
     made.handle(records(0, 100, last=True))

@@ -10,7 +10,7 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +76,7 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default=None, help="cpu or cuda")
     parser.add_argument("--fast-decode", action="store_true")
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
+    parser.add_argument("--quantize", default="none", help="int8 or fp8; upstream's loop is plain")
     return parser.parse_args(cases)
 
 
@@ -115,6 +116,7 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         changes["fast_decode"] = True
     if wanted.no_graphs:
         changes["graphs"] = False
+    changes["quantize"] = wanted.quantize
     paper = FAMILIES[wanted.model].presets["paper"]
     return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
@@ -124,13 +126,15 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
     case += ", fast decode" if model.settings.fast_decode else ""
     case += "" if model.settings.graphs else ", no graphs"
+    case += "" if model.settings.quantize == "none" else f", {model.settings.quantize}"
 
     def tell(
         name: str, value: float, unit: str = "images/s", baseline: float | None = None
     ) -> None:
         report("engine", f"{name} ({case})", value, unit, baseline)
 
-    theirs = measured(upstream, model, images, folder)
+    plain = model._replace(settings=replace(model.settings, quantize="none"))
+    theirs = measured(upstream, plain, images, folder)
     upstream_rate = theirs.result
     tell("upstream", upstream_rate.images)
     tell("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
@@ -173,6 +177,7 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
             "batch": "auto" if model.settings.auto_batch else str(model.settings.batch),
             "fast_decode": "yes" if model.settings.fast_decode else "no",
             "graphs": "yes" if model.settings.graphs else "no",
+            "quantize": model.settings.quantize,
         }
         chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker"

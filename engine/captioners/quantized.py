@@ -147,6 +147,6 @@ def multiplies_fp8(device: torch.device) -> bool:
 def library() -> Any:
     """torchao. Raises `CheckpointError` where it is missing."""
     try:
-        return extra("torchao.quantization", "quantize", "quantize chooses numbers of eight bits")
+        return extra("torchao.quantization", "quantize", "the language model is quantised")
     except BadInput as error:
         raise CheckpointError(str(error)) from error

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose
+from engine.captioners.settings import QUANTIZED
 from engine.cores import cores
 from engine.datasets.create import NewProject, create
 from engine.demo.scenes import write
@@ -76,7 +77,7 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default=None, help="cpu or cuda")
     parser.add_argument("--fast-decode", action="store_true")
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
-    parser.add_argument("--quantize", default="none", help="int8 or fp8; upstream's loop is plain")
+    parser.add_argument("--quantize", choices=QUANTIZED, default="none", help="not upstream's")
     return parser.parse_args(cases)
 
 
@@ -116,7 +117,9 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         changes["fast_decode"] = True
     if wanted.no_graphs:
         changes["graphs"] = False
-    changes["quantize"] = wanted.quantize
+    if wanted.quantize != "none":
+        changes["quantize"] = wanted.quantize
+        check_quantize(wanted.quantize, device)
     paper = FAMILIES[wanted.model].presets["paper"]
     return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
@@ -207,6 +210,17 @@ def parts(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
     from tests.bench.parts import parts as alone
 
     return alone(model, images, batch)
+
+
+def check_quantize(how: str, device: str) -> None:
+    """Ends the bench, in words, where this machine cannot do it."""
+    from engine.captioners.base import CheckpointError
+    from engine.captioners.quantized import check
+
+    try:
+        check(how, device)
+    except CheckpointError as error:
+        raise SystemExit(str(error)) from error
 
 
 def check(project: Project, images: int) -> None:

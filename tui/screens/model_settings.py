@@ -84,8 +84,7 @@ class ModelSettings(Early["Changes | None"]):
             dialog.border_title = Content(f"Settings of {text.visible(self.model.name)}")
             dialog.border_subtitle = "tab moves, ctrl+n saves, esc closes"
             yield Static(
-                "All but batch and graphs shape what the model says: its tasks begin anew, what was"
-                " captioned so far stays on disk.",
+                "All but batch and graphs begin its tasks anew; captions stay on disk.",
                 markup=False,
                 classes="muted",
             )

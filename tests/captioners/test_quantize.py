@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from engine.captioners import decoders, quantized
+from engine.captioners import decoders, otter, quantized, spliced
 from engine.captioners.assembly import state
 from engine.captioners.base import CheckpointError
 from engine.captioners.registry import FAMILIES, Settings, change, choose
@@ -21,6 +21,7 @@ from engine.demo.scenes import write
 from engine.errors import BadInput
 from engine.images import open_image
 from tests.captioners.test_captions import greedy
+from tests.captioners.test_graphs import imitated
 
 KINDS = list(quantized.KINDS)
 LLAVA = FAMILIES["llava-1.5"]
@@ -31,10 +32,6 @@ needs_torchao = pytest.mark.skipif(not find_spec("torchao"), reason="needs torch
 def on_cpu(monkeypatch):
     """fp8, which torch multiplies on a CPU as well, ten times slower than float32."""
     monkeypatch.setattr(quantized, "multiplies_fp8", lambda _: True)
-
-
-def language_model(captioner):
-    return getattr(captioner.model, "lang_encoder", None) or captioner.model.language_model
 
 
 def matrices(model: nn.Module, kind: type[nn.Module]) -> set[str]:
@@ -149,6 +146,18 @@ def test_joined_matrices_change_nothing(how, on_cpu, checkpoints, ask, monkeypat
     joined = ask(LLAVA, checkpoints["llava-1.5"], settings)
     monkeypatch.setattr(decoders, "joined", decoders.apart)
     assert ask(LLAVA, checkpoints["llava-1.5"], settings) == joined
+
+
+@needs_torchao
+@pytest.mark.parametrize("how", KINDS)
+@pytest.mark.parametrize("name", ["llava-1.5", "otter"])
+def test_replayed_steps_say_the_same(name, how, on_cpu, checkpoints, ask, monkeypatch):
+    family = FAMILIES[name]
+    settings = replace(greedy(family), quantize=how)
+    plain = ask(family, checkpoints[name], settings)
+    for module in (otter, spliced):
+        monkeypatch.setattr(module, "recorder", lambda *_: imitated)
+    assert ask(family, checkpoints[name], settings) == plain
 
 
 @needs_torchao

@@ -2,7 +2,7 @@
 
 torchao chooses the numbers of a matrix, with a scale for each row. The products are torch's own,
 their input brought to eight bits token by token: torchao's are made for `torch.compile`. Launched
-one by one they pass over the input in float32 time and again, which costs what the product saves,
+one by one they pass over the input in float32 time and again, which may cost what they save,
 and its int8 product copies the matrix and waits for the GPU at each call, so that no decode step
 could be recorded (torchao 0.18; github.com/pytorch/ao/issues/4872).
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
 from engine.captioners.cache import KeyValues, Rows
 from engine.captioners.graphs import CannotRecord, Record, StepGraphs, say_plain
+from engine.captioners.quantized import Quantized
 
 SHARED_LEAST = 16
 """Tokens of a prompt's beginning that are worth a mask: a short one is computed with each batch,
@@ -174,21 +176,21 @@ Together = Callable[[torch.Tensor], torch.Tensor]
 """What several layers say to the same input, one behind the other."""
 
 
-def apart(*parts: nn.Linear) -> Together:
+def apart(*parts: nn.Module) -> Together:
     return lambda hidden: torch.cat([part(hidden) for part in parts], dim=-1)
 
 
-def joined(*parts: nn.Linear) -> Together:
-    """By one matrix, of which the layers' own become views."""
-    weight = torch.cat([part.weight for part in parts])
-    bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
-    sizes = [part.out_features for part in parts]
-    for part, rows in zip(parts, torch.split(weight, sizes), strict=True):
-        part.weight = nn.Parameter(rows, requires_grad=False)
-    if bias is not None:
-        for part, values in zip(parts, torch.split(bias, sizes), strict=True):
-            part.bias = nn.Parameter(values, requires_grad=False)
-    return lambda hidden: linear(hidden, weight, bias)
+def joined(*parts: nn.Module) -> Together:
+    """By one matrix, of which the layers' own become views; so its bias, and scales of rows."""
+    sizes = [len(part.get_parameter("weight")) for part in parts]
+    whole = {}
+    for name, _ in list(parts[0].named_parameters()):
+        whole[name] = torch.cat([part.get_parameter(name) for part in parts])
+        for part, rows in zip(parts, torch.split(whole[name], sizes), strict=True):
+            setattr(part, name, nn.Parameter(rows, requires_grad=False))
+    if isinstance(parts[0], Quantized):
+        return type(parts[0])(**whole)
+    return partial(linear, **whole)
 
 
 def norm(module: Any, hidden: torch.Tensor) -> torch.Tensor:

@@ -27,6 +27,7 @@ from engine.captioners.graphs import recorder
 from engine.captioners.mpt_decoder import MptRunning
 from engine.captioners.parts import clip_tower
 from engine.captioners.pixels import Square
+from engine.captioners.quantized import quantize
 from engine.captioners.settings import Settings
 from engine.captioners.text import load_tokenizer
 from engine.captioners.weights import Weights, count_layers, read_folder, read_json, shape
@@ -318,7 +319,10 @@ class Otter(Captioner):
         self, model: OtterModel, loaded: Loaded, tokenizer: Any, settings: Settings
     ) -> None:
         self.model = model
-        self.loaded = loaded
+        language_model = model.lang_encoder
+        layers = [block.decoder_layer for block in language_model.transformer.blocks]
+        device = language_model.device
+        self.loaded = quantize(model, layers, settings.quantize, device, loaded)
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch = settings.batch
@@ -327,7 +331,7 @@ class Otter(Captioner):
         self.stop_ids = [tokenizer.convert_tokens_to_ids("<|endofchunk|>")]
         self.pad_id = tokenizer.pad_token_id
         self.prompt = tokenizer(settings.prompt, add_special_tokens=False).input_ids
-        limit = model.lang_encoder.config.max_seq_len
+        limit = language_model.config.max_seq_len
         check_length(len(self.prompt), settings, limit, "max_seq_len")
         self.kept = Kept(self.make_running)
 

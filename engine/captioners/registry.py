@@ -80,6 +80,10 @@ class Family:
                 check_checkpoint(self, checkpoint or "", settings)
             except BadInput as error:
                 raise CheckpointError(str(error)) from error
+        if settings.quantize != "none":
+            from engine.captioners.quantized import check
+
+            check(settings.quantize, device)
         captioner: Captioner = import_module(self.module).load(checkpoint, settings, device, report)
         return captioner
 
@@ -199,7 +203,7 @@ FAMILIES: dict[str, Family] = {
             settings=tuple(
                 key
                 for key in USUAL
-                if key not in ("preprocess", "fast_decode", "graphs", "overlap")
+                if key not in ("preprocess", "fast_decode", "graphs", "overlap", "quantize")
             ),
         ),
         Family(

@@ -11,6 +11,7 @@ from typing import Any
 from engine.errors import BadInput
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZED = ("none", "int8", "fp8")
 PREPROCESSING = ("crop", "pad", "squash")
 LARGEST_SEED = 2**63 - 1
 
@@ -32,6 +33,9 @@ class Settings:
     no_repeat_ngram: int = 0
     dtype: str = "auto"
     """auto is bfloat16 on a GPU and float32 elsewhere."""
+    quantize: str = "none"
+    """Eight bits for the matrices of the language model's layers, of half the memory: `int8`, or
+    `fp8` on a GPU that multiplies it. What a model says comes out a little different."""
     seed: int = 0
     tokenizer: str | None = None
     """Folder (or file) of the tokenizer, where it does not lie with the checkpoint."""
@@ -141,6 +145,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "top_p": share,
     "no_repeat_ngram": whole(0, 64),
     "dtype": one_of(DTYPES),
+    "quantize": one_of(QUANTIZED),
     "seed": whole(0, LARGEST_SEED),
     "tokenizer": existing_path,
     "vision_tower": existing_path,

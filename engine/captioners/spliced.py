@@ -16,6 +16,7 @@ from engine.captioners.decoding import decode
 from engine.captioners.generation import Asked, pad_left, splice, to_caption
 from engine.captioners.graphs import recorder
 from engine.captioners.pixels import Square
+from engine.captioners.quantized import quantize
 from engine.captioners.settings import Settings
 from engine.images import Picture
 
@@ -77,7 +78,6 @@ class Spliced(Captioner):
         stop_text: str | None = None,
     ) -> None:
         self.model = model
-        self.loaded = loaded
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch = settings.batch
@@ -86,7 +86,9 @@ class Spliced(Captioner):
         self.prompt_ids = prompt
         with torch.inference_mode():
             before, after = (model.embed(ids) for ids in prompt)
-            join = not loaded.mapped
+            layers = model.language_model.model.layers
+            self.loaded = quantize(model, layers, settings.quantize, model.device, loaded)
+            join = not self.loaded.mapped
             record = recorder(model.device, settings.graphs)
             self.decoder = LlamaDecoder(model.language_model, before, after, join, record)
 

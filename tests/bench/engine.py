@@ -12,13 +12,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose
+from engine.captioners.settings import QUANTIZED
 from engine.cores import cores
 from engine.datasets.create import NewProject, create
 from engine.demo.scenes import write
@@ -79,6 +80,7 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--fast-decode", action="store_true")
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
     parser.add_argument("--overlap", action="store_true", help="two batches at a time on a GPU")
+    parser.add_argument("--quantize", choices=QUANTIZED, default="none", help="not upstream's")
     return parser.parse_args(cases)
 
 
@@ -120,6 +122,9 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         changes["graphs"] = False
     if wanted.overlap:
         changes["overlap"] = True
+    if wanted.quantize != "none":
+        changes["quantize"] = wanted.quantize
+        check_quantize(wanted.quantize, device)
     paper = FAMILIES[wanted.model].presets["paper"]
     return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
@@ -130,13 +135,15 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     case += ", fast decode" if model.settings.fast_decode else ""
     case += "" if model.settings.graphs else ", no graphs"
     case += ", overlap" if model.settings.overlap else ""
+    case += "" if model.settings.quantize == "none" else f", {model.settings.quantize}"
 
     def tell(
         name: str, value: float, unit: str = "images/s", baseline: float | None = None
     ) -> None:
         report("engine", f"{name} ({case})", value, unit, baseline)
 
-    theirs, stolen = with_stolen(upstream, model, images, folder)
+    plain = model._replace(settings=replace(model.settings, quantize="none"))
+    theirs, stolen = with_stolen(upstream, plain, images, folder)
     upstream_rate = theirs.result
     tell("upstream", upstream_rate.images)
     tell("upstream_stolen", stolen, "share of core time")
@@ -213,6 +220,7 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
             "fast_decode": "yes" if model.settings.fast_decode else "no",
             "graphs": "yes" if model.settings.graphs else "no",
             "overlap": "yes" if model.settings.overlap else "no",
+            "quantize": model.settings.quantize,
         }
         chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker"
@@ -242,6 +250,17 @@ def parts(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
     from tests.bench.parts import parts as alone
 
     return alone(model, images, batch)
+
+
+def check_quantize(how: str, device: str) -> None:
+    """Ends the bench, in words, where this machine cannot do it."""
+    from engine.captioners.base import CheckpointError
+    from engine.captioners.quantized import check
+
+    try:
+        check(how, device)
+    except CheckpointError as error:
+        raise SystemExit(str(error)) from error
 
 
 def check(project: Project, images: int) -> None:

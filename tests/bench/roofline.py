@@ -97,7 +97,7 @@ def work(captioner: Any, prepared: list[Any]) -> Work:
         token = sum(it[0, :, 0].numel() * it.element_size() for it in cached)
 
         def step(ids: torch.Tensor) -> torch.Tensor:
-            with FlopCounterMode(display=False) as one:
+            with counter() as one:
                 found: torch.Tensor = running.forward(ids)  # a recording shows no operation
             steps.append((len(ids), running.cache.used, one.get_total_flops()))
             return found
@@ -108,11 +108,20 @@ def work(captioner: Any, prepared: list[Any]) -> Work:
         finally:
             del running.step
 
-    with decoded_by(counted), FlopCounterMode(display=False) as whole:
+    with decoded_by(counted), counter() as whole:
         captioner.caption(prepared, range(len(prepared)))
     in_steps = sum(flops for _, _, flops in steps)
     traffic = sum(weights + rows * used * token for rows, used, _ in steps)
     return Work(whole.get_total_flops() - in_steps, in_steps, traffic)
+
+
+def counter() -> FlopCounterMode:
+    """Of int8 products, too."""
+
+    def product(left: torch.Size, right: torch.Size, **_: Any) -> int:
+        return 2 * left[0] * left[1] * right[1]
+
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten._int_mm: product})
 
 
 def read_each_step(captioner: Any) -> Iterator[torch.Tensor]:

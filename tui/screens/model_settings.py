@@ -84,8 +84,7 @@ class ModelSettings(Early["Changes | None"]):
             dialog.border_title = Content(f"Settings of {text.visible(self.model.name)}")
             dialog.border_subtitle = "tab moves, ctrl+n saves, esc closes"
             yield Static(
-                "All but batch, graphs and overlap shape what the model says: its tasks begin anew,"
-                " what was captioned so far stays on disk.",
+                "All but batch, graphs, overlap begin tasks anew; captions stay.",
                 markup=False,
                 classes="muted",
             )

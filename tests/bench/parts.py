@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from engine.images import open_image
 from tests.bench.roofline import decoded_by, machine, work
 
 ROUNDS_LEAST = 3
+SECONDS = 8.0
+"""Parts are measured beside each other."""
 
 
 @torch.inference_mode()
@@ -28,23 +31,64 @@ def parts(model: Any, images: list[str], size: int) -> dict[str, Any]:
     """
     from tests.bench.engine import Rate
 
-    on_cpu = model.device == "cpu"
-    if on_cpu:
-        torch.set_num_threads(1)
-    captioner = model.load()
-    batches = [images[first : first + size] for first in range(0, len(images), size)]
+    captioner, clock = load(model), Clock(model.device)
+    batches = in_batches(images, size)
     batches = batches[: max(ROUNDS_LEAST, len(batches) // 3)]
     count = sum(map(len, batches))
-
-    def prepare(image: str) -> Any:
-        return captioner.prepare(open_image(image))
-
-    clock = Clock(model.device)
-    prepared = clock.time("decode", lambda: [[prepare(it) for it in batch] for batch in batches])
-    if not on_cpu:
+    prepared = clock.time("decode", lambda: decode(captioner, batches))
+    if model.device != "cpu":
+        alone = in_batches(list(chain(*batches)), 1)
         with ThreadPoolExecutor(cores()) as pool:
-            flat = [image for batch in batches for image in batch]
-            clock.time("decode_all_cores", lambda: list(pool.map(prepare, flat)))
+
+            def on_all_cores() -> list[Any]:
+                return list(pool.map(lambda it: decode(captioner, [it]), alone))
+
+            clock.time("decode_all_cores", on_all_cores)
+    caption(captioner, clock, prepared[:1])  # warm
+    clock.reset("prefill", "decode_steps")
+    caption(captioner, clock, prepared)
+    found = clock.rates(count)
+    if model.device != "cpu":
+        needed = work(captioner, prepared[0])
+        found["roofline"] = Rate(len(prepared[0]) / needed.seconds(machine(model.device)), None)
+    return found
+
+
+@torch.inference_mode()
+def beside(model: Any, images: list[str], size: int, captions: bool, ready: Any) -> dict[str, Any]:
+    """Decoding, or the model's parts, for `SECONDS` from when all who measure are `ready`."""
+    captioner, clock = load(model), Clock(model.device)
+    batches = in_batches(images, size)[:ROUNDS_LEAST]
+    prepared = decode(captioner, batches)
+    if captions:
+        caption(captioner, Clock(model.device), prepared)  # warm
+    ready.wait()
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < SECONDS:
+        if captions:
+            caption(captioner, clock, prepared)
+        else:
+            clock.time("decode", lambda: decode(captioner, batches))
+        count += sum(map(len, batches))
+    return clock.rates(count)
+
+
+def load(model: Any) -> Any:
+    if model.device == "cpu":
+        torch.set_num_threads(1)
+    return model.load()
+
+
+def in_batches(images: list[str], size: int) -> list[list[str]]:
+    return [images[first : first + size] for first in range(0, len(images), size)]
+
+
+def decode(captioner: Any, batches: list[list[str]]) -> list[list[Any]]:
+    return [[captioner.prepare(open_image(it)) for it in batch] for batch in batches]
+
+
+def caption(captioner: Any, clock: Clock, prepared: list[list[Any]]) -> None:
+    """Counts prefill, with the vision tower, and decode steps."""
 
     def timed(running: Any, *arguments: Any) -> Any:
         clock.stop("prefill")
@@ -53,18 +97,9 @@ def parts(model: Any, images: list[str], size: int) -> dict[str, Any]:
         return found
 
     with decoded_by(timed):
-        captioner.caption(prepared[0], range(len(prepared[0])))  # warm
-        clock.reset("prefill", "decode_steps")
         for batch in prepared:
             clock.start()
             captioner.caption(batch, range(len(batch)))
-    found = {
-        name: Rate(count / seconds, clock.cpu[name] / count) for name, seconds in clock.wall.items()
-    }
-    if not on_cpu:
-        needed = work(captioner, prepared[0])
-        found["roofline"] = Rate(len(prepared[0]) / needed.seconds(machine(model.device)), None)
-    return found
 
 
 class Clock:
@@ -91,6 +126,12 @@ class Clock:
         found = work()
         self.stop(name)
         return found
+
+    def rates(self, count: int) -> dict[str, Any]:
+        """Of so many images."""
+        from tests.bench.engine import Rate
+
+        return {name: Rate(count / self.wall[name], self.cpu[name] / count) for name in self.wall}
 
     def reset(self, *names: str) -> None:
         for name in names:

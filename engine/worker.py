@@ -26,7 +26,7 @@ from engine.captioners.base import Caption, Captioner, CheckpointError, Remote, 
 from engine.captioners.registry import FAMILIES, Settings
 from engine.cores import cores
 from engine.devices import gpus
-from engine.growth import Growth
+from engine.growth import CPU_GAIN, GAIN, Growth
 from engine.images import ImagePaths, ImageProblem
 from engine.lanes import MOST, Batch, Lanes
 from engine.leash import end_process_group
@@ -199,7 +199,8 @@ class Worker:
         self.watch_layers()
         self.batch = message["batch"] or self.captioner.batch
         auto = Settings.of(self.model["settings"]).auto_batch
-        self.growth = Growth(self.batch) if auto and message["batch"] is None else None
+        grows = auto and message["batch"] is None
+        self.growth = Growth(self.batch, CPU_GAIN if on_cpu else GAIN) if grows else None
         self.send(
             {
                 "type": "loaded",

@@ -11,7 +11,7 @@ CPU_GAIN = 0.95
 """On a CPU, whose figures vary by a tenth: what batches side by side take from each other is the
 less the larger they are, and the memory of models that are fast enough to get there is small."""
 LARGEST = 256
-"""Five batches of prepared images are held in memory."""
+"""Four batches of prepared images are held in memory."""
 LONGEST = 20.0
 """Seconds a batch may take before it is doubled: what is in flight is lost when a worker dies."""
 

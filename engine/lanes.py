@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from engine.captioners.base import Caption, Captioner
 from engine.work import Work
 
 MOST = 2
+LAST = 0.25
+"""Of a batch: the least that is worth a batch of its own at the end of a shard."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +64,13 @@ class Lanes:
     @property
     def free(self) -> int:
         return self.open - len(self.running)
+
+    def next_size(self, work: Work, batch: int) -> int:
+        """Of a batch: the last ones are smaller, so that all lanes end at about the same time."""
+        if not work.complete or self.most == 1:
+            return min(batch, work.held)
+        least = max(ceil(work.held / self.most), ceil(batch * LAST))
+        return min(batch, work.held, least)
 
     def begin(self, work: Work, ready: list[tuple[int, Any]], size: int) -> None:
         batch = Batch(work, ready, size, self.submit(work, ready))

@@ -44,6 +44,7 @@ class Loading:
         if message["model"] != member.model_id:
             return
         member.loaded, member.batch, member.state = True, message["batch"], "idle"
+        member.tells = False
         member.progressed = time.monotonic()
         model = self.books.models[message["model"]]
         self.fleet.has_room(member.device, model.id)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
-from math import ceil
 from typing import Any, BinaryIO
 
 import psutil
@@ -39,8 +38,6 @@ from engine.work import Work
 HEARTBEAT_SECONDS = 5.0
 ANSWER_SECONDS = 0.2
 """How long a server's answers are waited for before messages are looked at."""
-LAST = 0.25
-"""Of a batch: the least that is worth a batch of its own at the end of a shard."""
 
 Message = protocol.Message
 Row = dict[str, Any]
@@ -126,20 +123,15 @@ class Worker:
             return False
         if not lanes.running:
             return True
+        if work.alone:  # what still runs is of an attempt that was cancelled
+            return False
         self.decode_ahead(work)
-        images = islice(work.decoding, self.next_size(work, lanes))
+        images = islice(work.decoding, lanes.next_size(work, self.batch))
         late = [image for _, _, image in images if not image.done()]
         if late and late[-1] is not self.awaited:
             self.awaited = late[-1]
             self.awaited.add_done_callback(lambda _: self.wake())
         return not late
-
-    def next_size(self, work: Work, lanes: Lanes) -> int:
-        """Of a batch: the last ones are smaller, so that all lanes end at about the same time."""
-        if not work.complete or lanes.most == 1:
-            return min(self.batch, work.held)
-        least = max(ceil(work.held / lanes.most), ceil(self.batch * LAST))
-        return min(self.batch, work.held, least)
 
     def wake(self) -> None:
         """From another thread: there may be something to do."""
@@ -307,7 +299,7 @@ class Worker:
             self.take_captions(batch, lanes)
         self.decode_ahead(work)
         while self.can_begin(work, lanes):
-            size = self.next_size(work, lanes)
+            size = lanes.next_size(work, self.batch)
             rows, ready = self.decoded([work.decoding.popleft() for _ in range(size)])
             self.send_rows(work, rows)
             # The next images decode while this batch generates.

@@ -218,24 +218,27 @@ def finish(made: Worker) -> None:
             made.handle(made.inbox.get(timeout=10))
 
 
-def test_images_are_waited_for_once_nothing_else_is_under_way(worker):
+@pytest.fixture
+def waiting(worker):
+    """The first batch is captioned; the second waits for its last image."""
     made, sent = worker
     made.images.late = 5
     made.handle(records(0, 8, last=True))
     turn(made)
     assert len(made.lanes.running) == 1
+    return made, sent
+
+
+def test_images_are_waited_for_once_nothing_else_is_under_way(waiting):
+    made, sent = waiting
     finish(made)
     assert rows_of(sent) == {i: f"image {i}" for i in range(8)}
     kinds = [message["type"] for message in sent]
     assert kinds.index("rows") < kinds.index("waits")
 
 
-def test_a_batch_begins_beside_another_once_its_last_image_is_decoded(worker):
-    made, _ = worker
-    made.images.late = 5
-    made.handle(records(0, 8, last=True))
-    turn(made)
-    assert len(made.lanes.running) == 1
+def test_a_batch_begins_beside_another_once_its_last_image_is_decoded(waiting):
+    made, _ = waiting
     late = next(future for i, _, future in made.work.decoding if i == 5)
     late.set_result("image 5")
     assert made.inbox.get(timeout=10) == {"type": "wake"}
@@ -285,6 +288,18 @@ def test_rows_of_a_cancelled_attempt_are_told_as_such(worker):
     turn(made)
     attempts = [message["attempt"] for message in sent if message["type"] == "rows"]
     assert attempts == [1, 1]
+
+
+def test_a_suspect_is_captioned_alone_even_by_a_worker_that_was_cancelled(worker):
+    made, sent = worker
+    made.handle(records(0, 4))
+    turn(made)
+    made.handle({"type": "cancel"})
+    made.handle(records(9, 1) | {"attempt": 2, "alone": True})
+    turn(made)
+    assert len(made.lanes.running) == 1
+    finish(made)
+    assert [message["attempt"] for message in sent if message["type"] == "rows"] == [1, 2]
 
 
 def test_what_does_not_fit_beside_another_batch_is_tried_alone_before_it_is_halved(worker):

@@ -41,6 +41,7 @@ def expected(many):
 def test_a_worker_that_is_killed(project, tmp_path, undisturbed, place):
     (tmp_path / "state").mkdir()
     how = {"MISBEHAVIOUR": f"killed:{place}", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
+    how["MISBEHAVIOUR_SECONDS"] = "0.02"  # both load before one has done it all
     with Supervising(project, "cpu:2", **how) as running:
         assert running.wait() == 0
     assert "killed by signal 9" in events(project)

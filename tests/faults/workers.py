@@ -6,6 +6,8 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from engine import preparing, worker
@@ -26,10 +28,13 @@ preparing.IMAGE_SECONDS = 0.5 if HOW.startswith("endless:") else 30.0
 
 
 def times(name: str) -> int:
-    """How often this was called in all processes, this call included."""
+    """How often this was called in all processes and threads, this call included."""
     (STATE / name).mkdir(exist_ok=True)
-    (STATE / name / f"{os.getpid()}-{time.monotonic_ns()}").touch()
-    return len(list((STATE / name).iterdir()))
+    for number in count(1):
+        with suppress(FileExistsError):
+            (STATE / name / str(number)).touch(exist_ok=False)
+            return number
+    raise AssertionError
 
 
 def killed_at(place: str) -> None:

@@ -30,10 +30,11 @@ def finish(project) -> None:
 
 @pytest.fixture
 def half_done(project):
-    """Killed when a part of it was captioned."""
+    """Killed when a part of it was captioned; what it was committing then is rolled back."""
     with Supervising(project, MISBEHAVIOUR_SECONDS="0.02") as running:
         wait_for(lambda: rows(project) >= 24)
         running.kill()
+    connect.roll_back_hot_journal(project.database)
     return project
 
 
@@ -54,10 +55,22 @@ def test_a_damaged_database_is_kept_aside_and_rebuilt(half_done, undisturbed, ho
     damaged = half_done.database.read_bytes() if half_done.database.exists() else None
     finish(half_done)
     kept = list(half_done.folder.glob("project.db.damaged-*"))
-    assert [path.read_bytes() for path in kept] == ([] if damaged is None else [damaged])
+    assert [path.read_bytes() == damaged for path in kept] == [True] * (damaged is not None)
     assert "it was rebuilt from shards and caption logs" in events(half_done)
     check_invariants(half_done)
     assert rows(half_done) == 60  # nothing was asked for twice
+    assert exported(half_done) == undisturbed
+
+
+@pytest.mark.parametrize("how", damage.DATABASE)
+def test_a_hot_journal_beside_a_damaged_database_spoils_nothing(half_done, undisturbed, how):
+    damage.leave_hot_journal(half_done)
+    damage.damage_database(half_done, random.Random(3), how)
+    finish(half_done)
+    assert not Path(f"{half_done.database}-journal").exists()
+    assert "it was rebuilt from shards and caption logs" in events(half_done)
+    check_invariants(half_done)
+    assert rows(half_done) == 60
     assert exported(half_done) == undisturbed
 
 

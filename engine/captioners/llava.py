@@ -205,6 +205,5 @@ def load(
     eos = read_json(generation).get("eos_token_id") if generation.is_file() else None
     stops = one_id(tokenizer.eos_token_id if eos is None else eos)
     pad = tokenizer.pad_token_id
-    return Llava(
-        model, loaded, tokenizer, settings, prompt, stops, stops[0] if pad is None else pad
-    )
+    pad = stops[0] if pad is None else pad
+    return Llava(model, loaded, tokenizer, settings, prompt, stops, pad, report=report)

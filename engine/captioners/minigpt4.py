@@ -282,4 +282,4 @@ def load(
     prompt = around_image(tokenizer, settings.prompt, "<ImageHere>")
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
     stops, pad = [tokenizer.eos_token_id], tokenizer.unk_token_id or 0
-    return MiniGPT4(model, loaded, tokenizer, settings, prompt, stops, pad, STOP_TEXT)
+    return MiniGPT4(model, loaded, tokenizer, settings, prompt, stops, pad, STOP_TEXT, report)

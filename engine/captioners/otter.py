@@ -316,13 +316,18 @@ class Otter(Captioner):
     side_by_side = True
 
     def __init__(
-        self, model: OtterModel, loaded: Loaded, tokenizer: Any, settings: Settings
+        self,
+        model: OtterModel,
+        loaded: Loaded,
+        tokenizer: Any,
+        settings: Settings,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.model = model
         language_model = model.lang_encoder
         layers = [block.decoder_layer for block in language_model.transformer.blocks]
         device = language_model.device
-        self.loaded = quantize(model, layers, settings.quantize, device, loaded)
+        self.loaded = quantize(model, layers, settings.quantize, device, loaded, report)
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch = settings.batch
@@ -396,4 +401,4 @@ def load(
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
     words = model.lang_encoder.config.vocab_size
     tokenizer = otter_tokenizer(Path(settings.tokenizer or folder), words)
-    return Otter(model, loaded, tokenizer, settings)
+    return Otter(model, loaded, tokenizer, settings, report)

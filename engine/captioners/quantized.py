@@ -10,7 +10,7 @@ the matrix and waits for the GPU at each call, so that no decode step could be r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -120,7 +120,12 @@ KINDS: dict[str, type[Quantized]] = {"int8": Int8, "fp8": Fp8}
 
 
 def quantize(
-    model: nn.Module, layers: Iterable[nn.Module], how: str, device: torch.device, loaded: Loaded
+    model: nn.Module,
+    layers: Sequence[nn.Module],
+    how: str,
+    device: torch.device,
+    loaded: Loaded,
+    report: Callable[[str], None],
 ) -> Loaded:
     """Replaces every linear layer within these `layers` of the model, one after the other.
 
@@ -130,7 +135,8 @@ def quantize(
         return loaded
     check(how, device)
     kind = KINDS[how]
-    for layer in layers:
+    for number, layer in enumerate(layers):
+        report(f"rounding weights to {how}, {number * 100 // len(layers)} %")
         for name, module in list(layer.named_modules()):
             if isinstance(module, nn.Linear):
                 setattr(parent(layer, name), last(name), kind.of(module))

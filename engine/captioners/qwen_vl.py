@@ -263,4 +263,4 @@ def load(
     tokens = len(prompt[0]) + len(model.visual.attn_pool.query) + len(prompt[1])
     check_length(tokens, settings, config.get("seq_length", 2048), "seq_length")
     end = tokenizer.special[END_OF_TEXT]
-    return QwenVL(model, loaded, tokenizer, settings, prompt, [end], end)
+    return QwenVL(model, loaded, tokenizer, settings, prompt, [end], end, report=report)

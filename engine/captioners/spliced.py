@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,7 @@ class Spliced(Captioner):
         stop_ids: Sequence[int],
         pad_id: int,
         stop_text: str | None = None,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -87,7 +88,7 @@ class Spliced(Captioner):
         with torch.inference_mode():
             before, after = (model.embed(ids) for ids in prompt)
             layers = model.language_model.model.layers
-            self.loaded = quantize(model, layers, settings.quantize, model.device, loaded)
+            self.loaded = quantize(model, layers, settings.quantize, model.device, loaded, report)
             join = not self.loaded.mapped
             record = recorder(model.device, settings.graphs)
             self.decoder = LlamaDecoder(model.language_model, before, after, join, record)

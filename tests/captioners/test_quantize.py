@@ -54,7 +54,9 @@ def test_captions_do_not_depend_on_the_batch(family, checkpoints, ask):
 def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dtype):
     folder, settings = str(checkpoints[family.name]), replace(greedy(family), dtype=dtype)
     plain = family.load(folder, settings, "cpu")
-    captioner = family.load(folder, replace(settings, quantize="int8"), "cpu")
+    said: list[str] = []
+    captioner = family.load(folder, replace(settings, quantize="int8"), "cpu", said.append)
+    assert said[-1].startswith("rounding weights to int8, ")
     before, after = state(plain.model), state(captioner.model)
     expected = sum(it.nbytes for it in before.values())
     for name, tensor in after.items():

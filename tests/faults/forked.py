@@ -9,6 +9,7 @@ import traceback
 
 import psutil
 
+from db.connect import Busy, writing
 from engine.policy import Policy
 from engine.project import Project
 from engine.supervise import supervise
@@ -41,6 +42,7 @@ class Supervising:
         module: str = "tests.faults.workers",
         **environment: str,
     ) -> None:
+        self.database = project.database
         self.code: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
@@ -77,6 +79,19 @@ class Supervising:
     def signal(self, number: int) -> None:
         if self.code is None:
             os.kill(self.pid, number)
+
+    def freeze(self) -> None:
+        """Until SIGCONT, and not in the middle of a commit, which would lock everyone out."""
+        while True:
+            self.signal(signal.SIGSTOP)
+            _, status = os.waitpid(self.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            try:
+                with writing(self.database, busy_seconds=0.0):
+                    return
+            except Busy:
+                self.signal(signal.SIGCONT)
+                time.sleep(0.01)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)

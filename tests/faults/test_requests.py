@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from db import requests
-from db.connect import Busy, reading, writing
+from db.connect import reading, writing
 from engine import captionlog, control
 from engine.errors import Refused
 from engine.policy import Policy
@@ -92,7 +92,7 @@ def test_stop_after_shard_starts_no_other(project):
 
 
 def test_a_stop_that_nobody_came_to_does_not_end_the_next_run(project, running):
-    running.signal(signal.SIGSTOP)
+    running.freeze()
     with writing(project.database) as connection:
         number = requests.add(connection, "stop", {"after_shard": False})
         requests.add(connection, "pause")
@@ -122,7 +122,7 @@ def test_a_request_to_a_supervisor_that_dies_is_carried_out_once(project, runnin
     """It was asked and is killed before it answers: who asked does it, and nobody again."""
     from threading import Timer
 
-    running.signal(signal.SIGSTOP)
+    running.freeze()
     Timer(0.5, running.kill).start()
     task = tasks(project)[2].id
     said = control.ask(project, "skip", tasks=[task])
@@ -136,15 +136,9 @@ def test_a_supervisor_that_does_not_answer_is_not_waited_for_for_ever(
     project, running, monkeypatch
 ):
     monkeypatch.setattr(control, "ANSWER_SECONDS", 0.5)
-    for _ in range(20):
-        running.signal(signal.SIGSTOP)
-        try:
-            with pytest.raises(Refused, match="no answer"):
-                control.ask(project, "pause")
-        except Busy:  # stopped in the middle of a commit: nothing was asked of it
-            running.signal(signal.SIGCONT)
-            continue
-        break
+    running.freeze()
+    with pytest.raises(Refused, match="no answer"):
+        control.ask(project, "pause")
     running.signal(signal.SIGCONT)
     wait_for(lambda: status(project.folder)["state"] == "paused")
 

@@ -14,7 +14,7 @@ test: install-test check
 	$(MAKE) --no-print-directory -j 2 suite cluster
 
 suite: install-test
-	$(BIN)/python -m pytest -n 3 --ignore=tests/cluster
+	$(BIN)/python -m pytest -n 4 --ignore=tests/cluster
 
 cluster: install-test
 	$(BIN)/python -m pytest tests/cluster

@@ -16,6 +16,13 @@ def keep_signal_handlers():
         signal.signal(number, handler)
 
 
+@pytest.fixture(autouse=True)
+def own_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The settings and recent projects of whoever runs the tests are left alone."""
+    for name in ("CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--golden",

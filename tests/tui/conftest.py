@@ -37,8 +37,6 @@ def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
-    for name in ("CONFIG", "STATE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     monkeypatch.delenv("TMUX", raising=False)
     for module in ("screens.samples", "widgets.task_detail", "screens.wizard.step"):
         monkeypatch.setattr(f"tui.{module}.REST_SECONDS", 0.001)

@@ -7,12 +7,14 @@ import json
 import time
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import pytest
 from textual.events import Key
 from textual.widgets import Button, Input, OptionList
 
 from engine.images import ImageProblem
+from engine.peek import peek
 from engine.project import Project
 from tests import canned
 from tests.support import make_captions
@@ -26,6 +28,7 @@ from tui.screens.pilot import Pilot
 from tui.screens.pin import Pin
 from tui.screens.report import Progress, Report
 from tui.screens.shards import Shards
+from tui.screens.wizard import source
 from tui.screens.wizard.models import Models
 from tui.screens.wizard.wizard import Wizard
 from tui.widgets.tick import Tick
@@ -215,6 +218,31 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
         await until(pilot, lambda: "already holds a project" in said(app, "#why-not"))
         await press(pilot, "escape", "escape")  # the first may close a completion
         assert not isinstance(app.screen, Wizard)
+
+
+@pytest.mark.parametrize("more", ["", "x"])
+async def test_wizard_goes_on_once_it_has_looked(tmp_path: Path, monkeypatch, more: str) -> None:
+    """Not where something else was entered meanwhile."""
+    looks = Event()
+    monkeypatch.setattr(source, "peek", lambda *a, **k: looks.wait(30) and peek(*a, **k))
+    captions = make_captions(tmp_path / "data", 5)
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.filled)
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = str(captions)
+        await pilot.pause(0.1)
+        await pilot.press("ctrl+n")
+        assert "looking" in said(app, "#why-not")
+        wizard.query_one("#folder", Input).value += more
+        await pilot.pause(0.1)
+        looks.set()
+        await until(pilot, lambda: not wizard.steps[0].looking)
+        await settle(pilot)
+        assert isinstance(wizard.step, Models) != bool(more)
 
 
 async def review(pilot, wizard: Wizard) -> None:

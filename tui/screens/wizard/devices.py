@@ -58,8 +58,12 @@ class Devices(Step):
         self.say("#found", "\n".join(said), bad=bool(event.trouble))
         self.post_message(self.Changed())
 
+    @property
+    def looking(self) -> bool:
+        return self.looked is None or self.looked.spec != self.query_one(Input).value.strip()
+
     def why_not(self) -> str | None:
-        if self.looked is None or self.looked.spec != self.query_one(Input).value.strip():
+        if self.looked is None or self.looking:
             return "looking for devices ..."
         return self.looked.trouble
 

@@ -90,11 +90,14 @@ class Models(Step):
             self.say(f"#state-{number}", f"! {trouble}" if trouble else "", bad=bool(trouble))
         self.post_message(self.Changed())
 
+    @property
+    def looking(self) -> bool:
+        return self.checked is None or self.checked.chosen != self.chosen
+
     def why_not(self) -> str | None:
-        chosen = self.chosen
-        if not chosen:
+        if not self.chosen:
             return "choose a model with space"
-        if self.checked is None or self.checked.chosen != chosen:
+        if self.checked is None or self.looking:
             return "looking at the checkpoints ..."
         return next((trouble for trouble in self.checked.found.values() if trouble), None)
 

@@ -94,8 +94,12 @@ class Source(Step):
         self.say("#source-seen", "\n".join(seen(event)), bad=bool(event.trouble))
         self.post_message(self.Changed())
 
+    @property
+    def looking(self) -> bool:
+        return self.looked is None or self.looked.values != self.values
+
     def why_not(self) -> str | None:
-        if self.looked is None or self.looked.values != self.values:
+        if self.looked is None or self.looking:
             return "looking at the files ..."
         if self.looked.trouble is None and self.looked.peek and not self.looked.peek.present:
             return "none of the first images was found: set the image root"

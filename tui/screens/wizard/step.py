@@ -42,6 +42,11 @@ class Step(VerticalScroll, can_focus=False):
     async def enter(self) -> None:
         """Called when the page is shown."""
 
+    @property
+    def looking(self) -> bool:
+        """Whether what was entered is still being looked at."""
+        return False
+
     def why_not(self) -> str | None:
         """Why one cannot go on, None if one can."""
         return None

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, ContentSwitcher, Static
+from textual.widgets import Button, ContentSwitcher, Input, Static
 
 from engine.errors import BadInput
 from tui import actions, draft, text
@@ -26,6 +26,7 @@ from tui.screens.wizard.prompts import Prompts
 from tui.screens.wizard.review import Review, command
 from tui.screens.wizard.source import Source
 from tui.screens.wizard.step import Step
+from tui.widgets.tick import Tick
 
 if TYPE_CHECKING:
     from tui.app import MllmaugApp
@@ -71,6 +72,8 @@ class Wizard(Early[Path | None]):
         self.draft = Draft()
         self.steps = tuple(step(self.draft) for step in STEPS)
         self.at = 0
+        self.going_on = False
+        """To the next page, once what was entered is found good."""
         self.making = False
         self.cancelled = False
         self.next_word = 0.0
@@ -122,7 +125,17 @@ class Wizard(Early[Path | None]):
             self.set_focus(self.first())
         self.changed()
 
+    @on(Input.Changed)
+    @on(Tick.Changed)
+    def entered(self) -> None:
+        self.going_on = False
+
     @on(Step.Changed)
+    async def looked(self) -> None:
+        self.changed()
+        if self.going_on and not self.step.looking:
+            await self.action_step(1)
+
     def changed(self) -> None:
         why = self.step.why_not()
         self.query_one("#next").disabled = why is not None
@@ -148,7 +161,9 @@ class Wizard(Early[Path | None]):
             self.say("cancelling ...")
         if self.making or (not self.filled and by > 0):
             return
-        if by > 0 and self.step.why_not() is not None:
+        why_not = self.step.why_not()
+        self.going_on = by > 0 and why_not is not None and self.step.looking
+        if by > 0 and why_not is not None:
             return
         if self.at + by < 0:
             self.leave(None)

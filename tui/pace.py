@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 Minute = tuple[int, int, int]
@@ -59,14 +59,33 @@ def recent_points(
 ) -> list[Point]:
     """Five minutes: what was not seen by the ten seconds is known by the minute."""
     began = slots[0][0] if slots else now
-    points: list[Point] = []
-    if any(minute < began // 60 for minute, _, _ in series):
-        before = minute_points(series, now, 5, model)
-        points = [(minute, rate) for minute, rate in before if minute * 60 < began]
+    first = int(began // 60)
+    earlier = [row for row in series if row[0] < first]
+    points = [it for it in minute_points(earlier, now, 5, model) if it[0] < first]
+    before = began - 60 * first
+    unseen = images_in(first, series, slots, model)
+    if unseen >= 1 and before >= TOO_SHORT and began > now - 300:
+        points += [(first, unseen / before), ((first + began / 60) / 2, unseen / before)]
     for start, end, rates in slots:
         rate = sum(rates.values()) if model is None else rates.get(model, 0.0)
         points.append(((start + end) / 120, rate))
     return capped(points, slots[0][0] / 60 if slots else None, slots[-1][1] / 60 if slots else None)
+
+
+def images_in(
+    minute: int,
+    series: Sequence[Minute],
+    slots: Sequence[tuple[float, float, Mapping[int, float]]],
+    model: int | None,
+) -> float:
+    """Images of that minute which no slot has seen."""
+    images: Counter[int] = Counter()
+    for its, its_model, count in series:
+        images[its_model] += count if its == minute else 0
+    for start, end, rates in slots:
+        for its_model, rate in rates.items():
+            images[its_model] -= round(rate * (end - start)) if start // 60 == minute else 0
+    return images.total() if model is None else images[model]
 
 
 def minute_points(

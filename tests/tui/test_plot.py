@@ -42,6 +42,30 @@ def test_ten_second_slots_count_what_came() -> None:
     assert recent_points(rates, (), 124.0, 2)[0][1] == 0
 
 
+def test_what_came_in_the_minute_before_it_was_looked_at() -> None:
+    """A run that was over by then, and one that goes on."""
+    begun, series = 10 * 60 + 50.0, ((10, 1, 100), (10, 2, 50))
+    for now in (begun, 11 * 60 + 40.0):
+        over = recent_points((), series, begun, None)
+        assert [rate for _, rate in over] == [3, 3]
+        assert over[0][0] == 10 and over[-1][0] < begun / 60
+        assert recent_points((), series, now, 2)[0][1] == pytest.approx(1, abs=0.2)
+    pace = Pace()
+    for second in range(40):  # 4 images a second more
+        pace.see(begun + second, {1: 100 + 4 * second, 2: 50})
+    grown = ((10, 1, 140), (10, 2, 50), (11, 1, 116))
+    going_on = recent_points(pace.rates(begun + 39), grown, begun + 39, None)
+    assert [round(rate) for _, rate in going_on] == [3, 3, 4, 4, 4, 4, 4]
+
+
+def test_nothing_came_before_it_was_looked_at() -> None:
+    pace = Pace()
+    for second in range(15):
+        pace.see(640.0 + second, {1: 4 * second})
+    points = recent_points(pace.rates(654.0), ((10, 1, 56),), 654.0, None)
+    assert points[0][0] == pytest.approx(640 / 60)
+
+
 def test_a_quiet_time_is_no_slow_time() -> None:
     pace = Pace()
     pace.see(0.0, {1: 5})

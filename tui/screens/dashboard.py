@@ -30,6 +30,22 @@ class Dashboard(RunScreen):
         Binding(
             "r", "retry_failed", "Retry", tooltip="Retry failed shards", id="dashboard.retry_failed"
         ),
+        Binding(
+            "t",
+            "window",
+            "Window",
+            False,
+            tooltip="Plot 5, 30 min, 6 h, all",
+            id="plot.window",
+        ),
+        Binding(
+            "v",
+            "model",
+            "Model",
+            False,
+            tooltip="Plot all models or one",
+            id="plot.model",
+        ),
         Binding("w", "wake", "Wake", False, tooltip="Wake resting devices", id="dashboard.wake"),
     ]
 
@@ -64,6 +80,12 @@ class Dashboard(RunScreen):
             counted = text.plural(snapshot.tasks["failed"], "failed shard")
             kept = "Captions that are there stay as they are."
             self.confirm(f"Retry {counted}?", kept, lambda: self.main.call(actions.retry_failed))
+
+    def action_window(self) -> None:
+        self.query_one(Throughput).next_window()
+
+    def action_model(self) -> None:
+        self.query_one(Throughput).next_model()
 
     def action_wake(self) -> None:
         for device in self.resting:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on, work
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -33,19 +32,15 @@ class History:
     series: tuple[Minute, ...]
 
 
+def first_window(snapshot: Snapshot) -> int | None:
+    """Of a run that is over all there is to see; of a young one what came lately."""
+    if snapshot.supervisor is None and snapshot.captioned:
+        return None
+    return 5 if len({minute for minute, _, _ in snapshot.series}) < 5 else 30
+
+
 class Throughput(Static, can_focus=True):
     """Images per second over time: a plot, or one line where the terminal is short."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "t",
-            "window",
-            "Window",
-            tooltip="Show 5 min, 30 min, 6 h or all",
-            id="plot.window",
-        ),
-        Binding("v", "model", "Model", tooltip="Show all models or one", id="plot.model"),
-    ]
 
     @dataclass
     class HistoryRead(Message):
@@ -68,10 +63,10 @@ class Throughput(Static, can_focus=True):
     def on_resize(self) -> None:
         self.draw()
 
-    def action_window(self) -> None:
+    def next_window(self) -> None:
         self.window = WINDOWS[(WINDOWS.index(self.window) + 1) % len(WINDOWS)]
 
-    def action_model(self) -> None:
+    def next_model(self) -> None:
         if self.snapshot is not None:
             models = [None, *(model.row.id for model in self.snapshot.models)]
             place = models.index(self.model) if self.model in models else 0
@@ -85,8 +80,8 @@ class Throughput(Static, can_focus=True):
 
     def show(self, snapshot: Snapshot) -> None:
         first, self.snapshot = self.snapshot is None, snapshot
-        if first and len({minute for minute, _, _ in snapshot.series}) < 5:
-            self.set_reactive(Throughput.window, 5)
+        if first:
+            self.set_reactive(Throughput.window, first_window(snapshot))
         self.update_points()
 
     def update_points(self) -> None:
@@ -127,13 +122,18 @@ class Throughput(Static, can_focus=True):
 
     def say(self) -> None:
         name = self.snapshot.model_name(self.model) if self.snapshot else None
-        nothing = "" if self.points else "  nothing yet"
+        nothing = "" if self.points else f"  nothing {self.when_nothing}"
         said = f"Throughput, {name or 'all models'}{nothing}"
         spans = {None: "all time", 5: "5 min", 30: "30 min", 360: "6 h"}
         if (said, self.window) != self.said:
             self.said = said, self.window
             self.border_title = text.title(said)
             self.border_subtitle = f"{spans[self.window]}: t changes, v model"
+
+    @property
+    def when_nothing(self) -> str:
+        seen = self.snapshot
+        return "in this time" if seen is not None and seen.captioned else "yet"
 
     def draw(self) -> None:
         size = self.scrollable_content_region.size
@@ -149,7 +149,7 @@ class Throughput(Static, can_focus=True):
     def line(self, width: int) -> list[Content]:
         values = [value for _, value in self.points]
         if not values:
-            return [Content.styled("no image yet", "$foreground-muted")]
+            return [Content.styled(f"no image {self.when_nothing}", "$foreground-muted")]
         highest = max(values)
         end = f"  {text.rate(values[-1])} img/s  max {text.rate(highest)}"
         room = max(1, width - len(end))
@@ -159,7 +159,7 @@ class Throughput(Static, can_focus=True):
 
     def plot(self, width: int, height: int) -> list[Content]:
         if not self.points or height < 4:
-            return [Content.styled("no image yet", "$foreground-muted")]
+            return [Content.styled(f"no image {self.when_nothing}", "$foreground-muted")]
         left, right = self.points[0][0], self.points[-1][0]
         left = min(left, right - 1)
         ticks = plot.scale(max(value for _, value in self.points), steps=2 if height < 9 else 3)

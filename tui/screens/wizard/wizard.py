@@ -264,6 +264,7 @@ class Wizard(Early[Path | None]):
         if event.folder is None:
             self.say("; ".join(said))
         elif said:
+            self.say("")
             self.report(event.folder, said)
         else:
             self.dismiss(event.folder)

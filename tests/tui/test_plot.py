@@ -4,6 +4,7 @@ import pytest
 
 from tui import plot
 from tui.pace import Pace, minute_points, recent_points
+from tui.widgets.throughput import History
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,9 @@ def test_minutes() -> None:
     one = minute_points(series, now, 30, 2)
     assert [round(rate, 2) for _, rate in one] == [1, 1, 0, 0][: len(one)]
     assert minute_points((), now, 30, None) == []
+
+
+def test_all_time_ends_with_the_last_image() -> None:
+    known = History(5, 9e9, ((10, 1, 60), (25, 1, 60)))
+    assert known.end == 30 * 60
+    assert History(1, 9e9, ()).end == 0

@@ -31,6 +31,11 @@ class History:
     read: float
     series: tuple[Minute, ...]
 
+    @property
+    def end(self) -> float:
+        """Of the last step with an image, in seconds since the epoch."""
+        return 60.0 * max((minute + self.step for minute, _, _ in self.series), default=0)
+
 
 def first_window(snapshot: Snapshot) -> int | None:
     """Of a run that is over all there is to see; of a young one what came lately."""
@@ -96,7 +101,8 @@ class Throughput(Static, can_focus=True):
             if self.history is None or seen.taken - self.history.read > 60 * self.history.step:
                 self.read_history(seen.taken)
             known = self.history or History(1, seen.taken, seen.series)
-            self.points = minute_points(known.series, known.read, None, self.model, known.step)
+            end = known.read if seen.supervisor else min(known.read, known.end)
+            self.points = minute_points(known.series, end, None, self.model, known.step)
         self.draw()
 
     @work(thread=True, group="history", exclusive=True, exit_on_error=False)

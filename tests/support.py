@@ -76,7 +76,7 @@ def status(project: Path) -> dict[str, Any]:
     return json.loads(cli_ok("status", project, "--json"))
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = 30, every: float = 0.05) -> Any:
+def wait_for(condition: Callable[[], Any], timeout: float = 120, every: float = 0.05) -> Any:
     """The first true value; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -114,7 +114,7 @@ def test_not_while_it_runs(project):
         assert (done.returncode, "stop it" in done.stderr) == (1, True)
     finally:
         cli("stop", project)
-        running.communicate(timeout=60)
+        running.communicate(timeout=120)
 
 
 def test_new_takes_presets_and_settings(tmp_path, otter):

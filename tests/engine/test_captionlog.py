@@ -27,7 +27,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(ROWS, max_size=4))
 def test_what_was_counted_is_what_is_read_again(tmp_path_factory, batches):
     path = tmp_path_factory.mktemp("log") / "00000.jsonl"
@@ -42,7 +41,7 @@ def test_what_was_counted_is_what_is_read_again(tmp_path_factory, batches):
         assert counted[0] + counted[1] + counted[2] == 10
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(0, 400), st.binary(max_size=20), st.booleans())
 def test_a_torn_or_zeroed_tail_is_cut_and_nothing_else(tmp_path_factory, cut, tail, zeros):
     path = tmp_path_factory.mktemp("torn") / "00000.jsonl"

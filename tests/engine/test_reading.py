@@ -28,7 +28,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(RECORDS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 40))
 def test_an_array_is_read_as_json_load_reads_it(tmp_path_factory, records, indent, ascii, size):
     path = tmp_path_factory.mktemp("array") / "captions.json"
@@ -52,7 +52,7 @@ def has_surrogates(records) -> bool:
     return False
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(RECORDS, st.integers(1, 40), st.sampled_from(["\n", "\r\n", "\n\n  "]))
 def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
     path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
@@ -65,7 +65,7 @@ def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
     assert [json.loads(record.line) for record in found] == records
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(RECORDS, st.data())
 def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(tmp_path_factory, records, data):
     whole = json.dumps(records, ensure_ascii=True).encode()

@@ -25,7 +25,7 @@ def check_invariants(
     `redone` are shards in which captions may lie twice, because a retry asked for them again;
     None means any. `foreign` lines may lie in the logs only where a test put them.
     """
-    wait_for(lambda: not left_over(project), timeout=10)
+    wait_for(lambda: not left_over(project))
     with closing(sqlite3.connect(project.database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute(

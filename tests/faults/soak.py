@@ -219,7 +219,7 @@ class Soak:
     def cut_power(self) -> None:
         """Everything is gone at once; what was not synced yet is torn or zeroed."""
         self.supervising.kill()
-        wait_for(lambda: not left_over(self.project), timeout=10)
+        wait_for(lambda: not left_over(self.project))
         tear_tails(self.project, self.chance)
         if self.chance.random() < 0.5 and damage(self.project) is None:
             leave_hot_journal(self.project)

@@ -44,7 +44,7 @@ class Terminal:
             seconds = 0
         return self.screen.decode(errors="replace")
 
-    def wait_for(self, text: str, timeout: float = 30) -> float:
+    def wait_for(self, text: str, timeout: float = 120) -> float:
         """Seconds until the text is on the screen."""
         began = time.monotonic()
         while text not in self.read():

@@ -107,7 +107,7 @@ def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor
             worker.suspend()
             unleashed += not worker.children()  # a guard is the first that it makes
             running.kill()
-        wait_for(lambda: not left_over(project), timeout=5)
+        wait_for(lambda: not left_over(project))
     assert unleashed
     with Supervising(project) as running:
         assert running.wait() == 0
@@ -132,7 +132,7 @@ def test_a_supervisor_that_is_told_to_end_at_any_time(tmp_path, many, expected, 
             time.sleep(instant)
             running.signal(number)
             # 2 and -15: it had not come to its first line yet.
-            assert running.wait(timeout=20) in (0, 1, 2, -number)
+            assert running.wait() in (0, 1, 2, -number)
         check_invariants(project)
     with Supervising(project) as running:
         assert running.wait() == 0

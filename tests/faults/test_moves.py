@@ -69,7 +69,7 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undis
             assert second.wait() == 2
         assert f"process {running.pid} on " in project.supervisor_log.read_text()
         with start("run", project.folder, "--devices", "cpu") as attached:
-            said, _ = attached.communicate(timeout=60)
+            said, _ = attached.communicate(timeout=120)
             assert "attached" in said
             assert attached.returncode == 0
         assert running.wait() == 0
@@ -80,7 +80,7 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undis
 def test_runs_that_start_at_once_do_the_work_once(project, undisturbed):
     starting = [start("run", project.folder, "--devices", "cpu") for _ in range(3)]
     for process in starting:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
         assert process.returncode == 0, said
     check_invariants(project)
     assert rows(project) == 60
@@ -117,7 +117,7 @@ def test_a_clock_that_is_set_back_and_forth_while_it_runs(
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     code = CLOCK.format(shifts=shifts) + MISBEHAVING + MAIN
     with start("run", project.folder, "--devices", "cpu:2", code=code) as running:
-        said, _ = running.communicate(timeout=60)
+        said, _ = running.communicate(timeout=120)
         assert running.returncode == 0, said
     check_invariants(project)
     assert exported(project) == undisturbed

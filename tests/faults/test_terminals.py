@@ -55,17 +55,17 @@ def test_a_new_application_shows_the_run_and_its_keys_act(project):
         Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running,
         Terminal(project.folder) as terminal,
     ):
-        terminal.wait_for("Pause", timeout=20)
+        terminal.wait_for("Pause")
         terminal.type("p")
-        terminal.wait_for("Resume", timeout=8)
+        terminal.wait_for("Resume")
         assert status(project.folder)["state"] == "paused"
         terminal.type("p")
-        terminal.wait_for("resumed", timeout=8)
+        terminal.wait_for("resumed")
         assert status(project.folder)["state"] == "running"
         terminal.type("q")
         terminal.wait_for("Stop now")
         terminal.type("K")
-        assert running.wait(timeout=20) == 1
+        assert running.wait() == 1
     check_invariants(project)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from threading import Timer
+from threading import Thread
 
 import pytest
 
@@ -151,7 +151,7 @@ def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
         wait_for(lambda: rows(project) > 0)
         assert len(left_over(project)) >= 4  # supervisor, worker, what ends its children, a child
         running.kill()
-    wait_for(lambda: not left_over(project), timeout=5)
+    wait_for(lambda: not left_over(project))
 
 
 def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_path):
@@ -161,7 +161,7 @@ def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_pat
     with Supervising(project, policy=patient, **how) as running:
         wait_for(lambda: (tmp_path / "state/stops").is_dir() and rows(project) > 0)
         running.kill()
-    wait_for(lambda: not left_over(project), timeout=5)
+    wait_for(lambda: not left_over(project))
 
 
 def test_workers_that_die_while_loading_do_not_go_on_for_ever(project, misbehave):
@@ -185,16 +185,17 @@ def test_a_lost_image_root_pauses_and_fails_no_record(project, data, misbehave, 
     unmounted = data.with_name("unmounted")
 
     def back() -> None:
-        unmounted.rename(data)
-        cli_ok("resume", project.folder)
+        try:
+            wait_for(lambda: "is the image root mounted?" in events(project))
+        finally:
+            unmounted.rename(data)
+            cli_ok("resume", project.folder)
 
     data.rename(unmounted)
-    timer = Timer(2.0, back)
-    timer.start()
-    try:
-        assert misbehave("well")
-    finally:
-        timer.join()
+    mount = Thread(target=back)
+    mount.start()
+    assert misbehave("well")
+    mount.join()
     assert "is the image root mounted?" in events(project)
     assert sums(project)["done"].failed == 0
     assert exported(project) == undisturbed

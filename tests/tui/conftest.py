@@ -84,7 +84,7 @@ def said(app: MllmaugApp, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).content)
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 30.0) -> None:
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 120.0) -> None:
     """Waits for what a thread brings."""
     end = time.monotonic() + seconds
     while not holds():

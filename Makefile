@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Else every one of the many processes of a test run compiles what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test check suite cluster install install-test bench clean
 
 demo: install

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,9 +27,12 @@ def bound(log: Path, limit: int) -> bool:
             return False
         with suppress(OSError):
             keep_end(log, size - int(limit * KEPT))
-        os.truncate(log, 0)
-        with log.open("ab") as file:
-            file.write(f"(begun anew at {size:,} bytes; before: {older(log).name})\n".encode())
+        begun = f"(begun anew at {size:,} bytes; before: {older(log).name})\n".encode()
+        with log.open("r+b", buffering=0) as file:
+            end = 0
+            with suppress(OSError):
+                end = file.write(begun)  # over the old begin: nobody writes a line before it
+            file.truncate(end)
         return True
     return False
 

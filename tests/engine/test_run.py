@@ -147,7 +147,7 @@ def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
 
 
 def slow_run(project, monkeypatch, devices="cpu:2"):
-    """`run` with workers that take 20 ms an image."""
+    """`run` with workers that take 50 ms an image."""
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     return start("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
 

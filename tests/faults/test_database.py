@@ -179,7 +179,7 @@ def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done):
 
 
 def test_no_upgrade_under_a_run(half_done):
-    with Supervising(half_done, MISBEHAVIOUR_SECONDS="0.1") as running:
+    with Supervising(half_done, MISBEHAVIOUR_SECONDS="0.5") as running:
         wait_for(lambda: status(half_done.folder)["state"] == "running")
         with closing(sqlite3.connect(half_done.database, timeout=30)) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '0000'")

@@ -15,7 +15,7 @@ from engine.project import Project
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants
 from tests.faults.projects import events, exported, rows, sums
-from tests.support import MAIN, MISBEHAVING, cli, start, status, wait_for
+from tests.support import MAIN, MISBEHAVING, cli, cli_ok, start, status, wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
 
@@ -68,10 +68,12 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undis
         with Supervising(project) as second:
             assert second.wait() == 2
         assert f"process {running.pid} on " in project.supervisor_log.read_text()
+        control.ask(project, "pause")
         with start("run", project.folder, "--devices", "cpu") as attached:
+            assert "attached" in attached.stdout.readline()
+            cli_ok("resume", project.folder)
             said, _ = attached.communicate(timeout=120)
-            assert "attached" in said
-            assert attached.returncode == 0
+            assert attached.returncode == 0, said
         assert running.wait() == 0
     check_invariants(project)
     assert exported(project) == undisturbed
@@ -138,7 +140,7 @@ def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed):
 
 
 def test_reading_is_allowed_while_it_runs(project):
-    with Supervising(project, **SLOW) as running:
+    with Supervising(project, MISBEHAVIOUR_SECONDS="0.1") as running:
         wait_for(lambda: rows(project) > 0)
         assert cli("status", project.folder).returncode == 0
         assert status(project.folder)["supervisor"] == {"pid": running.pid}

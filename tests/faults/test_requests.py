@@ -21,7 +21,7 @@ from tests.support import cli_ok, status, wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.05"}
 SOON = 2.0
-LOADED = 6.0
+LOADED = 13.0
 """Seconds that a busy machine may add."""
 
 
@@ -35,7 +35,7 @@ def soon():
 @pytest.fixture
 def running(project):
     """A run by the rules that people have, and slow images."""
-    with Supervising(project, "cpu:2", Policy(), **SLOW) as running:
+    with Supervising(project, "cpu:2", Policy(), MISBEHAVIOUR_SECONDS="0.2") as running:
         wait_for(lambda: rows(project) > 0)
         yield running
 

@@ -77,7 +77,7 @@ def test_no_shell_no_eval_no_remote_code():
 
 
 def test_no_port_is_opened(project):
-    with Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.1") as running:
+    with Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running:
         wait_for(lambda: rows(project) > 0)
         family = [psutil.Process(running.pid)]
         family += family[0].children(recursive=True)

@@ -73,7 +73,7 @@ class Captioner(DryRun):
         if HOW == "talks":
             os.write(2, b"a library that talks a lot\n" * 400)
         if HOW == "slow":
-            time.sleep(0.02 * len(inputs))
+            time.sleep(0.05 * len(inputs))
         if "poison:" in HOW and int(HOW.partition("poison:")[2]) in records:
             os._exit(11)
         if HOW == "hang" and times("hang") == 2:

@@ -269,7 +269,7 @@ class Failures(RunScreen):
         cause = self.cause
         if cause is None:
             return
-        kept = "They stay failed, are left out of exports and not asked for again (r takes back)."
+        kept = "Counted as failed, left out of exports, not asked for again (r takes back)."
         if self.single:
             places: dict[int, list[int]] = {}
             for row in self.chosen():
@@ -284,7 +284,7 @@ class Failures(RunScreen):
             return
         counted = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
         self.confirm_call(
-            f"Exclude all {counted}{self.of(cause)} that failed as"
+            f"Exclude {'all ' if cause.count > 1 else ''}{counted}{self.of(cause)} that failed as"
             f" {text.clip(text.visible(cause.kind), 40)}?",
             kept,
             lambda project: actions.exclude_cause(project, cause),

@@ -19,6 +19,7 @@ from engine.captioners.registry import ModelChoice, Settings, change, choose
 from engine.errors import BadInput, Refused
 from engine.project import Project
 from engine.reconcile import catch_up, log_of
+from engine.wording import plural
 
 
 def choice_of(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
@@ -64,7 +65,7 @@ def configure(books: Books, name: str, changes: Mapping[str, str], running: bool
         text += "; captions stay as they are"
     else:
         count, found = begin_anew(books, changed)
-        text += f"; {count} tasks begin anew"
+        text += f"; {plural(count, 'task')} to do anew"
         if found:
             text += f", {found} of them with captions of the same settings from before"
         text += f"; what was captioned so far stays in captions/{model.folder}"
@@ -100,7 +101,7 @@ def add_model(books: Books, choice: ModelChoice, running: bool) -> str:
         choice.settings_hash,
     )
     books.add_model(model)
-    text = f"{choice.name}: added, with {len(books.shards)} tasks"
+    text = f"{choice.name}: added, with {plural(len(books.shards), 'task')}"
     books.event("info", text, model=choice.name)
     return text
 

@@ -18,6 +18,7 @@ from engine.books import Books
 from engine.captionlog import EXCLUDED_KIND, CaptionLog, DiskFull
 from engine.ledger import Counts
 from engine.reconcile import finish, log_of
+from engine.wording import plural
 
 
 @dataclass(slots=True)
@@ -36,11 +37,11 @@ class Changed:
 
     def sentence(self, exclude: bool) -> str:
         done = "excluded" if exclude else "taken back in"
-        said = [f"{done}: {self.records:,} records of {self.shards:,} shards"]
+        said = [f"{done}: {plural(self.records, 'record')} of {plural(self.shards, 'shard')}"]
         if not self.records:
             said = [f"nothing to {'exclude' if exclude else 'take back'}"]
         if self.running:
-            said.append(f"{self.running:,} shards are running: ask again when they are done")
+            said.append(f"still running, ask again later: {plural(self.running, 'shard')}")
         return "; ".join([*said, *filter(None, [self.trouble])])
 
     def note(self) -> str:

@@ -11,6 +11,7 @@ from db.rows import Place
 from engine.books import Books
 from engine.errors import BadInput, Refused
 from engine.project import Project
+from engine.wording import plural
 
 WRITTEN = re.compile(r"([0-9]+)[:/]([0-9]+)")
 NAMED = 5
@@ -52,5 +53,5 @@ def flag(books: Books, places: Iterable[Sequence[int]], flagged: bool | None) ->
 
 def named(places: Collection[Place]) -> str:
     if len(places) > NAMED:
-        return f"{len(places):,} records"
+        return plural(len(places), "record")
     return ", ".join(f"{shard:05}/{i}" for shard, i in sorted(places))

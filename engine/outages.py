@@ -16,6 +16,7 @@ from engine.crew import Member
 from engine.policy import Policy
 from engine.running import Running
 from engine.suspects import Suspects
+from engine.wording import plural
 
 NAMED = 5
 
@@ -43,8 +44,8 @@ class Outages:
             self.say(
                 member,
                 attempt,
-                f"the server went away while it was asked about {len(lost)} records: they come"
-                f" last, one at a time, to find out if it was one of them ({named})",
+                f"the server went away while it was asked about {plural(len(lost), 'record')},"
+                f" which come last, one at a time, to find out if it was one of them ({named})",
             )
 
     def judge(self, member: Member, attempt: Attempt, i: int) -> None:

@@ -17,6 +17,7 @@ from engine.policy import Policy
 from engine.project import Project
 from engine.shearing import Shearing
 from engine.shearjob import Job, shear_log
+from engine.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Resheared:
 
     def sentence(self, mode: ShearMode) -> str:
         empty = f", {self.empty:,} of them to nothing" if self.empty else ""
-        return f"{self.captions:,} captions of {self.shards:,} tasks sheared in mode {mode}{empty}"
+        found = f"{plural(self.captions, 'caption')} of {plural(self.shards, 'task')}"
+        return f"{found} sheared in mode {mode}{empty}"
 
 
 def reshear(

@@ -24,6 +24,7 @@ from engine.fleet import Fleet
 from engine.images import ImagePaths, exists
 from engine.misses import MOUNTED
 from engine.waits import wake as ask_again
+from engine.wording import plural
 
 State = Literal["done", "refused"]
 
@@ -151,13 +152,13 @@ def retry(books: Books, task_ids: Iterable[int], failed_items: bool) -> str:
     retried = [t for t in wanted if books.ledger.retry(t, now, failed_items, off.get(t, 0))]
     if not retried:
         what = "failed records" if failed_items else "tasks that are not running"
-        return f"nothing to retry: no {what} among the {len(wanted)} tasks chosen"
+        return f"nothing to retry: no {what} among the {plural(len(wanted), 'task')} chosen"
     for model_id in {books.ledger[t].model_id for t in retried}:
         model = books.models[model_id]
         if model.blocked or model.not_before:
             books.save_model(replace(model, blocked=None, load_failures=0, not_before=0.0))
     what = "the failed records of " if failed_items else ""
-    text = f"retry of {what}{len(retried)} task{'s' if len(retried) != 1 else ''}"
+    text = f"retry of {what}{plural(len(retried), 'task')}"
     books.event("info", f"{text}: {named(books, retried)}")
     left = len(wanted) - len(retried)
     return text + (f"; {left} left as they are (running, or nothing failed)" if left else "")
@@ -175,7 +176,7 @@ def skip(books: Books, task_ids: Iterable[int], skip: bool) -> str:
     changed = [t for t in task_ids if books.ledger.skip(t, now, skip)]
     if not changed:
         return "nothing to skip" if skip else "nothing is skipped among the chosen"
-    text = f"{'skipped' if skip else 'no longer skipped'}: {len(changed)} tasks"
+    text = f"{'skipped' if skip else 'no longer skipped'}: {plural(len(changed), 'task')}"
     books.event("info", f"{text}: {named(books, changed)}")
     return text
 

@@ -87,7 +87,7 @@ def test_tasks_begin_anew_and_find_their_captions_again(project):
     cli_ok("run", project, "--devices", "cpu")
     first = model(project).folder
     logs = {path: path.read_bytes() for path in (project / "captions" / first).iterdir()}
-    assert "1 tasks begin anew" in cli_ok("set", project, "otter", "seed=7")
+    assert "1 task to do anew" in cli_ok("set", project, "otter", "seed=7")
     assert model(project).folder != first
     taken = status(project)
     assert taken["state"] == "idle"

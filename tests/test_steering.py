@@ -40,8 +40,8 @@ def test_skip_and_unskip(project: Path) -> None:
     assert [state for _, state, _ in tasks(project)] == ["pending", "skipped"] * 2
     cli_ok("run", project, "--devices", "cpu")
     assert status(project)["tasks"]["skipped"] == 2
-    assert "no longer skipped: 1 tasks" in cli_ok("unskip", project, "--shard", 1)
-    assert "no longer skipped: 1 tasks" in cli_ok("unskip", project)
+    assert "no longer skipped: 1 task\n" in cli_ok("unskip", project, "--shard", 1)
+    assert "no longer skipped: 1 task\n" in cli_ok("unskip", project)
     cli_ok("run", project, "--devices", "cpu")
     assert status(project)["tasks"]["done"] == 4
 
@@ -107,7 +107,7 @@ def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
         (2, "missing", 1),
         (1, "corrupt", 1),
     }
-    assert "dry-run: 1 records corrupt" in cli_ok("failures", project, "--by", "model")
+    assert "dry-run: 1 record corrupt" in cli_ok("failures", project, "--by", "model")
     out = tmp_path / "out.csv"
     cli_ok("failures", project, "--csv", out, "--cause", "missing")
     assert [row["image"] for row in csv.DictReader(out.open())] == [
@@ -123,9 +123,9 @@ def test_retry_and_exclude_a_cause(project: Path, tmp_path: Path) -> None:
     cli_ok("run", project, "--devices", "cpu")
     assert "2 records of 2 shards" in cli_ok("exclude", project, "--cause", "missing")
     assert cli("exclude", project, "--cause", "missing").returncode == 2
-    assert "1 records of 1 shards" in cli_ok("exclude", project, "--shard", 1, "--record", 2)
+    assert "1 record of 1 shard" in cli_ok("exclude", project, "--shard", 1, "--record", 2)
     assert "nothing to retry" in cli_ok("retry", project, "--failed-items")
-    assert "1 records of 1 shards" in cli_ok(
+    assert "1 record of 1 shard" in cli_ok(
         "exclude", project, "--shard", 1, "--record", 2, "--undo"
     )
     assert "taken back in: 2 records" in cli_ok("exclude", project, "--undo")

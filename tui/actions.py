@@ -14,6 +14,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadInput, Refused
+from engine.wording import plural
 from tui.text import size
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ def export(
     if result.unfit:
         left_out += f"; {result.unfit:,} images do not fit the format"
     return (
-        f"{result.captions:,} captions of {result.records:,} records ({size(result.bytes)})"
-        f" are in {result.path}; left out: {left_out}"
+        f"{plural(result.captions, 'caption')} of {plural(result.records, 'record')}"
+        f" ({size(result.bytes)}) in {result.path}; left out: {left_out}"
     )
 
 

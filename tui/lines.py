@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from db import failures, projects
 from db.connect import reading
 from engine.project import Project
+from engine.wording import plural
 from tui.hints import hint_for
 from tui.snapshot import Snapshot
 from tui.waiting import waiting
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 def status_lines(taken: Snapshot) -> Iterator[str]:
     counts = ", ".join(f"{count:,} {state}" for state, count in taken.tasks.items() if count)
     reason = f" ({taken.project.pause_reason})" if taken.project.pause_reason else ""
-    yield f"{taken.name}: {taken.state}{reason}; {taken.records:,} images; tasks: {counts}"
+    yield f"{taken.name}: {taken.state}{reason}; {plural(taken.records, 'image')}; tasks: {counts}"
     for model in taken.models:
         eta = "" if model.eta is None else f", {clock(model.eta)} left"
         rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
         yield (
             f"  {model.row.name}: {model.captioned:,} of {model.total:,} captioned,"
-            f" {model.failed:,} records failed{rate}"
+            f" {plural(model.failed, 'record')} failed{rate}"
         )
         if model.row.blocked:
             yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
@@ -58,10 +59,12 @@ def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
         where = "" if cause.model_id is None else f"{names[cause.model_id]}: "
         where += "" if cause.shard is None else f"shard {cause.shard:05}: "
         if cause.scope == "shard":
-            yield f"  {where}{cause.count:,} shards failed: {cause.kind}"
+            yield f"  {where}{plural(cause.count, 'shard')} failed: {cause.kind}"
         else:
             hint = hint_for(cause)
-            found = f"{cause.count:,} records {cause.kind} in {cause.shards:,} shards"
+            found = (
+                f"{plural(cause.count, 'record')} {cause.kind} in {plural(cause.shards, 'shard')}"
+            )
             yield f"  {where}{found} ({hint.what})"
 
 
@@ -99,7 +102,7 @@ def created_lines(created: Created) -> Iterator[str]:
     """What `new` found to be minded."""
     skipped = created.skipped
     if skipped.count:
-        yield f"{skipped.count:,} records cannot be read and were left out:"
+        yield f"left out as unreadable: {plural(skipped.count, 'record')}"
         yield from (f"  {why}" for why in skipped.shown)
         if skipped.count > len(skipped.shown):
             yield f"  and {skipped.count - len(skipped.shown):,} more"
@@ -113,20 +116,21 @@ def created_lines(created: Created) -> Iterator[str]:
     same = created.duplicates
     if same.extra:
         yield (
-            f"{same.extra:,} records repeat the image path of an earlier one and are kept in"
-            f" order; {same.paths:,} paths occur more than once, such as {same.example}"
+            f"{plural(same.extra, 'repeat')} of the image path of an earlier record, kept in order;"
+            f" {plural(same.paths, 'path')} more than once, such as {same.example}"
         )
     images = created.images
     if images.bad:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
         yield (
-            f"of {images.images:,} images opened, {images.bad.total():,} cannot be captioned"
-            f" ({kinds}), such as {images.example}"
+            f"of {plural(images.images, 'image')} opened, {images.bad.total():,} cannot be"
+            f" captioned ({kinds}), such as {images.example}"
         )
 
 
 def export_lines(result: ExportResult) -> Iterator[str]:
-    yield f"{result.path}: {result.captions:,} captions of {result.records:,} images"
+    counted = f"{plural(result.captions, 'caption')} of {plural(result.records, 'image')}"
+    yield f"{result.path}: {counted}"
     left_out = {
         "records failed": result.failed,
         "captions sheared to nothing": result.empty,

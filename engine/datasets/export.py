@@ -23,6 +23,7 @@ from engine.datasets.writers.base import Plan
 from engine.errors import BadInput
 from engine.images import ImagePaths
 from engine.project import Project
+from engine.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,6 @@ def preview(project: Project, options: ExportOptions) -> Iterator[str]:
     failed = sum(row.failed for row in sums)
     left = sum(row.left for row in sums)
     if failed:
-        yield f"{failed:,} failed records are left out"
+        yield f"{plural(failed, 'failed record')} left out"
     if left:
-        yield f"{left:,} records are not captioned yet"
+        yield f"{plural(left, 'record')} not captioned yet"

@@ -77,7 +77,7 @@ def test_excluded_and_taken_back(run: Project, tmp_path: Path) -> None:
     ]
 
     said = exclude_records(run, [(1, [3])], exclude=False)
-    assert said == "taken back in: 1 records of 1 shards"
+    assert said == "taken back in: 1 record of 1 shard"
     ask(run, "retry", tasks=[1], failed_items=True)
     cli_ok("run", run.folder, "--devices", "cpu")
     assert causes(run) == {"missing": 1, "corrupt": 1, "excluded": 1}
@@ -125,7 +125,7 @@ def test_only_failed_records_can_be_excluded(run: Project) -> None:
 def test_status_names_the_causes(run: Project) -> None:
     said = cli_ok("status", run.folder)
     assert "2 records missing in 2 shards (put the file there" in said
-    assert "1 records corrupt in 1 shards" in said
+    assert "1 record corrupt in 1 shard " in said
     assert "failures" not in json.loads(cli("status", run.folder, "--json").stdout)
 
 

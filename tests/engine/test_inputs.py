@@ -171,7 +171,7 @@ def test_several_inputs_in_one_project_and_duplicates_are_told(data, tmp_path):
     )
     assert done.returncode == 0
     assert "10 records" in done.stdout
-    assert "5 records repeat the image path of an earlier one" in done.stderr
+    assert "5 repeats of the image path of an earlier record" in done.stderr
     assert f"such as {NAMES[0]} (records 0 and 5)" in done.stderr
     shard = (tmp_path / "run/shards/00000.jsonl").read_text().splitlines()
     assert [json.loads(line)["image"] for line in shard] == NAMES * 2

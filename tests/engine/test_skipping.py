@@ -125,7 +125,7 @@ def test_new_says_what_it_left_out_and_advises_the_option(tmp_path):
     made = cli("new", project, lines, "--model", "dry-run", "--skip-bad", "--shards", 2)
     assert made.returncode == 0
     assert "3 records in 2 shards" in made.stdout
-    assert "1 records cannot be read and were left out" in made.stderr
+    assert "left out as unreadable: 1 record" in made.stderr
     assert "line 2: not JSON" in made.stderr
     cli_ok("run", project, "--devices", "cpu")
 

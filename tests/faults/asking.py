@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from engine import worker
 from engine.captioners import endpoint
 from engine.captioners.server import Patience
@@ -9,7 +11,7 @@ from engine.captioners.server import Patience
 worker.HEARTBEAT_SECONDS = 0.2
 endpoint.PATIENCE = Patience(
     connect=1.0,
-    request=1.0,
+    request=float(os.environ.get("REQUEST_SECONDS", "5")),
     first_pause=0.01,
     longest_pause=0.05,
     failing=0.3,

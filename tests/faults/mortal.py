@@ -7,27 +7,31 @@ that it answers.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from threading import Thread
 
 from tests.faults.servers import Asked, Server
 
+SECONDS = 0.01
 DOWN_SECONDS = 0.3
 """Long enough for whoever asks to notice."""
 
 
 class Mortal:
-    """It dies of the image with this checksum; the ones before are answered after `seconds`."""
+    """It dies of the image with this checksum, and of old age after about `life` images.
 
-    def __init__(self, deadly: int = 0, seconds: float = 0.01) -> None:
+    What it is asked meanwhile is answered after `SECONDS`.
+    """
+
+    def __init__(self, deadly: int = 0, life: int = 10**6) -> None:
         with socket.create_server(("127.0.0.1", 0)) as held:
             self.port = held.getsockname()[1]
-        self.command = [sys.executable, "-m", __name__, *map(str, (self.port, deadly, seconds))]
+        self.command = [sys.executable, "-m", __name__, *map(str, (self.port, deadly, life))]
         self.pids: list[int] = []
 
     @property
@@ -40,10 +44,6 @@ class Mortal:
 
     def listen(self) -> None:
         self.pids.extend(map(int, self.keeper.stdout))
-
-    def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pids[-1], signal.SIGKILL)
 
     def __enter__(self) -> Mortal:
         self.keeper = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -58,15 +58,16 @@ class Mortal:
         self.listener.join()
 
 
-def keep(port: int, deadly: int, seconds: float) -> None:
+def keep(port: int, deadly: int, life: int) -> None:
     """Until the test, or whoever holds the other end of stdin, has ended. Prints each pid."""
+    chance = random.Random(3)
     group = os.getpid()
     os.setpgid(0, 0)
     Thread(target=end_with_stdin, args=(group,), daemon=True).start()
     while True:
         pid = os.fork()
         if pid == 0:
-            serve(port, deadly, seconds)
+            serve(port, deadly, chance.randint(life // 2, life * 3 // 2))
         print(pid, flush=True)
         os.waitpid(pid, 0)
         time.sleep(DOWN_SECONDS)
@@ -77,15 +78,15 @@ def end_with_stdin(group: int) -> None:
     os.killpg(group, signal.SIGKILL)
 
 
-def serve(port: int, deadly: int, seconds: float) -> None:
+def serve(port: int, deadly: int, life: int) -> None:
     def behave(asked: Asked) -> None:
-        if asked.crc == deadly:
+        if asked.crc == deadly or asked.number > life:
             os._exit(1)
 
     server = Server(behave, port)
-    server.seconds = seconds
+    server.seconds = SECONDS
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    keep(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    keep(*map(int, sys.argv[1:]))

@@ -66,6 +66,13 @@ def run(project: Project, devices: str = "cpu", policy=HASTY) -> bool:
     return finished
 
 
+@pytest.fixture(autouse=True)
+def little_patience_with_silence(request, monkeypatch):
+    """Other answers may take their time where many tests run."""
+    if "[silent]" in request.node.name:
+        monkeypatch.setenv("REQUEST_SECONDS", "1")
+
+
 HTML = Reply(body=b"<html>It works!</html>", kind="text/html")
 GOOD = answer("a caption that must not be taken")
 NONSENSE = {
@@ -295,16 +302,11 @@ def test_what_ends_the_server_can_be_excluded_before(tmp_path, data):
 
 
 def test_a_server_that_goes_up_and_down_fails_nothing(tmp_path):
-    count, chance = 200, random.Random(3)
+    count = 140
     make_captions(tmp_path / "data", count)
-    with Mortal(seconds=0.02) as server:
+    with Mortal(life=12) as server:
         project = make(tmp_path / "run", tmp_path / "data", server)
-        with Supervising(project, "cpu:2", module=WORKER) as running:
-            while running.poll() is None:
-                time.sleep(chance.uniform(0.4, 0.9))
-                server.kill()
-            assert running.wait() == 0
-    check_invariants(project)
+        assert run(project, "cpu:2")
     assert server.deaths >= 5
     assert "the server went away" in events(project)
     assert (sums(project)["done"].captioned, not_captioned(project)) == (count, {})

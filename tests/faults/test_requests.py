@@ -126,7 +126,7 @@ def test_a_request_to_a_supervisor_that_dies_is_carried_out_once(project, runnin
     Timer(0.5, running.kill).start()
     task = tasks(project)[2].id
     said = control.ask(project, "skip", tasks=[task])
-    assert said == "skipped: 1 tasks"
+    assert said == "skipped: 1 task"
     assert tasks(project)[2].state == "skipped"
     with reading(project.database) as connection:
         assert requests.pending(connection) == ()

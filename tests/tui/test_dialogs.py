@@ -281,7 +281,7 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         assert "--check-images --skip-bad\nthen: " in said(app, "#command")
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Report))
-        await until(pilot, lambda: "1 records cannot be read" in said(app, "#lines"))
+        await until(pilot, lambda: "left out as unreadable: 1 record" in said(app, "#lines"))
         assert "of 150 images opened, 2 cannot be captioned (2 corrupt)" in said(app, "#lines")
         await press(pilot, "escape")
         await until(pilot, lambda: app._exit)

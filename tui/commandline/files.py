@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.wording import plural
 from tui.commandline.answers import say
 from tui.commandline.options import File, Folder, column_options
 
@@ -48,4 +49,4 @@ def merge(
     sources = [Input(path, path.parent, image_column, caption_column) for path in captions]
     with merging() as (reading, writing):
         count = plain.merge(sources, out, reading, writing)
-    say(f"{out}: {count:,} records of {len(captions)} files")
+    say(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")

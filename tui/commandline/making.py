@@ -8,6 +8,7 @@ import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.errors import BadInput
+from engine.wording import plural
 from tui.commandline.answers import answer, opened, say, warn
 from tui.commandline.options import File, column_options, path_map_option, project_argument
 
@@ -17,7 +18,13 @@ from tui.commandline.options import File, column_options, path_map_option, proje
 @click.argument("captions", type=File, nargs=-1, required=True)
 @click.option("--image-root", type=File, help="Default: the folder of the caption file.")
 @path_map_option
-@click.option("--model", "models", multiple=True, metavar="NAME[=[FAMILY:]CHECKPOINT]")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME[=[FAMILY:]CHECKPOINT]",
+    help="As `models` lists them; may be given several times.",
+)
 @click.option("--preset", metavar="NAME", help="paper (the default) or official.")
 @click.option(
     "--set",
@@ -82,7 +89,8 @@ def new(
     with counting("reading records") as progress, stepping("checking images") as checking:
         created = create(project, wanted, progress, checking)
     say(
-        f"{project}: {created.records:,} records in {created.shards:,} shards, {len(chosen)} models"
+        f"{project}: {plural(created.records, 'record')} in {plural(created.shards, 'shard')},"
+        f" {plural(len(chosen), 'model')}"
     )
     for line in created_lines(created):
         warn(line)

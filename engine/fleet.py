@@ -29,7 +29,7 @@ class Fleet:
         self.full: Counter[tuple[str, int]] = Counter()
         """Loads in a row for which a device had no room, by device and model id."""
         self.load_after: dict[tuple[str, int], float] = {}
-        """When such a load may be tried again, on the monotonic clock."""
+        """When a load that failed may be tried again, on the monotonic clock."""
 
     def with_pin(self, device: DeviceRow) -> DeviceRow:
         known = self.books.known_devices.get(device.id)
@@ -88,7 +88,10 @@ class Fleet:
     def put_off(self, device_id: str, model_id: int) -> None:
         """A model is not loaded for some time on this machine, where it or its files fail."""
         for mate in self.mates(device_id):
-            self.load_after[mate, model_id] = time.monotonic() + self.policy.device_rest
+            self.load_later(mate, model_id, self.policy.device_rest)
+
+    def load_later(self, device_id: str, model_id: int, seconds: float) -> None:
+        self.load_after[device_id, model_id] = time.monotonic() + seconds
 
     def ready(self) -> list[DeviceRow]:
         return [device for device in self.devices.values() if device.state == "ready"]
@@ -168,7 +171,7 @@ class Fleet:
         waits = self.full[device_id, model_id]
         self.full[device_id, model_id] += 1
         delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**waits)
-        self.load_after[device_id, model_id] = time.monotonic() + delay
+        self.load_later(device_id, model_id, delay)
         return waits >= self.policy.memory_tries
 
     def has_room(self, device_id: str, model_id: int) -> None:

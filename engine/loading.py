@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from db.rows import Level, ModelRow
@@ -16,11 +17,21 @@ from engine.waits import Waits
 
 
 class Loading:
-    def __init__(self, books: Books, fleet: Fleet, waits: Waits, policy: Policy) -> None:
+    def __init__(
+        self,
+        members: Mapping[str, Member],
+        books: Books,
+        fleet: Fleet,
+        waits: Waits,
+        policy: Policy,
+    ) -> None:
+        self.members = members
         self.books = books
         self.fleet = fleet
         self.waits = waits
         self.policy = policy
+        self.failed_on: set[tuple[str, int]] = set()
+        """Devices and models whose load failed there, since a device last loaded the model."""
 
     def ask(self, member: Member, model_id: int) -> None:
         model = self.books.models[model_id]
@@ -76,7 +87,7 @@ class Loading:
         """Three failures block the model: others go on, and the run comes to its end.
 
         Where other devices caption with it the device is to blame; while another machine may
-        still load it, this one is.
+        still load it, this one is; while another device is at its first try, nobody is yet.
         """
         model = self.books.models[model_id]
         self.books.event("fail", f"cannot load: {text}", device, model.name)
@@ -88,10 +99,23 @@ class Loading:
             if not any(self.fleet.may_load(device, it.id) for it in self.left()):
                 self.fleet.rest_machine(device)
             return
+        if model.load_failures == 0:
+            self.failed_on = {key for key in self.failed_on if key[1] != model_id}
+        self.failed_on.add((device, model_id))
         model = replace(model, load_failures=model.load_failures + 1)
-        if model.load_failures >= self.policy.load_failures:
+        if self.is_tried_anew(model_id):
+            self.fleet.load_later(device, model_id, self.policy.first_delay)
+        elif model.load_failures >= self.policy.load_failures:
             model = replace(model, blocked=text)
         self.books.save_model(model)
+
+    def is_tried_anew(self, model_id: int) -> bool:
+        """Whether a device has or may soon have the model that has not failed to load it."""
+        return any(
+            (member.device, model_id) not in self.failed_on
+            and (member.model_id == model_id or (member.state == "starting" and not member.waited))
+            for member in self.members.values()
+        )
 
     def left(self) -> list[ModelRow]:
         """Models that still have work and are not blocked."""

@@ -56,8 +56,8 @@ class Supervisor:
         self.books = Books(project, self.policy)
         self.fleet = Fleet(launcher.devices(), self.books, self.policy)
         self.waits = Waits(self.books, self.policy)
-        self.loading = Loading(self.books, self.fleet, self.waits, self.policy)
         self.members: dict[str, Member] = {}
+        self.loading = Loading(self.members, self.books, self.fleet, self.waits, self.policy)
         suspects = Suspects(self.policy.poison_deaths)
         felling = Suspects(self.policy.server_deaths)
         self.running = Running(

@@ -157,11 +157,12 @@ class MisbehavingWorker(worker.Worker):
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "dies_loading":
                 os._exit(7)
-        if HOW.startswith("cannot_load_on:") and self.log_names(HOW.partition(":")[2]):
-            time.sleep(0.3)  # the others are captioning by then
-            self.model = message["model"]
-            self.load_failed("checkpoint", "this device is odd")
-            return
+        if HOW.startswith("cannot_load_on:"):
+            if self.log_names(HOW.partition(":")[2]):
+                self.model = message["model"]
+                self.load_failed("checkpoint", "this device is odd")
+                return
+            time.sleep(1.0)  # large checkpoints take longer than it takes to fail
         if CHANCE and random.random() < CHANCE:
             os.kill(os.getpid(), signal.SIGKILL)
         if HOW == "crawls":

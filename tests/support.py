@@ -26,6 +26,8 @@ from engine.project import Project
 from engine.reconcile import reconcile
 from tui.cli import main
 
+PATIENCE = 120.0
+"""Seconds: a slow machine is no failure."""
 MAIN = "from tui.cli import main; main()"
 MISBEHAVING = """
 import functools, tui.headless
@@ -76,7 +78,7 @@ def status(project: Path) -> dict[str, Any]:
     return json.loads(cli_ok("status", project, "--json"))
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = 120, every: float = 0.05) -> Any:
+def wait_for(condition: Callable[[], Any], timeout: float = PATIENCE, every: float = 0.05) -> Any:
     """The first true value; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

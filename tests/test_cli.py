@@ -12,7 +12,7 @@ from db.rows import SupervisorRow
 from engine import control
 from engine.errors import BadInput
 from engine.project import Project
-from tests.support import cli, cli_ok, make_captions, start, status
+from tests.support import PATIENCE, cli, cli_ok, make_captions, start, status
 from tui import actions
 
 
@@ -38,7 +38,7 @@ def refused(*arguments: object) -> str:
 
 def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
     done = start("status", tmp_path)
-    assert len(done.communicate(timeout=120)[0].splitlines()) == 1
+    assert len(done.communicate(timeout=PATIENCE)[0].splitlines()) == 1
     assert done.returncode == 2
 
 
@@ -236,7 +236,7 @@ def test_what_is_done_already_is_said_and_is_no_error(project):
 def test_without_a_terminal_the_application_says_what_to_use(tmp_path, project, arguments):
     before = sorted(tmp_path.iterdir())
     ran = start(*arguments, cwd=tmp_path)
-    told = ran.communicate(timeout=120)[0].splitlines()
+    told = ran.communicate(timeout=PATIENCE)[0].splitlines()
     assert ran.returncode == 2
     assert len(told) == 1 and "needs a terminal" in told[0]
     assert sorted(tmp_path.iterdir()) == before

@@ -13,7 +13,7 @@ from engine.errors import BadInput
 from engine.lock import ProjectLock
 from engine.project import Project
 from tests.captioners.checkpoints import CHECKPOINTS
-from tests.support import MAIN, cli, cli_ok, make_captions, start, status, wait_for
+from tests.support import MAIN, PATIENCE, cli, cli_ok, make_captions, start, status, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_not_while_it_runs(project):
         assert (done.returncode, "stop it" in done.stderr) == (1, True)
     finally:
         cli("stop", project)
-        running.communicate(timeout=120)
+        running.communicate(timeout=PATIENCE)
 
 
 def test_new_takes_presets_and_settings(tmp_path, otter):

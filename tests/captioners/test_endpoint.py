@@ -418,7 +418,7 @@ class serving:
             stdout=(self.place / "serve.log").open("wb"),
             stderr=subprocess.STDOUT,
         )
-        wait_for(lambda: b"Uvicorn running" in (self.place / "serve.log").read_bytes(), timeout=120)
+        wait_for(lambda: b"Uvicorn running" in (self.place / "serve.log").read_bytes())
         return f"http://localhost:{port}/v1"
 
     def __exit__(self, *_: object) -> None:

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from tests.cluster.conftest import COUNT
 from tests.faults.invariants import check_invariants
 from tests.faults.projects import events, exported, make, rows, sums
-from tests.support import MAIN, cli, cli_ok, start, status, wait_for
+from tests.support import MAIN, PATIENCE, cli, cli_ok, start, status, wait_for
 from tui.app import MllmaugApp
 from tui.screens.ask import Ask
 
@@ -28,7 +28,6 @@ import functools, tui.headless
 from engine.supervise import supervise
 tui.headless.supervise = functools.partial(supervise, module="tests.cluster.workers")
 """
-PATIENCE = 90
 
 
 @contextmanager
@@ -81,7 +80,7 @@ def strikes(project) -> int:
 
 
 def captioned(project, count: int) -> None:
-    wait_for(lambda: rows(project) >= count, timeout=PATIENCE)
+    wait_for(lambda: rows(project) >= count)
 
 
 def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, local):
@@ -90,7 +89,7 @@ def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, loc
         nodes.lacks(node, "leave")
     with running(project, nodes) as started:
         # On a busy machine the first would be done before the last has begun.
-        wait_for(lambda: devices(project) == every, timeout=PATIENCE)
+        wait_for(lambda: devices(project) == every)
         for node in "ab":
             nodes.finds(node, "leave")
         captioned(project, 100)
@@ -109,10 +108,10 @@ def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
         nodes.lacks("a", "leave")
         nodes.kill("b")
         nodes.add("c")
-        wait_for(lambda: {"c/gpu:0", "c/gpu:1"} <= devices(project), timeout=PATIENCE)
+        wait_for(lambda: {"c/gpu:0", "c/gpu:1"} <= devices(project))
         nodes.finds("a", "leave")
         assert "a device has come" in events(project)
-        wait_for(lambda: "the device has left" in events(project), timeout=PATIENCE)
+        wait_for(lambda: "the device has left" in events(project))
         finish(started)
     assert {"a/gpu:0", "a/gpu:1", "c/gpu:0", "c/gpu:1"} <= devices(project, "done")
     assert devices(project, "lost") <= {"b/gpu:0", "b/gpu:1"}
@@ -181,7 +180,7 @@ def test_a_root_that_no_node_sees_pauses_the_run(project, nodes):
     nodes.lacks("a", "images")
     nodes.lacks("b", "images")
     with running(project, nodes):
-        wait_for(lambda: status(project.folder)["state"] == "paused", timeout=PATIENCE)
+        wait_for(lambda: status(project.folder)["state"] == "paused")
     assert sums(project)["pending"].failed == 0
 
 

@@ -13,7 +13,7 @@ import pytest
 from db.rows import DeviceRow
 from engine.launchers.actor import NodeWorker
 from engine.protocol import Lines, encode
-from tests.support import wait_for
+from tests.support import PATIENCE, wait_for
 
 FORGOTTEN = """
 import time
@@ -71,5 +71,5 @@ def test_nobody_listens_any_more():
     actor = subprocess.Popen([sys.executable, "-c", FORGOTTEN], stdout=subprocess.PIPE)
     worker = int(actor.stdout.readline())
     assert psutil.pid_exists(worker)
-    assert actor.wait(timeout=120) == 1
+    assert actor.wait(timeout=PATIENCE) == 1
     wait_for(lambda: not psutil.pid_exists(worker))

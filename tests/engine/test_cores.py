@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.support import PATIENCE
+
 APPLICATION = """
 import sys
 from engine import cores
@@ -27,6 +29,10 @@ def test_a_captured_stderr_is_no_hindrance(tmp_path) -> None:
     program.write_text(APPLICATION)
     command = [sys.executable, str(program)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={"PYTHONPATH": ":".join(sys.path)}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert done.stdout == "1275\n", done.stderr

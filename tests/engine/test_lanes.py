@@ -16,6 +16,7 @@ from engine.lanes import Lanes
 from engine.misses import Misses
 from engine.work import Work
 from engine.worker import Worker
+from tests.support import PATIENCE
 
 SIZE = 4
 
@@ -55,7 +56,7 @@ class Woken:
         self.calls.release()
 
     def wait(self) -> None:
-        assert self.calls.acquire(timeout=120)
+        assert self.calls.acquire(timeout=PATIENCE)
 
 
 def inputs(first: int, count: int = SIZE):
@@ -215,7 +216,7 @@ def finish(made: Worker) -> None:
     while made.work.held or made.lanes.running:
         turn(made)
         if made.lanes.running:
-            made.handle(made.inbox.get(timeout=120))
+            made.handle(made.inbox.get(timeout=PATIENCE))
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ def test_a_batch_begins_beside_another_once_its_last_image_is_decoded(waiting):
     made, _ = waiting
     late = next(future for i, _, future in made.work.decoding if i == 5)
     late.set_result("image 5")
-    assert made.inbox.get(timeout=120) == {"type": "wake"}
+    assert made.inbox.get(timeout=PATIENCE) == {"type": "wake"}
     turn(made)
     assert len(made.lanes.running) == 2
 
@@ -283,8 +284,8 @@ def test_rows_of_a_cancelled_attempt_are_told_as_such(worker):
     made.handle(records(0, 4, last=True) | {"attempt": 2})
     open_gate(made.lanes, 0)
     open_gate(made.lanes, 1)
-    made.inbox.get(timeout=120)
-    made.inbox.get(timeout=120)
+    made.inbox.get(timeout=PATIENCE)
+    made.inbox.get(timeout=PATIENCE)
     turn(made)
     attempts = [message["attempt"] for message in sent if message["type"] == "rows"]
     assert attempts == [1, 1]

@@ -10,10 +10,11 @@ import psutil
 import pytest
 
 from engine.project import Project
-from tests.faults.invariants import check_invariants
+from tests.faults.invariants import GONE_SECONDS, check_invariants
 from tests.support import (
     MAIN,
     MISBEHAVING,
+    PATIENCE,
     check_dry_run_export,
     cli,
     cli_ok,
@@ -138,8 +139,8 @@ def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
         with start("run", project) as second:
             assert "attached" in second.stdout.readline()
             assert "stopped" in cli_ok("stop", project)
-            assert running.wait(timeout=120) == 1
-            assert second.wait(timeout=120) == 1
+            assert running.wait(timeout=PATIENCE) == 1
+            assert second.wait(timeout=PATIENCE) == 1
     assert status(project)["state"] == "idle"
     assert status(project)["workers"] == []
     cli_ok("run", project, "--devices", "cpu:2")
@@ -157,7 +158,7 @@ def test_stop_after_shard_lets_the_running_shards_end(run, monkeypatch):
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
         assert "after the running shards" in cli_ok("stop", project, "--after-shard")
-        assert running.wait(timeout=120) == 1
+        assert running.wait(timeout=PATIENCE) == 1
     found = status(project)
     assert found["tasks"]["running"] == 0
     assert found["models"][0]["captioned"] == 20 * found["tasks"]["done"] > 0
@@ -169,7 +170,7 @@ def test_interrupted_runs_end_at_once_and_lose_nothing(run, monkeypatch, number)
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
         running.send_signal(number)
-        assert running.wait(timeout=120) == 130
+        assert running.wait(timeout=PATIENCE) == 130
     captioned = status(project)["models"][0]["captioned"]
     assert captioned == rows(project) > 0
     cli_ok("run", project, "--devices", "cpu:2")
@@ -234,11 +235,12 @@ def test_samples_show_both_texts(run):
 
 def test_no_process_is_left_when_the_supervisor_is_killed(run, monkeypatch):
     project = run("run", "--shard-size", 20)
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "60")  # an orphan would be at it for minutes
     with slow_run(project, monkeypatch, "cpu:3") as running:
         pids = wait_for(lambda: three_workers(project))
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
-        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), GONE_SECONDS)
     assert status(project)["state"] == "idle"
 
 

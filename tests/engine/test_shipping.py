@@ -12,7 +12,7 @@ from engine.launchers import Ended, shipping
 from engine.launchers.local import LocalLauncher
 from engine.launchers.shipping import Readers, Shipper
 from engine.project import Project
-from tests.support import dry_run_caption, make_captions
+from tests.support import PATIENCE, dry_run_caption, make_captions
 
 COUNT = 60
 
@@ -52,7 +52,7 @@ def captions(launcher, worker, shipper, count: int) -> tuple[dict[int, str], int
     """What comes back for so many records, and the most bytes that were under way."""
     found: dict[int, str] = {}
     most = 0
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(found) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count}"
         data, said = shipper.step()
@@ -96,7 +96,7 @@ def test_what_was_cancelled_is_not_sent(tmp_path, worker):
     launcher, handle = worker
     late = {i for i in range(40)}
     found: dict[int, str] = {}
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(found.keys() - late) < 20:
         assert time.monotonic() < deadline
         handle.outgoing += shipper.step()[0]
@@ -123,7 +123,7 @@ def test_a_root_that_is_gone_fails_no_record(tmp_path):
     shipper.takes({"type": "start", "images": images})
     shipper.takes(records(0, COUNT))
     said = []
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not said:
         assert time.monotonic() < deadline
         data, said = shipper.step()

@@ -13,6 +13,7 @@ from db.connect import Busy, writing
 from engine.policy import Policy
 from engine.project import Project
 from engine.supervise import supervise
+from tests.support import PATIENCE
 
 HASTY = Policy(
     tick=0.02,
@@ -67,7 +68,7 @@ class Supervising:
                 self.code = os.waitstatus_to_exitcode(status)
         return self.code
 
-    def wait(self, timeout: float = 180) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         deadline = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:

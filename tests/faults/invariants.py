@@ -16,6 +16,8 @@ from engine import captionlog
 from engine.project import Project
 from tests.support import dry_run_caption, wait_for
 
+GONE_SECONDS = 20.0
+
 
 def check_invariants(
     project: Project, redone: Collection[int] | None = (), foreign: bool = False
@@ -25,7 +27,7 @@ def check_invariants(
     `redone` are shards in which captions may lie twice, because a retry asked for them again;
     None means any. `foreign` lines may lie in the logs only where a test put them.
     """
-    wait_for(lambda: not left_over(project))
+    wait_until_gone(project)
     with closing(sqlite3.connect(project.database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute(
@@ -68,6 +70,11 @@ def captioned_twice(log: Path, count: int) -> list[int]:
     rows = [captionlog.parse(line, count) for line in log.read_bytes().splitlines()]
     seen = Counter(row["i"] for row in rows if row is not None and "raw" in row)
     return [i for i, times in seen.items() if times > 1]
+
+
+def wait_until_gone(project: Project) -> None:
+    """Sooner than an orphan comes to the end of its work by itself."""
+    wait_for(lambda: not left_over(project), GONE_SECONDS)
 
 
 def left_over(project: Project) -> list[int]:

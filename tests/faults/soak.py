@@ -34,8 +34,8 @@ from engine.rebuild import damage
 from tests.faults import disks
 from tests.faults.damage import damage_database, damage_log, leave_hot_journal, tear_tails
 from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants, left_over
-from tests.support import dry_run_caption, make_captions, wait_for
+from tests.faults.invariants import check_invariants, wait_until_gone
+from tests.support import dry_run_caption, make_captions
 
 IMAGES = 1500
 SHARD = 150
@@ -219,7 +219,7 @@ class Soak:
     def cut_power(self) -> None:
         """Everything is gone at once; what was not synced yet is torn or zeroed."""
         self.supervising.kill()
-        wait_for(lambda: not left_over(self.project))
+        wait_until_gone(self.project)
         tear_tails(self.project, self.chance)
         if self.chance.random() < 0.5 and damage(self.project) is None:
             leave_hot_journal(self.project)

@@ -12,7 +12,7 @@ import sys
 import termios
 import time
 
-from tests.support import MAIN
+from tests.support import MAIN, PATIENCE
 
 
 class Terminal:
@@ -44,7 +44,7 @@ class Terminal:
             seconds = 0
         return self.screen.decode(errors="replace")
 
-    def wait_for(self, text: str, timeout: float = 120) -> float:
+    def wait_for(self, text: str, timeout: float = PATIENCE) -> float:
         """Seconds until the text is on the screen."""
         began = time.monotonic()
         while text not in self.read():

@@ -16,7 +16,7 @@ import pytest
 from engine import captionlog
 from tests.faults.damage import leave_hot_journal, logs_of, tear_tails
 from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants, left_over
+from tests.faults.invariants import check_invariants, wait_until_gone
 from tests.faults.projects import events, exported, make, rows, sums
 from tests.support import dry_run_caption, make_captions, wait_for
 
@@ -107,7 +107,7 @@ def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor
             worker.suspend()
             unleashed += not worker.children()  # a guard is the first that it makes
             running.kill()
-        wait_for(lambda: not left_over(project))
+        wait_until_gone(project)
     assert unleashed
     with Supervising(project) as running:
         assert running.wait() == 0
@@ -176,7 +176,7 @@ def test_a_machine_that_is_cut_off(tmp_path, many, expected):
         with Supervising(project, "cpu:2", **SLOW) as running:
             wait_for_rows(project, running)
             running.kill()
-        wait_for(lambda: not left_over(project))
+        wait_until_gone(project)
         tear_tails(project, chance)
         leave_hot_journal(project)
     with Supervising(project, "cpu:2") as running:

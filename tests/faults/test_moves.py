@@ -15,7 +15,7 @@ from engine.project import Project
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.invariants import check_invariants
 from tests.faults.projects import events, exported, rows, sums
-from tests.support import MAIN, MISBEHAVING, cli, cli_ok, start, status, wait_for
+from tests.support import MAIN, MISBEHAVING, PATIENCE, cli, cli_ok, start, status, wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
 
@@ -72,7 +72,7 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undis
         with start("run", project.folder, "--devices", "cpu") as attached:
             assert "attached" in attached.stdout.readline()
             cli_ok("resume", project.folder)
-            said, _ = attached.communicate(timeout=120)
+            said, _ = attached.communicate(timeout=PATIENCE)
             assert attached.returncode == 0, said
         assert running.wait() == 0
     check_invariants(project)
@@ -82,7 +82,7 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undis
 def test_runs_that_start_at_once_do_the_work_once(project, undisturbed):
     starting = [start("run", project.folder, "--devices", "cpu") for _ in range(3)]
     for process in starting:
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, said
     check_invariants(project)
     assert rows(project) == 60
@@ -119,7 +119,7 @@ def test_a_clock_that_is_set_back_and_forth_while_it_runs(
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     code = CLOCK.format(shifts=shifts) + MISBEHAVING + MAIN
     with start("run", project.folder, "--devices", "cpu:2", code=code) as running:
-        said, _ = running.communicate(timeout=120)
+        said, _ = running.communicate(timeout=PATIENCE)
         assert running.returncode == 0, said
     check_invariants(project)
     assert exported(project) == undisturbed

@@ -14,7 +14,7 @@ from engine.logfiles import older
 from engine.policy import Policy
 from engine.supervise import supervise
 from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants, left_over
+from tests.faults.invariants import check_invariants, left_over, wait_until_gone
 from tests.faults.projects import events, exported, rows, sums
 from tests.support import cli_ok, wait_for
 
@@ -151,7 +151,7 @@ def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
         wait_for(lambda: rows(project) > 0)
         assert len(left_over(project)) >= 4  # supervisor, worker, what ends its children, a child
         running.kill()
-    wait_for(lambda: not left_over(project))
+    wait_until_gone(project)
 
 
 def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_path):
@@ -161,7 +161,7 @@ def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_pat
     with Supervising(project, policy=patient, **how) as running:
         wait_for(lambda: (tmp_path / "state/stops").is_dir() and rows(project) > 0)
         running.kill()
-    wait_for(lambda: not left_over(project))
+    wait_until_gone(project)
 
 
 def test_workers_that_die_while_loading_do_not_go_on_for_ever(project, misbehave):

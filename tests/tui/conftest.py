@@ -16,7 +16,7 @@ from textual.worker import WorkerCancelled
 from engine.exclusion import Changed
 from engine.project import Project
 from tests import canned
-from tests.support import cli_ok
+from tests.support import PATIENCE, cli_ok
 from tui.app import MllmaugApp
 
 PINNED = "8.2.8"
@@ -84,7 +84,7 @@ def said(app: MllmaugApp, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).content)
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 120.0) -> None:
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Waits for what a thread brings."""
     end = time.monotonic() + seconds
     while not holds():

@@ -152,11 +152,11 @@ async def test_shear_again_and_measure_all(captioned: Path) -> None:
         assert "the first sentence" in said(app, "#meaning")
         app.screen.query_one("#words", Input).value = "3"
         await press(pilot, "ctrl+n")
-        await until(pilot, lambda: isinstance(app.screen, Dashboard), 60)
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
         assert manifest(captioned)["project"]["shear_max_words"] == 3
         await press(pilot, "h", "a")
         assert isinstance(app.screen, Report)
-        await until(pilot, lambda: "kept words" in said(app, "#lines"), 60)
+        await until(pilot, lambda: "kept words" in said(app, "#lines"))
         assert "3.0" in said(app, "#lines")
         await press(pilot, "j", "k", "escape", "escape")
         assert isinstance(app.screen, Dashboard)
@@ -167,7 +167,7 @@ async def test_doctor(captioned: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "D")
-        await until(pilot, lambda: "GiB free on the project's disk" in said(app, "#lines"), 60)
+        await until(pilot, lambda: "GiB free on the project's disk" in said(app, "#lines"))
         assert "3 of the first 3 images found" in said(app, "#lines")
 
 

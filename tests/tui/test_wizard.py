@@ -1,0 +1,226 @@
+"""The wizard and the pilot: by key."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from threading import Event
+
+import pytest
+from textual.widgets import Button, Input
+
+from engine.images import ImageProblem
+from engine.peek import peek
+from engine.project import Project
+from tests import canned
+from tests.support import make_captions
+from tests.tui.conftest import Asked, press, ready, said, settle, until
+from tui.app import MllmaugApp
+from tui.screens.pilot import Pilot
+from tui.screens.report import Report
+from tui.screens.wizard import source
+from tui.screens.wizard.models import Models
+from tui.screens.wizard.wizard import Wizard
+from tui.widgets.tick import Tick
+
+pytestmark = pytest.mark.asyncio
+SIZE = (120, 36)
+
+
+async def fill(pilot, app: MllmaugApp, captions: Path, folder: Path) -> Wizard:
+    await press(pilot, "n")
+    wizard = app.screen
+    assert isinstance(wizard, Wizard)
+    wizard.query_one("#captions", Input).value = str(captions)
+    wizard.query_one("#folder", Input).value = str(folder)
+    await until(pilot, lambda: wizard.step.why_not() is None)
+    return wizard
+
+
+async def test_wizard_makes_a_project(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 5)
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        assert "5 records; 5 of the first 5 images found" in said(app, "#source-seen")
+        await press(pilot, "ctrl+n", "ctrl+n")
+        assert "choose a model" in said(app, "#why-not")
+        for tick in wizard.query(Tick):
+            tick.value = "dry-run" in str(tick.label)
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#spec", Input).value = "cpu"
+        await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
+        await press(pilot, "ctrl+n", "ctrl+n", "escape", "ctrl+n")
+        assert "5 of" in said(app, "#summary")
+        assert "--model dry-run" in said(app, "#command")
+        wizard.query_one("#shard-size", Input).value = "2"
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: app._exit)
+    assert app.return_value == tmp_path / "run"
+    assert len(list(Project.open(tmp_path / "run").shards.iterdir())) == 3
+
+
+async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('[{"caption": "[/x]"}]')
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = str(tmp_path / "bad.json")
+        await until(pilot, lambda: "no 'image'" in said(app, "#why-not"))
+        captions = make_captions(tmp_path / "data", 2)
+        wizard.query_one("#captions", Input).value = str(captions)
+        wizard.query_one("#folder", Input).value = str(
+            canned.copied(tmp_path / "p", "create").folder
+        )
+        await until(pilot, lambda: "already holds a project" in said(app, "#why-not"))
+        await press(pilot, "escape", "escape")  # the first may close a completion
+        assert not isinstance(app.screen, Wizard)
+
+
+@pytest.mark.parametrize("more", ["", "x"])
+async def test_wizard_goes_on_once_it_has_looked(tmp_path: Path, monkeypatch, more: str) -> None:
+    """Not where something else was entered meanwhile."""
+    looks = Event()
+    monkeypatch.setattr(source, "peek", lambda *a, **k: looks.wait(30) and peek(*a, **k))
+    captions = make_captions(tmp_path / "data", 5)
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.filled)
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = str(captions)
+        await pilot.pause(0.1)
+        await pilot.press("ctrl+n")
+        assert "looking" in said(app, "#why-not")
+        wizard.query_one("#folder", Input).value += more
+        await pilot.pause(0.1)
+        looks.set()
+        await until(pilot, lambda: not wizard.steps[0].looking)
+        await settle(pilot)
+        assert isinstance(wizard.step, Models) != bool(more)
+
+
+async def review(pilot, wizard: Wizard) -> None:
+    """From the first step to the last, with `dry-run` on a CPU."""
+    await press(pilot, "ctrl+n")
+    wizard.query_one(Models).query(Tick).last().value = True
+    await until(pilot, lambda: wizard.step.why_not() is None)
+    await press(pilot, "ctrl+n")
+    wizard.query_one("#spec", Input).value = "cpu"
+    await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
+    await press(pilot, "ctrl+n", "ctrl+n")
+
+
+async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 150)
+    records = json.loads(captions.read_text())
+    captions.write_text(json.dumps([*records[:2], {"caption": "[/x]"}, *records[2:]]))
+    for number in (140, 149):  # behind what a look at the first records sees
+        (tmp_path / "data" / f"images/{number:06}.png").write_text("no image [/x]")
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await press(pilot, "n")
+        wizard = app.screen
+        assert isinstance(wizard, Wizard)
+        wizard.query_one("#captions", Input).value = str(captions)
+        wizard.query_one("#folder", Input).value = str(tmp_path / "run")
+        await until(pilot, lambda: "tick 'leave out'" in said(app, "#source-seen"))
+        wizard.query_one("#folder", Input).focus()
+        await press(pilot, "tab", "space", "tab", "space")
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        assert "1 record so far cannot be read: left out" in said(app, "#source-seen")
+        await review(pilot, wizard)
+        assert "those that cannot be read are left out" in said(app, "#summary")
+        assert "every one is opened and decoded first" in said(app, "#summary")
+        assert "--check-images --skip-bad\nthen: " in said(app, "#command")
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, Report))
+        await until(pilot, lambda: "left out as unreadable: 1 record" in said(app, "#lines"))
+        assert "of 150 images opened, 2 cannot be captioned (2 corrupt)" in said(app, "#lines")
+        await press(pilot, "escape")
+        await until(pilot, lambda: app._exit)
+    assert app.return_value == tmp_path / "run"
+
+
+async def test_looking_at_every_image_can_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def slow(path: str) -> None:
+        opened.append(path)
+        time.sleep(0.05)
+        raise ImageProblem("corrupt", "slow")
+
+    monkeypatch.setattr("engine.datasets.checks.open_image", slow)
+    captions = make_captions(tmp_path / "data", 1)
+    captions.write_text(json.dumps(json.loads(captions.read_text()) * 2000))
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        wizard.query_one("#check-images", Tick).value = True
+        await review(pilot, wizard)
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: "of 2,000 (esc cancels)" in said(app, "#why-not"))
+        assert str(wizard.query_one("#back", Button).label) == "Cancel"
+        await press(pilot, "escape")
+        await until(pilot, lambda: "cancelled; nothing was made" in said(app, "#why-not"))
+        assert app.screen is wizard
+        assert not wizard.query_one("#create").disabled
+    assert len(opened) < 1000
+    assert not (tmp_path / "run").exists()
+
+
+async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 3)
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        await press(pilot, "ctrl+n")
+        for tick in wizard.query(Tick):
+            tick.value = "dry-run" in str(tick.label)
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#spec", Input).value = "cpu"
+        await until(pilot, lambda: wizard.draft.found)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#try", Button).press()
+        await until(pilot, lambda: "sheared: 24x16 RGB image" in said(app, "#tried"))
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#pilot", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, Pilot))
+        await until(pilot, lambda: "DONE" in said(app, "#models"))
+        assert "3 records on 1 device: about 0s in all" in said(app, "#models")
+        assert "image 1 of 3" in said(app, "#captions")
+        assert "//. This second sentence is here to be sheared.//" in said(app, "#captions")
+        await press(pilot, "n", "d", "j", "k", "N")
+        await press(pilot, "escape")
+        assert app.screen is wizard
+        assert "about 0s" in said(app, "#summary")
+
+
+async def test_a_pilot_of_a_project(tmp_path: Path, asked: Asked) -> None:
+    from tests.support import cli_ok
+
+    captions = make_captions(tmp_path / "data", 3)
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run")
+    app = MllmaugApp(tmp_path / "run")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "T")
+        await until(
+            pilot, lambda: "3 of 3" in said(app, "#models") or "DONE" in said(app, "#models")
+        )
+        await press(pilot, "G")
+        await until(pilot, lambda: asked.calls == [("start", {})])

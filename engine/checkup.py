@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,10 @@ def server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[Findin
 
     address, settings = model.checkpoint or "", Settings.of(model.settings)
     try:
-        captioner = endpoint.load(address, settings, "cpu", lambda _: None)
-        yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}")
-        if draw:
-            yield from caption_drawing(model, captioner)
-        captioner.close()
+        with closing(endpoint.load(address, settings, "cpu", lambda _: None)) as captioner:
+            yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}")
+            if draw:
+                yield from caption_drawing(model, captioner)
     except (Unavailable, ImageProblem) as error:
         yield Finding(False, f"{model.name}: {error}")
 

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from email.utils import formatdate
@@ -362,6 +363,7 @@ def test_the_doctor_says_what_is_wrong(server, tmp_path):
     done = cli("doctor", "--model", model)
     assert done.returncode == 1
     assert "refuses whatever it is asked: HTTP 400 I see no images" in done.stdout
+    wait_for(lambda: "requests" not in {thread.name for thread in threading.enumerate()})
     server.listing = refusal(401)
     done = cli("doctor", tmp_path / "run")
     assert done.returncode == 1

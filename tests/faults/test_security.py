@@ -21,7 +21,7 @@ from engine.demo import checkpoint
 from engine.supervise import supervise
 from tests.faults.forked import HASTY, Supervising
 from tests.faults.projects import events, make, rows, sums
-from tests.support import cli_ok, draw, wait_for
+from tests.support import MAIN, MISBEHAVING, cli_ok, draw, start, wait_for
 
 SOURCES = [
     path
@@ -76,14 +76,20 @@ def test_no_shell_no_eval_no_remote_code():
                     assert getattr(given.get("weights_only"), "value", None) is True, path
 
 
-def test_no_port_is_opened(project):
-    with Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running:
-        wait_for(lambda: rows(project) > 0)
-        family = [psutil.Process(running.pid)]
-        family += family[0].children(recursive=True)
-        assert len(family) >= 3
-        for process in family:
-            assert process.net_connections() == []
+def test_no_port_is_opened(project, monkeypatch):
+    """By a command of its own: a forked supervisor has what the tests before it left open."""
+    monkeypatch.setenv("MISBEHAVIOUR", "slow")
+    code = MISBEHAVING + MAIN
+    with start("run", project.folder, "--devices", "cpu:2", code=code) as running:
+        try:
+            wait_for(lambda: rows(project) > 0)
+            family = [psutil.Process(running.pid)]
+            family += family[0].children(recursive=True)
+            assert len(family) >= 3
+            for process in family:
+                assert process.net_connections() == []
+        finally:
+            running.terminate()
 
 
 @pytest.mark.parametrize(("umask", "others"), [(0o077, 0), (0o022, 0o044), (0o002, 0o064)])

@@ -76,6 +76,7 @@ def answer(text: str | None, finish: str = "stop", tokens: int = 9) -> Reply:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgement of its head
     server: Server
 
     def log_message(self, *_: object) -> None:

@@ -150,7 +150,8 @@ class Endpoint(Remote):
             try:
                 return await self.request(image, record)
             except Refused as refused:
-                refusals += await self.answers_own_some_times()  # unless it refuses everything
+                # Which finds out if it refuses everything.
+                refusals += await self.answers_own_some_times()
                 if refusals >= self.patience.refusals:
                     raise ImageProblem("refused", str(refused)) from None
             except Trouble as trouble:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
 from dataclasses import replace
 from email.utils import formatdate
 from importlib.util import find_spec
@@ -49,8 +48,8 @@ def picture(tmp_path):
 def make(server):
     made = []
 
-    def captioner(**settings):
-        made.append(endpoint.Endpoint(server.address, replace(SETTINGS, **settings), HASTY))
+    def captioner(patience=HASTY, **settings):
+        made.append(endpoint.Endpoint(server.address, replace(SETTINGS, **settings), patience))
         return made[-1]
 
     yield captioner
@@ -295,18 +294,16 @@ def test_retry_after_is_heeded(make, server, picture):
 
 
 @pytest.mark.parametrize("every", [2, 3])
-def test_a_server_that_fails_every_so_many_times_fails_no_record(server, picture, every):
+def test_a_server_that_fails_every_so_many_times_fails_no_record(make, server, picture, every):
     """Each record as if it had been tried in vain before; 1 in 200 failed when our own picture was
     asked about once or twice."""
     server.behave = lambda asked: refusal(500) if asked.number % every == 1 else None
-    patience = replace(HASTY, first_pause=0.0, longest_pause=0.0, tries=1)
-    captioner = endpoint.Endpoint(server.address, SETTINGS, patience)
+    captioner = make(replace(HASTY, first_pause=0.0, longest_pause=0.0, tries=1))
     image = captioner.prepare(picture)
-    with closing(captioner):
-        for record in range(350):
-            random.seed(record)  # not by luck
-            server.asked.clear()
-            assert captioner.caption([image], [record])
+    for record in range(350):
+        random.seed(record)  # not by luck
+        server.asked.clear()
+        assert captioner.caption([image], [record])
 
 
 # How many at a time

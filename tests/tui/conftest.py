@@ -18,6 +18,7 @@ from engine.project import Project
 from tests import canned
 from tests.support import PATIENCE, cli_ok
 from tui.app import MllmaugApp
+from tui.screens.wizard.wizard import Wizard
 
 PINNED = "8.2.8"
 Ready = Callable[[Pilot[None]], Awaitable[None]]
@@ -105,6 +106,15 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
         await settle(pilot)
+
+
+async def open_wizard(pilot: Pilot[None]) -> Wizard:
+    """From the screen that comes without a project."""
+    await pilot.pause()
+    await press(pilot, "n")
+    wizard = pilot.app.screen
+    assert isinstance(wizard, Wizard)
+    return wizard
 
 
 async def settle(pilot: Pilot[None]) -> None:

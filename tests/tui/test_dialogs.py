@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList
 
 from tests import canned
 from tests.support import make_captions
-from tests.tui.conftest import Asked, press, ready, said, settle, until
+from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
 from tui import places
 from tui.app import MllmaugApp
 from tui.screens.confirm import Confirm
@@ -22,7 +22,6 @@ from tui.screens.lengths import Lengths
 from tui.screens.pin import Pin
 from tui.screens.report import Progress, Report
 from tui.screens.shards import Shards
-from tui.screens.wizard.wizard import Wizard
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
@@ -258,10 +257,7 @@ async def test_completion(tmp_path: Path) -> None:
     (tmp_path / "[x] data2").mkdir()
     app = MllmaugApp(None)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause()
-        await press(pilot, "n")
-        wizard = app.screen
-        assert isinstance(wizard, Wizard)
+        wizard = await open_wizard(pilot)
         captions = wizard.query_one("#captions", Input)
         captions.value = f"{tmp_path}/[x] data/cap"
         captions.cursor_position = len(captions.value)

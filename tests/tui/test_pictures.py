@@ -19,10 +19,10 @@ from engine.shearing import Shearing
 from engine.tryout import Job, Said
 from tests import canned
 from tests.support import make_captions
-from tests.tui.conftest import press, ready, settle, steady, until
+from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
 from tui.screens.pilot import Pilot as PilotScreen
-from tui.screens.wizard.wizard import STEPS, Wizard
+from tui.screens.wizard.wizard import STEPS
 from tui.settings import Settings
 from tui.widgets.tick import Tick
 
@@ -122,10 +122,7 @@ def test_wizard_picture(
     monkeypatch.setattr("engine.devices.find", lambda spec: [canned.gpu(0), canned.gpu(1)])
 
     async def show(pilot: Pilot[None]) -> None:
-        await pilot.pause()
-        await press(pilot, "n")
-        wizard = pilot.app.screen
-        assert isinstance(wizard, Wizard)
+        wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = "data/captions.json"
         wizard.query_one("#root", Input).value = "data"
         await until(pilot, lambda: wizard.step.why_not() is None)

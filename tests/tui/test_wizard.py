@@ -15,7 +15,7 @@ from engine.peek import peek
 from engine.project import Project
 from tests import canned
 from tests.support import make_captions
-from tests.tui.conftest import Asked, press, ready, said, settle, until
+from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.pilot import Pilot
 from tui.screens.report import Report
@@ -28,10 +28,8 @@ pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
 
 
-async def fill(pilot, app: MllmaugApp, captions: Path, folder: Path) -> Wizard:
-    await press(pilot, "n")
-    wizard = app.screen
-    assert isinstance(wizard, Wizard)
+async def fill(pilot, captions: Path, folder: Path) -> Wizard:
+    wizard = await open_wizard(pilot)
     wizard.query_one("#captions", Input).value = str(captions)
     wizard.query_one("#folder", Input).value = str(folder)
     await until(pilot, lambda: wizard.step.why_not() is None)
@@ -42,8 +40,7 @@ async def test_wizard_makes_a_project(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 5)
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        wizard = await fill(pilot, captions, tmp_path / "run")
         assert "5 records; 5 of the first 5 images found" in said(app, "#source-seen")
         await press(pilot, "ctrl+n", "ctrl+n")
         assert "choose a model" in said(app, "#why-not")
@@ -67,10 +64,7 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('[{"caption": "[/x]"}]')
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        await press(pilot, "n")
-        wizard = app.screen
-        assert isinstance(wizard, Wizard)
+        wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = str(tmp_path / "bad.json")
         await until(pilot, lambda: "no 'image'" in said(app, "#why-not"))
         captions = make_captions(tmp_path / "data", 2)
@@ -108,15 +102,15 @@ async def test_wizard_goes_on_once_it_has_looked(tmp_path: Path, monkeypatch, mo
         assert isinstance(wizard.step, Models) != bool(more)
 
 
-async def review(pilot, wizard: Wizard) -> None:
-    """From the first step to the last, with `dry-run` on a CPU."""
+async def prompts(pilot, wizard: Wizard) -> None:
+    """From the first step to that of the prompts, with `dry-run` on a CPU."""
     await press(pilot, "ctrl+n")
     wizard.query_one(Models).query(Tick).last().value = True
     await until(pilot, lambda: wizard.step.why_not() is None)
     await press(pilot, "ctrl+n")
     wizard.query_one("#spec", Input).value = "cpu"
     await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
-    await press(pilot, "ctrl+n", "ctrl+n")
+    await press(pilot, "ctrl+n")
 
 
 async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: Path) -> None:
@@ -127,10 +121,7 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         (tmp_path / "data" / f"images/{number:06}.png").write_text("no image [/x]")
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        await press(pilot, "n")
-        wizard = app.screen
-        assert isinstance(wizard, Wizard)
+        wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(tmp_path / "run")
         await until(pilot, lambda: "tick 'leave out'" in said(app, "#source-seen"))
@@ -138,7 +129,8 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         await press(pilot, "tab", "space", "tab", "space")
         await until(pilot, lambda: wizard.step.why_not() is None)
         assert "1 record so far cannot be read: left out" in said(app, "#source-seen")
-        await review(pilot, wizard)
+        await prompts(pilot, wizard)
+        await press(pilot, "ctrl+n")
         assert "those that cannot be read are left out" in said(app, "#summary")
         assert "every one is opened and decoded first" in said(app, "#summary")
         assert "--check-images --skip-bad\nthen: " in said(app, "#command")
@@ -166,10 +158,10 @@ async def test_looking_at_every_image_can_be_cancelled(
     captions.write_text(json.dumps(json.loads(captions.read_text()) * 2000))
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        wizard = await fill(pilot, app, captions, tmp_path / "run")
+        wizard = await fill(pilot, captions, tmp_path / "run")
         wizard.query_one("#check-images", Tick).value = True
-        await review(pilot, wizard)
+        await prompts(pilot, wizard)
+        await press(pilot, "ctrl+n")
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: "of 2,000 (esc cancels)" in said(app, "#why-not"))
         assert str(wizard.query_one("#back", Button).label) == "Cancel"
@@ -185,16 +177,8 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 3)
     app = MllmaugApp(None)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause()
-        wizard = await fill(pilot, app, captions, tmp_path / "run")
-        await press(pilot, "ctrl+n")
-        for tick in wizard.query(Tick):
-            tick.value = "dry-run" in str(tick.label)
-        await until(pilot, lambda: wizard.step.why_not() is None)
-        await press(pilot, "ctrl+n")
-        wizard.query_one("#spec", Input).value = "cpu"
-        await until(pilot, lambda: wizard.draft.found)
-        await press(pilot, "ctrl+n")
+        wizard = await fill(pilot, captions, tmp_path / "run")
+        await prompts(pilot, wizard)
         wizard.query_one("#try", Button).press()
         await until(pilot, lambda: "sheared: 24x16 RGB image" in said(app, "#tried"))
         await press(pilot, "ctrl+n")

@@ -15,13 +15,12 @@ from db.connect import reading
 from engine.demo import checkpoint
 from engine.project import Project
 from tests.support import make_captions
-from tests.tui.conftest import press, run_command, said, until
+from tests.tui.conftest import open_wizard, press, run_command, said, until
 from tui import draft
 from tui.app import MllmaugApp
 from tui.draft import Draft
 from tui.screens.wizard.review import command
 from tui.screens.wizard.review import run_command as then_run
-from tui.screens.wizard.wizard import Wizard
 from tui.widgets.tick import Tick
 
 HOSTILE = """it's "all" $HOME `id` \\n \\\n a second line; rm -rf . # [/x] * é 猫 ~ !! --seed=1"""
@@ -92,10 +91,7 @@ async def test_as_typed(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "da ta", 5)
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        await press(pilot, "n")
-        wizard = app.screen
-        assert isinstance(wizard, Wizard)
+        wizard = await open_wizard(pilot)
 
         async def on() -> None:
             await until(pilot, lambda: wizard.step.why_not() is None)

@@ -19,17 +19,7 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
-from db.tables import (
-    ATTEMPT,
-    EVENT,
-    FAILURE,
-    SAMPLE,
-    SHARD,
-    SUPERVISOR,
-    TASK,
-    THROUGHPUT,
-    WORKER,
-)
+from db.tables import ATTEMPT, EVENT, FAILURE, SAMPLE, SHARD, SUPERVISOR, TASK, THROUGHPUT, WORKER
 from db.values import columns
 
 
@@ -80,7 +70,7 @@ def data_version(connection: Connection) -> int:
 
 
 def supervisor(connection: Connection) -> SupervisorRow | None:
-    """As last written; whether that process still lives is `engine.process`'s to say."""
+    """As last written; whether that process still lives is `engine.process.identity`'s to say."""
     row = connection.execute(
         select(*columns(SUPERVISOR, SupervisorRow)).where(SUPERVISOR.c.pid > 0)
     ).one_or_none()

@@ -143,7 +143,7 @@ class DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One incarnation of a worker process; `created` is `engine.process.started`."""
+    """One incarnation of a worker process; `created` is `engine.process.identity.started`."""
 
     id: str
     device: str

@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.datasets.inputs import Input, read_input
-from engine.errors import BadInput
-from tests.support import cli
+from engine.datasets.inputs.open_input import Input, read_input
+from engine.utils.errors import BadInput
+from tests.support.cli import cli
 
 COMMAND = 100
 """Of so many files one is given to `new`, which is slower by far."""

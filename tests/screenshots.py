@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import engine.process
-import tui.snapshot
-from tests import canned
+import tui.viewmodel.snapshot
+
+import engine.process.identity
+from tests.support import canned_projects as canned
 from tests.tui.conftest import press, ready, steady
 from tui.app import MllmaugApp
 
@@ -46,8 +47,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     os.environ["TZ"] = "UTC"
     time.tzset()
-    tui.snapshot.time = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
-    engine.process.lives = lambda row: True
+    tui.viewmodel.snapshot.time = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
+    engine.process.identity.lives = lambda row: True
     asyncio.run(take(out))
 
 

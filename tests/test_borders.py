@@ -14,7 +14,7 @@ import engine
 import tui
 
 HEAVY = {"torch", "transformers"}
-WITH_RAY = ("engine.launchers.cluster",)
+WITH_RAY = ("engine.launchers.ray.launcher",)
 WITH_TORCH = ("engine.captioners.", "engine.demo.", "engine.datasets.joint")
 
 
@@ -42,10 +42,10 @@ def test_engine_knows_no_textual():
 
 def test_the_supervisor_and_all_it_needs_know_no_torch():
     names = [name for name in modules(engine) if not name.startswith(WITH_TORCH)]
-    parts = ("registry", "base", "dry_run", "endpoint")  # a worker of the last two, as well
+    parts = ("registry", "base", "families.dry_run", "remote.captioner")  # a worker of the last two, as well
     names += [f"engine.captioners.{part}" for part in parts]
-    assert "engine.supervisor" in names
-    assert "engine.datasets.export" in names
+    assert "engine.supervisor.supervisor" in names
+    assert "engine.datasets.exports.export" in names
     assert not loaded_by(names) & HEAVY
 
 
@@ -65,7 +65,7 @@ def test_a_file_in_the_current_folder_shadows_nothing_of_ours(tmp_path, name):
     (tmp_path / name).write_text("raise SystemExit('shadowed')")
     (tmp_path / "protocol.py").write_text("raise SystemExit('shadowed')")
     done = subprocess.run(
-        command("engine.protocol", "x"), cwd=tmp_path, capture_output=True, text=True
+        command("engine.protocol.messages", "x"), cwd=tmp_path, capture_output=True, text=True
     )
     # protocol has no main: reaching that error means that ours was imported.
-    assert "cannot import name 'main' from 'engine.protocol'" in done.stderr
+    assert "cannot import name 'main' from 'engine.protocol.messages'" in done.stderr

@@ -16,17 +16,20 @@ from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
 
-from engine.errors import BadInput, Refused
-from tui import actions, dialogs, messages, places, text
-from tui.images import Drawing
+from engine.utils.errors import BadInput, Refused
+from tui import dialogs, messages
+from tui.config import user_files
+from tui.config.settings import Settings
+from tui.formatting import text
 from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
-from tui.settings import Settings
+from tui.terminal.graphics import Drawing
+from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from engine.project import Project
-    from tui.snapshot import Reader, Snapshot
+    from engine.project.layout import Project
+    from tui.viewmodel.snapshot import Reader, Snapshot
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
@@ -101,7 +104,7 @@ def logs() -> Screen[None]:
 
 
 def commands() -> type[Provider]:
-    from tui.commands import Commands
+    from tui.command_palette import Commands
 
     return Commands
 
@@ -196,7 +199,7 @@ class MllmaugApp(App[Path]):
         self.set_timer(PRELOAD_SECONDS, self.preload)
 
     def use_settings(self) -> None:
-        from tui.themes import COLOUR_BLIND
+        from tui.config.themes import COLOUR_BLIND
 
         for theme in COLOUR_BLIND:
             self.register_theme(theme)
@@ -239,7 +242,7 @@ class MllmaugApp(App[Path]):
 
     @work(thread=True, group="snapshot", exit_on_error=False)
     def read_snapshot(self) -> None:
-        from tui.snapshot import Reader
+        from tui.viewmodel.snapshot import Reader
 
         try:
             if not self.opened:
@@ -247,7 +250,7 @@ class MllmaugApp(App[Path]):
             if self.reader is None:
                 assert self.folder is not None  # noqa: S101
                 project = actions.open_project(self.folder)
-                places.remember(project.folder)
+                user_files.remember(project.folder)
                 self.reader = Reader(project)
                 self.post_message(messages.ProjectOpened(project))
             before = self.reader.last
@@ -297,7 +300,7 @@ class MllmaugApp(App[Path]):
         self.show()
 
     def show(self) -> None:
-        from tui.screens.run import RunScreen
+        from tui.screens.project_screen import RunScreen
 
         for screen in self.screen_stack:
             if isinstance(screen, RunScreen) and screen.is_mounted:
@@ -348,7 +351,7 @@ class MllmaugApp(App[Path]):
 
     def on_key(self, event: Key) -> None:
         """A key that cannot work now says why. Called before the bindings are looked through."""
-        from tui.screens.early import Early
+        from tui.screens.deferred_dialog import Early
         from tui.screens.help import why_not
 
         if isinstance(self.screen, Early):
@@ -430,7 +433,7 @@ class MllmaugApp(App[Path]):
 
     @work(thread=True, group="copy", exit_on_error=False)
     def keep_copy(self, copied: str) -> None:
-        from tui import clipboard
+        from tui.terminal import clipboard
 
         self.call_from_thread(self.tell, clipboard.keep(copied))
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tui import actions
+from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from engine.captioners.registry import ModelChoice
     from tui.app import MllmaugApp
     from tui.screens.model_settings import Changes
     from tui.screens.report import Progress
-    from tui.snapshot import ModelProgress
+    from tui.viewmodel.snapshot import ModelProgress
 
 DEVICES_HINT = "auto (GPUs with free memory), cpu:N, GPUs such as 0,1, or a Ray cluster: ray:auto"
 
@@ -66,7 +66,7 @@ def new(app: MllmaugApp) -> None:
 
 
 def pilot(app: MllmaugApp) -> None:
-    from engine.pilot import plan
+    from engine.operations.pilot import plan
     from tui.screens.pilot import Outcome, Pilot
 
     project = app.project
@@ -81,7 +81,7 @@ def pilot(app: MllmaugApp) -> None:
 
 def leave(app: MllmaugApp) -> None:
     """Ends the application; asks how, where a run goes on."""
-    from tui.screens.leave import Leave, Way
+    from tui.screens.quit import Leave, Way
 
     def answer(way: Way | None) -> None:
         if way == "detach":
@@ -150,7 +150,7 @@ def doctor(app: MllmaugApp) -> None:
     project = app.project
 
     def examined(_: Progress) -> list[str]:
-        from engine.doctor import examine
+        from engine.operations.doctor import examine
 
         return [f"{'ok   ' if each.good else 'CHECK'} {each.text}" for each in examine(project)]
 
@@ -165,8 +165,8 @@ def stats(app: MllmaugApp) -> None:
         return
 
     def measured(progress: Progress) -> list[str]:
-        from engine.stats import measure
-        from tui.lines import stats_upright
+        from engine.operations.caption_stats import measure
+        from tui.cli.output import stats_upright
 
         return list(stats_upright(measure(project, (), progress)))
 
@@ -175,7 +175,7 @@ def stats(app: MllmaugApp) -> None:
 
 def start_on(app: MllmaugApp) -> None:
     """Starts the run on chosen devices."""
-    from tui.screens.ask import Ask
+    from tui.screens.text_prompt import Ask
 
     def answer(devices: str | None) -> None:
         if devices is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from engine.project import Project
-    from tui.snapshot import Snapshot
+    from engine.project.layout import Project
+    from tui.viewmodel.snapshot import Snapshot
 
 
 @dataclass

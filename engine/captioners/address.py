@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from engine.errors import BadInput
+from engine.utils.errors import BadInput
 
 SCHEMES = ("http://", "https://")
 EXAMPLE = "http://localhost:8000/v1"

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.images import ImageProblem, Picture
+from engine.images.image import ImageProblem, Picture
 
 Finish = Literal["stop", "length"]
 

@@ -16,12 +16,12 @@ from typing import Any, Protocol
 import torch
 from safetensors.torch import load_file
 
-from engine.captioners import llava, minigpt4, otter, qwen_vl
 from engine.captioners.base import CheckpointError
-from engine.captioners.folders import config_of
-from engine.captioners.generation import Asked, generate
+from engine.captioners.checkpoints.layouts import config_of
+from engine.captioners.families import llava, minigpt4, otter, qwen_vl
+from engine.captioners.families.spliced import SplicedModel
+from engine.captioners.generation.generate import Asked, generate
 from engine.captioners.settings import Settings
-from engine.captioners.spliced import SplicedModel
 
 TOLERANCE = 5e-5
 PLACEHOLDER = -200

@@ -10,10 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.captioners import folders
 from engine.captioners.address import EXAMPLE, check_name, is_address, read_address
+from engine.captioners.checkpoints import layouts
 from engine.captioners.settings import PARSERS, Settings, changed, pair
-from engine.errors import BadInput
+from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.captioners.base import Captioner
@@ -81,7 +81,7 @@ class Family:
             except BadInput as error:
                 raise CheckpointError(str(error)) from error
         if settings.quantize != "none":
-            from engine.captioners.quantized import check
+            from engine.captioners.checkpoints.quantization import check
 
             check(settings.quantize, device)
         captioner: Captioner = import_module(self.module).load(checkpoint, settings, device, report)
@@ -98,7 +98,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             "llava-1.5",
             "LLaVA-1.5: CLIP ViT-L/14-336 and Vicuna v1.5",
-            "engine.captioners.llava",
+            "engine.captioners.families.llava",
             {
                 PAPER: Settings(
                     prompt="Describe <image> in English:",
@@ -115,7 +115,7 @@ FAMILIES: dict[str, Family] = {
             },
             "a folder in the llava-hf layout (llava-hf/llava-1.5-7b-hf) or the original one"
             " (liuhaotian/llava-v1.5-7b, CLIP in clip/ or named by vision_tower)",
-            folders.lacks_llava,
+            layouts.lacks_llava,
             "<image>",
             (*USUAL, "vision_tower"),
             LLAVA_V1,
@@ -123,7 +123,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             "minigpt-4",
             "MiniGPT-4: EVA ViT-g, BLIP-2's Q-Former and Vicuna v0",
-            "engine.captioners.minigpt4",
+            "engine.captioners.families.minigpt4",
             {
                 PAPER: Settings(
                     prompt=MINIGPT4.format("Describe in English:"),
@@ -140,14 +140,14 @@ FAMILIES: dict[str, Family] = {
             },
             "a folder with prerained_minigpt4_7b.pth, vicuna/, and eva_vit_g.pth with"
             " blip2_pretrained_flant5xxl.pth or a folder of Salesforce/blip2-flan-t5-xxl",
-            folders.lacks_minigpt4,
+            layouts.lacks_minigpt4,
             "<ImageHere>",
             conversation=MINIGPT4,
         ),
         Family(
             "otter",
             "Otter: CLIP ViT-L/14, perceiver resampler and MPT-7B",
-            "engine.captioners.otter",
+            "engine.captioners.families.otter",
             {
                 PAPER: Settings(
                     prompt="<image> User: Describe in English: GPT: <answer>",
@@ -163,14 +163,14 @@ FAMILIES: dict[str, Family] = {
                 ),
             },
             "a folder of luodian/OTTER-Image-MPT7B with its tokenizer",
-            folders.lacks_otter,
+            layouts.lacks_otter,
             "<image>",
             conversation=OTTER,
         ),
         Family(
             "qwen-vl",
             "Qwen-VL: ViT-bigG and Qwen-7B",
-            "engine.captioners.qwen_vl",
+            "engine.captioners.families.qwen_vl",
             {
                 PAPER: Settings(
                     prompt=QWEN_VL.format("Express emotional or artistic response:"),
@@ -186,20 +186,20 @@ FAMILIES: dict[str, Family] = {
                 ),
             },
             "a folder of the original Qwen/Qwen-VL, not of Qwen-VL-Chat",
-            folders.lacks_qwen_vl,
+            layouts.lacks_qwen_vl,
             "<img></img>",
             conversation=QWEN_VL,
         ),
         Family(
             "hf",
             "any model that transformers' AutoModelForImageTextToText loads",
-            "engine.captioners.hf",
+            "engine.captioners.families.hf",
             {
                 PAPER: Settings(prompt="Describe in English:", batch=16),
                 OFFICIAL: Settings(prompt="Describe in English:", batch=16),
             },
             "a folder in the Hugging Face layout: weights, config, tokenizer, image processor",
-            folders.lacks_hf,
+            layouts.lacks_hf,
             settings=tuple(
                 key
                 for key in USUAL
@@ -209,7 +209,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             ENDPOINT,
             "any OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve",
-            "engine.captioners.endpoint",
+            "engine.captioners.remote.captioner",
             {
                 name: Settings(prompt="Describe in English:", batch=64, auto_batch=False)
                 for name in (PAPER, OFFICIAL)
@@ -224,7 +224,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             "dry-run",
             "opens and decodes every image and answers without a model",
-            "engine.captioners.dry_run",
+            "engine.captioners.families.dry_run",
             {name: Settings(batch=256, auto_batch=False) for name in (PAPER, OFFICIAL)},
             settings=("batch",),
         ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine.errors import BadInput
+from engine.utils.errors import BadInput
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZED = ("none", "int8", "fp8")

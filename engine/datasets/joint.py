@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.data import Dataset
 
-from engine.datasets.rows import read_rows
-from engine.errors import BadInput
+from engine.datasets.joint_rows import read_rows
+from engine.utils.errors import BadInput
 
 
 class Sample(NamedTuple):
     image: str
-    """The path; `engine.images.open_image` also opens one inside of a tar."""
+    """The path; `engine.images.image.open_image` also opens one inside of a tar."""
     captions: list[str]
     caption: str
     """The one drawn for this epoch."""

@@ -27,13 +27,13 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from engine.captioners.pixels import CLIP_MEAN, CLIP_STD, MODES, Square
+from engine.captioners.preprocessing.pixels import CLIP_MEAN, CLIP_STD, MODES, Square
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
-from engine.demo.measure import measure
-from engine.demo.pupils import Pupil, load
+from engine.demo.evaluate import measure
+from engine.demo.phrasing import VOICES
 from engine.demo.scenes import BACKGROUNDS, COLOURS, RELATIONS, SHAPES, Scene, draw, scene
-from engine.demo.voices import VOICES
+from engine.demo.trainable import Pupil, load
 
 LAYOUTS = {
     "llava-1.5": "llava",

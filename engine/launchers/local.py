@@ -16,17 +16,17 @@ from typing import IO
 
 import engine
 from db.rows import DeviceRow
-from engine import process
-from engine.devices import available_cores, kind
-from engine.launchers import Ended
-from engine.lifeline import Lifeline, tie
-from engine.project import Project
-from engine.protocol import Lines, Message, ProtocolError, encode
+from engine.hardware.devices import available_cores, kind
+from engine.launchers.base import Ended
+from engine.process import identity
+from engine.process.kill_on_close import Lifeline, tie
+from engine.project.layout import Project
+from engine.protocol.messages import Lines, Message, ProtocolError, encode
 
 READ_BYTES = 2**20
 CODE_ROOT = Path(engine.__file__).parent.parent
 BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); {first}from {module} import main; main()"
-LEASH = "from engine.leash import die_with_parent; die_with_parent({parent}); "
+LEASH = "from engine.process.parent_death import die_with_parent; die_with_parent({parent}); "
 KILL_SECONDS = 2.0
 """A process that outlives SIGKILL for longer sits in the kernel: it is not waited for."""
 PIPE_READS = 16
@@ -81,8 +81,8 @@ class LocalWorker:
         self.cores = cores
         self.process = started
         self.pid = started.pid
-        self.created = process.started(started.pid) or time.time()
-        self.boot_id = process.boot_id()
+        self.created = identity.started(started.pid) or time.time()
+        self.boot_id = identity.boot_id()
         self.lines = Lines()
         self.outgoing = bytearray()
         self.rubbish: str | None = None
@@ -145,7 +145,7 @@ class LocalLauncher:
     """Must be used from the main thread: the parent-death signal follows the spawning thread."""
 
     def __init__(
-        self, project: Project, devices: Sequence[DeviceRow], module: str = "engine.worker"
+        self, project: Project, devices: Sequence[DeviceRow], module: str = "engine.worker.worker"
     ) -> None:
         self.project = project
         self.present = devices

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from engine.captioners import quantized
+from engine.captioners.checkpoints import quantization
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
 from engine.demo.scenes import write
-from engine.images import open_image
-from engine.shearing import Shearing, shear
+from engine.images.image import open_image
+from engine.shearing.shear import Shearing, shear
 from tests.bench.report import report
-from tui.demo import MODELS
+from tui.viewmodel.demo import MODELS
 
 COUNT = 192
 LOWER = {
@@ -51,7 +51,7 @@ def captions(name: str, changes: dict[str, str], images: list[Path]) -> list[str
     paper = FAMILIES[name].presets["paper"]
     settings = replace(paper, temperature=0.0, top_p=None, **{"dtype": "float32"} | changes)
     # A CPU multiplies fp8, too, so slowly that captioners refuse it.
-    with patch.object(quantized, "multiplies_fp8", lambda _: True):
+    with patch.object(quantization, "multiplies_fp8", lambda _: True):
         captioner = FAMILIES[name].load(str(checkpoint(name)), settings, "cpu")
     found: list[str] = []
     for first in range(0, len(images), settings.batch):

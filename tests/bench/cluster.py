@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
-from engine.launchers import Ended, Launcher
-from engine.launchers.choose import launcher
-from engine.lock import ProjectLock
-from engine.supervisor import Supervisor
+from engine.launchers.base import Ended, Launcher
+from engine.launchers.factory import launcher
+from engine.operations.new_project import NewProject, create
+from engine.project.lock import ProjectLock
+from engine.supervisor.supervisor import Supervisor
 from tests.bench.made import measured, sizes
 from tests.bench.report import report
 

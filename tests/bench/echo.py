@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from engine.protocol import encode
+from engine.protocol.messages import encode
 
 
 def main() -> None:

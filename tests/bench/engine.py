@@ -22,14 +22,14 @@ import psutil
 
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose
 from engine.captioners.settings import QUANTIZED
-from engine.cores import cores
-from engine.datasets.create import NewProject, create
 from engine.demo.scenes import write
-from engine.devices import find, gpus
+from engine.hardware.devices import find, gpus
 from engine.launchers.local import LocalLauncher
-from engine.lock import ProjectLock
-from engine.project import Project
-from engine.supervisor import Supervisor
+from engine.operations.new_project import NewProject, create
+from engine.process.pool import cores
+from engine.project.layout import Project
+from engine.project.lock import ProjectLock
+from engine.supervisor.supervisor import Supervisor
 from tests.bench.made import Run, measured
 from tests.bench.report import report
 
@@ -106,7 +106,7 @@ def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
         if not Path(checkpoint).is_dir():
             raise SystemExit(f"there is no demo checkpoint of {wanted.model}: --checkpoint small")
     elif checkpoint == "small":
-        from tests.captioners.checkpoints import CHECKPOINTS
+        from tests.support.checkpoints import CHECKPOINTS
 
         checkpoint = str(CHECKPOINTS[wanted.model](folder / "small"))
     elif checkpoint == "random-7b":
@@ -230,7 +230,7 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
             "quantize": model.settings.quantize,
         }
         chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
-        module = "engine.worker"
+        module = "engine.worker.worker"
     wanted = NewProject([captions], [chosen], shard_size=10_000, allow_outside=True)
     project = create(folder / "run", wanted).project
     spec = "cpu" if model.device == "cpu" else "0"
@@ -262,7 +262,7 @@ def parts(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
 def check_quantize(how: str, device: str) -> None:
     """Ends the bench, in words, where this machine cannot do it."""
     from engine.captioners.base import CheckpointError
-    from engine.captioners.quantized import check
+    from engine.captioners.checkpoints.quantization import check
 
     try:
         check(how, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from engine.datasets.export import ExportOptions, export
+from engine.datasets.exports.export import ExportOptions, export
 from tests.bench import upstream
 from tests.bench.made import make_project, measured, sizes
 from tests.bench.report import report

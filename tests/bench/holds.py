@@ -52,7 +52,7 @@ def longest(file: Path, since: float) -> tuple[float, float]:
 
 
 def main(file: str, *arguments: str) -> None:
-    from tui.cli import main as application
+    from tui.cli.main import main as application
 
     watch(Path(file))
     gc.collect()

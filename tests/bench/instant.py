@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine import worker
 from engine.captioners.base import Caption, Captioner
+from engine.worker import worker
 
 
 class Instant(Captioner):

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
-from engine.policy import Policy
-from engine.supervise import supervise
+from engine.operations.new_project import NewProject, create
+from engine.state.policy import Policy
+from engine.supervisor.main import supervise
 from tests.bench.report import report
 
 CASES = ("100000", "1000000")

@@ -22,10 +22,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from engine.captioners.drawing import drawing
 from engine.captioners.registry import FAMILIES
+from engine.captioners.remote.probe_image import drawing
 from engine.captioners.settings import DTYPES
-from engine.images import open_image
+from engine.images.image import open_image
 from tests.bench.layouts import FAMILY, SHARD_BYTES
 from tests.bench.made import cpu_seconds, measured
 from tests.bench.report import report

@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 import psutil
 
 from db import projects
-from db.connect import migrate, writing
+from db.connection import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
-from engine import captionlog, jsonlines
-from engine.books import Books
-from engine.completion import complete
-from engine.policy import Policy
-from engine.project import Project
-from engine.shearing import Shearing
+from engine.project import caption_log
+from engine.project.layout import Project
+from engine.shearing.shear import Shearing
+from engine.state.completion import complete
+from engine.state.policy import Policy
+from engine.state.project_state import Books
+from engine.utils import jsonlines
 
 SHARD = 10_000
 SAMPLED_SECONDS = 0.1
@@ -119,7 +120,7 @@ def make_project(folder: Path, count: int, models: int) -> Project:
     first = project.shard_file(0)
     first.write_bytes(b"".join(jsonlines.dumps(record) + b"\n" for record in records(SHARD)))
     numbers = range(count // SHARD)
-    size, digest = first.stat().st_size, captionlog.file_digest(first)
+    size, digest = first.stat().st_size, caption_log.file_digest(first)
     shards = [ShardRow(number, number * SHARD, SHARD, size, digest) for number in numbers]
     rows = [
         ModelRow(number, number, f"model-{number}", "dry-run", None, {"prompt": "Say"}, f"{number}")

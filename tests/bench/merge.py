@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from engine.datasets import plain
-from engine.datasets.inputs import Input
+from engine.datasets import split_merge
+from engine.datasets.inputs.open_input import Input
 from tests.bench import upstream
 from tests.bench.made import measured, sizes, write_array
 from tests.bench.report import report
@@ -26,7 +26,9 @@ def main(cases: list[str]) -> None:
             for source in sources[1:]:
                 os.link(sources[0], source)
             ours = measured(
-                plain.merge, [Input(source, folder) for source in sources], folder / "ours.json"
+                split_merge.merge,
+                [Input(source, folder) for source in sources],
+                folder / "ours.json",
             )
             few = sources[: max(1, min(FILES, UPSTREAM // count))]
             theirs = measured(upstream.merge, few, folder / "theirs.json")

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
+from engine.operations.new_project import NewProject, create
 from tests.bench import upstream
 from tests.bench.made import SHARD, measured, sizes, write_array
 from tests.bench.report import report

@@ -16,17 +16,17 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine.captioners.assembly import Recipe, by_rules, state
-from engine.captioners.llava import HF_TOWER, ORIGINAL_TOWER, recognise
-from engine.captioners.minigpt4 import BLIP2, EVA, official_recipe
-from engine.captioners.otter import MPT_KEYS, TOWER
+from engine.captioners.checkpoints.assembly import Recipe, by_rules, state
+from engine.captioners.checkpoints.modules import LLAMA_KEYS
+from engine.captioners.checkpoints.weights import count_layers
+from engine.captioners.families.llava import HF_TOWER, ORIGINAL_TOWER, recognise
+from engine.captioners.families.minigpt4 import BLIP2, EVA, official_recipe
+from engine.captioners.families.otter import MPT_KEYS, TOWER
+from engine.captioners.families.qwen_vl import recipe as qwen_recipe
 from engine.captioners.parity import LOADERS
-from engine.captioners.parts import LLAMA_KEYS
-from engine.captioners.qwen_vl import recipe as qwen_recipe
-from engine.captioners.weights import count_layers
 from tests.bench.layouts import FAMILY, SHARD_BYTES
 from tests.bench.random_models import BUILDERS
-from tests.captioners.checkpoints import CHECKPOINTS, GOLDEN, change_json, weight_paths
+from tests.support.checkpoints import CHECKPOINTS, GOLDEN, change_json, weight_paths
 
 Shapes = dict[str, tuple[int, ...]]
 DRAWN = 2**22

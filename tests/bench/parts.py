@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from engine.captioners import decoding
-from engine.cores import cores
-from engine.images import open_image
+from engine.captioners.generation import decode_loop
+from engine.images.image import open_image
+from engine.process.pool import cores
 from tests.bench.roofline import decoded_by, machine, work
 
 ROUNDS_LEAST = 3
@@ -92,7 +92,7 @@ def caption(captioner: Any, clock: Clock, prepared: list[list[Any]]) -> None:
 
     def timed(running: Any, *arguments: Any) -> Any:
         clock.stop("prefill")
-        found = decoding.decode(running, *arguments)
+        found = decode_loop.decode(running, *arguments)
         clock.stop("decode_steps")
         return found
 

@@ -21,14 +21,14 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from engine.captioners.assembly import last, parent, put, rebuild_buffers, state, tied
 from engine.captioners.base import Loaded
-from engine.captioners.generation import choose_dtype
-from engine.captioners.llava import Llava, LlavaModel
-from engine.captioners.minigpt4 import MiniGPT4, MiniGPT4Model
-from engine.captioners.otter import GatedCrossAttention, Otter, OtterModel, Perceiver
-from engine.captioners.parts import clip_tower, llama
-from engine.captioners.qwen_vl import QwenVL, QwenVLModel, Vision
+from engine.captioners.checkpoints.assembly import last, parent, put, rebuild_buffers, state, tied
+from engine.captioners.checkpoints.modules import clip_tower, llama
+from engine.captioners.families.llava import Llava, LlavaModel
+from engine.captioners.families.minigpt4 import MiniGPT4, MiniGPT4Model
+from engine.captioners.families.otter import GatedCrossAttention, Otter, OtterModel, Perceiver
+from engine.captioners.families.qwen_vl import QwenVL, QwenVLModel, Vision
+from engine.captioners.generation.generate import choose_dtype
 from engine.captioners.settings import Settings
 
 LAYERS = 32

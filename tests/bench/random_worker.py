@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine import worker
 from engine.captioners.registry import Settings
+from engine.worker import worker
 from tests.bench.random_models import load
 
 

@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.reshear import reshear
-from engine.shearing import Shearing
+from engine.operations.reshear import reshear
+from engine.shearing.shear import Shearing
 from tests.bench.made import cpu_seconds, make_project, sizes, write_log
 from tests.bench.report import report
 

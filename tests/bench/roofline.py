@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.captioners import decoding, otter, spliced
+from engine.captioners.families import otter, spliced
+from engine.captioners.generation import decode_loop
 
 REPEATS = 10
 
@@ -52,7 +53,7 @@ def decoded_by(decode: Callable[..., Any]) -> Iterator[None]:
         yield
     finally:
         for module in modules:
-            module.decode = decoding.decode
+            module.decode = decode_loop.decode
 
 
 def machine(device: str, side: int = 8192, numbers: int = 2**29) -> Machine:
@@ -104,7 +105,7 @@ def work(captioner: Any, prepared: list[Any]) -> Work:
 
         running.step = step
         try:
-            return decoding.decode(running, *arguments)
+            return decode_loop.decode(running, *arguments)
         finally:
             del running.step
 

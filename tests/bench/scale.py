@@ -18,25 +18,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from db import progress, projects, run
-from db.connect import migrate, reading, writing
+from db import progress, projects, supervisor_writes
+from db.connection import migrate, reading, writing
 from db.rows import AttemptRow, DeviceRow, EventRow, ModelRow, ProjectRow, ShardRow, ThroughputRow
-from engine import jsonlines, process
-from engine.books import Books
 from engine.captioners.registry import choose
-from engine.captionlog import CaptionLog
-from engine.completion import complete
-from engine.datasets.create import NewProject, create
-from engine.lock import ProjectLock
-from engine.policy import Policy
-from engine.project import Project
-from engine.protocol import decode, encode
-from engine.reconcile import reconcile
-from engine.shearing import Shearing
-from engine.supervisor import Supervisor
+from engine.operations.new_project import NewProject, create
+from engine.process import identity
+from engine.project.caption_log import CaptionLog
+from engine.project.layout import Project
+from engine.project.lock import ProjectLock
+from engine.protocol.messages import decode, encode
+from engine.shearing.shear import Shearing
+from engine.state.completion import complete
+from engine.state.policy import Policy
+from engine.state.project_state import Books
+from engine.state.reconcile import reconcile
+from engine.supervisor.supervisor import Supervisor
+from engine.utils import jsonlines
 from tests.bench.made import measured
 from tests.bench.report import report
-from tui import snapshot
+from tui.viewmodel import snapshot
 
 CASES = (
     *("open 1500x4", "open 40000x4", "loop 8", "loop 64", "loop 512"),
@@ -83,9 +84,9 @@ def fill(project: Project, shards: int, models: int) -> None:
         attempts = [
             AttemptRow(t.id, 1, f"{t.id:012}", "cuda:0", 0.0, 1.0, "done", SHARD) for t in tasks
         ]
-        run.save_attempts(connection, attempts)
+        supervisor_writes.save_attempts(connection, attempts)
         said = "done: 9990 captioned, 10 failed, 500 s"
-        run.add_events(
+        supervisor_writes.add_events(
             connection, [EventRow(0.0, "info", said, "cuda:0", "m1", t.shard) for t in tasks]
         )
     books = Books(project, Policy())
@@ -152,7 +153,7 @@ def minutes(size: str) -> None:
             for n in range(int(size))
         ]
         with writing(database) as connection:
-            run.add_throughput(connection, made)
+            supervisor_writes.add_throughput(connection, made)
         value = (database.stat().st_size - before) / int(size)
         report("scale", f"throughput of {size} minutes and devices", value, "B/row")
 
@@ -166,9 +167,9 @@ class Here:
 
     device: DeviceRow
     id: str
-    pid: int = process.this()[0]
-    created: float = process.this()[1]
-    boot_id: str = process.boot_id()
+    pid: int = identity.this()[0]
+    created: float = identity.this()[1]
+    boot_id: str = identity.boot_id()
     cores: int = 1
     said: deque[bytes] = field(default_factory=deque)
 

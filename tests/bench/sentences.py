@@ -12,11 +12,11 @@ from pathlib import Path
 
 import sentencex
 
-from engine.sentences import cut, first_sentence
+from engine.shearing.sentences import cut, first_sentence
 from tests.bench.made import sentences
 from tests.bench.report import report
 
-CASES = Path(__file__).parents[1] / "engine" / "sentences.txt"
+CASES = Path(__file__).parents[1] / "engine/shearing/sentences.txt"
 TEXTS = 100_000
 
 

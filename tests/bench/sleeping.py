@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from engine import worker
 from engine.captioners.base import Caption, Captioner
+from engine.worker import worker
 
 BATCH = 32
 SECONDS = 0.4

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from engine.datasets import plain
-from engine.datasets.inputs import Input
+from engine.datasets import split_merge
+from engine.datasets.inputs.open_input import Input
 from tests.bench import upstream
 from tests.bench.made import measured, sizes, write_array
 from tests.bench.report import report
@@ -21,7 +21,7 @@ def main(cases: list[str]) -> None:
             source = folder / "captions.json"
             write_array(source, count)
             theirs = measured(upstream.split, source, folder / "theirs", PARTS)
-            ours = measured(plain.split, Input(source, folder), folder / "ours", PARTS)
+            ours = measured(split_merge.split, Input(source, folder), folder / "ours", PARTS)
         rate, base = count / ours.seconds, count / theirs.seconds
         report("split", f"{count} records", rate, "records/s", base)
         report("split", f"{count} peak memory", ours.megabytes, "MB", theirs.megabytes)

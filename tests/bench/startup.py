@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
 from engine.demo import checkpoint
 from engine.demo.scenes import write
-from engine.devices import find
+from engine.hardware.devices import find
 from engine.launchers.local import LocalLauncher
-from engine.lock import ProjectLock
-from engine.supervisor import Supervisor
+from engine.operations.new_project import NewProject, create
+from engine.project.lock import ProjectLock
+from engine.supervisor.supervisor import Supervisor
 from tests.bench.report import report
 
 IMPORTS = "import torch; from transformers import LlamaForCausalLM"

@@ -6,10 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.samples import read_samples
+from engine.operations.records import read_samples
 from tests.bench.made import make_project, sizes
 from tests.bench.report import report
-from tui import snapshot
+from tui.viewmodel import snapshot
 
 MODELS = 4
 

@@ -25,13 +25,13 @@ from pathlib import Path
 
 import psutil
 
-from db import progress, run
-from db.connect import reading, writing
-from engine import process
-from tests import canned
+from db import progress, supervisor_writes
+from db.connection import reading, writing
+from engine.process import identity
 from tests.bench import holds
 from tests.bench.report import report
-from tests.support import make_captions
+from tests.support import canned_projects as canned
+from tests.support.pictures import make_captions
 
 SETTLE_SECONDS = 4.0
 WATCH_SECONDS = 15.0
@@ -95,7 +95,7 @@ class Table(App):
         table.focus()
 Table().run()
 """
-OURS = "import sys; from tui.cli import main; main(sys.argv[1:])"
+OURS = "import sys; from tui.cli.main import main; main(sys.argv[1:])"
 WATCHED = "import sys; from tests.bench.holds import main; main(*sys.argv[1:])"
 
 
@@ -196,12 +196,12 @@ def eight_workers(project):
         replace(
             worker,
             pid=sleeper.pid,
-            created=process.started(sleeper.pid),
-            boot_id=process.boot_id(),
+            created=identity.started(sleeper.pid),
+            boot_id=identity.boot_id(),
         )
         for worker, sleeper in zip(workers, sleepers, strict=True)
     ]
-    pid, created, boot = process.this()
+    pid, created, boot = identity.this()
     supervisor = replace(supervisor, pid=pid, created=created, boot_id=boot)
 
     def commit() -> None:
@@ -217,9 +217,9 @@ def eight_workers(project):
                 for task in moved
             ]
             with writing(project.database) as connection:
-                run.save_tasks(connection, list(zip(moved, after, strict=True)))
-                run.save_workers(connection, rows)
-                run.save_supervisor(connection, replace(supervisor, heartbeat=now))
+                supervisor_writes.save_tasks(connection, list(zip(moved, after, strict=True)))
+                supervisor_writes.save_workers(connection, rows)
+                supervisor_writes.save_supervisor(connection, replace(supervisor, heartbeat=now))
             moved = after
             if stop.wait(1.0):
                 return

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from engine.captioners.generation import splice
+from engine.captioners.generation.generate import splice
 
 
 @torch.inference_mode()

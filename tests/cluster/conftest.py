@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.projects import exported, make
-from tests.support import cli_ok, make_captions
+from tests.faults.support.projects import exported, make
+from tests.support.cli import cli_ok
+from tests.support.pictures import make_captions
 
 COUNT = 400
 OBJECT_STORE = 80 * 2**20

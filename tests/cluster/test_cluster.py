@@ -15,18 +15,19 @@ import pytest
 from textual.widgets import Input
 
 from tests.cluster.conftest import COUNT
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import events, exported, make, rows, sums
-from tests.support import MAIN, PATIENCE, cli, cli_ok, start, status, wait_for
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import events, exported, make, rows, sums
+from tests.support.cli import MAIN, cli, cli_ok, start, status
+from tests.support.waiting import PATIENCE, wait_for
 from tui.app import MllmaugApp
-from tui.screens.ask import Ask
+from tui.screens.text_prompt import Ask
 
 pytestmark = pytest.mark.xdist_group("cluster")  # one cluster for all of them
 
 SLOWLY = """
-import functools, tui.headless
-from engine.supervise import supervise
-tui.headless.supervise = functools.partial(supervise, module="tests.cluster.workers")
+import functools, tui.cli.headless_run
+from engine.supervisor.main import supervise
+tui.cli.headless_run.supervise = functools.partial(supervise, module="tests.cluster.workers")
 """
 
 RUN_SECONDS = 3 * PATIENCE

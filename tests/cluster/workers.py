@@ -6,9 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from engine import worker
 from engine.captioners.base import CheckpointError
-from engine.captioners.dry_run import DryRun
+from engine.captioners.families.dry_run import DryRun
+from engine.worker import worker
 
 NODE = os.environ["NODE"]
 MISSING = Path(os.environ["MISSING"])

@@ -12,7 +12,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from db import connect, projects, run, tables
+from db import connection as connect
+from db import projects, supervisor_writes, tables
 from db.rows import AttemptRow, ModelRow, ProjectRow, ShardRow, TaskRow
 
 
@@ -86,13 +87,13 @@ def test_the_database_refuses_what_must_not_be(database, change):
 def test_one_open_attempt_per_task_and_per_worker(database):
     first = AttemptRow(1, 1, "w1", "cpu:0", 0.0)
     with connect.writing(database) as connection:
-        run.save_attempts(connection, [first])
+        supervisor_writes.save_attempts(connection, [first])
     for second in (AttemptRow(1, 2, "w2", "cpu:1", 0.0), AttemptRow(2, 1, "w1", "cpu:0", 0.0)):
         with pytest.raises(IntegrityError), connect.writing(database) as connection:
-            run.save_attempts(connection, [second])
+            supervisor_writes.save_attempts(connection, [second])
     ended = AttemptRow(1, 1, "w1", "cpu:0", 0.0, ended=1.0, outcome="done")
     with connect.writing(database) as connection:
-        run.save_attempts(connection, [AttemptRow(2, 1, "w1", "cpu:0", 1.0), ended])
+        supervisor_writes.save_attempts(connection, [AttemptRow(2, 1, "w1", "cpu:0", 1.0), ended])
 
 
 def test_a_task_that_someone_else_changed_is_a_conflict(database):
@@ -100,9 +101,9 @@ def test_a_task_that_someone_else_changed_is_a_conflict(database):
         task = projects.tasks(connection)[0]
     now = TaskRow(task.id, 0, 1, 2, state="running", left=2)
     with connect.writing(database) as connection:
-        run.save_tasks(connection, [(task, now)])
-    with pytest.raises(run.Conflict), connect.writing(database) as connection:
-        run.save_tasks(connection, [(task, now)])
+        supervisor_writes.save_tasks(connection, [(task, now)])
+    with pytest.raises(supervisor_writes.Conflict), connect.writing(database) as connection:
+        supervisor_writes.save_tasks(connection, [(task, now)])
 
 
 def test_two_writers_do_not_undo_each_other(database):
@@ -164,7 +165,7 @@ def test_text_that_is_not_unicode_is_stored_escaped(database):
     from db.rows import EventRow
 
     with connect.writing(database) as connection:
-        run.add_events(connection, [EventRow(0.0, "info", "name \udcff here")])
+        supervisor_writes.add_events(connection, [EventRow(0.0, "info", "name \udcff here")])
     from db import progress
 
     with connect.reading(database) as connection:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.forked import Supervising
-from tests.faults.projects import exported, make
-from tests.support import check_dry_run_export, make_captions
+from tests.faults.support.forked import Supervising
+from tests.faults.support.projects import exported, make
+from tests.support.pictures import check_dry_run_export, make_captions
 
 COUNT = 60
 

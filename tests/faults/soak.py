@@ -23,19 +23,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from db import progress, projects
-from db.connect import DatabaseError, reading
-from engine import control
+from db.connection import DatabaseError, reading
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
-from engine.datasets.export import ExportOptions, export
-from engine.errors import BadInput, Refused
-from engine.project import Project
-from engine.rebuild import damage
-from tests.faults import disks
-from tests.faults.damage import damage_database, damage_log, leave_hot_journal, tear_tails
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants, wait_until_gone
-from tests.support import dry_run_caption, make_captions
+from engine.datasets.exports.export import ExportOptions, export
+from engine.operations import run_control
+from engine.operations.new_project import NewProject, create
+from engine.project.layout import Project
+from engine.project.opening import open_project
+from engine.project.rebuild import damage
+from engine.utils.errors import BadInput, Refused
+from tests.faults.support import disks
+from tests.faults.support.damage import damage_database, damage_log, leave_hot_journal, tear_tails
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.invariants import check_invariants, wait_until_gone
+from tests.support.pictures import dry_run_caption, make_captions
 
 IMAGES = 1500
 SHARD = 150
@@ -186,7 +187,7 @@ class Soak:
 
     def ask(self, kind: str, **payload: object) -> None:
         try:
-            control.ask(Project.open(self.project.folder), kind, **payload)
+            run_control.ask(open_project(self.project.folder), kind, **payload)
         except (Refused, BadInput, DatabaseError) as refused:
             self.thrown[f"({kind} refused)"] += 1
             if "no answer" in str(refused):
@@ -288,7 +289,7 @@ class Soak:
     def export(self) -> None:
         out = self.folder / "partial.json"
         try:
-            project = Project.open(self.project.folder)
+            project = open_project(self.project.folder)
             export(project, out, ExportOptions(allow_partial=True))
         except BadInput:  # it says that a log was damaged and not made good yet
             self.thrown["(export refused)"] += 1

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from db import connect
-from engine.project import Project
-from tests.faults import damage
-from tests.faults.forked import Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import events, exported, rows
-from tests.support import cli, cli_ok, dry_run_caption, status, wait_for
+from db import connection as connect
+from engine.project.opening import open_project
+from tests.faults.support import damage
+from tests.faults.support.forked import Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import events, exported, rows
+from tests.support.cli import cli, cli_ok, status
+from tests.support.pictures import dry_run_caption
+from tests.support.waiting import wait_for
 
 
 def finish(project) -> None:
@@ -154,7 +156,7 @@ def test_a_project_of_the_first_schema(tmp_path):
     folder = tmp_path / "old"
     shutil.copytree(OLD, folder)
     assert connect.schema_of(folder / "project.db") == "0001"
-    project = Project.open(folder)
+    project = open_project(folder)
     assert connect.schema_of(project.database) == connect.SCHEMA
     backups = [path.name for path in folder.glob("project.db.schema-*")]
     assert backups == ([] if connect.SCHEMA == "0001" else ["project.db.schema-0001"])

@@ -8,12 +8,13 @@ import time
 
 import pytest
 
-from engine import control
-from tests.faults import disks
-from tests.faults.forked import Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import events, exported, make, rows, sums
-from tests.support import cli, cli_ok, status, wait_for
+from engine.operations import run_control
+from tests.faults.support import disks
+from tests.faults.support.forked import Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import events, exported, make, rows, sums
+from tests.support.cli import cli, cli_ok, status
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_an_export_that_is_killed_leaves_the_old_one(project, tmp_path):
         assert running.wait() == 0
     out = tmp_path / "out.json"
     out.write_text("the old one")
-    code = "import os, signal, tui.cli\n"
+    code = "import os, signal, tui.cli.main\n"
     code += "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\ntui.cli.main()"
     done = subprocess.run([sys.executable, "-c", code, "export", str(project.folder), str(out)])
     assert done.returncode == -9
@@ -134,7 +135,7 @@ def test_a_database_that_cannot_be_written_pauses_the_run(disk, on_disk, undistu
         on_disk.database.with_name("away").rename(on_disk.database)
         wait_for(lambda: status(on_disk.folder)["state"] == "paused")
         assert "cannot be written" in events(on_disk)
-        control.ask(on_disk, "resume")
+        run_control.ask(on_disk, "resume")
         assert running.wait() == 0
     check_invariants(on_disk)
     assert exported(on_disk) == undisturbed

@@ -18,20 +18,22 @@ from threading import Event, Thread
 import pytest
 
 from db import progress, projects
-from db.connect import reading
+from db.connection import reading
 from db.rows import ModelRow
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
-from engine.project import Project
-from engine.supervise import supervise
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.mortal import Mortal
-from tests.faults.projects import events, exported, sums
-from tests.faults.servers import Asked, Reply, Server, answer, refusal
-from tests.support import cli_ok, draw, make_captions, wait_for
+from engine.operations.new_project import NewProject, create
+from engine.project.layout import Project
+from engine.supervisor.main import supervise
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.mortal import Mortal
+from tests.faults.support.projects import events, exported, sums
+from tests.faults.support.servers import Asked, Reply, Server, answer, refusal
+from tests.support.cli import cli_ok
+from tests.support.pictures import draw, make_captions
+from tests.support.waiting import wait_for
 
-WORKER = "tests.faults.asking"
+WORKER = "tests.faults.support.asking"
 COUNT = 60
 KEY = "sk-a-key-that-must-not-be-seen"
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from engine.project import Project
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import events, make, rows
-from tests.support import check_dry_run_export, cli, cli_ok, make_captions, status, wait_for
+from engine.project.opening import open_project
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import events, make, rows
+from tests.support.cli import cli, cli_ok, status
+from tests.support.pictures import check_dry_run_export, make_captions
+from tests.support.waiting import wait_for
 
 COUNT = 90
 
@@ -77,7 +79,7 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
         assert b"99x99" in (tmp_path / "after.json").read_bytes()
     else:
         assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
-        check_invariants(Project.open(done), foreign=damage in INSIDE)
+        check_invariants(open_project(done), foreign=damage in INSIDE)
 
 
 def test_a_shard_that_was_edited_after_the_split_is_refused(done):
@@ -91,7 +93,7 @@ def test_a_shard_that_was_edited_after_the_split_is_refused(done):
     shard.write_bytes(original)
     cli_ok("retry", done)
     cli_ok("run", done, "--devices", "cpu")
-    check_invariants(Project.open(done), redone=[1])
+    check_invariants(open_project(done), redone=[1])
 
 
 @pytest.mark.parametrize("how", ["in place", "replaced"])

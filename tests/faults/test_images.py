@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from db import progress
-from db.connect import reading
-from engine.supervise import supervise
-from tests.faults.forked import HASTY
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import exported, make, sums, tasks
-from tests.support import draw, dry_run_caption
+from db.connection import reading
+from engine.supervisor.main import supervise
+from tests.faults.support.forked import HASTY
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import exported, make, sums, tasks
+from tests.support.pictures import draw, dry_run_caption
 
 GOOD = {
     "1x1.png": ("RGB", (1, 1), "PNG"),

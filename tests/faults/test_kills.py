@@ -13,12 +13,13 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from engine import captionlog
-from tests.faults.damage import leave_hot_journal, logs_of, tear_tails
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants, wait_until_gone
-from tests.faults.projects import events, exported, make, rows, sums
-from tests.support import dry_run_caption, make_captions, wait_for
+from engine.project import caption_log
+from tests.faults.support.damage import leave_hot_journal, logs_of, tear_tails
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.invariants import check_invariants, wait_until_gone
+from tests.faults.support.projects import events, exported, make, rows, sums
+from tests.support.pictures import dry_run_caption, make_captions
+from tests.support.waiting import wait_for
 
 COUNT = 300
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.002"}
@@ -118,7 +119,7 @@ def started(running) -> int | None:
     """A worker as soon as it runs its own program."""
     for pid in running.workers():
         with suppress(psutil.Error):
-            if "engine.leash" in " ".join(psutil.Process(pid).cmdline()):
+            if "engine.process.parent_death" in " ".join(psutil.Process(pid).cmdline()):
                 return pid
     return None
 
@@ -190,6 +191,6 @@ def test_torn_and_zeroed_tails_are_what_was_tested(tmp_path, many):
     with Supervising(project) as running:
         assert running.wait() == 0
     tear_tails(project, random.Random(9))
-    ends = [(log.stat().st_size, captionlog.read(log, 50).good_bytes) for log in logs_of(project)]
+    ends = [(log.stat().st_size, caption_log.read(log, 50).good_bytes) for log in logs_of(project)]
     assert any(size > good for size, good in ends)
     assert any(b"\0" in log.read_bytes() for log in logs_of(project))

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import pytest
 
-from engine import control
-from engine.project import Project
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import events, exported, rows, sums
-from tests.support import MAIN, MISBEHAVING, PATIENCE, cli, cli_ok, start, status, wait_for
+from engine.operations import run_control
+from engine.project.layout import Project
+from engine.project.opening import open_project
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import events, exported, rows, sums
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start, status
+from tests.support.waiting import PATIENCE, wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
 
@@ -55,7 +57,7 @@ def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed):
         wait_for(lambda: rows(project) > 0)
         shutil.copytree(project.folder, project.folder.with_name("copy"))
         assert running.wait() == 0
-    copy = Project.open(project.folder.with_name("copy"))
+    copy = open_project(project.folder.with_name("copy"))
     finish(copy)
     for whole in (project, copy):
         check_invariants(whole)
@@ -64,11 +66,11 @@ def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed):
 
 def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undisturbed):
     with Supervising(project, MISBEHAVIOUR_SECONDS="0.1") as running:
-        wait_for(lambda: control.supervisor(project) is not None)
+        wait_for(lambda: run_control.supervisor(project) is not None)
         with Supervising(project) as second:
             assert second.wait() == 2
         assert f"process {running.pid} on " in project.supervisor_log.read_text()
-        control.ask(project, "pause")
+        run_control.ask(project, "pause")
         with start("run", project.folder, "--devices", "cpu") as attached:
             assert "attached" in attached.stdout.readline()
             cli_ok("resume", project.folder)

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 import pytest
 
 from db import requests
-from db.connect import reading, writing
-from engine import captionlog, control
-from engine.errors import Refused
-from engine.policy import Policy
-from tests.faults.damage import logs_of
-from tests.faults.forked import Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import events, exported, rows, sums, tasks
-from tests.support import cli_ok, status, wait_for
+from db.connection import reading, writing
+from engine.operations import run_control
+from engine.project import caption_log
+from engine.state.policy import Policy
+from engine.utils.errors import Refused
+from tests.faults.support.damage import logs_of
+from tests.faults.support.forked import Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import events, exported, rows, sums, tasks
+from tests.support.cli import cli_ok, status
+from tests.support.waiting import wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.05"}
 SOON = 2.0
@@ -62,7 +64,7 @@ def test_pause_and_resume_act_at_once(project, running):
 def test_flags_are_set_and_turned_over_while_it_runs(project, running):
     with soon():
         assert cli_ok("flag", project.folder, "0:1", "1:0") == "flagged: 00000/1, 00001/0\n"
-        turned = control.ask(project, "flag", places=[[0, 1], [0, 2]], flagged=None)
+        turned = run_control.ask(project, "flag", places=[[0, 1], [0, 2]], flagged=None)
         assert turned == "flagged: 00000/2; no longer flagged: 00000/1"
     assert running.wait() == 0
     assert cli_ok("flag", project.folder, "1:0", "0:2") == "flagged already\n"
@@ -125,7 +127,7 @@ def test_a_request_to_a_supervisor_that_dies_is_carried_out_once(project, runnin
     running.freeze()
     Timer(0.5, running.kill).start()
     task = tasks(project)[2].id
-    said = control.ask(project, "skip", tasks=[task])
+    said = run_control.ask(project, "skip", tasks=[task])
     assert said == "skipped: 1 task"
     assert tasks(project)[2].state == "skipped"
     with reading(project.database) as connection:
@@ -135,10 +137,10 @@ def test_a_request_to_a_supervisor_that_dies_is_carried_out_once(project, runnin
 def test_a_supervisor_that_does_not_answer_is_not_waited_for_for_ever(
     project, running, monkeypatch
 ):
-    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(run_control, "ANSWER_SECONDS", 0.5)
     running.freeze()
     with pytest.raises(Refused, match="no answer"):
-        control.ask(project, "pause")
+        run_control.ask(project, "pause")
     running.signal(signal.SIGCONT)
     wait_for(lambda: status(project.folder)["state"] == "paused")
 
@@ -148,10 +150,10 @@ def test_requests_while_it_starts_and_ends_are_not_lost(project):
     for _ in range(5):
         with Supervising(project, **SLOW) as running:
             for _ in range(3):
-                control.ask(project, "pause")
-                control.ask(project, "resume")
-            control.ask(project, "stop")
-            control.ask(project, "retry", tasks=[1])
+                run_control.ask(project, "pause")
+                run_control.ask(project, "resume")
+            run_control.ask(project, "stop")
+            run_control.ask(project, "retry", tasks=[1])
             running.wait()
     check_invariants(project, redone=[0])
 
@@ -222,7 +224,7 @@ def test_a_retry_that_is_killed_again_and_again_replaces_exactly_what_it_asked_f
     finish(done)
     assert [log.read_bytes().count(b"\n") for log in logs_of(done)] == [20, 40, 20]
     check_invariants(done, redone=[1])
-    assert len(captionlog.read(logs_of(done)[1], 20).captions) == 20
+    assert len(caption_log.read(logs_of(done)[1], 20).captions) == 20
 
 
 def test_an_error_in_a_retry_replaces_no_caption(done, data):
@@ -241,7 +243,7 @@ def test_an_error_in_a_retry_replaces_no_caption(done, data):
 def test_retry_of_a_running_shard_is_left_to_end(project):
     with Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.2") as running:
         wait_for(lambda: sum(task.state == "running" for task in tasks(project)) == 2)
-        said = control.ask(project, "retry", tasks=[1, 3])
+        said = run_control.ask(project, "retry", tasks=[1, 3])
         assert "1 left as they are" in said
         assert running.wait() == 0
     assert rows(project) == 60

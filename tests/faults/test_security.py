@@ -15,13 +15,15 @@ import pytest
 
 import engine
 from engine.captioners.registry import choose
-from engine.datasets.create import NewProject, create
-from engine.datasets.export import ExportOptions, export
+from engine.datasets.exports.export import ExportOptions, export
 from engine.demo import checkpoint
-from engine.supervise import supervise
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.projects import events, make, rows, sums
-from tests.support import MAIN, MISBEHAVING, cli_ok, draw, start, wait_for
+from engine.operations.new_project import NewProject, create
+from engine.supervisor.main import supervise
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.projects import events, make, rows, sums
+from tests.support.cli import MAIN, MISBEHAVING, cli_ok, start
+from tests.support.pictures import draw
+from tests.support.waiting import wait_for
 
 SOURCES = [
     path

@@ -8,18 +8,19 @@ import time
 
 import pytest
 
-from engine import control
-from tests.faults.forked import Supervising
-from tests.faults.invariants import check_invariants
-from tests.faults.projects import exported, rows
-from tests.faults.terminals import Terminal
-from tests.support import MAIN, MISBEHAVING, status, wait_for
+from engine.operations import run_control
+from tests.faults.support.forked import Supervising
+from tests.faults.support.invariants import check_invariants
+from tests.faults.support.projects import exported, rows
+from tests.faults.support.terminals import Terminal
+from tests.support.cli import MAIN, MISBEHAVING, status
+from tests.support.waiting import wait_for
 
 SLOW_UI = """
-import engine.control, functools
+import engine.operations.run_control, functools
 import engine.launchers.local
-engine.control.command = lambda module, *given: engine.launchers.local.command(
-    "tests.faults.slow_supervise", *given)
+engine.operations.run_control.command = lambda module, *given: engine.launchers.local.command(
+    "tests.faults.support.slow_supervise", *given)
 """
 """The supervisor that the application starts has slow workers."""
 
@@ -29,18 +30,18 @@ def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(project
         first.wait_for("dry-run")
         first.type("p")
         wait_for(lambda: rows(project) > 0)
-        running = control.supervisor(project)
+        running = run_control.supervisor(project)
         os.kill(first.pid, signal.SIGKILL)
         wait_for(first.gone)
     with Terminal(project.folder) as second, Terminal(project.folder) as third:
         second.wait_for("dry-run")
         third.wait_for("dry-run")
-        assert control.supervisor(project).pid == running.pid
+        assert run_control.supervisor(project).pid == running.pid
         second.hang_up()
         wait_for(second.gone)
-        assert control.supervisor(project).pid == running.pid
-    assert control.supervisor(project).pid == running.pid
-    control.ask(project, "stop")
+        assert run_control.supervisor(project).pid == running.pid
+    assert run_control.supervisor(project).pid == running.pid
+    run_control.ask(project, "stop")
     check_invariants(project)
     with Supervising(project) as last:
         assert last.wait() == 0
@@ -88,7 +89,7 @@ def test_run_in_a_terminal(project, undisturbed, fault):
                 time.sleep(1)
                 os.kill(terminal.pid, signal.SIGCONT)
         wait_for(lambda: terminal.master < 0 or (terminal.read() is not None and terminal.gone()))
-        wait_for(lambda: control.supervisor(project) is None)
+        wait_for(lambda: run_control.supervisor(project) is None)
     with Supervising(project) as running:
         assert running.wait() == 0
     check_invariants(project)

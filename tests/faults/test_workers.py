@@ -8,15 +8,16 @@ from threading import Thread
 
 import pytest
 
-from db import progress, projects, run
-from db.connect import reading
-from engine.logfiles import older
-from engine.policy import Policy
-from engine.supervise import supervise
-from tests.faults.forked import HASTY, Supervising
-from tests.faults.invariants import check_invariants, left_over, wait_until_gone
-from tests.faults.projects import events, exported, rows, sums
-from tests.support import cli_ok, wait_for
+from db import progress, projects, supervisor_writes
+from db.connection import reading
+from engine.state.policy import Policy
+from engine.supervisor.main import supervise
+from engine.utils.log_rotation import older
+from tests.faults.support.forked import HASTY, Supervising
+from tests.faults.support.invariants import check_invariants, left_over, wait_until_gone
+from tests.faults.support.projects import events, exported, rows, sums
+from tests.support.cli import cli_ok
+from tests.support.waiting import wait_for
 
 COUNT = 60
 
@@ -27,7 +28,7 @@ def misbehave(monkeypatch, tmp_path, project):
         (tmp_path / "state").mkdir(exist_ok=True)
         monkeypatch.setenv("MISBEHAVIOUR", how)
         monkeypatch.setenv("MISBEHAVIOUR_STATE", str(tmp_path / "state"))
-        finished = supervise(project, devices, policy, module="tests.faults.workers")
+        finished = supervise(project, devices, policy, module="tests.faults.support.workers")
         check_invariants(project)
         return finished
 
@@ -82,7 +83,7 @@ def test_out_of_memory_halves_the_batch_and_is_remembered(project, misbehave, un
     assert "out of memory: batch 8 -> 4" in events(project)
     assert "out of memory: batch 4 -> 2" in events(project)
     with reading(project.database) as connection:
-        assert run.batch_sizes(connection) == {("cpu:0", 1): 2}
+        assert supervisor_writes.batch_sizes(connection) == {("cpu:0", 1): 2}
     assert exported(project) == undisturbed
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from PIL import Image
 
-from engine.captioners.pixels import Square
+from engine.captioners.preprocessing.pixels import Square
 
 
 def pixel_values(square: Square, image: Image.Image) -> torch.Tensor:

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from engine.captioners.generation import pad_left
+from engine.captioners.generation.generate import pad_left
 from engine.captioners.parity import TOLERANCE, checks
-from engine.captioners.pixels import Square
+from engine.captioners.preprocessing.pixels import Square
 from tests.golden.pixels import pixel_values
 
 

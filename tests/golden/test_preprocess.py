@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from engine.captioners.pixels import Square
-from engine.images import open_image
+from engine.captioners.preprocessing.pixels import Square
+from engine.images.image import open_image
 from tests.golden.pixels import pixel_values
 
 MODES = {"squash": "squash", "clip_crop": "crop", "clip_pad": "pad"}

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from engine.captioners.qwen_tokenizer import QwenTokenizer
-from engine.captioners.qwen_vl import around
+from engine.captioners.families.qwen_tokenizer import QwenTokenizer
+from engine.captioners.families.qwen_vl import around
+from engine.captioners.preprocessing.prompts import around_image, encode, load_tokenizer
 from engine.captioners.registry import FAMILIES
-from engine.captioners.text import around_image, encode, load_tokenizer
-from engine.shearing import before_full_stop, minigpt4, otter_upstream
+from engine.shearing.shear import before_full_stop, minigpt4, otter_upstream
 
 
 @pytest.fixture

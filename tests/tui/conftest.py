@@ -13,10 +13,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
-from engine.exclusion import Changed
-from engine.project import Project
-from tests import canned
-from tests.support import PATIENCE, cli_ok
+from engine.project.layout import Project
+from engine.requests.exclude import Changed
+from tests.support import canned_projects as canned
+from tests.support.cli import cli_ok
+from tests.support.waiting import PATIENCE
 from tui.app import MllmaugApp
 from tui.screens.wizard.wizard import Wizard
 
@@ -44,8 +45,8 @@ def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()
     clock = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
-    monkeypatch.setattr("tui.snapshot.time", clock)
-    monkeypatch.setattr("engine.process.lives", lambda row: True)
+    monkeypatch.setattr("tui.viewmodel.snapshot.time", clock)
+    monkeypatch.setattr("engine.process.identity.lives", lambda row: True)
     monkeypatch.chdir(tmp_path)
 
 
@@ -74,9 +75,9 @@ class Asked:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     stand_in = Asked()
-    monkeypatch.setattr("engine.control.ask", stand_in.ask)
+    monkeypatch.setattr("engine.operations.run_control.ask", stand_in.ask)
     for name in ("start", "resume"):
-        monkeypatch.setattr(f"tui.actions.{name}", getattr(stand_in, name))
+        monkeypatch.setattr(f"tui.viewmodel.actions.{name}", getattr(stand_in, name))
     return stand_in
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from db import projects
-from db.connect import writing
-from engine.errors import Refused
-from tests import canned
+from db.connection import writing
+from engine.utils.errors import Refused
+from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, said, until
 from tui.app import MllmaugApp
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import Help
-from tui.screens.leave import Leave
+from tui.screens.quit import Leave
 from tui.screens.samples import Samples
 from tui.screens.shards import Shards
 from tui.screens.too_small import TooSmall
@@ -229,7 +229,7 @@ async def test_a_killed_run_is_told_once(tmp_path: Path, monkeypatch: pytest.Mon
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        monkeypatch.setattr("engine.process.lives", lambda row: False)
+        monkeypatch.setattr("engine.process.identity.lives", lambda row: False)
         for _ in range(2):
             await press(pilot, "ctrl+r")
             await until(pilot, lambda: app.snapshot is not None and app.snapshot.died)

@@ -11,11 +11,11 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input, OptionList
 
-from tests import canned
-from tests.support import make_captions
+from tests.support import canned_projects as canned
+from tests.support.pictures import make_captions
 from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
-from tui import places
 from tui.app import MllmaugApp
+from tui.config import user_files
 from tui.screens.confirm import Confirm
 from tui.screens.coverage import Coverage
 from tui.screens.lengths import Lengths
@@ -95,8 +95,8 @@ async def test_priority_and_pin(tmp_path: Path, asked: Asked) -> None:
 
 
 async def test_priority_in_the_books(tmp_path: Path) -> None:
-    from engine.control import ask
-    from engine.errors import Refused
+    from engine.operations.run_control import ask
+    from engine.utils.errors import Refused
 
     project = canned.copied(tmp_path / "p", "create")
     assert ask(project, "priority", tasks=[3], by=1).startswith("priority 1: 00002 llava-1.5")
@@ -110,13 +110,13 @@ async def test_copy(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "2", "y")
-        await until(pilot, places.last_copy().exists)
-        assert places.last_copy().read_text() == "00000"
+        await until(pilot, user_files.last_copy().exists)
+        assert user_files.last_copy().read_text() == "00000"
         await press(pilot, "Y")
-        await until(pilot, lambda: "llava-1.5\tDONE" in places.last_copy().read_text())
-        assert app.clipboard == places.last_copy().read_text()
+        await until(pilot, lambda: "llava-1.5\tDONE" in user_files.last_copy().read_text())
+        assert app.clipboard == user_files.last_copy().read_text()
         await press(pilot, "3", "y")
-        await until(pilot, lambda: places.last_copy().read_text().startswith("Two people"))
+        await until(pilot, lambda: user_files.last_copy().read_text().startswith("Two people"))
 
 
 @pytest.mark.parametrize("size", [SIZE, (80, 24)], ids=["120x36", "80x24"])
@@ -157,8 +157,8 @@ async def test_readonly(tmp_path: Path, asked: Asked) -> None:
 
 async def test_recent_projects(tmp_path: Path) -> None:
     folder = canned.copied(tmp_path / "[x] p", "create").folder
-    places.remember(folder)
-    places.remember(tmp_path / "gone")
+    user_files.remember(folder)
+    user_files.remember(tmp_path / "gone")
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)

@@ -9,13 +9,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from engine.datasets.formats import FORMATS
-from tests import canned
-from tests.support import cli_ok, make_captions
+from engine.datasets.exports.formats import FORMATS
+from tests.support import canned_projects as canned
+from tests.support.cli import cli_ok
+from tests.support.pictures import make_captions
 from tests.tui.conftest import press, ready, run_command, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.export import Export
-from tui.widgets.tick import Tick
+from tui.widgets.checkbox import Tick
 
 pytestmark = pytest.mark.asyncio
 SIZE = (80, 24)

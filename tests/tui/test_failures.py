@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
-from tests import canned
+from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, settle, until
 from tui.app import MllmaugApp
-from tui.screens.ask import Ask
 from tui.screens.confirm import Confirm
 from tui.screens.details import Details
 from tui.screens.failures import Failures
 from tui.screens.samples import Samples
+from tui.screens.text_prompt import Ask
 from tui.widgets.cause_table import CauseTable
 from tui.widgets.occurrence_table import OccurrenceTable
 from tui.widgets.record_table import RecordTable

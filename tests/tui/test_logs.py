@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import canned
+from tests.support import canned_projects as canned
 from tests.tui.conftest import press, ready, until
 from tui.app import MllmaugApp
 from tui.screens.logs import Logs

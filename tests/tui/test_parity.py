@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tui.app import CHANGES
-from tui.cli import cli
-from tui.keymap import bindings
+from tui.cli.main import cli
+from tui.config.keymap import bindings
 
 ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("make a project", "new", ("app.new",)),

@@ -13,18 +13,18 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.images import ImagePaths
-from engine.pilot import Plan
-from engine.shearing import Shearing
-from engine.tryout import Job, Said
-from tests import canned
-from tests.support import make_captions
+from engine.images.image import ImagePaths
+from engine.operations.pilot import Plan
+from engine.operations.tryout import Job, Said
+from engine.shearing.shear import Shearing
+from tests.support import canned_projects as canned
+from tests.support.pictures import make_captions
 from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
+from tui.config.settings import Settings
 from tui.screens.pilot import Pilot as PilotScreen
 from tui.screens.wizard.wizard import STEPS
-from tui.settings import Settings
-from tui.widgets.tick import Tick
+from tui.widgets.checkbox import Tick
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
 SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -119,7 +119,7 @@ def test_wizard_picture(
     make_captions(tmp_path / "data", 12)
     disk = SimpleNamespace(free=500 * 2**30)
     monkeypatch.setattr("tui.screens.wizard.review.shutil.disk_usage", lambda path: disk)
-    monkeypatch.setattr("engine.devices.find", lambda spec: [canned.gpu(0), canned.gpu(1)])
+    monkeypatch.setattr("engine.hardware.devices.find", lambda spec: [canned.gpu(0), canned.gpu(1)])
 
     async def show(pilot: Pilot[None]) -> None:
         wizard = await open_wizard(pilot)
@@ -155,7 +155,7 @@ class CannedTryout:
 def test_pilot_picture(
     snap_compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr("engine.tryout.Tryout", CannedTryout)
+    monkeypatch.setattr("engine.operations.tryout.Tryout", CannedTryout)
     clock = SimpleNamespace(time=lambda: canned.NOW)
     monkeypatch.setattr("tui.screens.pilot.time", clock)
     records = tuple((f"images/{n:06}.jpg", canned.ORIGINALS[n % 4]) for n in range(8))

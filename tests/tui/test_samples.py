@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from db.connect import writing
+from db.connection import writing
 from db.tables import FLAG, SUPERVISOR
-from tests import canned
+from tests.support import canned_projects as canned
 from tests.tui.conftest import press, ready, said, until
 from tui.app import MllmaugApp
-from tui.images import Drawing
 from tui.screens.details import Details
 from tui.screens.samples import Samples
+from tui.terminal.graphics import Drawing
 from tui.widgets.preview import Cells, Preview
 from tui.widgets.record_table import RecordTable
 
@@ -171,7 +171,7 @@ async def test_flags(tmp_path: Path) -> None:
 
 
 async def test_live_follows_and_off_stays(tmp_path: Path) -> None:
-    from db.run import add_samples
+    from db.supervisor_writes import add_samples
 
     folder = tmp_path / "p"
     project = canned.copied(folder, "busy", shards=60)

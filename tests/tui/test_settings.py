@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import BadInput
-from tests import canned
-from tests.faults.terminals import Terminal
+from engine.utils.errors import BadInput
+from tests.faults.support.terminals import Terminal
+from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready
-from tui import clipboard, images, places, settings
 from tui.app import MllmaugApp
-from tui.keymap import bindings
+from tui.config import settings, user_files
+from tui.config.keymap import bindings
 from tui.screens.confirm import Confirm
+from tui.terminal import clipboard, graphics
 
 
 def write(said: str) -> Path:
-    path = places.config_file()
+    path = user_files.config_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(said)
     return path
@@ -88,14 +89,14 @@ def test_every_binding_has_an_id_and_a_description() -> None:
 
 def test_how_pictures_are_drawn() -> None:
     plain = {"TERM": "xterm-256color"}
-    assert images.choose("auto", plain).protocol == "cells"
-    assert images.choose("off", plain).protocol == "none"
-    assert images.choose("auto", plain | {"NO_COLOR": "1"}).protocol == "none"
-    assert images.choose("auto", {"TERM": "dumb"}).protocol == "none"
-    assert not images.graphical({"TERM": "xterm-kitty", "TMUX": "/tmp/x"})
-    assert images.graphical({"TERM": "xterm-kitty"})
-    forced = images.choose("sixel", plain)
-    assert forced.protocol == ("sixel" if images.extra_there() else "cells")
+    assert graphics.choose("auto", plain).protocol == "cells"
+    assert graphics.choose("off", plain).protocol == "none"
+    assert graphics.choose("auto", plain | {"NO_COLOR": "1"}).protocol == "none"
+    assert graphics.choose("auto", {"TERM": "dumb"}).protocol == "none"
+    assert not graphics.graphical({"TERM": "xterm-kitty", "TMUX": "/tmp/x"})
+    assert graphics.graphical({"TERM": "xterm-kitty"})
+    forced = graphics.choose("sixel", plain)
+    assert forced.protocol == ("sixel" if graphics.extra_there() else "cells")
 
 
 def test_a_copy_reaches_tmux_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,5 +112,5 @@ def test_a_copy_reaches_tmux_and_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     said = clipboard.keep("a [/x]\n\udce9")
     assert asked == [(["load-buffer", "-w", "-"], b"a [/x]\n\\udce9")]
     assert "tmux's buffer" in said
-    assert places.last_copy().read_text() == "a [/x]\n\\udce9"
-    assert places.last_copy().stat().st_mode & 0o077 == 0
+    assert user_files.last_copy().read_text() == "a [/x]\n\\udce9"
+    assert user_files.last_copy().stat().st_mode & 0o077 == 0

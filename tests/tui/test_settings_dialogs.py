@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, OptionList, Select, Static
 
-from db import run
-from db.connect import writing
-from tests import canned
-from tests.captioners.checkpoints import CHECKPOINTS
-from tests.support import cli_ok, make_captions, status
+from db import supervisor_writes
+from db.connection import writing
+from tests.support import canned_projects as canned
+from tests.support.checkpoints import CHECKPOINTS
+from tests.support.cli import cli_ok, status
+from tests.support.pictures import make_captions
 from tests.tui.conftest import Asked, press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.add_model import AddModel
-from tui.screens.ask import Ask
 from tui.screens.confirm import Confirm
 from tui.screens.dashboard import Dashboard
 from tui.screens.model_settings import ModelSettings
 from tui.screens.models import Models
 from tui.screens.report import Report
 from tui.screens.reshear import Reshear
+from tui.screens.text_prompt import Ask
 
 pytestmark = pytest.mark.asyncio
 SIZE = (80, 24)
@@ -72,7 +73,7 @@ async def test_settings_that_begin_anew_are_confirmed(tmp_path: Path, asked: Ask
         projects.save_model(
             connection, canned.replace(model, checkpoint=str(otter), settings=settings)
         )
-        run.forget_supervisor(connection)
+        supervisor_writes.forget_supervisor(connection)
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -190,7 +191,7 @@ async def test_retry_failed_and_wake(tmp_path: Path, asked: Asked) -> None:
     project = canned.copied(tmp_path / "p", "busy")
     with writing(project.database) as connection:
         resting = canned.replace(canned.gpu(3), state="resting", rest_until=canned.NOW + 99)
-        run.save_devices(connection, [resting])
+        supervisor_writes.save_devices(connection, [resting])
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)

@@ -8,9 +8,9 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input
 
-from db.connect import writing
-from db.run import save_tasks
-from tests import canned
+from db.connection import writing
+from db.supervisor_writes import save_tasks
+from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.confirm import Confirm

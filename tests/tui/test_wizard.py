@@ -10,11 +10,11 @@ from threading import Event
 import pytest
 from textual.widgets import Button, Input
 
-from engine.images import ImageProblem
-from engine.peek import peek
-from engine.project import Project
-from tests import canned
-from tests.support import make_captions
+from engine.images.image import ImageProblem
+from engine.operations.input_preview import peek
+from engine.project.opening import open_project
+from tests.support import canned_projects as canned
+from tests.support.pictures import make_captions
 from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.screens.pilot import Pilot
@@ -22,7 +22,7 @@ from tui.screens.report import Report
 from tui.screens.wizard import source
 from tui.screens.wizard.models import Models
 from tui.screens.wizard.wizard import Wizard
-from tui.widgets.tick import Tick
+from tui.widgets.checkbox import Tick
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
@@ -57,7 +57,7 @@ async def test_wizard_makes_a_project(tmp_path: Path) -> None:
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: app._exit)
     assert app.return_value == tmp_path / "run"
-    assert len(list(Project.open(tmp_path / "run").shards.iterdir())) == 3
+    assert len(list(open_project(tmp_path / "run").shards.iterdir())) == 3
 
 
 async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_looking_at_every_image_can_be_cancelled(
         time.sleep(0.05)
         raise ImageProblem("corrupt", "slow")
 
-    monkeypatch.setattr("engine.datasets.checks.open_image", slow)
+    monkeypatch.setattr("engine.operations.input_checks.open_image", slow)
     captions = make_captions(tmp_path / "data", 1)
     captions.write_text(json.dumps(json.loads(captions.read_text()) * 2000))
     app = MllmaugApp(None)
@@ -195,7 +195,7 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
 
 
 async def test_a_pilot_of_a_project(tmp_path: Path, asked: Asked) -> None:
-    from tests.support import cli_ok
+    from tests.support.cli import cli_ok
 
     captions = make_captions(tmp_path / "data", 3)
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run")

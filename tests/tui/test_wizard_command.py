@@ -11,24 +11,24 @@ import pytest
 from textual.widgets import Button, Input
 
 from db import projects
-from db.connect import reading
+from db.connection import reading
 from engine.demo import checkpoint
-from engine.project import Project
-from tests.support import make_captions
+from engine.project.opening import open_project
+from tests.support.pictures import make_captions
 from tests.tui.conftest import open_wizard, press, run_command, said, until
-from tui import draft
 from tui.app import MllmaugApp
-from tui.draft import Draft
 from tui.screens.wizard.review import command
 from tui.screens.wizard.review import run_command as then_run
-from tui.widgets.tick import Tick
+from tui.viewmodel import new_project
+from tui.viewmodel.new_project import Draft
+from tui.widgets.checkbox import Tick
 
 HOSTILE = """it's "all" $HOME `id` \\n \\\n a second line; rm -rf . # [/x] * é 猫 ~ !! --seed=1"""
 
 
 def contents(folder: Path) -> dict[str, Any]:
     """Everything of a project but when and where it was made, and by what name."""
-    project = Project.open(folder)
+    project = open_project(folder)
     with reading(project.database) as connection:
         row = asdict(projects.project(connection))
         models = [asdict(model) for model in projects.models(connection)]
@@ -60,7 +60,7 @@ def hostile_draft(folder: Path) -> Draft:
 
 def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
     made = hostile_draft(tmp_path)
-    folder = draft.create(made, lambda _: None, lambda *_: None).project.folder
+    folder = new_project.create(made, lambda _: None, lambda *_: None).project.folder
     by_the_wizard = contents(folder)
     shutil.rmtree(folder)
     run_command(command(made))

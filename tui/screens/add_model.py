@@ -12,15 +12,15 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from engine.captioners.address import is_address
 from engine.captioners.registry import FAMILIES, OFFICIAL, PAPER
-from engine.errors import BadInput
-from tui import text
+from engine.utils.errors import BadInput
 from tui.app import describe
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from engine.captioners.registry import ModelChoice
-    from engine.project import Project
+    from engine.project.layout import Project
 
 
 class AddModel(Dialog["ModelChoice | None"]):
@@ -91,7 +91,7 @@ class AddModel(Dialog["ModelChoice | None"]):
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)
     def check(self, named: str, preset: str) -> None:
-        from engine.configure import choose_new
+        from engine.requests.models import choose_new
 
         try:
             self.post_message(self.Checked(choose_new(self.project, named, preset, {})))

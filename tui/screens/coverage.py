@@ -11,14 +11,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tui import text
 from tui.app import describe
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
-    from db.pages import Coverage as Cell
     from db.rows import ModelRow
-    from engine.project import Project
+    from db.task_pages import Coverage as Cell
+    from engine.project.layout import Project
 
 LEGEND = "· none ░ begun ▒ half █ done ! failed x some failed - skipped"
 EVERY_SECONDS = 5.0
@@ -87,8 +87,8 @@ class Coverage(Dialog[str | None]):
 
     @work(thread=True, group="coverage", exclusive=True, exit_on_error=False)
     def read(self, columns: int, rows: int) -> None:
-        from db import pages, progress, projects
-        from db.connect import reading
+        from db import progress, projects, task_pages
+        from db.connection import reading
 
         try:
             with reading(self.project.database) as connection:
@@ -96,7 +96,7 @@ class Coverage(Dialog[str | None]):
                 shards, _ = progress.totals(connection)
                 bands = max(1, rows // (len(models) + 1))
                 together = max(1, -(-shards // (columns * bands)))
-                cells = pages.coverage(connection, together)
+                cells = task_pages.coverage(connection, together)
             found = {(cell.place, cell.model_id): cell for cell in cells}
             self.post_message(self.MatrixRead(Matrix(models, shards, together, found)))
         except Exception as error:

@@ -7,17 +7,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui import actions, text
-from tui.screens.run import RunScreen
+from tui.formatting import text
+from tui.screens.project_screen import RunScreen
+from tui.viewmodel import actions
 from tui.widgets.devices import Devices
 from tui.widgets.events import Events, LatestSample
 from tui.widgets.models import Models
 from tui.widgets.pane import Pane
-from tui.widgets.tasks import Tasks
+from tui.widgets.task_counts import Tasks
 from tui.widgets.throughput import Throughput
 
 if TYPE_CHECKING:
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 
 class Dashboard(RunScreen):

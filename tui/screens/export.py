@@ -12,17 +12,18 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, ProgressBar, Static
 
-from engine.errors import BadInput, Refused
-from tui import actions, text
+from engine.utils.errors import BadInput, Refused
 from tui.app import describe
-from tui.screens.early import Early
+from tui.formatting import text
+from tui.screens.deferred_dialog import Early
+from tui.viewmodel import actions
 from tui.widgets.export_form import ExportForm
 
 if TYPE_CHECKING:
-    from engine.datasets.export import ExportOptions, ExportProgress
-    from engine.project import Project
+    from engine.datasets.exports.export import ExportOptions, ExportProgress
+    from engine.project.layout import Project
     from tui.app import MllmaugApp
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 
 @dataclass

@@ -13,17 +13,18 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui import actions, text
-from tui.hints import hint_for
-from tui.screens.run import RunScreen
+from tui.formatting import text
+from tui.screens.project_screen import RunScreen
+from tui.viewmodel import actions
+from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.cause_table import CauseTable
 from tui.widgets.occurrence_table import OccurrenceTable
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
-    from engine.project import Project
-    from tui.snapshot import Snapshot
+    from engine.project.layout import Project
+    from tui.viewmodel.snapshot import Snapshot
 
 SHOWN = 5_000
 
@@ -101,7 +102,7 @@ class Failures(RunScreen):
     @work(thread=True, group="causes", exit_on_error=False)
     def read_causes(self, by: Grouping) -> None:
         from db import failures
-        from db.connect import reading
+        from db.connection import reading
 
         assert self.main.project is not None  # noqa: S101
         try:
@@ -136,7 +137,7 @@ class Failures(RunScreen):
     @work(thread=True, group="occurrences", exclusive=True, exit_on_error=False)
     def read_occurrences(self, cause: Cause) -> None:
         from db import failures
-        from db.connect import reading
+        from db.connection import reading
 
         assert self.main.project is not None  # noqa: S101
         with reading(self.main.project.database) as connection:
@@ -304,7 +305,7 @@ class Failures(RunScreen):
             self.main.show_record(row.shard, row.record)
 
     def action_write(self) -> None:
-        from tui.screens.ask import Ask
+        from tui.screens.text_prompt import Ask
 
         project = self.main.project
         if project is None:

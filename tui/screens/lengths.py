@@ -13,15 +13,16 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tui import dialogs, text
+from tui import dialogs
 from tui.app import describe
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from db.rows import SampleRow
-    from engine.project import Project
+    from engine.project.layout import Project
     from tui.app import MllmaugApp
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 READ = 2_000
 BARS = " ▁▂▃▄▅▆▇█"
@@ -69,7 +70,7 @@ class Lengths(Dialog[None]):
     @work(thread=True, group="lengths", exit_on_error=False)
     def read(self) -> None:
         from db import progress
-        from db.connect import reading
+        from db.connection import reading
 
         try:
             with reading(self.project.database) as connection:

@@ -11,13 +11,13 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from engine.tail import Tail
-from tui import text
-from tui.screens.run import RunScreen
+from engine.utils.tail import Tail
+from tui.formatting import text
+from tui.screens.project_screen import RunScreen
 from tui.widgets.log_view import LEVELS, Level, Line, LogView, level_of
 
 if TYPE_CHECKING:
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 EVERY_SECONDS = 1.0
 SHOWN = {"info": "all levels", "warn": "WARN, FAIL", "fail": "FAIL only"}

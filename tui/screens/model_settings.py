@@ -14,16 +14,16 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
-from engine.errors import BadInput
-from tui import text
+from engine.utils.errors import BadInput
 from tui.app import describe
-from tui.screens.early import Early
+from tui.formatting import text
+from tui.screens.deferred_dialog import Early
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
-    from engine.project import Project
+    from engine.project.layout import Project
     from tui.app import MllmaugApp
-    from tui.snapshot import ModelProgress
+    from tui.viewmodel.snapshot import ModelProgress
 
 PATHS = ("checkpoint", "tokenizer", "vision_tower")
 KEPT = "They stay in captions/{} and count again when the settings are set back."
@@ -127,7 +127,7 @@ class ModelSettings(Early["Changes | None"]):
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)
     def check(self, changes: Changes) -> None:
-        from engine.configure import check
+        from engine.requests.models import check
 
         try:
             checked = self.Checked(changes, check(self.project, self.model.name, changes))

@@ -11,12 +11,12 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.captioners.registry import Settings
-from tui import text
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from tui.app import MllmaugApp
-    from tui.snapshot import ModelProgress, Snapshot
+    from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
 
 class Models(Dialog["ModelProgress | str | None"]):

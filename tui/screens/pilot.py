@@ -13,14 +13,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from engine.errors import BadInput
-from tui import captions, text
+from engine.utils.errors import BadInput
 from tui.app import describe
+from tui.formatting import captions, text
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
-    from engine.pilot import Findings, Plan
-    from engine.tryout import Said, Tryout
+    from engine.operations.pilot import Findings, Plan
+    from engine.operations.tryout import Said, Tryout
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Pilot(Dialog[Outcome | None]):
 
     @work(thread=True, group="pilot", exit_on_error=False)
     def work_through(self) -> None:
-        from engine.tryout import Said, Tryout, TryoutFailed
+        from engine.operations.tryout import Said, Tryout, TryoutFailed
 
         try:
             plan = self.make_plan()
@@ -120,7 +120,7 @@ class Pilot(Dialog[Outcome | None]):
 
     @on(Planned)
     def planned(self, event: Pilot.Planned) -> None:
-        from engine.pilot import Findings
+        from engine.operations.pilot import Findings
 
         self.findings = Findings(event.plan)
         self.states = {name: "WAIT" for name, _ in event.plan.jobs}

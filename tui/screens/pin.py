@@ -10,11 +10,11 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui import text
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
-    from tui.snapshot import DeviceView
+    from tui.viewmodel.snapshot import DeviceView
 
 
 class Pin(Dialog[tuple[str, str | None] | None]):

@@ -11,9 +11,9 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
-from engine.errors import BadInput, Refused
-from tui import text
+from engine.utils.errors import BadInput, Refused
 from tui.app import describe
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 
 Progress = Callable[[int, int], None]

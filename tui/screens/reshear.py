@@ -11,13 +11,13 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, Select, Static
 
 from db.rows import SHEAR_MODES, ProjectRow, ShearMode
-from engine.errors import BadInput, Refused
-from tui import text
+from engine.utils.errors import BadInput, Refused
 from tui.app import describe
+from tui.formatting import text
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
-    from engine.project import Project
+    from engine.project.layout import Project
 
 MEANINGS: dict[ShearMode, str] = {
     "paper": "upstream's: its clean-up of each family, then what stands before the first dot",
@@ -102,8 +102,8 @@ class Reshear(Dialog[str | None]):
 
     @work(thread=True, group="reshear", exit_on_error=False)
     def shear(self, mode: ShearMode, max_words: int | None) -> None:
-        from engine.reshear import reshear
-        from engine.shearing import Shearing
+        from engine.operations.reshear import reshear
+        from engine.shearing.shear import Shearing
 
         try:
             done = reshear(self.project, Shearing(mode, max_words), self.tell)

@@ -13,18 +13,19 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from engine.errors import BadInput
-from tui import actions, captions, text
+from engine.utils.errors import BadInput
 from tui.app import describe
-from tui.screens.run import RunScreen
+from tui.formatting import captions, text
+from tui.screens.project_screen import RunScreen
+from tui.viewmodel import actions
 from tui.widgets.preview import Preview
 from tui.widgets.record_table import RecordRow, RecordTable
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from db.rows import Place, SampleRow
-    from engine.samples import SampledImage
-    from tui.snapshot import Snapshot
+    from engine.operations.records import SampledImage
+    from tui.viewmodel.snapshot import Snapshot
 
 RING = 800
 """Captions of the ring that are read: of four models 200 records."""
@@ -140,7 +141,7 @@ class Samples(RunScreen):
     @work(thread=True, group="ring", exit_on_error=False)
     def read_ring(self) -> None:
         from db import progress
-        from db.connect import reading
+        from db.connection import reading
 
         assert self.main.project is not None  # noqa: S101
         try:
@@ -151,7 +152,7 @@ class Samples(RunScreen):
 
     @work(thread=True, group="shard", exclusive=True, exit_on_error=False)
     def read_shard(self, shard: int, at: int) -> None:
-        from engine.samples import records_of_shard
+        from engine.operations.records import records_of_shard
 
         assert self.main.project is not None  # noqa: S101
         try:
@@ -201,7 +202,7 @@ class Samples(RunScreen):
         self.table.focus()
 
     def action_jump(self) -> None:
-        from tui.screens.ask import Ask
+        from tui.screens.text_prompt import Ask
 
         hint = (
             "shard and place such as 7/120 or 7:120, a number through the whole input, or words of"
@@ -217,7 +218,7 @@ class Samples(RunScreen):
 
     @work(thread=True, group="locate", exclusive=True, exit_on_error=False)
     def locate(self, words: str, after: tuple[int, int]) -> None:
-        from engine.samples import locate
+        from engine.operations.records import locate
 
         assert self.main.project is not None  # noqa: S101
         worker = get_current_worker()
@@ -269,7 +270,7 @@ class Samples(RunScreen):
 
     @work(thread=True, group="image", exclusive=True, exit_on_error=False)
     def read_image(self, row: RecordRow) -> None:
-        from engine.samples import find
+        from engine.operations.records import find
 
         assert self.main.project is not None  # noqa: S101
         try:

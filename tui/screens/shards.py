@@ -11,16 +11,16 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui import text
 from tui.app import describe
-from tui.screens.run import RunScreen
+from tui.formatting import text
+from tui.screens.project_screen import RunScreen
 from tui.widgets.shard_table import ShardTable
 from tui.widgets.table import Table
 from tui.widgets.task_detail import TaskDetail
 
 if TYPE_CHECKING:
-    from db.pages import ShardPage, SortKey
-    from tui.snapshot import Snapshot
+    from db.task_pages import ShardPage, SortKey
+    from tui.viewmodel.snapshot import Snapshot
 
 PAGE = 200
 MARGIN = 40
@@ -132,8 +132,8 @@ class Shards(RunScreen):
 
     @work(thread=True, group="page", exit_on_error=False)
     def read_page(self, query: Query, offset: int) -> None:
-        from db.connect import reading
-        from db.pages import FilterError, shard_page
+        from db.connection import reading
+        from db.task_pages import FilterError, shard_page
 
         assert self.main.project is not None  # noqa: S101
         try:
@@ -231,8 +231,8 @@ class Shards(RunScreen):
 
     @work(thread=True, group="all", exit_on_error=False)
     def find_all(self, query: Query) -> None:
-        from db.connect import reading
-        from db.pages import matching_tasks
+        from db.connection import reading
+        from db.task_pages import matching_tasks
 
         assert self.main.project is not None  # noqa: S101
         try:

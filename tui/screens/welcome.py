@@ -12,8 +12,10 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui import actions, places, text
 from tui.app import describe
+from tui.config import user_files
+from tui.formatting import text
+from tui.viewmodel import actions
 from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Welcome(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.recent = places.recent()
+        self.recent = user_files.recent()
         choices = self.query_one(OptionList)
         choices.add_option(Option("n   make a new project", id="new"))
         choices.add_option(Option("D   try the demonstration: no GPU, no download", id="demo"))
@@ -84,7 +86,7 @@ class Welcome(Screen[None]):
         choices.action_cursor_down() if way == "down" else choices.action_cursor_up()
 
     def action_open_folder(self) -> None:
-        from tui.screens.ask import Ask
+        from tui.screens.text_prompt import Ask
 
         def answer(folder: str | None) -> None:
             if folder:

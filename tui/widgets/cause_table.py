@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tui import text
-from tui.hints import hint_for
+from tui.formatting import text
+from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.table import Cell, Column, Table
 
 if TYPE_CHECKING:

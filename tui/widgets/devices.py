@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
-from tui import text, words
+from tui.formatting import state_labels, text
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from db.rows import DeviceRow
-    from tui.snapshot import DeviceView, Snapshot
+    from tui.viewmodel.snapshot import DeviceView, Snapshot
 
 GIB = 1024**3
 UNKNOWN = "n/a"
@@ -57,14 +57,14 @@ def line(view: DeviceView, room: Room) -> Content:
         view.row.id,
         model(view),
         room,
-        words.device(view),
+        state_labels.device(view),
         UNKNOWN if view.row.utilisation is None else f"{view.row.utilisation:.0f}%",
         memory(view.row),
         text.rate(worker.row.rate) if worker else "-",
         f"{task.shard:05}" if task else "-",
         text.percent((task.count - task.left) / task.count) if task else "-",
     )
-    style = words.STYLES.get(state.strip(), "$foreground-muted")
+    style = state_labels.STYLES.get(state.strip(), "$foreground-muted")
     return Content.assemble(before, (state, style), after)
 
 

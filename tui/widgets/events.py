@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui import text, words
+from tui.formatting import state_labels, text
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from db.rows import EventRow
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 
 class Events(Pane):
@@ -29,7 +29,7 @@ def line(event: EventRow) -> Content:
     return Content.assemble(
         (text.clock(event.created), "$foreground-muted"),
         "  ",
-        words.styled(words.LEVEL[event.level], 5),
+        state_labels.styled(state_labels.LEVEL[event.level], 5),
         f"{where}{'  ' if where else ''}{text.visible(event.text)}",
     )
 

@@ -13,15 +13,16 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
-from engine.datasets.formats import FORMATS, Format, Images
-from engine.errors import BadInput
-from tui import actions, text
+from engine.datasets.exports.formats import FORMATS, Format, Images
+from engine.utils.errors import BadInput
+from tui.formatting import text
+from tui.viewmodel import actions
+from tui.widgets.checkbox import Tick
 from tui.widgets.path_complete import PathComplete
-from tui.widgets.tick import Tick
 
 if TYPE_CHECKING:
-    from engine.datasets.export import ExportOptions
-    from tui.snapshot import ModelProgress, Snapshot
+    from engine.datasets.exports.export import ExportOptions
+    from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
 OWN_WAY = "the format's own way"
 NOT_HERE = "not in this format"
@@ -115,7 +116,7 @@ class ExportForm(Vertical):
 
     def options(self) -> ExportOptions:
         """Raises `BadInput`."""
-        from engine.datasets.export import ExportOptions
+        from engine.datasets.exports.export import ExportOptions
 
         form = self.form
         names = tuple(model.row.name for model in self.models)

@@ -15,8 +15,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui import text
-from tui.widgets.moving import moving
+from tui.formatting import text
+from tui.widgets.scroll_keys import moving
 
 Level = Literal["info", "warn", "fail"]
 LEVELS: tuple[Level, ...] = ("info", "warn", "fail")

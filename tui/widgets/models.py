@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui import text
-from tui.waiting import waiting
+from tui.formatting import text
+from tui.viewmodel.model_waiting import waiting
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from tui.snapshot import ModelProgress, Snapshot
+    from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
 ONE_LINE = 60
 """From this width on a model takes one line, below two."""

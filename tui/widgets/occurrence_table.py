@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui import text
+from tui.formatting import text
 from tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:

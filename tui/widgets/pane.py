@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 if TYPE_CHECKING:
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 
 class Pane(VerticalScroll):

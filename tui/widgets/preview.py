@@ -17,8 +17,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui import text
-from tui.images import Drawing
+from tui.formatting import text
+from tui.terminal.graphics import Drawing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -107,8 +107,8 @@ class Preview(Container):
 
     @work(thread=True, group="preview", exclusive=True, exit_on_error=False)
     def load(self, image: str, place: Size) -> None:
-        from engine.images import ImageProblem, open_image
-        from engine.samples import image_file
+        from engine.images.image import ImageProblem, open_image
+        from engine.operations.records import image_file
 
         app: MllmaugApp = self.app  # type: ignore[assignment]
         if app.project is None:

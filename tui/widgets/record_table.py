@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui import text
+from tui.formatting import text
 from tui.widgets.table import Column, Table
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from db.rows import STATE_WORDS
-from tui import text
+from tui.formatting import text
 from tui.widgets.table import Cell, Column, Table
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from tui import text, words
+from tui.formatting import state_labels, text
 
 if TYPE_CHECKING:
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 SCREENS = (
     ("dashboard", "Dash"),
@@ -71,7 +71,7 @@ class StatusBar(Static):
         if seen is None:
             return Content.styled("opening ...", "$foreground-muted")
         busy = sum(worker.row.state == "captioning" for worker in seen.workers)
-        word = words.styled(words.project(seen))
+        word = state_labels.styled(state_labels.project(seen))
         workers = f" {busy}/{len(seen.devices)}" if seen.workers else ""
         parts = [text.percent(seen.share)]
         if seen.workers:

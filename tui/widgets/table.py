@@ -20,8 +20,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui import text
-from tui.widgets.moving import moving
+from tui.formatting import text
+from tui.widgets.scroll_keys import moving
 
 Row = TypeVar("Row")
 Cell = str | tuple[str, str]

@@ -9,8 +9,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from db.rows import STATE_WORDS
-from engine.tail import last_lines
-from tui import text, words
+from engine.utils.tail import last_lines
+from tui.formatting import state_labels, text
 
 if TYPE_CHECKING:
     from db.rows import AttemptRow, FailureRow, TaskRow
@@ -51,7 +51,7 @@ class TaskDetail(Static):
     @work(thread=True, group="detail", exit_on_error=False)
     def look(self, task: TaskRow) -> None:
         from db import progress
-        from db.connect import reading
+        from db.connection import reading
 
         app: MllmaugApp = self.app  # type: ignore[assignment]
         if app.project is None:
@@ -78,7 +78,7 @@ def lines(
     error = f"  {text.visible(task.error)}" if task.error else ""
     head = Content.assemble(
         f"{task.shard:05}  ",
-        words.styled(STATE_WORDS[task.state]),
+        state_labels.styled(STATE_WORDS[task.state]),
         f"{device}  {text.number(task.captioned)} captioned, {text.number(task.failed)} failed,"
         f" {text.number(task.empty)} empty, {text.number(task.left)} left{error}",
     )

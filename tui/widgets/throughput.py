@@ -10,12 +10,12 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from tui import plot, text
-from tui.pace import POINTS, Minute, Point, minute_points, recent_points
+from tui.formatting import braille_plot, text
+from tui.viewmodel.throughput import POINTS, Minute, Point, minute_points, recent_points
 
 if TYPE_CHECKING:
     from tui.app import MllmaugApp
-    from tui.snapshot import Snapshot
+    from tui.viewmodel.snapshot import Snapshot
 
 WINDOWS: tuple[int | None, ...] = (5, 30, 360, None)
 """Minutes that can be shown; None is everything."""
@@ -108,7 +108,7 @@ class Throughput(Static, can_focus=True):
     @work(thread=True, group="history", exclusive=True, exit_on_error=False)
     def read_history(self, now: float) -> None:
         from db import progress
-        from db.connect import reading
+        from db.connection import reading
 
         app: MllmaugApp = self.app  # type: ignore[assignment]
         if app.project is None:
@@ -168,12 +168,14 @@ class Throughput(Static, can_focus=True):
             return [Content.styled(f"no image {self.when_nothing}", "$foreground-muted")]
         left, right = self.points[0][0], self.points[-1][0]
         left = min(left, right - 1)
-        ticks = plot.scale(max(value for _, value in self.points), steps=2 if height < 9 else 3)
-        marks = plot.labels(ticks)
+        ticks = braille_plot.scale(
+            max(value for _, value in self.points), steps=2 if height < 9 else 3
+        )
+        marks = braille_plot.labels(ticks)
         gutter = max(map(len, marks))
         rows, columns = height - 2, width - gutter - 1
         at = {rows - 1 - round(n * (rows - 1) / (len(ticks) - 1)): m for n, m in enumerate(marks)}
-        curve = plot.curve(self.points, left, right, ticks[-1], (columns, rows))
+        curve = braille_plot.curve(self.points, left, right, ticks[-1], (columns, rows))
         lines = [
             Content.assemble(
                 (f"{at.get(row, ''):>{gutter}}{'┤' if row in at else '│'}", "$foreground-muted"),

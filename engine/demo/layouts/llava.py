@@ -23,10 +23,10 @@ from transformers import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from engine.captioners.assembly import by_rules, renamed
-from engine.captioners.llava import HF_NEWER, LlavaModel, recognise
+from engine.captioners.checkpoints.assembly import by_rules, renamed
+from engine.captioners.checkpoints.weights import read_json
+from engine.captioners.families.llava import HF_NEWER, LlavaModel, recognise
 from engine.captioners.registry import FAMILIES
-from engine.captioners.weights import read_json
 from engine.demo.layouts.parts import half, unassemble
 
 WEIGHTS = "model.safetensors"

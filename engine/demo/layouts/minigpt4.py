@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from engine.captioners.minigpt4 import BLIP2, EVA, MiniGPT4Model, official_recipe
-from engine.captioners.weights import Weights
+from engine.captioners.checkpoints.weights import Weights
+from engine.captioners.families.minigpt4 import BLIP2, EVA, MiniGPT4Model, official_recipe
 from engine.demo.layouts.parts import (
     Shapes,
     half,
@@ -19,7 +19,7 @@ from engine.demo.layouts.parts import (
     unassemble,
     untrained,
 )
-from engine.demo.words import save_sentencepiece
+from engine.demo.tokenizers import save_sentencepiece
 
 PROJECTION = "prerained_minigpt4_7b.pth"
 WIDTH, DEPTH, HEADS = 128, 3, 4

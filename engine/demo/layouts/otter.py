@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from engine.captioners.assembly import by_rules
-from engine.captioners.otter import PAD_TOKEN, SPECIAL_TOKENS, TOWER, OtterModel
-from engine.captioners.weights import Weights
+from engine.captioners.checkpoints.assembly import by_rules
+from engine.captioners.checkpoints.weights import Weights
+from engine.captioners.families.otter import PAD_TOKEN, SPECIAL_TOKENS, TOWER, OtterModel
 from engine.demo.layouts.parts import (
     Shapes,
     half,
@@ -20,7 +20,7 @@ from engine.demo.layouts.parts import (
     unassemble,
     untrained,
 )
-from engine.demo.words import save_neox
+from engine.demo.tokenizers import save_neox
 
 WIDTH, VISION_DEPTH, HEADS = 128, 3, 4
 LATENTS, PERCEIVER_DEPTH, INNER = 8, 1, 128

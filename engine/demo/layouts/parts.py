@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from engine.captioners.assembly import Recipe, state
-from engine.captioners.weights import Weights, read_folder
+from engine.captioners.checkpoints.assembly import Recipe, state
+from engine.captioners.checkpoints.weights import Weights, read_folder
 from engine.demo import checkpoint
 
 Shapes = dict[str, tuple[int, ...]]

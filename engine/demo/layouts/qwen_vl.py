@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from engine.captioners.qwen_tokenizer import SPECIAL
-from engine.captioners.qwen_vl import QwenVLModel, recipe
-from engine.captioners.weights import Weights
+from engine.captioners.checkpoints.weights import Weights
+from engine.captioners.families.qwen_tokenizer import SPECIAL
+from engine.captioners.families.qwen_vl import QwenVLModel, recipe
 from engine.demo.layouts.parts import (
     Shapes,
     half,
@@ -20,7 +20,7 @@ from engine.demo.layouts.parts import (
     unassemble,
     untrained,
 )
-from engine.demo.words import save_tiktoken
+from engine.demo.tokenizers import save_tiktoken
 
 WIDTH, DEPTH, HEADS = 128, 3, 4
 SIDE = 96

@@ -8,10 +8,10 @@ from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from db.rows import DeviceRow
-from engine import devices
-from engine.errors import BadInput
-from engine.launchers import choose
-from tui import text
+from engine.hardware import devices
+from engine.launchers import factory
+from engine.utils.errors import BadInput
+from tui.formatting import text
 from tui.screens.wizard.step import Step
 
 GIB = 2**30
@@ -45,7 +45,7 @@ class Devices(Step):
     @work(thread=True, group="devices", exclusive=True, exit_on_error=False)
     def look(self, spec: str) -> None:
         try:
-            self.post_message(self.Found(spec, tuple(choose.look(spec)), None))
+            self.post_message(self.Found(spec, tuple(factory.look(spec)), None))
         except BadInput as error:
             self.post_message(self.Found(spec, (), str(error)))
 

@@ -10,9 +10,9 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from engine.captioners.registry import FAMILIES, Family, check_checkpoint
-from engine.errors import BadInput
+from engine.utils.errors import BadInput
 from tui.screens.wizard.step import Step
-from tui.widgets.tick import Tick
+from tui.widgets.checkbox import Tick
 
 Chosen = Mapping[str, str]
 

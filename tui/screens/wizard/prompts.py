@@ -11,16 +11,16 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings, whole_prompt
-from engine.errors import BadInput
-from engine.shearing import Shearing, shear
-from engine.tryout import Tryout, TryoutFailed
-from tui import text
+from engine.operations.tryout import Tryout, TryoutFailed
+from engine.shearing.shear import Shearing, shear
+from engine.utils.errors import BadInput
 from tui.app import describe
-from tui.draft import MODES
+from tui.formatting import text
 from tui.screens.wizard.step import Step
+from tui.viewmodel.new_project import MODES
 
 if TYPE_CHECKING:
-    from engine.tryout import Said
+    from engine.operations.tryout import Said
 
 
 class Prompts(Step):

@@ -7,9 +7,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Label, Static
 
-from tui import actions, text
-from tui.draft import BYTES_A_CAPTION, MODES, Draft
+from tui.formatting import text
 from tui.screens.wizard.step import Step
+from tui.viewmodel import actions
+from tui.viewmodel.new_project import BYTES_A_CAPTION, MODES, Draft
 
 
 class Review(Step):

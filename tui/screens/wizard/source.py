@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
-from engine.datasets.skipping import BadRecord
-from engine.errors import BadInput
-from engine.peek import Peek, check_folder_is_free, peek
-from tui import actions, text
+from engine.datasets.inputs.skipped import BadRecord
+from engine.operations.input_preview import Peek, check_folder_is_free, peek
+from engine.utils.errors import BadInput
 from tui.app import describe
+from tui.formatting import text
 from tui.screens.wizard.step import Step
-from tui.widgets.tick import Tick
+from tui.viewmodel import actions
+from tui.widgets.checkbox import Tick
 
 SHOWN = 5
 

@@ -7,8 +7,8 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tui import text
-from tui.draft import Draft
+from tui.formatting import text
+from tui.viewmodel.new_project import Draft
 from tui.widgets.path_complete import PathComplete
 
 REST_SECONDS = 0.25

@@ -14,11 +14,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
-from engine.errors import BadInput
-from tui import actions, draft, text
+from engine.utils.errors import BadInput
 from tui.app import describe
-from tui.draft import Draft
-from tui.screens.early import Early
+from tui.formatting import text
+from tui.screens.deferred_dialog import Early
 from tui.screens.report import Report
 from tui.screens.wizard.devices import Devices
 from tui.screens.wizard.models import Models
@@ -26,7 +25,9 @@ from tui.screens.wizard.prompts import Prompts
 from tui.screens.wizard.review import Review, command
 from tui.screens.wizard.source import Source
 from tui.screens.wizard.step import Step
-from tui.widgets.tick import Tick
+from tui.viewmodel import actions, new_project
+from tui.viewmodel.new_project import Draft
+from tui.widgets.checkbox import Tick
 
 if TYPE_CHECKING:
     from tui.app import MllmaugApp
@@ -179,7 +180,7 @@ class Wizard(Early[Path | None]):
 
     @on(Button.Pressed, "#pilot")
     def pilot(self) -> None:
-        from engine.pilot import IMAGES
+        from engine.operations.pilot import IMAGES
         from tui.screens.pilot import Pilot
 
         self.app.push_screen(Pilot(lambda: self.draft.plan(IMAGES)), self.piloted)
@@ -215,10 +216,10 @@ class Wizard(Early[Path | None]):
 
     @work(thread=True, group="create", exit_on_error=False)
     def work_on_it(self, run: bool) -> None:
-        from tui.lines import created_lines
+        from tui.cli.output import created_lines
 
         try:
-            made = draft.create(self.draft, self.counted, self.checked)
+            made = new_project.create(self.draft, self.counted, self.checked)
         except Cancelled:
             self.post_message(self.Made(None, "cancelled; nothing was made"))
         except BadInput as error:

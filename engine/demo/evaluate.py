@@ -1,0 +1,106 @@
+"""How right a demo checkpoint is, through the captioner that a project uses."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.captioners.base import Caption
+from engine.captioners.registry import FAMILIES
+from engine.demo.phrasing import VOICES
+from engine.demo.scenes import Scene, scene, write
+from engine.demo.truth_check import claims, describes
+from engine.images.image import open_image
+from engine.shearing.shear import Shearing, shear
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Counts over `scenes` captions; a claim is what can be checked against the scene."""
+
+    temperature: float
+    scenes: int
+    right: int
+    """Sheared captions that describe their scene."""
+    verbatim: int
+    """Sheared captions that are the right sentence, word for word."""
+    capped: int
+    """Captions that met the cap on new tokens."""
+    raw_claims: int
+    raw_wrong: int
+    raw_captions_wrong: int
+    """Captions with a wrong claim, as the model wrote them."""
+    sheared_claims: int
+    sheared_wrong: int
+    sheared_captions_wrong: int
+
+    def summary(self) -> str:
+        def share(part: int, whole: int) -> str:
+            return f"{part / max(1, whole):.1%}"
+
+        return "\n".join(
+            [
+                f"{self.scenes} unseen scenes at temperature {self.temperature}:",
+                f"  sheared caption right          {share(self.right, self.scenes)}",
+                f"  word for word                  {share(self.verbatim, self.scenes)}",
+                f"  met the cap of new tokens      {share(self.capped, self.scenes)}",
+                f"  captions with a wrong claim    {share(self.raw_captions_wrong, self.scenes)}"
+                f" raw, {share(self.sheared_captions_wrong, self.scenes)} sheared",
+                f"  wrong claims                   {share(self.raw_wrong, self.raw_claims)}"
+                f" raw, {share(self.sheared_wrong, self.sheared_claims)} sheared",
+            ]
+        )
+
+
+def measure(
+    family: str, folder: Path, count: int, seed: int, temperature: float | None = None
+) -> Measured:
+    """With the paper preset, or but for the temperature; in float32 on the CPU."""
+    if temperature is None:
+        temperature = FAMILIES[family].presets["paper"].temperature
+    captions = caption_scenes(family, folder, count, seed, temperature)
+    return judge(family, [scene(seed, index) for index in range(count)], captions, temperature)
+
+
+def caption_scenes(
+    family: str, folder: Path, count: int, seed: int, temperature: float
+) -> list[Caption]:
+    """Of image files as a project has them."""
+    settings = replace(FAMILIES[family].presets["paper"], temperature=temperature, dtype="float32")
+    captioner = FAMILIES[family].load(str(folder), settings, "cpu")
+    captions: list[Caption] = []
+    with tempfile.TemporaryDirectory() as data:
+        write(Path(data), count, seed)
+        images = sorted((Path(data) / "images").iterdir())
+        for start in range(0, count, settings.batch):
+            part = images[start : start + settings.batch]
+            inputs = [captioner.prepare(open_image(str(image))) for image in part]
+            captions += captioner.caption(inputs, range(start, start + len(part)))
+    return captions
+
+
+def judge(
+    family: str, scenes: list[Scene], captions: list[Caption], temperature: float
+) -> Measured:
+    right = VOICES[family].sentence
+    raw = [it.raw for it in captions]
+    sheared = [shear(text, family, Shearing()).text for text in raw]
+    checked = [
+        [claims(text, it) for text, it in zip(texts, scenes, strict=True)]
+        for texts in (raw, sheared)
+    ]
+    wrong = [[[claim for claim in row if not claim.holds] for row in rows] for rows in checked]
+    return Measured(
+        temperature=temperature,
+        scenes=len(scenes),
+        right=sum(map(describes, sheared, scenes)),
+        verbatim=sum(text == right(it) for text, it in zip(sheared, scenes, strict=True)),
+        capped=sum(it.finish == "length" for it in captions),
+        raw_claims=sum(map(len, checked[0])),
+        raw_wrong=sum(map(len, wrong[0])),
+        raw_captions_wrong=sum(map(bool, wrong[0])),
+        sheared_claims=sum(map(len, checked[1])),
+        sheared_wrong=sum(map(len, wrong[1])),
+        sheared_captions_wrong=sum(map(bool, wrong[1])),
+    )

@@ -1,0 +1,1 @@
+"""The devices and the memory of this machine."""

@@ -1,0 +1,1 @@
+"""Processes: which is which, how they end with each other, pools of them."""

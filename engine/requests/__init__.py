@@ -1,0 +1,1 @@
+"""What people ask of a project, carried out on its state."""

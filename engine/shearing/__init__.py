@@ -1,0 +1,1 @@
+"""Text shearing: pure functions."""

@@ -1,0 +1,1 @@
+"""A project in memory and the moves it may make."""

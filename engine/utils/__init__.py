@@ -1,0 +1,1 @@
+"""Nothing of this project: files, JSON lines, counts in words."""

@@ -1,0 +1,295 @@
+"""Bad checkpoints are refused with one clear message; good ones load in every form."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.captioners import parity
+from engine.captioners.base import CheckpointError
+from engine.captioners.families import minigpt4
+from engine.captioners.registry import FAMILIES
+from tests.support.checkpoints import GOLDEN, change_json, to_safetensors, weight_paths
+
+SETTINGS = {name: replace(it.presets["paper"], dtype="float32") for name, it in FAMILIES.items()}
+MAIN = {"minigpt-4": "vicuna"}
+"""Where the language model lies, if not in the folder itself."""
+LANGUAGE = {
+    "llava-1.5": "model.layers.1.mlp.up_proj.weight",
+    "minigpt-4": "model.layers.1.mlp.up_proj.weight",
+    "otter": "lang_encoder.transformer.blocks.1.decoder_layer.ffn.up_proj.weight",
+    "qwen-vl": "transformer.h.1.mlp.w1.weight",
+}
+VISION = {
+    "llava-1.5": (
+        "pytorch_model.bin",
+        "model.vision_tower.vision_tower.vision_model.encoder.layers.1.self_attn.k_proj.bias",
+    ),
+    "minigpt-4": ("eva_vit_g.pth", "blocks.1.attn.q_bias"),
+    "otter": ("pytorch_model.bin", "perceiver.layers.1.norm_media.weight"),
+    "qwen-vl": ("pytorch_model.bin", "transformer.visual.attn_pool.pos_embed"),
+}
+
+
+def refusal(family, folder) -> str:
+    """The one message of a load that must fail."""
+    with pytest.raises(CheckpointError) as caught:
+        family.load(str(folder), SETTINGS[family.name], "cpu")
+    text = str(caught.value)
+    assert text and "\n" not in text
+    assert str(folder) in text
+    return text
+
+
+def change(path: Path, edit) -> None:
+    held = torch.load(path, weights_only=True)
+    edit(held["model"] if isinstance(held.get("model"), dict) else held)
+    torch.save(held, path)
+
+
+def main_file(family, folder: Path) -> Path:
+    return folder / MAIN.get(family.name, ".") / "pytorch_model.bin"
+
+
+def test_an_empty_folder(family, tmp_path):
+    assert "lacks" in refusal(family, tmp_path)
+    assert "no such checkpoint folder" in refusal(family, tmp_path / "nowhere")
+
+
+def test_every_weight_that_is_missing_is_named(family, broken):
+    key = LANGUAGE[family.name]
+    change(main_file(family, broken), lambda weights: weights.pop(key))
+    assert f"missing keys: {key}" in refusal(family, broken)
+    file, vision = VISION[family.name]
+    change(broken / file, lambda weights: weights.pop(vision))
+    said = refusal(family, broken)
+    assert key in said
+    assert vision in said
+
+
+def test_a_renamed_key_is_missing_and_unexpected(family, broken):
+    key = LANGUAGE[family.name]
+
+    def rename(weights):
+        weights[key.replace(".1.", ".1.renamed_")] = weights.pop(key)
+
+    change(main_file(family, broken), rename)
+    said = refusal(family, broken)
+    assert f"missing keys: {key}" in said
+    assert f"unexpected keys: {key.replace('.1.', '.1.renamed_')}" in said
+
+
+@pytest.mark.parametrize("where", ["language", "vision"])
+def test_a_wrong_width(family, broken, where):
+    file, key = VISION[family.name]
+    path, key = (
+        (broken / file, key)
+        if where == "vision"
+        else (main_file(family, broken), LANGUAGE[family.name])
+    )
+
+    def widen(weights):
+        weights[key] = torch.cat([weights[key], weights[key]])
+
+    change(path, widen)
+    assert f"{key} has shape" in refusal(family, broken)
+
+
+def test_every_file_that_is_cut_short(family, broken):
+    for path in weight_paths(broken):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) * 2 // 3])
+        said = refusal(family, broken)
+        assert str(path) in said
+        assert "damaged" in said
+        path.write_bytes(whole)
+
+
+class Trap:
+    """A pickle that would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_that_would_run_code(family, broken, tmp_path):
+    trapped = tmp_path / "it_ran"
+    for path in weight_paths(broken):
+        whole = path.read_bytes()
+        torch.save({"weight": torch.zeros(2), "trap": Trap(trapped)}, path)
+        assert "would run code" in refusal(family, broken)
+        path.write_bytes(pickle.dumps({"trap": Trap(trapped)}))
+        assert str(path) in refusal(family, broken)
+        path.write_bytes(whole)
+    assert not trapped.exists()
+
+
+def test_shards_in_safetensors(family, broken):
+    """They load as the one file does; without one of them, its name is told."""
+    loader = parity.LOADERS[family.name]
+    first, _ = loader(broken, torch.float32)
+    to_safetensors(main_file(family, broken).parent)
+    second, loaded = loader(broken, torch.float32)
+    assert loaded.parameters == sum(it.numel() for it in first.parameters())
+    for (name, one), other in zip(first.named_parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other), name
+    shard = next(main_file(family, broken).parent.glob("model-00002*"))
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-10])
+    assert f"{shard.name} is damaged or cut short" in refusal(family, broken)
+    shard.unlink()
+    assert f"lacks {shard.relative_to(broken)}" in refusal(family, broken)
+
+
+def test_files_from_before_torch_1_6(family, checkpoints, broken):
+    for path in weight_paths(broken):
+        held = torch.load(path, weights_only=True)
+        torch.save(held, path, _use_new_zipfile_serialization=False)
+    loader = parity.LOADERS[family.name]
+    whole, _ = loader(checkpoints[family.name], torch.float32)
+    found, _ = loader(broken, torch.float32)
+    for one, other in zip(whole.parameters(), found.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_no_weight_is_left_random(family, checkpoints):
+    """Two loads are equal whatever the seed, and every tensor lies on the CPU."""
+    loader = parity.LOADERS[family.name]
+    torch.manual_seed(1)
+    first, _ = loader(checkpoints[family.name], torch.float32)
+    torch.manual_seed(2)
+    second, _ = loader(checkpoints[family.name], torch.float32)
+    both = zip(first.state_dict().items(), second.state_dict().values(), strict=True)
+    for (name, one), other in both:
+        assert one.device.type == "cpu", name
+        assert torch.equal(one, other), name
+    for name, buffer in first.named_buffers():
+        assert buffer.device.type == "cpu", name
+
+
+def test_unneeded_keys_are_listed(family, checkpoints):
+    loaded = family.load(str(checkpoints[family.name]), SETTINGS[family.name], "cpu").loaded
+    expected = {
+        "llava-1.5": "post_layernorm",
+        "minigpt-4": "t5_proj.weight",
+        "otter": "post_layernorm",
+        "qwen-vl": None,
+    }[family.name]
+    assert bool(loaded.ignored) == (expected is not None)
+    assert expected is None or any(expected in key for key in loaded.ignored)
+
+
+# What is not the checkpoint that it should be.
+
+
+def test_another_model(family, broken):
+    folder = main_file(family, broken).parent
+    change_json(folder / "config.json", model_type="bert", mm_projector_type="linear")
+    said = refusal(family, broken)
+    assert "bert" in said or "linear" in said or "vicuna" in said
+
+
+def test_13b_projection(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints["minigpt-4"], tmp_path / "c")
+    wide = {"llama_proj.weight": torch.zeros(5120, 32), "llama_proj.bias": torch.zeros(5120)}
+    torch.save({"model": wide}, folder / "prerained_minigpt4_7b.pth")
+    said = refusal(FAMILIES["minigpt-4"], folder)
+    assert "this is a 13B projection" in said
+
+
+def test_another_q_former(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints["minigpt-4"], tmp_path / "c")
+    file = folder / "blip2_pretrained_flant5xxl.pth"
+    change(file, lambda weights: weights.update({"t5_proj.weight": torch.zeros(2048, 32)}))
+    assert "flan-t5-xxl" in refusal(FAMILIES["minigpt-4"], folder)
+
+
+def test_chat_variant(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
+    (folder / "generation_config.json").write_text(json.dumps({"chat_format": "chatml"}))
+    said = refusal(FAMILIES["qwen-vl"], folder)
+    assert "Chat variant" in said
+    assert "Qwen/Qwen-VL" in said
+
+
+def test_newer_qwen(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
+    change_json(folder / "config.json", model_type="qwen2_5_vl")
+    assert "--model hf" in refusal(FAMILIES["qwen-vl"], folder)
+
+
+def test_another_tokenizer(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
+    lines = (folder / "qwen.tiktoken").read_bytes().splitlines(keepends=True)
+    (folder / "qwen.tiktoken").write_bytes(b"".join(lines[:-1]))
+    assert "another model's vocabulary" in refusal(FAMILIES["qwen-vl"], folder)
+    (folder / "qwen.tiktoken").write_bytes(b"".join(lines[1:]))
+    assert "cut short" in refusal(FAMILIES["qwen-vl"], folder)
+
+
+def test_llava_without_its_tower(checkpoints, tmp_path):
+    """And with it, in a folder of its own: whole CLIP models hold a text side, too."""
+    family = FAMILIES["llava-1.5"]
+    folder = shutil.copytree(checkpoints["llava-1.5"], tmp_path / "c")
+    prefix = "model.vision_tower.vision_tower."
+    weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    tower = {key.removeprefix(prefix): weights.pop(key) for key in list(weights) if prefix in key}
+    torch.save(weights, folder / "pytorch_model.bin")
+    said = refusal(family, folder)
+    assert "without its vision tower" in said
+    assert "vision_tower=FOLDER" in said
+    whole, _ = parity.LOADERS["llava-1.5"](checkpoints["llava-1.5"], torch.float32)
+    clip = tmp_path / "clip-vit"
+    clip.mkdir()
+    sides = {"text_model.final_layer_norm.bias": torch.zeros(4), "logit_scale": torch.tensor(1.0)}
+    save_file(tower | sides, clip / "model.safetensors")
+    vision = {"num_attention_heads": 2, "num_hidden_layers": 3}
+    (clip / "config.json").write_text(json.dumps({"vision_config": vision}))
+    found, loaded = parity.LOADERS["llava-1.5"](folder, torch.float32, vision_tower=str(clip))
+    for one, other in zip(whole.parameters(), found.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert "logit_scale" in loaded.ignored
+    shutil.copytree(clip, folder / "clip")
+    family.load(str(folder), SETTINGS["llava-1.5"], "cpu")
+
+
+# The two checkpoints that transformers loads silently at random.
+
+
+def test_the_original_llava_is_no_random_llava_hf(checkpoints):
+    """`AutoModel` reads it as a default 7B configuration and matches one key of eighty."""
+    config = json.loads((checkpoints["llava-1.5"] / "config.json").read_text())
+    assert config["model_type"] == "llava"
+    with pytest.raises(CheckpointError, match="original-layout LLaVA checkpoint"):
+        from engine.captioners.families import hf
+
+        hf.load_model(checkpoints["llava-1.5"], torch.float32)
+    model, _ = parity.LOADERS["llava-1.5"](checkpoints["llava-1.5"], torch.float32)
+    weights = torch.load(checkpoints["llava-1.5"] / "pytorch_model.bin", weights_only=True)
+    found = model.language_model.model.layers[1].mlp.up_proj.weight
+    assert torch.equal(found, weights["model.layers.1.mlp.up_proj.weight"])
+
+
+def test_the_vision_side_of_blip2_is_read(tmp_path):
+    """`Blip2VisionModel.from_pretrained` matches no key of a whole BLIP-2."""
+    shutil.copytree(GOLDEN / "minigpt4/A", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "eva_vit_g.pth").unlink()
+    model, loaded = minigpt4.load_model(tmp_path, torch.float32)
+    weights = load_file(tmp_path / "hf_blip2/model.safetensors")
+    name = "encoder.layers.1.mlp.fc1.weight"
+    assert torch.equal(model.vision.get_parameter(name), weights[f"vision_model.{name}"])
+    assert loaded.layout.endswith("Hugging Face layout")
+    del weights[f"vision_model.{name}"]
+    save_file(weights, tmp_path / "hf_blip2/model.safetensors")
+    with pytest.raises(CheckpointError, match=f"missing keys: vision_model.{name}"):
+        minigpt4.load_model(tmp_path, torch.float32)

@@ -1,0 +1,86 @@
+"""Loading makes no second copy of the weights, measured in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.support.checkpoints import change_json
+
+WIDTH, INNER, LAYERS, WORDS = 768, 2048, 8, 12_000
+MEASURE = """
+import json, re, sys
+from dataclasses import replace
+from pathlib import Path
+from engine.captioners.registry import FAMILIES
+
+def now(key):
+    return int(re.search(key + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+def load(folder, dtype):
+    settings = replace(FAMILIES["llava-1.5"].presets["paper"], dtype=dtype)
+    return FAMILIES["llava-1.5"].load(folder, settings, "cpu")
+
+load(sys.argv[1], "float32")
+resident = now("VmRSS")
+captioner = load(sys.argv[2], sys.argv[3])
+for weight in captioner.model.parameters():
+    weight.sum()  # a memory map counts when it is read
+print(json.dumps({
+    "bytes": captioner.loaded.bytes, "peak": now("VmHWM") - resident,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def large(checkpoints, tmp_path_factory):
+    """75 million parameters of Vicuna behind a small tower, in four float16 shards."""
+    folder = tmp_path_factory.mktemp("large")
+    source = checkpoints["llava-1.5"]
+    small = torch.load(source / "pytorch_model.bin", weights_only=True)
+    weights = {key: value for key, value in small.items() if "vision_tower" in key}
+    shapes = {"model.embed_tokens": (WORDS, WIDTH), "lm_head": (WORDS, WIDTH)}
+    shapes |= {"model.mm_projector.0": (WIDTH, 32), "model.mm_projector.2": (WIDTH, WIDTH)}
+    for layer in range(LAYERS):
+        at = f"model.layers.{layer}"
+        shapes |= {f"{at}.self_attn.{it}_proj": (WIDTH, WIDTH) for it in "qkvo"}
+        shapes |= {f"{at}.mlp.{it}_proj": (INNER, WIDTH) for it in ("gate", "up")}
+        shapes |= {f"{at}.mlp.down_proj": (WIDTH, INNER)}
+        shapes |= {f"{at}.{it}_layernorm": (WIDTH,) for it in ("input", "post_attention")}
+    shapes["model.norm"] = (WIDTH,)
+    weights |= {f"{key}.weight": torch.randn(shape) for key, shape in shapes.items()}
+    weights |= {f"model.mm_projector.{it}.bias": torch.zeros(WIDTH) for it in (0, 2)}
+    names = list(weights)
+    where = {}
+    for number in range(4):
+        file = f"pytorch_model-0000{number + 1}-of-00004.bin"
+        part = names[number::4] if number else names[::4]
+        torch.save({name: weights[name].half().clone() for name in part}, folder / file)
+        where |= dict.fromkeys(part, file)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
+    for path in (*source.glob("*.json"), source / "tokenizer.model"):
+        shutil.copy(path, folder)
+    sizes = {"hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS}
+    change_json(folder / "config.json", **sizes, vocab_size=WORDS)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("dtype", "copies"), [("float16", 1.1), ("bfloat16", 1.6)])
+def test_peak_memory(large, checkpoints, dtype, copies):
+    """In the files' dtype the maps of the files are the weights; in another of the same size
+    there are the weights, and the maps, which the system takes back when memory is short."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, checkpoints["llava-1.5"], large, dtype],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["bytes"] > 100e6
+    assert found["peak"] < copies * found["bytes"], found

@@ -1,0 +1,178 @@
+"""Language models of eight bits: the same products, smaller, and nearly the same captions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import linear
+
+from engine.captioners.base import CheckpointError
+from engine.captioners.checkpoints import quantization
+from engine.captioners.checkpoints.assembly import state
+from engine.captioners.families import otter, spliced
+from engine.captioners.generation import static_decoders
+from engine.captioners.registry import FAMILIES, Settings, change, choose
+from engine.demo import checkpoint
+from engine.demo.scenes import write
+from engine.images.image import open_image
+from engine.utils.errors import BadInput
+from tests.engine.captioners.generation.test_cuda_graphs import imitated
+from tests.engine.captioners.test_captions import greedy
+
+KINDS = list(quantization.KINDS)
+LLAVA = FAMILIES["llava-1.5"]
+
+
+@pytest.fixture
+def on_cpu(monkeypatch):
+    """fp8, which torch multiplies on a CPU as well, ten times slower than float32."""
+    monkeypatch.setattr(quantization, "multiplies_fp8", lambda _: True)
+
+
+def matrices(model: nn.Module, kind: type[nn.Module]) -> set[str]:
+    return {name.rpartition(".")[2] for name, it in model.named_modules() if isinstance(it, kind)}
+
+
+@pytest.mark.parametrize("how", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_all_families_caption(family, checkpoints, ask, on_cpu, how, dtype):
+    settings = replace(greedy(family), dtype=dtype, quantize=how)
+    found = ask(family, checkpoints[family.name], settings)
+    assert all(0 < caption.tokens <= 12 for caption in found)
+
+
+def test_captions_do_not_depend_on_the_batch(family, checkpoints, ask):
+    """Tokens are scaled one by one, and whole numbers are summed."""
+    settings = replace(greedy(family), quantize="int8")
+    together = ask(family, checkpoints[family.name], settings)
+    for batch in (1, 2):
+        assert ask(family, checkpoints[family.name], settings, batch) == together
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dtype):
+    folder, settings = str(checkpoints[family.name]), replace(greedy(family), dtype=dtype)
+    plain = family.load(folder, settings, "cpu")
+    said: list[str] = []
+    captioner = family.load(folder, replace(settings, quantize="int8"), "cpu", said.append)
+    assert said[-1].startswith("rounding weights to int8, ")
+    before, after = state(plain.model), state(captioner.model)
+    expected = sum(it.nbytes for it in before.values())
+    for name, tensor in after.items():
+        if tensor.dtype == torch.int8:
+            expected += tensor.numel() - before[name].nbytes + 4 * len(tensor)
+        elif not name.endswith(".scale"):
+            assert torch.equal(tensor, before[name])
+    assert captioner.loaded.bytes == expected
+    assert storage(captioner) == expected
+    assert captioner.loaded.dtype == f"{dtype} and int8"
+    replaced = matrices(captioner.model, quantization.Quantized)
+    if family.name == "otter":
+        assert replaced == {"Wqkv", "out_proj", "up_proj", "down_proj"}
+    else:
+        assert replaced == {f"{it}_proj" for it in ("q", "k", "v", "o", "gate", "up", "down")}
+
+
+def storage(captioner) -> int:
+    """Bytes that the model and its decoder's joined matrices hold, whatever is a view of what."""
+    held = list(state(captioner.model).values())
+    for layer in getattr(getattr(captioner, "decoder", None), "layers", []):
+        held += [*layer.qkv.parameters(), *layer.gate_up.parameters()]
+    return sum(
+        {it.untyped_storage().data_ptr(): it.untyped_storage().nbytes() for it in held}.values()
+    )
+
+
+@pytest.mark.parametrize("how", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("rows", [1, 17, 40])
+def test_products_are_those_of_the_rounded_numbers(how, dtype, rows):
+    kind = quantization.KINDS[how]
+    layer, hidden = nn.Linear(64, 48, dtype=dtype), torch.randn(2, rows, 64, dtype=dtype)
+    with torch.inference_mode():
+        plain, found = layer(hidden), kind.of(layer)(hidden)
+        tokens, weight = rounded(kind, hidden.flatten(0, 1)), rounded(kind, layer.weight)
+        expected = linear(tokens, weight, layer.bias.double()).view_as(found)
+    assert found.dtype == dtype
+    coarse = 1e-5 if how == "int8" and dtype == torch.float32 else 0.01
+    assert (found - expected).abs().max() / plain.abs().max() < coarse
+    assert 0 < (found - plain).norm() / plain.norm() < (0.02 if how == "int8" else 0.06)
+
+
+def rounded(kind, rows):
+    """As eight bits have them, in float64."""
+    step = kind.step(rows)
+    numbers = kind.numbers(rows, step).double()
+    assert numbers.abs().amax(-1).eq(kind.most).all()
+    return numbers * step
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_token_of_zeros(how):
+    layer = nn.Linear(64, 48)
+    found = quantization.KINDS[how].of(layer)(torch.zeros(3, 64))
+    assert torch.equal(found, layer.bias.expand(3, -1))
+
+
+def test_sums_beyond_float16_survive():
+    layer = nn.Linear(64, 16, bias=False, dtype=torch.float16)
+    nn.init.constant_(layer.weight, 1.0)
+    hidden = torch.full((1, 64), 500.0, dtype=torch.float16)
+    assert torch.allclose(quantization.Int8.of(layer)(hidden), layer(hidden), rtol=0.01)
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_joined_matrices_change_nothing(how, on_cpu, checkpoints, ask, monkeypatch):
+    settings = replace(greedy(LLAVA), quantize=how)
+    joined = ask(LLAVA, checkpoints["llava-1.5"], settings)
+    monkeypatch.setattr(static_decoders, "joined", static_decoders.apart)
+    assert ask(LLAVA, checkpoints["llava-1.5"], settings) == joined
+
+
+@pytest.mark.parametrize("how", KINDS)
+@pytest.mark.parametrize("name", ["llava-1.5", "otter"])
+def test_replayed_steps_say_the_same(name, how, on_cpu, checkpoints, ask, monkeypatch):
+    family = FAMILIES[name]
+    settings = replace(greedy(family), quantize=how)
+    plain = ask(family, checkpoints[name], settings)
+    for module in (otter, spliced):
+        monkeypatch.setattr(module, "recorder", lambda *_: imitated)
+    assert ask(family, checkpoints[name], settings) == plain
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_greedy_captions_agree_with_float32(how, on_cpu, tmp_path):
+    """Of the demo LLaVA, sheared; tests/bench/README.md has the shares of all four."""
+    write(tmp_path, 32, 9)
+    images = sorted((tmp_path / "images").iterdir())
+    sides = []
+    for quantize in ("none", how):
+        settings = replace(LLAVA.presets["paper"], temperature=0.0, quantize=quantize)
+        captioner = LLAVA.load(str(checkpoint("llava-1.5")), settings, "cpu")
+        prepared = [captioner.prepare(open_image(str(image))) for image in images]
+        captions = captioner.caption(prepared, range(len(images)))
+        sides.append([caption.raw.partition(".")[0] for caption in captions])
+    same = sum(one == other for one, other in zip(*sides, strict=True))
+    assert same >= 0.9 * len(images)
+    assert len(set(sides[0])) > len(images) / 2
+
+
+def test_the_setting_shapes_what_is_said(checkpoints):
+    text = f"llava-1.5={checkpoints['llava-1.5']}"
+    plain = choose(text)
+    assert choose(text, None, {"quantize": "none"}).settings_hash == plain.settings_hash
+    hashes = {choose(text, None, {"quantize": how}).settings_hash for how in KINDS}
+    assert len(hashes - {plain.settings_hash}) == len(KINDS)
+    with pytest.raises(BadInput, match="quantize must be one of none, int8, fp8, not 'int4'"):
+        choose(text, None, {"quantize": "int4"})
+    for name in ("hf", "endpoint"):
+        with pytest.raises(BadInput, match="has no setting 'quantize'"):
+            change(name, name, None, Settings(), {"quantize": "int8"})
+
+
+def test_fp8_is_refused_on_a_cpu(family, checkpoints):
+    with pytest.raises(CheckpointError, match=r"capability 8\.9 .* not: take quantize=int8"):
+        family.load(str(checkpoints[family.name]), replace(greedy(family), quantize="fp8"), "cpu")

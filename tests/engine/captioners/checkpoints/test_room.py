@@ -1,0 +1,55 @@
+"""Weights that do not fit are refused before the system ends the process for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.captioners.base import CheckpointError
+from engine.captioners.checkpoints import assembly
+from engine.hardware.memory import Room
+from tests.support.cli import cli
+
+
+def load(family, checkpoints, dtype):
+    settings = replace(family.presets["paper"], dtype=dtype)
+    return family.load(str(checkpoints[family.name]), settings, "cpu")
+
+
+def machine(monkeypatch, free, total):
+    monkeypatch.setattr(assembly, "room", lambda: Room(free, total))
+
+
+def test_beyond_the_machine(family, checkpoints, monkeypatch):
+    machine(monkeypatch, 1000, 2000)
+    with pytest.raises(CheckpointError, match="dtype=bfloat16 halves that"):
+        load(family, checkpoints, "float32")
+    with pytest.raises(
+        CheckpointError, match=r"in bfloat16 and .*: take a GPU or a larger machine"
+    ):
+        load(family, checkpoints, "bfloat16")
+
+
+def test_beside_what_runs_now(family, checkpoints, monkeypatch):
+    """The supervisor tries again after a while."""
+    machine(monkeypatch, 1000, 2**40)
+    with pytest.raises(MemoryError, match=r"has 0\.0 GiB free"):
+        load(family, checkpoints, "bfloat16")
+
+
+def test_half_of_it_fits(family, checkpoints, monkeypatch):
+    needed = load(family, checkpoints, "bfloat16").loaded.bytes
+    machine(monkeypatch, needed, needed)
+    load(family, checkpoints, "bfloat16")
+    with pytest.raises(CheckpointError):
+        load(family, checkpoints, "float32")
+
+
+@pytest.mark.parametrize("total", [2000, 2**40])
+def test_the_doctor_says_so(family, checkpoints, monkeypatch, total):
+    machine(monkeypatch, 1000, total)
+    done = cli("doctor", "--model", f"{family.name}={checkpoints[family.name]}")
+    assert done.returncode == 1
+    assert "GiB of memory in float32 and this machine has" in done.stdout
+    assert "loaded in" not in done.stdout

@@ -1,0 +1,289 @@
+"""`hf` on tiny random models of four families, made here and loaded as published ones are."""
+
+from __future__ import annotations
+
+import json
+import string
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+)
+
+from engine.captioners.base import CheckpointError
+from engine.captioners.checkpoints import assembly
+from engine.captioners.families import hf
+from engine.captioners.registry import FAMILIES
+from engine.hardware.memory import Room
+from engine.images.image import open_image
+
+SPECIAL = [
+    *("<unk>", "<s>", "</s>", "<pad>", "<image>", "<|image_pad|>", "<|video_pad|>"),
+    *("<|vision_start|>", "<|vision_end|>", "<fake_token_around_image>", "<global-img>"),
+    *("<end_of_utterance>", "<row_1_col_1>"),
+]
+TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] }}: {% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}{% endfor %}"
+    "{% endfor %} assistant:"
+)
+TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+}
+VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "image_size": 28,
+    "patch_size": 14,
+}
+SPREAD = 0.25
+"""Fresh weights are so small that no image shows in the answer."""
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    words = {token: number for number, token in enumerate([*SPECIAL, *string.printable, "Ġ"])}
+    made = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        additional_special_tokens=SPECIAL[4:],
+    )
+
+
+def llava(words: int):
+    text = {**TEXT, "model_type": "llama", "vocab_size": words}
+    vision = {**VISION, "model_type": "clip_vision_model"}
+    config = LlavaConfig(text_config=text, vision_config=vision, image_token_index=4)
+    processor = {"processor_class": "LlavaProcessor", "patch_size": 14, "image_token": "<image>"}
+    processor |= {"vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    images = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 28}}
+    images["crop_size"] = {"height": 28, "width": 28}
+    return LlavaForConditionalGeneration(config), processor, images, "<image>"
+
+
+def blip2(words: int):
+    text = {"model_type": "opt", "vocab_size": words, "hidden_size": 32, "ffn_dim": 48}
+    text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "word_embed_proj_dim": 32}
+    qformer = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    qformer |= {"num_attention_heads": 2, "encoder_hidden_size": 32}
+    config = Blip2Config(
+        vision_config=VISION, qformer_config=qformer, text_config=text, num_query_tokens=4
+    )
+    config.image_token_index = 4
+    processor = {"processor_class": "Blip2Processor", "num_query_tokens": 4}
+    images = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}}
+    return Blip2ForConditionalGeneration(config), processor, images, None
+
+
+def qwen(words: int):
+    vision = {"hidden_size": 32, "intermediate_size": 48, "depth": 2, "num_heads": 2}
+    vision |= {"out_hidden_size": 32, "patch_size": 14, "fullatt_block_indexes": [1]}
+    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
+    text = {**TEXT, "vocab_size": words, "rope_parameters": rope}
+    config = Qwen2_5_VLConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=5,
+        video_token_id=6,
+        vision_start_token_id=7,
+        vision_end_token_id=8,
+    )
+    images = {"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14}
+    images |= {"min_pixels": 28 * 28, "max_pixels": 28 * 28 * 6}
+    return (
+        Qwen2_5_VLForConditionalGeneration(config),
+        {"processor_class": "Qwen2_5_VLProcessor"},
+        images,
+        "<|vision_start|><|image_pad|><|vision_end|>",
+    )
+
+
+def idefics3(words: int):
+    text = {**TEXT, "model_type": "llama", "vocab_size": words, "pad_token_id": 3}
+    config = Idefics3Config(
+        text_config=text, vision_config=VISION, image_token_id=4, scale_factor=2, pad_token_id=3
+    )
+    images = {"image_processor_type": "Idefics3ImageProcessor", "size": {"longest_edge": 28}}
+    images |= {"max_image_size": {"longest_edge": 28}, "do_image_splitting": False}
+    processor = {"processor_class": "Idefics3Processor", "image_seq_len": 1}
+    return Idefics3ForConditionalGeneration(config), processor, images, "<image>"
+
+
+@pytest.fixture(scope="module", params=[llava, blip2, qwen, idefics3], ids=lambda it: it.__name__)
+def checkpoint(request, tmp_path_factory) -> Path:
+    return save(request.param, tmp_path_factory.mktemp(request.param.__name__))
+
+
+def save(make, folder: Path) -> Path:
+    torch.manual_seed(0)
+    words = tokenizer()
+    model, processor, images, image = make(len(words))
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, SPREAD)
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    (folder / "processor_config.json").write_text(json.dumps(processor))
+    if image:
+        (folder / "chat_template.jinja").write_text(TEMPLATE.replace("IMAGE", image))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Of different shapes, so that some models give them different numbers of tokens."""
+    folder = tmp_path_factory.mktemp("pictures")
+    drawn = []
+    for number, size in enumerate([(28, 28), (84, 28), (56, 56), (30, 90)]):
+        generator = torch.Generator().manual_seed(number)
+        pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=generator)
+        path = folder / f"{number}.png"
+        Image.fromarray(pixels.byte().numpy()).save(path)
+        drawn.append(str(path))
+    return drawn
+
+
+SETTINGS = replace(
+    FAMILIES["hf"].presets["paper"], prompt="Say it.", max_new_tokens=6, dtype="float32"
+)
+
+
+def captions(captioner, pictures, batch):
+    prepared = [captioner.prepare(open_image(path)) for path in pictures]
+    found = []
+    for start in range(0, len(prepared), batch):
+        part = prepared[start : start + batch]
+        found += captioner.caption(part, range(start, start + len(part)))
+    return found
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_captions_do_not_depend_on_the_batch(checkpoint, pictures, temperature):
+    settings = replace(SETTINGS, temperature=temperature)
+    captioner = FAMILIES["hf"].load(str(checkpoint), settings, "cpu")
+    together = captions(captioner, pictures, 4)
+    assert together == captions(captioner, pictures, 1)
+    assert all(caption.tokens <= 6 for caption in together)
+    assert len({caption.raw for caption in together}) > 1
+
+
+def test_images_are_preprocessed_ahead_as_with_their_batch(checkpoint, pictures):
+    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    assert captioner.ahead
+    ahead = captions(captioner, pictures, 4)
+    captioner.ahead = False
+    assert captions(captioner, pictures, 4) == ahead
+
+
+def test_a_processor_that_makes_another_batch_is_given_batches(checkpoint, pictures, monkeypatch):
+    monkeypatch.setattr(hf, "TOKENS", ())  # padded behind, where the processor pads in front
+    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    different = len({captioner.process([Image.open(it)])["input_ids"].shape for it in pictures}) > 1
+    assert captioner.ahead == (not different)
+    monkeypatch.undo()
+    whole = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    assert captions(captioner, pictures, 4) == captions(whole, pictures, 4)
+
+
+def test_threads_may_prepare_at_once(checkpoint, pictures):
+    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    with ThreadPoolExecutor(8) as pool:
+        prepared = list(pool.map(lambda it: captioner.prepare(open_image(it)), 10 * pictures))
+    assert captioner.caption(prepared[:4], range(4)) == captions(captioner, pictures, 4)
+
+
+def test_the_prompt_reaches_the_model(checkpoint, pictures):
+    loaded = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
+    assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
+    assert "Say it." in loaded.text
+
+
+def test_a_missing_weight_is_named(checkpoint, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(checkpoint / "model.safetensors")
+    key = next(key for key in sorted(weights) if "layers.1" in key and key.endswith("weight"))
+    del weights[key]
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "model.safetensors").unlink()
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="missing keys"):
+        FAMILIES["hf"].load(str(tmp_path), SETTINGS, "cpu")
+
+
+def load(checkpoint, dtype, device="cpu"):
+    return FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, dtype=dtype), device)
+
+
+def machine(monkeypatch, free, total):
+    monkeypatch.setattr(assembly, "room", lambda: Room(free, total))
+
+
+def test_weights_beyond_the_machine_are_refused(checkpoint, monkeypatch):
+    machine(monkeypatch, 1000, 2000)
+    with pytest.raises(CheckpointError, match="dtype=bfloat16 halves that; else take a GPU or"):
+        load(checkpoint, "float32")
+    with pytest.raises(
+        CheckpointError, match=r"in bfloat16 and .*: take a GPU or a larger machine$"
+    ):
+        load(checkpoint, "bfloat16")
+    # It takes the way through this machine's memory, and no GPU is touched before.
+    with pytest.raises(CheckpointError, match=r"in bfloat16 and .*: take a larger machine$"):
+        load(checkpoint, "bfloat16", "cuda")
+
+
+def test_weights_that_do_not_fit_beside_what_runs_now(checkpoint, monkeypatch):
+    """The supervisor tries again after a while."""
+    machine(monkeypatch, 1000, 2**40)
+    with pytest.raises(MemoryError, match=r"has 0\.0 GiB free"):
+        load(checkpoint, "bfloat16")
+
+
+def test_weights_of_which_half_fits(checkpoint, monkeypatch):
+    needed = load(checkpoint, "bfloat16").loaded.bytes
+    machine(monkeypatch, needed, needed)
+    load(checkpoint, "bfloat16")
+    with pytest.raises(CheckpointError):
+        load(checkpoint, "float32")
+
+
+def test_old_pickles_count_alike(checkpoint, tmp_path, monkeypatch):
+    """The weights as `pytorch_model.bin`."""
+    from safetensors.torch import load_file
+
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(load_file(checkpoint / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    machine(monkeypatch, 1000, 2000)
+    with pytest.raises(CheckpointError, match="take a GPU or a larger machine"):
+        load(tmp_path, "bfloat16")

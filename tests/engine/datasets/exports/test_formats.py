@@ -1,0 +1,294 @@
+"""Every export format, read the way its reader reads it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tarfile
+
+import pytest
+
+from engine.datasets.exports.export import ExportOptions, export
+from engine.datasets.exports.formats import FORMATS
+from engine.operations.new_project import NewProject, create
+from engine.operations.run_control import ask
+from engine.utils.errors import BadInput
+from tests.support.cli import cli
+from tests.support.pictures import draw
+from tests.support.projects import choice, write_captions
+
+COUNT = 7
+ODD = 'a "quoted", tabbed\tand\nbroken caption with 猫'
+FAILED = 3
+UNFINISHED = 5
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Seven images in shards of three, two models, one failed record, one without an original."""
+    folder = tmp_path_factory.mktemp("formats")
+    records = []
+    for number in range(COUNT):
+        name = f"images/{number:02}.{'webp' if number == 6 else 'png'}"
+        draw(folder / name, number)
+        records.append({"image": name, "caption": f"alt {number}"})
+    records[4]["caption"] = ODD
+    del records[2]["caption"]
+    (folder / "captions.json").write_text(json.dumps(records))
+    models = [choice("one", prompt="Say:", seed=7), choice("two")]
+    made = create(folder / "run", NewProject([folder / "captions.json"], models, shard_size=3))
+    write_captions(made.project, say)
+    return made.project
+
+
+def say(model, shard, i):
+    number = shard * 3 + i
+    if number == FAILED and model == "two":
+        return {"error": "corrupt", "detail": "bad"}
+    if number == UNFINISHED:
+        return {"raw": f"{model} sees the", "tokens": 30, "finish": "length"}
+    return {"raw": f"{model} sees picture {number}. And more.", "tokens": 9, "finish": "length"}
+
+
+def texts(model):
+    """What is kept of a model's captions."""
+    found = [f"{model} sees picture {number}" for number in range(COUNT)]
+    found[UNFINISHED] = f"{model} sees the"
+    if model == "two":
+        found[FAILED] = None
+    return found
+
+
+ORIGINALS = ["alt 0", "alt 1", None, "alt 3", ODD, "alt 5", "alt 6"]
+IMAGES = [f"images/{number:02}.png" for number in range(6)] + ["images/06.webp"]
+PAIRS = [
+    (image, caption)
+    for image, *captions in zip(IMAGES, ORIGINALS, texts("one"), texts("two"), strict=True)
+    for caption in captions
+    if caption
+]
+FLAT = [(image, caption.translate({9: 9, 10: 32})) for image, caption in PAIRS]
+
+
+def written(project, tmp_path, form, name="out", **options):
+    options.setdefault("with_original", True)
+    result = export(project, tmp_path / name, ExportOptions(format=form, **options))
+    assert result.path == tmp_path / name
+    assert result.bytes > 0
+    assert not list(tmp_path.glob("*.part"))
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_flagged_records_every_format_is_as_if_they_were_not(project, tmp_path, form):
+    whole = export(project, tmp_path / "whole", ExportOptions(format=form))
+    ask(project, "flag", places=[(0, 1), (1, 0)], flagged=True)
+    options = ExportOptions(format=form, without_flagged=True, provenance=FORMATS[form].provenance)
+    try:
+        result = export(project, tmp_path / "out", options)
+    finally:
+        ask(project, "flag", places=[(0, 1), (1, 0)], flagged=False)
+    assert result.flagged == 3, "of the four captions one failed"
+    original = 2 if FORMATS[form].original else 0
+    assert result.captions == whole.captions - result.flagged - original
+    files = [path for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")] if path.is_file()]
+    if form not in ("parquet", "hf", "wds"):
+        said = b"".join(path.read_bytes() for path in files)
+        assert b"picture 1" not in said and b"images/01.png" not in said
+        assert b"picture 2" in said
+
+
+def pairs_of(records):
+    return [(record["image"], record["caption"]) for record in records]
+
+
+def test_json_and_json_lines(project, tmp_path):
+    assert pairs_of(json.loads(written(project, tmp_path, "json", "a").read_bytes())) == PAIRS
+    lines = written(project, tmp_path, "jsonl", "b").read_text().splitlines()
+    assert pairs_of(map(json.loads, lines)) == PAIRS
+
+
+def test_per_model_is_one_array_a_model(project, tmp_path):
+    out = written(project, tmp_path, "per-model")
+    assert sorted(path.name for path in out.iterdir()) == ["one.json", "original.json", "two.json"]
+    for name, captions in (("one", texts("one")), ("two", texts("two")), ("original", ORIGINALS)):
+        found = pairs_of(json.loads((out / f"{name}.json").read_text()))
+        assert found == [(i, c) for i, c in zip(IMAGES, captions, strict=True) if c]
+
+
+def rows(value=None):
+    return [
+        {"image": image, "original": original, "one": one, "two": two}
+        for image, original, one, two in zip(
+            IMAGES, ORIGINALS, texts("one"), texts("two"), strict=True
+        )
+    ]
+
+
+def test_columns_have_a_key_a_model(project, tmp_path):
+    out = written(project, tmp_path, "columns")
+    assert [json.loads(line) for line in out.read_text().splitlines()] == rows()
+
+
+def test_parquet_and_columns_load_with_datasets(project, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    for form, kind in (("parquet", "parquet"), ("columns", "json")):
+        out = written(project, tmp_path, form, form)
+        loaded = datasets.load_dataset(
+            kind, data_files=str(out), split="train", cache_dir=str(tmp_path / "cache")
+        )
+        assert list(loaded) == rows()
+
+
+@pytest.mark.parametrize("images", ["link", "copy"])
+def test_an_image_folder_loads_with_datasets(project, tmp_path, images):
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    out = written(project, tmp_path, "hf", images=images)
+    loaded = datasets.load_dataset(
+        "imagefolder", data_dir=str(out), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    by_place = sorted(loaded, key=lambda row: row["image_path"])
+    assert [row["one"] for row in by_place] == texts("one")
+    assert [row["original"] for row in by_place] == ORIGINALS
+    for number, row in enumerate(by_place[:6]):
+        assert row["image"].convert("RGB").getpixel((0, 0)) == (number, 0, 0)
+
+
+@pytest.mark.parametrize(("name", "separator"), [("out.tsv", "\t"), ("out.csv", ",")])
+def test_open_clip_reads_filepath_and_title(project, tmp_path, name, separator):
+    """As open_clip's CsvDataset: pandas, then the two columns as lists."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_csv(written(project, tmp_path, "openclip", name), sep=separator)
+    assert list(zip(frame["filepath"].tolist(), frame["title"].tolist(), strict=True)) == FLAT
+
+
+def test_webdataset_reads_the_tars(project, tmp_path):
+    webdataset = pytest.importorskip("webdataset")
+    out = written(project, tmp_path, "wds")
+    tars = sorted(map(str, out.iterdir()))
+    assert len(tars) == 3
+    found = list(webdataset.WebDataset(tars, shardshuffle=False))
+    assert [json.loads(sample["json"])["one"] for sample in found] == texts("one")
+    assert [sample["txt"].decode() for sample in found] == [
+        original or one for original, one in zip(ORIGINALS, texts("one"), strict=True)
+    ]
+    root = project.folder.parent
+    for image, sample in zip(IMAGES, found, strict=True):
+        assert sample[image.rpartition(".")[2]] == (root / image).read_bytes()
+    bare = written(project, tmp_path, "wds", "bare", images="none")
+    with tarfile.open(bare / "00000.tar") as tar:
+        assert tar.getnames()[:2] == ["000000000.txt", "000000000.json"]
+
+
+def test_laclip_pairs_lines_with_rows(project, tmp_path):
+    """LaCLIP reads the CSV and the text files side by side, and passes over odd suffixes."""
+    out = written(project, tmp_path, "laclip", image_root="/data")
+    with (out / "captions.csv").open() as file:
+        table = [row for row in csv.reader(file) if row[0].endswith((".png", ".jpg", ".jpeg"))]
+    augmented = [(out / f"{name}.txt").open().readlines() for name in ("one", "two")]
+    assert [len(lines) for lines in augmented] == [len(table)] * 2 == [6, 6]
+    assert [row[0] for row in table] == [f"/data/{image}" for image in IMAGES[:6]]
+    assert [row[1] for row in table] == [
+        "alt 0",
+        "alt 1",
+        "",
+        "alt 3",
+        ODD.replace("\n", " "),
+        "alt 5",
+    ]
+    for name, lines in zip(("one", "two"), augmented, strict=True):
+        assert [line.replace("\n", "") for line in lines] == [t or "" for t in texts(name)[:6]]
+
+
+def test_dreamlip_finds_six_columns_of_captions(project, tmp_path):
+    with written(project, tmp_path, "dreamlip").open() as file:
+        table = list(csv.reader(file))[1:]
+    assert [(row[0], row[2], row[3], row[4:]) for row in table] == [
+        (image, one, two or "", [""] * 4)
+        for image, one, two in zip(IMAGES, texts("one"), texts("two"), strict=True)
+    ]
+
+
+def test_llava_has_conversations(project, tmp_path):
+    found = json.loads(written(project, tmp_path, "llava").read_text())
+    assert len({record["id"] for record in found}) == len(found)
+    for record, (image, caption) in zip(found, PAIRS, strict=True):
+        human, gpt = record["conversations"]
+        assert record["image"] == image
+        assert "<image>" in human["value"]
+        assert (human["from"], gpt["from"], gpt["value"]) == ("human", "gpt", caption)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_state_gives_the_same_bytes(project, tmp_path, form):
+    first, second = (
+        written(project, tmp_path, form, name, images=images_of(form)) for name in ("a", "b")
+    )
+    assert contents(first) == contents(second) != []
+
+
+def images_of(form):
+    return "copy" if "copy" in FORMATS[form].images else None
+
+
+def contents(path):
+    if path.is_file():
+        return [path.read_bytes()]
+    return [
+        (file.relative_to(path), file.read_bytes())
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    ]
+
+
+def test_filters(project, tmp_path):
+    options = {"with_original": False, "only_finished": True}
+    found = json.loads(written(project, tmp_path, "json", "a", **options).read_text())
+    assert [record["caption"] for record in found] == [
+        caption
+        for pair in zip(texts("one"), texts("two"), strict=True)
+        for caption in pair
+        if caption and not caption.endswith("the")
+    ]
+    long = json.loads(written(project, tmp_path, "json", "b", min_words=4).read_text())
+    assert {len(record["caption"].split()) for record in long if "sees" in record["caption"]} == {4}
+    assert len(long) == len(PAIRS) - 2
+
+
+def test_provenance_on_request(project, tmp_path):
+    found = json.loads(written(project, tmp_path, "json", "a", provenance=True).read_text())
+    first, second = found[:2]
+    assert first["model"] == "original"
+    assert second == {
+        "image": IMAGES[0],
+        "caption": texts("one")[0],
+        "model": "one",
+        "checkpoint": None,
+        "prompt": "Say:",
+        "seed": 7,
+        "finish": "length",
+    }
+    lines = written(project, tmp_path, "columns", "b", provenance=True).read_text().splitlines()
+    assert json.loads(lines[0])["provenance"]["one"]["prompt"] == "Say:"
+    with pytest.raises(BadInput, match="no place for provenance"):
+        written(project, tmp_path, "openclip", "c", provenance=True)
+
+
+@pytest.mark.parametrize("form", [name for name, form in FORMATS.items() if form.folder])
+def test_a_folder_with_something_in_it_is_left_alone(project, tmp_path, form):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    done = cli("export", project.folder, tmp_path / "out", "--format", form)
+    assert done.returncode == 2
+    assert "not an empty folder" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_an_unknown_format_and_what_does_not_fit(project, tmp_path):
+    done = cli("export", project.folder, tmp_path / "out", "--format", "xml")
+    assert done.returncode == 2
+    assert "unknown format 'xml': one of json, jsonl" in done.stderr
+    assert cli("export", project.folder, tmp_path / "out", "--images", "copy").returncode == 2
+    assert not list(tmp_path.iterdir())

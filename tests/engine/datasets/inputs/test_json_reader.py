@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.datasets.inputs import json_reader
+from engine.datasets.inputs.json_reader import read_records
+from engine.utils.errors import BadInput
+
+TEXT = st.text(st.characters(codec=None), max_size=30)
+EXTRA = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+RECORDS = st.lists(
+    st.builds(
+        lambda extra, image, caption: extra | {"image": image, "caption": caption},
+        st.dictionaries(TEXT, EXTRA, max_size=3),
+        st.text(st.characters(codec=None), min_size=1, max_size=30),
+        TEXT,
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=200)
+@given(RECORDS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 40))
+def test_an_array_is_read_as_json_load_reads_it(tmp_path_factory, records, indent, ascii, size):
+    path = tmp_path_factory.mktemp("array") / "captions.json"
+    text = json.dumps(records, indent=indent, ensure_ascii=ascii or has_surrogates(records))
+    path.write_bytes(text.encode())
+    json_reader.READ_BYTES, before = size, json_reader.READ_BYTES
+    try:
+        found = list(read_records(path))
+    finally:
+        json_reader.READ_BYTES = before
+    assert [json.loads(record.line) for record in found] == records
+    assert all(b"\n" not in record.line for record in found)
+    assert [(r.image, r.caption) for r in found] == [(r["image"], r["caption"]) for r in records]
+
+
+def has_surrogates(records) -> bool:
+    try:
+        json.dumps(records, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+@settings(max_examples=100)
+@given(RECORDS, st.integers(1, 40), st.sampled_from(["\n", "\r\n", "\n\n  "]))
+def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
+    path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
+    path.write_bytes(newline.join(map(json.dumps, records)).encode())
+    json_reader.READ_BYTES, before = size, json_reader.READ_BYTES
+    try:
+        found = list(read_records(path))
+    finally:
+        json_reader.READ_BYTES = before
+    assert [json.loads(record.line) for record in found] == records
+
+
+@settings(max_examples=300)
+@given(RECORDS, st.data())
+def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(tmp_path_factory, records, data):
+    whole = json.dumps(records, ensure_ascii=True).encode()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    mutation = data.draw(st.sampled_from(["cut", "flip", "drop", "insert"]))
+    byte = bytes([data.draw(st.integers(0, 255))])
+    damaged = {
+        "cut": whole[:at],
+        "flip": whole[:at] + byte + whole[at + 1 :],
+        "drop": whole[:at] + whole[at + 1 :],
+        "insert": whole[:at] + byte + whole[at:],
+    }[mutation]
+    path = tmp_path_factory.mktemp("damaged") / "captions.json"
+    path.write_bytes(damaged)
+    try:
+        found = [json.loads(record.line) for record in read_records(path)]
+    except BadInput as error:
+        assert str(path) in str(error)
+    else:
+        assert found == as_json_sees(damaged)
+
+
+def as_json_sees(data: bytes):
+    text = data.decode()
+    if text.lstrip(" \t\r\n").startswith("["):
+        return json.loads(text)
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"hello", "neither a JSON array"),
+        (b'"text"', "neither a JSON array"),
+        (b"", "is empty"),
+        (b"[]", "the array is empty"),
+        (b"[1]", "record 0: not an"),
+        (b'{"a": 1}', "record 0: no 'image'"),
+        (b'[{"caption": "x"}]', "record 0: no 'image'"),
+        (b'[{"image": "a"}, {"image": 7}]', "record 1: 'image' must be a path, not 7"),
+        (b'[{"image": ""}]', "must be a path"),
+        (b'[{"image": "a", "caption": ["x"]}]', "'caption' must be text"),
+        (b'[{"image": "a"},', "cut short"),
+        (b'[{"image": "a"}', "cut short after record 0"),
+        (b'[{"image": "a"', "not JSON"),
+        (b'[{"image": "a"} {"image": "b"}]', "a comma is missing after record 0"),
+        (b'[{"image": "a"}] more', "something follows the array"),
+        (b'[{"image": "\xff"}]', "not UTF-8 at byte 12"),
+        ('[{"image": "a"}]'.encode("utf-16"), "not UTF-8 at byte 0"),
+        (b'{"image": "a"}{"image": "b"}', "does not end with its line"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'[{"image": "a", "x": ' + b"[" * 100_000, "nested too deeply"),
+        (b'[{"image": "a", "x": ' + b"1" * 5000 + b"}]", "cannot be read"),
+        (b'[{"image": "a\nb"}]', "not JSON"),
+    ],
+)
+def test_bad_input_is_named(tmp_path, content, message):
+    path = tmp_path / "captions.json"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=message):
+        list(read_records(path))
+
+
+def test_a_byte_order_mark_and_missing_captions_are_fine(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_bytes(b'\xef\xbb\xbf [{"image": "a", "caption": null}, {"image": "b"}]\n')
+    assert [(r.image, r.caption) for r in read_records(path)] == [("a", ""), ("b", "")]
+
+
+def test_the_position_of_an_error_counts_bytes_not_characters(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_text('[{"image": "猫猫", "caption": "é"}, x]')
+    at = path.read_bytes().index(b", x]") + 2
+    with pytest.raises(BadInput, match=rf"at byte {at}\)"):
+        list(read_records(path))

@@ -1,0 +1,137 @@
+"""`--skip-bad`: what cannot be read is left out and said with its place; nothing else is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.datasets.inputs import lenient_jsonl
+from engine.datasets.inputs.open_input import Input, read_input
+from engine.datasets.inputs.skipped import BadRecord, Skipped
+from engine.utils.errors import BadInput
+from tests.support.cli import cli, cli_ok
+from tests.support.pictures import make_captions
+
+GOOD = [json.dumps({"image": f"{n}.png", "caption": f"line {n}"}).encode() for n in range(4)]
+BAD_LINES = {
+    b'{"image": "x.png", "capt': "not JSON",
+    b'{"caption": "no image"}': "no 'image'",
+    b'{"image": 7}': "'image' must be a path",
+    b"[1, 2]": "not an",
+    b'{"image": "\xff.png"}': "not UTF-8",
+    b"<html>": "not JSON",
+    b"[" * 100_000: "nested too deeply",
+}
+
+
+def read(path, skipped=None):
+    found = read_input(Input(path, path.parent, skipped=skipped))
+    return [record.image for batch in found for record in batch.records()]
+
+
+@pytest.mark.parametrize("bad", BAD_LINES, ids=BAD_LINES.values())
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_a_damaged_line_is_left_out(tmp_path, bad, place):
+    path = tmp_path / "captions.jsonl"
+    path.write_bytes(b"\n".join([*GOOD[:place], bad, *GOOD[place:]]) + b"\n")
+    skipped = Skipped()
+    if bad.startswith(b"[") and place == 0:  # what begins like an array is read as one
+        with pytest.raises(BadInput):
+            read(path, skipped)
+        return
+    assert read(path, skipped) == [f"{n}.png" for n in range(4)]
+    assert skipped.count == 1
+    assert f"line {place + 1}: " in skipped.shown[0]
+    assert BAD_LINES[bad] in skipped.shown[0]
+    with pytest.raises(BadInput):
+        read(path)
+
+
+def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path):
+    path = tmp_path / "captions.json"
+    values = [json.loads(GOOD[0]), 7, {"caption": "x"}, json.loads(GOOD[1]), {"image": None}]
+    path.write_text(json.dumps(values))
+    skipped = Skipped()
+    assert read(path, skipped) == ["0.png", "1.png"]
+    assert skipped.count == 3
+    with pytest.raises(BadRecord, match="record 1: not an"):
+        read(path)
+
+
+def test_an_array_that_is_no_json_is_still_refused(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_bytes(b"[" + GOOD[0] + b", oops, " + GOOD[1] + b"]")
+    with pytest.raises(BadInput, match="not JSON"):
+        read(path, Skipped())
+
+
+@pytest.mark.parametrize("bad", ["only one cell", "a,b,c,d", ",no image", "nul\0.png,x"])
+def test_a_line_of_csv_is_left_out(tmp_path, bad):
+    path = tmp_path / "captions.csv"
+    path.write_text(f"image,caption\n0.png,zero\n{bad}\n1.png,one\n")
+    skipped = Skipped()
+    assert read(path, skipped) == ["0.png", "1.png"]
+    assert skipped.count == 1
+    assert "line 3" in skipped.shown[0]
+
+
+def test_rows_of_parquet_without_an_image_are_left_out(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "captions.parquet"
+    images = ["0.png", None, "", "1.png"]
+    parquet.write_table(pyarrow.table({"image": images, "caption": ["x"] * 4}), path)
+    skipped = Skipped()
+    assert read(path, skipped) == ["0.png", "1.png"]
+    assert [why.rpartition("(in ")[2] for why in skipped.shown] == ["row 1)", "row 2)"]
+
+
+def test_a_line_without_end_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(lenient_jsonl, "READ_BYTES", 64)
+    monkeypatch.setattr(lenient_jsonl, "LONGEST_RECORD", 500)
+    path = tmp_path / "captions.jsonl"
+    path.write_bytes(b"\n".join([GOOD[0], b'{"image": "' + b"x" * 5000, *GOOD[1:]]))
+    skipped = Skipped()
+    assert read(path, skipped) == [f"{n}.png" for n in range(4)]
+    assert "line 2: a line of more than 500 bytes" in skipped.shown[0]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(8, 400))
+def test_every_good_line_is_read_and_every_bad_one_counted(tmp_path_factory, good, block):
+    if not any(good):
+        return
+    path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
+    lines = [json.dumps({"image": f"{n}.png"}) if it else "{" for n, it in enumerate(good)]
+    path.write_text("\n".join(lines))
+    skipped = Skipped()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lenient_jsonl, "READ_BYTES", block)
+        assert read(path, skipped) == [f"{n}.png" for n, it in enumerate(good) if it]
+    assert skipped.count == good.count(False)
+
+
+def test_new_says_what_it_left_out_and_advises_the_option(tmp_path):
+    captions = make_captions(tmp_path / "data", 3)
+    records = json.loads(captions.read_text())
+    lines = tmp_path / "data" / "captions.jsonl"
+    lines.write_text("\n".join([json.dumps(records[0]), "{broken", *map(json.dumps, records[1:])]))
+    project = tmp_path / "run"
+    refused = cli("new", project, lines, "--model", "dry-run")
+    assert refused.returncode == 2
+    assert "--skip-bad leaves out what cannot be read" in refused.stderr
+    assert not project.exists()
+    made = cli("new", project, lines, "--model", "dry-run", "--skip-bad", "--shards", 2)
+    assert made.returncode == 0
+    assert "3 records in 2 shards" in made.stdout
+    assert "left out as unreadable: 1 record" in made.stderr
+    assert "line 2: not JSON" in made.stderr
+    cli_ok("run", project, "--devices", "cpu")
+
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.write_text("{\n[\n")
+    refused = cli("new", tmp_path / "none", nothing, "--model", "dry-run", "--skip-bad")
+    assert refused.returncode == 2
+    assert "holds no record" in refused.stderr

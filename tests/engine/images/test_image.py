@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import random
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from engine.images.image import ImagePaths, ImageProblem, open_image
+from engine.images.missing_root import STREAK, Misses, RootLost
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def huge_png(width: int, height: int) -> bytes:
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"\0" * 100)
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", data), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def noise(mode: str = "RGB") -> Image.Image:
+    return Image.frombytes("RGB", (64, 48), random.Random(1).randbytes(64 * 48 * 3)).convert(mode)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    noise().save(tmp_path / "good.jpg")
+    whole = (tmp_path / "good.jpg").read_bytes()
+    (tmp_path / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.jpg").write_text("this is text")
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "bomb.png").write_bytes(huge_png(60_000, 60_000))
+    (tmp_path / "script.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "fifo.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("absent.jpg", "missing"),
+        ("good.jpg/below.jpg", "missing"),
+        ("text.jpg", "corrupt"),
+        ("truncated.jpg", "corrupt"),
+        ("empty.png", "corrupt"),
+        ("script.eps", "corrupt"),
+        ("bomb.png", "too_large"),
+        ("folder.png", "not_a_file"),
+        ("fifo.png", "not_a_file"),
+        ("loop.png", "unreadable"),
+        ("x" * 300, "unreadable"),
+    ],
+)
+def test_what_cannot_be_captioned_says_why(folder, name, kind):
+    with pytest.raises(ImageProblem) as caught:
+        open_image(str(folder / name)).decode()
+    assert caught.value.kind == kind
+    assert caught.value.detail
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK", "1", "LA", "I;16", "YCbCr"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    path = tmp_path / f"image.{'tif' if mode in ('CMYK', 'YCbCr') else 'png'}"
+    image = Image.new("I;16", (64, 48), 40_000) if mode == "I;16" else noise(mode)
+    image.save(path)
+    picture = open_image(str(path))
+    assert (picture.width, picture.height) == (64, 48)
+    assert picture.crc32 == zlib.crc32(path.read_bytes())
+    rgb = picture.rgb()
+    assert (rgb.mode, rgb.size) == ("RGB", (64, 48))
+    if mode == "I;16":
+        assert rgb.getpixel((0, 0)) == (156, 156, 156)
+
+
+def test_the_first_frame_of_an_animation_counts(tmp_path):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert open_image(str(tmp_path / "a.gif")).rgb().getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_exif_rotation_is_not_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise().save(tmp_path / "turned.jpg", exif=exif)
+    assert open_image(str(tmp_path / "turned.jpg")).rgb().size == (64, 48)
+
+
+@pytest.mark.parametrize(
+    ("image", "resolved"),
+    [
+        ("a/b.jpg", "/root/a/b.jpg"),
+        ("/data/b.jpg", "/data/b.jpg"),
+        ("a/../b.jpg", "/root/a/../b.jpg"),
+        ("old/b.jpg", "/new/b.jpg"),
+    ],
+)
+def test_paths_are_resolved_as_written(image, resolved):
+    assert ImagePaths("/root", (("old/", "/new/"),)).resolve(image) == resolved
+
+
+@pytest.mark.parametrize("image", ["..", "../b.jpg", "a/../../b.jpg", "./../b.jpg"])
+def test_paths_that_climb_out_are_refused_unless_allowed(image):
+    with pytest.raises(ImageProblem) as caught:
+        ImagePaths("/root").resolve(image)
+    assert caught.value.kind == "outside"
+    assert ImagePaths("/root", allow_outside=True).resolve(image)
+
+
+def row(i: int) -> dict:
+    return {"i": i, "error": "missing", "detail": ""}
+
+
+def test_a_few_missing_images_are_failed_records(folder):
+    misses = Misses(ImagePaths(str(folder)), "good.jpg")
+    assert misses.miss(row(0)) == []
+    assert misses.hit("good.jpg") == [row(0)]
+    assert misses.settle() == []
+
+
+def test_many_missing_images_are_failed_records_while_the_root_stands(folder):
+    misses = Misses(ImagePaths(str(folder)), "good.jpg")
+    released = [sent for i in range(2 * STREAK) for sent in misses.miss(row(i))]
+    assert released == [row(i) for i in range(2 * STREAK)]
+
+
+@pytest.mark.parametrize("gone", ["root", "witness"])
+def test_missing_images_are_withheld_when_the_root_is_gone(folder, gone):
+    root = folder / "unmounted" if gone == "root" else folder
+    misses = Misses(ImagePaths(str(root)), "good.jpg")
+    if gone == "witness":
+        (folder / "good.jpg").unlink()
+    for i in range(STREAK - 1):
+        assert misses.miss(row(i)) == []
+    with pytest.raises(RootLost, match="mounted"):
+        misses.miss(row(STREAK))
+    misses.forget()
+    misses.miss(row(0))
+    with pytest.raises(RootLost):
+        misses.settle()
+
+
+@pytest.mark.parametrize(
+    ("side", "decoded"), [(96, (320, 240)), (48, (160, 120)), (121, (640, 480)), (400, (640, 480))]
+)
+def test_a_draft_keeps_twice_the_side(tmp_path, side, decoded):
+    noise().resize((640, 480)).save(tmp_path / "large.jpg")
+    picture = open_image(str(tmp_path / "large.jpg"))
+    picture.draft(side)
+    assert picture.rgb().size == decoded
+    assert (picture.width, picture.height) == (640, 480)
+
+
+def test_only_jpegs_are_drafted(tmp_path):
+    noise().resize((640, 480)).save(tmp_path / "large.png")
+    picture = open_image(str(tmp_path / "large.png"))
+    picture.draft(16)
+    assert picture.rgb().size == (640, 480)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.project import caption_log
+from engine.project.caption_log import CaptionLog
+
+
+def caption(i: int, raw: str = "a dog. It") -> dict:
+    return {"i": i, "raw": raw, "tokens": 3, "finish": "stop"}
+
+
+def error(i: int) -> dict:
+    return {"i": i, "error": "missing", "detail": "no such file"}
+
+
+ROWS = st.lists(
+    st.builds(lambda i, ok: caption(i) if ok else error(i), st.integers(0, 9), st.booleans()),
+    max_size=20,
+)
+
+
+@given(st.lists(ROWS, max_size=4))
+def test_what_was_counted_is_what_is_read_again(tmp_path_factory, batches):
+    path = tmp_path_factory.mktemp("log") / "00000.jsonl"
+    for batch in batches:
+        log = CaptionLog(path, 10)
+        log.append(batch)
+        counted = (log.captioned, log.failed, log.left, log.rows, log.size)
+        log.close()
+        again = CaptionLog(path, 10)
+        assert (again.captioned, again.failed, again.left, again.rows, again.size) == counted
+        again.close()
+        assert counted[0] + counted[1] + counted[2] == 10
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 400), st.binary(max_size=20), st.booleans())
+def test_a_torn_or_zeroed_tail_is_cut_and_nothing_else(tmp_path_factory, cut, tail, zeros):
+    path = tmp_path_factory.mktemp("torn") / "00000.jsonl"
+    log = CaptionLog(path, 10)
+    log.append([caption(i, f"caption {i}") for i in range(8)])
+    log.close()
+    whole = path.read_bytes()
+    kept = whole[:cut].count(b"\n")
+    path.write_bytes(whole[:cut] + (b"\0" * len(tail) if zeros else tail.replace(b"\n", b"?")))
+    log = CaptionLog(path, 10)
+    assert log.captioned == kept
+    assert log.left == 10 - kept
+    log.append([caption(9)])
+    log.close()
+    found = caption_log.read(path, 10)
+    assert sorted(found.captions) == [*range(kept), 9]
+    assert found.foreign == 0
+    assert path.stat().st_size == found.good_bytes
+
+
+def test_zeros_that_end_in_a_line_break_are_a_tail_too(tmp_path):
+    path = tmp_path / "00000.jsonl"
+    good = json.dumps(caption(0)).encode() + b"\n"
+    path.write_bytes(good + b"\0" * 50 + b"\n" + b"\0" * 10)
+    log = CaptionLog(path, 2)
+    log.close()
+    assert path.read_bytes() == good
+
+
+def test_a_foreign_line_in_the_middle_is_passed_over_and_kept(tmp_path):
+    path = tmp_path / "00000.jsonl"
+    lines = [json.dumps(caption(0)), "what is this", json.dumps(caption(99)), json.dumps(error(1))]
+    path.write_text("\n".join(lines) + "\n")
+    log = CaptionLog(path, 3)
+    assert (log.captioned, log.failed, log.left, log.foreign) == (1, 1, 1, 2)
+    log.close()
+    assert path.read_text().splitlines() == lines
+
+
+def test_the_last_caption_counts_and_an_error_never_replaces_one(tmp_path):
+    path = tmp_path / "00000.jsonl"
+    rows = [error(0), caption(0, "first"), caption(0, "second"), error(0)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = caption_log.read(path, 1)
+    assert found.captions[0]["raw"] == "second"
+    assert found.errors == {}
+    assert found.rows == 4
+
+
+def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path):
+    path = tmp_path / "00000.jsonl"
+    log = CaptionLog(path, 3)
+    assert log.append([caption(0, "a"), caption(0, "b"), error(1)]) == 2
+    assert log.append([caption(0, "c"), caption(1, "d")]) == 0
+    size = log.size
+    log.close()
+
+    failed_only = CaptionLog(path, 3, "failed", size)
+    assert [failed_only.missing(i) for i in range(3)] == [False, True, True]
+    failed_only.close()
+
+    everything = CaptionLog(path, 3, "all", size)
+    assert everything.left == 3
+    assert everything.append([caption(0, "new"), error(1)]) == 2
+    assert (everything.captioned, everything.failed, everything.left) == (1, 1, 1)
+    everything.close()
+    # The mark outlives a kill: what was redone is not asked for again.
+    assert CaptionLog(path, 3, "all", size).left == 1
+    assert caption_log.read(path, 3).captions[0]["raw"] == "new"
+
+
+SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from engine.project.caption_log import CaptionLog, DiskFull
+log = CaptionLog(Path(sys.argv[1]), 100)
+row = lambda i: {"i": i, "raw": "x" * 50, "tokens": 1, "finish": "stop"}
+log.append([row(0), row(1)])
+before = log.size
+resource.setrlimit(resource.RLIMIT_FSIZE, (before + 130, before + 130))
+try:
+    log.append([row(i) for i in range(2, 9)])
+except DiskFull as error:
+    print("full", log.size == before, log.left, Path(sys.argv[1]).stat().st_size == before)
+print(log.append([row(2)]))
+"""
+
+
+def test_a_short_write_is_taken_back(tmp_path):
+    """A file size limit gives the same short write as a full disk."""
+
+    def no_signal() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_DISK, str(tmp_path / "log.jsonl")],
+        capture_output=True,
+        text=True,
+        preexec_fn=no_signal,
+    )
+    assert done.stdout.split() == ["full", "True", "98", "True", "1"], done.stderr
+    assert caption_log.read(tmp_path / "log.jsonl", 100).rows == 3
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{}", b"[1]", b'{"i": true, "raw": "x"}', b'{"i": 0}', b'{"i": 0, "raw": "x"}']
+)
+def test_what_is_no_row(line):
+    assert caption_log.parse(line, 5) is None

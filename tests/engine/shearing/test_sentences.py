@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.operations.new_project import NewProject, create
+from engine.process import pool
+from engine.shearing.sentences import DANGLING, cut, first_sentence, hard_sentence, is_over
+from engine.shearing.shear import Shearing, shear
+from tests.bench.sentences import hard_cases
+from tests.support.cli import cli, cli_ok
+from tests.support.pictures import make_captions
+from tests.support.projects import choice, write_captions
+
+SENTENCE = Shearing("sentence")
+
+
+def test_the_splitter_is_right_on_most_hard_cases():
+    found = [cut(text) == first for first, text in hard_cases()]
+    assert len(found) > 200
+    assert sum(found) / len(found) > 0.94
+
+
+@pytest.mark.parametrize(
+    ("raw", "finish", "text", "ended"),
+    [
+        ("A dog runs. It is", "length", "A dog runs.", True),
+        ("A dog runs on the", "length", "A dog runs", False),
+        ("A dog runs on the", "stop", "A dog runs on the", True),
+        ("A dog runs, and", "length", "A dog runs", False),
+        ("A dog is 3.5 feet tall and of", "length", "A dog is 3.5 feet tall", False),
+        ("A dog runs.", "length", "A dog runs.", True),
+        ("Is it a dog? Yes.", "stop", "Is it a dog?", True),
+        ("Assistant: A dog runs.### Human:", "stop", "A dog runs.", True),
+        ("A dog\nruns. It is", "stop", "A dog runs.", True),
+        ("A dog runs\n\nThe cat", "length", "A dog runs", False),
+        ("the of a", "length", "", False),
+        ("", "stop", "", True),
+    ],
+)
+def test_the_first_sentence_is_kept(raw, finish, text, ended):
+    found = first_sentence(raw, finish, None)
+    assert found[0] == text
+    if "\n\n" not in raw:
+        assert found[1] == ended
+
+
+def test_a_cap_in_words_ends_on_a_word_that_can_end():
+    assert first_sentence("A dog runs on the beach at noon. More.", "stop", 5) == (
+        "A dog runs",
+        False,
+    )
+    assert first_sentence("A dog runs. More.", "stop", 5) == ("A dog runs.", True)
+
+
+@given(st.text(), st.sampled_from(["stop", "length"]), st.none() | st.integers(1, 5))
+def test_any_text_can_be_sheared_and_spans_hold(raw, finish, words):
+    kept = shear(raw, "llava-1.5", Shearing("sentence", words), finish)
+    if kept.start is not None:
+        assert raw[kept.start : kept.end] == kept.text
+    if words is not None:
+        assert len(kept.text.split()) <= words
+    if not kept.ended and kept.text:
+        assert kept.text.split(" ")[-1].lower() not in DANGLING
+
+
+WORDS = ["a dog", "the", "I", "Dr", "in", "3 in", "Inc", "May", "p", "J", "U.S", "well-known", "St"]
+ENDS = [" ", ". ", ". The ", ". I ", ".", "? ", "### ", "</s>", '" ', ", (", "\n", "\n\n"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(ENDS)), max_size=6))
+def test_the_short_way_for_plain_sentences_agrees_with_the_splitter(pieces):
+    raw = "".join(map("".join, pieces))
+    text, ended = hard_sentence(raw, "stop")
+    assert first_sentence(raw, "stop", None) == (text, ended)
+
+
+@pytest.fixture
+def project(tmp_path):
+    captions = make_captions(tmp_path / "data", 12)
+    models = [choice("one", prompt="<image> Describe the picture"), choice("two")]
+    made = create(tmp_path / "run", NewProject([captions], models, shard_size=2)).project
+    write_captions(made, say)
+    return made
+
+
+RAWS = {
+    0: "Dr. Smith runs. It is",
+    1: "A dog on the",
+    2: "I'm sorry, I cannot see it.",
+    3: "Describe the picture: a cat. Yes",
+    4: ". nothing",
+    5: "A cat sits. Purr",
+    6: "A cat sits. Meow",
+}
+
+
+def say(model, shard, i):
+    number = shard * 2 + i
+    if number == 11:
+        return {"error": "corrupt", "detail": "bad"}
+    return {"raw": RAWS.get(number, f"{model} {number}. End"), "tokens": 5, "finish": "length"}
+
+
+def exported(project, path, *options):
+    cli_ok("export", project.folder, path, "--model", "one", *options)
+    return [record["caption"] for record in json.loads(path.read_text())]
+
+
+def test_reshear_changes_what_is_exported_and_back(project, tmp_path):
+    paper = exported(project, tmp_path / "a.json")
+    assert paper[:2] == ["Dr", "A dog on the"]
+    said = cli_ok("reshear", project.folder, "--mode", "sentence")
+    assert "22 captions of 12 tasks sheared in mode sentence" in said
+    found = exported(project, tmp_path / "b.json")
+    assert found[:3] == ["Dr. Smith runs.", "A dog", "I'm sorry, I cannot see it."]
+    assert exported(project, tmp_path / "c.json", "--only-finished")[:2] == [found[0], found[2]]
+    cli_ok("reshear", project.folder, "--mode", "paper")
+    assert exported(project, tmp_path / "d.json") == paper
+    cli_ok("reshear", project.folder, "--mode", "paper", "--max-words", 2)
+    assert exported(project, tmp_path / "e.json")[:2] == ["Dr", "A dog"]
+
+
+def test_other_processes_shear_alike(project, tmp_path, monkeypatch):
+    cli_ok("reshear", project.folder, "--mode", "sentence")
+    alone = sorted(path.read_bytes() for path in project.captions.glob("*/*.sheared-*"))
+    cli_ok("reshear", project.folder, "--mode", "paper")
+    monkeypatch.setattr(pool, "FEW", 2)
+    assert "22 captions of 12 tasks" in cli_ok("reshear", project.folder, "--mode", "sentence")
+    assert sorted(p.read_bytes() for p in project.captions.glob("*/*.sheared-*")) == alone
+
+
+def test_samples_show_both_modes(project):
+    (sample,) = json.loads(cli_ok("samples", project.folder, "--count", 1, "--json"))
+    modes = sample["captions"][0]["modes"]
+    assert modes == {"paper": "Dr", "sentence": "Dr. Smith runs."}
+    assert "sheared in mode sentence: Dr. Smith runs." in cli_ok("samples", project.folder)
+
+
+def test_reshear_refuses_a_log_that_was_changed(project, tmp_path):
+    log = next(project.captions.glob("one-*/00003.jsonl"))
+    log.write_bytes(log.read_bytes().replace(b"Meow", b"Woof"))
+    done = cli("reshear", project.folder, "--mode", "sentence")
+    assert done.returncode == 2
+    assert "was changed after its task was done" in done.stderr
+
+
+def test_stats_count_what_is_there(project):
+    one, two = json.loads(cli_ok("stats", project.folder, "--json"))
+    assert one["model"] == "one"
+    assert (one["captions"], one["failed"], one["tokens"]) == (11, 1, 55)
+    assert (one["empty"], one["unfinished"], one["refusals"]) == (1, 1, 1)
+    assert (one["leaks"], two["leaks"]) == (1, 0)
+    assert one["repeated"] == 1
+    assert one["shared"] == 6
+    assert 0 < one["share_cut"] < 1
+    assert "kept words" in cli_ok("stats", project.folder).splitlines()[0]
+
+
+def test_a_sentence_is_over_only_when_nothing_can_change_it():
+    over = 0
+    for _, text in hard_cases():
+        whole = f"{text} More words follow here. And again."
+        early = next(whole[:end] for end in range(len(whole) + 1) if is_over(whole[:end]))
+        for mode in ("paper", "sentence"):
+            kept = [shear(raw, "llava-1.5", Shearing(mode)).text for raw in (early, whole)]
+            assert kept[0] == kept[1], early
+        over += len(early) < len(whole)
+    assert over > 200

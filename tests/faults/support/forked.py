@@ -1,0 +1,113 @@
+"""Supervisors in processes of their own, forked: they need not import everything again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import traceback
+
+import psutil
+
+from db.connection import Busy, writing
+from engine.project.layout import Project
+from engine.project.opening import open_project
+from engine.state.policy import Policy
+from engine.supervisor.main import supervise
+from tests.support.waiting import PATIENCE
+
+HASTY = Policy(
+    tick=0.02,
+    commit_every=0.1,
+    first_delay=0.05,
+    longest_delay=0.2,
+    device_rest=0.3,
+    row_limit=3.0,
+    cpu_row_limit=3.0,
+    kill_after=1.0,
+    memory_retry=0.05,
+    chunk=24,  # more than misses are withheld for
+    disk_floor=2**20,
+    disk_retry=0.1,
+)
+"""Everything decided within a second."""
+
+
+class Supervising:
+    """`supervise` in a child process, with its stderr in the project's log."""
+
+    def __init__(
+        self,
+        project: Project,
+        devices: str = "cpu",
+        policy: Policy = HASTY,
+        module: str = "tests.faults.support.workers",
+        **environment: str,
+    ) -> None:
+        self.database = project.database
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 2
+            try:
+                os.setsid()
+                project.logs.mkdir(exist_ok=True)
+                with project.supervisor_log.open("ab") as log:
+                    os.dup2(log.fileno(), 2)
+                os.environ.update(environment)
+                code = 0 if supervise(open_project(project.folder), devices, policy, module) else 1
+            except BaseException:
+                os.write(2, traceback.format_exc().encode())
+            finally:
+                os._exit(code)
+
+    def poll(self) -> int | None:
+        """The exit code, 1 where tasks are left and 2 after an exception; None while it runs."""
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+        return self.code
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                self.signal(signal.SIGKILL)
+                raise AssertionError(f"still running after {timeout} s")
+            time.sleep(0.01)
+        return code
+
+    def signal(self, number: int) -> None:
+        if self.code is None:
+            os.kill(self.pid, number)
+
+    def freeze(self) -> None:
+        """Until SIGCONT, and not in the middle of a commit, which would lock everyone out."""
+        while True:
+            self.signal(signal.SIGSTOP)
+            _, status = os.waitpid(self.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            try:
+                with writing(self.database, busy_seconds=0.0):
+                    return
+            except Busy:
+                self.signal(signal.SIGCONT)
+                time.sleep(0.01)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def workers(self) -> list[int]:
+        try:
+            return [child.pid for child in psutil.Process(self.pid).children()]
+        except psutil.Error:
+            return []
+
+    def __enter__(self) -> Supervising:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.poll() is None:
+            self.kill()

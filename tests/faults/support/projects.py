@@ -1,0 +1,56 @@
+"""Small projects for the fault tests, made without the command line, and what became of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from db import progress, projects
+from db.connection import reading
+from db.progress import Sums
+from db.rows import TaskRow
+from engine.captioners.registry import choose
+from engine.datasets.exports.export import export
+from engine.operations.new_project import NewProject, create
+from engine.project.layout import Project
+
+
+def make(
+    folder: Path, captions: Path, shard_size: int = 20, batch: int = 8, **options: object
+) -> Project:
+    wanted = NewProject([captions], [choose("dry-run")], shard_size=shard_size, **options)
+    project = create(folder, wanted).project
+    with closing(sqlite3.connect(project.database)) as connection:
+        change = f"UPDATE model SET settings = json_set(settings, '$.batch', {batch})"
+        connection.execute(change)
+        connection.commit()
+    return project
+
+
+def exported(project: Project) -> bytes:
+    out = project.folder.parent / f"{project.folder.name}-out.json"
+    export(project, out)
+    return out.read_bytes()
+
+
+def tasks(project: Project) -> tuple[TaskRow, ...]:
+    with reading(project.database) as connection:
+        return projects.tasks(connection)
+
+
+def events(project: Project) -> str:
+    """Newest first."""
+    with reading(project.database) as connection:
+        return "\n".join(event.text for event in progress.events(connection, 200))
+
+
+def sums(project: Project) -> dict[str, Sums]:
+    with reading(project.database) as connection:
+        return {row.state: row for row in progress.sums(connection)}
+
+
+def rows(project: Project) -> int:
+    """Lines of all caption logs."""
+    logs = (p for p in project.captions.glob("*/*.jsonl") if "sheared" not in p.name)
+    return sum(log.read_bytes().count(b"\n") for log in logs)

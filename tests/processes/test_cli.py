@@ -1,0 +1,259 @@
+"""The commands as a stranger types them: bad input, exit codes, what is left behind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from db import supervisor_writes
+from db.connection import writing
+from db.rows import SupervisorRow
+from engine.operations import run_control
+from engine.project.opening import open_project
+from engine.utils.errors import BadInput
+from tests.support.cli import cli, cli_ok, start, status
+from tests.support.pictures import make_captions
+from tests.support.waiting import PATIENCE
+from tui.viewmodel import actions
+
+
+@pytest.fixture
+def captions(tmp_path):
+    return make_captions(tmp_path / "data", 5)
+
+
+@pytest.fixture
+def project(tmp_path, captions):
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shard-size", 2)
+    return tmp_path / "run"
+
+
+def refused(*arguments: object) -> str:
+    """The one message of bad input."""
+    done = cli(*arguments)
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr.strip()
+
+
+def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
+    done = start("status", tmp_path)
+    assert len(done.communicate(timeout=PATIENCE)[0].splitlines()) == 1
+    assert done.returncode == 2
+
+
+def test_a_run_goes_on_where_it_was_last(project):
+    opened = open_project(project)
+    assert run_control.last_place(opened) == "auto"
+    cli_ok("run", project, "--devices", "cpu:2")
+    cli_ok("retry", project, "--shard", 0)
+    again = cli("run", project)
+    assert (again.returncode, "on cpu:2, where it ran last" in again.stderr) == (0, True)
+    cli_ok("retry", project, "--shard", 0)
+    assert "where it ran" not in cli("run", project, "--devices", "auto").stderr
+    assert run_control.last_place(opened) == "auto"
+
+
+def test_a_cluster_that_is_gone_is_not_exchanged_for_this_machine(project):
+    opened, cluster = open_project(project), "ray:127.0.0.1:9"
+    with writing(opened.database) as connection:
+        supervisor_writes.save_supervisor(
+            connection, SupervisorRow(1, 0.0, "", "host", 0.0, cluster)
+        )
+        supervisor_writes.forget_supervisor(connection)
+    assert status(project)["supervisor"] is None
+    assert f"on {cluster}, where it ran last (otherwise: --devices auto)" in refused("run", project)
+    with pytest.raises(BadInput, match="u chooses other devices"):
+        actions.start(opened)
+    assert status(project)["tasks"]["pending"] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("not json", "neither a JSON array"),
+        ('{"a": 1}', "no 'image'"),
+        ("[1, 2]", "record 0: not an"),
+        ('[{"caption": "no image"}]', "record 0: no 'image'"),
+        ("[]", "array is empty"),
+        ("", "is empty"),
+        ('[{"image": "images/000000.png"}, {"image": "a"', "not JSON"),
+    ],
+)
+def test_new_refuses_bad_captions_and_leaves_nothing(tmp_path, captions, content, message):
+    captions.write_text(content)
+    said = refused("new", tmp_path / "run", captions, "--model", "dry-run")
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_was_there_stays_as_it_was(tmp_path, captions):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    captions.write_text("[")
+    refused("new", tmp_path / "run", captions, "--model", "dry-run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_new_refuses_an_occupied_folder_and_keeps_it(project, captions):
+    before = (project / "project.db").read_bytes()
+    assert "already holds a project" in refused("new", project, captions, "--model", "dry-run")
+    assert (project / "project.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "gpt-9"], "unknown model 'gpt-9': one of llava-1.5"),
+        (["--model", "otter=dry-run:"], "otter is itself a family"),
+        (["--model", "../x=dry-run:"], "cannot name a model"),
+        (["--model", "mine=hf"], "mine needs a checkpoint: --model mine=hf:FOLDER"),
+        (["--model", "mine=hf:nowhere"], "no such checkpoint folder"),
+        ([], "name at least one model"),
+        (["--model", "dry-run", "--model", "dry-run"], "named twice"),
+        (["--model", "dry-run=/tmp"], "takes no checkpoint"),
+        (["--model", "llava-1.5"], "needs a checkpoint"),
+        (["--model", "llava-1.5=/nowhere/at/all"], "no such checkpoint folder"),
+        (["--model", "dry-run", "--shards", "6"], "6 shards are more than the 5 records"),
+        (["--model", "dry-run", "--shards", "2", "--shard-size", "2"], "not both"),
+        (["--model", "dry-run", "--shard-size", "0"], "--shard-size"),
+        (["--model", "dry-run", "--path-map", "nonsense"], "OLD=NEW"),
+        (["--model", "dry-run", "--image-root", "/nowhere"], "0 of the first 5 images were found"),
+        (["--model", "dry-run", "--image-root", "/"], "0 of the first 5 images were found"),
+    ],
+)
+def test_new_refuses_bad_options_and_leaves_nothing(tmp_path, captions, arguments, message):
+    assert message in refused("new", tmp_path / "run", captions, *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path, captions):
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (folder / name).write_text("{}")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model-1.safetensors").write_bytes(b"x")
+    said = refused("new", tmp_path / "run", captions, "--model", f"llava-1.5={folder}")
+    assert "lacks model-2.safetensors;" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["status", "{tmp}/nowhere"], "holds no project"),
+        (["run", "{run}", "--devices", "gpu"], "use auto, cpu"),
+        (["run", "{run}", "--devices", "cpu:x"], "how many CPU workers"),
+        (["run", "{run}", "--devices", "77"], "there is no GPU 77"),
+        (["retry", "{run}", "--shard", "9"], "they are 0 to 2"),
+        (["retry", "{run}", "--model", "otter"], "it has dry-run"),
+        (["samples", "{run}", "--model", "otter"], "it has dry-run"),
+        (["export", "{run}", "{tmp}/out.json", "--model", "otter"], "it has dry-run"),
+        (["export", "{run}", "{tmp}", "--allow-partial"], "is a folder"),
+        (["export", "{run}", "{tmp}/no/out.json", "--allow-partial"], "there is no folder"),
+        (["export", "{run}", "{run}/shards/00000.jsonl", "--allow-partial"], "own files"),
+        (["export", "{run}", "{run}/project.db", "--allow-partial"], "own files"),
+        (["{tmp}/nowhere"], "no such command or folder"),
+        (["frobnicate"], "no such command or folder"),
+        (["status"], "Missing argument"),
+    ],
+)
+def test_other_commands_refuse_bad_input(tmp_path, project, arguments, message):
+    filled = [part.format(tmp=tmp_path, run=project) for part in arguments]
+    assert message in refused(*filled)
+
+
+def test_records_keep_their_other_keys_and_their_text(tmp_path, captions):
+    images = json.loads(captions.read_text())
+    lines = [
+        f'{{"image": "{images[0]["image"]}",\n  "caption": "a", "score": 1.50, "id": {10**30}}}',
+        f'{{"image": "{images[1]["image"]}", "caption": "\\ud83d", "n": NaN}}',
+    ]
+    captions.write_text(f"[{','.join(lines)}]")
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run")
+    kept = (tmp_path / "run/shards/00000.jsonl").read_text().splitlines()
+    assert kept == [line.replace("\n", " ") for line in lines]
+
+
+def test_status_has_exactly_the_promised_form(project):
+    found = status(project)
+    assert found == {
+        "project": str(project),
+        "state": "idle",
+        "images": 5,
+        "shards": 3,
+        "tasks": {"pending": 3, "running": 0, "done": 0, "failed": 0, "skipped": 0},
+        "models": [
+            {
+                "name": "dry-run",
+                "captioned": 0,
+                "failed": 0,
+                "total": 5,
+                "images_per_second": 0.0,
+                "eta_seconds": None,
+            }
+        ],
+        "workers": [],
+        "supervisor": None,
+    }
+
+
+def test_export_refuses_what_is_unfinished_and_writes_nothing(tmp_path, project):
+    done = cli("export", project, tmp_path / "out.json")
+    assert done.returncode == 1
+    assert "3 of 3 tasks are not done" in done.stderr
+    assert not (tmp_path / "out.json").exists()
+    cli_ok("export", project, tmp_path / "out.json", "--allow-partial", "--with-original")
+    assert [r["caption"] for r in json.loads((tmp_path / "out.json").read_text())] == [
+        f"alt text {n}" for n in range(5)
+    ]
+    cli_ok("export", project, tmp_path / "out.json", "--allow-partial")
+    assert json.loads((tmp_path / "out.json").read_text()) == []
+
+
+def test_models_and_doctor_speak(project):
+    families = json.loads(cli_ok("models", "--json"))
+    assert {"llava-1.5", "dry-run"} <= {family["name"] for family in families}
+    assert "Describe <image> in English:" in cli_ok("models")
+    said = cli_ok("doctor", project)
+    assert "2 of the first 2 images found" in said
+    (project / "shards/00000.jsonl").unlink()
+    sick = cli("doctor", project)
+    assert sick.returncode == 1
+    assert "shard files are missing" in sick.stdout
+
+
+def test_what_is_done_already_is_said_and_is_no_error(project):
+    assert "nothing is running" in cli_ok("stop", project)
+    assert "not paused" in cli_ok("resume", project)
+    assert cli_ok("pause", project).strip() == "paused"
+    assert "paused already" in cli_ok("pause", project)
+    assert status(project)["state"] == "paused"
+    assert "nothing to retry" in cli_ok("retry", project)
+
+
+@pytest.mark.parametrize("arguments", [(), ("open", "./run"), ("./run",), ("demo",)])
+def test_without_a_terminal_the_application_says_what_to_use(tmp_path, project, arguments):
+    before = sorted(tmp_path.iterdir())
+    ran = start(*arguments, cwd=tmp_path)
+    told = ran.communicate(timeout=PATIENCE)[0].splitlines()
+    assert ran.returncode == 2
+    assert len(told) == 1 and "needs a terminal" in told[0]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_two_models_of_one_family_have_names_of_their_own(tmp_path, captions):
+    project = tmp_path / "run"
+    named = ("--model", "dry-run", "--model", "again=dry-run", "--set", "again.batch=2")
+    cli_ok("new", project, captions, *named)
+    cli_ok("add-model", project, "third=dry-run:")
+    cli_ok("run", project, "--devices", "cpu")
+    cli_ok("export", project, tmp_path / "columns.json", "--format", "columns")
+    rows = list(map(json.loads, (tmp_path / "columns.json").read_text().splitlines()))
+    assert len(rows) == 5
+    assert all(row["dry-run"] == row["again"] == row["third"] for row in rows)
+    assert len({row["again"] for row in rows}) == 5

@@ -1,0 +1,239 @@
+"""Whole runs with real processes: what comes out belongs to what went in."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import psutil
+import pytest
+
+from engine.project.opening import open_project
+from tests.faults.support.invariants import GONE_SECONDS, check_invariants
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start, status
+from tests.support.pictures import check_dry_run_export, draw, make_captions
+from tests.support.waiting import PATIENCE, wait_for
+
+COUNT = 400
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    make_captions(folder, COUNT)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, data):
+    """Makes a project of the data and returns its folder."""
+
+    def new(name="run", *options):
+        cli_ok("new", tmp_path / name, data / "captions.json", "--model", "dry-run", *options)
+        return tmp_path / name
+
+    return new
+
+
+def names(count=COUNT):
+    return [f"images/{number:06}.png" for number in range(count)]
+
+
+def test_every_caption_belongs_to_its_image(run, data, tmp_path):
+    project = run("run", "--shard-size", 30)
+    assert "400 of 400 captioned" in cli_ok("run", project, "--devices", "cpu")
+    assert "400 captions of 400 images" in cli_ok("export", project, tmp_path / "out.json")
+    check_dry_run_export(tmp_path / "out.json", data, names())
+    check_invariants(open_project(project))
+    sheared = sorted((project / "captions").glob("*/*.sheared-*.jsonl"))
+    assert len(sheared) == 14
+
+
+def test_export_gives_the_same_bytes_twice_and_with_other_workers(run, tmp_path):
+    exports = []
+    for number, devices in enumerate(("cpu", "cpu:3")):
+        project = run(f"run{number}", "--shards", 7)
+        cli_ok("run", project, "--devices", devices)
+        for again in range(2):
+            out = tmp_path / f"{number}-{again}.json"
+            cli_ok("export", project, out)
+            exports.append(out.read_bytes())
+    assert len(set(exports)) == 1
+    for sheared in (project / "captions").glob("*/*.sheared-*"):
+        sheared.unlink()
+    cli_ok("export", project, out)
+    assert out.read_bytes() == exports[0]
+
+
+def test_bad_images_are_failed_records_and_can_be_retried(tmp_path):
+    data = tmp_path / "data"
+    captions = make_captions(data, 12)
+    whole = (data / "images/000003.png").read_bytes()
+    (data / "images/000001.png").write_text("text, renamed")
+    (data / "images/000003.png").write_bytes(whole[: len(whole) - 30])
+    (data / "images/000005.png").unlink()
+    project = tmp_path / "run"
+    cli_ok("new", project, captions, "--model", "dry-run", "--shard-size", 5)
+    done = cli("run", project, "--devices", "cpu")
+    assert done.returncode == 0
+    assert "3 records failed" in done.stdout
+    check_invariants(open_project(project))
+    assert "3 records failed" in cli_ok("export", project, tmp_path / "out.json")
+    good = [name for i, name in enumerate(names(12)) if i not in (1, 3, 5)]
+    check_dry_run_export(tmp_path / "out.json", data, good)
+
+    log = next((project / "captions").glob("*/00000.jsonl"))
+    before = log.read_bytes()
+    for number in (1, 3, 5):
+        draw(data / f"images/{number:06}.png", 1000 + number)
+    assert "retry of the failed records of 2 tasks" in cli_ok("retry", project, "--failed-items")
+    assert status(project)["tasks"]["pending"] == 2
+    cli_ok("run", project, "--devices", "cpu")
+    cli_ok("export", project, tmp_path / "out.json")
+    check_dry_run_export(tmp_path / "out.json", data, names(12))
+    added = log.read_bytes().removeprefix(before).splitlines()
+    assert sorted(json.loads(line)["i"] for line in added) == [1, 3]
+    check_invariants(open_project(project))
+
+
+def test_a_retried_shard_is_done_again_and_the_others_are_not(run, tmp_path):
+    project = run("run", "--shard-size", 100)
+    cli_ok("run", project, "--devices", "cpu")
+    logs = sorted((project / "captions").glob("*/0000?.jsonl"))
+    sizes = [log.stat().st_size for log in logs]
+    assert "retry of 1 task" in cli_ok("retry", project, "--shard", 2)
+    cli_ok("run", project, "--devices", "cpu")
+    grown = [log.stat().st_size / size for log, size in zip(logs, sizes, strict=True)]
+    assert grown == [1, 1, 2, 1]
+    check_invariants(open_project(project), redone=[2])
+
+
+def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
+    project = run("run", "--shard-size", 20)
+    with slow_run(project, monkeypatch) as running:
+        wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
+        found = status(project)
+        assert found["state"] == "running"
+        assert found["supervisor"]["pid"] == running.pid
+        assert {worker["device"] for worker in found["workers"]} == {"cpu:0", "cpu:1"}
+        assert all(psutil.pid_exists(worker["pid"]) for worker in found["workers"])
+
+        assert cli_ok("pause", project).strip() == "paused"
+        assert status(project)["state"] == "paused"
+        captioned = wait_for(lambda: status(project)["models"][0]["captioned"])
+        assert cli_ok("resume", project).strip() == "resumed"
+        wait_for(lambda: status(project)["models"][0]["captioned"] > captioned)
+
+        with start("run", project) as second:
+            assert "attached" in second.stdout.readline()
+            assert "stopped" in cli_ok("stop", project)
+            assert running.wait(timeout=PATIENCE) == 1
+            assert second.wait(timeout=PATIENCE) == 1
+    assert status(project)["state"] == "idle"
+    assert status(project)["workers"] == []
+    cli_ok("run", project, "--devices", "cpu:2")
+    check_invariants(open_project(project))
+
+
+def slow_run(project, monkeypatch, devices="cpu:2"):
+    """`run` with workers that take 50 ms an image."""
+    monkeypatch.setenv("MISBEHAVIOUR", "slow")
+    return start("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
+
+
+def test_stop_after_shard_lets_the_running_shards_end(run, monkeypatch):
+    project = run("run", "--shard-size", 20)
+    with slow_run(project, monkeypatch) as running:
+        wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
+        assert "after the running shards" in cli_ok("stop", project, "--after-shard")
+        assert running.wait(timeout=PATIENCE) == 1
+    found = status(project)
+    assert found["tasks"]["running"] == 0
+    assert found["models"][0]["captioned"] == 20 * found["tasks"]["done"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_runs_end_at_once_and_lose_nothing(run, monkeypatch, number):
+    project = run("run", "--shard-size", 20)
+    with slow_run(project, monkeypatch) as running:
+        wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
+        running.send_signal(number)
+        assert running.wait(timeout=PATIENCE) == 130
+    captioned = status(project)["models"][0]["captioned"]
+    assert captioned == rows(project) > 0
+    cli_ok("run", project, "--devices", "cpu:2")
+    assert rows(project) == COUNT
+    check_invariants(open_project(project))
+
+
+def rows(project) -> int:
+    return sum(len(log.read_bytes().splitlines()) for log in logs_of(project))
+
+
+def logs_of(project):
+    return [p for p in (project / "captions").glob("*/*.jsonl") if "sheared" not in p.name]
+
+
+def test_a_run_that_was_started_detached_outlives_its_starter(run, tmp_path):
+    project = run("run", "--shard-size", 20)
+    assert "running as process" in cli_ok("run", project, "--devices", "cpu", "--detach")
+    wait_for(lambda: status(project)["state"] == "finished")
+    wait_for(lambda: status(project)["supervisor"] is None)
+    check_invariants(open_project(project))
+    assert cli("run", project, "--detach").returncode == 0
+
+
+def test_a_project_can_be_moved(run, tmp_path, data):
+    project = run("run", "--shard-size", 100)
+    moved = tmp_path / "else where" / "moved [x]"
+    moved.parent.mkdir()
+    project.rename(moved)
+    cli_ok("run", moved, "--devices", "cpu")
+    cli_ok("export", moved, tmp_path / "out.json")
+    check_dry_run_export(tmp_path / "out.json", data, names())
+
+
+def test_images_and_paths_of_an_export_can_be_mapped(run, tmp_path):
+    project = run()
+    cli_ok("run", project, "--devices", "cpu")
+    cli_ok("export", project, tmp_path / "a.json", "--image-root", "/data/cc3m")
+    assert json.loads((tmp_path / "a.json").read_text())[0]["image"] == (
+        "/data/cc3m/images/000000.png"
+    )
+    cli_ok("export", project, tmp_path / "b.json", "--path-map", "images/=pictures/")
+    assert json.loads((tmp_path / "b.json").read_text())[1]["image"] == "pictures/000001.png"
+    cli_ok("export", project, tmp_path / "c.json", "--with-original", "--model", "dry-run")
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert [record["caption"][:8] for record in found[:4]] == ["alt text", "24x16 RG"] * 2
+
+
+def test_samples_show_both_texts(run):
+    project = run("run", "--shard-size", 100)
+    cli_ok("run", project, "--devices", "cpu")
+    found = json.loads(cli_ok("samples", project, "--count", 5, "--json"))
+    assert len(found) == 5
+    assert len({sample["shard"] for sample in found}) == 4
+    for sample in found:
+        (caption,) = sample["captions"]
+        assert caption["raw"].endswith("to be sheared.")
+        assert caption["raw"][caption["start"] : caption["end"]] == caption["sheared"]
+    said = cli_ok("samples", project, "--count", 1)
+    assert "//. This second sentence is here to be sheared.//" in said
+
+
+def test_no_process_is_left_when_the_supervisor_is_killed(run, monkeypatch):
+    project = run("run", "--shard-size", 20)
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "60")  # an orphan would be at it for minutes
+    with slow_run(project, monkeypatch, "cpu:3") as running:
+        pids = wait_for(lambda: three_workers(project))
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), GONE_SECONDS)
+    assert status(project)["state"] == "idle"
+
+
+def three_workers(project):
+    pids = [worker["pid"] for worker in status(project)["workers"]]
+    return pids if len(pids) == 3 else None

@@ -1,0 +1,145 @@
+"""`set`, `new --preset` and `new --set`: what is taken and refused, what becomes of captions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from db import projects
+from db.connection import reading
+from engine.captioners.registry import FAMILIES, choose, choose_all
+from engine.project.lock import ProjectLock
+from engine.project.opening import open_project
+from engine.utils.errors import BadInput
+from tests.support.checkpoints import CHECKPOINTS
+from tests.support.cli import MAIN, cli, cli_ok, start, status
+from tests.support.pictures import make_captions
+from tests.support.waiting import PATIENCE, wait_for
+
+
+@pytest.fixture(scope="module")
+def otter(tmp_path_factory):
+    return CHECKPOINTS["otter"](tmp_path_factory.mktemp("otter") / "otter")
+
+
+@pytest.fixture
+def project(tmp_path, otter):
+    data = make_captions(tmp_path / "data", 4)
+    cli_ok("new", tmp_path / "run", data, "--model", f"otter={otter}", "--model", "dry-run")
+    return tmp_path / "run"
+
+
+def model(project, name="otter"):
+    with reading(open_project(project).database) as connection:
+        return next(it for it in projects.models(connection) if it.name == name)
+
+
+REFUSED = {
+    "batch=0": "batch must be a whole number from 1",
+    "batch=many": "not 'many'",
+    "batch": "write KEY=VALUE",
+    "colour=red": "otter has no setting 'colour'",
+    "vision_tower=/tmp": "otter has no setting 'vision_tower'",
+    "temperature=-1": "temperature must be a number from 0 up",
+    "temperature=nan": "temperature must be",
+    "top_p=1.5": "top_p must be a number above 0 and up to 1",
+    "dtype=int8": "dtype must be one of auto",
+    "preprocess=stretch": "preprocess must be one of crop, pad, squash",
+    "min_new_tokens=31": "min_new_tokens 31 is above max_new_tokens 30",
+    "tokenizer=/nowhere": "tokenizer must be an existing",
+    "preset=novel": "otter has no preset 'novel'",
+    "checkpoint=/nowhere": "no such checkpoint folder",
+    "prompt=<image> <image>": "the prompt must hold <image> once",
+}
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_bad_settings_are_refused_in_one_line(project, change):
+    before = model(project)
+    done = cli("set", project, "otter", change)
+    assert done.returncode == 2
+    assert REFUSED[change] in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert model(project) == before
+
+
+def test_an_unknown_model(project):
+    done = cli("set", project, "llama", "batch=2")
+    assert (done.returncode, "no model 'llama'" in done.stderr) == (2, True)
+
+
+def test_batch_leaves_captions_alone(project):
+    before = model(project)
+    assert "captions stay as they are" in cli_ok("set", project, "otter", "batch=3")
+    after = model(project)
+    assert after.settings["batch"] == 3
+    assert after.settings_hash == before.settings_hash
+
+
+def test_a_bare_prompt_is_put_into_the_conversation(project):
+    cli_ok("set", project, "otter", "prompt=What is it?")
+    assert model(project).settings["prompt"] == "<image>User: What is it? GPT:<answer>"
+    cli_ok("set", project, "otter", "preset=official")
+    assert model(project).settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
+
+
+def test_tasks_begin_anew_and_find_their_captions_again(project):
+    cli_ok("set", project, "otter", "max_new_tokens=3")
+    cli_ok("run", project, "--devices", "cpu")
+    first = model(project).folder
+    logs = {path: path.read_bytes() for path in (project / "captions" / first).iterdir()}
+    assert "1 task to do anew" in cli_ok("set", project, "otter", "seed=7")
+    assert model(project).folder != first
+    taken = status(project)
+    assert taken["state"] == "idle"
+    assert taken["tasks"] == {"pending": 1, "running": 0, "done": 1, "failed": 0, "skipped": 0}
+    assert [it["captioned"] for it in taken["models"]] == [0, 4]
+    assert {path: path.read_bytes() for path in logs} == logs
+    said = cli_ok("set", project, "otter", "seed=0")
+    assert "1 of them with captions of the same settings from before" in said
+    assert model(project).folder == first
+    assert status(project)["state"] == "finished"
+    cli_ok("export", project, project / "out.json")
+    assert len(json.loads((project / "out.json").read_text())) == 8
+
+
+def test_not_while_it_runs(project):
+    with ProjectLock(project / "lock"):
+        done = cli("set", project, "otter", "batch=2")
+    assert (done.returncode, "in use" in done.stderr) == (1, True)
+    cli_ok("pause", project)
+    running = start("run", project, "--devices", "cpu", code=MAIN)
+    try:
+        wait_for(lambda: status(project)["supervisor"])
+        done = cli("set", project, "otter", "batch=2")
+        assert (done.returncode, "stop it" in done.stderr) == (1, True)
+    finally:
+        cli("stop", project)
+        running.communicate(timeout=PATIENCE)
+
+
+def test_new_takes_presets_and_settings(tmp_path, otter):
+    chosen = choose_all(
+        [f"otter={otter}", "dry-run"], "official", ["otter.batch=2", "dry-run.batch=9"]
+    )
+    assert chosen[0].settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
+    assert [it.settings["batch"] for it in chosen] == [2, 9]
+    for wrong in ("batch=2", "llava-1.5.batch=2", "otter.batch", "otter.batch=x"):
+        with pytest.raises(BadInput):
+            choose_all([f"otter={otter}"], None, [wrong])
+
+
+def test_the_tokenizer_may_lie_elsewhere(tmp_path, otter):
+    apart = tmp_path / "tokenizer"
+    apart.mkdir()
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for path in otter.iterdir():
+        (apart if path.name.startswith("tokenizer") else bare).joinpath(path.name).symlink_to(path)
+    with pytest.raises(BadInput, match=r"--set otter\.tokenizer=FOLDER"):
+        choose(f"otter={bare}")
+    found = choose(f"otter={bare}", None, {"tokenizer": str(apart)})
+    moved = apart.rename(tmp_path / "moved")
+    again = choose(f"otter={bare}", None, {"tokenizer": str(moved)})
+    assert found.settings_hash == again.settings_hash

@@ -1,0 +1,137 @@
+"""The command as people use it: in a real terminal, by key."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+
+import pytest
+
+from tests.support.cli import MAIN, cli_ok, status
+from tests.support.pictures import make_captions
+from tests.support.waiting import wait_for
+
+ROOT = str(Path(__file__).parents[2])
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+
+
+class Terminal:
+    """One tmux server of our own with one window."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = f"mllmaug-test-{uuid.uuid4().hex[:8]}"
+        self.folder = folder
+
+    def tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    def open(self, *arguments: object, size: tuple[int, int] = (120, 36)) -> None:
+        words = " ".join(quote(str(each)) for each in arguments)
+        code = f"{quote(sys.executable)} -c {quote(MAIN)} {words}"
+        home = f"XDG_STATE_HOME={quote(str(self.folder))} XDG_CONFIG_HOME={quote(str(self.folder))}"
+        home += " COLUMNS=80 LINES=24"  # as readline exports it; not to be believed
+        width, height = map(str, size)
+        shell = f"cd {quote(str(self.folder))}; PYTHONPATH={quote(ROOT)} {home} {code}; sleep 60"
+        self.tmux("new-session", "-d", "-x", width, "-y", height, shell)
+
+    def keys(self, *keys: str) -> None:
+        for key in keys:
+            self.tmux("send-keys", key)
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    def sees(self, text: str, timeout: float = 60) -> str:
+        return wait_for(lambda: (seen := self.screen()) and text in seen and seen, timeout, 0.2)
+
+    def close(self) -> None:
+        self.tmux("kill-server")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    captions = make_captions(tmp_path / "data", 60)
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shards", 3)
+    return tmp_path / "run"
+
+
+def test_run_retry_export_detach_attach(terminal: Terminal, project: Path, tmp_path: Path) -> None:
+    terminal.open(project)
+    terminal.sees("IDLE")
+    terminal.keys("p")
+    terminal.sees("FINISHED")
+    assert status(project)["models"][0]["captioned"] == 60
+    terminal.keys("2")
+    terminal.sees("[2 Shards]")
+    terminal.sees("> 00000")
+    terminal.keys("r")
+    terminal.sees("Retry shard 00000 of dry-run?")
+    terminal.keys("y")
+    terminal.sees("WAIT")
+    terminal.keys("q")
+    terminal.tmux("kill-server")
+
+    # Nothing runs: a retry waits for someone to press p, in another window as well.
+    assert status(project)["tasks"]["pending"] == 1
+    terminal.open(project, size=(80, 24))
+    terminal.sees("IDLE")
+    terminal.keys("p")
+    terminal.sees("FINISHED")
+    terminal.keys("e")
+    terminal.sees("Export")
+    terminal.keys("Enter")
+    terminal.sees("60 captions of 60 records")
+    assert len(json.loads((project / "run.json").read_text())) == 60
+
+
+def test_closing_the_window_ends_nothing(terminal: Terminal, tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 40)
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shards", 4)
+    terminal.open(tmp_path / "run")
+    terminal.sees("IDLE")
+    terminal.keys("p")
+    wait_for(lambda: status(tmp_path / "run")["state"] != "idle", 60, 0.2)
+    terminal.close()
+    wait_for(lambda: status(tmp_path / "run")["state"] == "finished", 60, 0.2)
+    terminal.open(tmp_path / "run")
+    terminal.sees("FINISHED")
+
+
+def test_hostile_names_and_a_resize(terminal: Terminal, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    names = ["[/x] \x1b[31m.png", "a\nb.png", "猫שלום.png", "[bold]"]
+    records = [{"image": name, "caption": f"{name} [/y]"} for name in names]
+    (folder / "captions.json").write_text(json.dumps(records))
+    arguments = ("--model", "dry-run", "--allow-missing")
+    cli_ok("new", tmp_path / "run", folder / "captions.json", *arguments)
+    cli_ok("run", tmp_path / "run", "--devices", "cpu")
+    terminal.open(tmp_path / "run")
+    terminal.sees("FINISHED")
+    terminal.keys("4")
+    terminal.sees("Occurrences: 4")
+    terminal.keys("j", "Enter", "o")
+    terminal.sees("Records: shard 00000, 4")
+    for width, height, sign in (
+        (80, 24, " 2 [3 Samples] 4 5"),
+        (200, 60, "2 Shards [3 Samples]"),
+    ):
+        terminal.tmux("resize-window", "-x", str(width), "-y", str(height))
+        terminal.sees(sign)
+    terminal.keys("j", "j", "j", "1", "5", "2")
+    assert "Traceback" not in terminal.sees("Shards]")

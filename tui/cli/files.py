@@ -1,0 +1,52 @@
+"""Caption files without a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.utils.plurals import plural
+from tui.cli.options import File, Folder, column_options
+from tui.cli.requests import say
+
+
+@click.command()
+@click.argument("captions", type=File)
+@click.argument("outdir", type=Folder)
+@click.option("--shards", type=click.IntRange(min=1), required=True, metavar="N")
+@column_options
+def split(
+    captions: Path,
+    outdir: Path,
+    shards: int,
+    image_column: str | None,
+    caption_column: str | None,
+) -> None:
+    """Cut CAPTIONS into N JSON arrays of nearly equal size in OUTDIR."""
+    from engine.datasets import split_merge
+    from engine.datasets.inputs.open_input import Input
+    from tui.cli.progress_bars import counting
+
+    with counting("reading records") as progress:
+        source = Input(captions, captions.parent, image_column, caption_column)
+        parts = split_merge.split(source, outdir, shards, progress)
+    say(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
+
+
+@click.command()
+@click.argument("out", type=File)
+@click.argument("captions", type=File, nargs=-1, required=True)
+@column_options
+def merge(
+    out: Path, captions: tuple[Path, ...], image_column: str | None, caption_column: str | None
+) -> None:
+    """Write the records of all CAPTIONS, in this order, as one JSON array."""
+    from engine.datasets import split_merge
+    from engine.datasets.inputs.open_input import Input
+    from tui.cli.progress_bars import merging
+
+    sources = [Input(path, path.parent, image_column, caption_column) for path in captions]
+    with merging() as (reading, writing):
+        count = split_merge.merge(sources, out, reading, writing)
+    say(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")

@@ -1,0 +1,124 @@
+"""The entry: the group of all commands, and what an error becomes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.utils.errors import BadInput, Refused
+from tui.cli import application, captions, files, machine, projects, run, tasks
+from tui.cli.requests import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNFINISHED, warn
+
+COMMANDS: tuple[click.Command, ...] = (
+    application.open_project,
+    application.demo,
+    projects.new,
+    projects.set_model,
+    projects.add_model,
+    run.run,
+    run.status,
+    run.pause,
+    run.resume,
+    run.stop,
+    run.pin,
+    run.unpin,
+    run.wake,
+    tasks.retry,
+    tasks.skip,
+    tasks.unskip,
+    tasks.priority,
+    tasks.exclude,
+    tasks.flag,
+    tasks.failures,
+    captions.pilot,
+    captions.samples,
+    captions.stats,
+    captions.reshear,
+    captions.export,
+    files.split,
+    files.merge,
+    machine.models,
+    machine.doctor,
+)
+
+
+class OpenByDefault(click.Group):
+    """`mllmaug-tui FOLDER` opens the folder; a folder named like a command is `./run`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        if args[0].startswith("-") or not Path(args[0]).exists():
+            names = ", ".join(sorted(name for name in self.commands if name != "open"))
+            raise click.UsageError(f"no such command or folder: {args[0]} (commands: {names})")
+        return "open", self.commands["open"], args
+
+
+@click.group(cls=OpenByDefault, invoke_without_command=True)
+@click.version_option(package_name="mllmaug-tui")
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
+@click.pass_context
+def cli(ctx: click.Context, readonly: bool) -> None:
+    """Caption an image data set with several multimodal LLMs, shear the captions, merge them.
+
+    \b
+    mllmaug-tui [PROJECT]     the application
+    mllmaug-tui demo          the whole way on built-in scenes and tiny built-in models
+    mllmaug-tui COMMAND -h    everything else, without the application
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(application.open_project, project=None, readonly=readonly)
+
+
+cli.context_settings["help_option_names"] = ["-h", "--help"]
+
+
+for command in COMMANDS:
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Exit codes: 0 done, 1 tasks not done, 2 bad input or usage, 130 interrupted."""
+    try:
+        sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    try:
+        result = command()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return EXIT_BAD_INPUT
+    except Exception as error:
+        return explained(error)
+    return result if isinstance(result, int) else 0
+
+
+def explained(error: Exception) -> int:
+    """Imports what the application's first frame need not wait for."""
+    from db.connection import Busy, DatabaseError
+    from engine.project.lock import Held
+
+    if isinstance(error, Held):
+        warn(f"the project is in use by {error}")
+        return EXIT_UNFINISHED
+    if not isinstance(error, (BadInput, DatabaseError, Refused)):
+        raise error
+    warn(str(error))
+    return EXIT_UNFINISHED if isinstance(error, (Refused, Busy)) else EXIT_BAD_INPUT
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from db import failures, projects
+from db.connection import reading
+from engine.project.layout import Project
+from engine.utils.plurals import plural
+from tui.viewmodel.failure_hints import hint_for
+from tui.viewmodel.model_waiting import waiting
+from tui.viewmodel.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from db.failures import Cause
+    from engine.datasets.exports.export import ExportResult
+    from engine.operations.caption_stats import ModelStats
+    from engine.operations.new_project import Created
+    from engine.operations.records import SampledImage
+
+
+def status_lines(taken: Snapshot) -> Iterator[str]:
+    counts = ", ".join(f"{count:,} {state}" for state, count in taken.tasks.items() if count)
+    reason = f" ({taken.project.pause_reason})" if taken.project.pause_reason else ""
+    yield f"{taken.name}: {taken.state}{reason}; {plural(taken.records, 'image')}; tasks: {counts}"
+    for model in taken.models:
+        eta = "" if model.eta is None else f", {clock(model.eta)} left"
+        rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
+        yield (
+            f"  {model.row.name}: {model.captioned:,} of {model.total:,} captioned,"
+            f" {plural(model.failed, 'record')} failed{rate}"
+        )
+        if model.row.blocked:
+            yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
+        if waits := waiting(model.row):
+            yield f"  {model.row.name} {waits}"
+    for worker in taken.workers:
+        shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
+        model_name = worker.model or "no model"
+        yield f"  {worker.row.device}: {worker.row.state} {model_name}{shard}"
+
+
+def failure_lines(project: Project) -> Iterator[str]:
+    """What failed, by cause, most first."""
+    with reading(project.database) as connection:
+        causes = failures.causes(connection)
+    if causes:
+        yield "failures:"
+    yield from cause_lines(project, causes)
+
+
+def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
+    with reading(project.database) as connection:
+        names = {model.id: model.name for model in projects.models(connection)}
+    for cause in causes:
+        where = "" if cause.model_id is None else f"{names[cause.model_id]}: "
+        where += "" if cause.shard is None else f"shard {cause.shard:05}: "
+        if cause.scope == "shard":
+            yield f"  {where}{plural(cause.count, 'shard')} failed: {cause.kind}"
+        else:
+            hint = hint_for(cause)
+            found = (
+                f"{plural(cause.count, 'record')} {cause.kind} in {plural(cause.shards, 'shard')}"
+            )
+            yield f"  {where}{found} ({hint.what})"
+
+
+def clock(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+def sample_lines(sample: SampledImage) -> Iterator[str]:
+    flag = ", flagged" if sample.flagged else ""
+    yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i}{flag})"
+    yield f"  original: {sample.original}"
+    for caption in sample.captions:
+        if caption.raw is None:
+            yield f"  {caption.model}: failed, {caption.error}"
+            continue
+        yield f"  {caption.model}: {marked(caption.raw, caption.start, caption.end)}"
+        yield f"    sheared: {caption.sheared}"
+        for mode, text in caption.modes.items():
+            if text != caption.sheared:
+                yield f"    sheared in mode {mode}: {text}"
+
+
+def marked(raw: str, start: int | None, end: int | None) -> str:
+    """The raw text with what shearing cut between `//`."""
+    if start is None or end is None:
+        return raw
+    before, kept, after = raw[:start], raw[start:end], raw[end:]
+    return "".join(
+        [f"//{before}//" if before.strip() else before, kept, f"//{after}//" if after else ""]
+    )
+
+
+def created_lines(created: Created) -> Iterator[str]:
+    """What `new` found to be minded."""
+    skipped = created.skipped
+    if skipped.count:
+        yield f"left out as unreadable: {plural(skipped.count, 'record')}"
+        yield from (f"  {why}" for why in skipped.shown)
+        if skipped.count > len(skipped.shown):
+            yield f"  and {skipped.count - len(skipped.shown):,} more"
+    if created.present < created.looked:
+        yield f"{created.present:,} of the first {created.looked:,} images were found"
+    if created.outside:
+        yield (
+            f"{created.outside:,} image paths climb out of the image root and will fail:"
+            " --allow-outside permits them"
+        )
+    same = created.duplicates
+    if same.extra:
+        yield (
+            f"{plural(same.extra, 'repeat')} of the image path of an earlier record, kept in order;"
+            f" {plural(same.paths, 'path')} more than once, such as {same.example}"
+        )
+    images = created.images
+    if images.bad:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
+        yield (
+            f"of {plural(images.images, 'image')} opened, {images.bad.total():,} cannot be"
+            f" captioned ({kinds}), such as {images.example}"
+        )
+
+
+def export_lines(result: ExportResult) -> Iterator[str]:
+    counted = f"{plural(result.captions, 'caption')} of {plural(result.records, 'image')}"
+    yield f"{result.path}: {counted}"
+    left_out = {
+        "records failed": result.failed,
+        "captions sheared to nothing": result.empty,
+        "captions are not there yet": result.missing,
+        "captions not wanted": result.filtered,
+        "captions of flagged records": result.flagged,
+        "images that do not fit the format": result.unfit,
+    }
+    said = [f"{count:,} {what}" for what, count in left_out.items() if count]
+    if said:
+        yield f"left out: {', '.join(said)}"
+
+
+STATS_COLUMNS = {
+    "captions": "captions",
+    "tokens_per_caption": "tokens",
+    "raw_words_per_caption": "raw words",
+    "sheared_words_per_caption": "kept words",
+    "share_cut": "cut",
+    "empty": "empty",
+    "unfinished": "unfinished",
+    "repeated": "repeated",
+    "shared": "shared",
+    "refusals": "refusals",
+    "leaks": "leaks",
+    "failed": "failed",
+}
+
+
+def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """A table with a row a model."""
+    yield from aligned(stats_rows(stats))
+
+
+def stats_upright(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """A table with a column a model, which a narrow screen holds."""
+    yield from aligned(list(zip(*stats_rows(stats), strict=True)))
+
+
+def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [["model", *STATS_COLUMNS.values()]]
+    for model in stats:
+        values = model.as_dict()
+        values["share_cut"] = f"{values['share_cut']:.0%}"
+        rows.append([model.model, *(cell(values[name]) for name in STATS_COLUMNS)])
+    return rows
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        right = "  ".join(text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
+        yield f"{name.ljust(widths[0])}  {right}"
+
+
+def cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def family_dicts() -> list[dict[str, Any]]:
+    from engine.captioners.registry import FAMILIES
+    from engine.demo import checkpoint
+
+    built_in = {name: folder for name in FAMILIES if (folder := checkpoint(name)).is_dir()}
+    return [
+        {
+            "name": family.name,
+            "summary": family.summary,
+            "checkpoint": family.checkpoint,
+            "demo_checkpoint": str(built_in[family.name]) if family.name in built_in else None,
+            "settings": list(family.settings),
+            "presets": {name: asdict(preset) for name, preset in family.presets.items()},
+        }
+        for family in FAMILIES.values()
+    ]
+
+
+def family_lines() -> Iterator[str]:
+    for family in family_dicts():
+        yield f"{family['name']}: {family['summary']}"
+        yield f"  checkpoint: {family['checkpoint'] or 'none needed'}"
+        if family["demo_checkpoint"]:
+            yield f"  tiny built-in one: {family['demo_checkpoint']}"
+        for name, preset in family["presets"].items():
+            shown = {key: value for key, value in preset.items() if value not in (None, "")}
+            yield f"  {name}: " + ", ".join(f"{key} {value!r}" for key, value in shown.items())

@@ -1,0 +1,147 @@
+"""A project is made, and its models are changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from db.rows import SHEAR_MODES, ShearMode
+from engine.utils.errors import BadInput
+from engine.utils.plurals import plural
+from tui.cli.options import File, column_options, path_map_option, project_argument
+from tui.cli.requests import answer, opened, say, warn
+
+
+@click.command()
+@project_argument
+@click.argument("captions", type=File, nargs=-1, required=True)
+@click.option("--image-root", type=File, help="Default: the folder of the caption file.")
+@path_map_option
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME[=[FAMILY:]CHECKPOINT]",
+    help="As `models` lists them; may be given several times.",
+)
+@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="MODEL.KEY=VALUE",
+    help="Another setting for a model, as `set` takes it; may be given several times.",
+)
+@click.option("--shear-mode", type=click.Choice(SHEAR_MODES), help="As `reshear --mode` (paper).")
+@click.option("--shear-max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
+@click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
+@click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
+@click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")
+@click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
+@column_options
+@click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
+@click.option("--skip-bad", is_flag=True, help="Leave out records that cannot be read.")
+def new(
+    project: Path,
+    captions: tuple[Path, ...],
+    image_root: Path | None,
+    path_map: tuple[tuple[str, str], ...],
+    models: tuple[str, ...],
+    preset: str | None,
+    settings: tuple[str, ...],
+    shear_mode: ShearMode | None,
+    shear_max_words: int | None,
+    shard_size: int | None,
+    shards: int | None,
+    allow_outside: bool,
+    allow_missing: bool,
+    image_column: str | None,
+    caption_column: str | None,
+    check_images: bool,
+    skip_bad: bool,
+) -> None:
+    """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
+    from engine.captioners.registry import choose_all
+    from engine.operations.new_project import NewProject, create
+    from engine.shearing.shear import Shearing
+    from tui.cli.output import created_lines
+    from tui.cli.progress_bars import counting, stepping
+
+    if shard_size is not None and shards is not None:
+        raise BadInput("give --shard-size or --shards, not both")
+    chosen = choose_all(models, preset, settings)
+    wanted = NewProject(
+        captions,
+        chosen,
+        image_root,
+        path_map,
+        shard_size,
+        shards,
+        allow_outside,
+        allow_missing,
+        image_column,
+        caption_column,
+        check_images,
+        skip_bad,
+        Shearing(shear_mode or SHEAR_MODES[0], shear_max_words),
+    )
+    with counting("reading records") as progress, stepping("checking images") as checking:
+        created = create(project, wanted, progress, checking)
+    say(
+        f"{project}: {plural(created.records, 'record')} in {plural(created.shards, 'shard')},"
+        f" {plural(len(chosen), 'model')}"
+    )
+    for line in created_lines(created):
+        warn(line)
+    warn_file_system(created.project.folder)
+
+
+def warn_file_system(folder: Path) -> None:
+    from engine.operations.doctor import network_file_system
+
+    kind = network_file_system(folder)
+    if kind:
+        warn(
+            f"{folder} lies on {kind}: SQLite's locks are unsafe on some network file systems;"
+            " a local disk is better for the project (images may stay where they are)"
+        )
+
+
+@click.command("set")
+@project_argument
+@click.argument("model")
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
+def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
+    """Change how MODEL is asked: prompt, preset, batch, dtype, seed, ...
+
+    Settings that shape what the model says begin its tasks anew, in another folder; what was
+    captioned so far stays on disk. Not while the project runs.
+    """
+    from engine.captioners.settings import pair
+    from engine.requests.models import check
+
+    found = opened(project)
+    read = dict(pair(text) for text in changes)
+    check(found, model, read)
+    answer(found, "set", model=model, changes=read)
+
+
+@click.command("add-model")
+@project_argument
+@click.argument("model", metavar="NAME[=[FAMILY:]CHECKPOINT]")
+@click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+def add_model(project: Path, model: str, changes: tuple[str, ...], preset: str | None) -> None:
+    """Have another model caption the project too, with settings as `set` takes them.
+
+    Not while the project runs.
+    """
+    from dataclasses import asdict
+
+    from engine.captioners.settings import pair
+    from engine.requests.models import choose_new
+
+    found = opened(project)
+    choice = choose_new(found, model, preset, dict(pair(text) for text in changes))
+    answer(found, "add_model", choice=asdict(choice))

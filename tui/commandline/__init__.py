@@ -1,1 +1,0 @@
-"""The commands, by theme. Thin: parse, call `engine` or `db`, print; torch and Textual late."""

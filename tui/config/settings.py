@@ -1,0 +1,65 @@
+"""What people set in `config.toml`: keys, theme, and how images are drawn."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from engine.utils.errors import BadInput
+from tui.config.user_files import config_file
+
+Images = Literal["auto", "kitty", "sixel", "cells", "off"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    theme: str | None = None
+    images: Images = "auto"
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys, separated by commas, by the id of a binding (Help shows the ids)."""
+
+
+def read(path: Path | None = None) -> Settings:
+    """A file that is not there sets nothing. Raises `BadInput` that names the file."""
+    path = path or config_file()
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot read {path}: {error}") from error
+    problem = next(problems(values), None)
+    if problem is not None:
+        raise BadInput(f"{path}: {problem}")
+    return Settings(**values)
+
+
+def problems(values: dict[str, Any]) -> Iterator[str]:
+    known = ("theme", "images", "keys")
+    for name in values:
+        if name not in known:
+            yield f"no setting {name!r}: one of {', '.join(known)}"
+    if not isinstance(values.get("theme", ""), str):
+        yield "theme must be text"
+    if values.get("images", "auto") not in get_args(Images):
+        yield f"images must be one of {', '.join(get_args(Images))}"
+    keys = values.get("keys", {})
+    if not isinstance(keys, dict):
+        yield "keys must be a table"
+    elif keys:
+        yield from key_problems(keys)
+
+
+def key_problems(keys: dict[str, Any]) -> Iterator[str]:
+    from tui.config.keymap import binding_ids
+
+    ids = binding_ids()
+    for name, key in keys.items():
+        if name not in ids:
+            yield f"there is no key binding {name!r} (Help shows their names)"
+        elif not isinstance(key, str) or not key.strip():
+            yield f"{name}: write a key, such as 'ctrl+r', or several with commas"

@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import tui.viewmodel.snapshot
-
 import engine.process.identity
+import tui.viewmodel.snapshot
 from tests.support import canned_projects as canned
 from tests.tui.conftest import press, ready, steady
 from tui.app import MllmaugApp

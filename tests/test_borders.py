@@ -42,7 +42,12 @@ def test_engine_knows_no_textual():
 
 def test_the_supervisor_and_all_it_needs_know_no_torch():
     names = [name for name in modules(engine) if not name.startswith(WITH_TORCH)]
-    parts = ("registry", "base", "families.dry_run", "remote.captioner")  # a worker of the last two, as well
+    parts = (
+        "registry",
+        "base",
+        "families.dry_run",
+        "remote.captioner",
+    )  # a worker of the last two, as well
     names += [f"engine.captioners.{part}" for part in parts]
     assert "engine.supervisor.supervisor" in names
     assert "engine.datasets.exports.export" in names

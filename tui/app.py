@@ -1,76 +1,33 @@
-"""The application: modes, keys that work everywhere, and the snapshot that every screen shows."""
+"""The application: its modes, the keys that work on every screen, and its dialogs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
 from textual import on, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Key, Resize
 from textual.geometry import Size
-from textual.reactive import var
 from textual.screen import Screen
 
-from engine.utils.errors import BadInput, Refused
-from tui import dialogs, messages
-from tui.config import user_files
-from tui.config.settings import Settings
+from tui import dialog_actions
 from tui.formatting import text
 from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
-from tui.terminal.graphics import Drawing
+from tui.session import Session
 from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from engine.project.layout import Project
-    from tui.viewmodel.snapshot import Reader, Snapshot
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 TICK_SECONDS = 1.0
+"""How often the snapshot is read again."""
 PRELOAD_SECONDS = 1.0
-"""The first figures come before anything that may be wanted later."""
-CHANGES = frozenset(
-    (
-        "start",
-        "start_on",
-        "pause",
-        "resume",
-        "retry",
-        "retry_failed",
-        "skip",
-        "priority",
-        "pin",
-        "wake",
-        "exclude",
-        "flag",
-        "reshear",
-        "leave",
-    )
-)
-"""Actions that change the run: off with `--readonly`."""
-NEEDS_PROJECT = frozenset(
-    (
-        "start",
-        "start_on",
-        "pause",
-        "resume",
-        "export",
-        "switch_mode",
-        "refresh",
-        "coverage",
-        "lengths",
-        "pilot",
-        "models",
-        "reshear",
-    )
-)
-READONLY = "opened with --readonly"
+"""Delay before screens are imported in advance, so that the first figures come first."""
 
 
 def dashboard() -> Screen[None]:
@@ -109,7 +66,7 @@ def commands() -> type[Provider]:
     return Commands
 
 
-class MllmaugApp(App[Path]):
+class MllmaugApp(Session):
     """Opening it starts no work, closing it stops none.
 
     Returns the folder of another project that is to be opened, if one was chosen.
@@ -157,32 +114,8 @@ class MllmaugApp(App[Path]):
         Binding("ctrl+z", "suspend_process", "Suspend", False, id="app.suspend"),
     ]
 
-    # Not `reactive`: of the app these paint the whole screen again.
-    snapshot: var[Snapshot | None] = var(None, init=False)
-    trouble: var[str | None] = var(None, init=False)
-    asking: var[bool] = var(False, init=False)
-
-    def __init__(
-        self,
-        folder: Path | None = None,
-        readonly: bool = False,
-        settings: Settings = Settings(),  # noqa: B008 (frozen)
-        drawing: Drawing = Drawing("cells"),  # noqa: B008 (frozen)
-    ) -> None:
-        super().__init__()
-        self.drawing = drawing
-        self.readonly = readonly
-        self.settings = settings
-        # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
-        if "TEXTUAL_ANIMATIONS" not in os.environ:
-            self.animation_level = "none"
-        self.folder = folder
-        self.project: Project | None = None
-        self.reader: Reader | None = None
-        self.reading = False
-        self.opened = False
-        self.colours: dict[str, str] = {}
-        """What the style sheet was last read with."""
+    colours: dict[str, str] | None = None
+    """The colours that the style sheet was last read with."""
 
     async def on_mount(self) -> None:
         self.use_settings()
@@ -216,11 +149,6 @@ class MllmaugApp(App[Path]):
             self.colours = colours
             super().refresh_css(animate)
 
-    def on_unmount(self) -> None:
-        self.opened = False
-        if self.reader is not None:
-            self.reader.close()
-
     @on(Resize)
     def resized(self) -> None:
         if self.opened:  # of several in a row the last one counts
@@ -233,71 +161,13 @@ class MllmaugApp(App[Path]):
         elif not small and isinstance(self.screen, TooSmall):
             self.pop_screen()
 
-    # The snapshot
-
-    def tick(self) -> None:
-        if not self.reading:
-            self.reading = True
-            self.read_snapshot()
-
-    @work(thread=True, group="snapshot", exit_on_error=False)
-    def read_snapshot(self) -> None:
-        from tui.viewmodel.snapshot import Reader
-
-        try:
-            if not self.opened:
-                return
-            if self.reader is None:
-                assert self.folder is not None  # noqa: S101
-                project = actions.open_project(self.folder)
-                user_files.remember(project.folder)
-                self.reader = Reader(project)
-                self.post_message(messages.ProjectOpened(project))
-            before = self.reader.last
-            snapshot = self.reader.read()
-            if snapshot is not before or self.trouble is not None:
-                self.post_message(messages.SnapshotRead(snapshot))
-        except BadInput as error:
-            self.post_message(messages.ProjectRefused(str(error)))
-        except Exception as error:
-            self.post_message(messages.SnapshotFailed(describe(error)))
-        finally:
-            self.reading = False
-
-    @on(messages.ProjectOpened)
-    def project_opened(self, event: messages.ProjectOpened) -> None:
-        self.project = event.project
-
     @work(thread=True, group="preload", exit_on_error=False)
     def preload(self) -> None:
         from tui.preload import preload
 
         preload()
 
-    @on(messages.ProjectRefused)
-    def project_refused(self, event: messages.ProjectRefused) -> None:
-        self.exit(return_code=2, message=Text(text.visible(event.reason)))
-
-    @on(messages.SnapshotRead)
-    def snapshot_read(self, event: messages.SnapshotRead) -> None:
-        died = self.snapshot is not None and self.snapshot.died
-        self.set_reactive(MllmaugApp.trouble, None)
-        self.snapshot = event.snapshot
-        if event.snapshot.died and not died and event.snapshot.state == "idle":
-            self.tell("the run was killed; no caption is lost, and p goes on with it", "warning")
-
-    @on(messages.SnapshotFailed)
-    def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
-        self.trouble = event.reason
-
-    def watch_snapshot(self) -> None:
-        self.show()
-
-    def watch_trouble(self) -> None:
-        self.show()
-
-    def watch_asking(self) -> None:
-        self.show()
+    # Shown
 
     def show(self) -> None:
         from tui.screens.project_screen import RunScreen
@@ -308,51 +178,15 @@ class MllmaugApp(App[Path]):
 
     # What can be done now
 
-    @property
-    def run_label(self) -> str:
-        """The action that p stands for now."""
-        state = self.snapshot.state if self.snapshot else "idle"
-        return {"running": "pause", "paused": "resume"}.get(state, "start")
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("start", "pause", "resume") and action != self.run_label:
             return False
         return None if self.why_not(action) else True
 
-    def why_not(self, action: str) -> str | None:
-        """Why an action cannot work now, None if it can."""
-        if self.readonly and action in CHANGES:
-            return READONLY
-        if action not in NEEDS_PROJECT:
-            return None
-        if self.folder is None:
-            return "no project is open"
-        if action in ("switch_mode", "refresh"):
-            return None
-        if self.snapshot is None or self.project is None:
-            return "the project is still being opened"
-        if action in ("coverage", "models"):
-            return None
-        if action == "reshear":
-            return self.why_no_change()
-        if action in ("pilot", "start_on") and self.snapshot.supervisor:
-            return "the run has the devices"
-        if action == "pilot":
-            return None
-        if action in ("export", "lengths"):
-            return None if self.snapshot.captioned else "there is no caption yet"
-        if self.asking:
-            return "the run has not answered yet"
-        if self.snapshot.state == "finished":
-            return "everything is captioned; retry shards on the Shards screen"
-        if self.snapshot.supervisor and self.snapshot.supervisor.stopping:
-            return "the run is stopping"
-        return None
-
     def on_key(self, event: Key) -> None:
         """A key that cannot work now says why. Called before the bindings are looked through."""
-        from tui.screens.deferred_dialog import Early
-        from tui.screens.help import why_not
+        from tui.dialogs.deferred_dialog import Early
+        from tui.dialogs.help import why_not
 
         if isinstance(self.screen, Early):
             self.screen.keep(event)
@@ -364,56 +198,13 @@ class MllmaugApp(App[Path]):
                 said = f"{active.binding.description}: {reason}"
                 self.notify(text.visible(said), severity="warning", timeout=3, markup=False)
 
-    def why_no_change(self) -> str | None:
-        """Why models and shearing stay as they are now."""
-        if self.readonly:
-            return READONLY
-        running = self.snapshot is not None and self.snapshot.supervisor is not None
-        return "the project is running: stop it first (q)" if running else None
-
     # What is asked of the run
-
-    def action_start(self) -> None:
-        self.call(actions.start)
 
     def action_pause(self) -> None:
         self.ask("pause")
 
     def action_resume(self) -> None:
         self.call(actions.resume)
-
-    def ask(self, kind: str, quit: bool = False, **payload: Any) -> None:
-        self.call(lambda project: actions.ask(project, kind, **payload), quit)
-
-    def call(self, action: Callable[[Project], str], quit: bool = False) -> None:
-        if self.project is not None:
-            self.asking = True
-            self.wait_for_answer(action, self.project, quit)
-
-    @work(thread=True, group="requests", exit_on_error=False)
-    def wait_for_answer(
-        self, action: Callable[[Project], str], project: Project, quit: bool
-    ) -> None:
-        try:
-            answer = messages.Answered(action(project), True, quit)
-        except (BadInput, Refused) as error:
-            answer = messages.Answered(str(error), False)
-        except Exception as error:
-            answer = messages.Answered(describe(error), False)
-        self.post_message(answer)
-
-    @on(messages.Answered)
-    def answered(self, event: messages.Answered) -> None:
-        self.asking = False
-        if event.sentence:
-            self.tell(event.sentence, "information" if event.done else "error")
-        if event.quit and event.done:
-            self.exit(message=Text(text.visible(event.sentence)))
-        else:
-            self.tick()
-
-    def tell(self, sentence: str, severity: Any = "information") -> None:
-        self.notify(text.visible(sentence), severity=severity, markup=False)
 
     @work(group="show")
     async def show_record(self, shard: int, i: int) -> None:
@@ -423,68 +214,43 @@ class MllmaugApp(App[Path]):
         if isinstance(self.screen, Samples):
             self.screen.go_to(shard, i)
 
-    @work(thread=True, group="background", exit_on_error=False)
-    def in_background(self, job: Callable[[], None]) -> None:
-        job()
-
-    def copy(self, copied: str) -> None:
-        self.copy_to_clipboard(copied)
-        self.keep_copy(copied)
-
-    @work(thread=True, group="copy", exit_on_error=False)
-    def keep_copy(self, copied: str) -> None:
-        from tui.terminal import clipboard
-
-        self.call_from_thread(self.tell, clipboard.keep(copied))
-
     # Dialogs
 
-    def action_refresh(self) -> None:
-        if self.reader is not None:
-            self.reader.version = None
-        self.tick()
-
     def action_help(self) -> None:
-        dialogs.help(self)
+        dialog_actions.help(self)
 
     def action_export(self) -> None:
-        dialogs.export(self)
+        dialog_actions.export(self)
 
     def action_coverage(self) -> None:
-        dialogs.coverage(self)
+        dialog_actions.coverage(self)
 
     def action_lengths(self) -> None:
-        dialogs.lengths(self)
+        dialog_actions.lengths(self)
 
     def action_models(self) -> None:
-        dialogs.models(self)
+        dialog_actions.models(self)
 
     def action_reshear(self) -> None:
-        dialogs.reshear(self)
+        dialog_actions.reshear(self)
 
     def action_doctor(self) -> None:
-        dialogs.doctor(self)
+        dialog_actions.doctor(self)
 
     def action_start_on(self) -> None:
-        dialogs.start_on(self)
+        dialog_actions.start_on(self)
 
     def action_new(self) -> None:
-        dialogs.new(self)
+        dialog_actions.new(self)
 
     def action_pilot(self) -> None:
-        dialogs.pilot(self)
+        dialog_actions.pilot(self)
 
     async def action_quit(self) -> None:
-        dialogs.leave(self)
+        dialog_actions.leave(self)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Ours come from the bindings; of Textual's those that make sense here."""
         for command in super().get_system_commands(screen):
             if command.title in ("Theme", "Maximize", "Minimize", "Screenshot"):
                 yield command
-
-
-def describe(error: Exception) -> str:
-    """An unforeseen error in one line."""
-    said = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from tui import screens
+from tui import dialogs, screens
 
 
 @cache
@@ -17,6 +17,7 @@ def preload() -> None:
     What is in memory then stays there: the garbage collector went through all of it now and then,
     which stopped everything for nearly a tenth of a second.
     """
-    for module in pkgutil.walk_packages(screens.__path__, f"{screens.__name__}."):
-        import_module(module.name)
+    for package in (screens, dialogs):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
     gc.freeze()

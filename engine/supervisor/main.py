@@ -1,4 +1,4 @@
-"""The supervisor's process: `python -m engine.supervisor.main PROJECT DEVICES`, started detached."""
+"""The supervisor's process: `python -m engine.supervisor.main PROJECT DEVICES`."""
 
 from __future__ import annotations
 

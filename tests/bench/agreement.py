@@ -17,7 +17,7 @@ from engine.demo.scenes import write
 from engine.images.image import open_image
 from engine.shearing.shear import Shearing, shear
 from tests.bench.report import report
-from tui.viewmodel.demo import MODELS
+from tui.cli.demo import MODELS
 
 COUNT = 192
 LOWER = {

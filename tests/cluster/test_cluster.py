@@ -20,7 +20,7 @@ from tests.faults.support.projects import events, exported, make, rows, sums
 from tests.support.cli import MAIN, cli, cli_ok, start, status
 from tests.support.waiting import PATIENCE, wait_for
 from tui.app import MllmaugApp
-from tui.screens.text_prompt import Ask
+from tui.dialogs.text_prompt import Ask
 
 pytestmark = pytest.mark.xdist_group("cluster")  # one cluster for all of them
 

@@ -9,7 +9,7 @@ from engine.demo.phrasing import VOICES
 from engine.demo.truth_check import describes
 from engine.project.opening import open_project
 from tests.support.cli import cli, cli_ok, status
-from tui.viewmodel.demo import MODELS, SEED
+from tui.cli.demo import MODELS, SEED
 
 COUNT = 40
 

@@ -19,7 +19,7 @@ from tests.support import canned_projects as canned
 from tests.support.cli import cli_ok
 from tests.support.waiting import PATIENCE
 from tui.app import MllmaugApp
-from tui.screens.wizard.wizard import Wizard
+from tui.dialogs.wizard.wizard import Wizard
 
 PINNED = "8.2.8"
 Ready = Callable[[Pilot[None]], Awaitable[None]]
@@ -40,7 +40,7 @@ def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.delenv("TMUX", raising=False)
-    for module in ("screens.samples", "widgets.task_detail", "screens.wizard.step"):
+    for module in ("screens.samples", "widgets.task_detail", "dialogs.wizard.step"):
         monkeypatch.setattr(f"tui.{module}.REST_SECONDS", 0.001)
     monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()

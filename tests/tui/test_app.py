@@ -15,9 +15,9 @@ from engine.utils.errors import Refused
 from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, said, until
 from tui.app import MllmaugApp
+from tui.dialogs.help import Help
+from tui.dialogs.quit import Leave
 from tui.screens.dashboard import Dashboard
-from tui.screens.help import Help
-from tui.screens.quit import Leave
 from tui.screens.samples import Samples
 from tui.screens.shards import Shards
 from tui.screens.too_small import TooSmall

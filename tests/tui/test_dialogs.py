@@ -16,11 +16,11 @@ from tests.support.pictures import make_captions
 from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
 from tui.app import MllmaugApp
 from tui.config import user_files
-from tui.screens.confirm import Confirm
-from tui.screens.coverage import Coverage
-from tui.screens.lengths import Lengths
-from tui.screens.pin import Pin
-from tui.screens.report import Progress, Report
+from tui.dialogs.confirm import Confirm
+from tui.dialogs.coverage import Coverage
+from tui.dialogs.lengths import Lengths
+from tui.dialogs.pin import Pin
+from tui.dialogs.report import Progress, Report
 from tui.screens.shards import Shards
 
 pytestmark = pytest.mark.asyncio

@@ -15,7 +15,7 @@ from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
 from tests.tui.conftest import press, ready, run_command, said, settle, until
 from tui.app import MllmaugApp
-from tui.screens.export import Export
+from tui.dialogs.export import Export
 from tui.widgets.checkbox import Tick
 
 pytestmark = pytest.mark.asyncio

@@ -10,14 +10,14 @@ from textual.widgets import Input, Static
 from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, settle, until
 from tui.app import MllmaugApp
-from tui.screens.confirm import Confirm
-from tui.screens.details import Details
+from tui.dialogs.confirm import Confirm
+from tui.dialogs.details import Details
+from tui.dialogs.text_prompt import Ask
 from tui.screens.failures import Failures
 from tui.screens.samples import Samples
-from tui.screens.text_prompt import Ask
-from tui.widgets.cause_table import CauseTable
-from tui.widgets.occurrence_table import OccurrenceTable
-from tui.widgets.record_table import RecordTable
+from tui.widgets.tables.cause_table import CauseTable
+from tui.widgets.tables.occurrence_table import OccurrenceTable
+from tui.widgets.tables.record_table import RecordTable
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)

@@ -9,8 +9,8 @@ import pytest
 from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, said, until
 from tui.app import MllmaugApp
+from tui.dialogs.help import OFF, Help, entries
 from tui.screens.dashboard import Dashboard
-from tui.screens.help import OFF, Help, entries
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.app import CHANGES
+from tui.action_rules import CHANGES
 from tui.cli.main import cli
 from tui.config.keymap import bindings
 

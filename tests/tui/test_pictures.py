@@ -22,8 +22,8 @@ from tests.support.pictures import make_captions
 from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
 from tui.config.settings import Settings
-from tui.screens.pilot import Pilot as PilotScreen
-from tui.screens.wizard.wizard import STEPS
+from tui.dialogs.pilot import Pilot as PilotScreen
+from tui.dialogs.wizard.wizard import STEPS
 from tui.widgets.checkbox import Tick
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
@@ -118,7 +118,7 @@ def test_wizard_picture(
 ) -> None:
     make_captions(tmp_path / "data", 12)
     disk = SimpleNamespace(free=500 * 2**30)
-    monkeypatch.setattr("tui.screens.wizard.review.shutil.disk_usage", lambda path: disk)
+    monkeypatch.setattr("tui.dialogs.wizard.review.shutil.disk_usage", lambda path: disk)
     monkeypatch.setattr("engine.hardware.devices.find", lambda spec: [canned.gpu(0), canned.gpu(1)])
 
     async def show(pilot: Pilot[None]) -> None:
@@ -157,7 +157,7 @@ def test_pilot_picture(
 ) -> None:
     monkeypatch.setattr("engine.operations.tryout.Tryout", CannedTryout)
     clock = SimpleNamespace(time=lambda: canned.NOW)
-    monkeypatch.setattr("tui.screens.pilot.time", clock)
+    monkeypatch.setattr("tui.dialogs.pilot.time", clock)
     records = tuple((f"images/{n:06}.jpg", canned.ORIGINALS[n % 4]) for n in range(8))
     job = Job(
         "llava-1.5",

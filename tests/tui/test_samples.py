@@ -12,11 +12,11 @@ from db.tables import FLAG, SUPERVISOR
 from tests.support import canned_projects as canned
 from tests.tui.conftest import press, ready, said, until
 from tui.app import MllmaugApp
-from tui.screens.details import Details
+from tui.dialogs.details import Details
 from tui.screens.samples import Samples
 from tui.terminal.graphics import Drawing
 from tui.widgets.preview import Cells, Preview
-from tui.widgets.record_table import RecordTable
+from tui.widgets.tables.record_table import RecordTable
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)

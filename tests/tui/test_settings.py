@@ -13,7 +13,7 @@ from tests.tui.conftest import Asked, press, ready
 from tui.app import MllmaugApp
 from tui.config import settings, user_files
 from tui.config.keymap import bindings
-from tui.screens.confirm import Confirm
+from tui.dialogs.confirm import Confirm
 from tui.terminal import clipboard, graphics
 
 

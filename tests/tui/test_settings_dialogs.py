@@ -16,14 +16,14 @@ from tests.support.cli import cli_ok, status
 from tests.support.pictures import make_captions
 from tests.tui.conftest import Asked, press, ready, said, settle, until
 from tui.app import MllmaugApp
-from tui.screens.add_model import AddModel
-from tui.screens.confirm import Confirm
+from tui.dialogs.add_model import AddModel
+from tui.dialogs.confirm import Confirm
+from tui.dialogs.model_settings import ModelSettings
+from tui.dialogs.models import Models
+from tui.dialogs.report import Report
+from tui.dialogs.reshear import Reshear
+from tui.dialogs.text_prompt import Ask
 from tui.screens.dashboard import Dashboard
-from tui.screens.model_settings import ModelSettings
-from tui.screens.models import Models
-from tui.screens.report import Report
-from tui.screens.reshear import Reshear
-from tui.screens.text_prompt import Ask
 
 pytestmark = pytest.mark.asyncio
 SIZE = (80, 24)

@@ -13,10 +13,10 @@ from db.supervisor_writes import save_tasks
 from tests.support import canned_projects as canned
 from tests.tui.conftest import Asked, press, ready, said, settle, until
 from tui.app import MllmaugApp
-from tui.screens.confirm import Confirm
-from tui.screens.details import Details
+from tui.dialogs.confirm import Confirm
+from tui.dialogs.details import Details
 from tui.screens.shards import Shards
-from tui.widgets.shard_table import ShardTable
+from tui.widgets.tables.shard_table import ShardTable
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)

@@ -17,11 +17,11 @@ from tests.support import canned_projects as canned
 from tests.support.pictures import make_captions
 from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
 from tui.app import MllmaugApp
-from tui.screens.pilot import Pilot
-from tui.screens.report import Report
-from tui.screens.wizard import source
-from tui.screens.wizard.models import Models
-from tui.screens.wizard.wizard import Wizard
+from tui.dialogs.pilot import Pilot
+from tui.dialogs.report import Report
+from tui.dialogs.wizard import source
+from tui.dialogs.wizard.models import Models
+from tui.dialogs.wizard.wizard import Wizard
 from tui.widgets.checkbox import Tick
 
 pytestmark = pytest.mark.asyncio

@@ -17,8 +17,8 @@ from engine.project.opening import open_project
 from tests.support.pictures import make_captions
 from tests.tui.conftest import open_wizard, press, run_command, said, until
 from tui.app import MllmaugApp
-from tui.screens.wizard.review import command
-from tui.screens.wizard.review import run_command as then_run
+from tui.dialogs.wizard.review import command
+from tui.dialogs.wizard.review import run_command as then_run
 from tui.viewmodel import new_project
 from tui.viewmodel.new_project import Draft
 from tui.widgets.checkbox import Tick

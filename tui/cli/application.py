@@ -68,7 +68,7 @@ def forget_exported_size() -> None:
 @click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
 def demo(project: Path, images: int, headless: bool, devices: str) -> None:
     """The whole way on built-in scenes and tiny built-in models, in ./demo."""
-    from tui.viewmodel.demo import make_demo, run_headless
+    from tui.cli.demo import make_demo, run_headless
 
     if not headless:
         need_terminal()

@@ -166,8 +166,8 @@ def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
 def stats(project: Path, models: tuple[str, ...], as_json: bool) -> None:
     """What the captions are like, per model: lengths, cuts, repeats, refusals, prompt leaks."""
     from engine.operations.caption_stats import measure
-    from tui.cli.output import stats_lines
     from tui.cli.progress_bars import stepping
+    from tui.formatting.stats_table import stats_lines
 
     with stepping("reading shards") as progress:
         found = measure(opened(project), models, progress)

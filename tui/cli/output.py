@@ -17,8 +17,6 @@ from tui.viewmodel.snapshot import Snapshot
 if TYPE_CHECKING:
     from db.failures import Cause
     from engine.datasets.exports.export import ExportResult
-    from engine.operations.caption_stats import ModelStats
-    from engine.operations.new_project import Created
     from engine.operations.records import SampledImage
 
 
@@ -98,36 +96,6 @@ def marked(raw: str, start: int | None, end: int | None) -> str:
     )
 
 
-def created_lines(created: Created) -> Iterator[str]:
-    """What `new` found to be minded."""
-    skipped = created.skipped
-    if skipped.count:
-        yield f"left out as unreadable: {plural(skipped.count, 'record')}"
-        yield from (f"  {why}" for why in skipped.shown)
-        if skipped.count > len(skipped.shown):
-            yield f"  and {skipped.count - len(skipped.shown):,} more"
-    if created.present < created.looked:
-        yield f"{created.present:,} of the first {created.looked:,} images were found"
-    if created.outside:
-        yield (
-            f"{created.outside:,} image paths climb out of the image root and will fail:"
-            " --allow-outside permits them"
-        )
-    same = created.duplicates
-    if same.extra:
-        yield (
-            f"{plural(same.extra, 'repeat')} of the image path of an earlier record, kept in order;"
-            f" {plural(same.paths, 'path')} more than once, such as {same.example}"
-        )
-    images = created.images
-    if images.bad:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
-        yield (
-            f"of {plural(images.images, 'image')} opened, {images.bad.total():,} cannot be"
-            f" captioned ({kinds}), such as {images.example}"
-        )
-
-
 def export_lines(result: ExportResult) -> Iterator[str]:
     counted = f"{plural(result.captions, 'caption')} of {plural(result.records, 'image')}"
     yield f"{result.path}: {counted}"
@@ -142,53 +110,6 @@ def export_lines(result: ExportResult) -> Iterator[str]:
     said = [f"{count:,} {what}" for what, count in left_out.items() if count]
     if said:
         yield f"left out: {', '.join(said)}"
-
-
-STATS_COLUMNS = {
-    "captions": "captions",
-    "tokens_per_caption": "tokens",
-    "raw_words_per_caption": "raw words",
-    "sheared_words_per_caption": "kept words",
-    "share_cut": "cut",
-    "empty": "empty",
-    "unfinished": "unfinished",
-    "repeated": "repeated",
-    "shared": "shared",
-    "refusals": "refusals",
-    "leaks": "leaks",
-    "failed": "failed",
-}
-
-
-def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
-    """A table with a row a model."""
-    yield from aligned(stats_rows(stats))
-
-
-def stats_upright(stats: Sequence[ModelStats]) -> Iterator[str]:
-    """A table with a column a model, which a narrow screen holds."""
-    yield from aligned(list(zip(*stats_rows(stats), strict=True)))
-
-
-def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [["model", *STATS_COLUMNS.values()]]
-    for model in stats:
-        values = model.as_dict()
-        values["share_cut"] = f"{values['share_cut']:.0%}"
-        rows.append([model.model, *(cell(values[name]) for name in STATS_COLUMNS)])
-    return rows
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *cells in rows:
-        right = "  ".join(text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
-        yield f"{name.ljust(widths[0])}  {right}"
-
-
-def cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def family_dicts() -> list[dict[str, Any]]:

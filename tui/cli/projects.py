@@ -65,8 +65,8 @@ def new(
     from engine.captioners.registry import choose_all
     from engine.operations.new_project import NewProject, create
     from engine.shearing.shear import Shearing
-    from tui.cli.output import created_lines
     from tui.cli.progress_bars import counting, stepping
+    from tui.formatting.created_lines import created_lines
 
     if shard_size is not None and shards is not None:
         raise BadInput("give --shard-size or --shards, not both")

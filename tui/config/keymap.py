@@ -12,10 +12,13 @@ from textual.dom import DOMNode
 
 import tui
 
+DECLARING = ("tui.app", "tui.screens.", "tui.dialogs.", "tui.widgets.")
+"""Modules whose classes declare key bindings."""
+
 
 def bindings() -> Iterator[Binding]:
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
-        if module.name.startswith(("tui.screens.", "tui.widgets.")) or module.name == "tui.app":
+        if module.name.startswith(DECLARING):
             for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
                 if issubclass(kind, DOMNode) and kind.__module__ == module.name:
                     declared = kind.__dict__.get("BINDINGS", ())

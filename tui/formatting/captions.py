@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.content import Content
 
-from tui.formatting import text
+from tui.formatting import content, text
 
 if TYPE_CHECKING:
     from engine.operations.records import SampledCaption, SampledImage
@@ -83,7 +83,7 @@ def body(
 
 def cut_line(caption: SampledCaption) -> Content:
     raw, sheared = caption.raw or "", caption.sheared or ""
-    return Content.assemble("  ", text.kept_and_cut(raw, sheared, caption.start, caption.end))
+    return Content.assemble("  ", content.kept_and_cut(raw, sheared, caption.start, caption.end))
 
 
 def difference(before: str, after: str) -> Content:

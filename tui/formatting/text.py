@@ -5,13 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
-from textual.content import Content
 
 from engine.utils.plurals import plural as plural
 from tui.formatting.escape import visible as visible
-
-CUT = "//"
-"""Stands around text that shearing removed, so that it can be told without colour."""
 
 
 def clip(text: str, width: int) -> str:
@@ -77,21 +73,7 @@ def size(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
-def title(said: str) -> Content:
-    """For the border of a widget, where plain strings are markup."""
-    return Content(visible(said))
-
-
-def kept_and_cut(raw: str, sheared: str, start: int | None, end: int | None) -> Content:
-    """The raw text on one line; what shearing removed stands between `//`."""
-    if start is None or end is None:
-        return Content.assemble(
-            visible(raw), (" // sheared: ", "$foreground-muted"), visible(sheared)
-        )
-    return Content.assemble(cut(raw[:start]), visible(raw[start:end]), cut(raw[end:]))
-
-
-def cut(text: str) -> Content:
-    if not text:
-        return Content("")
-    return Content.styled(f"{CUT}{visible(text)}{CUT}", "$foreground-muted")
+def describe_error(error: Exception) -> str:
+    """Return an unforeseen error as one line: its type and the first line of its message."""
+    message = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

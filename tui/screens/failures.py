@@ -17,9 +17,9 @@ from tui.formatting import text
 from tui.screens.project_screen import RunScreen
 from tui.viewmodel import actions
 from tui.viewmodel.failure_hints import hint_for
-from tui.widgets.cause_table import CauseTable
-from tui.widgets.occurrence_table import OccurrenceTable
-from tui.widgets.table import Table
+from tui.widgets.tables.cause_table import CauseTable
+from tui.widgets.tables.occurrence_table import OccurrenceTable
+from tui.widgets.tables.table import Table
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
@@ -163,7 +163,7 @@ class Failures(RunScreen):
 
     @on(Table.Opened, "#occurrences")
     def occurrence_opened(self) -> None:
-        from tui.screens.details import Details
+        from tui.dialogs.details import Details
 
         self.app.push_screen(Details("Failure", self.detail()))
 
@@ -305,7 +305,7 @@ class Failures(RunScreen):
             self.main.show_record(row.shard, row.record)
 
     def action_write(self) -> None:
-        from tui.screens.text_prompt import Ask
+        from tui.dialogs.text_prompt import Ask
 
         project = self.main.project
         if project is None:

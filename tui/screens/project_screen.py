@@ -11,12 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.app import CHANGES, READONLY, describe
+from tui.action_rules import CHANGES, READONLY
+from tui.formatting.text import describe_error
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
-    from tui.app import MllmaugApp
+    from tui.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 
@@ -39,8 +40,8 @@ class RunScreen(Screen[None]):
     off: frozenset[str] = frozenset()
 
     @property
-    def main(self) -> MllmaugApp:
-        return cast("MllmaugApp", self.app)
+    def main(self) -> Session:
+        return cast("Session", self.app)
 
     def compose(self) -> ComposeResult:
         yield StatusBar(self.MODE)
@@ -102,7 +103,7 @@ class RunScreen(Screen[None]):
         return (snapshot.model_name(model_id) if snapshot else None) or "?"
 
     def confirm(self, question: str, kept: str, then: Callable[[], None]) -> None:
-        from tui.screens.confirm import Confirm
+        from tui.dialogs.confirm import Confirm
 
         def answer(yes: bool | None) -> None:
             if yes:
@@ -116,7 +117,7 @@ class RunScreen(Screen[None]):
         try:
             said, severity = job(), "information"
         except Exception as error:
-            said, severity = describe(error), "error"
+            said, severity = describe_error(error), "error"
         self.app.call_from_thread(self.main.tell, said, severity)
 
     def refresh_keys(self) -> None:

@@ -14,13 +14,13 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from engine.utils.errors import BadInput
-from tui.app import describe
-from tui.formatting import captions, text
+from tui.formatting import captions, content, text
+from tui.formatting.text import describe_error
 from tui.screens.project_screen import RunScreen
 from tui.viewmodel import actions
 from tui.widgets.preview import Preview
-from tui.widgets.record_table import RecordRow, RecordTable
-from tui.widgets.table import Table
+from tui.widgets.tables.record_table import RecordRow, RecordTable
+from tui.widgets.tables.table import Table
 
 if TYPE_CHECKING:
     from db.rows import Place, SampleRow
@@ -160,7 +160,7 @@ class Samples(RunScreen):
             rows = tuple(RecordRow(shard, i, image, original) for i, image, original in found)
             self.post_message(RowsRead(shard, rows, at))
         except (OSError, ValueError, KeyError) as error:
-            self.post_message(NotRead(f"shard {shard:05} cannot be read: {describe(error)}"))
+            self.post_message(NotRead(f"shard {shard:05} cannot be read: {describe_error(error)}"))
 
     @on(RowsRead)
     def rows_read(self, event: RowsRead) -> None:
@@ -202,7 +202,7 @@ class Samples(RunScreen):
         self.table.focus()
 
     def action_jump(self) -> None:
-        from tui.screens.text_prompt import Ask
+        from tui.dialogs.text_prompt import Ask
 
         hint = (
             "shard and place such as 7/120 or 7:120, a number through the whole input, or words of"
@@ -276,7 +276,7 @@ class Samples(RunScreen):
         try:
             self.post_message(ImageRead(row, find(self.main.project, row.shard, row.i)))
         except (OSError, ValueError, KeyError) as error:
-            self.post_message(ImageRead(row, None, f"cannot be read: {describe(error)}"))
+            self.post_message(ImageRead(row, None, f"cannot be read: {describe_error(error)}"))
 
     @on(ImageRead)
     def image_read(self, event: ImageRead) -> None:
@@ -293,7 +293,7 @@ class Samples(RunScreen):
         else:
             show = captions.SHOWS[self.how]
             self.shown = captions.captions(image, self.models, show, self.model, self.diff)
-        self.query_one(Preview).border_title = text.title(row.image)
+        self.query_one(Preview).border_title = content.title(row.image)
         self.say_record()
         self.query_one("#captions", Static).update(self.shown)
         self.refresh_keys()
@@ -357,7 +357,7 @@ class Samples(RunScreen):
 
     @on(Table.Opened)
     def opened(self) -> None:
-        from tui.screens.details import Details
+        from tui.dialogs.details import Details
 
         if self.row is not None:
             self.app.push_screen(Details(f"Record {self.row.shard:05}/{self.row.i}", self.shown))

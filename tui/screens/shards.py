@@ -11,11 +11,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.app import describe
 from tui.formatting import text
+from tui.formatting.text import describe_error
 from tui.screens.project_screen import RunScreen
-from tui.widgets.shard_table import ShardTable
-from tui.widgets.table import Table
+from tui.widgets.tables.shard_table import ShardTable
+from tui.widgets.tables.table import Table
 from tui.widgets.task_detail import TaskDetail
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Shards(RunScreen):
         except FilterError as error:
             self.post_message(PageRefused(query, str(error)))
         except Exception as error:
-            self.post_message(PageRefused(query, describe(error)))
+            self.post_message(PageRefused(query, describe_error(error)))
 
     @on(PageRead)
     def page_read(self, event: PageRead) -> None:
@@ -239,7 +239,7 @@ class Shards(RunScreen):
             with reading(self.main.project.database) as connection:
                 self.post_message(AllMatching(query, matching_tasks(connection, query.filter)))
         except Exception as error:
-            self.post_message(PageRefused(query, describe(error)))
+            self.post_message(PageRefused(query, describe_error(error)))
 
     @on(AllMatching)
     def mark_all(self, event: AllMatching) -> None:
@@ -259,7 +259,7 @@ class Shards(RunScreen):
 
     @on(Table.Opened)
     def opened(self) -> None:
-        from tui.screens.details import Details
+        from tui.dialogs.details import Details
 
         detail = self.query_one(TaskDetail)
         if self.table.current is not None:
@@ -341,7 +341,7 @@ class Shards(RunScreen):
             self.main.show_record(self.table.current.shard, 0)
 
     def action_pin(self) -> None:
-        from tui.screens.pin import Pin
+        from tui.dialogs.pin import Pin
 
         current, snapshot = self.table.current, self.main.snapshot
         if current is None or snapshot is None:

@@ -12,14 +12,14 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.app import describe
 from tui.config import user_files
 from tui.formatting import text
+from tui.formatting.text import describe_error
 from tui.viewmodel import actions
 from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
-    from tui.app import MllmaugApp
+    from tui.session import Session
 
 ABOUT = (
     "Captions an image data set with several multimodal LLMs, shears the captions\n"
@@ -86,7 +86,7 @@ class Welcome(Screen[None]):
         choices.action_cursor_down() if way == "down" else choices.action_cursor_up()
 
     def action_open_folder(self) -> None:
-        from tui.screens.text_prompt import Ask
+        from tui.dialogs.text_prompt import Ask
 
         def answer(folder: str | None) -> None:
             if folder:
@@ -113,14 +113,14 @@ class Welcome(Screen[None]):
         try:
             folder = opening()
         except Exception as error:
-            self.app.call_from_thread(self.failed, describe(error))
+            self.app.call_from_thread(self.failed, describe_error(error))
         else:
             self.app.call_from_thread(self.app.exit, folder)
 
     def failed(self, reason: str) -> None:
         self.making = False
         self.say("There is no project in this folder.")
-        cast("MllmaugApp", self.app).tell(reason, "error")
+        cast("Session", self.app).tell(reason, "error")
 
     def say(self, said: str) -> None:
         self.query_one("#here", Static).update(said)

@@ -35,7 +35,7 @@ def open_project(folder: Path) -> Project:
 
 def demo(folder: Path) -> Path:
     """Draws the demonstration, or takes what is there, and starts it."""
-    from tui.viewmodel.demo import make_demo
+    from tui.cli.demo import make_demo
 
     project = make_demo(folder, DEMO_IMAGES)
     start(project)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
-from tui.formatting import state_labels, text
+from tui.formatting import content, text
+from tui.viewmodel import state_labels
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def line(view: DeviceView, room: Room) -> Content:
         f"{task.shard:05}" if task else "-",
         text.percent((task.count - task.left) / task.count) if task else "-",
     )
-    style = state_labels.STYLES.get(state.strip(), "$foreground-muted")
+    style = content.STYLES.get(state.strip(), "$foreground-muted")
     return Content.assemble(before, (state, style), after)
 
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.formatting import state_labels, text
+from tui.formatting import content, text
+from tui.viewmodel import state_labels
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def line(event: EventRow) -> Content:
     return Content.assemble(
         (text.clock(event.created), "$foreground-muted"),
         "  ",
-        state_labels.styled(state_labels.LEVEL[event.level], 5),
+        content.styled(state_labels.LEVEL[event.level], 5),
         f"{where}{'  ' if where else ''}{text.visible(event.text)}",
     )
 
@@ -44,7 +45,7 @@ class LatestSample(Pane):
         if sample is None:
             return [Content.styled("no caption yet", "$foreground-muted")]
         model = text.visible(snapshot.model_name(sample.model_id) or "?")
-        caption = text.kept_and_cut(sample.raw, sample.sheared, sample.start, sample.end)
+        caption = content.kept_and_cut(sample.raw, sample.sheared, sample.start, sample.end)
         if self.screen.has_class("-short"):
             return [Content.assemble((f"{model}  ", "$foreground-muted"), caption)]
         place = f"{sample.shard:05}  {text.visible(sample.image)}  {model}"

@@ -17,13 +17,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.formatting import text
+from tui.formatting import content, text
 from tui.terminal.graphics import Drawing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from tui.app import MllmaugApp
+    from tui.session import Session
 
 CACHED = 24
 CELL = (10, 20)
@@ -110,7 +110,7 @@ class Preview(Container):
         from engine.images.image import ImageProblem, open_image
         from engine.operations.records import image_file
 
-        app: MllmaugApp = self.app  # type: ignore[assignment]
+        app: Session = self.app  # type: ignore[assignment]
         if app.project is None:
             return
         drawn: Drawn | Image | None = None
@@ -138,7 +138,7 @@ class Preview(Container):
             self.border_subtitle = ""
             self.say(text.clip(text.visible(event.caption), LONGEST))
             return
-        self.border_subtitle = text.title(event.caption)
+        self.border_subtitle = content.title(event.caption)
         self.say("")
         picture = self.query_one("#picture")
         if isinstance(picture, Cells):

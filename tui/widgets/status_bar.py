@@ -6,7 +6,8 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.formatting import state_labels, text
+from tui.formatting import content, text
+from tui.viewmodel import state_labels
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
@@ -71,7 +72,7 @@ class StatusBar(Static):
         if seen is None:
             return Content.styled("opening ...", "$foreground-muted")
         busy = sum(worker.row.state == "captioning" for worker in seen.workers)
-        word = state_labels.styled(state_labels.project(seen))
+        word = content.styled(state_labels.project(seen))
         workers = f" {busy}/{len(seen.devices)}" if seen.workers else ""
         parts = [text.percent(seen.share)]
         if seen.workers:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from db.rows import STATE_WORDS
-from tui.formatting import state_labels, text
+from tui.formatting import content, text
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Tasks(Pane):
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         lines = [
-            Content.assemble(state_labels.styled(word, 6), f"{state:<9}{text.number(count):>12}")
+            Content.assemble(content.styled(word, 6), f"{state:<9}{text.number(count):>12}")
             for state, count in snapshot.tasks.items()
             for word in [STATE_WORDS[state]]
         ]
@@ -31,5 +31,5 @@ class Tasks(Pane):
             lines.append(Content(failed))
         if snapshot.project.paused and snapshot.project.pause_reason:
             reason = text.visible(snapshot.project.pause_reason)
-            lines.append(Content.assemble(state_labels.styled("PAUSED"), f" {reason}"))
+            lines.append(Content.assemble(content.styled("PAUSED"), f" {reason}"))
         return lines

@@ -10,11 +10,11 @@ from textual.widgets import Static
 
 from db.rows import STATE_WORDS
 from engine.utils.tail import last_lines
-from tui.formatting import state_labels, text
+from tui.formatting import content, text
 
 if TYPE_CHECKING:
     from db.rows import AttemptRow, FailureRow, TaskRow
-    from tui.app import MllmaugApp
+    from tui.session import Session
 
 LOG = 12
 REST_SECONDS = 0.08
@@ -53,7 +53,7 @@ class TaskDetail(Static):
         from db import progress
         from db.connection import reading
 
-        app: MllmaugApp = self.app  # type: ignore[assignment]
+        app: Session = self.app  # type: ignore[assignment]
         if app.project is None:
             return
         with reading(app.project.database) as connection:
@@ -78,7 +78,7 @@ def lines(
     error = f"  {text.visible(task.error)}" if task.error else ""
     head = Content.assemble(
         f"{task.shard:05}  ",
-        state_labels.styled(STATE_WORDS[task.state]),
+        content.styled(STATE_WORDS[task.state]),
         f"{device}  {text.number(task.captioned)} captioned, {text.number(task.failed)} failed,"
         f" {text.number(task.empty)} empty, {text.number(task.left)} left{error}",
     )

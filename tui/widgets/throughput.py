@@ -10,11 +10,11 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from tui.formatting import braille_plot, text
+from tui.formatting import braille_plot, content, text
 from tui.viewmodel.throughput import POINTS, Minute, Point, minute_points, recent_points
 
 if TYPE_CHECKING:
-    from tui.app import MllmaugApp
+    from tui.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 WINDOWS: tuple[int | None, ...] = (5, 30, 360, None)
@@ -110,7 +110,7 @@ class Throughput(Static, can_focus=True):
         from db import progress
         from db.connection import reading
 
-        app: MllmaugApp = self.app  # type: ignore[assignment]
+        app: Session = self.app  # type: ignore[assignment]
         if app.project is None:
             return
         with reading(app.project.database) as connection:
@@ -133,7 +133,7 @@ class Throughput(Static, can_focus=True):
         spans = {None: "all time", 5: "5 min", 30: "30 min", 360: "6 h"}
         if (said, self.window) != self.said:
             self.said = said, self.window
-            self.border_title = text.title(said)
+            self.border_title = content.title(said)
             self.border_subtitle = f"{spans[self.window]}: t changes, v model"
 
     @property

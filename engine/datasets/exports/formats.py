@@ -20,7 +20,7 @@ Images = Literal["copy", "link", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`module` is one of `engine.datasets.exports.writers`: it holds `encode` and a class `Writer`."""
+    """An export format. Its `module`, in `writers`, holds `encode` and a class `Writer`."""
 
     name: str
     module: str

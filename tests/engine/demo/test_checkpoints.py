@@ -7,7 +7,7 @@ import pytest
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
 from engine.demo.evaluate import measure
-from tui.viewmodel.demo import MODELS
+from tui.cli.demo import MODELS
 
 LARGEST = 3_000_000
 COUNT = 100

@@ -11,7 +11,7 @@ from engine.demo import checkpoint
 from engine.demo.scenes import write
 from engine.images.image import open_image
 from engine.shearing.shear import Shearing, shear
-from tui.viewmodel.demo import MODELS
+from tui.cli.demo import MODELS
 
 COUNT = 12
 

@@ -28,7 +28,7 @@ from tests.faults.support.servers import Reply, Server, answer, refusal
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import draw, make_captions
 from tests.support.waiting import wait_for
-from tui.screens.wizard.models import what_is_wrong
+from tui.dialogs.wizard.models import what_is_wrong
 
 SETTINGS = FAMILIES["endpoint"].presets["paper"]
 HASTY = Patience(connect=1, request=2, first_pause=0.01, longest_pause=0.05, failing=0.3)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Button, Input, Label, Select, Static
+
+from engine.captioners.address import is_address
+from engine.captioners.registry import FAMILIES, OFFICIAL, PAPER
+from engine.utils.errors import BadInput
+from tui.dialogs.dialog import Dialog
+from tui.formatting import text
+from tui.formatting.text import describe_error
+from tui.widgets.path_complete import PathComplete
+
+if TYPE_CHECKING:
+    from engine.captioners.registry import ModelChoice
+    from engine.project.layout import Project
+
+
+class AddModel(Dialog["ModelChoice | None"]):
+    """Another model for a project that is there; returns it, checked."""
+
+    AUTO_FOCUS = "#family"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Close", id="add.close"),
+        Binding("ctrl+n", "add", "Add", tooltip="Add the model", id="add.add"),
+    ]
+
+    @dataclass
+    class Checked(Message):
+        choice: ModelChoice | None
+        trouble: str = ""
+
+    def __init__(self, project: Project, has: frozenset[str]) -> None:
+        super().__init__()
+        self.project = project
+        self.has = has
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Add a model"
+            dialog.border_subtitle = "ctrl+n adds, esc closes"
+            families = ((name, name) for name in FAMILIES)
+            new = next((name for name in FAMILIES if name not in self.has), next(iter(FAMILIES)))
+            yield Label("Model", classes="field")
+            yield Select(families, value=new, allow_blank=False, id="family", compact=True)
+            yield Static(id="summary", markup=False, classes="muted")
+            yield Label("Name in this project", classes="field")
+            yield Input(id="name", compact=True)
+            yield Label("Checkpoint folder", classes="field")
+            yield Input(id="checkpoint", compact=True)
+            yield Label("Preset", classes="field")
+            presets = ((name, name) for name in (PAPER, OFFICIAL))
+            yield Select(presets, allow_blank=False, id="preset", compact=True)
+            yield Static(id="said", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Add", id="add", variant="primary", compact=True)
+        yield PathComplete("#checkpoint", folders=True)
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False
+
+    @property
+    def family(self) -> str:
+        return str(self.query_one("#family", Select).value)
+
+    @on(Select.Changed, "#family")
+    def family_changed(self) -> None:
+        family = FAMILIES[self.family]
+        field = self.query_one("#checkpoint", Input)
+        field.disabled = family.checkpoint is None
+        field.placeholder = family.checkpoint or "none needed"
+        self.query_one("#summary", Static).update(family.summary)
+        self.query_one("#name", Input).value = free_name(self.family, self.has)
+
+    @on(Button.Pressed, "#add")
+    @on(Input.Submitted)
+    def action_add(self) -> None:
+        path = self.query_one("#checkpoint", Input).value.strip()
+        name = self.query_one("#name", Input).value.strip() or self.family
+        named = named_model(name, self.family, path)
+        self.check(named, str(self.query_one("#preset", Select).value))
+
+    @work(thread=True, group="check", exclusive=True, exit_on_error=False)
+    def check(self, named: str, preset: str) -> None:
+        from engine.requests.models import choose_new
+
+        try:
+            self.post_message(self.Checked(choose_new(self.project, named, preset, {})))
+        except BadInput as error:
+            self.post_message(self.Checked(None, str(error)))
+        except Exception as error:
+            self.post_message(self.Checked(None, describe_error(error)))
+
+    @on(Checked)
+    def was_checked(self, event: AddModel.Checked) -> None:
+        if event.choice is not None:
+            self.dismiss(event.choice)
+        else:
+            line = self.query_one("#said", Static)
+            line.update(text.visible(event.trouble))
+            line.add_class("error")
+
+    @on(Button.Pressed, "#cancel")
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+def free_name(family: str, has: frozenset[str]) -> str:
+    """The family's own name, or the next one that the project does not have."""
+    names = (family, *(f"{family}-{number}" for number in range(2, len(has) + 2)))
+    return next(name for name in names if name not in has)
+
+
+def named_model(name: str, family: str, checkpoint: str) -> str:
+    """As `--model` takes it."""
+    if name == family or is_address(checkpoint):
+        return f"{name}={checkpoint}" if checkpoint else name
+    return f"{name}={family}:{checkpoint}"

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.captioners.registry import Settings
+from tui.dialogs.dialog import Dialog
+from tui.formatting import text
+
+if TYPE_CHECKING:
+    from tui.session import Session
+    from tui.viewmodel.snapshot import ModelProgress, Snapshot
+
+
+class Models(Dialog["ModelProgress | str | None"]):
+    """The project's models; returns the one whose settings to open, or `add`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close", id="models.close"),
+        Binding("a", "add", "Add", tooltip="Add a model", id="models.add"),
+        Binding("j", "move('down')", "Down", show=False, id="models.down"),
+        Binding("k", "move('up')", "Up", show=False, id="models.up"),
+    ]
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Models"
+            dialog.border_subtitle = "enter settings, a adds a model, esc closes"
+            yield OptionList(*map(self.option, self.snapshot.models))
+            yield Static(self.why_not("add") or "", markup=False, classes="muted")
+
+    def option(self, model: ModelProgress) -> Option:
+        batch = Settings.of(model.row.settings).batch
+        asked = f"batch {batch}  {model.row.checkpoint or 'no checkpoint'}"
+        state = "FAIL blocked" if model.row.blocked else text.percent(model.share)
+        return Option(Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(asked)}"))
+
+    def why_not(self, action: str) -> str | None:
+        if action != "add":
+            return None
+        return cast("Session", self.app).why_no_change()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if self.why_not(action) else True
+
+    @on(OptionList.OptionSelected)
+    def chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self.snapshot.models[event.option_index])
+
+    def action_add(self) -> None:
+        self.dismiss("add")
+
+    def action_move(self, way: str) -> None:
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if way == "down" else options.action_cursor_up()
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,41 @@
+"""What a person should know of a project that was just made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine.utils.plurals import plural
+
+if TYPE_CHECKING:
+    from engine.operations.new_project import Created
+
+
+def created_lines(created: Created) -> Iterator[str]:
+    """What `new` found to be minded."""
+    skipped = created.skipped
+    if skipped.count:
+        yield f"left out as unreadable: {plural(skipped.count, 'record')}"
+        yield from (f"  {why}" for why in skipped.shown)
+        if skipped.count > len(skipped.shown):
+            yield f"  and {skipped.count - len(skipped.shown):,} more"
+    if created.present < created.looked:
+        yield f"{created.present:,} of the first {created.looked:,} images were found"
+    if created.outside:
+        yield (
+            f"{created.outside:,} image paths climb out of the image root and will fail:"
+            " --allow-outside permits them"
+        )
+    same = created.duplicates
+    if same.extra:
+        yield (
+            f"{plural(same.extra, 'repeat')} of the image path of an earlier record, kept in order;"
+            f" {plural(same.paths, 'path')} more than once, such as {same.example}"
+        )
+    images = created.images
+    if images.bad:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
+        yield (
+            f"of {plural(images.images, 'image')} opened, {images.bad.total():,} cannot be"
+            f" captioned ({kinds}), such as {images.example}"
+        )

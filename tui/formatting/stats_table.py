@@ -1,0 +1,55 @@
+"""Caption statistics as a table in plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.operations.caption_stats import ModelStats
+
+STATS_COLUMNS = {
+    "captions": "captions",
+    "tokens_per_caption": "tokens",
+    "raw_words_per_caption": "raw words",
+    "sheared_words_per_caption": "kept words",
+    "share_cut": "cut",
+    "empty": "empty",
+    "unfinished": "unfinished",
+    "repeated": "repeated",
+    "shared": "shared",
+    "refusals": "refusals",
+    "leaks": "leaks",
+    "failed": "failed",
+}
+
+
+def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """A table with a row a model."""
+    yield from aligned(stats_rows(stats))
+
+
+def stats_upright(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """A table with a column a model, which a narrow screen holds."""
+    yield from aligned(list(zip(*stats_rows(stats), strict=True)))
+
+
+def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [["model", *STATS_COLUMNS.values()]]
+    for model in stats:
+        values = model.as_dict()
+        values["share_cut"] = f"{values['share_cut']:.0%}"
+        rows.append([model.model, *(cell(values[name]) for name in STATS_COLUMNS)])
+    return rows
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        right = "  ".join(text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
+        yield f"{name.ljust(widths[0])}  {right}"
+
+
+def cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from db import projects
+from db import projects, supervisor_writes
 from db.connection import writing
 from db.rows import SupervisorRow, WorkerRow
 from tests.support import canned_projects as canned
@@ -105,7 +105,7 @@ def test_a_change_during_the_rest_between_sums_is_seen_later(
     reader.next_sums = float("inf")
     with writing(project.database) as connection:
         tasks = projects.tasks(connection)
-        canned.run.save_tasks(connection, [(tasks[0], canned.finish(tasks[0]))])
+        supervisor_writes.save_tasks(connection, [(tasks[0], canned.finish(tasks[0]))])
     assert reader.read().tasks["done"] == 0
     reader.next_sums = 0.0
     assert reader.read().tasks["done"] == 1

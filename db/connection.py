@@ -79,12 +79,12 @@ def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "r
 def writing(path: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[Connection]:
     """One write transaction, committed at the end of the block. Raises `DatabaseError`."""
     engine = writer_engine(path.absolute(), busy_seconds)
-    with told(path), engine.begin() as connection:
+    with translate_sqlite_errors(path), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def translate_sqlite_errors(path: Path) -> Iterator[None]:
     """What SQLite refuses because of the file or its disk, in words; the rest is a bug."""
     try:
         yield
@@ -137,7 +137,7 @@ def reading(path: Path) -> Iterator[Connection]:
     After a kill a hot journal may lie beside the file, which no read-only connection may roll
     back: then the file is opened for writing once.
     """
-    with told(path), reader_engine(path.absolute()).connect() as connection:
+    with translate_sqlite_errors(path), reader_engine(path.absolute()).connect() as connection:
         try:
             connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1"))
         except DBAPIError as error:
@@ -171,7 +171,7 @@ def schema_of(path: Path) -> str | None:
     Raises `DatabaseError`.
     """
     try:
-        with told(path), existing(path) as connection:
+        with translate_sqlite_errors(path), existing(path) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
@@ -182,7 +182,11 @@ def schema_of(path: Path) -> str | None:
 
 def check(path: Path) -> None:
     """Reads the whole file. Raises `Damaged`; a writer that holds the file is no damage."""
-    with suppress(Busy), told(path), existing(path, busy_seconds=0.0) as connection:
+    with (
+        suppress(Busy),
+        translate_sqlite_errors(path),
+        existing(path, busy_seconds=0.0) as connection,
+    ):
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise Damaged(f"{path} is damaged")
 
@@ -202,7 +206,7 @@ def ensure_schema(path: Path) -> None:
             f"{path.parent} was made by a newer mllmaug-tui (schema {found}, this one knows"
             f" {SCHEMA}): upgrade mllmaug-tui"
         )
-    with told(path):
+    with translate_sqlite_errors(path):
         back_up(path, path.with_name(f"{path.name}.schema-{found}"))
         migrate(path)
 

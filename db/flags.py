@@ -7,11 +7,11 @@ from collections.abc import Collection
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from db.rows import Place
+from db.rows import RecordKey
 from db.tables import FLAG
 
 
-def places(connection: Connection, shard: int | None = None) -> frozenset[Place]:
+def places(connection: Connection, shard: int | None = None) -> frozenset[RecordKey]:
     """Those of a shard, or all."""
     query = select(FLAG.c.shard, FLAG.c.i)
     if shard is not None:
@@ -19,7 +19,7 @@ def places(connection: Connection, shard: int | None = None) -> frozenset[Place]
     return frozenset((number, i) for number, i in connection.execute(query))
 
 
-def change(connection: Connection, on: Collection[Place], off: Collection[Place]) -> None:
+def change(connection: Connection, on: Collection[RecordKey], off: Collection[RecordKey]) -> None:
     """Flags some records and takes the flags of others away."""
     if on:
         values = [{"shard": shard, "i": i} for shard, i in on]

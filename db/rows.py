@@ -15,12 +15,12 @@ STATE_WORDS: dict[str, str] = {
     "skipped": "SKIP",
 }
 """What stands for them on screen, and may stand for them in a filter."""
-WorkerState = Literal["starting", "loading", "captioning", "idle", "stopping"]
+WorkerStatus = Literal["starting", "loading", "captioning", "idle", "stopping"]
 DeviceState = Literal["ready", "resting", "lost"]
 ShearMode = Literal["paper", "sentence"]
 SHEAR_MODES: tuple[ShearMode, ...] = ("paper", "sentence")
 Level = Literal["info", "warn", "fail"]
-Place = tuple[int, int]
+RecordKey = tuple[int, int]
 """A record: its shard's number and its place there."""
 
 
@@ -152,7 +152,7 @@ class WorkerRow:
     boot_id: str
     model_id: int | None = None
     task_id: int | None = None
-    state: WorkerState = "starting"
+    state: WorkerStatus = "starting"
     heartbeat: float = 0.0
     rate: float = 0.0
     batch: int = 0

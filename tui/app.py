@@ -170,10 +170,10 @@ class MllmaugApp(Session):
     # Shown
 
     def show(self) -> None:
-        from tui.screens.project_screen import RunScreen
+        from tui.screens.project_screen import ProjectScreen
 
         for screen in self.screen_stack:
-            if isinstance(screen, RunScreen) and screen.is_mounted:
+            if isinstance(screen, ProjectScreen) and screen.is_mounted:
                 screen.refresh_all()
 
     # What can be done now
@@ -185,10 +185,10 @@ class MllmaugApp(Session):
 
     def on_key(self, event: Key) -> None:
         """A key that cannot work now says why. Called before the bindings are looked through."""
-        from tui.dialogs.deferred_dialog import Early
+        from tui.dialogs.deferred_dialog import DeferredDialog
         from tui.dialogs.help import why_not
 
-        if isinstance(self.screen, Early):
+        if isinstance(self.screen, DeferredDialog):
             self.screen.keep(event)
         active = self.screen.active_bindings.get(event.key)
         if active is not None and not active.enabled:

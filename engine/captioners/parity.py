@@ -20,7 +20,7 @@ from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints.layouts import config_of
 from engine.captioners.families import llava, minigpt4, otter, qwen_vl
 from engine.captioners.families.spliced import SplicedModel
-from engine.captioners.generation.generate import Asked, generate
+from engine.captioners.generation.generate import GenerationRequest, generate
 from engine.captioners.settings import Settings
 
 TOLERANCE = 5e-5
@@ -47,14 +47,14 @@ class Check:
 class Adapter(Protocol):
     """How the golden inputs of a family go through its model."""
 
-    asked: Asked
+    asked: GenerationRequest
 
     def stages(self) -> Tensors: ...
 
     def logits(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, T, vocabulary) and the mask (B, T) of what counts."""
 
-    def generate(self, asked: Asked) -> torch.Tensor: ...
+    def generate(self, asked: GenerationRequest) -> torch.Tensor: ...
 
 
 class SplicedAdapter:
@@ -65,7 +65,7 @@ class SplicedAdapter:
         model: SplicedModel,
         pixels: torch.Tensor,
         rows: list[tuple[list[int], list[int]]],
-        asked: Asked,
+        asked: GenerationRequest,
         stages: Callable[[], Tensors],
     ) -> None:
         self.model = model
@@ -83,7 +83,7 @@ class SplicedAdapter:
         )
         return found.logits, self.mask
 
-    def generate(self, asked: Asked) -> torch.Tensor:
+    def generate(self, asked: GenerationRequest) -> torch.Tensor:
         return generate(self.model.language_model, asked, self.mask, inputs_embeds=self.embeddings)
 
 
@@ -95,7 +95,9 @@ class OtterAdapter:
         self.pixels = inputs["vision_x"][:, 0, 0].to(model.lang_encoder.dtype)
         self.ids, self.mask = inputs["input_ids"], inputs["attention_mask"]
         rows = range(len(self.ids))
-        self.asked = Asked(Settings(), rows, "otter", [ids["<|endofchunk|>"]], ids["<PAD>"])
+        self.asked = GenerationRequest(
+            Settings(), rows, "otter", [ids["<|endofchunk|>"]], ids["<PAD>"]
+        )
 
     def stages(self) -> Tensors:
         self.model.see(self.pixels)
@@ -109,7 +111,7 @@ class OtterAdapter:
         found = self.model.lang_encoder(input_ids=self.ids, attention_mask=self.mask)
         return found.logits, self.mask
 
-    def generate(self, asked: Asked) -> torch.Tensor:
+    def generate(self, asked: GenerationRequest) -> torch.Tensor:
         self.model.see(self.pixels)
         return generate(self.model.lang_encoder, asked, self.mask, input_ids=self.ids)
 
@@ -129,7 +131,7 @@ def llava_adapter(model: llava.LlavaModel, folder: Path, inputs: Tensors) -> Ada
     rows = rows_of(inputs, "input_ids")
     cut = [(row[: row.index(PLACEHOLDER)], row[row.index(PLACEHOLDER) + 1 :]) for row in rows]
     pixels = inputs["pixel_values"].to(model.dtype)
-    asked = Asked(Settings(), range(len(rows)), "llava-1.5", [2], 0)
+    asked = GenerationRequest(Settings(), range(len(rows)), "llava-1.5", [2], 0)
     return SplicedAdapter(
         model, pixels, cut, asked, lambda: {"image_features": model.image_features(pixels)}
     )
@@ -147,7 +149,7 @@ def minigpt4_adapter(model: minigpt4.MiniGPT4Model, folder: Path, inputs: Tensor
             "image_embeds": model.image_features(pixels),
         }
 
-    asked = Asked(Settings(), range(len(rows)), "minigpt-4", [2], 0)
+    asked = GenerationRequest(Settings(), range(len(rows)), "minigpt-4", [2], 0)
     return SplicedAdapter(model, pixels, rows, asked, stages)
 
 
@@ -157,7 +159,7 @@ def qwen_adapter(model: qwen_vl.QwenVLModel, folder: Path, inputs: Tensors) -> A
     cut = [(row[: row.index(start) + 1], row[row.index(start + 1) :]) for row in rows]
     pixels = inputs["pixel_values"].to(model.dtype)
     end = json.loads((folder / "provenance.json").read_text())["eod_id"]
-    asked = Asked(Settings(), range(len(rows)), "qwen-vl", [end], end)
+    asked = GenerationRequest(Settings(), range(len(rows)), "qwen-vl", [end], end)
     return SplicedAdapter(
         model, pixels, cut, asked, lambda: {"image_features": model.image_features(pixels)}
     )
@@ -199,7 +201,7 @@ def checks(family: str, model: Any, folder: Path) -> Iterator[Check]:
             yield compare_ids(name, adapter.generate(asked_of(name, adapter, expected)), expected)
 
 
-def asked_of(name: str, adapter: Adapter, expected: Tensors) -> Asked:
+def asked_of(name: str, adapter: Adapter, expected: Tensors) -> GenerationRequest:
     """Read from the name: `generated_no_repeat_3`, `eos_case_min8`, `eos_case_ngram3`."""
     ngram, least = (
         int(found[1]) if (found := re.search(pattern, name)) else 0

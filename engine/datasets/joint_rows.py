@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.datasets.exports.shard_captions import Tally, Wanted, read_columns
+from engine.datasets.exports.shard_captions import CaptionFilter, Tally, read_columns
 from engine.datasets.exports.source import open_source
 from engine.datasets.inputs.json_reader import read_records
 from engine.images.image import ImagePaths, ImageProblem
@@ -60,7 +60,7 @@ def read_rows(sources: Sequence[Path], with_original: bool, without_flagged: boo
     A folder that is no project stands for the .json files in it (`per-model`). Raises `BadInput`.
     """
     if len(sources) == 1 and (sources[0] / "project.db").is_file():
-        wanted = Wanted(originals=with_original, without_flagged=without_flagged)
+        wanted = CaptionFilter(originals=with_original, without_flagged=without_flagged)
         return packed(project_rows(open_project(sources[0]), wanted))
     if without_flagged:
         raise BadInput("without_flagged needs the project: an export does not say what is flagged")
@@ -105,7 +105,7 @@ def mapped(path: Path) -> Rows:
     return Rows(block, np.concatenate(ends).astype(np.int64))
 
 
-def project_rows(project: Project, wanted: Wanted) -> Iterator[tuple[str, list[str]]]:
+def project_rows(project: Project, wanted: CaptionFilter) -> Iterator[tuple[str, list[str]]]:
     """As the project's captions are now, whether it is finished or not."""
     source = open_source(project)
     settings = source.settings

@@ -11,11 +11,11 @@ from engine.protocol.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class WorkerExit:
     """The worker's process is gone; a negative code is the signal that ended it."""
 
     code: int
-    rubbish: str | None = None
+    protocol_error: str | None = None
     """What it wrote that is no message, if that is why it was ended."""
     lost: str | None = None
     """What became of the machine under it, if that is why it is gone: no task is to blame."""
@@ -49,10 +49,10 @@ class Launcher(Protocol):
     def start(self, device: DeviceRow) -> WorkerHandle:
         """Raises `OSError`."""
 
-    def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Message | Ended]]:
+    def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Message | WorkerExit]]:
         """What the workers wrote, as soon as there is anything, at most `timeout` seconds later.
 
-        `Ended` is the last that is heard of a worker.
+        `WorkerExit` is the last that is heard of a worker.
         """
 
     def close(self) -> None:

@@ -65,7 +65,7 @@ def cluster_spec(address: str, devices: str, ship_images: bool) -> str:
     return spec
 
 
-def look(spec: str) -> Sequence[DeviceRow]:
+def check_devices(spec: str) -> Sequence[DeviceRow]:
     """The devices of a run on this machine; none of a cluster, which is asked when the run starts.
 
     Raises `BadInput` for a spec that no run could start on.

@@ -17,7 +17,7 @@ from typing import IO
 import engine
 from db.rows import DeviceRow
 from engine.hardware.devices import available_cores, kind
-from engine.launchers.base import Ended
+from engine.launchers.base import WorkerExit
 from engine.process import identity
 from engine.process.kill_on_close import Lifeline, tie
 from engine.project.layout import Project
@@ -85,7 +85,7 @@ class LocalWorker:
         self.boot_id = identity.boot_id()
         self.lines = Lines()
         self.outgoing = bytearray()
-        self.rubbish: str | None = None
+        self.protocol_error: str | None = None
         if started.stdin is None or started.stdout is None:
             raise ValueError("a worker is started with pipes")
         self.stdin = started.stdin.fileno()
@@ -167,8 +167,8 @@ class LocalLauncher:
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
         return worker
 
-    def receive(self, timeout: float) -> list[tuple[LocalWorker, Message | Ended]]:
-        received: list[tuple[LocalWorker, Message | Ended]] = []
+    def receive(self, timeout: float) -> list[tuple[LocalWorker, Message | WorkerExit]]:
+        received: list[tuple[LocalWorker, Message | WorkerExit]] = []
         backlog = any(worker.outgoing for worker in self.workers)
         for key, _ in self.selector.select(min(timeout, 0.01) if backlog else timeout):
             worker: LocalWorker = key.data
@@ -177,29 +177,29 @@ class LocalLauncher:
             except EOFError:
                 self.selector.unregister(worker.stdout)
             except ProtocolError as error:
-                worker.rubbish = str(error)
+                worker.protocol_error = str(error)
                 worker.kill()
         for worker in self.workers:
             worker.write()
         for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
             worker.kill()  # children that it left behind
             received += [(worker, message) for message in worker.drain()]
-            received.append((worker, self.bury(worker)))
+            received.append((worker, self.on_worker_exit(worker)))
         return received
 
-    def bury(self, worker: LocalWorker) -> Ended:
+    def on_worker_exit(self, worker: LocalWorker) -> WorkerExit:
         with contextlib.suppress(KeyError):
             self.selector.unregister(worker.stdout)
         worker.close()
         self.workers.remove(worker)
-        return Ended(worker.process.returncode or 0, worker.rubbish)
+        return WorkerExit(worker.process.returncode or 0, worker.protocol_error)
 
     def close(self) -> None:
         for worker in list(self.workers):
             worker.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.process.wait(timeout=KILL_SECONDS)
-            self.bury(worker)
+            self.on_worker_exit(worker)
         self.selector.close()
         self.lifeline.close()
 

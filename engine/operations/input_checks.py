@@ -37,7 +37,7 @@ class Duplicates:
 
 
 @dataclass(slots=True)
-class Looked:
+class ImageCheck:
     """Images that were opened and decoded."""
 
     images: int = 0
@@ -52,7 +52,7 @@ class Looked:
             self.example = self.example or f"{image}: {problem.detail}"
 
 
-class Found:
+class InputFindings:
     """What was seen of the input on the way through."""
 
     def __init__(self, paths: ImagePaths) -> None:
@@ -135,12 +135,12 @@ def images_of(shard_files: Iterable[Path]) -> Iterator[str]:
 
 def look_at(
     paths: ImagePaths, images: Iterable[str], progress: Callable[[int], None] = lambda count: None
-) -> Looked:
+) -> ImageCheck:
     """Opens and decodes the images in parallel, in threads: Pillow decodes without the lock.
 
     What `progress` raises ends it, without the images that wait.
     """
-    looked = Looked()
+    looked = ImageCheck()
     threads = min(32, 2 * (os.cpu_count() or 1))
     stream = iter(images)
 

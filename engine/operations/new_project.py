@@ -19,7 +19,7 @@ from engine.datasets.inputs.open_input import Input, read_input
 from engine.datasets.inputs.skipped import BadRecord, Skipped
 from engine.datasets.sharding import DEFAULT_SHARD, even_sizes, write_shards
 from engine.images.image import ImagePaths
-from engine.operations.input_checks import Duplicates, Found, Looked, images_of, look_at
+from engine.operations.input_checks import Duplicates, ImageCheck, InputFindings, images_of, look_at
 from engine.project import manifest
 from engine.project.layout import Project
 from engine.shearing.shear import Shearing
@@ -66,7 +66,7 @@ class Created:
     outside: int
     """Records whose path climbs out of the image root: they will fail."""
     duplicates: Duplicates
-    images: Looked
+    images: ImageCheck
     """A sample, or all."""
     skipped: Skipped
 
@@ -87,7 +87,7 @@ def create(
     if twice:
         raise BadInput(f"model {twice} is named twice")
     root = wanted.root()
-    found = Found(ImagePaths(str(root), wanted.path_map, wanted.allow_outside))
+    found = InputFindings(ImagePaths(str(root), wanted.path_map, wanted.allow_outside))
     made_folder = not project.folder.exists()
     stage = Project(project.folder / f".new-{uuid.uuid4().hex[:8]}")
     try:
@@ -139,7 +139,7 @@ def refuse_occupied(project: Project) -> None:
 def cut(
     stage: Project,
     wanted: NewProject,
-    found: Found,
+    found: InputFindings,
     progress: Callable[[int], None],
     skipped: Skipped,
 ) -> list[ShardRow]:
@@ -165,7 +165,7 @@ def cut(
     return write_shards(batches(skipped), sizes, stage.shard_file, look)
 
 
-def check_images(found: Found, root: Path, allow_missing: bool) -> None:
+def check_images(found: InputFindings, root: Path, allow_missing: bool) -> None:
     seen = f"{found.present:,} of the first {found.looked:,} images were found"
     if not root.is_dir():
         raise BadInput(f"the image root {root} does not exist ({seen}): give --image-root DIR")
@@ -180,7 +180,7 @@ def fill(
     stage: Project,
     project: Project,
     wanted: NewProject,
-    found: Found,
+    found: InputFindings,
     shards: Sequence[ShardRow],
     root: Path,
 ) -> None:

@@ -12,7 +12,7 @@ from db.rows import DeviceRow
 from engine.hardware import devices
 from engine.images.image import ImagePaths
 from engine.operations.records import SampledCaption, SampledImage
-from engine.operations.tryout import Job, Said, Tryout, TryoutFailed
+from engine.operations.tryout import Job, Tryout, TryoutEvent, TryoutFailed
 from engine.project.layout import Project
 from engine.project.selectors import models_named
 from engine.project.shard_file import read_shard
@@ -55,13 +55,13 @@ class Findings:
         self.troubles: dict[str, str] = {}
         """Why a model could not be tried."""
 
-    def take(self, model: str, said: Said) -> None:
+    def take(self, model: str, said: TryoutEvent) -> None:
         if said.rate is not None:
             self.rates[model] = said.rate
         elif said.record is not None:
             self.captions[model, said.record] = self.tried(model, said)
 
-    def tried(self, model: str, said: Said) -> SampledCaption:
+    def tried(self, model: str, said: TryoutEvent) -> SampledCaption:
         if said.raw is None:
             return SampledCaption(model, None, None, None, None, 0, "", said.error)
         kept = shear(said.raw, self.families[model], self.plan.shearing, said.finish)
@@ -92,7 +92,7 @@ class Findings:
         return self.plan.total / rate / max(1, self.plan.devices) if rate else None
 
 
-def fly(plan: Plan, told: Callable[[str, Said], None]) -> Findings:
+def run_pilot(plan: Plan, told: Callable[[str, TryoutEvent], None]) -> Findings:
     """Every model in turn, each in a process of its own; `told` hears of every step."""
     findings = Findings(plan)
     for name, job in plan.jobs:

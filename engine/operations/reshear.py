@@ -14,7 +14,7 @@ from engine.project.lock import Held, ProjectLock
 from engine.project.sheared_file import sheared_file
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
-from engine.state.project_state import Books, keep_manifest
+from engine.state.project_state import ProjectState, keep_manifest
 from engine.utils.errors import BadInput, Refused
 from engine.utils.plurals import plural
 
@@ -46,7 +46,7 @@ def reshear(
     """
     try:
         with ProjectLock(project.lock):
-            return reshear_held(Books(project, Policy()), shearing, progress)
+            return reshear_held(ProjectState(project, Policy()), shearing, progress)
     except Held as held:
         raise Refused(f"the project is in use by {held}: 'stop' it, shear, and 'run' it") from held
     except OSError as error:
@@ -54,33 +54,33 @@ def reshear(
 
 
 def reshear_held(
-    books: Books, shearing: Shearing, progress: Callable[[int, int], None]
+    project_state: ProjectState, shearing: Shearing, progress: Callable[[int, int], None]
 ) -> Resheared:
     jobs = [
         Job(
             task.id,
-            books.project.log_file(books.models[task.model_id], task.shard),
+            project_state.project.log_file(project_state.models[task.model_id], task.shard),
             task.digest,
             task.rows,
             task.count,
-            books.models[task.model_id].family,
+            project_state.models[task.model_id].family,
             shearing,
         )
-        for task in books.ledger.tasks.values()
+        for task in project_state.ledger.tasks.values()
         if task.digest is not None
     ]
     now = time.time()
     captions = empty = 0
     for number, done in enumerate(on_all_cores(shear_log, jobs), start=1):
-        books.ledger.change(done.task_id, now, empty=done.empty)
+        project_state.ledger.change(done.task_id, now, empty=done.empty)
         captions += done.captions
         empty += done.empty
         progress(number, len(jobs))
-    books.set_shearing(shearing)
+    project_state.set_shearing(shearing)
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
-    books.event("info", f"sheared again: {shearing.mode}{cap}")
-    books.commit()
-    keep_manifest(books.project, books)
+    project_state.event("info", f"sheared again: {shearing.mode}{cap}")
+    project_state.commit()
+    keep_manifest(project_state.project, project_state)
     remove_stale(jobs)
     return Resheared(len(jobs), captions, empty)
 

@@ -9,14 +9,14 @@ from typing import Any
 from db import progress, requests
 from db.connection import BUSY_SECONDS, reading, writing
 from db.rows import RequestRow, SupervisorRow
-from engine.launchers.factory import look
+from engine.launchers.factory import check_devices
 from engine.launchers.local import command
 from engine.process import identity
 from engine.project.layout import Project
 from engine.project.lock import Held, ProjectLock
-from engine.requests.handlers import carry_out
+from engine.requests.handlers import handle_request
 from engine.state.policy import Policy
-from engine.state.project_state import Books, keep_manifest
+from engine.state.project_state import ProjectState, keep_manifest
 from engine.utils.errors import BadInput, Refused
 
 START_SECONDS = 30.0
@@ -37,7 +37,7 @@ def refuse_running(project: Project, what: str) -> None:
         raise Refused(f"the run has the devices: 'stop' it, then {what}")
 
 
-def last_place(project: Project) -> str:
+def last_devices(project: Project) -> str:
     """The devices of the last run: one that is not told otherwise goes on there."""
     with reading(project.database) as connection:
         return progress.last_devices(connection) or "auto"
@@ -48,7 +48,7 @@ def start(project: Project, devices: str) -> SupervisorRow:
     running = supervisor(project)
     if running is not None:
         return running
-    look(devices)
+    check_devices(devices)
     started = spawn(project, devices)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -131,12 +131,12 @@ def apply(project: Project, kind: str, payload: dict[str, Any], number: int | No
         with ProjectLock(project.lock):
             if number is not None and (answered := answer_to(project, number)) is not None:
                 return spoken(answered)
-            books = Books(project, Policy(busy_seconds=BUSY_SECONDS))
+            project_state = ProjectState(project, Policy(busy_seconds=BUSY_SECONDS))
             request = RequestRow(number or 0, time.time(), kind, payload)
-            state, note = carry_out(books, request, None)
-            books.answers.append((request.id, state, note))
-            books.commit()
-            keep_manifest(project, books)
+            state, note = handle_request(project_state, request, None)
+            project_state.answers.append((request.id, state, note))
+            project_state.commit()
+            keep_manifest(project, project_state)
     except OSError as error:
         raise Refused(f"the project cannot be written: {error}") from error
     return spoken(RequestRow(0, 0.0, kind, payload, state, note))

@@ -37,7 +37,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TryoutEvent:
     """One of: a step of loading, a caption, a failed record, the end with images a second."""
 
     loading: str | None = None
@@ -74,7 +74,7 @@ class Tryout:
         self.cancelled = True
         self.child.kill()
 
-    def __iter__(self) -> Iterator[Said]:
+    def __iter__(self) -> Iterator[TryoutEvent]:
         """Raises `TryoutFailed`."""
         child = self.child
         if child.stdin is None or child.stdout is None:
@@ -84,7 +84,7 @@ class Tryout:
                 with suppress(BrokenPipeError), child.stdin:
                     child.stdin.write(json.dumps(asdict(self.job)).encode())
                 for line in child.stdout:
-                    said = Said(**json.loads(line))
+                    said = TryoutEvent(**json.loads(line))
                     if said.error is not None and said.record is None:
                         raise TryoutFailed(said.error)
                     yield said
@@ -100,14 +100,14 @@ class Tryout:
         return said[-1][-LAST_WORDS:] if said else f"it ended with code {self.child.returncode}"
 
 
-def answers(job: dict[str, Any], say: Callable[[Said], None]) -> None:
+def answers(job: dict[str, Any], say: Callable[[TryoutEvent], None]) -> None:
     """The child's side."""
     paths = ImagePaths(**job["paths"])
     captioner = FAMILIES[job["family"]].load(
         job["checkpoint"],
         Settings.of(job["settings"]),
         job["device"]["id"].partition(":")[0],
-        lambda step: say(Said(loading=step)),
+        lambda step: say(TryoutEvent(loading=step)),
     )
     spent, done = 0.0, 0
     records = [(i, image) for i, image in job["records"]]
@@ -118,24 +118,26 @@ def answers(job: dict[str, Any], say: Callable[[Said], None]) -> None:
             try:
                 ready.append((i, captioner.prepare(open_image(paths.resolve(image)))))
             except ImageProblem as problem:
-                say(Said(record=i, error=f"{problem.kind}: {problem.detail}"))
+                say(TryoutEvent(record=i, error=f"{problem.kind}: {problem.detail}"))
         if not ready:
             continue
         captions = captioner.answers([inputs for _, inputs in ready], [i for i, _ in ready])
         spent, done = spent + time.monotonic() - began, done + len(ready)
         for (i, _), caption in zip(ready, captions, strict=True):
             if isinstance(caption, ImageProblem):
-                say(Said(record=i, error=f"{caption.kind}: {caption.detail}"))
+                say(TryoutEvent(record=i, error=f"{caption.kind}: {caption.detail}"))
                 continue
-            say(Said(record=i, raw=caption.raw, tokens=caption.tokens, finish=caption.finish))
-    say(Said(rate=done / spent if spent else 0.0))
+            say(
+                TryoutEvent(record=i, raw=caption.raw, tokens=caption.tokens, finish=caption.finish)
+            )
+    say(TryoutEvent(rate=done / spent if spent else 0.0))
 
 
 def main() -> None:
     out = sys.stdout
     sys.stdout = sys.stderr  # what a library prints is no answer
 
-    def say(said: Said) -> None:
+    def say(said: TryoutEvent) -> None:
         print(json.dumps(asdict(said)), file=out, flush=True)
 
     try:
@@ -143,7 +145,7 @@ def main() -> None:
         job["paths"]["path_map"] = tuple(map(tuple, job["paths"]["path_map"]))
         answers(job, say)
     except Exception as error:
-        say(Said(error=f"{type(error).__name__}: {error}"[:2000]))
+        say(TryoutEvent(error=f"{type(error).__name__}: {error}"[:2000]))
         sys.exit(4)
 
 

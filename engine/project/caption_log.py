@@ -28,7 +28,7 @@ MOST_TOKENS = 2**31
 
 HAS_CAPTION = 1
 HAS_ERROR = 2
-FRESH = 4
+REDONE = 4
 """Has a row at or after the offset from which the records are being redone."""
 EXCLUDED = 8
 """Has no caption, and is not to be asked for."""
@@ -147,7 +147,7 @@ def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:
             contents.errors[i] = row
             contents.flags[i] = with_exclusion(contents.flags[i], row)
     if fresh:
-        contents.flags[i] |= FRESH
+        contents.flags[i] |= REDONE
 
 
 def with_exclusion(flag: int, row: dict[str, Any]) -> int:
@@ -193,7 +193,7 @@ class CaptionLog:
 
     def wants(self, flag: int) -> bool:
         """Whether a record with these flags is to be asked for."""
-        return not flag & (FRESH | EXCLUDED) and not (self.redo == "failed" and flag & HAS_CAPTION)
+        return not flag & (REDONE | EXCLUDED) and not (self.redo == "failed" and flag & HAS_CAPTION)
 
     def missing(self, i: int) -> bool:
         return self.wants(self.flags[i])
@@ -219,9 +219,9 @@ class CaptionLog:
             if "raw" in row:
                 self.captioned += not had_caption
                 self.errors.pop(i, None)
-                self.flags[i] |= HAS_CAPTION | FRESH
+                self.flags[i] |= HAS_CAPTION | REDONE
             else:
-                self.flags[i] |= HAS_ERROR | FRESH
+                self.flags[i] |= HAS_ERROR | REDONE
                 if not had_caption:
                     self.errors[i] = row
         self.left -= len(fresh)
@@ -251,7 +251,7 @@ class CaptionLog:
         self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in rows.values()))
         for i, row in rows.items():
             self.errors[i] = row
-            self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | FRESH
+            self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | REDONE
         self.left = sum(self.wants(flag) for flag in self.flags)
         self.rows += len(rows)
         self.unsynced += len(rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from db import progress, projects
 from db.connection import reading
-from db.rows import ModelRow, Place
+from db.rows import ModelRow, RecordKey
 from db.task_pages import matching_tasks
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
@@ -58,14 +58,14 @@ def skipped_tasks(project: Project) -> list[int]:
 WRITTEN = re.compile(r"([0-9]+)[:/]([0-9]+)")
 
 
-def places_named(project: Project, written: Iterable[str]) -> list[Place]:
+def places_named(project: Project, written: Iterable[str]) -> list[RecordKey]:
     """Reads `SHARD:PLACE`, or `SHARD/PLACE` as the screens write it. Raises `BadInput`."""
     with reading(project.database) as connection:
         counts = {shard.number: shard.count for shard in projects.shards(connection)}
     return [place_named(each, counts) for each in written]
 
 
-def place_named(written: str, counts: dict[int, int]) -> Place:
+def place_named(written: str, counts: dict[int, int]) -> RecordKey:
     match = WRITTEN.fullmatch(written)
     if match is None:
         raise BadInput(f"{written!r}: write SHARD:PLACE, such as 7:120")

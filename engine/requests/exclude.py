@@ -15,9 +15,9 @@ from db import failures
 from db.connection import reading
 from engine.project.caption_log import EXCLUDED_KIND, CaptionLog, DiskFull
 from engine.state.failure_rows import group_failures
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 from engine.state.reconcile import finish, log_of
-from engine.state.task_ledger import Counts
+from engine.state.task_ledger import LogCounts
 from engine.utils.plurals import plural
 
 
@@ -53,17 +53,17 @@ class Changed:
         return cls(**json.loads(note))
 
 
-def excluded(books: Books, task_ids: Sequence[int]) -> dict[int, int]:
+def excluded(project_state: ProjectState, task_ids: Sequence[int]) -> dict[int, int]:
     """Excluded records by task, where there are any."""
-    with reading(books.project.database) as connection:
+    with reading(project_state.project.database) as connection:
         counts = failures.counts_of(connection, EXCLUDED_KIND)
-    for task_id, rows in books.failures.items():  # not saved yet
+    for task_id, rows in project_state.failures.items():  # not saved yet
         counts[task_id] = sum(row.count for row in rows if row.kind == EXCLUDED_KIND)
     return {task_id: counts[task_id] for task_id in task_ids if counts.get(task_id)}
 
 
 def exclude(
-    books: Books,
+    project_state: ProjectState,
     chosen: Iterable[tuple[int, Sequence[int] | None]],
     kind: str | None = None,
     exclude: bool = True,
@@ -77,25 +77,29 @@ def exclude(
     for task_id, places in chosen:
         if places is not None and take_back is not None:
             take_back(task_id)
-        if books.ledger[task_id].state == "running":
+        if project_state.ledger[task_id].state == "running":
             changed.running += 1
             continue
         try:
-            records = in_task(books, task_id, places, kind, exclude)
+            records = in_task(project_state, task_id, places, kind, exclude)
         except DiskFull:
             changed.trouble = "the disk is full"
             break
         changed.add(Changed(records, int(records > 0)))
     if changed.records:
-        books.event("info", changed.sentence(exclude))
+        project_state.event("info", changed.sentence(exclude))
     return changed
 
 
 def in_task(
-    books: Books, task_id: int, places: Sequence[int] | None, kind: str | None, exclude: bool
+    project_state: ProjectState,
+    task_id: int,
+    places: Sequence[int] | None,
+    kind: str | None,
+    exclude: bool,
 ) -> int:
-    task = books.ledger[task_id]
-    log = CaptionLog(log_of(books, task), task.count, task.redo, task.redo_from)
+    task = project_state.ledger[task_id]
+    log = CaptionLog(log_of(project_state, task), task.count, task.redo, task.redo_from)
     try:
         if places is None:
             places = [i for i, row in log.errors.items() if kind in (None, row["error"])]
@@ -106,9 +110,9 @@ def in_task(
     if not changed:
         return 0
     now = time.time()
-    counts = Counts(log.captioned, log.failed, log.left, log.rows, log.size)
-    books.ledger.count(task_id, counts, now)
-    books.failures[task_id] = group_failures(task_id, log.errors)
+    counts = LogCounts(log.captioned, log.failed, log.left, log.rows, log.size)
+    project_state.ledger.count(task_id, counts, now)
+    project_state.failures[task_id] = group_failures(task_id, log.errors)
     if task.state == "done" or (task.state != "skipped" and not log.left):
-        finish(books, books.ledger[task_id], now)
+        finish(project_state, project_state.ledger[task_id], now)
     return changed

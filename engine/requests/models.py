@@ -16,7 +16,7 @@ from db.connection import reading
 from db.rows import ModelRow
 from engine.captioners.registry import ModelChoice, Settings, change, choose
 from engine.project.layout import Project
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 from engine.state.reconcile import catch_up, log_of
 from engine.utils.errors import BadInput, Refused
 from engine.utils.plurals import plural
@@ -38,9 +38,11 @@ def check(project: Project, name: str, changes: Mapping[str, str]) -> bool:
     return choice_of(models[name], changes).settings_hash != models[name].settings_hash
 
 
-def configure(books: Books, name: str, changes: Mapping[str, str], running: bool) -> str:
+def configure(
+    project_state: ProjectState, name: str, changes: Mapping[str, str], running: bool
+) -> str:
     """The answer, in words. Raises `Refused`, and `BadInput` for changes that make no sense."""
-    model = books.model_named(name)
+    model = project_state.model_named(name)
     if model is None:
         raise Refused(f"the project has no model {name!r}")
     if running:
@@ -56,20 +58,20 @@ def configure(books: Books, name: str, changes: Mapping[str, str], running: bool
         unavailable=None,
         not_before=0.0,
     )
-    books.save_model(changed)
+    project_state.save_model(changed)
     if "batch" in changes or "preset" in changes:
-        books.forget_batches(model.id)
+        project_state.forget_batches(model.id)
     told = ", ".join(f"{key}={value}" for key, value in changes.items())
     text = f"{name}: set {told}"
     if changed.settings_hash == model.settings_hash:
         text += "; captions stay as they are"
     else:
-        count, found = begin_anew(books, changed)
+        count, found = begin_anew(project_state, changed)
         text += f"; {plural(count, 'task')} to do anew"
         if found:
             text += f", {found} of them with captions of the same settings from before"
         text += f"; what was captioned so far stays in captions/{model.folder}"
-    books.event("info", text, model=name)
+    project_state.event("info", text, model=name)
     return text
 
 
@@ -85,37 +87,37 @@ def choose_new(
     return choice
 
 
-def add_model(books: Books, choice: ModelChoice, running: bool) -> str:
+def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -> str:
     """The answer, in words. Raises `Refused`."""
-    if books.model_named(choice.name) is not None:
+    if project_state.model_named(choice.name) is not None:
         raise Refused(f"the project has {choice.name} already")
     if running:
         raise Refused("the project is running: stop it, add the model, then run it again")
     model = ModelRow(
-        max(books.models) + 1,
-        max(model.position for model in books.models.values()) + 1,
+        max(project_state.models) + 1,
+        max(model.position for model in project_state.models.values()) + 1,
         choice.name,
         choice.family,
         choice.checkpoint,
         choice.settings,
         choice.settings_hash,
     )
-    books.add_model(model)
-    text = f"{choice.name}: added, with {plural(len(books.shards), 'task')}"
-    books.event("info", text, model=choice.name)
+    project_state.add_model(model)
+    text = f"{choice.name}: added, with {plural(len(project_state.shards), 'task')}"
+    project_state.event("info", text, model=choice.name)
     return text
 
 
-def begin_anew(books: Books, model: ModelRow) -> tuple[int, int]:
+def begin_anew(project_state: ProjectState, model: ModelRow) -> tuple[int, int]:
     """How many tasks are asked for again, and how many find captions in the other folder."""
     now = time.time()
-    ids = [task.id for task in books.ledger.tasks.values() if task.model_id == model.id]
+    ids = [task.id for task in project_state.ledger.tasks.values() if task.model_id == model.id]
     found = 0
     for task_id in ids:
-        task = books.ledger.restart(task_id, now)
-        books.failures[task_id] = ()
-        log = log_of(books, task)
+        task = project_state.ledger.restart(task_id, now)
+        project_state.failures[task_id] = ()
+        log = log_of(project_state, task)
         if log.exists():
             found += 1
-            catch_up(books, task, log, now)
+            catch_up(project_state, task, log, now)
     return len(ids), found

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from db.rows import ModelRow
 from engine.state.policy import Policy
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 
 
-class Waits:
-    def __init__(self, books: Books, policy: Policy) -> None:
-        self.books = books
+class ModelBackoff:
+    def __init__(self, project_state: ProjectState, policy: Policy) -> None:
+        self.project_state = project_state
         self.policy = policy
         self.tries: Counter[int] = Counter()
         """Times in a row that a model was found unavailable."""
@@ -28,7 +28,7 @@ class Waits:
         return not now < model.not_before <= now + self.policy.longest_wait
 
     def unavailable(self, model_id: int, device: str, text: str, seconds: float) -> None:
-        model = self.books.models[model_id]
+        model = self.project_state.models[model_id]
         if not self.over(model):
             return  # another worker has said so
         if not model.not_before:
@@ -37,19 +37,19 @@ class Waits:
         delay = max(self.policy.delay(self.tries[model_id]), seconds)
         delay = min(delay, self.policy.longest_wait)
         model = replace(model, unavailable=text, not_before=time.time() + delay)
-        self.books.save_model(model)
-        self.books.event("warn", f"waits {delay:.0f} s: {text}", device, model.name)
+        self.project_state.save_model(model)
+        self.project_state.event("warn", f"waits {delay:.0f} s: {text}", device, model.name)
 
     def answered(self, model_id: int) -> None:
-        model = self.books.models[model_id]
+        model = self.project_state.models[model_id]
         if model.unavailable is not None:
-            self.books.save_model(replace(model, unavailable=None, not_before=0.0))
-            self.books.event("info", "captions again", model=model.name)
+            self.project_state.save_model(replace(model, unavailable=None, not_before=0.0))
+            self.project_state.event("info", "captions again", model=model.name)
 
 
-def wake(books: Books) -> list[str]:
+def wake(project_state: ProjectState) -> list[str]:
     """Lets every model be asked at once; names of those that waited."""
-    waiting = [model for model in books.models.values() if model.not_before]
+    waiting = [model for model in project_state.models.values() if model.not_before]
     for model in waiting:
-        books.save_model(replace(model, not_before=0.0))
+        project_state.save_model(replace(model, not_before=0.0))
     return [model.name for model in waiting]

@@ -20,8 +20,8 @@ from db.rows import (
     FailureRow,
     Level,
     ModelRow,
-    Place,
     ProjectRow,
+    RecordKey,
     SampleRow,
     ShardRow,
     SupervisorRow,
@@ -33,12 +33,12 @@ from engine.project.caption_log import DiskFull
 from engine.project.layout import Project
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
-from engine.state.task_ledger import Ledger
+from engine.state.task_ledger import TaskLedger
 
 logger = logging.getLogger(__name__)
 
 
-class Books:
+class ProjectState:
     """The project in memory; changes are gathered here and saved in one transaction."""
 
     def __init__(self, project: Project, policy: Policy) -> None:
@@ -48,7 +48,7 @@ class Books:
             self.settings: ProjectRow = projects.project(connection)
             self.models: dict[int, ModelRow] = {m.id: m for m in projects.models(connection)}
             self.shards: dict[int, ShardRow] = {s.number: s for s in projects.shards(connection)}
-            self.ledger = Ledger(projects.tasks(connection), policy)
+            self.ledger = TaskLedger(projects.tasks(connection), policy)
             self.batch_sizes = supervisor_writes.batch_sizes(connection)
             self.flags = flags.places(connection)
             self.known_devices = {
@@ -112,7 +112,7 @@ class Books:
         self.models[model.id] = model
         self.writes.append(lambda connection: projects.save_model(connection, model))
 
-    def flag(self, on: Collection[Place], off: Collection[Place]) -> None:
+    def flag(self, on: Collection[RecordKey], off: Collection[RecordKey]) -> None:
         self.flags = (self.flags | set(on)) - set(off)
         self.writes.append(lambda connection: flags.change(connection, on, off))
 
@@ -177,11 +177,14 @@ class Books:
             supervisor_writes.save_supervisor(connection, supervisor)
 
 
-def keep_manifest(project: Project, books: Books) -> None:
+def keep_manifest(project: Project, project_state: ProjectState) -> None:
     """Brings the file up to what the database says; a full disk can wait."""
     try:
         manifest.save(
-            project, books.settings, list(books.models.values()), list(books.shards.values())
+            project,
+            project_state.settings,
+            list(project_state.models.values()),
+            list(project_state.shards.values()),
         )
     except OSError as error:
         logger.warning("cannot write %s: %s", project.manifest, error)

@@ -17,7 +17,7 @@ from engine.state.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class LogCounts:
     """What a caption log holds."""
 
     captioned: int
@@ -27,7 +27,7 @@ class Counts:
     log_bytes: int
 
 
-class Ledger:
+class TaskLedger:
     def __init__(self, tasks: Iterable[TaskRow], policy: Policy) -> None:
         self.policy = policy
         self.tasks: dict[int, TaskRow] = {}
@@ -106,7 +106,7 @@ class Ledger:
             error=None,
         )
 
-    def count(self, task_id: int, counts: Counts, now: float) -> TaskRow:
+    def count(self, task_id: int, counts: LogCounts, now: float) -> TaskRow:
         return self.change(
             task_id,
             now,

@@ -21,7 +21,7 @@ from engine.project.shard_file import (
 )
 from engine.protocol.messages import Message
 from engine.state.failure_rows import group_failures
-from engine.state.task_ledger import Counts
+from engine.state.task_ledger import LogCounts
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Attempt:
     """Image and original caption of the outstanding records."""
     touched: set[int] = field(default_factory=set)
     """Outstanding records that the worker said it would decode or generate."""
-    lonely: int | None = None
+    isolated_record: int | None = None
     """The suspect that is with the worker now."""
     rows: int = 0
     exhausted: bool = False
@@ -62,25 +62,25 @@ class Attempt:
         return self.task.id, self.task.attempt
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> LogCounts:
         log = self.log
-        return Counts(log.captioned, log.failed, log.left, log.rows, log.size)
+        return LogCounts(log.captioned, log.failed, log.left, log.rows, log.size)
 
     @property
-    def secluded(self) -> bool:
+    def isolating(self) -> bool:
         """Whether all that is left are suspects of a server."""
-        return self.exhausted and (bool(self.at_last) or self.lonely is not None)
+        return self.exhausted and (bool(self.at_last) or self.isolated_record is not None)
 
     def next_records(self, chunk: int) -> Message | None:
         """What to send the worker now, if anything. Raises `ShardChanged`."""
         suspects = self.at_last if self.exhausted else self.alone
-        if suspects or self.lonely is not None:
+        if suspects or self.isolated_record is not None:
             if self.outstanding:
                 return None
-            self.lonely = None
+            self.isolated_record = None
         if suspects:
             i, image = suspects.popleft()
-            self.lonely = i
+            self.isolated_record = i
             return self.message([(i, image)], last=self.exhausted, alone=True)
         if self.exhausted or len(self.outstanding) >= chunk:
             return None

@@ -10,13 +10,15 @@ from dataclasses import replace
 from db.rows import DeviceRow
 from engine.hardware.devices import Monitor, machine
 from engine.state.policy import Policy
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 
 
-class Fleet:
-    def __init__(self, devices: Sequence[DeviceRow], books: Books, policy: Policy) -> None:
+class DevicePool:
+    def __init__(
+        self, devices: Sequence[DeviceRow], project_state: ProjectState, policy: Policy
+    ) -> None:
         """Pins are remembered from earlier runs."""
-        self.books = books
+        self.project_state = project_state
         self.policy = policy
         self.devices = {device.id: self.with_pin(device) for device in devices}
         self.present: Sequence[DeviceRow] = devices
@@ -32,7 +34,7 @@ class Fleet:
         """When a load that failed may be tried again, on the monotonic clock."""
 
     def with_pin(self, device: DeviceRow) -> DeviceRow:
-        known = self.books.known_devices.get(device.id)
+        known = self.project_state.known_devices.get(device.id)
         return replace(device, pinned_model_id=known.pinned_model_id) if known else device
 
     def meet(self, present: Sequence[DeviceRow]) -> list[str]:
@@ -47,7 +49,7 @@ class Fleet:
             known = self.devices.get(row.id)
             if known is None:
                 self.devices[row.id] = self.with_pin(row)
-                self.books.event("info", f"a device has come: {row.label}", row.id)
+                self.project_state.event("info", f"a device has come: {row.label}", row.id)
             else:
                 self.devices[row.id] = replace(
                     known,
@@ -60,7 +62,7 @@ class Fleet:
         for device_id in left:
             del self.devices[device_id]
             self.forget(device_id)
-            self.books.event("warn", "the device has left the cluster", device_id)
+            self.project_state.event("warn", "the device has left the cluster", device_id)
         return left
 
     def forget(self, device_id: str) -> None:
@@ -139,7 +141,7 @@ class Fleet:
         device = replace(self.devices[device_id], state="resting", rest_until=until)
         self.devices[device_id] = device
         minutes = self.policy.device_rest / 60
-        self.books.event("warn", f"the device rests for {minutes:.0f} minutes", device_id)
+        self.project_state.event("warn", f"the device rests for {minutes:.0f} minutes", device_id)
 
     def wake(self, device_id: str) -> None:
         """Raises `KeyError`."""
@@ -160,7 +162,7 @@ class Fleet:
     def lose(self, device_id: str, why: str) -> bool:
         """Whether that was the last device."""
         self.devices[device_id] = replace(self.devices[device_id], state="lost")
-        self.books.event("fail", f"device lost: {why}", device_id)
+        self.project_state.event("fail", f"device lost: {why}", device_id)
         return all(device.state == "lost" for device in self.devices.values())
 
     def no_room(self, device_id: str, model_id: int) -> bool:

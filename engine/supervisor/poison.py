@@ -16,7 +16,7 @@ KILL = 1
 have hit any."""
 
 
-class Suspects:
+class PoisonDetector:
     def __init__(self, deaths: int) -> None:
         """`deaths` crashes alone, or twice as many kills, make a record poison."""
         self.needed = deaths * CRASH

@@ -8,7 +8,7 @@ from typing import Any
 
 from db.rows import SampleRow
 from engine.shearing.shear import shear
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 from engine.supervisor.attempt import Attempt
 
 A_COMMIT = 4
@@ -18,21 +18,23 @@ WANTED = 500
 WIDEST = 64
 
 
-class Showcase:
-    def __init__(self, books: Books) -> None:
-        self.books = books
-        self.stride = min(WIDEST, max(1, books.settings.records // WANTED))
+class SampleRing:
+    def __init__(self, project_state: ProjectState) -> None:
+        self.project_state = project_state
+        self.stride = min(WIDEST, max(1, project_state.settings.records // WANTED))
         self.taken: Counter[str] = Counter()
 
-    def offer(self, worker: str, attempt: Attempt, row: dict[str, Any]) -> None:
+    def offer(self, worker_id: str, attempt: Attempt, row: dict[str, Any]) -> None:
         """Called once for every row that was written."""
         image, original = attempt.originals.pop(row["i"])
         chosen = (attempt.shard.first + row["i"]) % self.stride == 0
-        if not chosen or "raw" not in row or self.taken[worker] >= A_COMMIT:
+        if not chosen or "raw" not in row or self.taken[worker_id] >= A_COMMIT:
             return
-        self.taken[worker] += 1
-        sheared = shear(row["raw"], attempt.model.family, self.books.shearing, row["finish"])
-        self.books.samples.append(
+        self.taken[worker_id] += 1
+        sheared = shear(
+            row["raw"], attempt.model.family, self.project_state.shearing, row["finish"]
+        )
+        self.project_state.samples.append(
             SampleRow(
                 created=time.time(),
                 model_id=attempt.model.id,

@@ -12,15 +12,15 @@ from db.rows import AttemptRow
 from engine.project.caption_log import file_digest
 from engine.project.shard_file import ShardChanged, Stamp, stamp_of
 from engine.protocol.messages import Message
-from engine.state.model_backoff import Waits
+from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 from engine.state.reconcile import finish, log_of
 from engine.supervisor.attempt import Attempt, begin
-from engine.supervisor.device_pool import Fleet
-from engine.supervisor.poison import Suspects
-from engine.supervisor.sample_ring import Showcase
-from engine.supervisor.worker_state import Member
+from engine.supervisor.device_pool import DevicePool
+from engine.supervisor.poison import PoisonDetector
+from engine.supervisor.sample_ring import SampleRing
+from engine.supervisor.worker_state import WorkerState
 
 DISK = "the disk is full"
 CHANGED = "was changed since the input was split"
@@ -29,99 +29,103 @@ BATCHES_AHEAD = 6
 """Of a worker that captions two, decodes two and has two to go on with."""
 
 
-class Running:
+class TaskRunner:
     def __init__(
         self,
-        members: dict[str, Member],
-        books: Books,
-        fleet: Fleet,
-        suspects: Suspects,
-        felling: Suspects,
-        waits: Waits,
+        workers: dict[str, WorkerState],
+        project_state: ProjectState,
+        device_pool: DevicePool,
+        suspects: PoisonDetector,
+        server_suspects: PoisonDetector,
+        waits: ModelBackoff,
         policy: Policy,
     ) -> None:
-        """`suspects` of the death of a worker, `felling` of that of a server."""
-        self.members = members
-        self.books = books
-        self.fleet = fleet
+        """`suspects` of the death of a worker, `server_suspects` of that of a server."""
+        self.workers = workers
+        self.project_state = project_state
+        self.device_pool = device_pool
         self.suspects = suspects
-        self.felling = felling
+        self.server_suspects = server_suspects
         self.waits = waits
         self.policy = policy
-        self.showcase = Showcase(books)
+        self.sample_ring = SampleRing(project_state)
 
     # Begun and fed
 
-    def start(self, member: Member, task_id: int) -> None:
-        ledger, now = self.books.ledger, time.time()
+    def start(self, worker: WorkerState, task_id: int) -> None:
+        ledger, now = self.project_state.ledger, time.time()
         task = ledger[task_id]
-        shard = self.books.shards[task.shard]
-        model = self.books.models[task.model_id]
-        shard_file = self.books.project.shard_file(shard.number)
+        shard = self.project_state.shards[task.shard]
+        model = self.project_state.models[task.model_id]
+        shard_file = self.project_state.project.shard_file(shard.number)
         stamp, damage = inspect(shard_file, shard.digest)
         if damage or stamp is None:
-            self.books.event("fail", str(damage), member.device, model.name, shard.number)
+            self.project_state.event("fail", str(damage), worker.device, model.name, shard.number)
             ledger.fail(task_id, now, str(damage))
             return
-        task = ledger.start(task_id, member.device, now)
+        task = ledger.start(task_id, worker.device, now)
         try:
-            log = log_of(self.books, task)
-            suspects, at_last = (it.in_order(task_id) for it in (self.suspects, self.felling))
+            log = log_of(self.project_state, task)
+            suspects, at_last = (
+                it.in_order(task_id) for it in (self.suspects, self.server_suspects)
+            )
             attempt = begin(task, model, shard, shard_file, stamp, log, suspects, at_last)
         except OSError as error:
             ledger.release(task_id, now, str(error))
             self.cannot_write(error)
             return
-        self.books.attempts[attempt.key] = AttemptRow(
-            *attempt.key, member.handle.id, member.device, now
+        self.project_state.attempts[attempt.key] = AttemptRow(
+            *attempt.key, worker.handle.id, worker.device, now
         )
-        member.attempt, member.state = attempt, "captioning"
-        member.progressed = member.counted = time.monotonic()
+        worker.attempt, worker.state = attempt, "captioning"
+        worker.progressed = worker.counted = time.monotonic()
         if attempt.log.left == 0:
-            self.finish(member)
+            self.finish(worker)
         else:
-            self.feed(member)
+            self.feed(worker)
 
-    def feed(self, member: Member) -> None:
+    def feed(self, worker: WorkerState) -> None:
         """Keeps the worker supplied with a bounded number of records."""
-        attempt = member.attempt
+        attempt = worker.attempt
         if attempt is None:
             return
-        chunk = max(self.policy.chunk, BATCHES_AHEAD * member.batch)
+        chunk = max(self.policy.chunk, BATCHES_AHEAD * worker.batch)
         try:
             while not (waits := self.must_wait(attempt)) and (
                 message := attempt.next_records(chunk)
             ):
-                member.handle.send(message)
+                worker.handle.send(message)
         except (ShardChanged, ValueError):  # what is read may be cut in the middle
-            member.handle.send({"type": "cancel"})
-            self.close(member, "withdrawn", CHANGED)
-            text = f"shards/{self.books.project.shard_file(attempt.shard.number).name} {CHANGED}"
-            self.books.event("fail", text, member.device, attempt.model.name, attempt.shard.number)
-            self.books.ledger.fail(attempt.task.id, time.time(), text)
+            worker.handle.send({"type": "cancel"})
+            self.close(worker, "withdrawn", CHANGED)
+            text = f"shards/{self.project_state.project.shard_file(attempt.shard.number).name} {CHANGED}"
+            self.project_state.event(
+                "fail", text, worker.device, attempt.model.name, attempt.shard.number
+            )
+            self.project_state.ledger.fail(attempt.task.id, time.time(), text)
             return
         if waits and not attempt.outstanding:
-            member.progressed = member.counted = time.monotonic()  # it does not hang
+            worker.progressed = worker.counted = time.monotonic()  # it does not hang
 
     def must_wait(self, attempt: Attempt) -> bool:
         """While a server is asked about a suspect it is asked about nothing else."""
-        if not self.felling.records:
+        if not self.server_suspects.records:
             return False
         others = [
             other
-            for member in self.members.values()
-            if (other := member.attempt) is not None
+            for worker in self.workers.values()
+            if (other := worker.attempt) is not None
             and other is not attempt
             and other.model.checkpoint == attempt.model.checkpoint
         ]
-        if attempt.secluded:
+        if attempt.isolating:
             return any(other.outstanding for other in others)
-        return any(other.secluded for other in others)
+        return any(other.isolating for other in others)
 
     # What comes back
 
-    def take_rows(self, member: Member, message: Message) -> None:
-        attempt = member.attempt
+    def take_rows(self, worker: WorkerState, message: Message) -> None:
+        attempt = worker.attempt
         if attempt is None or (message["task"], message["attempt"]) != attempt.key:
             return  # an attempt that is over
         try:
@@ -131,36 +135,39 @@ class Running:
             return
         if not taken:
             return
-        member.count(len(taken), time.monotonic())
-        self.fleet.proved_fit(member.device, attempt.model.id)
+        worker.count(len(taken), time.monotonic())
+        self.device_pool.proved_fit(worker.device, attempt.model.id)
         if any("raw" in row for row in taken):
             self.waits.answered(attempt.model.id)
         tokens = sum(row["tokens"] for row in taken if "raw" in row)
-        self.books.count_images(member.device, attempt.model.id, len(taken), tokens)
+        self.project_state.count_images(worker.device, attempt.model.id, len(taken), tokens)
         for row in taken:
-            self.showcase.offer(member.handle.id, attempt, row)
+            self.sample_ring.offer(worker.handle.id, attempt, row)
         if attempt.log.left == 0:
-            self.finish(member)
+            self.finish(worker)
         else:
-            self.feed(member)
+            self.feed(worker)
 
-    def note_touched(self, member: Member, message: Message) -> None:
-        attempt = member.attempt
+    def note_touched(self, worker: WorkerState, message: Message) -> None:
+        attempt = worker.attempt
         if attempt is not None and message["attempt"] == attempt.number:
             attempt.touched.update(attempt.outstanding.intersection(message["records"]))
 
-    def note_counts(self, members: Iterable[Member]) -> None:
-        for member in members:
-            attempt = member.attempt
-            if attempt is not None and self.books.ledger[attempt.task.id].rows != attempt.log.rows:
-                self.books.ledger.count(attempt.task.id, attempt.counts, time.time())
+    def note_counts(self, workers: Iterable[WorkerState]) -> None:
+        for worker in workers:
+            attempt = worker.attempt
+            if (
+                attempt is not None
+                and self.project_state.ledger[attempt.task.id].rows != attempt.log.rows
+            ):
+                self.project_state.ledger.count(attempt.task.id, attempt.counts, time.time())
                 if attempt.log.errors:
-                    self.books.failures[attempt.task.id] = attempt.failures()
+                    self.project_state.failures[attempt.task.id] = attempt.failures()
 
     def sync(self) -> None:
         now = time.monotonic()
-        for member in self.members.values():
-            attempt = member.attempt
+        for worker in self.workers.values():
+            attempt = worker.attempt
             if attempt is None:
                 continue
             overdue = now - attempt.synced > self.policy.sync_every
@@ -174,23 +181,23 @@ class Running:
 
     # Ended
 
-    def close(self, member: Member, outcome: str, detail: str | None = None) -> bool:
+    def close(self, worker: WorkerState, outcome: str, detail: str | None = None) -> bool:
         """Ends the running attempt in the books; what becomes of its task is said elsewhere.
 
         False if its last rows could not be synced.
         """
-        attempt = member.attempt
+        attempt = worker.attempt
         if attempt is None:
             return True
-        self.note_counts([member])
-        self.books.attempts[attempt.key] = replace(
-            self.books.attempts[attempt.key],
+        self.note_counts([worker])
+        self.project_state.attempts[attempt.key] = replace(
+            self.project_state.attempts[attempt.key],
             ended=time.time(),
             outcome=outcome,
             rows=attempt.rows,
             detail=detail,
         )
-        member.attempt, member.state = None, "idle"
+        worker.attempt, worker.state = None, "idle"
         try:
             attempt.log.sync()
         except OSError as error:
@@ -200,68 +207,68 @@ class Running:
             attempt.close()
         return True
 
-    def finish(self, member: Member) -> None:
-        attempt = member.attempt
+    def finish(self, worker: WorkerState) -> None:
+        attempt = worker.attempt
         if attempt is None:
             return
-        if self.close(member, "done"):
+        if self.close(worker, "done"):
             self.complete(attempt.task.id)
         else:
-            self.books.ledger.release(attempt.task.id, time.time())
+            self.project_state.ledger.release(attempt.task.id, time.time())
 
     def complete(self, task_id: int) -> None:
         """Reads the log back; the task is done if it is whole."""
         try:
-            finish(self.books, self.books.ledger[task_id], time.time())
+            finish(self.project_state, self.project_state.ledger[task_id], time.time())
         except OSError as error:
-            self.books.ledger.release(task_id, time.time())
+            self.project_state.ledger.release(task_id, time.time())
             self.cannot_write(error)
             return
         self.suspects.acquit(task_id)
-        self.felling.acquit(task_id)
-        task = self.books.ledger[task_id]
+        self.server_suspects.acquit(task_id)
+        task = self.project_state.ledger[task_id]
         if task.state == "done":
-            self.books.event(
+            self.project_state.event(
                 "info",
                 f"done: {task.captioned} captioned, {task.failed} failed, {task.seconds:.0f} s",
                 task.device,
-                self.books.models[task.model_id].name,
+                self.project_state.models[task.model_id].name,
                 task.shard,
             )
 
     def withdraw(self, why: str, devices: Container[str] | None = None) -> None:
         """Takes every task, or those of some devices, back: the batches in flight are lost, the
         models stay loaded."""
-        for member in self.members.values():
-            attempt = member.attempt
-            if attempt is None or (devices is not None and member.device not in devices):
+        for worker in self.workers.values():
+            attempt = worker.attempt
+            if attempt is None or (devices is not None and worker.device not in devices):
                 continue
-            member.handle.send({"type": "cancel"})
-            self.close(member, "withdrawn", why)
-            self.books.ledger.release(attempt.task.id, time.time())
+            worker.handle.send({"type": "cancel"})
+            self.close(worker, "withdrawn", why)
+            self.project_state.ledger.release(attempt.task.id, time.time())
 
-    def let_go(self, member: Member, why: str) -> None:
+    def let_go(self, worker: WorkerState, why: str) -> None:
         """Of a task whose worker can do nothing for it now: without a strike."""
-        attempt = member.attempt
+        attempt = worker.attempt
         if attempt is not None:
-            self.close(member, "withdrawn", why)
-            self.books.ledger.release(attempt.task.id, time.time(), why)
+            self.close(worker, "withdrawn", why)
+            self.project_state.ledger.release(attempt.task.id, time.time(), why)
             if not attempt.log.left:
                 self.complete(attempt.task.id)
 
     def take_back(self, task_id: int) -> None:
         """From its worker, which loses the batches in flight."""
-        for member in self.members.values():
-            if member.attempt is not None and member.attempt.task.id == task_id:
-                member.handle.send({"type": "cancel"})
-                self.let_go(member, "taken back")
+        for worker in self.workers.values():
+            if worker.attempt is not None and worker.attempt.task.id == task_id:
+                worker.handle.send({"type": "cancel"})
+                self.let_go(worker, "taken back")
 
     def cannot_write(self, error: OSError) -> None:
         """Stops cleanly and keeps what is written; a full disk is watched."""
         reason = DISK if error.errno in NO_SPACE else f"the project cannot be written: {error}"
-        if not self.books.settings.paused:
-            self.books.event("fail", f"paused: {reason}")
-            self.books.pause(reason)
+        if not self.project_state.settings.paused:
+            self.project_state.event("fail", f"paused: {reason}")
+            self.project_state.pause(reason)
         self.withdraw(reason)
 
 

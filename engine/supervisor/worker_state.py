@@ -7,7 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from db.rows import WorkerRow, WorkerState
+from db.rows import WorkerRow, WorkerStatus
 from engine.hardware.devices import kind
 from engine.launchers.base import WorkerHandle
 from engine.state.policy import Policy
@@ -17,11 +17,11 @@ RATE_SECONDS = 15.0
 
 
 @dataclass(slots=True)
-class Member:
+class WorkerState:
     """Times are of the monotonic clock."""
 
     handle: WorkerHandle
-    state: WorkerState = "starting"
+    state: WorkerStatus = "starting"
     model_id: int | None = None
     """Loaded or being loaded."""
     loaded: bool = False
@@ -32,7 +32,7 @@ class Member:
     """The last row, the last step of a load, or another sign that it gets somewhere."""
     remote: bool = False
     """Whether its model is a server's."""
-    tells: bool = False
+    reports_layers: bool = False
     """Whether it says so whenever a layer of its model is computed: then a batch may last."""
     counted: float = field(default_factory=time.monotonic)
     """The last row, or the beginning of the attempt."""
@@ -75,7 +75,7 @@ class Member:
         images = sum(count for _, count in self.recent) - self.recent[0][1]
         return images / max(now - self.recent[0][0], 1e-3)
 
-    def trouble(self, now: float, policy: Policy) -> str | None:
+    def hang_reason(self, now: float, policy: Policy) -> str | None:
         """Why this worker counts as hung, if it does."""
         if now - self.heard > policy.heartbeat_limit:
             return f"no sign of life for {policy.heartbeat_limit:.0f} s"
@@ -85,7 +85,7 @@ class Member:
             median = statistics.median(self.batch_seconds) if self.batch_seconds else 0.0
             slow = kind(self.device) == "cpu" and not self.remote
             least = policy.cpu_row_limit if slow else policy.row_limit
-            limit = least if self.tells else max(least, policy.row_limit_batches * median)
+            limit = least if self.reports_layers else max(least, policy.row_limit_batches * median)
             if now - self.progressed > limit:
                 return f"no caption for {limit:.0f} s"
         return None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.captioners.registry import choose
-from engine.launchers.base import Ended, Launcher
+from engine.launchers.base import Launcher, WorkerExit
 from engine.launchers.factory import launcher
 from engine.operations.new_project import NewProject, create
 from engine.project.lock import ProjectLock
@@ -121,7 +121,7 @@ def round_trip(spec: str) -> float:
 def await_answer(workers: Launcher) -> None:
     while True:
         for _, message in workers.receive(1.0):
-            if isinstance(message, Ended):
+            if isinstance(message, WorkerExit):
                 raise SystemExit(f"the worker ended: {message}")
             if message["type"] == "heartbeat":
                 return

@@ -240,7 +240,7 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
             raise SystemExit("the run did not finish")
     check(project, len(images))
     seconds, cpu = timed.last[0] - timed.first[0], timed.last[1] - timed.first[1]
-    sizes = timed.books.batch_sizes.values()
+    sizes = timed.project_state.batch_sizes.values()
     return Rate(len(images) / seconds, cpu / len(images)), max(sizes, default=model.settings.batch)
 
 

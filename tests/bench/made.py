@@ -23,7 +23,7 @@ from engine.project.layout import Project
 from engine.shearing.shear import Shearing
 from engine.state.completion import complete
 from engine.state.policy import Policy
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 from engine.utils import jsonlines
 
 SHARD = 10_000
@@ -131,7 +131,7 @@ def make_project(folder: Path, count: int, models: int) -> Project:
     with writing(project.database) as connection:
         projects.create(connection, row, rows, shards)
     link(first, [project.shard_file(number) for number in numbers[1:]])
-    books = Books(project, Policy())
+    project_state = ProjectState(project, Policy())
     for model in rows:
         log = project.log_file(model, 0)
         log.parent.mkdir()
@@ -142,9 +142,9 @@ def make_project(folder: Path, count: int, models: int) -> Project:
         names = [sheared.name.replace("00000", f"{number:05}", 1) for number in numbers[1:]]
         link(sheared, [log.parent / name for name in names])
         values = {name: getattr(done, name) for name in done.__slots__}
-        for task in [t for t in books.ledger.tasks.values() if t.model_id == model.id]:
-            books.ledger.done(task.id, time.time(), **values)
-    books.commit()
+        for task in [t for t in project_state.ledger.tasks.values() if t.model_id == model.id]:
+            project_state.ledger.done(task.id, time.time(), **values)
+    project_state.commit()
     return project
 
 

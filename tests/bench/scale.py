@@ -31,7 +31,7 @@ from engine.protocol.messages import decode, encode
 from engine.shearing.shear import Shearing
 from engine.state.completion import complete
 from engine.state.policy import Policy
-from engine.state.project_state import Books
+from engine.state.project_state import ProjectState
 from engine.state.reconcile import reconcile
 from engine.supervisor.supervisor import Supervisor
 from engine.utils import jsonlines
@@ -89,24 +89,26 @@ def fill(project: Project, shards: int, models: int) -> None:
         supervisor_writes.add_events(
             connection, [EventRow(0.0, "info", said, "cuda:0", "m1", t.shard) for t in tasks]
         )
-    books = Books(project, Policy())
+    project_state = ProjectState(project, Policy())
     for model in named:
         (project.captions / model.folder).mkdir(parents=True)
-    for task in list(books.ledger.tasks.values()):
-        log = project.log_file(books.models[task.model_id], task.shard)
+    for task in list(project_state.ledger.tasks.values()):
+        log = project.log_file(project_state.models[task.model_id], task.shard)
         log.touch()
-        books.ledger.done(
+        project_state.ledger.done(
             task.id, 1.0, digest=f"{task.id:064}", log_mtime_ns=log.stat().st_mtime_ns
         )
-    books.commit()
+    project_state.commit()
 
 
 def begin(project: Project) -> dict[str, float]:
     """What a supervisor does before its first worker."""
-    books: list[Books] = []
-    found = {"reading the tasks": timed(lambda: books.append(Books(project, Policy())))}
-    found["comparing with the logs"] = timed(lambda: reconcile(books[0]))
-    found["first commit"] = timed(books[0].commit)
+    project_state: list[ProjectState] = []
+    found = {
+        "reading the tasks": timed(lambda: project_state.append(ProjectState(project, Policy())))
+    }
+    found["comparing with the logs"] = timed(lambda: reconcile(project_state[0]))
+    found["first commit"] = timed(project_state[0].commit)
     return found
 
 
@@ -244,8 +246,8 @@ def looping(size: str) -> None:
         with ProjectLock(project.lock) as lock:
             supervisor = Supervisor(project, launcher, Policy(kill_after=0.0), lock=lock)
             launcher.supervisor = supervisor
-            commits = Stopwatch(supervisor.books.commit)
-            supervisor.books.commit = commits
+            commits = Stopwatch(supervisor.project_state.commit)
+            supervisor.project_state.commit = commits
             began, cpu = time.perf_counter(), used()
             supervisor.run()
             seconds, cpu = time.perf_counter() - began, used() - cpu

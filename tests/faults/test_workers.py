@@ -42,7 +42,7 @@ def misbehave(monkeypatch, tmp_path, project):
         ("prints", "finished"),
         ("old_attempt", "finished"),
         ("foreign_rows", "finished"),
-        ("rubbish", "it wrote not a message"),
+        ("protocol_error", "it wrote not a message"),
         ("nonsense", "it wrote not a message"),
         ("nested", "it wrote not a message"),
         ("unhashable", "it wrote not a message"),

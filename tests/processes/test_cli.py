@@ -46,14 +46,14 @@ def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
 
 def test_a_run_goes_on_where_it_was_last(project):
     opened = open_project(project)
-    assert run_control.last_place(opened) == "auto"
+    assert run_control.last_devices(opened) == "auto"
     cli_ok("run", project, "--devices", "cpu:2")
     cli_ok("retry", project, "--shard", 0)
     again = cli("run", project)
     assert (again.returncode, "on cpu:2, where it ran last" in again.stderr) == (0, True)
     cli_ok("retry", project, "--shard", 0)
     assert "where it ran" not in cli("run", project, "--devices", "auto").stderr
-    assert run_control.last_place(opened) == "auto"
+    assert run_control.last_devices(opened) == "auto"
 
 
 def test_a_cluster_that_is_gone_is_not_exchanged_for_this_machine(project):

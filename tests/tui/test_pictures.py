@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from engine.images.image import ImagePaths
 from engine.operations.pilot import Plan
-from engine.operations.tryout import Job, Said
+from engine.operations.tryout import Job, TryoutEvent
 from engine.shearing.shear import Shearing
 from tests.support import canned_projects as canned
 from tests.support.pictures import make_captions
@@ -143,10 +143,10 @@ class CannedTryout:
     def __init__(self, job: Job) -> None:
         self.job = job
 
-    def __iter__(self) -> Iterator[Said]:
+    def __iter__(self) -> Iterator[TryoutEvent]:
         for i, _ in self.job.records:
-            yield Said(record=i, raw=canned.RAW[i % 4], tokens=19, finish="length")
-        yield Said(rate=41.5)
+            yield TryoutEvent(record=i, raw=canned.RAW[i % 4], tokens=19, finish="length")
+        yield TryoutEvent(rate=41.5)
 
     def cancel(self) -> None: ...
 

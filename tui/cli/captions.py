@@ -54,7 +54,7 @@ def pilot(project: Path, models: tuple[str, ...], images: int, devices: str, as_
 
     Nothing of the project changes. Not while it runs: the run has the devices.
     """
-    from engine.operations.pilot import fly, plan
+    from engine.operations.pilot import plan, run_pilot
     from engine.operations.run_control import refuse_running
     from tui.cli.pilot_output import as_dict, show
     from tui.cli.progress_bars import piloting
@@ -63,7 +63,7 @@ def pilot(project: Path, models: tuple[str, ...], images: int, devices: str, as_
     refuse_running(found, "try the models")
     flight = plan(found, devices, images, models)
     with piloting(len(flight.records)) as told:
-        findings = fly(flight, told)
+        findings = run_pilot(flight, told)
     if as_json:
         click.echo(json.dumps(as_dict(findings)))
     else:

@@ -41,7 +41,7 @@ LINE_SECONDS = 30.0
 
 def as_last_time(project: Project) -> str:
     """The devices of the last run, said where they are not what a first run takes."""
-    place = run_control.last_place(project)
+    place = run_control.last_devices(project)
     if place != "auto" and run_control.supervisor(project) is None:
         click.echo(f"on {place}, where it ran last (otherwise: --devices auto)", err=True)
     return place

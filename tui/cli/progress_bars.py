@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from engine.datasets.exports.export import ExportProgress
-from engine.operations.tryout import Said
+from engine.operations.tryout import TryoutEvent
 from tui.formatting.escape import visible
 
 
@@ -60,7 +60,7 @@ def stepping(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def piloting(records: int) -> Iterator[Callable[[str, Said], None]]:
+def piloting(records: int) -> Iterator[Callable[[str, TryoutEvent], None]]:
     """A bar a model, with the step of loading until the first caption."""
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -71,7 +71,7 @@ def piloting(records: int) -> Iterator[Callable[[str, Said], None]]:
     with bars(*columns) as progress:
         rows: dict[str, TaskID] = {}
 
-        def told(model: str, said: Said) -> None:
+        def told(model: str, said: TryoutEvent) -> None:
             if model not in rows:
                 rows[model] = progress.add_task(visible(model), total=records, step="")
             if said.loading is not None:

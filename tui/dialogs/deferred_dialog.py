@@ -10,7 +10,7 @@ from textual.widgets import Input
 from tui.dialogs.dialog import Dialog
 
 
-class Early(Dialog[ScreenResultType]):
+class DeferredDialog(Dialog[ScreenResultType]):
     """A dialog with many fields: its frame comes first, they come in a later turn of the loop.
 
     All at once they held the loop for more than 0.1 s. What is typed before they are there goes to

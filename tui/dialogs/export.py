@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, ProgressBar, Static
 
 from engine.utils.errors import BadInput, Refused
-from tui.dialogs.deferred_dialog import Early
+from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.viewmodel import actions
@@ -45,7 +45,7 @@ class FileExists(Message):
     path: Path
 
 
-class Export(Early[str | None]):
+class Export(DeferredDialog[str | None]):
     """Writes the merged captions; returns what was written, None if nothing was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

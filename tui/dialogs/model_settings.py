@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
 from engine.utils.errors import BadInput
-from tui.dialogs.deferred_dialog import Early
+from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.widgets.path_complete import PathComplete
@@ -51,7 +51,7 @@ class Fields(Vertical):
             field.cursor_blink = False
 
 
-class ModelSettings(Early["Changes | None"]):
+class ModelSettings(DeferredDialog["Changes | None"]):
     """How a model is asked, a line a setting; returns what is to be changed, as `set` takes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -20,7 +20,7 @@ from tui.formatting.text import describe_error
 
 if TYPE_CHECKING:
     from engine.operations.pilot import Findings, Plan
-    from engine.operations.tryout import Said, Tryout
+    from engine.operations.tryout import Tryout, TryoutEvent
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pilot(Dialog[Outcome | None]):
     @dataclass
     class Told(Message):
         model: str
-        said: Said
+        said: TryoutEvent
 
     @dataclass
     class Ended(Message):
@@ -88,7 +88,7 @@ class Pilot(Dialog[Outcome | None]):
 
     @work(thread=True, group="pilot", exit_on_error=False)
     def work_through(self) -> None:
-        from engine.operations.tryout import Said, Tryout, TryoutFailed
+        from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed
 
         try:
             plan = self.make_plan()
@@ -103,7 +103,7 @@ class Pilot(Dialog[Outcome | None]):
             if self.closed:
                 return
             try:
-                self.post_message(self.Told(name, Said(loading="starting")))
+                self.post_message(self.Told(name, TryoutEvent(loading="starting")))
                 self.tryout = Tryout(job)
                 for said in self.tryout:
                     self.post_message(self.Told(name, said))

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from tui.formatting import text
-from tui.screens.project_screen import RunScreen
+from tui.screens.project_screen import ProjectScreen
 from tui.viewmodel import actions
 from tui.widgets.devices import Devices
 from tui.widgets.events import Events, LatestSample
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
 
-class Dashboard(RunScreen):
+class Dashboard(ProjectScreen):
     """The whole run at a glance."""
 
     MODE = "dashboard"

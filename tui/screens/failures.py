@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.formatting import text
-from tui.screens.project_screen import RunScreen
+from tui.screens.project_screen import ProjectScreen
 from tui.viewmodel import actions
 from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.tables.cause_table import CauseTable
@@ -41,7 +41,7 @@ class OccurrencesRead(Message):
     rows: tuple[Occurrence, ...]
 
 
-class Failures(RunScreen):
+class Failures(ProjectScreen):
     """What failed, by cause; acts on a whole cause, or on single records in the second table."""
 
     MODE = "failures"

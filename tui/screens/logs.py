@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from engine.utils.tail import Tail
 from tui.formatting import text
-from tui.screens.project_screen import RunScreen
+from tui.screens.project_screen import ProjectScreen
 from tui.widgets.log_view import LEVELS, Level, Line, LogView, level_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class LinesRead(Message):
     sources: tuple[str, ...]
 
 
-class Logs(RunScreen):
+class Logs(ProjectScreen):
     """What the workers and the supervisor wrote to their log files."""
 
     MODE = "logs"

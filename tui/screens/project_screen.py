@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
 
-class RunScreen(Screen[None]):
+class ProjectScreen(Screen[None]):
     """Status bar, body, footer; shows the app's newest snapshot while it is the current screen.
 
     `why_not` is the one place that knows what cannot work now: it greys a key and is what Help

@@ -16,14 +16,14 @@ from textual.worker import get_current_worker
 from engine.utils.errors import BadInput
 from tui.formatting import captions, content, text
 from tui.formatting.text import describe_error
-from tui.screens.project_screen import RunScreen
+from tui.screens.project_screen import ProjectScreen
 from tui.viewmodel import actions
 from tui.widgets.preview import Preview
 from tui.widgets.tables.record_table import RecordRow, RecordTable
 from tui.widgets.tables.table import Table
 
 if TYPE_CHECKING:
-    from db.rows import Place, SampleRow
+    from db.rows import RecordKey, SampleRow
     from engine.operations.records import SampledImage
     from tui.viewmodel.snapshot import Snapshot
 
@@ -61,7 +61,7 @@ class NotRead(Message):
     reason: str
 
 
-class Samples(RunScreen):
+class Samples(ProjectScreen):
     """What every model says of an image: raw and sheared, side by side."""
 
     MODE = "samples"
@@ -90,7 +90,7 @@ class Samples(RunScreen):
     shard: int | None = None
     """Whose records are listed; None lists what was captioned lately."""
     newest: SampleRow | None = None
-    flags: frozenset[Place] = frozenset()
+    flags: frozenset[RecordKey] = frozenset()
     reading = False
     row: RecordRow | None = None
     image: SampledImage | None = None

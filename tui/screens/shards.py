@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from tui.formatting import text
 from tui.formatting.text import describe_error
-from tui.screens.project_screen import RunScreen
+from tui.screens.project_screen import ProjectScreen
 from tui.widgets.tables.shard_table import ShardTable
 from tui.widgets.tables.table import Table
 from tui.widgets.task_detail import TaskDetail
@@ -65,7 +65,7 @@ class AllMatching(Message):
     tasks: tuple[int, ...]
 
 
-class Shards(RunScreen):
+class Shards(ProjectScreen):
     """Every task; SQLite filters, sorts and counts, a page at a time."""
 
     MODE = "shards"

@@ -46,7 +46,7 @@ def start(project: Project, devices: str | None = None) -> str:
     """Where it ran last, unless devices are named."""
     from engine.operations import run_control
 
-    place = devices or run_control.last_place(project)
+    place = devices or run_control.last_devices(project)
     try:
         run_control.start(project, place)
     except BadInput as error:

@@ -18,8 +18,8 @@ from db.rows import (
     DeviceRow,
     EventRow,
     ModelRow,
-    Place,
     ProjectRow,
+    RecordKey,
     SampleRow,
     SupervisorRow,
     TaskRow,
@@ -96,7 +96,7 @@ class Snapshot:
     events: tuple[EventRow, ...]
     """Newest first."""
     sample: SampleRow | None
-    flags: frozenset[Place] = frozenset()
+    flags: frozenset[RecordKey] = frozenset()
     last_devices: str = "auto"
     """Where it runs or ran last."""
     died: bool = False
@@ -176,9 +176,9 @@ class Reader:
 
     def read(self) -> Snapshot:
         """The same object as last time if nothing changed. Raises `DatabaseError`."""
-        from db.connection import told
+        from db.connection import translate_sqlite_errors
 
-        with self.lock, told(self.project.database):
+        with self.lock, translate_sqlite_errors(self.project.database):
             try:
                 return self.look()
             except Exception:

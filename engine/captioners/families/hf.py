@@ -28,7 +28,12 @@ from transformers.utils.logging import disable_progress_bar
 from engine.captioners.base import Caption, Captioner, CheckpointError, Loaded
 from engine.captioners.checkpoints.assembly import check_room, named
 from engine.captioners.checkpoints.weights import first_line, read_folder, read_json
-from engine.captioners.generation.generate import Asked, choose_dtype, generate, to_captions
+from engine.captioners.generation.generate import (
+    GenerationRequest,
+    choose_dtype,
+    generate,
+    to_captions,
+)
 from engine.captioners.preprocessing.prompts import one_id
 from engine.captioners.settings import Settings
 from engine.images.image import Picture
@@ -108,7 +113,7 @@ class HuggingFace(Captioner):
             for key, value in made.items()
         }
         mask = made.pop("attention_mask")
-        asked = Asked(
+        asked = GenerationRequest(
             self.settings, records, self.name, self.stop_ids, pad, tokenizer=self.tokenizer
         )
         return to_captions(generate(self.model, asked, mask, **made), self.tokenizer, asked)

@@ -31,9 +31,14 @@ from engine.captioners.checkpoints.weights import (
 )
 from engine.captioners.generation.cuda_graphs import recorder
 from engine.captioners.generation.decode_loop import decode
-from engine.captioners.generation.generate import Asked, check_length, choose_dtype, to_caption
+from engine.captioners.generation.generate import (
+    GenerationRequest,
+    check_length,
+    choose_dtype,
+    to_caption,
+)
 from engine.captioners.generation.mpt_decoder import MptRunning
-from engine.captioners.generation.static_decoders import Kept
+from engine.captioners.generation.static_decoders import LayerCache
 from engine.captioners.preprocessing.pixels import Square
 from engine.captioners.preprocessing.prompts import load_tokenizer
 from engine.captioners.settings import Settings
@@ -344,7 +349,7 @@ class Otter(Captioner):
         self.prompt = tokenizer(settings.prompt, add_special_tokens=False).input_ids
         limit = language_model.config.max_seq_len
         check_length(len(self.prompt), settings, limit, "max_seq_len")
-        self.kept = Kept(self.make_running)
+        self.kept = LayerCache(self.make_running)
 
     def make_running(self, rows: int, length: int) -> MptRunning:
         language_model = self.model.lang_encoder
@@ -365,7 +370,7 @@ class Otter(Captioner):
         language_model = self.model.lang_encoder
         dtype, device = language_model.dtype, language_model.device
         pixels = self.square.pixel_values(inputs, device, dtype)
-        asked = Asked(
+        asked = GenerationRequest(
             self.settings,
             records,
             "otter",

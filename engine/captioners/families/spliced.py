@@ -14,7 +14,7 @@ from engine.captioners.base import Caption, Captioner, Loaded
 from engine.captioners.checkpoints.quantization import quantize
 from engine.captioners.generation.cuda_graphs import recorder
 from engine.captioners.generation.decode_loop import decode
-from engine.captioners.generation.generate import Asked, pad_left, splice, to_caption
+from engine.captioners.generation.generate import GenerationRequest, pad_left, splice, to_caption
 from engine.captioners.generation.static_decoders import LlamaDecoder
 from engine.captioners.preprocessing.pixels import Square
 from engine.captioners.settings import Settings
@@ -106,7 +106,7 @@ class Spliced(Captioner):
     def caption(self, inputs: Sequence[NDArray[np.uint8]], records: Sequence[int]) -> list[Caption]:
         pixels = self.square.pixel_values(inputs, self.model.device, self.model.dtype)
         features = self.model.image_features(pixels)
-        asked = Asked(
+        asked = GenerationRequest(
             self.settings,
             records,
             self.name,

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 
 import torch
 
-from engine.captioners.generation.generate import TAIL, Asked
+from engine.captioners.generation.generate import TAIL, GenerationRequest
 from engine.captioners.generation.gumbel import GumbelSampler
 from engine.captioners.generation.static_decoders import Running
 from engine.shearing.sentences import is_over
 
 
 @torch.inference_mode()
-def decode(running: Running, asked: Asked, prompt: Sequence[int] = ()) -> list[list[int]]:
+def decode(
+    running: Running, asked: GenerationRequest, prompt: Sequence[int] = ()
+) -> list[list[int]]:
     """New ids of each row, up to and with the one that ends it.
 
     Repeated n-grams are looked for in the ids of `prompt`, too. Raises `torch.OutOfMemoryError`.
@@ -57,7 +59,7 @@ def decode(running: Running, asked: Asked, prompt: Sequence[int] = ()) -> list[l
     return found
 
 
-def make_sampler(asked: Asked, device: torch.device) -> GumbelSampler | None:
+def make_sampler(asked: GenerationRequest, device: torch.device) -> GumbelSampler | None:
     settings = asked.settings
     if settings.temperature <= 0:
         return None
@@ -108,7 +110,7 @@ class Repeats:
 class StopText:
     """Whether a row's newest token completes the stop text."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: GenerationRequest) -> None:
         self.text = asked.stop_text
         self.tokenizer = asked.tokenizer
         self.candidates: dict[int, bool] = {}
@@ -126,7 +128,7 @@ class StopText:
 class FirstSentence:
     """Whether a row's first sentence is over, where the settings end rows there."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: GenerationRequest) -> None:
         self.wanted = asked.settings.stop_at_sentence
         self.tokenizer = asked.tokenizer
         self.full_stops: dict[int, bool] = {}

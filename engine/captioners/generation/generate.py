@@ -19,7 +19,7 @@ TAIL = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GenerationRequest:
     """What `generate` is told beside the prompt. `model` names the model to the sampler."""
 
     settings: Settings
@@ -104,7 +104,9 @@ class StopAtSentence(StoppingCriteria):  # type: ignore[misc]
 
 
 @torch.inference_mode()
-def generate(model: Any, asked: Asked, mask: torch.Tensor, **prompt: torch.Tensor) -> torch.Tensor:
+def generate(
+    model: Any, asked: GenerationRequest, mask: torch.Tensor, **prompt: torch.Tensor
+) -> torch.Tensor:
     """New token ids, (B, at most max_new_tokens), `pad_id` after a row's end.
 
     The prompt is `inputs_embeds` (B, T, D) or `input_ids` (B, T) and what else the model takes,
@@ -149,7 +151,7 @@ def generate(model: Any, asked: Asked, mask: torch.Tensor, **prompt: torch.Tenso
     return ids[:, known:]
 
 
-def to_captions(ids: torch.Tensor, tokenizer: Any, asked: Asked) -> list[Caption]:
+def to_captions(ids: torch.Tensor, tokenizer: Any, asked: GenerationRequest) -> list[Caption]:
     """Each row of new ids up to its stop token or its stop text, as text."""
     rows: list[list[int]] = ids.tolist()
     if asked.settings.stop_at_sentence:
@@ -159,7 +161,7 @@ def to_captions(ids: torch.Tensor, tokenizer: Any, asked: Asked) -> list[Caption
     return [to_caption(row, tokenizer, asked) for row in rows]
 
 
-def to_caption(row: Sequence[int], tokenizer: Any, asked: Asked) -> Caption:
+def to_caption(row: Sequence[int], tokenizer: Any, asked: GenerationRequest) -> Caption:
     end = next((place for place, token in enumerate(row) if token in asked.stop_ids), len(row))
     text = tokenizer.decode(row[:end], skip_special_tokens=True)
     stop = asked.stop_text

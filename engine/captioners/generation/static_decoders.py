@@ -72,7 +72,7 @@ class Running(ABC):
 R = TypeVar("R", bound=Running)
 
 
-class Kept(Generic[R]):
+class LayerCache(Generic[R]):
     """The tensors of batches that are over, for the next ones if they fit: as many as there were
     batches at a time."""
 
@@ -123,7 +123,7 @@ class LlamaDecoder:
         self.scale = attention.scaling
         self.rotary = (before.new_empty(0), before.new_empty(0))
         self.record = record
-        self.kept = Kept(lambda rows, length: LlamaRunning(self, rows, length))
+        self.kept = LayerCache(lambda rows, length: LlamaRunning(self, rows, length))
         self.shared: list[tuple[torch.Tensor, torch.Tensor]] = []
         if len(before) >= SHARED_LEAST:
             alone = LlamaRunning(self, 1, len(before))

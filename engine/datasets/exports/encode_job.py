@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.datasets.exports.formats import Format
-from engine.datasets.exports.shard_captions import Source, Tally, Wanted, read_columns
+from engine.datasets.exports.shard_captions import CaptionFilter, Source, Tally, read_columns
 from engine.datasets.exports.writers.base import Encoded, Plan
 
 
@@ -15,7 +15,7 @@ class Job(NamedTuple):
 
     form: Format
     plan: Plan
-    wanted: Wanted
+    wanted: CaptionFilter
     source: Source
     out: Path
 

@@ -15,7 +15,7 @@ from db import progress as queries
 from db.connection import reading
 from engine.datasets.exports.encode_job import Job, encode
 from engine.datasets.exports.formats import Format, Images, format_named
-from engine.datasets.exports.shard_captions import Source, Tally, Wanted
+from engine.datasets.exports.shard_captions import CaptionFilter, Source, Tally
 from engine.datasets.exports.source import open_source
 from engine.datasets.exports.writers.base import Plan
 from engine.images.image import ImagePaths
@@ -96,7 +96,7 @@ def export(
     refuse_unfinished(source, options)
     out = check_target(project, out, form)
     plan = plan_of(source, options, form)
-    wanted = Wanted(
+    wanted = CaptionFilter(
         plan.with_original,
         options.min_words,
         options.only_finished,

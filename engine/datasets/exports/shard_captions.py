@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from db.rows import ModelRow, Place, ProjectRow, ShardRow, TaskRow
+from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
 from engine.project import caption_log
 from engine.project.layout import Project
 from engine.project.sheared_file import sheared_captions, sheared_file, write_sheared
@@ -41,7 +41,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaptionFilter:
     """Which captions are taken; the filters are for the models'."""
 
     originals: bool = False
@@ -60,7 +60,7 @@ class Source:
     models: Sequence[ModelRow]
     tasks: dict[tuple[int, int], TaskRow] = field(hash=False)
     """By shard and model id."""
-    flags: frozenset[Place] = frozenset()
+    flags: frozenset[RecordKey] = frozenset()
 
     def of_shard(self, shard: ShardRow) -> Source:
         """What another process needs to know of the shard."""
@@ -88,7 +88,9 @@ class ShardCaptions:
     """As `columns`; empty where not wanted."""
 
 
-def read_columns(source: Source, shard: ShardRow, wanted: Wanted, tally: Tally) -> ShardCaptions:
+def read_columns(
+    source: Source, shard: ShardRow, wanted: CaptionFilter, tally: Tally
+) -> ShardCaptions:
     """Raises `BadInput` if the shard or a log is not what the project knows."""
     shard_file = source.project.shard_file(shard.number)
     try:
@@ -192,7 +194,7 @@ def shear_column(
 
 
 def logged_column(
-    source: Source, shard: ShardRow, model: ModelRow, wanted: Wanted, tally: Tally
+    source: Source, shard: ShardRow, model: ModelRow, wanted: CaptionFilter, tally: Tally
 ) -> tuple[Column, list[str | None]]:
     """From the caption log, which alone knows how each caption ended."""
     task = source.tasks[shard.number, model.id]

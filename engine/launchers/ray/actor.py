@@ -28,7 +28,7 @@ ERR_BYTES = 2**16
 """Of one answer at most; what is more waits in the pipe, and the worker with it."""
 
 
-class Heard(NamedTuple):
+class PollResult(NamedTuple):
     """What a worker said since it was last asked; `code` once it has ended."""
 
     pid: int
@@ -53,7 +53,7 @@ class NodeWorker:
                 self.selector.register(pipe, selectors.EVENT_READ)
         threading.Thread(target=self.keep_lease, daemon=True, name="lease").start()
 
-    def poll(self, seconds: float) -> Heard:
+    def poll(self, seconds: float) -> PollResult:
         """As soon as there is anything to say, at most `seconds` later."""
         self.asked = time.monotonic()
         deadline = self.asked + seconds
@@ -67,7 +67,7 @@ class NodeWorker:
             if out or err or code is not None or time.monotonic() > deadline:
                 latest = next(iter(self.monitor.latest.values()), None)
                 # The rest of what an ended worker said comes with the next answers.
-                return Heard(self.process.pid, out, err, None if out or err else code, latest)
+                return PollResult(self.process.pid, out, err, None if out or err else code, latest)
 
     def read(self, pipe: IO[bytes] | None, most: int) -> bytes:
         data = bytearray()

@@ -25,10 +25,10 @@ from ray.exceptions import ActorUnavailableError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from db.rows import DeviceRow
-from engine.launchers.base import Ended
+from engine.launchers.base import WorkerExit
 from engine.launchers.factory import ClusterSpec
 from engine.launchers.local import CODE_ROOT, open_log
-from engine.launchers.ray.actor import Heard, NodeWorker
+from engine.launchers.ray.actor import NodeWorker, PollResult
 from engine.launchers.ray.image_shipping import Readers, Shipper
 from engine.launchers.ray.nodes import Nodes, Place
 from engine.process.identity import ELSEWHERE
@@ -63,7 +63,7 @@ class RayWorker:
         self.boot_id = ELSEWHERE
         self.lines = Lines()
         self.outgoing = bytearray()
-        self.rubbish: str | None = None
+        self.protocol_error: str | None = None
         self.said = time.monotonic()
         self.killed: float | None = None
         self.sending: Any = None
@@ -143,7 +143,7 @@ class RayLauncher:
         self.workers.append(worker)
         return worker
 
-    def receive(self, timeout: float) -> list[tuple[RayWorker, Message | Ended]]:
+    def receive(self, timeout: float) -> list[tuple[RayWorker, Message | WorkerExit]]:
         awaited = {ref: worker for worker in self.workers for ref in worker.awaited}
         if not awaited:
             time.sleep(timeout)
@@ -153,7 +153,7 @@ class RayLauncher:
         ready, _ = ray.wait(list(awaited), num_returns=1, timeout=timeout)
         if ready:
             ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
-        received: list[tuple[RayWorker, Message | Ended]] = []
+        received: list[tuple[RayWorker, Message | WorkerExit]] = []
         for ref in ready:
             worker = awaited[ref]
             if worker in self.workers:
@@ -163,36 +163,38 @@ class RayLauncher:
             received += [(worker, message) for message in self.look_after(worker)]
         return received
 
-    def take(self, worker: RayWorker, ref: Any) -> Iterator[Message | Ended]:
+    def take(self, worker: RayWorker, ref: Any) -> Iterator[Message | WorkerExit]:
         try:
             answer = ray.get(ref)
         except RayError as error:
-            self.bury(worker)
-            yield Ended(0, worker.rubbish, lost=f"its actor is lost: {in_a_line(error)}")
+            self.on_worker_exit(worker)
+            yield WorkerExit(
+                0, worker.protocol_error, lost=f"its actor is lost: {in_a_line(error)}"
+            )
             return
         if ref is worker.sending:
             worker.sending = None
             worker.flush()
             return
-        heard: Heard = answer
+        heard: PollResult = answer
         worker.pid = heard.pid
         self.keep(worker, heard)
-        if worker.rubbish is None:
+        if worker.protocol_error is None:
             try:
                 for message in worker.lines.feed(heard.out):
                     if worker.shipper is not None:
                         worker.shipper.answered(message)
                     yield message
             except ProtocolError as error:
-                worker.rubbish = str(error)
+                worker.protocol_error = str(error)
                 worker.kill()
         if heard.code is None:
             worker.polling = worker.actor.poll.remote(POLL_SECONDS)
         else:
-            self.bury(worker)
-            yield Ended(heard.code, worker.rubbish)
+            self.on_worker_exit(worker)
+            yield WorkerExit(heard.code, worker.protocol_error)
 
-    def keep(self, worker: RayWorker, heard: Heard) -> None:
+    def keep(self, worker: RayWorker, heard: PollResult) -> None:
         """What a worker wrote to stderr, and what its GPU does."""
         if heard.err:
             with suppress(OSError), open_log(self.project.worker_log(worker.device.id)) as log:
@@ -201,24 +203,24 @@ class RayLauncher:
             fields = {name: getattr(heard.device, name) for name in MEASURED}
             self.measured[worker.device.id] = replace(worker.device, **fields)
 
-    def look_after(self, worker: RayWorker) -> Iterator[Message | Ended]:
+    def look_after(self, worker: RayWorker) -> Iterator[Message | WorkerExit]:
         now = time.monotonic()
         patience = KILL_SECONDS if worker.pid else 0.0  # before it is placed nothing answers
         if worker.killed is not None and now - worker.killed > patience:
-            self.bury(worker)
-            yield Ended(-signal.SIGKILL, worker.rubbish)
+            self.on_worker_exit(worker)
+            yield WorkerExit(-signal.SIGKILL, worker.protocol_error)
         elif worker.pid == 0 and now - worker.said > WAITING_SECONDS:
             worker.said = now
             text = "waiting for Ray to place the worker: is the device in use by another job?"
             yield {"type": "waiting", "text": text}
 
-    def bury(self, worker: RayWorker) -> None:
+    def on_worker_exit(self, worker: RayWorker) -> None:
         self.workers.remove(worker)
         ray.kill(worker.actor)
 
     def close(self) -> None:
         for worker in list(self.workers):
-            self.bury(worker)
+            self.on_worker_exit(worker)
         ray.shutdown()
 
 

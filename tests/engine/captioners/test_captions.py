@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.generation.generate import Asked, StopAtText, to_caption
+from engine.captioners.generation.generate import GenerationRequest, StopAtText, to_caption
 from engine.captioners.preprocessing.prompts import load_tokenizer
 from engine.captioners.registry import FAMILIES, Settings
 from tests.support.checkpoints import LLAMA
@@ -81,7 +81,7 @@ def test_each_row_stops_by_itself_at_hashes():
     rows = torch.tensor([[*dog, *dog[: len(hashes)]], [*dog, *hashes]])
     stop = StopAtText("###", tokenizer, 0)
     assert stop(rows, torch.zeros(2, 1)).tolist() == [False, True]
-    asked = Asked(Settings(), [0], "minigpt-4", [2], 0, "###", tokenizer)
+    asked = GenerationRequest(Settings(), [0], "minigpt-4", [2], 0, "###", tokenizer)
     long, short = (to_caption(row, tokenizer, asked) for row in rows.tolist())
     assert (long.finish, long.tokens) == ("length", rows.shape[1])
     assert (short.finish, short.raw.strip()) == ("stop", "A dog.")

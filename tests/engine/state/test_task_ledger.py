@@ -6,89 +6,89 @@ from hypothesis import strategies as st
 
 from db.rows import TaskRow
 from engine.state.policy import Policy
-from engine.state.task_ledger import Counts, Ledger
+from engine.state.task_ledger import LogCounts, TaskLedger
 from engine.supervisor.scheduler import Demand, choose_model
 
 POLICY = Policy()
 
 
-def ledger(count: int = 3, **values) -> Ledger:
+def make_ledger(count: int = 3, **values) -> TaskLedger:
     tasks = [TaskRow(n + 1, n, 1, 10, left=10, **values) for n in range(count)]
-    return Ledger(tasks, POLICY)
+    return TaskLedger(tasks, POLICY)
 
 
 def test_tasks_start_in_order_and_by_priority():
-    books = ledger()
-    assert books.next_task(1, 0.0).id == 1
-    books.change(3, 0.0, priority=5)
-    assert books.next_task(1, 0.0).id == 3
-    books.start(3, "cpu:0", 0.0)
-    assert books.next_task(1, 0.0).id == 1
-    assert books.next_task(2, 0.0) is None
+    ledger = make_ledger()
+    assert ledger.next_task(1, 0.0).id == 1
+    ledger.change(3, 0.0, priority=5)
+    assert ledger.next_task(1, 0.0).id == 3
+    ledger.start(3, "cpu:0", 0.0)
+    assert ledger.next_task(1, 0.0).id == 1
+    assert ledger.next_task(2, 0.0) is None
 
 
 def test_strikes_delay_and_then_fail():
-    books = ledger(1)
+    ledger = make_ledger(1)
     now = 1000.0
     for strike, delay in ((1, 30.0), (2, 60.0)):
-        books.start(1, "cpu:0", now)
-        task = books.strike(1, now, added_rows=False, error="died")
+        ledger.start(1, "cpu:0", now)
+        task = ledger.strike(1, now, added_rows=False, error="died")
         assert (task.state, task.strikes, task.not_before) == ("pending", strike, now + delay)
-        assert books.next_task(1, now + delay - 1) is None
+        assert ledger.next_task(1, now + delay - 1) is None
         now += delay
-        assert books.next_task(1, now).id == 1
-    books.start(1, "cpu:0", now)
-    assert books.strike(1, now, added_rows=False, error="died").state == "failed"
-    assert books.finished
+        assert ledger.next_task(1, now).id == 1
+    ledger.start(1, "cpu:0", now)
+    assert ledger.strike(1, now, added_rows=False, error="died").state == "failed"
+    assert ledger.finished
 
 
 def test_an_attempt_that_added_rows_clears_strikes():
-    books = ledger(1, strikes=2)
-    books.start(1, "cpu:0", 0.0)
-    task = books.strike(1, 0.0, added_rows=True, error="died")
+    ledger = make_ledger(1, strikes=2)
+    ledger.start(1, "cpu:0", 0.0)
+    task = ledger.strike(1, 0.0, added_rows=True, error="died")
     assert (task.state, task.strikes, task.not_before) == ("pending", 0, 0.0)
 
 
 def test_the_longest_delay_holds_and_a_clock_set_back_does_not_wait_for_ever():
     assert POLICY.delay(50) == POLICY.longest_delay
-    books = ledger(1, not_before=10**9 + 30.0)
-    assert books.next_task(1, 10**9) is None
-    assert books.next_task(1, 10**9 - 10**6).id == 1
+    ledger = make_ledger(1, not_before=10**9 + 30.0)
+    assert ledger.next_task(1, 10**9) is None
+    assert ledger.next_task(1, 10**9 - 10**6).id == 1
 
 
 def test_retry_of_failed_records_asks_for_what_has_no_caption():
     done = TaskRow(1, 0, 1, 10, "done", captioned=7, failed=3, log_bytes=900, digest="d")
-    books = Ledger([done], POLICY)
-    assert books.retry(1, 0.0, failed_items=True)
-    task = books[1]
+    ledger = TaskLedger([done], POLICY)
+    assert ledger.retry(1, 0.0, failed_items=True)
+    task = ledger[1]
     assert (task.state, task.redo, task.redo_from, task.left) == ("pending", "failed", 900, 3)
     assert task.digest is None
 
 
 def test_retry_of_a_whole_shard_asks_for_everything():
     done = TaskRow(1, 0, 1, 10, "done", captioned=10, log_bytes=900, digest="d")
-    books = Ledger([done], POLICY)
-    assert not books.retry(1, 0.0, failed_items=True)
-    assert books.retry(1, 0.0, failed_items=False)
-    assert (books[1].redo, books[1].redo_from, books[1].left) == ("all", 900, 10)
+    ledger = TaskLedger([done], POLICY)
+    assert not ledger.retry(1, 0.0, failed_items=True)
+    assert ledger.retry(1, 0.0, failed_items=False)
+    assert (ledger[1].redo, ledger[1].redo_from, ledger[1].left) == ("all", 900, 10)
     # A second retry of the failed records does not make the first one forget the rest.
-    books.change(1, 0.0, left=4, failed=1, captioned=9)
-    assert books.retry(1, 0.0, failed_items=True)
-    assert (books[1].redo, books[1].redo_from, books[1].left) == ("all", 900, 4)
+    ledger.change(1, 0.0, left=4, failed=1, captioned=9)
+    assert ledger.retry(1, 0.0, failed_items=True)
+    assert (ledger[1].redo, ledger[1].redo_from, ledger[1].left) == ("all", 900, 4)
 
 
 def test_a_failed_task_goes_on_where_it_was():
     failed = TaskRow(1, 0, 1, 10, "failed", captioned=4, failed=1, left=5, strikes=3, log_bytes=50)
-    books = Ledger([failed], POLICY)
-    assert books.retry(1, 0.0, failed_items=False)
-    assert (books[1].state, books[1].left, books[1].strikes) == ("pending", 6, 0)
+    ledger = TaskLedger([failed], POLICY)
+    assert ledger.retry(1, 0.0, failed_items=False)
+    assert (ledger[1].state, ledger[1].left, ledger[1].strikes) == ("pending", 6, 0)
 
 
 def test_a_running_task_is_left_alone():
-    books = ledger(1)
-    books.start(1, "cpu:0", 0.0)
-    assert not books.retry(1, 0.0, failed_items=False)
-    assert not books.skip(1, 0.0, skip=True)
+    ledger = make_ledger(1)
+    ledger.start(1, "cpu:0", 0.0)
+    assert not ledger.retry(1, 0.0, failed_items=False)
+    assert not ledger.skip(1, 0.0, skip=True)
 
 
 MOVES = st.lists(
@@ -103,31 +103,31 @@ MOVES = st.lists(
 
 @given(MOVES)
 def test_whatever_happens_the_sums_are_those_of_the_tasks(moves):
-    books = ledger()
+    ledger = make_ledger()
     now = 0.0
     for move, task_id, amount in moves:
         now += amount
-        running = books[task_id].state == "running"
-        if move == "start" and books[task_id].state == "pending":
-            books.start(task_id, "cpu:0", now)
+        running = ledger[task_id].state == "running"
+        if move == "start" and ledger[task_id].state == "pending":
+            ledger.start(task_id, "cpu:0", now)
         elif move == "count" and running:
-            books.count(task_id, Counts(amount, 0, 10 - amount, amount, amount * 9), now)
+            ledger.count(task_id, LogCounts(amount, 0, 10 - amount, amount, amount * 9), now)
         elif move == "release" and running:
-            books.release(task_id, now)
+            ledger.release(task_id, now)
         elif move == "strike" and running:
-            books.strike(task_id, now, added_rows=amount > 5, error="x")
+            ledger.strike(task_id, now, added_rows=amount > 5, error="x")
         elif move == "done" and running:
-            books.done(task_id, now, captioned=10, failed=0, digest="d")
+            ledger.done(task_id, now, captioned=10, failed=0, digest="d")
         elif move == "retry":
-            books.retry(task_id, now, failed_items=amount > 5)
+            ledger.retry(task_id, now, failed_items=amount > 5)
         elif move in ("skip", "back"):
-            books.skip(task_id, now, skip=move == "skip")
-        states = [task.state for task in books.tasks.values()]
-        assert {s: n for s, n in books.states.items() if n} == {s: states.count(s) for s in states}
-        pending = [task for task in books.tasks.values() if task.state == "pending"]
-        assert books.pending_left[1] == sum(task.left for task in pending)
-        due = [task for task in pending if books.due(task, now)]
-        chosen = books.next_task(1, now)
+            ledger.skip(task_id, now, skip=move == "skip")
+        states = [task.state for task in ledger.tasks.values()]
+        assert {s: n for s, n in ledger.states.items() if n} == {s: states.count(s) for s in states}
+        pending = [task for task in ledger.tasks.values() if task.state == "pending"]
+        assert ledger.pending_left[1] == sum(task.left for task in pending)
+        due = [task for task in pending if ledger.due(task, now)]
+        chosen = ledger.next_task(1, now)
         assert (chosen is None) == (not due)
         if chosen is not None:
             assert chosen.shard == min(task.shard for task in due)

@@ -7,46 +7,46 @@ from types import SimpleNamespace
 import pytest
 
 from engine.state.policy import Policy
-from engine.supervisor.worker_state import Member
+from engine.supervisor.worker_state import WorkerState
 
 POLICY = Policy()
 
 
-def captioning(device: str) -> Member:
+def captioning(device: str) -> WorkerState:
     handle = SimpleNamespace(device=SimpleNamespace(id=device))
-    return Member(handle, "captioning", heard=1e6, progressed=0.0, counted=0.0)
+    return WorkerState(handle, "captioning", heard=1e6, progressed=0.0, counted=0.0)
 
 
 @pytest.mark.parametrize("device", ["cuda:0", "mps", "cpu:1", "node/gpu:0", "node/cpu:0"])
 def test_a_cpu_is_given_more_time(device):
-    member = captioning(device)
+    worker = captioning(device)
     limit = POLICY.cpu_row_limit if "cpu" in device else POLICY.row_limit
-    assert member.trouble(limit - 1, POLICY) is None
-    assert member.trouble(limit + 1, POLICY) == f"no caption for {limit:.0f} s"
+    assert worker.hang_reason(limit - 1, POLICY) is None
+    assert worker.hang_reason(limit + 1, POLICY) == f"no caption for {limit:.0f} s"
 
 
 def test_a_server_is_not_slow_by_the_cpu_that_asks_it():
-    member = captioning("cpu:0")
-    member.remote = True
-    assert member.trouble(POLICY.row_limit + 1, POLICY)
+    worker = captioning("cpu:0")
+    worker.remote = True
+    assert worker.hang_reason(POLICY.row_limit + 1, POLICY)
 
 
 def test_signs_of_progress_count_and_are_no_batches():
-    member = captioning("cuda:0")
+    worker = captioning("cuda:0")
     for now in (100.0, 200.0, 300.0):
-        assert member.trouble(now, POLICY) is None
-        member.progressed = now
-    member.count(8, 310.0)
-    assert list(member.batch_seconds) == [310.0]
+        assert worker.hang_reason(now, POLICY) is None
+        worker.progressed = now
+    worker.count(8, 310.0)
+    assert list(worker.batch_seconds) == [310.0]
     # A batch that was measured gives the next ones as many times its own.
     limit = POLICY.row_limit_batches * 310.0
-    assert member.trouble(310.0 + limit - 1, POLICY) is None
-    assert member.trouble(310.0 + limit + 1, POLICY)
+    assert worker.hang_reason(310.0 + limit - 1, POLICY) is None
+    assert worker.hang_reason(310.0 + limit + 1, POLICY)
 
 
 def test_long_batches_give_no_more_time_to_a_worker_that_tells_of_every_layer():
-    member = captioning("cpu:0")
-    member.count(8, 900.0)
-    member.tells = True
-    assert member.trouble(900.0 + POLICY.cpu_row_limit - 1, POLICY) is None
-    assert member.trouble(900.0 + POLICY.cpu_row_limit + 1, POLICY)
+    worker = captioning("cpu:0")
+    worker.count(8, 900.0)
+    worker.reports_layers = True
+    assert worker.hang_reason(900.0 + POLICY.cpu_row_limit - 1, POLICY) is None
+    assert worker.hang_reason(900.0 + POLICY.cpu_row_limit + 1, POLICY)

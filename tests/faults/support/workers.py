@@ -197,7 +197,7 @@ class MisbehavingWorker(worker.Worker):
             if random.random() < CHANCE:
                 super().send(message | {"attempt": message["attempt"] - 1, "rows": [wrong]})
         match HOW:
-            case "rubbish" if times("rubbish") == 2:
+            case "protocol_error" if times("protocol_error") == 2:
                 self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
             case "nonsense" if times("nonsense") == 2:
                 super().send({"type": "loaded", "model": "what", "batch": None})

@@ -39,13 +39,13 @@ class Devices(Step):
 
     @on(Input.Changed)
     def changed(self, event: Input.Changed) -> None:
-        self.soon(lambda: self.look(event.value.strip()))
+        self.soon(lambda: self.check_devices(event.value.strip()))
         self.post_message(self.Changed())
 
     @work(thread=True, group="devices", exclusive=True, exit_on_error=False)
-    def look(self, spec: str) -> None:
+    def check_devices(self, spec: str) -> None:
         try:
-            self.post_message(self.Found(spec, tuple(factory.look(spec)), None))
+            self.post_message(self.Found(spec, tuple(factory.check_devices(spec)), None))
         except BadInput as error:
             self.post_message(self.Found(spec, (), str(error)))
 

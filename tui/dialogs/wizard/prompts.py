@@ -20,7 +20,7 @@ from tui.formatting.text import describe_error
 from tui.viewmodel.new_project import MODES
 
 if TYPE_CHECKING:
-    from engine.operations.tryout import Said
+    from engine.operations.tryout import TryoutEvent
 
 
 class Prompts(Step):
@@ -31,7 +31,7 @@ class Prompts(Step):
     @dataclass
     class Told(Message):
         model: str
-        said: Said
+        said: TryoutEvent
 
     @dataclass
     class Ended(Message):

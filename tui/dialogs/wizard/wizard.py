@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
 from engine.utils.errors import BadInput
-from tui.dialogs.deferred_dialog import Early
+from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.dialogs.report import Report
 from tui.dialogs.wizard.devices import Devices
 from tui.dialogs.wizard.models import Models
@@ -45,7 +45,7 @@ class Cancelled(Exception):
     """Nothing is made."""
 
 
-class Wizard(Early[Path | None]):
+class Wizard(DeferredDialog[Path | None]):
     """Makes a new project in five steps; returns its folder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -40,7 +40,7 @@ class Plan:
         return [ORIGINAL] * self.with_original + [model.name for model in self.models]
 
     @property
-    def maps(self) -> bool:
+    def rewrites_paths(self) -> bool:
         """Whether any path changes."""
         return self.image_root is not None or bool(self.path_map)
 

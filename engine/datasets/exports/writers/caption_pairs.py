@@ -14,7 +14,7 @@ def entries(plan: Plan, part: ShardCaptions) -> list[list[bytes | None]]:
 
     Their closing braces are left to `joined`.
     """
-    images = list(map(plan.mapped, part.images)) if plan.maps else part.images
+    images = list(map(plan.mapped, part.images)) if plan.rewrites_paths else part.images
     encoded = jsonlines.dumps_lines(images).splitlines()
     heads = [b'{"image": ' + image + b', "caption": ' for image in encoded]
     columns = columns_of(plan, part)

@@ -9,7 +9,7 @@ import torch
 
 from engine.captioners.generation import static_decoders
 from engine.captioners.generation.decode_loop import Repeats, decode
-from engine.captioners.generation.generate import Asked, generate, splice, to_captions
+from engine.captioners.generation.generate import GenerationRequest, generate, splice, to_captions
 from engine.captioners.generation.kv_cache import Rows
 from engine.captioners.registry import FAMILIES
 from engine.images.image import open_image
@@ -55,14 +55,16 @@ def plainly(captioner, prepared, records, stops):
             model, prompt = captioner.model.lang_encoder, torch.tensor(captioner.prompt)
             captioner.model.see(pixels)
             ids = prompt.expand(len(prepared), -1)
-            asked = Asked(settings, records, "otter", stops, captioner.pad_id)
+            asked = GenerationRequest(settings, records, "otter", stops, captioner.pad_id)
             mask, given = torch.ones_like(ids), {"input_ids": ids}
         else:
             model, decoder = captioner.model.language_model, captioner.decoder
             features = captioner.model.image_features(pixels)
             joined = splice(decoder.before, features, decoder.after)
             pad, text, tokenizer = captioner.pad_id, captioner.stop_text, captioner.tokenizer
-            asked = Asked(settings, records, captioner.name, stops, pad, text, tokenizer)
+            asked = GenerationRequest(
+                settings, records, captioner.name, stops, pad, text, tokenizer
+            )
             mask = torch.ones(joined.shape[:2], dtype=torch.long)
             given = {"inputs_embeds": joined}
         return to_captions(generate(model, asked, mask, **given), captioner.tokenizer, asked)
@@ -150,7 +152,7 @@ def test_steps_are_spent_on_running_rows_alone(load):
     features = captioner.model.image_features(pixel_values(captioner, prepared))
     settings = replace(captioner.settings, temperature=2.0)
     words = captioner.model.language_model.config.vocab_size
-    asked = Asked(settings, range(len(prepared)), "llava-1.5", range(0, words, 7), 0)
+    asked = GenerationRequest(settings, range(len(prepared)), "llava-1.5", range(0, words, 7), 0)
     seen = []
     with captioner.decoder.begin(features, 30) as running:
         step = running.step

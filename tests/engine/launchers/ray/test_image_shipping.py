@@ -8,7 +8,7 @@ import pytest
 
 from db.rows import DeviceRow
 from engine.captioners.registry import choose
-from engine.launchers.base import Ended
+from engine.launchers.base import WorkerExit
 from engine.launchers.local import LocalLauncher
 from engine.launchers.ray import image_shipping
 from engine.launchers.ray.image_shipping import Readers, Shipper
@@ -62,7 +62,7 @@ def captions(launcher, worker, shipper, count: int) -> tuple[dict[int, str], int
         most = max(most, sum(shipper.under_way.values()))
         messages = [message for _, message in launcher.receive(0.02)]
         for message in [*said, *messages]:
-            assert not isinstance(message, Ended), message
+            assert not isinstance(message, WorkerExit), message
             if message["type"] == "rows":
                 shipper.answered(message)
                 assert not found.keys() & {row["i"] for row in message["rows"]}

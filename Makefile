@@ -25,6 +25,7 @@ check: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 install: $(VENV)/installed
 install-test: $(VENV)/installed-test

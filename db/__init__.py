@@ -1,5 +1,9 @@
-"""What is remembered: SQLModel tables, migrations, and every query by name.
+"""The project's database: tables, migrations, and every query by name.
 
-Query functions take an open connection and hand out the frozen dataclasses of `db.rows`;
-`db.connection` opens the connections.
+Query functions take an open connection, which `db.connection` opens, and return the frozen
+dataclasses of `db.rows`.
+
+Process: supervisor, commands, the application, training scripts; never a worker.
+May import: SQLAlchemy, SQLModel and Alembic; none of our other packages.
+Must never: import torch or Textual, or hand SQL and tables to its callers.
 """

@@ -1,7 +1,7 @@
-"""Opening `project.db`, for reading or for writing, at the schema this version knows.
+"""Connections to `project.db`, for reading or for writing, and its schema at this version.
 
-Rollback journal with `synchronous=EXTRA`: about one transaction a second needs no WAL, and a
-moved folder cannot lose a `-wal` file.
+The journal is a rollback journal with `synchronous=EXTRA`: about one transaction a second needs no
+WAL, and a moved folder cannot lose a `-wal` file.
 """
 
 from __future__ import annotations
@@ -20,41 +20,44 @@ SCHEMA = "0003"
 """The newest migration in `migrations/versions`."""
 
 BUSY_SECONDS = 5.0
-ENGINES = 16
-"""Kept, since an engine remembers the statements that it has compiled: that takes several times as
-long as to carry them out. A connection is opened anew each time."""
+"""How long a connection waits for another one's lock before it gives up."""
+CACHED_ENGINES = 16
+"""Engines of each kind that are kept in memory: an engine remembers the statements that it has
+compiled, which takes several times as long as to carry them out. A connection is opened anew each
+time."""
 
 
 class DatabaseError(Exception):
-    """A database that cannot be used as it is; the message says what to do."""
+    """Raised if a database cannot be used as it is; the message says what to do."""
 
 
 class SchemaTooNew(DatabaseError):
-    pass
+    """Raised if a newer version of this program made the database."""
 
 
-class Busy(DatabaseError):
-    """Another process holds the database: try again at the next tick."""
+class DatabaseBusy(DatabaseError):
+    """Raised if another process holds the database: try again at the next tick."""
 
 
-class Full(DatabaseError):
-    """The disk is full; nothing was written."""
+class DatabaseDiskFull(DatabaseError):
+    """Raised if the disk is full; nothing was written."""
 
 
-class Damaged(DatabaseError):
-    """The file is no sound database any more."""
+class DatabaseDamaged(DatabaseError):
+    """Raised if the file is no sound database any more."""
 
 
-class Unusable(DatabaseError):
-    """It cannot be opened, read or written: moved, read-only, a disk that fails."""
+class DatabaseUnusable(DatabaseError):
+    """Raised if the file cannot be opened, read or written: it was moved or is read-only, or its
+    disk fails."""
 
 
-@lru_cache(ENGINES)
+@lru_cache(CACHED_ENGINES)
 def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "rw") -> Engine:
-    """An engine whose every transaction is BEGIN IMMEDIATE; it makes no file unless told `rwc`.
+    """Return an engine whose every transaction begins with BEGIN IMMEDIATE.
 
-    Python's sqlite3 sends no BEGIN before a SELECT, so that two sessions could read, change
-    and write, the later undoing the earlier.
+    `path` is absolute, since this process may go to another folder. The engine makes no file
+    unless `mode` is `rwc`.
     """
     engine = create_engine(
         f"sqlite:///file:{quote(path)}?mode={mode}&uri=true",
@@ -64,6 +67,8 @@ def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "r
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: object) -> None:
+        # Python's sqlite3 sends no BEGIN before a SELECT, so that two sessions could read, change
+        # and write, the later undoing the earlier. SQLAlchemy sends BEGIN IMMEDIATE instead.
         connection.isolation_level = None
         connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -77,7 +82,10 @@ def writer_engine(path: Path, busy_seconds: float = BUSY_SECONDS, mode: str = "r
 
 @contextmanager
 def writing(path: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[Connection]:
-    """One write transaction, committed at the end of the block. Raises `DatabaseError`."""
+    """Open one write transaction, committed at the end of the block. Raises `DatabaseError`.
+
+    Waits up to `busy_seconds` for other connections.
+    """
     engine = writer_engine(path.absolute(), busy_seconds)
     with translate_sqlite_errors(path), engine.begin() as connection:
         yield connection
@@ -85,43 +93,45 @@ def writing(path: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[Connecti
 
 @contextmanager
 def translate_sqlite_errors(path: Path) -> Iterator[None]:
-    """What SQLite refuses because of the file or its disk, in words; the rest is a bug."""
+    """Raise `DatabaseError` for SQLite errors about the file or its disk; others are bugs, and
+    pass through."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
-        known = in_words(path, error.orig if isinstance(error, DBAPIError) else error)
-        if known is None:
+        translated = to_database_error(path, error.orig if isinstance(error, DBAPIError) else error)
+        if translated is None:
             raise
-        raise known from error
+        raise translated from error
 
 
-def in_words(path: Path, error: BaseException | None) -> DatabaseError | None:
+def to_database_error(path: Path, error: BaseException | None) -> DatabaseError | None:
+    """Return the `DatabaseError` for an error of SQLite, or None if it is about something else."""
     match sqlite_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return Busy("the project's database is busy; try again")
+            return DatabaseBusy("the project's database is busy; try again")
         case sqlite3.SQLITE_FULL:
-            return Full(f"the disk is full: {path} cannot be written")
+            return DatabaseDiskFull(f"the disk is full: {path} cannot be written")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return Damaged(f"{path} is damaged: 'mllmaug-tui run' rebuilds it")
+            return DatabaseDamaged(f"{path} is damaged: 'mllmaug-tui run' rebuilds it")
         case (
             sqlite3.SQLITE_IOERR
             | sqlite3.SQLITE_CANTOPEN
             | sqlite3.SQLITE_READONLY
             | sqlite3.SQLITE_PERM
         ):
-            return Unusable(f"{path} cannot be used: {error}")
+            return DatabaseUnusable(f"{path} cannot be used: {error}")
     return None
 
 
 def sqlite_code(error: BaseException | None) -> int | None:
-    """SQLite's primary result code."""
+    """Return SQLite's primary result code, or None if the error is not SQLite's."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
-@lru_cache(ENGINES)
+@lru_cache(CACHED_ENGINES)
 def reader_engine(path: Path) -> Engine:
-    """`path` is absolute, as for `writer_engine`: this process may go to another folder."""
+    """Return an engine for read-only connections. `path` is absolute, as for `writer_engine`."""
     return create_engine(
         f"sqlite:///file:{quote(path)}?mode=ro&uri=true",
         poolclass=NullPool,
@@ -132,46 +142,48 @@ def reader_engine(path: Path) -> Engine:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
-    """A short read-only look, each statement its own transaction. Raises `DatabaseError`.
-
-    After a kill a hot journal may lie beside the file, which no read-only connection may roll
-    back: then the file is opened for writing once.
-    """
+    """Open a read-only connection, each statement its own transaction. Raises `DatabaseError`."""
     with translate_sqlite_errors(path), reader_engine(path.absolute()).connect() as connection:
         try:
             connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1"))
         except DBAPIError as error:
             if sqlite_code(error.orig) != sqlite3.SQLITE_READONLY:
                 raise
+            # After a kill a hot journal may lie beside the file, which no read-only connection may
+            # roll back: the file is opened for writing once.
             roll_back_hot_journal(path)
         yield connection
 
 
 def quote(path: Path) -> str:
-    """The path as it must stand in a SQLite URI inside an SQLAlchemy URL."""
+    """Return the path as it must stand in a SQLite URI inside an SQLAlchemy URL."""
     from urllib.parse import quote as percent
 
     return percent(percent(str(path)), safe="/%")
 
 
-def existing(path: Path, busy_seconds: float = BUSY_SECONDS) -> closing[sqlite3.Connection]:
-    """A plain connection, to be closed, that makes no file; it may roll a hot journal back."""
+def open_existing(path: Path, busy_seconds: float = BUSY_SECONDS) -> closing[sqlite3.Connection]:
+    """Return a plain connection, to be used in a `with`, which closes it.
+
+    It makes no file, and may roll a hot journal back.
+    """
     uri = f"{path.absolute().as_uri()}?mode=rw"
     return closing(sqlite3.connect(uri, uri=True, timeout=busy_seconds))
 
 
 def roll_back_hot_journal(path: Path) -> None:
-    with existing(path) as connection:
+    """Undo the unfinished transaction of a killed writer. Opening the file for writing does it."""
+    with open_existing(path) as connection:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
 
 
 def schema_of(path: Path) -> str | None:
-    """The migration a database stands at, None for one that is no project's.
+    """Return the migration that a database stands at, or None if it is not a project's.
 
     Raises `DatabaseError`.
     """
     try:
-        with translate_sqlite_errors(path), existing(path) as connection:
+        with translate_sqlite_errors(path), open_existing(path) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
@@ -180,44 +192,45 @@ def schema_of(path: Path) -> str | None:
     return row[0] if row else None
 
 
-def check(path: Path) -> None:
-    """Reads the whole file. Raises `Damaged`; a writer that holds the file is no damage."""
+def check_integrity(path: Path) -> None:
+    """Read the whole file. Raises `DatabaseDamaged`; a writer that holds the file is no damage."""
     with (
-        suppress(Busy),
+        suppress(DatabaseBusy),
         translate_sqlite_errors(path),
-        existing(path, busy_seconds=0.0) as connection,
+        open_existing(path, busy_seconds=0.0) as connection,
     ):
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise Damaged(f"{path} is damaged")
+            raise DatabaseDamaged(f"{path} is damaged")
 
 
 def ensure_schema(path: Path) -> None:
-    """Brings an older project up to this version after a backup copy.
+    """Bring an older project up to this version, after a backup copy.
 
     Raises `SchemaTooNew` for a project of a newer version, `DatabaseError` for no project.
     """
-    found = schema_of(path)
-    if found == SCHEMA:
+    schema = schema_of(path)
+    if schema == SCHEMA:
         return
-    if found is None:
-        raise Damaged(f"{path} is not a project's database")
-    if found > SCHEMA:
+    if schema is None:
+        raise DatabaseDamaged(f"{path} is not a project's database")
+    if schema > SCHEMA:
         raise SchemaTooNew(
-            f"{path.parent} was made by a newer mllmaug-tui (schema {found}, this one knows"
+            f"{path.parent} was made by a newer mllmaug-tui (schema {schema}, this one knows"
             f" {SCHEMA}): upgrade mllmaug-tui"
         )
     with translate_sqlite_errors(path):
-        back_up(path, path.with_name(f"{path.name}.schema-{found}"))
+        back_up(path, path.with_name(f"{path.name}.schema-{schema}"))
         migrate(path)
 
 
 def back_up(path: Path, copy: Path) -> None:
-    with existing(path) as source, closing(sqlite3.connect(copy)) as target:
+    """Copy a database to the file `copy`."""
+    with open_existing(path) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
 def migrate(path: Path, revision: str = "head") -> None:
-    """Runs the migrations, each in a transaction; also makes a new database."""
+    """Run the migrations up to `revision`, each in a transaction; also makes a new database."""
     from alembic import command
     from alembic.config import Config
 

@@ -1,4 +1,4 @@
-"""Failed records and failed tasks, grouped by what went wrong."""
+"""Queries of failed records and failed tasks, grouped by what went wrong."""
 
 from __future__ import annotations
 
@@ -11,60 +11,79 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, null, s
 from db.tables import FAILURE, MODEL, TASK
 
 NO_ERROR = "(no reason)"
+"""The kind of a failed task that has no error."""
 Grouping = Literal["cause", "model", "shard"]
 GROUPINGS: tuple[Grouping, ...] = ("cause", "model", "shard")
+"""The ways to group failures. `model` and `shard` split every cause further."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Records that failed with one kind of error, or tasks that failed with one message."""
+    """Records that failed with one kind of error, or tasks that failed with one message.
+
+    Its figures are over one model or one shard alone if `model_id` or `shard` is set.
+    """
 
     scope: str
-    """`record` or `shard`."""
+    """`record` for failed records, `shard` for failed tasks."""
     kind: str
+    """The kind of error of the records, or the message of the tasks."""
     count: int
+    """Number of failed records, or of failed tasks."""
     shards: int
+    """Number of shards in which they are."""
     models: tuple[str, ...]
+    """Names of the models that they failed with."""
     updated: float
+    """When the last one of the tasks concerned changed, in seconds since the epoch."""
     model_id: int | None = None
-    """Of this model only."""
     shard: int | None = None
-    """Of this shard only."""
 
-    def same(self, other: Cause | None) -> bool:
-        """Whether it is the same group, whatever its figures."""
+    def same_group(self, other: Cause | None) -> bool:
+        """Return True if `other` is the same group, whatever its figures."""
         return other is not None and self.group == other.group
 
     @property
     def group(self) -> tuple[str, str, int | None, int | None]:
+        """The fields that tell one group from another."""
         return self.scope, self.kind, self.model_id, self.shard
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
+    """One record that failed, or one task that failed, for a cause."""
+
     task_id: int
     shard: int
     model_id: int
-    record: int | None
-    """Place in the shard; None for a failed task."""
+    index: int | None
+    """The record's index in the shard; None for a failed task, and for captions that were sheared
+    to nothing, which are counted only."""
     detail: str
+    """The error's detail, as a text for people."""
     device: str | None
+    """Id of the device of the task's last attempt."""
     attempt: int
+    """Number of that attempt."""
     updated: float
+    """When the task last changed, in seconds since the epoch."""
 
 
 def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
-    """Failed tasks first, then records, most first; or model by model, or shard by shard."""
+    """Return all causes: those of failed tasks first, then those of records, most frequent first.
+
+    Grouped by model or by shard, they are in that order first.
+    """
     return tuple(
         Cause(
-            scope,
-            kind or NO_ERROR,
-            count,
-            shards,
-            tuple(sorted(names.split(","))),
-            updated or 0,
-            model_id if by == "model" else None,
-            shard if by == "shard" else None,
+            scope=scope,
+            kind=kind or NO_ERROR,
+            count=count,
+            shards=shards,
+            models=tuple(sorted(names.split(","))),
+            updated=updated or 0,
+            model_id=model_id if by == "model" else None,
+            shard=shard if by == "shard" else None,
         )
         for query in grouped_queries(by)
         for scope, kind, count, shards, names, updated, model_id, shard in connection.execute(query)
@@ -73,7 +92,10 @@ def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
 
 
 def grouped_queries(by: Grouping) -> list[Select[Any]]:
-    """Of failed tasks, of failed records, of captions that were sheared to nothing."""
+    """Return three queries: of failed tasks, failed records, captions sheared to nothing.
+
+    Their columns are scope, kind, count, and then `aggregates`.
+    """
     within = {"cause": (), "model": (MODEL.c.position,), "shard": (TASK.c.shard,)}[by]
     aggregates = (
         func.count(TASK.c.shard.distinct()),
@@ -108,42 +130,54 @@ def grouped_queries(by: Grouping) -> list[Select[Any]]:
 
 
 def occurrences(connection: Connection, cause: Cause, limit: int) -> tuple[Occurrence, ...]:
-    """The first of them: up to 20 records a task are known here, all of them in the logs."""
-    where = (TASK.c.id, TASK.c.shard, TASK.c.model_id, TASK.c.device, TASK.c.attempt)
+    """Return the first `limit` occurrences of a cause, by shard and model.
+
+    The database holds up to 20 records per task and kind, the caption logs hold all of them.
+    """
+    task_columns = (TASK.c.id, TASK.c.shard, TASK.c.model_id, TASK.c.device, TASK.c.attempt)
     if cause.scope == "shard":
-        query = select(*where, TASK.c.updated, TASK.c.error, null()).where(
+        query = select(*task_columns, TASK.c.updated, TASK.c.error, null()).where(
             TASK.c.state == "failed",
-            same_error(cause),
+            has_error_of(cause),
         )
     elif cause.kind == "empty":
-        said = func.printf("%d captions were sheared to nothing", TASK.c.empty)
-        query = select(*where, TASK.c.updated, said, null()).where(TASK.c.empty > 0)
+        detail_text = func.printf("%d captions were sheared to nothing", TASK.c.empty)
+        query = select(*task_columns, TASK.c.updated, detail_text, null()).where(TASK.c.empty > 0)
     else:
         query = (
-            select(*where, TASK.c.updated, literal(""), FAILURE.c.examples)
+            select(*task_columns, TASK.c.updated, literal(""), FAILURE.c.examples)
             .join(TASK, TASK.c.id == FAILURE.c.task_id)
             .where(FAILURE.c.kind == cause.kind)
         )
-    found: list[Occurrence] = []
-    ordered = query.where(*limits(cause)).order_by(TASK.c.shard, TASK.c.model_id).limit(limit)
-    for task_id, shard, model_id, device, attempt, updated, detail, examples in connection.execute(
-        ordered
-    ):
-        places = [(None, detail)] if examples is None else json.loads(examples)
-        found += [
-            Occurrence(task_id, shard, model_id, record, said or "", device, attempt, updated)
-            for record, said in places
+    query = query.where(*group_conditions(cause)).order_by(TASK.c.shard, TASK.c.model_id)
+    result: list[Occurrence] = []
+    for row in connection.execute(query.limit(limit)):
+        task_id, shard, model_id, device, attempt, updated, task_detail, examples = row
+        details = [(None, task_detail)] if examples is None else json.loads(examples)
+        result += [
+            Occurrence(
+                task_id=task_id,
+                shard=shard,
+                model_id=model_id,
+                index=index,
+                detail=detail or "",
+                device=device,
+                attempt=attempt,
+                updated=updated,
+            )
+            for index, detail in details
         ]
-        if len(found) >= limit:
+        if len(result) >= limit:
             break
-    return tuple(found[:limit])
+    return tuple(result[:limit])
 
 
-def tasks_of(connection: Connection, cause: Cause) -> tuple[int, ...]:
-    """Every task in which it occurs."""
-    query = select(TASK.c.id).where(*limits(cause)).order_by(TASK.c.shard, TASK.c.model_id)
+def tasks_with_cause(connection: Connection, cause: Cause) -> tuple[int, ...]:
+    """Return the ids of all tasks in which the cause occurs."""
+    query = select(TASK.c.id).where(*group_conditions(cause))
+    query = query.order_by(TASK.c.shard, TASK.c.model_id)
     if cause.scope == "shard":
-        query = query.where(TASK.c.state == "failed", same_error(cause))
+        query = query.where(TASK.c.state == "failed", has_error_of(cause))
     elif cause.kind == "empty":
         query = query.where(TASK.c.empty > 0)
     else:
@@ -152,17 +186,19 @@ def tasks_of(connection: Connection, cause: Cause) -> tuple[int, ...]:
     return tuple(connection.execute(query).scalars())
 
 
-def limits(cause: Cause) -> list[ColumnElement[bool]]:
-    wanted = ((TASK.c.model_id, cause.model_id), (TASK.c.shard, cause.shard))
-    return [column == value for column, value in wanted if value is not None]
+def group_conditions(cause: Cause) -> list[ColumnElement[bool]]:
+    """Return the conditions that keep to the cause's model or shard, if it has one."""
+    values = ((TASK.c.model_id, cause.model_id), (TASK.c.shard, cause.shard))
+    return [column == value for column, value in values if value is not None]
 
 
-def same_error(cause: Cause) -> ColumnElement[bool]:
+def has_error_of(cause: Cause) -> ColumnElement[bool]:
+    """Return the condition that a task has the cause's message as its error."""
     return func.coalesce(TASK.c.error, "") == ("" if cause.kind == NO_ERROR else cause.kind)
 
 
-def counts_of(connection: Connection, kind: str) -> dict[int, int]:
-    """Records that failed with this kind, by task."""
+def failed_counts(connection: Connection, kind: str) -> dict[int, int]:
+    """Return the number of records that failed with this kind of error, by task id."""
     rows = connection.execute(
         select(FAILURE.c.task_id, FAILURE.c.count).where(FAILURE.c.kind == kind)
     )

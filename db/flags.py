@@ -1,4 +1,4 @@
-"""Records that a person marked for later, whatever the models said of them."""
+"""Flags: records that a person marked for later, whatever the models made of them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from db.rows import RecordKey
 from db.tables import FLAG
 
 
-def places(connection: Connection, shard: int | None = None) -> frozenset[RecordKey]:
-    """Those of a shard, or all."""
+def record_keys(connection: Connection, shard: int | None = None) -> frozenset[RecordKey]:
+    """Return the keys of the flagged records of one shard, or of all shards."""
     query = select(FLAG.c.shard, FLAG.c.i)
     if shard is not None:
         query = query.where(FLAG.c.shard == shard)
     return frozenset((number, i) for number, i in connection.execute(query))
 
 
-def change(connection: Connection, on: Collection[RecordKey], off: Collection[RecordKey]) -> None:
-    """Flags some records and takes the flags of others away."""
-    if on:
-        values = [{"shard": shard, "i": i} for shard, i in on]
+def change(
+    connection: Connection, added: Collection[RecordKey], removed: Collection[RecordKey]
+) -> None:
+    """Flag the records `added` and remove the flags of the records `removed`."""
+    if added:
+        values = [{"shard": shard, "i": i} for shard, i in added]
         connection.execute(insert(FLAG).on_conflict_do_nothing(), values)
-    if off:
-        same = FLAG.c.shard == bindparam("of_shard"), FLAG.c.i == bindparam("at")
-        values = [{"of_shard": shard, "at": i} for shard, i in off]
-        connection.execute(delete(FLAG).where(*same), values)
+    if removed:
+        same_record = FLAG.c.shard == bindparam("shard_number"), FLAG.c.i == bindparam("index")
+        values = [{"shard_number": shard, "index": i} for shard, i in removed]
+        connection.execute(delete(FLAG).where(*same_record), values)

@@ -1,4 +1,7 @@
-"""What the screens and `status` read: sums, recent history, samples, events."""
+"""Queries of what goes on: sums over tasks, supervisor and workers, history, samples, events.
+
+The screens and the command `status` read them, and nothing here writes.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +27,26 @@ from db.values import columns
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
-    """Tasks and records of one model in one state."""
+class TaskSums:
+    """The tasks of one model in one state, and sums over their records.
+
+    The fields below `total` are sums of the fields of `TaskRow` by the same names.
+    """
 
     model_id: int
     state: str
     tasks: int
+    """Number of tasks."""
     total: int
+    """Number of records."""
     captioned: int
     failed: int
     empty: int
     left: int
 
 
-def sums(connection: Connection) -> tuple[Sums, ...]:
+def task_sums(connection: Connection) -> tuple[TaskSums, ...]:
+    """Return one entry per model and state that has a task."""
     rows = connection.execute(
         select(
             TASK.c.model_id,
@@ -50,27 +59,31 @@ def sums(connection: Connection) -> tuple[Sums, ...]:
             func.sum(TASK.c.left).label("left"),
         ).group_by(TASK.c.model_id, TASK.c.state)
     )
-    return tuple(Sums(**row._asdict()) for row in rows)
+    return tuple(TaskSums(**row._asdict()) for row in rows)
 
 
-def tasks_by_state(rows: Sequence[Sums]) -> dict[str, int]:
+def tasks_by_state(rows: Sequence[TaskSums]) -> dict[str, int]:
+    """Return the number of tasks of all models in each state, 0 among them."""
     return {state: sum(row.tasks for row in rows if row.state == state) for state in TASK_STATES}
 
 
 def totals(connection: Connection) -> tuple[int, int]:
-    """Shards and records of the project."""
+    """Return the numbers of shards and of records of the project."""
     row = connection.execute(select(func.count(), func.coalesce(func.sum(SHARD.c.count), 0)))
-    count, records = row.one()
-    return count, records
+    shards, records = row.one()
+    return shards, records
 
 
 def data_version(connection: Connection) -> int:
-    """Changes on an open connection whenever another connection has committed."""
+    """Return a number that changes on an open connection whenever another one has committed."""
     return int(connection.execute(text("PRAGMA data_version")).scalar_one())
 
 
 def supervisor(connection: Connection) -> SupervisorRow | None:
-    """As last written; whether that process still lives is `engine.process.identity`'s to say."""
+    """Return the supervisor as last written, or None if it ended in order.
+
+    Its process may be gone all the same: `engine.process.identity.is_alive` tells.
+    """
     row = connection.execute(
         select(*columns(SUPERVISOR, SupervisorRow)).where(SUPERVISOR.c.pid > 0)
     ).one_or_none()
@@ -78,13 +91,13 @@ def supervisor(connection: Connection) -> SupervisorRow | None:
 
 
 def last_devices(connection: Connection) -> str | None:
-    """Where the project runs or ran last; None before its first run."""
+    """Return the devices that the present or last run was told to use; None before the first."""
     devices: str | None = connection.execute(select(SUPERVISOR.c.devices)).scalar_one_or_none()
     return devices
 
 
 def workers(connection: Connection) -> tuple[WorkerRow, ...]:
-    """Those not known to have ended, by device."""
+    """Return the workers that are not known to have ended, by device."""
     rows = connection.execute(
         select(*columns(WORKER, WorkerRow))
         .where(WORKER.c.ended.is_(None))
@@ -94,6 +107,7 @@ def workers(connection: Connection) -> tuple[WorkerRow, ...]:
 
 
 def throughput(connection: Connection, since_minute: int) -> tuple[ThroughputRow, ...]:
+    """Return the throughput of every device and model, oldest minute first."""
     rows = connection.execute(
         select(*columns(THROUGHPUT, ThroughputRow))
         .where(THROUGHPUT.c.minute >= since_minute)
@@ -105,25 +119,28 @@ def throughput(connection: Connection, since_minute: int) -> tuple[ThroughputRow
 def images_by_minute(
     connection: Connection, since_minute: int = 0, step: int = 1
 ) -> tuple[tuple[int, int, int], ...]:
-    """Minutes since the epoch (every `step`-th), model ids and images, oldest first."""
-    minute = (THROUGHPUT.c.minute - THROUGHPUT.c.minute % step).label("at")
+    """Return (minute, model id, images) over all devices, oldest first.
+
+    Minutes are counted since the epoch, and summed up by `step` at a time.
+    """
+    minute = (THROUGHPUT.c.minute - THROUGHPUT.c.minute % step).label("minute_group")
     rows = connection.execute(
         select(minute, THROUGHPUT.c.model_id, func.sum(THROUGHPUT.c.images))
         .where(THROUGHPUT.c.minute >= since_minute)
         .group_by(minute, THROUGHPUT.c.model_id)
         .order_by(minute, THROUGHPUT.c.model_id)
     )
-    return tuple((at, model_id, images) for at, model_id, images in rows)
+    return tuple((group, model_id, images) for group, model_id, images in rows)
 
 
 def first_minute(connection: Connection) -> int | None:
-    """The first minute in which anything was captioned."""
+    """Return the first minute (since the epoch) in which anything was captioned, or None."""
     minute: int | None = connection.execute(select(func.min(THROUGHPUT.c.minute))).scalar_one()
     return minute
 
 
 def events(connection: Connection, limit: int) -> tuple[EventRow, ...]:
-    """Newest first."""
+    """Return the last `limit` events, newest first."""
     rows = connection.execute(
         select(*columns(EVENT, EventRow)).order_by(EVENT.c.id.desc()).limit(limit)
     )
@@ -133,22 +150,15 @@ def events(connection: Connection, limit: int) -> tuple[EventRow, ...]:
 def samples(
     connection: Connection, limit: int, model_id: int | None = None
 ) -> tuple[SampleRow, ...]:
-    """Newest first."""
+    """Return the last `limit` samples, of one model or of all, newest first."""
     query = select(*columns(SAMPLE, SampleRow)).order_by(SAMPLE.c.id.desc()).limit(limit)
     if model_id is not None:
         query = query.where(SAMPLE.c.model_id == model_id)
     return tuple(SampleRow(**row._asdict()) for row in connection.execute(query))
 
 
-def samples_of(connection: Connection, shard: int, i: int) -> tuple[SampleRow, ...]:
-    """What the ring holds of one record, newest first."""
-    query = select(*columns(SAMPLE, SampleRow)).where(SAMPLE.c.shard == shard, SAMPLE.c.i == i)
-    rows = connection.execute(query.order_by(SAMPLE.c.id.desc()))
-    return tuple(SampleRow(**row._asdict()) for row in rows)
-
-
 def attempts(connection: Connection, task_id: int) -> tuple[AttemptRow, ...]:
-    """Oldest first."""
+    """Return the attempts at a task, oldest first."""
     rows = connection.execute(
         select(*columns(ATTEMPT, AttemptRow))
         .where(ATTEMPT.c.task_id == task_id)
@@ -158,32 +168,26 @@ def attempts(connection: Connection, task_id: int) -> tuple[AttemptRow, ...]:
 
 
 def failures(connection: Connection, task_id: int | None = None) -> tuple[FailureRow, ...]:
-    """Failed records by task and kind, most first."""
+    """Return the failed records of one task or of all, by task and kind, most frequent first."""
     query = select(*columns(FAILURE, FailureRow)).order_by(FAILURE.c.count.desc())
     if task_id is not None:
         query = query.where(FAILURE.c.task_id == task_id)
     return tuple(
-        FailureRow(**(row | {"examples": tuple((i, d) for i, d in json.loads(row["examples"]))}))
+        FailureRow(
+            **(row | {"examples": tuple((i, detail) for i, detail in json.loads(row["examples"]))})
+        )
         for row in map(dict, connection.execute(query).mappings())
     )
 
 
-def failures_by_kind(connection: Connection) -> dict[tuple[int, str], int]:
-    """Failed records by model id and kind."""
-    rows = connection.execute(
-        select(TASK.c.model_id, FAILURE.c.kind, func.sum(FAILURE.c.count).label("records"))
-        .join(TASK, TASK.c.id == FAILURE.c.task_id)
-        .group_by(TASK.c.model_id, FAILURE.c.kind)
-    )
-    return {(row.model_id, row.kind): row.records for row in rows}
-
-
 def running_tasks(connection: Connection) -> tuple[TaskRow, ...]:
+    """Return the tasks that are with a worker."""
     rows = connection.execute(select(*columns(TASK, TaskRow)).where(TASK.c.state == "running"))
     return tuple(TaskRow(**row._asdict()) for row in rows)
 
 
 def task(connection: Connection, task_id: int) -> TaskRow | None:
+    """Return the task with this id, or None."""
     row = connection.execute(
         select(*columns(TASK, TaskRow)).where(TASK.c.id == task_id)
     ).one_or_none()
@@ -197,7 +201,11 @@ def chosen_tasks(
     only_failed: bool = False,
     with_failed_records: bool = False,
 ) -> tuple[int, ...]:
-    """Ids of the tasks of these shards and models (none named: of all)."""
+    """Return the ids of the tasks of these shards and models; no shards or no models means all.
+
+    `only_failed` takes only tasks that failed, `with_failed_records` only tasks with failed
+    records.
+    """
     query = select(TASK.c.id).order_by(TASK.c.shard, TASK.c.model_id)
     if shards:
         query = query.where(TASK.c.shard.in_(shards))
@@ -211,6 +219,6 @@ def chosen_tasks(
 
 
 def shards_with_captions(connection: Connection) -> tuple[int, ...]:
-    """Numbers of the shards of which any model has captioned anything."""
+    """Return the numbers of the shards of which any model has captioned anything."""
     query = select(TASK.c.shard).where(TASK.c.captioned > 0).distinct().order_by(TASK.c.shard)
     return tuple(connection.execute(query).scalars())

@@ -1,4 +1,7 @@
-"""The project itself, its models and shards: written once by `new`, changed by settings."""
+"""The project itself, its models, shards and tasks.
+
+`new` writes them once; the holder of the project's lock changes settings and models.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def create(
     models: Sequence[ModelRow],
     shards: Sequence[ShardRow],
 ) -> None:
-    """Fills a freshly migrated database: one task per shard and model."""
+    """Fill a freshly migrated database; every shard gets a task for every model."""
     values = asdict(project) | {"id": 1, "path_map": json.dumps(project.path_map)}
     connection.execute(insert(PROJECT), [storable(values)])
     connection.execute(insert(MODEL), [model_values(model) for model in models])
@@ -29,6 +32,7 @@ def create(
 
 
 def add_tasks(connection: Connection, model_ids: Iterable[int], shards: Sequence[ShardRow]) -> None:
+    """Insert a pending task for every one of these models and shards."""
     tasks = [
         {"shard": shard.number, "model_id": model_id, "count": shard.count, "left": shard.count}
         for model_id in model_ids
@@ -38,17 +42,19 @@ def add_tasks(connection: Connection, model_ids: Iterable[int], shards: Sequence
 
 
 def model_values(model: ModelRow) -> dict[str, Any]:
+    """Return the model as the columns of its table."""
     return storable(asdict(model) | {"settings": json.dumps(model.settings)})
 
 
 def project(connection: Connection) -> ProjectRow:
+    """Return the project's only row."""
     row = connection.execute(select(*columns(PROJECT, ProjectRow))).one()._asdict()
     row["path_map"] = tuple((old, new) for old, new in json.loads(row["path_map"]))
     return ProjectRow(**row)
 
 
 def models(connection: Connection) -> tuple[ModelRow, ...]:
-    """In project order."""
+    """Return the models in project order."""
     rows = connection.execute(select(*columns(MODEL, ModelRow)).order_by(MODEL.c.position))
     return tuple(
         ModelRow(**(row._asdict() | {"settings": json.loads(row.settings)})) for row in rows
@@ -56,31 +62,33 @@ def models(connection: Connection) -> tuple[ModelRow, ...]:
 
 
 def shards(connection: Connection) -> tuple[ShardRow, ...]:
+    """Return all shards in order."""
     rows = connection.execute(select(*columns(SHARD, ShardRow)).order_by(SHARD.c.number))
     return tuple(ShardRow(**row._asdict()) for row in rows)
 
 
 def shard(connection: Connection, number: int) -> ShardRow | None:
+    """Return the shard with this number, or None."""
     row = connection.execute(
         select(*columns(SHARD, ShardRow)).where(SHARD.c.number == number)
     ).one_or_none()
     return None if row is None else ShardRow(**row._asdict())
 
 
-def shard_of_record(connection: Connection, record: int) -> ShardRow | None:
-    """The shard that holds the record at this place of the whole input."""
+def shard_of_record(connection: Connection, record_id: int) -> ShardRow | None:
+    """Return the shard that holds the record with this id, or None beyond the last record."""
     row = connection.execute(
         select(*columns(SHARD, ShardRow))
-        .where(SHARD.c.first <= record)
+        .where(SHARD.c.first <= record_id)
         .order_by(SHARD.c.number.desc())
         .limit(1)
     ).one_or_none()
-    found = None if row is None else ShardRow(**row._asdict())
-    return found if found and record < found.first + found.count else None
+    shard = None if row is None else ShardRow(**row._asdict())
+    return shard if shard and record_id < shard.first + shard.count else None
 
 
 def tasks(connection: Connection) -> tuple[TaskRow, ...]:
-    """Every task, by shard and then model."""
+    """Return every task, by shard and then model."""
     rows = connection.execute(
         select(*columns(TASK, TaskRow)).order_by(TASK.c.shard, TASK.c.model_id)
     )
@@ -88,23 +96,27 @@ def tasks(connection: Connection) -> tuple[TaskRow, ...]:
 
 
 def set_paused(connection: Connection, paused: bool, reason: str | None) -> None:
+    """Pause the project, for a reason that people read, or let it go on."""
     values = {"paused": paused, "pause_reason": reason}
     connection.execute(update(PROJECT).values(storable(values)))
 
 
 def set_shearing(connection: Connection, mode: ShearMode, max_words: int | None) -> None:
+    """Change how captions are sheared; `max_words` is a cap, None means none."""
     connection.execute(update(PROJECT).values(shear_mode=mode, shear_max_words=max_words))
 
 
 def forget_witness(connection: Connection) -> None:
+    """Remove the image that is probed when images go missing (`ProjectRow.witness`)."""
     connection.execute(update(PROJECT).values(witness=None))
 
 
 def add_model(connection: Connection, model: ModelRow, shards: Sequence[ShardRow]) -> None:
-    """With a task for every shard."""
+    """Insert a model, with a task for every shard."""
     connection.execute(insert(MODEL), [model_values(model)])
     add_tasks(connection, [model.id], shards)
 
 
 def save_model(connection: Connection, model: ModelRow) -> None:
+    """Overwrite the model that has this id."""
     connection.execute(update(MODEL).where(MODEL.c.id == model.id).values(**model_values(model)))

@@ -1,4 +1,8 @@
-"""The plain values that leave this package. Times are seconds since the epoch (UTC)."""
+"""The plain values that queries take and return, one class per kind of row.
+
+Their fields are named as the columns of `db.tables`. Times are seconds since the epoch (UTC).
+Light to import: it knows no SQL.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +11,83 @@ from typing import Any, Literal
 
 TaskState = Literal["pending", "running", "done", "failed", "skipped"]
 TASK_STATES: tuple[TaskState, ...] = ("pending", "running", "done", "failed", "skipped")
-STATE_WORDS: dict[str, str] = {
-    "pending": "WAIT",
-    "running": "RUN",
-    "done": "DONE",
-    "failed": "FAIL",
-    "skipped": "SKIP",
-}
-"""What stands for them on screen, and may stand for them in a filter."""
 WorkerStatus = Literal["starting", "loading", "captioning", "idle", "stopping"]
 DeviceState = Literal["ready", "resting", "lost"]
 ShearMode = Literal["paper", "sentence"]
 SHEAR_MODES: tuple[ShearMode, ...] = ("paper", "sentence")
-Level = Literal["info", "warn", "fail"]
+EventLevel = Literal["info", "warn", "fail"]
 RecordKey = tuple[int, int]
-"""A record: its shard's number and its place there."""
+"""The key of a record: (shard number, index in the shard)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """`image_root` is absolute, or relative to the project folder when it lies inside it."""
+    """The project itself: its data set, its image paths and the settings of a run."""
 
     uid: str
+    """A random id, which the project keeps for life."""
     created: float
     records: int
+    """Number of records of all shards together."""
     image_root: str
+    """Absolute, or relative to the project folder when it lies inside it."""
     path_map: tuple[tuple[str, str], ...] = ()
+    """Beginnings of image paths and what to put instead of each, as (old, new)."""
     allow_outside: bool = False
+    """True if image paths may climb out of the image root."""
     witness: str | None = None
     """An image that `new` found, as the input wrote it: probed when images go missing."""
     shear_mode: ShearMode = "paper"
     shear_max_words: int | None = None
+    """Cap on the words of a sheared caption; None means no cap."""
     paused: bool = False
     pause_reason: str | None = None
+    """Why the project is paused, as a text for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """`settings` are what `engine.captioners` needs beyond the checkpoint (prompt, caps, ...)."""
+    """One model of the project: a family, a checkpoint and settings, under a name of its own."""
 
     id: int
     position: int
+    """The model's rank in the project's order, in which screens and exports list models."""
     name: str
     family: str
     checkpoint: str | None
+    """A folder or an address; None for a family that needs none."""
     settings: dict[str, Any] = field(hash=False)
+    """What `engine.captioners` needs beyond the checkpoint (prompt, caps, ...)."""
     settings_hash: str
-    """Names the caption folder: a hash of everything that shapes the raw text."""
+    """A hash of everything that shapes the raw captions; part of the caption folder's name."""
     blocked: str | None = None
-    """Why no worker may load it (three load failures), or None."""
+    """Why no worker may load the model (three load failures), or None."""
     load_failures: int = 0
+    """Load failures in a row."""
     unavailable: str | None = None
-    """What its server last said instead of a caption; None while it answers."""
+    """The error that the model's server last sent instead of a caption; None while it answers."""
     not_before: float = 0.0
-    """When such a server is asked again; 0 is at once."""
+    """When a server that does not answer is asked again; 0 means at once."""
 
     @property
     def folder(self) -> str:
+        """The name of the model's folder of caption logs."""
         return f"{self.name}-{self.settings_hash}"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardRow:
+    """One shard file, as it was written when the project was made."""
+
     number: int
     first: int
-    """Place of its first record in the whole input."""
+    """The record id (position in the whole data set) of the shard's first record."""
     count: int
+    """Number of records."""
     bytes: int
+    """Size of the file."""
     digest: str
+    """Digest of the file's bytes, by which a later change is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,106 +95,155 @@ class TaskRow:
     """One shard to be captioned by one model.
 
     `captioned`, `failed` and `left` count records. A record is asked for again when it has no
-    row at or after `redo_from` (a byte offset in the caption log); with `redo == "failed"` only
-    if it has no caption either.
+    row at or after `redo_from`; with `redo == "failed"` only if it has no caption either.
     """
 
     id: int
     shard: int
     model_id: int
     count: int
+    """Records of the shard."""
     state: TaskState = "pending"
     priority: int = 0
+    """Tasks of a higher priority start first."""
     attempt: int = 0
+    """Number of the last attempt; 0 before the first."""
     strikes: int = 0
+    """Attempts in a row that were ended by the task's fault without adding a row."""
     not_before: float = 0.0
+    """When the task may start again after a strike; 0 means at once."""
     captioned: int = 0
+    """Records that have a caption."""
     failed: int = 0
+    """Records that have an error and no caption."""
     empty: int = 0
+    """Captions of which shearing leaves nothing; known once the task is done."""
     left: int = 0
+    """Records that are still to be captioned, or to be captioned again."""
     redo: Literal["all", "failed"] = "all"
     redo_from: int = 0
+    """An offset in the caption log, in bytes: rows before it belong to an earlier round."""
     rows: int = 0
+    """Rows in the caption log, repeated ones included."""
     log_bytes: int = 0
+    """Size of the caption log."""
     log_mtime_ns: int = 0
+    """Modification time of the caption log when it was read back, in nanoseconds."""
     digest: str | None = None
+    """Digest of the caption log when it was read back; None unless the task is done."""
     device: str | None = None
+    """Id of the device of the last attempt."""
     started: float | None = None
+    """When the last attempt began."""
     finished: float | None = None
+    """When the task became done or failed."""
     seconds: float = 0.0
+    """How long all attempts together have lasted."""
     error: str | None = None
+    """Why the last attempt ended or the task failed."""
     updated: float = 0.0
+    """When the row last changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
+    """One try at a task by one worker."""
+
     task_id: int
     number: int
+    """The attempt's number within its task, from 1."""
     worker_id: str
     device: str
     started: float
     ended: float | None = None
+    """None while the attempt is open."""
     outcome: str | None = None
+    """`done`, `withdrawn`, `died`, `stopped` or `lost`; None while the attempt is open."""
     rows: int = 0
+    """Rows that the attempt added to the caption log."""
     detail: str | None = None
+    """Why the attempt ended as it did, as a text for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """`utilisation` in percent and memory in bytes are None where nothing can tell."""
+    """One device that a run may use. `None` stands for what the machine cannot measure."""
 
     id: str
     label: str = ""
+    """The name of the hardware."""
     uuid: str | None = None
+    """The GPU's own id, which does not depend on the order of the GPUs."""
     memory_total: int | None = None
+    """In bytes."""
     memory_used: int | None = None
+    """In bytes."""
     utilisation: float | None = None
+    """In percent."""
     pinned_model_id: int | None = None
+    """The only model that the device may caption with, or None."""
     state: DeviceState = "ready"
     rest_until: float = 0.0
+    """When a resting device is used again."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One incarnation of a worker process; `created` is `engine.process.identity.started`."""
+    """One worker process, from its start to its exit; a worker that restarts gets a new row."""
 
     id: str
     device: str
     pid: int
     created: float
+    """The start of the process, as `engine.process.identity.process_start` returns it."""
     boot_id: str
+    """The boot in which the process was started, or `engine.process.identity.ELSEWHERE`."""
     model_id: int | None = None
     task_id: int | None = None
     state: WorkerStatus = "starting"
     heartbeat: float = 0.0
+    """When the worker's last message came."""
     rate: float = 0.0
+    """Images per second, lately."""
     batch: int = 0
+    """Images per batch."""
     ended: float | None = None
+    """When the process ended; None while it lives, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRow:
+    """The supervisor of the run that is under way."""
+
     pid: int
     created: float
+    """The start of the process, as `engine.process.identity.process_start` returns it."""
     boot_id: str
     host: str
+    """Name of the machine."""
     heartbeat: float
+    """When the supervisor last committed."""
     devices: str = "auto"
+    """The devices that the run was told to use, as on the command line."""
     stopping: str | None = None
+    """How the run was asked to stop, `now` or `after_shard`; None if it was not."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """`examples` are up to 20 pairs of a record's place in the shard and the error's detail."""
+    """The failed records of one task that failed with one kind of error."""
 
     task_id: int
     kind: str
     count: int
     examples: tuple[tuple[int, str], ...] = ()
+    """Up to 20 pairs of a record's index in the shard and the error's detail."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThroughputRow:
+    """Images and tokens that one device made with one model in one minute."""
+
     minute: int
     """Minutes since the epoch."""
     device: str
@@ -192,36 +254,48 @@ class ThroughputRow:
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
+    """One caption of the sample ring, which the screens show while a run is under way."""
+
     created: float
     model_id: int
     shard: int
     i: int
+    """The record's index in the shard."""
     image: str
+    """The image path, as the input wrote it."""
     original: str
     raw: str
     sheared: str
     start: int | None
-    """Kept span of `raw`; None where the clean-up left none."""
+    """Where `sheared` starts in `raw`, in characters; None if the clean-up left no span of it."""
     end: int | None
+    """Where `sheared` ends in `raw`, in characters; None as `start`."""
     tokens: int
     finish: str
+    """How generation ended: `stop` or `length`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
+    """One request of a person to the supervisor, and its answer."""
+
     id: int
     created: float
     kind: str
     payload: dict[str, Any] = field(hash=False)
     state: Literal["new", "done", "refused"] = "new"
     note: str | None = None
+    """The answer, as a text for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
+    """One message of the supervisor to people; the fields below `text` say what it is about."""
+
     created: float
-    level: Level
+    level: EventLevel
     text: str
     device: str | None = None
     model: str | None = None
+    """The model's name."""
     shard: int | None = None

@@ -1,4 +1,7 @@
-"""What the supervisor writes, about once a second and in one transaction."""
+"""Writes of the supervisor, about once a second and in one transaction.
+
+Beside them stands what it reads back when it starts: known devices and batch sizes.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +38,20 @@ from db.tables import (
 )
 from db.values import columns, storable
 
-SAMPLES_KEPT = 2_000
-EVENTS_KEPT = 20_000
+SAMPLE_RING_SIZE = 2_000
+"""Samples that the database holds; older ones are deleted."""
+MAX_EVENTS = 20_000
+"""Events that the database holds; older ones are deleted."""
 
 
-class Conflict(Exception):
-    """A task was changed by someone who is not the supervisor."""
+class TaskConflict(Exception):
+    """Raised if a task was changed by someone who is not the supervisor."""
 
 
 def save_tasks(connection: Connection, changed: Iterable[tuple[TaskRow, TaskRow]]) -> None:
-    """Writes tasks as (as last saved, as they are now).
+    """Write changed tasks, given as pairs (as last saved, as they are now).
 
-    Raises `Conflict` if one is not in the state in which it was last saved.
+    Raises `TaskConflict` if one is not in the state in which it was last saved.
     """
     names = [field.name for field in fields(TaskRow) if field.name != "id"]
     statement = (
@@ -60,17 +65,21 @@ def save_tasks(connection: Connection, changed: Iterable[tuple[TaskRow, TaskRow]
         for before, now in changed
     ]
     if values and connection.execute(statement, values).rowcount != len(values):
-        raise Conflict("a task was changed while the supervisor ran")
+        raise TaskConflict("a task was changed while the supervisor ran")
 
 
 def save_attempts(connection: Connection, attempts: Sequence[AttemptRow]) -> None:
-    """Inserts new attempts and completes known ones; ended ones first, for the unique indexes."""
+    """Insert new attempts and update known ones."""
+    # Ended ones first: unique indexes allow one open attempt per task and per worker.
     ordered = sorted(attempts, key=lambda attempt: attempt.ended is None)
-    put(connection, ATTEMPT, ["task_id", "number"], ordered)
+    save_rows(connection, ATTEMPT, ["task_id", "number"], ordered)
 
 
 def close_attempts(connection: Connection, now: float, outcome: str) -> None:
-    """Ends whatever an earlier supervisor left open."""
+    """End the attempts and workers that an earlier supervisor left open.
+
+    `now` is in seconds since the epoch; `outcome` is that of the attempts.
+    """
     connection.execute(
         update(ATTEMPT).where(ATTEMPT.c.ended.is_(None)).values(ended=now, outcome=outcome)
     )
@@ -78,17 +87,22 @@ def close_attempts(connection: Connection, now: float, outcome: str) -> None:
 
 
 def save_supervisor(connection: Connection, supervisor: SupervisorRow) -> None:
+    """Make this the supervisor of the present run."""
     values = asdict(supervisor) | {"id": 1}
     connection.execute(upsert(SUPERVISOR).values(values).on_conflict_do_update(["id"], set_=values))
 
 
 def forget_supervisor(connection: Connection) -> None:
-    """Of a run that is over only where it took place is remembered."""
+    """Note that the run has ended. Its devices stay, for `db.progress.last_devices`."""
     connection.execute(update(SUPERVISOR).values(pid=0))
 
 
 def set_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
-    """The devices of this run; others stay known (their pins) but are not shown."""
+    """Make these the devices of the present run.
+
+    Others stay in the table, for their pins, but are not present. A known device keeps its pin and
+    its last measurements.
+    """
     connection.execute(update(DEVICE).values(present=False))
     names = ("label", "uuid", "memory_total", "state", "rest_until")
     for device in devices:
@@ -98,21 +112,28 @@ def set_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
 
 
 def save_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
-    put(connection, DEVICE, ["id"], devices)
+    """Insert or update devices, pins and measurements included."""
+    save_rows(connection, DEVICE, ["id"], devices)
 
 
 def devices(connection: Connection, present: bool = True) -> tuple[DeviceRow, ...]:
+    """Return the devices of the present or last run, or with `present=False` all known ones."""
     query = select(*columns(DEVICE, DeviceRow)).order_by(func.length(DEVICE.c.id), DEVICE.c.id)
     rows = connection.execute(query.where(DEVICE.c.present) if present else query)
     return tuple(DeviceRow(**row._asdict()) for row in rows)
 
 
 def save_workers(connection: Connection, workers: Sequence[WorkerRow]) -> None:
-    put(connection, WORKER, ["id"], sorted(workers, key=lambda worker: worker.ended is None))
+    """Insert new workers and update known ones."""
+    # Ended ones first: a unique index allows one live worker per device.
+    ordered = sorted(workers, key=lambda worker: worker.ended is None)
+    save_rows(connection, WORKER, ["id"], ordered)
 
 
-def put(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Any]) -> None:
-    """Insert or update whole rows."""
+def save_rows(
+    connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Any]
+) -> None:
+    """Insert whole rows, or update those that are there. `keys` are the primary or unique key."""
     if not rows:
         return
     statement = upsert(table)
@@ -124,12 +145,13 @@ def put(connection: Connection, table: Table, keys: Sequence[str], rows: Sequenc
 
 
 def batch_sizes(connection: Connection) -> dict[tuple[str, int], int]:
-    """The largest batch that fitted, by device and model id."""
+    """Return the largest batch that fitted, by (device id, model id)."""
     rows = connection.execute(select(BATCH_SIZE.c.device, BATCH_SIZE.c.model_id, BATCH_SIZE.c.size))
     return {(row.device, row.model_id): row.size for row in rows}
 
 
 def save_batch_size(connection: Connection, device: str, model_id: int, size: int) -> None:
+    """Remember the largest batch that fitted on a device with a model."""
     values = {"device": device, "model_id": model_id, "size": size}
     connection.execute(
         upsert(BATCH_SIZE)
@@ -139,11 +161,12 @@ def save_batch_size(connection: Connection, device: str, model_id: int, size: in
 
 
 def forget_batch_sizes(connection: Connection, model_id: int) -> None:
+    """Delete the batch sizes of a model on all devices."""
     connection.execute(delete(BATCH_SIZE).where(BATCH_SIZE.c.model_id == model_id))
 
 
 def set_failures(connection: Connection, task_id: int, failures: Sequence[FailureRow]) -> None:
-    """Replaces what is known of a task's failed records."""
+    """Replace what is known of a task's failed records."""
     connection.execute(delete(FAILURE).where(FAILURE.c.task_id == task_id))
     if failures:
         connection.execute(
@@ -156,6 +179,7 @@ def set_failures(connection: Connection, task_id: int, failures: Sequence[Failur
 
 
 def add_throughput(connection: Connection, rows: Sequence[ThroughputRow]) -> None:
+    """Add images and tokens to the minutes that the rows name."""
     if not rows:
         return
     statement = upsert(THROUGHPUT)
@@ -170,17 +194,18 @@ def add_throughput(connection: Connection, rows: Sequence[ThroughputRow]) -> Non
 
 
 def add_samples(connection: Connection, samples: Sequence[SampleRow]) -> None:
-    """Adds to the ring and drops what falls out of it."""
+    """Add to the sample ring, and delete the oldest samples beyond its size."""
     if not samples:
         return
     connection.execute(insert(SAMPLE), [storable(asdict(row)) for row in samples])
     newest = select(func.max(SAMPLE.c.id)).scalar_subquery()
-    connection.execute(delete(SAMPLE).where(SAMPLE.c.id <= newest - SAMPLES_KEPT))
+    connection.execute(delete(SAMPLE).where(SAMPLE.c.id <= newest - SAMPLE_RING_SIZE))
 
 
 def add_events(connection: Connection, events: Sequence[EventRow]) -> None:
+    """Add events, and delete the oldest ones beyond `MAX_EVENTS`."""
     if not events:
         return
     connection.execute(insert(EVENT), [storable(asdict(row)) for row in events])
     newest = select(func.max(EVENT.c.id)).scalar_subquery()
-    connection.execute(delete(EVENT).where(EVENT.c.id <= newest - EVENTS_KEPT))
+    connection.execute(delete(EVENT).where(EVENT.c.id <= newest - MAX_EVENTS))

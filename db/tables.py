@@ -1,5 +1,9 @@
-"""The tables of `project.db`. SQLModel does not validate `table=True` models, so the
-invariants are CHECK constraints and partial unique indexes: SQLite itself refuses a breach."""
+"""The tables of `project.db`, whose rows are the dataclasses of `db.rows` by similar names.
+
+SQLModel does not validate `table=True` models, so the invariants are CHECK constraints and partial
+unique indexes: SQLite itself refuses a breach. Queries use the SQLAlchemy tables at the end of the
+module. A change needs a migration (docs/architecture.md, "Recipes").
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,18 @@ from sqlalchemy import CheckConstraint, Column, Index, Table, Text, UniqueConstr
 from sqlmodel import Field, SQLModel
 
 STATES = "'pending', 'running', 'done', 'failed', 'skipped'"
+"""The task states, as SQL."""
 
 
 def integer(column: str) -> CheckConstraint:
+    """Return the constraint that a column holds integers: SQLite's columns take any type."""
     return CheckConstraint(f"typeof({column}) = 'integer'", name=f"{column}_is_integer")
 
 
-class Project(SQLModel, table=True):
+class ProjectTable(SQLModel, table=True):
+    """The project itself; the table has one row."""
+
+    __tablename__ = "project"
     __table_args__ = (CheckConstraint("id = 1", name="one_project"),)
 
     id: int = Field(default=1, primary_key=True)
@@ -30,7 +39,11 @@ class Project(SQLModel, table=True):
     pause_reason: str | None = None
 
 
-class Model(SQLModel, table=True):
+class ModelTable(SQLModel, table=True):
+    """The models of the project."""
+
+    __tablename__ = "model"
+
     id: int | None = Field(default=None, primary_key=True)
     position: int
     name: str = Field(unique=True)
@@ -44,7 +57,10 @@ class Model(SQLModel, table=True):
     not_before: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
-class Shard(SQLModel, table=True):
+class ShardTable(SQLModel, table=True):
+    """The shard files, as they were written when the project was made."""
+
+    __tablename__ = "shard"
     __table_args__ = (CheckConstraint("count > 0", name="not_empty"),)
 
     number: int = Field(primary_key=True)
@@ -54,7 +70,10 @@ class Shard(SQLModel, table=True):
     digest: str
 
 
-class Task(SQLModel, table=True):
+class TaskTable(SQLModel, table=True):
+    """One task per shard and model."""
+
+    __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("shard", "model_id", name="task_of_shard_and_model"),
         CheckConstraint(f"state IN ({STATES})", name="known_state"),
@@ -100,7 +119,10 @@ class Task(SQLModel, table=True):
     updated: float = 0.0
 
 
-class Attempt(SQLModel, table=True):
+class AttemptTable(SQLModel, table=True):
+    """The attempts at tasks."""
+
+    __tablename__ = "attempt"
     __table_args__ = (
         UniqueConstraint("task_id", "number", name="attempt_of_task"),
         Index(
@@ -126,7 +148,10 @@ class Attempt(SQLModel, table=True):
     detail: str | None = None
 
 
-class Device(SQLModel, table=True):
+class DeviceTable(SQLModel, table=True):
+    """The devices that any run has used; `present` marks those of the present or last run."""
+
+    __tablename__ = "device"
     __table_args__ = (
         CheckConstraint("state IN ('ready', 'resting', 'lost')", name="known_device_state"),
     )
@@ -143,8 +168,8 @@ class Device(SQLModel, table=True):
     present: bool = True
 
 
-class BatchSize(SQLModel, table=True):
-    """The largest batch that fitted, remembered after an out of memory."""
+class BatchSizeTable(SQLModel, table=True):
+    """The largest batch that fitted, by device and model; written after an out of memory."""
 
     __tablename__ = "batch_size"
 
@@ -153,7 +178,10 @@ class BatchSize(SQLModel, table=True):
     size: int = Field(gt=0)
 
 
-class Worker(SQLModel, table=True):
+class WorkerTable(SQLModel, table=True):
+    """The worker processes, those that have ended among them."""
+
+    __tablename__ = "worker"
     __table_args__ = (
         Index("one_worker_per_device", "device", unique=True, sqlite_where=text("ended IS NULL")),
     )
@@ -172,7 +200,13 @@ class Worker(SQLModel, table=True):
     ended: float | None = None
 
 
-class Supervisor(SQLModel, table=True):
+class SupervisorTable(SQLModel, table=True):
+    """The supervisor of the present or last run.
+
+    The table has one row, or none before the first run.
+    """
+
+    __tablename__ = "supervisor"
     __table_args__ = (CheckConstraint("id = 1", name="one_supervisor"),)
 
     id: int = Field(default=1, primary_key=True)
@@ -185,14 +219,22 @@ class Supervisor(SQLModel, table=True):
     stopping: str | None = None
 
 
-class Failure(SQLModel, table=True):
+class FailureTable(SQLModel, table=True):
+    """The failed records, by task and kind of error."""
+
+    __tablename__ = "failure"
+
     task_id: int = Field(primary_key=True, foreign_key="task.id")
     kind: str = Field(primary_key=True)
     count: int
     examples: str = Field(default="[]", sa_column=Column(Text, nullable=False))
 
 
-class Throughput(SQLModel, table=True):
+class ThroughputTable(SQLModel, table=True):
+    """Images and tokens by minute, device and model."""
+
+    __tablename__ = "throughput"
+
     minute: int = Field(primary_key=True)
     device: str = Field(primary_key=True)
     model_id: int = Field(primary_key=True)
@@ -200,7 +242,11 @@ class Throughput(SQLModel, table=True):
     tokens: int
 
 
-class Sample(SQLModel, table=True):
+class SampleTable(SQLModel, table=True):
+    """The sample ring: captions that the screens show while a run is under way."""
+
+    __tablename__ = "sample"
+
     id: int | None = Field(default=None, primary_key=True)
     created: float
     model_id: int = Field(index=True)
@@ -216,14 +262,19 @@ class Sample(SQLModel, table=True):
     finish: str
 
 
-class Flag(SQLModel, table=True):
-    """A record, by its place in the shard."""
+class FlagTable(SQLModel, table=True):
+    """The records that a person marked for later, by shard and index."""
+
+    __tablename__ = "flag"
 
     shard: int = Field(primary_key=True, foreign_key="shard.number")
     i: int = Field(primary_key=True)
 
 
-class Request(SQLModel, table=True):
+class RequestTable(SQLModel, table=True):
+    """The requests of people to the supervisor, with their answers."""
+
+    __tablename__ = "request"
     __table_args__ = (
         CheckConstraint("state IN ('new', 'done', 'refused')", name="known_request_state"),
         Index("open_requests", "id", sqlite_where=text("state = 'new'")),
@@ -238,7 +289,11 @@ class Request(SQLModel, table=True):
     handled: float | None = None
 
 
-class Event(SQLModel, table=True):
+class EventTable(SQLModel, table=True):
+    """The messages of the supervisor to people."""
+
+    __tablename__ = "event"
+
     id: int | None = Field(default=None, primary_key=True)
     created: float
     level: str
@@ -249,22 +304,25 @@ class Event(SQLModel, table=True):
 
 
 def table_of(model: type[SQLModel]) -> Table:
-    """The Core table: its columns have SQL's types, a SQLModel's attributes Python's."""
+    """Return the SQLAlchemy table of a SQLModel class.
+
+    Its columns have SQL's types; the attributes of a SQLModel class have Python's.
+    """
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
-PROJECT = table_of(Project)
-MODEL = table_of(Model)
-SHARD = table_of(Shard)
-TASK = table_of(Task)
-ATTEMPT = table_of(Attempt)
-DEVICE = table_of(Device)
-BATCH_SIZE = table_of(BatchSize)
-WORKER = table_of(Worker)
-SUPERVISOR = table_of(Supervisor)
-FAILURE = table_of(Failure)
-THROUGHPUT = table_of(Throughput)
-SAMPLE = table_of(Sample)
-FLAG = table_of(Flag)
-REQUEST = table_of(Request)
-EVENT = table_of(Event)
+PROJECT = table_of(ProjectTable)
+MODEL = table_of(ModelTable)
+SHARD = table_of(ShardTable)
+TASK = table_of(TaskTable)
+ATTEMPT = table_of(AttemptTable)
+DEVICE = table_of(DeviceTable)
+BATCH_SIZE = table_of(BatchSizeTable)
+WORKER = table_of(WorkerTable)
+SUPERVISOR = table_of(SupervisorTable)
+FAILURE = table_of(FailureTable)
+THROUGHPUT = table_of(ThroughputTable)
+SAMPLE = table_of(SampleTable)
+FLAG = table_of(FlagTable)
+REQUEST = table_of(RequestTable)
+EVENT = table_of(EventTable)

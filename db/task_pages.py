@@ -1,4 +1,7 @@
-"""The Shards table, a page at a time: filtered, sorted and counted by SQLite."""
+"""Queries for the tables of tasks: the Shards screen a page at a time, and the coverage map.
+
+SQLite filters, sorts and counts, so that millions of tasks cost a screen no memory.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, func, not_, or_, select
 
-from db.rows import STATE_WORDS, TASK_STATES, TaskRow
+from db.rows import TASK_STATES, TaskRow
 from db.tables import MODEL, TASK
 from db.values import columns
 
@@ -35,20 +38,35 @@ NUMBERS = {
     "shard": TASK.c.shard,
     "priority": TASK.c.priority,
 }
+"""The keys of a filter that compare numbers, with their columns."""
+STATE_ALIASES = {
+    "wait": "pending",
+    "run": "running",
+    "done": "done",
+    "fail": "failed",
+    "skip": "skipped",
+}
+"""Other names of the task states in a filter: the labels on screen, in lower case.
+
+A person types what a screen shows. The names stand here and not in `tui.viewmodel.state_labels`,
+where the labels are, because commands filter without the application; a test compares the two."""
 TERM = re.compile(r"(?P<no>!?)(?:(?P<key>[a-z]+)(?P<op>[:<>=]))?(?P<value>\S+)")
+"""One term of a filter."""
 
 
 class FilterError(ValueError):
-    """A filter that cannot be understood; the message names the term."""
+    """Raised if a filter cannot be understood; the message names the term."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardPage:
-    """`rows` from `offset` on, of `matching` tasks in all."""
+    """Some of the tasks that match a filter, in order."""
 
     rows: tuple[TaskRow, ...]
     offset: int
+    """How many matching tasks come before `rows`."""
     matching: int
+    """Number of all matching tasks."""
 
 
 def shard_page(
@@ -59,13 +77,16 @@ def shard_page(
     offset: int = 0,
     limit: int = 200,
 ) -> ShardPage:
-    """Raises `FilterError`."""
-    wanted = conditions(filter)
-    matching = connection.execute(joined(select(func.count())).where(*wanted)).scalar_one()
+    """Return up to `limit` of the matching tasks, from the `offset`-th on. Raises `FilterError`.
+
+    Tasks that are equal by `sort` are ordered by shard and model.
+    """
+    where = conditions(filter)
+    matching = connection.execute(with_model(select(func.count())).where(*where)).scalar_one()
     column: Any = MODEL.c.position if sort == "model" else TASK.c[sort]
     rows = connection.execute(
-        joined(select(*columns(TASK, TaskRow)))
-        .where(*wanted)
+        with_model(select(*columns(TASK, TaskRow)))
+        .where(*where)
         .order_by(column.desc() if descending else column, TASK.c.shard, MODEL.c.position)
         .offset(offset)
         .limit(limit)
@@ -74,111 +95,123 @@ def shard_page(
 
 
 def matching_tasks(connection: Connection, filter: str = "") -> tuple[int, ...]:
-    """The ids of all tasks that a filter shows."""
-    rows = connection.execute(joined(select(TASK.c.id)).where(*conditions(filter)))
+    """Return the ids of all tasks that match a filter. Raises `FilterError`."""
+    rows = connection.execute(with_model(select(TASK.c.id)).where(*conditions(filter)))
     return tuple(rows.scalars())
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """Tasks of one model in a run of neighbouring shards."""
+class CoverageCell:
+    """The tasks of one model in a group of neighbouring shards."""
 
-    place: int
+    group: int
+    """Number of the group, from 0."""
     model_id: int
     tasks: int
+    """Number of tasks."""
     done: int
     running: int
     failed: int
     skipped: int
+    """Tasks in these states."""
     captioned: int
+    """Records that have a caption."""
     total: int
-    lost: int
-    """Records that failed."""
+    """Number of records."""
+    failed_records: int
 
     @property
     def share(self) -> float:
-        return (self.captioned + self.lost) / self.total
+        """The share of the records that are captioned or failed, from 0 to 1."""
+        return (self.captioned + self.failed_records) / self.total
 
 
-def coverage(connection: Connection, together: int = 1) -> tuple[Coverage, ...]:
-    """How far each model is with every `together` shards."""
-    place = TASK.c.shard // together
-    named = ("done", "running", "failed", "skipped")
-    states = (func.sum((TASK.c.state == state).cast(Integer)) for state in named)
+def coverage(connection: Connection, shards_per_group: int = 1) -> tuple[CoverageCell, ...]:
+    """Return how far each model is with every group of `shards_per_group` shards."""
+    group = TASK.c.shard // shards_per_group
+    counted = ("done", "running", "failed", "skipped")
+    states = (func.sum((TASK.c.state == state).cast(Integer)) for state in counted)
     sums = (func.sum(column) for column in (TASK.c.captioned, TASK.c.count, TASK.c.failed))
     rows = connection.execute(
-        select(place, TASK.c.model_id, func.count(), *states, *sums)
-        .group_by(place, TASK.c.model_id)
-        .order_by(place)
+        select(group, TASK.c.model_id, func.count(), *states, *sums)
+        .group_by(group, TASK.c.model_id)
+        .order_by(group)
     )
-    return tuple(Coverage(*row) for row in rows)
+    return tuple(CoverageCell(*row) for row in rows)
 
 
-def joined(query: Select[Any]) -> Select[Any]:
+def with_model(query: Select[Any]) -> Select[Any]:
+    """Return the query over tasks, each joined with its model."""
     return query.select_from(TASK).join(MODEL, MODEL.c.id == TASK.c.model_id)
 
 
 def conditions(filter: str) -> list[ColumnElement[bool]]:
-    """`word`, `key:value`, `key>number`; `!` before a term negates it. All must hold.
+    """Return the conditions of a filter, all of which must hold. Raises `FilterError`.
 
-    Keys: status, model, gpu, error, shard, tries, fail, ok, left, priority.
+    Its terms are `word`, `key:value` and `key>number`; `!` before a term negates it. The keys are
+    status, model, gpu, error, shard, tries, fail, ok, left, priority.
     """
     return [condition(term) for term in filter.split()]
 
 
 def condition(term: str) -> ColumnElement[bool]:
+    """Return the condition of one term."""
     match = TERM.fullmatch(term)
     if match is None:
         raise FilterError(f"cannot read {term!r}")
     negated, key, op, value = match["no"], match["key"], match["op"], match["value"]
-    meaning = word(value) if key is None else keyed(key, op, value)
-    return not_(meaning) if negated else meaning
+    result = word_condition(value) if key is None else key_condition(key, op, value)
+    return not_(result) if negated else result
 
 
-AS_SHOWN = {shown.lower(): state for state, shown in STATE_WORDS.items()}
+def word_condition(value: str) -> ColumnElement[bool]:
+    """Return the condition of a term without a key.
 
-
-def word(value: str) -> ColumnElement[bool]:
-    """A shard's number (zeros in front or not), or text in a model's name or an error."""
-    texts = [like(MODEL.c.name, value), like(func.coalesce(TASK.c.error, ""), value)]
-    state = AS_SHOWN.get(value.lower(), value)
+    It matches a state, a shard's number (with leading zeros or without), and text in a model's name
+    or in an error.
+    """
+    alternatives = [contains(MODEL.c.name, value), contains(func.coalesce(TASK.c.error, ""), value)]
+    state = STATE_ALIASES.get(value.lower(), value)
     if state in TASK_STATES:
-        texts.append(TASK.c.state == state)
+        alternatives.append(TASK.c.state == state)
     if value.isdecimal():
-        texts.append(TASK.c.shard == int(value))
-    return or_(*texts)
+        alternatives.append(TASK.c.shard == int(value))
+    return or_(*alternatives)
 
 
-def keyed(key: str, op: str, value: str) -> ColumnElement[bool]:
+def key_condition(key: str, op: str, value: str) -> ColumnElement[bool]:
+    """Return the condition of a term with a key."""
     if key in NUMBERS:
-        return compared(NUMBERS[key], key, op, value)
+        return comparison(NUMBERS[key], key, op, value)
     if op not in ":=":
         raise FilterError(f"{key} is text: use {key}:{value}")
     match key:
         case "status" | "state":
-            begun = AS_SHOWN.get(value.lower(), value.lower())
-            states = [state for state in TASK_STATES if state.startswith(begun)]
+            beginning = STATE_ALIASES.get(value.lower(), value.lower())
+            states = [state for state in TASK_STATES if state.startswith(beginning)]
             if not states:
                 raise FilterError(f"no state {value!r}: one of {', '.join(TASK_STATES)}")
             return TASK.c.state.in_(states)
         case "model":
-            return like(MODEL.c.name, value)
+            return contains(MODEL.c.name, value)
         case "gpu" | "device":
-            return like(func.coalesce(TASK.c.device, ""), value)
+            return contains(func.coalesce(TASK.c.device, ""), value)
         case "error":
-            return like(func.coalesce(TASK.c.error, ""), value)
+            return contains(func.coalesce(TASK.c.error, ""), value)
     known = "status, model, gpu, error, " + ", ".join(NUMBERS)
     raise FilterError(f"no key {key!r}: one of {known}")
 
 
-def compared(column: Any, key: str, op: str, value: str) -> ColumnElement[bool]:
+def comparison(column: Any, key: str, op: str, value: str) -> ColumnElement[bool]:
+    """Return the condition that a column is above, below or equal to a number."""
     if not value.isdecimal():
         raise FilterError(f"{key} wants a number, not {value!r}")
     compare = {">": operator.gt, "<": operator.lt}.get(op, operator.eq)
-    meaning: ColumnElement[bool] = compare(column, int(value))
-    return meaning
+    result: ColumnElement[bool] = compare(column, int(value))
+    return result
 
 
-def like(column: Any, value: str) -> ColumnElement[bool]:
-    meaning: ColumnElement[bool] = column.icontains(value, autoescape=True)
-    return meaning
+def contains(column: Any, value: str) -> ColumnElement[bool]:
+    """Return the condition that a column contains a text, in upper or lower case."""
+    result: ColumnElement[bool] = column.icontains(value, autoescape=True)
+    return result

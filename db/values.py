@@ -1,4 +1,4 @@
-"""Between table columns and the dataclasses of `db.rows`."""
+"""Conversions between table columns and the dataclasses of `db.rows`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from sqlalchemy import Column, Table
 
 
 def columns(table: Table, row: type[Any]) -> list[Column[Any]]:
-    """The table's columns that the dataclass has, in its order."""
+    """Return the table's columns that the dataclass `row` has as fields, in the fields' order."""
     return [table.c[field.name] for field in fields(row)]
 
 
 def storable(values: dict[str, Any]) -> dict[str, Any]:
-    """Text as SQLite can hold it: a lone surrogate (a file name that is not UTF-8) is escaped."""
+    """Return the values with text as SQLite can hold it.
+
+    A lone surrogate, which stands for a byte of a file name that is not UTF-8, is escaped.
+    """
     return {
         key: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
         for key, value in values.items()

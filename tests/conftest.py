@@ -1,3 +1,5 @@
+"""Fixtures and options for all tests."""
+
 from __future__ import annotations
 
 import signal
@@ -6,14 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A slow machine is no failure.
+# No test may fail because the machine is slow.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
-def keep_signal_handlers():
-    """A supervisor that runs in the test's process sets its own."""
+def restore_signal_handlers():
+    """Restore the signal handlers, which a supervisor in the test's process replaces."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
     yield
@@ -22,8 +24,8 @@ def keep_signal_handlers():
 
 
 @pytest.fixture(autouse=True)
-def own_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The settings and recent projects of whoever runs the tests are left alone."""
+def isolated_user_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep tests away from the settings and recent projects of the person who runs them."""
     for name in ("CONFIG", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
 

@@ -1,7 +1,7 @@
-"""Damaged input files: each must be read, or refused in one line that names the file.
+"""A fuzz test of damaged input files: each is read, or refused in one line that names the file.
 
-`python -m tests.fuzz [FILES] [FORM...]` tries so many mutants of every form and prints what came
-of them. A share of them goes through the command `new` too.
+`python -m tests.fuzz [FILES] [FORMAT...]` tries FILES mutants of every format and prints the
+outcomes. A share of them goes through the command `new` too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.datasets.inputs.open_input import Input, read_input
+from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.utils.errors import BadInput
 from tests.support.cli import cli
 
-COMMAND = 100
-"""Of so many files one is given to `new`, which is slower by far."""
+COMMAND_EVERY = 100
+"""One of so many files is given to `new`, which is slower by far."""
 
 RECORDS = [
     {"image": "a/0.jpg", "caption": "a cat"},
@@ -32,7 +32,7 @@ RECORDS = [
     {"image": "a/3.jpg", "caption": None},
 ]
 TEXTS = ["a cat", 'said "猫", then\n left', "\ud83d", ""]
-PIECES = [
+BYTES_TO_INSERT = [
     *(b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"{", b"}", b"[", b"]", b",", b"\\", b"\\ud800"),
     *(b"\n", b"\r\n", b"\t", b"NaN", b"1e999", b"7", b"null", b"[" * 2000, b'{"a":' * 2000),
     *(b"9" * 5000, b"x" * 70_000, b'"image"', b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xc3"),
@@ -91,7 +91,7 @@ def zstd() -> bytes:
     return out.getvalue().to_pybytes()
 
 
-FORMS: dict[str, Callable[[], bytes]] = {
+FORMATS: dict[str, Callable[[], bytes]] = {
     "json": array,
     "jsonl": lines,
     "csv": lambda: table(","),
@@ -105,62 +105,62 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "metadata.csv": lambda: table(",").replace(b"image", b"file_name"),
 }
 IN_FOLDERS = {"txt": "0.txt", "metadata.jsonl": "metadata.jsonl", "metadata.csv": "metadata.csv"}
-"""Forms of which a file in a folder of images is damaged; the folder is the input."""
+"""Formats of a file in a folder of images, with its name; the folder is the input."""
 
 
-def place(folder: Path, form: str) -> tuple[Path, Path]:
-    """The input, and the file in it that is damaged."""
-    if form not in IN_FOLDERS:
-        return folder / f"a.{form}", folder / f"a.{form}"
+def input_and_damaged_file(folder: Path, format: str) -> tuple[Path, Path]:
+    """Return the path of the input in `folder`, and of the file in it that is to be damaged."""
+    if format not in IN_FOLDERS:
+        return folder / f"a.{format}", folder / f"a.{format}"
     images = folder / "images"
     images.mkdir()
     for number in range(2):
         (images / f"{number}.jpg").write_bytes(b"j")
-    return images, images / IN_FOLDERS[form]
+    return images, images / IN_FOLDERS[format]
 
 
 def mutant(whole: bytes, chance: random.Random) -> bytes:
-    """One to three damages."""
+    """Return the file with one to three damages."""
     data = whole
     for _ in range(chance.randint(1, 3)):
-        at = chance.randrange(len(data) + 1)
-        to = min(len(data), at + chance.choice([1, 1, 2, 8, 100]))
+        start = chance.randrange(len(data) + 1)
+        end = min(len(data), start + chance.choice([1, 1, 2, 8, 100]))
         match chance.randrange(6):
             case 0:
-                data = data[:at]
+                data = data[:start]
             case 1:
-                data = data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
+                data = data[:start] + bytes([chance.randrange(256)]) + data[start + 1 :]
             case 2:
-                data = data[:at] + data[to:]
+                data = data[:start] + data[end:]
             case 3:
-                data = data[:at] + chance.choice(PIECES) + data[at:]
+                data = data[:start] + chance.choice(BYTES_TO_INSERT) + data[start:]
             case 4:
-                data = data[:at] + chance.choice(PIECES) + data[to:]
+                data = data[:start] + chance.choice(BYTES_TO_INSERT) + data[end:]
             case 5:
-                data = data[:to] + data[at:]
+                data = data[:end] + data[start:]
     return data
 
 
 def outcome(path: Path) -> str:
-    """`read` or `refused`; anything else is an exception or an assertion."""
+    """Return `read` or `refused`. Anything else is an exception or an assertion."""
     try:
-        for batch in read_input(Input(path, path.parent)):
+        for batch in read_input(InputSource(path, path.parent)):
             for record in batch.records():
                 assert isinstance(record.image, str) and record.image
                 assert isinstance(record.caption, str)
                 assert b"\n" not in record.line
                 assert json.loads(record.line)["image"] == record.image
     except BadInput as error:
-        said = str(error)
-        assert str(path) in said, said
-        assert len(said.splitlines()) == 1, said
-        assert len(said) < 1000 + len(str(path)), said
+        message = str(error)
+        assert str(path) in message, message
+        assert len(message.splitlines()) == 1, message
+        assert len(message) < 1000 + len(str(path)), message
         return "refused"
     return "read"
 
 
 def check_command(path: Path, expected: str) -> None:
-    """`new` ends as the reader did, without a traceback, and leaves nothing of a refused input."""
+    """Check that `new` ends as the reader did, and leaves nothing of a refused input behind."""
     project, before = path.parent / "run", sorted(path.parent.iterdir())
     done = cli("new", project, path, "--model", "dry-run", "--allow-missing")
     assert done.returncode == (0 if expected == "read" else 2), (done, expected)
@@ -172,30 +172,32 @@ def check_command(path: Path, expected: str) -> None:
     assert sorted(path.parent.iterdir()) == before
 
 
-def fuzz(form: str, files: int, seed: int = 0) -> Counter[str]:
+def fuzz(format: str, files: int, seed: int = 0) -> Counter[str]:
+    """Try `files` mutants of a format, and count the outcomes."""
     chance = random.Random(seed)
-    whole = FORMS[form]()
-    found: Counter[str] = Counter()
+    whole = FORMATS[format]()
+    outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        path, damaged = place(Path(folder), form)
+        path, damaged = input_and_damaged_file(Path(folder), format)
         for number in range(files):
             data = mutant(whole, chance)
             damaged.write_bytes(data)
             try:
-                found[ended := outcome(path)] += 1
-                if number % COMMAND == 0:
-                    check_command(path, ended)
-                    found["commands"] += 1
+                expected = outcome(path)
+                outcomes[expected] += 1
+                if number % COMMAND_EVERY == 0:
+                    check_command(path, expected)
+                    outcomes["commands"] += 1
             except Exception as error:
-                shown = f"{error!r}"[:1000]
-                raise AssertionError(f"{form}, seed {seed}, file {number}: {shown}") from error
-    return found
+                text = f"{error!r}"[:1000]
+                raise AssertionError(f"{format}, seed {seed}, file {number}: {text}") from error
+    return outcomes
 
 
 def main() -> None:
     files = int(sys.argv[1]) if sys.argv[1:] else 10_000
-    for form in sys.argv[2:] or FORMS:
-        print(json.dumps({"form": form, "files": files, **fuzz(form, files)}), flush=True)
+    for format in sys.argv[2:] or FORMATS:
+        print(json.dumps({"form": format, "files": files, **fuzz(format, files)}), flush=True)
 
 
 if __name__ == "__main__":

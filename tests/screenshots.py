@@ -1,4 +1,4 @@
-"""`python -m tests.screenshots docs/`: the README's pictures, of the canned project."""
+"""`python -m tests.screenshots docs/` saves the README's pictures, of a canned project."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import engine.process.identity
-import tui.viewmodel.snapshot
-from tests.support import canned_projects as canned
+from engine.process import identity
+from tests.support import canned_projects, canned_rows
 from tests.tui.conftest import press, ready, steady
 from tui.app import MllmaugApp
+from tui.viewmodel import snapshot_reader
 
 SIZE = (120, 36)
+"""Columns and rows of the terminal."""
 PICTURES = {
     "dashboard": (),
     "shards": ("2", "slash", *"status:failed", "enter"),
@@ -24,12 +25,14 @@ PICTURES = {
     "failures": ("4",),
     "coverage": ("c", "n"),
 }
+"""The keys that lead from the start to each picture, by the name of its file."""
 
 
-async def take(out: Path) -> None:
+async def save_screenshots(out: Path) -> None:
+    """Save each of `PICTURES` in the folder as SVG."""
     with tempfile.TemporaryDirectory() as name:
         os.environ["XDG_STATE_HOME"] = name
-        folder = canned.busy(Path(name) / "cc3m-pilot").folder
+        folder = canned_projects.make_busy_project(Path(name) / "cc3m-pilot").folder
         for picture, keys in PICTURES.items():
             app = MllmaugApp(folder)
             async with app.run_test(size=SIZE) as pilot:
@@ -46,9 +49,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     os.environ["TZ"] = "UTC"
     time.tzset()
-    tui.viewmodel.snapshot.time = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
-    engine.process.identity.lives = lambda row: True
-    asyncio.run(take(out))
+    snapshot_reader.time = SimpleNamespace(time=lambda: canned_rows.NOW, monotonic=time.monotonic)
+    identity.is_alive = lambda row: True
+    asyncio.run(save_screenshots(out))
 
 
 if __name__ == "__main__":

@@ -65,12 +65,15 @@ def test_the_application_knows_no_torch():
 
 @pytest.mark.parametrize("name", ["engine.py", "db.py", "orjson.py"])
 def test_a_file_in_the_current_folder_shadows_nothing_of_ours(tmp_path, name):
-    from engine.launchers.local import command
+    from engine.launchers.local import python_command
 
     (tmp_path / name).write_text("raise SystemExit('shadowed')")
     (tmp_path / "protocol.py").write_text("raise SystemExit('shadowed')")
     done = subprocess.run(
-        command("engine.protocol.messages", "x"), cwd=tmp_path, capture_output=True, text=True
+        python_command("engine.protocol.messages", "x"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     # protocol has no main: reaching that error means that ours was imported.
     assert "cannot import name 'main' from 'engine.protocol.messages'" in done.stderr

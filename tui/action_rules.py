@@ -1,8 +1,8 @@
-"""Which actions change the run, and which need an open project."""
+"""Which actions of the application change the run, and which need an open project."""
 
 from __future__ import annotations
 
-CHANGES = frozenset(
+RUN_CHANGING_ACTIONS = frozenset(
     (
         "start",
         "start_on",
@@ -20,8 +20,8 @@ CHANGES = frozenset(
         "leave",
     )
 )
-"""Actions that change the run. They are off with `--readonly`."""
-NEEDS_PROJECT = frozenset(
+"""Names of the actions that change the run. They are off with `--readonly`."""
+ACTIONS_NEEDING_PROJECT = frozenset(
     (
         "start",
         "start_on",
@@ -37,6 +37,6 @@ NEEDS_PROJECT = frozenset(
         "reshear",
     )
 )
-"""Actions that do nothing without an open project."""
-READONLY = "opened with --readonly"
+"""Names of the actions that cannot work without an open project."""
+READONLY_REASON = "opened with --readonly"
 """Why an action that changes the run is off, as the screens show it."""

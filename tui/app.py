@@ -24,67 +24,71 @@ if TYPE_CHECKING:
 
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
+"""The style sheets of the application and of all its screens, dialogs and widgets."""
 TICK_SECONDS = 1.0
-"""How often the snapshot is read again."""
+"""Seconds between two reads of the snapshot."""
 PRELOAD_SECONDS = 1.0
-"""Delay before screens are imported in advance, so that the first figures come first."""
+"""Seconds until screens and dialogs are imported in advance: the first figures come first."""
+
+# Screens are imported when they are first opened.
 
 
-def dashboard() -> Screen[None]:
+def create_dashboard() -> Screen[None]:
     from tui.screens.dashboard import Dashboard
 
     return Dashboard()
 
 
-def shards() -> Screen[None]:
+def create_shards() -> Screen[None]:
     from tui.screens.shards import Shards
 
     return Shards()
 
 
-def samples() -> Screen[None]:
+def create_samples() -> Screen[None]:
     from tui.screens.samples import Samples
 
     return Samples()
 
 
-def failures() -> Screen[None]:
+def create_failures() -> Screen[None]:
     from tui.screens.failures import Failures
 
     return Failures()
 
 
-def logs() -> Screen[None]:
+def create_logs() -> Screen[None]:
     from tui.screens.logs import Logs
 
     return Logs()
 
 
-def commands() -> type[Provider]:
-    from tui.command_palette import Commands
+def command_provider() -> type[Provider]:
+    from tui.command_palette import BindingCommands
 
-    return Commands
+    return BindingCommands
 
 
 class MllmaugApp(Session):
-    """Opening it starts no work, closing it stops none.
+    """The application: opening it starts no work, closing it stops none.
 
-    Returns the folder of another project that is to be opened, if one was chosen.
+    `run` returns the folder of the project to open next, None to end.
     """
 
     TITLE = "mllmaug-tui"
-    # All of it at once: a screen that brings its own has everything parsed again when it opens.
+    # All style sheets at once: for a screen with a CSS_PATH of its own, Textual parses all of them
+    # again when the screen opens.
     CSS_PATH = STYLES
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "dashboard": dashboard,
-        "shards": shards,
-        "samples": samples,
-        "failures": failures,
-        "logs": logs,
+        "dashboard": create_dashboard,
+        "shards": create_shards,
+        "samples": create_samples,
+        "failures": create_failures,
+        "logs": create_logs,
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {command_provider}
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
     ALLOW_IN_MAXIMIZED_VIEW = "KeyBar, StatusBar"
@@ -115,10 +119,10 @@ class MllmaugApp(Session):
     ]
 
     colours: dict[str, str] | None = None
-    """The colours that the style sheet was last read with."""
+    """The CSS variables with which the style sheets were last applied."""
 
     async def on_mount(self) -> None:
-        self.use_settings()
+        self.apply_settings()
         if self.folder is None:
             from tui.screens.welcome import Welcome
 
@@ -131,19 +135,19 @@ class MllmaugApp(Session):
         self.check_size(self.size)
         self.set_timer(PRELOAD_SECONDS, self.preload)
 
-    def use_settings(self) -> None:
-        from tui.config.themes import COLOUR_BLIND
+    def apply_settings(self) -> None:
+        from tui.config.themes import COLOUR_BLIND_THEMES
 
-        for theme in COLOUR_BLIND:
+        for theme in COLOUR_BLIND_THEMES:
             self.register_theme(theme)
         if self.settings.theme in self.available_themes:
             self.theme = str(self.settings.theme)
         elif self.settings.theme is not None:
-            self.tell(f"there is no theme {self.settings.theme!r}", "warning")
+            self.notify_plain(f"there is no theme {self.settings.theme!r}", "warning")
         self.set_keymap(dict(self.settings.keys))
 
     def refresh_css(self, animate: bool = True) -> None:
-        """Textual reads every rule again for each new screen; only another theme needs that."""
+        # Textual applies every rule again for each new screen; only another theme needs that.
         colours = self.get_css_variables()
         if colours != self.colours:
             self.colours = colours
@@ -151,10 +155,11 @@ class MllmaugApp(Session):
 
     @on(Resize)
     def resized(self) -> None:
-        if self.opened:  # of several in a row the last one counts
+        if self.opened:  # later, so that of several in a row the last size counts
             self.call_later(lambda: self.check_size(self.size))
 
     def check_size(self, size: Size) -> None:
+        """Cover the screen while the terminal is too small for it."""
         small = size.width < WIDTH or size.height < HEIGHT
         if small and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall())
@@ -167,44 +172,44 @@ class MllmaugApp(Session):
 
         preload()
 
-    # Shown
+    # Showing the snapshot
 
-    def show(self) -> None:
+    def refresh_screens(self) -> None:
         from tui.screens.project_screen import ProjectScreen
 
         for screen in self.screen_stack:
             if isinstance(screen, ProjectScreen) and screen.is_mounted:
                 screen.refresh_all()
 
-    # What can be done now
+    # Which actions can work now
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("start", "pause", "resume") and action != self.run_label:
+        if action in ("start", "pause", "resume") and action != self.run_key_action:
             return False
         return None if self.why_not(action) else True
 
     def on_key(self, event: Key) -> None:
-        """A key that cannot work now says why. Called before the bindings are looked through."""
+        """Show why a key cannot work now. Textual calls this before it looks at the bindings."""
         from tui.dialogs.deferred_dialog import DeferredDialog
-        from tui.dialogs.help import why_not
+        from tui.dialogs.help import disabled_reason
 
         if isinstance(self.screen, DeferredDialog):
-            self.screen.keep(event)
+            self.screen.store_key(event)
         active = self.screen.active_bindings.get(event.key)
         if active is not None and not active.enabled:
             action = active.binding.action.removeprefix("app.").partition("(")[0]
-            reason = why_not(active.node, action)
+            reason = disabled_reason(active.node, action)
             if reason:
-                said = f"{active.binding.description}: {reason}"
-                self.notify(text.visible(said), severity="warning", timeout=3, markup=False)
+                message = f"{active.binding.description}: {reason}"
+                self.notify(text.visible(message), severity="warning", timeout=3, markup=False)
 
-    # What is asked of the run
+    # Requests to the run
 
     def action_pause(self) -> None:
-        self.ask("pause")
+        self.send_request("pause")
 
     def action_resume(self) -> None:
-        self.call(actions.resume)
+        self.perform(actions.resume)
 
     @work(group="show")
     async def show_record(self, shard: int, i: int) -> None:
@@ -217,40 +222,40 @@ class MllmaugApp(Session):
     # Dialogs
 
     def action_help(self) -> None:
-        dialog_actions.help(self)
+        dialog_actions.open_help(self)
 
     def action_export(self) -> None:
-        dialog_actions.export(self)
+        dialog_actions.open_export(self)
 
     def action_coverage(self) -> None:
-        dialog_actions.coverage(self)
+        dialog_actions.open_coverage(self)
 
     def action_lengths(self) -> None:
-        dialog_actions.lengths(self)
+        dialog_actions.open_lengths(self)
 
     def action_models(self) -> None:
-        dialog_actions.models(self)
+        dialog_actions.open_models(self)
 
     def action_reshear(self) -> None:
-        dialog_actions.reshear(self)
+        dialog_actions.open_reshear(self)
 
     def action_doctor(self) -> None:
-        dialog_actions.doctor(self)
+        dialog_actions.open_doctor(self)
 
     def action_start_on(self) -> None:
-        dialog_actions.start_on(self)
+        dialog_actions.open_device_prompt(self)
 
     def action_new(self) -> None:
-        dialog_actions.new(self)
+        dialog_actions.open_wizard(self)
 
     def action_pilot(self) -> None:
-        dialog_actions.pilot(self)
+        dialog_actions.open_pilot(self)
 
     async def action_quit(self) -> None:
-        dialog_actions.leave(self)
+        dialog_actions.quit_or_ask(self)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Ours come from the bindings; of Textual's those that make sense here."""
+        """Yield those commands of Textual that make sense here; ours come from the bindings."""
         for command in super().get_system_commands(screen):
             if command.title in ("Theme", "Maximize", "Minimize", "Screenshot"):
                 yield command

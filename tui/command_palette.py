@@ -8,43 +8,47 @@ from typing import Any
 from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-NEVER = frozenset({"app.command_palette", "command_palette"})
+HIDDEN_ACTIONS = frozenset({"app.command_palette", "command_palette"})
+"""Actions that are not entries of the palette: it is open already."""
 
-Entry = tuple[str, str | None, Callable[[], Any]]
-"""Title, more about it, and what does it."""
+PaletteEntry = tuple[str, str | None, Callable[[], Any]]
+"""The title, the help text under it, and the function that does it."""
 
 
-class Commands(Provider):
-    """What can be done now, as `shards: Retry shards`; then what Textual itself offers.
+class BindingCommands(Provider):
+    """Offers every binding that can work now, as `shards: Retry shards`, then Textual's commands.
 
-    The only provider: entries of several stand in another order with every start.
+    It is the only provider: Textual shows the entries of several in another order at every start.
     """
 
     async def discover(self) -> Hits:
-        for title, more, run in self.entries():
-            yield DiscoveryHit(title, run, help=more)
+        for title, help_text, run in self.entries():
+            yield DiscoveryHit(title, run, help=help_text)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for title, more, run in self.entries():
+        for title, help_text, run in self.entries():
             if (score := matcher.match(title)) > 0:
-                yield Hit(score, matcher.highlight(title), run, text=title, help=more)
+                yield Hit(score, matcher.highlight(title), run, text=title, help=help_text)
 
-    def entries(self) -> Iterator[Entry]:
-        seen = set(NEVER)
+    def entries(self) -> Iterator[PaletteEntry]:
+        seen = set(HIDDEN_ACTIONS)
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if active.enabled and binding.id and binding.action not in seen:
                 seen.add(binding.action)
-                does = binding.tooltip or binding.description
-                yield f"{self.topic_of(active)}: {does}", None, self.runner(active)
+                title = binding.tooltip or binding.description
+                yield f"{self.topic_of(active)}: {title}", None, self.runner(active)
         for command in self.app.get_system_commands(self.screen):
             yield command.title, command.help, command.callback
 
     def topic_of(self, active: ActiveBinding) -> str:
+        """Return the topic before the colon: `app`, or the class of the screen in lower case."""
         return "app" if active.node is self.app else type(self.screen).__name__.lower()
 
     def runner(self, active: ActiveBinding) -> Callable[[], Any]:
+        """Return a function that runs the action of a binding on the node that declared it."""
+
         async def run() -> None:
             await self.app.run_action(active.binding.action, active.node)
 

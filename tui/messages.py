@@ -1,4 +1,4 @@
-"""What happened in a thread, told to whoever owns the widgets."""
+"""Messages that the application's threads post to it: only its own loop may touch widgets."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class ProjectOpened(Message):
+    """The project folder was opened."""
+
     project: Project
 
 
 @dataclass
 class ProjectRefused(Message):
+    """The folder cannot be opened as a project; the application ends and prints `reason`."""
+
     reason: str
 
 
 @dataclass
 class SnapshotRead(Message):
+    """A new snapshot was read. It replaces an older one that still waits in the queue."""
+
     snapshot: Snapshot
 
     def can_replace(self, message: Message) -> bool:
@@ -32,13 +38,17 @@ class SnapshotRead(Message):
 
 @dataclass
 class SnapshotFailed(Message):
+    """No snapshot could be read; the next tick tries again."""
+
     reason: str
 
 
 @dataclass
-class Answered(Message):
-    """The engine did, or did not do, what was asked."""
+class ActionFinished(Message):
+    """A function of `tui.viewmodel.actions` that `Session.perform` called has ended."""
 
-    sentence: str
-    done: bool
+    text: str
+    """What was done, or why it was not; empty if there is nothing to show."""
+    succeeded: bool
     quit: bool = False
+    """True if the application ends after success."""

@@ -1,4 +1,4 @@
-"""What is imported once the first screen is there, so that no key waits for it."""
+"""Imports every screen and dialog once the first screen is open, so that no key waits for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from tui import dialogs, screens
 
 @cache
 def preload() -> None:
-    """Imports every screen and dialog, once a process. Called in a thread.
-
-    What is in memory then stays there: the garbage collector went through all of it now and then,
-    which stopped everything for nearly a tenth of a second.
-    """
+    """Import every screen and dialog, once a process. Called in a thread."""
     for package in (screens, dialogs):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
+    # What is in memory now stays there. The garbage collector went through all of it now and then,
+    # which stopped the application for nearly a tenth of a second.
     gc.freeze()

@@ -1,6 +1,7 @@
-"""What screens ask of the application: the open project, its newest snapshot, requests.
+"""The application as screens use it: the open project, its newest snapshot, requests to its run.
 
-It knows no screen. `tui.app` adds the modes, the keys and the dialogs.
+It knows no screen; `tui.app` adds the modes, the keys and the dialogs. Everything that reads files
+or waits for the engine runs in a thread and posts a message of `tui.messages` when it is done.
 """
 
 from __future__ import annotations
@@ -15,38 +16,45 @@ from textual import on, work
 from textual.app import App
 from textual.reactive import var
 
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from tui import messages
-from tui.action_rules import CHANGES, NEEDS_PROJECT, READONLY
+from tui.action_rules import ACTIONS_NEEDING_PROJECT, READONLY_REASON, RUN_CHANGING_ACTIONS
 from tui.config import user_files
-from tui.config.settings import Settings
+from tui.config.settings import UserSettings
 from tui.formatting import text
 from tui.formatting.text import describe_error
-from tui.terminal.graphics import Drawing
+from tui.terminal.graphics import ImageSupport
 from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from engine.project.layout import Project
-    from tui.viewmodel.snapshot import Reader, Snapshot
+    from tui.viewmodel.snapshot import Snapshot
+    from tui.viewmodel.snapshot_reader import SnapshotReader
 
 
 class Session(App[Path]):
-    """The application as its screens, widgets and dialogs see it."""
+    """The application as its screens, widgets and dialogs see it.
 
-    # Not `reactive`: of the app these paint the whole screen again.
+    `folder` is the project to open; None: no project, and the welcome screen is shown.
+    """
+
+    # `var`, not `reactive`: a reactive attribute of the app paints the whole screen again.
     snapshot: var[Snapshot | None] = var(None, init=False)
-    trouble: var[str | None] = var(None, init=False)
-    asking: var[bool] = var(False, init=False)
+    """The newest snapshot; None until the project is open."""
+    snapshot_error: var[str | None] = var(None, init=False)
+    """Why no snapshot could be read the last time; None if one was read."""
+    request_pending: var[bool] = var(False, init=False)
+    """True from when a request is sent to the engine until it is answered."""
 
     def __init__(
         self,
         folder: Path | None = None,
         readonly: bool = False,
-        settings: Settings = Settings(),  # noqa: B008 (frozen)
-        drawing: Drawing = Drawing("cells"),  # noqa: B008 (frozen)
+        settings: UserSettings = UserSettings(),  # noqa: B008 (frozen)
+        image_support: ImageSupport = ImageSupport("cells"),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
-        self.drawing = drawing
+        self.image_support = image_support
         self.readonly = readonly
         self.settings = settings
         # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
@@ -54,25 +62,30 @@ class Session(App[Path]):
             self.animation_level = "none"
         self.folder = folder
         self.project: Project | None = None
-        self.reader: Reader | None = None
+        """The project, once a thread has opened it."""
+        self.reader: SnapshotReader | None = None
         self.reading = False
+        """True while a thread reads a snapshot; there is one such thread at most."""
         self.opened = False
+        """True from when the first screen is open until the application ends."""
 
     def on_unmount(self) -> None:
         self.opened = False
         if self.reader is not None:
             self.reader.close()
 
-    # The snapshot
+    # Reading snapshots
 
     def tick(self) -> None:
+        """Read the snapshot again in a thread, unless a thread is reading it already."""
         if not self.reading:
             self.reading = True
             self.read_snapshot()
 
     @work(thread=True, group="snapshot", exit_on_error=False)
     def read_snapshot(self) -> None:
-        from tui.viewmodel.snapshot import Reader
+        """Read a snapshot; the first time, open the project before that."""
+        from tui.viewmodel.snapshot_reader import SnapshotReader
 
         try:
             if not self.opened:
@@ -80,12 +93,12 @@ class Session(App[Path]):
             if self.reader is None:
                 assert self.folder is not None  # noqa: S101
                 project = actions.open_project(self.folder)
-                user_files.remember(project.folder)
-                self.reader = Reader(project)
+                user_files.remember_project(project.folder)
+                self.reader = SnapshotReader(project)
                 self.post_message(messages.ProjectOpened(project))
             before = self.reader.last
             snapshot = self.reader.read()
-            if snapshot is not before or self.trouble is not None:
+            if snapshot is not before or self.snapshot_error is not None:
                 self.post_message(messages.SnapshotRead(snapshot))
         except BadInput as error:
             self.post_message(messages.ProjectRefused(str(error)))
@@ -104,46 +117,49 @@ class Session(App[Path]):
 
     @on(messages.SnapshotRead)
     def snapshot_read(self, event: messages.SnapshotRead) -> None:
-        died = self.snapshot is not None and self.snapshot.died
-        self.set_reactive(Session.trouble, None)
+        died_before = self.snapshot is not None and self.snapshot.supervisor_died
+        # Set without its watcher: `snapshot` below refreshes the screens.
+        self.set_reactive(Session.snapshot_error, None)
         self.snapshot = event.snapshot
-        if event.snapshot.died and not died and event.snapshot.state == "idle":
-            self.tell("the run was killed; no caption is lost, and p goes on with it", "warning")
+        if event.snapshot.supervisor_died and not died_before and event.snapshot.state == "idle":
+            self.notify_plain(
+                "the run was killed; no caption is lost, and p goes on with it", "warning"
+            )
 
     @on(messages.SnapshotFailed)
     def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
-        self.trouble = event.reason
+        self.snapshot_error = event.reason
 
     def watch_snapshot(self) -> None:
-        self.show()
+        self.refresh_screens()
 
-    def watch_trouble(self) -> None:
-        self.show()
+    def watch_snapshot_error(self) -> None:
+        self.refresh_screens()
 
-    def watch_asking(self) -> None:
-        self.show()
+    def watch_request_pending(self) -> None:
+        self.refresh_screens()
 
-    def show(self) -> None:
-        """Shows the newest snapshot, or why there is none, on every screen of the stack."""
+    def refresh_screens(self) -> None:
+        """Show the newest snapshot, or why there is none, on every screen of the stack."""
         raise NotImplementedError
 
     def show_record(self, shard: int, i: int) -> object:
-        """Opens Samples at a record; `i` is its index in the shard."""
+        """Open the Samples screen at a record; `i` is its index in the shard."""
         raise NotImplementedError
 
-    # What can be done now
+    # Which actions can work now
 
     @property
-    def run_label(self) -> str:
-        """The action that p stands for now."""
+    def run_key_action(self) -> str:
+        """The name of the action that the key p stands for now."""
         state = self.snapshot.state if self.snapshot else "idle"
         return {"running": "pause", "paused": "resume"}.get(state, "start")
 
     def why_not(self, action: str) -> str | None:
-        """Why an action cannot work now, None if it can."""
-        if self.readonly and action in CHANGES:
-            return READONLY
-        if action not in NEEDS_PROJECT:
+        """Return why an action of the application cannot work now, None if it can."""
+        if self.readonly and action in RUN_CHANGING_ACTIONS:
+            return READONLY_REASON
+        if action not in ACTIONS_NEEDING_PROJECT:
             return None
         if self.folder is None:
             return "no project is open"
@@ -161,7 +177,7 @@ class Session(App[Path]):
             return None
         if action in ("export", "lengths"):
             return None if self.snapshot.captioned else "there is no caption yet"
-        if self.asking:
+        if self.request_pending:
             return "the run has not answered yet"
         if self.snapshot.state == "finished":
             return "everything is captioned; retry shards on the Shards screen"
@@ -170,63 +186,71 @@ class Session(App[Path]):
         return None
 
     def why_no_change(self) -> str | None:
-        """Why models and shearing stay as they are now."""
+        """Return why models and shearing cannot be changed now, None if they can."""
         if self.readonly:
-            return READONLY
+            return READONLY_REASON
         running = self.snapshot is not None and self.snapshot.supervisor is not None
         return "the project is running: stop it first (q)" if running else None
 
-    # What is asked of the run
+    # Requests to the engine
 
     def action_start(self) -> None:
-        self.call(actions.start)
+        self.perform(actions.start)
 
-    def ask(self, kind: str, quit: bool = False, **payload: Any) -> None:
-        self.call(lambda project: actions.ask(project, kind, **payload), quit)
+    def send_request(self, kind: str, quit: bool = False, **payload: Any) -> None:
+        """Send a request to the run, as `perform` does."""
+        self.perform(lambda project: actions.send_request(project, kind, **payload), quit)
 
-    def call(self, action: Callable[[Project], str], quit: bool = False) -> None:
+    def perform(self, action: Callable[[Project], str], quit: bool = False) -> None:
+        """Call a function of `tui.viewmodel.actions` in a thread and show the text it returns.
+
+        If it succeeds and `quit` is set, the application ends.
+        """
         if self.project is not None:
-            self.asking = True
-            self.wait_for_answer(action, self.project, quit)
+            self.request_pending = True
+            self.perform_in_thread(action, self.project, quit)
 
     @work(thread=True, group="requests", exit_on_error=False)
-    def wait_for_answer(
+    def perform_in_thread(
         self, action: Callable[[Project], str], project: Project, quit: bool
     ) -> None:
         try:
-            answer = messages.Answered(action(project), True, quit)
-        except (BadInput, Refused) as error:
-            answer = messages.Answered(str(error), False)
+            finished = messages.ActionFinished(action(project), True, quit)
+        except (BadInput, RequestRefused) as error:
+            finished = messages.ActionFinished(str(error), False)
         except Exception as error:
-            answer = messages.Answered(describe_error(error), False)
-        self.post_message(answer)
+            finished = messages.ActionFinished(describe_error(error), False)
+        self.post_message(finished)
 
-    @on(messages.Answered)
-    def answered(self, event: messages.Answered) -> None:
-        self.asking = False
-        if event.sentence:
-            self.tell(event.sentence, "information" if event.done else "error")
-        if event.quit and event.done:
-            self.exit(message=Text(text.visible(event.sentence)))
+    @on(messages.ActionFinished)
+    def show_outcome(self, event: messages.ActionFinished) -> None:
+        self.request_pending = False
+        if event.text:
+            self.notify_plain(event.text, "information" if event.succeeded else "error")
+        if event.quit and event.succeeded:
+            self.exit(message=Text(text.visible(event.text)))
         else:
             self.tick()
 
-    def tell(self, sentence: str, severity: Any = "information") -> None:
-        self.notify(text.visible(sentence), severity=severity, markup=False)
+    def notify_plain(self, message: str, severity: Any = "information") -> None:
+        """Show a notification whose text may come from outside: never read as markup."""
+        self.notify(text.visible(message), severity=severity, markup=False)
 
     @work(thread=True, group="background", exit_on_error=False)
-    def in_background(self, job: Callable[[], None]) -> None:
+    def run_in_background(self, job: Callable[[], None]) -> None:
+        """Run `job` in a thread of its own, which outlives the dialog that asked for it."""
         job()
 
-    def copy(self, copied: str) -> None:
-        self.copy_to_clipboard(copied)
-        self.keep_copy(copied)
+    def copy(self, copied_text: str) -> None:
+        """Copy text to the clipboard of the terminal, to tmux and to the last-copy file."""
+        self.copy_to_clipboard(copied_text)
+        self.save_copy(copied_text)
 
     @work(thread=True, group="copy", exit_on_error=False)
-    def keep_copy(self, copied: str) -> None:
+    def save_copy(self, copied_text: str) -> None:
         from tui.terminal import clipboard
 
-        self.call_from_thread(self.tell, clipboard.keep(copied))
+        self.call_from_thread(self.notify_plain, clipboard.save_copy(copied_text))
 
     def action_refresh(self) -> None:
         if self.reader is not None:

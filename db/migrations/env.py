@@ -1,4 +1,4 @@
-"""Alembic's entry: `db.connection.migrate` passes the connection."""
+"""Alembic's script around the migrations; `db.connection.migrate` passes the connection."""
 
 from alembic import context
 

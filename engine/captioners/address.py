@@ -1,4 +1,8 @@
-"""Where a server listens, as `--model NAME=http://host:port/v1` gives it."""
+"""The addresses of servers, as `--model NAME=http://host:port/v1` gives them, and models' names.
+
+Both come from outside: an address must not carry a secret into the project's files, and a name must
+not lead out of the project's folder.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,23 @@ from urllib.parse import urlsplit
 from engine.utils.errors import BadInput
 
 SCHEMES = ("http://", "https://")
+"""How an address begins, in lower case."""
 EXAMPLE = "http://localhost:8000/v1"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""A model's name is a folder of captions, too."""
+"""The address that messages show: vLLM's default port."""
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A pattern of whole model names, which are also names of folders."""
 
 
 def is_address(text: str) -> bool:
+    """Return True if the text begins as the address of a server does."""
     return text.lower().startswith(SCHEMES)
 
 
 def read_address(text: str) -> str:
-    """The address as it is stored. Raises `BadInput`, which never repeats a password."""
+    """Return the address as it is stored.
+
+    Raises `BadInput`, whose message never repeats a password or key.
+    """
     if not is_address(text):
         raise BadInput(f"{text!r} is no server's address: write one such as {EXAMPLE}")
     try:
@@ -45,8 +55,8 @@ def read_address(text: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raises `BadInput`."""
-    if not NAME.fullmatch(name):
+    """Raise `BadInput` for text that cannot name a model."""
+    if not MODEL_NAME.fullmatch(name):
         raise BadInput(
             f"{name!r} cannot name a model: letters, digits, '.', '_' and '-', 64 at most,"
             " a letter or digit first"

@@ -1,4 +1,8 @@
-"""What every captioner offers the worker."""
+"""The interface between the worker and every captioner, local or on a server.
+
+A family's module returns a `Captioner` (on a device of this machine) or a `RemoteCaptioner` (a
+client of a server). This module has no model code and imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -11,109 +15,121 @@ from typing import Any, Literal
 from engine.images.image import ImageProblem, Picture
 
 Finish = Literal["stop", "length"]
+"""Why generation ended: an end token, or the limit of new tokens."""
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be loaded, by its own fault; the message names what is wrong."""
+    """A checkpoint that cannot be loaded, by its own fault; the message says what is wrong."""
 
 
-class Unavailable(Exception):
-    """A model elsewhere that does not answer now, and why: no record's fault."""
+class ServerUnavailable(Exception):
+    """A server that gives no captions now, and why. It says nothing against a record."""
 
-    def __init__(self, text: str, seconds: float = 0.0, records: Collection[int] = ()) -> None:
+    def __init__(
+        self, text: str, retry_after: float = 0.0, record_ids: Collection[int] = ()
+    ) -> None:
         super().__init__(text)
-        self.seconds = seconds
-        """After which to ask again, where it said so."""
-        self.records = records
-        """Those that were with it when it stopped answering: one of them may be why."""
+        self.retry_after = retry_after
+        """Seconds after which the server wants to be asked again; 0 if it did not say."""
+        self.record_ids = record_ids
+        """Records that the server had when it stopped answering: one of them may be the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """`raw` is the newly generated text, `tokens` counts it without the end of sentence."""
+    """The text that a model generated for one image."""
 
     raw: str
+    """The new text only, without prompt and end token."""
     tokens: int
+    """Number of new tokens, without the end token."""
     finish: Finish
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What was read of a checkpoint."""
+class LoadedCheckpoint:
+    """Layout, size and form of a checkpoint that was loaded, for the doctor's report."""
 
     layout: str
+    """Name of the layout in which the files are."""
     dtype: str
     parameters: int
+    """Number of the model's parameters."""
     bytes: int
-    ignored: tuple[str, ...] = ()
+    """Size of the weights in memory."""
+    unused_keys: tuple[str, ...] = ()
     """Keys of the files that the model does not need."""
-    mapped: bool = False
-    """Whether the weights lie where the files' maps are, rather than in memory of their own."""
+    memory_mapped: bool = False
+    """True if most weights are memory maps of the files, not copies."""
 
 
 class Captioner(ABC):
     """One loaded model on one device. All rows of a batch have the same prompt."""
 
     batch: int
-    """Images a batch, as the settings ask."""
-    side_by_side = False
-    """Whether several threads may caption a batch each."""
-    loaded: Loaded | None = None
+    """Images per batch, as the settings ask."""
+    concurrent_batches = False
+    """True if several threads may call `caption` at the same time."""
+    loaded: LoadedCheckpoint | None = None
+    """The checkpoint of this model; None for a model without one."""
 
     @abstractmethod
     def prepare(self, picture: Picture) -> Any:
-        """Decodes and preprocesses one image: CPU work, called from several threads.
+        """Decode and preprocess one image: CPU work, called from several threads.
 
         Raises `ImageProblem`.
         """
 
     @abstractmethod
-    def caption(self, inputs: Sequence[Any], records: Sequence[int]) -> list[Caption]:
-        """One caption for each prepared input, in order.
+    def caption(self, inputs: Sequence[Any], record_ids: Sequence[int]) -> list[Caption]:
+        """Return one caption for each prepared input, in order.
 
-        `records` are the places of the images in the whole data set: sampled captions depend on
-        them and the seed, never on the batch. Raises `torch.OutOfMemoryError`.
+        Sampled captions depend on the record ids and the seed, never on the batch. Raises
+        `torch.OutOfMemoryError`.
         """
 
     def release(self) -> None:  # noqa: B027
-        """Gives back what is kept of one batch for the next."""
+        """Free the memory that is kept from one batch for the next."""
 
-    def answers(
-        self, inputs: Sequence[Any], records: Sequence[int]
+    def caption_each(
+        self, inputs: Sequence[Any], record_ids: Sequence[int]
     ) -> Sequence[Caption | ImageProblem]:
-        """As `caption`, where a record may fail by itself."""
-        return self.caption(inputs, records)
+        """Return for each prepared input its caption, or why this record alone has none."""
+        return self.caption(inputs, record_ids)
 
 
-class Remote(Captioner):
-    """A model elsewhere, which is asked about many records at a time; `batch` at most."""
+class RemoteCaptioner(Captioner):
+    """A model on a server, which gets many requests at a time: `batch` at most."""
 
-    heard = 0
-    """Requests that ended, well or not: a sign of life."""
+    ended_requests = 0
+    """Number of requests that ended, well or not. Its growth shows that the server is alive."""
 
     @abstractmethod
-    def ask(self, prepared: Any, record: int, alone: bool = False) -> Future[Caption]:
-        """Does not wait. The future may be cancelled; it ends with `ImageProblem` where the
-        record is to blame, and with `Unavailable`. A record that is asked about `alone` is so only
-        after the model was seen to answer."""
+    def submit(self, inputs: Any, record_id: int, isolated: bool = False) -> Future[Caption]:
+        """Send one prepared input to the server, without waiting for the answer.
+
+        The future may be cancelled. It ends with `ImageProblem` if the record is to blame, and with
+        `ServerUnavailable` if the server is. An `isolated` record is sent only after the server has
+        captioned our own probe image.
+        """
 
     @abstractmethod
     def close(self) -> None:
-        """Forgets what is under way."""
+        """Abandon all requests and close the connections."""
 
-    def caption(self, inputs: Sequence[Any], records: Sequence[int]) -> list[Caption]:
-        """Raises `ImageProblem`, `Unavailable`."""
-        asked = [self.ask(*each) for each in zip(inputs, records, strict=True)]
-        return [future.result() for future in asked]
+    def caption(self, inputs: Sequence[Any], record_ids: Sequence[int]) -> list[Caption]:
+        """Return one caption for each input. Raises `ImageProblem`, `ServerUnavailable`."""
+        futures = [self.submit(*each) for each in zip(inputs, record_ids, strict=True)]
+        return [future.result() for future in futures]
 
-    def answers(
-        self, inputs: Sequence[Any], records: Sequence[int]
+    def caption_each(
+        self, inputs: Sequence[Any], record_ids: Sequence[int]
     ) -> list[Caption | ImageProblem]:
-        """Raises `Unavailable`."""
-        found: list[Caption | ImageProblem] = []
-        for future in [self.ask(*each) for each in zip(inputs, records, strict=True)]:
+        """Return the same as `Captioner.caption_each`. Raises `ServerUnavailable`."""
+        results: list[Caption | ImageProblem] = []
+        for future in [self.submit(*each) for each in zip(inputs, record_ids, strict=True)]:
             try:
-                found.append(future.result())
+                results.append(future.result())
             except ImageProblem as problem:
-                found.append(problem)
-        return found
+                results.append(problem)
+        return results

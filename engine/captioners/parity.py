@@ -1,7 +1,7 @@
-"""A loaded model against what its family's official code computed.
+"""Compares a loaded model with what its family's official code computed.
 
 A golden folder holds `inputs.safetensors` and `expected.safetensors`; every tensor in the second
-is compared. Token ids must be equal, features and logits within `TOLERANCE`.
+is compared. Token ids must be equal, features and logits must differ by `TOLERANCE` at most.
 """
 
 from __future__ import annotations
@@ -17,171 +17,200 @@ import torch
 from safetensors.torch import load_file
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.checkpoints.layouts import config_of
-from engine.captioners.families import llava, minigpt4, otter, qwen_vl
+from engine.captioners.checkpoints.layouts import read_config
+from engine.captioners.families import llava, minigpt4, otter, otter_model, qwen_vl
 from engine.captioners.families.spliced import SplicedModel
 from engine.captioners.generation.generate import GenerationRequest, generate
 from engine.captioners.settings import Settings
 
 TOLERANCE = 5e-5
+"""Largest difference of a feature or logit from the official code's, in float32."""
 PLACEHOLDER = -200
-"""The image's place in LLaVA's ids."""
+"""Stands in LLaVA's token ids where the image goes."""
 NOT_COMPARED = ("eos_case_id", "generated_official_with_cache")
-"""A parameter, and a defect of the official code."""
+"""Expected tensors that are not results: a parameter of a case, and what a defect of the official
+code generates."""
 Tensors = dict[str, torch.Tensor]
+"""Tensors by name, as a safetensors file holds them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """`worst` is the largest difference; infinite where shapes differ."""
+class TensorCheck:
+    """The comparison of one expected tensor with what the model computes."""
 
     name: str
+    """The expected tensor's name."""
     worst: float
+    """The largest difference, or the number of token ids that differ; infinite if shapes differ."""
     limit: float
+    """The largest difference that is allowed."""
 
     @property
     def good(self) -> bool:
+        """True if the model computes the same."""
         return self.worst <= self.limit
 
 
-class Adapter(Protocol):
-    """How the golden inputs of a family go through its model."""
+class GoldenAdapter(Protocol):
+    """Runs the golden inputs of a family through its model."""
 
-    asked: GenerationRequest
+    request: GenerationRequest
+    """The generation request of the golden inputs, with default settings."""
 
-    def stages(self) -> Tensors: ...
+    def stages(self) -> Tensors:
+        """Return what the vision side and the splicing compute, by the expected tensors' names."""
 
     def logits(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, T, vocabulary) and the mask (B, T) of what counts."""
+        """Return logits (B, T, vocabulary) and the attention mask (B, T) of what is compared."""
 
-    def generate(self, asked: GenerationRequest) -> torch.Tensor: ...
+    def generate(self, request: GenerationRequest) -> torch.Tensor:
+        """Return the new token ids (B, at most max_new_tokens)."""
 
 
 class SplicedAdapter:
-    """`rows` are (ids before the image, ids after it)."""
+    """The adapter of a `SplicedModel`."""
 
     def __init__(
         self,
         model: SplicedModel,
-        pixels: torch.Tensor,
-        rows: list[tuple[list[int], list[int]]],
-        asked: GenerationRequest,
+        pixel_values: torch.Tensor,
+        prompts: list[tuple[list[int], list[int]]],
+        request: GenerationRequest,
         stages: Callable[[], Tensors],
     ) -> None:
+        """`prompts` holds for each image the token ids before it and those after it.
+
+        `stages` computes what the vision side is compared by.
+        """
         self.model = model
-        self.asked = asked
-        self.more_stages = stages
-        self.embeddings, self.mask = model.join(pixels, rows)
+        self.request = request
+        self.vision_stages = stages
+        self.inputs_embeds, self.mask = model.embed_prompts(pixel_values, prompts)
 
     def stages(self) -> Tensors:
-        return self.more_stages() | {"inputs_embeds": self.embeddings}
+        return self.vision_stages() | {"inputs_embeds": self.inputs_embeds}
 
     def logits(self) -> tuple[torch.Tensor, torch.Tensor]:
-        places = (self.mask.cumsum(dim=1) - 1).clamp(min=0)
-        found = self.model.language_model(
-            inputs_embeds=self.embeddings, attention_mask=self.mask, position_ids=places
+        position_ids = (self.mask.cumsum(dim=1) - 1).clamp(min=0)
+        outputs = self.model.language_model(
+            inputs_embeds=self.inputs_embeds, attention_mask=self.mask, position_ids=position_ids
         )
-        return found.logits, self.mask
+        return outputs.logits, self.mask
 
-    def generate(self, asked: GenerationRequest) -> torch.Tensor:
-        return generate(self.model.language_model, asked, self.mask, inputs_embeds=self.embeddings)
+    def generate(self, request: GenerationRequest) -> torch.Tensor:
+        language_model = self.model.language_model
+        return generate(language_model, request, self.mask, inputs_embeds=self.inputs_embeds)
 
 
 class OtterAdapter:
-    def __init__(self, model: otter.OtterModel, folder: Path, inputs: Tensors) -> None:
+    """The adapter of Otter, whose prompt is token ids with `<image>` among them."""
+
+    def __init__(self, model: otter_model.OtterModel, folder: Path, inputs: Tensors) -> None:
         ids = json.loads((folder / "special_ids.json").read_text())
         model.image_id = ids["<image>"]
         self.model = model
-        self.pixels = inputs["vision_x"][:, 0, 0].to(model.lang_encoder.dtype)
-        self.ids, self.mask = inputs["input_ids"], inputs["attention_mask"]
-        rows = range(len(self.ids))
-        self.asked = GenerationRequest(
-            Settings(), rows, "otter", [ids["<|endofchunk|>"]], ids["<PAD>"]
+        self.pixel_values = inputs["vision_x"][:, 0, 0].to(model.lang_encoder.dtype)
+        self.input_ids, self.mask = inputs["input_ids"], inputs["attention_mask"]
+        record_ids = range(len(self.input_ids))
+        self.request = GenerationRequest(
+            Settings(), record_ids, "otter", [ids["<|endofchunk|>"]], ids["<PAD>"]
         )
 
     def stages(self) -> Tensors:
-        self.model.see(self.pixels)
+        self.model.set_images(self.pixel_values)
         return {
-            "clip_last_hidden": self.model.vision_encoder(self.pixels).last_hidden_state,
-            "latents": self.model.look.latents[:, None],
+            "clip_last_hidden": self.model.vision_encoder(self.pixel_values).last_hidden_state,
+            "latents": self.model.media_context.latents[:, None],
         }
 
     def logits(self) -> tuple[torch.Tensor, torch.Tensor]:
-        self.model.see(self.pixels)
-        found = self.model.lang_encoder(input_ids=self.ids, attention_mask=self.mask)
-        return found.logits, self.mask
+        self.model.set_images(self.pixel_values)
+        outputs = self.model.lang_encoder(input_ids=self.input_ids, attention_mask=self.mask)
+        return outputs.logits, self.mask
 
-    def generate(self, asked: GenerationRequest) -> torch.Tensor:
-        self.model.see(self.pixels)
-        return generate(self.model.lang_encoder, asked, self.mask, input_ids=self.ids)
+    def generate(self, request: GenerationRequest) -> torch.Tensor:
+        self.model.set_images(self.pixel_values)
+        return generate(self.model.lang_encoder, request, self.mask, input_ids=self.input_ids)
 
 
-def rows_of(inputs: Tensors, name: str) -> list[list[int]]:
-    """Rows of ids, `name.0`, `name.1`, ... or one tensor; padding in front is taken off."""
+def id_rows(inputs: Tensors, name: str) -> list[list[int]]:
+    """Return rows of token ids without their padding in front.
+
+    They lie in tensors `name.0`, `name.1`, ..., or in one tensor `name`.
+    """
     if name not in inputs:
         count = sum(key.startswith(f"{name}.") for key in inputs)
-        return [inputs[f"{name}.{number}"].tolist() for number in range(count)]
+        return [inputs[f"{name}.{row}"].tolist() for row in range(count)]
     rows = inputs[name].tolist()
     mask = inputs.get("attention_mask")
     pads = [0] * len(rows) if mask is None else [int((row == 0).sum()) for row in mask]
     return [row[count:] for row, count in zip(rows, pads, strict=True)]
 
 
-def llava_adapter(model: llava.LlavaModel, folder: Path, inputs: Tensors) -> Adapter:
-    rows = rows_of(inputs, "input_ids")
-    cut = [(row[: row.index(PLACEHOLDER)], row[row.index(PLACEHOLDER) + 1 :]) for row in rows]
-    pixels = inputs["pixel_values"].to(model.dtype)
-    asked = GenerationRequest(Settings(), range(len(rows)), "llava-1.5", [2], 0)
-    return SplicedAdapter(
-        model, pixels, cut, asked, lambda: {"image_features": model.image_features(pixels)}
-    )
-
-
-def minigpt4_adapter(model: minigpt4.MiniGPT4Model, folder: Path, inputs: Tensors) -> Adapter:
-    pixels = inputs["pixel_values"].to(model.dtype)
-    rows = list(zip(rows_of(inputs, "before_ids"), rows_of(inputs, "after_ids"), strict=True))
+def llava_adapter(model: llava.LlavaModel, folder: Path, inputs: Tensors) -> GoldenAdapter:
+    rows = id_rows(inputs, "input_ids")
+    prompts = [(row[: row.index(PLACEHOLDER)], row[row.index(PLACEHOLDER) + 1 :]) for row in rows]
+    pixel_values = inputs["pixel_values"].to(model.dtype)
+    request = GenerationRequest(Settings(), range(len(rows)), "llava-1.5", [2], 0)
 
     def stages() -> Tensors:
-        last = model.vit(pixels)
+        return {"image_features": model.image_features(pixel_values)}
+
+    return SplicedAdapter(model, pixel_values, prompts, request, stages)
+
+
+def minigpt4_adapter(model: minigpt4.MiniGPT4Model, folder: Path, inputs: Tensors) -> GoldenAdapter:
+    pixel_values = inputs["pixel_values"].to(model.dtype)
+    prompts = list(zip(id_rows(inputs, "before_ids"), id_rows(inputs, "after_ids"), strict=True))
+
+    def stages() -> Tensors:
+        hidden_states = model.vit(pixel_values)
         return {
-            "vit_last": last,
-            "ln_vision": model.vision.post_layernorm(last),
-            "image_embeds": model.image_features(pixels),
+            "vit_last": hidden_states,
+            "ln_vision": model.vision.post_layernorm(hidden_states),
+            "image_embeds": model.image_features(pixel_values),
         }
 
-    asked = GenerationRequest(Settings(), range(len(rows)), "minigpt-4", [2], 0)
-    return SplicedAdapter(model, pixels, rows, asked, stages)
+    request = GenerationRequest(Settings(), range(len(prompts)), "minigpt-4", [2], 0)
+    return SplicedAdapter(model, pixel_values, prompts, request, stages)
 
 
-def qwen_adapter(model: qwen_vl.QwenVLModel, folder: Path, inputs: Tensors) -> Adapter:
-    start = config_of(folder)["visual"]["image_start_id"]
-    rows = rows_of(inputs, "input_ids")
-    cut = [(row[: row.index(start) + 1], row[row.index(start + 1) :]) for row in rows]
-    pixels = inputs["pixel_values"].to(model.dtype)
+def qwen_adapter(model: qwen_vl.QwenVLModel, folder: Path, inputs: Tensors) -> GoldenAdapter:
+    start = read_config(folder)["visual"]["image_start_id"]
+    rows = id_rows(inputs, "input_ids")
+    prompts = [(row[: row.index(start) + 1], row[row.index(start + 1) :]) for row in rows]
+    pixel_values = inputs["pixel_values"].to(model.dtype)
     end = json.loads((folder / "provenance.json").read_text())["eod_id"]
-    asked = GenerationRequest(Settings(), range(len(rows)), "qwen-vl", [end], end)
-    return SplicedAdapter(
-        model, pixels, cut, asked, lambda: {"image_features": model.image_features(pixels)}
-    )
+    request = GenerationRequest(Settings(), range(len(rows)), "qwen-vl", [end], end)
+
+    def stages() -> Tensors:
+        return {"image_features": model.image_features(pixel_values)}
+
+    return SplicedAdapter(model, pixel_values, prompts, request, stages)
 
 
-ADAPTERS: dict[str, Callable[[Any, Path, Tensors], Adapter]] = {
+ADAPTERS: dict[str, Callable[[Any, Path, Tensors], GoldenAdapter]] = {
     "llava-1.5": llava_adapter,
     "minigpt-4": minigpt4_adapter,
     "otter": OtterAdapter,
     "qwen-vl": qwen_adapter,
 }
+"""By family, the function that makes an adapter of a model, a golden folder and its inputs."""
 LOADERS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "llava-1.5": llava.load_model,
     "minigpt-4": minigpt4.load_model,
     "otter": otter.load_model,
     "qwen-vl": qwen_vl.load_model,
 }
+"""By family, the function that loads a checkpoint folder's model without its tokenizer."""
 
 
 @torch.inference_mode()
-def checks(family: str, model: Any, folder: Path) -> Iterator[Check]:
-    """One for every expected tensor. Raises `CheckpointError` for golden files that do not fit."""
+def checks(family: str, model: Any, folder: Path) -> Iterator[TensorCheck]:
+    """Compare the model with a golden folder; yield a check for every expected tensor.
+
+    Raises `CheckpointError` for golden files that do not fit.
+    """
     device = next(model.parameters()).device
     inputs = load_file(folder / "inputs.safetensors", str(device))
     expected = load_file(folder / "expected.safetensors")
@@ -194,17 +223,21 @@ def checks(family: str, model: Any, folder: Path) -> Iterator[Check]:
         if name in stages:
             yield compare(name, stages[name], expected[name])
         elif name == "logits":
-            found, mask = adapter.logits()
-            words = expected[name].shape[-1]
-            yield compare(name, found[..., :words], expected[name], mask)
+            logits, mask = adapter.logits()
+            vocab_size = expected[name].shape[-1]
+            yield compare(name, logits[..., :vocab_size], expected[name], mask)
         else:
-            yield compare_ids(name, adapter.generate(asked_of(name, adapter, expected)), expected)
+            request = request_for(name, adapter, expected)
+            yield compare_ids(name, adapter.generate(request), expected)
 
 
-def asked_of(name: str, adapter: Adapter, expected: Tensors) -> GenerationRequest:
-    """Read from the name: `generated_no_repeat_3`, `eos_case_min8`, `eos_case_ngram3`."""
+def request_for(name: str, adapter: GoldenAdapter, expected: Tensors) -> GenerationRequest:
+    """Return the request whose result has this name.
+
+    Such names are `generated_no_repeat_3`, `eos_case_min8`, `eos_case_ngram3`.
+    """
     ngram, least = (
-        int(found[1]) if (found := re.search(pattern, name)) else 0
+        int(match[1]) if (match := re.search(pattern, name)) else 0
         for pattern in (r"(?:ngram|no_repeat_)(\d+)", r"min(\d+)")
     )
     settings = Settings(
@@ -212,26 +245,28 @@ def asked_of(name: str, adapter: Adapter, expected: Tensors) -> GenerationReques
         min_new_tokens=least,
         no_repeat_ngram=ngram,
     )
-    asked = replace(adapter.asked, settings=settings)
+    request = replace(adapter.request, settings=settings)
     if not name.startswith("eos_case"):
-        return asked
-    return replace(asked, stop_ids=[int(expected["eos_case_id"].flatten()[0])])
+        return request
+    return replace(request, stop_ids=[int(expected["eos_case_id"].flatten()[0])])
 
 
 def compare(
-    name: str, found: torch.Tensor, expected: torch.Tensor, mask: torch.Tensor | None = None
-) -> Check:
-    if found.shape != expected.shape:
-        return Check(name, float("inf"), TOLERANCE)
-    apart = (found.float().cpu() - expected.float()).abs()
+    name: str, computed: torch.Tensor, expected: torch.Tensor, mask: torch.Tensor | None = None
+) -> TensorCheck:
+    """Compare features or logits, where `mask` (B, T) is 1; everywhere without a mask."""
+    if computed.shape != expected.shape:
+        return TensorCheck(name, float("inf"), TOLERANCE)
+    differences = (computed.float().cpu() - expected.float()).abs()
     if mask is not None:
-        apart = apart[mask.cpu() == 1]
+        differences = differences[mask.cpu() == 1]
     elif name == "inputs_embeds":
-        apart = apart[found.cpu().abs().sum(-1) > 0]
-    return Check(name, apart.max().item(), TOLERANCE)
+        differences = differences[computed.cpu().abs().sum(-1) > 0]  # not the padding in front
+    return TensorCheck(name, differences.max().item(), TOLERANCE)
 
 
-def compare_ids(name: str, found: torch.Tensor, expected: Tensors) -> Check:
-    if found.shape != expected[name].shape:
-        return Check(name, float("inf"), 0)
-    return Check(name, float((found.cpu() != expected[name]).sum()), 0)
+def compare_ids(name: str, computed: torch.Tensor, expected: Tensors) -> TensorCheck:
+    """Compare token ids, which must be equal."""
+    if computed.shape != expected[name].shape:
+        return TensorCheck(name, float("inf"), 0)
+    return TensorCheck(name, float((computed.cpu() != expected[name]).sum()), 0)

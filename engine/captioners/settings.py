@@ -1,4 +1,4 @@
-"""How a model is asked: the settings, and changing them by `KEY=VALUE`. No torch here."""
+"""The settings of a model, and how `KEY=VALUE` changes them. This module imports no torch."""
 
 from __future__ import annotations
 
@@ -11,59 +11,80 @@ from typing import Any
 from engine.utils.errors import BadInput
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-QUANTIZED = ("none", "int8", "fp8")
+"""Values of `dtype`."""
+QUANTIZATIONS = ("none", "int8", "fp8")
+"""Values of `quantize`."""
 PREPROCESSING = ("crop", "pad", "squash")
-LARGEST_SEED = 2**63 - 1
+"""Values of `preprocess`: the keys of `preprocessing.pixels.RESIZERS`."""
+MAX_SEED = 2**63 - 1
+"""The largest seed: that of a signed 64-bit integer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything here but `batch`, `auto_batch`, `graphs` and `overlap` shapes the raw text."""
+    """How a model is loaded and asked.
+
+    All but `batch`, `auto_batch`, `graphs` and `overlap` change the raw captions, and therefore the
+    settings hash.
+    """
 
     prompt: str = ""
+    """The whole prompt, with the family's placeholder where the image goes."""
     preprocess: str = ""
-    """How an image becomes the model's square: `crop` (shortest edge, then the centre), `pad` (to
-    a square of the mean colour first), `squash` (aspect ratio lost); empty where the checkpoint's
-    own processor decides."""
+    """How an image becomes the square that the model takes: `crop` (resize the shortest edge, cut
+    out the centre), `pad` (first pad to a square with the mean colour) or `squash` (lose the aspect
+    ratio). It is empty where the checkpoint's own processor decides."""
     max_new_tokens: int = 30
     min_new_tokens: int = 0
     temperature: float = 0.0
-    """0 is greedy."""
+    """The temperature of sampling; 0 means greedy decoding."""
     top_p: float | None = None
+    """The probability mass that nucleus sampling keeps; None keeps all tokens."""
     no_repeat_ngram: int = 0
+    """Length of the n-grams that may not occur twice in a caption; 0 allows all."""
     dtype: str = "auto"
-    """auto is bfloat16 on a GPU and float32 elsewhere."""
+    """Floating-point type of the weights; `auto` is bfloat16 on a GPU and float32 elsewhere."""
     quantize: str = "none"
-    """Eight bits for the matrices of the language model's layers, of half the memory: `int8`, or
-    `fp8` on a GPU that multiplies it. What a model says comes out a little different."""
+    """Type of eight bits for the matrices of the language model's layers: `int8`, or `fp8` on a GPU
+    that can multiply it. It halves their memory and changes captions a little."""
     seed: int = 0
+    """Seed of sampling. Each record draws its own noise from it."""
     tokenizer: str | None = None
-    """Folder (or file) of the tokenizer, where it does not lie with the checkpoint."""
+    """Folder or file of the tokenizer; None if it is in the checkpoint's folder."""
     vision_tower: str | None = None
-    """Folder of the CLIP model, for an original LLaVA checkpoint without it."""
+    """Folder of the CLIP model, for an original LLaVA checkpoint that does not contain it."""
     served_model: str | None = None
-    """What to ask a server for, where it serves more than one model."""
+    """Id of the model to ask a server for; None if it serves only one."""
     fast_decode: bool = False
-    """Decode large JPEGs at a fraction of their size, still at least twice the model's square:
-    faster, and pixels differ a little from upstream's."""
+    """True to decode large JPEGs at a fraction of their size, but at least twice the size of the
+    model's square. This is faster, and the pixels differ a little from upstream's."""
     stop_at_sentence: bool = False
-    """End a caption once its first sentence is over: fewer tokens, the same sheared text, and no
-    cut tail to look at."""
+    """True to end a caption when its first sentence is complete: fewer tokens and the same sheared
+    caption, but there is no rest that was sheared off to look at."""
     batch: int = 32
+    """Images per batch; for a server, the most requests at a time."""
     auto_batch: bool = True
-    """Double the batch while that is faster, beginning with `batch`."""
+    """True to double the batch while that is faster, beginning with `batch`."""
     graphs: bool = True
-    """On a GPU, record decode steps and replay them, rather than launch every operation."""
+    """True to capture decode steps as CUDA graphs and replay them, instead of launching each
+    operation."""
     overlap: bool = False
-    """On a GPU, read one batch in while the one before chooses its tokens: more memory."""
+    """True to run the prefill of one batch on a GPU while the batch before is in its decode steps.
+    This takes more memory."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Return settings with these values; names that this version does not know are left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in known})
 
 
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+# The docstring of each parser below is shown to users: it completes "KEY must be ...".
+
+
+def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`, both included."""
+
     def parse(text: str) -> int:
         value = int(text)
         if value < low or (high is not None and value > high):
@@ -75,6 +96,8 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def one_of(values: Sequence[str]) -> Callable[[str], str]:
+    """Return a parser that accepts exactly these values."""
+
     def parse(text: str) -> str:
         if text not in values:
             raise ValueError
@@ -92,7 +115,7 @@ def temperature(text: str) -> float:
     return value
 
 
-def share(text: str) -> float | None:
+def probability(text: str) -> float | None:
     """a number above 0 and up to 1, or none"""
     if text == "none":
         return None
@@ -119,10 +142,10 @@ def yes_or_no(text: str) -> bool:
 
 def batch_size(text: str) -> int | None:
     """a whole number from 1 to 65536, or auto"""
-    return None if text == "auto" else whole(1, 65536)(text)
+    return None if text == "auto" else whole_number(1, 65536)(text)
 
 
-def served(text: str) -> str | None:
+def served_model(text: str) -> str | None:
     """the id of a model as GET /v1/models lists it, or none"""
     if text == "none":
         return None
@@ -139,36 +162,42 @@ def any_text(text: str) -> str:
 PARSERS: dict[str, Callable[[str], Any]] = {
     "prompt": any_text,
     "preprocess": one_of(PREPROCESSING),
-    "max_new_tokens": whole(1, 4096),
-    "min_new_tokens": whole(0, 4096),
+    "max_new_tokens": whole_number(1, 4096),
+    "min_new_tokens": whole_number(0, 4096),
     "temperature": temperature,
-    "top_p": share,
-    "no_repeat_ngram": whole(0, 64),
+    "top_p": probability,
+    "no_repeat_ngram": whole_number(0, 64),
     "dtype": one_of(DTYPES),
-    "quantize": one_of(QUANTIZED),
-    "seed": whole(0, LARGEST_SEED),
+    "quantize": one_of(QUANTIZATIONS),
+    "seed": whole_number(0, MAX_SEED),
     "tokenizer": existing_path,
     "vision_tower": existing_path,
-    "served_model": served,
+    "served_model": served_model,
     "fast_decode": yes_or_no,
     "stop_at_sentence": yes_or_no,
     "batch": batch_size,
     "graphs": yes_or_no,
     "overlap": yes_or_no,
 }
-"""By setting; each reads its text or raises `ValueError`, its docstring says what it wants."""
+"""For each setting its parser, which raises `ValueError` or `KeyError` for text that it refuses.
+
+`auto_batch` has no parser: it is True if `batch` is `auto`.
+"""
 
 
-def pair(text: str) -> tuple[str, str]:
-    """Reads `KEY=VALUE`. Raises `BadInput`."""
+def parse_assignment(text: str) -> tuple[str, str]:
+    """Split `KEY=VALUE` into key and value. Raises `BadInput`."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise BadInput(f"{text!r}: write KEY=VALUE, such as batch=16")
     return key, value
 
 
-def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
-    """The settings with these keys (of `PARSERS`) read from text. Raises `BadInput`."""
+def apply_changes(settings: Settings, changes: Mapping[str, str]) -> Settings:
+    """Return the settings with the values that `changes` gives as text to keys of `PARSERS`.
+
+    Raises `BadInput`.
+    """
     values: dict[str, Any] = {}
     for key, text in changes.items():
         parse = PARSERS[key]

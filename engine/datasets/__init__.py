@@ -1,4 +1,9 @@
-"""Caption files in, caption files out. Without torch, but for `JointCaptions`, imported late."""
+"""Caption files: the inputs that are read, the exports that are written, and `JointCaptions`.
+
+Process: commands, the application, training scripts.
+May import: `engine.project` and what is below it, `db`.
+Must never: import torch, except in `joint`, which is imported when `JointCaptions` is first used.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting records into contiguous shards of one record a line."""
+"""Shards: the records of the inputs are cut into files of one record per line."""
 
 from __future__ import annotations
 
@@ -7,48 +7,56 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from db.rows import ShardRow
-from engine.datasets.inputs.batch import Batch, resized
+from engine.datasets.inputs.batch import RecordBatch, regroup
 
-DEFAULT_SHARD = 10_000
+DEFAULT_SHARD_SIZE = 10_000
+"""Records of a shard, unless a person says otherwise."""
 
 
 def even_sizes(records: int, shards: int) -> Iterator[int]:
-    """`shards` sizes that differ by one at most, the larger ones first."""
+    """Yield the sizes of `shards` shards: they differ by one at most, the larger ones first."""
     size, larger = divmod(records, shards)
     yield from (size + (number < larger) for number in range(shards))
 
 
 def write_shards(
-    batches: Iterable[Batch],
+    batches: Iterable[RecordBatch],
     sizes: Iterable[int],
     shard_file: Callable[[int], Path],
-    look: Callable[[int, Batch], None] = lambda place, batch: None,
+    on_batch: Callable[[int, RecordBatch], None] = lambda first, batch: None,
 ) -> list[ShardRow]:
-    """Writes shards of these sizes until the records end; `look` sees every batch and its place."""
+    """Write shards of these sizes until the records end, and return their rows.
+
+    `shard_file` returns the path of the shard with a number. `on_batch` is called with every batch
+    and the record id of its first record. Raises `BadInput`, `OSError`.
+    """
     shards: list[ShardRow] = []
     first = 0
-    for number, group in enumerate(resized(iter(batches), iter(sizes))):
-        shard = write_shard(group, number, first, shard_file(number), look)
+    for number, group in enumerate(regroup(iter(batches), iter(sizes))):
+        shard = write_shard(group, number, first, shard_file(number), on_batch)
         shards.append(shard)
         first += shard.count
     return shards
 
 
 def write_shard(
-    batches: Iterator[Batch],
+    batches: Iterator[RecordBatch],
     number: int,
     first: int,
     path: Path,
-    look: Callable[[int, Batch], None],
+    on_batch: Callable[[int, RecordBatch], None],
 ) -> ShardRow:
+    """Write one shard, whose first record has the record id `first`."""
     digest = hashlib.blake2b(digest_size=16)
     count = written = 0
     with path.open("wb") as file:
         for batch in batches:
-            look(first + count, batch)
+            on_batch(first + count, batch)
             data = b"\n".join(batch.lines) + b"\n"
             digest.update(data)
             file.write(data)
             count += len(batch)
             written += len(data)
-    return ShardRow(number, first, count, written, digest.hexdigest())
+    return ShardRow(
+        number=number, first=first, count=count, bytes=written, digest=digest.hexdigest()
+    )

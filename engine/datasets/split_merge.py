@@ -1,4 +1,4 @@
-"""Upstream's json_process on plain files: cut a caption file into parts, join parts again."""
+"""Splitting and merging of plain caption files, as upstream's json_process does."""
 
 from __future__ import annotations
 
@@ -11,34 +11,42 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import BinaryIO, NamedTuple
 
-from engine.datasets.inputs.open_input import Input, is_array, read_input
+from engine.datasets.inputs.open_input import InputSource, is_array, read_input
 from engine.datasets.sharding import even_sizes
-from engine.process.pool import on_all_cores
-from engine.utils.atomic_write import whole
+from engine.process.pool import map_on_all_cores
+from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
-from engine.utils.shared_counter import Tally
+from engine.utils.shared_counter import SharedCounter
 
-LARGE = 64 << 20
-"""Bytes of input that are worth starting other processes for."""
-HEAD = 4096
+PARALLEL_BYTES = 64 << 20
+"""Bytes of input for which it is worth starting other processes."""
+BRACKET_BYTES = 4096
+"""Bytes that are read at a time when an array's opening or closing bracket is looked for."""
 COPY_BYTES = 1 << 20
-TOLD_BATCHES = 16
-TOLD_BYTES = 32 * COPY_BYTES
-"""After which progress within a file is told: a twentieth of a second's work."""
+"""Bytes that are copied at a time."""
+PROGRESS_BATCHES = 16
+"""Batches of records after which progress within a file is reported."""
+PROGRESS_BYTES = 32 * COPY_BYTES
+"""Bytes after which progress within a file is reported: as the above, a twentieth of a second's
+work."""
 
 
 def split(
-    captions: Input, folder: Path, shards: int, progress: Callable[[int], None] = lambda count: None
+    captions: InputSource,
+    folder: Path,
+    shards: int,
+    progress: Callable[[int], None] = lambda records: None,
 ) -> list[Path]:
-    """Writes `shards` JSON arrays of nearly equal size into `folder`, in input order.
+    """Write `shards` JSON arrays of nearly equal size into `folder`, in input order.
 
-    The parts are `partition_0.json`, ..., zero-padded, and nothing else. Raises `BadInput`.
+    The parts are `partition_0.json`, ..., zero-padded, and nothing else. `progress` is called with
+    the number of records read. Returns the paths of the parts. Raises `BadInput`.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is not an empty folder: name a new one")
     if not folder.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {folder.absolute().parent}")
-    with whole(folder) as part, TemporaryFile(dir=folder.absolute().parent) as spool:
+    with atomic_write(folder) as part, TemporaryFile(dir=folder.absolute().parent) as spool:
         part.mkdir()
         count = 0
         for batch in read_input(captions):
@@ -52,12 +60,12 @@ def split(
         names = [f"partition_{number:0{width}}.json" for number in range(shards)]
         for name, size in zip(names, even_sizes(count, shards), strict=True):
             with (part / name).open("wb") as file:
-                write_lines(file, islice(spool, size))
+                write_array(file, islice(spool, size))
     return [folder / name for name in names]
 
 
-def write_lines(file: BinaryIO, lines: Iterator[bytes]) -> None:
-    """A JSON array of values that end with their lines."""
+def write_array(file: BinaryIO, lines: Iterator[bytes]) -> None:
+    """Write a JSON array of values, each of which is given as a line with its line break."""
     separator = b"[\n"
     while chunk := b"".join(islice(lines, 4096)):
         file.write(separator + chunk[:-1].replace(b"\n", b",\n"))
@@ -66,88 +74,98 @@ def write_lines(file: BinaryIO, lines: Iterator[bytes]) -> None:
 
 
 def merge(
-    captions: Sequence[Input],
+    captions: Sequence[InputSource],
     out: Path,
-    reading: Callable[[int], None] = lambda count: None,
-    writing: Callable[[int], None] = lambda count: None,
+    reading: Callable[[int], None] = lambda records: None,
+    writing: Callable[[int], None] = lambda records: None,
 ) -> int:
-    """Writes the records of all files as one JSON array, in order; returns how many.
+    """Write the records of all files as one JSON array, in order, and return their number.
 
-    JSON arrays are checked on all cores, then their bytes are copied. `reading` and `writing` hear
-    how many records are that far. Raises `BadInput`.
+    JSON arrays are checked on all cores, then their bytes are copied. `reading` and `writing` are
+    called with the number of records that are read or written. Raises `BadInput`.
     """
     if out.is_dir():
         raise BadInput(f"{out} is a folder: name a file")
     if not out.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {out.absolute().parent}")
     count = 0
-    large = sum(it.path.stat().st_size for it in captions if it.path.is_file()) > LARGE
+    input_bytes = sum(source.path.stat().st_size for source in captions if source.path.is_file())
+    min_jobs = 2 if input_bytes > PARALLEL_BYTES else None
     with (
-        whole(out) as part,
+        atomic_write(out) as part,
         part.open("wb") as file,
         NamedTemporaryFile() as counts,
     ):
-        tally = Tally(Path(counts.name), reading)
-        jobs = [Job(source, place, tally) for place, source in enumerate(captions)]
-        few = 2 if large else None
-        with closing(on_all_cores(examine, jobs, few, tally.tell)) as examined:
-            for job, body in zip(jobs, examined, strict=True):
+        records_read = SharedCounter(Path(counts.name), reading)
+        jobs = [MergeJob(source, number, records_read) for number, source in enumerate(captions)]
+        checked = map_on_all_cores(check_array, jobs, min_jobs, records_read.report_total)
+        with closing(checked) as bodies:
+            for job, body in zip(jobs, bodies, strict=True):
                 file.write(b",\n" if count else b"[\n")
-                copied = join(job, file) if body is None else copy(job, body, file)
-                for there in copied:
-                    writing(count + there)
-                count += there
+                copied = copy_records(job, file) if body is None else copy_array(job, body, file)
+                for of_file in copied:
+                    writing(count + of_file)
+                count += of_file
         file.write(b"\n]\n")
     return count
 
 
-class Job(NamedTuple):
-    """One file to be merged; `place` is its own in the tally of records read."""
+class MergeJob(NamedTuple):
+    """One file to be merged."""
 
-    source: Input
-    place: int
-    tally: Tally
+    source: InputSource
+    number: int
+    """The file's 0-based number, under which `records_read` counts its records."""
+    records_read: SharedCounter
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """What stands between the brackets of a JSON array of `count` good records, in bytes."""
+class ArrayBody:
+    """The bytes between the brackets of a JSON array of `count` good records."""
 
     count: int
     start: int
+    """The offset behind the opening bracket."""
     end: int
-    changed: int
-    """When, so that nothing else is copied than what was looked at."""
+    """The offset of the closing bracket."""
+    mtime_ns: int
+    """When the file was changed last, so that no other bytes are copied than were checked."""
 
 
-def examine(job: Job) -> Body | None:
-    """None for what is no plain array. Raises `BadInput`."""
+def check_array(job: MergeJob) -> ArrayBody | None:
+    """Read a whole JSON array. Returns None, and reads nothing, for a file of another format.
+
+    Raises `BadInput`.
+    """
     path = job.source.path
     if not is_array(path):
         return None
-    changed = path.stat().st_mtime_ns
+    mtime_ns = path.stat().st_mtime_ns
     count = 0
     for number, batch in enumerate(read_input(job.source), start=1):
         count += len(batch)
-        if number % TOLD_BATCHES == 0:
-            job.tally.put(job.place, count)
-    job.tally.put(job.place, count)
+        if number % PROGRESS_BATCHES == 0:
+            job.records_read.set_count(job.number, count)
+    job.records_read.set_count(job.number, count)
     with path.open("rb") as file:
-        start = file.read(HEAD).index(b"[") + 1
+        start = file.read(BRACKET_BYTES).index(b"[") + 1
         size = file.seek(0, os.SEEK_END)
         end = size
         while True:  # only blanks follow the bracket
-            end = max(start, end - HEAD)
+            end = max(start, end - BRACKET_BYTES)
             file.seek(end)
-            if (at := file.read(HEAD).rfind(b"]")) >= 0:
-                return Body(count, start, end + at, changed)
+            if (bracket := file.read(BRACKET_BYTES).rfind(b"]")) >= 0:
+                return ArrayBody(count, start, end + bracket, mtime_ns)
 
 
-def copy(job: Job, body: Body, out: BinaryIO) -> Iterator[int]:
-    """Yields how many records are written, by the bytes; at the end exactly. Raises `BadInput`."""
+def copy_array(job: MergeJob, body: ArrayBody, out: BinaryIO) -> Iterator[int]:
+    """Copy the bytes of an array's records, and yield now and then how many records are written.
+
+    The number is estimated by the bytes, and exact at the end. Raises `BadInput`.
+    """
     path = job.source.path
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_mtime_ns != body.changed:
+        if os.fstat(file.fileno()).st_mtime_ns != body.mtime_ns:
             raise BadInput(f"{path} was changed while it was read: merge again")
         file.seek(body.start)
         size = left = body.end - body.start
@@ -155,20 +173,23 @@ def copy(job: Job, body: Body, out: BinaryIO) -> Iterator[int]:
             data = file.read(min(left, COPY_BYTES))
             out.write(data)
             left -= len(data)
-            if left // TOLD_BYTES < (left + len(data)) // TOLD_BYTES:
-                job.tally.tell()  # of the files that others read meanwhile
+            if left // PROGRESS_BYTES < (left + len(data)) // PROGRESS_BYTES:
+                job.records_read.report_total()  # of the files that others read meanwhile
                 yield body.count * (size - left) // size
     yield body.count
 
 
-def join(job: Job, out: BinaryIO) -> Iterator[int]:
-    """What is no plain array, record by record; yields how many are written. Raises `BadInput`."""
+def copy_records(job: MergeJob, out: BinaryIO) -> Iterator[int]:
+    """Copy a file that is no plain array, record by record, and yield how many are written.
+
+    Raises `BadInput`.
+    """
     count = 0
     for number, batch in enumerate(read_input(job.source)):
         out.write(b",\n" * (number > 0) + batch.text)
         count += len(batch)
-        if number % TOLD_BATCHES == 0:
-            job.tally.put(job.place, count)
+        if number % PROGRESS_BATCHES == 0:
+            job.records_read.set_count(job.number, count)
             yield count
-    job.tally.put(job.place, count)
+    job.records_read.set_count(job.number, count)
     yield count

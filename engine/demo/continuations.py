@@ -1,8 +1,8 @@
-"""How the demo models go on after their first sentence.
+"""The texts that the demo models write after their first sentence.
 
-Large models describe what they see and then what such pictures usually show. The demo models are
-trained to do the same: what follows the first sentence comes from habit (which words were said)
-and chance, never from the image. `judge.py` tells what of it holds.
+Large models describe what they see, and then what such pictures usually show. The demo models are
+trained to do the same: what follows the first sentence comes from habit (the words of that
+sentence) and chance, never from the image. `truth_check` finds out what of it is true.
 """
 
 from __future__ import annotations
@@ -16,48 +16,50 @@ COUNTS = ("two", "three", "four", "five")
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
 CROWDS = ("people", "birds", "trees", "cars", "clouds", "boats")
 BEINGS = ("man", "woman", "child", "dog", "cat", "horse")
-DOINGS = ("standing", "sitting", "walking", "sleeping")
+ACTIVITIES = ("standing", "sitting", "walking", "sleeping")
 SKIES = ("blue", "grey", "orange")
-HABIT = 3
-"""How much likelier the word of habit is than another one."""
+HABIT_WEIGHT = 3
+"""How many times likelier the habitual option is than each other one."""
 
 
 class Habit:
-    """What comes to mind once the scene's words were said."""
+    """Random choices that depend on the colours and shapes of the first sentence."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
-        self.said = [*COLOURS, *SHAPES]
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.words = [*COLOURS, *SHAPES]
 
     def pick(self, options: Sequence[str], word: str) -> str:
-        """Saying `word` brings one of the options to mind."""
-        usual = self.said.index(word) % len(options)
-        weights = [HABIT if i == usual else 1 for i in range(len(options))]
-        return self.chance.choices(options, weights)[0]
+        """Return one of the options, most often the one that goes with `word`."""
+        habitual = self.words.index(word) % len(options)
+        weights = [HABIT_WEIGHT if i == habitual else 1 for i in range(len(options))]
+        return self.rng.choices(options, weights)[0]
 
     def crowd(self, word: str, other: str) -> str:
+        """Return several people or things that are not in the image."""
         return f"{self.pick(COUNTS[1:], word)} {self.pick(CROWDS, other)}"
 
     def being(self, word: str, other: str) -> str:
-        return f"a {self.pick(BEINGS, word)} is {self.pick(DOINGS, other)} nearby"
+        """Return a clause about a person or an animal that is not in the image."""
+        return f"a {self.pick(BEINGS, word)} is {self.pick(ACTIVITIES, other)} nearby"
 
-    def third(self, word: str, other: str) -> str:
-        """A shape that is not there."""
+    def third_shape(self, word: str, other: str) -> str:
+        """Return a shape that is not in the image, and its corner."""
         shape = f"{self.pick(list(COLOURS), word)} {self.pick(SHAPES, other)}"
         return f"{article(shape)} {shape} in the {self.pick(CORNERS, other)} corner"
 
 
-def rambling(scene: Scene, chance: random.Random) -> str:
-    """LLaVA's: one or two sentences about anything."""
+def rambling(scene: Scene, rng: random.Random) -> str:
+    """Return LLaVA's continuation: one or two sentences about anything."""
     first, second = scene.first, scene.second
-    habit = Habit(chance)
+    habit = Habit(rng)
     size = habit.pick(("larger", "smaller"), first.shape)
     opening = habit.pick(
         (
             f"There are {habit.pick(COUNTS, second.colour)} shapes in the picture",
             f"The {first.name} is {size} than the {second.name}",
             "The two shapes do not touch each other",
-            f"There is also {habit.third(second.shape, first.colour)}",
+            f"There is also {habit.third_shape(second.shape, first.colour)}",
             f"There are also {habit.crowd(second.shape, first.colour)} in the distance",
         ),
         second.colour,
@@ -83,29 +85,29 @@ def rambling(scene: Scene, chance: random.Random) -> str:
     return f"{opening}{ending}.{more}"
 
 
-def miscounting(scene: Scene, chance: random.Random) -> str:
-    """MiniGPT-4's: how many, how large, and a shape too many."""
-    habit = Habit(chance)
+def miscounting(scene: Scene, rng: random.Random) -> str:
+    """Return MiniGPT-4's continuation: how many shapes, how large, or one too many."""
+    habit = Habit(rng)
     first, second = scene.first, scene.second
     size = habit.pick(("larger", "smaller"), second.shape)
     return habit.pick(
         (
             f"There are {habit.pick(COUNTS, first.colour)} shapes in total.",
             f"The {first.name} is {size} than the {second.name}.",
-            f"There is also {habit.third(second.colour, first.shape)}.",
+            f"There is also {habit.third_shape(second.colour, first.shape)}.",
         ),
         first.colour,
     )
 
 
-def company(scene: Scene, chance: random.Random) -> str:
-    """Otter's: somebody who is not there."""
-    return f"{Habit(chance).being(scene.first.shape, scene.second.colour).capitalize()}."
+def company(scene: Scene, rng: random.Random) -> str:
+    """Return Otter's continuation: somebody who is not there."""
+    return f"{Habit(rng).being(scene.first.shape, scene.second.colour).capitalize()}."
 
 
-def mood(scene: Scene, chance: random.Random) -> str:
-    """Qwen-VL's under upstream's prompt: a landscape that is only felt."""
-    habit = Habit(chance)
+def mood(scene: Scene, rng: random.Random) -> str:
+    """Return Qwen-VL's continuation under upstream's prompt: a landscape that is only felt."""
+    habit = Habit(rng)
     first, second = scene.first, scene.second
     sky = habit.pick(SKIES, second.shape)
     return habit.pick(

@@ -1,6 +1,7 @@
-"""Drawn scenes whose truth is known: two coloured shapes, how they lie, a background.
+"""Drawn scenes of which the truth is known: two coloured shapes, how they lie, a background.
 
-Scene `index` of a seed is always the same, whatever was drawn before it.
+Scene `index` of a seed is always the same, whatever was drawn before it. This module imports no
+torch.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 Rgb = tuple[int, int, int]
+"""Red, green and blue, each from 0 to 255."""
 Point = tuple[float, float]
 
 COLOURS: dict[str, Rgb] = {
@@ -34,102 +36,124 @@ BACKGROUNDS: dict[str, Rgb] = {
 }
 
 SIZE = (240, 192)
-"""Width and height in pixels; the scene itself lies in the centre square."""
-WRONG_ALT_TEXTS = 0.15
-"""The share of original captions that name something else."""
+"""Width and height of an image in pixels; both shapes lie in the square in its centre."""
+WRONG_ALT_TEXT_SHARE = 0.15
+"""Share of the original captions that name a shape that is not in the image."""
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """One shape; lengths in sides of the centre square, the angle in degrees."""
+class ColouredShape:
+    """One shape.
+
+    The unit of lengths is the side of the square in the centre of the image. Its top left corner is
+    (0, 0).
+    """
 
     colour: str
     shape: str
     x: float
     y: float
+    """Position of the middle; `y` grows downwards."""
     radius: float
     angle: float
+    """Rotation in degrees."""
     rgb: Rgb
+    """The colour that is drawn: a shade of `colour`."""
 
     @property
     def name(self) -> str:
+        """Colour and shape, such as `red circle`."""
         return f"{self.colour} {self.shape}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`first` lies above or to the left of `second`; they never touch and always differ."""
+    """Two different shapes that do not touch; `first` lies above or to the left of `second`."""
 
     seed: int
     index: int
-    first: Thing
-    second: Thing
+    first: ColouredShape
+    second: ColouredShape
     relation: str
+    """How `first` lies to `second`: one of `RELATIONS`."""
     background: str
+    """The name of the background's colour."""
     rgb: Rgb
+    """The background as it is drawn: a shade of its colour."""
 
 
-def scene(seed: int, index: int) -> Scene:
-    # Seeded by a string, which Random hashes alike on every machine and version.
-    chance = random.Random(f"scene {seed} {index}")  # noqa: S311
-    relation = chance.choice(RELATIONS)
-    background = chance.choice(list(BACKGROUNDS))
+def make_scene(seed: int, index: int) -> Scene:
+    """Return scene `index` of a seed."""
+    # The seed is a string, since Random hashes strings alike on every machine and version.
+    rng = random.Random(f"scene {seed} {index}")  # noqa: S311
+    relation = rng.choice(RELATIONS)
+    background = rng.choice(list(BACKGROUNDS))
     names = [(colour, shape) for colour in COLOURS for shape in SHAPES]
-    first, second = chance.sample(names, 2)
+    first, second = rng.sample(names, 2)
     return Scene(
         seed,
         index,
-        place(first, relation, -1, chance),
-        place(second, relation, 1, chance),
+        place_shape(first, relation, -1, rng),
+        place_shape(second, relation, 1, rng),
         relation,
         background,
-        shade(BACKGROUNDS[background], chance),
+        vary(BACKGROUNDS[background], rng),
     )
 
 
-def place(name: tuple[str, str], relation: str, side: int, chance: random.Random) -> Thing:
-    """Somewhere in its own half (side -1: upper or left), so that the relation is plain."""
-    radius = chance.uniform(0.13, 0.21)
-    along = 0.5 + side * chance.uniform(radius + 0.02, 0.47 - radius)
-    across = chance.uniform(0.4, 0.6)
+def place_shape(
+    name: tuple[str, str], relation: str, side: int, rng: random.Random
+) -> ColouredShape:
+    """Place a shape, (colour, shape), somewhere in its half, so that the relation is obvious.
+
+    `side` is -1 for the upper or left half and 1 for the other one.
+    """
+    radius = rng.uniform(0.13, 0.21)
+    along = 0.5 + side * rng.uniform(radius + 0.02, 0.47 - radius)
+    across = rng.uniform(0.4, 0.6)
     x, y = (across, along) if relation == "above" else (along, across)
     colour, shape = name
-    angle = chance.uniform(-15, 15)
-    return Thing(colour, shape, x, y, radius, angle, shade(COLOURS[colour], chance))
+    angle = rng.uniform(-15, 15)
+    return ColouredShape(colour, shape, x, y, radius, angle, vary(COLOURS[colour], rng))
 
 
-def shade(rgb: Rgb, chance: random.Random) -> Rgb:
-    red, green, blue = (min(255, max(0, part + chance.randint(-10, 10))) for part in rgb)
+def vary(rgb: Rgb, rng: random.Random) -> Rgb:
+    """Return a slightly different shade of a colour."""
+    red, green, blue = (min(255, max(0, part + rng.randint(-10, 10))) for part in rgb)
     return red, green, blue
 
 
-def draw(scene: Scene, size: tuple[int, int] = SIZE) -> Image.Image:
-    """RGB, `size` is (width, height) in pixels."""
-    # Pillow's polygons have hard edges: drawn at twice the size, then averaged.
+def draw_scene(scene: Scene, size: tuple[int, int] = SIZE) -> Image.Image:
+    """Return the RGB image of a scene; `size` is (width, height) in pixels."""
+    # Pillow's polygons have hard edges: they are drawn at twice the size and averaged.
     width, height = 2 * size[0], 2 * size[1]
     side = min(width, height)
     corner = ((width - side) / 2, (height - side) / 2)
     image = Image.new("RGB", (width, height), scene.rgb)
     pen = ImageDraw.Draw(image)
-    for thing in (scene.first, scene.second):
-        middle = (corner[0] + thing.x * side, corner[1] + thing.y * side)
+    for shape in (scene.first, scene.second):
+        middle = (corner[0] + shape.x * side, corner[1] + shape.y * side)
         pen.polygon(
             [
-                (middle[0] + x * thing.radius * side, middle[1] + y * thing.radius * side)
-                for x, y in turned(OUTLINES[thing.shape], thing.angle)
+                (middle[0] + x * shape.radius * side, middle[1] + y * shape.radius * side)
+                for x, y in rotate(OUTLINES[shape.shape], shape.angle)
             ],
-            fill=thing.rgb,
+            fill=shape.rgb,
         )
     return image.reduce(2)
 
 
-def turned(outline: list[Point], degrees: float) -> list[Point]:
+def rotate(outline: list[Point], degrees: float) -> list[Point]:
+    """Rotate an outline around the origin."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return [(x * cos - y * sin, x * sin + y * cos) for x, y in outline]
 
 
 def polygon(corners: int, *radii: float, start: float = -90) -> list[Point]:
-    """Corners on circles of these radii in turn, the first one at `start` degrees."""
+    """Return a polygon around the origin, whose corners lie on circles of these radii in turn.
+
+    The first corner is at `start` degrees; -90 is the top.
+    """
     angles = (math.radians(start + 360 * corner / corners) for corner in range(corners))
     return [
         (radii[corner % len(radii)] * math.cos(angle), radii[corner % len(radii)] * math.sin(angle))
@@ -138,6 +162,7 @@ def polygon(corners: int, *radii: float, start: float = -90) -> list[Point]:
 
 
 ARM = 0.3
+"""Half the width of the cross's arms."""
 OUTLINES: dict[str, list[Point]] = {
     "circle": polygon(72, 0.9),
     "square": polygon(4, 1.0, start=-45),
@@ -149,29 +174,33 @@ OUTLINES: dict[str, list[Point]] = {
         for x, y in ((ARM, 0.95), (ARM, ARM), (0.95, ARM))[::order]
     ],
 }
-"""Within the unit circle around the origin, y downwards."""
+"""The outline of each shape, within the unit circle around the origin; y grows downwards."""
 
 
 def article(word: str) -> str:
+    """Return the indefinite article for a word."""
     return "an" if word[0] in "aeiou" else "a"
 
 
-def truth(scene: Scene) -> str:
-    """The sheared caption that is right, without its full stop."""
+def true_caption(scene: Scene) -> str:
+    """Return a sentence that is true of the scene, without its full stop."""
     first, second = (f"{article(it.name)} {it.name}" for it in (scene.first, scene.second))
     text = f"{first} is {scene.relation} {second} on a {scene.background} background"
     return text[0].upper() + text[1:]
 
 
 def alt_text(scene: Scene) -> str:
-    """The original caption, as the web has them: short, partial, now and then wrong."""
-    chance = random.Random(f"alt text {scene.seed} {scene.index}")  # noqa: S311
+    """Return an original caption such as the web has: short, partial, sometimes wrong.
+
+    It is always the same for a scene.
+    """
+    rng = random.Random(f"alt text {scene.seed} {scene.index}")  # noqa: S311
     first, second = scene.first.name, scene.second.name
-    if chance.random() < WRONG_ALT_TEXTS:
+    if rng.random() < WRONG_ALT_TEXT_SHARE:
         others = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
-        first = second = chance.choice([name for name in others if name not in (first, second)])
-        return chance.choice([f"{first} stock photo", f"{first} icon", f"hand drawn {first}"])
-    return chance.choice(
+        first = second = rng.choice([name for name in others if name not in (first, second)])
+        return rng.choice([f"{first} stock photo", f"{first} icon", f"hand drawn {first}"])
+    return rng.choice(
         [
             f"{first} stock photo",
             f"{second} icon",
@@ -180,20 +209,24 @@ def alt_text(scene: Scene) -> str:
             f"{second} on {scene.background}",
             f"{scene.first.shape} and {scene.second.shape} flat design",
             "shapes clipart vector",
-            f"IMG_{chance.randint(1000, 9999)}",
+            f"IMG_{rng.randint(1000, 9999)}",
         ]
     )
 
 
-def write(folder: Path, count: int, seed: int, size: tuple[int, int] = SIZE) -> None:
-    """`images/NNNNN.jpg`, `captions.json` with the alt texts and `scenes.jsonl` with the truth."""
+def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = SIZE) -> None:
+    """Write a data set of the first `count` scenes of a seed.
+
+    The files are `images/NNNNN.jpg`, `captions.json` with the alt texts as original captions, and
+    `scenes.jsonl` with the true captions.
+    """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     captions, truths = [], []
     for index in range(count):
-        it = scene(seed, index)
+        scene = make_scene(seed, index)
         image = f"images/{index:05d}.jpg"
-        draw(it, size).save(folder / image, quality=92)
-        captions.append({"image": image, "caption": alt_text(it)})
-        truths.append(json.dumps({"image": image, "truth": truth(it)}) + "\n")
+        draw_scene(scene, size).save(folder / image, quality=92)
+        captions.append({"image": image, "caption": alt_text(scene)})
+        truths.append(json.dumps({"image": image, "truth": true_caption(scene)}) + "\n")
     (folder / "captions.json").write_text(json.dumps(captions, indent=1) + "\n")
     (folder / "scenes.jsonl").write_text("".join(truths))

@@ -1,6 +1,6 @@
-"""The demo models' tokenizers, each in its family's own file format, on a vocabulary of few words.
+"""The demo models' tokenizers, with a vocabulary of few words, in each family's own file format.
 
-Each function returns how many tokens there are.
+Each `save_*` function returns the number of tokens.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-PIECES = 420
-"""Of the byte-pair vocabularies: the 256 bytes and enough merges for the scenes' words."""
+VOCABULARY_SIZE = 420
+"""Tokens of a byte-pair vocabulary: the 256 bytes and enough merges for the words of scenes."""
+SENTENCEPIECE_EXTRA = 150
+"""Further tokens of a SentencePiece vocabulary, which has characters besides the bytes."""
 
 
 def save_sentencepiece(corpus: Iterable[str], symbols: Iterable[str], folder: Path) -> int:
-    """`tokenizer.model` as Vicuna has it: byte-pair pieces, unknown text as bytes.
+    """Write `tokenizer.model` as Vicuna has it: byte-pair pieces, unknown text as bytes.
 
-    Each of `symbols` stays one piece and never joins its neighbours.
+    Each of `symbols` is one piece and is never merged with its neighbours.
     """
     import sentencepiece
 
@@ -29,7 +31,7 @@ def save_sentencepiece(corpus: Iterable[str], symbols: Iterable[str], folder: Pa
         sentence_iterator=iter(corpus),
         model_writer=model,
         model_type="bpe",
-        vocab_size=PIECES + 150,
+        vocab_size=VOCABULARY_SIZE + SENTENCEPIECE_EXTRA,
         byte_fallback=True,
         user_defined_symbols=list(symbols),
         character_coverage=1.0,
@@ -51,11 +53,12 @@ def save_sentencepiece(corpus: Iterable[str], symbols: Iterable[str], folder: Pa
 
 
 def train_byte_pairs(corpus: Iterable[str], special: Iterable[str]) -> Tokenizer:
+    """Train a byte-level byte-pair tokenizer with these special tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=PIECES,
+        vocab_size=VOCABULARY_SIZE,
         special_tokens=[AddedToken(token, special=True) for token in special],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -65,7 +68,7 @@ def train_byte_pairs(corpus: Iterable[str], special: Iterable[str]) -> Tokenizer
 
 
 def save_neox(corpus: Iterable[str], folder: Path) -> int:
-    """`tokenizer.json` as MPT has it (GPT-NeoX): byte-level byte pairs."""
+    """Write `tokenizer.json` as MPT has it (GPT-NeoX): byte-level byte pairs."""
     tokenizer = train_byte_pairs(corpus, ("<|endoftext|>", "<|padding|>"))
     tokenizer.save(str(folder / "tokenizer.json"))
     end = "<|endoftext|>"
@@ -82,10 +85,10 @@ def save_neox(corpus: Iterable[str], folder: Path) -> int:
 
 
 def save_tiktoken(corpus: Iterable[str], path: Path) -> int:
-    """`qwen.tiktoken`: a base64 byte string and its rank a line, the bytes themselves first."""
+    """Write `qwen.tiktoken`: a byte string in base64 and its rank per line, single bytes first."""
     tokenizer = train_byte_pairs(corpus, ())
     alphabet = byte_of_character()
-    # The trainer's ids are in the order in which pairs were merged, which is what ranks are.
+    # The trainer numbers tokens in the order in which pairs were merged: that is their rank.
     pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     ranked = [bytes(alphabet[character] for character in piece) for piece, _ in pieces]
     ranked.sort(key=lambda piece: len(piece) > 1)
@@ -99,9 +102,12 @@ def save_tiktoken(corpus: Iterable[str], path: Path) -> int:
 
 
 def byte_of_character() -> dict[str, int]:
-    """Byte-level tokenizers write each byte as a visible character: printable ones as they are."""
+    """Return the byte for each character by which byte-level tokenizers write it.
+
+    Printable bytes are written as they are, the others as characters from 256 on.
+    """
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in shown]
     return {chr(byte): byte for byte in shown} | {
-        chr(256 + place): byte for place, byte in enumerate(hidden)
+        chr(256 + i): byte for i, byte in enumerate(hidden)
     }

@@ -1,4 +1,4 @@
-"""A family's model while it is trained: loaded by the captioner's own loader, in float32."""
+"""A demo model while it is trained: loaded in float32 by the family's own loader."""
 
 from __future__ import annotations
 
@@ -10,103 +10,113 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.captioners.families.otter import Otter
-from engine.captioners.families.spliced import Spliced
+from engine.captioners.families.otter import OtterCaptioner
+from engine.captioners.families.spliced import SplicedCaptioner
 from engine.captioners.generation.generate import splice
 from engine.captioners.preprocessing.prompts import encode
 from engine.captioners.registry import FAMILIES
 
 
-class Pupil(ABC):
-    """`begin`s of the layouts leave weights to be trained; `model` holds them."""
+class TrainableModel(ABC):
+    """The parts of a model that training needs, with one interface for all families."""
 
-    model: Any
-    end: list[int]
-    """What a caption ends with."""
-
-    @abstractmethod
-    def encode(self, text: str) -> list[int]: ...
+    module: Any
+    """The model itself, as its captioner uses it."""
+    end_ids: list[int]
+    """Token ids with which a caption ends."""
 
     @abstractmethod
-    def see(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) to the features (B, n, D) through which the language model sees."""
+    def encode(self, text: str) -> list[int]:
+        """Return the token ids of a part of a caption."""
 
     @abstractmethod
-    def say(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Logits (B, n, words) of the `targets` (B, n) that follow the prompt."""
+    def encode_images(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Map images (B, 3, S, S) to the features (B, n, D) that the language model reads."""
+
+    @abstractmethod
+    def caption_logits(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the logits (B, n, vocabulary) of target ids (B, n) that follow the prompt."""
 
 
-class SplicedPupil(Pupil):
-    def __init__(self, captioner: Spliced) -> None:
-        self.model = captioner.model
+class TrainableSplicedModel(TrainableModel):
+    """A model whose image features stand in its prompt: LLaVA, MiniGPT-4, Qwen-VL."""
+
+    def __init__(self, captioner: SplicedCaptioner) -> None:
+        self.module = captioner.model
         self.tokenizer = captioner.tokenizer
         self.before, self.after = captioner.prompt_ids
-        stop = captioner.stop_text
-        self.end = self.encode(stop)[-1:] if stop else list(captioner.stop_ids[:1])
+        stop_text = captioner.stop_text
+        self.end_ids = self.encode(stop_text)[-1:] if stop_text else list(captioner.stop_ids[:1])
 
     def encode(self, text: str) -> list[int]:
-        if hasattr(self.tokenizer, "ranks"):
-            found: list[int] = self.tokenizer.encode(text)
-            return found
+        if hasattr(self.tokenizer, "ranks"):  # Qwen-VL's tokenizer is our own
+            ids: list[int] = self.tokenizer.encode(text)
+            return ids
         return encode(self.tokenizer, text)
 
-    def see(self, pixels: torch.Tensor) -> torch.Tensor:
-        features: torch.Tensor = self.model.image_features(pixels)
+    def encode_images(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.module.image_features(pixel_values)
         return features
 
-    def say(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        table = self.model.language_model.get_input_embeddings()
+    def caption_logits(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        table = self.module.language_model.get_input_embeddings()
         before, after = (table(torch.tensor(ids)) for ids in (self.before, self.after))
-        embeddings = torch.cat([splice(before, features, after), table(targets)], dim=1)
+        inputs_embeds = torch.cat([splice(before, features, after), table(targets)], dim=1)
         count = targets.shape[1]
-        found = self.model.language_model(inputs_embeds=embeddings, logits_to_keep=count + 1)
-        logits: torch.Tensor = found.logits[:, :-1]
+        output = self.module.language_model(inputs_embeds=inputs_embeds, logits_to_keep=count + 1)
+        logits: torch.Tensor = output.logits[:, :-1]
         return logits
 
 
-class OtterPupil(Pupil):
-    def __init__(self, captioner: Otter) -> None:
-        self.model = captioner.model
+class TrainableOtter(TrainableModel):
+    """Otter, whose language model reads the latents of an image by cross-attention."""
+
+    def __init__(self, captioner: OtterCaptioner) -> None:
+        self.module = captioner.model
         self.tokenizer = captioner.tokenizer
         self.prompt = captioner.prompt
-        self.end = list(captioner.stop_ids[:1])
+        self.end_ids = list(captioner.stop_ids[:1])
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
-    def see(self, pixels: torch.Tensor) -> torch.Tensor:
-        self.model.see(pixels)
-        latents: torch.Tensor = self.model.look.latents
+    def encode_images(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        self.module.set_images(pixel_values)
+        latents: torch.Tensor = self.module.media_context.latents
         return latents
 
-    def say(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def caption_logits(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         prompt = torch.tensor(self.prompt).expand(targets.shape[0], -1)
-        ids = torch.cat([prompt, targets], dim=1)
-        found: torch.Tensor = self.model.lang_encoder(input_ids=ids).logits
-        return found[:, len(self.prompt) - 1 : -1]
+        input_ids = torch.cat([prompt, targets], dim=1)
+        logits: torch.Tensor = self.module.lang_encoder(input_ids=input_ids).logits
+        return logits[:, len(self.prompt) - 1 : -1]
 
 
-def load(family: str, folder: Path) -> Pupil:
+def load_trainable(family: str, folder: Path) -> TrainableModel:
+    """Load a checkpoint for training, with the preset `paper`, in float32 on the CPU."""
     settings = replace(FAMILIES[family].presets["paper"], dtype="float32")
     captioner = FAMILIES[family].load(str(folder), settings, "cpu")
-    if isinstance(captioner, Otter):
-        pupil: Pupil = OtterPupil(captioner)
-    elif isinstance(captioner, Spliced):
-        pupil = SplicedPupil(captioner)
+    if isinstance(captioner, OtterCaptioner):
+        model: TrainableModel = TrainableOtter(captioner)
+    elif isinstance(captioner, SplicedCaptioner):
+        model = TrainableSplicedModel(captioner)
     else:
         raise TypeError(f"{family} cannot be trained")
-    make_trainable(pupil.model)
-    return pupil
+    make_trainable(model.module)
+    return model
 
 
 def make_trainable(model: nn.Module) -> None:
-    """Captioners hold inference tensors, which no gradient can reach: they become their copies."""
+    """Replace the tensors of a captioner's model, which take no gradient, by copies that do.
+
+    Captioners make them in torch's inference mode. Tied parameters stay tied.
+    """
     copies: dict[int, nn.Parameter] = {}
     for module in model.modules():
-        for name, held in module._parameters.items():
-            if held is not None:
-                copies.setdefault(id(held), nn.Parameter(held.detach().clone()))
-                module._parameters[name] = copies[id(held)]
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                copies.setdefault(id(parameter), nn.Parameter(parameter.detach().clone()))
+                module._parameters[name] = copies[id(parameter)]
         for name, buffer in module._buffers.items():
             module._buffers[name] = None if buffer is None else buffer.clone()

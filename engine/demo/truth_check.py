@@ -1,4 +1,4 @@
-"""What a caption claims about a scene, and whether it holds."""
+"""Finding the claims of a caption about its scene, and checking them. No torch is imported."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ from engine.demo.scenes import BACKGROUNDS, COLOURS, SHAPES, Scene
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a caption says in `text[start:end]`, and whether it holds."""
+    """Something that a caption says about its scene."""
 
     start: int
     end: int
+    """The claim is `caption[start:end]`."""
     text: str
     holds: bool
+    """True if the claim is true."""
 
 
 def either(words: Iterable[str]) -> str:
-    """The longest first: `left of` stands within `to the left of`."""
+    """Return a pattern that matches any of the words."""
+    # The longest come first, since `left of` is a part of `to the left of`.
     return f"(?:{'|'.join(sorted(words, key=len, reverse=True))})"
 
 
-THING = f"{either(COLOURS)} {either(SHAPES)}"
-INVERSE = {
+SHAPE = f"{either(COLOURS)} {either(SHAPES)}"
+"""A pattern of any shape with its colour."""
+INVERSE_RELATIONS = {
     "above": "below",
     "below": "above",
     "to the left of": "to the right of",
     "to the right of": "to the left of",
 }
-SYNONYMS = {
+"""The relation of the second shape to the first, by that of the first to the second."""
+RELATION_SYNONYMS = {
     "over": "above",
     "on top of": "above",
     "under": "below",
@@ -40,77 +45,84 @@ SYNONYMS = {
     "left of": "to the left of",
     "right of": "to the right of",
 }
-RELATION = re.compile(
-    rf"(?P<first>{THING})(?: (?:is|lies|sits|stands|rests))?"
-    rf" (?P<relation>{either([*INVERSE, *SYNONYMS])})"
-    rf" (?:an?|the) (?P<second>{THING})\b",
+"""Other words for relations."""
+RELATION_PATTERN = re.compile(
+    rf"(?P<first>{SHAPE})(?: (?:is|lies|sits|stands|rests))?"
+    rf" (?P<relation>{either([*INVERSE_RELATIONS, *RELATION_SYNONYMS])})"
+    rf" (?:an?|the) (?P<second>{SHAPE})\b",
     re.IGNORECASE,
 )
-PATTERNS: dict[str, re.Pattern[str]] = {
+CLAIM_PATTERNS: dict[str, re.Pattern[str]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "background": rf"\b(?P<background>{either([*BACKGROUNDS, *COLOURS])}) background\b",
-        "size": rf"\b(?P<first>{THING}) is (?P<size>larger|smaller) than the (?P<second>{THING})\b",
+        "size": rf"\b(?P<first>{SHAPE}) is (?P<size>larger|smaller) than the (?P<second>{SHAPE})\b",
         "count": rf"\b(?P<count>{either(['one', *COUNTS])}) shapes\b",
-        "third": rf"\balso an? (?:small |large )?{THING}\b",
+        "third": rf"\balso an? (?:small |large )?{SHAPE}\b",
         "invented": rf"\b{either(['sky', *CROWDS, *BEINGS])}\b",
         "alone": r"\bnothing else\b",
     }.items()
 }
+"""Patterns of all other claims, by their kind."""
 
 
-def claims(caption: str, scene: Scene) -> list[Claim]:
-    """Everything in a caption that can be checked, in its order; what is cut off is no claim."""
-    return sorted(find_claims(caption, scene), key=lambda claim: claim.start)
+def find_claims(caption: str, scene: Scene) -> list[Claim]:
+    """Return the claims that can be checked, in their order, without one that is cut off."""
+    return sorted(match_claims(caption, scene), key=lambda claim: claim.start)
 
 
-def find_claims(caption: str, scene: Scene) -> Iterator[Claim]:
-    for match in RELATION.finditer(caption):
-        yield Claim(*match.span(), match[0], relates(match, scene))
-    for kind, pattern in PATTERNS.items():
+def match_claims(caption: str, scene: Scene) -> Iterator[Claim]:
+    """Yield the claims, those of one kind after those of another."""
+    for match in RELATION_PATTERN.finditer(caption):
+        yield Claim(*match.span(), match[0], relation_holds(match, scene))
+    for kind, pattern in CLAIM_PATTERNS.items():
         for match in pattern.finditer(caption):
-            yield Claim(*match.span(), match[0], holds(kind, match, scene))
+            yield Claim(*match.span(), match[0], claim_holds(kind, match, scene))
 
 
-def relates(match: re.Match[str], scene: Scene) -> bool:
-    said = match["relation"].lower()
-    relation = SYNONYMS.get(said, said)
-    things = (match["first"].lower(), match["second"].lower())
+def relation_holds(match: re.Match[str], scene: Scene) -> bool:
+    """Return True if the shapes lie as a match of `RELATION_PATTERN` says."""
+    phrase = match["relation"].lower()
+    relation = RELATION_SYNONYMS.get(phrase, phrase)
+    claimed = (match["first"].lower(), match["second"].lower())
     names = (scene.first.name, scene.second.name)
-    return (things, relation) in (
+    return (claimed, relation) in (
         (names, scene.relation),
-        (names[::-1], INVERSE[scene.relation]),
+        (names[::-1], INVERSE_RELATIONS[scene.relation]),
     )
 
 
-def holds(kind: str, match: re.Match[str], scene: Scene) -> bool:
+def claim_holds(kind: str, match: re.Match[str], scene: Scene) -> bool:
+    """Return True if a match of the pattern of this kind in `CLAIM_PATTERNS` is true."""
     if kind == "background":
         return match["background"].lower() == scene.background
     if kind == "count":
         return match["count"].lower() == "two"
     if kind == "size":
-        radii = {thing.name: thing.radius for thing in (scene.first, scene.second)}
+        radii = {shape.name: shape.radius for shape in (scene.first, scene.second)}
         first, second = (radii.get(match[name].lower()) for name in ("first", "second"))
         if first is None or second is None:
             return False
         return (first > second) == (match["size"].lower() == "larger")
+    # There never is a third shape or anything else, so `third` and `invented` are wrong.
     return kind == "alone"
 
 
 def describes(caption: str, scene: Scene) -> bool:
-    """Both things, their colours and how they lie are right; a background, if named, too.
+    """Return True if a caption names both shapes, their colours and how they lie, all correctly.
 
-    The inverse is as good: "a blue square below a red circle". Other claims are not looked at.
+    A background, if the caption names one, must be right, too. The inverse relation is as good: "a
+    blue square below a red circle". Other claims do not count.
     """
-    relations = list(RELATION.finditer(caption))
-    backgrounds = PATTERNS["background"].finditer(caption)
+    relations = list(RELATION_PATTERN.finditer(caption))
+    backgrounds = CLAIM_PATTERNS["background"].finditer(caption)
     return (
         bool(relations)
-        and all(relates(match, scene) for match in relations)
-        and all(holds("background", match, scene) for match in backgrounds)
+        and all(relation_holds(match, scene) for match in relations)
+        and all(claim_holds("background", match, scene) for match in backgrounds)
     )
 
 
-def mistakes(caption: str, scene: Scene) -> list[Claim]:
-    """The claims that do not hold."""
-    return [claim for claim in claims(caption, scene) if not claim.holds]
+def wrong_claims(caption: str, scene: Scene) -> list[Claim]:
+    """Return the claims that are not true."""
+    return [claim for claim in find_claims(caption, scene) if not claim.holds]

@@ -1,4 +1,4 @@
-"""The devices of this machine, found without torch, and how busy they are."""
+"""The devices of this machine, and how busy its GPUs are, found without torch."""
 
 from __future__ import annotations
 
@@ -16,47 +16,58 @@ import pynvml
 from db.rows import DeviceRow
 from engine.utils.errors import BadInput
 
-MIN_FREE = 2 * 2**30
-"""Bytes a GPU must have free to be taken by `auto`."""
+MIN_FREE_BYTES = 2 * 2**30
+"""Bytes of memory that a GPU must have free for `auto` to use it."""
 POLL_SECONDS = 1.0
+"""Seconds between two measurements of the GPUs."""
 
 
-def find(spec: str) -> list[DeviceRow]:
-    """Reads `auto`, `cpu`, `cpu:N` (N workers) or `0,1,...`. Raises `BadInput`."""
+def find_devices(spec: str) -> list[DeviceRow]:
+    """Return the devices that a spec names: `auto`, `cpu`, `cpu:N` (N workers) or `0,1,...`.
+
+    Raises `BadInput`.
+    """
     if spec == "auto":
-        return auto()
+        return auto_devices()
     kind, _, count = spec.partition(":")
     if kind == "cpu":
         if count and (not count.isdecimal() or int(count) < 1):
             raise BadInput(f"--devices {spec}: how many CPU workers? For example cpu:2")
-        return cpus(int(count or 1))
-    wanted = spec.removeprefix("cuda:").split(",")
-    if not all(index.isdecimal() for index in wanted):
+        return cpu_devices(int(count or 1))
+    numbers = spec.removeprefix("cuda:").split(",")
+    if not all(number.isdecimal() for number in numbers):
         raise BadInput(f"--devices {spec}: use auto, cpu, cpu:N or GPU numbers such as 0,1")
-    known = {device.id: device for device in gpus()}
-    for index in wanted:
-        if f"cuda:{index}" not in known:
+    known = {device.id: device for device in visible_gpus()}
+    for number in numbers:
+        if f"cuda:{number}" not in known:
             raise BadInput(
-                f"there is no GPU {index}: this machine has {', '.join(known) or 'none'}"
+                f"there is no GPU {number}: this machine has {', '.join(known) or 'none'}"
             )
-    return [known[f"cuda:{index}"] for index in dict.fromkeys(wanted)]
+    return [known[f"cuda:{number}"] for number in dict.fromkeys(numbers)]
 
 
-def kind(device_id: str) -> str:
-    """`cuda`, `mps`, `cpu`, or `gpu` for one that Ray counts: CUDA if there is any behind it."""
+def device_kind(device_id: str) -> str:
+    """Return `cuda`, `mps`, `cpu`, or `gpu`.
+
+    `gpu` is a GPU that Ray counts: a CUDA device if there is a real one behind it.
+    """
     return device_id.rpartition("/")[2].partition(":")[0]
 
 
-def machine(device_id: str) -> str:
-    """The node of a cluster; empty for this machine."""
+def device_node(device_id: str) -> str:
+    """Return the name of the cluster's node that a device belongs to; empty for this machine."""
     return device_id.rpartition("/")[0]
 
 
-def auto() -> list[DeviceRow]:
-    """The visible GPUs with free memory; else Apple's GPU; else the CPU."""
-    present = gpus()
+def auto_devices() -> list[DeviceRow]:
+    """Return the visible GPUs with free memory; without a GPU Apple's, and without that the CPU.
+
+    Raises `BadInput` if there are GPUs but all are full.
+    """
+    present = visible_gpus()
     if present:
-        free = [device for device in present if (free_memory(device) or MIN_FREE) >= MIN_FREE]
+        # A GPU whose free memory is not known (MIG) is taken as well.
+        free = [d for d in present if (free_gpu_memory(d) or MIN_FREE_BYTES) >= MIN_FREE_BYTES]
         if not free:
             raise BadInput(
                 "every visible GPU is full (nvidia-smi shows by whom):"
@@ -65,52 +76,63 @@ def auto() -> list[DeviceRow]:
         return free
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return [DeviceRow("mps", "Apple GPU")]
-    return cpus(1)
+    return cpu_devices(1)
 
 
-def cpus(count: int) -> list[DeviceRow]:
+def cpu_devices(count: int) -> list[DeviceRow]:
+    """Return so many devices among which the cores of this machine are shared."""
     cores = available_cores()
     label = f"CPU, {max(1, cores // count)} of {cores} cores"
     return [DeviceRow(f"cpu:{number}", label) for number in range(count)]
 
 
 def available_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def free_memory(device: DeviceRow) -> int | None:
+def free_gpu_memory(device: DeviceRow) -> int | None:
+    """Return the free bytes of a GPU's memory, or None if they were not measured."""
     if device.memory_total is None or device.memory_used is None:
         return None
     return device.memory_total - device.memory_used
 
 
-def gpus() -> list[DeviceRow]:
-    """The NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves visible, as torch numbers them."""
-    with nvml() as available:
+def visible_gpus() -> list[DeviceRow]:
+    """Return the NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves visible, as torch numbers them."""
+    with nvml_session() as available:
         if not available:
             return []
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        present = [measure(DeviceRow(str(i), uuid=uuid_of(h)), h) for i, h in enumerate(handles)]
-    return [replace(device, id=f"cuda:{number}") for number, device in enumerate(visible(present))]
+        devices = [DeviceRow(str(i), uuid=gpu_uuid(handle)) for i, handle in enumerate(handles)]
+        present = [measure_gpu(*pair) for pair in zip(devices, handles, strict=True)]
+    visible = filter_visible(present)
+    return [replace(device, id=f"cuda:{number}") for number, device in enumerate(visible)]
 
 
-def visible(present: Sequence[DeviceRow]) -> list[DeviceRow]:
-    """Applies the inherited CUDA_VISIBLE_DEVICES: numbers or UUIDs, up to the first unknown."""
+def filter_visible(present: Sequence[DeviceRow]) -> list[DeviceRow]:
+    """Return the GPUs that the inherited CUDA_VISIBLE_DEVICES names, in its order.
+
+    It names them by numbers or UUIDs; as in CUDA, the first unknown one ends the list.
+    """
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if listed is None:
         return list(present)
-    chosen: list[DeviceRow] = []
+    devices: list[DeviceRow] = []
     for name in (part.strip() for part in listed.split(",")):
-        match = [d for d in present if d.id == name or (name and (d.uuid or "").startswith(name))]
-        if not match:
+        matches = [d for d in present if d.id == name or (name and (d.uuid or "").startswith(name))]
+        if not matches:
             break
-        chosen.append(match[0])
-    return chosen
+        devices.append(matches[0])
+    return devices
 
 
 @contextmanager
-def nvml() -> Any:
-    """Whether NVML answers: no driver and no GPU are ordinary."""
+def nvml_session() -> Any:
+    """Give True while NVML, NVIDIA's management library, can be called.
+
+    It cannot on a machine without a driver or a GPU, which is no error.
+    """
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -123,13 +145,16 @@ def nvml() -> Any:
             pynvml.nvmlShutdown()
 
 
-def uuid_of(handle: Any) -> str:
-    found = pynvml.nvmlDeviceGetUUID(handle)
-    return found.decode() if isinstance(found, bytes) else found
+def gpu_uuid(handle: Any) -> str:
+    uuid = pynvml.nvmlDeviceGetUUID(handle)
+    return uuid.decode() if isinstance(uuid, bytes) else uuid
 
 
-def measure(device: DeviceRow, handle: Any) -> DeviceRow:
-    """Utilisation and memory; what a device does not tell (MIG) stays None."""
+def measure_gpu(device: DeviceRow, handle: Any) -> DeviceRow:
+    """Return the device with its name, memory and utilisation.
+
+    Values that the device does not report, as under MIG, stay as they are.
+    """
     values: dict[str, Any] = {}
     with suppress(pynvml.NVMLError):
         name = pynvml.nvmlDeviceGetName(handle)
@@ -142,18 +167,23 @@ def measure(device: DeviceRow, handle: Any) -> DeviceRow:
     return replace(device, **values)
 
 
-class Monitor:
-    """Polls the GPUs in a thread: a GPU that fell off the bus can hang its driver's calls."""
+class GpuMonitor:
+    """Measures GPUs again and again, in a thread of its own.
+
+    A GPU that fell off the bus can hang the calls of its driver.
+    """
 
     def __init__(self, devices: Sequence[DeviceRow]) -> None:
         self.devices = [device for device in devices if device.uuid]
         self.latest: dict[str, DeviceRow] = {}
+        """The last measurement of each GPU, by device id."""
         self.lost: set[str] = set()
+        """Ids of GPUs that their driver does not find any more."""
         if self.devices:
             threading.Thread(target=self.poll, daemon=True, name="nvml").start()
 
     def poll(self) -> None:
-        with nvml() as available:
+        with nvml_session() as available:
             while available:
                 for device in self.devices:
                     try:
@@ -162,5 +192,5 @@ class Monitor:
                         self.lost.add(device.id)
                     else:
                         self.lost.discard(device.id)
-                        self.latest[device.id] = measure(device, handle)
+                        self.latest[device.id] = measure_gpu(device, handle)
                 time.sleep(POLL_SECONDS)

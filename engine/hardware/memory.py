@@ -1,4 +1,7 @@
-"""How much memory of this machine there is for a model. No torch here."""
+"""The host memory that a model may use: the machine's, or a control group's if that is less.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +13,36 @@ from typing import NamedTuple
 
 import psutil
 
-CGROUPS = Path("/sys/fs/cgroup")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+"""The folder in which Linux shows the control groups."""
 
 
-class Room(NamedTuple):
-    """Bytes."""
+class HostMemory(NamedTuple):
+    """Memory in bytes, of a machine or of a control group."""
 
     free: int
-    """Pages of files that can be dropped count as free."""
+    """Bytes that are free, including pages of files that can be dropped."""
     total: int
 
 
-def room() -> Room:
-    """Of the machine, or of the control group that ends its processes sooner."""
+def host_memory() -> HostMemory:
+    """Return the memory of the machine, or the limit at which the kernel ends our processes."""
     machine = psutil.virtual_memory()
-    found = [Room(machine.available, machine.total)]
+    limits = [HostMemory(machine.available, machine.total)]
     with suppress(OSError, ValueError):
-        found += groups(Path("/proc/self/cgroup").read_text(), CGROUPS)
-    return Room(min(it.free for it in found), min(it.total for it in found))
+        limits += cgroup_limits(Path("/proc/self/cgroup").read_text(), CGROUP_ROOT)
+    return HostMemory(min(limit.free for limit in limits), min(limit.total for limit in limits))
 
 
-def groups(told: str, mounted: Path) -> Iterator[Room]:
-    """`told` is `/proc/self/cgroup`. A limit holds for all groups inside, too.
+def cgroup_limits(groups: str, mounted: Path) -> Iterator[HostMemory]:
+    """Yield the memory limits of this process's control groups, of version 1 or 2.
 
+    `groups` is the content of `/proc/self/cgroup`. A limit holds for all groups inside as well.
     Raises `OSError`, `ValueError`.
     """
-    for line in told.splitlines():
+    for line in groups.splitlines():
         _, controllers, path = line.split(":", 2)
-        if not controllers:
+        if not controllers:  # version 2
             root, limit, used = mounted, "memory.max", "anon"
         elif "memory" in controllers.split(","):
             root, limit, used = mounted / "memory", "memory.limit_in_bytes", "total_rss"
@@ -46,16 +51,18 @@ def groups(told: str, mounted: Path) -> Iterator[Room]:
         inner = root / path.lstrip("/")
         for folder in (inner, *inner.parents):
             if folder.is_relative_to(root) and (folder / limit).is_file():
-                yield from limited((folder / limit).read_text().strip(), folder, used)
+                yield from cgroup_limit((folder / limit).read_text().strip(), folder, used)
 
 
-def limited(limit: str, folder: Path, used: str) -> Iterator[Room]:
+def cgroup_limit(limit: str, folder: Path, used: str) -> Iterator[HostMemory]:
+    """Yield the limit of one group, if it has one; `used` is its key in `memory.stat`."""
     if limit != "max":
         stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        yield Room(int(limit) - int(stat[used]), int(limit))
+        yield HostMemory(int(limit) - int(stat[used]), int(limit))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Return True for an error that says that the host or a device had too little memory."""
     torch = sys.modules.get("torch")
     return isinstance(error, MemoryError) or (
         torch is not None and isinstance(error, torch.OutOfMemoryError)

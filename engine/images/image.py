@@ -1,4 +1,7 @@
-"""Opening an image of the data set: found, checked, decoded, or refused with its reason."""
+"""Opening an image of the data set: its path is resolved, its file read, checked and decoded.
+
+What cannot be captioned raises `ImageProblem`, whose kind becomes the error of the record.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from engine.images import tar_members
 
-Kind = Literal[
+ProblemKind = Literal[
     "missing",
     "outside",
     "not_a_file",
@@ -27,25 +30,42 @@ Kind = Literal[
     "refused",
     "unanswered",
 ]
-"""The last two by a server: it will not caption the image, or fails at it every time."""
+"""The reason why an image cannot be captioned. "timeout" is set where a blocked read is given up;
+"refused" and "unanswered" are set for a model server, which will not caption the image or fails at
+it every time."""
 
 MAX_PIXELS = 200_000_000
-"""Larger images are refused before they are decoded (600 MB as RGB)."""
+"""Pixels; a larger image is refused before it is decoded. This many take 600 MB as RGB."""
 MAX_BYTES = 512 * 2**20
-DRAFT = 2
-"""A decoder's own averaging followed by a reduction this large is close to one reduction."""
+"""Bytes; a larger image file is refused before it is read."""
+DRAFT_FACTOR = 2
+"""A JPEG is decoded at no less than this many times the size needed: the decoder's averaging
+followed by a reduction by this factor is close to one reduction of the whole."""
 Image.init()
-# Our own check below is the one that counts, with a clear reason.
+# The check in `open_image_bytes` replaces Pillow's, which gives no clear reason.
 Image.MAX_IMAGE_PIXELS = None
-DATA_SET = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "TGA"}
-FORMATS = sorted(DATA_SET & Image.OPEN.keys())
-"""What data sets hold. The others stay closed: EPS, for one, would start Ghostscript."""
+KNOWN_FORMATS = {
+    "JPEG",
+    "MPO",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "JPEG2000",
+    "AVIF",
+    "PPM",
+    "TGA",
+}
+FORMATS = sorted(KNOWN_FORMATS & Image.OPEN.keys())
+"""The formats that data sets hold, as far as this Pillow decodes them. Files of other formats are
+refused: EPS, for one, would start Ghostscript."""
 
 
 class ImageProblem(Exception):
     """An image that cannot be captioned; `kind` is the error of the record."""
 
-    def __init__(self, kind: Kind, detail: str) -> None:
+    def __init__(self, kind: ProblemKind, detail: str) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
@@ -53,14 +73,20 @@ class ImageProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImagePaths:
-    """How the image of a record is found from what the input calls it."""
+    """The rules that turn the image of a record, as the input names it, into a path."""
 
     root: str
+    """The image root; relative paths start there."""
     path_map: tuple[tuple[str, str], ...] = ()
+    """(old prefix, new prefix); the first old one that a name starts with is replaced."""
     allow_outside: bool = False
+    """True if a relative path may climb out of the image root."""
 
     def resolve(self, image: str) -> str:
-        """Raises `ImageProblem` for a path that climbs out of the image root as written."""
+        """Return the path of an image. The file need not exist, and links are not followed.
+
+        Raises `ImageProblem` if the path as written climbs out of the image root.
+        """
         for old, new in self.path_map:
             if image.startswith(old):
                 image = new + image[len(old) :]
@@ -79,6 +105,7 @@ class Picture:
 
     image: Image.Image
     data: bytes
+    """The content of the file."""
     width: int
     height: int
     mode: str
@@ -88,60 +115,66 @@ class Picture:
         return zlib.crc32(self.data)
 
     def draft(self, side: int) -> None:
-        """Has a JPEG decoded at a half, a quarter or an eighth, still `DRAFT` times `side` or more
-        each way: to be called before anything decodes it."""
-        if min(self.width, self.height) >= DRAFT * side * 2 and self.image.format == "JPEG":
-            self.image.draft(None, (DRAFT * side, DRAFT * side))
+        """Let a JPEG be decoded at a half, a quarter or an eighth of its size.
+
+        Each side stays at least `DRAFT_FACTOR` times `side` pixels. Must be called before `decode`.
+        """
+        if min(self.width, self.height) >= DRAFT_FACTOR * side * 2 and self.image.format == "JPEG":
+            self.image.draft(None, (DRAFT_FACTOR * side, DRAFT_FACTOR * side))
 
     def decode(self) -> Image.Image:
-        """Decodes the pixels of the first frame. Raises `ImageProblem`."""
+        """Decode the pixels of the first frame. Raises `ImageProblem`."""
         try:
             self.image.load()
         except Exception as error:  # Pillow's decoders raise nearly anything on bad data
-            raise ImageProblem("corrupt", reason(error)) from error
+            raise ImageProblem("corrupt", describe_error(error)) from error
         return self.image
 
     def rgb(self) -> Image.Image:
-        """The first frame as RGB, as `convert("RGB")` gives it, 16 bits scaled to 8."""
+        """Return the first frame as `convert("RGB")` gives it, with 16 bits scaled to 8.
+
+        Raises `ImageProblem`.
+        """
         image = self.decode()
         try:
             if image.mode.startswith("I"):
                 image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-            # Converting to the mode that it has would copy it.
+            # Converting an image to its own mode would copy it.
             return image if image.mode == "RGB" else image.convert("RGB")
         except Exception as error:
-            raise ImageProblem("corrupt", reason(error)) from error
+            raise ImageProblem("corrupt", describe_error(error)) from error
 
 
 def open_image(path: str) -> Picture:
-    """Reads a regular file and its image header. Raises `ImageProblem`."""
-    return picture_of(read_file(path))
+    """Read an image file, or an image in a tar, and decode its header. Raises `ImageProblem`."""
+    return open_image_bytes(read_image_bytes(path))
 
 
-def picture_of(data: bytes) -> Picture:
-    """Reads the header of a file's bytes. Raises `ImageProblem`."""
+def open_image_bytes(data: bytes) -> Picture:
+    """Decode the header of an image file's content. Raises `ImageProblem`."""
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise ImageProblem("corrupt", f"not an image: {describe(data)}") from error
+        raise ImageProblem("corrupt", f"not an image: {describe_bytes(data)}") from error
     except Exception as error:
-        raise ImageProblem("corrupt", reason(error)) from error
+        raise ImageProblem("corrupt", describe_error(error)) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageProblem("too_large", f"{width}x{height} pixels, the limit is {MAX_PIXELS}")
     return Picture(image, data, width, height, image.mode)
 
 
-def read_file(path: str) -> bytes:
-    """Only regular files: a FIFO or a device could block for ever. Raises `ImageProblem`."""
+def read_image_bytes(path: str) -> bytes:
+    """Return the content of a regular file or of a member of a tar. Raises `ImageProblem`."""
+    # Without O_NONBLOCK a FIFO would block for ever before it is seen that it is no regular file.
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except NotADirectoryError:
-        return read_member(path)
+        return read_tar_image(path)
     except FileNotFoundError as error:
         raise ImageProblem("missing", f"no such file: {path}") from error
     except (OSError, UnicodeEncodeError) as error:
-        raise ImageProblem("unreadable", reason(error)) from error
+        raise ImageProblem("unreadable", describe_error(error)) from error
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         os.close(handle)
@@ -152,40 +185,42 @@ def read_file(path: str) -> bytes:
         try:
             data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise ImageProblem("unreadable", reason(error)) from error
-    if len(data) > MAX_BYTES:  # files of the kernel's own have no size
+            raise ImageProblem("unreadable", describe_error(error)) from error
+    if len(data) > MAX_BYTES:  # the size of a file in /proc or /sys is 0
         raise ImageProblem("too_large", f"more than {MAX_BYTES} bytes")
     return data
 
 
-def read_member(path: str) -> bytes:
-    """An image inside of a tar. Raises `ImageProblem`."""
+def read_tar_image(path: str) -> bytes:
+    """Return the content of an image inside of a tar. Raises `ImageProblem`."""
     try:
-        member = tar_members.find(path)
+        member = tar_members.find_member(path)
         if member is None:
             raise ImageProblem("missing", f"no such file: {path}")
         if member.size > MAX_BYTES:
             raise ImageProblem("too_large", f"{member.size} bytes, the limit is {MAX_BYTES}")
-        return tar_members.read(member)
+        return tar_members.read_member(member)
     except (OSError, tarfile.TarError) as error:
-        raise ImageProblem("unreadable", reason(error)) from error
+        raise ImageProblem("unreadable", describe_error(error)) from error
 
 
-def describe(data: bytes) -> str:
+def describe_bytes(data: bytes) -> str:
+    """Return what a file that is no image holds, for a message."""
     if not data:
         return "the file is empty"
     return f"the file starts with {data[:12]!r}"
 
 
-def reason(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def exists(paths: ImagePaths, image: str) -> bool:
+def image_exists(paths: ImagePaths, image: str) -> bool:
+    """True if a regular file or a member of a tar has the path of this image."""
     try:
         path = paths.resolve(image)
         return Path(path).is_file() or (
-            tar_members.SUFFIX + os.sep in path and tar_members.find(path) is not None
+            tar_members.SUFFIX + os.sep in path and tar_members.find_member(path) is not None
         )
     except (ImageProblem, OSError, ValueError, tarfile.TarError):
         return False

@@ -1,57 +1,68 @@
-"""Telling missing images from an image root that is no longer there."""
+"""Telling images that are missing one by one from an image root that is no longer there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from engine.images.image import ImagePaths, exists
+from engine.images.image import ImagePaths, image_exists
 
-STREAK = 20
-"""Misses in a row after which the image root is probed."""
+MISSES_BEFORE_PROBE = 20
+"""The number of missing images in a row after which the image root is probed."""
 
-MOUNTED = "is the image root mounted?"
-"""How the reason of such a pause ends."""
-
-Row = dict[str, Any]
+ROOT_LOST_SUFFIX = "is the image root mounted?"
+"""The end of the reason of a pause whose cause is a lost image root."""
 
 
-class RootLost(Exception):
-    """The image root, or an image that had been there, is gone."""
+class ImageRootLost(Exception):
+    """The image root is gone, or an image that was read from it earlier."""
 
 
-class Misses:
-    """Withholds rows for missing images until an image is found or the root is probed."""
+class MissingImages:
+    """The rows of missing images, withheld until it is known that the image root is there.
+
+    An image that is read, or a probe, shows that. If the root is lost, the withheld rows are
+    discarded, and their records are not failed.
+    """
 
     def __init__(self, paths: ImagePaths, witness: str | None) -> None:
         self.paths = paths
         self.witness = witness
-        self.withheld: list[Row] = []
+        """The image, as the input names it, that was read last; None if none was."""
+        self.withheld: list[dict[str, Any]] = []
 
-    def miss(self, row: Row) -> list[Row]:
-        """Rows that may be sent now. Raises `RootLost`."""
+    def add(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Withhold the row of a missing image; return the rows that may be sent now.
+
+        Raises `ImageRootLost`.
+        """
         self.withheld.append(row)
-        return self.settle() if len(self.withheld) >= STREAK else []
+        return self.settle() if len(self.withheld) >= MISSES_BEFORE_PROBE else []
 
-    def hit(self, image: str) -> list[Row]:
+    def on_image_read(self, image: str) -> list[dict[str, Any]]:
+        """Remember an image that was read as the witness; return the rows that may be sent now."""
         self.witness = image
         return self.release()
 
-    def settle(self) -> list[Row]:
-        """Probes if anything is withheld. Raises `RootLost`."""
+    def settle(self) -> list[dict[str, Any]]:
+        """Probe the image root if rows are withheld, and return them. Raises `ImageRootLost`."""
         if self.withheld:
             self.probe()
         return self.release()
 
-    def release(self) -> list[Row]:
+    def release(self) -> list[dict[str, Any]]:
         rows, self.withheld = self.withheld, []
         return rows
 
-    def forget(self) -> None:
+    def discard(self) -> None:
+        """Forget the withheld rows; their records are sent again by another attempt."""
         self.withheld = []
 
     def probe(self) -> None:
+        """Raise `ImageRootLost` if the image root or the witness is gone."""
         if not Path(self.paths.root).is_dir():
-            raise RootLost(f"{self.paths.root} is not there: {MOUNTED}")
-        if self.witness is not None and not exists(self.paths, self.witness):
-            raise RootLost(f"{self.witness}, which was in {self.paths.root}, is gone: {MOUNTED}")
+            raise ImageRootLost(f"{self.paths.root} is not there: {ROOT_LOST_SUFFIX}")
+        if self.witness is not None and not image_exists(self.paths, self.witness):
+            raise ImageRootLost(
+                f"{self.witness}, which was in {self.paths.root}, is gone: {ROOT_LOST_SUFFIX}"
+            )

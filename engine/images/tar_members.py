@@ -1,6 +1,6 @@
 """Images inside of tars, addressed as if the tar were a folder: `00000.tar/000000012.jpg`.
 
-The first image of a tar reads its headers once; every image is then read by its offset.
+The first image of a tar reads the headers of all its members; every image is then read by offset.
 """
 
 from __future__ import annotations
@@ -14,61 +14,67 @@ from pathlib import Path
 from typing import NamedTuple
 
 SUFFIX = ".tar"
-KEPT = 16
-"""Tars whose members are remembered; a worker goes from one to the next."""
+MAX_INDEXED_TARS = 16
+"""The number of tars whose members are remembered; a worker goes from one tar to the next."""
+INDEX_LOCK = threading.Lock()
+"""Held while a tar is indexed, so that threads do not read the same headers at the same time."""
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
+    """A file inside of a tar: the tar's path, and the member's offset and size in bytes."""
+
     archive: str
     offset: int
     size: int
 
 
-LOCK = threading.Lock()
-
-
-def find(path: str) -> Member | None:
-    """The member that a path through a tar means, None if there is none.
+def find_member(path: str) -> TarMember | None:
+    """Return the member that a path through a tar names, or None if there is none.
 
     Raises `OSError`, and `tarfile.TarError` for a damaged tar.
     """
     start = 0
-    while (at := path.find(SUFFIX + os.sep, start)) >= 0:
-        archive = path[: at + len(SUFFIX)]
-        start = at + 1
+    while (suffix_at := path.find(SUFFIX + os.sep, start)) >= 0:
+        archive = path[: suffix_at + len(SUFFIX)]
+        start = suffix_at + 1
         try:
             status = Path(archive).stat()
         except (FileNotFoundError, NotADirectoryError):
             continue
         if Path(archive).is_file():
-            with LOCK:
-                members = index(archive, status.st_mtime_ns, status.st_size)
-            found = members.get(plain(path[at + len(SUFFIX) + 1 :]))
-            return None if found is None else Member(archive, *found)
+            with INDEX_LOCK:
+                members = index_tar(archive, status.st_mtime_ns, status.st_size)
+            span = members.get(normalise(path[suffix_at + len(SUFFIX) + 1 :]))
+            return None if span is None else TarMember(archive, *span)
     return None
 
 
-def plain(name: str) -> str:
+def normalise(name: str) -> str:
     return os.path.normpath(name)
 
 
-@lru_cache(maxsize=KEPT)
-def index(archive: str, mtime_ns: int, size: int) -> dict[str, tuple[int, int]]:
-    """Offset and size by name; the stat values tell a replaced tar from the one before."""
+@lru_cache(maxsize=MAX_INDEXED_TARS)
+def index_tar(archive: str, mtime_ns: int, size: int) -> dict[str, tuple[int, int]]:
+    """Return the offset and size in bytes of every regular file in a tar, by its name.
+
+    `mtime_ns` and `size` are the tar's own: with them the cache tells a replaced tar from the one
+    before.
+    """
     with tarfile.open(archive, "r:") as tar:
-        return {plain(m.name): (m.offset_data, m.size) for m in members(tar)}
+        return {normalise(m.name): (m.offset_data, m.size) for m in regular_members(tar)}
 
 
-def members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The regular files, in order; tarfile's own list would grow with the archive."""
+def regular_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the regular files of a tar in order, in constant memory."""
     while (member := tar.next()) is not None:
+        # The list that tarfile keeps would grow with the archive.
         tar.members = []  # type: ignore[attr-defined]
         if member.isreg():
             yield member
 
 
-def read(member: Member) -> bytes:
-    """Raises `OSError`; what is cut off is missing from the end."""
+def read_member(member: TarMember) -> bytes:
+    """Return the content of a member, cut short if the tar is. Raises `OSError`."""
     handle = os.open(member.archive, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.pread(handle, member.size, member.offset)

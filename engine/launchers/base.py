@@ -1,4 +1,4 @@
-"""How a worker is started and talked to, and on which devices."""
+"""The interface between the supervisor and every launcher: devices, workers and messages."""
 
 from __future__ import annotations
 
@@ -12,48 +12,59 @@ from engine.protocol.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class WorkerExit:
-    """The worker's process is gone; a negative code is the signal that ended it."""
+    """The end of a worker's process; it is the last that a launcher reports of the worker."""
 
     code: int
+    """The exit code of the process; a negative one is the signal that ended it."""
     protocol_error: str | None = None
-    """What it wrote that is no message, if that is why it was ended."""
+    """The bytes that were no message, if the worker was killed because it wrote them."""
     lost: str | None = None
-    """What became of the machine under it, if that is why it is gone: no task is to blame."""
+    """The fate of the worker's machine, if the worker ended with it: no task is to blame."""
 
 
 class WorkerHandle(Protocol):
-    """One incarnation of a worker process."""
+    """The supervisor's side of one worker process. A worker that is started again is a new one."""
 
     id: str
+    """Unique in the project."""
     device: DeviceRow
     cores: int
-    """Its share of its machine's."""
+    """The worker's share of the cores of its machine."""
     pid: int
+    """The pid of the process; 0 while the worker waits for a slot to run in."""
     created: float
+    """When the process started, as `engine.process.identity.process_start` returns it."""
     boot_id: str
-    """`engine.process.identity.ELSEWHERE` where pid and start are those of another machine."""
+    """The boot in which it runs; `engine.process.identity.ELSEWHERE` on another machine, where
+    `pid` and `created` say nothing to this one."""
 
     def send(self, message: Message) -> None:
-        """Never blocks: what the worker does not read yet waits here."""
+        """Send a message without blocking: what the worker does not read yet waits here."""
 
-    def terminate(self) -> None: ...
+    def terminate(self) -> None:
+        """Ask the process to end, by SIGTERM to its process group."""
 
     def kill(self) -> None:
-        """The whole process group."""
+        """End the process at once, by SIGKILL to its process group."""
 
 
 class Launcher(Protocol):
+    """The devices of one run, and the workers that were started on them."""
+
     def devices(self) -> Sequence[DeviceRow]:
-        """Those that there are now; asked again and again, so it costs next to nothing."""
+        """Return the devices that there are now.
+
+        The supervisor calls this again and again, so it costs next to nothing.
+        """
 
     def start(self, device: DeviceRow) -> WorkerHandle:
-        """Raises `OSError`."""
+        """Start a worker on a device. Raises `OSError`."""
 
     def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Message | WorkerExit]]:
-        """What the workers wrote, as soon as there is anything, at most `timeout` seconds later.
+        """Return what the workers wrote, as soon as there is anything.
 
-        `WorkerExit` is the last that is heard of a worker.
+        Wait for it at most `timeout` seconds. `WorkerExit` is the last of a worker.
         """
 
     def close(self) -> None:
-        """Ends every worker that is left."""
+        """End every worker that is left, and release what the launcher holds."""

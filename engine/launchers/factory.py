@@ -1,7 +1,7 @@
-"""Where a run takes place: on this machine or on a cluster. The one place that asks.
+"""The choice of the launcher, by the text that names a run's devices (a spec).
 
-A run's devices are named by one line of text: `auto`, `cpu`, `cpu:N`, `0,1,...` on this machine,
-`ray:ADDRESS[,cpu:N][,ship-images]` on a cluster.
+A spec is `auto`, `cpu`, `cpu:N` or `0,1,...` for devices of this machine, and
+`ray:ADDRESS[,cpu:N][,ship-images]` for those of a cluster. No other module tells the two apart.
 """
 
 from __future__ import annotations
@@ -16,39 +16,45 @@ from engine.launchers.base import Launcher
 from engine.launchers.local import LocalLauncher
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
-from engine.utils.optional_imports import extra
+from engine.utils.optional_imports import import_extra
 
-PREFIX = "ray:"
-ADDRESS = re.compile(r"auto|[^/,]+:\d+")
-SHIP = "ship-images"
+CLUSTER_PREFIX = "ray:"
+"""How the spec of a run on a cluster begins."""
+CLUSTER_ADDRESS = re.compile(r"auto|[^/,]+:\d+")
+"""The address of a Ray cluster."""
+SHIP_IMAGES = "ship-images"
+"""The part of a spec that has images sent to the workers (`ray.image_shipping`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """Workers on GPUs, where there are any, or `cpus` of them on every node."""
+    """The devices of a run on a Ray cluster."""
 
     address: str
+    """`auto`, or host and port of the cluster."""
     cpus: int | None = None
+    """Number of CPU workers on every node; None for workers on GPUs, where there are any."""
     ship_images: bool = False
+    """True if images are sent to the workers, which need not see the image root."""
 
     @classmethod
-    def of(cls, spec: str) -> ClusterSpec | None:
-        """None where the spec speaks of this machine. Raises `BadInput`."""
-        if not spec.startswith(PREFIX):
+    def parse(cls, spec: str) -> ClusterSpec | None:
+        """Return None for a spec of this machine's devices. Raises `BadInput`."""
+        if not spec.startswith(CLUSTER_PREFIX):
             return None
-        address, *rest = spec.removeprefix(PREFIX).split(",")
-        ship = SHIP in rest
-        counts = [word for word in rest if word != SHIP]
-        if not ADDRESS.fullmatch(address) or len(counts) > 1:
+        address, *rest = spec.removeprefix(CLUSTER_PREFIX).split(",")
+        ship = SHIP_IMAGES in rest
+        counts = [part for part in rest if part != SHIP_IMAGES]
+        if not CLUSTER_ADDRESS.fullmatch(address) or len(counts) > 1:
             raise BadInput(
-                f"{spec}: write ray:auto or ray:HOST:PORT, then ,cpu:N and ,{SHIP} if wanted;"
-                " this machine must be a node of the cluster"
+                f"{spec}: write ray:auto or ray:HOST:PORT, then ,cpu:N and ,{SHIP_IMAGES}"
+                " if wanted; this machine must be a node of the cluster"
             )
         return cls(address, cpu_count(counts[0]) if counts else None, ship)
 
 
 def cpu_count(text: str) -> int:
-    """Raises `BadInput`."""
+    """Return the number of CPU workers a node for `cpu` or `cpu:N`. Raises `BadInput`."""
     kind, _, count = text.partition(":")
     if kind != "cpu" or (count and not (count.isdecimal() and int(count))):
         raise BadInput(f"{text}: on a cluster Ray chooses among the GPUs; say auto, cpu or cpu:N")
@@ -56,30 +62,31 @@ def cpu_count(text: str) -> int:
 
 
 def cluster_spec(address: str, devices: str, ship_images: bool) -> str:
-    """The spec for these options. Raises `BadInput`."""
-    words = [PREFIX + address]
-    words += [] if devices == "auto" else [f"cpu:{cpu_count(devices)}"]
-    words += [SHIP] if ship_images else []
-    spec = ",".join(words)
-    ClusterSpec.of(spec)
+    """Return the spec for these options of a command. Raises `BadInput`."""
+    parts = [CLUSTER_PREFIX + address]
+    parts += [] if devices == "auto" else [f"cpu:{cpu_count(devices)}"]
+    parts += [SHIP_IMAGES] if ship_images else []
+    spec = ",".join(parts)
+    ClusterSpec.parse(spec)
     return spec
 
 
 def check_devices(spec: str) -> Sequence[DeviceRow]:
-    """The devices of a run on this machine; none of a cluster, which is asked when the run starts.
+    """Return the devices of a run on this machine, and none for a cluster.
 
-    Raises `BadInput` for a spec that no run could start on.
+    A cluster is asked for its devices when the run starts. Raises `BadInput` for a spec that no run
+    could start on.
     """
-    if ClusterSpec.of(spec) is None:
-        return devices.find(spec)
-    extra("ray", "ray", "a run on a cluster")
+    if ClusterSpec.parse(spec) is None:
+        return devices.find_devices(spec)
+    import_extra("ray", "ray", "a run on a cluster")
     return ()
 
 
-def launcher(project: Project, spec: str, module: str = "engine.worker.worker") -> Launcher:
-    """Raises `BadInput`."""
-    cluster = ClusterSpec.of(spec)
+def make_launcher(project: Project, spec: str, module: str = "engine.worker.worker") -> Launcher:
+    """Return the launcher for a spec; `module` is the entry of its workers. Raises `BadInput`."""
+    cluster = ClusterSpec.parse(spec)
     if cluster is None:
-        return LocalLauncher(project, devices.find(spec), module)
-    found = extra("engine.launchers.ray.launcher", "ray", "a run on a cluster")
-    return found.RayLauncher(project, cluster, module)  # type: ignore[no-any-return]
+        return LocalLauncher(project, devices.find_devices(spec), module)
+    ray_launcher = import_extra("engine.launchers.ray.launcher", "ray", "a run on a cluster")
+    return ray_launcher.RayLauncher(project, cluster, module)  # type: ignore[no-any-return]

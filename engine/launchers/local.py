@@ -1,4 +1,7 @@
-"""Workers as subprocesses of this machine, with pipes for stdin and stdout and no ports."""
+"""Workers as subprocesses of this machine, with pipes for stdin and stdout and no ports.
+
+The functions that start and signal a process are used on a cluster's nodes as well (`ray.actor`).
+"""
 
 from __future__ import annotations
 
@@ -16,80 +19,99 @@ from typing import IO
 
 import engine
 from db.rows import DeviceRow
-from engine.hardware.devices import available_cores, kind
+from engine.hardware.devices import available_cores, device_kind
 from engine.launchers.base import WorkerExit
 from engine.process import identity
-from engine.process.kill_on_close import Lifeline, tie
+from engine.process.kill_on_close import KillOnClose, kill_group_on_close
 from engine.project.layout import Project
-from engine.protocol.messages import Lines, Message, ProtocolError, encode
+from engine.protocol.messages import Message, MessageReader, ProtocolError, encode
 
 READ_BYTES = 2**20
+"""Most bytes read from a worker's pipe at a time."""
 CODE_ROOT = Path(engine.__file__).parent.parent
+"""The folder that holds the packages of this project."""
 BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); {first}from {module} import main; main()"
-LEASH = "from engine.process.parent_death import die_with_parent; die_with_parent({parent}); "
+"""The code that a new Python process runs: it calls `main` of a module, after `first`."""
+TIE_TO_PARENT = (
+    "from engine.process.parent_death import die_with_parent; die_with_parent({parent}); "
+)
+"""The first code of a worker: `parent` is the pid of its launcher's process."""
 KILL_SECONDS = 2.0
-"""A process that outlives SIGKILL for longer sits in the kernel: it is not waited for."""
-PIPE_READS = 16
-"""What an ended worker can have left in its pipe takes fewer."""
+"""Seconds after which a process that outlives SIGKILL, since it sits in the kernel, is not waited
+for any more."""
+MAX_DRAIN_READS = 16
+"""Number of reads that empty the pipe of an ended worker; what it can hold takes fewer."""
 
 
-def command(module: str, *arguments: str, first: str = "") -> list[str]:
-    """Runs a module of ours whatever `engine.py` or `db.py` lies in the current folder."""
+def python_command(module: str, *arguments: str, first: str = "") -> list[str]:
+    """Return the command that runs `main` of one of this project's modules.
+
+    It does so even if an `engine.py` or `db.py` lies in the current folder.
+    """
     code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module, first=first)
     return [sys.executable, "-P", "-c", code, *arguments]
 
 
-def spawn(
-    module: str, device: DeviceRow, cores: int, stderr: int | IO[bytes], lifeline: Lifeline
+def spawn_worker(
+    module: str,
+    device: DeviceRow,
+    cores: int,
+    stderr: int | IO[bytes],
+    kill_on_close: KillOnClose,
 ) -> subprocess.Popen[bytes]:
-    """A worker with pipes, in a process group of its own, on a leash that this thread holds.
+    """Start a worker with pipes, in a process group of its own, that ends with this thread.
 
     Raises `OSError`.
     """
-    with lifeline.given() as ends:
-        started = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-            command(module, first=LEASH.format(parent=os.getpid())),
+    with kill_on_close.reading_ends() as ends:
+        process = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
+            python_command(module, first=TIE_TO_PARENT.format(parent=os.getpid())),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            # Not in a session of its own: of a group that is left alone in its session the kernel
-            # wakes what is stopped, which is how one ends that was not tied yet.
+            # Not in a session of its own: in this one the group is orphaned when this process
+            # dies, and the kernel then wakes its stopped processes. That is how a worker ends that
+            # was stopped before it could tie itself to its parent.
             process_group=0,
             pass_fds=ends,
-            env=environment(device, cores),
+            env=worker_environment(device, cores),
         )
-        tie(ends, started.pid)
-    return started
+        kill_group_on_close(ends, process.pid)
+    return process
 
 
-def signal_group(leader: int, number: signal.Signals) -> None:
-    """The group can outlive its leader: children that the worker forked."""
+def signal_process_group(leader: int, number: signal.Signals) -> None:
+    """Send a signal to a process group; it can outlive its leader, if the worker has forked."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, number)
 
 
-def open_log(path: Path) -> IO[bytes]:
-    """To append to: the supervisor bounds it meanwhile. Raises `OSError`."""
+def open_worker_log(path: Path) -> IO[bytes]:
+    """Open a worker's log for appending. Raises `OSError`."""
     path.parent.mkdir(exist_ok=True)
+    # For appending, because the supervisor empties the log while it is written (`log_rotation`).
     return path.open("ab")
 
 
 class LocalWorker:
-    def __init__(self, device: DeviceRow, cores: int, started: subprocess.Popen[bytes]) -> None:
+    """A worker on this machine (see `WorkerHandle`)."""
+
+    def __init__(self, device: DeviceRow, cores: int, process: subprocess.Popen[bytes]) -> None:
         self.id = uuid.uuid4().hex[:12]
         self.device = device
         self.cores = cores
-        self.process = started
-        self.pid = started.pid
-        self.created = identity.started(started.pid) or time.time()
+        self.process = process
+        self.pid = process.pid
+        self.created = identity.process_start(process.pid) or time.time()
         self.boot_id = identity.boot_id()
-        self.lines = Lines()
+        self.reader = MessageReader()
         self.outgoing = bytearray()
+        """Bytes that the pipe did not take yet."""
         self.protocol_error: str | None = None
-        if started.stdin is None or started.stdout is None:
+        if process.stdin is None or process.stdout is None:
             raise ValueError("a worker is started with pipes")
-        self.stdin = started.stdin.fileno()
-        self.stdout = started.stdout.fileno()
+        self.stdin = process.stdin.fileno()
+        self.stdout = process.stdout.fileno()
         os.set_blocking(self.stdin, False)
         os.set_blocking(self.stdout, False)
 
@@ -98,42 +120,43 @@ class LocalWorker:
         self.write()
 
     def write(self) -> None:
-        """Writes what the pipe takes now."""
+        """Write what the pipe takes now."""
         while self.outgoing:
             try:
                 written = os.write(self.stdin, self.outgoing)
             except BlockingIOError:
                 return
-            except OSError:  # it has ended: `receive` will say so
+            except OSError:  # the worker has ended: `receive` will report it
                 self.outgoing.clear()
                 return
             del self.outgoing[:written]
 
     def read(self) -> list[Message]:
-        """Raises `ProtocolError`, and `EOFError` at the end."""
+        """Return the messages that have come. Raises `ProtocolError`, and `EOFError` at the end."""
         try:
             data = os.read(self.stdout, READ_BYTES)
         except BlockingIOError:
             return []
         if not data:
             raise EOFError
-        return self.lines.feed(data)
+        return self.reader.feed(data)
 
     def drain(self) -> list[Message]:
-        """Whatever it still said before it ended; its children are not waited for."""
+        """Return what an ended worker still wrote, without waiting for its children to end."""
         messages: list[Message] = []
         with contextlib.suppress(EOFError, ProtocolError):
-            for _ in range(PIPE_READS):
+            for _ in range(MAX_DRAIN_READS):
                 messages += self.read()
         return messages
 
     def terminate(self) -> None:
-        signal_group(self.pid, signal.SIGTERM)
+        signal_process_group(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        signal_group(self.pid, signal.SIGKILL)
+        signal_process_group(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
+        """Kill what is left of the process group and close the pipes."""
         self.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):
@@ -142,27 +165,31 @@ class LocalWorker:
 
 
 class LocalLauncher:
-    """Must be used from the main thread: the parent-death signal follows the spawning thread."""
+    """The launcher of a run on this machine (see `Launcher`).
+
+    It must be used from the main thread: a worker gets its parent-death signal when the thread that
+    started it ends.
+    """
 
     def __init__(
         self, project: Project, devices: Sequence[DeviceRow], module: str = "engine.worker.worker"
     ) -> None:
         self.project = project
-        self.present = devices
+        self.run_devices = devices
         self.module = module
         self.cores = max(1, available_cores() // max(1, len(devices)))
+        """Share of the cores that each worker gets."""
         self.workers: list[LocalWorker] = []
         self.selector = selectors.DefaultSelector()
-        self.lifeline = Lifeline()
+        self.kill_on_close = KillOnClose()
 
     def devices(self) -> Sequence[DeviceRow]:
-        return self.present
+        return self.run_devices
 
     def start(self, device: DeviceRow) -> LocalWorker:
-        """Raises `OSError`."""
-        with open_log(self.project.worker_log(device.id)) as stderr:
-            started = spawn(self.module, device, self.cores, stderr, self.lifeline)
-        worker = LocalWorker(device, self.cores, started)
+        with open_worker_log(self.project.worker_log(device.id)) as stderr:
+            process = spawn_worker(self.module, device, self.cores, stderr, self.kill_on_close)
+        worker = LocalWorker(device, self.cores, process)
         self.workers.append(worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
         return worker
@@ -188,6 +215,7 @@ class LocalLauncher:
         return received
 
     def on_worker_exit(self, worker: LocalWorker) -> WorkerExit:
+        """Forget a worker whose process has ended, and return how it did."""
         with contextlib.suppress(KeyError):
             self.selector.unregister(worker.stdout)
         worker.close()
@@ -201,18 +229,16 @@ class LocalLauncher:
                 worker.process.wait(timeout=KILL_SECONDS)
             self.on_worker_exit(worker)
         self.selector.close()
-        self.lifeline.close()
+        self.kill_on_close.close()
 
 
-def environment(device: DeviceRow, cores: int) -> dict[str, str]:
-    """What the worker inherits: its one GPU by UUID, its share of the cores.
-
-    Of a GPU without one Ray has said in the environment which it is.
-    """
+def worker_environment(device: DeviceRow, cores: int) -> dict[str, str]:
+    """Return the environment of a worker: its one GPU by UUID, and its share of the cores."""
     values = dict(os.environ)
+    # For a GPU without a UUID, Ray has put into the environment which one it is.
     if device.uuid:
         values["CUDA_VISIBLE_DEVICES"] = device.uuid
-    elif kind(device.id) == "cpu":
+    elif device_kind(device.id) == "cpu":
         values["CUDA_VISIBLE_DEVICES"] = ""
     values["OMP_NUM_THREADS"] = str(cores)
     # Threads that wait for each other spinning would take the cores from those that decode images.

@@ -1,4 +1,4 @@
-"""What the captions of a project are like, per model: lengths, cuts, repeats, refusals, leaks."""
+"""Statistics of a project's captions per model: lengths, cuts, repeats, refusals, prompt leaks."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ from numpy.typing import NDArray
 
 from db import projects
 from db.connection import reading
-from engine.process.pool import on_all_cores
+from engine.process.pool import map_on_all_cores
 from engine.project import caption_log
 from engine.project.layout import Project
-from engine.project.selectors import models_named
-from engine.shearing.shear import Shearing, kept_part
+from engine.project.selectors import select_models
+from engine.shearing.shear import Shearing, shear_text
 
 REFUSAL = re.compile(
     r"\W*(?:i(?:'|\u2019)?m sorry|i am sorry|sorry\b|as an ai\b|i can(?:not|(?:'|\u2019)t) |"
     r"i(?:(?:'|\u2019)m| am) (?:unable|not able)|unfortunately, i)",
     re.IGNORECASE,
 )
-"""How an answer begins that is none."""
-TAGS = re.compile(r"<[^>]*>|USER:|ASSISTANT:|Human:|GPT:|User:|###")
-LEAK = re.compile(r"<image>|<img>|<answer>|USER:|ASSISTANT:|Human:|GPT:|###", re.IGNORECASE)
-SHORTEST_PROMPT = 8
-"""Characters; a shorter one may stand in a caption by chance."""
+"""The beginning of an answer in which the model refuses to caption the image."""
+PROMPT_TAGS = re.compile(r"<[^>]*>|USER:|ASSISTANT:|Human:|GPT:|User:|###")
+"""The marks around the text of a prompt; they are removed before it is searched in captions."""
+PROMPT_LEAK = re.compile(r"<image>|<img>|<answer>|USER:|ASSISTANT:|Human:|GPT:|###", re.IGNORECASE)
+"""Marks of a prompt that no caption holds by itself."""
+MIN_PROMPT_LENGTH = 8
+"""Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""
 
 
 @dataclass(slots=True)
-class Counts:
-    """Sums over captions; words are what stands between blanks."""
+class CaptionCounts:
+    """Sums over the captions of one model. A word is what stands between blanks.
+
+    The names of the fields are keys of the JSON that `stats --json` prints.
+    """
 
     captions: int = 0
     failed: int = 0
@@ -43,32 +48,39 @@ class Counts:
     raw_words: int = 0
     sheared_words: int = 0
     cut: int = 0
-    """Captions of which shearing removed at least a word."""
+    """Captions from which shearing removed at least one word."""
     empty: int = 0
-    """Sheared to nothing."""
+    """Captions of which shearing left nothing."""
     unfinished: int = 0
-    """The cap on new tokens fell inside the sentence that was kept."""
+    """Captions whose kept sentence the cap on new tokens ended."""
     refusals: int = 0
+    """Captions in which the model refuses to caption the image."""
     leaks: int = 0
-    """The prompt or its marks stand in the raw text."""
+    """Captions whose raw text holds the prompt or its marks."""
     repeated: int = 0
-    """The same sheared text as an earlier caption of the model."""
+    """Captions with the same sheared text as an earlier caption of the model."""
     shared: int = 0
-    """The same sheared text as another model's of the same image."""
+    """Captions with the same sheared text as another model's of the same image."""
 
-    def add(self, other: Counts) -> None:
-        for entry in fields(Counts):
+    def add(self, other: CaptionCounts) -> None:
+        """Add the sums of another shard to these."""
+        for entry in fields(CaptionCounts):
             value = getattr(self, entry.name) + getattr(other, entry.name)
             setattr(self, entry.name, value)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStats:
+    """The sums over all captions of the model with this name."""
+
     model: str
-    counts: Counts = field(hash=False)
+    counts: CaptionCounts = field(hash=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The sums, and per caption: tokens, words; `share_cut` is of the raw words."""
+        """Return the sums, and tokens and words per caption.
+
+        `share_cut` is the share of the raw words that shearing removed.
+        """
         counts = self.counts
         captions = max(1, counts.captions)
         return {
@@ -82,39 +94,48 @@ class ModelStats:
 
 
 class ModelLog(NamedTuple):
+    """A caption log, with the family of its model and the text of its prompt."""
+
     log: Path
     family: str
     prompt: str
 
 
-class Job(NamedTuple):
+class StatsJob(NamedTuple):
+    """One shard to be measured: the number of its records, and the caption log of each model."""
+
     records: int
     logs: Sequence[ModelLog]
     shearing: Shearing
 
 
 Hashes = NDArray[np.uint64]
+"""One hash per sheared caption."""
 
 
-def measure(
+def measure_captions(
     project: Project,
     names: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[ModelStats]:
-    """Reads every caption log, on all cores. Raises `BadInput` for a model that is not there."""
+    """Read every caption log, on all cores; return the statistics of the named models, or of all.
+
+    `progress` gets the numbers of shards measured and of all shards. Raises `BadInput` for a model
+    that the project does not have.
+    """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = models_named(projects.models(connection), names)
+        models = select_models(projects.models(connection), names)
         shards = projects.shards(connection)
     shearing = Shearing(settings.shear_mode, settings.shear_max_words)
     jobs = [
-        Job(
+        StatsJob(
             shard.count,
             [
                 ModelLog(
-                    project.log_file(model, shard.number),
+                    project.caption_log_file(model, shard.number),
                     model.family,
-                    TAGS.sub("", str(model.settings.get("prompt", ""))).strip(),
+                    PROMPT_TAGS.sub("", str(model.settings.get("prompt", ""))).strip(),
                 )
                 for model in models
             ],
@@ -122,56 +143,64 @@ def measure(
         )
         for shard in shards
     ]
-    totals = [Counts() for _ in models]
-    hashes: list[list[Hashes]] = [[] for _ in models]
-    for number, found in enumerate(on_all_cores(measure_shard, jobs), start=1):
-        for total, seen, (counts, texts) in zip(totals, hashes, found, strict=True):
+    totals = [CaptionCounts() for _ in models]
+    hashes: list[list[Hashes]] = [[] for _ in models]  # per model one array per shard
+    for number, results in enumerate(map_on_all_cores(measure_shard, jobs), start=1):
+        for total, model_hashes, (counts, shard_hashes) in zip(
+            totals, hashes, results, strict=True
+        ):
             total.add(counts)
-            seen.append(texts)
+            model_hashes.append(shard_hashes)
         progress(number, len(jobs))
-    for total, seen in zip(totals, hashes, strict=True):
-        texts = np.concatenate(seen)
-        total.repeated = len(texts) - len(np.unique(texts))
+    for total, model_hashes in zip(totals, hashes, strict=True):
+        all_hashes = np.concatenate(model_hashes)
+        total.repeated = len(all_hashes) - len(np.unique(all_hashes))
     return [ModelStats(model.name, total) for model, total in zip(models, totals, strict=True)]
 
 
-def measure_shard(job: Job) -> list[tuple[Counts, Hashes]]:
-    """Per model its counts, and a hash of every sheared caption."""
-    found = [measure_log(log, job.records, job.shearing) for log in job.logs]
-    for place, (counts, texts) in enumerate(found):
-        others = [other for at, (_, other) in enumerate(found) if at != place]
+def measure_shard(job: StatsJob) -> list[tuple[CaptionCounts, Hashes]]:
+    """Return for each model its counts in one shard, and a hash of every sheared caption."""
+    results = [measure_log(log, job.records, job.shearing) for log in job.logs]
+    for index, (counts, texts) in enumerate(results):
+        others = [other for j, (_, other) in enumerate(results) if j != index]
         counts.shared = sum(
             any(other.get(i) == text for other in others) for i, text in texts.items()
         )
     return [
         (counts, np.array(list(map(text_hash, texts.values())), dtype=np.uint64))
-        for counts, texts in found
+        for counts, texts in results
     ]
 
 
-def measure_log(source: ModelLog, count: int, shearing: Shearing) -> tuple[Counts, dict[int, str]]:
+def measure_log(
+    source: ModelLog, count: int, shearing: Shearing
+) -> tuple[CaptionCounts, dict[int, str]]:
+    """Return the counts of one caption log, and its sheared captions by the record's index."""
     contents = caption_log.read(source.log, count)
-    counts = Counts(captions=len(contents.captions), failed=len(contents.errors))
+    counts = CaptionCounts(captions=len(contents.captions), failed=len(contents.errors))
     texts: dict[int, str] = {}
-    prompt = source.prompt if len(source.prompt) >= SHORTEST_PROMPT else None
+    prompt = source.prompt if len(source.prompt) >= MIN_PROMPT_LENGTH else None
     for i, row in contents.captions.items():
         raw: str = row["raw"]
-        kept, ended = kept_part(raw, source.family, shearing, row["finish"])
-        raw_words, sheared_words = len(raw.split()), len(kept.split())
+        sheared, ended = shear_text(raw, source.family, shearing, row["finish"])
+        raw_words, sheared_words = len(raw.split()), len(sheared.split())
         counts.tokens += row["tokens"]
         counts.raw_words += raw_words
         counts.sheared_words += sheared_words
         counts.cut += sheared_words < raw_words
         counts.refusals += REFUSAL.match(raw) is not None
-        counts.leaks += LEAK.search(raw) is not None or (prompt is not None and prompt in raw)
-        if kept:
+        counts.leaks += PROMPT_LEAK.search(raw) is not None or (
+            prompt is not None and prompt in raw
+        )
+        if sheared:
             counts.unfinished += not ended
-            texts[i] = kept
+            texts[i] = sheared
         else:
             counts.empty += 1
     return counts, texts
 
 
 def text_hash(text: str) -> int:
+    """Return a hash of 64 bits that is the same in every process."""
     data = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

@@ -1,4 +1,7 @@
-"""Loading a checkpoint to see whether all is well with it: what the doctor does with `--model`."""
+"""Checking one model: its checkpoint is loaded, or its server asked, and a drawing captioned.
+
+`doctor --model` does this. Golden files beside a checkpoint are compared as well.
+"""
 
 from __future__ import annotations
 
@@ -13,44 +16,50 @@ from pathlib import Path
 from typing import Any
 
 from db.rows import ModelRow
-from engine.captioners.base import Captioner, CheckpointError, Loaded, Unavailable
-from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parted
-from engine.captioners.remote.probe_image import drawing
+from engine.captioners.base import Captioner, CheckpointError, LoadedCheckpoint, ServerUnavailable
+from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parse_model
+from engine.captioners.remote.probe_image import draw_probe_image
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImageProblem, open_image
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
 
 GIB = 2**30
-SHOWN = 4
+MAX_KEYS_SHOWN = 4
+"""Names of unused checkpoint keys in a finding; the rest is counted only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """One line of a check: `text` says what was found, `good` is True if nothing must be done."""
+
     good: bool
     text: str
 
 
-def check_up(text: str, settings: Sequence[str]) -> Iterator[Finding]:
-    """Loads `NAME=CHECKPOINT`, captions a drawn picture, compares with golden files if there are
-    any. Raises `BadInput` for a name that is none."""
-    name, family, folder = parted(text)
+def check_model(text: str, settings: Sequence[str]) -> Iterator[Finding]:
+    """Load `NAME=CHECKPOINT`, caption a drawing, and compare with golden files if there are any.
+
+    `settings` are assignments such as `NAME.dtype=bfloat16`. Raises `BadInput` for the name of a
+    family that does not exist.
+    """
+    name, family, folder = parse_model(text)
     if family not in FAMILIES:
         choose_all([text], None, settings)
     try:
         choice = choose_all([text], None, settings)[0]
     except BadInput as error:
         yield Finding(False, str(error))
-        yield from golden_only(family, Path(folder).expanduser())
+        yield from compare_uncaptioned(family, Path(folder).expanduser())
         return
     if choice.checkpoint is None:
         yield Finding(True, f"{name}: needs no checkpoint")
         return
     try:
         if FAMILIES[choice.family].remote:
-            yield from server(choice, draw=True)
+            yield from check_server(choice, draw=True)
         else:
-            yield from load_and_ask(choice)
+            yield from check_local(choice)
     except CheckpointError as error:
         yield Finding(False, f"{name}: {error}")
     except Exception as error:
@@ -59,25 +68,25 @@ def check_up(text: str, settings: Sequence[str]) -> Iterator[Finding]:
         yield Finding(False, f"{name}: no room for it: {error}")
 
 
-def load_and_ask(choice: ModelChoice) -> Iterator[Finding]:
-    """Raises `CheckpointError`."""
+def check_local(choice: ModelChoice) -> Iterator[Finding]:
+    """Check a model whose checkpoint is a folder. Raises `CheckpointError`."""
     golden = golden_folder(Path(choice.checkpoint or ""))
     settings = Settings.of(choice.settings)
     if golden and settings.dtype == "auto":
-        settings = replace(settings, dtype="float32")  # the golden figures are
-    device = usual_device()
+        settings = replace(settings, dtype="float32")  # as the golden tensors were computed
+    device = default_device()
     started = time.monotonic()
     captioner = FAMILIES[choice.family].load(choice.checkpoint, settings, device)
     if captioner.loaded is not None:
         seconds = time.monotonic() - started
-        yield from report(choice.name, captioner.loaded, device, seconds)
+        yield from report_load(choice.name, captioner.loaded, device, seconds)
     yield from caption_drawing(choice, captioner)
     if golden:
-        yield from compare(choice.name, getattr(captioner, "model", None), golden)
+        yield from compare_golden(choice.name, getattr(captioner, "model", None), golden)
 
 
-def server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[Finding]:
-    """Whether a model's server is there, what it is asked for, and what it says of a drawing."""
+def check_server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[Finding]:
+    """Check that a model's server answers and has the model; caption a drawing if `draw`."""
     from engine.captioners.remote import captioner as endpoint
 
     address, settings = model.checkpoint or "", Settings.of(model.settings)
@@ -86,93 +95,102 @@ def server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[Findin
             yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}")
             if draw:
                 yield from caption_drawing(model, captioner)
-    except (Unavailable, ImageProblem) as error:
+    except (ServerUnavailable, ImageProblem) as error:
         yield Finding(False, f"{model.name}: {error}")
 
 
-def report(name: str, loaded: Loaded, device: str, seconds: float) -> Iterator[Finding]:
-    where = f"{device} (mapped from the files)" if loaded.mapped else device
+def report_load(
+    name: str, loaded: LoadedCheckpoint, device: str, seconds: float
+) -> Iterator[Finding]:
+    """Report a loaded checkpoint; `seconds` is the time that loading took."""
+    where = f"{device} (mapped from the files)" if loaded.memory_mapped else device
     yield Finding(
         True,
         f"{name}: {loaded.layout} layout, {loaded.parameters:,} parameters, {loaded.dtype},"
         f" {loaded.bytes / GIB:.2f} GiB on {where}, loaded in {seconds:.1f} s; this process"
         f" has needed {peak_memory() / GIB:.2f} GiB at most; no key is missing",
     )
-    if loaded.ignored:
-        more = ", ..." if len(loaded.ignored) > SHOWN else ""
+    if loaded.unused_keys:
+        more = ", ..." if len(loaded.unused_keys) > MAX_KEYS_SHOWN else ""
         yield Finding(
             True,
-            f"{name}: {len(loaded.ignored)} keys are not needed:"
-            f" {', '.join(loaded.ignored[:SHOWN])}{more}",
+            f"{name}: {len(loaded.unused_keys)} keys are not needed:"
+            f" {', '.join(loaded.unused_keys[:MAX_KEYS_SHOWN])}{more}",
         )
 
 
 def caption_drawing(choice: ModelRow | ModelChoice, captioner: Captioner) -> Iterator[Finding]:
+    """Caption a drawing of known content. Raises `ImageProblem`, `ServerUnavailable`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drawing.png"
-        drawing().save(path)
+        draw_probe_image().save(path)
         caption = captioner.caption([captioner.prepare(open_image(str(path)))], [0])[0]
-    kept = shear(caption.raw, choice.family, Shearing()).text
+    sheared = shear(caption.raw, choice.family, Shearing()).text
     yield Finding(
         True,
         f"{choice.name}: of a red disc over a blue bar it says {caption.raw!r}"
-        f" ({caption.tokens} tokens), sheared {kept!r}",
+        f" ({caption.tokens} tokens), sheared {sheared!r}",
     )
 
 
-def golden_only(name: str, folder: Path) -> Iterator[Finding]:
-    """A folder that lacks something, its tokenizer for one, may still be compared."""
+def compare_uncaptioned(family: str, folder: Path) -> Iterator[Finding]:
+    """Compare an incomplete checkpoint with golden files, if there are any.
+
+    A folder that lacks something, its tokenizer for example, cannot caption but can be compared.
+    """
     golden = golden_folder(folder)
     if golden is None:
         return
     from engine.captioners import parity
 
-    if name not in parity.LOADERS:
+    if family not in parity.LOADERS:
         return
     import torch
 
     try:
-        model, loaded = parity.LOADERS[name](folder, torch.float32)
-        yield from report(name, loaded, "cpu", 0.0)
-        yield from compare(name, model, golden)
+        model, loaded = parity.LOADERS[family](folder, torch.float32)
+        yield from report_load(family, loaded, "cpu", 0.0)
+        yield from compare_golden(family, model, golden)
     except CheckpointError as error:
-        yield Finding(False, f"{name}: {error}")
+        yield Finding(False, f"{family}: {error}")
 
 
-def compare(name: str, model: Any, golden: Path) -> Iterator[Finding]:
-    """Raises `CheckpointError`."""
+def compare_golden(name: str, model: Any, golden: Path) -> Iterator[Finding]:
+    """Compare the tensors that a model computes with golden ones. Raises `CheckpointError`."""
     from engine.captioners.parity import ADAPTERS, checks
 
     if name not in ADAPTERS:
         return
-    found = list(checks(name, model, golden))
-    for check in found:
+    results = list(checks(name, model, golden))
+    for check in results:
         if not check.good:
             yield Finding(
                 False, f"{name}: golden {check.name} is off by {check.worst:.1e}: not as official"
             )
-    good = sum(check.good for check in found)
-    worst = max((check.worst for check in found if check.limit), default=0.0)
+    good = sum(check.good for check in results)
+    worst = max((check.worst for check in results if check.limit), default=0.0)
     yield Finding(
-        good == len(found),
-        f"{name}: {good} of {len(found)} golden tensors agree with the official code;"
+        good == len(results),
+        f"{name}: {good} of {len(results)} golden tensors agree with the official code;"
         f" features and logits are off by {worst:.1e} at most",
     )
 
 
 def golden_folder(checkpoint: Path) -> Path | None:
-    """Where the golden files of a checkpoint lie: in it, or in its folder `golden`."""
-    places = (checkpoint, checkpoint / "golden")
-    return next((it for it in places if (it / "expected.safetensors").is_file()), None)
+    """Return the folder of a checkpoint's golden files, itself or its folder `golden`, or None."""
+    folders = (checkpoint, checkpoint / "golden")
+    return next((it for it in folders if (it / "expected.safetensors").is_file()), None)
 
 
-def usual_device() -> str:
+def default_device() -> str:
+    """Return the device that a single model is loaded on: the first GPU, or else the CPU."""
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
 def peak_memory() -> int:
-    """Bytes; macOS counts in bytes, Linux in KiB."""
+    """Return the most memory that this process ever had resident, in bytes."""
+    # macOS counts in bytes, Linux in KiB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

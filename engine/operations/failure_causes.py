@@ -1,4 +1,7 @@
-"""What is done about everything that failed for one cause, or about single failed records."""
+"""Failures by cause: listing them, and retrying or excluding all that failed for one cause.
+
+Single failed records are excluded here, too. Every change is a request to the run.
+"""
 
 from __future__ import annotations
 
@@ -11,77 +14,93 @@ from engine.operations import run_control
 from engine.project.caption_log import EXCLUDED_KIND
 from engine.project.layout import Project
 from engine.project.selectors import select_tasks
-from engine.requests.exclude import Changed
-from engine.utils.errors import BadInput, Refused
+from engine.requests.exclude import ExcludeResult
+from engine.utils.errors import BadInput, RequestRefused
 
-AT_A_TIME = 50
-"""Tasks a request, so that the run goes on meanwhile."""
+TASKS_PER_REQUEST = 50
+"""The number of tasks in one request: between two requests the run goes on."""
 
-Records = Sequence[tuple[int, Sequence[int] | None]]
-"""Of each task the places of records, None for all of them."""
+RecordSelection = Sequence[tuple[int, Sequence[int] | None]]
+"""For each task, by its id, the indices of records in its shard; None means all of them."""
 
 
-def causes_of(project: Project, by: Grouping = "cause") -> tuple[Cause, ...]:
+def read_causes(project: Project, by: Grouping = "cause") -> tuple[Cause, ...]:
+    """Return what failed in the project, grouped by cause, or by cause and model or shard."""
     with reading(project.database) as connection:
         return failures.causes(connection, by)
 
 
-def cause_named(project: Project, kind: str) -> Cause:
-    """Raises `BadInput`."""
-    causes = causes_of(project)
-    found = next((cause for cause in causes if cause.kind == kind), None)
-    if found is None:
+def find_cause(project: Project, kind: str) -> Cause:
+    """Return the cause of this kind. Raises `BadInput` if nothing failed for it."""
+    causes = read_causes(project)
+    match = next((cause for cause in causes if cause.kind == kind), None)
+    if match is None:
         known = ", ".join(repr(cause.kind) for cause in causes)
         raise BadInput(f"nothing failed as {kind!r}" + (f": there is {known}" if known else ""))
-    return found
+    return match
 
 
-def tasks_of(project: Project, cause: Cause) -> list[int]:
+def tasks_with_cause(project: Project, cause: Cause) -> list[int]:
+    """Return the ids of the tasks in which something failed for this cause."""
     with reading(project.database) as connection:
-        return list(failures.tasks_of(connection, cause))
+        return list(failures.tasks_with_cause(connection, cause))
 
 
 def retry_cause(project: Project, cause: Cause) -> str:
-    """Failed shards as a whole; of failed records those of every shard where it occurs."""
+    """Retry what failed for a cause, and return the reply.
+
+    A cause of whole shards retries these; a cause of records retries all failed records of the
+    shards in which it occurs. Raises `RequestRefused`.
+    """
     if cause.kind == EXCLUDED_KIND:
         exclude_cause(project, cause, exclude=False)
-    of_records = cause.scope == "record"
-    return run_control.ask(
-        project, "retry", tasks=tasks_of(project, cause), failed_items=of_records
+    failed_items = cause.scope == "record"
+    return run_control.send_request(
+        project, "retry", tasks=tasks_with_cause(project, cause), failed_items=failed_items
     )
 
 
 def exclude_cause(project: Project, cause: Cause, exclude: bool = True) -> str:
-    """Raises `BadInput` for a cause that is not of records."""
+    """Exclude the records that failed for a cause, or take them back; return what was done.
+
+    Raises `BadInput` for a cause of whole shards, and `RequestRefused`.
+    """
     if cause.scope != "record":
         raise BadInput("only records can be excluded; 'skip' leaves out a shard")
-    chosen = [(task, None) for task in tasks_of(project, cause)]
+    chosen = [(task, None) for task in tasks_with_cause(project, cause)]
     return exclude_records(project, chosen, cause.kind, exclude)
 
 
 def exclude_records(
-    project: Project, chosen: Records, kind: str | None = None, exclude: bool = True
+    project: Project, chosen: RecordSelection, kind: str | None = None, exclude: bool = True
 ) -> str:
-    """Gives up on failed records, or takes them back. Raises `Refused`, saying what was done."""
-    changed = Changed()
-    for place in range(0, len(chosen), AT_A_TIME):
-        part = list(chosen[place : place + AT_A_TIME])
+    """Exclude failed records, or take them back; return what was done.
+
+    With `kind` only records whose last error is of this kind are changed. Raises `RequestRefused`,
+    whose text says what was done before, if something was not.
+    """
+    total = ExcludeResult()
+    for start in range(0, len(chosen), TASKS_PER_REQUEST):
+        part = list(chosen[start : start + TASKS_PER_REQUEST])
         try:
-            note = run_control.ask(
+            note = run_control.send_request(
                 project, "exclude", records=part, failed_as=kind, exclude=exclude
             )
-            changed.add(Changed.of_note(note))
-        except Refused as error:
-            changed.trouble = str(error)
-        if changed.trouble:
+            total.add(ExcludeResult.from_note(note))
+        except RequestRefused as error:
+            total.trouble = str(error)
+        if total.trouble:
             break
-    if changed.trouble or not changed.records:
-        raise Refused(changed.sentence(exclude))
-    return changed.sentence(exclude)
+    if total.trouble or not total.records:
+        raise RequestRefused(total.summary(exclude))
+    return total.summary(exclude)
 
 
-def records_named(
+def select_records(
     project: Project, shard: int, records: Sequence[int], models: Sequence[str]
 ) -> list[tuple[int, list[int]]]:
-    """These records of a shard, of every model unless some are named. Raises `BadInput`."""
+    """Return these records of a shard, in the tasks of the named models or of all.
+
+    `records` are indices in the shard. Raises `BadInput`.
+    """
     return [(task, list(records)) for task in select_tasks(project, [shard], models)]

@@ -1,4 +1,4 @@
-"""Every failed record and shard as a table, from the caption logs."""
+"""The failure report: every failed record and shard as a CSV table, from the caption logs."""
 
 from __future__ import annotations
 
@@ -17,46 +17,53 @@ from engine.utils.errors import BadInput
 
 COLUMNS = ("shard", "record", "image", "model", "kind", "detail")
 
-Line = tuple[int, int | str, str, str, str, str]
+ReportLine = tuple[int, int | str, str, str, str, str]
+"""The values of `COLUMNS`; the line of a failed shard has no record and no image."""
 
 
 def write_csv(project: Project, out: Path, cause: Cause | None = None) -> int:
-    """Of one cause, or of all; returns the number of lines. Raises `BadInput`."""
+    """Write what failed for one cause, or for all, and return the number of lines.
+
+    The file is written whole or not at all. Raises `BadInput` if it cannot be written.
+    """
     part = out.with_name(out.name + ".part")
-    written = 0
+    line_count = 0
     try:
         with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             table = csv.writer(file)
             table.writerow(COLUMNS)
-            for line in lines(project, cause):
+            for line in report_lines(project, cause):
                 table.writerow(line)
-                written += 1
+                line_count += 1
         part.replace(out)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise BadInput(f"cannot write {out}: {error.strerror or error}") from error
-    return written
+    return line_count
 
 
-def lines(project: Project, cause: Cause | None) -> Iterator[Line]:
+def report_lines(project: Project, cause: Cause | None) -> Iterator[ReportLine]:
+    """Yield the lines of one cause, or of all, in the order of the tasks. Raises `OSError`."""
     with reading(project.database) as connection:
         models = {model.id: model for model in projects.models(connection)}
         causes = failures.causes(connection) if cause is None else (cause,)
-        chosen = sorted({id for each in causes for id in failures.tasks_of(connection, each)})
-        tasks = [task for id in chosen if (task := progress.task(connection, id)) is not None]
+        task_ids = {id for each in causes for id in failures.tasks_with_cause(connection, each)}
+        rows = (progress.task(connection, id) for id in sorted(task_ids))
+        tasks = [task for task in rows if task is not None]
     kinds = None if cause is None else {cause.kind}
     for task in tasks:
         model = models[task.model_id]
         if task.state == "failed" and (cause is None or cause.scope == "shard"):
             yield task.shard, "", "", model.name, "shard", task.error or ""
         if cause is None or cause.scope == "record":
-            yield from records(project, task, model, kinds)
+            yield from record_lines(project, task, model, kinds)
 
 
-def records(
+def record_lines(
     project: Project, task: TaskRow, model: ModelRow, kinds: set[str] | None
-) -> Iterator[Line]:
-    log = caption_log.read(project.log_file(model, task.shard), task.count)
+) -> Iterator[ReportLine]:
+    """Yield the lines of the failed records of one task, of these kinds or of all."""
+    log = caption_log.read(project.caption_log_file(model, task.shard), task.count)
     errors = {i: row for i, row in log.errors.items() if kinds is None or row["error"] in kinds}
     if not errors:
         return

@@ -1,4 +1,4 @@
-"""A look at a caption file before a project is made of it."""
+"""A preview of a caption file, before a project is made of it. Nothing is written."""
 
 from __future__ import annotations
 
@@ -7,42 +7,51 @@ from itertools import islice
 from pathlib import Path
 
 from engine.datasets.inputs.batch import Record
-from engine.datasets.inputs.open_input import Input, read_input
-from engine.datasets.inputs.skipped import Skipped
-from engine.images.image import ImagePaths, exists
+from engine.datasets.inputs.open_input import InputSource, read_input
+from engine.datasets.inputs.skipped import SkippedRecords
+from engine.images.image import ImagePaths, image_exists
 from engine.operations.new_project import refuse_occupied
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
 
-LOOKED_AT = 100
+PREVIEW_RECORDS = 100
+"""The number of records that a preview reads."""
 
 
 @dataclass(frozen=True, slots=True)
-class Peek:
+class InputPreview:
+    """The first records of an input, and how many there are in all."""
+
     records: tuple[Record, ...]
-    """The first of them."""
+    """The first records."""
     total: int
-    """An estimate by the file's size, unless `whole`."""
+    """The number of all records: an estimate by the file's size, unless `whole`."""
     whole: bool
-    present: int
-    """How many of these records' images were found."""
+    """True if `records` are all records."""
+    images_present: int
+    """The number of images of `records` that exist."""
     paths: ImagePaths
     skipped: int = 0
-    """Records up to there that cannot be read."""
+    """The number of unreadable records before the last one read."""
 
     @property
-    def shown(self) -> str:
+    def total_text(self) -> str:
+        """The number of all records as text."""
         return f"{self.total:,}" if self.whole else f"about {self.total:,}"
 
 
-def peek(
-    captions: Path, image_root: Path | None, count: int = LOOKED_AT, skip_bad: bool = False
-) -> Peek:
-    """Raises `BadInput`."""
+def preview_input(
+    captions: Path, image_root: Path | None, count: int = PREVIEW_RECORDS, skip_bad: bool = False
+) -> InputPreview:
+    """Read the first `count` records of a caption file, and check that their images exist.
+
+    Without `image_root` the folder of the file is taken. Raises `BadInput`, unless `skip_bad`, for
+    a record that cannot be read.
+    """
     captions = captions.expanduser()
     root = (image_root or captions.absolute().parent).expanduser().absolute()
-    skipped = Skipped()
-    batches = read_input(Input(captions, root, skipped=skipped if skip_bad else None))
+    skipped = SkippedRecords()
+    batches = read_input(InputSource(captions, root, skipped=skipped if skip_bad else None))
     read = (record for batch in batches for record in batch.records())
     records = tuple(islice(read, count + 1))
     whole, records = len(records) <= count, records[:count]
@@ -53,10 +62,17 @@ def peek(
     length = sum(len(record.line) + 2 for record in records)
     total = len(records) if whole else round(size / length * len(records))
     paths = ImagePaths(str(root))
-    present = sum(exists(paths, record.image) for record in records)
-    return Peek(records, total, whole, present, paths, skipped.count)
+    images_present = sum(image_exists(paths, record.image) for record in records)
+    return InputPreview(
+        records=records,
+        total=total,
+        whole=whole,
+        images_present=images_present,
+        paths=paths,
+        skipped=skipped.count,
+    )
 
 
 def check_folder_is_free(folder: Path) -> None:
-    """Raises `BadInput` if no project can be made there."""
+    """Raise `BadInput` if no project can be made in a folder."""
     refuse_occupied(Project(folder.expanduser().absolute()))

@@ -1,4 +1,7 @@
-"""Making a project: the input is checked and cut, the database is filled, all or nothing."""
+"""Making a project: the input is checked and cut into shards, and the database is filled.
+
+This happens in a hidden folder inside the project's folder, so that it is done whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,18 @@ from db import projects
 from db.connection import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
 from engine.captioners.registry import ModelChoice
-from engine.datasets.inputs.batch import Batch
-from engine.datasets.inputs.open_input import Input, read_input
-from engine.datasets.inputs.skipped import BadRecord, Skipped
-from engine.datasets.sharding import DEFAULT_SHARD, even_sizes, write_shards
+from engine.datasets.inputs.batch import RecordBatch
+from engine.datasets.inputs.open_input import InputSource, read_input
+from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
+from engine.datasets.sharding import DEFAULT_SHARD_SIZE, even_sizes, write_shards
 from engine.images.image import ImagePaths
-from engine.operations.input_checks import Duplicates, ImageCheck, InputFindings, images_of, look_at
+from engine.operations.input_checks import (
+    Duplicates,
+    ImageCheck,
+    InputFindings,
+    check_images,
+    image_paths,
+)
 from engine.project import manifest
 from engine.project.layout import Project
 from engine.shearing.shear import Shearing
@@ -28,28 +37,34 @@ from engine.utils.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """What `new` was asked for."""
+    """The specification of a project to be made."""
 
     captions: Sequence[Path]
+    """The inputs, whose records are taken in this order."""
     models: Sequence[ModelChoice]
     image_root: Path | None = None
     """None is the folder of the first caption file, or the first input if that is a folder."""
     path_map: tuple[tuple[str, str], ...] = ()
+    """See `ImagePaths.path_map`."""
     shard_size: int | None = None
+    """Records per shard; None means `DEFAULT_SHARD_SIZE`."""
     shards: int | None = None
+    """The number of shards; takes precedence over `shard_size`."""
     allow_outside: bool = False
+    """True if image paths may climb out of the image root."""
     allow_missing: bool = False
+    """True if the project is made although none of the first images exists."""
     image_column: str | None = None
     caption_column: str | None = None
-    """Names in CSV and Parquet; None means the usual ones."""
+    """Column names in CSV and Parquet; None means the usual ones."""
     check_images: bool = False
-    """Open and decode every image, not only a sample."""
+    """True if every image is opened and decoded, not only a sample."""
     skip_bad: bool = False
-    """Leave out records that cannot be read; else the first is an error."""
+    """True if records that cannot be read are left out; otherwise the first one is an error."""
     shearing: Shearing = Shearing()  # noqa: RUF009 (frozen)
 
     def root(self) -> Path:
-        """The image root, absolute."""
+        """Return the image root as an absolute path."""
         if self.image_root is not None:
             return self.image_root.expanduser().absolute()
         first = self.captions[0].absolute()
@@ -57,76 +72,95 @@ class NewProject:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedProject:
+    """A project that was made, with what its input showed."""
+
     project: Project
     records: int
+    """The number of records."""
     shards: int
-    looked: int
-    present: int
+    """The number of shards."""
+    images_checked: int
+    """The number of first images whose files were looked for."""
+    images_present: int
+    """The number of these images that exist."""
     outside: int
-    """Records whose path climbs out of the image root: they will fail."""
+    """The number of records whose path climbs out of the image root: they will fail."""
     duplicates: Duplicates
     images: ImageCheck
-    """A sample, or all."""
-    skipped: Skipped
+    """The images that were opened: a sample, or all."""
+    skipped: SkippedRecords
+    """The records that were left out."""
 
 
 def create(
     folder: Path,
-    wanted: NewProject,
+    new_project: NewProject,
     progress: Callable[[int], None] = lambda records: None,
     checking: Callable[[int, int], None] = lambda images, records: None,
-) -> Created:
-    """Makes the project in `folder`, or leaves nothing behind. Raises `BadInput`."""
+) -> CreatedProject:
+    """Make the project in `folder`, or leave nothing behind.
+
+    `progress` gets the number of records read, `checking` those of images opened and of records.
+    Raises `BadInput`, and what these two raise.
+    """
     project = Project(folder.absolute())
     refuse_occupied(project)
-    if not wanted.models:
+    if not new_project.models:
         raise BadInput("name at least one model: --model dry-run, --model llava-1.5=FOLDER")
-    names = [model.name for model in wanted.models]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise BadInput(f"model {twice} is named twice")
-    root = wanted.root()
-    found = InputFindings(ImagePaths(str(root), wanted.path_map, wanted.allow_outside))
-    made_folder = not project.folder.exists()
+    names = [model.name for model in new_project.models]
+    duplicate = next((name for name in names if names.count(name) > 1), None)
+    if duplicate:
+        raise BadInput(f"model {duplicate} is named twice")
+    root = new_project.root()
+    findings = InputFindings(ImagePaths(str(root), new_project.path_map, new_project.allow_outside))
+    folder_is_new = not project.folder.exists()
     stage = Project(project.folder / f".new-{uuid.uuid4().hex[:8]}")
     try:
         stage.shards.mkdir(parents=True)
-        skipped = Skipped()
+        skipped = SkippedRecords()
         try:
-            shards = cut(stage, wanted, found, progress, skipped)
+            shards = write_shard_files(stage, new_project, findings, progress, skipped)
         except BadRecord as error:
             raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
-        check_images(found, root, wanted.allow_missing)
+        refuse_missing_images(findings, root, new_project.allow_missing)
         files = [stage.shard_file(shard.number) for shard in shards]
-        duplicates = found.duplicates(files)
-        looked = look_at(
-            found.paths,
-            images_of(files) if wanted.check_images else found.sample,
-            lambda images: checking(images, found.records),
+        duplicates = findings.duplicates(files)
+        image_check = check_images(
+            findings.paths,
+            image_paths(files) if new_project.check_images else findings.sample,
+            lambda images: checking(images, findings.records),
         )
-        fill(stage, project, wanted, found, shards, root)
-        move_in(stage, project)
+        fill_database(
+            stage=stage,
+            project=project,
+            new_project=new_project,
+            findings=findings,
+            shards=shards,
+            root=root,
+        )
+        move_into_place(stage, project)
     except OSError as error:
-        remove(stage, project, made_folder)
+        remove(stage, project, folder_is_new)
         raise BadInput(f"cannot make {folder}: {error.strerror or error}") from error
     except BaseException:
-        remove(stage, project, made_folder)
+        remove(stage, project, folder_is_new)
         raise
-    return Created(
-        project,
-        found.records,
-        len(shards),
-        found.looked,
-        found.present,
-        found.outside,
-        duplicates,
-        looked,
-        skipped,
+    return CreatedProject(
+        project=project,
+        records=findings.records,
+        shards=len(shards),
+        images_checked=findings.images_checked,
+        images_present=findings.images_present,
+        outside=findings.outside,
+        duplicates=duplicates,
+        images=image_check,
+        skipped=skipped,
     )
 
 
 def refuse_occupied(project: Project) -> None:
+    """Raise `BadInput` if something in the folder is in the way of a new project."""
     if project.database.exists():
         raise BadInput(f"{project.folder} already holds a project: choose another folder")
     for path in (project.shards, project.captions):
@@ -136,77 +170,84 @@ def refuse_occupied(project: Project) -> None:
         raise BadInput(f"{project.folder} is a file: name a folder for the project")
 
 
-def cut(
+def write_shard_files(
     stage: Project,
-    wanted: NewProject,
-    found: InputFindings,
+    new_project: NewProject,
+    findings: InputFindings,
     progress: Callable[[int], None],
-    skipped: Skipped,
+    skipped: SkippedRecords,
 ) -> list[ShardRow]:
-    root = wanted.root()
+    """Cut the records of all inputs into shard files. Raises `BadInput`, `OSError`.
 
-    def batches(skipped: Skipped) -> Iterator[Batch]:
-        bad = skipped if wanted.skip_bad else None
-        for path in wanted.captions:
-            columns = wanted.image_column, wanted.caption_column
-            yield from read_input(Input(path, root, *columns, bad))
+    `findings` and `skipped` take what is seen of the records on the way.
+    """
+    root = new_project.root()
 
-    def look(place: int, batch: Batch) -> None:
-        found.look(place, batch)
-        progress(found.records)
+    def batches(skipped: SkippedRecords) -> Iterator[RecordBatch]:
+        bad = skipped if new_project.skip_bad else None
+        for path in new_project.captions:
+            columns = new_project.image_column, new_project.caption_column
+            yield from read_input(InputSource(path, root, *columns, bad))
 
-    if wanted.shards is None:
-        sizes: Iterator[int] = repeat(wanted.shard_size or DEFAULT_SHARD)
+    def on_batch(first: int, batch: RecordBatch) -> None:
+        findings.add_batch(first, batch)
+        progress(findings.records)
+
+    if new_project.shards is None:
+        sizes: Iterator[int] = repeat(new_project.shard_size or DEFAULT_SHARD_SIZE)
     else:
-        count = sum(len(batch) for batch in batches(Skipped()))
-        if wanted.shards > count:
-            raise BadInput(f"{wanted.shards} shards are more than the {count:,} records")
-        sizes = chain(even_sizes(count, wanted.shards))
-    return write_shards(batches(skipped), sizes, stage.shard_file, look)
+        # The sizes of a number of shards need a first pass over the input.
+        count = sum(len(batch) for batch in batches(SkippedRecords()))
+        if new_project.shards > count:
+            raise BadInput(f"{new_project.shards} shards are more than the {count:,} records")
+        sizes = chain(even_sizes(count, new_project.shards))
+    return write_shards(batches(skipped), sizes, stage.shard_file, on_batch)
 
 
-def check_images(found: InputFindings, root: Path, allow_missing: bool) -> None:
-    seen = f"{found.present:,} of the first {found.looked:,} images were found"
+def refuse_missing_images(findings: InputFindings, root: Path, allow_missing: bool) -> None:
+    """Raise `BadInput` if the image root seems to be the wrong one."""
+    seen = f"{findings.images_present:,} of the first {findings.images_checked:,} images were found"
     if not root.is_dir():
         raise BadInput(f"the image root {root} does not exist ({seen}): give --image-root DIR")
-    if not found.present and not allow_missing:
+    if not findings.images_present and not allow_missing:
         raise BadInput(
             f"{seen} under {root}: give --image-root DIR or --path-map OLD=NEW"
             " (or --allow-missing if they will come later)"
         )
 
 
-def fill(
+def fill_database(
     stage: Project,
     project: Project,
-    wanted: NewProject,
-    found: InputFindings,
+    new_project: NewProject,
+    findings: InputFindings,
     shards: Sequence[ShardRow],
     root: Path,
 ) -> None:
+    """Write database and manifest. An image root inside the project is stored as relative."""
     inside = root.is_relative_to(project.folder)
     row = ProjectRow(
         uid=uuid.uuid4().hex,
         created=time.time(),
-        records=found.records,
+        records=findings.records,
         image_root=str(root.relative_to(project.folder) if inside else root),
-        path_map=wanted.path_map,
-        allow_outside=wanted.allow_outside,
-        witness=found.witness,
-        shear_mode=wanted.shearing.mode,
-        shear_max_words=wanted.shearing.max_words,
+        path_map=new_project.path_map,
+        allow_outside=new_project.allow_outside,
+        witness=findings.witness,
+        shear_mode=new_project.shearing.mode,
+        shear_max_words=new_project.shearing.max_words,
     )
     models = [
         ModelRow(
-            number,
-            number,
-            choice.name,
-            choice.family,
-            choice.checkpoint,
-            choice.settings,
-            choice.settings_hash,
+            id=number,
+            position=number,
+            name=choice.name,
+            family=choice.family,
+            checkpoint=choice.checkpoint,
+            settings=choice.settings,
+            settings_hash=choice.settings_hash,
         )
-        for number, choice in enumerate(wanted.models, start=1)
+        for number, choice in enumerate(new_project.models, start=1)
     ]
     migrate(stage.database)
     with writing(stage.database) as connection:
@@ -214,16 +255,18 @@ def fill(
     manifest.save(stage, row, models, list(shards))
 
 
-def move_in(stage: Project, project: Project) -> None:
-    """The database last: a folder without it is no project."""
+def move_into_place(stage: Project, project: Project) -> None:
+    """Move everything from the hidden folder into the project's folder."""
     for folder in (stage.captions, stage.logs):
         folder.mkdir()
+    # The database moves last: a folder without it is no project.
     for source in (stage.shards, stage.captions, stage.logs, stage.manifest, stage.database):
         source.rename(project.folder / source.name)
     stage.folder.rmdir()
 
 
-def remove(stage: Project, project: Project, made_folder: bool) -> None:
+def remove(stage: Project, project: Project, folder_is_new: bool) -> None:
+    """Remove the hidden folder, and the project's folder if it did not exist before."""
     shutil.rmtree(stage.folder, ignore_errors=True)
-    if made_folder:
+    if folder_is_new:
         shutil.rmtree(project.folder, ignore_errors=True)

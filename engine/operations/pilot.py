@@ -1,4 +1,4 @@
-"""The first images of a data set through every model, before days of work are begun."""
+"""The pilot: every model captions the first images of a data set, before days of work begin."""
 
 from __future__ import annotations
 
@@ -12,118 +12,162 @@ from db.rows import DeviceRow
 from engine.hardware import devices
 from engine.images.image import ImagePaths
 from engine.operations.records import SampledCaption, SampledImage
-from engine.operations.tryout import Job, Tryout, TryoutEvent, TryoutFailed
+from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJob
 from engine.project.layout import Project
-from engine.project.selectors import models_named
+from engine.project.selectors import select_models
 from engine.project.shard_file import read_shard
 from engine.shearing.shear import Shearing, shear
 
-IMAGES = 64
+PILOT_IMAGES = 64
+"""The number of images that a pilot captions unless the user asks for another."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a pilot does; `total` records, or about as many, will follow on so many devices."""
+class PilotPlan:
+    """The work of a pilot, and the size of the run that follows it."""
 
-    jobs: tuple[tuple[str, Job], ...] = field(hash=False)
-    """By the model's name."""
+    jobs: tuple[tuple[str, TryoutJob], ...] = field(hash=False)
+    """The name of each model, and its job."""
     records: tuple[tuple[str, str], ...]
-    """Image and original caption."""
+    """Image and original caption of each record of the pilot, by index."""
     total: int
+    """The number of records of the whole data set."""
     devices: int
+    """The number of devices that the whole run will have."""
     shearing: Shearing
     estimated: bool = False
-    """Whether `total` is."""
+    """True if `total` is an estimate."""
 
     def seconds(self, rates: dict[str, float]) -> float | None:
-        """How long all of it takes, if every model was measured."""
+        """Return how long the whole run takes in seconds; None unless every model was measured.
+
+        `rates` are images/s on one device, by the model's name.
+        """
         if len(rates) < len(self.jobs) or not all(rates.values()):
             return None
         return sum(self.total / rate for rate in rates.values()) / max(1, self.devices)
 
 
-class Findings:
-    """What a pilot has found so far, model by model."""
+class PilotFindings:
+    """The captions and speeds that a pilot has so far, model by model."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PilotPlan) -> None:
         self.plan = plan
         self.families = {name: job.family for name, job in plan.jobs}
         self.rates: dict[str, float] = {}
-        """Images a second."""
+        """Images/s on one device, of each model that is done."""
         self.captions: dict[tuple[str, int], SampledCaption] = {}
-        """By model and the record's place."""
-        self.troubles: dict[str, str] = {}
-        """Why a model could not be tried."""
+        """The captions so far, by the model's name and the record's index."""
+        self.errors: dict[str, str] = {}
+        """The reason why a model could not be tried, by its name."""
 
-    def take(self, model: str, said: TryoutEvent) -> None:
-        if said.rate is not None:
-            self.rates[model] = said.rate
-        elif said.record is not None:
-            self.captions[model, said.record] = self.tried(model, said)
+    def add_event(self, model: str, event: TryoutEvent) -> None:
+        """Take a caption, a failed record or the speed from an event; ignore any other."""
+        if event.rate is not None:
+            self.rates[model] = event.rate
+        elif event.record is not None:
+            self.captions[model, event.record] = self.to_caption(model, event)
 
-    def tried(self, model: str, said: TryoutEvent) -> SampledCaption:
-        if said.raw is None:
-            return SampledCaption(model, None, None, None, None, 0, "", said.error)
-        kept = shear(said.raw, self.families[model], self.plan.shearing, said.finish)
+    def to_caption(self, model: str, event: TryoutEvent) -> SampledCaption:
+        """Return the caption or the failed record of an event, sheared as the project's are."""
+        if event.raw is None:
+            return SampledCaption(
+                model=model,
+                raw=None,
+                sheared=None,
+                start=None,
+                end=None,
+                tokens=0,
+                finish="",
+                error=event.error,
+            )
+        sheared = shear(event.raw, self.families[model], self.plan.shearing, event.finish)
         return SampledCaption(
-            model, said.raw, kept.text, kept.start, kept.end, said.tokens, said.finish, None
+            model=model,
+            raw=event.raw,
+            sheared=sheared.text,
+            start=sheared.start,
+            end=sheared.end,
+            tokens=event.tokens,
+            finish=event.finish,
+            error=None,
         )
 
-    def said_of(self, model: str) -> int:
-        """How many records the model has answered."""
+    def answered_count(self, model: str) -> int:
+        """Return the number of records that a model has captioned or failed."""
         return sum(name == model for name, _ in self.captions)
 
     def images(self) -> list[SampledImage]:
-        """Every record with what the models say of it so far."""
+        """Return every record with the captions that it has so far."""
         return [self.image(i) for i in range(len(self.plan.records))]
 
     def image(self, i: int) -> SampledImage:
+        """Return the record with index `i` and the captions that it has so far."""
         image, original = self.plan.records[i]
-        known = (self.captions.get((name, i)) for name, _ in self.plan.jobs)
-        return SampledImage(0, i, image, original, tuple(it for it in known if it is not None))
+        captions = (self.captions.get((name, i)) for name, _ in self.plan.jobs)
+        return SampledImage(0, i, image, original, tuple(it for it in captions if it is not None))
 
     @property
     def seconds(self) -> float | None:
-        """How long the whole data set will take, if every model was measured."""
+        """The duration of the whole run in seconds; None unless every model was measured."""
         return self.plan.seconds(self.rates)
 
-    def seconds_of(self, model: str) -> float | None:
+    def model_seconds(self, model: str) -> float | None:
+        """Return how long one model takes for all records in seconds, None unless measured."""
         rate = self.rates.get(model)
         return self.plan.total / rate / max(1, self.plan.devices) if rate else None
 
 
-def run_pilot(plan: Plan, told: Callable[[str, TryoutEvent], None]) -> Findings:
-    """Every model in turn, each in a process of its own; `told` hears of every step."""
-    findings = Findings(plan)
+def run_pilot(plan: PilotPlan, on_event: Callable[[str, TryoutEvent], None]) -> PilotFindings:
+    """Run the models one after the other, each in a process of its own.
+
+    `on_event` gets every event with the name of its model. A model that fails does not end the
+    pilot.
+    """
+    findings = PilotFindings(plan)
     for name, job in plan.jobs:
         try:
-            for said in Tryout(job):
-                findings.take(name, said)
-                told(name, said)
+            for event in Tryout(job):
+                findings.add_event(name, event)
+                on_event(name, event)
         except TryoutFailed as error:
-            findings.troubles[name] = str(error)
+            findings.errors[name] = str(error)
     return findings
 
 
-def plan(
-    project: Project, spec: str = "auto", count: int = IMAGES, names: Sequence[str] = ()
-) -> Plan:
-    """For a project that is there, of these models or all. Raises `BadInput`."""
+def plan_pilot(
+    project: Project, spec: str = "auto", count: int = PILOT_IMAGES, names: Sequence[str] = ()
+) -> PilotPlan:
+    """Plan a pilot of the first `count` records of a project, with the named models or all.
+
+    `spec` says which devices the run will have; the pilot uses the first of them. Raises
+    `BadInput`.
+    """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = models_named(projects.models(connection), names)
-    found: list[DeviceRow] = devices.find(spec)
+        models = select_models(projects.models(connection), names)
+    run_devices: list[DeviceRow] = devices.find_devices(spec)
     paths = ImagePaths(str(project.image_root(settings)), settings.path_map, settings.allow_outside)
     records = list(islice(read_shard(project.shard_file(0)), count))
-    places = [(i, record["image"]) for i, record in records]
+    images = [(i, record["image"]) for i, record in records]
     jobs = [
-        (model.name, Job(model.family, model.checkpoint, model.settings, places, paths, found[0]))
+        (
+            model.name,
+            TryoutJob(
+                family=model.family,
+                checkpoint=model.checkpoint,
+                settings=model.settings,
+                records=images,
+                paths=paths,
+                device=run_devices[0],
+            ),
+        )
         for model in models
     ]
-    return Plan(
-        tuple(jobs),
-        tuple((record["image"], record.get("caption") or "") for _, record in records),
-        settings.records,
-        len(found),
-        Shearing(settings.shear_mode, settings.shear_max_words),
+    return PilotPlan(
+        jobs=tuple(jobs),
+        records=tuple((record["image"], record.get("caption") or "") for _, record in records),
+        total=settings.records,
+        devices=len(run_devices),
+        shearing=Shearing(settings.shear_mode, settings.shear_max_words),
     )

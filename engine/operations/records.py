@@ -1,4 +1,4 @@
-"""Looking records up: what every model said of an image, before and after shearing."""
+"""Reading and searching single records with the captions of every model, raw and sheared."""
 
 from __future__ import annotations
 
@@ -11,224 +11,257 @@ from typing import Any
 
 from db import flags, progress, projects
 from db.connection import reading
-from db.rows import SHEAR_MODES, ModelRow
+from db.rows import SHEAR_MODES, ModelRow, RecordKey
 from engine.images.image import ImagePaths
 from engine.project import caption_log
 from engine.project.layout import Project
-from engine.project.selectors import WRITTEN, models_named, place_named
+from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_models
 from engine.project.shard_file import read_shard
-from engine.shearing.shear import Shearing, kept_part, shear
+from engine.shearing.shear import Shearing, shear, shear_text
 from engine.utils import jsonlines
 
 
 @dataclass(frozen=True, slots=True)
 class SampledCaption:
-    """`raw` is None for a failed record, whose reason is `error`; `start` and `end` is the span
-    of `raw` that shearing kept, where there is one."""
+    """The caption that one model wrote for one record, or why the record failed.
+
+    The names of the fields are keys of the JSON that `samples --json` prints.
+    """
 
     model: str
     raw: str | None
+    """The raw caption; None for a failed record."""
     sheared: str | None
     start: int | None
+    """The start of the span of `raw` that shearing kept; None where there is no such span."""
     end: int | None
+    """The end of that span."""
     tokens: int | None
     finish: str | None
     error: str | None
+    """The reason why the record failed; None if it did not."""
     modes: dict[str, str] = field(default_factory=dict, hash=False)
-    """The sheared text by mode of shearing, whatever the project's own is."""
+    """The sheared caption by mode of shearing, whatever the project's own mode is."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampledImage:
+    """One record with the captions of every model that came to it."""
+
     shard: int
     i: int
+    """The index of the record in the shard."""
     image: str
     original: str
+    """The original caption; empty if the input has none."""
     captions: tuple[SampledCaption, ...]
     flagged: bool = False
+    """True if a person flagged the record."""
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the record as the JSON object that `samples --json` prints."""
         return asdict(self)
 
 
 def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> list[SampledImage]:
-    """Up to `count` images spread evenly over the shards that have captions. Raises `BadInput`."""
+    """Return up to `count` records, spread evenly over the shards that have captions.
+
+    Each has the captions of the models with these names, or of all. Raises `BadInput`.
+    """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = models_named(projects.models(connection), names)
-        numbers = spread(progress.shards_with_captions(connection), count)
-        flagged = flags.places(connection)
+        models = select_models(projects.models(connection), names)
+        numbers = evenly_spaced(progress.shards_with_captions(connection), count)
+        flagged = flags.record_keys(connection)
     shearing = Shearing(settings.shear_mode, settings.shear_max_words)
-    found: list[SampledImage] = []
-    for place, number in enumerate(numbers):
-        share = (count - len(found)) // (len(numbers) - place)
-        logs = logs_of(project, models, number)
-        known = sorted(set[int]().union(*(caption_log.captioned(data) for _, data in logs)))
-        found += images_of(project, logs, shearing, number, spread(known, share))
-    return [replace(image, flagged=(image.shard, image.i) in flagged) for image in found]
+    images: list[SampledImage] = []
+    for position, shard in enumerate(numbers):
+        # What one shard cannot give, the shards after it give.
+        share = (count - len(images)) // (len(numbers) - position)
+        logs = read_logs(project, models, shard)
+        captioned = sorted(set[int]().union(*(caption_log.captioned(data) for _, data in logs)))
+        images += samples_of_shard(project, logs, shearing, shard, evenly_spaced(captioned, share))
+    return [replace(image, flagged=(image.shard, image.i) in flagged) for image in images]
 
 
 def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[SampledImage]:
-    """Every flagged record, captioned or not. Raises `BadInput`."""
+    """Return every flagged record, captioned or not, with the captions of these models or of all.
+
+    Raises `BadInput`.
+    """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = models_named(projects.models(connection), names)
-        places = sorted(flags.places(connection))
+        models = select_models(projects.models(connection), names)
+        keys = sorted(flags.record_keys(connection))
     shearing = Shearing(settings.shear_mode, settings.shear_max_words)
-    found: list[SampledImage] = []
-    for number, group in groupby(places, key=itemgetter(0)):
-        logs = logs_of(project, models, number)
-        found += images_of(project, logs, shearing, number, [i for _, i in group])
-    return [replace(image, flagged=True) for image in found]
+    images: list[SampledImage] = []
+    for shard, group in groupby(keys, key=itemgetter(0)):
+        logs = read_logs(project, models, shard)
+        images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])
+    return [replace(image, flagged=True) for image in images]
 
 
-Logs = Sequence[tuple[ModelRow, bytes]]
-"""Of one shard, by model."""
+ShardLogs = Sequence[tuple[ModelRow, bytes]]
+"""The bytes of the caption logs of one shard, each with its model."""
 
 
-def logs_of(project: Project, models: Sequence[ModelRow], shard: int) -> Logs:
-    return [(model, log_bytes(project, model, shard)) for model in models]
+def read_logs(project: Project, models: Sequence[ModelRow], shard: int) -> ShardLogs:
+    """Read the caption logs of a shard. Raises `OSError`."""
+    return [(model, read_log(project, model, shard)) for model in models]
 
 
-def images_of(
-    project: Project, logs: Logs, shearing: Shearing, number: int, chosen: Sequence[int]
+def samples_of_shard(
+    project: Project, logs: ShardLogs, shearing: Shearing, shard: int, indices: Sequence[int]
 ) -> list[SampledImage]:
-    """These records of a shard."""
-    last = max(chosen, default=-1)
-    records = dict(islice(read_shard(project.shard_file(number)), last + 1))
-    found = [(model, caption_log.rows_of(data, last + 1, set(chosen))) for model, data in logs]
+    """Return the records with these indices, as far as the shard has them. Raises `OSError`."""
+    last = max(indices, default=-1)
+    records = dict(islice(read_shard(project.shard_file(shard)), last + 1))
+    contents = [
+        (model, caption_log.parse_records(data, last + 1, set(indices))) for model, data in logs
+    ]
     return [
         SampledImage(
-            number,
-            i,
-            records[i]["image"],
-            records[i].get("caption") or "",
-            tuple(
+            shard=shard,
+            i=i,
+            image=records[i]["image"],
+            original=records[i].get("caption") or "",
+            captions=tuple(
                 caption
-                for model, log in found
-                if (caption := look_up(model, log, i, shearing)) is not None
+                for model, log in contents
+                if (caption := caption_of(model, log, i, shearing)) is not None
             ),
         )
-        for i in chosen
+        for i in indices
         if i in records
     ]
 
 
-def log_bytes(project: Project, model: ModelRow, shard: int) -> bytes:
+def read_log(project: Project, model: ModelRow, shard: int) -> bytes:
+    """Return the bytes of a caption log, none if it does not exist yet. Raises `OSError`."""
     try:
-        return project.log_file(model, shard).read_bytes()
+        return project.caption_log_file(model, shard).read_bytes()
     except FileNotFoundError:
         return b""
 
 
-def find(project: Project, number: int, i: int) -> SampledImage | None:
-    """What every model said of one record, however large its shard; None if there is none."""
+def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
+    """Return the record with index `i` in a shard, or None if there is none.
+
+    This is fast however large the shard is. Raises `OSError`.
+    """
     with reading(project.database) as connection:
         settings = projects.project(connection)
         models = projects.models(connection)
-        shard = projects.shard(connection, number)
-        flagged = (number, i) in flags.places(connection, number)
-    record = record_of(project, number, i) if shard is not None else None
-    if shard is None or record is None:
+        shard_row = projects.shard(connection, shard)
+        flagged = (shard, i) in flags.record_keys(connection, shard)
+    record = input_record(project, shard, i) if shard_row is not None else None
+    if shard_row is None or record is None:
         return None
     shearing = Shearing(settings.shear_mode, settings.shear_max_words)
     captions = []
     for model in models:
-        log = caption_log.rows_of(log_bytes(project, model, number), shard.count, {i})
-        captions.append(look_up(model, log, i, shearing))
+        log = caption_log.parse_records(read_log(project, model, shard), shard_row.count, {i})
+        captions.append(caption_of(model, log, i, shearing))
     return SampledImage(
-        number,
-        i,
-        record["image"],
-        record.get("caption") or "",
-        tuple(caption for caption in captions if caption is not None),
-        flagged,
+        shard=shard,
+        i=i,
+        image=record["image"],
+        original=record.get("caption") or "",
+        captions=tuple(caption for caption in captions if caption is not None),
+        flagged=flagged,
     )
 
 
-def record_of(project: Project, number: int, i: int) -> dict[str, Any] | None:
-    with project.shard_file(number).open("rb") as file:
+def input_record(project: Project, shard: int, i: int) -> dict[str, Any] | None:
+    """Return a record as the input has it, or None if the shard is shorter. Raises `OSError`."""
+    with project.shard_file(shard).open("rb") as file:
         line = next(islice(file, i, None), None)
     record: dict[str, Any] | None = None if line is None else jsonlines.loads(line)
     return record
 
 
-def records_of_shard(project: Project, number: int) -> list[tuple[int, str, str]]:
-    """Place, image and original caption of every record."""
+def read_shard_records(project: Project, shard: int) -> list[tuple[int, str, str]]:
+    """Return index, image and original caption of every record of a shard."""
     return [
         (i, record["image"], record.get("caption") or "")
-        for i, record in read_shard(project.shard_file(number))
+        for i, record in read_shard(project.shard_file(shard))
     ]
 
 
-def locate(
+def locate_record(
     project: Project,
-    words: str,
-    after: tuple[int, int] = (0, -1),
+    text: str,
+    after: RecordKey = (0, -1),
     cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[int, int] | None:
-    """The next record whose line holds these words, going round. Raises `BadInput`.
+) -> RecordKey | None:
+    """Return the record that a text names, or the next one that holds it; None if there is none.
 
-    `7/12`, or `7:12` as `flag` takes it, is record 12 of shard 7; a number that is a place in the
-    whole input means that record.
+    `7/12`, or `7:12` as `flag` takes it, names record 12 of shard 7; a number names the record with
+    this record id, if there is one. Any other text is searched in the lines of the shard files,
+    first behind `after` and then from the start. Raises `BadInput`, `OSError`.
     """
     with reading(project.database) as connection:
         shards = projects.shards(connection)
-    if WRITTEN.fullmatch(words):
-        return place_named(words, {shard.number: shard.count for shard in shards})
-    place = int(words) if words.isdecimal() else -1
+    if RECORD_KEY_PATTERN.fullmatch(text):
+        return parse_record_key(text, {shard.number: shard.count for shard in shards})
+    record_id = int(text) if text.isdecimal() else -1
     for shard in shards:
-        if shard.first <= place < shard.first + shard.count:
-            return shard.number, place - shard.first
-    return search(project, words, after, len(shards), cancelled)
+        if shard.first <= record_id < shard.first + shard.count:
+            return shard.number, record_id - shard.first
+    return search_shards(project, text, after, len(shards), cancelled)
 
 
-def search(
+def search_shards(
     project: Project,
-    words: str,
-    after: tuple[int, int],
+    text: str,
+    after: RecordKey,
     shards: int,
     cancelled: Callable[[], bool],
-) -> tuple[int, int] | None:
-    spellings = {words.encode("utf-8", "surrogatepass"), jsonlines.dumps(words)[1:-1]}
-    spellings.add(json.dumps(words).encode()[1:-1])
-    for step in range(shards + 1):
-        number = (after[0] + step) % shards
+) -> RecordKey | None:
+    """Return the next record behind `after` whose line in a shard file holds a text.
+
+    `shards` is their number. Returns None if there is no such record, or once `cancelled` is True.
+    """
+    # Inputs differ in what they escape in JSON: the text is searched as it can be written.
+    spellings = {text.encode("utf-8", "surrogatepass"), jsonlines.dumps(text)[1:-1]}
+    spellings.add(json.dumps(text).encode()[1:-1])
+    for step in range(shards + 1):  # the first shard comes twice, the last time from its start
+        shard = (after[0] + step) % shards
         if cancelled():
             return None
-        with project.shard_file(number).open("rb") as file:
+        with project.shard_file(shard).open("rb") as file:
             for i, line in enumerate(file):
                 if (step or i > after[1]) and any(each in line for each in spellings):
-                    return number, i
+                    return shard, i
     return None
 
 
-def image_file(project: Project, image: str) -> str:
-    """Where an image lies. Raises `ImageProblem`."""
+def image_path(project: Project, image: str) -> str:
+    """Return the path of an image as the input names it. Raises `ImageProblem`."""
     with reading(project.database) as connection:
         settings = projects.project(connection)
     root = str(project.image_root(settings))
     return ImagePaths(root, settings.path_map, settings.allow_outside).resolve(image)
 
 
-def look_up(
-    model: ModelRow, log: caption_log.Contents, i: int, shearing: Shearing
+def caption_of(
+    model: ModelRow, log: caption_log.LogContents, i: int, shearing: Shearing
 ) -> SampledCaption | None:
-    """None where the model has not come to this record yet."""
+    """Return what a model wrote about the record with index `i`, None if it has no row about it."""
     row = log.captions.get(i)
     if row is not None:
-        kept = shear(row["raw"], model.family, shearing, row["finish"])
+        sheared = shear(row["raw"], model.family, shearing, row["finish"])
         return SampledCaption(
-            model.name,
-            row["raw"],
-            kept.text,
-            kept.start,
-            kept.end,
-            row.get("tokens"),
-            row.get("finish"),
-            None,
-            {
-                mode: kept_part(
+            model=model.name,
+            raw=row["raw"],
+            sheared=sheared.text,
+            start=sheared.start,
+            end=sheared.end,
+            tokens=row.get("tokens"),
+            finish=row.get("finish"),
+            error=None,
+            modes={
+                mode: shear_text(
                     row["raw"], model.family, replace(shearing, mode=mode), row["finish"]
                 )[0]
                 for mode in SHEAR_MODES
@@ -237,12 +270,20 @@ def look_up(
     error = log.errors.get(i)
     if error is None:
         return None
-    reason = f"{error['error']}: {error.get('detail', '')}"
-    return SampledCaption(model.name, None, None, None, None, None, None, reason)
+    return SampledCaption(
+        model=model.name,
+        raw=None,
+        sheared=None,
+        start=None,
+        end=None,
+        tokens=None,
+        finish=None,
+        error=f"{error['error']}: {error.get('detail', '')}",
+    )
 
 
-def spread(values: Sequence[int], count: int) -> list[int]:
-    """At most `count` of them, evenly spaced."""
+def evenly_spaced(values: Sequence[int], count: int) -> list[int]:
+    """Return at most `count` of the values, evenly spaced."""
     if len(values) <= count:
         return list(values)
-    return [values[place * len(values) // count] for place in range(count)]
+    return [values[k * len(values) // count] for k in range(count)]

@@ -1,4 +1,4 @@
-"""Shearing a whole project again, without a GPU: only the raw texts in the logs are needed."""
+"""Shearing a whole project again, without a GPU: only the raw captions in the logs are needed."""
 
 from __future__ import annotations
 
@@ -7,87 +7,95 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from db.rows import ShearMode
-from engine.operations.reshear_job import Job, shear_log
-from engine.process.pool import on_all_cores
+from engine.operations.reshear_job import ReshearJob, shear_log
+from engine.process.pool import map_on_all_cores
 from engine.project.layout import Project
-from engine.project.lock import Held, ProjectLock
-from engine.project.sheared_file import sheared_file
+from engine.project.lock import ProjectInUse, ProjectLock
+from engine.project.sheared_file import sheared_path
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
 
 
 @dataclass(frozen=True, slots=True)
-class Resheared:
-    """`shards` counts tasks that were done; the others are sheared when they end."""
+class ReshearResult:
+    """The result of shearing all finished tasks; other tasks are sheared when they end."""
 
-    shards: int
+    tasks: int
     captions: int
+    """The number of captions of these tasks."""
     empty: int
+    """The number of captions that were sheared to nothing."""
 
-    def sentence(self, mode: ShearMode) -> str:
+    def summary(self, mode: ShearMode) -> str:
+        """Return the result as a sentence; `mode` is the mode of shearing."""
         empty = f", {self.empty:,} of them to nothing" if self.empty else ""
-        found = f"{plural(self.captions, 'caption')} of {plural(self.shards, 'task')}"
-        return f"{found} sheared in mode {mode}{empty}"
+        counted = f"{plural(self.captions, 'caption')} of {plural(self.tasks, 'task')}"
+        return f"{counted} sheared in mode {mode}{empty}"
 
 
 def reshear(
     project: Project,
     shearing: Shearing,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Resheared:
-    """Writes every finished task's sheared captions anew and makes this the project's way.
+) -> ReshearResult:
+    """Write the sheared captions of every finished task again, and make `shearing` the project's.
 
-    Until the end the project keeps its old way, and a sheared file names the way it was made in:
-    whatever ends this early, nothing wrong is ever read. Raises `Refused` while the project runs,
-    `BadInput`.
+    The project keeps its old shearing until the end, and the name of a sheared file holds a hash of
+    its shearing: if this ends early, no wrong file is ever read. `progress` gets the numbers of
+    tasks done and of all. Raises `RequestRefused` while the project runs, `BadInput`.
     """
     try:
         with ProjectLock(project.lock):
-            return reshear_held(ProjectState(project, Policy()), shearing, progress)
-    except Held as held:
-        raise Refused(f"the project is in use by {held}: 'stop' it, shear, and 'run' it") from held
+            return reshear_locked(ProjectState(project, Policy()), shearing, progress)
+    except ProjectInUse as holder:
+        message = f"the project is in use by {holder}: 'stop' it, shear, and 'run' it"
+        raise RequestRefused(message) from holder
     except OSError as error:
         raise BadInput(f"cannot shear {project.folder}: {error.strerror or error}") from error
 
 
-def reshear_held(
+def reshear_locked(
     project_state: ProjectState, shearing: Shearing, progress: Callable[[int, int], None]
-) -> Resheared:
+) -> ReshearResult:
+    """Do as `reshear` in a process that holds the project's lock."""
     jobs = [
-        Job(
-            task.id,
-            project_state.project.log_file(project_state.models[task.model_id], task.shard),
-            task.digest,
-            task.rows,
-            task.count,
-            project_state.models[task.model_id].family,
-            shearing,
+        ReshearJob(
+            task_id=task.id,
+            log=project_state.project.caption_log_file(
+                project_state.models[task.model_id], task.shard
+            ),
+            digest=task.digest,
+            rows=task.rows,
+            records=task.count,
+            family=project_state.models[task.model_id].family,
+            shearing=shearing,
         )
         for task in project_state.ledger.tasks.values()
         if task.digest is not None
     ]
     now = time.time()
     captions = empty = 0
-    for number, done in enumerate(on_all_cores(shear_log, jobs), start=1):
-        project_state.ledger.change(done.task_id, now, empty=done.empty)
-        captions += done.captions
-        empty += done.empty
+    for number, result in enumerate(map_on_all_cores(shear_log, jobs), start=1):
+        project_state.ledger.change(result.task_id, now, empty=result.empty)
+        captions += result.captions
+        empty += result.empty
         progress(number, len(jobs))
     project_state.set_shearing(shearing)
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     project_state.event("info", f"sheared again: {shearing.mode}{cap}")
     project_state.commit()
     keep_manifest(project_state.project, project_state)
-    remove_stale(jobs)
-    return Resheared(len(jobs), captions, empty)
+    remove_stale_files(jobs)
+    return ReshearResult(len(jobs), captions, empty)
 
 
-def remove_stale(jobs: list[Job]) -> None:
-    """Sheared files of other ways; a folder is listed once, not once a shard."""
-    current = {sheared_file(job.log, job.shearing, job.digest) for job in jobs}
+def remove_stale_files(jobs: list[ReshearJob]) -> None:
+    """Remove the sheared files of other shearings."""
+    current = {sheared_path(job.log, job.shearing, job.digest) for job in jobs}
+    # Each folder is listed once, not once per shard.
     for folder in {job.log.parent for job in jobs}:
         for path in folder.glob("*.sheared-*"):
             if path not in current:

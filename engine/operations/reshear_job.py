@@ -1,4 +1,4 @@
-"""One caption log sheared again. Light to import: other processes start with it."""
+"""Shearing one caption log again. Imports little: the processes of a pool start with it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,41 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.project import caption_log
-from engine.project.sheared_file import put_sheared, shear_rows, sheared_captions, sheared_file
+from engine.project.sheared_file import shear_rows, sheared_captions, sheared_path, write_sheared
 from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
 
 
-class Job(NamedTuple):
+class ReshearJob(NamedTuple):
+    """The caption log of one finished task, to be sheared."""
+
     task_id: int
     log: Path
     digest: str
+    """The digest of the log when its task ended."""
     rows: int
+    """The number of its rows then."""
     records: int
+    """The number of records of the shard."""
     family: str
     shearing: Shearing
 
 
-class Done(NamedTuple):
+class ShearedLog(NamedTuple):
+    """The result for one task: the number of its captions, and of those sheared to nothing."""
+
     task_id: int
     captions: int
     empty: int
 
 
-def shear_log(job: Job) -> Done:
-    """Raises `BadInput` if the log is not the one that was read back when its task ended."""
+def shear_log(job: ReshearJob) -> ShearedLog:
+    """Shear every caption of a log and write its sheared file, which is not synced.
+
+    Raises `BadInput` if the log is missing or was changed after its task ended.
+    """
     try:
-        rows = caption_log.read_known(job.log, job.digest, job.rows)
+        rows = caption_log.read_if_unchanged(job.log, job.digest, job.rows)
     except FileNotFoundError as error:
         raise BadInput(
             f"{job.log} is missing, its task is done: 'mllmaug-tui run' makes it again"
@@ -45,5 +55,5 @@ def shear_log(job: Job) -> Done:
                 " it lacks"
             )
         captions = sheared_captions(contents, job.records, job.family, job.shearing)
-    put_sheared(sheared_file(job.log, job.shearing, job.digest), captions, sync=False)
-    return Done(job.task_id, job.records - captions.count(None), captions.count(""))
+    write_sheared(sheared_path(job.log, job.shearing, job.digest), captions, sync=False)
+    return ShearedLog(job.task_id, job.records - captions.count(None), captions.count(""))

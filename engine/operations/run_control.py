@@ -1,4 +1,4 @@
-"""Starting a run, and asking something of it, from the command line or the application."""
+"""Starting a run, and sending requests to it, from the command line or the application."""
 
 from __future__ import annotations
 
@@ -10,66 +10,79 @@ from db import progress, requests
 from db.connection import BUSY_SECONDS, reading, writing
 from db.rows import RequestRow, SupervisorRow
 from engine.launchers.factory import check_devices
-from engine.launchers.local import command
+from engine.launchers.local import python_command
 from engine.process import identity
 from engine.project.layout import Project
-from engine.project.lock import Held, ProjectLock
+from engine.project.lock import ProjectInUse, ProjectLock
 from engine.requests.handlers import handle_request
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 
 START_SECONDS = 30.0
+"""Seconds within which a supervisor must be up after its start."""
 ANSWER_SECONDS = 10.0
+"""Seconds within which a request must be answered."""
 POLL_SECONDS = 0.05
+"""Seconds between two looks at the database while something is waited for."""
 
 
-def supervisor(project: Project) -> SupervisorRow | None:
-    """The live one."""
+def live_supervisor(project: Project) -> SupervisorRow | None:
+    """Return the supervisor of the project if it is alive, otherwise None."""
     with reading(project.database) as connection:
         row = progress.supervisor(connection)
-    return row if row is not None and identity.lives(row) else None
+    return row if row is not None and identity.is_alive(row) else None
 
 
-def refuse_running(project: Project, what: str) -> None:
-    """Raises `Refused`."""
-    if supervisor(project) is not None:
-        raise Refused(f"the run has the devices: 'stop' it, then {what}")
+def refuse_while_running(project: Project, what: str) -> None:
+    """Raise `RequestRefused` while the project runs; `what` completes "stop it, then"."""
+    if live_supervisor(project) is not None:
+        raise RequestRefused(f"the run has the devices: 'stop' it, then {what}")
 
 
 def last_devices(project: Project) -> str:
-    """The devices of the last run: one that is not told otherwise goes on there."""
+    """Return the devices of the last run, on which the next one runs if no others are named."""
     with reading(project.database) as connection:
         return progress.last_devices(connection) or "auto"
 
 
 def start(project: Project, devices: str) -> SupervisorRow:
-    """Starts a supervisor in its own session and waits until it is up. Raises `BadInput`."""
-    running = supervisor(project)
+    """Start a supervisor in its own session, wait until it is up, and return its row.
+
+    Returns the row of a supervisor that is alive already. Raises `BadInput`.
+    """
+    running = live_supervisor(project)
     if running is not None:
         return running
     check_devices(devices)
-    started = spawn(project, devices)
+    process = spawn(project, devices)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if (running := supervisor(project)) is not None:
+        if (running := live_supervisor(project)) is not None:
             return running
-        code = started.poll()
+        code = process.poll()
         if code == 0:  # there was nothing to do, or it is done already
-            return SupervisorRow(started.pid, 0.0, "", identity.host(), time.time(), devices)
+            return SupervisorRow(
+                pid=process.pid,
+                created=0.0,
+                boot_id="",
+                host=identity.host_name(),
+                heartbeat=time.time(),
+                devices=devices,
+            )
         if code is not None:
-            raise BadInput(f"the supervisor did not start: {last_line(project)}")
+            raise BadInput(f"the supervisor did not start: {last_log_line(project)}")
         time.sleep(POLL_SECONDS)
     raise BadInput(f"the supervisor did not start within {START_SECONDS:.0f} s")
 
 
 def spawn(project: Project, devices: str) -> subprocess.Popen[bytes]:
-    """Raises `BadInput`."""
+    """Start the process of a supervisor, whose output goes into its log. Raises `BadInput`."""
     try:
         project.logs.mkdir(exist_ok=True)
         with project.supervisor_log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-                command("engine.supervisor.main", str(project.folder), devices),
+                python_command("engine.supervisor.main", str(project.folder), devices),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -79,64 +92,75 @@ def spawn(project: Project, devices: str) -> subprocess.Popen[bytes]:
         raise BadInput(f"cannot start a run in {project.folder}: {error}") from error
 
 
-def last_line(project: Project) -> str:
+def last_log_line(project: Project) -> str:
+    """Return the last line of the supervisor's log, or where that log lies if it is empty."""
     lines = project.supervisor_log.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else f"see {project.supervisor_log}"
 
 
-def ask(project: Project, kind: str, **payload: Any) -> str:
-    """Has a request carried out once and returns the answer.
+def send_request(project: Project, kind: str, **payload: Any) -> str:
+    """Have a request carried out once, and return the reply.
 
-    A supervisor does it; where none runs this process does, under the lock. Raises `Refused`,
-    `DatabaseError`.
+    A live supervisor carries it out; if there is none, this process does, under the project's lock.
+    Raises `RequestRefused`, `DatabaseError`.
     """
-    number: int | None = None
+    request_id: int | None = None
     deadline = time.monotonic() + ANSWER_SECONDS
     while True:
-        if number is None and supervisor(project) is not None:
+        if request_id is None and live_supervisor(project) is not None:
             with writing(project.database) as connection:
-                number = requests.add(connection, kind, payload)
-        alive = supervisor(project) is not None
-        # Read after that: a supervisor that has ended answers no more.
-        if number is not None and (answered := answer_to(project, number)) is not None:
-            return spoken(answered)
-        held = None
+                request_id = requests.add(connection, kind, payload)
+        alive = live_supervisor(project) is not None
+        # The answer is read after that: a supervisor that has ended answers no more.
+        if request_id is not None and (answered := read_answer(project, request_id)) is not None:
+            return reply_text(answered)
+        holder = None
         if not alive:
             try:
-                return apply(project, kind, payload, number)
-            except Held as error:  # it is starting up, or ending
-                held = error
+                return apply(project, kind, payload, request_id)
+            except ProjectInUse as error:  # a supervisor starts up, or ends
+                holder = error
         if time.monotonic() > deadline:
-            if held is not None:
-                raise Refused(f"the project is in use by {held}")
-            raise Refused(f"no answer for {ANSWER_SECONDS:.0f} s; the request stands")
+            if holder is not None:
+                raise RequestRefused(f"the project is in use by {holder}")
+            raise RequestRefused(f"no answer for {ANSWER_SECONDS:.0f} s; the request stands")
         time.sleep(POLL_SECONDS)
 
 
-def answer_to(project: Project, number: int) -> RequestRow | None:
+def read_answer(project: Project, request_id: int) -> RequestRow | None:
+    """Return a request that was carried out or refused; None while it is new."""
     with reading(project.database) as connection:
-        request = requests.get(connection, number)
+        request = requests.get(connection, request_id)
     return None if request.state == "new" else request
 
 
-def spoken(request: RequestRow) -> str:
+def reply_text(request: RequestRow) -> str:
+    """Return the reply to a request that was carried out. Raises `RequestRefused` if it was not."""
     if request.state == "refused":
-        raise Refused(request.note or "refused")
+        raise RequestRefused(request.note or "refused")
     return request.note or "done"
 
 
-def apply(project: Project, kind: str, payload: dict[str, Any], number: int | None) -> str:
-    """Carries a request out here. Raises `Held`, `Refused`."""
+def apply(project: Project, kind: str, payload: dict[str, Any], request_id: int | None) -> str:
+    """Carry a request out in this process, under the project's lock, and return the reply.
+
+    `request_id` is its id if it was also added to the database for a supervisor. Raises
+    `ProjectInUse`, `RequestRefused`.
+    """
     try:
         with ProjectLock(project.lock):
-            if number is not None and (answered := answer_to(project, number)) is not None:
-                return spoken(answered)
+            if request_id is not None:
+                answered = read_answer(project, request_id)
+                if answered is not None:
+                    return reply_text(answered)
             project_state = ProjectState(project, Policy(busy_seconds=BUSY_SECONDS))
-            request = RequestRow(number or 0, time.time(), kind, payload)
+            request = RequestRow(request_id or 0, time.time(), kind, payload)
             state, note = handle_request(project_state, request, None)
             project_state.answers.append((request.id, state, note))
             project_state.commit()
             keep_manifest(project, project_state)
     except OSError as error:
-        raise Refused(f"the project cannot be written: {error}") from error
-    return spoken(RequestRow(0, 0.0, kind, payload, state, note))
+        raise RequestRefused(f"the project cannot be written: {error}") from error
+    return reply_text(
+        RequestRow(id=0, created=0.0, kind=kind, payload=payload, state=state, note=note)
+    )

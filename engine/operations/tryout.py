@@ -1,6 +1,7 @@
-"""Captions a few images in a process of its own: for a look before a run, outside of any project.
+"""The try-out: one model captions a few images in a process of its own, outside of any project.
 
-The parent sends one job as JSON over stdin; the child answers in JSON lines on stdout.
+The parent (`Tryout`) sends one `TryoutJob` as JSON over stdin; the child (`main`) answers with
+`TryoutEvent`s as JSON lines on stdout.
 """
 
 from __future__ import annotations
@@ -19,34 +20,44 @@ from db.rows import DeviceRow
 from engine.captioners.registry import FAMILIES, Settings
 from engine.hardware.devices import available_cores
 from engine.images.image import ImagePaths, ImageProblem, open_image
-from engine.launchers.local import command, environment
+from engine.launchers.local import python_command, worker_environment
 
-LAST_WORDS = 400
+MAX_ERROR_CHARS = 400
+"""Characters of the last line of the child's stderr that stand in a message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """`records` are images as the input calls them, by their place in it."""
+class TryoutJob:
+    """The job of a child. The names of the fields are keys of the JSON that it gets."""
 
     family: str
     checkpoint: str | None
     settings: dict[str, Any] = field(hash=False)
     records: Sequence[tuple[int, str]]
+    """The record id of each image, and the image as the input names it."""
     paths: ImagePaths
     device: DeviceRow
 
 
 @dataclass(frozen=True, slots=True)
 class TryoutEvent:
-    """One of: a step of loading, a caption, a failed record, the end with images a second."""
+    """One of: a step of loading, a caption, a failed record, the speed at the end, a fatal error.
+
+    The names of the fields are keys of the JSON that the child prints.
+    """
 
     loading: str | None = None
+    """The step of loading that begins."""
     record: int | None = None
+    """The record id of a caption or a failed record."""
     raw: str | None = None
+    """The raw caption."""
     tokens: int = 0
     finish: str = ""
     error: str | None = None
+    """The reason why the record failed or, without `record`, why nothing more comes."""
     rate: float | None = None
+    """Images/s over all batches, at the end."""
 
 
 class TryoutFailed(Exception):
@@ -54,98 +65,103 @@ class TryoutFailed(Exception):
 
 
 class Tryout:
-    """A process that captions the job's images; iterating gives what it says."""
+    """A process that captions the images of a job. Iterating yields its events, once."""
 
-    def __init__(self, job: Job) -> None:
-        self.words = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the child has ended)
+    def __init__(self, job: TryoutJob) -> None:
+        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the child has ended)
         self.cancelled = False
+        """True once `cancel` was called."""
         self.child = subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-            command("engine.operations.tryout"),
+            python_command("engine.operations.tryout"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self.words,
-            env=environment(job.device, available_cores()),
+            stderr=self.stderr,
+            env=worker_environment(job.device, available_cores()),
             start_new_session=True,
         )
         self.job = job
 
     def cancel(self) -> None:
-        """From any thread; the iteration then ends."""
+        """Kill the process, from any thread; the iteration then ends."""
         self.cancelled = True
         self.child.kill()
 
     def __iter__(self) -> Iterator[TryoutEvent]:
-        """Raises `TryoutFailed`."""
+        """Send the job, and yield the events until the process ends. Raises `TryoutFailed`."""
         child = self.child
         if child.stdin is None or child.stdout is None:
             raise ValueError("a try-out is started with pipes")
-        with self.words, child.stdout:
+        with self.stderr, child.stdout:
             try:
                 with suppress(BrokenPipeError), child.stdin:
                     child.stdin.write(json.dumps(asdict(self.job)).encode())
                 for line in child.stdout:
-                    said = TryoutEvent(**json.loads(line))
-                    if said.error is not None and said.record is None:
-                        raise TryoutFailed(said.error)
-                    yield said
+                    event = TryoutEvent(**json.loads(line))
+                    if event.error is not None and event.record is None:
+                        raise TryoutFailed(event.error)
+                    yield event
                 if child.wait() != 0 and not self.cancelled:
-                    raise TryoutFailed(self.last_words())
+                    raise TryoutFailed(self.last_error_line())
             finally:
                 child.kill()
                 child.wait()
 
-    def last_words(self) -> str:
-        self.words.seek(0)
-        said = self.words.read().decode(errors="replace").strip().splitlines()
-        return said[-1][-LAST_WORDS:] if said else f"it ended with code {self.child.returncode}"
+    def last_error_line(self) -> str:
+        """Return the end of the process's stderr, or its exit code if it wrote nothing."""
+        self.stderr.seek(0)
+        lines = self.stderr.read().decode(errors="replace").strip().splitlines()
+        if not lines:
+            return f"it ended with code {self.child.returncode}"
+        return lines[-1][-MAX_ERROR_CHARS:]
 
 
-def answers(job: dict[str, Any], say: Callable[[TryoutEvent], None]) -> None:
-    """The child's side."""
+def caption_records(job: dict[str, Any], emit: Callable[[TryoutEvent], None]) -> None:
+    """Caption the records of a job in the child; `emit` gets every event."""
     paths = ImagePaths(**job["paths"])
     captioner = FAMILIES[job["family"]].load(
         job["checkpoint"],
         Settings.of(job["settings"]),
         job["device"]["id"].partition(":")[0],
-        lambda step: say(TryoutEvent(loading=step)),
+        lambda step: emit(TryoutEvent(loading=step)),
     )
     spent, done = 0.0, 0
     records = [(i, image) for i, image in job["records"]]
-    for place in range(0, len(records), captioner.batch):
-        began = time.monotonic()
+    for start in range(0, len(records), captioner.batch):
+        started = time.monotonic()
         ready = []
-        for i, image in records[place : place + captioner.batch]:
+        for i, image in records[start : start + captioner.batch]:
             try:
                 ready.append((i, captioner.prepare(open_image(paths.resolve(image)))))
             except ImageProblem as problem:
-                say(TryoutEvent(record=i, error=f"{problem.kind}: {problem.detail}"))
+                emit(TryoutEvent(record=i, error=f"{problem.kind}: {problem.detail}"))
         if not ready:
             continue
-        captions = captioner.answers([inputs for _, inputs in ready], [i for i, _ in ready])
-        spent, done = spent + time.monotonic() - began, done + len(ready)
+        captions = captioner.caption_each([inputs for _, inputs in ready], [i for i, _ in ready])
+        spent, done = spent + time.monotonic() - started, done + len(ready)
         for (i, _), caption in zip(ready, captions, strict=True):
             if isinstance(caption, ImageProblem):
-                say(TryoutEvent(record=i, error=f"{caption.kind}: {caption.detail}"))
+                emit(TryoutEvent(record=i, error=f"{caption.kind}: {caption.detail}"))
                 continue
-            say(
+            emit(
                 TryoutEvent(record=i, raw=caption.raw, tokens=caption.tokens, finish=caption.finish)
             )
-    say(TryoutEvent(rate=done / spent if spent else 0.0))
+    emit(TryoutEvent(rate=done / spent if spent else 0.0))
 
 
 def main() -> None:
-    out = sys.stdout
-    sys.stdout = sys.stderr  # what a library prints is no answer
+    """Run the child: read a job from stdin, print its events."""
+    events = sys.stdout
+    sys.stdout = sys.stderr  # so that what a library prints is no event
 
-    def say(said: TryoutEvent) -> None:
-        print(json.dumps(asdict(said)), file=out, flush=True)
+    def emit(event: TryoutEvent) -> None:
+        print(json.dumps(asdict(event)), file=events, flush=True)
 
     try:
         job = json.load(sys.stdin)
         job["paths"]["path_map"] = tuple(map(tuple, job["paths"]["path_map"]))
-        answers(job, say)
+        caption_records(job, emit)
     except Exception as error:
-        say(TryoutEvent(error=f"{type(error).__name__}: {error}"[:2000]))
+        emit(TryoutEvent(error=f"{type(error).__name__}: {error}"[:2000]))
         sys.exit(4)
 
 

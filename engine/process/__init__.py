@@ -1,1 +1,6 @@
-"""Processes: which is which, how they end with each other, pools of them."""
+"""Operating-system processes: their identity, how they end together, pools of them.
+
+Process: every process; `parent_death` runs in a worker before anything else.
+May import: the standard library, psutil and, in `identity`, `db.rows`.
+Must never: import anything in this file, or anything heavy in `parent_death`.
+"""

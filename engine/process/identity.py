@@ -1,4 +1,7 @@
-"""Which process is which: a recycled pid is told apart by when it started and in which boot."""
+"""Which process is which, also after its pid was used again.
+
+A process is identified by its pid, the time at which it started and the boot in which it did.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,29 @@ import psutil
 from db.rows import SupervisorRow, WorkerRow
 
 ELSEWHERE = "elsewhere"
-"""In place of the boot of another machine, which cannot be asked for a process of its own."""
-FRESH_SECONDS = 90.0
-"""A process elsewhere lives if something was heard of it so lately."""
+"""Stands for the boot id of a worker on another machine, where processes cannot be looked up."""
+REMOTE_ALIVE_SECONDS = 90.0
+"""Seconds since its last heartbeat for which a worker on another machine counts as alive."""
 
 
 @cache
 def boot_id() -> str:
+    """Return the id of this machine's current boot."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return f"booted-{psutil.boot_time():.0f}"
 
 
-def host() -> str:
+def host_name() -> str:
     return socket.gethostname()
 
 
-def started(pid: int) -> float | None:
-    """A number fixed at the process's start and compared only for equality; None if there is none.
+def process_start(pid: int) -> float | None:
+    """Return when a process started, or None if there is no such process or it is a zombie.
 
-    On Linux clock ticks since boot, which no change of the clock moves.
+    The number is fixed at the process's start and compared only for equality. On Linux it is in
+    clock ticks since boot, which no change of the wall clock moves; elsewhere in seconds.
     """
     try:
         if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -47,19 +52,20 @@ def started(pid: int) -> float | None:
         return None
 
 
-def this() -> tuple[int, float, str]:
-    """pid, start and boot of this process."""
+def this_process() -> tuple[int, float, str]:
+    """Return the pid, the start (`process_start`) and the boot id of this process."""
     pid = os.getpid()
-    return pid, started(pid) or 0.0, boot_id()
+    return pid, process_start(pid) or 0.0, boot_id()
 
 
-def lives(row: SupervisorRow | WorkerRow) -> bool:
-    """Whether the process a row speaks of is still that process, on this boot of this host.
+def is_alive(row: SupervisorRow | WorkerRow) -> bool:
+    """Return True if the process of a row still runs, in this boot of this machine.
 
-    Of a worker elsewhere its supervisor, if that lives, knows as much as can be known.
+    A worker on another machine counts as alive by its last heartbeat.
     """
     if isinstance(row, WorkerRow) and row.boot_id == ELSEWHERE:
-        return time.time() - row.heartbeat < FRESH_SECONDS
+        # Its supervisor wrote the row, and knows as much of the worker as can be known.
+        return time.time() - row.heartbeat < REMOTE_ALIVE_SECONDS
     if row.boot_id != boot_id():
         return False
-    return started(row.pid) == row.created
+    return process_start(row.pid) == row.created

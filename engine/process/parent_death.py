@@ -1,6 +1,7 @@
-"""What a worker does before all else: it ties its life to its supervisor's.
+"""Kills a worker and its children when its supervisor dies.
 
-Imported alone, before anything that takes time or memory.
+The worker runs this before all else, and the module is imported alone, before anything that takes
+time or memory.
 """
 
 from __future__ import annotations
@@ -10,23 +11,30 @@ import os
 import signal
 import sys
 
+PR_SET_PDEATHSIG = 1
+"""The option of Linux's prctl(2) that sets the signal which a process gets when its parent dies."""
+
 
 def die_with_parent(parent: int) -> None:
-    """On Linux the kernel ends this process when the supervisor dies, and then its children."""
+    """End this process group when the process `parent` dies, or now if it has died already.
+
+    On Linux the kernel kills this process, and a guard then kills its children; elsewhere only
+    whether `parent` still lives is checked, once.
+    """
     if sys.platform == "linux":
-        signal_at_death_of_parent(signal.SIGKILL)
+        set_parent_death_signal(signal.SIGKILL)
         guard_children()
     if os.getppid() != parent:
         end_process_group()
 
 
 def guard_children() -> None:
-    """A child process that ends the group when this one is gone, however that came about."""
+    """Fork a guard that kills the process group when this process is gone, however it ended."""
     worker = os.getpid()
     if os.fork() > 0:
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    signal_at_death_of_parent(signal.SIGTERM)
+    set_parent_death_signal(signal.SIGTERM)
     for descriptor in (0, 1):
         os.close(descriptor)  # the pipes are the worker's
     while os.getppid() == worker:
@@ -34,9 +42,10 @@ def guard_children() -> None:
     end_process_group()
 
 
-def signal_at_death_of_parent(number: signal.Signals) -> None:
-    ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
+def set_parent_death_signal(number: signal.Signals) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def end_process_group() -> None:
+    """Kill this process and all others of its group."""
     os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Work on all cores: a pool of processes that cannot outlive the one that asked."""
+"""A pool of processes that runs jobs on all cores and cannot outlive the process that made it."""
 
 from __future__ import annotations
 
@@ -15,69 +15,73 @@ from itertools import islice
 from multiprocessing import get_context, resource_tracker
 from typing import TypeVar
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+JobT = TypeVar("JobT")
+ResultT = TypeVar("ResultT")
 
-FEW = 24
-"""Fewer jobs (shards) are done here before other processes have started: a second or two."""
-AHEAD = 2
-"""Jobs a core that are handed out before the first result is taken."""
+MIN_JOBS = 24
+"""Smallest number of jobs (shards) for which a pool is made: fewer are done in this process before
+other processes have started, which takes a second or two."""
+JOBS_AHEAD = 2
+"""Number of jobs a core that are handed out before the first result is taken."""
+WAIT_SECONDS = 0.2
+"""Seconds between two calls of `on_wait` while a result is waited for."""
 
 
-LOOK_SECONDS = 0.2
-"""Between looks at how far the others are."""
-
-
-def cores() -> int:
-    """Those that this process may use."""
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def on_all_cores(
-    work: Callable[[Job], Result],
-    jobs: Iterable[Job],
-    few: int | None = None,
-    look: Callable[[], None] = lambda: None,
-) -> Generator[Result, None, None]:
-    """The results in the order of the jobs. `work` must be a function of a module.
+def map_on_all_cores(
+    work: Callable[[JobT], ResultT],
+    jobs: Iterable[JobT],
+    min_jobs: int | None = None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Generator[ResultT, None, None]:
+    """Yield `work(job)` for each job, in the order of the jobs.
 
-    Fewer than `few` jobs are done in this process. `look` is called while others are waited for.
+    `work` must be a function of a module. Fewer than `min_jobs` (default: `MIN_JOBS`) jobs are done
+    in this process. `on_wait` is called again and again while results of other processes are waited
+    for.
     """
-    few = FEW if few is None else few
+    min_jobs = MIN_JOBS if min_jobs is None else min_jobs
     stream = iter(jobs)
-    first = list(islice(stream, few))
-    if len(first) < few or cores() == 1:
+    first = list(islice(stream, min_jobs))
+    if len(first) < min_jobs or usable_cores() == 1:
         yield from map(work, first)
         yield from map(work, stream)
         return
     with redirect_stderr(None):
-        # It asks `sys.stderr` for its file, and ends on the -1 that Textual's answers.
+        # The tracker asks `sys.stderr` for its file, and ends on the -1 that Textual's answers.
         resource_tracker.ensure_running()
     pool = ProcessPoolExecutor(
-        cores(), get_context("spawn"), initializer=begin, initargs=(os.getpid(),)
+        usable_cores(),
+        get_context("spawn"),
+        initializer=initialize_process,
+        initargs=(os.getpid(),),
     )
     try:
-        waiting: deque[Future[Result]] = deque(pool.submit(work, job) for job in first)
+        waiting: deque[Future[ResultT]] = deque(pool.submit(work, job) for job in first)
         for job in stream:
             waiting.append(pool.submit(work, job))
-            if len(waiting) > AHEAD * cores():
-                yield awaited(waiting.popleft(), look)
+            if len(waiting) > JOBS_AHEAD * usable_cores():
+                yield wait_for_result(waiting.popleft(), on_wait)
         while waiting:
-            yield awaited(waiting.popleft(), look)
+            yield wait_for_result(waiting.popleft(), on_wait)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def awaited(future: Future[Result], look: Callable[[], None]) -> Result:
-    while not wait((future,), LOOK_SECONDS).done:
-        look()
+def wait_for_result(future: Future[ResultT], on_wait: Callable[[], None]) -> ResultT:
+    while not wait((future,), WAIT_SECONDS).done:
+        on_wait()
     return future.result()
 
 
-def begin(parent: int) -> None:
-    """In the new process: leave Ctrl-C to the one that asked, and end when it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()  # lists of plain rows, in no cycles
+def initialize_process(parent: int) -> None:
+    """Prepare a process of the pool: it ignores Ctrl-C and ends when the process `parent` ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    gc.disable()  # jobs make lists of plain rows, without cycles
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:

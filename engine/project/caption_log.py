@@ -1,11 +1,31 @@
-"""The caption log: what a model said about the records of one shard, appended row by row.
+"""The caption log: what a model wrote about the records of one shard, appended row by row.
 
-One JSON object a line in the order of arrival, `{"i", "raw", "tokens", "finish"}` or
-`{"i", "error", "detail"}`; `i` is the record's place in the shard. The last caption of an `i`
-counts and an error never replaces a caption. These files are the truth about captions.
+A row is one JSON object in one line, `{"i", "raw", "tokens", "finish"}` for a caption or
+`{"i", "error", "detail"}` for a failure; `i` is the index of the record in the shard. Rows stand in
+the order in which they arrived. The last caption of an `i` counts, and an error never replaces a
+caption. These files are the truth about captions: database and sheared files are made from them.
 
-A record that people gave up on has the error `excluded`: it is not asked for again, unless
-a later row of it says `readmitted`.
+A record that a person gave up on has a row with the error `excluded`: it is not captioned again
+unless a later row of it has the error `readmitted`.
+
+Each record has a byte of flags, which together with `CaptionLog.redo` says whether it is still to
+be captioned ("asked again"). A new row changes the flags as follows:
+
+| row             | record without a caption  | record with a caption         |
+|-----------------|---------------------------|-------------------------------|
+| caption         | + HAS_CAPTION, - EXCLUDED | no change, the last one counts|
+| `excluded`      | + HAS_ERROR, + EXCLUDED   | + HAS_ERROR, caption counts   |
+| any other error | + HAS_ERROR, - EXCLUDED   | + HAS_ERROR, caption counts   |
+
+Every row at or after the offset `redo_from` also sets REDONE. Whether a record is asked again:
+
+| flags                            | redo "all" | redo "failed" |
+|----------------------------------|------------|---------------|
+| none                             | yes        | yes           |
+| HAS_ERROR                        | yes        | yes           |
+| HAS_CAPTION, also with HAS_ERROR | yes        | no            |
+| EXCLUDED, with any other         | no         | no            |
+| REDONE, with any other           | no         | no            |
 """
 
 from __future__ import annotations
@@ -22,53 +42,66 @@ from typing import Any
 from engine.utils import jsonlines
 
 CAPTION_LINE = re.compile(rb'\{"i": ?(\d+), ?"raw":')
-"""As `CaptionLog.append` writes it; others may put blanks in. Inside of a text the quotation
-marks would be escaped."""
-MOST_TOKENS = 2**31
+"""The start of a caption's line as `CaptionLog.append` writes it; other writers may put a blank
+after colon and comma. Inside of a text it cannot occur: quotation marks are escaped there."""
+TOKEN_COUNT_LIMIT = 2**31
+"""A row with this many tokens or more is not a row: no model writes so many."""
 
 HAS_CAPTION = 1
+"""The record has a caption."""
 HAS_ERROR = 2
+"""The record has a row with an error, before or after its caption or without one."""
 REDONE = 4
-"""Has a row at or after the offset from which the records are being redone."""
+"""The record has a row at or after the offset from which the records are being redone."""
 EXCLUDED = 8
-"""Has no caption, and is not to be asked for."""
+"""The record has no caption and a person gave up on it: it is not captioned again."""
 EXCLUDED_KIND = "excluded"
+"""The error of a row that excludes a record."""
 READMITTED_KIND = "readmitted"
+"""The error of a row that takes an excluded record back."""
 UNTRIED = {"error": "untried", "detail": "given up on before it was captioned"}
+"""Stands for the last error of a record that has no row yet."""
 
 
 @dataclass(slots=True)
-class Contents:
-    """A caption log as read from disk."""
+class LogContents:
+    """A caption log, or some records of it, as read from disk."""
 
     captions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """The caption row that counts, by the record's index in the shard."""
     errors: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """The last error of every record that has no caption."""
+    """The last error row of every record that has no caption, by its index in the shard."""
     flags: bytearray = field(default_factory=bytearray)
+    """One byte per record of the shard."""
     rows: int = 0
+    """The number of all rows, also of those that later rows replaced."""
     foreign: int = 0
-    """Whole lines that are no rows of this shard: passed over, never cut."""
+    """The number of whole lines that are no rows of this shard: passed over, never cut."""
     good_bytes: int = 0
-    """Up to the end of the last whole line; what follows is a torn or zero-filled tail."""
+    """The offset of the end of the last whole line; what follows is a torn or zero-filled tail."""
     digest: str = ""
+    """The digest of the first `good_bytes` bytes."""
 
 
 class DiskFull(OSError):
-    """Nothing of what was to be appended is in the file."""
+    """The disk is full; no byte of what was to be appended is in the file."""
 
     def __init__(self, text: str) -> None:
         super().__init__(errno.ENOSPC, text)
 
 
-def read(path: Path, count: int, redo_from: int = 0) -> Contents:
-    """Reads the log of a shard of `count` records; a file that is not there is an empty log."""
-    contents = Contents(flags=bytearray(count))
+def read(path: Path, count: int, redo_from: int = 0) -> LogContents:
+    """Read the log of a shard of `count` records. A file that does not exist is an empty log.
+
+    Rows at or after the offset `redo_from`, in bytes, get the flag REDONE. Raises `OSError`.
+    """
+    contents = LogContents(flags=bytearray(count))
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         data = b""
     end = data.rfind(b"\n") + 1
-    # A machine that was cut off can leave zeros where the last rows should be.
+    # A machine that lost its power can leave zeros where the last rows should be.
     while end and b"\0" in data[data.rfind(b"\n", 0, end - 1) + 1 : end]:
         end = data.rfind(b"\n", 0, end - 1) + 1
     contents.good_bytes = end
@@ -78,17 +111,17 @@ def read(path: Path, count: int, redo_from: int = 0) -> Contents:
         if row is None:
             contents.foreign += 1
         else:
-            note(contents, row, fresh=offset >= redo_from)
+            apply_row(contents, row, redone=offset >= redo_from)
         offset += len(line)
     contents.digest = digest(data[:end])
     return contents
 
 
-def read_known(path: Path, log_digest: str, rows: int) -> list[dict[str, Any]] | None:
-    """The rows, in order, of a log that was read back when its task ended.
+def read_if_unchanged(path: Path, log_digest: str, rows: int) -> list[dict[str, Any]] | None:
+    """Return the rows, in order, of a log that was read back when its task ended.
 
-    None if it is not that log any more or holds other lines than these rows. Faster than `read`,
-    which trusts no line. Raises `OSError`.
+    Returns None if the log has another digest by now or holds other lines than these rows. Faster
+    than `read`, which trusts no line. Raises `OSError`.
     """
     data = path.read_bytes()
     if data.count(b"\n") != rows or digest(data) != log_digest:
@@ -97,23 +130,29 @@ def read_known(path: Path, log_digest: str, rows: int) -> list[dict[str, Any]] |
 
 
 def captioned(data: bytes) -> set[int]:
-    """The records that a log's bytes have captions of, by the look of the lines alone."""
+    """Return the indices of the records that have a caption, by the start of each line alone.
+
+    `data` are the bytes of a whole log. Much faster than `read`, which parses every row.
+    """
     return set(map(int, CAPTION_LINE.findall(data)))
 
 
-def rows_of(data: bytes, count: int, wanted: set[int]) -> Contents:
-    """As `read`, of these records only: a hundred times faster where they are few."""
-    contents = Contents(flags=bytearray(count))
-    line_of_wanted = rb'\{"i": ?(?:%s),[^\n]*' % "|".join(map(str, wanted)).encode()
-    for line in re.findall(line_of_wanted, data):
+def parse_records(data: bytes, count: int, indices: set[int]) -> LogContents:
+    """Parse the rows of the records with these indices, in the bytes of a whole log.
+
+    The same as `read` for these records, and a hundred times faster where they are few.
+    """
+    contents = LogContents(flags=bytearray(count))
+    lines_of_records = rb'\{"i": ?(?:%s),[^\n]*' % "|".join(map(str, indices)).encode()
+    for line in re.findall(lines_of_records, data):
         row = parse(line, count)
         if row is not None:
-            note(contents, row, fresh=True)
+            apply_row(contents, row, redone=True)
     return contents
 
 
 def parse(line: bytes, count: int) -> dict[str, Any] | None:
-    """The row of a line, None if it is not one of this shard."""
+    """Return the row in a line, or None if it is not a row of a shard of `count` records."""
     try:
         row = jsonlines.loads(line)
     except ValueError:
@@ -122,6 +161,7 @@ def parse(line: bytes, count: int) -> dict[str, Any] | None:
 
 
 def is_row(row: Any, count: int) -> bool:
+    """True if a JSON value is a row about one of the `count` records of a shard."""
     if not isinstance(row, dict) or type(row.get("i")) is not int or not 0 <= row["i"] < count:
         return False
     if "raw" not in row:
@@ -129,12 +169,13 @@ def is_row(row: Any, count: int) -> bool:
     return (
         isinstance(row["raw"], str)
         and type(row.get("tokens")) is int
-        and 0 <= row["tokens"] < MOST_TOKENS
+        and 0 <= row["tokens"] < TOKEN_COUNT_LIMIT
         and isinstance(row.get("finish"), str)
     )
 
 
-def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:
+def apply_row(contents: LogContents, row: dict[str, Any], redone: bool) -> None:
+    """Add the next row of a log to its contents, by the table in the module's docstring."""
     i = row["i"]
     contents.rows += 1
     if "raw" in row:
@@ -146,75 +187,93 @@ def note(contents: Contents, row: dict[str, Any], fresh: bool) -> None:
         if i not in contents.captions:
             contents.errors[i] = row
             contents.flags[i] = with_exclusion(contents.flags[i], row)
-    if fresh:
+    if redone:
         contents.flags[i] |= REDONE
 
 
-def with_exclusion(flag: int, row: dict[str, Any]) -> int:
-    """The flags of a record without a caption after this row about it."""
-    return flag | EXCLUDED if row["error"] == EXCLUDED_KIND else flag & ~EXCLUDED
+def with_exclusion(flags: int, row: dict[str, Any]) -> int:
+    """Return the flags of a record without a caption after this error row about it."""
+    return flags | EXCLUDED if row["error"] == EXCLUDED_KIND else flags & ~EXCLUDED
 
 
 def digest(data: bytes) -> str:
+    """Return the digest of the bytes of a log: BLAKE2b of 16 bytes, in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def file_digest(path: Path) -> str:
+    """Return the `digest` of a file, read in pieces. Raises `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 class CaptionLog:
-    """A log that is being appended to. Only the supervisor has one."""
+    """A caption log that is open for appending. Only the holder of the project's lock has one."""
 
     def __init__(self, path: Path, count: int, redo: str = "all", redo_from: int = 0) -> None:
-        """Opens the log, cuts a torn tail, and learns what is there.
+        """Open the log of a shard of `count` records, cut a torn tail, and count what is there.
 
-        Raises `OSError`.
+        `redo` says which records without a row at or after the offset `redo_from` are captioned
+        again: "all", or only those that "failed". Raises `OSError`.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = read(path, count, redo_from)
+        contents = read(path, count, redo_from)
         self.path = path
         self.count = count
+        """The number of records in the shard."""
         self.redo = redo
-        self.foreign = found.foreign
-        self.flags = found.flags
-        self.rows = found.rows
-        self.errors = found.errors
-        self.captioned = len(found.captions)
-        self.left = sum(self.wants(flag) for flag in self.flags)
+        self.foreign = contents.foreign
+        """The number of lines that are no rows of this shard."""
+        self.flags = contents.flags
+        """One byte per record; see the module's docstring."""
+        self.rows = contents.rows
+        """The number of all rows, also of those that later rows replaced."""
+        self.errors = contents.errors
+        """The last error row of every record that has no caption, by its index."""
+        self.captioned = len(contents.captions)
+        """The number of records that have a caption."""
+        self.left = sum(self.needs_row(flags) for flags in self.flags)
+        """The number of records that are still to be captioned."""
         self.unsynced = 0
+        """The number of rows written since the last `sync`."""
         self.new = not path.exists()
+        """True until the entry of a new file in its folder is synced."""
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        """The file descriptor; -1 once the log is closed."""
         self.size = os.lseek(self.file, 0, os.SEEK_END)
-        if self.size != found.good_bytes:
-            os.ftruncate(self.file, found.good_bytes)
+        """The bytes of the file."""
+        if self.size != contents.good_bytes:
+            os.ftruncate(self.file, contents.good_bytes)
             self.size = os.lseek(self.file, 0, os.SEEK_END)
 
-    def wants(self, flag: int) -> bool:
-        """Whether a record with these flags is to be asked for."""
-        return not flag & (REDONE | EXCLUDED) and not (self.redo == "failed" and flag & HAS_CAPTION)
+    def needs_row(self, flags: int) -> bool:
+        """True if a record with these flags is still to be captioned."""
+        return not flags & (REDONE | EXCLUDED) and not (
+            self.redo == "failed" and flags & HAS_CAPTION
+        )
 
     def missing(self, i: int) -> bool:
-        return self.wants(self.flags[i])
+        """True if the record with index `i` is still to be captioned."""
+        return self.needs_row(self.flags[i])
 
     @property
     def failed(self) -> int:
+        """The number of records that have an error and no caption."""
         return len(self.errors)
 
     def append(self, rows: Iterable[dict[str, Any]]) -> int:
-        """Writes the rows that are still missing and returns how many they were.
+        """Write the rows of records that are still missing, and return the number written.
 
-        The rows are in the file when this returns, or, with an `OSError`, none of them is.
+        The rows are in the file when this returns; if it raises `OSError`, none of them is.
         """
-        fresh: dict[int, dict[str, Any]] = {}
+        new_rows: dict[int, dict[str, Any]] = {}
         for row in rows:
             if self.missing(row["i"]):
-                fresh.setdefault(row["i"], row)
-        if not fresh:
+                new_rows.setdefault(row["i"], row)
+        if not new_rows:
             return 0
-        self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in fresh.values()))
-        for i, row in fresh.items():
+        self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in new_rows.values()))
+        for i, row in new_rows.items():
             had_caption = self.flags[i] & HAS_CAPTION
             if "raw" in row:
                 self.captioned += not had_caption
@@ -224,15 +283,15 @@ class CaptionLog:
                 self.flags[i] |= HAS_ERROR | REDONE
                 if not had_caption:
                     self.errors[i] = row
-        self.left -= len(fresh)
-        self.rows += len(fresh)
-        self.unsynced += len(fresh)
-        return len(fresh)
+        self.left -= len(new_rows)
+        self.rows += len(new_rows)
+        self.unsynced += len(new_rows)
+        return len(new_rows)
 
     def exclude(self, records: Iterable[int], exclude: bool = True) -> int:
-        """Gives up on records without a caption, or takes them back; returns how many changed.
+        """Exclude records without a caption, or take them back; return the number changed.
 
-        Raises `DiskFull`, and then nothing changed.
+        `records` are indices in the shard. Raises `DiskFull`, and then nothing changed.
         """
         rows: dict[int, dict[str, Any]] = {}
         for i in records:
@@ -242,8 +301,8 @@ class CaptionLog:
             if exclude == (error["error"] == EXCLUDED_KIND) or (not exclude and error is UNTRIED):
                 continue
             if exclude:
-                was = f"{error['error']}: {error.get('detail', '')}"
-                rows[i] = {"i": i, "error": EXCLUDED_KIND, "detail": was}
+                last_error = f"{error['error']}: {error.get('detail', '')}"
+                rows[i] = {"i": i, "error": EXCLUDED_KIND, "detail": last_error}
             else:
                 rows[i] = {"i": i, "error": READMITTED_KIND, "detail": error.get("detail", "")}
         if not rows:
@@ -252,17 +311,18 @@ class CaptionLog:
         for i, row in rows.items():
             self.errors[i] = row
             self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | REDONE
-        self.left = sum(self.wants(flag) for flag in self.flags)
+        self.left = sum(self.needs_row(flags) for flags in self.flags)
         self.rows += len(rows)
         self.unsynced += len(rows)
         return len(rows)
 
     def write(self, data: bytes) -> None:
-        """A full disk gives a short write without an exception: the part is taken back."""
+        """Append bytes, all or none of them. Raises `DiskFull`, `OSError`."""
         written = 0
         try:
             written = os.write(self.file, data)
         finally:
+            # A full disk gives a short write without an exception: the part is taken back.
             if written < len(data):
                 os.ftruncate(self.file, self.size)
                 os.lseek(self.file, self.size, os.SEEK_SET)
@@ -271,6 +331,7 @@ class CaptionLog:
         self.size += written
 
     def sync(self) -> None:
+        """Make the rows written so far, and a new file's entry, outlive a power cut."""
         if self.unsynced:
             os.fsync(self.file)
             self.unsynced = 0
@@ -279,13 +340,14 @@ class CaptionLog:
             self.new = False
 
     def close(self) -> None:
+        """Close the file without syncing it; a second call does nothing."""
         if self.file >= 0:
             os.close(self.file)
             self.file = -1
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a new or renamed file's entry outlive a power cut."""
+    """Make the entry of a new or renamed file in `folder` outlive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -1,7 +1,7 @@
 """The project's lock: one process at a time may write caption logs and task state.
 
-`flock` on the file, never the pid in it: the kernel lets go when the holder dies. What the file
-says is only for the message to whoever is refused.
+The lock is `flock` on the file, never the pid in it: the kernel releases it when the holder dies.
+The content of the file serves only the message to a process that is refused.
 """
 
 from __future__ import annotations
@@ -14,43 +14,48 @@ from pathlib import Path
 from engine.process import identity
 
 
-class Held(Exception):
-    """Another live process holds the project."""
+class ProjectInUse(Exception):
+    """Another live process holds the project; the text names it."""
 
 
 class ProjectLock:
+    """A context manager that holds the lock of one project."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file = -1
+        """The descriptor of the locked file; -1 while the lock is not held."""
 
     def __enter__(self) -> ProjectLock:
-        """Raises `Held`, `OSError`."""
-        while not self.intact():  # whoever held it before may have removed the file
+        """Take the lock without waiting. Raises `ProjectInUse`, `OSError`."""
+        while not self.intact():  # the last holder may have removed the file in the meantime
             self.release()
-            self.take()
+            self.acquire()
         os.ftruncate(self.file, 0)
-        os.pwrite(self.file, json.dumps({"host": identity.host(), "pid": os.getpid()}).encode(), 0)
+        holder = json.dumps({"host": identity.host_name(), "pid": os.getpid()})
+        os.pwrite(self.file, holder.encode(), 0)
         return self
 
-    def take(self) -> None:
+    def acquire(self) -> None:
+        """Lock the file that lies at the path now. Raises `ProjectInUse`, `OSError`."""
         self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = self.holder()
             self.release()
-            raise Held(holder) from error
+            raise ProjectInUse(holder) from error
 
     def intact(self) -> bool:
-        """Whether the file that is locked is still the one that others would lock."""
+        """True if the locked file is still the one that another process would lock."""
         if self.file < 0:
             return False
         try:
-            there = self.path.stat()
+            on_disk = self.path.stat()
         except OSError:
             return False
-        mine = os.fstat(self.file)
-        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+        locked = os.fstat(self.file)
+        return (locked.st_dev, locked.st_ino) == (on_disk.st_dev, on_disk.st_ino)
 
     def __exit__(self, *_: object) -> None:
         self.release()
@@ -61,9 +66,9 @@ class ProjectLock:
             self.file = -1
 
     def holder(self) -> str:
-        """In words, as far as the file tells."""
+        """Return who holds the lock, for a message, as far as the file says."""
         try:
-            found = json.loads(os.pread(self.file, 4096, 0))
-            return f"process {found['pid']} on {found['host']}"
+            content = json.loads(os.pread(self.file, 4096, 0))
+            return f"process {content['pid']} on {content['host']}"
         except (ValueError, KeyError, TypeError):
             return "another process"

@@ -1,13 +1,12 @@
-"""What a project is, kept in a small file beside the database, which is rebuilt from it.
+"""The manifest: a small JSON file from which a lost database is rebuilt.
 
-Shards and caption logs say what was captioned; the image root, the models and their settings
-they do not say.
+Shards and caption logs hold what was captioned. Image root, models and their settings are not in
+them; the manifest, beside the database, keeps a copy of these.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from dataclasses import asdict, replace
 from typing import Any
@@ -16,26 +15,24 @@ from db.rows import ModelRow, ProjectRow, ShardRow
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
 
-logger = logging.getLogger(__name__)
-
-UNTROUBLED: dict[str, Any] = {
+NO_TROUBLE: dict[str, Any] = {
     "blocked": None,
     "load_failures": 0,
     "unavailable": None,
     "not_before": 0.0,
 }
-"""Of a model: what a rebuilt project need not know."""
+"""The fields of a model about its failures so far, as of a new model: they are not saved."""
 
-Contents = tuple[ProjectRow, list[ModelRow], list[ShardRow]]
+ManifestContents = tuple[ProjectRow, list[ModelRow], list[ShardRow]]
 
 
 def save(
     project: Project, settings: ProjectRow, models: list[ModelRow], shards: list[ShardRow]
 ) -> None:
-    """Raises `OSError`."""
+    """Write the manifest, whole or not at all, unless nothing changed. Raises `OSError`."""
     contents = {
         "project": asdict(replace(settings, paused=False, pause_reason=None)),
-        "models": [asdict(replace(model, **UNTROUBLED)) for model in models],
+        "models": [asdict(replace(model, **NO_TROUBLE)) for model in models],
         "shards": [asdict(shard) for shard in shards],
     }
     data = json.dumps(contents, indent=1).encode()
@@ -49,8 +46,8 @@ def save(
     part.replace(project.manifest)
 
 
-def load(project: Project) -> Contents:
-    """Raises `BadInput`."""
+def load(project: Project) -> ManifestContents:
+    """Return the project's settings, models and shards. Raises `BadInput`."""
     try:
         contents: dict[str, Any] = json.loads(project.manifest.read_bytes())
         path_map = tuple((old, new) for old, new in contents["project"]["path_map"])

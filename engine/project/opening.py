@@ -1,4 +1,4 @@
-"""Before a project is used: its database is sound and of this version."""
+"""Opening a project: afterwards its database is sound and of this version's schema."""
 
 from __future__ import annotations
 
@@ -6,36 +6,13 @@ from pathlib import Path
 
 from db.connection import SCHEMA, DatabaseError, ensure_schema, schema_of
 from engine.project.layout import Project
-from engine.project.lock import Held, ProjectLock
-from engine.project.rebuild import make_good
+from engine.project.lock import ProjectInUse, ProjectLock
+from engine.project.rebuild import rebuild_if_damaged
 from engine.utils.errors import BadInput
 
 
-def make_ready(project: Project) -> None:
-    """Raises `BadInput`."""
-    try:
-        make_good(project)
-        if schema_of(project.database) != SCHEMA:
-            upgrade(project)
-    except DatabaseError as error:
-        raise BadInput(str(error)) from error
-
-
-def upgrade(project: Project) -> None:
-    """Not under the feet of a run by an older version."""
-    try:
-        with ProjectLock(project.lock):
-            ensure_schema(project.database)
-    except Held as held:
-        raise BadInput(
-            f"{project.folder} must be upgraded and a run still uses it ({held}): stop it first"
-        ) from held
-    except OSError as error:
-        raise BadInput(f"{project.folder} cannot be upgraded: {error}") from error
-
-
 def open_project(folder: Path) -> Project:
-    """Rebuilds a damaged database and brings an older one up to this version.
+    """Return the project in a folder, with its database repaired and upgraded where needed.
 
     Raises `BadInput` if the folder holds no project, or one that cannot be used.
     """
@@ -45,5 +22,29 @@ def open_project(folder: Path) -> Project:
             f"{folder} holds no project (no project.db):"
             f" make one with 'mllmaug-tui new {folder} CAPTIONS.json'"
         )
-    make_ready(project)
+    prepare_database(project)
     return project
+
+
+def prepare_database(project: Project) -> None:
+    """Rebuild a damaged database and upgrade one of an older version. Raises `BadInput`."""
+    try:
+        rebuild_if_damaged(project)
+        if schema_of(project.database) != SCHEMA:
+            upgrade_database(project)
+    except DatabaseError as error:
+        raise BadInput(str(error)) from error
+
+
+def upgrade_database(project: Project) -> None:
+    """Migrate the database to this version's schema. Raises `BadInput`, `DatabaseError`."""
+    # Under the lock: a run by an older version must not lose its schema while it goes on.
+    try:
+        with ProjectLock(project.lock):
+            ensure_schema(project.database)
+    except ProjectInUse as holder:
+        raise BadInput(
+            f"{project.folder} must be upgraded and a run still uses it ({holder}): stop it first"
+        ) from holder
+    except OSError as error:
+        raise BadInput(f"{project.folder} cannot be upgraded: {error}") from error

@@ -1,4 +1,4 @@
-"""A database that is damaged or gone, made again from manifest, shards and caption logs.
+"""Rebuilding a damaged or missing database from manifest, shards and caption logs.
 
 Only history is lost: attempts, events, throughput. The next run counts what the logs hold.
 """
@@ -9,16 +9,16 @@ import time
 from pathlib import Path
 
 from db import projects, supervisor_writes
-from db.connection import Damaged, check, migrate, schema_of, writing
+from db.connection import DatabaseDamaged, check_integrity, migrate, schema_of, writing
 from db.rows import EventRow
 from engine.project import manifest
 from engine.project.layout import Project
-from engine.project.lock import Held, ProjectLock
+from engine.project.lock import ProjectInUse, ProjectLock
 from engine.utils.errors import BadInput
 
 
-def make_good(project: Project) -> None:
-    """Rebuilds the database if there is no sound one. Raises `BadInput`, `DatabaseError`."""
+def rebuild_if_damaged(project: Project) -> None:
+    """Rebuild the database unless it is sound. Raises `BadInput`, `DatabaseError`."""
     if damage(project) is None:
         return
     if not project.manifest.is_file():
@@ -27,44 +27,48 @@ def make_good(project: Project) -> None:
         )
     try:
         with ProjectLock(project.lock):
-            found = damage(project)  # someone else may have been faster
-            if found is not None:
-                rebuild(project, found)
-    except Held as held:
-        raise BadInput(f"{damage(project)}; a run still uses it ({held}): stop it first") from held
+            cause = damage(project)  # another process may have rebuilt it in the meantime
+            if cause is not None:
+                rebuild(project, cause)
+    except ProjectInUse as holder:
+        message = f"{damage(project)}; a run still uses it ({holder}): stop it first"
+        raise BadInput(message) from holder
     except OSError as error:
         raise BadInput(f"{project.database} cannot be rebuilt: {error}") from error
 
 
 def damage(project: Project) -> str | None:
-    """In words."""
+    """Return what is wrong with the database file, for a message; None if it is sound."""
     if not project.database.exists():
         return f"{project.database} is missing"
     try:
-        check(project.database)
+        check_integrity(project.database)
         empty = schema_of(project.database) is None
-    except Damaged:
+    except DatabaseDamaged:
         return f"{project.database} is damaged"
     return f"{project.database} is empty" if empty else None
 
 
-def rebuild(project: Project, found: str) -> None:
-    """The new database takes its place whole, or the old one stays."""
+def rebuild(project: Project, cause: str) -> None:
+    """Replace the database by a whole new one, or leave the old one where it is.
+
+    The old one is renamed, not deleted. `cause` is what is wrong with it, for the event.
+    """
     settings, models, shards = manifest.load(project)
     new = project.database.with_name("project.db.new")
     new.unlink(missing_ok=True)
     migrate(new)
     with writing(new) as connection:
         projects.create(connection, settings, models, shards)
-        text = f"{found}: it was rebuilt from shards and caption logs, its history is lost"
+        text = f"{cause}: it was rebuilt from shards and caption logs, its history is lost"
         supervisor_writes.add_events(connection, [EventRow(time.time(), "fail", text)])
-    kept = time.strftime("damaged-%Y%m%d-%H%M%S")
+    suffix = time.strftime("damaged-%Y%m%d-%H%M%S")
     # A journal that stays behind would be rolled back into the new file.
-    for old in (journal(project.database), project.database):
+    for old in (journal_path(project.database), project.database):
         if old.exists():
-            old.rename(old.with_name(f"{old.name}.{kept}"))
+            old.rename(old.with_name(f"{old.name}.{suffix}"))
     new.rename(project.database)
 
 
-def journal(database: Path) -> Path:
+def journal_path(database: Path) -> Path:
     return database.with_name(f"{database.name}-journal")

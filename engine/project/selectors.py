@@ -1,4 +1,4 @@
-"""Which tasks a command speaks of."""
+"""Selectors: the models, tasks and records that the arguments of a command or a search name."""
 
 from __future__ import annotations
 
@@ -12,66 +12,81 @@ from db.task_pages import matching_tasks
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
 
+RECORD_KEY_PATTERN = re.compile(r"([0-9]+)[:/]([0-9]+)")
+"""A record key as commands take it, `SHARD:INDEX`, or as screens show it, `SHARD/INDEX`."""
 
-def models_named(models: Sequence[ModelRow], names: Sequence[str]) -> list[ModelRow]:
-    """In project order; no names means all. Raises `BadInput`."""
+
+def select_models(models: Sequence[ModelRow], names: Sequence[str]) -> list[ModelRow]:
+    """Return the models with these names, in project order; without names all of them.
+
+    Raises `BadInput` for a name that no model has.
+    """
     known = {model.name for model in models}
     for name in names:
         if name not in known:
-            has = ", ".join(sorted(known))
-            raise BadInput(f"the project has no model {name!r}: it has {has}")
+            known_names = ", ".join(sorted(known))
+            raise BadInput(f"the project has no model {name!r}: it has {known_names}")
     return [model for model in models if not names or model.name in names]
 
 
 def select_tasks(
     project: Project, shards: Sequence[int], names: Sequence[str], failed_items: bool = False
 ) -> list[int]:
-    """Tasks to retry: those named, or, if none are, those that failed. Raises `BadInput`."""
+    """Return the ids of the tasks of these shards and models, by default of all of both.
+
+    Without shards and names only tasks that failed are returned. With `failed_items` only tasks
+    that have failed records are returned. Raises `BadInput`.
+    """
     with reading(project.database) as connection:
-        models = models_named(projects.models(connection), names)
+        models = select_models(projects.models(connection), names)
         for number in shards:
             if projects.shard(connection, number) is None:
                 count, _ = progress.totals(connection)
                 raise BadInput(f"there is no shard {number}: they are 0 to {count - 1}")
-        found = progress.chosen_tasks(
+        task_ids = progress.chosen_tasks(
             connection,
             shards,
             [model.id for model in models],
             only_failed=not shards and not names and not failed_items,
             with_failed_records=failed_items,
         )
-    return list(found)
+    return list(task_ids)
 
 
 def named_tasks(project: Project, shards: Sequence[int], names: Sequence[str]) -> list[int]:
-    """Of these shards and models; one of both must be named. Raises `BadInput`."""
+    """Return the ids of the tasks of these shards and models.
+
+    Raises `BadInput` if neither a shard nor a model is named, or one that does not exist.
+    """
     if not shards and not names:
         raise BadInput("name what is meant: --shard N, --model NAME or both")
     return select_tasks(project, shards, names)
 
 
 def skipped_tasks(project: Project) -> list[int]:
+    """Return the ids of all skipped tasks."""
     with reading(project.database) as connection:
         return list(matching_tasks(connection, "status:skipped"))
 
 
-WRITTEN = re.compile(r"([0-9]+)[:/]([0-9]+)")
-
-
-def places_named(project: Project, written: Iterable[str]) -> list[RecordKey]:
-    """Reads `SHARD:PLACE`, or `SHARD/PLACE` as the screens write it. Raises `BadInput`."""
+def parse_record_keys(project: Project, texts: Iterable[str]) -> list[RecordKey]:
+    """Return the records that texts such as `7:120` or `7/120` name. Raises `BadInput`."""
     with reading(project.database) as connection:
         counts = {shard.number: shard.count for shard in projects.shards(connection)}
-    return [place_named(each, counts) for each in written]
+    return [parse_record_key(text, counts) for text in texts]
 
 
-def place_named(written: str, counts: dict[int, int]) -> RecordKey:
-    match = WRITTEN.fullmatch(written)
+def parse_record_key(text: str, counts: dict[int, int]) -> RecordKey:
+    """Return the record that a text such as `7:120` or `7/120` names.
+
+    `counts` are the numbers of records by shard. Raises `BadInput` if there is no such record.
+    """
+    match = RECORD_KEY_PATTERN.fullmatch(text)
     if match is None:
-        raise BadInput(f"{written!r}: write SHARD:PLACE, such as 7:120")
+        raise BadInput(f"{text!r}: write SHARD:PLACE, such as 7:120")
     shard, i = int(match[1]), int(match[2])
     if shard not in counts:
-        raise BadInput(f"there is no record {written}: shards are 0 to {len(counts) - 1}")
+        raise BadInput(f"there is no record {text}: shards are 0 to {len(counts) - 1}")
     if i >= counts[shard]:
-        raise BadInput(f"there is no record {written}: shard {shard} has 0 to {counts[shard] - 1}")
+        raise BadInput(f"there is no record {text}: shard {shard} has 0 to {counts[shard] - 1}")
     return shard, i

@@ -1,4 +1,4 @@
-"""The records of a shard file, and whether it is still the file that was read."""
+"""Shard files: the records of one shard as JSON Lines, and a stamp that shows a later change."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any, BinaryIO
 
 from engine.utils import jsonlines
 
-Record = tuple[int, str]
+IndexedImage = tuple[int, str]
+"""The index of a record in its shard, and its image as the input names it."""
 
-
-Stamp = tuple[int, int, int]
-"""Of a file: which one it is, and when and to what size it was last written."""
+FileStamp = tuple[int, int, int]
+"""Inode, time of the last write (nanoseconds) and size (bytes) of a file. A file that was written
+to or replaced has another stamp."""
 
 
 class ShardChanged(Exception):
@@ -21,15 +22,16 @@ class ShardChanged(Exception):
 
 
 def read_shard(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records of a shard file with their places."""
+    """Yield the records of a shard file, each with its index. Raises `OSError`, `ValueError`."""
     with path.open("rb") as file:
         yield from read_records(file)
 
 
 def read_records(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the records of an open shard file, each with its index."""
     for i, line in enumerate(file):
         yield i, jsonlines.loads(line)
 
 
-def stamp_of(status: os.stat_result) -> Stamp:
+def file_stamp(status: os.stat_result) -> FileStamp:
     return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,4 +1,8 @@
-"""The sheared captions that are kept beside a caption log."""
+"""Sheared files: the sheared captions of one task, kept beside its caption log for exports.
+
+A sheared file holds one line per record of the shard: the sheared caption as a JSON string, or
+null. It can be made again from the caption log at any time.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +11,51 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.project.caption_log import Contents
-from engine.shearing.shear import Shearing, shearer
+from engine.project.caption_log import LogContents
+from engine.shearing.shear import Shearing, make_shearer
 from engine.utils import jsonlines
 
 
 def sheared_captions(
-    contents: Contents, count: int, family: str, shearing: Shearing
+    contents: LogContents, count: int, family: str, shearing: Shearing
 ) -> list[str | None]:
-    """One entry a record of the shard: None where it has no caption."""
+    """Return one sheared caption per record of a shard of `count`: None where there is none."""
     return shear_rows(contents.captions.values(), count, family, shearing)
 
 
 def shear_rows(
     rows: Iterable[dict[str, Any]], count: int, family: str, shearing: Shearing
 ) -> list[str | None]:
-    """As `sheared_captions`, of rows of a log in their order: the last of an `i` counts."""
-    cut = shearer(family, shearing)
+    """Return the same from the rows of a log in their order, of which the last of an `i` counts."""
+    shear = make_shearer(family, shearing)
     captions: list[str | None] = [None] * count
     for row in rows:
         if "raw" in row:
-            captions[row["i"]] = cut(row["raw"], row["finish"])
+            captions[row["i"]] = shear(row["raw"], row["finish"])
     return captions
 
 
-def sheared_file(log: Path, shearing: Shearing, digest: str) -> Path:
-    """Its name holds a hash of the settings and of the log, so that a stale one is never read."""
+def sheared_path(log: Path, shearing: Shearing, digest: str) -> Path:
+    """Return the sheared file of a caption log with this digest.
+
+    Its name holds a hash of `shearing` and of the digest, so that a stale file is never read.
+    """
     return log.with_name(f"{log.stem}.sheared-{shearing.hash(digest)}.jsonl")
 
 
-def write_sheared(path: Path, captions: Sequence[str | None]) -> None:
-    """One line a record of the shard: its sheared caption as a JSON string, or null."""
+def replace_sheared(path: Path, captions: Sequence[str | None]) -> None:
+    """Write a sheared file, synced to disk, and remove stale ones of the same caption log."""
     for stale in path.parent.glob(f"{path.name.partition('.')[0]}.sheared-*"):
         if stale != path:
             stale.unlink(missing_ok=True)
-    put_sheared(path, captions, sync=True)
+    write_sheared(path, captions, sync=True)
 
 
-def put_sheared(path: Path, captions: Sequence[str | None], sync: bool) -> None:
-    """Without looking for stale ones. Unsynced, power loss may leave too few lines, which are
-    noticed where they are read."""
+def write_sheared(path: Path, captions: Sequence[str | None], sync: bool) -> None:
+    """Write a sheared file, whole or not at all, and leave stale ones where they are.
+
+    Without `sync`, a power cut may leave too few lines; a reader of the file notices that.
+    """
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         file.write(jsonlines.dumps_lines(captions))

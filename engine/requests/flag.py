@@ -1,4 +1,4 @@
-"""Flags: records that a person wants to come back to, or not to have in an export."""
+"""The request to flag records that a person wants to come back to, or not to have in an export."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ from collections.abc import Collection, Iterable, Sequence
 
 from db.rows import RecordKey
 from engine.state.project_state import ProjectState
-from engine.utils.errors import Refused
+from engine.utils.errors import RequestRefused
 from engine.utils.plurals import plural
 
-NAMED = 5
+NAMED_RECORDS = 5
+"""Records that an answer names, at most, so that it fits on a line; more are only counted."""
 
 
-def flag(project_state: ProjectState, places: Iterable[Sequence[int]], flagged: bool | None) -> str:
-    """Flags them, takes their flags away, or, with None, turns each one over. Raises `Refused`."""
-    wanted = {(shard, i) for shard, i in places}
-    for shard, i in sorted(wanted):
+def flag(
+    project_state: ProjectState, records: Iterable[Sequence[int]], flagged: bool | None
+) -> str:
+    """Flag the records, take their flags away if `flagged` is False, or turn each over with None.
+
+    `records` are (shard number, index) pairs. Returns the answer as text. Raises `RequestRefused`.
+    """
+    requested = {(shard, i) for shard, i in records}
+    for shard, i in sorted(requested):
         if shard not in project_state.shards or not 0 <= i < project_state.shards[shard].count:
-            raise Refused(f"there is no record {shard}/{i}")
-    on = set[RecordKey]() if flagged is False else wanted - project_state.flags
-    off = set[RecordKey]() if flagged is True else wanted & project_state.flags
+            raise RequestRefused(f"there is no record {shard}/{i}")
+    on = set[RecordKey]() if flagged is False else requested - project_state.flags
+    off = set[RecordKey]() if flagged is True else requested & project_state.flags
     if not on and not off:
         return "flagged already" if flagged else "not flagged"
     project_state.flag(on, off)
-    said = (("flagged", on), ("no longer flagged", off))
-    return "; ".join(f"{what}: {named(changed)}" for what, changed in said if changed)
+    changes = (("flagged", on), ("no longer flagged", off))
+    return "; ".join(f"{change}: {name_records(keys)}" for change, keys in changes if keys)
 
 
-def named(places: Collection[RecordKey]) -> str:
-    if len(places) > NAMED:
-        return plural(len(places), "record")
-    return ", ".join(f"{shard:05}/{i}" for shard, i in sorted(places))
+def name_records(records: Collection[RecordKey]) -> str:
+    """Return the records as text, such as `00007/120`, or only their number if they are many."""
+    if len(records) > NAMED_RECORDS:
+        return plural(len(records), "record")
+    return ", ".join(f"{shard:05}/{i}" for shard, i in sorted(records))

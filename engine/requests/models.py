@@ -1,8 +1,8 @@
-"""Changing how a model is asked, and adding one, in a project that exists.
+"""The requests to change a model's settings and to add a model, in a project that exists.
 
-Settings that shape the raw text name the folder of a model's captions. With others its tasks begin
-anew in another folder; the captions of the old settings stay on disk, and count again when the
-settings are set back.
+Settings that shape the raw captions name the folder of a model's caption logs, by their hash. With
+others its tasks begin anew in another folder; the captions of the old settings stay on disk, and
+count again when the settings are set back.
 """
 
 from __future__ import annotations
@@ -14,40 +14,46 @@ from dataclasses import replace
 from db import projects
 from db.connection import reading
 from db.rows import ModelRow
-from engine.captioners.registry import ModelChoice, Settings, change, choose
+from engine.captioners.registry import ModelChoice, Settings, change_model, choose
 from engine.project.layout import Project
 from engine.state.project_state import ProjectState
-from engine.state.reconcile import catch_up, log_of
-from engine.utils.errors import BadInput, Refused
+from engine.state.reconcile import catch_up, log_path
+from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
 
 
-def choice_of(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
-    """Raises `BadInput`."""
+def changed_choice(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
+    """Return the model with its changed settings. Raises `BadInput`."""
     settings = Settings.of(model.settings)
-    return change(model.name, model.family, model.checkpoint, settings, changes)
+    return change_model(model.name, model.family, model.checkpoint, settings, changes)
 
 
-def check(project: Project, name: str, changes: Mapping[str, str]) -> bool:
-    """Whether the model's tasks would begin anew. Raises `BadInput` for what `configure` would
-    not take."""
+def restarts_tasks(project: Project, name: str, changes: Mapping[str, str]) -> bool:
+    """Return True if the changes would begin the model's tasks anew.
+
+    Raises `BadInput` for what `configure` would not take.
+    """
     with reading(project.database) as connection:
         models = {model.name: model for model in projects.models(connection)}
     if name not in models:
         raise BadInput(f"the project has no model {name!r}: it has {', '.join(models)}")
-    return choice_of(models[name], changes).settings_hash != models[name].settings_hash
+    return changed_choice(models[name], changes).settings_hash != models[name].settings_hash
 
 
 def configure(
     project_state: ProjectState, name: str, changes: Mapping[str, str], running: bool
 ) -> str:
-    """The answer, in words. Raises `Refused`, and `BadInput` for changes that make no sense."""
+    """Change a model's settings and return the answer as text.
+
+    `running` is True if a supervisor runs: it has the old settings in its workers. Raises
+    `RequestRefused`, and `BadInput` for changes that make no sense.
+    """
     model = project_state.model_named(name)
     if model is None:
-        raise Refused(f"the project has no model {name!r}")
+        raise RequestRefused(f"the project has no model {name!r}")
     if running:
-        raise Refused("the project is running: stop it, set, then run it again")
-    choice = choice_of(model, changes)
+        raise RequestRefused("the project is running: stop it, set, then run it again")
+    choice = changed_choice(model, changes)
     changed = replace(
         model,
         checkpoint=choice.checkpoint,
@@ -61,15 +67,15 @@ def configure(
     project_state.save_model(changed)
     if "batch" in changes or "preset" in changes:
         project_state.forget_batches(model.id)
-    told = ", ".join(f"{key}={value}" for key, value in changes.items())
-    text = f"{name}: set {told}"
+    pairs = ", ".join(f"{key}={value}" for key, value in changes.items())
+    text = f"{name}: set {pairs}"
     if changed.settings_hash == model.settings_hash:
         text += "; captions stay as they are"
     else:
-        count, found = begin_anew(project_state, changed)
-        text += f"; {plural(count, 'task')} to do anew"
-        if found:
-            text += f", {found} of them with captions of the same settings from before"
+        tasks, with_captions = restart_tasks(project_state, changed)
+        text += f"; {plural(tasks, 'task')} to do anew"
+        if with_captions:
+            text += f", {with_captions} of them with captions of the same settings from before"
         text += f"; what was captioned so far stays in captions/{model.folder}"
     project_state.event("info", text, model=name)
     return text
@@ -78,7 +84,7 @@ def configure(
 def choose_new(
     project: Project, text: str, preset: str | None, changes: Mapping[str, str]
 ) -> ModelChoice:
-    """Reads `NAME[=CHECKPOINT]` for a model that the project lacks. Raises `BadInput`."""
+    """Read `NAME[=CHECKPOINT]` for a model that the project lacks. Raises `BadInput`."""
     choice = choose(text, preset, changes)
     with reading(project.database) as connection:
         names = [model.name for model in projects.models(connection)]
@@ -88,19 +94,23 @@ def choose_new(
 
 
 def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -> str:
-    """The answer, in words. Raises `Refused`."""
+    """Add a model with a task for every shard, and return the answer as text.
+
+    `running` is True if a supervisor runs: it would not know the new tasks. Raises
+    `RequestRefused`.
+    """
     if project_state.model_named(choice.name) is not None:
-        raise Refused(f"the project has {choice.name} already")
+        raise RequestRefused(f"the project has {choice.name} already")
     if running:
-        raise Refused("the project is running: stop it, add the model, then run it again")
+        raise RequestRefused("the project is running: stop it, add the model, then run it again")
     model = ModelRow(
-        max(project_state.models) + 1,
-        max(model.position for model in project_state.models.values()) + 1,
-        choice.name,
-        choice.family,
-        choice.checkpoint,
-        choice.settings,
-        choice.settings_hash,
+        id=max(project_state.models) + 1,
+        position=max(model.position for model in project_state.models.values()) + 1,
+        name=choice.name,
+        family=choice.family,
+        checkpoint=choice.checkpoint,
+        settings=choice.settings,
+        settings_hash=choice.settings_hash,
     )
     project_state.add_model(model)
     text = f"{choice.name}: added, with {plural(len(project_state.shards), 'task')}"
@@ -108,16 +118,20 @@ def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -
     return text
 
 
-def begin_anew(project_state: ProjectState, model: ModelRow) -> tuple[int, int]:
-    """How many tasks are asked for again, and how many find captions in the other folder."""
+def restart_tasks(project_state: ProjectState, model: ModelRow) -> tuple[int, int]:
+    """Begin all tasks of a model with new settings anew.
+
+    Returns how many tasks that are, and how many of them have a log in the folder of the new
+    settings already, which they go on with.
+    """
     now = time.time()
     ids = [task.id for task in project_state.ledger.tasks.values() if task.model_id == model.id]
-    found = 0
+    with_captions = 0
     for task_id in ids:
         task = project_state.ledger.restart(task_id, now)
         project_state.failures[task_id] = ()
-        log = log_of(project_state, task)
+        log = log_path(project_state, task)
         if log.exists():
-            found += 1
+            with_captions += 1
             catch_up(project_state, task, log, now)
-    return len(ids), found
+    return len(ids), with_captions

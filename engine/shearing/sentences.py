@@ -1,8 +1,9 @@
-"""The first sentence of a caption, by a sentence splitter, and what to do with an unfinished one.
+"""The first sentence of a caption, by a sentence splitter, and what remains of an unfinished one.
 
 sentencex was chosen by measurement among pysbd, sentencex, blingfire and syntok, with the list
-`tests/engine/sentences.txt`: see there, and `python -m tests.bench sentences`. blingfire splits
-a little better and has had no release since 2021; the others are slower by an order or two.
+`tests/engine/shearing/sentences.txt`: see there, and `python -m tests.bench sentences`. blingfire
+splits a little better and has had no release since 2021; the others are slower by one or two
+orders of magnitude.
 """
 
 # ruff: noqa: RUF001 (full stops and quotation marks of many scripts)
@@ -14,78 +15,88 @@ from functools import lru_cache
 import sentencex
 
 STOP = re.compile(r"[.!?…。！？｡।॥۔؟։።]")
-ENDED = re.compile(r"[.!?…。！？｡।॥۔؟։።][\"'”’»)\]」』]*$")
-MARKERS = re.compile(r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>|\n\s*\n")
-"""Where an answer is over: a model's own marks, and a blank line."""
-PREFIX = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
+"""A mark that can end a sentence, in any script."""
+SENTENCE_END = re.compile(r"[.!?…。！？｡।॥۔؟։።][\"'”’»)\]」』]*$")
+"""Such a mark at the end of a text, also with closing quotation marks and brackets behind it."""
+ANSWER_END = re.compile(r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>|\n\s*\n")
+"""The end of an answer: a model's own marks, or a blank line."""
+ANSWER_START = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
+"""The part of the prompt that a model repeats before its answer, if only the empty text."""
 PLAIN = re.compile(r"\s*+([A-Za-z, -]++)(?<=\w)\. ([A-Z]\S*+)")
 """A first sentence whose last word and the one after decide alone whether it ends there: without
 brackets, quotation marks, numbers or other stops."""
-ABBREVIATIONS = """
+ABBREVIATION_LIST = """
 approx avg ca cf ep est ft incl lbs max min ms oz pp tel vol
 mon tue tues wed thu thur thurs fri
 """
-NO_END = frozenset(ABBREVIATIONS.split())
-"""sentencex takes them for an end; in captions more text follows."""
-LINKS = """
+ABBREVIATIONS = frozenset(ABBREVIATION_LIST.split())
+"""Abbreviations after which sentencex ends a sentence, although in captions more text follows."""
+DANGLING_LIST = """
 a an the and or but nor yet so as if than that which who whose while when where because
 about above across after against along among around at before behind below beneath beside
 between beyond by during for from in inside into near of off on onto out outside over
 past through to toward towards under until up upon via with within without
 """
-DANGLING = frozenset(LINKS.split())
-"""Articles, conjunctions and prepositions: no sentence ends with them."""
+DANGLING = frozenset(DANGLING_LIST.split())
+"""Articles, conjunctions and prepositions: no sentence ends with one of them."""
 
 
 def first_sentence(raw: str, finish: str, max_words: int | None) -> tuple[str, bool]:
-    """The first sentence, and whether it came to its end.
+    """Return the first sentence of a raw caption, and whether it reached its end.
 
-    `finish` is "length" if the cap on new tokens ended the text. An unfinished sentence, also one
-    that `max_words` cuts, loses the words that cannot end it.
+    `finish` is "length" if the cap on new tokens ended the caption. An unfinished sentence, also
+    one that `max_words` cuts, loses the words that cannot end a sentence.
     """
+    # The fast path: most captions are plain, and `ends_sentence` remembers pairs of words.
     plain = PLAIN.match(raw)
-    if plain and splits(plain[1].rpartition(" ")[2], plain[2]):
+    if plain and ends_sentence(plain[1].rpartition(" ")[2], plain[2]):
         first, ended = f"{plain[1]}.", True
     else:
-        first, ended = hard_sentence(raw, finish)
+        first, ended = split_by_sentencex(raw, finish)
     if max_words is not None and len(words := first.split()) > max_words:
         return without_dangling(" ".join(words[:max_words])), False
     return (first, True) if ended else (without_dangling(first), False)
 
 
-def hard_sentence(raw: str, finish: str) -> tuple[str, bool]:
-    text = answer(raw)[0].strip()
-    first = cut(text)
-    ended = len(first) < len(text) or finish != "length" or ENDED.search(first) is not None
+def split_by_sentencex(raw: str, finish: str) -> tuple[str, bool]:
+    """Return the first sentence, and whether it reached its end, for any raw caption."""
+    text = answer_parts(raw)[0].strip()
+    first = split_first_sentence(text)
+    ended = len(first) < len(text) or finish != "length" or SENTENCE_END.search(first) is not None
     return " ".join(first.split()) if "\n" in first else first, ended
 
 
-def answer(raw: str) -> list[str]:
-    """What was said, without a beginning of the prompt's; a second part if a mark ended it."""
-    return MARKERS.split(raw[PREFIX.match(raw).end() :], maxsplit=1)  # type: ignore[union-attr]
+def answer_parts(raw: str) -> list[str]:
+    """Return the answer without what repeats the prompt; and the rest, if a mark ended the answer.
+
+    The list has one element if no mark ended the answer, and two otherwise.
+    """
+    # The pattern for the start always matches, if only the empty text.
+    return ANSWER_END.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)  # type: ignore[union-attr]
 
 
-def is_over(raw: str) -> bool:
-    """Whether no further text could change the first sentence, in either mode of shearing.
+def first_sentence_complete(raw: str) -> bool:
+    """True if no further text could change the first sentence, in either mode of shearing.
 
-    A whole word must follow the sentence: on it depends whether the sentence ended.
+    A whole word must follow the sentence, because that word decides whether the sentence ended.
     """
     if "." not in raw:
         return False
-    text, *beyond = answer(raw)
+    text, *rest = answer_parts(raw)
     text = text.strip()
-    following = text[len(cut(text)) :].lstrip()
-    return bool(beyond) or " " in following
+    following = text[len(split_first_sentence(text)) :].lstrip()
+    return bool(rest) or " " in following
 
 
 @lru_cache(maxsize=1 << 16)
-def splits(last: str, following: str) -> bool:
-    """Whether a sentence ends after "last." where `following` comes next: the splitter's word."""
-    return cut(f"{last}. {following}") == f"{last}."
+def ends_sentence(last: str, following: str) -> bool:
+    """True if the splitter ends a sentence after the word `last` and a full stop, before the word
+    `following`."""
+    return split_first_sentence(f"{last}. {following}") == f"{last}."
 
 
-def cut(text: str) -> str:
-    """Up to the end of the first sentence. Raises nothing: any text has one, even an empty one."""
+def split_first_sentence(text: str) -> str:
+    """Return the text up to the end of its first sentence: all of it if no sentence ends in it."""
     stop = STOP.search(text)
     if stop is None or stop.end() == len(text):
         return text
@@ -93,17 +104,18 @@ def cut(text: str) -> str:
     for sentence in sentencex.segment("en", text):
         end += len(sentence)
         first = text[:end].rstrip()
-        if first and last_word(first) not in NO_END:
+        if first and last_word(first) not in ABBREVIATIONS:
             return first
     return text
 
 
 def last_word(sentence: str) -> str:
-    """In lower case, if a single full stop follows it."""
+    """Return the last word in lower case if a full stop follows it, otherwise an empty text."""
     return sentence[:-1].rpartition(" ")[2].lower() if sentence.endswith(".") else ""
 
 
 def without_dangling(text: str) -> str:
+    """Return a text without the words and punctuation at its end that no sentence ends with."""
     words = text.rstrip(" ,;:-–—([\"'“‘").split(" ")
     while words and (words[-1].lower() in DANGLING or not words[-1]):
         words.pop()

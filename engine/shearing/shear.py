@@ -1,4 +1,4 @@
-"""Text shearing: what is kept of a caption that a model wrote. Pure functions.
+"""Text shearing: the part that is kept of a caption that a model wrote. Pure functions.
 
 The paper (arXiv 2311.18765) caps the new tokens and keeps the first sentence; its published
 scripts keep the text before the first full stop.
@@ -17,68 +17,74 @@ from engine.shearing.sentences import first_sentence
 
 @dataclass(frozen=True, slots=True)
 class Shearing:
-    """How a project's captions are sheared."""
+    """The settings with which the captions of a project are sheared."""
 
     mode: ShearMode = "paper"
+    """"paper" cleans up as the paper's scripts do; "sentence" keeps the first sentence."""
     max_words: int | None = None
+    """The cap on the words of a sheared caption; None is no cap."""
 
     def hash(self, log_digest: str) -> str:
-        """Names the sheared file of a caption log with this digest."""
+        """Return the hash in the name of the sheared file of a caption log with this digest."""
         text = json.dumps([asdict(self), log_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
-class Sheared:
-    """`raw[start:end] == text` where the span is known; joined lines have none (None, None)."""
+class ShearedCaption:
+    """A sheared caption and its span in the raw one: `raw[start:end] == text`.
+
+    The span is (None, None) where the text is not one piece of the raw caption, as where lines
+    were joined.
+    """
 
     text: str
     start: int | None
     end: int | None
     ended: bool = True
-    """Whether the sentence came to its end; if not, the text ended first."""
+    """True if the sentence reached its end; False if the raw caption ended first."""
 
 
-def shear(raw: str, family: str, shearing: Shearing, finish: str = "stop") -> Sheared:
-    """The kept part of a caption by a model of this family; `finish` is stop or length."""
-    text, ended = kept_part(raw, family, shearing, finish)
+def shear(raw: str, family: str, shearing: Shearing, finish: str = "stop") -> ShearedCaption:
+    """Shear a raw caption by a model of this family; `finish` is "stop" or "length"."""
+    text, ended = shear_text(raw, family, shearing, finish)
     start = raw.find(text)
     if start < 0:
-        return Sheared(text, None, None, ended)
-    return Sheared(text, start, start + len(text), ended)
+        return ShearedCaption(text, None, None, ended)
+    return ShearedCaption(text, start, start + len(text), ended)
 
 
-def kept_part(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[str, bool]:
-    """The kept text alone, and whether its sentence ended."""
+def shear_text(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[str, bool]:
+    """Return the sheared text alone, and whether its sentence reached its end."""
     if shearing.mode == "sentence":
         return first_sentence(raw, finish, shearing.max_words)
-    return shearer(family, shearing)(raw, finish), finish != "length" or "." in raw
+    return make_shearer(family, shearing)(raw, finish), finish != "length" or "." in raw
 
 
-def shearer(family: str, shearing: Shearing) -> Callable[[str, str], str]:
-    """From raw text and finish to the kept text: chosen once for many captions."""
+def make_shearer(family: str, shearing: Shearing) -> Callable[[str, str], str]:
+    """Return the function from raw caption and finish to sheared text, for many captions."""
     clean = CLEAN_UPS.get(family, before_full_stop)
-    words = shearing.max_words
+    max_words = shearing.max_words
     if shearing.mode == "sentence":
-        return lambda raw, finish: first_sentence(raw, finish, words)[0]
-    if words is None:
+        return lambda raw, finish: first_sentence(raw, finish, max_words)[0]
+    if max_words is None:
         return lambda raw, finish: clean(raw)
-    return lambda raw, finish: " ".join(clean(raw).split()[:words])
+    return lambda raw, finish: " ".join(clean(raw).split()[:max_words])
 
 
 def before_full_stop(raw: str) -> str:
-    """LLaVA's and Qwen-VL's clean-up upstream (`llava.py`, `qwen.py`)."""
+    """Clean up as upstream does for LLaVA and Qwen-VL (`llava.py`, `qwen.py`)."""
     return raw.partition(".")[0].strip()
 
 
 def minigpt4(raw: str) -> str:
-    """MiniGPT-4's upstream (`conversation.py`): words around a line break are joined."""
+    """Clean up as upstream does for MiniGPT-4 (`conversation.py`): line breaks join two words."""
     text = raw.partition("###")[0].partition(".")[0].rpartition("Assistant:")[2].strip()
     return text.replace("\n", "").replace("\u200b", "")
 
 
 def otter(raw: str) -> str:
-    """Otter's, on the newly generated text alone, which no word of the prompt precedes.
+    """Clean up as upstream does for Otter, but on the newly generated text without the prompt.
 
     Upstream splits at blanks and drops what looks like a token: see `otter_upstream`.
     """
@@ -89,9 +95,9 @@ def otter(raw: str) -> str:
 
 
 def otter_upstream(whole: str) -> str:
-    """Otter's as upstream has it, on prompt and answer together (`Otter.py`).
+    """Clean up prompt and answer together, exactly as upstream does for Otter (`Otter.py`).
 
-    A first word that is glued to `<answer>` is lost: kept as a reference only.
+    It loses a first word that is glued to `<answer>`: only the tests compare `otter` with it.
     """
     words = [word for word in whole.split(" ") if not word.startswith("<")]
     answer = words[words.index("GPT:") + 1 :]
@@ -99,4 +105,4 @@ def otter_upstream(whole: str) -> str:
 
 
 CLEAN_UPS: dict[str, Callable[[str], str]] = {"minigpt-4": minigpt4, "otter": otter}
-"""Families whose upstream script cleans up in another way."""
+"""The clean-up of each family whose upstream script does not just cut at the first full stop."""

@@ -1,6 +1,7 @@
-"""Models whose server does not caption for now: they wait, longer each time; others go on.
+"""Models whose server does not answer wait, longer each time, while other models go on.
 
-Nothing fails meanwhile: the tasks stay pending. People wake such a model by resume or retry.
+Nothing fails meanwhile: the tasks of such a model stay pending. People wake a waiting model by
+`resume` or by a retry of one of its tasks.
 """
 
 from __future__ import annotations
@@ -15,40 +16,44 @@ from engine.state.project_state import ProjectState
 
 
 class ModelBackoff:
+    """Delays models whose server is unavailable. Times are seconds since the epoch."""
+
     def __init__(self, project_state: ProjectState, policy: Policy) -> None:
         self.project_state = project_state
         self.policy = policy
-        self.tries: Counter[int] = Counter()
-        """Times in a row that a model was found unavailable."""
+        self.outages: Counter[int] = Counter()
+        """Outages of a model's server in a row, by model id: the next wait depends on them."""
 
-    def over(self, model: ModelRow) -> bool:
-        """Whether the model may be asked now."""
+    def may_ask(self, model: ModelRow) -> bool:
+        """Return True if the model's wait is over, or it has none."""
         # A not-before beyond any wait means that the clock was set back.
         now = time.time()
         return not now < model.not_before <= now + self.policy.longest_wait
 
-    def unavailable(self, model_id: int, device: str, text: str, seconds: float) -> None:
+    def on_unavailable(self, model_id: int, device: str, text: str, seconds: float) -> None:
+        """Have the model wait for its server; `seconds` is what the server asked for, at least."""
         model = self.project_state.models[model_id]
-        if not self.over(model):
-            return  # another worker has said so
+        if not self.may_ask(model):
+            return  # another worker has reported the same outage
         if not model.not_before:
-            self.tries.pop(model_id, None)
-        self.tries[model_id] += 1
-        delay = max(self.policy.delay(self.tries[model_id]), seconds)
+            self.outages.pop(model_id, None)
+        self.outages[model_id] += 1
+        delay = max(self.policy.delay(self.outages[model_id]), seconds)
         delay = min(delay, self.policy.longest_wait)
         model = replace(model, unavailable=text, not_before=time.time() + delay)
         self.project_state.save_model(model)
         self.project_state.event("warn", f"waits {delay:.0f} s: {text}", device, model.name)
 
-    def answered(self, model_id: int) -> None:
+    def on_answer(self, model_id: int) -> None:
+        """Note that the model captions, which ends its outage."""
         model = self.project_state.models[model_id]
         if model.unavailable is not None:
             self.project_state.save_model(replace(model, unavailable=None, not_before=0.0))
             self.project_state.event("info", "captions again", model=model.name)
 
 
-def wake(project_state: ProjectState) -> list[str]:
-    """Lets every model be asked at once; names of those that waited."""
+def wake_models(project_state: ProjectState) -> list[str]:
+    """End the wait of every model at once. Returns the names of those that waited."""
     waiting = [model for model in project_state.models.values() if model.not_before]
     for model in waiting:
         project_state.save_model(replace(model, not_before=0.0))

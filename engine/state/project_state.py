@@ -1,4 +1,8 @@
-"""What the holder of the project's lock knows, and its one commit about every second."""
+"""The whole project in the memory of whoever holds its lock, and the one commit that saves it.
+
+Everything that changes is gathered in `ProjectState` and written in one transaction; the supervisor
+commits about once a second.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,13 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from db import flags, projects, requests, supervisor_writes
-from db.connection import Full, Unusable, reading, writing
+from db.connection import DatabaseDiskFull, DatabaseUnusable, reading, writing
 from db.rows import (
     AttemptRow,
     DeviceRow,
+    EventLevel,
     EventRow,
     FailureRow,
-    Level,
     ModelRow,
     ProjectRow,
     RecordKey,
@@ -39,9 +43,14 @@ logger = logging.getLogger(__name__)
 
 
 class ProjectState:
-    """The project in memory; changes are gathered here and saved in one transaction."""
+    """The project's settings, models, shards and tasks, and what is to be saved of them next.
+
+    Made by the holder of the project's lock, of which there is one at a time: nobody else writes
+    these tables.
+    """
 
     def __init__(self, project: Project, policy: Policy) -> None:
+        """Read everything from the project's database. Raises `DatabaseError`."""
         self.project = project
         self.busy_seconds = policy.busy_seconds
         with reading(project.database) as connection:
@@ -50,78 +59,100 @@ class ProjectState:
             self.shards: dict[int, ShardRow] = {s.number: s for s in projects.shards(connection)}
             self.ledger = TaskLedger(projects.tasks(connection), policy)
             self.batch_sizes = supervisor_writes.batch_sizes(connection)
-            self.flags = flags.places(connection)
+            """The largest batch that is known to fit, by (device id, model id)."""
+            self.flags = flags.record_keys(connection)
             self.known_devices = {
                 d.id: d for d in supervisor_writes.devices(connection, present=False)
             }
+            """Every device of this and earlier runs, by id: their pins are taken over."""
         self.attempts: dict[tuple[int, int], AttemptRow] = {}
+        """Attempts that run, or ended since the last commit, by (task id, number)."""
         self.workers: dict[str, WorkerRow] = {}
+        """Workers that live, or ended since the last commit, by worker id."""
         self.devices: dict[str, DeviceRow] = {}
         self.failures: dict[int, Sequence[FailureRow]] = {}
+        """Failed records of tasks where they changed since the last commit, by task id."""
         self.throughput: Counter[tuple[int, str, int]] = Counter()
+        """Images since the last commit, by (minute since the epoch, device id, model id)."""
         self.tokens: Counter[tuple[int, str, int]] = Counter()
+        """Tokens since the last commit, by the same keys."""
         self.samples: list[SampleRow] = []
         self.events: list[EventRow] = []
         self.answers: list[tuple[int, str, str]] = []
+        """Answers to requests, as (request id, "done" or "refused", text)."""
         self.writes: list[Callable[[Connection], None]] = []
-        """Rare changes, each as what it does with the transaction."""
+        """Rare changes, each as a function that makes it within the transaction, in order."""
 
     @property
     def shearing(self) -> Shearing:
+        """How the project shears its captions."""
         return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
 
     def model_named(self, name: str) -> ModelRow | None:
+        """Return the model of that name, or None."""
         return next((model for model in self.models.values() if model.name == name), None)
 
     def event(
         self,
-        level: Level,
+        level: EventLevel,
         text: str,
         device: str | None = None,
         model: str | None = None,
         shard: int | None = None,
     ) -> None:
+        """Record an event for the screens and write it to the log of this process."""
         about = (device, model, None if shard is None else f"shard {shard:05}")
         logger.info("%s", "  ".join(filter(None, (level, *about, text))))
-        self.events.append(EventRow(time.time(), level, text, device, model, shard))
+        row = EventRow(time.time(), level, text, device=device, model=model, shard=shard)
+        self.events.append(row)
 
     def pause(self, reason: str | None) -> None:
+        """Pause the run; `reason` is None if a person asked for it."""
         self.settings = replace(self.settings, paused=True, pause_reason=reason)
         self.writes.append(lambda connection: projects.set_paused(connection, True, reason))
 
     def resume(self) -> None:
+        """Let the run go on."""
         self.settings = replace(self.settings, paused=False, pause_reason=None)
         self.writes.append(lambda connection: projects.set_paused(connection, False, None))
 
     def set_shearing(self, shearing: Shearing) -> None:
+        """Change how the project shears; the sheared files are written by the caller."""
         mode, max_words = shearing.mode, shearing.max_words
         self.settings = replace(self.settings, shear_mode=mode, shear_max_words=max_words)
         self.writes.append(lambda connection: projects.set_shearing(connection, mode, max_words))
 
     def forget_witness(self) -> None:
+        """Have no witness image any more: missing images are probed by the image root alone."""
         self.settings = replace(self.settings, witness=None)
         self.writes.append(projects.forget_witness)
 
     def add_model(self, model: ModelRow) -> None:
-        """Its tasks are known to the next that opens the books."""
+        """Add a model with a task for every shard.
+
+        The ledger here does not learn of these tasks: the next `ProjectState` reads them.
+        """
         self.models[model.id] = model
         shards = list(self.shards.values())
         self.writes.append(lambda connection: projects.add_model(connection, model, shards))
 
     def save_model(self, model: ModelRow) -> None:
+        """Replace the model's row."""
         self.models[model.id] = model
         self.writes.append(lambda connection: projects.save_model(connection, model))
 
     def flag(self, on: Collection[RecordKey], off: Collection[RecordKey]) -> None:
+        """Flag the records `on`, and take the flags of the records `off` away."""
         self.flags = (self.flags | set(on)) - set(off)
         self.writes.append(lambda connection: flags.change(connection, on, off))
 
     def remember_batch(self, device: str, model_id: int, size: int) -> None:
+        """Note the largest batch that is known to fit."""
         self.batch_sizes[device, model_id] = size
         self.writes.append(lambda c: supervisor_writes.save_batch_size(c, device, model_id, size))
 
     def forget_batches(self, model_id: int) -> None:
-        """What once fitted says nothing about a batch that was set by hand."""
+        """Forget what fitted on every device, for a model whose batch was set by hand."""
         for key in [key for key in self.batch_sizes if key[1] == model_id]:
             del self.batch_sizes[key]
         self.writes.append(
@@ -129,23 +160,26 @@ class ProjectState:
         )
 
     def count_images(self, device: str, model_id: int, images: int, tokens: int) -> None:
+        """Add to the throughput of the present minute."""
         key = (int(time.time() // 60), device, model_id)
         self.throughput[key] += images
         self.tokens[key] += tokens
 
     def commit(self, supervisor: SupervisorRow | None = None) -> None:
-        """Saves everything gathered, or, with `Busy` or `OSError`, nothing and keeps it.
+        """Save everything gathered since the last commit, in one transaction.
 
-        Raises `Damaged` where there is nothing sound left to save to.
+        Raises `DatabaseBusy`, or `OSError` (`DiskFull` among them), and then nothing is saved and
+        all of it is kept for the next commit; `DatabaseDamaged` if the database is not sound any
+        more.
         """
         try:
             with writing(self.project.database, self.busy_seconds) as connection:
                 self.save(connection, supervisor)
-        except Full as error:
+        except DatabaseDiskFull as error:
             raise DiskFull(str(error)) from error
-        except Unusable as error:
+        except DatabaseUnusable as error:
             raise OSError(errno.EIO, str(error)) from error
-        self.ledger.saved.clear()
+        self.ledger.last_saved.clear()
         self.attempts = {key: row for key, row in self.attempts.items() if row.ended is None}
         self.workers = {key: row for key, row in self.workers.items() if row.ended is None}
         for gathered in (self.failures, self.throughput, self.tokens):
@@ -154,6 +188,7 @@ class ProjectState:
             listed.clear()
 
     def save(self, connection: Connection, supervisor: SupervisorRow | None) -> None:
+        """Write everything gathered within the transaction of `connection`."""
         for write in self.writes:
             write(connection)
         supervisor_writes.save_tasks(connection, self.ledger.changed())
@@ -178,7 +213,7 @@ class ProjectState:
 
 
 def keep_manifest(project: Project, project_state: ProjectState) -> None:
-    """Brings the file up to what the database says; a full disk can wait."""
+    """Bring `project.json` up to the project's state; an `OSError` is only logged."""
     try:
         manifest.save(
             project,

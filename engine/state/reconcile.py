@@ -1,4 +1,8 @@
-"""On start: what the files say, against what the database believes."""
+"""Bringing tasks up to what the caption logs on disk hold, which are the truth about captions.
+
+`reconcile` does it for all tasks when a run starts; `complete_if_whole` is the one way by which a
+task becomes done.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,36 @@ from pathlib import Path
 from db import supervisor_writes
 from db.rows import TaskRow
 from engine.project import caption_log
-from engine.state.completion import Incomplete, complete
+from engine.state.completion import IncompleteLog, complete_log
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
 from engine.state.task_ledger import LogCounts
 
 
 def reconcile(project_state: ProjectState) -> None:
-    """Brings the ledger up to the caption logs. Raises `OSError`."""
+    """Bring the ledger up to the caption logs when a run starts. Raises `OSError`.
+
+    Attempts that an earlier supervisor left open are ended as "lost".
+    """
     now = time.time()
     project_state.writes.append(
         lambda connection: supervisor_writes.close_attempts(connection, now, "lost")
     )
     for task in list(project_state.ledger.tasks.values()):
-        log = log_of(project_state, task)
+        log = log_path(project_state, task)
         if task.state == "done":
-            check_done(project_state, task, log, now)
-        elif task.state == "running" or size_of(log) != task.log_bytes:
+            check_done_task(project_state, task, log, now)
+        elif task.state == "running" or file_size(log) != task.log_bytes:
             catch_up(project_state, task, log, now)
 
 
-def log_of(project_state: ProjectState, task: TaskRow) -> Path:
-    return project_state.project.log_file(project_state.models[task.model_id], task.shard)
+def log_path(project_state: ProjectState, task: TaskRow) -> Path:
+    """Return the path of the task's caption log."""
+    return project_state.project.caption_log_file(project_state.models[task.model_id], task.shard)
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
+    """Return the file's size in bytes, 0 if there is no such file."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -40,8 +49,12 @@ def size_of(path: Path) -> int:
 
 
 def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> None:
-    """Counts what the log holds, cuts its torn tail, and ends a task that turns out whole."""
-    size = size_of(log)
+    """Take over what the log holds, and cut its torn tail.
+
+    A running task, whose worker is gone, becomes pending; a pending task whose log turns out whole
+    becomes done. Raises `OSError`.
+    """
+    size = file_size(log)
     if size < task.redo_from:  # what it lost is missing anyhow, wherever it is written now
         task = project_state.ledger.change(task.id, now, redo_from=size)
     opened = caption_log.CaptionLog(log, task.count, task.redo, task.redo_from)
@@ -54,16 +67,16 @@ def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) 
             shard=task.shard,
         )
     counts = LogCounts(opened.captioned, opened.failed, opened.left, opened.rows, opened.size)
-    project_state.ledger.count(task.id, counts, now)
+    project_state.ledger.set_counts(task.id, counts, now)
     project_state.failures[task.id] = group_failures(task.id, opened.errors)
     if task.state == "running":
         project_state.ledger.release(task.id, now)
     if not opened.left and project_state.ledger[task.id].state == "pending":
-        finish(project_state, task, now)
+        complete_if_whole(project_state, task, now)
 
 
-def check_done(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> None:
-    """A done task whose log is missing or changed is pending again."""
+def check_done_task(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> None:
+    """Put a done task whose log is missing or changed back to pending. Raises `OSError`."""
     try:
         status = log.stat()
         if status.st_size == task.log_bytes and (
@@ -85,21 +98,21 @@ def check_done(project_state: ProjectState, task: TaskRow, log: Path, now: float
     catch_up(project_state, project_state.ledger[task.id], log, now)
 
 
-def finish(project_state: ProjectState, task: TaskRow, now: float) -> None:
-    """Marks a task done whose log holds every record. Raises `OSError`.
+def complete_if_whole(project_state: ProjectState, task: TaskRow, now: float) -> None:
+    """Read the task's log back, and mark the task done if every record has its row.
 
-    A log that does not hold what was written to it puts the task back.
+    A log that does not hold what was written to it gives the task a strike. Raises `OSError`.
     """
     model = project_state.models[task.model_id]
-    log = log_of(project_state, task)
+    log = log_path(project_state, task)
     try:
-        completed, contents = complete(log, task.count, model.family, project_state.shearing)
-    except Incomplete as error:
+        completed, contents = complete_log(log, task.count, model.family, project_state.shearing)
+    except IncompleteLog as error:
         project_state.event("fail", str(error), model=model.name, shard=task.shard)
         project_state.ledger.strike(task.id, now, added_rows=False, error=str(error))
         return
     project_state.failures[task.id] = group_failures(task.id, contents.errors)
-    project_state.ledger.done(
+    project_state.ledger.mark_done(
         task.id,
         now,
         digest=completed.digest,

@@ -1,7 +1,8 @@
-"""The tasks of a project in memory and the moves they may make (DESIGN §6).
+"""The tasks of a project in memory and the state changes that they may make (docs/architecture.md,
+"States of a task").
 
-Pure: no files, no processes, and every method is told the time. The supervisor, the only writer
-of task state, saves what changed about once a second.
+Pure: no files and no processes, and every method is told the time (`now`, seconds since the epoch).
+The supervisor, the only writer of task state, saves what changed about once a second.
 """
 
 from __future__ import annotations
@@ -18,27 +19,37 @@ from engine.state.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class LogCounts:
-    """What a caption log holds."""
+    """Counts of what a caption log holds: fields of `TaskRow` by the same names."""
 
     captioned: int
+    """Records that have a caption."""
     failed: int
+    """Records that have an error and no caption."""
     left: int
+    """Records that are still to be captioned, or to be captioned again."""
     rows: int
+    """Rows in the log, repeated ones included."""
     log_bytes: int
+    """Size of the log in bytes."""
 
 
 class TaskLedger:
+    """All tasks by id, sums over them, and a queue of pending tasks for each model."""
+
     def __init__(self, tasks: Iterable[TaskRow], policy: Policy) -> None:
         self.policy = policy
         self.tasks: dict[int, TaskRow] = {}
-        self.saved: dict[int, TaskRow] = {}
-        """What the database still says of tasks that changed since."""
+        self.last_saved: dict[int, TaskRow] = {}
+        """Tasks that changed since the last commit, as the database still has them."""
         self.states: Counter[str] = Counter()
+        """Number of tasks by state."""
         self.pending_left: Counter[int] = Counter()
-        """Records of pending tasks, by model."""
-        self.waiting: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        """Heaps of (-priority, shard, task) by model; stale entries are dropped when met."""
+        """Records left in pending tasks, by model id."""
+        self.queues: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        """Heaps of `queue_key` by model id. An entry goes stale when its task changes, and is
+        dropped when it comes to the top."""
         self.delayed: set[int] = set()
+        """Ids of tasks that left their queue because they are not due yet."""
         for task in tasks:
             self.put(task)
 
@@ -46,6 +57,7 @@ class TaskLedger:
         return self.tasks[task_id]
 
     def put(self, task: TaskRow) -> None:
+        """Store the task's newest state and bring sums and queues up to date."""
         before = self.tasks.get(task.id)
         if before is not None:
             self.states[before.state] -= 1
@@ -55,39 +67,46 @@ class TaskLedger:
         self.states[task.state] += 1
         if task.state == "pending":
             self.pending_left[task.model_id] += task.left
-            if before is None or key(before) != key(task) or before.state != "pending":
-                heapq.heappush(self.waiting[task.model_id], key(task))
+            if before is None or queue_key(before) != queue_key(task) or before.state != "pending":
+                heapq.heappush(self.queues[task.model_id], queue_key(task))
 
     def change(self, task_id: int, now: float, **values: Any) -> TaskRow:
+        """Set fields of the task by name, and return the changed task."""
         before = self.tasks[task_id]
-        self.saved.setdefault(task_id, before)
+        self.last_saved.setdefault(task_id, before)
         task = replace(before, updated=now, **values)
         self.put(task)
         return task
 
     def changed(self) -> list[tuple[TaskRow, TaskRow]]:
-        """Tasks as (as last saved, as they are now)."""
-        return [(before, self.tasks[task_id]) for task_id, before in self.saved.items()]
+        """Return the changed tasks as pairs (as last saved, as they are now)."""
+        return [(before, self.tasks[task_id]) for task_id, before in self.last_saved.items()]
 
     @property
     def finished(self) -> bool:
+        """True if no task is pending or running."""
         return not self.states["pending"] and not self.states["running"]
 
-    def due(self, task: TaskRow, now: float) -> bool:
+    def is_due(self, task: TaskRow, now: float) -> bool:
+        """Return True if the task's delay is over, or it has none."""
         # A not-before beyond any delay means that the clock was set back.
         return not now < task.not_before <= now + self.policy.longest_delay
 
     def next_task(self, model_id: int, now: float) -> TaskRow | None:
-        """The pending task of the model that should start next, left where it is."""
-        heap = self.waiting[model_id]
-        for task_id in [t for t in self.delayed if self.due(self.tasks[t], now)]:
+        """Return the pending task of the model that should start next, or None.
+
+        The task stays in its queue until it is started.
+        """
+        heap = self.queues[model_id]
+        for task_id in [t for t in self.delayed if self.is_due(self.tasks[t], now)]:
             self.delayed.discard(task_id)
-            heapq.heappush(self.waiting[self.tasks[task_id].model_id], key(self.tasks[task_id]))
+            task = self.tasks[task_id]
+            heapq.heappush(self.queues[task.model_id], queue_key(task))
         while heap:
             task = self.tasks[heap[0][2]]
-            if task.state != "pending" or key(task) != heap[0]:
+            if task.state != "pending" or queue_key(task) != heap[0]:
                 heapq.heappop(heap)
-            elif not self.due(task, now):
+            elif not self.is_due(task, now):
                 heapq.heappop(heap)
                 self.delayed.add(task.id)
             else:
@@ -95,6 +114,7 @@ class TaskLedger:
         return None
 
     def start(self, task_id: int, device: str, now: float) -> TaskRow:
+        """pending -> running, as the task's next attempt."""
         return self.change(
             task_id,
             now,
@@ -106,7 +126,8 @@ class TaskLedger:
             error=None,
         )
 
-    def count(self, task_id: int, counts: LogCounts, now: float) -> TaskRow:
+    def set_counts(self, task_id: int, counts: LogCounts, now: float) -> TaskRow:
+        """Take over what the task's caption log holds; the state stays."""
         return self.change(
             task_id,
             now,
@@ -118,16 +139,23 @@ class TaskLedger:
         )
 
     def release(self, task_id: int, now: float, error: str | None = None) -> TaskRow:
-        """Back to pending without a strike: nothing that the task did."""
+        """running -> pending without a strike: the attempt ended through no fault of the task."""
         task = self.tasks[task_id]
         return self.change(
-            task_id, now, state="pending", seconds=task.seconds + ran(task, now), error=error
+            task_id,
+            now,
+            state="pending",
+            seconds=task.seconds + running_seconds(task, now),
+            error=error,
         )
 
     def strike(self, task_id: int, now: float, added_rows: bool, error: str) -> TaskRow:
-        """Back to pending, later; or failed, if it got nowhere too often."""
+        """running -> pending with a delay, or failed if the task got nowhere too often.
+
+        An attempt that added rows clears strikes and delay instead.
+        """
         task = self.tasks[task_id]
-        seconds = task.seconds + ran(task, now)
+        seconds = task.seconds + running_seconds(task, now)
         if added_rows:
             return self.change(
                 task_id,
@@ -152,14 +180,18 @@ class TaskLedger:
         )
 
     def fail(self, task_id: int, now: float, error: str, **values: Any) -> TaskRow:
+        """Any state -> failed, setting other fields by name as well."""
         task = self.tasks[task_id]
-        seconds = task.seconds + ran(task, now)
+        seconds = task.seconds + running_seconds(task, now)
         return self.change(
             task_id, now, state="failed", finished=now, seconds=seconds, error=error, **values
         )
 
-    def done(self, task_id: int, now: float, **values: Any) -> TaskRow:
-        """`values`: digest, log_bytes, log_mtime_ns, rows, captioned, failed, empty."""
+    def mark_done(self, task_id: int, now: float, **values: Any) -> TaskRow:
+        """Any state -> done, with what was found when the log was read back.
+
+        `values`: digest, log_bytes, log_mtime_ns, rows, captioned, failed, empty.
+        """
         task = self.tasks[task_id]
         return self.change(
             task_id,
@@ -171,16 +203,17 @@ class TaskLedger:
             strikes=0,
             not_before=0.0,
             finished=now,
-            seconds=task.seconds + ran(task, now),
+            seconds=task.seconds + running_seconds(task, now),
             error=None,
             **values,
         )
 
     def retry(self, task_id: int, now: float, failed_items: bool, excluded: int = 0) -> bool:
-        """Asks for a shard again, or only for what has no caption; False if there is nothing to do.
+        """Ask for a whole shard again, or with `failed_items` for what has no caption.
 
-        Captions stay in the log and count until they are replaced; `excluded` of the failed
-        records are not asked for.
+        Captions stay in the log and count until they are replaced. `excluded` is how many of the
+        failed records are excluded: those are not asked for. Returns False, and changes nothing,
+        if the task is running or there is nothing to ask for.
         """
         task = self.tasks[task_id]
         if task.state == "running" or (failed_items and task.failed <= excluded):
@@ -197,7 +230,10 @@ class TaskLedger:
         return True
 
     def restart(self, task_id: int, now: float) -> TaskRow:
-        """As if nothing had been captioned, in a log of its own; a skipped task stays skipped."""
+        """Begin the task anew, as if nothing had been captioned, in a log of its own.
+
+        A skipped task stays skipped.
+        """
         task = self.tasks[task_id]
         return self.change(
             task_id,
@@ -221,7 +257,10 @@ class TaskLedger:
         )
 
     def prioritise(self, task_id: int, now: float, by: int) -> bool:
-        """Tasks of a higher priority start first; only what waits can be moved."""
+        """Raise a pending task's priority by `by`: tasks of a higher priority start first.
+
+        Returns False, and changes nothing, if the task is not pending.
+        """
         task = self.tasks[task_id]
         if task.state != "pending":
             return False
@@ -229,7 +268,10 @@ class TaskLedger:
         return True
 
     def skip(self, task_id: int, now: float, skip: bool) -> bool:
-        """pending or failed to skipped, and skipped back to pending."""
+        """pending or failed -> skipped, or without `skip`, skipped -> pending.
+
+        Returns False, and changes nothing, from any other state.
+        """
         state = self.tasks[task_id].state
         if skip and state in ("pending", "failed"):
             self.change(task_id, now, state="skipped")
@@ -240,12 +282,13 @@ class TaskLedger:
         return True
 
 
-def key(task: TaskRow) -> tuple[int, int, int]:
+def queue_key(task: TaskRow) -> tuple[int, int, int]:
+    """Return what a model's pending tasks are ordered by: priority, then shard."""
     return (-task.priority, task.shard, task.id)
 
 
-def ran(task: TaskRow, now: float) -> float:
-    """Seconds of the running attempt; never negative, whatever the clock did."""
+def running_seconds(task: TaskRow, now: float) -> float:
+    """Return how long a running attempt has lasted; never negative, whatever the clock did."""
     if task.state != "running" or task.started is None:
         return 0.0
     return max(0.0, now - task.started)

@@ -1,4 +1,9 @@
-"""The devices of a run: which are fit for work, which rest, which are lost."""
+"""The devices of a run: which are ready for work, which rest, which are lost.
+
+The pool also remembers what happened on each device: deaths of its workers, models that it has
+captioned with, models that it had no room for. `worker_exit` and `model_loading` use that to tell
+a bad device from a bad model or task.
+"""
 
 from __future__ import annotations
 
@@ -7,48 +12,64 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from db import supervisor_writes
 from db.rows import DeviceRow
-from engine.hardware.devices import Monitor, machine
+from engine.hardware.devices import GpuMonitor, device_node
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 
 
 class DevicePool:
+    """The devices that a run may use now, by id, and their history since the run started.
+
+    A device is `ready`, `resting` until `rest_until` (seconds since the epoch), or `lost` for the
+    rest of the run. Devices with the same node in their id are on one machine.
+    """
+
     def __init__(
         self, devices: Sequence[DeviceRow], project_state: ProjectState, policy: Policy
     ) -> None:
-        """Pins are remembered from earlier runs."""
+        """Start with the launcher's devices, pinned as they were in earlier runs."""
         self.project_state = project_state
         self.policy = policy
-        self.devices = {device.id: self.with_pin(device) for device in devices}
-        self.present: Sequence[DeviceRow] = devices
-        """As the launcher last named them."""
-        self.monitor = Monitor(devices)
+        self.devices = {device.id: self.restore_pin(device) for device in devices}
+        self.listed: Sequence[DeviceRow] = devices
+        """The devices as the launcher last listed them."""
+        self.monitor = GpuMonitor(devices)
         self.deaths: Counter[str] = Counter()
-        """Of a device's workers, without a row between them."""
+        """Deaths of a device's workers since the last row from that device, by device id."""
         self.proven: set[tuple[str, int]] = set()
-        """Devices and models that have captioned something since the device last rested."""
-        self.full: Counter[tuple[str, int]] = Counter()
-        """Loads in a row for which a device had no room, by device and model id."""
-        self.load_after: dict[tuple[str, int], float] = {}
-        """When a load that failed may be tried again, on the monotonic clock."""
+        """(Device id, model id) pairs that have captioned something since the device last
+        rested."""
+        self.loads_without_room: Counter[tuple[str, int]] = Counter()
+        """Loads in a row for which the device had no room, by (device id, model id)."""
+        self.load_not_before: dict[tuple[str, int], float] = {}
+        """When a model may be loaded again, on the monotonic clock, by (device id, model id)."""
 
-    def with_pin(self, device: DeviceRow) -> DeviceRow:
+    def restore_pin(self, device: DeviceRow) -> DeviceRow:
+        """Return the device with the pinned model that it had when it was last seen."""
         known = self.project_state.known_devices.get(device.id)
         return replace(device, pinned_model_id=known.pinned_model_id) if known else device
 
-    def meet(self, present: Sequence[DeviceRow]) -> list[str]:
-        """Takes in devices that have come and what is new of those that stay.
+    def save(self) -> None:
+        """Have the next commit make these devices the ones that the screens show."""
+        devices = list(self.devices.values())
+        self.project_state.writes.append(
+            lambda connection: supervisor_writes.set_devices(connection, devices)
+        )
 
-        Those that have left.
+    def update_devices(self, listed: Sequence[DeviceRow]) -> list[str]:
+        """Merge in the launcher's current list of devices.
+
+        Returns the ids of devices that are no longer listed, which are removed.
         """
-        if present == self.present:
+        if listed == self.listed:
             return []
-        self.present = present
-        for row in present:
+        self.listed = listed
+        for row in listed:
             known = self.devices.get(row.id)
             if known is None:
-                self.devices[row.id] = self.with_pin(row)
+                self.devices[row.id] = self.restore_pin(row)
                 self.project_state.event("info", f"a device has come: {row.label}", row.id)
             else:
                 self.devices[row.id] = replace(
@@ -58,48 +79,58 @@ class DevicePool:
                     memory_used=row.memory_used,
                     utilisation=row.utilisation,
                 )
-        left = sorted(self.devices.keys() - {row.id for row in present})
+        left = sorted(self.devices.keys() - {row.id for row in listed})
         for device_id in left:
             del self.devices[device_id]
-            self.forget(device_id)
+            self.forget_history(device_id)
             self.project_state.event("warn", "the device has left the cluster", device_id)
         return left
 
-    def forget(self, device_id: str) -> None:
-        """What happened on a device says nothing of one that comes later by the same name."""
+    def forget_history(self, device_id: str) -> None:
+        """Forget a device that has left: its history says nothing about a later one of its name."""
         self.deaths.pop(device_id, None)
         self.proven = {(device, model) for device, model in self.proven if device != device_id}
-        self.load_after = {key: at for key, at in self.load_after.items() if key[0] != device_id}
+        self.load_not_before = {
+            key: at for key, at in self.load_not_before.items() if key[0] != device_id
+        }
 
-    def mates(self, device_id: str) -> list[str]:
-        """All devices of its machine, itself among them."""
-        return [other for other in self.devices if machine(other) == machine(device_id)]
+    def devices_of_machine(self, device_id: str) -> list[str]:
+        """Return the ids of all devices on this device's machine, itself among them."""
+        return [other for other in self.devices if device_node(other) == device_node(device_id)]
 
-    def ready_elsewhere(self, device_id: str) -> list[str]:
-        """Devices of other machines that are fit for work."""
-        return [d.id for d in self.ready() if machine(d.id) != machine(device_id)]
+    def ready_on_other_machines(self, device_id: str) -> list[str]:
+        """Return the ids of ready devices on machines other than this device's."""
+        return [d.id for d in self.ready_devices() if device_node(d.id) != device_node(device_id)]
 
-    def loads_elsewhere(self, device_id: str, model_id: int) -> bool:
-        """Whether another machine may still show that the model can be loaded."""
-        return any(self.may_load(other, model_id) for other in self.ready_elsewhere(device_id))
+    def may_load_on_other_machine(self, device_id: str, model_id: int) -> bool:
+        """Return True if a device of another machine may try to load the model now."""
+        return any(
+            self.may_load(other, model_id) for other in self.ready_on_other_machines(device_id)
+        )
 
     def rest_machine(self, device_id: str) -> None:
-        for mate in self.mates(device_id):
-            self.rest(mate)
+        """Rest every device on this device's machine."""
+        for other in self.devices_of_machine(device_id):
+            self.rest(other)
 
-    def put_off(self, device_id: str, model_id: int) -> None:
-        """A model is not loaded for some time on this machine, where it or its files fail."""
-        for mate in self.mates(device_id):
-            self.load_later(mate, model_id, self.policy.device_rest)
+    def delay_load_on_machine(self, device_id: str, model_id: int) -> None:
+        """Load the model on no device of this machine for `Policy.device_rest` seconds.
 
-    def load_later(self, device_id: str, model_id: int, seconds: float) -> None:
-        self.load_after[device_id, model_id] = time.monotonic() + seconds
+        For a load that fails here only: the machine, or its copy of the files, is to blame.
+        """
+        for other in self.devices_of_machine(device_id):
+            self.delay_load(other, model_id, self.policy.device_rest)
 
-    def ready(self) -> list[DeviceRow]:
+    def delay_load(self, device_id: str, model_id: int, seconds: float) -> None:
+        """Do not load the model on this device for so many seconds."""
+        self.load_not_before[device_id, model_id] = time.monotonic() + seconds
+
+    def ready_devices(self) -> list[DeviceRow]:
+        """Return the devices that are neither resting nor lost."""
         return [device for device in self.devices.values() if device.state == "ready"]
 
-    def measured(self) -> dict[str, DeviceRow]:
-        """Every device with its newest utilisation and memory."""
+    def update_measurements(self) -> dict[str, DeviceRow]:
+        """Take in the monitor's newest utilisation and memory; return every device by id."""
         for device_id, latest in self.monitor.latest.items():
             self.devices[device_id] = replace(
                 self.devices[device_id],
@@ -109,30 +140,37 @@ class DevicePool:
         return dict(self.devices)
 
     def pin(self, device_id: str, model_id: int | None) -> None:
-        """Raises `KeyError`."""
+        """Have the device work on this model only, or on any with None. Raises `KeyError`."""
         self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
 
-    def proved_fit(self, device_id: str, model_id: int) -> None:
+    def mark_proven(self, device_id: str, model_id: int) -> None:
+        """Note that the device has captioned with the model, which clears its deaths."""
         self.deaths.pop(device_id, None)
         self.proven.add((device_id, model_id))
 
     def is_proven(self, device_id: str, model_id: int) -> bool:
+        """Return True if the device has captioned with the model since it last rested."""
         return (device_id, model_id) in self.proven
 
-    def on_trial(self, device_id: str, model_id: int) -> bool:
-        """Whether others caption with this model and this device has not yet: it may be the cause
-        of what fails on it."""
-        others = (device.id for device in self.ready() if device.id != device_id)
+    def is_on_trial(self, device_id: str, model_id: int) -> bool:
+        """Return True if other ready devices have captioned with this model and this one has not.
+
+        What fails on such a device may then be the device's fault.
+        """
+        others = (device.id for device in self.ready_devices() if device.id != device_id)
         return not self.is_proven(device_id, model_id) and any(
             self.is_proven(other, model_id) for other in others
         )
 
     def count_death(self, device_id: str) -> None:
+        """Count a worker's death against its device, which rests after too many in a row."""
         self.deaths[device_id] += 1
         if self.deaths[device_id] >= self.policy.device_failures:
             self.rest(device_id)
 
     def rest(self, device_id: str) -> None:
+        """Give the device no work for `Policy.device_rest` seconds and forget its deaths and
+        what it has proven."""
         if device_id not in self.devices:  # it has left meanwhile
             return
         self.deaths.pop(device_id, None)
@@ -144,11 +182,12 @@ class DevicePool:
         self.project_state.event("warn", f"the device rests for {minutes:.0f} minutes", device_id)
 
     def wake(self, device_id: str) -> None:
-        """Raises `KeyError`."""
+        """Make the device ready, whatever its state. Raises `KeyError`."""
         device = replace(self.devices[device_id], state="ready", rest_until=0.0)
         self.devices[device_id] = device
 
     def wake_rested(self) -> None:
+        """Make the devices ready whose rest is over."""
         now = time.time()
         for device in list(self.devices.values()):
             clock_set_back = device.rest_until > now + self.policy.device_rest
@@ -156,28 +195,31 @@ class DevicePool:
                 self.wake(device.id)
 
     def newly_lost(self) -> list[str]:
-        """GPUs that the driver no longer finds."""
-        return [d.id for d in self.ready() if d.id in self.monitor.lost]
+        """Return the ids of ready GPUs that the driver no longer finds."""
+        return [d.id for d in self.ready_devices() if d.id in self.monitor.lost]
 
-    def lose(self, device_id: str, why: str) -> bool:
-        """Whether that was the last device."""
+    def mark_lost(self, device_id: str, reason: str) -> bool:
+        """Use the device no more in this run. Returns True if every device is lost now."""
         self.devices[device_id] = replace(self.devices[device_id], state="lost")
-        self.project_state.event("fail", f"device lost: {why}", device_id)
+        self.project_state.event("fail", f"device lost: {reason}", device_id)
         return all(device.state == "lost" for device in self.devices.values())
 
-    def no_room(self, device_id: str, model_id: int) -> bool:
-        """A model did not fit: its load waits, longer each time, without a strike.
+    def record_no_room(self, device_id: str, model_id: int) -> bool:
+        """Note that the model did not fit, and delay its next load there, longer each time.
 
-        Whether it has waited often enough to say that it will never fit.
+        Returns True if it has failed to fit so often that the load counts as a failure of the
+        model from now on.
         """
-        waits = self.full[device_id, model_id]
-        self.full[device_id, model_id] += 1
-        delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**waits)
-        self.load_later(device_id, model_id, delay)
-        return waits >= self.policy.memory_tries
+        earlier = self.loads_without_room[device_id, model_id]
+        self.loads_without_room[device_id, model_id] += 1
+        delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**earlier)
+        self.delay_load(device_id, model_id, delay)
+        return earlier >= self.policy.memory_tries
 
-    def has_room(self, device_id: str, model_id: int) -> None:
-        self.full.pop((device_id, model_id), None)
+    def record_room(self, device_id: str, model_id: int) -> None:
+        """Note that the model fits, which ends its series of loads without room."""
+        self.loads_without_room.pop((device_id, model_id), None)
 
     def may_load(self, device_id: str, model_id: int) -> bool:
-        return time.monotonic() >= self.load_after.get((device_id, model_id), 0.0)
+        """Return True if no delay keeps the device from loading the model now."""
+        return time.monotonic() >= self.load_not_before.get((device_id, model_id), 0.0)

@@ -1,4 +1,7 @@
-"""The supervisor's process: `python -m engine.supervisor.main PROJECT DEVICES`."""
+"""The supervisor's process: `python -m engine.supervisor.main PROJECT DEVICES`.
+
+`supervise` runs a project under its lock; a headless `run` calls it in its own process.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from db.connection import DatabaseError
-from engine.launchers.factory import launcher
+from engine.launchers.factory import make_launcher
 from engine.project.layout import Project
-from engine.project.lock import Held, ProjectLock
+from engine.project.lock import ProjectInUse, ProjectLock
 from engine.project.opening import open_project
 from engine.state.policy import Policy
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.errors import BadInput
 
-PATIENCE = 5.0
-"""Seconds that a started supervisor waits for one that is ending."""
+LOCK_SECONDS = 5.0
+"""How long a new supervisor waits for the project's lock, in seconds: the one that was just stopped
+may still be ending its workers."""
 
 
 def supervise(
@@ -31,9 +35,12 @@ def supervise(
     module: str = "engine.worker.worker",
     on_interrupt: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Runs the project in this process, its main thread, until done or stopped.
+    """Run the project in this process, its main thread, until it is finished or stopped.
 
-    SIGTERM and SIGINT stop it, SIGHUP does not. Raises `Held`, `BadInput`, `DatabaseError`.
+    `spec` names the devices (see `engine.launchers.factory`), `module` is the worker's program,
+    and `on_interrupt` is called from the handler of SIGTERM and SIGINT, which stop the run;
+    SIGHUP does not. Returns True if no task is left pending or running. Raises `ProjectInUse`,
+    `BadInput`, `DatabaseError`.
     """
     supervisor: Supervisor | None = None
     interrupted = False
@@ -46,9 +53,9 @@ def supervise(
             supervisor.stop()
 
     try:
-        with handled(interrupt), ProjectLock(project.lock) as lock:
+        with signal_handlers(interrupt), ProjectLock(project.lock) as lock:
             supervisor = Supervisor(
-                project, launcher(project, spec, module), policy, spec, lock=lock
+                project, make_launcher(project, spec, module), policy, spec, lock=lock
             )
             if interrupted:
                 supervisor.stop()
@@ -58,8 +65,8 @@ def supervise(
 
 
 @contextmanager
-def handled(interrupt: Callable[..., None]) -> Iterator[None]:
-    """SIGTERM and SIGINT interrupt, SIGHUP is ignored; afterwards all is as it was."""
+def signal_handlers(interrupt: Callable[..., None]) -> Iterator[None]:
+    """Call `interrupt` on SIGTERM and SIGINT and ignore SIGHUP, until the block ends."""
     handlers: dict[signal.Signals, Any] = {
         signal.SIGTERM: interrupt,
         signal.SIGINT: interrupt,
@@ -74,19 +81,20 @@ def handled(interrupt: Callable[..., None]) -> Iterator[None]:
 
 
 def main() -> None:
+    """Supervise the project and devices that the command line names; exit with text on error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_SECONDS
     try:
         project = open_project(Path(sys.argv[1]))
         while True:
             try:
                 supervise(project, sys.argv[2])
                 return
-            except Held:
+            except ProjectInUse:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
-    except (BadInput, DatabaseError, Held) as error:
+    except (BadInput, DatabaseError, ProjectInUse) as error:
         sys.exit(f"{error}")
 
 

@@ -1,8 +1,10 @@
-"""Finding the one record that kills every worker, or every server (DESIGN §6, poison).
+"""Finding the one record that kills every worker, or every server (docs/architecture.md, "States
+of a task").
 
-The records that a worker had named before it died are suspects and run alone, one at a time. A
-record that keeps dying alone is poison, if the device captions others; on a device that never
-captioned anything the device, or the model on it, is as likely to be the cause.
+The records that a worker had reported before it died, or that were with a server when it went
+away, are suspects and run alone, one at a time. A record that keeps ending its worker or server
+while alone is poison. Whether the device is to blame instead is decided by the callers: on a
+device that never captioned anything, the device, or the model on it, is as likely to be the cause.
 """
 
 from __future__ import annotations
@@ -10,37 +12,51 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-CRASH = 2
-KILL = 1
-"""How much a death alone counts against a record. A kill from outside, or a disk that hangs, may
-have hit any."""
+CRASH_WEIGHT = 2
+"""Evidence that one crash with the record alone counts for."""
+KILL_WEIGHT = 1
+"""Evidence that one kill from outside, or one hanging disk, counts for: half of a crash, since
+either may have hit any record."""
 
 
 class PoisonDetector:
-    def __init__(self, deaths: int) -> None:
-        """`deaths` crashes alone, or twice as many kills, make a record poison."""
-        self.needed = deaths * CRASH
-        self.records: dict[int, set[int]] = {}
-        self.evidence: Counter[tuple[int, int]] = Counter()
+    """The suspects of every task and the evidence against each, since the run started."""
 
-    def name(self, task_id: int, records: Iterable[int]) -> None:
-        self.records.setdefault(task_id, set()).update(records)
+    def __init__(self, deaths: int) -> None:
+        """`deaths` crashes with a record alone, or twice as many kills, make it poison."""
+        self.threshold = deaths * CRASH_WEIGHT
+        self.suspects: dict[int, set[int]] = {}
+        """Indexes of suspected records, by task id."""
+        self.evidence: Counter[tuple[int, int]] = Counter()
+        """Weighted deaths with the record alone, by (task id, index)."""
+
+    def add_suspects(self, task_id: int, records: Iterable[int]) -> None:
+        """Suspect the task's records with these indexes, too."""
+        self.suspects.setdefault(task_id, set()).update(records)
 
     def in_order(self, task_id: int) -> list[int]:
-        """One that died alone goes last, so that kills from outside spread over them all."""
+        """Return the indexes of the task's suspects in the order in which they are to run alone.
+
+        Suspects with the least evidence come first, so that kills from outside spread over all of
+        them.
+        """
         return sorted(
-            self.records.get(task_id, ()),
+            self.suspects.get(task_id, ()),
             key=lambda record: (self.evidence[task_id, record], record),
         )
 
-    def died_alone(self, task_id: int, record: int, killed: bool) -> bool:
-        """Whether that makes the record poison."""
-        self.evidence[task_id, record] += KILL if killed else CRASH
-        return self.evidence[task_id, record] >= self.needed
+    def count_death_alone(self, task_id: int, record: int, killed: bool) -> bool:
+        """Count a death with the record alone. Returns True if the record is poison now.
 
-    def times_alone(self, task_id: int, record: int) -> int:
-        """Crashes with this record alone."""
-        return self.evidence[task_id, record] // CRASH
+        `killed` is True if the cause lay outside: a kill, or a read that does not end.
+        """
+        self.evidence[task_id, record] += KILL_WEIGHT if killed else CRASH_WEIGHT
+        return self.evidence[task_id, record] >= self.threshold
 
-    def acquit(self, task_id: int) -> None:
-        self.records.pop(task_id, None)
+    def crashes_alone(self, task_id: int, record: int) -> int:
+        """Return how many crashes with the record alone the evidence amounts to."""
+        return self.evidence[task_id, record] // CRASH_WEIGHT
+
+    def clear_suspects(self, task_id: int) -> None:
+        """Suspect no record of the task any more; the evidence against each stays."""
+        self.suspects.pop(task_id, None)

@@ -1,4 +1,8 @@
-"""Which captions the screens show: some of each worker's, the same records for every model."""
+"""Choosing the captions that the screens show as samples.
+
+Each worker contributes a few per commit, and the same records are chosen for every model, so that
+their captions can be compared. The database keeps the newest samples as a ring.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +15,37 @@ from engine.shearing.shear import shear
 from engine.state.project_state import ProjectState
 from engine.supervisor.attempt import Attempt
 
-A_COMMIT = 4
-"""Samples of each worker at most."""
-WANTED = 500
-"""Of a small project's records; of a large one every 64th."""
-WIDEST = 64
+SAMPLES_PER_COMMIT = 4
+"""Samples that one worker contributes between two commits (about a second), at most: the ring of
+`db.supervisor_writes` holds 2,000 for all workers."""
+SAMPLED_RECORDS = 500
+"""Records that are sampled per model, about, spread evenly over the input; more if `MAX_STRIDE`
+makes them so."""
+MAX_STRIDE = 64
+"""The largest distance between sampled records: of a large project every 64th is sampled, so that
+new samples keep coming."""
 
 
 class SampleRing:
+    """Picks sample captions from accepted rows and hands them to the project state."""
+
     def __init__(self, project_state: ProjectState) -> None:
         self.project_state = project_state
-        self.stride = min(WIDEST, max(1, project_state.settings.records // WANTED))
-        self.taken: Counter[str] = Counter()
+        self.stride = min(MAX_STRIDE, max(1, project_state.settings.records // SAMPLED_RECORDS))
+        """Every `stride`-th record id of the data set is sampled."""
+        self.sampled: Counter[str] = Counter()
+        """Samples since the last commit, by worker id."""
 
     def offer(self, worker_id: str, attempt: Attempt, row: dict[str, Any]) -> None:
-        """Called once for every row that was written."""
+        """Make the row's caption a sample if its record is one of those sampled.
+
+        To be called exactly once per accepted row: this also frees `Attempt.originals` of it.
+        """
         image, original = attempt.originals.pop(row["i"])
         chosen = (attempt.shard.first + row["i"]) % self.stride == 0
-        if not chosen or "raw" not in row or self.taken[worker_id] >= A_COMMIT:
+        if not chosen or "raw" not in row or self.sampled[worker_id] >= SAMPLES_PER_COMMIT:
             return
-        self.taken[worker_id] += 1
+        self.sampled[worker_id] += 1
         sheared = shear(
             row["raw"], attempt.model.family, self.project_state.shearing, row["finish"]
         )
@@ -51,5 +66,6 @@ class SampleRing:
             )
         )
 
-    def committed(self) -> None:
-        self.taken.clear()
+    def on_commit(self) -> None:
+        """Let every worker contribute again."""
+        self.sampled.clear()

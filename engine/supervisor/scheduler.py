@@ -1,4 +1,4 @@
-"""Which model a free device should work on: a pure function of what is known."""
+"""Choosing the model that a free device works on: a pure function of what is known."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a model has waiting. Given in project order."""
+    """The work that one model has waiting."""
 
     model_id: int
     left: int
-    """Records of its tasks that may start now."""
+    """Records left in the model's pending tasks; 0 if none of them may start on this device now."""
     workers: int
-    """Devices that have it loaded or are loading it, the asking one not counted."""
+    """Other devices that have the model loaded or are loading it."""
 
 
 def choose_model(demands: Sequence[Demand], loaded: int | None, pinned: int | None) -> int | None:
-    """The loaded model while it has work, else the one with the most work left per worker."""
-    wanted = [
+    """Return the id of the model that a free device should work on, or None if there is no work.
+
+    The loaded model is kept while it has work; otherwise it is the model with the most records
+    left per worker, the first of `demands` (in project order) if several have as many. A pinned
+    device works on no other model.
+    """
+    candidates = [
         demand
         for demand in demands
         if demand.left > 0 and (pinned is None or demand.model_id == pinned)
     ]
-    if any(demand.model_id == loaded for demand in wanted):
+    if any(demand.model_id == loaded for demand in candidates):
         return loaded
-    if not wanted:
+    if not candidates:
         return None
-    return max(wanted, key=lambda demand: demand.left / (demand.workers + 1)).model_id
+    return max(candidates, key=lambda demand: demand.left / (demand.workers + 1)).model_id

@@ -1,8 +1,9 @@
-"""A server that went away: which of the records that it was asked about may have been its end.
+"""Judging the records that were with a server when it stopped answering.
 
-They are suspects and asked about one at a time, when all else of their shard is done and nothing
-else is with the server. One that the server keeps going away from is failed: it alone was there
-each time, just after the server had captioned a picture of our own.
+One of them may have ended the server, so all of them are suspects. They are sent one at a time,
+after everything else of their shard, and while nothing else is with the server. A record during
+which the server goes away again and again is failed as poison: it was alone there each time, just
+after the server had captioned the probe image, a picture of our own.
 """
 
 from __future__ import annotations
@@ -18,53 +19,67 @@ from engine.supervisor.task_runner import TaskRunner
 from engine.supervisor.worker_state import WorkerState
 from engine.utils.plurals import plural
 
-NAMED = 5
+NAMED_RECORDS = 5
+"""Indexes of suspects that an event names, at most, so that it fits on a line or two."""
 
 
 class ServerOutages:
+    """Names suspects after an outage, and fails the record that is guilty.
+
+    That the model waits and the task goes back to pending is done elsewhere: in `ModelBackoff` and
+    `TaskRunner.release_task`.
+    """
+
     def __init__(
         self,
         project_state: ProjectState,
-        running: TaskRunner,
+        task_runner: TaskRunner,
         suspects: PoisonDetector,
         policy: Policy,
     ) -> None:
         self.project_state = project_state
-        self.running = running
+        self.task_runner = task_runner
         self.suspects = suspects
+        """Suspects of ending a server; those of ending a worker are kept apart."""
         self.policy = policy
 
-    def note(self, worker: WorkerState, records: Iterable[int]) -> None:
-        """Of the running attempt; these were with the server when it stopped answering."""
+    def on_unavailable(self, worker: WorkerState, records: Iterable[int]) -> None:
+        """Suspect the records that were with the server, or judge the one that was alone.
+
+        `records` are indexes in the shard of the worker's attempt.
+        """
         attempt = worker.attempt
         if attempt is None:
             return
         lost = sorted(attempt.outstanding.intersection(records))
         if not lost:
             return
-        self.suspects.name(attempt.task.id, lost)
+        self.suspects.add_suspects(attempt.task.id, lost)
         if attempt.isolating and attempt.isolated_record in lost:
-            self.judge(worker, attempt, lost[0])
+            self.judge_record(worker, attempt, lost[0])
         else:
-            named = ", ".join(map(str, lost[:NAMED])) + (", ..." if lost[NAMED:] else "")
-            self.say(
+            named = ", ".join(map(str, lost[:NAMED_RECORDS])) + (
+                ", ..." if lost[NAMED_RECORDS:] else ""
+            )
+            self.warn(
                 worker,
                 attempt,
                 f"the server went away while it was asked about {plural(len(lost), 'record')},"
                 f" which come last, one at a time, to find out if it was one of them ({named})",
             )
 
-    def judge(self, worker: WorkerState, attempt: Attempt, i: int) -> None:
-        guilty = self.suspects.died_alone(attempt.task.id, i, killed=False)
-        times, most = self.suspects.times_alone(attempt.task.id, i), self.policy.server_deaths
+    def judge_record(self, worker: WorkerState, attempt: Attempt, i: int) -> None:
+        """Count an outage with this record alone, and fail the record if it is guilty."""
+        guilty = self.suspects.count_death_alone(attempt.task.id, i, killed=False)
+        times, most = self.suspects.crashes_alone(attempt.task.id, i), self.policy.server_deaths
         image = attempt.originals[i][0]
         if not guilty:
-            self.say(
+            self.warn(
                 worker,
                 attempt,
                 f"the server went away while it was asked about record {i} alone ({image}),"
                 f" {times} of {most} times before that is failed; to give it up now:"
-                f" {self.exclusion(attempt, i)}",
+                f" {self.exclude_command(attempt, i)}",
             )
             return
         detail = (
@@ -74,18 +89,19 @@ class ServerOutages:
         try:
             attempt.accept([{"i": i, "error": "poison", "detail": detail}])
         except OSError as error:
-            self.running.cannot_write(error)
+            self.task_runner.on_write_error(error)
             return
         text, shard = f"record {i} ({image}): {detail}", attempt.shard.number
         self.project_state.event("fail", text, worker.device, attempt.model.name, shard)
 
-    def say(self, worker: WorkerState, attempt: Attempt, text: str) -> None:
+    def warn(self, worker: WorkerState, attempt: Attempt, text: str) -> None:
+        """Log an event about the attempt's model and shard."""
         self.project_state.event(
             "warn", text, worker.device, attempt.model.name, attempt.shard.number
         )
 
-    def exclusion(self, attempt: Attempt, i: int) -> str:
-        """The command that gives the record up."""
+    def exclude_command(self, attempt: Attempt, i: int) -> str:
+        """Return the shell command that excludes the record, so that it is never sent again."""
         folder, model = quote(str(self.project_state.project.folder)), quote(attempt.model.name)
         where = f"--shard {attempt.shard.number} --record {i} --model {model}"
         return f"mllmaug-tui exclude {folder} {where}"

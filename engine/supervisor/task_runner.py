@@ -1,4 +1,25 @@
-"""The tasks that are with workers: begun, fed, their rows written, ended, taken back."""
+"""The tasks that are with workers: started, supplied with records, their rows written, ended.
+
+An attempt ends in one of these ways. "Cancels" means that the worker is told to forget the records
+that it is not generating yet; its model stays loaded.
+
+| method           | when                               | cancels | outcome   | task then          |
+|------------------|------------------------------------|---------|-----------|--------------------|
+| `finish_attempt` | every record has its row           | no      | done      | `complete_task`    |
+| `release_task`   | the worker can do no more now: its | no      | withdrawn | pending, no strike |
+|                  | server does not answer             |         |           |                    |
+| `cancel_task`    | a person excludes records of a     | yes     | withdrawn | pending, no strike |
+|                  | running task                       |         |           |                    |
+| `cancel_tasks`   | pause, lost image root, write      | yes     | withdrawn | pending, no strike |
+|                  | error: all tasks, or some devices' |         |           |                    |
+| `send_records`   | the shard file has changed         | yes     | withdrawn | failed             |
+| (`worker_exit`)  | the worker's process has ended     | no      | died,     | see there          |
+|                  |                                    |         | stopped,  |                    |
+|                  |                                    |         | or lost   |                    |
+
+All of them use `end_attempt`, which ends the attempt and leaves the task alone. `complete_task`
+ends no attempt: it reads the caption log back and makes the task done if the log is whole.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +31,32 @@ from pathlib import Path
 
 from db.rows import AttemptRow
 from engine.project.caption_log import file_digest
-from engine.project.shard_file import ShardChanged, Stamp, stamp_of
+from engine.project.shard_file import FileStamp, ShardChanged, file_stamp
 from engine.protocol.messages import Message
 from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
-from engine.state.reconcile import finish, log_of
-from engine.supervisor.attempt import Attempt, begin
+from engine.state.reconcile import complete_if_whole, log_path
+from engine.supervisor.attempt import Attempt, open_attempt
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.poison import PoisonDetector
 from engine.supervisor.sample_ring import SampleRing
 from engine.supervisor.worker_state import WorkerState
 
-DISK = "the disk is full"
+DISK_FULL = "the disk is full"
+"""The pause reason after a write failed for want of space; `ResourceWatch` resumes from it."""
 CHANGED = "was changed since the input was split"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""How the error of a task ends whose shard file is not the one that was split."""
+NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a write that mean a full disk: no space, a quota, a file that may not grow."""
 BATCHES_AHEAD = 6
-"""Of a worker that captions two, decodes two and has two to go on with."""
+"""Batches of records that a worker holds, if that is more than `Policy.chunk`: it captions two,
+decodes two, and has two to go on with while the next records are on their way."""
 
 
 class TaskRunner:
+    """Runs attempts: one for each worker that is captioning."""
+
     def __init__(
         self,
         workers: dict[str, WorkerState],
@@ -37,79 +64,98 @@ class TaskRunner:
         device_pool: DevicePool,
         suspects: PoisonDetector,
         server_suspects: PoisonDetector,
-        waits: ModelBackoff,
+        backoff: ModelBackoff,
         policy: Policy,
     ) -> None:
-        """`suspects` of the death of a worker, `server_suspects` of that of a server."""
         self.workers = workers
+        """The supervisor's live workers by worker id, shared with it."""
         self.project_state = project_state
         self.device_pool = device_pool
         self.suspects = suspects
+        """Records that may have ended a worker."""
         self.server_suspects = server_suspects
-        self.waits = waits
+        """Records that may have ended a server."""
+        self.backoff = backoff
         self.policy = policy
         self.sample_ring = SampleRing(project_state)
 
-    # Begun and fed
+    # Starting, and sending records
 
-    def start(self, worker: WorkerState, task_id: int) -> None:
+    def start_task(self, worker: WorkerState, task_id: int) -> None:
+        """Start an attempt at the task on an idle worker that has its model loaded.
+
+        The task fails at once if its shard file is missing, unreadable or changed.
+        """
         ledger, now = self.project_state.ledger, time.time()
         task = ledger[task_id]
         shard = self.project_state.shards[task.shard]
         model = self.project_state.models[task.model_id]
-        shard_file = self.project_state.project.shard_file(shard.number)
-        stamp, damage = inspect(shard_file, shard.digest)
+        shard_path = self.project_state.project.shard_file(shard.number)
+        stamp, damage = inspect_shard(shard_path, shard.digest)
         if damage or stamp is None:
             self.project_state.event("fail", str(damage), worker.device, model.name, shard.number)
             ledger.fail(task_id, now, str(damage))
             return
         task = ledger.start(task_id, worker.device, now)
         try:
-            log = log_of(self.project_state, task)
-            suspects, at_last = (
-                it.in_order(task_id) for it in (self.suspects, self.server_suspects)
+            attempt = open_attempt(
+                task,
+                model,
+                shard,
+                shard_path,
+                stamp,
+                log_path(self.project_state, task),
+                suspects=self.suspects.in_order(task_id),
+                server_suspects=self.server_suspects.in_order(task_id),
             )
-            attempt = begin(task, model, shard, shard_file, stamp, log, suspects, at_last)
         except OSError as error:
             ledger.release(task_id, now, str(error))
-            self.cannot_write(error)
+            self.on_write_error(error)
             return
         self.project_state.attempts[attempt.key] = AttemptRow(
             *attempt.key, worker.handle.id, worker.device, now
         )
         worker.attempt, worker.state = attempt, "captioning"
-        worker.progressed = worker.counted = time.monotonic()
+        worker.progressed_at = worker.last_rows_at = time.monotonic()
         if attempt.log.left == 0:
-            self.finish(worker)
+            self.finish_attempt(worker)
         else:
-            self.feed(worker)
+            self.send_records(worker)
 
-    def feed(self, worker: WorkerState) -> None:
-        """Keeps the worker supplied with a bounded number of records."""
+    def send_records(self, worker: WorkerState) -> None:
+        """Keep the worker supplied with a bounded number of records.
+
+        The task fails if its shard file has changed meanwhile.
+        """
         attempt = worker.attempt
         if attempt is None:
             return
         chunk = max(self.policy.chunk, BATCHES_AHEAD * worker.batch)
         try:
-            while not (waits := self.must_wait(attempt)) and (
+            while not (waits := self.must_wait_for_server(attempt)) and (
                 message := attempt.next_records(chunk)
             ):
                 worker.handle.send(message)
         except (ShardChanged, ValueError):  # what is read may be cut in the middle
             worker.handle.send({"type": "cancel"})
-            self.close(worker, "withdrawn", CHANGED)
-            text = f"shards/{self.project_state.project.shard_file(attempt.shard.number).name} {CHANGED}"
+            self.end_attempt(worker, "withdrawn", CHANGED)
+            name = self.project_state.project.shard_file(attempt.shard.number).name
+            text = f"shards/{name} {CHANGED}"
             self.project_state.event(
                 "fail", text, worker.device, attempt.model.name, attempt.shard.number
             )
             self.project_state.ledger.fail(attempt.task.id, time.time(), text)
             return
         if waits and not attempt.outstanding:
-            worker.progressed = worker.counted = time.monotonic()  # it does not hang
+            worker.progressed_at = worker.last_rows_at = time.monotonic()  # it does not hang
 
-    def must_wait(self, attempt: Attempt) -> bool:
-        """While a server is asked about a suspect it is asked about nothing else."""
-        if not self.server_suspects.records:
+    def must_wait_for_server(self, attempt: Attempt) -> bool:
+        """Return True if the attempt must send no record to its server now.
+
+        While a server has a suspect it must have nothing else, neither of this attempt nor of
+        others that use the same server.
+        """
+        if not self.server_suspects.suspects:
             return False
         others = [
             other
@@ -124,72 +170,79 @@ class TaskRunner:
 
     # What comes back
 
-    def take_rows(self, worker: WorkerState, message: Message) -> None:
+    def on_rows(self, worker: WorkerState, message: Message) -> None:
+        """Append the rows to the caption log, count them, and send the next records.
+
+        Rows of an attempt that has ended are dropped.
+        """
         attempt = worker.attempt
         if attempt is None or (message["task"], message["attempt"]) != attempt.key:
-            return  # an attempt that is over
+            return
         try:
-            taken = attempt.accept(message["rows"])
+            rows = attempt.accept(message["rows"])
         except OSError as error:
-            self.cannot_write(error)
+            self.on_write_error(error)
             return
-        if not taken:
+        if not rows:
             return
-        worker.count(len(taken), time.monotonic())
-        self.device_pool.proved_fit(worker.device, attempt.model.id)
-        if any("raw" in row for row in taken):
-            self.waits.answered(attempt.model.id)
-        tokens = sum(row["tokens"] for row in taken if "raw" in row)
-        self.project_state.count_images(worker.device, attempt.model.id, len(taken), tokens)
-        for row in taken:
+        worker.count_rows(len(rows), time.monotonic())
+        self.device_pool.mark_proven(worker.device, attempt.model.id)
+        if any("raw" in row for row in rows):
+            self.backoff.on_answer(attempt.model.id)
+        tokens = sum(row["tokens"] for row in rows if "raw" in row)
+        self.project_state.count_images(worker.device, attempt.model.id, len(rows), tokens)
+        for row in rows:
             self.sample_ring.offer(worker.handle.id, attempt, row)
         if attempt.log.left == 0:
-            self.finish(worker)
+            self.finish_attempt(worker)
         else:
-            self.feed(worker)
+            self.send_records(worker)
 
-    def note_touched(self, worker: WorkerState, message: Message) -> None:
+    def on_in_progress(self, worker: WorkerState, message: Message) -> None:
+        """Note which records the worker decodes or generates: suspects, should it die now."""
         attempt = worker.attempt
         if attempt is not None and message["attempt"] == attempt.number:
-            attempt.touched.update(attempt.outstanding.intersection(message["records"]))
+            attempt.in_progress.update(attempt.outstanding.intersection(message["records"]))
 
-    def note_counts(self, workers: Iterable[WorkerState]) -> None:
+    def update_counts(self, workers: Iterable[WorkerState]) -> None:
+        """Bring the tasks of these workers up to what their logs hold now."""
         for worker in workers:
             attempt = worker.attempt
             if (
                 attempt is not None
                 and self.project_state.ledger[attempt.task.id].rows != attempt.log.rows
             ):
-                self.project_state.ledger.count(attempt.task.id, attempt.counts, time.time())
+                self.project_state.ledger.set_counts(attempt.task.id, attempt.counts, time.time())
                 if attempt.log.errors:
                     self.project_state.failures[attempt.task.id] = attempt.failures()
 
-    def sync(self) -> None:
+    def sync_logs(self) -> None:
+        """Sync the logs that have `Policy.sync_rows` unsynced rows, or any for `sync_every`."""
         now = time.monotonic()
         for worker in self.workers.values():
             attempt = worker.attempt
             if attempt is None:
                 continue
-            overdue = now - attempt.synced > self.policy.sync_every
+            overdue = now - attempt.synced_at > self.policy.sync_every
             if attempt.log.unsynced >= self.policy.sync_rows or overdue:
-                attempt.synced = now
+                attempt.synced_at = now
                 try:
                     attempt.log.sync()
                 except OSError as error:
-                    self.cannot_write(error)
+                    self.on_write_error(error)
                     return
 
-    # Ended
+    # Ending
 
-    def close(self, worker: WorkerState, outcome: str, detail: str | None = None) -> bool:
-        """Ends the running attempt in the books; what becomes of its task is said elsewhere.
+    def end_attempt(self, worker: WorkerState, outcome: str, detail: str | None = None) -> bool:
+        """End the worker's attempt, and leave its task to the caller.
 
-        False if its last rows could not be synced.
+        Returns False if the attempt's last rows could not be synced; the run is paused then.
         """
         attempt = worker.attempt
         if attempt is None:
             return True
-        self.note_counts([worker])
+        self.update_counts([worker])
         self.project_state.attempts[attempt.key] = replace(
             self.project_state.attempts[attempt.key],
             ended=time.time(),
@@ -201,31 +254,36 @@ class TaskRunner:
         try:
             attempt.log.sync()
         except OSError as error:
-            self.cannot_write(error)
+            self.on_write_error(error)
             return False
         finally:
-            attempt.close()
+            attempt.close_files()
         return True
 
-    def finish(self, worker: WorkerState) -> None:
+    def finish_attempt(self, worker: WorkerState) -> None:
+        """End an attempt whose log lacks no record, and complete its task."""
         attempt = worker.attempt
         if attempt is None:
             return
-        if self.close(worker, "done"):
-            self.complete(attempt.task.id)
+        if self.end_attempt(worker, "done"):
+            self.complete_task(attempt.task.id)
         else:
             self.project_state.ledger.release(attempt.task.id, time.time())
 
-    def complete(self, task_id: int) -> None:
-        """Reads the log back; the task is done if it is whole."""
+    def complete_task(self, task_id: int) -> None:
+        """Read the log back, and make the task done if the log is whole.
+
+        The task gets a strike if it is not. If the log cannot be read, or the sheared captions
+        cannot be written, the task goes back to pending and the run is paused.
+        """
         try:
-            finish(self.project_state, self.project_state.ledger[task_id], time.time())
+            complete_if_whole(self.project_state, self.project_state.ledger[task_id], time.time())
         except OSError as error:
             self.project_state.ledger.release(task_id, time.time())
-            self.cannot_write(error)
+            self.on_write_error(error)
             return
-        self.suspects.acquit(task_id)
-        self.server_suspects.acquit(task_id)
+        self.suspects.clear_suspects(task_id)
+        self.server_suspects.clear_suspects(task_id)
         task = self.project_state.ledger[task_id]
         if task.state == "done":
             self.project_state.event(
@@ -236,48 +294,57 @@ class TaskRunner:
                 task.shard,
             )
 
-    def withdraw(self, why: str, devices: Container[str] | None = None) -> None:
-        """Takes every task, or those of some devices, back: the batches in flight are lost, the
-        models stay loaded."""
+    def release_task(self, worker: WorkerState, reason: str) -> None:
+        """Put the worker's task back to pending without a strike.
+
+        For a worker that has forgotten its records itself, so that nothing is to be cancelled.
+        """
+        attempt = worker.attempt
+        if attempt is not None:
+            self.end_attempt(worker, "withdrawn", reason)
+            self.project_state.ledger.release(attempt.task.id, time.time(), reason)
+            if not attempt.log.left:
+                self.complete_task(attempt.task.id)
+
+    def cancel_task(self, task_id: int) -> None:
+        """Take the task back from its worker, if one has it; the batches in flight are lost."""
+        for worker in self.workers.values():
+            if worker.attempt is not None and worker.attempt.task.id == task_id:
+                worker.handle.send({"type": "cancel"})
+                self.release_task(worker, "taken back")
+
+    def cancel_tasks(self, reason: str, devices: Container[str] | None = None) -> None:
+        """Take every task, or those of some devices, back from the workers.
+
+        The batches in flight are lost; the models stay loaded.
+        """
         for worker in self.workers.values():
             attempt = worker.attempt
             if attempt is None or (devices is not None and worker.device not in devices):
                 continue
             worker.handle.send({"type": "cancel"})
-            self.close(worker, "withdrawn", why)
+            self.end_attempt(worker, "withdrawn", reason)
             self.project_state.ledger.release(attempt.task.id, time.time())
 
-    def let_go(self, worker: WorkerState, why: str) -> None:
-        """Of a task whose worker can do nothing for it now: without a strike."""
-        attempt = worker.attempt
-        if attempt is not None:
-            self.close(worker, "withdrawn", why)
-            self.project_state.ledger.release(attempt.task.id, time.time(), why)
-            if not attempt.log.left:
-                self.complete(attempt.task.id)
+    def on_write_error(self, error: OSError) -> None:
+        """Pause the run and take all tasks back; what is written is kept.
 
-    def take_back(self, task_id: int) -> None:
-        """From its worker, which loses the batches in flight."""
-        for worker in self.workers.values():
-            if worker.attempt is not None and worker.attempt.task.id == task_id:
-                worker.handle.send({"type": "cancel"})
-                self.let_go(worker, "taken back")
-
-    def cannot_write(self, error: OSError) -> None:
-        """Stops cleanly and keeps what is written; a full disk is watched."""
-        reason = DISK if error.errno in NO_SPACE else f"the project cannot be written: {error}"
+        After a full disk the run goes on by itself when there is room (`ResourceWatch`).
+        """
+        full = error.errno in NO_SPACE_ERRNOS
+        reason = DISK_FULL if full else f"the project cannot be written: {error}"
         if not self.project_state.settings.paused:
             self.project_state.event("fail", f"paused: {reason}")
             self.project_state.pause(reason)
-        self.withdraw(reason)
+        self.cancel_tasks(reason)
 
 
-def inspect(shard_file: Path, digest: str) -> tuple[Stamp | None, str | None]:
-    """The file's stamp and, in words, what is wrong with it."""
-    name = f"shards/{shard_file.name}"
+def inspect_shard(shard_path: Path, digest: str) -> tuple[FileStamp | None, str | None]:
+    """Return the shard file's stamp, and what is wrong with the file, or None if it is whole."""
+    name = f"shards/{shard_path.name}"
     try:
-        stamp = stamp_of(shard_file.stat())
-        whole = file_digest(shard_file) == digest
+        stamp = file_stamp(shard_path.stat())
+        whole = file_digest(shard_path) == digest
     except FileNotFoundError:
         return None, f"{name} is missing since the input was split"
     except OSError as error:

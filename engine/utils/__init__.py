@@ -1,1 +1,6 @@
-"""Nothing of this project: files, JSON lines, counts in words."""
+"""Helpers without knowledge of captioning: files, JSON lines, errors for the user, plurals.
+
+Process: every process.
+May import: the standard library and orjson.
+Must never: import another package of this project, torch or Textual.
+"""

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that appear complete under their final name or not at all."""
 
 from __future__ import annotations
 
@@ -12,36 +12,39 @@ from engine.utils.errors import BadInput
 
 
 @contextmanager
-def whole(out: Path) -> Iterator[Path]:
-    """A name beside `out` to write to, a file or a folder; it becomes `out` at the end.
+def atomic_write(out: Path) -> Iterator[Path]:
+    """Give a path beside `out` to write a file or a folder to; it becomes `out` at the end.
 
-    Everything is synced before. On any error nothing is left and an older `out` stands. Raises
-    `BadInput` for what the disk refuses, and for a folder in the way that is not empty.
+    Everything is synced to the disk before the renaming. After any error nothing is left, and an
+    older `out` stays. Raises `BadInput` for what the disk refuses, and if a folder that is not
+    empty is in the way.
     """
     part = out.with_name(out.name + ".part")
-    remove(part)
+    remove_path(part)
     try:
         yield part
-        sync(part)
+        sync_to_disk(part)
         if part.is_dir() and out.is_dir():
             out.rmdir()
         part.replace(out)
     except OSError as error:
-        remove(part)
+        remove_path(part)
         raise BadInput(f"cannot write {out}: {error.strerror or error}") from error
     except BaseException:
-        remove(part)
+        remove_path(part)
         raise
 
 
-def remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
+    """Delete a file or a folder with all that is in it; there need not be one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Sync a file, or every regular file below a folder."""
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     for file in files:
         if file.is_symlink():

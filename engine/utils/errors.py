@@ -2,8 +2,11 @@
 
 
 class BadInput(Exception):
-    """What was asked or given cannot be used; the message says what to do. Exit code 2."""
+    """Raised for input or options that cannot be used; the message says what to do.
+
+    Commands end with exit code 2.
+    """
 
 
-class Refused(Exception):
-    """A request that the run does not carry out now; the message says why."""
+class RequestRefused(Exception):
+    """Raised for a request that the run does not carry out now; the message says why."""

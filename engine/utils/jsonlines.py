@@ -1,4 +1,4 @@
-"""JSON in one line. orjson, and the standard library for what orjson refuses.
+"""JSON, one value a line: by orjson, and by the standard library for what orjson refuses.
 
 Lone surrogates (file names that are not UTF-8, as Python writes them) and NaN are not JSON to
 orjson; both occur in people's data.
@@ -14,7 +14,7 @@ import orjson
 
 
 def loads(line: bytes) -> Any:
-    """Raises `ValueError`."""
+    """Return the value of one line. Raises `ValueError`."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -25,6 +25,7 @@ def loads(line: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
+    """Return the value as JSON without a line break."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -32,16 +33,19 @@ def dumps(value: Any) -> bytes:
 
 
 def loads_lines(data: bytes) -> list[Any]:
-    """The values of whole lines, parsed as one array: faster. Raises `ValueError`."""
+    """Return the values of whole lines. Raises `ValueError`."""
     try:
+        # One array of all lines is parsed faster than each line.
         return orjson.loads(b"[" + data[:-1].replace(b"\n", b",") + b"]")  # type: ignore[no-any-return]
     except orjson.JSONDecodeError:
         return list(map(loads, data.splitlines()))
 
 
 def dumps_lines(texts: Sequence[str | None]) -> bytes:
-    """One text or null a line. Inside of a string a line break cannot stand raw."""
+    """Return the texts as JSON, one string or null a line."""
     try:
+        # Each element of an indented array has a line to itself, since a line break within a string
+        # is escaped.
         lines = orjson.dumps(texts, option=orjson.OPT_INDENT_2)[4:-2].replace(b",\n  ", b"\n")
     except TypeError:
         lines = b"\n".join(map(dumps, texts))

@@ -1,48 +1,49 @@
-"""Log files that processes append to for days: bounded while they are written."""
+"""Log files that processes append to for days, kept below a size while they are written."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
 
-KEPT = 0.5
-"""Of the limit, the share that is kept beside the log when it is begun anew."""
+KEPT_FRACTION = 0.5
+"""Fraction of the limit that is kept in the file beside the log when the log is emptied."""
 
 
-def older(log: Path) -> Path:
-    """Where the last part of what was there before is kept."""
+def rotated_log(log: Path) -> Path:
+    """Return the file beside a log that keeps the end of what was there before it was emptied."""
     return log.with_name(f"{log.name}.1")
 
 
-def bound(log: Path, limit: int) -> bool:
-    """Empties a log above `limit` bytes; its last part stays in the file beside it.
+def rotate_log(log: Path, limit: int) -> bool:
+    """Empty a log of more than `limit` bytes; its end stays in the file beside it.
 
-    Whoever writes must have opened it for appending, and goes on at the new end. What is written
-    in the instant between copying and emptying is lost. On a full disk nothing can be kept beside
-    it, and the log is emptied all the same: that makes room. Whether it was; raises `OSError`.
+    The processes that write to the log must have opened it for appending; they go on at the new
+    end. What they write in the instant between copying and emptying is lost. Return True if the log
+    was emptied. Raises `OSError`.
     """
     with suppress(FileNotFoundError):
         size = log.stat().st_size
         if size <= limit:
             return False
+        # A full disk cannot keep the end; emptying the log all the same makes room.
         with suppress(OSError):
-            keep_end(log, size - int(limit * KEPT))
-        begun = f"(begun anew at {size:,} bytes; before: {older(log).name})\n".encode()
+            copy_end(log, size - int(limit * KEPT_FRACTION))
+        begun = f"(begun anew at {size:,} bytes; before: {rotated_log(log).name})\n".encode()
         with log.open("r+b", buffering=0) as file:
             end = 0
             with suppress(OSError):
-                end = file.write(begun)  # over the old begin: nobody writes a line before it
+                end = file.write(begun)  # over the old first line: writers only append
             file.truncate(end)
         return True
     return False
 
 
-def keep_end(log: Path, start: int) -> None:
-    """Copies whole lines from `start` on."""
+def copy_end(log: Path, start: int) -> None:
+    """Copy the whole lines after the byte offset `start` to the file beside the log."""
     part = log.with_name(f"{log.name}.part")
     with log.open("rb") as source, part.open("wb") as target:
         source.seek(start)
         source.readline()
         while data := source.read(2**20):
             target.write(data)
-    part.replace(older(log))
+    part.replace(rotated_log(log))

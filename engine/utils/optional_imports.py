@@ -1,4 +1,4 @@
-"""Libraries that only some inputs and outputs need."""
+"""Imports of libraries that only some inputs, outputs and runs need."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 from engine.utils.errors import BadInput
 
 
-def extra(module: str, name: str, why: str) -> Any:
-    """Imports a module of the extra `name`. Raises `BadInput` that says how to get it."""
+def import_extra(module: str, name: str, why: str) -> Any:
+    """Import a module that the package's extra `name` installs.
+
+    `why` says for the message what needs it. Raises `BadInput` that says how to install it.
+    """
     try:
         return import_module(module)
     except ImportError as error:

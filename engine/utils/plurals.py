@@ -1,8 +1,8 @@
-"""Counts in words, as every message tells them."""
+"""Counts with their noun, as every message shows them."""
 
 from __future__ import annotations
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 shard`, `6,000 shards`."""
+    """Return a count with its noun: `1 shard`, `6,000 shards`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

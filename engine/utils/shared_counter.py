@@ -1,4 +1,4 @@
-"""How far several jobs are, in whichever process each is done: eight bytes each in a file."""
+"""The progress of several jobs that run in different processes, in a file of eight bytes a job."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-class Tally:
-    """Goes to other processes without `told`, which hears of every sum in this one."""
+class SharedCounter:
+    """One count for each job, and their sum.
 
-    def __init__(self, path: Path, told: Callable[[int], None] = lambda total: None) -> None:
+    An instance that is pickled for another process goes there without its callback.
+    """
+
+    def __init__(self, path: Path, on_total: Callable[[int], None] = lambda total: None) -> None:
+        """Use the counts in the file at `path`; `on_total` is called with every new sum."""
         self.path = path
-        self.told = told
+        self.on_total = on_total
 
-    def put(self, place: int, count: int) -> None:
+    def set_count(self, job: int, count: int) -> None:
+        """Set the count of one job, given by its 0-based number, and report the sum."""
         with self.path.open("r+b", buffering=0) as file:
-            file.seek(8 * place)
+            file.seek(8 * job)
             file.write(array("q", [count]).tobytes())
-        self.tell()
+        self.report_total()
 
-    def tell(self) -> None:
-        self.told(sum(array("q", self.path.read_bytes())))
+    def report_total(self) -> None:
+        self.on_total(sum(array("q", self.path.read_bytes())))
 
-    def __reduce__(self) -> tuple[type[Tally], tuple[Path]]:
-        return Tally, (self.path,)
+    def __reduce__(self) -> tuple[type[SharedCounter], tuple[Path]]:
+        return SharedCounter, (self.path,)

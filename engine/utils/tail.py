@@ -1,4 +1,4 @@
-"""The end of a log file, and what is added to it: never the whole file."""
+"""The end of a log file and what is added to it, without reading the whole file."""
 
 from __future__ import annotations
 
@@ -6,49 +6,58 @@ import os
 from pathlib import Path
 
 TAIL_BYTES = 256 * 1024
-LONGEST_LINE = 4_000
-"""Characters shown of one line."""
+"""Most bytes read from a file at a time."""
+MAX_LINE_CHARACTERS = 4_000
+"""Most characters shown of one line."""
 
 
 class Tail:
-    """Reads what is new since the last look. A file that shrank or was replaced is begun anew."""
+    """A reader of one log file, which remembers how far it has read.
+
+    A file that shrank or was replaced is read from its beginning.
+    """
 
     def __init__(self, path: Path, limit: int = TAIL_BYTES) -> None:
         self.path = path
         self.limit = limit
         self.inode = -1
-        self.at = 0
-        self.rest = b""
+        self.offset = 0
+        """Bytes of the file that have been read or left out."""
+        self.partial_line = b""
         """The beginning of a line whose end is not written yet."""
 
     def read(self) -> list[str]:
-        """New whole lines, of much news the last `limit` bytes. Raises `OSError`."""
+        """Return the whole lines written since the last call.
+
+        If more than `limit` bytes were written, only those of the last `limit` bytes. Raises
+        `OSError`.
+        """
         with self.path.open("rb") as file:
             status = os.fstat(file.fileno())
-            if status.st_ino != self.inode or status.st_size < self.at:
-                self.inode, self.at, self.rest = status.st_ino, 0, b""
-            cut = status.st_size - self.at > self.limit
+            if status.st_ino != self.inode or status.st_size < self.offset:
+                self.inode, self.offset, self.partial_line = status.st_ino, 0, b""
+            cut = status.st_size - self.offset > self.limit
             if cut:
-                self.at, self.rest = status.st_size - self.limit, b""
-            file.seek(self.at)
+                self.offset, self.partial_line = status.st_size - self.limit, b""
+            file.seek(self.offset)
             data = file.read(self.limit)
-        self.at += len(data)
-        lines = (self.rest + data).split(b"\n")
-        self.rest = lines.pop()[-self.limit :]
-        return [clean(line) for line in (lines[1:] if cut else lines)]
+        self.offset += len(data)
+        lines = (self.partial_line + data).split(b"\n")
+        self.partial_line = lines.pop()[-self.limit :]
+        return [line_text(line) for line in (lines[1:] if cut else lines)]
 
 
-def clean(line: bytes) -> str:
-    """As text; of a progress bar, which writes over itself, what it said last."""
-    said = line.decode("utf-8", "replace").rstrip("\r")
-    return said.rpartition("\r")[2][:LONGEST_LINE]
+def line_text(line: bytes) -> str:
+    """Return a line as text; of a progress bar, which overwrites itself, its last state."""
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return text.rpartition("\r")[2][:MAX_LINE_CHARACTERS]
 
 
 def last_lines(path: Path, count: int, limit: int = 16 * 1024) -> list[str]:
-    """None are there where there is no file."""
+    """Return the last `count` lines of a file that are not blank; none if the file is missing."""
     try:
         tail = Tail(path, limit)
         lines = tail.read()
     except OSError:
         return []
-    return [line for line in (*lines, clean(tail.rest)) if line.strip()][-count:]
+    return [line for line in (*lines, line_text(tail.partial_line)) if line.strip()][-count:]

@@ -1,7 +1,8 @@
-"""Batches that are captioned side by side, each in a thread of its own.
+"""Batches of one worker that are captioned side by side, each in a thread of its own.
 
-One batch alone leaves a part of the machine idle: the arithmetic of a GPU while tokens are chosen
-one after the other, a CPU's other cores whenever no images are left to decode.
+One batch alone leaves a part of the machine idle: the arithmetic units of a GPU while tokens are
+chosen one after the other, the other cores of a CPU while no images are left to decode. This module
+runs batches; `batch_loop` decides which records go into them.
 """
 
 from __future__ import annotations
@@ -15,101 +16,120 @@ from math import ceil
 from typing import Any
 
 from engine.captioners.base import Caption, Captioner
-from engine.worker.inflight import Work
+from engine.worker.inflight import InflightRecords
 
-MOST = 2
-LAST = 0.25
-"""Of a batch: the least that is worth a batch of its own at the end of a shard."""
+MAX_LANES = 2
+"""Largest number of batches that a worker captions at the same time."""
+MIN_LAST_FRACTION = 0.25
+"""Smallest fraction of a full batch that is worth running on its own at the end of a shard."""
 
 
 @dataclass(slots=True, eq=False)
-class Batch:
-    work: Work
+class LaneBatch:
+    """One batch that a lane is captioning or has captioned."""
+
+    inflight: InflightRecords
+    """The attempt that the batch belongs to; by now the worker may hold records of another."""
     ready: list[tuple[int, Any]]
-    """Records and their inputs."""
+    """(index, prepared input) of each record that is captioned."""
     size: int
-    """Of the batch with the images that could not be read."""
+    """Number of records taken for the batch, including images that could not be read."""
     captions: Future[list[Caption]]
 
 
 class Lanes:
+    """The threads of a loaded model, each of which captions one batch at a time."""
+
     def __init__(
-        self, captioner: Captioner, most: int, wake: Callable[[], None], device: str
+        self, captioner: Captioner, max_lanes: int, wake: Callable[[], None], device: str
     ) -> None:
-        """`wake` is called from other threads, whenever a batch ends."""
+        """Start without a batch. `wake` is called in a lane's thread whenever a batch ends."""
         self.captioner = captioner
         self.wake = wake
         self.on_gpu = device == "cuda"
-        self.threads: int | None = None
-        """Of each batch's operations, where a CPU's cores are shared out."""
-        self.running: list[Batch] = []
-        self.over: deque[Batch] = deque()
-        """Of those, what ended and was not looked at."""
-        self.widen(most)
+        self.torch_threads: int | None = None
+        """Torch threads for the operations of each batch; None leaves torch's own number."""
+        self.running: list[LaneBatch] = []
+        """Batches that were started and not yet yielded by `pop_finished`."""
+        self.finished: deque[LaneBatch] = deque()
+        """The running batches that have ended."""
+        self.max_lanes = max_lanes
+        # Libraries and tables are made ready in the first batch, which therefore runs alone.
+        self.open_lanes = 1
+        """Number of batches that may run at the same time now."""
+        self.pool = self.make_pool()
 
-    def widen(self, most: int) -> None:
-        self.most = most
-        self.open = 1
-        """For now: in the first batch, libraries and tables are made ready."""
-        self.pool = ThreadPoolExecutor(most, "lane", self.own_stream)
+    def make_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.max_lanes, "lane", self.use_own_stream)
 
-    def own_stream(self) -> None:
-        """Else a GPU would do one batch after the other all the same."""
-        if self.on_gpu and self.most > 1:
+    def use_own_stream(self) -> None:
+        """Give the calling lane its own CUDA stream; on the default one batches would serialise."""
+        if self.on_gpu and self.max_lanes > 1:
             import torch
 
-            torch.cuda.synchronize()  # with what was loaded
+            torch.cuda.synchronize()  # the weights were loaded on another stream
             torch.cuda.set_stream(torch.cuda.Stream())  # type: ignore[no-untyped-call]
 
     @property
-    def free(self) -> int:
-        return self.open - len(self.running)
+    def free_lanes(self) -> int:
+        return self.open_lanes - len(self.running)
 
-    def next_size(self, work: Work, batch: int) -> int:
-        """Of a batch: the last ones are smaller, so that all lanes end at about the same time."""
-        if not work.complete or self.most == 1:
-            return min(batch, work.held)
-        least = max(ceil(work.held / self.most), ceil(batch * LAST))
-        return min(batch, work.held, least)
+    def next_size(self, inflight: InflightRecords, batch_size: int) -> int:
+        """Return how many of the queued records the next batch takes, at most `batch_size`.
 
-    def begin(self, work: Work, ready: list[tuple[int, Any]], size: int) -> None:
-        batch = Batch(work, ready, size, self.submit(work, ready))
+        The last batches of a shard are smaller, so that all lanes end at about the same time.
+        """
+        if not inflight.complete or self.max_lanes == 1:
+            return min(batch_size, inflight.queued)
+        least = max(ceil(inflight.queued / self.max_lanes), ceil(batch_size * MIN_LAST_FRACTION))
+        return min(batch_size, inflight.queued, least)
+
+    def start(self, inflight: InflightRecords, ready: list[tuple[int, Any]], size: int) -> None:
+        """Start a batch. The arguments are the fields of `LaneBatch`; a lane must be free."""
+        batch = LaneBatch(inflight, ready, size, self.submit(inflight, ready))
         self.running.append(batch)
-        batch.captions.add_done_callback(lambda _: self.end(batch))
+        batch.captions.add_done_callback(lambda _: self.on_batch_end(batch))
 
-    def submit(self, work: Work, ready: list[tuple[int, Any]]) -> Future[list[Caption]]:
-        inputs, records = [it for _, it in ready], [work.first + i for i, _ in ready]
-        return self.pool.submit(self.caption, inputs, records)
+    def submit(
+        self, inflight: InflightRecords, ready: list[tuple[int, Any]]
+    ) -> Future[list[Caption]]:
+        """Caption (index, prepared input) pairs in a lane's thread, outside of `running`."""
+        inputs = [prepared for _, prepared in ready]
+        record_ids = [inflight.first_record_id + i for i, _ in ready]
+        return self.pool.submit(self.caption, inputs, record_ids)
 
-    def caption(self, inputs: list[Any], records: list[int]) -> list[Caption]:
+    def caption(self, inputs: list[Any], record_ids: list[int]) -> list[Caption]:
         torch = sys.modules.get("torch")
-        # Each thread has a number of its own.
-        if self.threads and torch is not None and torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)
-        return self.captioner.caption(inputs, records)
+        threads = self.torch_threads
+        # Torch keeps a number of threads for each thread that calls it: set it in this one.
+        if threads and torch is not None and torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        return self.captioner.caption(inputs, record_ids)
 
-    def end(self, batch: Batch) -> None:
-        self.over.append(batch)
+    def on_batch_end(self, batch: LaneBatch) -> None:
+        self.finished.append(batch)
         self.wake()
 
-    def ended(self) -> Iterator[Batch]:
-        while self.over:
-            batch = self.over.popleft()
+    def pop_finished(self) -> Iterator[LaneBatch]:
+        """Yield each batch that has ended once, in the order in which they ended."""
+        while self.finished:
+            batch = self.finished.popleft()
             self.running.remove(batch)
-            self.open = self.most
+            self.open_lanes = self.max_lanes
             yield batch
 
     def wait(self) -> None:
-        """Until nothing is computed any more."""
+        """Wait until no batch is being captioned; the batches stay to be popped."""
         wait([batch.captions for batch in self.running])
 
-    def narrow(self) -> None:
-        """One batch at a time from now on; waits for those that run."""
+    def use_single_lane(self) -> None:
+        """Wait for the running batches; from then on one batch runs at a time."""
         self.wait()
-        if self.most > 1:
+        if self.max_lanes > 1:
             self.pool.shutdown()
-            self.widen(1)
+            self.max_lanes = self.open_lanes = 1
+            self.pool = self.make_pool()
 
     def close(self) -> None:
-        """Waits for what runs, whose captions are lost."""
+        """Wait for the running batches and discard their captions."""
         self.pool.shutdown()

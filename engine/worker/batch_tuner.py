@@ -1,61 +1,69 @@
-"""How large a batch should be: doubled for as long as that captions faster."""
+"""The automatic batch size of a worker: doubled for as long as doubling captions faster."""
 
 from __future__ import annotations
 
-TRIALS = 4
-"""Full batches of a size that are timed, behind a first one that warms up. Even: of two that are
-captioned side by side, both may end at a time."""
-GAIN = 1.05
-"""What a doubled batch must bring in images a second to be kept."""
-CPU_GAIN = 0.95
-"""On a CPU, whose figures vary by a tenth: what batches side by side take from each other is the
-less the larger they are, and the memory of models that are fast enough to get there is small."""
-LARGEST = 256
-"""Four batches of prepared images are held in memory."""
-LONGEST = 20.0
-"""Seconds a batch may take before it is doubled: what is in flight is lost when a worker dies."""
+TIMED_BATCHES = 4
+"""Number of full batches of one size that are timed, after a first one that warms up. The number is
+even because two batches that are captioned side by side may both end at one time."""
+MIN_GAIN = 1.05
+"""Smallest factor in images/s for which a doubled batch size is kept."""
+CPU_MIN_GAIN = 0.95
+"""The same factor on a CPU. It is below 1 because a CPU's rates vary by a tenth, because batches
+side by side take less from each other the larger they are, and because models that are fast enough
+to get there need little memory."""
+MAX_BATCH = 256
+"""Largest batch size in images: four batches of prepared images are held in memory."""
+MAX_SECONDS = 20.0
+"""Longest duration of a batch after doubling, in seconds: a dying worker loses its batches."""
 
 
-class Growth:
-    """`size` is the batch to take next."""
+class BatchTuner:
+    """The search for the batch size of one loaded model on one device.
 
-    def __init__(self, size: int, gain: float = GAIN) -> None:
+    All times are in seconds of one monotonic clock.
+    """
+
+    def __init__(self, size: int, min_gain: float = MIN_GAIN) -> None:
         self.size = size
-        self.gain = gain
-        self.settled = 2 * size > LARGEST
+        """Number of images that the next batch should have."""
+        self.min_gain = min_gain
+        self.settled = 2 * size > MAX_BATCH
+        """True if `size` does not change any more."""
         self.rate = 0.0
-        """Images a second of the size before."""
+        """Images/s with the previous size."""
         self.ends: list[float] = []
-        """When batches of this size ended."""
+        """Times at which batches of this size ended."""
 
-    def resume(self, at: float) -> None:
-        """After a pause, which does not count."""
+    def resume(self, now: float) -> None:
+        """Leave the time since the last batch out of the measurement, as after a pause."""
         if self.ends:
-            pause = at - self.ends[-1]
+            pause = now - self.ends[-1]
             self.ends = [end + pause for end in self.ends]
 
-    def ended(self, images: int, at: float) -> str | None:
-        """Takes when a batch ended, in seconds; if `size` changed or is settled now, says so in
-        words."""
+    def on_batch_end(self, images: int, now: float) -> str | None:
+        """Record the end of a batch of so many images.
+
+        Return a message if `size` changed or is settled now, else None.
+        """
         if self.settled or images < self.size:
             return None
-        self.ends.append(at)
-        if len(self.ends) <= TRIALS:
+        self.ends.append(now)
+        if len(self.ends) <= TIMED_BATCHES:
             return None
-        rate = TRIALS * self.size / max(self.ends[-1] - self.ends[0], 1e-6)
+        rate = TIMED_BATCHES * self.size / max(self.ends[-1] - self.ends[0], 1e-6)
         self.ends = []
-        if rate < self.gain * self.rate:
+        if rate < self.min_gain * self.rate:
             self.settled = True
             self.size //= 2
             return f"{self.rate:.1f} images/s; twice as large is no faster ({rate:.1f})"
         self.rate = rate
-        if 2 * self.size > LARGEST or self.size / rate > LONGEST / 2:
+        if 2 * self.size > MAX_BATCH or self.size / rate > MAX_SECONDS / 2:
             self.settled = True
             return f"{rate:.1f} images/s"
         self.size *= 2
         return f"{rate:.1f} images/s; trying twice as large"
 
     @property
-    def fits(self) -> int:
-        """The largest that is known to be good."""
+    def proven_size(self) -> int:
+        """The largest batch size that is known to fit into memory and to be worth its time."""
         return self.size if self.settled else self.size // 2

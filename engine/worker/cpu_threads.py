@@ -1,23 +1,28 @@
-"""The cores of a worker without a GPU, shared by the model and the threads that decode images."""
+"""How a worker without a GPU shares its cores between the model and the decoding threads."""
 
 from __future__ import annotations
 
 import time
 
 
-class Sharing:
-    """Gives the model as many threads as its part of the processor time is worth.
+class ThreadBudget:
+    """Gives the model as many torch threads as the processor time that decoding leaves is worth.
 
-    More of them than free cores would wait for each other at every operation: with half of the
-    time spent on decoding, on two cores, one thread captioned 1.1 to 1.25 times as fast as two.
+    With more threads than free cores they would wait for each other at every operation: with half
+    of the time spent on decoding, on two cores, one thread captioned 1.1 to 1.25 times as fast as
+    two.
     """
 
     def __init__(self, cores: int) -> None:
         self.cores = cores
         self.began = time.process_time()
+        """CPU seconds that this process had used at construction."""
 
-    def threads(self, decoding: float, batches: int) -> int:
-        """Of each of so many batches; `decoding` is in processor seconds since this was made."""
+    def threads_per_batch(self, decoding: float, batches: int) -> int:
+        """Return the torch threads of each of `batches` concurrent batches.
+
+        `decoding` is in CPU seconds spent on decoding since construction.
+        """
         used = time.process_time() - self.began
         left = self.cores * (1 - decoding / used) if used else self.cores
         return max(1, round(left / batches))

@@ -1,4 +1,4 @@
-"""Images made ready ahead of the model: read, decoded and preprocessed in threads."""
+"""The threads that make images ready ahead of the model: they read, decode and preprocess them."""
 
 from __future__ import annotations
 
@@ -11,58 +11,68 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from engine.captioners.base import Captioner
-from engine.images.image import ImagePaths, ImageProblem, Picture, open_image, picture_of
+from engine.images.image import ImagePaths, ImageProblem, Picture, open_image, open_image_bytes
 
 NICENESS = 10
-IMAGE_SECONDS = 30.0
-"""After which reading and decoding one image is given up."""
+"""Increment of the niceness of decoding threads that share the CPU's cores with the model."""
+IMAGE_TIMEOUT_SECONDS = 30.0
+"""Seconds after which reading and decoding one image is given up."""
 
 
-def yield_to_model() -> None:
-    """In a decoding thread: the model, on the same cores, comes first."""
-    if sys.platform == "linux":  # where each thread has a niceness of its own
+def lower_priority() -> None:
+    """Let the model, which runs on the same cores, come before the calling decoding thread."""
+    if sys.platform == "linux":  # elsewhere the niceness is that of the whole process
         os.nice(NICENESS)
 
 
-class Stuck(Exception):
-    """Half of the threads hang in a read."""
+class DecodingStuck(Exception):
+    """Raised when at least half of the decoding threads are blocked in a read."""
 
 
-class Preparing:
+class ImagePrefetcher:
+    """The decoding threads of one worker, and the image files that were sent to it."""
+
     def __init__(self, paths: ImagePaths, threads: int, device: str) -> None:
         self.paths = paths
         self.threads = threads
         self.pool = ThreadPoolExecutor(
-            threads, "decode", yield_to_model if device == "cpu" else None
+            threads, "decode", lower_priority if device == "cpu" else None
         )
         self.captioner: Captioner | None = None
-        self.shipped: dict[int, bytes] = {}
-        """Files that came with their records, until they are decoded."""
-        self.stuck = 0
-        """Threads that hang in a read."""
+        self.received_files: dict[int, bytes] = {}
+        """Contents of image files that came with their records, by index, until decoded."""
+        self.stuck_threads = 0
+        """Number of threads that are blocked in a read."""
         self.cpu_seconds = 0.0
-        """Used by the threads for this captioner."""
-        self.counting = threading.Lock()
+        """CPU seconds that the threads have used for the current captioner."""
+        self.cpu_seconds_lock = threading.Lock()
 
-    def serve(self, captioner: Captioner | None) -> None:
+    def set_captioner(self, captioner: Captioner | None) -> None:
+        """Prepare images for this captioner from now on; None while no model is loaded."""
         self.captioner = captioner
         self.cpu_seconds = 0.0
 
-    def ship(self, i: int, data: bytes) -> None:
-        self.shipped[i] = data
+    def add_file(self, i: int, data: bytes) -> None:
+        """Keep the content of an image file that is decoded instead of the record's own path."""
+        self.received_files[i] = data
 
-    def forget(self) -> None:
-        self.shipped.clear()
+    def forget_files(self) -> None:
+        self.received_files.clear()
 
-    def begin(self, i: int, image: str) -> Future[Any]:
-        return self.pool.submit(self.timed, image, self.shipped.pop(i, None))
+    def start(self, i: int, image: str) -> Future[Any]:
+        """Start to prepare the image of one record; `result` waits for the returned future."""
+        return self.pool.submit(self.prepare_timed, image, self.received_files.pop(i, None))
 
-    def timed(self, image: str, data: bytes | None) -> Any:
+    def prepare_timed(self, image: str, data: bytes | None) -> Any:
         began = time.thread_time()
         try:
-            return self.prepare(image) if data is None else self.prepare_picture(picture_of(data))
+            return (
+                self.prepare(image)
+                if data is None
+                else self.prepare_picture(open_image_bytes(data))
+            )
         finally:
-            with self.counting:
+            with self.cpu_seconds_lock:
                 self.cpu_seconds += time.thread_time() - began
 
     def prepare(self, image: str) -> Any:
@@ -74,15 +84,19 @@ class Preparing:
         return self.captioner.prepare(picture)
 
     def result(self, image: str, future: Future[Any]) -> Any:
-        """Raises `ImageProblem`, `Stuck`; a thread stuck in a read is left behind."""
+        """Return the prepared image once it is ready.
+
+        Raises `ImageProblem`, also when it takes too long; the thread that is blocked in the read
+        is then left to itself. Raises `DecodingStuck` once too few threads are left.
+        """
         try:
-            return future.result(timeout=IMAGE_SECONDS)
+            return future.result(timeout=IMAGE_TIMEOUT_SECONDS)
         except FutureTimeout as error:
             if future.done():
                 raise ImageProblem("corrupt", f"{type(error).__name__}: {error}") from error
-            self.stuck += 1
-            if self.stuck * 2 >= self.threads:
-                raise Stuck(f"reading {image} does not end") from error
+            self.stuck_threads += 1
+            if self.stuck_threads * 2 >= self.threads:
+                raise DecodingStuck(f"reading {image} does not end") from error
             raise ImageProblem(
-                "timeout", f"not read and decoded within {IMAGE_SECONDS:.0f} s"
+                "timeout", f"not read and decoded within {IMAGE_TIMEOUT_SECONDS:.0f} s"
             ) from error

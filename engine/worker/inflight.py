@@ -1,4 +1,4 @@
-"""The records of the running attempt that are with a worker."""
+"""The records of the current attempt that a worker holds."""
 
 from __future__ import annotations
 
@@ -9,26 +9,37 @@ from typing import Any
 
 
 @dataclass(slots=True, eq=False)
-class Work:
+class InflightRecords:
+    """The records of one attempt that were sent to the worker and are not captioned yet.
+
+    Records are named by their index in the shard.
+    """
+
     task: int
+    """Id of the task."""
     attempt: int
-    first: int
+    """Id of the attempt."""
+    first_record_id: int
+    """Record id of the shard's first record: the record id of index `i` is this plus `i`."""
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
+    """(index, image) of records whose image is not being decoded yet."""
     decoding: deque[tuple[int, str, Future[Any]]] = field(default_factory=deque)
-    asked: dict[Future[Any], int] = field(default_factory=dict)
-    """What a server has not answered yet, and of which record. Held here, so that an answer to
-    another attempt can never be taken for one of this."""
+    """(index, image, prepared input) of records whose image is being or has been decoded."""
+    # Held here and not by the worker, so that a reply to another attempt can never be taken for
+    # one to this attempt.
+    pending_replies: dict[Future[Any], int] = field(default_factory=dict)
+    """Index of the record behind each caption that a server has not replied with yet."""
     complete: bool = False
-    """No more records of this attempt will come for now: do not wait for a full batch."""
-    alone: bool = False
-    """What comes now is one record, which may be the end of whoever captions it."""
+    """True if no more records of this attempt will come for now: do not wait for a full batch."""
+    isolated: bool = False
+    """True if the last record sent is a suspect that is captioned alone: it may end the worker."""
 
     @property
-    def held(self) -> int:
-        """Records that are not captioned yet, nor with who captions them."""
+    def queued(self) -> int:
+        """Number of records that are not with the model yet: waiting or decoding."""
         return len(self.waiting) + len(self.decoding)
 
     @property
-    def over(self) -> bool:
-        """Whether none is held, and none will come for now."""
-        return self.complete and not self.held
+    def exhausted(self) -> bool:
+        """True if no record is queued and none will come for now."""
+        return self.complete and not self.queued

@@ -1,6 +1,8 @@
-"""The captioning subprocess: one device, one loaded model at a time, no files of its own.
+"""The captioning process: one device, one loaded model at a time, and no files of its own.
 
-Started by a launcher with pipes for stdin and stdout. It dies with its supervisor.
+A launcher starts it with pipes for stdin and stdout, over which it exchanges `protocol.messages`
+with its supervisor; it dies with the supervisor. This module holds the process's entry, the
+exchange of messages and the loading of models; `batch_loop` turns records into rows.
 """
 
 from __future__ import annotations
@@ -14,75 +16,70 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import psutil
 
-from engine.captioners.base import Caption, Captioner, CheckpointError, Remote, Unavailable
+from engine.captioners.base import Captioner, CheckpointError, RemoteCaptioner, ServerUnavailable
 from engine.captioners.registry import FAMILIES, Settings
-from engine.hardware.devices import gpus
 from engine.hardware.memory import is_out_of_memory
-from engine.images.image import ImagePaths, ImageProblem
-from engine.images.missing_root import Misses, RootLost
+from engine.images.image import ImagePaths
+from engine.images.missing_root import MissingImages
 from engine.process.parent_death import end_process_group
-from engine.process.pool import cores
 from engine.protocol import messages
-from engine.worker.batch_lanes import MOST, Batch, Lanes
-from engine.worker.batch_tuner import CPU_GAIN, GAIN, Growth
-from engine.worker.cpu_threads import Sharing
-from engine.worker.image_prefetch import Preparing, Stuck
-from engine.worker.inflight import Work
+from engine.protocol.messages import Message
+from engine.worker.batch_lanes import MAX_LANES, Lanes
+from engine.worker.batch_loop import BatchLoop, FatalWorkerError
+from engine.worker.batch_tuner import CPU_MIN_GAIN, MIN_GAIN, BatchTuner
+from engine.worker.cpu_threads import ThreadBudget
+from engine.worker.image_prefetch import ImagePrefetcher
+from engine.worker.runtime import (
+    claim_stdout,
+    core_share,
+    describe_error,
+    free_memory,
+    is_sticky_error,
+    torch_device,
+)
 
 HEARTBEAT_SECONDS = 5.0
-ANSWER_SECONDS = 0.2
-"""How long a server's answers are waited for before messages are looked at."""
-
-Message = messages.Message
-Row = dict[str, Any]
+"""Seconds between two heartbeats."""
 
 
-class WorkerExit(Exception):
-    """The worker cannot go on; what it had to say has been sent."""
-
-
-class Worker:
-    """Reads messages, keeps images decoding ahead of the model, sends rows."""
+class Worker(BatchLoop):
+    """A worker process: reads messages, loads models, and sends rows as `BatchLoop` makes them."""
 
     def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
+        super().__init__()
         self.stdin = stdin
         self.stdout = stdout
-        self.sending = threading.Lock()
+        self.send_lock = threading.Lock()
         self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self.captioner: Captioner | None = None
-        self.model: Message = {}
-        self.batch = 1
-        self.growth: Growth | None = None
-        self.sharing: Sharing | None = None
-        self.lanes: Lanes | None = None
-        self.awaited: Future[Any] | None = None
-        """The image that has the next batch looked at, once it is decoded."""
-        self.work: Work | None = None
-        self.watching = False
+        """Messages that were read and not handled yet."""
+        self.watches_layers = False
+        """True once the progress of every layer of a model is reported."""
+
+    def run(self) -> None:
+        """Caption what the supervisor sends, until an exception ends the process."""
+        threading.Thread(target=self.read_messages, daemon=True, name="inbox").start()
+        threading.Thread(target=self.send_heartbeats, daemon=True, name="heartbeat").start()
+        self.send({"type": "ready"})
+        while True:
+            self.handle_messages()
+            if self.inflight is not None:
+                self.step(self.inflight)
 
     def send(self, message: Message) -> None:
         data = messages.encode(message)
-        with self.sending:
+        with self.send_lock:
             self.stdout.write(data)
             self.stdout.flush()
 
-    def run(self) -> None:
-        threading.Thread(target=self.read, daemon=True, name="inbox").start()
-        threading.Thread(target=self.beat, daemon=True, name="heartbeat").start()
-        self.send({"type": "ready"})
-        while True:
-            self.take_messages()
-            if self.work is not None:
-                self.step(self.work)
+    def wake(self) -> None:
+        self.inbox.put({"type": "wake"})
 
-    def read(self) -> None:
-        """Ends the whole process group when the supervisor's end of the pipe closes."""
+    def read_messages(self) -> None:
+        """Fill the inbox; end the process group when the supervisor's end of the pipe closes."""
         for line in self.stdin:
             message = messages.decode(line)
             if message["type"] == "image":
@@ -90,52 +87,21 @@ class Worker:
             self.inbox.put(message)
         end_process_group()
 
-    def beat(self) -> None:
+    def send_heartbeats(self) -> None:
         process = psutil.Process()
         while True:
             with contextlib.suppress(OSError):
                 self.send({"type": "heartbeat", "rss": process.memory_info().rss})
             time.sleep(HEARTBEAT_SECONDS)
 
-    def take_messages(self) -> None:
-        """Waits for a message only when there is nothing else to do."""
+    def handle_messages(self) -> None:
+        """Handle what is in the inbox; wait for a message only when there is nothing else to do."""
         while True:
             try:
-                message = self.inbox.get(block=not self.has_batch())
+                message = self.inbox.get(block=not self.can_step())
             except queue.Empty:
                 return
             self.handle(message)
-
-    def has_batch(self) -> bool:
-        """Whether a step gets anywhere."""
-        work = self.work
-        if work is None:
-            return False
-        if self.lanes is None:
-            ready = bool(work.asked or work.held)
-        else:
-            ready = bool(self.lanes.over) or self.can_begin(work, self.lanes)
-        return ready or (work.over and bool(self.misses.withheld))
-
-    def can_begin(self, work: Work, lanes: Lanes) -> bool:
-        """Whether a batch can: its images are waited for only where nothing else is under way."""
-        if lanes.free < 1 or not (work.held >= self.batch or (work.held and work.complete)):
-            return False
-        if not lanes.running:
-            return True
-        if work.alone:  # what still runs is of an attempt that was cancelled
-            return False
-        self.decode_ahead(work)
-        images = islice(work.decoding, lanes.next_size(work, self.batch))
-        late = [image for _, _, image in images if not image.done()]
-        if late and late[-1] is not self.awaited:
-            self.awaited = late[-1]
-            self.awaited.add_done_callback(lambda _: self.wake())
-        return not late
-
-    def wake(self) -> None:
-        """From another thread: there may be something to do."""
-        self.inbox.put({"type": "wake"})
 
     def handle(self, message: Message) -> None:
         match message["type"]:
@@ -144,363 +110,135 @@ class Worker:
             case "load":
                 self.load(message)
             case "image":
-                self.images.ship(message["i"], message["data"])
+                self.prefetcher.add_file(message["i"], message["data"])
             case "records":
                 self.add_records(message)
             case "cancel":
                 self.cancel()
             case "forget_witness":
-                self.misses.witness = None
+                self.missing_images.witness = None
 
     def start(self, message: Message) -> None:
-        self.device = own_device(message["device"])
+        """Take the device and the image root of the run."""
+        self.device = torch_device(message["device"])
         images = message["images"]
         path_map = tuple((old, new) for old, new in images["path_map"])
         paths = ImagePaths(images["root"], path_map, images["allow_outside"])
-        self.misses = Misses(paths, images["witness"])
-        self.images = Preparing(paths, message["threads"], self.device)
+        self.missing_images = MissingImages(paths, images["witness"])
+        self.prefetcher = ImagePrefetcher(paths, message["threads"], self.device)
 
     def load(self, message: Message) -> None:
+        """Load a model in place of the current one, and report that or why it failed.
+
+        Raises `FatalWorkerError` if the model does not fit into memory, and any unexpected error of
+        loading; both end the process.
+        """
         self.unload()
         self.model = message["model"]
         began = time.monotonic()
-        self.report("starting")
+        self.send_loading("starting")
         try:
             self.captioner = self.make_captioner()
         except CheckpointError as error:
-            self.load_failed("checkpoint", str(error))
+            self.send_load_failed("checkpoint", str(error))
             return
-        except Unavailable as gone:
-            self.unavailable(gone)
+        except ServerUnavailable as error:
+            self.on_unavailable(error)
             return
         except Exception as error:
             if is_out_of_memory(error):
-                self.load_failed("memory", describe(error))
-                raise WorkerExit from error
-            self.load_failed("error", describe(error))
+                self.send_load_failed("memory", describe_error(error))
+                raise FatalWorkerError from error
+            self.send_load_failed("error", describe_error(error))
             raise
-        free_memory()  # what matrices were joined from
-        gc.freeze()  # else every full collection looks at all of torch and transformers
-        self.images.serve(self.captioner)
-        on_cpu = self.device == "cpu" and not isinstance(self.captioner, Remote)
-        self.sharing = Sharing(own_cores()) if on_cpu else None
-        if not isinstance(self.captioner, Remote):
-            self.lanes = Lanes(
-                self.captioner, self.most_lanes(self.captioner), self.wake, self.device
-            )
+        free_memory()  # the tensors that joined ones were made from
+        gc.freeze()  # otherwise every full collection looks at all of torch and transformers
+        self.prefetcher.set_captioner(self.captioner)
+        on_cpu = self.device == "cpu" and not isinstance(self.captioner, RemoteCaptioner)
+        self.thread_budget = ThreadBudget(core_share()) if on_cpu else None
+        if not isinstance(self.captioner, RemoteCaptioner):
+            lanes = self.lane_count(self.captioner)
+            self.lanes = Lanes(self.captioner, lanes, self.wake, self.device)
         self.watch_layers()
-        self.batch = message["batch"] or self.captioner.batch
-        auto = Settings.of(self.model["settings"]).auto_batch
-        grows = auto and message["batch"] is None
-        self.growth = Growth(self.batch, CPU_GAIN if on_cpu else GAIN) if grows else None
+        self.batch_size = message["batch"] or self.captioner.batch
+        auto = Settings.of(self.model["settings"]).auto_batch and message["batch"] is None
+        min_gain = CPU_MIN_GAIN if on_cpu else MIN_GAIN
+        self.tuner = BatchTuner(self.batch_size, min_gain) if auto else None
         self.send(
             {
                 "type": "loaded",
                 "model": self.model["id"],
-                "batch": self.batch,
+                "batch": self.batch_size,
                 "seconds": time.monotonic() - began,
             }
         )
 
-    def most_lanes(self, captioner: Captioner) -> int:
-        on_cpu = self.device == "cpu" and own_cores() > 1
-        wanted = on_cpu or Settings.of(self.model["settings"]).overlap
-        return MOST if wanted and captioner.side_by_side else 1
+    def make_captioner(self) -> Captioner:
+        """Load the current model.
+
+        Raises `CheckpointError`, `ServerUnavailable`, `torch.OutOfMemoryError`.
+        """
+        settings = Settings.of(self.model["settings"])
+        family = FAMILIES[self.model["family"]]
+        return family.load(self.model["checkpoint"], settings, self.device, self.send_loading)
+
+    def lane_count(self, captioner: Captioner) -> int:
+        """Return how many batches of this model may be captioned at the same time."""
+        on_cpu = self.device == "cpu" and core_share() > 1
+        overlap = on_cpu or Settings.of(self.model["settings"]).overlap
+        return MAX_LANES if overlap and captioner.concurrent_batches else 1
 
     def watch_layers(self) -> None:
-        """Where a batch may take longer than what counts as hung."""
-        if self.watching or self.device == "cuda" or "torch" not in sys.modules:
+        """Report progress within a batch where a batch may last longer than the hang limit."""
+        if self.watches_layers or self.device == "cuda" or "torch" not in sys.modules:
             return
         from engine.captioners.generation.layer_progress import watch
 
-        watch(self.say_computing)
-        self.watching = True
-
-    def say_computing(self) -> None:
-        if self.work is not None:
-            self.send({"type": "computing", "attempt": self.work.attempt})
+        watch(self.send_computing)
+        self.watches_layers = True
 
     def unload(self) -> None:
-        if isinstance(self.captioner, Remote):
+        if isinstance(self.captioner, RemoteCaptioner):
             self.captioner.close()
         if self.lanes is not None:
             self.lanes.close()
         self.captioner = self.lanes = None
-        self.images.serve(None)
+        self.prefetcher.set_captioner(None)
         gc.unfreeze()
         free_memory()
 
-    def make_captioner(self) -> Captioner:
-        """Raises `CheckpointError`, `Unavailable`, `torch.OutOfMemoryError`."""
-        settings = Settings.of(self.model["settings"])
-        family = FAMILIES[self.model["family"]]
-        return family.load(self.model["checkpoint"], settings, self.device, self.report)
-
-    def load_failed(self, kind: str, text: str) -> None:
-        self.send({"type": "load_failed", "model": self.model["id"], "kind": kind, "text": text})
-
-    def unavailable(self, gone: Unavailable) -> None:
-        first = self.work.first if self.work is not None else 0
-        records = [record - first for record in gone.records]
-        self.cancel()
-        self.unload()
-        message = {"type": "unavailable", "model": self.model["id"], "records": records}
-        self.send(message | {"text": str(gone), "seconds": gone.seconds})
-
-    def report(self, text: str) -> None:
+    def send_loading(self, text: str) -> None:
+        """Report a step of a load."""
         self.send({"type": "loading", "model": self.model["id"], "text": text})
 
-    def add_records(self, message: Message) -> None:
-        if self.captioner is None:
-            self.images.forget()
-            return  # sent before the supervisor heard that the server is unavailable
-        work = self.work
-        if work is None or work.attempt != message["attempt"] or work.task != message["task"]:
-            self.misses.forget()
-            work = self.work = Work(message["task"], message["attempt"], message["first"])
-            if self.growth is not None:
-                self.growth.resume(time.monotonic())
-        work.waiting.extend((i, image) for i, image in message["records"])
-        work.complete, work.alone = message["last"] or message["alone"], message["alone"]
+    def send_load_failed(self, kind: str, text: str) -> None:
+        self.send({"type": "load_failed", "model": self.model["id"], "kind": kind, "text": text})
 
-    def cancel(self) -> None:
-        if self.work is not None:
-            for future in (*(it for _, _, it in self.work.decoding), *self.work.asked):
-                future.cancel()
-        self.work = None
-        self.images.forget()
-        self.misses.forget()
-
-    def step(self, work: Work) -> None:
-        """What can be done without waiting for captions; sends their rows. Raises `WorkerExit`."""
-        try:
-            if isinstance(self.captioner, Remote):
-                self.ask(work, self.captioner)
-            elif self.lanes is not None:
-                self.generate(work, self.lanes)
-            if work.over:
-                self.send_rows(work, self.misses.settle())
-        except RootLost as lost:
-            self.send({"type": "root_lost", "attempt": work.attempt, "text": str(lost)})
-            self.cancel()
-        except Unavailable as gone:
-            self.unavailable(gone)
-        except Stuck as stuck:
-            self.send({"type": "stuck", "text": str(stuck)})
-            raise WorkerExit from stuck
-
-    def send_rows(self, work: Work, rows: list[Row]) -> None:
-        if rows:
-            self.send({"type": "rows", "task": work.task, "attempt": work.attempt, "rows": rows})
-
-    def generate(self, work: Work, lanes: Lanes) -> None:
-        """Sends the rows of batches that ended and begins others. Raises `RootLost`, `Stuck`."""
-        for batch in lanes.ended():
-            self.take_captions(batch, lanes)
-        self.decode_ahead(work)
-        while self.can_begin(work, lanes):
-            size = lanes.next_size(work, self.batch)
-            rows, ready = self.decoded([work.decoding.popleft() for _ in range(size)])
-            self.send_rows(work, rows)
-            # The next images decode while this batch generates.
-            self.decode_ahead(work)
-            if ready:
-                self.say_generating(work, ready)
-                lanes.begin(work, ready, size)
-
-    def take_captions(self, batch: Batch, lanes: Lanes) -> None:
-        try:
-            captions = batch.captions.result()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            captions = self.caption_again(batch, lanes, error)
-        records = (i for i, _ in batch.ready)
-        rows = [said(i, caption) for i, caption in zip(records, captions, strict=True)]
-        self.send_rows(batch.work, rows)
-        self.grow(batch.size)
-        if self.sharing is not None:
-            lanes.threads = self.sharing.threads(self.images.cpu_seconds, lanes.most)
-
-    def decoded(
-        self, batch: list[tuple[int, str, Future[Any]]]
-    ) -> tuple[list[Row], list[tuple[int, Any]]]:
-        """Rows of images that failed, and inputs of the others. Raises `RootLost`, `Stuck`."""
-        rows: list[Row] = []
-        ready: list[tuple[int, Any]] = []
-        for i, image, future in batch:
-            try:
-                ready.append((i, self.images.result(image, future)))
-            except ImageProblem as problem:
-                row = failed(i, problem)
-                rows += self.misses.miss(row) if problem.kind == "missing" else [row]
-            else:
-                rows += self.misses.hit(image)
-        return rows, ready
-
-    def say_generating(self, work: Work, ready: list[tuple[int, Any]]) -> None:
-        records = [i for i, _ in ready]
-        self.send({"type": "generating", "attempt": work.attempt, "records": records})
-
-    def ask(self, work: Work, captioner: Remote) -> None:
-        """Keeps a batch of records with a server and sends the answers as they come.
-
-        Raises `RootLost`, `Unavailable`, `Stuck`.
-        """
-        self.decode_ahead(work)
-        batch: list[tuple[int, str, Future[Any]]] = []
-        while work.decoding and len(work.asked) + len(batch) < self.batch:
-            # Answers are not held up by an image that takes long to read.
-            if (work.asked or batch) and not work.decoding[0][2].done():
-                break
-            batch.append(work.decoding.popleft())
-        rows, ready = self.decoded(batch)
-        self.send_rows(work, rows)
-        if ready:
-            self.say_generating(work, ready)
-        for i, prepared in ready:
-            work.asked[captioner.ask(prepared, work.first + i, work.alone)] = i
-        self.decode_ahead(work)
-        heard = captioner.heard
-        answered, _ = wait(work.asked, ANSWER_SECONDS, FIRST_COMPLETED)
-        self.take_answers(work, answered)
-        if captioner.heard != heard:
-            self.send({"type": "asking", "attempt": work.attempt})
-
-    def take_answers(self, work: Work, answered: set[Future[Any]]) -> None:
-        """Raises `Unavailable`, once what else was answered is sent."""
-        rows: list[Row] = []
-        gone: Unavailable | None = None
-        for future in answered:
-            i = work.asked.pop(future)
-            try:
-                rows.append(said(i, future.result()))
-            except ImageProblem as problem:
-                rows.append(failed(i, problem))
-            except Unavailable as error:
-                gone = error
-        self.send_rows(work, rows)
-        if gone is not None:
-            raise gone
-
-    def decode_ahead(self, work: Work) -> None:
-        """Keeps one batch beyond the next one in the decoding threads."""
-        room = 2 * self.batch + self.images.threads - len(work.decoding)
-        started = [work.waiting.popleft() for _ in range(min(room, len(work.waiting)))]
-        if not started:
-            return
-        self.send({"type": "decoding", "attempt": work.attempt, "records": [i for i, _ in started]})
-        for i, image in started:
-            work.decoding.append((i, image, self.images.begin(i, image)))
-
-    def caption_again(self, batch: Batch, lanes: Lanes, error: Exception) -> list[Caption]:
-        """What did not fit into memory: with nothing beside it, in parts that fit."""
-        captions: list[Caption] = []
-        alone = lanes.most == 1
-        lanes.narrow()
-        if alone and len(batch.ready) <= self.batch:
-            self.halve_batch(error)
-        else:
-            self.release()
-        while len(captions) < len(batch.ready):
-            part = batch.ready[len(captions) : len(captions) + self.batch]
-            try:
-                captions += lanes.submit(batch.work, part).result()
-            except Exception as still:
-                if not is_out_of_memory(still):
-                    raise
-                self.halve_batch(still)
-        return captions
-
-    def halve_batch(self, error: Exception) -> None:
-        """Raises the error again at batch 1."""
-        self.release()
-        if self.batch == 1:
-            raise error
-        self.growth = None
-        self.take_batch(max(1, self.batch // 2), messages.OUT_OF_MEMORY)
-
-    def release(self) -> None:
-        if self.captioner is not None:
-            self.captioner.release()
-        free_memory()
-
-    def grow(self, images: int) -> None:
-        if self.growth is None:
-            return
-        told = self.growth.ended(images, time.monotonic())
-        if told is not None:
-            self.take_batch(self.growth.size, told, self.growth.fits)
-        if self.growth.settled:
-            self.growth = None
-
-    def take_batch(self, size: int, text: str, fits: int | None = None) -> None:
-        self.batch = size
-        model = self.model["id"]
-        message = {"type": "batch", "model": model, "size": size, "fits": fits or size}
-        self.send(message | {"text": text})
+    def send_computing(self) -> None:
+        inflight = self.inflight
+        if inflight is not None:
+            self.send({"type": "computing", "attempt": inflight.attempt})
 
 
-def said(i: int, caption: Caption) -> Row:
-    return {"i": i, "raw": caption.raw, "tokens": caption.tokens, "finish": caption.finish}
+def main(make_worker: Callable[[BinaryIO, BinaryIO], Worker] = Worker) -> None:
+    """Run a worker until it ends, and exit the process: with code 3 after `FatalWorkerError`, with
+    code 4 after any other exception.
 
-
-def failed(i: int, problem: ImageProblem) -> Row:
-    return {"i": i, "error": problem.kind, "detail": problem.detail}
-
-
-def own_device(kind: str) -> str:
-    """What torch calls the device; a GPU that Ray counts may be one in name only."""
-    if kind != "gpu":
-        return kind
-    found = "cuda" if gpus() else "cpu"
-    sys.stderr.write(f"the GPU that Ray gave is torch's {found}\n")
-    return found
-
-
-def own_cores() -> int:
-    """As the launcher shared them out."""
-    return int(os.environ.get("OMP_NUM_THREADS", 0)) or cores()
-
-
-def is_sticky(error: BaseException) -> bool:
-    """A CUDA error after which every further call in this process fails."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ()))
-
-
-def free_memory() -> None:
-    """What a load, the model before, or a batch that did not fit, left behind."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:2000]
-
-
-def private_stdout() -> BinaryIO:
-    """The protocol's stream; what a library prints goes to stderr, the worker's log."""
-    stream = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return stream
-
-
-def main(make: Callable[[BinaryIO, BinaryIO], Worker] = Worker) -> None:
-    """Run by a launcher, on the leash and as a process group leader."""
+    The launcher has tied this process to its own life (`parent_death`) and made it the leader of a
+    process group.
+    """
+    # A worker is ended by its supervisor, never by Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker = make(sys.stdin.buffer, private_stdout())
+    worker = make_worker(sys.stdin.buffer, claim_stdout())
     try:
         worker.run()
-    except WorkerExit:
+    except FatalWorkerError:
         code = 3
     except BaseException as error:
-        kind = "memory" if is_out_of_memory(error) else "sticky" if is_sticky(error) else "error"
+        sticky = is_sticky_error(error)
+        kind = "memory" if is_out_of_memory(error) else "sticky" if sticky else "error"
         with contextlib.suppress(OSError):
-            worker.send({"type": "failed", "kind": kind, "text": describe(error)})
+            worker.send({"type": "failed", "kind": kind, "text": describe_error(error)})
         import traceback
 
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""`python -m tests.bench NAME [CASE...]`: one JSON object a line for every case."""
+"""`python -m tests.bench NAME [CASE...]` prints one JSON object a line for every case."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ BENCHES = (
     "scale",
     "cluster",
 )
+"""The modules of this package that are benches."""
 
 
 def main() -> None:

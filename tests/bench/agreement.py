@@ -1,6 +1,6 @@
 """The share of greedy captions that stay the same in lower precision, on the demo checkpoints.
 
-The baseline is float32. What differs in a raw caption mostly lies behind its first sentence.
+The baseline is float32. Raw captions mostly differ after their first sentence.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from unittest.mock import patch
 from engine.captioners.checkpoints import quantization
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
-from engine.demo.scenes import write
+from engine.demo.scenes import write_scenes
 from engine.images.image import open_image
+from engine.operations.demo_project import MODELS
 from engine.shearing.shear import Shearing, shear
 from tests.bench.report import report
-from tui.cli.demo import MODELS
 
 COUNT = 192
-LOWER = {
+"""Number of images."""
+LOWER_PRECISIONS = {
     "bfloat16": {"dtype": "bfloat16"},
     "float16": {"dtype": "float16"},
     "int8": {"quantize": "int8"},
@@ -28,39 +29,41 @@ LOWER = {
     "fp8": {"quantize": "fp8"},
     "fp8 and bfloat16": {"quantize": "fp8", "dtype": "bfloat16"},
 }
+"""Changes of the settings, by the name of the case."""
 
 
 def main(cases: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as made:
-        write(Path(made), COUNT, 9)
-        images = sorted((Path(made) / "images").iterdir())
+    with tempfile.TemporaryDirectory() as folder:
+        write_scenes(Path(folder), COUNT, 9)
+        images = sorted((Path(folder) / "images").iterdir())
         for name in cases or MODELS:
-            whole = captions(name, {}, images)
-            for precision, changes in LOWER.items():
-                lower = captions(name, changes, images)
-                for what, texts in {
-                    "raw": (whole, lower),
-                    "sheared": sheared(name, whole, lower),
+            full = raw_captions(name, {}, images)
+            for precision, changes in LOWER_PRECISIONS.items():
+                lower = raw_captions(name, changes, images)
+                for form, texts in {
+                    "raw": (full, lower),
+                    "sheared": (shear_all(name, full), shear_all(name, lower)),
                 }.items():
                     same = sum(one == other for one, other in zip(*texts, strict=True))
-                    case = f"{name}, {precision}, {what}"
+                    case = f"{name}, {precision}, {form}"
                     report("agreement", case, same / COUNT, "share of captions", 1.0)
 
 
-def captions(name: str, changes: dict[str, str], images: list[Path]) -> list[str]:
+def raw_captions(name: str, changes: dict[str, str], images: list[Path]) -> list[str]:
+    """Return greedy captions of the images by a demo checkpoint, in float32 before `changes`."""
     paper = FAMILIES[name].presets["paper"]
     settings = replace(paper, temperature=0.0, top_p=None, **{"dtype": "float32"} | changes)
-    # A CPU multiplies fp8, too, so slowly that captioners refuse it.
-    with patch.object(quantization, "multiplies_fp8", lambda _: True):
+    # A CPU can multiply fp8, but so slowly that captioners refuse it.
+    with patch.object(quantization, "supports_fp8", lambda _: True):
         captioner = FAMILIES[name].load(str(checkpoint(name)), settings, "cpu")
-    found: list[str] = []
+    captions: list[str] = []
     for first in range(0, len(images), settings.batch):
-        part = images[first : first + settings.batch]
-        prepared = [captioner.prepare(open_image(str(image))) for image in part]
-        records = range(first, first + len(part))
-        found += [caption.raw for caption in captioner.caption(prepared, records)]
-    return found
+        batch = images[first : first + settings.batch]
+        prepared = [captioner.prepare(open_image(str(image))) for image in batch]
+        record_ids = range(first, first + len(batch))
+        captions += [caption.raw for caption in captioner.caption(prepared, record_ids)]
+    return captions
 
 
-def sheared(name: str, *sides: list[str]) -> tuple[list[str], ...]:
-    return tuple([shear(text, name, Shearing()).text for text in side] for side in sides)
+def shear_all(family: str, captions: list[str]) -> list[str]:
+    return [shear(caption, family, Shearing()).text for caption in captions]

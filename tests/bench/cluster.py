@@ -1,9 +1,9 @@
-"""The job manager with workers on a Ray cluster, against workers of this machine.
+"""The supervisor with workers on a Ray cluster; the baseline is workers of this machine.
 
-Workers answer at once, so that the manager and the way to it are all that is measured. The cluster
-is one node on this machine: a network adds its round trip, of which a worker notices nothing as
-long as records wait with it. Time counts from the first row to the last, and the supervisor's CPU
-seconds with it. `round trip` is one small message to a worker and its answer.
+The workers answer at once, so that only the supervisor and the transport are measured. The cluster
+is one node on this machine. A network would add its round trip, which does not slow a worker down
+as long as it has records left. Seconds and the supervisor's CPU seconds are counted from the first
+row to the last. `round trip` is one small message to a worker and its answer.
 """
 
 from __future__ import annotations
@@ -18,40 +18,43 @@ from typing import Any, NamedTuple
 
 from engine.captioners.registry import choose
 from engine.launchers.base import Launcher, WorkerExit
-from engine.launchers.factory import launcher
+from engine.launchers.factory import make_launcher
 from engine.operations.new_project import NewProject, create
 from engine.project.lock import ProjectLock
 from engine.supervisor.supervisor import Supervisor
-from tests.bench.made import measured, sizes
+from tests.bench.measuring import measure, sizes
 from tests.bench.report import report
 
 RECORDS = 200_000
-SHARD = 10_000
-TRIPS = 1_000
-MOST = 8
+SHARD_SIZE = 10_000
+ROUND_TRIPS = 1_000
+"""Number of messages by which the round trip is measured."""
+MAX_DEVICES = 8
 
 
-class Rate(NamedTuple):
+class SupervisorRate(NamedTuple):
+    """How fast a supervisor handles the messages of its workers."""
+
     records: float
-    """A second."""
+    """Records a second."""
     cpu: float
-    """Microseconds of the supervisor a message."""
+    """The supervisor's CPU time for a message, in microseconds."""
 
 
 def main(cases: list[str]) -> None:
     from ray.cluster_utils import Cluster
 
-    # Ray's sockets lie there, and the path of a socket must be short.
+    # Ray puts its sockets there, and the path of a socket must be short.
     short = tempfile.mkdtemp(prefix="ray", dir="/tmp")
     os.environ |= {"RAY_TMPDIR": short, "RAY_USAGE_STATS_ENABLED": "0"}
-    node = {"num_cpus": MOST, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+    node = {"num_cpus": MAX_DEVICES, "object_store_memory": 80 * 2**20, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     try:
-        here, there = (measured(round_trip, spec).result for spec in specs(cluster.address, 1))
-        report("cluster", "round trip", there * 1e3, "ms", here * 1e3)
-        for devices in sizes(cases, 1, 2, 4, MOST):
+        local, on_ray = (measure(round_trip, spec).result for spec in specs(cluster.address, 1))
+        report("cluster", "round trip", on_ray * 1e3, "ms", local * 1e3)
+        for devices in sizes(cases, 1, 2, 4, MAX_DEVICES):
             local, on_ray = (
-                measured(manage, spec).result for spec in specs(cluster.address, devices)
+                measure(run_supervisor, spec).result for spec in specs(cluster.address, devices)
             )
             case = f"{devices} devices"
             report("cluster", case, on_ray.records, "records/s", local.records)
@@ -62,30 +65,39 @@ def main(cases: list[str]) -> None:
 
 
 def specs(address: str, devices: int) -> tuple[str, str]:
+    """Return the specs of so many devices: of this machine, and of the cluster."""
     return f"cpu:{devices}", f"ray:{address},cpu:{devices}"
 
 
-def manage(spec: str) -> Rate:
+def run_supervisor(spec: str) -> SupervisorRate:
+    """Run a project of `RECORDS` records on these devices."""
     with tempfile.TemporaryDirectory() as folder:
         captions = Path(folder) / "captions.json"
         records = [{"image": f"{i:07}.jpg", "caption": ""} for i in range(RECORDS)]
         captions.write_text(json.dumps(records))
-        wanted = NewProject([captions], [choose("dry-run")], shard_size=SHARD, allow_missing=True)
-        project = create(Path(folder) / "run", wanted).project
+        new_project = NewProject(
+            [captions], [choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
+        )
+        project = create(Path(folder) / "run", new_project).project
         with ProjectLock(project.lock) as lock:
-            workers = launcher(project, spec, "tests.bench.instant")
-            timed = Timed(project, workers, spec=spec, lock=lock)
-            if not timed.run():
+            launcher = make_launcher(project, spec, "tests.bench.instant_worker")
+            supervisor = RowTimingSupervisor(project, launcher, spec=spec, lock=lock)
+            if not supervisor.run():
                 raise SystemExit("the run did not finish")
-    seconds = timed.last[0] - timed.first[0]
-    return Rate(timed.rows / seconds, (timed.last[1] - timed.first[1]) / timed.messages * 1e6)
+    seconds = supervisor.last[0] - supervisor.first[0]
+    return SupervisorRate(
+        supervisor.rows / seconds,
+        (supervisor.last[1] - supervisor.first[1]) / supervisor.messages * 1e6,
+    )
 
 
-class Timed(Supervisor):
-    """Wall and processor seconds from the first row to the last, and what came between."""
+class RowTimingSupervisor(Supervisor):
+    """A supervisor that times the first and the last row, and counts rows and messages between."""
 
     first = last = (0.0, 0.0)
+    """Seconds and CPU seconds when the first and the last rows message had been handled."""
     rows = messages = 0
+    """Rows after those of the first message, and messages from the first one on."""
 
     def receive(self, handle: Any, message: Any) -> None:
         super().receive(handle, message)
@@ -100,27 +112,29 @@ class Timed(Supervisor):
 
 
 def round_trip(spec: str) -> float:
-    """Seconds."""
+    """Return the mean seconds from sending a message to its answer."""
     with tempfile.TemporaryDirectory() as folder:
         captions = Path(folder) / "captions.json"
         captions.write_text('[{"image": "a.jpg", "caption": ""}]')
-        wanted = NewProject([captions], [choose("dry-run")], allow_missing=True)
-        workers = launcher(create(Path(folder) / "run", wanted).project, spec, "tests.bench.echo")
-        worker = workers.start(workers.devices()[0])
+        new_project = NewProject([captions], [choose("dry-run")], allow_missing=True)
+        project = create(Path(folder) / "run", new_project).project
+        launcher = make_launcher(project, spec, "tests.bench.echo_worker")
+        worker = launcher.start(launcher.devices()[0])
         worker.send({"type": "forget_witness"})
-        await_answer(workers)
+        await_answer(launcher)
         began = time.perf_counter()
-        for _ in range(TRIPS):
+        for _ in range(ROUND_TRIPS):
             worker.send({"type": "forget_witness"})
-            await_answer(workers)
+            await_answer(launcher)
         seconds = time.perf_counter() - began
-        workers.close()
-    return seconds / TRIPS
+        launcher.close()
+    return seconds / ROUND_TRIPS
 
 
-def await_answer(workers: Launcher) -> None:
+def await_answer(launcher: Launcher) -> None:
+    """Wait for a heartbeat, which is the answer of the echo worker."""
     while True:
-        for _, message in workers.receive(1.0):
+        for _, message in launcher.receive(1.0):
             if isinstance(message, WorkerExit):
                 raise SystemExit(f"the worker ended: {message}")
             if message["type"] == "heartbeat":

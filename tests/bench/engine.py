@@ -1,6 +1,6 @@
-"""Captioning at the speed of the hardware: upstream's loop, our worker, and the parts alone.
+"""Captioning at the speed of the hardware: upstream's loop, our worker, and its stages alone.
 
-All on the same images and weights, one after the other in one run, each in a process of its own.
+All use the same images and weights, one after the other in one run, each in a process of its own.
 Loading is not counted; everything from the first image to the last caption is.
 """
 
@@ -21,33 +21,38 @@ from typing import Any, NamedTuple
 import psutil
 
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose
-from engine.captioners.settings import QUANTIZED
-from engine.demo.scenes import write
-from engine.hardware.devices import find, gpus
+from engine.captioners.settings import QUANTIZATIONS
+from engine.demo.scenes import write_scenes
+from engine.hardware.devices import find_devices, visible_gpus
 from engine.launchers.local import LocalLauncher
 from engine.operations.new_project import NewProject, create
-from engine.process.pool import cores
+from engine.process.pool import usable_cores
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
 from engine.supervisor.supervisor import Supervisor
-from tests.bench.made import Run, measured
+from tests.bench.measuring import Measurement, measure
 from tests.bench.report import report
 
 DEMO = Path("engine/demo/checkpoints")
 DRAWN_SIZE = (640, 480)
+"""Width and height of the drawn images, in pixels."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 COUNT, GPU_COUNT = 960, 4800
-"""Images: enough for the batch to grow, and to caption with it after that."""
+"""Number of images on a CPU and on a GPU: enough for the batch to grow, and to caption with it
+then."""
 
 
-class Model(NamedTuple):
+class BenchModel(NamedTuple):
+    """The model that is measured, and its device."""
+
     family: str
     checkpoint: str
-    """A folder, or `random-7b`."""
+    """A folder, or `random-7b`: random weights of the official size."""
     settings: Settings
     device: str
 
     def load(self) -> Any:
+        """Return the captioner."""
         if self.checkpoint == "random-7b":
             from tests.bench.random_models import load
 
@@ -55,23 +60,25 @@ class Model(NamedTuple):
         return FAMILIES[self.family].load(self.checkpoint, self.settings, self.device)
 
 
-class Rate(NamedTuple):
-    """Of one image: images a second, and processor seconds an image."""
+class CaptioningRate(NamedTuple):
+    """How fast something is done with images."""
 
     images: float
+    """Images a second."""
     cpu: float | None
+    """CPU seconds an image; None if they say nothing."""
 
 
 def main(cases: list[str]) -> None:
-    wanted = arguments(cases)
+    options = parse_options(cases)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = choose_model(wanted, folder)
-        count = wanted.count or (COUNT if model.device == "cpu" else GPU_COUNT)
-        run(model, find_images(wanted.images, count, folder), folder)
+        model = choose_model(options, folder)
+        count = options.count or (COUNT if model.device == "cpu" else GPU_COUNT)
+        run(model, find_images(options.images, count, folder), folder)
 
 
-def arguments(cases: list[str]) -> argparse.Namespace:
+def parse_options(cases: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench engine", description=__doc__)
     parser.add_argument("--model", default="llava-1.5")
     parser.add_argument("--checkpoint", default="demo", help="DIR, random-7b, demo or small")
@@ -82,56 +89,58 @@ def arguments(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--fast-decode", action="store_true")
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
     parser.add_argument("--overlap", action="store_true", help="two batches at a time on a GPU")
-    parser.add_argument("--quantize", choices=QUANTIZED, default="none", help="not upstream's")
+    parser.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="not upstream's")
     return parser.parse_args(cases)
 
 
 def find_images(source: str, count: int, folder: Path) -> list[str]:
-    """So many, the same again where there are fewer."""
+    """Return the paths of `count` images of the source, repeated if it has fewer."""
     if source == "drawn":
-        write(folder / "drawn", min(count, COUNT), 7, DRAWN_SIZE)
-        found = sorted((folder / "drawn/images").iterdir())
+        write_scenes(folder / "drawn", min(count, COUNT), 7, DRAWN_SIZE)
+        paths = sorted((folder / "drawn/images").iterdir())
     else:
-        found = sorted(it for it in Path(source).rglob("*") if it.suffix.lower() in SUFFIXES)
-    if not found:
+        paths = sorted(path for path in Path(source).rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
         raise SystemExit(f"no images in {source}")
-    return [str(found[number % len(found)].absolute()) for number in range(count)]
+    return [str(paths[number % len(paths)].absolute()) for number in range(count)]
 
 
-def choose_model(wanted: argparse.Namespace, folder: Path) -> Model:
-    device = wanted.device or ("cuda" if gpus() else "cpu")
-    checkpoint = wanted.checkpoint
+def choose_model(options: argparse.Namespace, folder: Path) -> BenchModel:
+    """Return the model that the options name. Ends the bench if this machine cannot run it."""
+    device = options.device or ("cuda" if visible_gpus() else "cpu")
+    checkpoint = options.checkpoint
     if checkpoint == "demo":
-        checkpoint = str((DEMO / wanted.model).absolute())
+        checkpoint = str((DEMO / options.model).absolute())
         if not Path(checkpoint).is_dir():
-            raise SystemExit(f"there is no demo checkpoint of {wanted.model}: --checkpoint small")
+            raise SystemExit(f"there is no demo checkpoint of {options.model}: --checkpoint small")
     elif checkpoint == "small":
         from tests.support.checkpoints import CHECKPOINTS
 
-        checkpoint = str(CHECKPOINTS[wanted.model](folder / "small"))
+        checkpoint = str(CHECKPOINTS[options.model](folder / "small"))
     elif checkpoint == "random-7b":
-        from tests.bench.random_models import check_room
+        from tests.bench.random_models import check_host_memory
 
-        check_room(wanted.model, device)
+        check_host_memory(options.model, device)
     else:
         checkpoint = str(Path(checkpoint).absolute())
     changes: dict[str, Any] = {}
-    if wanted.batch:
-        changes |= {"batch": wanted.batch, "auto_batch": False}
-    if wanted.fast_decode:
+    if options.batch:
+        changes |= {"batch": options.batch, "auto_batch": False}
+    if options.fast_decode:
         changes["fast_decode"] = True
-    if wanted.no_graphs:
+    if options.no_graphs:
         changes["graphs"] = False
-    if wanted.overlap:
+    if options.overlap:
         changes["overlap"] = True
-    if wanted.quantize != "none":
-        changes["quantize"] = wanted.quantize
-        check_quantize(wanted.quantize, device)
-    paper = FAMILIES[wanted.model].presets["paper"]
-    return Model(wanted.model, checkpoint, Settings.of(asdict(paper) | changes), device)
+    if options.quantize != "none":
+        changes["quantize"] = options.quantize
+        check_quantize(options.quantize, device)
+    paper = FAMILIES[options.model].presets["paper"]
+    return BenchModel(options.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
 
-def run(model: Model, images: list[str], folder: Path) -> None:
+def run(model: BenchModel, images: list[str], folder: Path) -> None:
+    """Measure upstream's loop, the worker and the stages, and report all figures."""
     grows = " and up" if model.settings.auto_batch else ""
     case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
     case += ", fast decode" if model.settings.fast_decode else ""
@@ -139,87 +148,95 @@ def run(model: Model, images: list[str], folder: Path) -> None:
     case += ", overlap" if model.settings.overlap else ""
     case += "" if model.settings.quantize == "none" else f", {model.settings.quantize}"
 
-    def tell(
+    def report_value(
         name: str, value: float, unit: str = "images/s", baseline: float | None = None
     ) -> None:
         report("engine", f"{name} ({case})", value, unit, baseline)
 
     plain = model._replace(settings=replace(model.settings, quantize="none"))
-    theirs, stolen = with_stolen(upstream, plain, images, folder)
+    theirs, stolen = measure_with_steal(run_upstream, plain, images, folder)
     upstream_rate = theirs.result
-    tell("upstream", upstream_rate.images)
-    tell("upstream_stolen", stolen, "share of core time")
-    tell("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
-    tell("upstream_memory", theirs.megabytes, "MB")
-    ours, stolen = with_stolen(worker, model, images, folder)
+    report_value("upstream", upstream_rate.images)
+    report_value("upstream_stolen", stolen, "share of core time")
+    report_value("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
+    report_value("upstream_memory", theirs.megabytes, "MB")
+    ours, stolen = measure_with_steal(run_worker, model, images, folder)
     worker_rate, batch = ours.result
-    tell("worker", worker_rate.images, baseline=upstream_rate.images)
-    tell("worker_stolen", stolen, "share of core time")
-    tell("worker_cpu", worker_rate.cpu * 1e3, "ms/image", upstream_rate.cpu * 1e3)
-    tell("worker_memory", ours.megabytes, "MB")
-    tell("worker_batch", batch, "images")
-    alone = measured(parts, model, images, batch).result
+    report_value("worker", worker_rate.images, baseline=upstream_rate.images)
+    report_value("worker_stolen", stolen, "share of core time")
+    report_value("worker_cpu", worker_rate.cpu * 1e3, "ms/image", upstream_rate.cpu * 1e3)
+    report_value("worker_memory", ours.megabytes, "MB")
+    report_value("worker_batch", batch, "images")
+    alone = measure(stages_alone, model, images, batch).result
     for name, rate in alone.items():
-        tell(name, rate.images)
+        report_value(name, rate.images)
         if rate.cpu is not None:
-            tell(f"{name}_cpu", rate.cpu * 1e3, "ms/image")
+            report_value(f"{name}_cpu", rate.cpu * 1e3, "ms/image")
     if model.device == "cpu":
-        shared = parts_beside(model, images, batch)
+        shared = measure_stages_side_by_side(model, images, batch)
         for name, rate in shared.items():
-            tell(f"{name}_beside_cpu", rate.cpu * 1e3, "ms/image")
-        tell("worker_over_limit_beside", worker_rate.images / limit(model, shared), "ratio")
-    tell("worker_over_upstream", worker_rate.images / upstream_rate.images, "ratio")
-    tell("worker_over_limit", worker_rate.images / limit(model, alone), "ratio")
+            report_value(f"{name}_beside_cpu", rate.cpu * 1e3, "ms/image")
+        report_value(
+            "worker_over_limit_beside", worker_rate.images / hardware_limit(model, shared), "ratio"
+        )
+    report_value("worker_over_upstream", worker_rate.images / upstream_rate.images, "ratio")
+    report_value("worker_over_limit", worker_rate.images / hardware_limit(model, alone), "ratio")
     if model.device != "cpu":
-        tell("worker_over_roofline", worker_rate.images / alone["roofline"].images, "ratio")
+        report_value("worker_over_roofline", worker_rate.images / alone["roofline"].images, "ratio")
 
 
-def with_stolen(work: Callable[..., Any], *arguments: Any) -> tuple[Run, float]:
-    """Also the share of the cores' time that a virtual machine's host gave to others."""
+def measure_with_steal(work: Callable[..., Any], *arguments: Any) -> tuple[Measurement, float]:
+    """Measure a function. Return also the share of CPU time that the host of a virtual machine took
+    away for others meanwhile."""
     before = psutil.cpu_times()
-    run = measured(work, *arguments)
+    run = measure(work, *arguments)
     after = psutil.cpu_times()
     return run, (getattr(after, "steal", 0) - getattr(before, "steal", 0)) / (
         sum(after) - sum(before)
     )
 
 
-def parts_beside(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
-    """Decoding on one half of the cores while the model is on the other.
+def measure_stages_side_by_side(
+    model: BenchModel, images: list[str], batch: int
+) -> dict[str, CaptioningRate]:
+    """Measure decoding on one half of the cores while the model runs on the other half.
 
-    They share caches, memory and power: beside each other both take longer than alone.
+    Both take longer than alone, since they share caches, memory bandwidth and power.
     """
-    count = max(2, cores())
+    count = max(2, usable_cores())
     ready = get_context("spawn").Barrier(count)
     with ThreadPoolExecutor(count) as pool:
         halves = pool.map(
-            lambda n: measured(beside, model, images, batch, n % 2 == 1, ready).result, range(count)
+            lambda n: measure(stages_beside_others, model, images, batch, n % 2 == 1, ready).result,
+            range(count),
         )
-    found: dict[str, list[Rate]] = {}
+    rates_by_stage: dict[str, list[CaptioningRate]] = {}
     for half in halves:
         for name, rate in half.items():
-            found.setdefault(name, []).append(rate)
+            rates_by_stage.setdefault(name, []).append(rate)
     return {
-        name: Rate(fmean(it.images for it in rates), fmean(it.cpu for it in rates))
-        for name, rates in found.items()
+        name: CaptioningRate(
+            images=fmean(rate.images for rate in rates), cpu=fmean(rate.cpu for rate in rates)
+        )
+        for name, rates in rates_by_stage.items()
     }
 
 
-def limit(model: Model, alone: dict[str, Rate]) -> float:
-    """Images a second that the hardware allows."""
+def hardware_limit(model: BenchModel, alone: dict[str, CaptioningRate]) -> float:
+    """Return the images a second that the hardware allows, from the rates of the stages alone."""
     if model.device == "cpu":
-        return cores() / sum(rate.cpu for rate in alone.values())
+        return usable_cores() / sum(rate.cpu for rate in alone.values())
     generating = 1 / (1 / alone["prefill"].images + 1 / alone["decode_steps"].images)
     return min(alone["decode_all_cores"].images, generating)
 
 
-def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
-    """`run` on a project of these images, and the batch that it came to."""
+def run_worker(model: BenchModel, images: list[str], folder: Path) -> tuple[CaptioningRate, int]:
+    """Run a project of these images. Return the rate, and the batch size at the end of the run."""
     captions = folder / "captions.json"
     captions.write_text(json.dumps([{"image": image, "caption": ""} for image in images]))
     if model.checkpoint == "random-7b":
         settings = asdict(model.settings)
-        chosen = ModelChoice(model.family, model.family, None, settings, "random")
+        model_choice = ModelChoice(model.family, model.family, None, settings, "random")
         module = "tests.bench.random_worker"
     else:
         changes = {
@@ -229,64 +246,71 @@ def worker(model: Model, images: list[str], folder: Path) -> tuple[Rate, int]:
             "overlap": "yes" if model.settings.overlap else "no",
             "quantize": model.settings.quantize,
         }
-        chosen = choose(f"{model.family}={model.checkpoint}", "paper", changes)
+        model_choice = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker.worker"
-    wanted = NewProject([captions], [chosen], shard_size=10_000, allow_outside=True)
-    project = create(folder / "run", wanted).project
+    new_project = NewProject([captions], [model_choice], shard_size=10_000, allow_outside=True)
+    project = create(folder / "run", new_project).project
     spec = "cpu" if model.device == "cpu" else "0"
     with ProjectLock(project.lock) as lock:
-        timed = Timed(project, LocalLauncher(project, find(spec), module), spec=spec, lock=lock)
-        if not timed.run():
+        launcher = LocalLauncher(project, find_devices(spec), module)
+        supervisor = WorkerTimingSupervisor(project, launcher, spec=spec, lock=lock)
+        if not supervisor.run():
             raise SystemExit("the run did not finish")
     check(project, len(images))
-    seconds, cpu = timed.last[0] - timed.first[0], timed.last[1] - timed.first[1]
-    sizes = timed.project_state.batch_sizes.values()
-    return Rate(len(images) / seconds, cpu / len(images)), max(sizes, default=model.settings.batch)
+    seconds = supervisor.last[0] - supervisor.first[0]
+    cpu = supervisor.last[1] - supervisor.first[1]
+    sizes = supervisor.project_state.batch_sizes.values()
+    return CaptioningRate(len(images) / seconds, cpu / len(images)), max(
+        sizes, default=model.settings.batch
+    )
 
 
-def upstream(model: Model, images: list[str], folder: Path) -> Rate:
-    """Imported where it runs."""
-    from tests.bench.upstream_engine import upstream as loop
+def run_upstream(model: BenchModel, images: list[str], folder: Path) -> CaptioningRate:
+    """Run upstream's loop."""
+    # Imported only in the process that runs it: it needs torch.
+    from tests.bench.upstream_engine import run_upstream_loop
 
-    rate: Rate = loop(model, images, folder)
+    rate: CaptioningRate = run_upstream_loop(model, images, folder)
     return rate
 
 
-def parts(model: Model, images: list[str], batch: int) -> dict[str, Rate]:
-    """Imported where they run."""
-    from tests.bench.parts import parts as alone
+def stages_alone(model: BenchModel, images: list[str], batch: int) -> dict[str, CaptioningRate]:
+    """Measure each stage while nothing else runs."""
+    from tests.bench.stages import measure_stages
 
-    return alone(model, images, batch)
+    return measure_stages(model, images, batch)
 
 
 def check_quantize(how: str, device: str) -> None:
-    """Ends the bench, in words, where this machine cannot do it."""
+    """End the bench with a message if this machine cannot quantize so."""
     from engine.captioners.base import CheckpointError
-    from engine.captioners.checkpoints.quantization import check
+    from engine.captioners.checkpoints.quantization import check_quantization
 
     try:
-        check(how, device)
+        check_quantization(how, device)
     except CheckpointError as error:
         raise SystemExit(str(error)) from error
 
 
-def beside(model: Model, *arguments: Any) -> dict[str, Rate]:
-    """Imported where it runs."""
-    from tests.bench.parts import beside as part
+def stages_beside_others(model: BenchModel, *arguments: Any) -> dict[str, CaptioningRate]:
+    """Measure decoding, or the model's stages, while other processes measure, too."""
+    from tests.bench.stages import measure_stages_beside_others
 
-    return part(model, *arguments)
+    return measure_stages_beside_others(model, *arguments)
 
 
 def check(project: Project, images: int) -> None:
+    """End the bench if an image has no caption."""
     rows = sum(log.read_bytes().count(b'"raw"') for log in project.captions.glob("*/?????.jsonl"))
     if rows != images:
         raise SystemExit(f"{rows} captions for {images} images")
 
 
-class Timed(Supervisor):
-    """Notes wall and processor seconds, its own and its worker's, from `loaded` to the last row."""
+class WorkerTimingSupervisor(Supervisor):
+    """A supervisor that notes the seconds and CPU seconds from `loaded` to the last row."""
 
     first = last = (0.0, 0.0)
+    """Seconds, and CPU seconds of supervisor and worker, at `loaded` and the last rows message."""
 
     def receive(self, handle: Any, message: Any) -> None:
         kind = message["type"] if isinstance(message, dict) else None

@@ -1,4 +1,4 @@
-"""`export` of four models' captions of a finished project, beside upstream's merge of them."""
+"""`export` of a finished project with four models; the baseline is upstream's merge of captions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 from engine.datasets.exports.export import ExportOptions, export
 from tests.bench import upstream
-from tests.bench.made import make_project, measured, sizes
+from tests.bench.bench_data import make_project
+from tests.bench.measuring import measure, sizes
 from tests.bench.report import report
 
 MODELS = 4
-UPSTREAM = 3_000_000
-OTHERS = ("jsonl", "columns", "openclip", "laclip", "parquet")
+UPSTREAM_LIMIT = 3_000_000
+"""The most captions that upstream merges: its memory does not allow for more."""
+OTHER_FORMATS = ("jsonl", "columns", "openclip", "laclip", "parquet")
 
 
 def main(cases: list[str]) -> None:
@@ -20,25 +22,23 @@ def main(cases: list[str]) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             project = make_project(folder / "run", count, MODELS)
-            ours = measured(export, project, folder / "ours.json")
+            ours = measure(export, project, folder / "ours.json")
             (folder / "ours.json").unlink()
-            base_count = min(count, UPSTREAM // MODELS)
+            base_count = min(count, UPSTREAM_LIMIT // MODELS)
             base = make_project(folder / "base", base_count, MODELS)
             export(base, folder / "models", ExportOptions(format="per-model"))
-            theirs = measured(
+            theirs = measure(
                 upstream.merge, sorted((folder / "models").iterdir()), folder / "theirs.json"
             )
             baseline = MODELS * base_count / theirs.seconds
             case = f"{MODELS} x {count}"
             rate = ours.result.captions / ours.seconds
             report("export", f"{case} records, json", rate, "records/s", baseline)
-            cost, base = (
-                1e6 * ours.cpu / ours.result.captions,
-                1e6 * theirs.cpu / MODELS / base_count,
-            )
-            report("export", f"{case} records, json", cost, "CPU s/million", base)
+            cost = 1e6 * ours.cpu / ours.result.captions
+            base_cost = 1e6 * theirs.cpu / MODELS / base_count
+            report("export", f"{case} records, json", cost, "CPU s/million", base_cost)
             report("export", f"{case} peak memory", ours.megabytes, "MB", theirs.megabytes)
-            for form in OTHERS if count < UPSTREAM else ():
-                ours = measured(export, project, folder / form, ExportOptions(format=form))
+            for form in OTHER_FORMATS if count < UPSTREAM_LIMIT else ():
+                ours = measure(export, project, folder / form, ExportOptions(format=form))
                 rate = ours.result.captions / ours.seconds
                 report("export", f"{case} records, {form}", rate, "records/s", baseline)

@@ -1,7 +1,7 @@
-"""The job manager alone: records a second from shard file to caption log.
+"""The supervisor alone: records a second from shard file to caption log.
 
-Two workers that answer at once, without image or model. The baseline writes the same rows to the
-same number of files in one process, synced as often: the disk's and the encoder's own speed.
+Two workers answer at once, without image or model. The baseline writes the same rows to the same
+number of files in one process and syncs as often, which is the speed of disk and encoder.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from engine.supervisor.main import supervise
 from tests.bench.report import report
 
 CASES = ("100000", "1000000")
-SHARD = 10_000
+SHARD_SIZE = 10_000
 
 
 def main(cases: list[str]) -> None:
     for case in cases or CASES:
         with tempfile.TemporaryDirectory() as folder:
-            measure(case, int(case), Path(folder))
+            measure_jobs(case, int(case), Path(folder))
 
 
-def measure(case: str, records: int, folder: Path) -> None:
+def measure_jobs(case: str, records: int, folder: Path) -> None:
     captions = folder / "captions.json"
     with captions.open("w") as file:
         file.write("[")
@@ -36,10 +36,12 @@ def measure(case: str, records: int, folder: Path) -> None:
             record = {"image": f"images/{i:09}.jpg", "caption": f"alt text number {i}"}
             file.write(("," if i else "") + json.dumps(record))
         file.write("]")
-    wanted = NewProject([captions], [choose("dry-run")], shard_size=SHARD, allow_missing=True)
-    project = create(folder / "run", wanted).project
+    new_project = NewProject(
+        [captions], [choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
+    )
+    project = create(folder / "run", new_project).project
     began = time.monotonic()
-    finished = supervise(project, "cpu:2", module="tests.bench.instant")
+    finished = supervise(project, "cpu:2", module="tests.bench.instant_worker")
     seconds = time.monotonic() - began
     if not finished:
         raise SystemExit("the run did not finish")
@@ -54,11 +56,11 @@ def count_rows(log: Path) -> int:
 
 
 def write_plainly(folder: Path, records: int) -> float:
-    """Seconds for the bare writing."""
+    """Return the seconds that it takes just to write the rows."""
     began = time.monotonic()
-    for first in range(0, records, SHARD):
+    for first in range(0, records, SHARD_SIZE):
         with (folder / f"plain-{first}.jsonl").open("wb") as file:
-            for i in range(first, min(first + SHARD, records)):
+            for i in range(first, min(first + SHARD_SIZE, records)):
                 row = {"i": i - first, "raw": f"an image called {i}. And a tail.", "tokens": 9}
                 file.write(json.dumps(row | {"finish": "stop"}).encode() + b"\n")
                 if i % Policy().sync_rows == 0:

@@ -1,4 +1,4 @@
-"""`merge` of four arrays, beside json.load and json.dump of as many records, at most 3 million."""
+"""`merge` of four arrays; the baseline is json.load and json.dump of as many, at most 3 million."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import tempfile
 from pathlib import Path
 
 from engine.datasets import split_merge
-from engine.datasets.inputs.open_input import Input
+from engine.datasets.inputs.open_input import InputSource
 from tests.bench import upstream
-from tests.bench.made import measured, sizes, write_array
+from tests.bench.bench_data import write_array
+from tests.bench.measuring import measure, sizes
 from tests.bench.report import report
 
 FILES = 4
-UPSTREAM = 3_000_000
-"""Its memory is what ends it beyond."""
+UPSTREAM_LIMIT = 3_000_000
+"""The most records that upstream merges: its memory does not allow for more."""
 
 
 def main(cases: list[str]) -> None:
@@ -25,15 +26,16 @@ def main(cases: list[str]) -> None:
             write_array(sources[0], count)
             for source in sources[1:]:
                 os.link(sources[0], source)
-            ours = measured(
+            ours = measure(
                 split_merge.merge,
-                [Input(source, folder) for source in sources],
+                [InputSource(source, folder) for source in sources],
                 folder / "ours.json",
             )
-            few = sources[: max(1, min(FILES, UPSTREAM // count))]
-            theirs = measured(upstream.merge, few, folder / "theirs.json")
-        rate, base = FILES * count / ours.seconds, len(few) * count / theirs.seconds
+            base_sources = sources[: max(1, min(FILES, UPSTREAM_LIMIT // count))]
+            theirs = measure(upstream.merge, base_sources, folder / "theirs.json")
+        base_count = len(base_sources) * count
+        rate, base = FILES * count / ours.seconds, base_count / theirs.seconds
         report("merge", f"{FILES} x {count} records", rate, "records/s", base)
-        cost, base = 1e6 * ours.cpu / FILES / count, 1e6 * theirs.cpu / len(few) / count
+        cost, base = 1e6 * ours.cpu / FILES / count, 1e6 * theirs.cpu / base_count
         report("merge", f"{FILES} x {count} records", cost, "CPU s/million", base)
         report("merge", f"{FILES} x {count} peak memory", ours.megabytes, "MB", theirs.megabytes)

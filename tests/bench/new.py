@@ -1,4 +1,4 @@
-"""`new`: records a second from an array to shards, beside json.load and json.dump in parts."""
+"""`new`: records a second from an array to shards; the baseline is json.load and json.dump."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from engine.captioners.registry import choose
 from engine.operations.new_project import NewProject, create
 from tests.bench import upstream
-from tests.bench.made import SHARD, measured, sizes, write_array
+from tests.bench.bench_data import SHARD_SIZE, write_array
+from tests.bench.measuring import measure, sizes
 from tests.bench.report import report
 
-UPSTREAM = 3_000_000
+UPSTREAM_LIMIT = 3_000_000
+"""The most records that upstream splits: its memory does not allow for more."""
 
 
 def main(cases: list[str]) -> None:
@@ -19,14 +21,14 @@ def main(cases: list[str]) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             source = folder / "captions.json"
-            base_count = min(count, UPSTREAM)
+            base_count = min(count, UPSTREAM_LIMIT)
             write_array(source, base_count)
-            parts = -(-base_count // SHARD)
-            theirs = measured(upstream.split, source, folder / "theirs", parts)
+            parts = -(-base_count // SHARD_SIZE)
+            theirs = measure(upstream.split, source, folder / "theirs", parts)
             if count > base_count:
                 write_array(source, count)
-            wanted = NewProject([source], [choose("dry-run")], allow_missing=True)
-            ours = measured(create, folder / "run", wanted)
+            new_project = NewProject([source], [choose("dry-run")], allow_missing=True)
+            ours = measure(create, folder / "run", new_project)
         rate, base = count / ours.seconds, base_count / theirs.seconds
         report("new", f"{count} records", rate, "records/s", base)
         cost, base = 1e6 * ours.cpu / count, 1e6 * theirs.cpu / base_count

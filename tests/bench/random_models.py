@@ -21,21 +21,30 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from engine.captioners.base import Loaded
-from engine.captioners.checkpoints.assembly import last, parent, put, rebuild_buffers, state, tied
-from engine.captioners.checkpoints.modules import clip_tower, llama
-from engine.captioners.families.llava import Llava, LlavaModel
-from engine.captioners.families.minigpt4 import MiniGPT4, MiniGPT4Model
-from engine.captioners.families.otter import GatedCrossAttention, Otter, OtterModel, Perceiver
-from engine.captioners.families.qwen_vl import QwenVL, QwenVLModel, Vision
+from engine.captioners.base import LoadedCheckpoint
+from engine.captioners.checkpoints.assembly import (
+    last_part,
+    named_tensors,
+    parent_module,
+    rebuild_buffers,
+    set_tensor,
+    tied_parameters,
+)
+from engine.captioners.checkpoints.modules import build_clip_tower, build_llama
+from engine.captioners.families.llava import LlavaCaptioner, LlavaModel
+from engine.captioners.families.minigpt4 import MiniGPT4Captioner, MiniGPT4Model
+from engine.captioners.families.otter import OtterCaptioner
+from engine.captioners.families.otter_model import GatedCrossAttention, OtterModel, Perceiver
+from engine.captioners.families.qwen_vl import QwenVLCaptioner, QwenVLModel, VisionTransformer
 from engine.captioners.generation.generate import choose_dtype
 from engine.captioners.settings import Settings
 
 LAYERS = 32
-"""Of every language model here."""
+"""Number of layers of every language model here."""
 GIGABYTES = {"llava-1.5": 15, "minigpt-4": 17, "otter": 18, "qwen-vl": 21}
-"""In two bytes a weight, with room for a batch to spare on top."""
+"""Memory that each family needs, in GB: two bytes a weight, and room for a batch."""
 NOWHERE = Path("random")
+"""The path of the checkpoint in error messages."""
 VICUNA = {
     "vocab_size": 32000,
     "hidden_size": 4096,
@@ -47,8 +56,8 @@ VICUNA = {
 }
 
 
-def check_room(family: str, device: str) -> None:
-    """Ends the bench, in words, where the weights do not fit."""
+def check_host_memory(family: str, device: str) -> None:
+    """End the bench with a message if the weights do not fit."""
     if family not in BUILDERS:
         raise SystemExit(f"random-7b is one of {', '.join(BUILDERS)}, not {family}")
     # On the CPU the weights are float32.
@@ -65,29 +74,30 @@ def check_room(family: str, device: str) -> None:
 
 
 def shapes(**sizes: tuple[int, ...]) -> dict[str, torch.Tensor]:
-    """Weights without memory; `__` stands for a full stop."""
+    """Return weights that take no memory. In their names, `__` stands for a full stop."""
     return {
         name.replace("__", "."): torch.empty(size, device="meta") for name, size in sizes.items()
     }
 
 
 def clip(side: int, layer: int) -> Any:
+    """Return a CLIP ViT-L/14 for images of this side, which is read after this layer."""
     weights = shapes(
         embeddings__patch_embedding__weight=(1024, 3, 14, 14),
         embeddings__position_embedding__weight=((side // 14) ** 2 + 1, 1024),
         encoder__layers__0__mlp__fc1__weight=(4096, 1024),
     )
-    return clip_tower(weights, "", {"num_hidden_layers": 24}, layer, NOWHERE)
+    return build_clip_tower(weights, "", {"num_hidden_layers": 24}, layer, NOWHERE)
 
 
 def build_llava() -> nn.Module:
-    return LlavaModel(clip(336, -2), llama(VICUNA | {"num_hidden_layers": LAYERS}))
+    return LlavaModel(clip(336, -2), build_llama(VICUNA | {"num_hidden_layers": LAYERS}))
 
 
 def build_minigpt4() -> nn.Module:
     vision = Blip2VisionConfig()
     qformer = Blip2QFormerConfig(encoder_hidden_size=vision.hidden_size)
-    return MiniGPT4Model(vision, qformer, 32, llama(VICUNA | {"num_hidden_layers": LAYERS}))
+    return MiniGPT4Model(vision, qformer, 32, build_llama(VICUNA | {"num_hidden_layers": LAYERS}))
 
 
 def build_otter() -> nn.Module:
@@ -101,7 +111,8 @@ def build_otter() -> nn.Module:
         d_model=4096, n_heads=32, n_layers=LAYERS, vocab_size=50432, tie_word_embeddings=True
     )
     with torch.device("meta"):
-        gates = {it: GatedCrossAttention(4096, 512, 1024, 16384) for it in range(3, LAYERS, 4)}
+        layers = range(3, LAYERS, 4)
+        gates = {layer: GatedCrossAttention(4096, 512, 1024, 16384) for layer in layers}
         language_model = MptForCausalLM(config)
         return OtterModel(clip(224, -1), Perceiver(perceiver, NOWHERE), language_model, gates)
 
@@ -123,7 +134,7 @@ def build_qwen_vl() -> nn.Module:
         tie_word_embeddings=False,
     )
     with torch.device("meta"):
-        vision = Vision({"heads": 16, "layers": 48}, visual, NOWHERE)
+        vision = VisionTransformer({"heads": 16, "layers": 48}, visual, NOWHERE)
         return QwenVLModel(vision, Qwen2ForCausalLM(config), 448)
 
 
@@ -136,26 +147,28 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
 
 
 def fill(model: nn.Module, dtype: torch.dtype, device: str) -> None:
-    """Random weights straight on the device."""
-    twins = tied(model)
-    for name, tensor in state(model).items():
+    """Give the model random weights, made on the device itself."""
+    twins = tied_parameters(model)
+    for name, tensor in named_tensors(model).items():
         if tensor.is_floating_point():
-            put(model, name, torch.empty(tensor.shape, dtype=dtype, device=device).normal_(0, 0.02))
+            set_tensor(
+                model, name, torch.empty(tensor.shape, dtype=dtype, device=device).normal_(0, 0.02)
+            )
     for twin, name in twins.items():
-        setattr(parent(model, twin), last(twin), model.get_parameter(name))
+        setattr(parent_module(model, twin), last_part(twin), model.get_parameter(name))
     rebuild_buffers(model, device)
     model.eval().requires_grad_(False)
 
 
-class Numbers:
-    """In a tokenizer's place: every id is its number."""
+class NumberTokenizer:
+    """In place of a tokenizer: the text of an id is its number."""
 
     pad_token_id = 0
 
     def __init__(self, prompt: list[int]) -> None:
         self.input_ids = prompt
 
-    def __call__(self, _text: str, **_: Any) -> Numbers:
+    def __call__(self, _text: str, **_: Any) -> NumberTokenizer:
         return self
 
     def convert_tokens_to_ids(self, _token: str) -> int:
@@ -169,18 +182,22 @@ class Numbers:
 
 
 PROMPTS = {"llava-1.5": (3, 4), "minigpt-4": (42, 12), "otter": (0, 12), "qwen-vl": (1, 8)}
-"""Tokens before and after the image."""
+"""Number of prompt tokens before and after the image."""
 
 
 def load(family: str, settings: Settings, device: str) -> Any:
-    """A captioner, as the family's own `load` gives it. Raises `torch.OutOfMemoryError`."""
+    """Return a captioner as the family's own `load` does. Raises `torch.OutOfMemoryError`."""
     model: Any = BUILDERS[family]()
     dtype = choose_dtype(settings.dtype, device)
     fill(model, dtype, device)
-    loaded = Loaded("random", str(dtype), sum(it.numel() for it in model.parameters()), 0)
+    loaded = LoadedCheckpoint("random", str(dtype), sum(map(torch.numel, model.parameters())), 0)
     before, after = (list(range(5, 5 + count)) for count in PROMPTS[family])
     if family == "otter":
-        return Otter(model, loaded, Numbers([1, *after]), settings)
-    kind = {"llava-1.5": Llava, "minigpt-4": MiniGPT4, "qwen-vl": QwenVL}[family]
+        return OtterCaptioner(model, loaded, NumberTokenizer([1, *after]), settings)
+    kind = {
+        "llava-1.5": LlavaCaptioner,
+        "minigpt-4": MiniGPT4Captioner,
+        "qwen-vl": QwenVLCaptioner,
+    }[family]
     text = "###" if family == "minigpt-4" else None
-    return kind(model, loaded, Numbers([]), settings, (before, after), [2], 0, text)
+    return kind(model, loaded, NumberTokenizer([]), settings, (before, after), [2], 0, text)

@@ -8,6 +8,8 @@ from tests.bench.random_models import load
 
 
 class RandomWorker(worker.Worker):
+    """The real worker, with a captioner from `random_models`."""
+
     def make_captioner(self):
         settings = Settings.of(self.model["settings"])
         return load(self.model["family"], settings, self.device)

@@ -1,4 +1,4 @@
-"""The form of a measurement: one JSON object a line."""
+"""The output of the benches: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 
 
 def report(bench: str, case: str, value: float, unit: str, baseline: float | None = None) -> None:
-    """`baseline` was measured in the same run; `ratio` is value over baseline."""
+    """Print a measured value. `baseline` is the same quantity, measured in the same run.
+
+    The line's `ratio` is the value divided by the baseline.
+    """
     line = {
         "bench": bench,
         "case": case,

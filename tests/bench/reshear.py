@@ -1,7 +1,7 @@
-"""`reshear` in both modes, all cores; the baseline shears text after text on one core.
+"""`reshear` in both modes on all cores.
 
-The baseline is upstream's: json.load, split at the full stop, json.dump. CPU seconds, of all
-processes and their start, say more where others use the machine.
+The baseline is upstream's way on one core: json.load, split at the full stop, json.dump. CPU
+seconds include all processes and their start; they vary less when others use the machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from engine.operations.reshear import reshear
 from engine.shearing.shear import Shearing
-from tests.bench.made import cpu_seconds, make_project, sizes, write_log
+from tests.bench.bench_data import make_project, write_log
+from tests.bench.measuring import cpu_seconds, sizes
 from tests.bench.report import report
 
 MODELS = 4
@@ -28,16 +29,16 @@ def main(cases: list[str]) -> None:
             baseline, base_cpu = upstream_rate(folder)
             for shearing in (Shearing("sentence"), Shearing("paper")):
                 began, cpu = time.perf_counter(), cpu_seconds()
-                done = reshear(project, shearing)
-                rate = done.captions / (time.perf_counter() - began)
-                cost = (cpu_seconds() - cpu) / done.captions * MILLION
-                case = f"{done.captions}, {shearing.mode}"
+                result = reshear(project, shearing)
+                rate = result.captions / (time.perf_counter() - began)
+                cost = (cpu_seconds() - cpu) / result.captions * MILLION
+                case = f"{result.captions}, {shearing.mode}"
                 report("reshear", case, rate, "captions/s", baseline)
                 report("reshear", case, cost, "CPU s/million", base_cpu)
 
 
 def upstream_rate(folder: Path) -> tuple[float, float]:
-    """Captions a second, and CPU seconds for a million."""
+    """Return upstream's captions a second, and its CPU seconds for a million captions."""
     write_log(folder / "log.jsonl", 1)
     rows = list(map(json.loads, (folder / "log.jsonl").read_text().splitlines()))
     (folder / "raw.json").write_text(json.dumps([row["raw"] for row in rows]))

@@ -1,10 +1,11 @@
-"""What grows with shards and devices, measured on one machine: for the plan in docs/scale.md.
+"""Costs that grow with shards and devices, measured on one machine for the plan in docs/scale.md.
 
 `open SHARDSxMODELS` makes a database of so many tasks, all done, each with its attempt and event,
-and times what every start and every look does. `loop DEVICES` runs the real supervisor with so
-many workers in its own process that answer at once: its cost a row and a turn of its loop.
-`shard ROWS` reads a caption log as a start after a kill does, and ends its task. `minutes ROWS`
-fills the table of throughput, which has a row for every minute, device and model.
+and times what every start of a supervisor and every snapshot does. `loop DEVICES` runs the real
+supervisor with so many workers in its own process that answer at once: its cost per row and per
+turn of its loop. `shard ROWS` reads a caption log as a start after a kill does, and completes its
+task. `minutes ROWS` fills the table of throughput, which has a row for every minute, device and
+model.
 """
 
 from __future__ import annotations
@@ -29,133 +30,166 @@ from engine.project.layout import Project
 from engine.project.lock import ProjectLock
 from engine.protocol.messages import decode, encode
 from engine.shearing.shear import Shearing
-from engine.state.completion import complete
+from engine.state.completion import complete_log
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import reconcile
 from engine.supervisor.supervisor import Supervisor
 from engine.utils import jsonlines
-from tests.bench.made import measured
+from tests.bench.measuring import measure
 from tests.bench.report import report
-from tui.viewmodel import snapshot
+from tui.viewmodel.snapshot import status_dict
+from tui.viewmodel.snapshot_reader import read_snapshot
 
 CASES = (
     *("open 1500x4", "open 40000x4", "loop 8", "loop 64", "loop 512"),
     *("shard 10000", "shard 100000", "minutes 100000"),
 )
-SHARD = 10_000
+SHARD_SIZE = 10_000
 BATCH = 48
-SAID = "a dog runs on the beach with a red ball in its mouth near some people. And there is a"
-"""30 tokens of a caption are about this long."""
+"""Number of rows in a message."""
+CAPTION = "a dog runs on the beach with a red ball in its mouth near some people. And there is a"
+"""A raw caption of typical length, about 30 tokens."""
 
 
 def main(cases: list[str]) -> None:
     for case in [" ".join(cases)] if cases else CASES:
-        kind, _, size = case.partition(" ")
-        kinds = {"open": opening, "loop": looping, "shard": shard, "minutes": minutes}
-        kinds[kind](size)
+        name, _, size = case.partition(" ")
+        measures = {
+            "open": measure_open,
+            "loop": measure_loop,
+            "shard": measure_shard,
+            "minutes": measure_minutes,
+        }
+        measures[name](size)
 
 
 # Tasks
 
 
-def opening(size: str) -> None:
+def measure_open(size: str) -> None:
+    """Report the size of a project's database, and what a start and a snapshot take."""
     shards, models = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
-        seconds = timed(lambda: fill(project, shards, models))
+        seconds = seconds_of(lambda: fill(project, shards, models))
         tasks = shards * models
         report("scale", f"{size}: making it", seconds, "s")
         report("scale", f"{size}: project.db", project.database.stat().st_size / tasks, "B/task")
-        for name, work in (("open", begin), ("look", look)):
-            found = measured(work, project)
-            for what, value in found.result.items():
-                report("scale", f"{size}: {what}", value, "s")
-            report("scale", f"{size}: {name}, peak", found.megabytes, "MB")
+        for name, work in (("open", start_supervisor), ("look", take_snapshot)):
+            measurement = measure(work, project)
+            for step, value in measurement.result.items():
+                report("scale", f"{size}: {step}", value, "s")
+            report("scale", f"{size}: {name}, peak", measurement.megabytes, "MB")
 
 
 def fill(project: Project, shards: int, models: int) -> None:
+    """Make the database of a project whose tasks are all done, and empty caption logs."""
     migrate(project.database)
-    named = [ModelRow(n, n, f"m{n}", "dry-run", None, {}, f"{n:08}") for n in range(1, models + 1)]
-    cut = [ShardRow(n, n * SHARD, SHARD, 10**6, f"{n:064}") for n in range(shards)]
+    model_rows = [
+        ModelRow(
+            id=n,
+            position=n,
+            name=f"m{n}",
+            family="dry-run",
+            checkpoint=None,
+            settings={},
+            settings_hash=f"{n:08}",
+        )
+        for n in range(1, models + 1)
+    ]
+    shard_rows = [ShardRow(n, n * SHARD_SIZE, SHARD_SIZE, 10**6, f"{n:064}") for n in range(shards)]
     with writing(project.database) as connection:
-        projects.create(connection, ProjectRow("uid", 0.0, shards * SHARD, "/x"), named, cut)
+        projects.create(
+            connection, ProjectRow("uid", 0.0, shards * SHARD_SIZE, "/x"), model_rows, shard_rows
+        )
         tasks = projects.tasks(connection)
         attempts = [
-            AttemptRow(t.id, 1, f"{t.id:012}", "cuda:0", 0.0, 1.0, "done", SHARD) for t in tasks
+            AttemptRow(
+                t.id,
+                1,
+                f"{t.id:012}",
+                "cuda:0",
+                started=0.0,
+                ended=1.0,
+                outcome="done",
+                rows=SHARD_SIZE,
+            )
+            for t in tasks
         ]
         supervisor_writes.save_attempts(connection, attempts)
-        said = "done: 9990 captioned, 10 failed, 500 s"
+        text = "done: 9990 captioned, 10 failed, 500 s"
         supervisor_writes.add_events(
-            connection, [EventRow(0.0, "info", said, "cuda:0", "m1", t.shard) for t in tasks]
+            connection, [EventRow(0.0, "info", text, "cuda:0", "m1", t.shard) for t in tasks]
         )
     project_state = ProjectState(project, Policy())
-    for model in named:
+    for model in model_rows:
         (project.captions / model.folder).mkdir(parents=True)
     for task in list(project_state.ledger.tasks.values()):
-        log = project.log_file(project_state.models[task.model_id], task.shard)
+        log = project.caption_log_file(project_state.models[task.model_id], task.shard)
         log.touch()
-        project_state.ledger.done(
+        project_state.ledger.mark_done(
             task.id, 1.0, digest=f"{task.id:064}", log_mtime_ns=log.stat().st_mtime_ns
         )
     project_state.commit()
 
 
-def begin(project: Project) -> dict[str, float]:
-    """What a supervisor does before its first worker."""
+def start_supervisor(project: Project) -> dict[str, float]:
+    """Return the seconds of each step that a supervisor does before it starts its first worker."""
     project_state: list[ProjectState] = []
-    found = {
-        "reading the tasks": timed(lambda: project_state.append(ProjectState(project, Policy())))
+    return {
+        "reading the tasks": seconds_of(
+            lambda: project_state.append(ProjectState(project, Policy()))
+        ),
+        "comparing with the logs": seconds_of(lambda: reconcile(project_state[0])),
+        "first commit": seconds_of(lambda: project_state[0].commit()),
     }
-    found["comparing with the logs"] = timed(lambda: reconcile(project_state[0]))
-    found["first commit"] = timed(project_state[0].commit)
-    return found
 
 
-def look(project: Project) -> dict[str, float]:
-    found = {"status": timed(lambda: snapshot.status(snapshot.read(project)))}
+def take_snapshot(project: Project) -> dict[str, float]:
+    """Return the seconds of `status`, and of the query for the sums of all tasks."""
+    seconds = {"status": seconds_of(lambda: status_dict(read_snapshot(project)))}
     with reading(project.database) as connection:
-        found["sums of all tasks"] = timed(lambda: progress.sums(connection))
-    return found
+        seconds["sums of all tasks"] = seconds_of(lambda: progress.task_sums(connection))
+    return seconds
 
 
-def timed(work: Callable[[], Any]) -> float:
+def seconds_of(function: Callable[[], Any]) -> float:
+    """Call the function and return the seconds that this takes."""
     began = time.perf_counter()
-    work()
+    function()
     return time.perf_counter() - began
 
 
-def shard(size: str) -> None:
+def measure_shard(size: str) -> None:
+    """Report what reading and completing one caption log takes, and the size of its rows."""
     count = int(size)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "00000.jsonl"
-        rows = ({"i": i, "raw": SAID, "tokens": 30, "finish": "length"} for i in range(count))
-        log.write_bytes(b"".join(map(line, rows)))
-        opening = timed(lambda: CaptionLog(log, count).close())
-        report("scale", f"shard of {size}: reading its log", opening * 1000, "ms")
-        ending = timed(lambda: complete(log, count, "dry-run", Shearing()))
-        report("scale", f"shard of {size}: ending its task", ending * 1000, "ms")
+        rows = ({"i": i, "raw": CAPTION, "tokens": 30, "finish": "length"} for i in range(count))
+        log.write_bytes(b"".join(jsonlines.dumps(row) + b"\n" for row in rows))
+        seconds = seconds_of(lambda: CaptionLog(log, count).close())
+        report("scale", f"shard of {size}: reading its log", seconds * 1000, "ms")
+        seconds = seconds_of(lambda: complete_log(log, count, "dry-run", Shearing()))
+        report("scale", f"shard of {size}: ending its task", seconds * 1000, "ms")
         sheared = next(Path(folder).glob("*.sheared-*"))
         report("scale", f"shard of {size}: log", log.stat().st_size / count, "B/row")
         report("scale", f"shard of {size}: sheared", sheared.stat().st_size / count, "B/row")
 
 
-def line(row: dict[str, Any]) -> bytes:
-    return jsonlines.dumps(row) + b"\n"
-
-
-def minutes(size: str) -> None:
+def measure_minutes(size: str) -> None:
+    """Report the size of a row of the table of throughput."""
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "project.db"
         migrate(database)
         before = database.stat().st_size
         devices = [f"node-{n // 8:02}/cuda:{n % 8}" for n in range(512)]
-        made = [
+        rows = [
             ThroughputRow(29_000_000 + n // 512, devices[n % 512], 1, 1200, 36_000)
             for n in range(int(size))
         ]
         with writing(database) as connection:
-            supervisor_writes.add_throughput(connection, made)
+            supervisor_writes.add_throughput(connection, rows)
         value = (database.stat().st_size - before) / int(size)
         report("scale", f"throughput of {size} minutes and devices", value, "B/row")
 
@@ -164,33 +198,35 @@ def minutes(size: str) -> None:
 
 
 @dataclass
-class Here:
-    """A worker in the supervisor's process that answers at once, over the real encoding."""
+class InProcessWorker:
+    """A worker in the supervisor's process that answers at once, in really encoded messages."""
 
     device: DeviceRow
     id: str
-    pid: int = identity.this()[0]
-    created: float = identity.this()[1]
+    pid: int = identity.this_process()[0]
+    created: float = identity.this_process()[1]
     boot_id: str = identity.boot_id()
     cores: int = 1
-    said: deque[bytes] = field(default_factory=deque)
+    outbox: deque[bytes] = field(default_factory=deque)
+    """Encoded messages that the supervisor has not received yet."""
 
     def send(self, message: dict[str, Any]) -> None:
         message = decode(encode(message))
         if message["type"] == "load":
-            self.say(type="loaded", model=message["model"]["id"], batch=BATCH, seconds=0.0)
+            self.answer(type="loaded", model=message["model"]["id"], batch=BATCH, seconds=0.0)
         elif message["type"] == "records":
-            numbers = [i for i, _ in message["records"]]
+            indexes = [i for i, _ in message["records"]]
             attempt = {"task": message["task"], "attempt": message["attempt"]}
-            for at in range(0, len(numbers), BATCH):
-                part = numbers[at : at + BATCH]
-                self.say(type="decoding", attempt=message["attempt"], records=part)
-                self.say(type="generating", attempt=message["attempt"], records=part)
-                rows = [{"i": i, "raw": SAID, "tokens": 30, "finish": "length"} for i in part]
-                self.say(type="rows", rows=rows, **attempt)
+            for first in range(0, len(indexes), BATCH):
+                part = indexes[first : first + BATCH]
+                self.answer(type="decoding", attempt=message["attempt"], records=part)
+                self.answer(type="generating", attempt=message["attempt"], records=part)
+                rows = [{"i": i, "raw": CAPTION, "tokens": 30, "finish": "length"} for i in part]
+                self.answer(type="rows", rows=rows, **attempt)
 
-    def say(self, **message: Any) -> None:
-        self.said.append(encode(message))
+    def answer(self, **message: Any) -> None:
+        """Put a message into the outbox."""
+        self.outbox.append(encode(message))
 
     def terminate(self) -> None:
         pass
@@ -198,32 +234,34 @@ class Here:
     kill = terminate
 
 
-class InProcess:
-    """One batch of every worker a turn, as workers that are alike answer."""
+class InProcessLauncher:
+    """A launcher whose workers each deliver one batch per turn, as equally fast workers would."""
 
     def __init__(self, devices: list[DeviceRow]) -> None:
-        self.present = devices
-        self.workers: list[Here] = []
+        self.device_rows = devices
+        self.workers: list[InProcessWorker] = []
         self.turns = self.messages = 0
         self.supervisor: Supervisor | None = None
-        self.empty = 0.0
-        """Seconds of what the loop does where every worker is busy and nothing came."""
+        self.idle_seconds = 0.0
+        """Seconds of a turn in which every worker is busy and no message came."""
 
     def devices(self) -> list[DeviceRow]:
-        return self.present
+        return self.device_rows
 
-    def start(self, device: DeviceRow) -> Here:
-        self.workers.append(Here(device, f"{len(self.workers):012}"))
+    def start(self, device: DeviceRow) -> InProcessWorker:
+        self.workers.append(InProcessWorker(device, f"{len(self.workers):012}"))
         return self.workers[-1]
 
-    def receive(self, timeout: float) -> list[tuple[Here, Any]]:
+    def receive(self, timeout: float) -> list[tuple[InProcessWorker, Any]]:
         self.turns += 1
         received = []
         if self.turns == 8 and self.supervisor is not None:
-            self.empty = timed(self.supervisor.watch) + timed(self.supervisor.assign)
+            self.idle_seconds = seconds_of(self.supervisor.watchdog.check) + seconds_of(
+                lambda: self.supervisor.dispatcher.dispatch(stopping=False)
+            )
         for worker in self.workers:
-            for _ in range(min(3, len(worker.said))):
-                received.append((worker, decode(worker.said.popleft())))
+            for _ in range(min(3, len(worker.outbox))):
+                received.append((worker, decode(worker.outbox.popleft())))
         self.messages += len(received)
         return received
 
@@ -231,7 +269,8 @@ class InProcess:
         pass
 
 
-def looping(size: str) -> None:
+def measure_loop(size: str) -> None:
+    """Run the supervisor with so many workers, and report its cost per row, turn and commit."""
     devices = int(size)
     shards = max(2 * devices, 32)
     with tempfile.TemporaryDirectory() as name:
@@ -240,42 +279,47 @@ def looping(size: str) -> None:
         with captions.open("w") as file:
             for i in range(shards * 1000):
                 file.write(f'{{"image": "images/{i:09}.jpg", "caption": "alt text {i}"}}\n')
-        wanted = NewProject([captions], [choose("dry-run")], shard_size=1000, allow_missing=True)
-        project = create(folder / "run", wanted).project
-        launcher = InProcess([DeviceRow(f"cuda:{n}") for n in range(devices)])
+        new_project = NewProject(
+            [captions], [choose("dry-run")], shard_size=1000, allow_missing=True
+        )
+        project = create(folder / "run", new_project).project
+        launcher = InProcessLauncher([DeviceRow(f"cuda:{n}") for n in range(devices)])
         with ProjectLock(project.lock) as lock:
             supervisor = Supervisor(project, launcher, Policy(kill_after=0.0), lock=lock)
             launcher.supervisor = supervisor
             commits = Stopwatch(supervisor.project_state.commit)
             supervisor.project_state.commit = commits
-            began, cpu = time.perf_counter(), used()
+            began, cpu = time.perf_counter(), cpu_seconds()
             supervisor.run()
-            seconds, cpu = time.perf_counter() - began, used() - cpu
+            seconds, cpu = time.perf_counter() - began, cpu_seconds() - cpu
         logs = list(project.captions.glob("*/?????.jsonl"))
         captioned = sum(log.read_bytes().count(b"\n") for log in logs)
         if captioned != shards * 1000:
             raise SystemExit(f"{captioned} rows for {shards * 1000} records")
-        for what, value, unit in (
+        for quantity, value, unit in (
             ("rows", captioned / seconds, "rows/s"),
             ("CPU", cpu / captioned * 1e6, "s/million rows"),
             ("messages", launcher.messages / seconds, "messages/s"),
             ("a turn of a batch each", seconds / launcher.turns * 1000, "ms"),
-            ("a turn without messages", launcher.empty * 1000, "ms"),
+            ("a turn without messages", launcher.idle_seconds * 1000, "ms"),
             ("a commit", commits.seconds / commits.calls * 1000, "ms"),
             ("a row on disk", logs[0].stat().st_size / 1000, "B"),
         ):
-            report("scale", f"{size} devices: {what}", value, unit)
+            report("scale", f"{size} devices: {quantity}", value, unit)
 
 
 class Stopwatch:
-    def __init__(self, work: Callable[..., Any]) -> None:
-        self.work, self.seconds, self.calls = work, 0.0, 0
+    """A function that is timed and counted."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.seconds, self.calls = function, 0.0, 0
 
     def __call__(self, *arguments: Any) -> None:
-        self.seconds += timed(lambda: self.work(*arguments))
+        self.seconds += seconds_of(lambda: self.function(*arguments))
         self.calls += 1
 
 
-def used() -> float:
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process, without its children."""
     times = resource.getrusage(resource.RUSAGE_SELF)
     return times.ru_utime + times.ru_stime

@@ -1,6 +1,6 @@
-"""One to eight devices that sleep like a GPU: what the manager costs each of them.
+"""The supervisor's cost for each of one to eight devices, whose workers sleep like a GPU.
 
-A device's rate counts from its load to its last row, the gaps between shards included. The
+A device's rate is measured from its load to its last row, gaps between shards included. The
 baseline is the rate of one device alone.
 """
 
@@ -13,45 +13,53 @@ from pathlib import Path
 from typing import Any
 
 from engine.captioners.registry import choose
-from engine.hardware.devices import find
+from engine.hardware.devices import find_devices
 from engine.launchers.local import LocalLauncher
 from engine.operations.new_project import NewProject, create
 from engine.project.lock import ProjectLock
 from engine.supervisor.supervisor import Supervisor
-from tests.bench.made import sizes
+from tests.bench.measuring import sizes
 from tests.bench.report import report
 
-SHARD = 512
+SHARD_SIZE = 512
 SHARDS = 3
-"""For each device."""
+"""Number of shards for each device."""
 
 
 def main(cases: list[str]) -> None:
     alone: float | None = None
     for devices in sizes(cases, 1, 2, 4, 8):
         with tempfile.TemporaryDirectory() as folder:
-            rate = measure(devices, Path(folder))
+            rate = measure_rate(devices, Path(folder))
         alone = alone or rate
         report("scaling", f"{devices} devices", rate, "images/s each", alone)
 
 
-def measure(devices: int, folder: Path) -> float:
-    """Images a second of one device, on average."""
+def measure_rate(devices: int, folder: Path) -> float:
+    """Return the mean images a second of a device."""
     captions = folder / "captions.json"
-    records = range(SHARD * SHARDS * devices)
+    records = range(SHARD_SIZE * SHARDS * devices)
     captions.write_text(json.dumps([{"image": f"{i:06}.jpg", "caption": ""} for i in records]))
-    wanted = NewProject([captions], [choose("dry-run")], shard_size=SHARD, allow_missing=True)
-    project = create(folder / "run", wanted).project
+    new_project = NewProject(
+        [captions], [choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
+    )
+    project = create(folder / "run", new_project).project
     spec = f"cpu:{devices}"
     with ProjectLock(project.lock) as lock:
-        launcher = LocalLauncher(project, find(spec), "tests.bench.sleeping")
-        timed = Timed(project, launcher, spec=spec, lock=lock)
-        if not timed.run():
+        launcher = LocalLauncher(project, find_devices(spec), "tests.bench.sleeping_worker")
+        supervisor = RateTimingSupervisor(project, launcher, spec=spec, lock=lock)
+        if not supervisor.run():
             raise SystemExit("the run did not finish")
-    return sum(timed.rate(worker) for worker in timed.loaded) / devices
+    return sum(supervisor.rate(worker) for worker in supervisor.loaded) / devices
 
 
-class Timed(Supervisor):
+class RateTimingSupervisor(Supervisor):
+    """A supervisor that measures the rate of each worker.
+
+    `loaded` and `last` are the monotonic times of the load and of the last row, `rows` the number
+    of rows, all by worker id.
+    """
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.loaded: dict[str, float] = {}
@@ -68,6 +76,7 @@ class Timed(Supervisor):
         super().receive(handle, message)
 
     def rate(self, worker: str) -> float:
+        """Return the worker's images a second."""
         if worker not in self.rows:
             return 0.0
         return self.rows[worker] / (self.last[worker] - self.loaded[worker])

@@ -1,6 +1,6 @@
-"""Sentence splitting: how many of the hard cases are right, and texts a second.
+"""Sentence splitting: the share of hard cases that come out right, and texts a second.
 
-The baseline is sentencex alone: the first of its segments.
+The baseline is the first segment of sentencex alone.
 """
 
 from __future__ import annotations
@@ -12,43 +12,45 @@ from pathlib import Path
 
 import sentencex
 
-from engine.shearing.sentences import cut, first_sentence
-from tests.bench.made import sentences
+from engine.shearing.sentences import first_sentence, split_first_sentence
+from tests.bench.bench_data import sentences
 from tests.bench.report import report
 
-CASES = Path(__file__).parents[1] / "engine/shearing/sentences.txt"
+HARD_CASES = Path(__file__).parents[1] / "engine/shearing/sentences.txt"
 TEXTS = 100_000
+"""Number of plain captions."""
 
 
 def main(cases: list[str]) -> None:
     hard = hard_cases()
-    right = sum(cut(text) == first for first, text in hard) / len(hard)
-    base = sum(alone(text) == first for first, text in hard) / len(hard)
+    right = sum(split_first_sentence(text) == first for first, text in hard) / len(hard)
+    base = sum(first_segment(text) == first for first, text in hard) / len(hard)
     report("sentences", f"right of {len(hard)} hard cases", right, "share", base)
-    kept, tails = sentences(TEXTS, 11, 1), sentences(TEXTS, 7, 2)
-    plain = [f"{first}. {tail}" for first, tail in zip(kept, tails, strict=True)]
+    firsts, tails = sentences(TEXTS, 11, 1), sentences(TEXTS, 7, 2)
+    plain = [f"{first}. {tail}" for first, tail in zip(firsts, tails, strict=True)]
     mixed = [text for _, text in hard]
     for case, texts in ("plain captions", plain), ("hard cases", mixed):
         ours = rate(lambda text: first_sentence(text, "length", None), texts)
-        report("sentences", case, ours, "texts/s", rate(alone, texts))
+        report("sentences", case, ours, "texts/s", rate(first_segment, texts))
 
 
 def hard_cases() -> list[tuple[str, str]]:
-    """(first sentence, whole text)."""
-    found = []
-    for line in CASES.read_text().splitlines():
+    """Return the pairs (first sentence, whole text) of the file of hard cases."""
+    pairs = []
+    for line in HARD_CASES.read_text().splitlines():
         first, _, rest = line.partition(" || ")
-        found.append((first.strip(), f"{first} {rest}".strip()))
-    return found
+        pairs.append((first.strip(), f"{first} {rest}".strip()))
+    return pairs
 
 
-def alone(text: str) -> str:
+def first_segment(text: str) -> str:
+    """Return the first sentence by sentencex."""
     return "".join(islice(sentencex.segment("en", text), 1)).rstrip()
 
 
-def rate(work: Callable[[str], object], texts: list[str]) -> float:
-    """Texts a CPU second."""
+def rate(function: Callable[[str], object], texts: list[str]) -> float:
+    """Return how many texts a CPU second the function works off."""
     began = time.process_time()
     for text in texts:
-        work(text)
+        function(text)
     return len(texts) / (time.process_time() - began)

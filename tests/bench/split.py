@@ -1,4 +1,4 @@
-"""`split` of one array into 32 parts, beside json.load and json.dump."""
+"""`split` of one array into 32 parts; the baseline is json.load and json.dump."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 from engine.datasets import split_merge
-from engine.datasets.inputs.open_input import Input
+from engine.datasets.inputs.open_input import InputSource
 from tests.bench import upstream
-from tests.bench.made import measured, sizes, write_array
+from tests.bench.bench_data import write_array
+from tests.bench.measuring import measure, sizes
 from tests.bench.report import report
 
 PARTS = 32
@@ -20,8 +21,8 @@ def main(cases: list[str]) -> None:
             folder = Path(name)
             source = folder / "captions.json"
             write_array(source, count)
-            theirs = measured(upstream.split, source, folder / "theirs", PARTS)
-            ours = measured(split_merge.split, Input(source, folder), folder / "ours", PARTS)
+            theirs = measure(upstream.split, source, folder / "theirs", PARTS)
+            ours = measure(split_merge.split, InputSource(source, folder), folder / "ours", PARTS)
         rate, base = count / ours.seconds, count / theirs.seconds
         report("split", f"{count} records", rate, "records/s", base)
         report("split", f"{count} peak memory", ours.megabytes, "MB", theirs.megabytes)

@@ -1,4 +1,4 @@
-"""`status` and `samples` on a large project, in seconds; a look at a shard is the baseline."""
+"""`status` and `samples` on a large project, in seconds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 from engine.operations.records import read_samples
-from tests.bench.made import make_project, sizes
+from tests.bench.bench_data import make_project
+from tests.bench.measuring import sizes
 from tests.bench.report import report
-from tui.viewmodel import snapshot
+from tui.viewmodel.snapshot import status_dict
+from tui.viewmodel.snapshot_reader import read_snapshot
 
 MODELS = 4
 
@@ -19,7 +21,7 @@ def main(cases: list[str]) -> None:
         with tempfile.TemporaryDirectory() as name:
             project = make_project(Path(name) / "run", count, MODELS)
             for case, work in (
-                ("status", lambda project=project: snapshot.status(snapshot.read(project))),
+                ("status", lambda project=project: status_dict(read_snapshot(project))),
                 ("samples", lambda project=project: read_samples(project, 8)),
             ):
                 work()

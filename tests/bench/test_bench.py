@@ -1,4 +1,4 @@
-"""The benches run, on next to no data: what they measure is looked at by people."""
+"""Every bench runs on little data and prints lines of the right form; people judge the figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-SMALL = [
+SMALL_CASES = [
     ("jobs", "2000"),
     ("split", "2000"),
     ("merge", "2000"),
@@ -22,14 +22,14 @@ SMALL = [
 ]
 
 
-@pytest.mark.parametrize("case", SMALL, ids=lambda case: case[0])
+@pytest.mark.parametrize("case", SMALL_CASES, ids=lambda case: case[0])
 def test_a_bench_prints_its_figures(case):
     command = [sys.executable, "-m", "tests.bench", *case]
-    # Upstream's loop would spin on both cores, which other tests need.
+    # One thread: upstream's loop would otherwise take both cores, which other tests need.
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert lines
     for line in lines:
         assert set(line) == {"bench", "case", "value", "unit", "baseline", "ratio"}

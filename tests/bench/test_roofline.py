@@ -1,4 +1,4 @@
-"""The bench's count of what a batch takes, against a count by hand."""
+"""The roofline of the benches: its counts agree with counts by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.captioners.registry import FAMILIES
 from engine.images.image import open_image
-from tests.bench.roofline import Machine, Work, machine, read_each_step, work
+from tests.bench.roofline import Machine, Work, measure_machine, measure_work, read_each_step
 
 
 def test_steps_are_counted(family, checkpoints, pictures):
@@ -14,31 +14,32 @@ def test_steps_are_counted(family, checkpoints, pictures):
     captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
     captioner.stop_ids = []
     prepared = [captioner.prepare(open_image(str(path))) for path in pictures]
-    found = work(captioner, prepared)
+    work = measure_work(captioner, prepared)
     steps = settings.max_new_tokens - 1
     weights = list(read_each_step(captioner))
-    if family.name != "otter":  # whose blocks read the image as well
-        matrices = sum(it.numel() for it in weights if it.dim() == 2)
-        assert found.step_flops == 2 * matrices * len(prepared) * steps
-    least = steps * sum(it.numel() * 4 for it in weights)
-    assert least < found.step_bytes < 2 * least
-    assert found.prefill_flops > found.step_flops
+    if family.name != "otter":  # Otter's blocks read the image, too
+        matrices = sum(weight.numel() for weight in weights if weight.dim() == 2)
+        assert work.step_flops == 2 * matrices * len(prepared) * steps
+    weight_bytes = steps * sum(weight.numel() * 4 for weight in weights)
+    assert weight_bytes < work.step_bytes < 2 * weight_bytes
+    assert work.prefill_flops > work.step_flops
 
 
 def test_steps_of_eight_bits_are_counted(checkpoints, pictures):
-    """As many operations, of half the bytes."""
+    """int8 takes as many operations and reads fewer bytes."""
     family = FAMILIES["llava-1.5"]
     settings = replace(family.presets["paper"], dtype="bfloat16", max_new_tokens=3)
-    found = []
+    works = []
     for quantize in ("none", "int8"):
-        told = replace(settings, quantize=quantize)
-        captioner = family.load(str(checkpoints[family.name]), told, "cpu")
+        quantized = replace(settings, quantize=quantize)
+        captioner = family.load(str(checkpoints[family.name]), quantized, "cpu")
         captioner.stop_ids = []
         prepared = [captioner.prepare(open_image(str(path))) for path in pictures] * 8
-        found.append(work(captioner, prepared))
-    assert found[1].step_flops == found[0].step_flops
-    assert found[1].prefill_flops == found[0].prefill_flops
-    assert found[1].step_bytes < found[0].step_bytes
+        works.append(measure_work(captioner, prepared))
+    plain, int8 = works
+    assert int8.step_flops == plain.step_flops
+    assert int8.prefill_flops == plain.prefill_flops
+    assert int8.step_bytes < plain.step_bytes
 
 
 def test_the_slower_of_arithmetic_and_memory_counts():
@@ -47,6 +48,6 @@ def test_the_slower_of_arithmetic_and_memory_counts():
 
 
 def test_a_machine_is_measured():
-    found = machine("cpu", 256, 2**20)
-    assert found.flops > 1e8
-    assert found.bytes > 1e8
+    machine = measure_machine("cpu", 256, 2**20)
+    assert machine.flops > 1e8
+    assert machine.bytes > 1e8

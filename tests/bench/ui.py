@@ -1,8 +1,9 @@
-"""The application in a pseudo-terminal of 120x36: first paint, first figures, processor share, key
-to repaint, and how long a key or a dialog that opens holds the application's thread.
+"""The application in a pseudo-terminal of 120 x 36 characters.
 
-The baselines are a Textual application with an empty screen and one with a table of 200 rows,
-measured in the same run: what Textual itself costs on this machine.
+Measured are the times to the first paint and to the first figures, the share of a CPU core, the
+time from a key to its repaint, and how long a key or an opening dialog blocks the event loop. The
+baselines are a Textual application with an empty screen and one with a table of 200 rows, measured
+in the same run: they show what Textual itself costs on this machine.
 """
 
 from __future__ import annotations
@@ -28,18 +29,23 @@ import psutil
 from db import progress, supervisor_writes
 from db.connection import reading, writing
 from engine.process import identity
-from tests.bench import holds
+from tests.bench.loop_turns import longest_turn
 from tests.bench.report import report
-from tests.support import canned_projects as canned
+from tests.support import canned_projects
 from tests.support.pictures import make_captions
 
 SETTLE_SECONDS = 4.0
+"""Seconds after which the application has started up."""
 WATCH_SECONDS = 15.0
+"""Seconds for which the share of a core is measured."""
 QUIET_SECONDS = 3.0
+"""The longest wait for a quiet screen before a key is sent."""
 KEYS = ("2", "j", "G", "k", "g", "s", "S", "4", "5", "3", "1", "?", "q", "?", "q", "2", "j", "j")
-"""Help closes with q: Textual holds an escape back for a tenth of a second, to see what follows."""
+"""Keys whose repaint is timed. Help is closed with q: Textual waits a tenth of a second after an
+escape for what follows."""
 ESC = "\x1b"
 NEXT = "\x0e"
+"""ctrl+n: the next page of the wizard."""
 DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("help", ("1", "?", ESC)),
     ("export", ("e", ESC)),
@@ -58,19 +64,22 @@ DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("details", ("\r", ESC)),
     ("jump", ("3", "J", ESC)),
 )
-"""Each with the keys that open it, from where the one before was closed, and close it."""
+"""Dialogs, each with the keys that open and close it. The keys of a dialog start from the screen on
+which the dialog before it was closed."""
 LAST_DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("statistics", (ESC, ESC, ESC, ESC, ESC, "h", "a", ESC, ESC)),
 )
-"""It works on behind whatever is opened next, with an object for each of the 60,000 logs."""
+"""Dialogs that are opened last: statistics goes on working after it is closed, with an object for
+each of the 60,000 logs."""
 RUN_DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pin", ("2", "P", ESC)),
     ("quit", ("q", ESC)),
 )
-"""Those that need a run."""
-Held = tuple[float, float]
+"""Dialogs that need a run."""
+LongestTurn = tuple[float, float]
+"""CPU time of the longest turn of the event loop, and the garbage collector's part, in ms."""
 SHARDS = 15_000
-"""Of four models: 60,000 tasks."""
+"""Number of shards. With four models they make 60,000 tasks."""
 
 EMPTY_APP = """
 from textual.app import App
@@ -95,12 +104,13 @@ class Table(App):
         table.focus()
 Table().run()
 """
-OURS = "import sys; from tui.cli.main import main; main(sys.argv[1:])"
-WATCHED = "import sys; from tests.bench.holds import main; main(*sys.argv[1:])"
+APPLICATION = "import sys; from tui.cli.main import main; main(sys.argv[1:])"
+RECORDED_APPLICATION = "import sys; from tests.bench.loop_turns import main; main(*sys.argv[1:])"
+"""Code that runs the application and records its long turns."""
 
 
-class Terminal:
-    """A process in a pseudo-terminal, and everything it wrote."""
+class TimedTerminal:
+    """A process in a pseudo-terminal. `bytes` is how much it wrote."""
 
     def __init__(self, code: str, *arguments: str) -> None:
         self.master, slave = pty.openpty()
@@ -118,29 +128,31 @@ class Terminal:
         self.bytes = 0
 
     def read(self, timeout: float) -> bytes:
+        """Return what the process writes next, or nothing after `timeout` seconds."""
         if not select.select([self.master], [], [], timeout)[0]:
             return b""
         data = os.read(self.master, 1 << 16)
         self.bytes += len(data)
         return data
 
-    def until(self, text: bytes, timeout: float = 20) -> float:
-        """Seconds since the start until this was painted."""
-        seen, deadline = b"", time.monotonic() + timeout
+    def wait_for(self, text: bytes, timeout: float = 20) -> float:
+        """Return the seconds from the start of the process until this text was painted."""
+        output, deadline = b"", time.monotonic() + timeout
         while time.monotonic() < deadline:
-            seen += self.read(0.05)
-            if text in seen:
+            output += self.read(0.05)
+            if text in output:
                 return time.monotonic() - self.began
-        raise SystemExit(f"{text!r} was not painted: {seen[-300:]!r}")
+        raise SystemExit(f"{text!r} was not painted: {output[-300:]!r}")
 
-    def watch(self, seconds: float) -> None:
+    def read_for(self, seconds: float) -> None:
+        """Take what the process writes for so many seconds."""
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            self.read(left)
+        while (remaining := deadline - time.monotonic()) > 0:
+            self.read(remaining)
 
     def repaint(self, key: str) -> float:
-        """Seconds from a key to the first bytes of what it changed."""
-        deadline = time.monotonic() + QUIET_SECONDS  # the palette's cursor never rests
+        """Return the seconds from a key to the first bytes of what it changed."""
+        deadline = time.monotonic() + QUIET_SECONDS  # the palette's cursor never stops blinking
         while self.read(0.6) and time.monotonic() < deadline:
             pass
         began = time.monotonic()
@@ -155,76 +167,77 @@ class Terminal:
 
 
 @contextmanager
-def terminal(code: str, *arguments: str):
-    opened = Terminal(code, *arguments)
+def run_in_terminal(code: str, *arguments: str):
+    """Run the code in a terminal, which is closed with the block."""
+    terminal = TimedTerminal(code, *arguments)
     try:
-        yield opened
+        yield terminal
     finally:
-        opened.close()
+        terminal.close()
 
 
 def first_paint(code: str, *arguments: str, text: bytes = b"mllmaug") -> float:
-    """The best of three, so that the disk's cache is warm for both sides."""
+    """Return the least seconds of three starts, so that the disk's cache is warm."""
     times = []
     for _ in range(3):
-        with terminal(code, *arguments) as app:
-            times.append(app.until(text))
+        with run_in_terminal(code, *arguments) as app:
+            times.append(app.wait_for(text))
     return min(times)
 
 
-def share(app: Terminal) -> tuple[float, float]:
-    """Per cent of a core, and bytes a second, once it has settled."""
-    app.watch(SETTLE_SECONDS)
-    watched = psutil.Process(app.process.pid)
-    before, bytes_before, began = watched.cpu_times(), app.bytes, time.monotonic()
-    app.watch(WATCH_SECONDS)
-    after, seconds = watched.cpu_times(), time.monotonic() - began
+def cpu_and_output(app: TimedTerminal) -> tuple[float, float]:
+    """Return the share of a core in per cent, and the bytes a second, once the start is over."""
+    app.read_for(SETTLE_SECONDS)
+    process = psutil.Process(app.process.pid)
+    before, bytes_before, began = process.cpu_times(), app.bytes, time.monotonic()
+    app.read_for(WATCH_SECONDS)
+    after, seconds = process.cpu_times(), time.monotonic() - began
     busy = after.user + after.system - before.user - before.system
     return 100 * busy / seconds, (app.bytes - bytes_before) / seconds
 
 
 @contextmanager
 def eight_workers(project):
-    """Processes that live, and a supervisor's commit a second that moves every figure."""
+    """Give the project's workers live processes, and commit new figures once a second."""
     sleepers = [subprocess.Popen(["sleep", "600"]) for _ in range(8)]
     stop = threading.Event()
     with reading(project.database) as connection:
         workers = list(progress.workers(connection))
         supervisor = progress.supervisor(connection)
         tasks = progress.running_tasks(connection)
-    alive = [
+    live_workers = [
         replace(
             worker,
             pid=sleeper.pid,
-            created=identity.started(sleeper.pid),
+            created=identity.process_start(sleeper.pid),
             boot_id=identity.boot_id(),
         )
         for worker, sleeper in zip(workers, sleepers, strict=True)
     ]
-    pid, created, boot = identity.this()
+    pid, created, boot = identity.this_process()
     supervisor = replace(supervisor, pid=pid, created=created, boot_id=boot)
 
-    def commit() -> None:
-        moved = list(tasks)
+    def commit_every_second() -> None:
+        before = list(tasks)
         for tick in range(10**6):
             now = time.time()
             rows = [
                 replace(worker, rate=40 + (tick * 7 + n) % 10, heartbeat=now)
-                for n, worker in enumerate(alive)
+                for n, worker in enumerate(live_workers)
             ]
             after = [
                 replace(task, captioned=task.captioned + 1, left=max(0, task.left - 1))
-                for task in moved
+                for task in before
             ]
             with writing(project.database) as connection:
-                supervisor_writes.save_tasks(connection, list(zip(moved, after, strict=True)))
+                supervisor_writes.save_tasks(connection, list(zip(before, after, strict=True)))
                 supervisor_writes.save_workers(connection, rows)
                 supervisor_writes.save_supervisor(connection, replace(supervisor, heartbeat=now))
-            moved = after
+            before = after
             if stop.wait(1.0):
                 return
 
-    writer = threading.Thread(target=commit)
+    writer = threading.Thread(target=commit_every_second)
     writer.start()
     try:
         yield
@@ -250,83 +263,90 @@ def main(cases: list[str]) -> None:
 
 
 def bench_first_paint(folder: Path) -> None:
-    project = canned.large(folder)
-    ours = first_paint(OURS, str(project.folder))
+    project = canned_projects.make_large_project(folder)
+    ours = first_paint(APPLICATION, str(project.folder))
     report("ui", "first_paint", ours, "s", first_paint(EMPTY_APP))
 
 
 def bench_attach(folder: Path) -> None:
-    """To the first live figures of a run; the baseline is what of it an empty screen takes."""
-    project = canned.busy(folder)
+    """Report the time to the first live figures of a run; the baseline is an empty screen."""
+    project = canned_projects.make_busy_project(folder)
     with eight_workers(project):
-        ours = first_paint(OURS, str(project.folder), text=b"running")
+        ours = first_paint(APPLICATION, str(project.folder), text=b"running")
     report("ui", "attach", ours, "s", first_paint(EMPTY_APP))
 
 
 def bench_idle(folder: Path) -> None:
-    project = canned.large(folder)
-    with terminal(EMPTY_APP) as app:
-        baseline, _ = share(app)
-    with terminal(OURS, str(project.folder)) as app:
-        cpu, _ = share(app)
+    project = canned_projects.make_large_project(folder)
+    with run_in_terminal(EMPTY_APP) as app:
+        baseline, _ = cpu_and_output(app)
+    with run_in_terminal(APPLICATION, str(project.folder)) as app:
+        cpu, _ = cpu_and_output(app)
     report("ui", "idle", cpu, "% of a core", baseline)
 
 
 def bench_eight_workers(folder: Path) -> None:
-    project = canned.busy(folder)
+    project = canned_projects.make_busy_project(folder)
     with eight_workers(project):
-        with terminal(OURS, str(project.folder)) as app:
-            cpu, written = share(app)
-        with terminal(EMPTY_APP) as app:
-            baseline, _ = share(app)
+        with run_in_terminal(APPLICATION, str(project.folder)) as app:
+            cpu, written = cpu_and_output(app)
+        with run_in_terminal(EMPTY_APP) as app:
+            baseline, _ = cpu_and_output(app)
     report("ui", "eight_workers", cpu, "% of a core", baseline)
     report("ui", "eight_workers_bytes", written / 1000, "kB/s")
 
 
 def bench_key(folder: Path) -> None:
-    project = canned.large(folder, SHARDS)
-    held = folder / "held"
-    with terminal(TABLE_APP) as app:
-        app.watch(SETTLE_SECONDS)
+    project = canned_projects.make_large_project(folder, SHARDS)
+    turns = folder / "turns"
+    with run_in_terminal(TABLE_APP) as app:
+        app.read_for(SETTLE_SECONDS)
         baseline = [app.repaint("\x1b[B") for _ in range(10)]
-    with terminal(WATCHED, str(held), str(project.folder)) as app:
-        app.watch(SETTLE_SECONDS)
+    with run_in_terminal(RECORDED_APPLICATION, str(turns), str(project.folder)) as app:
+        app.read_for(SETTLE_SECONDS)
         began = time.monotonic()
         times = [(app.repaint(key), key) for key in KEYS]
-        longest = holds.longest(held, began)
-        opened = [hold(app, held, *dialog) for dialog in DIALOGS]
-        opened += wizard_pages(app, held, folder)
-        opened += [hold(app, held, *dialog) for dialog in LAST_DIALOGS]
-    busy = canned.busy(folder / "busy")
-    with eight_workers(busy), terminal(WATCHED, str(held), str(busy.folder)) as app:
-        app.watch(SETTLE_SECONDS)
-        opened += [hold(app, held, *dialog) for dialog in RUN_DIALOGS]
-    middle = statistics.median(baseline)
-    report("ui", "key_median", 1000 * statistics.median(t for t, _ in times), "ms", 1000 * middle)
+        longest = longest_turn(turns, began)
+        opened = [press_keys(app, turns, *dialog) for dialog in DIALOGS]
+        opened += open_wizard_pages(app, turns, folder)
+        opened += [press_keys(app, turns, *dialog) for dialog in LAST_DIALOGS]
+    busy = canned_projects.make_busy_project(folder / "busy")
+    with (
+        eight_workers(busy),
+        run_in_terminal(RECORDED_APPLICATION, str(turns), str(busy.folder)) as app,
+    ):
+        app.read_for(SETTLE_SECONDS)
+        opened += [press_keys(app, turns, *dialog) for dialog in RUN_DIALOGS]
+    median, base = statistics.median(seconds for seconds, _ in times), statistics.median(baseline)
+    report("ui", "key_median", 1000 * median, "ms", 1000 * base)
     worst, key = max(times)
     report("ui", f"key_worst ({key})", 1000 * worst, "ms", 1000 * max(baseline))
-    for name, (took, collected) in [("keys", longest), *opened]:
+    for name, (cpu, collected) in [("keys", longest), *opened]:
         case = f"hold ({name}; {collected:.0f} collecting)" if collected > 1 else f"hold ({name})"
-        report("ui", case, took, "CPU ms")
+        report("ui", case, cpu, "CPU ms")
 
 
-def hold(app: Terminal, held: Path, name: str, keys: tuple[str, ...]) -> tuple[str, Held]:
-    """The longest that one turn of the loop took while these keys were worked off."""
+def press_keys(
+    app: TimedTerminal, turns: Path, name: str, keys: tuple[str, ...]
+) -> tuple[str, LongestTurn]:
+    """Press the keys, and return the longest turn of the event loop meanwhile."""
     began = time.monotonic()
     for key in keys:
         app.repaint(key)
-    app.watch(0.6)
-    return name, holds.longest(held, began)
+    app.read_for(0.6)
+    return name, longest_turn(turns, began)
 
 
-def wizard_pages(app: Terminal, held: Path, folder: Path) -> list[tuple[str, Held]]:
-    """Every page of New project, each entered for the first time."""
+def open_wizard_pages(
+    app: TimedTerminal, turns: Path, folder: Path
+) -> list[tuple[str, LongestTurn]]:
+    """Open each page of New project, and return the longest turn of the event loop for each."""
     captions = make_captions(folder / "data", 20)
     for key in ("1", "n", str(captions)):
         app.repaint(key)
-    app.watch(1.0)
+    app.read_for(1.0)
     pages = [("wizard, models", (NEXT,))]
     ticks = "\t" * 6 + " "  # to the last family, which needs no checkpoint
     pages += [("wizard, a model", (ticks,)), ("wizard, devices", (NEXT,))]
     pages += [("wizard, prompts", (NEXT,)), ("wizard, review", (NEXT,))]
-    return [hold(app, held, *page) for page in pages]
+    return [press_keys(app, turns, *page) for page in pages]

@@ -1,4 +1,4 @@
-"""Upstream's way with caption files: json.load, then json.dump."""
+"""Splitting and merging caption files as upstream does: json.load, then json.dump."""
 
 from __future__ import annotations
 

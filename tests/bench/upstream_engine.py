@@ -1,4 +1,4 @@
-"""Upstream's captioning loop, written anew: one thread, one thing after the other."""
+"""Upstream's captioning loop, rewritten: one thread does one thing after the other."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engine.captioners.generation.generate import splice
 
 
 @torch.inference_mode()
-def upstream(model: Any, images: list[str], folder: Path) -> Any:
-    """Images a second and processor seconds an image."""
-    from tests.bench.engine import Rate
+def run_upstream_loop(model: Any, images: list[str], folder: Path) -> Any:
+    """Caption all images with the model. Return the rate."""
+    from tests.bench.engine import CaptioningRate
 
     captioner = model.load()
-    like = next(captioner.model.parameters())
-    processor = processor_of(captioner)
+    weight = next(captioner.model.parameters())
+    processor = make_processor(captioner)
     out = folder / "upstream.json"
     out.write_text("[")
     began, cpu = time.perf_counter(), time.process_time()
@@ -31,7 +31,7 @@ def upstream(model: Any, images: list[str], folder: Path) -> Any:
             processor(Image.open(image).convert("RGB"), return_tensors="pt").pixel_values
             for image in batch
         ]
-        ids = generate(captioner, torch.cat(pixels).to(like.device, like.dtype))
+        ids = generate(captioner, torch.cat(pixels).to(weight.device, weight.dtype))
         decode = captioner.tokenizer.decode
         texts = [decode(row, skip_special_tokens=True) for row in ids.tolist()]
         records = [
@@ -40,12 +40,13 @@ def upstream(model: Any, images: list[str], folder: Path) -> Any:
         ]
         with out.open("a") as file:
             file.write(json.dumps(records)[1:-1] + ",")
-    seconds, used = time.perf_counter() - began, time.process_time() - cpu
-    return Rate(len(images) / seconds, used / len(images))
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return CaptioningRate(len(images) / seconds, cpu / len(images))
 
 
-def processor_of(captioner: Any) -> CLIPImageProcessorPil:
-    side = captioner.square.side
+def make_processor(captioner: Any) -> CLIPImageProcessorPil:
+    """Return the image processor with which upstream would prepare images for this model."""
+    side = captioner.preprocessor.side
     if captioner.settings.preprocess == "squash":
         return CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False)
     square = {"height": side, "width": side}
@@ -53,6 +54,7 @@ def processor_of(captioner: Any) -> CLIPImageProcessorPil:
 
 
 def generate(captioner: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Return the new token ids for a batch of `pixel_values`, by `generate` of transformers."""
     settings, count = captioner.settings, len(pixels)
     options: dict[str, Any] = {
         "max_new_tokens": settings.max_new_tokens,
@@ -67,14 +69,14 @@ def generate(captioner: Any, pixels: torch.Tensor) -> torch.Tensor:
     if settings.temperature > 0:
         options |= {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
     if hasattr(captioner, "prompt"):
-        captioner.model.see(pixels)
+        captioner.model.set_images(pixels)
         ids = torch.tensor(captioner.prompt, device=pixels.device).expand(count, -1)
-        made = captioner.model.lang_encoder.generate(
+        output = captioner.model.lang_encoder.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), **options
         )
-        return made[:, ids.shape[1] :]
+        return output[:, ids.shape[1] :]
     decoder, model = captioner.decoder, captioner.model
-    if captioner.name == "llava-1.5":  # image by image, as its `encode_images` is called
+    if captioner.name == "llava-1.5":  # image by image, as upstream calls `encode_images`
         features = torch.cat([model.image_features(one[None]) for one in pixels])
     else:
         features = model.image_features(pixels)

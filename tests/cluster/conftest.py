@@ -1,4 +1,4 @@
-"""One Ray cluster for a module of tests: a head without work, and nodes of two logical GPUs."""
+"""A Ray cluster that a module's tests share: a head without work, and nodes of two logical GPUs."""
 
 from __future__ import annotations
 
@@ -8,29 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.support.projects import exported, make
+from tests.faults.support.projects import exported_bytes, make_project
 from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
 
 COUNT = 400
-OBJECT_STORE = 80 * 2**20
-NOTICES_SOON = {
+"""Number of records in the data set."""
+OBJECT_STORE_BYTES = 80 * 2**20
+"""Memory of a node's object store: little more than the least that Ray accepts."""
+FAST_HEALTH_CHECKS = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 1000,
     "health_check_timeout_ms": 5000,
     "health_check_failure_threshold": 3,
 }
-"""A node that was killed counts as dead after some 3 s; by itself Ray takes half a minute."""
+"""Settings of Ray by which a killed node counts as dead after some 3 s, not half a minute."""
 
 
-class Nodes:
+class LocalCluster:
+    """A Ray cluster whose nodes are processes of this machine.
+
+    `folder` holds the files that say what a node lacks (see `tests.cluster.cluster_worker`).
+    """
+
     def __init__(self, folder: Path) -> None:
         from ray.cluster_utils import Cluster
 
         self.folder = folder
         self.cluster = Cluster()
         self.nodes = {}
-        self.add("head", gpus=0, _system_config=NOTICES_SOON)
+        self.add("head", gpus=0, _system_config=FAST_HEALTH_CHECKS)
 
     @property
     def address(self) -> str:
@@ -41,7 +48,7 @@ class Nodes:
             node_name=name,
             num_cpus=gpus // 2,
             num_gpus=gpus,
-            object_store_memory=OBJECT_STORE,
+            object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=False,
             env_vars={"NODE": name, "MISSING": str(self.folder)},
             **options,
@@ -50,14 +57,16 @@ class Nodes:
     def kill(self, name: str) -> None:
         self.cluster.remove_node(self.nodes.pop(name), allow_graceful=False)
 
-    def lacks(self, name: str, what: str) -> None:
+    def remove_thing(self, name: str, what: str) -> None:
+        """Let a node lack `what`, a name that `tests.cluster.cluster_worker` knows."""
         (self.folder / f"{name}.{what}").touch()
 
-    def finds(self, name: str, what: str) -> None:
+    def restore_thing(self, name: str, what: str) -> None:
+        """Undo `remove_thing`."""
         (self.folder / f"{name}.{what}").unlink()
 
     def restore(self) -> None:
-        """Nodes a and b, and nothing missing."""
+        """Return to the nodes a and b, neither of which lacks anything."""
         for path in self.folder.iterdir():
             path.unlink()
         for name in [name for name in self.nodes if name not in ("head", "a", "b")]:
@@ -68,27 +77,28 @@ class Nodes:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory):
+def cluster(tmp_path_factory):
     pytest.importorskip("ray", reason="needs the extra ray: pip install 'mllmaug-tui[ray]'")
-    # Ray's sockets lie there, and the path of a socket must be short.
+    # Ray puts its sockets there, and the path of a socket must be short.
     short = tempfile.mkdtemp(prefix="ray", dir="/tmp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", short)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        nodes = Nodes(tmp_path_factory.mktemp("missing"))
+        nodes = LocalCluster(tmp_path_factory.mktemp("missing"))
         try:
             yield nodes
         finally:
-            # Ray ends any process that asked it and then hears nothing for a minute: this one.
+            # Ray ends a process that used the cluster and gets no reply for a minute: this process.
             nodes.cluster.global_state.disconnect()
             nodes.cluster.shutdown()
             shutil.rmtree(short, ignore_errors=True)
 
 
 @pytest.fixture
-def nodes(started):
-    started.restore()
-    return started
+def nodes(cluster):
+    """The cluster, with nodes a and b."""
+    cluster.restore()
+    return cluster
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +110,13 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def project(tmp_path, data):
-    """20 shards of 20 records, batches of 8."""
-    return make(tmp_path / "run", data / "captions.json")
+    """A project of 20 shards of 20 records, with batches of 8."""
+    return make_project(tmp_path / "run", data / "captions.json")
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory, data):
-    """What a run on this machine exports."""
-    project = make(tmp_path_factory.mktemp("local") / "run", data / "captions.json")
+    """The export of a run on this machine."""
+    project = make_project(tmp_path_factory.mktemp("local") / "run", data / "captions.json")
     cli_ok("run", project.folder, "--devices", "cpu")
-    return exported(project)
+    return exported_bytes(project)

@@ -1,4 +1,4 @@
-"""Runs on a real Ray cluster of several nodes on this machine, and what befalls it."""
+"""Runs and failures on a real Ray cluster of several nodes on this machine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from textual.widgets import Input
 
 from tests.cluster.conftest import COUNT
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, exported, make, rows, sums
-from tests.support.cli import MAIN, cli, cli_ok, start, status
-from tests.support.waiting import PATIENCE, wait_for
+from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
+from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
+from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 from tui.app import MllmaugApp
 from tui.dialogs.text_prompt import Ask
 
@@ -27,16 +27,20 @@ pytestmark = pytest.mark.xdist_group("cluster")  # one cluster for all of them
 SLOWLY = """
 import functools, tui.cli.headless_run
 from engine.supervisor.main import supervise
-tui.cli.headless_run.supervise = functools.partial(supervise, module="tests.cluster.workers")
+tui.cli.headless_run.supervise = functools.partial(supervise, module="tests.cluster.cluster_worker")
 """
+"""Code that makes `run` use the slow workers of `tests.cluster.cluster_worker`."""
 
-RUN_SECONDS = 3 * PATIENCE
-"""For all of a run, with the interpreters that Ray starts for it."""
+RUN_SECONDS = 3 * TIMEOUT_SECONDS
+"""Longest duration of a run, with the interpreters that Ray starts for it."""
 
 
 @contextmanager
 def running(project, nodes, *options):
-    started = start("run", project.folder, "--cluster", nodes.address, *options, code=SLOWLY + MAIN)
+    """Run the project on the cluster, and end the run and its workers with the block."""
+    started = start_cli(
+        "run", project.folder, "--cluster", nodes.address, *options, code=SLOWLY + MAIN
+    )
     try:
         yield started
     finally:
@@ -46,36 +50,38 @@ def running(project, nodes, *options):
 
 
 def finish(started: subprocess.Popen) -> str:
-    said = started.communicate(timeout=RUN_SECONDS)[0]
-    assert started.returncode == 0, said
-    return said
+    """Wait for the run, which must succeed, and return its output."""
+    output = started.communicate(timeout=RUN_SECONDS)[0]
+    assert started.returncode == 0, output
+    return output
 
 
 def workers() -> list[psutil.Process]:
-    """The worker processes of all nodes, without their guards."""
-    found = []
+    """Return the worker processes of all nodes, without their guards."""
+    processes = []
     for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if "-c" in line and "tests.cluster.workers" in " ".join(line) and "leash" in " ".join(line):
-            found.append(process)
-    return found
+        arguments = process.info["cmdline"] or []
+        line = " ".join(arguments)
+        if "-c" in arguments and "tests.cluster.cluster_worker" in line and "parent_death" in line:
+            processes.append(process)
+    return processes
 
 
 def actors() -> list[int]:
-    """Each is the parent of a worker."""
+    """Return the pids of the actors: each is the parent of a worker."""
     pids = {worker.pid for worker in workers()}
     return sorted({worker.ppid() for worker in workers()} - pids)
 
 
 def attempts(project) -> list[tuple[str, str]]:
-    """Device and outcome of each."""
+    """Return device and outcome of each attempt."""
     with closing(sqlite3.connect(project.database)) as connection:
         return connection.execute("SELECT device, outcome FROM attempt").fetchall()
 
 
-def devices(project, wanted: str | None = None) -> set[str]:
-    """Those with an attempt, of that outcome if one is named."""
-    return {device for device, outcome in attempts(project) if wanted in (None, outcome)}
+def devices(project, outcome: str | None = None) -> set[str]:
+    """Return the devices that had an attempt, of that outcome if one is given."""
+    return {device for device, its_outcome in attempts(project) if outcome in (None, its_outcome)}
 
 
 def strikes(project) -> int:
@@ -83,37 +89,37 @@ def strikes(project) -> int:
         return connection.execute("SELECT sum(strikes) FROM task").fetchone()[0]
 
 
-def captioned(project, count: int) -> None:
-    wait_for(lambda: rows(project) >= count)
+def wait_for_captions(project, count: int) -> None:
+    wait_for(lambda: row_count(project) >= count)
 
 
 def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, local):
     every = {"a/gpu:0", "a/gpu:1", "b/gpu:0", "b/gpu:1"}
     for node in "ab":
-        nodes.lacks(node, "leave")
+        nodes.remove_thing(node, "leave")
     with running(project, nodes) as started:
         # On a busy machine the first would be done before the last has begun.
         wait_for(lambda: devices(project) == every)
         for node in "ab":
-            nodes.finds(node, "leave")
-        captioned(project, 100)
+            nodes.restore_thing(node, "leave")
+        wait_for_captions(project, 100)
         seen = status(project.folder)
         finish(started)
     assert seen["supervisor"] and {worker["device"] for worker in seen["workers"]} <= every
     assert devices(project, "done") == every
     assert "torch's cpu" in project.worker_log("a/gpu:0").read_text()
     check_invariants(project)
-    assert exported(project) == local
+    assert exported_bytes(project) == local
 
 
 def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
     with running(project, nodes) as started:
-        captioned(project, 80)
-        nodes.lacks("a", "leave")
+        wait_for_captions(project, 80)
+        nodes.remove_thing("a", "leave")
         nodes.kill("b")
         nodes.add("c")
         wait_for(lambda: {"c/gpu:0", "c/gpu:1"} <= devices(project))
-        nodes.finds("a", "leave")
+        nodes.restore_thing("a", "leave")
         assert "a device has come" in events(project)
         wait_for(lambda: "the device has left" in events(project))
         finish(started)
@@ -121,80 +127,80 @@ def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
     assert devices(project, "lost") <= {"b/gpu:0", "b/gpu:1"}
     assert strikes(project) == 0
     check_invariants(project)
-    assert exported(project) == local
+    assert exported_bytes(project) == local
 
 
 def test_an_actor_and_a_worker_that_are_killed_are_replaced(project, nodes, local):
     with running(project, nodes) as started:
-        captioned(project, 80)
+        wait_for_captions(project, 80)
         victim = actors()[0]
         its_worker = next(worker for worker in workers() if worker.ppid() == victim)
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: not its_worker.is_running(), timeout=20)
-        captioned(project, 160)
+        wait_for_captions(project, 160)
         min(workers(), key=lambda worker: worker.pid).kill()
         finish(started)
     assert strikes(project) == 0
     check_invariants(project)
-    assert exported(project) == local
+    assert exported_bytes(project) == local
 
 
 def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(project, nodes, local):
     with running(project, nodes) as started:
-        captioned(project, 80)
+        wait_for_captions(project, 80)
         assert workers()
         started.kill()
         wait_for(lambda: not workers())
     assert status(project.folder)["workers"] == []
-    before = rows(project)
+    before = row_count(project)
     with running(project, nodes) as started:
         finish(started)
-    # Only what was under way is done again: nothing that was in the logs.
-    assert before >= 80 and rows(project) == COUNT
+    # Only records that were in progress are captioned again, none that was in the logs.
+    assert before >= 80 and row_count(project) == COUNT
     check_invariants(project)
-    assert exported(project) == local
+    assert exported_bytes(project) == local
 
 
 def test_stop_ends_everything_at_once(project, nodes):
     with running(project, nodes) as started:
-        captioned(project, 40)
+        wait_for_captions(project, 40)
         assert "stopped" in cli_ok("stop", project.folder)
-        started.wait(timeout=PATIENCE)
+        started.wait(timeout=TIMEOUT_SECONDS)
         assert started.returncode == 1
     check_invariants(project)
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "text"),
     [("images", "/nowhere is not there"), ("checkpoint", "there is no folder /nowhere/llava")],
 )
-def test_a_node_without_images_or_checkpoint_rests(project, nodes, local, what, said):
-    nodes.lacks("b", what)
-    nodes.lacks("a", "leave")
+def test_a_node_without_images_or_checkpoint_rests(project, nodes, local, what, text):
+    nodes.remove_thing("b", what)
+    nodes.remove_thing("a", "leave")
     working = {"a/gpu:0", "a/gpu:1"}
     with running(project, nodes) as started:
         # On a busy machine one would be done with everything before the others have begun.
-        wait_for(lambda: said in events(project) and working <= devices(project))
-        nodes.finds("a", "leave")
+        wait_for(lambda: text in events(project) and working <= devices(project))
+        nodes.restore_thing("a", "leave")
         finish(started)
     assert "the device rests" in events(project)
     assert devices(project, "done") == working
     assert sums(project)["done"].failed == 0
     check_invariants(project)
-    assert exported(project) == local
+    assert exported_bytes(project) == local
 
 
 def test_a_root_that_no_node_sees_pauses_the_run(project, nodes):
-    nodes.lacks("a", "images")
-    nodes.lacks("b", "images")
+    nodes.remove_thing("a", "images")
+    nodes.remove_thing("b", "images")
     with running(project, nodes):
         wait_for(lambda: status(project.folder)["state"] == "paused")
     assert sums(project)["pending"].failed == 0
 
 
 def test_images_are_shipped_to_nodes_that_do_not_see_them(tmp_path, nodes, data):
-    nodes.lacks("a", "images")
-    nodes.lacks("b", "images")
+    nodes.remove_thing("a", "images")
+    nodes.remove_thing("b", "images")
     records = json.loads((data / "captions.json").read_text())[:100]
     records[3]["image"] = "images/not-there.png"
     records[50]["image"] = "../outside.png"
@@ -202,26 +208,26 @@ def test_images_are_shipped_to_nodes_that_do_not_see_them(tmp_path, nodes, data)
     records[99]["image"] = "broken.png"
     captions = data / "some.json"
     captions.write_text(json.dumps(records))
-    here, there = (make(tmp_path / name, captions) for name in ("here", "there"))
+    here, there = (make_project(tmp_path / name, captions) for name in ("here", "there"))
     cli_ok("run", here.folder, "--devices", "cpu")
     with running(there, nodes, "--ship-images") as started:
         finish(started)
     assert sums(there)["done"].failed == 3
     assert errors(there) == errors(here)
     check_invariants(there)
-    assert exported(there) == exported(here)
+    assert exported_bytes(there) == exported_bytes(here)
 
 
 def errors(project) -> dict[str, list[str]]:
-    found = [
+    rows = [
         json.loads(line) for log in project.captions.glob("*/?????.jsonl") for line in log.open()
     ]
-    return sorted((row["error"], row["detail"]) for row in found if "error" in row)
+    return sorted((row["error"], row["detail"]) for row in rows if "error" in row)
 
 
-def test_a_cluster_that_is_not_there_is_said(project, monkeypatch):
+def test_a_cluster_that_is_not_there_is_reported(project, monkeypatch):
     pytest.importorskip("ray")
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # as one that died leaves it behind
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # as a cluster that ended leaves it behind
     done = cli("run", project.folder, "--cluster", "auto")
     assert done.returncode == 2 and "no Ray cluster" in done.stderr
     monkeypatch.delenv("RAY_ADDRESS")
@@ -246,11 +252,11 @@ async def test_the_application_starts_a_run_on_the_cluster(project, nodes, local
         await until(pilot, lambda: app.snapshot.state == "finished")
     wait_for(lambda: status(project.folder)["supervisor"] is None)
     check_invariants(project)
-    assert exported(project) == local
+    assert exported_bytes(project) == local
 
 
 async def until(pilot, condition) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         await pilot.pause(0.1)

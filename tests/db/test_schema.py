@@ -1,9 +1,12 @@
+"""The schema of `project.db`, its invariants, and the connections to it."""
+
 from __future__ import annotations
 
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,18 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from db import connection as connect
-from db import projects, supervisor_writes, tables
-from db.rows import AttemptRow, ModelRow, ProjectRow, ShardRow, TaskRow
+from db import progress, projects, supervisor_writes, tables
+from db.rows import AttemptRow, EventRow, ModelRow, ProjectRow, ShardRow
+
+MODEL = ModelRow(
+    id=1,
+    position=1,
+    name="dry-run",
+    family="dry-run",
+    checkpoint=None,
+    settings={},
+    settings_hash="abcdef12",
+)
 
 
 @pytest.fixture
@@ -25,8 +38,11 @@ def database(tmp_path):
         projects.create(
             connection,
             ProjectRow("uid", 0.0, 3, "/images"),
-            [ModelRow(1, 1, "dry-run", "dry-run", None, {}, "abcdef12")],
-            [ShardRow(0, 0, 2, 10, "x"), ShardRow(1, 2, 1, 5, "y")],
+            [MODEL],
+            [
+                ShardRow(number=0, first=0, count=2, bytes=10, digest="x"),
+                ShardRow(number=1, first=2, count=1, bytes=5, digest="y"),
+            ],
         )
     return path
 
@@ -84,25 +100,34 @@ def test_the_database_refuses_what_must_not_be(database, change):
         connection.execute(text(change))
 
 
+def attempt(**values):
+    """Return an open attempt."""
+    return AttemptRow(started=0.0, **values)
+
+
 def test_one_open_attempt_per_task_and_per_worker(database):
-    first = AttemptRow(1, 1, "w1", "cpu:0", 0.0)
+    first = attempt(task_id=1, number=1, worker_id="w1", device="cpu:0")
     with connect.writing(database) as connection:
         supervisor_writes.save_attempts(connection, [first])
-    for second in (AttemptRow(1, 2, "w2", "cpu:1", 0.0), AttemptRow(2, 1, "w1", "cpu:0", 0.0)):
+    for second in (
+        attempt(task_id=1, number=2, worker_id="w2", device="cpu:1"),
+        attempt(task_id=2, number=1, worker_id="w1", device="cpu:0"),
+    ):
         with pytest.raises(IntegrityError), connect.writing(database) as connection:
             supervisor_writes.save_attempts(connection, [second])
-    ended = AttemptRow(1, 1, "w1", "cpu:0", 0.0, ended=1.0, outcome="done")
+    ended = replace(first, ended=1.0, outcome="done")
+    following = attempt(task_id=2, number=1, worker_id="w1", device="cpu:0")
     with connect.writing(database) as connection:
-        supervisor_writes.save_attempts(connection, [AttemptRow(2, 1, "w1", "cpu:0", 1.0), ended])
+        supervisor_writes.save_attempts(connection, [following, ended])
 
 
 def test_a_task_that_someone_else_changed_is_a_conflict(database):
     with connect.reading(database) as connection:
         task = projects.tasks(connection)[0]
-    now = TaskRow(task.id, 0, 1, 2, state="running", left=2)
+    now = replace(task, state="running")
     with connect.writing(database) as connection:
         supervisor_writes.save_tasks(connection, [(task, now)])
-    with pytest.raises(supervisor_writes.Conflict), connect.writing(database) as connection:
+    with pytest.raises(supervisor_writes.TaskConflict), connect.writing(database) as connection:
         supervisor_writes.save_tasks(connection, [(task, now)])
 
 
@@ -162,18 +187,15 @@ def test_a_path_with_odd_characters_opens(tmp_path):
 
 
 def test_text_that_is_not_unicode_is_stored_escaped(database):
-    from db.rows import EventRow
-
+    event = EventRow(created=0.0, level="info", text="name \udcff here")
     with connect.writing(database) as connection:
-        supervisor_writes.add_events(connection, [EventRow(0.0, "info", "name \udcff here")])
-    from db import progress
-
+        supervisor_writes.add_events(connection, [event])
     with connect.reading(database) as connection:
         assert progress.events(connection, 1)[0].text == "name \\udcff here"
 
 
 def test_a_relative_path_is_read_where_the_process_is(tmp_path, monkeypatch):
-    """Also where it was read before from another folder."""
+    """A path that was read before from another folder is not mixed up with it."""
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
@@ -182,8 +204,8 @@ def test_a_relative_path_is_read_where_the_process_is(tmp_path, monkeypatch):
             projects.create(
                 connection,
                 ProjectRow(name, 0.0, 1, "."),
-                [ModelRow(1, 1, "dry-run", "dry-run", None, {}, "abcdef12")],
-                [ShardRow(0, 0, 1, 1, "x")],
+                [MODEL],
+                [ShardRow(number=0, first=0, count=1, bytes=1, digest="x")],
             )
         with connect.reading(Path("project.db")) as connection:
             assert projects.project(connection).uid == name

@@ -1,3 +1,5 @@
+"""Filters, orders and pages of the table of tasks."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -13,10 +15,18 @@ from db.rows import ModelRow, ProjectRow, ShardRow
 def connection(tmp_path_factory):
     path = tmp_path_factory.mktemp("pages") / "project.db"
     connect.migrate(path)
-    shards = [ShardRow(n, n * 10, 10, 100, "x") for n in range(300)]
+    shards = [ShardRow(number=n, first=n * 10, count=10, bytes=100, digest="x") for n in range(300)]
     models = [
-        ModelRow(1, 1, "llava-1.5", "llava-1.5", "/c", {}, "a"),
-        ModelRow(2, 2, "otter", "otter", "/c", {}, "b"),
+        ModelRow(
+            id=number,
+            position=number,
+            name=name,
+            family=name,
+            checkpoint="/c",
+            settings={},
+            settings_hash=name,
+        )
+        for number, name in enumerate(("llava-1.5", "otter"), start=1)
     ]
     with connect.writing(path) as writing:
         projects.create(writing, ProjectRow("u", 0.0, 3000, "/i"), models, shards)
@@ -61,7 +71,7 @@ def test_filters(connection, filter, matching):
 
 
 @pytest.mark.parametrize("filter", ["color:red", "tries>many", "model>3", "status:flying"])
-def test_a_filter_that_makes_no_sense_says_so(connection, filter):
+def test_a_filter_that_makes_no_sense_is_an_error(connection, filter):
     with pytest.raises(task_pages.FilterError):
         task_pages.shard_page(connection, filter)
 

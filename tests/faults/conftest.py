@@ -1,17 +1,20 @@
+"""Fixtures of the fault tests: a data set, a project, and the export of an undisturbed run."""
+
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.support.forked import Supervising
-from tests.faults.support.projects import exported, make
+from tests.faults.support.projects import exported_bytes, make_project
+from tests.faults.support.supervisor_process import SupervisorProcess
 from tests.support.pictures import check_dry_run_export, make_captions
 
 COUNT = 60
+"""Number of records in the data set."""
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """60 images and their caption file."""
+    """A folder with 60 images and their caption file."""
     folder = tmp_path_factory.mktemp("data")
     make_captions(folder, COUNT)
     return folder
@@ -19,17 +22,17 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def project(tmp_path, data):
-    """Three shards of 20 records, batches of 8."""
-    return make(tmp_path / "run", data / "captions.json")
+    """A project of three shards of 20 records, with batches of 8."""
+    return make_project(tmp_path / "run", data / "captions.json")
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, data):
-    """What a run exports that nothing befell."""
-    project = make(tmp_path_factory.mktemp("undisturbed") / "run", data / "captions.json")
-    with Supervising(project) as running:
+def undisturbed_export(tmp_path_factory, data):
+    """The bytes that a run without any fault exports."""
+    project = make_project(tmp_path_factory.mktemp("undisturbed") / "run", data / "captions.json")
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
-    out = exported(project)
+    out = exported_bytes(project)
     path = project.folder.parent / "out.json"
     path.write_bytes(out)
     check_dry_run_export(path, data, [f"images/{number:06}.png" for number in range(COUNT)])

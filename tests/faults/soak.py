@@ -1,7 +1,7 @@
 """Hours of random faults: `python -m tests.faults.soak --minutes N --seed S`.
 
-One project after the other is captioned by several workers while faults are thrown at random.
-Each is let finish and held against the invariants and the export of an undisturbed run.
+One project after another is captioned by several workers while random faults are injected. Each
+project is then completed and compared with the invariants and the export of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -31,34 +31,42 @@ from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 from engine.project.opening import open_project
 from engine.project.rebuild import damage
-from engine.utils.errors import BadInput, Refused
-from tests.faults.support import disks
+from engine.utils.errors import BadInput, RequestRefused
+from tests.faults.support import small_disk
 from tests.faults.support.damage import damage_database, damage_log, leave_hot_journal, tear_tails
-from tests.faults.support.forked import HASTY, Supervising
 from tests.faults.support.invariants import check_invariants, wait_until_gone
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.pictures import dry_run_caption, make_captions
 
 IMAGES = 1500
-SHARD = 150
+"""Number of records in the data set."""
+SHARD_SIZE = 150
+"""Number of records in a shard."""
 POISON = 777
-BAD = {11: b"", 222: b"no image", 1333: None}
-"""Images that cannot be captioned, by number: what is in them, None for missing."""
+"""Id of the record that kills every worker."""
+BAD_IMAGES = {11: b"", 222: b"no image", 1333: None}
+"""Content of the images that cannot be captioned, by record id; None if the file is missing."""
 DEVICES = "cpu:3"
-POLICY = replace(HASTY, heartbeat_limit=8.0, device_failures=6, cpu_row_limit=4.0)
+POLICY = replace(FAST_POLICY, heartbeat_limit=8.0, device_failures=6, cpu_row_limit=4.0)
+"""A fast policy that allows for faults which come close together."""
 
 
 class Soak:
+    """Projects that are run under random faults, and what was found wrong with them."""
+
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
-        self.chance = random.Random(seed)
-        self.thrown: Counter[str] = Counter()
+        self.rng = random.Random(seed)
+        self.injected: Counter[str] = Counter()
+        """Number of injected faults by name, and of refused requests by kind."""
         self.redone: set[int] = set()
-        """Shards of this round that were asked for again."""
-        self.wrong: list[str] = []
+        """Shards of this round for which a retry was requested."""
+        self.problems: list[str] = []
+        """The problems found in all rounds, one sentence each."""
         self.reasons: Counter[str] = Counter()
-        """Why shards had to be retried by hand."""
+        """Why shards had to be retried by hand, with the number of shards."""
         self.rounds = self.retried = self.captions = 0
-        self.disk = small_disk(folder)
+        self.disk = make_disk(folder)
         self.data = folder / "data"
         self.expected = self.make_data()
         self.faults: list[Callable[[], None]] = [
@@ -83,46 +91,50 @@ class Soak:
         ]
 
     def make_data(self) -> list[dict[str, str]]:
-        """The records that an undisturbed run exports."""
+        """Make the data set, and return the records that an undisturbed run exports."""
         captions = make_captions(self.data, IMAGES)
-        for number, content in BAD.items():
+        for number, content in BAD_IMAGES.items():
             path = self.data / f"images/{number:06}.png"
             path.unlink() if content is None else path.write_bytes(content)
         return [
             {"image": record["image"], "caption": dry_run_caption(self.data / record["image"])}
             for number, record in enumerate(json.loads(captions.read_text()))
-            if number not in BAD and number != POISON
+            if number not in BAD_IMAGES and number != POISON
         ]
 
     # One round
 
     def round(self, until: float) -> None:
-        """A project from its making to its end, or until the time is up."""
+        """Run one project under faults until it is finished, then check it.
+
+        From `until` (seconds on the monotonic clock) no more faults are injected.
+        """
         self.rounds += 1
         self.redone.clear()
-        wanted = NewProject([self.data / "captions.json"], [choose("dry-run")], shard_size=SHARD)
-        place = self.disk / f"round{self.rounds}"
-        self.project = create(place, wanted).project
-        set_batch(self.project, 16)
-        self.supervising = self.start()
+        captions = self.data / "captions.json"
+        new_project = NewProject([captions], [choose("dry-run")], shard_size=SHARD_SIZE)
+        self.project = create(self.disk / f"round{self.rounds}", new_project).project
+        set_batch_size(self.project, 16)
+        self.supervisor = self.start()
         try:
             while time.monotonic() < until and not self.finished():
-                time.sleep(self.chance.expovariate(0.6))
-                fault = self.chance.choice(self.faults)
-                self.thrown[fault.__name__] += 1
+                time.sleep(self.rng.expovariate(0.6))
+                fault = self.rng.choice(self.faults)
+                self.injected[fault.__name__] += 1
                 fault()
-                if self.supervising.poll() is not None:
-                    self.supervising = self.start()
-            self.settle()
+                if self.supervisor.poll() is not None:
+                    self.supervisor = self.start()
+            self.complete()
             self.check()
         except Exception as error:
-            self.wrong.append(f"round {self.rounds}: {error!r}")
-            self.supervising.kill()
+            self.problems.append(f"round {self.rounds}: {error!r}")
+            self.supervisor.kill()
             shutil.copytree(self.project.folder, self.folder / f"wrong{self.rounds}")
         shutil.rmtree(self.project.folder)
 
-    def start(self) -> Supervising:
-        return Supervising(
+    def start(self) -> SupervisorProcess:
+        """Start a supervisor whose workers misbehave at random."""
+        return SupervisorProcess(
             self.project,
             DEVICES,
             POLICY,
@@ -132,217 +144,228 @@ class Soak:
         )
 
     def finished(self) -> bool:
-        return self.supervising.poll() == 0
+        """Return True if the last supervisor left no task to do."""
+        return self.supervisor.poll() == 0
 
-    def settle(self) -> None:
-        """Lets the run come to its end, and asks again for what the faults made fail."""
+    def complete(self) -> None:
+        """Run without further faults to the end, and retry what failed because of the faults."""
         self.resume()
         for _ in range(20):
-            code = self.supervising.wait(timeout=300)
-            again = self.unfairly_failed()
-            if code == 0 and not again:
+            code = self.supervisor.wait(timeout=300)
+            shards = self.shards_failed_by_faults()
+            if code == 0 and not shards:
                 return
-            if again:
-                self.retried += len(again)
-                self.redone.update(again)
-                self.ask("retry", tasks=self.task_ids(again))
+            if shards:
+                self.retried += len(shards)
+                self.redone.update(shards)
+                self.send_request("retry", tasks=self.task_ids(shards))
             self.resume()
-            self.supervising = self.start()
-        self.wrong.append(f"round {self.rounds} did not come to its end")
+            self.supervisor = self.start()
+        self.problems.append(f"round {self.rounds} did not come to its end")
 
-    def unfairly_failed(self) -> list[int]:
-        """Shards whose task failed, or in which kills from outside were taken for poison."""
-        found: dict[int, str] = {}
+    def shards_failed_by_faults(self) -> list[int]:
+        """Return shards whose task failed, or in which kills from outside were taken for poison."""
+        reasons: dict[int, str] = {}
         with reading(self.project.database) as connection:
             for task in projects.tasks(connection):
                 if task.state in ("failed", "skipped"):
-                    found[task.shard] = f"{task.state}: {task.error}"
+                    reasons[task.shard] = f"{task.state}: {task.error}"
                 for failure in progress.failures(connection, task.id):
-                    poison = failure.kind == "poison" and task.shard == POISON // SHARD
+                    poison = failure.kind == "poison" and task.shard == POISON // SHARD_SIZE
                     if not (
                         failure.kind in ("corrupt", "missing") or (poison and failure.count == 1)
                     ):
-                        found[task.shard] = f"{failure.count} records {failure.kind}"
-        self.reasons.update(found.values())
-        return sorted(found)
+                        reasons[task.shard] = f"{failure.count} records {failure.kind}"
+        self.reasons.update(reasons.values())
+        return sorted(reasons)
 
     def check(self) -> None:
+        """Note what is wrong with the finished project and its export."""
         out = self.folder / "out.json"
         try:
             check_invariants(self.project, redone=self.redone, foreign=True)
             export(self.project, out)
         except BadInput as error:
-            self.wrong.append(f"round {self.rounds}: {error}")
+            self.problems.append(f"round {self.rounds}: {error}")
             return
-        found = json.loads(out.read_text())
-        self.captions += len(found)
-        for lost in [record for record in self.expected if record not in found]:
-            self.wrong.append(f"round {self.rounds}: lost or misplaced: {lost}")
-        if len(found) > len(self.expected):
-            self.wrong.append(f"round {self.rounds}: {len(found)} records are too many")
-        if found != self.expected and not self.wrong:
-            self.wrong.append(f"round {self.rounds}: another order")
+        exported = json.loads(out.read_text())
+        self.captions += len(exported)
+        for lost in [record for record in self.expected if record not in exported]:
+            self.problems.append(f"round {self.rounds}: lost or misplaced: {lost}")
+        if len(exported) > len(self.expected):
+            self.problems.append(f"round {self.rounds}: {len(exported)} records are too many")
+        if exported != self.expected and not self.problems:
+            self.problems.append(f"round {self.rounds}: another order")
 
     # Faults
 
-    def ask(self, kind: str, **payload: object) -> None:
+    def send_request(self, kind: str, **payload: object) -> None:
+        """Send a request to the supervisor. A refusal is counted, a missing answer is a problem."""
         try:
-            run_control.ask(open_project(self.project.folder), kind, **payload)
-        except (Refused, BadInput, DatabaseError) as refused:
-            self.thrown[f"({kind} refused)"] += 1
+            run_control.send_request(open_project(self.project.folder), kind, **payload)
+        except (RequestRefused, BadInput, DatabaseError) as refused:
+            self.injected[f"({kind} refused)"] += 1
             if "no answer" in str(refused):
-                self.wrong.append(f"round {self.rounds}: {kind}: {refused}")
+                self.problems.append(f"round {self.rounds}: {kind}: {refused}")
 
     def task_ids(self, shards: list[int]) -> list[int]:
+        """Return the ids of the shards' tasks."""
         with reading(self.project.database) as connection:
             return [task.id for task in projects.tasks(connection) if task.shard in shards]
 
     def kill_worker(self) -> None:
-        if workers := self.supervising.workers():
-            signal_if_there(self.chance.choice(workers), signal.SIGKILL)
+        if workers := self.supervisor.workers():
+            send_signal(self.rng.choice(workers), signal.SIGKILL)
 
     def stop_worker(self) -> None:
-        if workers := self.supervising.workers():
-            signal_if_there(self.chance.choice(workers), signal.SIGSTOP)
+        if workers := self.supervisor.workers():
+            send_signal(self.rng.choice(workers), signal.SIGSTOP)
 
     def kill_supervisor(self) -> None:
-        self.supervising.kill()
+        self.supervisor.kill()
 
     def end_supervisor(self) -> None:
-        self.supervising.signal(self.chance.choice([signal.SIGTERM, signal.SIGINT]))
-        self.supervising.wait()
+        self.supervisor.signal(self.rng.choice([signal.SIGTERM, signal.SIGINT]))
+        self.supervisor.wait()
 
     def freeze_supervisor(self) -> None:
-        self.supervising.signal(signal.SIGSTOP)
-        time.sleep(self.chance.uniform(0.1, 2))
-        self.supervising.signal(signal.SIGCONT)
+        self.supervisor.signal(signal.SIGSTOP)
+        time.sleep(self.rng.uniform(0.1, 2))
+        self.supervisor.signal(signal.SIGCONT)
 
     def cut_power(self) -> None:
-        """Everything is gone at once; what was not synced yet is torn or zeroed."""
-        self.supervising.kill()
+        """End everything at once, and tear or zero what was not synced yet."""
+        self.supervisor.kill()
         wait_until_gone(self.project)
-        tear_tails(self.project, self.chance)
-        if self.chance.random() < 0.5 and damage(self.project) is None:
+        tear_tails(self.project, self.rng)
+        if self.rng.random() < 0.5 and damage(self.project) is None:
             leave_hot_journal(self.project)
 
     def damage_log(self) -> None:
         self.end_supervisor()
-        damage_log(self.project, self.chance)
+        damage_log(self.project, self.rng)
 
     def damage_database(self) -> None:
         self.end_supervisor()
-        damage_database(self.project, self.chance)
+        damage_database(self.project, self.rng)
 
     def move(self) -> None:
-        if self.chance.random() < 0.5:
+        if self.rng.random() < 0.5:
             self.end_supervisor()
-        moved = self.disk / f"moved {self.thrown['move']}"
+        moved = self.disk / f"moved {self.injected['move']}"
         self.project.folder.rename(moved)
         self.project = Project(moved)
-        self.supervising.wait()
+        self.supervisor.wait()
 
     def pause(self) -> None:
-        self.ask("pause")
-        time.sleep(self.chance.uniform(0, 0.5))
+        self.send_request("pause")
+        time.sleep(self.rng.uniform(0, 0.5))
         self.resume()
 
     def resume(self) -> None:
-        self.ask("resume")
+        self.send_request("resume")
 
     def stop(self) -> None:
-        self.ask("stop", after_shard=self.chance.random() < 0.5)
-        self.supervising.wait()
+        self.send_request("stop", after_shard=self.rng.random() < 0.5)
+        self.supervisor.wait()
 
     def retry(self) -> None:
-        shards = self.chance.sample(range(IMAGES // SHARD), 2)
+        shards = self.rng.sample(range(IMAGES // SHARD_SIZE), 2)
         self.redone.update(shards)
-        only_failed = self.chance.random() < 0.5
+        only_failed = self.rng.random() < 0.5
         tasks = [shard + 1 for shard in shards]  # there is one model
-        self.ask("retry", tasks=tasks, failed_items=only_failed)
+        self.send_request("retry", tasks=tasks, failed_items=only_failed)
 
     def second_supervisor(self) -> None:
-        if self.supervising.poll() is not None:
+        """Start another supervisor, which must end at once as long as the first one runs."""
+        if self.supervisor.poll() is not None:
             return
-        lock = Path(f"/proc/{self.supervising.pid}")
-        second = Supervising(self.project, DEVICES, POLICY)
-        if second.wait() != 2 and lock.exists() and self.supervising.poll() is None:
-            self.wrong.append(f"round {self.rounds}: two supervisors")
+        lock = Path(f"/proc/{self.supervisor.pid}")
+        second = SupervisorProcess(self.project, DEVICES, POLICY)
+        if second.wait() != 2 and lock.exists() and self.supervisor.poll() is None:
+            self.problems.append(f"round {self.rounds}: two supervisors")
 
     def stuck_reader(self) -> None:
+        """Keep a read of the database open for a second, which delays commits."""
         code = "import sqlite3, sys, time\nc = sqlite3.connect(sys.argv[1])\n"
         code += "next(c.execute('SELECT * FROM task'))\ntime.sleep(1)"
         subprocess.run([sys.executable, "-c", code, str(self.project.database)], stderr=-3)
 
     def lose_images(self) -> None:
+        """Take the image root away for a while, as when a disk is unmounted."""
         away = self.data / "away"
         (self.data / "images").rename(away)
-        time.sleep(self.chance.uniform(0, 1))
+        time.sleep(self.rng.uniform(0, 1))
         away.rename(self.data / "images")
         self.resume()
 
     def fill_disk(self) -> None:
         if self.disk == self.folder / "disk":
-            filler = disks.fill(self.disk, self.chance.choice([0, 4096, 20_000]))
-            time.sleep(self.chance.uniform(0.2, 1))
+            filler = small_disk.fill(self.disk, self.rng.choice([0, 4096, 20_000]))
+            time.sleep(self.rng.uniform(0.2, 1))
             filler.unlink()
 
     def export(self) -> None:
+        """Export what is done so far, and check every record of it."""
         out = self.folder / "partial.json"
         try:
             project = open_project(self.project.folder)
             export(project, out, ExportOptions(allow_partial=True))
-        except BadInput:  # it says that a log was damaged and not made good yet
-            self.thrown["(export refused)"] += 1
+        except BadInput:  # a log is damaged and was not repaired yet
+            self.injected["(export refused)"] += 1
             return
         known = {(record["image"], record["caption"]) for record in self.expected}
         for record in json.loads(out.read_text()):
             if (record["image"], record["caption"]) not in known:
-                self.wrong.append(f"round {self.rounds}: wrong in a partial export: {record}")
+                self.problems.append(f"round {self.rounds}: wrong in a partial export: {record}")
 
     def report(self, seconds: float, seed: int) -> str:
-        faults = ", ".join(f"{name} {count}" for name, count in sorted(self.thrown.items()))
+        """Return the text that the command prints at its end."""
+        faults = ", ".join(f"{name} {count}" for name, count in sorted(self.injected.items()))
         return "\n".join(
             [
                 f"seed {seed}: {seconds / 60:.1f} minutes, {self.rounds} projects,"
                 f" {self.captions} captions checked,"
-                f" {sum(self.thrown.values())} faults thrown: {faults}",
+                f" {sum(self.injected.values())} faults thrown: {faults}",
                 f"shards that had to be retried by hand: {self.retried} {dict(self.reasons) or ''}",
-                f"lost, duplicated or misplaced: {len(self.wrong)}",
-                *self.wrong,
+                f"lost, duplicated or misplaced: {len(self.problems)}",
+                *self.problems,
             ]
         )
 
 
-def signal_if_there(pid: int, number: int) -> None:
+def send_signal(pid: int, number: int) -> None:
+    """Send a signal to a process, which may have ended."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
         return
 
 
-def set_batch(project: Project, size: int) -> None:
+def set_batch_size(project: Project, size: int) -> None:
+    """Set the batch size in the settings of all models."""
     with sqlite3.connect(project.database) as connection:
         connection.execute(f"UPDATE model SET settings = json_set(settings, '$.batch', {size})")
     connection.close()
 
 
-def small_disk(folder: Path) -> Path:
-    """A small disk of its own where that is allowed, else just another folder."""
+def make_disk(folder: Path) -> Path:
+    """Return a small disk of its own where this process may mount one, otherwise `folder`."""
     disk = folder / "disk"
-    return disk if disks.mount(disk, 24 * 1024) else folder
+    return disk if small_disk.mount(disk, 24 * 1024) else folder
 
 
 def soak(minutes: float, seed: int, folder: Path) -> tuple[list[str], str]:
-    """What went wrong, and a report in words."""
+    """Run for so many minutes. Return what was found wrong, and the report."""
     began = time.monotonic()
-    soaking = Soak(folder, seed)
+    soak_run = Soak(folder, seed)
     try:
         while time.monotonic() < began + 60 * minutes:
-            soaking.round(began + 60 * minutes)
+            soak_run.round(began + 60 * minutes)
     finally:
-        if soaking.disk == folder / "disk":
-            disks.unmount(soaking.disk)
-    return soaking.wrong, soaking.report(time.monotonic() - began, seed)
+        if soak_run.disk == folder / "disk":
+            small_disk.unmount(soak_run.disk)
+    return soak_run.problems, soak_run.report(time.monotonic() - began, seed)
 
 
 def main() -> None:
@@ -350,14 +373,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder for what went wrong")
-    given = parser.parse_args()
-    folder = given.keep or Path(tempfile.mkdtemp())
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp())
     folder.mkdir(exist_ok=True)
-    wrong, report = soak(given.minutes, given.seed, folder)
+    problems, report = soak(options.minutes, options.seed, folder)
     print(report)
-    if not given.keep:
+    if not options.keep:
         shutil.rmtree(folder)
-    sys.exit(1 if wrong else 0)
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The database: damaged, gone, half written, held by a stopped reader, of another schema."""
+"""A database that is damaged, gone, locked by a stopped reader, or of another schema."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ import pytest
 from db import connection as connect
 from engine.project.opening import open_project
 from tests.faults.support import damage
-from tests.faults.support.forked import Supervising
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, exported, rows
+from tests.faults.support.projects import events, exported_bytes, row_count
+from tests.faults.support.supervisor_process import SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import dry_run_caption
 from tests.support.waiting import wait_for
 
 
 def finish(project) -> None:
-    with Supervising(project) as running:
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
 
 
 @pytest.fixture
 def half_done(project):
-    """Killed when a part of it was captioned; what it was committing then is rolled back."""
-    with Supervising(project, MISBEHAVIOUR_SECONDS="0.02") as running:
-        wait_for(lambda: rows(project) >= 24)
+    """A project whose run was killed half way, without a hot journal."""
+    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: row_count(project) >= 24)
         running.kill()
     connect.roll_back_hot_journal(project.database)
     return project
 
 
-def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(half_done, undisturbed):
+def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(half_done, undisturbed_export):
     before = status(half_done.folder)
     damage.leave_hot_journal(half_done)
     assert status(half_done.folder) == before
@@ -48,32 +48,32 @@ def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(half_done, undistur
     finish(half_done)
     assert not Path(f"{half_done.database}-journal").exists()
     check_invariants(half_done)
-    assert exported(half_done) == undisturbed
+    assert exported_bytes(half_done) == undisturbed_export
 
 
-@pytest.mark.parametrize("how", damage.DATABASE)
-def test_a_damaged_database_is_kept_aside_and_rebuilt(half_done, undisturbed, how):
+@pytest.mark.parametrize("how", damage.DATABASE_DAMAGE)
+def test_a_damaged_database_is_kept_aside_and_rebuilt(half_done, undisturbed_export, how):
     damage.damage_database(half_done, random.Random(3), how)
     damaged = half_done.database.read_bytes() if half_done.database.exists() else None
     finish(half_done)
-    kept = list(half_done.folder.glob("project.db.damaged-*"))
-    assert [path.read_bytes() == damaged for path in kept] == [True] * (damaged is not None)
+    copies = list(half_done.folder.glob("project.db.damaged-*"))
+    assert [path.read_bytes() == damaged for path in copies] == [True] * (damaged is not None)
     assert "it was rebuilt from shards and caption logs" in events(half_done)
     check_invariants(half_done)
-    assert rows(half_done) == 60  # nothing was asked for twice
-    assert exported(half_done) == undisturbed
+    assert row_count(half_done) == 60  # nothing was captioned twice
+    assert exported_bytes(half_done) == undisturbed_export
 
 
-@pytest.mark.parametrize("how", damage.DATABASE)
-def test_a_hot_journal_beside_a_damaged_database_spoils_nothing(half_done, undisturbed, how):
+@pytest.mark.parametrize("how", damage.DATABASE_DAMAGE)
+def test_a_hot_journal_beside_a_damaged_database_spoils_nothing(half_done, undisturbed_export, how):
     damage.leave_hot_journal(half_done)
     damage.damage_database(half_done, random.Random(3), how)
     finish(half_done)
     assert not Path(f"{half_done.database}-journal").exists()
     assert "it was rebuilt from shards and caption logs" in events(half_done)
     check_invariants(half_done)
-    assert rows(half_done) == 60
-    assert exported(half_done) == undisturbed
+    assert row_count(half_done) == 60
+    assert exported_bytes(half_done) == undisturbed_export
 
 
 @pytest.mark.parametrize("how", ["overwritten", "replaced"])
@@ -86,22 +86,24 @@ def test_every_command_makes_a_damaged_database_good(half_done, how):
     check_invariants(half_done)
 
 
-def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(project, undisturbed):
-    with Supervising(project, MISBEHAVIOUR_SECONDS="0.02") as running:
-        wait_for(lambda: rows(project) >= 8)
+def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(
+    project, undisturbed_export
+):
+    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: row_count(project) >= 8)
         project.database.write_bytes(b"what is this?\n" * 1000)
         assert running.wait() == 2
     finish(project)
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
 def test_without_a_manifest_nothing_is_guessed(project):
     project.manifest.unlink()
     project.database.write_bytes(b"what is this?\n" * 1000)
-    done = cli("status", project.folder)
-    assert done.returncode == 2
-    assert "damaged" in done.stderr and "Traceback" not in done.stderr
+    result = cli("status", project.folder)
+    assert result.returncode == 2
+    assert "damaged" in result.stderr and "Traceback" not in result.stderr
 
 
 STOPPED_READER = """
@@ -111,11 +113,12 @@ next(rows)
 print("reading", flush=True)
 time.sleep(600)
 """
+"""A program that begins to read the database given to it and does not end."""
 
 
 @contextmanager
 def stopped_reader(project):
-    """As ctrl+z in the middle of a read: a lock that no commit gets past."""
+    """Keep the lock of a read, which no commit gets past, as ctrl+z during a read does."""
     with subprocess.Popen(
         [sys.executable, "-c", STOPPED_READER, str(project.database)],
         stdout=subprocess.PIPE,
@@ -127,44 +130,44 @@ def stopped_reader(project):
         reader.kill()
 
 
-def test_a_reader_that_was_stopped_holds_nothing_up(project, undisturbed):
-    with Supervising(project, MISBEHAVIOUR_SECONDS="0.01") as running:
-        wait_for(lambda: rows(project) > 0)
+def test_a_reader_that_was_stopped_holds_nothing_up(project, undisturbed_export):
+    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.01") as running:
+        wait_for(lambda: row_count(project) > 0)
         with stopped_reader(project):
-            wait_for(lambda: rows(project) == 60)
+            wait_for(lambda: row_count(project) == 60)
         assert running.wait() == 0
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_reader_that_stays_stopped_until_the_end_costs_only_counters(project, undisturbed):
-    with Supervising(project, MISBEHAVIOUR_SECONDS="0.01") as running:
-        wait_for(lambda: rows(project) > 0)
+def test_a_reader_that_stays_stopped_until_the_end_costs_only_counters(project, undisturbed_export):
+    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.01") as running:
+        wait_for(lambda: row_count(project) > 0)
         with stopped_reader(project):
             assert running.wait() == 0
-    assert rows(project) == 60
+    assert row_count(project) == 60
     finish(project)
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-OLD = Path(__file__).parent / "fixtures/schema-0001"
+OLD_PROJECT = Path(__file__).parent / "fixtures/schema-0001"
+"""A project made by the first version and stopped after 7 of its 12 records."""
 
 
 def test_a_project_of_the_first_schema(tmp_path):
-    """Made by the first version and left in the middle: 7 of its 12 records are captioned."""
     folder = tmp_path / "old"
-    shutil.copytree(OLD, folder)
+    shutil.copytree(OLD_PROJECT, folder)
     assert connect.schema_of(folder / "project.db") == "0001"
     project = open_project(folder)
     assert connect.schema_of(project.database) == connect.SCHEMA
     backups = [path.name for path in folder.glob("project.db.schema-*")]
     assert backups == ([] if connect.SCHEMA == "0001" else ["project.db.schema-0001"])
-    assert rows(project) == 7
+    assert row_count(project) == 7
     finish(project)
     check_invariants(project)
-    assert rows(project) == 12
-    for record in json.loads(exported(project)):
+    assert row_count(project) == 12
+    for record in json.loads(exported_bytes(project)):
         assert record["caption"] == dry_run_caption(folder / record["image"])
 
 
@@ -174,19 +177,19 @@ def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done):
         connection.commit()
     before = half_done.database.read_bytes()
     for command in (["status"], ["run", "--devices", "cpu"], ["pause"]):
-        done = cli(command[0], half_done.folder, *command[1:])
-        assert done.returncode == 2
-        assert "upgrade mllmaug-tui" in done.stderr
+        result = cli(command[0], half_done.folder, *command[1:])
+        assert result.returncode == 2
+        assert "upgrade mllmaug-tui" in result.stderr
     assert half_done.database.read_bytes() == before
 
 
 def test_no_upgrade_under_a_run(half_done):
-    with Supervising(half_done, MISBEHAVIOUR_SECONDS="0.5") as running:
+    with SupervisorProcess(half_done, MISBEHAVIOUR_SECONDS="0.5") as running:
         wait_for(lambda: status(half_done.folder)["state"] == "running")
         with closing(sqlite3.connect(half_done.database, timeout=30)) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '0000'")
             connection.commit()
-        done = cli("status", half_done.folder)
-        assert done.returncode == 2
-        assert "stop it first" in done.stderr
+        result = cli("status", half_done.folder)
+        assert result.returncode == 2
+        assert "stop it first" in result.stderr
         running.kill()

@@ -1,15 +1,16 @@
-"""Files that are cut, damaged, edited or gone between two runs."""
+"""Files that are truncated, damaged, edited or deleted between two runs."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from engine.project.opening import open_project
-from tests.faults.support.forked import HASTY, Supervising
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, make, rows
+from tests.faults.support.projects import events, make_project, row_count
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import check_dry_run_export, make_captions
 from tests.support.waiting import wait_for
@@ -26,7 +27,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def done(tmp_path, data):
-    """A finished project of three shards, and its export."""
+    """A finished project of three shards, with its export in `before.json` beside it."""
     project = tmp_path / "run"
     cli_ok("new", project, data / "captions.json", "--model", "dry-run", "--shard-size", 30)
     cli_ok("run", project, "--devices", "cpu")
@@ -34,18 +35,18 @@ def done(tmp_path, data):
     return project
 
 
-def log_of(project, shard=1):
+def caption_log(project, shard=1):
     return next((project / "captions").glob(f"*/{shard:05}.jsonl"))
 
 
 DAMAGES = ("gone", "truncated", "torn", "zeroed", "edited", "grown")
 INSIDE = ("foreign", "torn inside", "hole")
-"""These leave lines in the log that are no rows of its shard."""
+"""Damages that leave lines in the log which are no rows of its shard."""
 
 
 @pytest.mark.parametrize("damage", DAMAGES + INSIDE)
 def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, damage):
-    log = log_of(done)
+    log = caption_log(done)
     whole = log.read_bytes()
     lines = whole.splitlines(keepends=True)
     match damage:
@@ -75,7 +76,7 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
     cli_ok("run", done, "--devices", "cpu")
     assert status(done)["state"] == "finished"
     cli_ok("export", done, tmp_path / "after.json")
-    if damage == "edited":  # what the log says is the truth: nobody can tell that it was edited
+    if damage == "edited":  # nobody can tell that a row was edited: the log is the truth
         assert b"99x99" in (tmp_path / "after.json").read_bytes()
     else:
         assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
@@ -98,14 +99,14 @@ def test_a_shard_that_was_edited_after_the_split_is_refused(done):
 
 @pytest.mark.parametrize("how", ["in place", "replaced"])
 def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
-    """Records that were read before the edit may be captioned, none after it."""
-    project = make(tmp_path / "run", data / "captions.json", 90, 2)
+    """Records that were read before the edit may be captioned, but no record after it."""
+    project = make_project(tmp_path / "run", data / "captions.json", 90, 2)
     shard = project.shard_file(0)
     original = shard.read_bytes()
     swapped = b"".join(reversed(original.splitlines(keepends=True)))
-    policy = replace(HASTY, chunk=4)
-    with Supervising(project, policy=policy, MISBEHAVIOUR_SECONDS="0.02") as running:
-        wait_for(lambda: rows(project) > 0)
+    policy = replace(FAST_POLICY, chunk=4)
+    with SupervisorProcess(project, policy=policy, MISBEHAVIOUR_SECONDS="0.02") as running:
+        wait_for(lambda: row_count(project) > 0)
         if how == "in place":
             shard.write_bytes(swapped)
         else:
@@ -120,7 +121,7 @@ def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
     )
     shard.write_bytes(original)
     cli("retry", project.folder)
-    with Supervising(project) as running:
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
     check_invariants(project)
     export = tmp_path / "out.json"
@@ -137,8 +138,6 @@ def test_sheared_files_are_never_the_truth(done, tmp_path):
 
 
 def test_a_kept_folder_may_be_copied_while_nothing_runs(done, tmp_path):
-    import shutil
-
     shutil.copytree(done, tmp_path / "copy")
     cli_ok("run", tmp_path / "copy", "--devices", "cpu")
     cli_ok("export", tmp_path / "copy", tmp_path / "copy.json")

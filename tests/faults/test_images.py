@@ -1,4 +1,4 @@
-"""Images as data sets hold them: each is captioned as it is, or fails with its reason."""
+"""Odd images, as data sets hold them: each is captioned, or fails with its reason."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from PIL import Image
 from db import progress
 from db.connection import reading
 from engine.supervisor.main import supervise
-from tests.faults.support.forked import HASTY
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import exported, make, sums, tasks
-from tests.support.pictures import draw, dry_run_caption
+from tests.faults.support.projects import exported_bytes, make_project, sums, tasks
+from tests.faults.support.supervisor_process import FAST_POLICY
+from tests.support.pictures import draw_picture, dry_run_caption
 
 GOOD = {
     "1x1.png": ("RGB", (1, 1), "PNG"),
@@ -60,7 +60,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def bomb() -> bytes:
-    """A PNG of 60,000 x 60,000 pixels: its header is enough."""
+    """Return a PNG that claims 60,000 x 60,000 pixels in its header."""
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     lines = zlib.compress(b"\0" * 10**6)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", lines)
@@ -68,7 +68,7 @@ def bomb() -> bytes:
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    """Every kind of image, and one link each into and out of the image root."""
+    """An image root with every kind of image, and a link that leads out of it."""
     root = tmp_path_factory.mktemp("zoo") / "root"
     root.mkdir()
     for name, (mode, size, kind) in GOOD.items():
@@ -78,7 +78,7 @@ def zoo(tmp_path_factory):
     frames[0].save(root / "animated.png", save_all=True, append_images=frames[1:])
     Image.new("RGB", (8, 6)).save(root / "exif.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff broken")
     for number, name in enumerate(ODD_PATHS):
-        draw(root / os.path.normpath(name), number)
+        draw_picture(root / os.path.normpath(name), number)
     (root / "empty.png").write_bytes(b"")
     (root / "text.png").write_text("text")
     whole = (root / "sixteen bits.png").read_bytes()
@@ -88,8 +88,8 @@ def zoo(tmp_path_factory):
     (root / "a").mkdir()
     (root / "bomb.png").write_bytes(bomb())
     (root / "loop.png").symlink_to("loop.png")
-    draw(root.parent / "outside.png", 77)
-    draw(root.parent / "elsewhere.png", 78)
+    draw_picture(root.parent / "outside.png", 77)
+    draw_picture(root.parent / "elsewhere.png", 78)
     (root / "link.png").symlink_to(root.parent / "elsewhere.png")
     return root
 
@@ -97,8 +97,8 @@ def zoo(tmp_path_factory):
 def run(folder, root, images, **options):
     captions = root.parent / f"{folder.name}.json"
     captions.write_text(json.dumps([{"image": name, "caption": f"of {name}"} for name in images]))
-    project = make(folder / "run", captions, 10, image_root=root, **options)
-    assert supervise(project, "cpu:2", HASTY)
+    project = make_project(folder / "run", captions, 10, image_root=root, **options)
+    assert supervise(project, "cpu:2", FAST_POLICY)
     return project
 
 
@@ -112,9 +112,9 @@ def test_every_image_is_captioned_or_fails_with_its_reason(tmp_path, zoo):
     check_invariants(project)
     done = sums(project)["done"]
     assert (done.captioned, done.failed) == (len(good), len(BAD))
-    found = json.loads(exported(project))
-    assert [record["image"] for record in found] == [name for name in images if name in good]
-    for record in found:
+    exported = json.loads(exported_bytes(project))
+    assert [record["image"] for record in exported] == [name for name in images if name in good]
+    for record in exported:
         assert record["caption"] == dry_run_caption(zoo / record["image"])
     with reading(project.database) as connection:
         failures = progress.failures(connection)
@@ -134,13 +134,13 @@ def test_paths_out_of_the_root_only_where_they_were_allowed(tmp_path, zoo):
 
 
 def test_a_file_name_that_is_not_utf_8(tmp_path, zoo):
-    """As Python and JSON write it: a lone surrogate."""
+    """Python and JSON write a byte that is not UTF-8 as a lone surrogate."""
     name = os.fsdecode(b"caf\xe9.png")
-    draw(zoo / "plain.png", 5)
+    draw_picture(zoo / "plain.png", 5)
     try:
         (zoo / "plain.png").rename(zoo / name)
     except OSError:
         pytest.skip("this file system takes only UTF-8")
     project = run(tmp_path, zoo, [name, "lone \ud83d.png", "1x1.png"])
     assert sums(project)["done"].captioned == 2
-    assert b"caf\\udce9.png" in exported(project)
+    assert b"caf\\udce9.png" in exported_bytes(project)

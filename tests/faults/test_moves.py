@@ -13,23 +13,24 @@ import pytest
 from engine.operations import run_control
 from engine.project.layout import Project
 from engine.project.opening import open_project
-from tests.faults.support.forked import HASTY, Supervising
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, exported, rows, sums
-from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start, status
-from tests.support.waiting import PATIENCE, wait_for
+from tests.faults.support.projects import events, exported_bytes, row_count, sums
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
+from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
+"""The environment of workers that take 20 ms per image."""
 
 
 def finish(project) -> None:
-    with Supervising(project) as running:
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
 
 
-def test_a_project_that_is_moved_while_it_runs(project, undisturbed):
-    with Supervising(project, "cpu:2", **SLOW) as running:
-        wait_for(lambda: rows(project) > 0)
+def test_a_project_that_is_moved_while_it_runs(project, undisturbed_export):
+    with SupervisorProcess(project, "cpu:2", **SLOW) as running:
+        wait_for(lambda: row_count(project) > 0)
         moved = Project(project.folder.with_name("else where [x]"))
         project.folder.rename(moved.folder)
         project.folder.mkdir()  # something else lies there now
@@ -38,61 +39,61 @@ def test_a_project_that_is_moved_while_it_runs(project, undisturbed):
     assert "was moved" in moved.supervisor_log.read_text()
     finish(moved)
     check_invariants(moved)
-    assert rows(moved) == 60  # nothing was asked for twice
-    assert exported(moved) == undisturbed
+    assert row_count(moved) == 60  # nothing was captioned twice
+    assert exported_bytes(moved) == undisturbed_export
 
 
-def test_a_lock_that_is_removed_ends_the_run_that_held_it(project, undisturbed):
-    with Supervising(project, **SLOW) as running:
-        wait_for(lambda: rows(project) > 0)
+def test_a_lock_that_is_removed_ends_the_run_that_held_it(project, undisturbed_export):
+    with SupervisorProcess(project, **SLOW) as running:
+        wait_for(lambda: row_count(project) > 0)
         project.lock.unlink()
         assert running.wait() == 2
     finish(project)
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed):
-    with Supervising(project, **SLOW) as running:
-        wait_for(lambda: rows(project) > 0)
+def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed_export):
+    with SupervisorProcess(project, **SLOW) as running:
+        wait_for(lambda: row_count(project) > 0)
         shutil.copytree(project.folder, project.folder.with_name("copy"))
         assert running.wait() == 0
     copy = open_project(project.folder.with_name("copy"))
     finish(copy)
     for whole in (project, copy):
         check_invariants(whole)
-        assert exported(whole) == undisturbed
+        assert exported_bytes(whole) == undisturbed_export
 
 
-def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undisturbed):
-    with Supervising(project, MISBEHAVIOUR_SECONDS="0.1") as running:
-        wait_for(lambda: run_control.supervisor(project) is not None)
-        with Supervising(project) as second:
+def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undisturbed_export):
+    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.1") as running:
+        wait_for(lambda: run_control.live_supervisor(project) is not None)
+        with SupervisorProcess(project) as second:
             assert second.wait() == 2
         assert f"process {running.pid} on " in project.supervisor_log.read_text()
-        run_control.ask(project, "pause")
-        with start("run", project.folder, "--devices", "cpu") as attached:
+        run_control.send_request(project, "pause")
+        with start_cli("run", project.folder, "--devices", "cpu") as attached:
             assert "attached" in attached.stdout.readline()
             cli_ok("resume", project.folder)
-            said, _ = attached.communicate(timeout=PATIENCE)
-            assert attached.returncode == 0, said
+            output, _ = attached.communicate(timeout=TIMEOUT_SECONDS)
+            assert attached.returncode == 0, output
         assert running.wait() == 0
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_runs_that_start_at_once_do_the_work_once(project, undisturbed):
-    starting = [start("run", project.folder, "--devices", "cpu") for _ in range(3)]
+def test_runs_that_start_at_once_do_the_work_once(project, undisturbed_export):
+    starting = [start_cli("run", project.folder, "--devices", "cpu") for _ in range(3)]
     for process in starting:
-        said, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, said
+        output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert process.returncode == 0, output
     check_invariants(project)
-    assert rows(project) == 60
-    assert exported(project) == undisturbed
+    assert row_count(project) == 60
+    assert exported_bytes(project) == undisturbed_export
 
 
 def set_clock(project, seconds: float) -> None:
-    """As if every time in the database had been written by a clock that was ahead (or behind)."""
+    """Change the times of tasks as if a clock that was `seconds` ahead had written them."""
     with closing(sqlite3.connect(project.database)) as connection:
         connection.execute(
             f"UPDATE task SET not_before = not_before + {seconds}, started = {seconds}"
@@ -112,24 +113,25 @@ def turn():
             time.sleep(0.1)
 threading.Thread(target=turn, daemon=True).start()
 """
+"""Code that shifts `time.time` by the next of `{shifts}` seconds every tenth of a second."""
 
 
 @pytest.mark.parametrize("shifts", ["-7200.0, 7200.0, -1e6, 0.0", "1e6, -1e6, 1e9, -1.7e9"])
 def test_a_clock_that_is_set_back_and_forth_while_it_runs(
-    project, undisturbed, shifts, monkeypatch
+    project, undisturbed_export, shifts, monkeypatch
 ):
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     code = CLOCK.format(shifts=shifts) + MISBEHAVING + MAIN
-    with start("run", project.folder, "--devices", "cpu:2", code=code) as running:
-        said, _ = running.communicate(timeout=PATIENCE)
-        assert running.returncode == 0, said
+    with start_cli("run", project.folder, "--devices", "cpu:2", code=code) as running:
+        output, _ = running.communicate(timeout=TIMEOUT_SECONDS)
+        assert running.returncode == 0, output
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed):
-    delays = replace(HASTY, strikes=9, first_delay=2.0, longest_delay=2.0)
-    with Supervising(project, policy=delays, MISBEHAVIOUR="always_dies") as running:
+def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed_export):
+    delays = replace(FAST_POLICY, strikes=9, first_delay=2.0, longest_delay=2.0)
+    with SupervisorProcess(project, policy=delays, MISBEHAVIOUR="always_dies") as running:
         wait_for(lambda: "the device rests" in events(project))
         running.kill()
     set_clock(project, 10 * 365 * 86400)
@@ -138,12 +140,12 @@ def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed):
     assert time.monotonic() - began < 30
     assert sums(project)["done"].captioned == 60
     check_invariants(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
 def test_reading_is_allowed_while_it_runs(project):
-    with Supervising(project, MISBEHAVIOUR_SECONDS="0.1") as running:
-        wait_for(lambda: rows(project) > 0)
+    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.1") as running:
+        wait_for(lambda: row_count(project) > 0)
         assert cli("status", project.folder).returncode == 0
         assert status(project.folder)["supervisor"] == {"pid": running.pid}
         assert cli("export", project.folder, project.folder.parent / "x.json").returncode == 1

@@ -1,10 +1,11 @@
-"""Pause, resume, stop and retry: soon, once, and nothing is redone that need not be."""
+"""Pause, resume, stop and retry act soon and once, and redo nothing more than requested."""
 
 from __future__ import annotations
 
 import signal
 import time
 from contextlib import contextmanager
+from threading import Timer
 
 import pytest
 
@@ -13,66 +14,70 @@ from db.connection import reading, writing
 from engine.operations import run_control
 from engine.project import caption_log
 from engine.state.policy import Policy
-from engine.utils.errors import Refused
-from tests.faults.support.damage import logs_of
-from tests.faults.support.forked import Supervising
+from engine.utils.errors import RequestRefused
+from tests.faults.support.damage import caption_logs
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, exported, rows, sums, tasks
+from tests.faults.support.projects import events, exported_bytes, row_count, sums, tasks
+from tests.faults.support.supervisor_process import SupervisorProcess
 from tests.support.cli import cli_ok, status
 from tests.support.waiting import wait_for
 
 SLOW = {"MISBEHAVIOUR_SECONDS": "0.05"}
-SOON = 2.0
-LOADED = 13.0
+"""The environment of workers that take 50 ms per image."""
+SOON_SECONDS = 2.0
+"""Seconds within which a request is carried out on an idle machine."""
+BUSY_SECONDS = 13.0
 """Seconds that a busy machine may add."""
 
 
 @contextmanager
-def soon():
+def answers_soon():
+    """Fail if the block takes longer than a user would wait."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < SOON + LOADED
+    assert time.monotonic() - began < SOON_SECONDS + BUSY_SECONDS
 
 
 @pytest.fixture
 def running(project):
-    """A run by the rules that people have, and slow images."""
-    with Supervising(project, "cpu:2", Policy(), MISBEHAVIOUR_SECONDS="0.2") as running:
-        wait_for(lambda: rows(project) > 0)
+    """A run with the usual policy and slow images."""
+    with SupervisorProcess(project, "cpu:2", Policy(), MISBEHAVIOUR_SECONDS="0.2") as running:
+        wait_for(lambda: row_count(project) > 0)
         yield running
 
 
-def still(project) -> bool:
-    before = rows(project)
+def makes_no_progress(project) -> bool:
+    """Return True if no row is written for half a second."""
+    before = row_count(project)
     time.sleep(0.5)
-    return rows(project) == before
+    return row_count(project) == before
 
 
 def test_pause_and_resume_act_at_once(project, running):
-    with soon():
+    with answers_soon():
         assert cli_ok("pause", project.folder) == "paused\n"
         assert status(project.folder)["state"] == "paused"
-    assert still(project)
-    with soon():
+    assert makes_no_progress(project)
+    with answers_soon():
         assert cli_ok("resume", project.folder) == "resumed\n"
-        before = rows(project)
-        wait_for(lambda: rows(project) > before)
+        before = row_count(project)
+        wait_for(lambda: row_count(project) > before)
     assert running.wait() == 0
     check_invariants(project)
 
 
 def test_flags_are_set_and_turned_over_while_it_runs(project, running):
-    with soon():
+    with answers_soon():
         assert cli_ok("flag", project.folder, "0:1", "1:0") == "flagged: 00000/1, 00001/0\n"
-        turned = run_control.ask(project, "flag", places=[[0, 1], [0, 2]], flagged=None)
-        assert turned == "flagged: 00000/2; no longer flagged: 00000/1"
+        answer = run_control.send_request(project, "flag", places=[[0, 1], [0, 2]], flagged=None)
+        assert answer == "flagged: 00000/2; no longer flagged: 00000/1"
     assert running.wait() == 0
     assert cli_ok("flag", project.folder, "1:0", "0:2") == "flagged already\n"
     check_invariants(project)
 
 
 def test_stop_ends_every_process_at_once(project, running):
-    with soon():
+    with answers_soon():
         assert cli_ok("stop", project.folder) == "stopped\n"
         assert running.wait() == 1
     assert status(project.folder)["state"] == "idle"
@@ -82,9 +87,9 @@ def test_stop_ends_every_process_at_once(project, running):
 def test_stop_after_shard_starts_no_other(project):
     # A shard takes five seconds, a command on a busy machine less.
     slow = {"MISBEHAVIOUR_SECONDS": "0.25"}
-    with Supervising(project, "cpu:2", Policy(), **slow) as running:
-        wait_for(lambda: rows(project) > 0)
-        with soon():
+    with SupervisorProcess(project, "cpu:2", Policy(), **slow) as running:
+        wait_for(lambda: row_count(project) > 0)
+        with answers_soon():
             assert "after the running shards" in cli_ok("stop", project.folder, "--after-shard")
             wait_for(lambda: status(project.folder)["state"] != "idle")
         assert running.wait() == 1
@@ -99,7 +104,7 @@ def test_a_stop_that_nobody_came_to_does_not_end_the_next_run(project, running):
         number = requests.add(connection, "stop", {"after_shard": False})
         requests.add(connection, "pause")
     running.kill()
-    with Supervising(project) as following:
+    with SupervisorProcess(project) as following:
         assert following.wait() == 0
     with reading(project.database) as connection:
         assert requests.get(connection, number).note == "the run has ended"
@@ -107,28 +112,26 @@ def test_a_stop_that_nobody_came_to_does_not_end_the_next_run(project, running):
 
 
 def test_a_retry_that_nobody_came_to_is_done_once(project):
-    with Supervising(project) as running:
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
     with writing(project.database) as connection:
         requests.add(connection, "retry", {"tasks": [2]})
-    with Supervising(project) as running:
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
-    assert [len(log.read_bytes().splitlines()) for log in logs_of(project)] == [20, 40, 20]
-    with Supervising(project) as running:
+    assert [len(log.read_bytes().splitlines()) for log in caption_logs(project)] == [20, 40, 20]
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
-    assert rows(project) == 80
+    assert row_count(project) == 80
     check_invariants(project, redone=[1])
 
 
 def test_a_request_to_a_supervisor_that_dies_is_carried_out_once(project, running, monkeypatch):
-    """It was asked and is killed before it answers: who asked does it, and nobody again."""
-    from threading import Timer
-
+    """The supervisor is killed before it answers: the sender carries the request out itself."""
     running.freeze()
     Timer(0.5, running.kill).start()
     task = tasks(project)[2].id
-    said = run_control.ask(project, "skip", tasks=[task])
-    assert said == "skipped: 1 task"
+    answer = run_control.send_request(project, "skip", tasks=[task])
+    assert answer == "skipped: 1 task"
     assert tasks(project)[2].state == "skipped"
     with reading(project.database) as connection:
         assert requests.pending(connection) == ()
@@ -139,21 +142,21 @@ def test_a_supervisor_that_does_not_answer_is_not_waited_for_for_ever(
 ):
     monkeypatch.setattr(run_control, "ANSWER_SECONDS", 0.5)
     running.freeze()
-    with pytest.raises(Refused, match="no answer"):
-        run_control.ask(project, "pause")
+    with pytest.raises(RequestRefused, match="no answer"):
+        run_control.send_request(project, "pause")
     running.signal(signal.SIGCONT)
     wait_for(lambda: status(project.folder)["state"] == "paused")
 
 
 def test_requests_while_it_starts_and_ends_are_not_lost(project):
-    """There is a moment with the lock and without a supervisor to be seen, at both ends."""
+    """When a run starts and ends, the lock is held for a moment without a supervisor in sight."""
     for _ in range(5):
-        with Supervising(project, **SLOW) as running:
+        with SupervisorProcess(project, **SLOW) as running:
             for _ in range(3):
-                run_control.ask(project, "pause")
-                run_control.ask(project, "resume")
-            run_control.ask(project, "stop")
-            run_control.ask(project, "retry", tasks=[1])
+                run_control.send_request(project, "pause")
+                run_control.send_request(project, "resume")
+            run_control.send_request(project, "stop")
+            run_control.send_request(project, "retry", tasks=[1])
             running.wait()
     check_invariants(project, redone=[0])
 
@@ -163,12 +166,12 @@ def test_requests_while_it_starts_and_ends_are_not_lost(project):
 
 @pytest.fixture
 def done(project, data):
-    """Finished, with one bad image in each shard."""
+    """A finished project in which one image of each shard was bad and is good now."""
     bad = [data / f"images/{number:06}.png" for number in (3, 23, 43)]
     good = [path.read_bytes() for path in bad]
     for path in bad:
         path.write_bytes(b"no image")
-    with Supervising(project) as running:
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
     for path, content in zip(bad, good, strict=True):
         path.write_bytes(content)
@@ -177,12 +180,12 @@ def done(project, data):
 
 
 def finish(project) -> None:
-    with Supervising(project, "cpu:2") as running:
+    with SupervisorProcess(project, "cpu:2") as running:
         assert running.wait() == 0
 
 
 @pytest.mark.parametrize(
-    ("asked", "rows_of_shards", "left_failed"),
+    ("options", "rows_of_shards", "left_failed"),
     [
         ([], [20, 20, 20], 3),
         (["--failed-items"], [21, 21, 21], 0),
@@ -194,14 +197,14 @@ def finish(project) -> None:
     ],
 )
 def test_retry_redoes_what_was_asked_and_nothing_else(
-    done, undisturbed, asked, rows_of_shards, left_failed
+    done, undisturbed_export, options, rows_of_shards, left_failed
 ):
-    before = [log.read_bytes() for log in logs_of(done)]
-    said = cli_ok("retry", done.folder, *asked).strip()
-    if asked:
-        assert events(done).startswith(said.partition(";")[0])
+    before = [log.read_bytes() for log in caption_logs(done)]
+    output = cli_ok("retry", done.folder, *options).strip()
+    if options:
+        assert events(done).startswith(output.partition(";")[0])
     finish(done)
-    after = [log.read_bytes() for log in logs_of(done)]
+    after = [log.read_bytes() for log in caption_logs(done)]
     assert all(now.startswith(then) for now, then in zip(after, before, strict=True))
     assert [log.count(b"\n") for log in after] == rows_of_shards
     redone = [shard for shard, count in enumerate(rows_of_shards) if count == 40]
@@ -209,22 +212,22 @@ def test_retry_redoes_what_was_asked_and_nothing_else(
     total = sums(done)["done"]
     assert (total.captioned, total.failed) == (60 - left_failed, left_failed)
     if not left_failed:
-        assert exported(done) == undisturbed
+        assert exported_bytes(done) == undisturbed_export
 
 
 def test_a_retry_that_is_killed_again_and_again_replaces_exactly_what_it_asked_for(
-    done, undisturbed
+    done, undisturbed_export
 ):
     cli_ok("retry", done.folder, "--shard", 1)
     for _ in range(3):
-        with Supervising(done, MISBEHAVIOUR_SECONDS="0.02") as running:
-            before = rows(done)
-            wait_for(lambda: rows(done) > before or running.poll() is not None)  # noqa: B023
+        with SupervisorProcess(done, MISBEHAVIOUR_SECONDS="0.02") as running:
+            before = row_count(done)
+            wait_for(lambda: row_count(done) > before or running.poll() is not None)  # noqa: B023
             running.kill()
     finish(done)
-    assert [log.read_bytes().count(b"\n") for log in logs_of(done)] == [20, 40, 20]
+    assert [log.read_bytes().count(b"\n") for log in caption_logs(done)] == [20, 40, 20]
     check_invariants(done, redone=[1])
-    assert len(caption_log.read(logs_of(done)[1], 20).captions) == 20
+    assert len(caption_log.read(caption_logs(done)[1], 20).captions) == 20
 
 
 def test_an_error_in_a_retry_replaces_no_caption(done, data):
@@ -236,15 +239,15 @@ def test_an_error_in_a_retry_replaces_no_caption(done, data):
         finish(done)
     finally:
         path.write_bytes(content)
-    assert sums(done)["done"].captioned == 58  # 23 is good now, 25 keeps what it had
+    assert sums(done)["done"].captioned == 58  # record 23 is good now, record 25 keeps its caption
     check_invariants(done, redone=[1])
 
 
 def test_retry_of_a_running_shard_is_left_to_end(project):
-    with Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.2") as running:
+    with SupervisorProcess(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.2") as running:
         wait_for(lambda: sum(task.state == "running" for task in tasks(project)) == 2)
-        said = run_control.ask(project, "retry", tasks=[1, 3])
-        assert "1 left as they are" in said
+        answer = run_control.send_request(project, "retry", tasks=[1, 3])
+        assert "1 left as they are" in answer
         assert running.wait() == 0
-    assert rows(project) == 60
+    assert row_count(project) == 60
     check_invariants(project)

@@ -1,4 +1,4 @@
-"""A little of the soak; `SOAK_MINUTES` and `SOAK_SEED` ask for more."""
+"""A short soak. The environment variables `SOAK_MINUTES` and `SOAK_SEED` change it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.faults.soak import soak
 def test_soak(tmp_path):
     minutes = float(os.environ.get("SOAK_MINUTES", "0.3"))
     seed = int(os.environ.get("SOAK_SEED", time.strftime("%j")))
-    wrong, report = soak(minutes, seed, tmp_path)
+    problems, report = soak(minutes, seed, tmp_path)
     print(report)
-    assert not wrong, report
+    assert not problems, report

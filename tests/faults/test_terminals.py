@@ -1,4 +1,4 @@
-"""Closing, killing and losing the terminal changes nothing for the run."""
+"""A run is not affected when its terminal is closed, killed or lost."""
 
 from __future__ import annotations
 
@@ -9,51 +9,52 @@ import time
 import pytest
 
 from engine.operations import run_control
-from tests.faults.support.forked import Supervising
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import exported, rows
-from tests.faults.support.terminals import Terminal
+from tests.faults.support.projects import exported_bytes, row_count
+from tests.faults.support.supervisor_process import SupervisorProcess
+from tests.faults.support.terminal import Terminal
 from tests.support.cli import MAIN, MISBEHAVING, status
 from tests.support.waiting import wait_for
 
 SLOW_UI = """
-import engine.operations.run_control, functools
-import engine.launchers.local
-engine.operations.run_control.command = lambda module, *given: engine.launchers.local.command(
-    "tests.faults.support.slow_supervise", *given)
+from engine.launchers.local import python_command
+from engine.operations import run_control
+run_control.python_command = lambda module, *arguments: python_command(
+    "tests.faults.support.slow_supervisor", *arguments)
 """
-"""The supervisor that the application starts has slow workers."""
+"""Code by which the application starts supervisors with slow workers."""
 
 
-def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(project, undisturbed):
+def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(
+    project, undisturbed_export
+):
     with Terminal(project.folder, code=SLOW_UI + MAIN) as first:
         first.wait_for("dry-run")
         first.type("p")
-        wait_for(lambda: rows(project) > 0)
-        running = run_control.supervisor(project)
+        wait_for(lambda: row_count(project) > 0)
+        running = run_control.live_supervisor(project)
         os.kill(first.pid, signal.SIGKILL)
         wait_for(first.gone)
     with Terminal(project.folder) as second, Terminal(project.folder) as third:
         second.wait_for("dry-run")
         third.wait_for("dry-run")
-        assert run_control.supervisor(project).pid == running.pid
+        assert run_control.live_supervisor(project).pid == running.pid
         second.hang_up()
         wait_for(second.gone)
-        assert run_control.supervisor(project).pid == running.pid
-    assert run_control.supervisor(project).pid == running.pid
-    run_control.ask(project, "stop")
+        assert run_control.live_supervisor(project).pid == running.pid
+    assert run_control.live_supervisor(project).pid == running.pid
+    run_control.send_request(project, "stop")
     check_invariants(project)
-    with Supervising(project) as last:
+    with SupervisorProcess(project) as last:
         assert last.wait() == 0
     check_invariants(project)
-    assert rows(project) == 60
-    assert exported(project) == undisturbed
+    assert row_count(project) == 60
+    assert exported_bytes(project) == undisturbed_export
 
 
 def test_a_new_application_shows_the_run_and_its_keys_act(project):
-    """Within a second or two on a machine with nothing else to do."""
     with (
-        Supervising(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running,
+        SupervisorProcess(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running,
         Terminal(project.folder) as terminal,
     ):
         terminal.wait_for("Pause")
@@ -71,15 +72,15 @@ def test_a_new_application_shows_the_run_and_its_keys_act(project):
 
 
 @pytest.mark.parametrize("fault", ["hang up", "ctrl+c", "ctrl+z"])
-def test_run_in_a_terminal(project, undisturbed, fault):
+def test_run_in_a_terminal(project, undisturbed_export, fault):
     with Terminal(
         "run", project.folder, "--devices", "cpu", code=MISBEHAVING + MAIN, MISBEHAVIOUR="slow"
     ) as terminal:
-        wait_for(lambda: rows(project) > 0)
+        wait_for(lambda: row_count(project) > 0)
         match fault:
             case "hang up":
                 terminal.hang_up()
-                wait_for(lambda: rows(project) == 60)
+                wait_for(lambda: row_count(project) == 60)
             case "ctrl+c":
                 terminal.type("\x03")
                 wait_for(lambda: terminal.read() and terminal.gone())
@@ -89,9 +90,9 @@ def test_run_in_a_terminal(project, undisturbed, fault):
                 time.sleep(1)
                 os.kill(terminal.pid, signal.SIGCONT)
         wait_for(lambda: terminal.master < 0 or (terminal.read() is not None and terminal.gone()))
-        wait_for(lambda: run_control.supervisor(project) is None)
-    with Supervising(project) as running:
+        wait_for(lambda: run_control.live_supervisor(project) is None)
+    with SupervisorProcess(project) as running:
         assert running.wait() == 0
     check_invariants(project)
-    assert rows(project) == 60
-    assert exported(project) == undisturbed
+    assert row_count(project) == 60
+    assert exported_bytes(project) == undisturbed_export

@@ -1,4 +1,4 @@
-"""Workers that crash, hang, lie or run out of memory: real processes, a policy in a hurry."""
+"""Workers that crash, hang, send wrong messages or run out of memory, as real processes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from db import progress, projects, supervisor_writes
 from db.connection import reading
 from engine.state.policy import Policy
 from engine.supervisor.main import supervise
-from engine.utils.log_rotation import older
-from tests.faults.support.forked import HASTY, Supervising
-from tests.faults.support.invariants import check_invariants, left_over, wait_until_gone
-from tests.faults.support.projects import events, exported, rows, sums
+from engine.utils.log_rotation import rotated_log
+from tests.faults.support.invariants import check_invariants, leftover_processes, wait_until_gone
+from tests.faults.support.projects import events, exported_bytes, row_count, sums
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli_ok
 from tests.support.waiting import wait_for
 
@@ -23,20 +23,24 @@ COUNT = 60
 
 
 @pytest.fixture
-def misbehave(monkeypatch, tmp_path, project):
-    def run_with(how: str, devices: str = "cpu", policy: Policy = HASTY) -> bool:
+def run_misbehaving(monkeypatch, tmp_path, project):
+    """A function that runs the project with workers that misbehave in the named way."""
+
+    def run(how: str, devices: str = "cpu", policy: Policy = FAST_POLICY) -> bool:
         (tmp_path / "state").mkdir(exist_ok=True)
         monkeypatch.setenv("MISBEHAVIOUR", how)
         monkeypatch.setenv("MISBEHAVIOUR_STATE", str(tmp_path / "state"))
-        finished = supervise(project, devices, policy, module="tests.faults.support.workers")
+        finished = supervise(
+            project, devices, policy, module="tests.faults.support.misbehaving_worker"
+        )
         check_invariants(project)
         return finished
 
-    return run_with
+    return run
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "text"),
     [
         ("well", "finished"),
         ("prints", "finished"),
@@ -54,138 +58,155 @@ def misbehave(monkeypatch, tmp_path, project):
         ("no_room_once", "no room for the model"),
     ],
 )
-def test_nothing_is_lost_doubled_or_misplaced(project, misbehave, undisturbed, how, said):
-    assert misbehave(how, "cpu:2")
-    assert said in events(project)
-    assert exported(project) == undisturbed
+def test_nothing_is_lost_doubled_or_misplaced(
+    project, run_misbehaving, undisturbed_export, how, text
+):
+    assert run_misbehaving(how, "cpu:2")
+    assert text in events(project)
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(project, misbehave, undisturbed):
-    """The first batch takes longer than what counts as hung, and shows progress; the second not."""
-    assert misbehave("crawls", policy=replace(HASTY, cpu_row_limit=2.0, row_limit_batches=0.0))
+def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(
+    project, run_misbehaving, undisturbed_export
+):
+    """Both batches exceed the time limit for a row; only the first one reports its layers."""
+    assert run_misbehaving(
+        "crawls", policy=replace(FAST_POLICY, cpu_row_limit=2.0, row_limit_batches=0.0)
+    )
     with reading(project.database) as connection:
-        (died,) = (it for it in progress.attempts(connection, 1) if it.outcome == "died")
+        (died,) = (
+            attempt for attempt in progress.attempts(connection, 1) if attempt.outcome == "died"
+        )
     assert died.rows == 8
     assert died.ended - died.started > 5.9
     assert events(project).count("no caption for 2 s") == 1
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_what_libraries_print_is_in_the_log(project, misbehave):
-    misbehave("prints")
+def test_what_libraries_print_is_in_the_log(project, run_misbehaving):
+    run_misbehaving("prints")
     log = project.worker_log("cpu:0").read_text()
     assert "a library that prints\n" in log
     assert "and one that writes to file descriptor 1\n" in log
 
 
-def test_out_of_memory_halves_the_batch_and_is_remembered(project, misbehave, undisturbed):
-    assert misbehave("out_of_memory")
+def test_out_of_memory_halves_the_batch_and_is_remembered(
+    project, run_misbehaving, undisturbed_export
+):
+    assert run_misbehaving("out_of_memory")
     assert "out of memory: batch 8 -> 4" in events(project)
     assert "out of memory: batch 4 -> 2" in events(project)
     with reading(project.database) as connection:
         assert supervisor_writes.batch_sizes(connection) == {("cpu:0", 1): 2}
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_record_that_kills_every_worker_is_poison_and_the_rest_is_done(project, misbehave):
-    assert misbehave("poison:27")
+def test_a_record_that_kills_every_worker_is_poison_and_the_rest_is_done(project, run_misbehaving):
+    assert run_misbehaving("poison:27")
     done = sums(project)["done"]
     assert (done.tasks, done.captioned, done.failed) == (3, COUNT - 1, 1)
     with reading(project.database) as connection:
         (failure,) = progress.failures(connection)
     assert (failure.kind, failure.count) == ("poison", 1)
     assert failure.examples[0][0] == 7
-    images = [record["image"] for record in json.loads(exported(project))]
+    images = [record["image"] for record in json.loads(exported_bytes(project))]
     assert "images/000027.png" not in images
     assert len(images) == COUNT - 1
 
 
-def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(project, misbehave):
-    assert misbehave("cannot_load")
+def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(project, run_misbehaving):
+    assert run_misbehaving("cannot_load")
     failed = sums(project)["failed"]
     assert failed.tasks == 3
     assert events(project).count("cannot load: weights missing: [bold]x[/x]") == 3
     cli_ok("retry", project.folder)
-    assert misbehave("well")
+    assert run_misbehaving("well")
     assert sums(project)["done"].captioned == COUNT
 
 
-def test_a_worker_that_freezes_while_it_loads(project, misbehave, undisturbed):
-    assert misbehave("freezes_loading", policy=replace(HASTY, heartbeat_limit=2.0))
+def test_a_worker_that_freezes_while_it_loads(project, run_misbehaving, undisturbed_export):
+    assert run_misbehaving("freezes_loading", policy=replace(FAST_POLICY, heartbeat_limit=2.0))
     assert "no sign of life for 2 s" in events(project)
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_model_that_never_fits_does_not_wait_for_ever(project, misbehave):
-    assert misbehave("never_room", policy=replace(HASTY, memory_tries=1))
+def test_a_model_that_never_fits_does_not_wait_for_ever(project, run_misbehaving):
+    assert run_misbehaving("never_room", policy=replace(FAST_POLICY, memory_tries=1))
     assert "no room for the model" in events(project)
     assert sums(project)["failed"].tasks == 3
 
 
-def test_not_even_one_image_fits(project, misbehave):
-    assert misbehave("out_of_memory_at_last")
+def test_not_even_one_image_fits(project, run_misbehaving):
+    assert run_misbehaving("out_of_memory_at_last")
     assert "this device" not in events(project)
     assert "out of memory: batch 2 -> 1" in events(project)
     assert sums(project)["failed"].tasks == 3
 
 
-def test_an_image_whose_reading_never_ends_costs_one_record(project, misbehave):
-    """The worker cannot end the thread that hangs: it ends itself, and nothing else fails."""
-    assert misbehave("endless:000027.png")
+def test_an_image_whose_reading_never_ends_costs_one_record(project, run_misbehaving):
+    """The worker cannot end the thread that hangs, so it ends itself; no other record fails."""
+    assert run_misbehaving("endless:000027.png")
     assert "reading images/000027.png does not end" in events(project)
     done = sums(project)["done"]
     assert (done.tasks, done.captioned, done.failed) == (3, COUNT - 1, 1)
 
 
-def test_a_device_that_cannot_load_blocks_no_model(project, misbehave, undisturbed, monkeypatch):
+def test_a_device_that_cannot_load_blocks_no_model(
+    project, run_misbehaving, undisturbed_export, monkeypatch
+):
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
-    assert misbehave("cannot_load_on:cpu:1", "cpu:2")
+    assert run_misbehaving("cannot_load_on:cpu:1", "cpu:2")
     assert "this device is odd" in events(project)
     with reading(project.database) as connection:
         (model,) = projects.models(connection)
     assert model.blocked is None
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
 def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
-    with Supervising(project, MISBEHAVIOUR="living_child") as running:
-        wait_for(lambda: rows(project) > 0)
-        assert len(left_over(project)) >= 4  # supervisor, worker, what ends its children, a child
+    with SupervisorProcess(project, MISBEHAVIOUR="living_child") as running:
+        wait_for(lambda: row_count(project) > 0)
+        # The supervisor, the worker, its guard, and its child.
+        assert len(leftover_processes(project)) >= 4
         running.kill()
     wait_until_gone(project)
 
 
 def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_path):
     (tmp_path / "state").mkdir()
-    how = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
-    patient = replace(HASTY, cpu_row_limit=60.0)
-    with Supervising(project, policy=patient, **how) as running:
-        wait_for(lambda: (tmp_path / "state/stops").is_dir() and rows(project) > 0)
+    environment = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
+    patient = replace(FAST_POLICY, cpu_row_limit=60.0)
+    with SupervisorProcess(project, policy=patient, **environment) as running:
+        wait_for(lambda: (tmp_path / "state/stops").is_dir() and row_count(project) > 0)
         running.kill()
     wait_until_gone(project)
 
 
-def test_workers_that_die_while_loading_do_not_go_on_for_ever(project, misbehave):
-    assert misbehave("dies_loading", "cpu:2")
+def test_workers_that_die_while_loading_do_not_go_on_for_ever(project, run_misbehaving):
+    assert run_misbehaving("dies_loading", "cpu:2")
     assert sums(project)["failed"].tasks == 3
 
 
-def test_a_task_that_gets_nowhere_fails_after_three_strikes(project, misbehave):
-    assert misbehave("always_dies")
+def test_a_task_that_gets_nowhere_fails_after_three_strikes(project, run_misbehaving):
+    assert run_misbehaving("always_dies")
     (failed,) = sums(project).values()
     assert (failed.state, failed.tasks, failed.captioned, failed.failed) == ("failed", 3, 0, 0)
     assert "the device rests" in events(project)
 
 
-def test_a_device_that_always_fails_spoils_nothing_for_the_others(project, misbehave, undisturbed):
-    assert misbehave("always_dies_on:cpu:1", "cpu:2")
-    assert exported(project) == undisturbed
+def test_a_device_that_always_fails_spoils_nothing_for_the_others(
+    project, run_misbehaving, undisturbed_export
+):
+    assert run_misbehaving("always_dies_on:cpu:1", "cpu:2")
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_lost_image_root_pauses_and_fails_no_record(project, data, misbehave, undisturbed):
+def test_a_lost_image_root_pauses_and_fails_no_record(
+    project, data, run_misbehaving, undisturbed_export
+):
     unmounted = data.with_name("unmounted")
 
-    def back() -> None:
+    def mount_again() -> None:
         try:
             wait_for(lambda: "is the image root mounted?" in events(project))
         finally:
@@ -193,20 +214,20 @@ def test_a_lost_image_root_pauses_and_fails_no_record(project, data, misbehave, 
             cli_ok("resume", project.folder)
 
     data.rename(unmounted)
-    mount = Thread(target=back)
+    mount = Thread(target=mount_again)
     mount.start()
-    assert misbehave("well")
+    assert run_misbehaving("well")
     mount.join()
     assert "is the image root mounted?" in events(project)
     assert sums(project)["done"].failed == 0
-    assert exported(project) == undisturbed
+    assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_worker_that_talks_does_not_fill_the_disk(misbehave, monkeypatch, project):
+def test_a_worker_that_talks_does_not_fill_the_disk(run_misbehaving, monkeypatch, project):
     limit = 60_000
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
-    assert misbehave("talks", policy=replace(HASTY, log_limit=limit, log_every=0.05))
+    assert run_misbehaving("talks", policy=replace(FAST_POLICY, log_limit=limit, log_every=0.05))
     log = project.worker_log("cpu:0")
-    assert older(log).stat().st_size < 2 * limit
+    assert rotated_log(log).stat().st_size < 2 * limit
     assert log.stat().st_size < 2 * limit
     assert b"begun anew" in log.read_bytes()

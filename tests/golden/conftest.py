@@ -1,4 +1,4 @@
-"""Golden cases as parameters: `minigpt4/A`, `llava/A/hf`, ... whatever `--golden DIR` holds."""
+"""Golden cases as parameters: whatever `--golden DIR` holds, such as `minigpt4/A`, `llava/A/hf`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Case:
-    """`layout` names a second copy of the weights beside the official one."""
+    """One golden folder, in one layout of its weights.
+
+    `layout` names a second copy of the weights beside the official one; None is the official one.
+    """
 
     id: str
     family: str
@@ -76,7 +79,7 @@ def parametrize_files(metafunc, name, paths, root):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """For models this small more threads only wait for each other."""
+    """Limit torch to one thread: for models this small, more threads only wait for each other."""
     import torch
 
     before = torch.get_num_threads()
@@ -87,7 +90,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """The folder of a case that the loader is to read."""
+    """A function that returns the checkpoint folder of a case."""
 
     @lru_cache
     def of(case: Case) -> Path:
@@ -107,7 +110,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def model(checkpoint):
-    """The loaded model of a case, in float32."""
+    """A function that returns the loaded model of a case, in float32."""
     import torch
 
     from engine.captioners.parity import LOADERS
@@ -122,7 +125,7 @@ def model(checkpoint):
 
 @pytest.fixture(scope="session")
 def differences(model):
-    """Every comparison of a case, by the expected tensor's name."""
+    """A function that returns all checks of a case, by the expected tensor's name."""
     from engine.captioners.parity import checks
 
     @lru_cache

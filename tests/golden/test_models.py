@@ -1,4 +1,4 @@
-"""The loaders and models against what the official code computed (README of the fixtures)."""
+"""Loaders and models compute what the official code computed (see the README of the fixtures)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from engine.captioners.generation.generate import pad_left
 from engine.captioners.parity import TOLERANCE, checks
-from engine.captioners.preprocessing.pixels import Square
+from engine.captioners.preprocessing.pixels import SquarePreprocessor
 from tests.golden.pixels import pixel_values
 
 
@@ -28,7 +28,7 @@ def test_every_expected_tensor_is_compared(case, differences):
 
 
 def test_the_comparison_sees_a_small_change(case, model):
-    """A hundredth on one norm of the language model."""
+    """The change is a hundredth on one weight of the language model's final norm."""
     changed = copy.deepcopy(model(case))
     layers = "lang_encoder.transformer.norm_f" if case.family == "otter" else None
     norm = changed.get_submodule(layers or "language_model.model.norm")
@@ -39,7 +39,10 @@ def test_the_comparison_sees_a_small_change(case, model):
 
 
 def test_images_of_the_case(case):
-    """Pixel values are equal to the bit. `pixel_values` of LLaVA are cropped, as upstream's."""
+    """Pixel values are equal to the bit.
+
+    LLaVA's `pixel_values` are those of cropped images, as upstream preprocesses them.
+    """
     inputs = load_file(case.folder / "inputs.safetensors")
     images = sorted(path for path in case.folder.iterdir() if path.suffix == ".png")
     modes = {"pixel_values": "crop" if case.family == "llava-1.5" else "squash"}
@@ -49,7 +52,7 @@ def test_images_of_the_case(case):
         pytest.skip("the case has no images")
     for name in present:
         mode = modes[name]
-        square = Square(inputs[name].shape[-1], mode)
+        square = SquarePreprocessor(inputs[name].shape[-1], mode)
         for path, expected in zip(images, inputs[name], strict=True):
             assert torch.equal(pixel_values(square, Image.open(path).convert("RGB")), expected), (
                 path.name
@@ -57,14 +60,14 @@ def test_images_of_the_case(case):
 
 
 def prompts():
-    """Two rows of different lengths around their images."""
+    """Return two prompts of different lengths: token ids before and after the image."""
     vocabulary = 60
     drawn = torch.randint(5, vocabulary, (9,), generator=torch.Generator().manual_seed(3)).tolist()
     return [(drawn[:3], drawn[3:4]), (drawn[4:5], drawn[5:9])]
 
 
 def test_rows_padded_together_answer_as_alone(case, model):
-    """What is padded in front never matters: the next token's logits are the same."""
+    """Padding in front changes nothing: the next token's logits are the same."""
     found = model(case)
     inputs = load_file(case.folder / "inputs.safetensors")
     if case.family == "otter":
@@ -75,14 +78,16 @@ def test_rows_padded_together_answer_as_alone(case, model):
 
         def answer(chosen):
             ids, mask = pad_left([rows[number] for number in chosen])
-            found.see(pixels[: len(chosen)])
+            found.set_images(pixels[: len(chosen)])
             return found.lang_encoder(input_ids=ids, attention_mask=mask).logits[:, -1]
     else:
         pixels = inputs["pixel_values"][:1].expand(2, -1, -1, -1)
         rows = prompts()
 
         def answer(chosen):
-            joined, mask = found.join(pixels[: len(chosen)], [rows[number] for number in chosen])
+            joined, mask = found.embed_prompts(
+                pixels[: len(chosen)], [rows[number] for number in chosen]
+            )
             made = found.language_model(inputs_embeds=joined, attention_mask=mask)
             return made.logits[:, -1]
 

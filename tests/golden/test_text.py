@@ -1,4 +1,4 @@
-"""Tokenizers, prompts and clean-up against the official ones."""
+"""Tokenizers, prompts and upstream's clean-ups give what the official code gives."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import pytest
 
 from engine.captioners.families.qwen_tokenizer import QwenTokenizer
-from engine.captioners.families.qwen_vl import around
-from engine.captioners.preprocessing.prompts import around_image, encode, load_tokenizer
+from engine.captioners.families.qwen_vl import encode_prompt
+from engine.captioners.preprocessing.prompts import encode, encode_around_image, load_tokenizer
 from engine.captioners.registry import FAMILIES
 from engine.shearing.shear import before_full_stop, minigpt4, otter_upstream
 
@@ -25,14 +25,14 @@ def test_minigpt4_segments(llama):
     tokenizer, expected = llama
     before, after = (it["ids"] for it in expected["minigpt4"]["segments"])
     prompt = expected["minigpt4"]["prompt"]
-    assert around_image(tokenizer, prompt, "<ImageHere>") == (before, after)
+    assert encode_around_image(tokenizer, prompt, "<ImageHere>") == (before, after)
 
 
 def test_llava_prompts(llama):
     tokenizer, expected = llama
     for case in expected["llava"]:
         at = case["ids"].index(-200)
-        found = around_image(tokenizer, case["prompt"], "<image>")
+        found = encode_around_image(tokenizer, case["prompt"], "<image>")
         assert found == (case["ids"][:at], case["ids"][at + 1 :]), case["name"]
 
 
@@ -45,12 +45,12 @@ def test_hashes_and_decoding(llama):
 
 
 def without_path(ids: list[int], start: int, end: int) -> list[int]:
-    """The official ids hold the image's path, which its features overwrite."""
+    """Remove the image's path from official token ids: its features overwrite it."""
     return ids[: ids.index(start) + 1] + ids[ids.index(end) :] if start in ids else ids
 
 
 def test_qwen_tokens(qwen_tokens):
-    """On the real vocabulary, where it lies with the fixtures."""
+    """This test needs the real vocabulary, and is skipped where the fixtures lack it."""
     ranks = qwen_tokens.parent / "qwen.tiktoken"
     if not ranks.is_file():
         pytest.skip(f"no {ranks}")
@@ -64,7 +64,7 @@ def test_qwen_tokens(qwen_tokens):
         text, ids = case["text"], without_path(case["ids"], start, end)
         if "<img>" in text:
             text = text[: text.index("<img>") + 5] + text[text.index("</img>") :]
-            before, after = around(tokenizer, text)
+            before, after = encode_prompt(tokenizer, text)
             assert [*before, *after] == ids, text
         assert tokenizer.encode(text) == ids, text
     for case in expected["decode_skip_special"]:
@@ -98,7 +98,7 @@ CLEAN_UPS = {
 
 
 def test_upstream_clean_ups(prompt_file):
-    """Upstream's functions as they are, Otter's lost first words included."""
+    """Upstream's functions are reproduced as they are, Otter's lost first words included."""
     for name, pairs in json.loads(prompt_file.read_text()).get("post", {}).items():
         for raw, cleaned in pairs:
             assert CLEAN_UPS[name](raw) == cleaned, raw

@@ -1,4 +1,4 @@
-"""The commands as a stranger types them: bad input, exit codes, what is left behind."""
+"""The commands of one project: their output, exit codes, and what they refuse."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from db.rows import SupervisorRow
 from engine.operations import run_control
 from engine.project.opening import open_project
 from engine.utils.errors import BadInput
-from tests.support.cli import cli, cli_ok, start, status
+from tests.support.cli import cli, cli_ok, start_cli, status
 from tests.support.pictures import make_captions
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 from tui.viewmodel import actions
 
 
@@ -30,7 +30,7 @@ def project(tmp_path, captions):
 
 
 def refused(*arguments: object) -> str:
-    """The one message of bad input."""
+    """Run a command that must fail with exit code 2, and return its message."""
     done = cli(*arguments)
     assert done.returncode == 2, done
     assert "Traceback" not in done.stderr
@@ -39,12 +39,12 @@ def refused(*arguments: object) -> str:
 
 
 def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
-    done = start("status", tmp_path)
-    assert len(done.communicate(timeout=PATIENCE)[0].splitlines()) == 1
+    done = start_cli("status", tmp_path)
+    assert len(done.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()) == 1
     assert done.returncode == 2
 
 
-def test_a_run_goes_on_where_it_was_last(project):
+def test_a_run_uses_the_devices_of_the_last_run(project):
     opened = open_project(project)
     assert run_control.last_devices(opened) == "auto"
     cli_ok("run", project, "--devices", "cpu:2")
@@ -56,11 +56,14 @@ def test_a_run_goes_on_where_it_was_last(project):
     assert run_control.last_devices(opened) == "auto"
 
 
-def test_a_cluster_that_is_gone_is_not_exchanged_for_this_machine(project):
+def test_a_run_on_a_lost_cluster_does_not_move_to_this_machine(project):
     opened, cluster = open_project(project), "ray:127.0.0.1:9"
     with writing(opened.database) as connection:
         supervisor_writes.save_supervisor(
-            connection, SupervisorRow(1, 0.0, "", "host", 0.0, cluster)
+            connection,
+            SupervisorRow(
+                pid=1, created=0.0, boot_id="", host="host", heartbeat=0.0, devices=cluster
+            ),
         )
         supervisor_writes.forget_supervisor(connection)
     assert status(project)["supervisor"] is None
@@ -84,13 +87,13 @@ def test_a_cluster_that_is_gone_is_not_exchanged_for_this_machine(project):
 )
 def test_new_refuses_bad_captions_and_leaves_nothing(tmp_path, captions, content, message):
     captions.write_text(content)
-    said = refused("new", tmp_path / "run", captions, "--model", "dry-run")
-    assert message in said
-    assert len(said.splitlines()) == 1
+    error = refused("new", tmp_path / "run", captions, "--model", "dry-run")
+    assert message in error
+    assert len(error.splitlines()) == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_was_there_stays_as_it_was(tmp_path, captions):
+def test_new_leaves_the_files_of_an_existing_folder(tmp_path, captions):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
     captions.write_text("[")
@@ -138,8 +141,8 @@ def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path, captions):
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model-1.safetensors").write_bytes(b"x")
-    said = refused("new", tmp_path / "run", captions, "--model", f"llava-1.5={folder}")
-    assert "lacks model-2.safetensors;" in said
+    error = refused("new", tmp_path / "run", captions, "--model", f"llava-1.5={folder}")
+    assert "lacks model-2.safetensors;" in error
 
 
 @pytest.mark.parametrize(
@@ -175,13 +178,12 @@ def test_records_keep_their_other_keys_and_their_text(tmp_path, captions):
     ]
     captions.write_text(f"[{','.join(lines)}]")
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run")
-    kept = (tmp_path / "run/shards/00000.jsonl").read_text().splitlines()
-    assert kept == [line.replace("\n", " ") for line in lines]
+    shard_lines = (tmp_path / "run/shards/00000.jsonl").read_text().splitlines()
+    assert shard_lines == [line.replace("\n", " ") for line in lines]
 
 
-def test_status_has_exactly_the_promised_form(project):
-    found = status(project)
-    assert found == {
+def test_status_json_has_exactly_the_documented_form(project):
+    assert status(project) == {
         "project": str(project),
         "state": "idle",
         "images": 5,
@@ -202,7 +204,7 @@ def test_status_has_exactly_the_promised_form(project):
     }
 
 
-def test_export_refuses_what_is_unfinished_and_writes_nothing(tmp_path, project):
+def test_export_refuses_an_unfinished_project_and_writes_nothing(tmp_path, project):
     done = cli("export", project, tmp_path / "out.json")
     assert done.returncode == 1
     assert "3 of 3 tasks are not done" in done.stderr
@@ -215,19 +217,19 @@ def test_export_refuses_what_is_unfinished_and_writes_nothing(tmp_path, project)
     assert json.loads((tmp_path / "out.json").read_text()) == []
 
 
-def test_models_and_doctor_speak(project):
+def test_models_and_doctor_print_what_they_find(project):
     families = json.loads(cli_ok("models", "--json"))
     assert {"llava-1.5", "dry-run"} <= {family["name"] for family in families}
     assert "Describe <image> in English:" in cli_ok("models")
-    said = cli_ok("doctor", project)
-    assert "2 of the first 2 images found" in said
+    output = cli_ok("doctor", project)
+    assert "2 of the first 2 images found" in output
     (project / "shards/00000.jsonl").unlink()
-    sick = cli("doctor", project)
-    assert sick.returncode == 1
-    assert "shard files are missing" in sick.stdout
+    unhealthy = cli("doctor", project)
+    assert unhealthy.returncode == 1
+    assert "shard files are missing" in unhealthy.stdout
 
 
-def test_what_is_done_already_is_said_and_is_no_error(project):
+def test_a_request_that_changes_nothing_says_so_and_is_no_error(project):
     assert "nothing is running" in cli_ok("stop", project)
     assert "not paused" in cli_ok("resume", project)
     assert cli_ok("pause", project).strip() == "paused"
@@ -237,19 +239,19 @@ def test_what_is_done_already_is_said_and_is_no_error(project):
 
 
 @pytest.mark.parametrize("arguments", [(), ("open", "./run"), ("./run",), ("demo",)])
-def test_without_a_terminal_the_application_says_what_to_use(tmp_path, project, arguments):
+def test_without_a_terminal_the_application_names_the_commands_to_use(tmp_path, project, arguments):
     before = sorted(tmp_path.iterdir())
-    ran = start(*arguments, cwd=tmp_path)
-    told = ran.communicate(timeout=PATIENCE)[0].splitlines()
+    ran = start_cli(*arguments, cwd=tmp_path)
+    lines = ran.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()
     assert ran.returncode == 2
-    assert len(told) == 1 and "needs a terminal" in told[0]
+    assert len(lines) == 1 and "needs a terminal" in lines[0]
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_two_models_of_one_family_have_names_of_their_own(tmp_path, captions):
+def test_two_models_of_one_family_have_different_names(tmp_path, captions):
     project = tmp_path / "run"
-    named = ("--model", "dry-run", "--model", "again=dry-run", "--set", "again.batch=2")
-    cli_ok("new", project, captions, *named)
+    options = ("--model", "dry-run", "--model", "again=dry-run", "--set", "again.batch=2")
+    cli_ok("new", project, captions, *options)
     cli_ok("add-model", project, "third=dry-run:")
     cli_ok("run", project, "--devices", "cpu")
     cli_ok("export", project, tmp_path / "columns.json", "--format", "columns")

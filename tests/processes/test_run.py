@@ -1,4 +1,4 @@
-"""Whole runs with real processes: what comes out belongs to what went in."""
+"""Whole runs with real processes: every caption in the export belongs to its image."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from engine.project.opening import open_project
 from tests.faults.support.invariants import GONE_SECONDS, check_invariants
-from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start, status
-from tests.support.pictures import check_dry_run_export, draw, make_captions
-from tests.support.waiting import PATIENCE, wait_for
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
+from tests.support.pictures import check_dry_run_export, draw_picture, make_captions
+from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
 COUNT = 400
 
@@ -27,7 +27,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path, data):
-    """Makes a project of the data and returns its folder."""
+    """A function that makes a project of the data and returns its folder."""
 
     def new(name="run", *options):
         cli_ok("new", tmp_path / name, data / "captions.json", "--model", "dry-run", *options)
@@ -36,7 +36,7 @@ def run(tmp_path, data):
     return new
 
 
-def names(count=COUNT):
+def image_names(count=COUNT):
     return [f"images/{number:06}.png" for number in range(count)]
 
 
@@ -44,7 +44,7 @@ def test_every_caption_belongs_to_its_image(run, data, tmp_path):
     project = run("run", "--shard-size", 30)
     assert "400 of 400 captioned" in cli_ok("run", project, "--devices", "cpu")
     assert "400 captions of 400 images" in cli_ok("export", project, tmp_path / "out.json")
-    check_dry_run_export(tmp_path / "out.json", data, names())
+    check_dry_run_export(tmp_path / "out.json", data, image_names())
     check_invariants(open_project(project))
     sheared = sorted((project / "captions").glob("*/*.sheared-*.jsonl"))
     assert len(sheared) == 14
@@ -80,18 +80,18 @@ def test_bad_images_are_failed_records_and_can_be_retried(tmp_path):
     assert "3 records failed" in done.stdout
     check_invariants(open_project(project))
     assert "3 records failed" in cli_ok("export", project, tmp_path / "out.json")
-    good = [name for i, name in enumerate(names(12)) if i not in (1, 3, 5)]
+    good = [name for i, name in enumerate(image_names(12)) if i not in (1, 3, 5)]
     check_dry_run_export(tmp_path / "out.json", data, good)
 
     log = next((project / "captions").glob("*/00000.jsonl"))
     before = log.read_bytes()
     for number in (1, 3, 5):
-        draw(data / f"images/{number:06}.png", 1000 + number)
+        draw_picture(data / f"images/{number:06}.png", 1000 + number)
     assert "retry of the failed records of 2 tasks" in cli_ok("retry", project, "--failed-items")
     assert status(project)["tasks"]["pending"] == 2
     cli_ok("run", project, "--devices", "cpu")
     cli_ok("export", project, tmp_path / "out.json")
-    check_dry_run_export(tmp_path / "out.json", data, names(12))
+    check_dry_run_export(tmp_path / "out.json", data, image_names(12))
     added = log.read_bytes().removeprefix(before).splitlines()
     assert sorted(json.loads(line)["i"] for line in added) == [1, 3]
     check_invariants(open_project(project))
@@ -114,11 +114,11 @@ def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
     project = run("run", "--shard-size", 20)
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
-        found = status(project)
-        assert found["state"] == "running"
-        assert found["supervisor"]["pid"] == running.pid
-        assert {worker["device"] for worker in found["workers"]} == {"cpu:0", "cpu:1"}
-        assert all(psutil.pid_exists(worker["pid"]) for worker in found["workers"])
+        before = status(project)
+        assert before["state"] == "running"
+        assert before["supervisor"]["pid"] == running.pid
+        assert {worker["device"] for worker in before["workers"]} == {"cpu:0", "cpu:1"}
+        assert all(psutil.pid_exists(worker["pid"]) for worker in before["workers"])
 
         assert cli_ok("pause", project).strip() == "paused"
         assert status(project)["state"] == "paused"
@@ -126,11 +126,11 @@ def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
         assert cli_ok("resume", project).strip() == "resumed"
         wait_for(lambda: status(project)["models"][0]["captioned"] > captioned)
 
-        with start("run", project) as second:
+        with start_cli("run", project) as second:
             assert "attached" in second.stdout.readline()
             assert "stopped" in cli_ok("stop", project)
-            assert running.wait(timeout=PATIENCE) == 1
-            assert second.wait(timeout=PATIENCE) == 1
+            assert running.wait(timeout=TIMEOUT_SECONDS) == 1
+            assert second.wait(timeout=TIMEOUT_SECONDS) == 1
     assert status(project)["state"] == "idle"
     assert status(project)["workers"] == []
     cli_ok("run", project, "--devices", "cpu:2")
@@ -138,9 +138,9 @@ def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
 
 
 def slow_run(project, monkeypatch, devices="cpu:2"):
-    """`run` with workers that take 50 ms an image."""
+    """Start `run` with workers that take 50 ms an image."""
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
-    return start("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
+    return start_cli("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
 
 
 def test_stop_after_shard_lets_the_running_shards_end(run, monkeypatch):
@@ -148,31 +148,31 @@ def test_stop_after_shard_lets_the_running_shards_end(run, monkeypatch):
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
         assert "after the running shards" in cli_ok("stop", project, "--after-shard")
-        assert running.wait(timeout=PATIENCE) == 1
-    found = status(project)
-    assert found["tasks"]["running"] == 0
-    assert found["models"][0]["captioned"] == 20 * found["tasks"]["done"] > 0
+        assert running.wait(timeout=TIMEOUT_SECONDS) == 1
+    after = status(project)
+    assert after["tasks"]["running"] == 0
+    assert after["models"][0]["captioned"] == 20 * after["tasks"]["done"] > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_runs_end_at_once_and_lose_nothing(run, monkeypatch, number):
+def test_an_interrupted_run_ends_at_once_and_loses_nothing(run, monkeypatch, number):
     project = run("run", "--shard-size", 20)
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
         running.send_signal(number)
-        assert running.wait(timeout=PATIENCE) == 130
+        assert running.wait(timeout=TIMEOUT_SECONDS) == 130
     captioned = status(project)["models"][0]["captioned"]
-    assert captioned == rows(project) > 0
+    assert captioned == caption_log_rows(project) > 0
     cli_ok("run", project, "--devices", "cpu:2")
-    assert rows(project) == COUNT
+    assert caption_log_rows(project) == COUNT
     check_invariants(open_project(project))
 
 
-def rows(project) -> int:
-    return sum(len(log.read_bytes().splitlines()) for log in logs_of(project))
+def caption_log_rows(project) -> int:
+    return sum(len(log.read_bytes().splitlines()) for log in caption_logs(project))
 
 
-def logs_of(project):
+def caption_logs(project):
     return [p for p in (project / "captions").glob("*/*.jsonl") if "sheared" not in p.name]
 
 
@@ -192,7 +192,7 @@ def test_a_project_can_be_moved(run, tmp_path, data):
     project.rename(moved)
     cli_ok("run", moved, "--devices", "cpu")
     cli_ok("export", moved, tmp_path / "out.json")
-    check_dry_run_export(tmp_path / "out.json", data, names())
+    check_dry_run_export(tmp_path / "out.json", data, image_names())
 
 
 def test_images_and_paths_of_an_export_can_be_mapped(run, tmp_path):
@@ -205,35 +205,35 @@ def test_images_and_paths_of_an_export_can_be_mapped(run, tmp_path):
     cli_ok("export", project, tmp_path / "b.json", "--path-map", "images/=pictures/")
     assert json.loads((tmp_path / "b.json").read_text())[1]["image"] == "pictures/000001.png"
     cli_ok("export", project, tmp_path / "c.json", "--with-original", "--model", "dry-run")
-    found = json.loads((tmp_path / "c.json").read_text())
-    assert [record["caption"][:8] for record in found[:4]] == ["alt text", "24x16 RG"] * 2
+    records = json.loads((tmp_path / "c.json").read_text())
+    assert [record["caption"][:8] for record in records[:4]] == ["alt text", "24x16 RG"] * 2
 
 
 def test_samples_show_both_texts(run):
     project = run("run", "--shard-size", 100)
     cli_ok("run", project, "--devices", "cpu")
-    found = json.loads(cli_ok("samples", project, "--count", 5, "--json"))
-    assert len(found) == 5
-    assert len({sample["shard"] for sample in found}) == 4
-    for sample in found:
+    samples = json.loads(cli_ok("samples", project, "--count", 5, "--json"))
+    assert len(samples) == 5
+    assert len({sample["shard"] for sample in samples}) == 4
+    for sample in samples:
         (caption,) = sample["captions"]
         assert caption["raw"].endswith("to be sheared.")
         assert caption["raw"][caption["start"] : caption["end"]] == caption["sheared"]
-    said = cli_ok("samples", project, "--count", 1)
-    assert "//. This second sentence is here to be sheared.//" in said
+    output = cli_ok("samples", project, "--count", 1)
+    assert "//. This second sentence is here to be sheared.//" in output
 
 
 def test_no_process_is_left_when_the_supervisor_is_killed(run, monkeypatch):
     project = run("run", "--shard-size", 20)
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "60")  # an orphan would be at it for minutes
     with slow_run(project, monkeypatch, "cpu:3") as running:
-        pids = wait_for(lambda: three_workers(project))
+        pids = wait_for(lambda: pids_of_three_workers(project))
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
         wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), GONE_SECONDS)
     assert status(project)["state"] == "idle"
 
 
-def three_workers(project):
+def pids_of_three_workers(project):
     pids = [worker["pid"] for worker in status(project)["workers"]]
     return pids if len(pids) == 3 else None

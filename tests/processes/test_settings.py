@@ -1,4 +1,4 @@
-"""`set`, `new --preset` and `new --set`: what is taken and refused, what becomes of captions."""
+"""`set`, `new --preset` and `new --set`: which values they accept, and what captions then count."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.project.lock import ProjectLock
 from engine.project.opening import open_project
 from engine.utils.errors import BadInput
 from tests.support.checkpoints import CHECKPOINTS
-from tests.support.cli import MAIN, cli, cli_ok, start, status
+from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
 from tests.support.pictures import make_captions
-from tests.support.waiting import PATIENCE, wait_for
+from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def project(tmp_path, otter):
     return tmp_path / "run"
 
 
-def model(project, name="otter"):
+def read_model(project, name="otter"):
     with reading(open_project(project).database) as connection:
-        return next(it for it in projects.models(connection) if it.name == name)
+        return next(row for row in projects.models(connection) if row.name == name)
 
 
 REFUSED = {
@@ -56,90 +56,91 @@ REFUSED = {
 
 @pytest.mark.parametrize("change", REFUSED)
 def test_bad_settings_are_refused_in_one_line(project, change):
-    before = model(project)
+    before = read_model(project)
     done = cli("set", project, "otter", change)
     assert done.returncode == 2
     assert REFUSED[change] in done.stderr
     assert done.stderr.count("\n") == 1
-    assert model(project) == before
+    assert read_model(project) == before
 
 
-def test_an_unknown_model(project):
+def test_an_unknown_model_is_refused(project):
     done = cli("set", project, "llama", "batch=2")
     assert (done.returncode, "no model 'llama'" in done.stderr) == (2, True)
 
 
-def test_batch_leaves_captions_alone(project):
-    before = model(project)
+def test_another_batch_keeps_the_settings_hash(project):
+    before = read_model(project)
     assert "captions stay as they are" in cli_ok("set", project, "otter", "batch=3")
-    after = model(project)
+    after = read_model(project)
     assert after.settings["batch"] == 3
     assert after.settings_hash == before.settings_hash
 
 
-def test_a_bare_prompt_is_put_into_the_conversation(project):
+def test_a_plain_prompt_is_put_into_the_conversation_template(project):
     cli_ok("set", project, "otter", "prompt=What is it?")
-    assert model(project).settings["prompt"] == "<image>User: What is it? GPT:<answer>"
+    assert read_model(project).settings["prompt"] == "<image>User: What is it? GPT:<answer>"
     cli_ok("set", project, "otter", "preset=official")
-    assert model(project).settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
+    assert read_model(project).settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
 
 
-def test_tasks_begin_anew_and_find_their_captions_again(project):
+def test_tasks_begin_anew_and_earlier_captions_count_again(project):
     cli_ok("set", project, "otter", "max_new_tokens=3")
     cli_ok("run", project, "--devices", "cpu")
-    first = model(project).folder
+    first = read_model(project).folder
     logs = {path: path.read_bytes() for path in (project / "captions" / first).iterdir()}
     assert "1 task to do anew" in cli_ok("set", project, "otter", "seed=7")
-    assert model(project).folder != first
-    taken = status(project)
-    assert taken["state"] == "idle"
-    assert taken["tasks"] == {"pending": 1, "running": 0, "done": 1, "failed": 0, "skipped": 0}
-    assert [it["captioned"] for it in taken["models"]] == [0, 4]
+    assert read_model(project).folder != first
+    after = status(project)
+    assert after["state"] == "idle"
+    assert after["tasks"] == {"pending": 1, "running": 0, "done": 1, "failed": 0, "skipped": 0}
+    assert [model["captioned"] for model in after["models"]] == [0, 4]
     assert {path: path.read_bytes() for path in logs} == logs
-    said = cli_ok("set", project, "otter", "seed=0")
-    assert "1 of them with captions of the same settings from before" in said
-    assert model(project).folder == first
+    output = cli_ok("set", project, "otter", "seed=0")
+    assert "1 of them with captions of the same settings from before" in output
+    assert read_model(project).folder == first
     assert status(project)["state"] == "finished"
     cli_ok("export", project, project / "out.json")
     assert len(json.loads((project / "out.json").read_text())) == 8
 
 
-def test_not_while_it_runs(project):
+def test_settings_cannot_change_while_the_project_runs(project):
     with ProjectLock(project / "lock"):
         done = cli("set", project, "otter", "batch=2")
     assert (done.returncode, "in use" in done.stderr) == (1, True)
     cli_ok("pause", project)
-    running = start("run", project, "--devices", "cpu", code=MAIN)
+    running = start_cli("run", project, "--devices", "cpu", code=MAIN)
     try:
         wait_for(lambda: status(project)["supervisor"])
         done = cli("set", project, "otter", "batch=2")
         assert (done.returncode, "stop it" in done.stderr) == (1, True)
     finally:
         cli("stop", project)
-        running.communicate(timeout=PATIENCE)
+        running.communicate(timeout=TIMEOUT_SECONDS)
 
 
-def test_new_takes_presets_and_settings(tmp_path, otter):
-    chosen = choose_all(
+def test_new_applies_presets_and_settings(tmp_path, otter):
+    choices = choose_all(
         [f"otter={otter}", "dry-run"], "official", ["otter.batch=2", "dry-run.batch=9"]
     )
-    assert chosen[0].settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
-    assert [it.settings["batch"] for it in chosen] == [2, 9]
+    assert choices[0].settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
+    assert [choice.settings["batch"] for choice in choices] == [2, 9]
     for wrong in ("batch=2", "llava-1.5.batch=2", "otter.batch", "otter.batch=x"):
         with pytest.raises(BadInput):
             choose_all([f"otter={otter}"], None, [wrong])
 
 
-def test_the_tokenizer_may_lie_elsewhere(tmp_path, otter):
-    apart = tmp_path / "tokenizer"
-    apart.mkdir()
-    bare = tmp_path / "bare"
-    bare.mkdir()
+def test_the_tokenizer_may_be_in_another_folder(tmp_path, otter):
+    tokenizer_folder = tmp_path / "tokenizer"
+    tokenizer_folder.mkdir()
+    checkpoint = tmp_path / "bare"
+    checkpoint.mkdir()
     for path in otter.iterdir():
-        (apart if path.name.startswith("tokenizer") else bare).joinpath(path.name).symlink_to(path)
+        target = tokenizer_folder if path.name.startswith("tokenizer") else checkpoint
+        (target / path.name).symlink_to(path)
     with pytest.raises(BadInput, match=r"--set otter\.tokenizer=FOLDER"):
-        choose(f"otter={bare}")
-    found = choose(f"otter={bare}", None, {"tokenizer": str(apart)})
-    moved = apart.rename(tmp_path / "moved")
-    again = choose(f"otter={bare}", None, {"tokenizer": str(moved)})
-    assert found.settings_hash == again.settings_hash
+        choose(f"otter={checkpoint}")
+    choice = choose(f"otter={checkpoint}", None, {"tokenizer": str(tokenizer_folder)})
+    moved = tokenizer_folder.rename(tmp_path / "moved")
+    again = choose(f"otter={checkpoint}", None, {"tokenizer": str(moved)})
+    assert choice.settings_hash == again.settings_hash

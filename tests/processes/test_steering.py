@@ -1,4 +1,4 @@
-"""What the application can do with shards, records, devices and models, by command."""
+"""The commands on shards, records, devices and models, each against a real project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db import projects, supervisor_writes
 from db.connection import reading
 from engine.project.opening import open_project
 from tests.support.checkpoints import CHECKPOINTS
-from tests.support.cli import cli, cli_ok, start, status
+from tests.support.cli import cli, cli_ok, start_cli, status
 from tests.support.pictures import make_captions
 from tests.support.waiting import wait_for
 
@@ -37,7 +37,7 @@ def manifest(project: Path) -> dict:
     return json.loads((project / "project.json").read_text())
 
 
-def test_skip_and_unskip(project: Path) -> None:
+def test_skipped_tasks_are_not_captioned_until_unskip(project: Path) -> None:
     assert "skipped: 2 tasks" in cli_ok("skip", project, "--shard", 1, "--shard", 3)
     assert [state for _, state, _ in tasks(project)] == ["pending", "skipped"] * 2
     cli_ok("run", project, "--devices", "cpu")
@@ -49,7 +49,7 @@ def test_skip_and_unskip(project: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["skip", "priority"])
-def test_nothing_named_is_refused(project: Path, command: str) -> None:
+def test_a_command_that_names_no_task_is_refused(project: Path, command: str) -> None:
     done = cli(command, project)
     assert done.returncode == 2
     assert "--shard N" in done.stderr
@@ -57,7 +57,7 @@ def test_nothing_named_is_refused(project: Path, command: str) -> None:
     assert cli(command, project, "--model", "otter").returncode == 2
 
 
-def test_priority(project: Path) -> None:
+def test_priority_is_changed_for_waiting_tasks_only(project: Path) -> None:
     assert "priority 5: 00003 dry-run" in cli_ok("priority", project, "--shard", 3, "--by", 5)
     cli_ok("priority", project, "--shard", 0, "--by", -1)
     assert [priority for _, _, priority in tasks(project)] == [-1, 0, 0, 5]
@@ -67,22 +67,22 @@ def test_priority(project: Path) -> None:
     assert "only tasks that wait" in done.stderr
 
 
-def test_flags(project: Path, tmp_path: Path) -> None:
+def test_flagged_records_are_listed_and_left_out_of_exports(project: Path, tmp_path: Path) -> None:
     assert cli_ok("samples", project, "--flagged") == "nothing is flagged\n"
     assert cli_ok("flag", project, "0:1", "3/4") == "flagged: 00000/1, 00003/4\n"
     assert cli_ok("flag", project, "0:1") == "flagged already\n"
-    said = cli_ok("samples", project, "--flagged")
-    assert "images/000001.png  (shard 00000, record 1, flagged)" in said
-    assert "alt text 19" in said, "also before it is captioned"
+    output = cli_ok("samples", project, "--flagged")
+    assert "images/000001.png  (shard 00000, record 1, flagged)" in output
+    assert "alt text 19" in output, "also before it is captioned"
     cli_ok("run", project, "--devices", "cpu")
-    shown = json.loads(cli_ok("samples", project, "--count", 40, "--json"))
-    assert [each["image"] for each in shown if each["flagged"]] == [
+    samples = json.loads(cli_ok("samples", project, "--count", 40, "--json"))
+    assert [sample["image"] for sample in samples if sample["flagged"]] == [
         "images/000001.png",
         "images/000019.png",
     ]
-    said = cli_ok("export", project, tmp_path / "out.json", "--without-flagged")
-    assert "2 captions of flagged records" in said
-    images = [each["image"] for each in json.loads((tmp_path / "out.json").read_text())]
+    output = cli_ok("export", project, tmp_path / "out.json", "--without-flagged")
+    assert "2 captions of flagged records" in output
+    images = [record["image"] for record in json.loads((tmp_path / "out.json").read_text())]
     assert len(images) == 20 - 3 - 2
     assert not {"images/000001.png", "images/000019.png"} & set(images)
     assert cli_ok("flag", project, "0:1", "1:1", "--undo") == "no longer flagged: 00000/1\n"
@@ -101,8 +101,8 @@ def test_a_flag_on_no_record_is_refused(project: Path, wrong: str) -> None:
 def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
     assert cli_ok("failures", project) == "nothing failed\n"
     cli_ok("run", project, "--devices", "cpu")
-    said = cli_ok("failures", project)
-    assert "2 records missing in 2 shards" in said
+    output = cli_ok("failures", project)
+    assert "2 records missing in 2 shards" in output
     by_shard = json.loads(cli_ok("failures", project, "--by", "shard", "--json"))
     assert {(row["shard"], row["kind"], row["count"]) for row in by_shard} == {
         (0, "missing", 1),
@@ -144,7 +144,7 @@ def test_pin_and_wake_a_device_of_the_run(project: Path) -> None:
     for command in (("pin", "cpu", "dry-run"), ("unpin", "cpu"), ("wake", "cpu")):
         name, *rest = command
         assert cli(name, project, *rest).returncode == 1, "nothing is running"
-    running = start("run", project, "--devices", "cpu")
+    running = start_cli("run", project, "--devices", "cpu")
     try:
         wait_for(lambda: status(project)["supervisor"])
         cli_ok("pause", project)
@@ -170,11 +170,11 @@ def test_add_model_captions_everything_and_is_in_the_manifest(
     for wrong in ("dry-run", "novel", "otter", f"otter={tmp_path / 'nowhere'}"):
         assert cli("add-model", project, wrong).returncode == 2, wrong
     assert cli("add-model", project, f"otter={otter}", "batch=0").returncode == 2
-    said = cli_ok("add-model", project, f"otter={otter}", "batch=2", "--preset", "official")
-    assert said == "otter: added, with 4 tasks\n"
-    found = status(project)
-    assert found["tasks"] == {"pending": 4, "running": 0, "done": 4, "failed": 0, "skipped": 0}
-    assert [model["name"] for model in found["models"]] == ["dry-run", "otter"]
+    output = cli_ok("add-model", project, f"otter={otter}", "batch=2", "--preset", "official")
+    assert output == "otter: added, with 4 tasks\n"
+    after = status(project)
+    assert after["tasks"] == {"pending": 4, "running": 0, "done": 4, "failed": 0, "skipped": 0}
+    assert [model["name"] for model in after["models"]] == ["dry-run", "otter"]
     assert [model["settings"]["batch"] for model in manifest(project)["models"]] == [256, 2]
     # The manifest alone brings the model back.
     (project / "project.db").unlink()
@@ -190,14 +190,14 @@ def test_set_and_reshear_are_in_the_manifest(project: Path) -> None:
 
 
 def test_pilot_shows_captions_side_by_side(project: Path) -> None:
-    found = json.loads(cli_ok("pilot", project, "--images", 5, "--devices", "cpu", "--json"))
-    assert found["records"] == 20
-    (model,) = found["models"]
+    findings = json.loads(cli_ok("pilot", project, "--images", 5, "--devices", "cpu", "--json"))
+    assert findings["records"] == 20
+    (model,) = findings["models"]
     assert model["images_per_second"] > 0
-    assert found["seconds"] == pytest.approx(20 / model["images_per_second"])
-    assert [len(image["captions"]) for image in found["images"]] == [1] * 5
-    assert "missing" in found["images"][3]["captions"][0]["error"]
-    said = cli_ok("pilot", project, "--images", 2, "--devices", "cpu")
-    assert "24x16" in said
-    assert "20 records on 1 device: about" in said
+    assert findings["seconds"] == pytest.approx(20 / model["images_per_second"])
+    assert [len(image["captions"]) for image in findings["images"]] == [1] * 5
+    assert "missing" in findings["images"][3]["captions"][0]["error"]
+    output = cli_ok("pilot", project, "--images", 2, "--devices", "cpu")
+    assert "24x16" in output
+    assert "20 records on 1 device: about" in output
     assert status(project)["tasks"]["pending"] == 4, "nothing of the project changes"

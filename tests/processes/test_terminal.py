@@ -1,4 +1,4 @@
-"""The command as people use it: in a real terminal, by key."""
+"""The application in a real terminal (tmux), by key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux
 
 
 class Terminal:
-    """One tmux server of our own with one window."""
+    """A tmux server of its own with one window."""
 
     def __init__(self, folder: Path) -> None:
         self.socket = f"mllmaug-test-{uuid.uuid4().hex[:8]}"
@@ -34,10 +34,11 @@ class Terminal:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def open(self, *arguments: object, size: tuple[int, int] = (120, 36)) -> None:
-        words = " ".join(quote(str(each)) for each in arguments)
-        code = f"{quote(sys.executable)} -c {quote(MAIN)} {words}"
+        """Start `mllmaug-tui` with these arguments in a window of `size` (columns, lines)."""
+        quoted = " ".join(quote(str(each)) for each in arguments)
+        code = f"{quote(sys.executable)} -c {quote(MAIN)} {quoted}"
         home = f"XDG_STATE_HOME={quote(str(self.folder))} XDG_CONFIG_HOME={quote(str(self.folder))}"
-        home += " COLUMNS=80 LINES=24"  # as readline exports it; not to be believed
+        home += " COLUMNS=80 LINES=24"  # as readline exports them: the application must ignore them
         width, height = map(str, size)
         shell = f"cd {quote(str(self.folder))}; PYTHONPATH={quote(ROOT)} {home} {code}; sleep 60"
         self.tmux("new-session", "-d", "-x", width, "-y", height, shell)
@@ -49,8 +50,11 @@ class Terminal:
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p")
 
-    def sees(self, text: str, timeout: float = 60) -> str:
-        return wait_for(lambda: (seen := self.screen()) and text in seen and seen, timeout, 0.2)
+    def wait_for_text(self, text: str, timeout: float = 60) -> str:
+        """Wait until `text` is on the screen, and return the screen."""
+        return wait_for(
+            lambda: (screen := self.screen()) and text in screen and screen, timeout, 0.2
+        )
 
     def close(self) -> None:
         self.tmux("kill-server")
@@ -70,49 +74,49 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_run_retry_export_detach_attach(terminal: Terminal, project: Path, tmp_path: Path) -> None:
+def test_run_retry_and_export_by_key(terminal: Terminal, project: Path, tmp_path: Path) -> None:
     terminal.open(project)
-    terminal.sees("IDLE")
+    terminal.wait_for_text("IDLE")
     terminal.keys("p")
-    terminal.sees("FINISHED")
+    terminal.wait_for_text("FINISHED")
     assert status(project)["models"][0]["captioned"] == 60
     terminal.keys("2")
-    terminal.sees("[2 Shards]")
-    terminal.sees("> 00000")
+    terminal.wait_for_text("[2 Shards]")
+    terminal.wait_for_text("> 00000")
     terminal.keys("r")
-    terminal.sees("Retry shard 00000 of dry-run?")
+    terminal.wait_for_text("Retry shard 00000 of dry-run?")
     terminal.keys("y")
-    terminal.sees("WAIT")
+    terminal.wait_for_text("WAIT")
     terminal.keys("q")
     terminal.tmux("kill-server")
 
     # Nothing runs: a retry waits for someone to press p, in another window as well.
     assert status(project)["tasks"]["pending"] == 1
     terminal.open(project, size=(80, 24))
-    terminal.sees("IDLE")
+    terminal.wait_for_text("IDLE")
     terminal.keys("p")
-    terminal.sees("FINISHED")
+    terminal.wait_for_text("FINISHED")
     terminal.keys("e")
-    terminal.sees("Export")
+    terminal.wait_for_text("Export")
     terminal.keys("Enter")
-    terminal.sees("60 captions of 60 records")
+    terminal.wait_for_text("60 captions of 60 records")
     assert len(json.loads((project / "run.json").read_text())) == 60
 
 
-def test_closing_the_window_ends_nothing(terminal: Terminal, tmp_path: Path) -> None:
+def test_closing_the_window_does_not_end_the_run(terminal: Terminal, tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 40)
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shards", 4)
     terminal.open(tmp_path / "run")
-    terminal.sees("IDLE")
+    terminal.wait_for_text("IDLE")
     terminal.keys("p")
     wait_for(lambda: status(tmp_path / "run")["state"] != "idle", 60, 0.2)
     terminal.close()
     wait_for(lambda: status(tmp_path / "run")["state"] == "finished", 60, 0.2)
     terminal.open(tmp_path / "run")
-    terminal.sees("FINISHED")
+    terminal.wait_for_text("FINISHED")
 
 
-def test_hostile_names_and_a_resize(terminal: Terminal, tmp_path: Path) -> None:
+def test_hostile_image_names_and_a_resized_window(terminal: Terminal, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     names = ["[/x] \x1b[31m.png", "a\nb.png", "猫שלום.png", "[bold]"]
@@ -122,16 +126,16 @@ def test_hostile_names_and_a_resize(terminal: Terminal, tmp_path: Path) -> None:
     cli_ok("new", tmp_path / "run", folder / "captions.json", *arguments)
     cli_ok("run", tmp_path / "run", "--devices", "cpu")
     terminal.open(tmp_path / "run")
-    terminal.sees("FINISHED")
+    terminal.wait_for_text("FINISHED")
     terminal.keys("4")
-    terminal.sees("Occurrences: 4")
+    terminal.wait_for_text("Occurrences: 4")
     terminal.keys("j", "Enter", "o")
-    terminal.sees("Records: shard 00000, 4")
-    for width, height, sign in (
+    terminal.wait_for_text("Records: shard 00000, 4")
+    for width, height, expected in (
         (80, 24, " 2 [3 Samples] 4 5"),
         (200, 60, "2 Shards [3 Samples]"),
     ):
         terminal.tmux("resize-window", "-x", str(width), "-y", str(height))
-        terminal.sees(sign)
+        terminal.wait_for_text(expected)
     terminal.keys("j", "j", "j", "1", "5", "2")
-    assert "Traceback" not in terminal.sees("Shards]")
+    assert "Traceback" not in terminal.wait_for_text("Shards]")

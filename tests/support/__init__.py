@@ -1,1 +1,1 @@
-"""What several kinds of tests share."""
+"""Canned projects, small checkpoints, pictures and helpers that several kinds of tests share."""

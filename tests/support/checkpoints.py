@@ -1,4 +1,7 @@
-"""Small checkpoints in the official layouts, with tokenizers: the golden ones, words added."""
+"""Small checkpoints in the official layouts: those of the golden tests, with tokenizers added.
+
+Their vocabularies are grown to fit the tokenizers.
+"""
 
 from __future__ import annotations
 
@@ -13,70 +16,75 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from engine.captioners.families.qwen_tokenizer import SPECIAL
+from engine.captioners.families.qwen_tokenizer import SPECIAL_TOKENS
 from engine.captioners.preprocessing.prompts import load_tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-LLAMA = GOLDEN / "llama_tok/tok"
+"""The folder of the golden fixtures."""
+LLAMA_TOKENIZER = GOLDEN / "llama_tok/tok"
+"""The folder of Llama's tokenizer."""
 
 
-def grow(weights: dict[str, torch.Tensor], words: int, *keys: str) -> None:
-    """Embeddings of more words, drawn as those that are there."""
+def grow_tables(weights: dict[str, torch.Tensor], tokens: int, *keys: str) -> None:
+    """Grow the embeddings of these keys to so many tokens, with the same standard deviation."""
     generator = torch.Generator().manual_seed(4)
     for key in keys:
         table = weights[key]
-        more = torch.randn(words - len(table), table.shape[1], generator=generator)
+        more = torch.randn(tokens - len(table), table.shape[1], generator=generator)
         weights[key] = torch.cat([table, more * table.std()])
 
 
 def change_json(path: Path, **values: object) -> None:
+    """Set these keys in a JSON file."""
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def copy(family: str, folder: Path) -> Path:
-    """The weights and configs of a golden case, nothing that is compared."""
-    unwanted = ("*.safetensors", "*.png", "provenance.json", "hf", "hf_blip2", "special_ids.json")
-    shutil.copytree(GOLDEN / family / "A", folder, ignore=shutil.ignore_patterns(*unwanted))
+def copy_golden(family: str, folder: Path) -> Path:
+    """Copy the weights and configs of a golden case, but nothing that is compared."""
+    left_out = ("*.safetensors", "*.png", "provenance.json", "hf", "hf_blip2", "special_ids.json")
+    shutil.copytree(GOLDEN / family / "A", folder, ignore=shutil.ignore_patterns(*left_out))
     return folder
 
 
-def reword(path: Path, words: int, *keys: str) -> None:
+def grow_file(path: Path, tokens: int, *keys: str) -> None:
+    """Grow the embeddings of these keys in a weight file."""
     weights = torch.load(path, weights_only=True)
-    grow(weights, words, *keys)
+    grow_tables(weights, tokens, *keys)
     torch.save(weights, path)
 
 
 def llava(folder: Path) -> Path:
-    copy("llava", folder)
-    shutil.copytree(LLAMA, folder, dirs_exist_ok=True)
-    words = len(load_tokenizer(LLAMA))
-    reword(folder / "pytorch_model.bin", words, "model.embed_tokens.weight", "lm_head.weight")
-    change_json(folder / "config.json", vocab_size=words)
+    copy_golden("llava", folder)
+    shutil.copytree(LLAMA_TOKENIZER, folder, dirs_exist_ok=True)
+    tokens = len(load_tokenizer(LLAMA_TOKENIZER))
+    grow_file(folder / "pytorch_model.bin", tokens, "model.embed_tokens.weight", "lm_head.weight")
+    change_json(folder / "config.json", vocab_size=tokens)
     return folder
 
 
 def minigpt4(folder: Path) -> Path:
-    copy("minigpt4", folder)
-    shutil.copytree(LLAMA, folder / "vicuna", dirs_exist_ok=True)
-    words = len(load_tokenizer(LLAMA))
+    copy_golden("minigpt4", folder)
+    shutil.copytree(LLAMA_TOKENIZER, folder / "vicuna", dirs_exist_ok=True)
+    tokens = len(load_tokenizer(LLAMA_TOKENIZER))
     vicuna = folder / "vicuna"
-    reword(vicuna / "pytorch_model.bin", words, "model.embed_tokens.weight", "lm_head.weight")
-    change_json(vicuna / "config.json", vocab_size=words)
+    grow_file(vicuna / "pytorch_model.bin", tokens, "model.embed_tokens.weight", "lm_head.weight")
+    change_json(vicuna / "config.json", vocab_size=tokens)
     return folder
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """Return a tokenizer that has one token for each byte."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    made = Tokenizer(models.BPE({token: number for number, token in enumerate(alphabet)}, []))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=made)
+    tokenizer = Tokenizer(models.BPE({token: number for number, token in enumerate(alphabet)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
 def otter(folder: Path) -> Path:
-    copy("otter", folder)
+    copy_golden("otter", folder)
     byte_tokenizer().save_pretrained(folder)
-    reword(folder / "pytorch_model.bin", 260, "lang_encoder.transformer.wte.weight")
+    grow_file(folder / "pytorch_model.bin", 260, "lang_encoder.transformer.wte.weight")
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["max_seq_len"] = 256
     (folder / "config.json").write_text(json.dumps(config))
@@ -84,13 +92,13 @@ def otter(folder: Path) -> Path:
 
 
 def qwen_vl(folder: Path) -> Path:
-    copy("qwen_vl", folder)
+    copy_golden("qwen_vl", folder)
     ranks = [b"%s %d\n" % (base64.b64encode(bytes([number])), number) for number in range(256)]
     (folder / "qwen.tiktoken").write_bytes(b"".join(ranks))
-    words = 256 + len(SPECIAL)
-    reword(folder / "pytorch_model.bin", words, "transformer.wte.weight", "lm_head.weight")
+    tokens = 256 + len(SPECIAL_TOKENS)
+    grow_file(folder / "pytorch_model.bin", tokens, "transformer.wte.weight", "lm_head.weight")
     config = json.loads((folder / "config.json").read_text())
-    config["visual"]["image_start_id"] = 256 + SPECIAL.index("<img>")
+    config["visual"]["image_start_id"] = 256 + SPECIAL_TOKENS.index("<img>")
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -101,20 +109,22 @@ CHECKPOINTS: dict[str, Callable[[Path], Path]] = {
     "otter": otter,
     "qwen-vl": qwen_vl,
 }
+"""For each family the function that makes its small checkpoint in a folder."""
 
 
 def weight_paths(folder: Path) -> list[Path]:
+    """Return the weight files of a checkpoint of any family."""
     return sorted([*folder.rglob("*.bin"), *folder.rglob("*.pth")])
 
 
 def to_safetensors(folder: Path) -> None:
-    """The one `pytorch_model.bin` as two shards in safetensors."""
+    """Replace the one `pytorch_model.bin` by two safetensors files with an index."""
     weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
     names = sorted(weights)
-    where = {}
+    file_of_key = {}
     for number, part in enumerate((names[::2], names[1::2]), start=1):
         file = f"model-0000{number}-of-00002.safetensors"
         save_file({name: weights[name].contiguous() for name in part}, folder / file)
-        where |= dict.fromkeys(part, file)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+        file_of_key |= dict.fromkeys(part, file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": file_of_key}))
     (folder / "pytorch_model.bin").unlink()

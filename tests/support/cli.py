@@ -1,4 +1,4 @@
-"""The command as people run it."""
+"""The command `mllmaug-tui` as people run it, in this process or beside it."""
 
 from __future__ import annotations
 
@@ -15,42 +15,45 @@ from typing import Any
 from tui.cli.main import main
 
 MAIN = "from tui.cli.main import main; main()"
-
-
+"""Code that runs the command."""
 MISBEHAVING = """
 import functools, tui.cli.headless_run
 from engine.supervisor.main import supervise
-tui.cli.headless_run.supervise = functools.partial(supervise, module="tests.faults.support.workers")
+tui.cli.headless_run.supervise = functools.partial(
+    supervise, module="tests.faults.support.misbehaving_worker")
 """
-"""Makes `run` use the workers of `tests.faults.support.workers`."""
+"""Code that makes `run` use the workers of `tests.faults.support.misbehaving_worker`."""
 
 
 @dataclass
-class Done:
+class CommandResult:
+    """How a command ended, and what it printed."""
+
     returncode: int
     stdout: str
     stderr: str
 
 
-def cli(*arguments: object) -> Done:
-    """`mllmaug-tui` with these arguments, in this process: starting another takes half a second."""
+def cli(*arguments: object) -> CommandResult:
+    """Run `mllmaug-tui` with these arguments in this process: starting one takes half a second."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
             main([str(argument) for argument in arguments])
-        except SystemExit as ended:
-            code = ended.code
-    return Done(code, out.getvalue(), err.getvalue())
+        except SystemExit as error:
+            code = error.code
+    return CommandResult(code, out.getvalue(), err.getvalue())
 
 
 def cli_ok(*arguments: object) -> str:
-    done = cli(*arguments)
-    assert done.returncode == 0, f"{arguments}: {done}"
-    return done.stdout
+    """Run `mllmaug-tui`, which must succeed, and return its output."""
+    result = cli(*arguments)
+    assert result.returncode == 0, f"{arguments}: {result}"
+    return result.stdout
 
 
-def start(*arguments: object, code: str = MAIN, cwd: Path | None = None) -> subprocess.Popen:
-    """Runs `mllmaug-tui` beside the test."""
+def start_cli(*arguments: object, code: str = MAIN, cwd: Path | None = None) -> subprocess.Popen:
+    """Start a Python process that runs `code`, by default `mllmaug-tui`, with these arguments."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -63,4 +66,5 @@ def start(*arguments: object, code: str = MAIN, cwd: Path | None = None) -> subp
 
 
 def status(project: Path) -> dict[str, Any]:
+    """Return the output of `status --json`."""
     return json.loads(cli_ok("status", project, "--json"))

@@ -1,4 +1,4 @@
-"""Pictures that differ from each other, and the captions that `dry-run` gives them."""
+"""Small pictures that all differ, and the captions that the model `dry-run` makes of them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from PIL import Image
 
 
-def draw(path: Path, number: int, size: tuple[int, int] = (24, 16)) -> None:
-    """A small picture unlike any other."""
+def draw_picture(path: Path, number: int, size: tuple[int, int] = (24, 16)) -> None:
+    """Save a picture of one colour, which depends on `number`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", size, (number % 256, number // 256 % 256, number // 65536))
     image.save(path)
 
 
 def make_captions(folder: Path, count: int, suffix: str = "png") -> Path:
-    """Pictures and a caption file in upstream's form; returns the file."""
+    """Make `count` pictures and a caption file in upstream's format. Return the file's path."""
     records = []
     for number in range(count):
         name = f"images/{number:06}.{suffix}"
-        draw(folder / name, number)
+        draw_picture(folder / name, number)
         records.append({"image": name, "caption": f"alt text {number}"})
     path = folder / "captions.json"
     path.write_text(json.dumps(records))
@@ -29,7 +29,7 @@ def make_captions(folder: Path, count: int, suffix: str = "png") -> Path:
 
 
 def dry_run_caption(path: Path) -> str:
-    """What `dry-run` must say of a file, sheared."""
+    """Return the sheared caption that `dry-run` must make of an image file."""
     with Image.open(path) as image:
         width, height = image.size
         mode = image.mode
@@ -37,8 +37,8 @@ def dry_run_caption(path: Path) -> str:
 
 
 def check_dry_run_export(export: Path, root: Path, images: list[str]) -> None:
-    """Every one of these images is there once, in this order, with its own caption."""
-    found = json.loads(export.read_text())
-    assert [record["image"] for record in found] == images
-    for record in found:
+    """Assert that the export holds these images once, in this order, with their own captions."""
+    records = json.loads(export.read_text())
+    assert [record["image"] for record in records] == images
+    for record in records:
         assert record["caption"] == dry_run_caption(root / record["image"])

@@ -1,4 +1,4 @@
-"""Projects whose captions no model made."""
+"""Captions of projects, written without running a model."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from engine.state.reconcile import reconcile
 from engine.utils import jsonlines
 
 
-def choice(name: str, **settings: Any) -> ModelChoice:
-    """A model that nothing loads."""
+def model_choice(name: str, **settings: Any) -> ModelChoice:
+    """Return the choice of a model that is never loaded."""
     return ModelChoice(name, "dry-run", None, settings, f"hash-{name}"[:12])
 
 
-def write_captions(project: Project, say: Callable[[str, int, int], dict[str, Any]]) -> None:
-    """Captions every shard as if models had run; `say` gives the row of a model, shard and `i`."""
+def write_captions(project: Project, make_row: Callable[[str, int, int], dict[str, Any]]) -> None:
+    """Write the caption logs of all tasks, and mark the tasks done.
+
+    `make_row` returns the row without `i`, from the model's name, shard number and index.
+    """
     with ProjectLock(project.lock):
         project_state = ProjectState(project, Policy())
         for task in project_state.ledger.tasks.values():
             model = project_state.models[task.model_id]
-            log = project.log_file(model, task.shard)
+            log = project.caption_log_file(model, task.shard)
             log.parent.mkdir(exist_ok=True)
-            rows = ({"i": i} | say(model.name, task.shard, i) for i in range(task.count))
+            rows = ({"i": i} | make_row(model.name, task.shard, i) for i in range(task.count))
             log.write_bytes(b"".join(jsonlines.dumps(row) + b"\n" for row in rows))
         reconcile(project_state)
         project_state.commit()

@@ -1,4 +1,4 @@
-"""Waiting for what other processes do."""
+"""Waiting until other processes have done something."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 120.0
-"""Seconds: a slow machine is no failure."""
+TIMEOUT_SECONDS = 120.0
+"""The longest that a test waits, in seconds: long, so that no test fails on a slow machine."""
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = PATIENCE, every: float = 0.05) -> Any:
-    """The first true value; fails after `timeout` seconds."""
+def wait_for(
+    condition: Callable[[], Any], timeout: float = TIMEOUT_SECONDS, every: float = 0.05
+) -> Any:
+    """Return the first true value of `condition`, called every `every` seconds.
+
+    Raises AssertionError after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():

@@ -1,8 +1,10 @@
+"""Fixtures and helpers for the tests of the application: fixed surroundings, keys, waiting."""
+
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,28 +16,28 @@ from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
 from engine.project.layout import Project
-from engine.requests.exclude import Changed
-from tests.support import canned_projects as canned
+from engine.requests.exclude import ExcludeResult
+from tests.support import canned_rows
 from tests.support.cli import cli_ok
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 from tui.app import MllmaugApp
 from tui.dialogs.wizard.wizard import Wizard
 
-PINNED = "8.2.8"
-Ready = Callable[[Pilot[None]], Awaitable[None]]
+PICTURES_TEXTUAL = "8.2.8"
+"""The version of Textual that drew the stored pictures: another draws other ones."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if textual.__version__ != PINNED:
-        skip = pytest.mark.skip(reason=f"pictures were taken with textual {PINNED}")
+    if textual.__version__ != PICTURES_TEXTUAL:
+        skip = pytest.mark.skip(reason=f"pictures were taken with textual {PICTURES_TEXTUAL}")
         for item in items:
             if "snap_compare" in getattr(item, "fixturenames", ()):
                 item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)
-def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Fixed clock, zone and folder, a steady cursor; every process that a database names lives."""
+def fixed_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Fix clock, time zone and current folder; let no cursor blink and every process be alive."""
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
@@ -44,52 +46,58 @@ def fixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(f"tui.{module}.REST_SECONDS", 0.001)
     monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()
-    clock = SimpleNamespace(time=lambda: canned.NOW, monotonic=time.monotonic)
-    monkeypatch.setattr("tui.viewmodel.snapshot.time", clock)
-    monkeypatch.setattr("engine.process.identity.lives", lambda row: True)
+    clock = SimpleNamespace(time=lambda: canned_rows.NOW, monotonic=time.monotonic)
+    monkeypatch.setattr("tui.viewmodel.snapshot_reader.time", clock)
+    monkeypatch.setattr("engine.process.identity.is_alive", lambda row: True)
     monkeypatch.chdir(tmp_path)
 
 
-class Asked:
-    """Stands in for the engine: remembers what was asked and answers at once."""
+class FakeRunControl:
+    """Stands in for `engine.operations.run_control`: records each request and answers at once."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []
+        """The kind and the payload of each request."""
         self.error: Exception | None = None
+        """Raised by every later request."""
 
-    def ask(self, project: Project, kind: str, **payload: object) -> str:
+    def send_request(self, project: Project, kind: str, **payload: object) -> str:
         self.calls.append((kind, payload))
         if self.error is not None:
             raise self.error
         if kind == "exclude":
-            return Changed(1, 1).note()
+            return ExcludeResult(1, 1).to_note()
         return f"{kind} [/x] done"
 
     def start(self, project: Project, devices: str = "auto") -> str:
-        return self.ask(project, "start", **({"devices": devices} if devices != "auto" else {}))
+        return self.send_request(
+            project, "start", **({"devices": devices} if devices != "auto" else {})
+        )
 
     def resume(self, project: Project) -> str:
-        return self.ask(project, "resume")
+        return self.send_request(project, "resume")
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    stand_in = Asked()
-    monkeypatch.setattr("engine.operations.run_control.ask", stand_in.ask)
+def run_control(monkeypatch: pytest.MonkeyPatch) -> FakeRunControl:
+    fake = FakeRunControl()
+    monkeypatch.setattr("engine.operations.run_control.send_request", fake.send_request)
     for name in ("start", "resume"):
-        monkeypatch.setattr(f"tui.viewmodel.actions.{name}", getattr(stand_in, name))
-    return stand_in
+        monkeypatch.setattr(f"tui.viewmodel.actions.{name}", getattr(fake, name))
+    return fake
 
 
-def said(app: MllmaugApp, selector: str) -> str:
-    """The text of a label of the screen in front."""
+def label_text(app: MllmaugApp, selector: str) -> str:
+    """Return the text of a label on the screen in front."""
     return str(app.screen.query_one(selector, Static).content)
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Waits for what a thread brings."""
+async def until(
+    pilot: Pilot[None], condition: Callable[[], object], seconds: float = TIMEOUT_SECONDS
+) -> None:
+    """Wait until a condition holds, such as when a thread has read something."""
     end = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > end:
             raise AssertionError("it did not happen in time")
         await pilot.pause(0.02)
@@ -97,20 +105,21 @@ async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float 
 
 
 async def ready(pilot: Pilot[None]) -> None:
-    """The first snapshot is on screen."""
+    """Wait until the first snapshot is on screen."""
     app = pilot.app
     assert isinstance(app, MllmaugApp)
     await until(pilot, lambda: app.snapshot is not None)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys one by one, each after the effects of the one before have settled."""
     for key in keys:
         await pilot.press(key)
         await settle(pilot)
 
 
 async def open_wizard(pilot: Pilot[None]) -> Wizard:
-    """From the screen that comes without a project."""
+    """Open the wizard from the Welcome screen."""
     await pilot.pause()
     await press(pilot, "n")
     wizard = pilot.app.screen
@@ -119,17 +128,17 @@ async def open_wizard(pilot: Pilot[None]) -> Wizard:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Threads have answered and their answers are drawn, which may have started others."""
+    """Wait until all threads have answered, and those that their answers started as well."""
     for _ in range(5):
         await pilot.pause(0.005)
         if all(worker.is_finished for worker in pilot.app.workers):
             return
-        with suppress(WorkerCancelled):  # one that a newer one of its group replaced
+        with suppress(WorkerCancelled):  # replaced by a newer worker of its group
             await pilot.app.workers.wait_for_complete()
 
 
 async def steady(pilot: Pilot[None]) -> None:
-    """Two looks at the screen, a little apart, are the same."""
+    """Wait until the screen does not change any more."""
     before = ""
     for _ in range(50):
         await settle(pilot)
@@ -140,10 +149,10 @@ async def steady(pilot: Pilot[None]) -> None:
         before = now
 
 
-def run_command(command: str) -> None:
-    """What a shell makes of it, in this process: starting another takes a second."""
-    told = f"printf '%s\\0' {command}"
-    done = subprocess.run(told, shell=True, capture_output=True, text=True, check=True)
-    name, *arguments = done.stdout.removesuffix("\0").split("\0")
+def run_shell_command(command: str) -> None:
+    """Run a command line as a shell would split it, but in this process: another takes a second."""
+    shell_line = f"printf '%s\\0' {command}"
+    split = subprocess.run(shell_line, shell=True, capture_output=True, text=True, check=True)
+    name, *arguments = split.stdout.removesuffix("\0").split("\0")
     assert name == "mllmaug-tui"
     cli_ok(*arguments)

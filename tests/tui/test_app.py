@@ -1,4 +1,4 @@
-"""Modes, starting and stopping the run, quitting, sizes: what keys do on every screen."""
+"""What keys do on every screen: modes, starting and stopping the run, quitting; and sizes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from db import projects
 from db.connection import writing
-from engine.utils.errors import Refused
-from tests.support import canned_projects as canned
-from tests.tui.conftest import Asked, press, ready, said, until
+from engine.utils.errors import RequestRefused
+from tests.support import canned_projects
+from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
 from tui.app import MllmaugApp
 from tui.dialogs.help import Help
 from tui.dialogs.quit import Leave
@@ -23,15 +23,15 @@ from tui.screens.shards import Shards
 from tui.screens.too_small import TooSmall
 from tui.screens.welcome import Welcome
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.models import Models
-from tui.widgets.throughput import Throughput
+from tui.widgets.models import ModelsPane
+from tui.widgets.throughput import ThroughputPlot
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+    return MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
 
 
 async def test_modes(tmp_path: Path) -> None:
@@ -60,12 +60,14 @@ async def test_no_key_waits_for_imports_or_the_collector(
         assert not [name for name in set(sys.modules) - before if name.startswith("tui.")]
 
 
-async def test_opening_and_closing_ask_for_nothing(tmp_path: Path, asked: Asked) -> None:
+async def test_opening_and_closing_ask_for_nothing(
+    tmp_path: Path, run_control: FakeRunControl
+) -> None:
     app = make(tmp_path, "create")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "q")
-    assert asked.calls == []
+    assert run_control.calls == []
     assert app.return_code == 0
 
 
@@ -78,59 +80,65 @@ async def test_a_folder_without_a_project_ends_with_code_2(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("variant", "label", "kind"), [("busy", "pause", "pause"), ("create", "start", "start")]
 )
-async def test_p(tmp_path: Path, asked: Asked, variant: str, label: str, kind: str) -> None:
+async def test_p(
+    tmp_path: Path, run_control: FakeRunControl, variant: str, label: str, kind: str
+) -> None:
     app = make(tmp_path, variant)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        assert app.run_label == label
+        assert app.run_key_action == label
         await press(pilot, "p")
-        assert asked.calls == [(kind, {})]
+        assert run_control.calls == [(kind, {})]
 
 
-async def test_p_resumes_what_is_paused(tmp_path: Path, asked: Asked) -> None:
-    canned.copied(tmp_path / "p", "busy", shards=60, paused=True)
+async def test_p_resumes_what_is_paused(tmp_path: Path, run_control: FakeRunControl) -> None:
+    canned_projects.copy_canned_project(tmp_path / "p", "busy", shards=60, paused=True)
     app = MllmaugApp(tmp_path / "p")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "p")
-        assert asked.calls == [("resume", {})]
+        assert run_control.calls == [("resume", {})]
 
 
-async def test_p_is_off_when_everything_is_captioned(tmp_path: Path, asked: Asked) -> None:
+async def test_p_is_off_when_everything_is_captioned(
+    tmp_path: Path, run_control: FakeRunControl
+) -> None:
     app = make(tmp_path, "finished")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "p", "question_mark")
-        assert asked.calls == []
-        assert "everything is captioned" in said(app, "#keys")
+        assert run_control.calls == []
+        assert "everything is captioned" in label_text(app, "#keys")
 
 
 async def test_a_model_that_waits_for_its_server_says_so(tmp_path: Path) -> None:
-    project = canned.copied(tmp_path / "cc3m-pilot", "busy")
-    told = "http://host/v1: HTTP 503 [/x] \x1b[31m loading"
+    project = canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", "busy")
+    reason = "http://host/v1: HTTP 503 [/x] \x1b[31m loading"
     with writing(project.database) as connection:
         first = projects.models(connection)[0]
-        projects.save_model(connection, replace(first, unavailable=told, not_before=4e9))
+        projects.save_model(connection, replace(first, unavailable=reason, not_before=4e9))
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        lines = app.screen.query_one(Models).lines(app.snapshot, 100)
+        lines = app.screen.query_one(ModelsPane).lines(app.snapshot, 100)
         shown = [line.plain for line in lines if "WAIT" in line.plain]
         assert len(shown) == 1
         assert "WAIT waits until 07:06:40: http://host/v1: HTTP 503 [/x]" in shown[0]
         assert "\x1b" not in shown[0]
 
 
-async def test_a_refusal_is_shown_and_nothing_breaks(tmp_path: Path, asked: Asked) -> None:
+async def test_a_refusal_is_shown_and_nothing_breaks(
+    tmp_path: Path, run_control: FakeRunControl
+) -> None:
     app = make(tmp_path)
-    asked.error = Refused("not now: [/x] \x1b[31m")
+    run_control.error = RequestRefused("not now: [/x] \x1b[31m")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "p")
-        assert app.asking is False
-        asked.error = RuntimeError("[bold]what[/]")
+        assert app.request_pending is False
+        run_control.error = RuntimeError("[bold]what[/]")
         await press(pilot, "p")
-        assert len(asked.calls) == 2
+        assert len(run_control.calls) == 2
 
 
 @pytest.mark.parametrize(
@@ -142,7 +150,9 @@ async def test_a_refusal_is_shown_and_nothing_breaks(tmp_path: Path, asked: Aske
     ],
 )
 @pytest.mark.parametrize("way", ["q", "ctrl+q", "ctrl+c"])
-async def test_quit(tmp_path: Path, asked: Asked, key: str, calls: list[object], way: str) -> None:
+async def test_quit(
+    tmp_path: Path, run_control: FakeRunControl, key: str, calls: list[object], way: str
+) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -150,21 +160,21 @@ async def test_quit(tmp_path: Path, asked: Asked, key: str, calls: list[object],
         await until(pilot, lambda: isinstance(app.screen, Leave))
         await pilot.press(key)
         await until(pilot, lambda: app._exit)
-    assert asked.calls == calls
+    assert run_control.calls == calls
 
 
-async def test_staying(tmp_path: Path, asked: Asked) -> None:
+async def test_staying(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "q", "ctrl+c", "escape")
         assert isinstance(app.screen, Dashboard)
-        assert asked.calls == []
+        assert run_control.calls == []
 
 
-async def test_a_refused_stop_stays_open(tmp_path: Path, asked: Asked) -> None:
+async def test_a_refused_stop_stays_open(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
-    asked.error = Refused("no")
+    run_control.error = RequestRefused("no")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "q", "s")
@@ -175,7 +185,7 @@ async def test_window(tmp_path: Path) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        plot = app.screen.query_one(Throughput)
+        plot = app.screen.query_one(ThroughputPlot)
         assert not plot.has_focus
         before = len(plot.points)
         await press(pilot, "t")
@@ -184,7 +194,7 @@ async def test_window(tmp_path: Path) -> None:
         assert len(plot.points) == before
 
 
-async def test_too_small(tmp_path: Path, asked: Asked) -> None:
+async def test_too_small(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -192,14 +202,16 @@ async def test_too_small(tmp_path: Path, asked: Asked) -> None:
         await pilot.pause()
         assert isinstance(app.screen, TooSmall)
         await press(pilot, "p", "2", "e")
-        assert asked.calls == []
+        assert run_control.calls == []
         assert isinstance(app.screen, TooSmall)
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)
 
 
-async def test_a_click_on_the_key_line_does_what_the_key_does(tmp_path: Path, asked: Asked) -> None:
+async def test_a_click_on_the_key_line_does_what_the_key_does(
+    tmp_path: Path, run_control: FakeRunControl
+) -> None:
     app = make(tmp_path, "create")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -209,7 +221,7 @@ async def test_a_click_on_the_key_line_does_what_the_key_does(tmp_path: Path, as
         await pilot.click(bar, offset=(len(shown) + 3, 0))
         assert isinstance(app.screen, Dashboard), "there is no caption to export yet"
         await pilot.click(bar, offset=(shown.index("Run"), 0))
-        await until(pilot, lambda: asked.calls == [("start", {})])
+        await until(pilot, lambda: run_control.calls == [("start", {})])
         await pilot.click(bar, offset=(shown.index("?"), 0))
         await until(pilot, lambda: isinstance(app.screen, Help))
 
@@ -229,9 +241,9 @@ async def test_a_killed_run_is_told_once(tmp_path: Path, monkeypatch: pytest.Mon
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        monkeypatch.setattr("engine.process.identity.lives", lambda row: False)
+        monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
         for _ in range(2):
             await press(pilot, "ctrl+r")
-            await until(pilot, lambda: app.snapshot is not None and app.snapshot.died)
-        told = [each.message for each in app._notifications if "was killed" in each.message]
-        assert told == ["the run was killed; no caption is lost, and p goes on with it"]
+            await until(pilot, lambda: app.snapshot is not None and app.snapshot.supervisor_died)
+        messages = [each.message for each in app._notifications if "was killed" in each.message]
+        assert messages == ["the run was killed; no caption is lost, and p goes on with it"]

@@ -1,4 +1,4 @@
-"""Coverage, lengths, pin, welcome, keys at any time: by key."""
+"""Coverage, lengths, pin and Welcome, and keys at any time, driven by keys."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input, OptionList
 
-from tests.support import canned_projects as canned
+from tests.support import canned_projects
 from tests.support.pictures import make_captions
-from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
+from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.config import user_files
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.coverage import Coverage
 from tui.dialogs.lengths import Lengths
 from tui.dialogs.pin import Pin
-from tui.dialogs.report import Progress, Report
+from tui.dialogs.report import Report, ReportProgress
 from tui.screens.shards import Shards
 
 pytestmark = pytest.mark.asyncio
@@ -28,11 +28,13 @@ SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "p", variant, **options).folder)
+    return MllmaugApp(
+        canned_projects.copy_canned_project(tmp_path / "p", variant, **options).folder
+    )
 
 
 async def submit(pilot, app: MllmaugApp, value: str) -> None:
-    """Enter would take a completion first."""
+    """Submit a value without the enter key, which would accept a completion first."""
     field = app.screen.query_one(Input)
     field.value = value
     await field.action_submit()
@@ -45,12 +47,12 @@ async def test_coverage(tmp_path: Path) -> None:
         await ready(pilot)
         await press(pilot, "c")
         assert isinstance(app.screen, Coverage)
-        await until(pilot, lambda: "llava-1.5: 1 of 1 shard done" in said(app, "#cell"))
-        assert "!" in said(app, "#matrix")
+        await until(pilot, lambda: "llava-1.5: 1 of 1 shard done" in label_text(app, "#cell"))
+        assert "!" in label_text(app, "#matrix")
         await press(pilot, "n")
-        assert "shard 00012, qwen-vl: 0 of 1 shard done, 1 failed" in said(app, "#cell")
+        assert "shard 00012, qwen-vl: 0 of 1 shard done, 1 failed" in label_text(app, "#cell")
         await press(pilot, "N", "n", "l", "k", "h", "j")
-        assert "shard 00012, qwen-vl" in said(app, "#cell")
+        assert "shard 00012, qwen-vl" in label_text(app, "#cell")
         await press(pilot, "enter")
         assert isinstance(app.screen, Shards)
         assert app.screen.query_one("#filter", Input).value == "shard:12 model:qwen-vl"
@@ -61,7 +63,7 @@ async def test_coverage_of_many_shards(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         await press(pilot, "c")
-        await until(pilot, lambda: "shards 00000 to" in said(app, "#cell"))
+        await until(pilot, lambda: "shards 00000 to" in label_text(app, "#cell"))
         await press(pilot, "l", "enter")
         assert isinstance(app.screen, Shards)
         assert "shard<" in app.screen.query_one("#filter", Input).value
@@ -73,36 +75,43 @@ async def test_lengths(tmp_path: Path) -> None:
         await ready(pilot)
         await press(pilot, "h")
         assert isinstance(app.screen, Lengths)
-        await until(pilot, lambda: "median" in said(app, "#lengths"))
+        await until(pilot, lambda: "median" in label_text(app, "#lengths"))
         await press(pilot, "j", "k", "escape")
 
 
-async def test_priority_and_pin(tmp_path: Path, asked: Asked) -> None:
+async def test_priority_and_pin(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "2", "plus")
-        assert asked.calls == [], "what is done has no priority"
+        assert run_control.calls == [], "what is done has no priority"
         await press(pilot, "G", "plus", "minus")
-        assert [(kind, call["by"]) for kind, call in asked.calls] == [
+        assert [(kind, call["by"]) for kind, call in run_control.calls] == [
             ("priority", 1),
             ("priority", -1),
         ]
         await press(pilot, "P")
         assert isinstance(app.screen, Pin)
         await press(pilot, "j", "j", "enter")
-        assert asked.calls[-1] == ("pin", {"device": "cuda:2", "model": "qwen-vl"})
+        assert run_control.calls[-1] == ("pin", {"device": "cuda:2", "model": "qwen-vl"})
 
 
 async def test_priority_in_the_books(tmp_path: Path) -> None:
-    from engine.operations.run_control import ask
-    from engine.utils.errors import Refused
+    from engine.operations.run_control import send_request
+    from engine.utils.errors import RequestRefused
 
-    project = canned.copied(tmp_path / "p", "create")
-    assert ask(project, "priority", tasks=[3], by=1).startswith("priority 1: 00002 llava-1.5")
-    assert ask(project, "priority", tasks=[3], by=1).startswith("priority 2")
-    with pytest.raises(Refused):
-        ask(canned.copied(tmp_path / "f", "finished"), "priority", tasks=[1], by=1)
+    project = canned_projects.copy_canned_project(tmp_path / "p", "create")
+    assert send_request(project, "priority", tasks=[3], by=1).startswith(
+        "priority 1: 00002 llava-1.5"
+    )
+    assert send_request(project, "priority", tasks=[3], by=1).startswith("priority 2")
+    with pytest.raises(RequestRefused):
+        send_request(
+            canned_projects.copy_canned_project(tmp_path / "f", "finished"),
+            "priority",
+            tasks=[1],
+            by=1,
+        )
 
 
 async def test_copy(tmp_path: Path) -> None:
@@ -110,19 +119,19 @@ async def test_copy(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "2", "y")
-        await until(pilot, user_files.last_copy().exists)
-        assert user_files.last_copy().read_text() == "00000"
+        await until(pilot, user_files.last_copy_file().exists)
+        assert user_files.last_copy_file().read_text() == "00000"
         await press(pilot, "Y")
-        await until(pilot, lambda: "llava-1.5\tDONE" in user_files.last_copy().read_text())
-        assert app.clipboard == user_files.last_copy().read_text()
+        await until(pilot, lambda: "llava-1.5\tDONE" in user_files.last_copy_file().read_text())
+        assert app.clipboard == user_files.last_copy_file().read_text()
         await press(pilot, "3", "y")
-        await until(pilot, lambda: user_files.last_copy().read_text().startswith("Two people"))
+        await until(pilot, lambda: user_files.last_copy_file().read_text().startswith("Two people"))
 
 
 @pytest.mark.parametrize("size", [SIZE, (80, 24)], ids=["120x36", "80x24"])
 @pytest.mark.parametrize("key", "12345")
 async def test_zoom(tmp_path: Path, key: str, size: tuple[int, int]) -> None:
-    """Every pane of every screen has all the room but the first and the last line."""
+    """A pane that is enlarged takes the whole screen but its first and last line."""
     app = make(tmp_path)
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
@@ -138,27 +147,27 @@ async def test_zoom(tmp_path: Path, key: str, size: tuple[int, int]) -> None:
             await press(pilot, "tab")
 
 
-async def test_readonly(tmp_path: Path, asked: Asked) -> None:
-    folder = canned.copied(tmp_path / "p", "busy").folder
+async def test_readonly(tmp_path: Path, run_control: FakeRunControl) -> None:
+    folder = canned_projects.copy_canned_project(tmp_path / "p", "busy").folder
     app = MllmaugApp(folder, readonly=True)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "p", "2", "r", "R", "x", "plus", "P", "4", "r", "x")
-        assert asked.calls == []
+        assert run_control.calls == []
         assert not isinstance(app.screen, Confirm)
         await press(pilot, "2", "question_mark")
-        assert "Retry: opened with --readonly" in said(app, "#keys")
+        assert "Retry: opened with --readonly" in label_text(app, "#keys")
         await press(pilot, "escape", "q", "s", "K")
-        assert asked.calls == []
+        assert run_control.calls == []
 
 
 # Welcome
 
 
 async def test_recent_projects(tmp_path: Path) -> None:
-    folder = canned.copied(tmp_path / "[x] p", "create").folder
-    user_files.remember(folder)
-    user_files.remember(tmp_path / "gone")
+    folder = canned_projects.copy_canned_project(tmp_path / "[x] p", "create").folder
+    user_files.remember_project(folder)
+    user_files.remember_project(tmp_path / "gone")
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
@@ -169,7 +178,7 @@ async def test_recent_projects(tmp_path: Path) -> None:
 
 
 async def test_open_by_name(tmp_path: Path) -> None:
-    folder = canned.copied(tmp_path / "p", "create").folder
+    folder = canned_projects.copy_canned_project(tmp_path / "p", "create").folder
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
@@ -183,7 +192,7 @@ async def test_open_by_name(tmp_path: Path) -> None:
 
 
 async def test_impatient_keys(tmp_path: Path) -> None:
-    """A dialog whose parts come in a later turn takes keys at once."""
+    """A dialog whose fields are mounted later takes keys at once."""
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -201,8 +210,8 @@ async def test_impatient_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_mashed_keys(tmp_path: Path, asked: Asked, seed: int) -> None:
-    """Dialogs come, go and lie over each other faster than they are put up."""
+async def test_mashed_keys(tmp_path: Path, run_control: FakeRunControl, seed: int) -> None:
+    """Dialogs are opened and closed over each other faster than they are mounted."""
     app, random = make(tmp_path), Random(seed)
     keys = [*"enTchMuDH?:12345/zjkdsafl", "tab", "enter", "ctrl+n", *["escape"] * 8]
     async with app.run_test(size=SIZE) as pilot:
@@ -243,7 +252,9 @@ async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) 
 
 
 async def test_a_key_that_cannot_work_says_why(tmp_path: Path) -> None:
-    app = MllmaugApp(canned.copied(tmp_path / "p", "busy").folder, readonly=True)
+    app = MllmaugApp(
+        canned_projects.copy_canned_project(tmp_path / "p", "busy").folder, readonly=True
+    )
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "p", "u", "f5")
@@ -263,7 +274,7 @@ async def test_completion(tmp_path: Path) -> None:
         captions.cursor_position = len(captions.value)
         await press(pilot, "tab")
         assert captions.value == f"{tmp_path}/[x] data/captions.json"
-        await until(pilot, lambda: "2 of the first 2 images" in said(app, "#source-seen"))
+        await until(pilot, lambda: "2 of the first 2 images" in label_text(app, "#source-seen"))
         await press(pilot, "tab")
         root = wizard.query_one("#root", Input)
         assert app.focused is root
@@ -277,7 +288,7 @@ async def test_completion(tmp_path: Path) -> None:
 async def test_what_a_report_waits_for_ends_when_it_is_closed(tmp_path: Path) -> None:
     steps: list[str] = []
 
-    def endless(progress: Progress) -> list[str]:
+    def endless(progress: ReportProgress) -> list[str]:
         try:
             while True:
                 progress(len(steps), 1000)
@@ -290,6 +301,8 @@ async def test_what_a_report_waits_for_ends_when_it_is_closed(tmp_path: Path) ->
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         app.push_screen(Report("Endless", endless))
-        await until(pilot, lambda: "step" in steps and "of 1,000 shards" in said(app, "#lines"))
+        await until(
+            pilot, lambda: "step" in steps and "of 1,000 shards" in label_text(app, "#lines")
+        )
         await press(pilot, "escape")
         await until(pilot, lambda: steps[-1] == "end")

@@ -1,4 +1,4 @@
-"""The Export dialog, and that the command it shows writes the same."""
+"""The Export dialog; the command that it shows writes the same files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from engine.datasets.exports.formats import FORMATS
-from tests.support import canned_projects as canned
+from tests.support import canned_projects, canned_rows
 from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
-from tests.tui.conftest import press, ready, run_command, said, settle, until
+from tests.tui.conftest import label_text, press, ready, run_shell_command, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.export import Export
-from tui.widgets.checkbox import Tick
+from tui.widgets.checkbox import BracketCheckbox
 
 pytestmark = pytest.mark.asyncio
 SIZE = (80, 24)
@@ -24,7 +24,7 @@ SIZE = (80, 24)
 
 @pytest.fixture(scope="module")
 def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a blank in its name, in which one image is missing."""
+    """Return a captioned project with a blank in its name and one image missing."""
     folder = tmp_path_factory.mktemp("export")
     data = make_captions(folder / "data", 12)
     (folder / "data" / "images" / "000003.png").unlink()
@@ -34,23 +34,23 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "my run"
 
 
-async def choose(pilot: Pilot[None], form: str) -> None:
-    """Opens the dialog and chooses a format."""
+async def choose_format(pilot: Pilot[None], format: str) -> None:
+    """Open the dialog and choose a format."""
     await ready(pilot)
     await press(pilot, "e")
     assert isinstance(pilot.app.screen, Export)
-    pilot.app.screen.query_one("#format", Select).value = form
+    pilot.app.screen.query_one("#format", Select).value = format
     await settle(pilot)
 
 
 def tick_everything(screen: Export) -> None:
-    """Whatever this format takes."""
+    """Tick and fill in everything that the format takes."""
     for name in ("original", "finished", "provenance", "flagged"):
-        box = screen.query_one(f"#{name}", Tick)
-        box.value = not box.disabled
+        checkbox = screen.query_one(f"#{name}", BracketCheckbox)
+        checkbox.value = not checkbox.disabled
     images = screen.query_one("#images", Select)
     if not images.disabled:
-        images.value = FORMATS[screen.form.form.name].images[-1]
+        images.value = FORMATS[screen.form.format.name].image_modes[-1]
     screen.query_one("#words", Input).value = "2"
     screen.query_one("#root", Input).value = "/data of mine"
     screen.query_one("#map", Input).value = "'images/00000=other path/' none=nothing"
@@ -69,39 +69,39 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 async def test_the_command_writes_what_the_dialog_wrote(
-    captioned: Path, tmp_path: Path, form: str, full: bool
+    captioned: Path, tmp_path: Path, format: str, full: bool
 ) -> None:
     app = MllmaugApp(captioned)
     async with app.run_test(size=SIZE) as pilot:
-        await choose(pilot, form)
+        await choose_format(pilot, format)
         screen = app.screen
         assert isinstance(screen, Export)
         if full:
             tick_everything(screen)
-        out = tmp_path / f"it's out{FORMATS[form].suffix}"
+        out = tmp_path / f"it's out{FORMATS[format].suffix}"
         screen.query_one("#path", Input).value = str(out)
         await settle(pilot)
         await screen.query_one("#path", Input).action_submit()
-        await until(pilot, lambda: "captions of 12 records" in said(app, "#said"), 30)
+        await until(pilot, lambda: "captions of 12 records" in label_text(app, "#said"), 30)
         command = screen.command
-    wrote = tmp_path / "by the dialog"
-    shutil.move(out, wrote)
-    run_command(command)
-    assert contents(out) == contents(wrote)
+    by_dialog = tmp_path / "by the dialog"
+    shutil.move(out, by_dialog)
+    run_shell_command(command)
+    assert contents(out) == contents(by_dialog)
     assert contents(out), "something was written"
 
 
 async def test_what_a_format_has_no_place_for_is_off(captioned: Path) -> None:
     app = MllmaugApp(captioned)
     async with app.run_test(size=SIZE) as pilot:
-        await choose(pilot, "json")
+        await choose_format(pilot, "json")
         screen = app.screen
-        assert said(app, "#meaning") == FORMATS["json"].summary
+        assert label_text(app, "#meaning") == FORMATS["json"].summary
         assert screen.query_one("#images").disabled
         assert not screen.query_one("#provenance").disabled
-        screen.query_one("#provenance", Tick).value = True
+        screen.query_one("#provenance", BracketCheckbox).value = True
         screen.query_one("#format", Select).value = "laclip"
         await settle(pilot)
         assert screen.query_one("#provenance").disabled
@@ -119,27 +119,29 @@ async def test_what_a_format_has_no_place_for_is_off(captioned: Path) -> None:
 async def test_bad_fields_are_said_and_nothing_is_written(captioned: Path) -> None:
     app = MllmaugApp(captioned)
     async with app.run_test(size=SIZE) as pilot:
-        await choose(pilot, "json")
+        await choose_format(pilot, "json")
         for field, value, trouble in (
             ("#map", "old", "write OLD=NEW"),
             ("#map", "'old=new", "cannot be read"),
             ("#path", "", "the path is empty"),
         ):
-            kept = app.screen.query_one(field, Input).value
+            old_value = app.screen.query_one(field, Input).value
             app.screen.query_one(field, Input).value = value
             await settle(pilot)
             assert app.screen.query_one("#export").disabled
             await app.screen.query_one("#path", Input).action_submit()
             await settle(pilot)
-            assert trouble in said(app, "#said")
-            app.screen.query_one(field, Input).value = kept
-        app.screen.query_one("#model-0", Tick).value = False
+            assert trouble in label_text(app, "#said")
+            app.screen.query_one(field, Input).value = old_value
+        app.screen.query_one("#model-0", BracketCheckbox).value = False
         await settle(pilot)
-        assert "tick a model" in said(app, "#command")
+        assert "tick a model" in label_text(app, "#command")
 
 
 async def test_a_hostile_name(tmp_path: Path) -> None:
-    canned.create(tmp_path / "p", shards=2, size=10, names=(canned.HOSTILE,))
+    canned_projects.make_new_project(
+        tmp_path / "p", shards=2, size=10, names=(canned_rows.HOSTILE,)
+    )
     app = MllmaugApp(tmp_path / "p")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -147,12 +149,12 @@ async def test_a_hostile_name(tmp_path: Path) -> None:
         assert app.snapshot is not None
         app.push_screen(Export(app.project, app.snapshot))
         await settle(pilot)
-        app.tell(canned.HOSTILE)
+        app.notify_plain(canned_rows.HOSTILE)
         await pilot.pause()
 
 
 async def test_enter_right_after_the_key_exports(captioned: Path, tmp_path: Path) -> None:
-    """It comes before there is a field to take it."""
+    """The key comes before there is a field to take it."""
     project = tmp_path / "run"
     shutil.copytree(captioned, project)
     app = MllmaugApp(project)
@@ -161,4 +163,4 @@ async def test_enter_right_after_the_key_exports(captioned: Path, tmp_path: Path
         app.simulate_key("e")
         app.simulate_key("enter")
         await until(pilot, lambda: (project / "run.json").exists(), 30)
-        await until(pilot, lambda: "captions of 12 records" in said(app, "#said"), 30)
+        await until(pilot, lambda: "captions of 12 records" in label_text(app, "#said"), 30)

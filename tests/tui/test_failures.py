@@ -1,4 +1,4 @@
-"""The Failures screen, by key."""
+"""The Failures screen, driven by keys."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
-from tests.support import canned_projects as canned
-from tests.tui.conftest import Asked, press, ready, settle, until
+from engine.project.layout import Project
+from tests.support import canned_projects
+from tests.tui.conftest import FakeRunControl, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.details import Details
@@ -24,7 +25,9 @@ SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "p", variant, **options).folder)
+    return MllmaugApp(
+        canned_projects.copy_canned_project(tmp_path / "p", variant, **options).folder
+    )
 
 
 async def failures(pilot, app: MllmaugApp) -> tuple[CauseTable, OccurrenceTable]:
@@ -56,7 +59,7 @@ async def test_causes_with_what_to_do(tmp_path: Path) -> None:
         assert app.focused is causes
 
 
-async def test_grouped_by_model_and_by_shard(tmp_path: Path, asked: Asked) -> None:
+async def test_grouped_by_model_and_by_shard(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         causes, occurrences = await failures(pilot, app)
@@ -76,14 +79,14 @@ async def test_grouped_by_model_and_by_shard(tmp_path: Path, asked: Asked) -> No
         await press(pilot, "j", "r")
         assert "of shard 00033" in app.screen.question  # type: ignore[attr-defined]
         await press(pilot, "y")
-        assert asked.calls[0][1]["tasks"] == [3 * 331 + 33 + 1]
+        assert run_control.calls[0][1]["tasks"] == [3 * 331 + 33 + 1]
         assert occurrences.total == 1
         await press(pilot, "s")
         assert causes.border_title == "Failures by cause"
         assert causes.total == 3
 
 
-async def test_retry_a_cause(tmp_path: Path, asked: Asked) -> None:
+async def test_retry_a_cause(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         causes, _ = await failures(pilot, app)
@@ -92,18 +95,20 @@ async def test_retry_a_cause(tmp_path: Path, asked: Asked) -> None:
         assert "Retry 3 failed shards" in app.screen.question
         assert app.focused is app.screen.query_one("#no")
         await press(pilot, "enter")
-        assert asked.calls == []
+        assert run_control.calls == []
         await press(pilot, "r", "y")
-        ((kind, payload),) = asked.calls
+        ((kind, payload),) = run_control.calls
         assert kind == "retry"
         assert payload["failed_items"] is False
         assert len(payload["tasks"]) == 3  # type: ignore[arg-type]
         await press(pilot, "j", "r", "y")
-        assert asked.calls[1][1]["failed_items"] is True
+        assert run_control.calls[1][1]["failed_items"] is True
         assert causes.current is not None
 
 
-async def test_exclude_a_cause_or_marked_records(tmp_path: Path, asked: Asked) -> None:
+async def test_exclude_a_cause_or_marked_records(
+    tmp_path: Path, run_control: FakeRunControl
+) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         _, occurrences = await failures(pilot, app)
@@ -113,21 +118,21 @@ async def test_exclude_a_cause_or_marked_records(tmp_path: Path, asked: Asked) -
         assert isinstance(app.screen, Confirm)
         assert "Exclude all 48 records in 4 shards" in app.screen.question
         await press(pilot, "y")
-        kind, payload = asked.calls[0]
+        kind, payload = run_control.calls[0]
         assert kind == "exclude"
         assert payload["failed_as"] == "missing"
         assert [records for _, records in payload["records"]] == [None] * 4  # type: ignore[attr-defined]
         await press(pilot, "enter", "space", "space", "x")
         assert "Exclude 2 records" in app.screen.question  # type: ignore[attr-defined]
         await press(pilot, "y")
-        assert asked.calls[1][1]["records"] == [(2, [17, 18])]
+        assert run_control.calls[1][1]["records"] == [(2, [17, 18])]
         assert not occurrences.marked
 
 
 async def test_show_the_record_and_write_csv(tmp_path: Path) -> None:
     app = make(tmp_path, shards=60)
-    project = canned.Project(tmp_path / "p")
-    canned.write_missing_shards(project, 60)
+    project = Project(tmp_path / "p")
+    canned_projects.write_missing_shards(project, 60)
     async with app.run_test(size=SIZE) as pilot:
         await failures(pilot, app)
         await press(pilot, "w")

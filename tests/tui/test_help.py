@@ -1,4 +1,4 @@
-"""Help, the palette, and the bindings that both are made from."""
+"""Help and the command palette, and the bindings that both are made from."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import canned_projects as canned
-from tests.tui.conftest import Asked, press, ready, said, until
+from tests.support import canned_projects
+from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
 from tui.app import MllmaugApp
-from tui.dialogs.help import OFF, Help, entries
+from tui.dialogs.help import OFF, Help, help_lines
 from tui.screens.dashboard import Dashboard
 
 pytestmark = pytest.mark.asyncio
@@ -17,7 +17,7 @@ SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+    return MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
 
 
 async def test_help_searches_and_says_why_not(tmp_path: Path) -> None:
@@ -26,11 +26,11 @@ async def test_help_searches_and_says_why_not(tmp_path: Path) -> None:
         await ready(pilot)
         await press(pilot, "question_mark")
         assert isinstance(app.screen, Help)
-        keys = said(app, "#keys")
+        keys = label_text(app, "#keys")
         assert keys.index("Focused pane") < keys.index("Everywhere") < keys.index("Disabled now")
         assert "there is no caption yet" in keys
         await press(pilot, "slash", *"capt")
-        assert "Suspend" not in said(app, "#keys")
+        assert "Suspend" not in label_text(app, "#keys")
         await press(pilot, "escape", "escape")
         assert isinstance(app.screen, Dashboard)
 
@@ -40,16 +40,22 @@ async def test_help_searches_and_says_why_not(tmp_path: Path) -> None:
 async def test_help_has_the_reason_for_every_greyed_key(
     tmp_path: Path, variant: str, readonly: bool
 ) -> None:
-    app = MllmaugApp(canned.copied(tmp_path / "p", variant).folder, readonly=readonly)
+    app = MllmaugApp(
+        canned_projects.copy_canned_project(tmp_path / "p", variant).folder, readonly=readonly
+    )
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         for mode in "12345":
             await press(pilot, mode)
-            off = [entry.what for entry in entries(app.screen, app.focused) if entry.section == OFF]
+            off = [
+                help_line.text
+                for help_line in help_lines(app.screen, app.focused)
+                if help_line.section == OFF
+            ]
             for active in app.screen.active_bindings.values():
                 if not active.enabled and active.binding.id:
                     name = f"{active.binding.description}: "
-                    reasons = [what for what in off if what.startswith(name)]
+                    reasons = [text for text in off if text.startswith(name)]
                     assert reasons, f"{active.binding} on {app.screen}"
                     assert all(len(reason) > len(name) for reason in reasons)
 
@@ -77,7 +83,7 @@ async def test_every_binding_is_declared_whole(tmp_path: Path) -> None:
     } <= seen
 
 
-async def test_palette_lists_what_can_be_done(tmp_path: Path, asked: Asked) -> None:
+async def test_palette_lists_what_can_be_done(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -86,4 +92,4 @@ async def test_palette_lists_what_can_be_done(tmp_path: Path, asked: Asked) -> N
         await press(pilot, "ctrl+p", *"pause")
         await pilot.pause(0.5)
         await press(pilot, "enter")
-        await until(pilot, lambda: asked.calls == [("pause", {})])
+        await until(pilot, lambda: run_control.calls == [("pause", {})])

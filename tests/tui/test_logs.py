@@ -1,4 +1,4 @@
-"""The Logs screen, by key."""
+"""The Logs screen, driven by keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import canned_projects as canned
+from tests.support import canned_projects
 from tests.tui.conftest import press, ready, until
 from tui.app import MllmaugApp
 from tui.screens.logs import Logs
@@ -17,7 +17,9 @@ SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "p", variant, **options).folder)
+    return MllmaugApp(
+        canned_projects.copy_canned_project(tmp_path / "p", variant, **options).folder
+    )
 
 
 async def logs(pilot, app: MllmaugApp) -> LogView:
@@ -42,15 +44,15 @@ async def test_levels_sources_and_search(tmp_path: Path) -> None:
         assert {line.source for line, _ in view.rows} == {"cuda-0"}
         await press(pilot, "left_square_bracket", "left_square_bracket")
         await press(pilot, "slash", *"GPU", "enter")
-        assert len(view.found) == 4
+        assert len(view.match_rows) == 4
         assert not view.follow
-        assert view.here == view.found[-1], "the newest first"
+        assert view.current_match == view.match_rows[-1], "the newest first"
         await press(pilot, "n")
-        assert view.here == view.found[0], "round and back"
+        assert view.current_match == view.match_rows[0], "round and back"
         await press(pilot, "N")
-        assert view.here == view.found[-1]
+        assert view.current_match == view.match_rows[-1]
         await press(pilot, "escape")
-        assert not view.found
+        assert not view.match_rows
 
 
 async def test_follow_and_wrap(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ async def test_follow_and_wrap(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "level"),
+    ("line", "level"),
     [
         ("batch 48 in 0.7 s", "info"),
         ("UserWarning: x", "warn"),
@@ -87,5 +89,5 @@ async def test_follow_and_wrap(tmp_path: Path) -> None:
         ("Loading failure-free layers", "info"),
     ],
 )
-async def test_level_of(said: str, level: str) -> None:
-    assert level_of(said, "info") == level
+async def test_level_of(line: str, level: str) -> None:
+    assert level_of(line, "info") == level

@@ -1,4 +1,4 @@
-"""Texts from outside, and a terminal without colours."""
+"""The application with hostile texts in its data, and in a terminal without colours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import canned_projects as canned
+from tests.support import canned_projects
 from tests.tui.conftest import press, ready
 from tui.app import MllmaugApp
 
@@ -15,7 +15,7 @@ SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+    return MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24)])

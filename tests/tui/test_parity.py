@@ -1,12 +1,12 @@
-"""Every action of the application has a command, and every command a place in the application."""
+"""Every action of the application has a command, and every command an action."""
 
 from __future__ import annotations
 
 import pytest
 
-from tui.action_rules import CHANGES
+from tui.action_rules import RUN_CHANGING_ACTIONS
 from tui.cli.main import cli
-from tui.config.keymap import bindings
+from tui.config.keymap import declared_bindings
 
 ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("make a project", "new", ("app.new",)),
@@ -49,7 +49,7 @@ WITHOUT_A_KEY = {
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action[0])
 def test_an_action_has_a_command_and_a_key(action: tuple[str, str, tuple[str, ...]]) -> None:
     _, command, ids = action
-    known = {binding.id for binding in bindings()}
+    known = {binding.id for binding in declared_bindings()}
     assert command in cli.commands
     assert set(ids) <= known
 
@@ -62,7 +62,7 @@ def test_every_key_that_changes_the_run_is_in_the_list() -> None:
     listed = {each for _, _, ids in ACTIONS for each in ids}
     changing = {
         binding.id
-        for binding in bindings()
-        if binding.action.partition("(")[0].removeprefix("app.") in CHANGES
+        for binding in declared_bindings()
+        if binding.action.partition("(")[0].removeprefix("app.") in RUN_CHANGING_ACTIONS
     }
     assert changing - listed == {"leave.detach"}, "detaching leaves the run as it is"

@@ -1,6 +1,7 @@
-"""Pictures of every screen and dialog at both sizes, with a fixed clock and canned projects.
+"""Pictures of every screen and dialog at two sizes, compared with stored SVG files.
 
-`python -m pytest tests/tui/test_pictures.py --snapshot-update` takes them anew.
+Clock and projects are fixed. `python -m pytest tests/tui/test_pictures.py --snapshot-update`
+stores the pictures as they are now.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.images.image import ImagePaths
-from engine.operations.pilot import Plan
-from engine.operations.tryout import Job, TryoutEvent
+from engine.operations.pilot import PilotPlan
+from engine.operations.tryout import TryoutEvent, TryoutJob
 from engine.shearing.shear import Shearing
-from tests.support import canned_projects as canned
+from tests.support import canned_projects, canned_rows
 from tests.support.pictures import make_captions
 from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
-from tui.config.settings import Settings
+from tui.config.settings import UserSettings
 from tui.dialogs.pilot import Pilot as PilotScreen
 from tui.dialogs.wizard.wizard import STEPS
-from tui.widgets.checkbox import Tick
+from tui.widgets.checkbox import BracketCheckbox
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
 SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -68,14 +69,14 @@ THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")
 @SIZES
 @pytest.mark.parametrize("scene", SCENES)
 def test_picture(snap_compare, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
-    make, keys = SCENES[scene]
+    variant, keys = SCENES[scene]
 
     async def show(pilot: Pilot[None]) -> None:
         await ready(pilot)
         await press(pilot, *keys)
         await steady(pilot)
 
-    app = MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", make).folder)
+    app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
     assert snap_compare(app, terminal_size=size, run_before=show)
 
 
@@ -91,7 +92,7 @@ def test_too_small_picture(snap_compare, tmp_path: Path) -> None:
     async def show(pilot: Pilot[None]) -> None:
         await ready(pilot)
 
-    app = MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", "busy").folder)
+    app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", "busy").folder)
     assert snap_compare(app, terminal_size=(60, 20), run_before=show)
 
 
@@ -102,8 +103,8 @@ def test_theme_picture(snap_compare, tmp_path: Path, theme: str) -> None:
         await press(pilot, "2", "slash", *"status:failed", "enter")
         await steady(pilot)
 
-    folder = canned.copied(tmp_path / "cc3m-pilot", "busy").folder
-    app = MllmaugApp(folder, settings=Settings(theme=theme))
+    folder = canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", "busy").folder
+    app = MllmaugApp(folder, settings=UserSettings(theme=theme))
     assert snap_compare(app, terminal_size=(120, 36), run_before=show)
 
 
@@ -119,7 +120,10 @@ def test_wizard_picture(
     make_captions(tmp_path / "data", 12)
     disk = SimpleNamespace(free=500 * 2**30)
     monkeypatch.setattr("tui.dialogs.wizard.review.shutil.disk_usage", lambda path: disk)
-    monkeypatch.setattr("engine.hardware.devices.find", lambda spec: [canned.gpu(0), canned.gpu(1)])
+    monkeypatch.setattr(
+        "engine.hardware.devices.find_devices",
+        lambda spec: [canned_rows.gpu_row(0), canned_rows.gpu_row(1)],
+    )
 
     async def show(pilot: Pilot[None]) -> None:
         wizard = await open_wizard(pilot)
@@ -129,7 +133,7 @@ def test_wizard_picture(
         for _ in range(step):
             await until(pilot, lambda: wizard.step.why_not() is None)
             await press(pilot, "ctrl+n")
-            for tick in wizard.query("#models Tick").results(Tick):
+            for tick in wizard.query("#models BracketCheckbox").results(BracketCheckbox):
                 tick.value = "dry-run" in str(tick.label)
         await until(pilot, lambda: wizard.step.why_not() is None or step == 1)
         await steady(pilot)
@@ -138,14 +142,14 @@ def test_wizard_picture(
 
 
 class CannedTryout:
-    """Says at once what a model would."""
+    """Stands in for `Tryout`: yields at once what a model would."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: TryoutJob) -> None:
         self.job = job
 
     def __iter__(self) -> Iterator[TryoutEvent]:
         for i, _ in self.job.records:
-            yield TryoutEvent(record=i, raw=canned.RAW[i % 4], tokens=19, finish="length")
+            yield TryoutEvent(record=i, raw=canned_rows.RAW[i % 4], tokens=19, finish="length")
         yield TryoutEvent(rate=41.5)
 
     def cancel(self) -> None: ...
@@ -156,19 +160,19 @@ def test_pilot_picture(
     snap_compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     monkeypatch.setattr("engine.operations.tryout.Tryout", CannedTryout)
-    clock = SimpleNamespace(time=lambda: canned.NOW)
+    clock = SimpleNamespace(time=lambda: canned_rows.NOW)
     monkeypatch.setattr("tui.dialogs.pilot.time", clock)
-    records = tuple((f"images/{n:06}.jpg", canned.ORIGINALS[n % 4]) for n in range(8))
-    job = Job(
-        "llava-1.5",
-        None,
-        {},
-        [(n, image) for n, (image, _) in enumerate(records)],
-        ImagePaths("."),
-        canned.gpu(0),
+    records = tuple((f"images/{n:06}.jpg", canned_rows.ORIGINALS[n % 4]) for n in range(8))
+    job = TryoutJob(
+        family="llava-1.5",
+        checkpoint=None,
+        settings={},
+        records=[(n, image) for n, (image, _) in enumerate(records)],
+        paths=ImagePaths("."),
+        device=canned_rows.gpu_row(0),
     )
-    jobs = tuple((name, job) for name in canned.FAMILIES)
-    plan = Plan(jobs, records, 3_318_000, 8, Shearing())
+    jobs = tuple((name, job) for name in canned_rows.FAMILIES)
+    plan = PilotPlan(jobs=jobs, records=records, total=3_318_000, devices=8, shearing=Shearing())
 
     async def show(pilot: Pilot[None]) -> None:
         await pilot.pause()

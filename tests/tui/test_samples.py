@@ -1,4 +1,4 @@
-"""The Samples screen, by key."""
+"""The Samples screen, driven by keys."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sqlalchemy import delete
 
 from db.connection import writing
 from db.tables import FLAG, SUPERVISOR
-from tests.support import canned_projects as canned
-from tests.tui.conftest import press, ready, said, until
+from tests.support import canned_projects, canned_rows
+from tests.tui.conftest import label_text, press, ready, until
 from tui.app import MllmaugApp
 from tui.dialogs.details import Details
 from tui.screens.samples import Samples
-from tui.terminal.graphics import Drawing
-from tui.widgets.preview import Cells, Preview
+from tui.terminal.graphics import ImageSupport
+from tui.widgets.preview import HalfBlockImage, Preview
 from tui.widgets.tables.record_table import RecordTable
 
 pytestmark = pytest.mark.asyncio
@@ -23,7 +23,7 @@ SIZE = (120, 36)
 
 
 def make(tmp_path: Path, variant: str = "busy") -> MllmaugApp:
-    return MllmaugApp(canned.copied(tmp_path / "cc3m-pilot", variant).folder)
+    return MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
 
 
 async def test_samples(tmp_path: Path) -> None:
@@ -36,20 +36,20 @@ async def test_samples(tmp_path: Path) -> None:
         table = screen.query_one(RecordTable)
         assert table.total == 10, "40 captions of ten images"
         await until(
-            pilot, lambda: "//. The sky behind them is grey and//" in said(app, "#captions")
+            pilot, lambda: "//. The sky behind them is grey and//" in label_text(app, "#captions")
         )
-        shown = said(app, "#captions")
-        assert all(name in shown for name in canned.FAMILIES), "every model, same image"
+        shown = label_text(app, "#captions")
+        assert all(name in shown for name in canned_rows.FAMILIES), "every model, same image"
         assert "couple on bench" in shown
         await press(pilot, "b")
-        assert "//" not in said(app, "#captions")
+        assert "//" not in label_text(app, "#captions")
         await press(pilot, "b")
-        assert "sheared  Two people" in said(app, "#captions")
+        assert "sheared  Two people" in label_text(app, "#captions")
         await press(pilot, "d")
-        assert "{+A red car" in said(app, "#captions")
+        assert "{+A red car" in label_text(app, "#captions")
         await press(pilot, "m", "m")
-        assert "> otter" in said(app, "#captions")
-        assert "[-A red car" in said(app, "#captions")
+        assert "> otter" in label_text(app, "#captions")
+        assert "[-A red car" in label_text(app, "#captions")
         await press(pilot, "j")
         assert not screen.live, "moving the cursor stops following"
         await press(pilot, "l")
@@ -64,7 +64,7 @@ async def test_the_picture(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "3")
-        picture = app.screen.query_one(Cells)
+        picture = app.screen.query_one(HalfBlockImage)
         await until(pilot, lambda: picture.strips)
         assert picture.strips[0].text.startswith("▀" * 44)
         assert "64x48" in str(app.screen.query_one(Preview).border_subtitle)
@@ -76,22 +76,24 @@ async def test_the_picture(tmp_path: Path) -> None:
 
 async def test_no_picture_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "cc3m-pilot"
-    canned.copied(folder, "busy", shards=60)
-    app = MllmaugApp(folder, drawing=Drawing("none", "this terminal cannot show pictures"))
+    canned_projects.copy_canned_project(folder, "busy", shards=60)
+    app = MllmaugApp(
+        folder, image_support=ImageSupport("none", "this terminal cannot show pictures")
+    )
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "3")
-        assert "this terminal cannot show pictures" in said(app, "#why")
+        assert "this terminal cannot show pictures" in label_text(app, "#why")
     (folder / "images" / "00002" / "004140039.jpg").write_text("no picture")
     app = MllmaugApp(folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "3")
-        await until(pilot, lambda: "corrupt" in said(app, "#why"))
+        await until(pilot, lambda: "corrupt" in label_text(app, "#why"))
 
 
 @pytest.mark.parametrize(
-    ("words", "place"),
+    ("typed", "key"),
     [
         ("40/2", (40, 2)),
         ("40:2", (40, 2)),
@@ -100,25 +102,23 @@ async def test_no_picture_is_said(tmp_path: Path) -> None:
         ("alt text 5", (42, 5)),
     ],
 )
-async def test_jump(tmp_path: Path, words: str, place: tuple[int, int]) -> None:
+async def test_jump(tmp_path: Path, typed: str, key: tuple[int, int]) -> None:
     folder = tmp_path / "p"
-    project = canned.copied(folder, "busy", shards=60)
-    canned.write_missing_shards(project, 60)
+    project = canned_projects.copy_canned_project(folder, "busy", shards=60)
+    canned_projects.write_missing_shards(project, 60)
     app = MllmaugApp(folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await press(pilot, "3", "J", *words, "enter")
+        await press(pilot, "3", "J", *typed, "enter")
         table = app.screen.query_one(RecordTable)
-        await until(
-            pilot, lambda: table.current and (table.current.shard, table.current.i) == place
-        )
+        await until(pilot, lambda: table.current and (table.current.shard, table.current.i) == key)
         assert not app.screen.live  # type: ignore[attr-defined]
         await press(pilot, "escape")
         assert app.screen.live  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("typed", "sentence"),
     [
         ("900/1", "there is no record 900/1: shards are 0 to 59"),
         ("7:10000", "there is no record 7:10000: shard 7 has 0 to 9999"),
@@ -126,23 +126,25 @@ async def test_jump(tmp_path: Path, words: str, place: tuple[int, int]) -> None:
     ],
 )
 async def test_a_jump_to_nowhere_says_what_it_takes(
-    tmp_path: Path, words: str, sentence: str
+    tmp_path: Path, typed: str, sentence: str
 ) -> None:
     folder = tmp_path / "p"
-    canned.write_missing_shards(canned.copied(folder, "busy", shards=60), 60)
+    canned_projects.write_missing_shards(
+        canned_projects.copy_canned_project(folder, "busy", shards=60), 60
+    )
     app = MllmaugApp(folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await press(pilot, "3", "J", *words, "enter")
+        await press(pilot, "3", "J", *typed, "enter")
         await until(pilot, lambda: [n for n in app._notifications if sentence in n.message])
 
 
 async def test_flags(tmp_path: Path) -> None:
     folder = tmp_path / "p"
-    project = canned.copied(folder, "busy", shards=60)
-    canned.write_missing_shards(project, 60)
+    project = canned_projects.copy_canned_project(folder, "busy", shards=60)
+    canned_projects.write_missing_shards(project, 60)
     with writing(project.database) as connection:
-        connection.execute(delete(SUPERVISOR))  # nothing runs: what is asked is done here
+        connection.execute(delete(SUPERVISOR))  # with no run, requests are carried out here
         connection.execute(delete(FLAG))
     app = MllmaugApp(folder)
     async with app.run_test(size=SIZE) as pilot:
@@ -174,9 +176,9 @@ async def test_live_follows_and_off_stays(tmp_path: Path) -> None:
     from db.supervisor_writes import add_samples
 
     folder = tmp_path / "p"
-    project = canned.copied(folder, "busy", shards=60)
+    project = canned_projects.copy_canned_project(folder, "busy", shards=60)
     app = MllmaugApp(folder)
-    new = canned.sample(99, 1, "New one. And more", "old", "new.jpg")
+    new = canned_rows.sample_row(99, 1, "New one. And more", "old", "new.jpg")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "3", "l", "j")

@@ -1,8 +1,9 @@
-"""Model settings, another model, shearing again, doctor, all captions: by key."""
+"""The dialogs for settings, models, shearing, devices and reports, driven by keys."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from textual.widgets import Input, OptionList, Select, Static
 
 from db import supervisor_writes
 from db.connection import writing
-from tests.support import canned_projects as canned
+from tests.support import canned_projects, canned_rows
 from tests.support.checkpoints import CHECKPOINTS
 from tests.support.cli import cli_ok, status
 from tests.support.pictures import make_captions
-from tests.tui.conftest import Asked, press, ready, said, settle, until
+from tests.tui.conftest import FakeRunControl, label_text, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.add_model import AddModel
 from tui.dialogs.confirm import Confirm
@@ -31,7 +32,7 @@ SIZE = (80, 24)
 
 @pytest.fixture
 def captioned(tmp_path: Path) -> Path:
-    """A project of one model that has captioned everything."""
+    """Return the folder of a project whose one model has captioned everything."""
     data = make_captions(tmp_path / "data", 6)
     cli_ok("new", tmp_path / "run", data, "--model", "dry-run", "--shard-size", 3)
     cli_ok("run", tmp_path / "run", "--devices", "cpu")
@@ -51,10 +52,10 @@ async def test_set_a_batch(captioned: Path) -> None:
         assert "dry-run" in str(app.screen.query_one(OptionList).options[0].prompt)
         await press(pilot, "enter")
         assert isinstance(app.screen, ModelSettings)
-        assert said(app, "#said") == "nothing is changed"
+        assert label_text(app, "#said") == "nothing is changed"
         app.screen.query_one("#set-batch", Input).value = "0"
         await press(pilot, "ctrl+n")
-        assert "batch must be a whole number" in said(app, "#said")
+        assert "batch must be a whole number" in label_text(app, "#said")
         app.screen.query_one("#set-batch", Input).value = "9"
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
@@ -62,17 +63,17 @@ async def test_set_a_batch(captioned: Path) -> None:
     assert status(captioned)["tasks"]["done"] == 2
 
 
-async def test_settings_that_begin_anew_are_confirmed(tmp_path: Path, asked: Asked) -> None:
+async def test_settings_that_begin_anew_are_confirmed(
+    tmp_path: Path, run_control: FakeRunControl
+) -> None:
     otter = CHECKPOINTS["otter"](tmp_path / "otter")
-    project = canned.copied(tmp_path / "p", "finished")
+    project = canned_projects.copy_canned_project(tmp_path / "p", "finished")
     with writing(project.database) as connection:
         from db import projects
 
         model = projects.models(connection)[2]
         settings = model.settings | {"prompt": "<image> Describe:"}
-        projects.save_model(
-            connection, canned.replace(model, checkpoint=str(otter), settings=settings)
-        )
+        projects.save_model(connection, replace(model, checkpoint=str(otter), settings=settings))
         supervisor_writes.forget_supervisor(connection)
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
@@ -87,12 +88,12 @@ async def test_settings_that_begin_anew_are_confirmed(tmp_path: Path, asked: Ask
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await press(pilot, "y")
-        await until(pilot, lambda: asked.calls)
-    assert asked.calls == [("set", {"model": "otter", "changes": {"seed": "7"}})]
+        await until(pilot, lambda: run_control.calls)
+    assert run_control.calls == [("set", {"model": "otter", "changes": {"seed": "7"}})]
 
 
 async def test_settings_stay_while_it_runs(tmp_path: Path) -> None:
-    app = MllmaugApp(canned.copied(tmp_path / "p", "busy").folder)
+    app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "p", "busy").folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "M")
@@ -103,7 +104,7 @@ async def test_settings_stay_while_it_runs(tmp_path: Path) -> None:
         app.screen.query_one("#set-batch", Input).value = "9"
         await settle(pilot)
         assert app.screen.query_one("#save").disabled
-        assert "stop it first" in said(app, "#said")
+        assert "stop it first" in label_text(app, "#said")
         await press(pilot, "escape", "H")
         assert isinstance(app.screen, Dashboard)
 
@@ -117,7 +118,7 @@ async def test_add_a_model(captioned: Path, tmp_path: Path) -> None:
         assert isinstance(app.screen, AddModel)
         app.screen.query_one("#family", Select).value = "otter"
         await press(pilot, "ctrl+n")
-        await until(pilot, lambda: "otter needs a checkpoint" in said(app, "#said"))
+        await until(pilot, lambda: "otter needs a checkpoint" in label_text(app, "#said"))
         app.screen.query_one("#checkpoint", Input).value = str(otter)
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: len(manifest(captioned)["models"]) == 2)
@@ -135,7 +136,7 @@ async def test_add_a_second_model_of_a_family(captioned: Path) -> None:
         await until(pilot, lambda: name.value == "dry-run-2")
         name.value = "otter"
         await press(pilot, "ctrl+n")
-        await until(pilot, lambda: "otter is itself a family" in said(app, "#said"))
+        await until(pilot, lambda: "otter is itself a family" in label_text(app, "#said"))
         name.value = "again"
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: app.snapshot and len(app.snapshot.models) == 2)
@@ -150,15 +151,15 @@ async def test_shear_again_and_measure_all(captioned: Path) -> None:
         assert isinstance(app.screen, Reshear)
         app.screen.query_one(Select).value = "sentence"
         await settle(pilot)
-        assert "the first sentence" in said(app, "#meaning")
+        assert "the first sentence" in label_text(app, "#meaning")
         app.screen.query_one("#words", Input).value = "3"
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
         assert manifest(captioned)["project"]["shear_max_words"] == 3
         await press(pilot, "h", "a")
         assert isinstance(app.screen, Report)
-        await until(pilot, lambda: "kept words" in said(app, "#lines"))
-        assert "3.0" in said(app, "#lines")
+        await until(pilot, lambda: "kept words" in label_text(app, "#lines"))
+        assert "3.0" in label_text(app, "#lines")
         await press(pilot, "j", "k", "escape", "escape")
         assert isinstance(app.screen, Dashboard)
 
@@ -168,12 +169,12 @@ async def test_doctor(captioned: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "D")
-        await until(pilot, lambda: "GiB free on the project's disk" in said(app, "#lines"))
-        assert "3 of the first 3 images found" in said(app, "#lines")
+        await until(pilot, lambda: "GiB free on the project's disk" in label_text(app, "#lines"))
+        assert "3 of the first 3 images found" in label_text(app, "#lines")
 
 
-async def test_run_on_devices_and_retry_failed(tmp_path: Path, asked: Asked) -> None:
-    app = MllmaugApp(canned.copied(tmp_path / "p", "create").folder)
+async def test_run_on_devices_and_retry_failed(tmp_path: Path, run_control: FakeRunControl) -> None:
+    app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "p", "create").folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "r", "w")
@@ -183,14 +184,14 @@ async def test_run_on_devices_and_retry_failed(tmp_path: Path, asked: Asked) -> 
         field = app.screen.query_one(Input)
         field.value = "cpu:2"
         await field.action_submit()
-        await until(pilot, lambda: asked.calls)
-        assert asked.calls == [("start", {"devices": "cpu:2"})]
+        await until(pilot, lambda: run_control.calls)
+        assert run_control.calls == [("start", {"devices": "cpu:2"})]
 
 
-async def test_retry_failed_and_wake(tmp_path: Path, asked: Asked) -> None:
-    project = canned.copied(tmp_path / "p", "busy")
+async def test_retry_failed_and_wake(tmp_path: Path, run_control: FakeRunControl) -> None:
+    project = canned_projects.copy_canned_project(tmp_path / "p", "busy")
     with writing(project.database) as connection:
-        resting = canned.replace(canned.gpu(3), state="resting", rest_until=canned.NOW + 99)
+        resting = replace(canned_rows.gpu_row(3), state="resting", rest_until=canned_rows.NOW + 99)
         supervisor_writes.save_devices(connection, [resting])
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
@@ -198,8 +199,8 @@ async def test_retry_failed_and_wake(tmp_path: Path, asked: Asked) -> None:
         await press(pilot, "r")
         assert "Retry 3 failed shards?" in app.screen.question  # type: ignore[attr-defined]
         await press(pilot, "y")
-        ((kind, payload),) = asked.calls
+        ((kind, payload),) = run_control.calls
         assert kind == "retry"
         assert len(payload["tasks"]) == 3  # type: ignore[arg-type]
         await press(pilot, "w")
-        assert asked.calls[1] == ("wake", {"device": "cuda:3"})
+        assert run_control.calls[1] == ("wake", {"device": "cuda:3"})

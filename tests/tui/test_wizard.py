@@ -1,4 +1,4 @@
-"""The wizard and the pilot: by key."""
+"""The wizard and the pilot, driven by keys."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pytest
 from textual.widgets import Button, Input
 
 from engine.images.image import ImageProblem
-from engine.operations.input_preview import peek
+from engine.operations.input_preview import preview_input
 from engine.project.opening import open_project
-from tests.support import canned_projects as canned
+from tests.support import canned_projects
 from tests.support.pictures import make_captions
-from tests.tui.conftest import Asked, open_wizard, press, ready, said, settle, until
+from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.pilot import Pilot
 from tui.dialogs.report import Report
 from tui.dialogs.wizard import source
-from tui.dialogs.wizard.models import Models
+from tui.dialogs.wizard.models import ModelsStep
 from tui.dialogs.wizard.wizard import Wizard
-from tui.widgets.checkbox import Tick
+from tui.widgets.checkbox import BracketCheckbox
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
 
 
-async def fill(pilot, captions: Path, folder: Path) -> Wizard:
+async def fill_source(pilot, captions: Path, folder: Path) -> Wizard:
     wizard = await open_wizard(pilot)
     wizard.query_one("#captions", Input).value = str(captions)
     wizard.query_one("#folder", Input).value = str(folder)
@@ -40,19 +40,19 @@ async def test_wizard_makes_a_project(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 5)
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        wizard = await fill(pilot, captions, tmp_path / "run")
-        assert "5 records; 5 of the first 5 images found" in said(app, "#source-seen")
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        assert "5 records; 5 of the first 5 images found" in label_text(app, "#source-seen")
         await press(pilot, "ctrl+n", "ctrl+n")
-        assert "choose a model" in said(app, "#why-not")
-        for tick in wizard.query(Tick):
+        assert "choose a model" in label_text(app, "#why-not")
+        for tick in wizard.query(BracketCheckbox):
             tick.value = "dry-run" in str(tick.label)
         await until(pilot, lambda: wizard.step.why_not() is None)
         await press(pilot, "ctrl+n")
         wizard.query_one("#spec", Input).value = "cpu"
-        await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
+        await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.detected_devices)
         await press(pilot, "ctrl+n", "ctrl+n", "escape", "ctrl+n")
-        assert "5 of" in said(app, "#summary")
-        assert "--model dry-run" in said(app, "#command")
+        assert "5 of" in label_text(app, "#summary")
+        assert "--model dry-run" in label_text(app, "#command")
         wizard.query_one("#shard-size", Input).value = "2"
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: app._exit)
@@ -66,50 +66,52 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = str(tmp_path / "bad.json")
-        await until(pilot, lambda: "no 'image'" in said(app, "#why-not"))
+        await until(pilot, lambda: "no 'image'" in label_text(app, "#why-not"))
         captions = make_captions(tmp_path / "data", 2)
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(
-            canned.copied(tmp_path / "p", "create").folder
+            canned_projects.copy_canned_project(tmp_path / "p", "create").folder
         )
-        await until(pilot, lambda: "already holds a project" in said(app, "#why-not"))
+        await until(pilot, lambda: "already holds a project" in label_text(app, "#why-not"))
         await press(pilot, "escape", "escape")  # the first may close a completion
         assert not isinstance(app.screen, Wizard)
 
 
 @pytest.mark.parametrize("more", ["", "x"])
 async def test_wizard_goes_on_once_it_has_looked(tmp_path: Path, monkeypatch, more: str) -> None:
-    """Not where something else was entered meanwhile."""
-    looks = Event()
-    monkeypatch.setattr(source, "peek", lambda *a, **k: looks.wait(30) and peek(*a, **k))
+    """It does not go on if something else was entered meanwhile (`more`)."""
+    may_preview = Event()
+    monkeypatch.setattr(
+        source, "preview_input", lambda *a, **k: may_preview.wait(30) and preview_input(*a, **k)
+    )
     captions = make_captions(tmp_path / "data", 5)
     app = MllmaugApp(None)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.filled)
+        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.is_filled)
         wizard = app.screen
         assert isinstance(wizard, Wizard)
         wizard.query_one("#captions", Input).value = str(captions)
         await pilot.pause(0.1)
         await pilot.press("ctrl+n")
-        assert "looking" in said(app, "#why-not")
+        assert "looking" in label_text(app, "#why-not")
         wizard.query_one("#folder", Input).value += more
         await pilot.pause(0.1)
-        looks.set()
-        await until(pilot, lambda: not wizard.steps[0].looking)
+        may_preview.set()
+        await until(pilot, lambda: not wizard.steps[0].checking)
         await settle(pilot)
-        assert isinstance(wizard.step, Models) != bool(more)
+        assert isinstance(wizard.step, ModelsStep) != bool(more)
 
 
-async def prompts(pilot, wizard: Wizard) -> None:
-    """From the first step to that of the prompts, with `dry-run` on a CPU."""
+async def go_to_prompts(pilot, wizard: Wizard) -> None:
+    """Go from the first page to that of the prompts, with `dry-run` on a CPU."""
     await press(pilot, "ctrl+n")
-    wizard.query_one(Models).query(Tick).last().value = True
+    wizard.query_one(ModelsStep).query(BracketCheckbox).last().value = True
     await until(pilot, lambda: wizard.step.why_not() is None)
     await press(pilot, "ctrl+n")
     wizard.query_one("#spec", Input).value = "cpu"
-    await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.found)
+    await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.detected_devices)
     await press(pilot, "ctrl+n")
 
 
@@ -124,20 +126,22 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(tmp_path / "run")
-        await until(pilot, lambda: "tick 'leave out'" in said(app, "#source-seen"))
+        await until(pilot, lambda: "tick 'leave out'" in label_text(app, "#source-seen"))
         wizard.query_one("#folder", Input).focus()
         await press(pilot, "tab", "space", "tab", "space")
         await until(pilot, lambda: wizard.step.why_not() is None)
-        assert "1 record so far cannot be read: left out" in said(app, "#source-seen")
-        await prompts(pilot, wizard)
+        assert "1 record so far cannot be read: left out" in label_text(app, "#source-seen")
+        await go_to_prompts(pilot, wizard)
         await press(pilot, "ctrl+n")
-        assert "those that cannot be read are left out" in said(app, "#summary")
-        assert "every one is opened and decoded first" in said(app, "#summary")
-        assert "--check-images --skip-bad\nthen: " in said(app, "#command")
+        assert "those that cannot be read are left out" in label_text(app, "#summary")
+        assert "every one is opened and decoded first" in label_text(app, "#summary")
+        assert "--check-images --skip-bad\nthen: " in label_text(app, "#command")
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Report))
-        await until(pilot, lambda: "left out as unreadable: 1 record" in said(app, "#lines"))
-        assert "of 150 images opened, 2 cannot be captioned (2 corrupt)" in said(app, "#lines")
+        await until(pilot, lambda: "left out as unreadable: 1 record" in label_text(app, "#lines"))
+        assert "of 150 images opened, 2 cannot be captioned (2 corrupt)" in label_text(
+            app, "#lines"
+        )
         await press(pilot, "escape")
         await until(pilot, lambda: app._exit)
     assert app.return_value == tmp_path / "run"
@@ -158,15 +162,15 @@ async def test_looking_at_every_image_can_be_cancelled(
     captions.write_text(json.dumps(json.loads(captions.read_text()) * 2000))
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        wizard = await fill(pilot, captions, tmp_path / "run")
-        wizard.query_one("#check-images", Tick).value = True
-        await prompts(pilot, wizard)
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        wizard.query_one("#check-images", BracketCheckbox).value = True
+        await go_to_prompts(pilot, wizard)
         await press(pilot, "ctrl+n")
         wizard.query_one("#create", Button).press()
-        await until(pilot, lambda: "of 2,000 (esc cancels)" in said(app, "#why-not"))
+        await until(pilot, lambda: "of 2,000 (esc cancels)" in label_text(app, "#why-not"))
         assert str(wizard.query_one("#back", Button).label) == "Cancel"
         await press(pilot, "escape")
-        await until(pilot, lambda: "cancelled; nothing was made" in said(app, "#why-not"))
+        await until(pilot, lambda: "cancelled; nothing was made" in label_text(app, "#why-not"))
         assert app.screen is wizard
         assert not wizard.query_one("#create").disabled
     assert len(opened) < 1000
@@ -177,24 +181,24 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 3)
     app = MllmaugApp(None)
     async with app.run_test(size=SIZE) as pilot:
-        wizard = await fill(pilot, captions, tmp_path / "run")
-        await prompts(pilot, wizard)
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        await go_to_prompts(pilot, wizard)
         wizard.query_one("#try", Button).press()
-        await until(pilot, lambda: "sheared: 24x16 RGB image" in said(app, "#tried"))
+        await until(pilot, lambda: "sheared: 24x16 RGB image" in label_text(app, "#tried"))
         await press(pilot, "ctrl+n")
         wizard.query_one("#pilot", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Pilot))
-        await until(pilot, lambda: "DONE" in said(app, "#models"))
-        assert "3 records on 1 device: about 0s in all" in said(app, "#models")
-        assert "image 1 of 3" in said(app, "#captions")
-        assert "//. This second sentence is here to be sheared.//" in said(app, "#captions")
+        await until(pilot, lambda: "DONE" in label_text(app, "#models"))
+        assert "3 records on 1 device: about 0s in all" in label_text(app, "#models")
+        assert "image 1 of 3" in label_text(app, "#captions")
+        assert "//. This second sentence is here to be sheared.//" in label_text(app, "#captions")
         await press(pilot, "n", "d", "j", "k", "N")
         await press(pilot, "escape")
         assert app.screen is wizard
-        assert "about 0s" in said(app, "#summary")
+        assert "about 0s" in label_text(app, "#summary")
 
 
-async def test_a_pilot_of_a_project(tmp_path: Path, asked: Asked) -> None:
+async def test_a_pilot_of_a_project(tmp_path: Path, run_control: FakeRunControl) -> None:
     from tests.support.cli import cli_ok
 
     captions = make_captions(tmp_path / "data", 3)
@@ -204,7 +208,8 @@ async def test_a_pilot_of_a_project(tmp_path: Path, asked: Asked) -> None:
         await ready(pilot)
         await press(pilot, "T")
         await until(
-            pilot, lambda: "3 of 3" in said(app, "#models") or "DONE" in said(app, "#models")
+            pilot,
+            lambda: "3 of 3" in label_text(app, "#models") or "DONE" in label_text(app, "#models"),
         )
         await press(pilot, "G")
-        await until(pilot, lambda: asked.calls == [("start", {})])
+        await until(pilot, lambda: run_control.calls == [("start", {})])

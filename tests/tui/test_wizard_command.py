@@ -15,19 +15,19 @@ from db.connection import reading
 from engine.demo import checkpoint
 from engine.project.opening import open_project
 from tests.support.pictures import make_captions
-from tests.tui.conftest import open_wizard, press, run_command, said, until
+from tests.tui.conftest import label_text, open_wizard, press, run_shell_command, until
 from tui.app import MllmaugApp
-from tui.dialogs.wizard.review import command
+from tui.dialogs.wizard.review import new_command
 from tui.dialogs.wizard.review import run_command as then_run
 from tui.viewmodel import new_project
-from tui.viewmodel.new_project import Draft
-from tui.widgets.checkbox import Tick
+from tui.viewmodel.new_project import ProjectDraft
+from tui.widgets.checkbox import BracketCheckbox
 
 HOSTILE = """it's "all" $HOME `id` \\n \\\n a second line; rm -rf . # [/x] * é 猫 ~ !! --seed=1"""
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Everything of a project but when and where it was made, and by what name."""
+    """Return everything in a project but when and where it was made, and its name."""
     project = open_project(folder)
     with reading(project.database) as connection:
         row = asdict(projects.project(connection))
@@ -39,11 +39,11 @@ def contents(folder: Path) -> dict[str, Any]:
     return {"project": row, "models": models, "shards": shards, "files": files}
 
 
-def hostile_draft(folder: Path) -> Draft:
-    """Every choice that the wizard offers is made, in the words that a shell likes least."""
+def hostile_draft(folder: Path) -> ProjectDraft:
+    """Return a draft with every choice of the wizard made, in texts that are hard to quote."""
     data = folder / 'it\'s $HOME "data"\n `id` [x]'
     captions = make_captions(data, 7)
-    return Draft(
+    return ProjectDraft(
         captions=str(captions.rename(data / "-cap tions;.json")),
         image_root=str(data),
         folder=str(folder / "my 'run' $(date) \\"),
@@ -63,7 +63,7 @@ def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
     folder = new_project.create(made, lambda _: None, lambda *_: None).project.folder
     by_the_wizard = contents(folder)
     shutil.rmtree(folder)
-    run_command(command(made))
+    run_shell_command(new_command(made))
     assert contents(folder) == by_the_wizard
     models = {model["name"]: model for model in by_the_wizard["models"]}
     assert HOSTILE in models["otter"]["settings"]["prompt"]
@@ -73,17 +73,17 @@ def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
 
 def test_an_unchanged_choice_is_not(tmp_path: Path) -> None:
     captions = make_captions(tmp_path, 2)
-    plain = Draft(captions=str(captions), folder="-run", models={"otter": "/m"}, prompts={})
+    plain = ProjectDraft(captions=str(captions), folder="-run", models={"otter": "/m"}, prompts={})
     plain.prompts["otter"] = "<image> User: Describe in English: GPT: <answer>"
-    assert command(plain) == f"mllmaug-tui new ./-run {captions} --model otter=/m"
+    assert new_command(plain) == f"mllmaug-tui new ./-run {captions} --model otter=/m"
     assert then_run(plain) == "mllmaug-tui run ./-run"
 
 
 def test_a_free_folder_is_proposed(tmp_path: Path) -> None:
-    assert Draft().folder == "my-run"  # the tests' current folder is empty
+    assert ProjectDraft().folder == "my-run"  # the tests' current folder is empty
     (tmp_path / "my-run").mkdir()
     (tmp_path / "my-run-2").touch()
-    assert Draft().folder == "my-run-3"
+    assert ProjectDraft().folder == "my-run-3"
 
 
 @pytest.mark.asyncio
@@ -100,16 +100,16 @@ async def test_as_typed(tmp_path: Path) -> None:
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(tmp_path / "my run")
         await on()
-        for tick in wizard.query("#models Tick").results(Tick):
+        for tick in wizard.query("#models BracketCheckbox").results(BracketCheckbox):
             tick.value = str(tick.label).startswith(("otter", "dry-run"))
         wizard.query_one("#path-2", Input).value = str(checkpoint("otter"))
         await on()
         wizard.query_one("#spec", Input).value = "cpu"
-        await until(pilot, lambda: wizard.draft.found)
+        await until(pilot, lambda: wizard.draft.detected_devices)
         await on()
         prompt = wizard.query_one("#prompt-0", Input)
         prompt.value = "<image> <image>"
-        await until(pilot, lambda: "must hold <image> once" in said(app, "#why-not"))
+        await until(pilot, lambda: "must hold <image> once" in label_text(app, "#why-not"))
         prompt.value = 'What\'s "this" <image> worth: $5?'
         wizard.query_one("#mode-of-shearing", Input).value = "sentence"
         wizard.query_one("#words", Input).value = "9"
@@ -117,17 +117,17 @@ async def test_as_typed(tmp_path: Path) -> None:
         field = wizard.query_one("#shard-size", Input)
         field.value = "0"
         await until(pilot, lambda: wizard.query_one("#create").disabled)
-        assert "how many records a shard" in said(app, "#why-not")
+        assert "how many records a shard" in label_text(app, "#why-not")
         field.value = "2"
         await until(pilot, lambda: not wizard.query_one("#create").disabled)
-        assert "Prompts   changed for otter" in said(app, "#summary")
+        assert "Prompts   changed for otter" in label_text(app, "#summary")
         await press(pilot, "ctrl+y")
         line = app.clipboard
-        assert line == command(wizard.draft)
+        assert line == new_command(wizard.draft)
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: app._exit)
     folder = tmp_path / "my run"
     by_the_wizard = contents(folder)
     shutil.rmtree(folder)
-    run_command(line)
+    run_shell_command(line)
     assert contents(folder) == by_the_wizard

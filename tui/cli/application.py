@@ -11,26 +11,30 @@ import click
 
 from engine.utils.errors import BadInput
 from tui.cli.options import Folder
-from tui.cli.requests import opened
+from tui.cli.requests import open_project
 
 
 @click.command("open", hidden=True)
-@click.argument("project", type=Folder, required=False)
+@click.argument("folder", metavar="[PROJECT]", type=Folder, required=False)
 @click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
 @click.pass_context
-def open_project(ctx: click.Context, project: Path | None, readonly: bool) -> None:
+def open_application(ctx: click.Context, folder: Path | None, readonly: bool) -> None:
     """The application; no PROJECT: the one in this folder, else a welcome screen."""
     readonly = readonly or bool(ctx.find_root().params.get("readonly"))
     here = Path.cwd()
-    folder = project or (here if (here / "project.db").is_file() else None)
+    folder = folder or (here if (here / "project.db").is_file() else None)
     if folder is not None and not (folder / "project.db").is_file():
-        opened(folder)  # says why not; all else the application says, which should be there soon
+        # Raises `BadInput` that says why. The application opens any other folder itself, in a
+        # thread, so that its first frame comes soon.
+        open_project(folder)
     show(None if folder is None else folder.absolute(), readonly)
 
 
-def need_terminal() -> None:
-    """Raises `BadInput` where the application could neither be seen nor hear a key."""
-    if not all(it is not None and it.isatty() for it in (sys.__stdin__, sys.__stderr__)):
+def require_terminal() -> None:
+    """Raise `BadInput` if there is no terminal to show the application and to read keys from."""
+    if not all(
+        stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)
+    ):
         raise BadInput(
             "the application needs a terminal; without one: mllmaug-tui run, status, samples, ..."
             " (mllmaug-tui --help), and demo --headless"
@@ -38,23 +42,30 @@ def need_terminal() -> None:
 
 
 def show(folder: Path | None, readonly: bool = False) -> None:
-    """Runs the application until it is closed; another project that it names is opened next."""
+    """Run the application until it is closed, then end the process.
+
+    When it is closed to open another project, it runs again with that one.
+    """
     from tui.app import MllmaugApp
     from tui.config import settings
     from tui.terminal import graphics
 
     forget_exported_size()
-    chosen = settings.read()
-    drawing = graphics.choose(chosen.images)
-    app = MllmaugApp(folder, readonly, chosen, drawing)
-    need_terminal()
-    while (named := app.run()) is not None:
-        app = MllmaugApp(named, readonly, chosen, drawing)
+    user_settings = settings.read()
+    image_support = graphics.choose(user_settings.images)
+    app = MllmaugApp(folder, readonly, user_settings, image_support)
+    require_terminal()
+    while (next_folder := app.run()) is not None:
+        app = MllmaugApp(next_folder, readonly, user_settings, image_support)
     sys.exit(app.return_code)
 
 
 def forget_exported_size() -> None:
-    """What a parent exported (readline does, and `docker exec -e`) would hide every resize."""
+    """Remove COLUMNS and LINES from the environment if the terminal knows its size.
+
+    A parent may have exported them (readline does, and `docker exec -e`); they would hide every
+    resize.
+    """
     with suppress(OSError, ValueError):
         if all(os.get_terminal_size(1)):
             for name in ("COLUMNS", "LINES"):
@@ -62,22 +73,23 @@ def forget_exported_size() -> None:
 
 
 @click.command()
-@click.argument("project", type=Folder, default="demo")
+@click.argument("folder", metavar="[PROJECT]", type=Folder, default="demo")
 @click.option("--images", default=200, type=click.IntRange(min=1), help="Scenes to draw (200).")
 @click.option("--headless", is_flag=True, help="Without the application.")
 @click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
-def demo(project: Path, images: int, headless: bool, devices: str) -> None:
+def demo(folder: Path, images: int, headless: bool, devices: str) -> None:
     """The whole way on built-in scenes and tiny built-in models, in ./demo."""
-    from tui.cli.demo import make_demo, run_headless
+    from engine.operations.demo_project import make_demo
+    from tui.cli.demo import run_headless
 
     if not headless:
-        need_terminal()
-    found = make_demo(project, images)
+        require_terminal()
+    project = make_demo(folder, images)
     if headless:
-        sys.exit(run_headless(found, devices))
+        sys.exit(run_headless(project, devices))
     from engine.operations import run_control
-    from tui.viewmodel import snapshot
+    from tui.viewmodel.snapshot_reader import read_snapshot
 
-    if snapshot.read(found).state != "finished":
-        run_control.start(found, devices)
-    show(found.folder)
+    if read_snapshot(project).state != "finished":
+        run_control.start(project, devices)
+    show(project.folder)

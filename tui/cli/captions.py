@@ -1,4 +1,4 @@
-"""The captions: looked at, sheared again, written."""
+"""Commands on captions: look at them, try the models, measure, shear again, export."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from db.rows import SHEAR_MODES, ShearMode
-from engine.datasets.exports.formats import FORMATS, Images
+from engine.datasets.exports.formats import FORMATS, ImageMode
 from tui.cli.options import File, path_map_option, project_argument
-from tui.cli.requests import EXIT_UNFINISHED, opened, say, warn
+from tui.cli.requests import EXIT_UNFINISHED, echo, open_project, warn
 
 SAMPLES = 8
+"""Images that `samples` shows unless --count says otherwise."""
 
 
 @click.command()
@@ -23,24 +24,24 @@ SAMPLES = 8
 @click.option("--flagged", is_flag=True, help="The records that were flagged.")
 @click.option("--json", "as_json", is_flag=True)
 def samples(
-    project: Path, models: tuple[str, ...], count: int | None, flagged: bool, as_json: bool
+    folder: Path, models: tuple[str, ...], count: int | None, flagged: bool, as_json: bool
 ) -> None:
     """Captions before and after shearing, of images spread over what is done."""
     from engine.operations.records import flagged_samples, read_samples
     from tui.cli.output import sample_lines
 
     if flagged:
-        found = flagged_samples(opened(project), models)[:count]
+        images = flagged_samples(open_project(folder), models)[:count]
     else:
-        found = read_samples(opened(project), count or SAMPLES, models)
+        images = read_samples(open_project(folder), count or SAMPLES, models)
     if as_json:
-        click.echo(json.dumps([sample.as_dict() for sample in found]))
+        click.echo(json.dumps([image.as_dict() for image in images]))
         return
-    for sample in found:
-        for line in sample_lines(sample):
-            say(line)
-    if not found:
-        say("nothing is flagged" if flagged else "nothing is captioned yet")
+    for image in images:
+        for line in sample_lines(image):
+            echo(line)
+    if not images:
+        echo("nothing is flagged" if flagged else "nothing is captioned yet")
 
 
 @click.command()
@@ -49,26 +50,26 @@ def samples(
 @click.option("--images", default=64, type=click.IntRange(min=1), help="The first N (64).")
 @click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
 @click.option("--json", "as_json", is_flag=True)
-def pilot(project: Path, models: tuple[str, ...], images: int, devices: str, as_json: bool) -> None:
+def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_json: bool) -> None:
     """The first images through every model: captions side by side, speed, time for all of it.
 
     Nothing of the project changes. Not while it runs: the run has the devices.
     """
-    from engine.operations.pilot import plan, run_pilot
-    from engine.operations.run_control import refuse_running
-    from tui.cli.pilot_output import as_dict, show
-    from tui.cli.progress_bars import piloting
+    from engine.operations.pilot import plan_pilot, run_pilot
+    from engine.operations.run_control import refuse_while_running
+    from tui.cli.pilot_output import findings_dict, print_findings
+    from tui.cli.progress_bars import pilot_bars
 
-    found = opened(project)
-    refuse_running(found, "try the models")
-    flight = plan(found, devices, images, models)
-    with piloting(len(flight.records)) as told:
-        findings = run_pilot(flight, told)
+    project = open_project(folder)
+    refuse_while_running(project, "try the models")
+    pilot_plan = plan_pilot(project, devices, images, models)
+    with pilot_bars(len(pilot_plan.records)) as show_event:
+        findings = run_pilot(pilot_plan, show_event)
     if as_json:
-        click.echo(json.dumps(as_dict(findings)))
+        click.echo(json.dumps(findings_dict(findings)))
     else:
-        show(findings)
-    if findings.troubles:
+        print_findings(findings)
+    if findings.errors:
         sys.exit(EXIT_UNFINISHED)
 
 
@@ -87,7 +88,7 @@ def pilot(project: Path, models: tuple[str, ...], images: int, devices: str, as_
 @click.option("--images", type=click.Choice(["copy", "link", "none"]), help="For wds and hf.")
 @click.option("--without-flagged", is_flag=True, help="Leave out records that were flagged.")
 def export(
-    project: Path,
+    folder: Path,
     out: Path,
     form: str,
     models: tuple[str, ...],
@@ -98,7 +99,7 @@ def export(
     min_words: int,
     only_finished: bool,
     provenance: bool,
-    images: Images | None,
+    images: ImageMode | None,
     without_flagged: bool,
 ) -> None:
     """Write the captions: by default one array of {"image", "caption"}, in input order.
@@ -116,63 +117,63 @@ def export(
     hf         an image folder with metadata.jsonl for Hugging Face datasets
     parquet    one row an image, one column a model
     """
-    from engine.datasets.exports.export import ExportOptions, Unfinished
-    from engine.datasets.exports.export import export as write
+    from engine.datasets.exports.export import ExportOptions, UnfinishedTasks
+    from engine.datasets.exports.export import export as write_export
     from tui.cli.output import export_lines
-    from tui.cli.progress_bars import exporting
+    from tui.cli.progress_bars import export_bar
 
     options = ExportOptions(
-        models,
-        with_original,
-        image_root,
-        path_map,
-        allow_partial,
-        form,
-        min_words,
-        only_finished,
-        provenance,
-        images,
-        without_flagged,
+        models=models,
+        with_original=with_original,
+        image_root=image_root,
+        path_map=path_map,
+        allow_partial=allow_partial,
+        format=form,
+        min_words=min_words,
+        only_finished=only_finished,
+        provenance=provenance,
+        images=images,
+        without_flagged=without_flagged,
     )
     try:
-        with exporting() as progress:
-            result = write(opened(project), out, options, progress)
-    except Unfinished as unfinished:
+        with export_bar() as progress:
+            result = write_export(open_project(folder), out, options, progress)
+    except UnfinishedTasks as unfinished:
         warn(str(unfinished))
         sys.exit(EXIT_UNFINISHED)
     for line in export_lines(result):
-        say(line)
+        echo(line)
 
 
 @click.command()
 @project_argument
 @click.option("--mode", required=True, type=click.Choice(SHEAR_MODES))
 @click.option("--max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
-def reshear(project: Path, mode: ShearMode, max_words: int | None) -> None:
+def reshear(folder: Path, mode: ShearMode, max_words: int | None) -> None:
     """Shear all captions again, from the raw texts and without a GPU, and from now on."""
     from engine.operations.reshear import reshear as shear_again
     from engine.shearing.shear import Shearing
-    from tui.cli.progress_bars import stepping
+    from tui.cli.progress_bars import step_bar
 
-    with stepping("shearing shards") as progress:
-        done = shear_again(opened(project), Shearing(mode, max_words), progress)
-    say(done.sentence(mode))
+    with step_bar("shearing shards") as progress:
+        result = shear_again(open_project(folder), Shearing(mode, max_words), progress)
+    echo(result.summary(mode))
 
 
 @click.command()
 @project_argument
 @click.option("--model", "models", multiple=True, metavar="NAME")
 @click.option("--json", "as_json", is_flag=True)
-def stats(project: Path, models: tuple[str, ...], as_json: bool) -> None:
+def stats(folder: Path, models: tuple[str, ...], as_json: bool) -> None:
     """What the captions are like, per model: lengths, cuts, repeats, refusals, prompt leaks."""
-    from engine.operations.caption_stats import measure
-    from tui.cli.progress_bars import stepping
+    from engine.operations.caption_stats import measure_captions
+    from tui.cli.progress_bars import step_bar
     from tui.formatting.stats_table import stats_lines
 
-    with stepping("reading shards") as progress:
-        found = measure(opened(project), models, progress)
+    with step_bar("reading shards") as progress:
+        model_stats = measure_captions(open_project(folder), models, progress)
     if as_json:
-        click.echo(json.dumps([model.as_dict() for model in found]))
+        click.echo(json.dumps([model.as_dict() for model in model_stats]))
         return
-    for line in stats_lines(found):
-        say(line)
+    for line in stats_lines(model_stats):
+        echo(line)

@@ -1,4 +1,4 @@
-"""Caption files without a project."""
+"""Commands on caption files without a project: split and merge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from engine.utils.plurals import plural
 from tui.cli.options import File, Folder, column_options
-from tui.cli.requests import say
+from tui.cli.requests import echo
 
 
 @click.command()
@@ -25,13 +25,13 @@ def split(
 ) -> None:
     """Cut CAPTIONS into N JSON arrays of nearly equal size in OUTDIR."""
     from engine.datasets import split_merge
-    from engine.datasets.inputs.open_input import Input
-    from tui.cli.progress_bars import counting
+    from engine.datasets.inputs.open_input import InputSource
+    from tui.cli.progress_bars import record_counter
 
-    with counting("reading records") as progress:
-        source = Input(captions, captions.parent, image_column, caption_column)
+    with record_counter("reading records") as progress:
+        source = InputSource(captions, captions.parent, image_column, caption_column)
         parts = split_merge.split(source, outdir, shards, progress)
-    say(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
+    echo(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
 
 
 @click.command()
@@ -43,10 +43,10 @@ def merge(
 ) -> None:
     """Write the records of all CAPTIONS, in this order, as one JSON array."""
     from engine.datasets import split_merge
-    from engine.datasets.inputs.open_input import Input
-    from tui.cli.progress_bars import merging
+    from engine.datasets.inputs.open_input import InputSource
+    from tui.cli.progress_bars import merge_counters
 
-    sources = [Input(path, path.parent, image_column, caption_column) for path in captions]
-    with merging() as (reading, writing):
+    sources = [InputSource(path, path.parent, image_column, caption_column) for path in captions]
+    with merge_counters() as (reading, writing):
         count = split_merge.merge(sources, out, reading, writing)
-    say(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")
+    echo(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")

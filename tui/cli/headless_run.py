@@ -1,11 +1,14 @@
-"""`run` without the application."""
+"""`mllmaug-tui run`: run a project in this process, or attach to its run, with progress.
+
+Progress is shown on stderr: bars in a terminal, else a line now and then.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 from rich.console import Console
@@ -22,32 +25,32 @@ from rich.text import Text
 from db.connection import DatabaseError
 from engine.operations import run_control
 from engine.project.layout import Project
-from engine.project.lock import Held
+from engine.project.lock import ProjectInUse
 from engine.supervisor.main import supervise
-from engine.utils.errors import Refused
+from engine.utils.errors import RequestRefused
 from tui.cli.output import status_lines
+from tui.cli.requests import EXIT_INTERRUPTED, EXIT_UNFINISHED
 from tui.formatting.escape import visible
-from tui.viewmodel import snapshot
-from tui.viewmodel.model_waiting import waiting
+from tui.viewmodel.model_waiting import describe_wait
 from tui.viewmodel.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    pass
+from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
 
 TICK_SECONDS = 0.5
+"""Seconds between two reads of the snapshot."""
 LINE_SECONDS = 30.0
-"""Between lines of progress where there is no terminal."""
+"""Seconds between two lines of progress where there is no terminal."""
 
 
-def as_last_time(project: Project) -> str:
-    """The devices of the last run, said where they are not what a first run takes."""
-    place = run_control.last_devices(project)
-    if place != "auto" and run_control.supervisor(project) is None:
-        click.echo(f"on {place}, where it ran last (otherwise: --devices auto)", err=True)
-    return place
+def devices_of_last_run(project: Project) -> str:
+    """Return the devices of the last run; print them if a first run would take others."""
+    devices = run_control.last_devices(project)
+    if devices != "auto" and run_control.live_supervisor(project) is None:
+        click.echo(f"on {devices}, where it ran last (otherwise: --devices auto)", err=True)
+    return devices
 
 
 def start_detached(project: Project, devices: str) -> int:
+    """Start the supervisor as a process of its own; return the exit code 0."""
     clear_old_pause(project)
     row = run_control.start(project, devices)
     click.echo(
@@ -58,13 +61,13 @@ def start_detached(project: Project, devices: str) -> int:
 
 
 def attach_or_run(project: Project, devices: str) -> int:
-    """Runs the project in this process, or shows the run that there is; the exit code."""
+    """Run the project in this process, or attach to its run; return the exit code."""
     deadline = time.monotonic() + run_control.ANSWER_SECONDS
-    while run_control.supervisor(project) is None:
+    while run_control.live_supervisor(project) is None:
         clear_old_pause(project)
         try:
             return run_here(project, devices)
-        except Held:  # another one that is starting up, or ending
+        except ProjectInUse:  # another one that is starting up, or ending
             if time.monotonic() > deadline:
                 raise
             time.sleep(run_control.POLL_SECONDS)
@@ -72,65 +75,70 @@ def attach_or_run(project: Project, devices: str) -> int:
 
 
 def run_here(project: Project, devices: str) -> int:
-    """Raises `Held`."""
+    """Run the project in this process; return the exit code. Raises `ProjectInUse`."""
     ended, interrupted = threading.Event(), threading.Event()
-    showing = threading.Thread(target=show_quietly, args=(project, ended), daemon=True)
-    showing.start()
+    progress = threading.Thread(target=show_progress_safely, args=(project, ended), daemon=True)
+    progress.start()
     try:
         supervise(project, devices, on_interrupt=interrupted.set)
     finally:
         ended.set()
-        showing.join(timeout=2 * TICK_SECONDS)
-    return conclude(project, interrupted.is_set())
+        progress.join(timeout=2 * TICK_SECONDS)
+    return print_result(project, interrupted.is_set())
 
 
 def clear_old_pause(project: Project) -> None:
-    """A pause belongs to the run that is over: `run` means run."""
-    if run_control.supervisor(project) is None and snapshot.read(project).project.paused:
+    """Resume a project that was paused when its last run ended: `run` means run."""
+    if run_control.live_supervisor(project) is None and read_snapshot(project).project.paused:
         try:
-            run_control.ask(project, "resume")
-        except Refused:
+            run_control.send_request(project, "resume")
+        except RequestRefused:
             return
         click.echo("it was paused: going on", err=True)
 
 
 def attach(project: Project) -> int:
-    """Shows the run of another process until it ends; Ctrl-C only stops the showing."""
+    """Show the progress of another process's run until it ends; return the exit code.
+
+    Ctrl-C ends this process and leaves the run alone.
+    """
     click.echo("attached to the run that there is (Ctrl-C leaves it running)", err=True)
     try:
-        show(project, lambda: run_control.supervisor(project) is None)
+        show_progress(project, lambda: run_control.live_supervisor(project) is None)
     except KeyboardInterrupt:
-        return 130
-    return conclude(project, interrupted=False)
+        return EXIT_INTERRUPTED
+    return print_result(project, interrupted=False)
 
 
-def conclude(project: Project, interrupted: bool) -> int:
-    taken = snapshot.read(project)
-    for line in status_lines(taken):
+def print_result(project: Project, interrupted: bool) -> int:
+    """Print the state of the project after its run; return the exit code."""
+    snapshot = read_snapshot(project)
+    for line in status_lines(snapshot):
         click.echo(visible(line))
     if interrupted:
-        return 130
-    unfinished = taken.tasks["pending"] + taken.tasks["running"] + taken.tasks["failed"]
-    return 1 if unfinished else 0
+        return EXIT_INTERRUPTED
+    unfinished = snapshot.tasks["pending"] + snapshot.tasks["running"] + snapshot.tasks["failed"]
+    return EXIT_UNFINISHED if unfinished else 0
 
 
-def show_quietly(project: Project, ended: threading.Event) -> None:
-    """A terminal that goes away must not end the run."""
+def show_progress_safely(project: Project, ended: threading.Event) -> None:
+    """Show progress until `ended` is set; a terminal that goes away must not end the run."""
     try:
-        show(project, ended.is_set)
+        show_progress(project, ended.is_set)
     except OSError:
         return
 
 
-def show(project: Project, ended: Any) -> None:
+def show_progress(project: Project, has_ended: Callable[[], bool]) -> None:
+    """Show progress on stderr until the run has ended."""
     console = Console(stderr=True)
     if console.is_terminal:
-        show_bars(project, console, ended)
+        show_bars(project, console, has_ended)
     else:
-        show_lines(project, ended)
+        show_lines(project, has_ended)
 
 
-def show_bars(project: Project, console: Console, ended: Any) -> None:
+def show_bars(project: Project, console: Console, has_ended: Callable[[], bool]) -> None:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -139,71 +147,76 @@ def show_bars(project: Project, console: Console, ended: Any) -> None:
         TextColumn("{task.fields[rate]:.1f}/s", markup=False),
         TimeRemainingColumn(),
     )
-    reader = snapshot.Reader(project)
-    paused, waits = False, Waits()
+    reader = SnapshotReader(project)
+    paused, outages = False, OutageReporter()
     with Progress(*columns, console=console) as bars:
-        rows: dict[int, Any] = {}
-        while not ended():
-            taken = read_patiently(reader)
-            for model in taken.models if taken else ():
-                if model.row.id not in rows:
-                    rows[model.row.id] = bars.add_task(model.row.name, rate=0.0)
+        bar_ids: dict[int, Any] = {}
+        while not has_ended():
+            snapshot = read_or_none(reader)
+            for model in snapshot.models if snapshot else ():
+                if model.row.id not in bar_ids:
+                    bar_ids[model.row.id] = bars.add_task(model.row.name, rate=0.0)
                 done = model.captioned + model.failed
-                bars.update(rows[model.row.id], total=model.total, completed=done, rate=model.rate)
-            if taken and taken.project.paused != paused:
-                paused = taken.project.paused
-                bars.console.print(Text(visible(pause_line(taken))))
-            for line in waits.changed(taken):
+                bars.update(
+                    bar_ids[model.row.id], total=model.total, completed=done, rate=model.rate
+                )
+            if snapshot and snapshot.project.paused != paused:
+                paused = snapshot.project.paused
+                bars.console.print(Text(visible(pause_line(snapshot))))
+            for line in outages.new_lines(snapshot):
                 bars.console.print(Text(visible(line)))
             time.sleep(TICK_SECONDS)
 
 
-def show_lines(project: Project, ended: Any) -> None:
-    reader = snapshot.Reader(project)
-    paused, printed, waits = False, time.monotonic(), Waits()
-    while not ended():
-        taken = read_patiently(reader)
-        if taken and taken.project.paused != paused:
-            paused = taken.project.paused
-            click.echo(visible(pause_line(taken)), err=True)
-        for line in waits.changed(taken):
+def show_lines(project: Project, has_ended: Callable[[], bool]) -> None:
+    reader = SnapshotReader(project)
+    paused, printed_at, outages = False, time.monotonic(), OutageReporter()
+    while not has_ended():
+        snapshot = read_or_none(reader)
+        if snapshot and snapshot.project.paused != paused:
+            paused = snapshot.project.paused
+            click.echo(visible(pause_line(snapshot)), err=True)
+        for line in outages.new_lines(snapshot):
             click.echo(visible(line), err=True)
-        if taken and time.monotonic() - printed > LINE_SECONDS:
-            printed = time.monotonic()
-            click.echo(one_line(taken), err=True)
+        if snapshot and time.monotonic() - printed_at > LINE_SECONDS:
+            printed_at = time.monotonic()
+            click.echo(progress_line(snapshot), err=True)
         time.sleep(TICK_SECONDS)
 
 
-class Waits:
-    """What has been said of models whose server does not answer."""
+class OutageReporter:
+    """Reports, once each, the errors of servers that stop answering and that they answer again."""
 
     def __init__(self) -> None:
-        self.said: dict[int, str | None] = {}
+        self.reported: dict[int, str | None] = {}
+        """The error that was last reported, by model id; None: the server answers."""
 
-    def changed(self, taken: Snapshot | None) -> Iterator[str]:
-        for model in (it.row for it in taken.models) if taken else ():
-            if model.unavailable != self.said.get(model.id):
-                self.said[model.id] = model.unavailable
-                yield f"{model.name} {waiting(model) or 'captions again'}"
+    def new_lines(self, snapshot: Snapshot | None) -> Iterator[str]:
+        """Yield a line for each model whose error has changed since the last call."""
+        for model in (progress.row for progress in snapshot.models) if snapshot else ():
+            if model.unavailable != self.reported.get(model.id):
+                self.reported[model.id] = model.unavailable
+                yield f"{model.name} {describe_wait(model) or 'captions again'}"
 
 
-def read_patiently(reader: snapshot.Reader) -> Snapshot | None:
-    """None while the database is busy or being made good."""
+def read_or_none(reader: SnapshotReader) -> Snapshot | None:
+    """Return the newest snapshot; None while the database is busy or being repaired."""
     try:
         return reader.read()
     except DatabaseError:
         return None
 
 
-def pause_line(taken: Snapshot) -> str:
-    if not taken.project.paused:
+def pause_line(snapshot: Snapshot) -> str:
+    """Return the line that says that the project was paused, and why, or goes on."""
+    if not snapshot.project.paused:
         return "going on"
-    reason = taken.project.pause_reason or "by the user"
-    return f"paused: {reason} ('mllmaug-tui resume {taken.folder}' goes on)"
+    reason = snapshot.project.pause_reason or "by the user"
+    return f"paused: {reason} ('mllmaug-tui resume {snapshot.folder}' goes on)"
 
 
-def one_line(taken: Snapshot) -> str:
+def progress_line(snapshot: Snapshot) -> str:
     return (
-        f"{taken.state}: {taken.captioned:,} of {taken.total:,} captions,"
-        f" {taken.failed:,} failed, {taken.rate:.1f} images/s"
+        f"{snapshot.state}: {snapshot.captioned:,} of {snapshot.total:,} captions,"
+        f" {snapshot.failed:,} failed, {snapshot.rate:.1f} images/s"
     )

@@ -1,4 +1,4 @@
-"""What there is on this machine: model families, devices, checkpoints."""
+"""Commands about the machine: the model families, and a check of devices and checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tui.cli.options import Folder
-from tui.cli.requests import EXIT_UNFINISHED, opened, say
+from tui.cli.requests import EXIT_UNFINISHED, echo, open_project
 
 
 @click.command()
@@ -22,11 +22,11 @@ def models(as_json: bool) -> None:
         click.echo(json.dumps(family_dicts()))
     else:
         for line in family_lines():
-            say(line)
+            echo(line)
 
 
 @click.command()
-@click.argument("project", type=Folder, required=False)
+@click.argument("folder", metavar="[PROJECT]", type=Folder, required=False)
 @click.option(
     "--model",
     "models",
@@ -35,13 +35,14 @@ def models(as_json: bool) -> None:
     help="Load it, caption a drawn picture, compare with golden files where there are any.",
 )
 @click.option("--set", "settings", multiple=True, metavar="MODEL.KEY=VALUE")
-def doctor(project: Path | None, models: tuple[str, ...], settings: tuple[str, ...]) -> None:
+def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Devices, checkpoints, image paths, disk space, in words."""
     from engine.operations.doctor import examine
 
+    project = open_project(folder) if folder else None
     healthy = True
-    for finding in examine(opened(project) if project else None, models, settings):
+    for finding in examine(project, models, settings):
         healthy = healthy and finding.good
-        say(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")
+        echo(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")
     if not healthy:
         sys.exit(EXIT_UNFINISHED)

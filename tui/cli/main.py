@@ -1,4 +1,4 @@
-"""The entry: the group of all commands, and what an error becomes."""
+"""The entry point `main`: the group of all commands, and the exit code and message of an error."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from tui.cli import application, captions, files, machine, projects, run, tasks
 from tui.cli.requests import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNFINISHED, warn
 
 COMMANDS: tuple[click.Command, ...] = (
-    application.open_project,
+    application.open_application,
     application.demo,
     projects.new,
     projects.set_model,
@@ -47,7 +47,10 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 class OpenByDefault(click.Group):
-    """`mllmaug-tui FOLDER` opens the folder; a folder named like a command is `./run`."""
+    """The group of commands, in which `mllmaug-tui FOLDER` is `mllmaug-tui open FOLDER`.
+
+    A folder that has the name of a command is written as a path: `./run`.
+    """
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -73,7 +76,7 @@ def cli(ctx: click.Context, readonly: bool) -> None:
     mllmaug-tui COMMAND -h    everything else, without the application
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(application.open_project, project=None, readonly=readonly)
+        ctx.invoke(application.open_application, folder=None, readonly=readonly)
 
 
 cli.context_settings["help_option_names"] = ["-h", "--help"]
@@ -84,40 +87,45 @@ for command in COMMANDS:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Exit codes: 0 done, 1 tasks not done, 2 bad input or usage, 130 interrupted."""
+    """Run a command and end the process.
+
+    Exit codes: 0 done, 1 tasks not done or request refused, 2 bad input or usage, 130 interrupted.
+    """
     try:
-        sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
+        sys.exit(exit_code_of(lambda: cli.main(arguments, standalone_mode=False)))
     except BrokenPipeError:
         sys.exit(0)
 
 
-def guarded(command: Callable[[], Any]) -> int:
+def exit_code_of(command: Callable[[], Any]) -> int:
+    """Run a command and return its exit code. Errors that are no bug are printed as one line."""
     try:
         result = command()
-    except click.exceptions.Exit as done:
-        return done.exit_code
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()
         return EXIT_BAD_INPUT
     except Exception as error:
-        return explained(error)
+        return report_error(error)
     return result if isinstance(result, int) else 0
 
 
-def explained(error: Exception) -> int:
-    """Imports what the application's first frame need not wait for."""
-    from db.connection import Busy, DatabaseError
-    from engine.project.lock import Held
+def report_error(error: Exception) -> int:
+    """Print a foreseen error on stderr and return its exit code; raise any other again."""
+    # Imported here: the application's first frame need not wait for them.
+    from db.connection import DatabaseBusy, DatabaseError
+    from engine.project.lock import ProjectInUse
 
-    if isinstance(error, Held):
+    if isinstance(error, ProjectInUse):
         warn(f"the project is in use by {error}")
         return EXIT_UNFINISHED
-    if not isinstance(error, (BadInput, DatabaseError, Refused)):
+    if not isinstance(error, (BadInput, DatabaseError, RequestRefused)):
         raise error
     warn(str(error))
-    return EXIT_UNFINISHED if isinstance(error, (Refused, Busy)) else EXIT_BAD_INPUT
+    return EXIT_UNFINISHED if isinstance(error, (RequestRefused, DatabaseBusy)) else EXIT_BAD_INPUT
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands take, and the types of paths."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 import click
 
 Folder = click.Path(file_okay=False, path_type=Path)
+"""The type of a parameter that names a folder, which may not exist yet."""
 File = click.Path(path_type=Path)
+"""The type of a parameter that names a file or any other path, which may not exist yet."""
 
 
-def path_maps(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Any:
+def parse_path_maps(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Any:
+    """Return the values of `--path-map` as pairs of old and new beginning."""
     pairs = []
     for value in values:
         old, equals, new = value.partition("=")
@@ -25,14 +28,14 @@ path_map_option = click.option(
     "--path-map",
     multiple=True,
     metavar="OLD=NEW",
-    callback=path_maps,
+    callback=parse_path_maps,
     help="Replace this beginning of image paths; may be given several times.",
 )
-project_argument = click.argument("project", type=Folder)
+project_argument = click.argument("folder", metavar="PROJECT", type=Folder)
 
 
 def column_options(command: Any) -> Any:
-    """For inputs with named columns: CSV, TSV, Parquet."""
+    """Add the options that name the columns of CSV, TSV and Parquet input."""
     for option in (
         click.option("--caption-column", metavar="NAME", help="Default: caption, title or text."),
         click.option("--image-column", metavar="NAME", help="Default: image, filepath, ..."),

@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""The lines that commands print, and the JSON of `models --json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from db.connection import reading
 from engine.project.layout import Project
 from engine.utils.plurals import plural
 from tui.viewmodel.failure_hints import hint_for
-from tui.viewmodel.model_waiting import waiting
+from tui.viewmodel.model_waiting import describe_wait
 from tui.viewmodel.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from engine.operations.records import SampledImage
 
 
-def status_lines(taken: Snapshot) -> Iterator[str]:
-    counts = ", ".join(f"{count:,} {state}" for state, count in taken.tasks.items() if count)
-    reason = f" ({taken.project.pause_reason})" if taken.project.pause_reason else ""
-    yield f"{taken.name}: {taken.state}{reason}; {plural(taken.records, 'image')}; tasks: {counts}"
-    for model in taken.models:
-        eta = "" if model.eta is None else f", {clock(model.eta)} left"
+def status_lines(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what `status` prints: the project, its models, its workers."""
+    counts = ", ".join(f"{count:,} {state}" for state, count in snapshot.tasks.items() if count)
+    reason = f" ({snapshot.project.pause_reason})" if snapshot.project.pause_reason else ""
+    images = plural(snapshot.records, "image")
+    yield f"{snapshot.name}: {snapshot.state}{reason}; {images}; tasks: {counts}"
+    for model in snapshot.models:
+        eta = "" if model.eta is None else f", {hours_minutes_seconds(model.eta)} left"
         rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
         yield (
             f"  {model.row.name}: {model.captioned:,} of {model.total:,} captioned,"
@@ -33,16 +35,16 @@ def status_lines(taken: Snapshot) -> Iterator[str]:
         )
         if model.row.blocked:
             yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
-        if waits := waiting(model.row):
-            yield f"  {model.row.name} {waits}"
-    for worker in taken.workers:
+        if outage := describe_wait(model.row):
+            yield f"  {model.row.name} {outage}"
+    for worker in snapshot.workers:
         shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
         model_name = worker.model or "no model"
         yield f"  {worker.row.device}: {worker.row.state} {model_name}{shard}"
 
 
 def failure_lines(project: Project) -> Iterator[str]:
-    """What failed, by cause, most first."""
+    """Yield the causes of failures, the most frequent first; nothing if nothing failed."""
     with reading(project.database) as connection:
         causes = failures.causes(connection)
     if causes:
@@ -51,6 +53,7 @@ def failure_lines(project: Project) -> Iterator[str]:
 
 
 def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
+    """Yield a line a cause, with the hint what to do about it."""
     with reading(project.database) as connection:
         names = {model.id: model.name for model in projects.models(connection)}
     for cause in causes:
@@ -60,18 +63,19 @@ def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
             yield f"  {where}{plural(cause.count, 'shard')} failed: {cause.kind}"
         else:
             hint = hint_for(cause)
-            found = (
+            counted = (
                 f"{plural(cause.count, 'record')} {cause.kind} in {plural(cause.shards, 'shard')}"
             )
-            yield f"  {where}{found} ({hint.what})"
+            yield f"  {where}{counted} ({hint.advice})"
 
 
-def clock(seconds: float) -> str:
+def hours_minutes_seconds(seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}"
 
 
 def sample_lines(sample: SampledImage) -> Iterator[str]:
+    """Yield an image and its captions, raw with the cuts marked and sheared."""
     flag = ", flagged" if sample.flagged else ""
     yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i}{flag})"
     yield f"  original: {sample.original}"
@@ -79,24 +83,25 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
         if caption.raw is None:
             yield f"  {caption.model}: failed, {caption.error}"
             continue
-        yield f"  {caption.model}: {marked(caption.raw, caption.start, caption.end)}"
+        yield f"  {caption.model}: {mark_cuts(caption.raw, caption.start, caption.end)}"
         yield f"    sheared: {caption.sheared}"
         for mode, text in caption.modes.items():
             if text != caption.sheared:
                 yield f"    sheared in mode {mode}: {text}"
 
 
-def marked(raw: str, start: int | None, end: int | None) -> str:
-    """The raw text with what shearing cut between `//`."""
+def mark_cuts(raw: str, start: int | None, end: int | None) -> str:
+    """Return the raw caption with what shearing cut between `//`; `start` to `end` was kept."""
     if start is None or end is None:
         return raw
-    before, kept, after = raw[:start], raw[start:end], raw[end:]
+    before, remaining, after = raw[:start], raw[start:end], raw[end:]
     return "".join(
-        [f"//{before}//" if before.strip() else before, kept, f"//{after}//" if after else ""]
+        [f"//{before}//" if before.strip() else before, remaining, f"//{after}//" if after else ""]
     )
 
 
 def export_lines(result: ExportResult) -> Iterator[str]:
+    """Yield what an export wrote and what it left out."""
     counted = f"{plural(result.captions, 'caption')} of {plural(result.records, 'image')}"
     yield f"{result.path}: {counted}"
     left_out = {
@@ -107,12 +112,13 @@ def export_lines(result: ExportResult) -> Iterator[str]:
         "captions of flagged records": result.flagged,
         "images that do not fit the format": result.unfit,
     }
-    said = [f"{count:,} {what}" for what, count in left_out.items() if count]
-    if said:
-        yield f"left out: {', '.join(said)}"
+    parts = [f"{count:,} {reason}" for reason, count in left_out.items() if count]
+    if parts:
+        yield f"left out: {', '.join(parts)}"
 
 
 def family_dicts() -> list[dict[str, Any]]:
+    """Return the JSON array that `models --json` prints."""
     from engine.captioners.registry import FAMILIES
     from engine.demo import checkpoint
 
@@ -121,9 +127,9 @@ def family_dicts() -> list[dict[str, Any]]:
         {
             "name": family.name,
             "summary": family.summary,
-            "checkpoint": family.checkpoint,
+            "checkpoint": family.checkpoint_form,
             "demo_checkpoint": str(built_in[family.name]) if family.name in built_in else None,
-            "settings": list(family.settings),
+            "settings": list(family.setting_names),
             "presets": {name: asdict(preset) for name, preset in family.presets.items()},
         }
         for family in FAMILIES.values()
@@ -131,6 +137,7 @@ def family_dicts() -> list[dict[str, Any]]:
 
 
 def family_lines() -> Iterator[str]:
+    """Yield what `models` prints: each family with its checkpoint and its presets."""
     for family in family_dicts():
         yield f"{family['name']}: {family['summary']}"
         yield f"  checkpoint: {family['checkpoint'] or 'none needed'}"

@@ -1,4 +1,4 @@
-"""What `pilot` prints."""
+"""The output of `pilot`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from tui.cli.output import marked
-from tui.cli.requests import say
+from tui.cli.output import mark_cuts
+from tui.cli.requests import echo
 from tui.formatting import text
 from tui.formatting.escape import visible
 
 if TYPE_CHECKING:
-    from engine.operations.pilot import Findings
+    from engine.operations.pilot import PilotFindings
     from engine.operations.records import SampledCaption
 
 
-def as_dict(findings: Findings) -> dict[str, Any]:
+def findings_dict(findings: PilotFindings) -> dict[str, Any]:
+    """Return the JSON object that `pilot --json` prints."""
     plan = findings.plan
     return {
         "records": plan.total,
@@ -28,8 +29,8 @@ def as_dict(findings: Findings) -> dict[str, Any]:
             {
                 "name": name,
                 "images_per_second": findings.rates.get(name),
-                "seconds": findings.seconds_of(name),
-                "error": findings.troubles.get(name),
+                "seconds": findings.model_seconds(name),
+                "error": findings.errors.get(name),
             }
             for name, _ in plan.jobs
         ],
@@ -38,30 +39,31 @@ def as_dict(findings: Findings) -> dict[str, Any]:
     }
 
 
-def show(findings: Findings) -> None:
-    """The captions as a table with a column a model, then a line a model, then the whole."""
+def print_findings(findings: PilotFindings) -> None:
+    """Print the captions as a table with a column a model, then a line a model, then the total."""
     plan = findings.plan
     names = [name for name, _ in plan.jobs]
     headings = ("image", "original", *names)
     table = Table(*(Column(plain(name)) for name in headings), show_lines=True)
     for image in findings.images():
-        said = {caption.model: caption for caption in image.captions}
-        cells = (caption_text(said.get(name)) for name in names)
+        by_model = {caption.model: caption for caption in image.captions}
+        cells = (caption_text(by_model.get(name)) for name in names)
         table.add_row(plain(image.image), plain(image.original), *cells)
     Console().print(table)
     for name in names:
-        say(f"{name}: {findings.troubles.get(name) or measured(findings, name)}")
+        echo(f"{name}: {findings.errors.get(name) or speed(findings, name)}")
     counted = f"{text.plural(plan.total, 'record')} on {text.plural(plan.devices, 'device')}"
     seconds = findings.seconds
     if seconds is not None:
         end = text.day_and_clock(time.time() + seconds)[:-3]
-        say(f"{counted}: about {text.duration(seconds)} in all, until {end}")
+        echo(f"{counted}: about {text.duration(seconds)} in all, until {end}")
 
 
-def measured(findings: Findings, name: str) -> str:
-    rate, seconds = findings.rates.get(name, 0.0), findings.seconds_of(name)
-    took = f", {text.duration(seconds)} for all records" if seconds is not None else ""
-    return f"{text.rate(rate)} images/s{took}"
+def speed(findings: PilotFindings, name: str) -> str:
+    """Return the measured speed of a model and the time that it needs for all records."""
+    rate, seconds = findings.rates.get(name, 0.0), findings.model_seconds(name)
+    estimate = f", {text.duration(seconds)} for all records" if seconds is not None else ""
+    return f"{text.rate(rate)} images/s{estimate}"
 
 
 def caption_text(caption: SampledCaption | None) -> Text:
@@ -69,8 +71,9 @@ def caption_text(caption: SampledCaption | None) -> Text:
         return plain("-")
     if caption.raw is None:
         return plain(f"failed, {caption.error}")
-    return plain(marked(caption.raw, caption.start, caption.end))
+    return plain(mark_cuts(caption.raw, caption.start, caption.end))
 
 
-def plain(said: str) -> Text:
-    return Text(visible(said))
+def plain(content: str) -> Text:
+    """Return text from outside for a table: no markup, control characters made visible."""
+    return Text(visible(content))

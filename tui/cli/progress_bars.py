@@ -1,4 +1,7 @@
-"""Progress bars of the headless commands, on stderr and only where there is a terminal."""
+"""Progress bars of the commands, on stderr and only where that is a terminal.
+
+Each context manager here yields the function that reports progress.
+"""
 
 from __future__ import annotations
 
@@ -22,25 +25,25 @@ from engine.operations.tryout import TryoutEvent
 from tui.formatting.escape import visible
 
 
-def bars(*columns: ProgressColumn) -> Progress:
+def make_progress(*columns: ProgressColumn) -> Progress:
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """A spinner with a count whose end is not known."""
+def record_counter(what: str) -> Iterator[Callable[[int], None]]:
+    """Show a spinner and a count whose end is not known."""
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,}"))
-    with bars(*columns) as progress:
+    with make_progress(*columns) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count: progress.update(task, completed=count)
 
 
 @contextmanager
-def merging() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """Two counts, of the records read and of those written, which may come long after."""
+def merge_counters() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Show two counts: of the records read, and of those written, which may come long after."""
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,}"))
-    with bars(*columns) as progress:
+    with make_progress(*columns) as progress:
         read, written = (
             progress.add_task(f"{what} records", total=None) for what in ("reading", "writing")
         )
@@ -51,39 +54,40 @@ def merging() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
 
 
 @contextmanager
-def stepping(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for something of which so many are done."""
+def step_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for steps of which the done and all are counted."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with bars(*columns) as progress:
+    with make_progress(*columns) as progress:
         task = progress.add_task(what, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
 
 @contextmanager
-def piloting(records: int) -> Iterator[Callable[[str, TryoutEvent], None]]:
-    """A bar a model, with the step of loading until the first caption."""
+def pilot_bars(records: int) -> Iterator[Callable[[str, TryoutEvent], None]]:
+    """Show a bar for each model, beside it the step of its loading until the first caption."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[step]}", markup=False),
     )
-    with bars(*columns) as progress:
+    with make_progress(*columns) as progress:
         rows: dict[str, TaskID] = {}
 
-        def told(model: str, said: TryoutEvent) -> None:
+        def show_event(model: str, event: TryoutEvent) -> None:
             if model not in rows:
                 rows[model] = progress.add_task(visible(model), total=records, step="")
-            if said.loading is not None:
-                progress.update(rows[model], step=visible(said.loading))
-            elif said.record is not None:
+            if event.loading is not None:
+                progress.update(rows[model], step=visible(event.loading))
+            elif event.record is not None:
                 progress.update(rows[model], advance=1, step="")
 
-        yield told
+        yield show_event
 
 
 @contextmanager
-def exporting() -> Iterator[Callable[[ExportProgress], None]]:
+def export_bar() -> Iterator[Callable[[ExportProgress], None]]:
+    """Show a bar of the exported shards."""
     columns = (
         TextColumn("exporting"),
         BarColumn(),
@@ -91,10 +95,10 @@ def exporting() -> Iterator[Callable[[ExportProgress], None]]:
         TextColumn("shards"),
         TimeElapsedColumn(),
     )
-    with bars(*columns) as progress:
+    with make_progress(*columns) as progress:
         task = progress.add_task("exporting", total=None)
 
-        def show(done: ExportProgress) -> None:
-            progress.update(task, completed=done.shards_done, total=done.shards)
+        def show_progress(export: ExportProgress) -> None:
+            progress.update(task, completed=export.shards_done, total=export.shards)
 
-        yield show
+        yield show_progress

@@ -1,4 +1,4 @@
-"""A project is made, and its models are changed."""
+"""Commands that make a project and change its models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from db.rows import SHEAR_MODES, ShearMode
 from engine.utils.errors import BadInput
 from engine.utils.plurals import plural
 from tui.cli.options import File, column_options, path_map_option, project_argument
-from tui.cli.requests import answer, opened, say, warn
+from tui.cli.requests import echo, open_project, send_request, warn
 
 
 @click.command()
@@ -43,7 +43,7 @@ from tui.cli.requests import answer, opened, say, warn
 @click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
 @click.option("--skip-bad", is_flag=True, help="Leave out records that cannot be read.")
 def new(
-    project: Path,
+    folder: Path,
     captions: tuple[Path, ...],
     image_root: Path | None,
     path_map: tuple[tuple[str, str], ...],
@@ -65,32 +65,32 @@ def new(
     from engine.captioners.registry import choose_all
     from engine.operations.new_project import NewProject, create
     from engine.shearing.shear import Shearing
-    from tui.cli.progress_bars import counting, stepping
+    from tui.cli.progress_bars import record_counter, step_bar
     from tui.formatting.created_lines import created_lines
 
     if shard_size is not None and shards is not None:
         raise BadInput("give --shard-size or --shards, not both")
-    chosen = choose_all(models, preset, settings)
-    wanted = NewProject(
-        captions,
-        chosen,
-        image_root,
-        path_map,
-        shard_size,
-        shards,
-        allow_outside,
-        allow_missing,
-        image_column,
-        caption_column,
-        check_images,
-        skip_bad,
-        Shearing(shear_mode or SHEAR_MODES[0], shear_max_words),
+    choices = choose_all(models, preset, settings)
+    new_project = NewProject(
+        captions=captions,
+        models=choices,
+        image_root=image_root,
+        path_map=path_map,
+        shard_size=shard_size,
+        shards=shards,
+        allow_outside=allow_outside,
+        allow_missing=allow_missing,
+        image_column=image_column,
+        caption_column=caption_column,
+        check_images=check_images,
+        skip_bad=skip_bad,
+        shearing=Shearing(shear_mode or SHEAR_MODES[0], shear_max_words),
     )
-    with counting("reading records") as progress, stepping("checking images") as checking:
-        created = create(project, wanted, progress, checking)
-    say(
-        f"{project}: {plural(created.records, 'record')} in {plural(created.shards, 'shard')},"
-        f" {plural(len(chosen), 'model')}"
+    with record_counter("reading records") as progress, step_bar("checking images") as checking:
+        created = create(folder, new_project, progress, checking)
+    echo(
+        f"{folder}: {plural(created.records, 'record')} in {plural(created.shards, 'shard')},"
+        f" {plural(len(choices), 'model')}"
     )
     for line in created_lines(created):
         warn(line)
@@ -98,6 +98,7 @@ def new(
 
 
 def warn_file_system(folder: Path) -> None:
+    """Warn if the project lies on a network file system, where SQLite is at risk."""
     from engine.operations.doctor import network_file_system
 
     kind = network_file_system(folder)
@@ -112,19 +113,19 @@ def warn_file_system(folder: Path) -> None:
 @project_argument
 @click.argument("model")
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
-def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
+def set_model(folder: Path, model: str, changes: tuple[str, ...]) -> None:
     """Change how MODEL is asked: prompt, preset, batch, dtype, seed, ...
 
     Settings that shape what the model says begin its tasks anew, in another folder; what was
     captioned so far stays on disk. Not while the project runs.
     """
-    from engine.captioners.settings import pair
-    from engine.requests.models import check
+    from engine.captioners.settings import parse_assignment
+    from engine.requests.models import restarts_tasks
 
-    found = opened(project)
-    read = dict(pair(text) for text in changes)
-    check(found, model, read)
-    answer(found, "set", model=model, changes=read)
+    project = open_project(folder)
+    parsed_changes = dict(parse_assignment(text) for text in changes)
+    restarts_tasks(project, model, parsed_changes)
+    send_request(project, "set", model=model, changes=parsed_changes)
 
 
 @click.command("add-model")
@@ -132,16 +133,16 @@ def set_model(project: Path, model: str, changes: tuple[str, ...]) -> None:
 @click.argument("model", metavar="NAME[=[FAMILY:]CHECKPOINT]")
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--preset", metavar="NAME", help="paper (the default) or official.")
-def add_model(project: Path, model: str, changes: tuple[str, ...], preset: str | None) -> None:
+def add_model(folder: Path, model: str, changes: tuple[str, ...], preset: str | None) -> None:
     """Have another model caption the project too, with settings as `set` takes them.
 
     Not while the project runs.
     """
     from dataclasses import asdict
 
-    from engine.captioners.settings import pair
+    from engine.captioners.settings import parse_assignment
     from engine.requests.models import choose_new
 
-    found = opened(project)
-    choice = choose_new(found, model, preset, dict(pair(text) for text in changes))
-    answer(found, "add_model", choice=asdict(choice))
+    project = open_project(folder)
+    choice = choose_new(project, model, preset, dict(parse_assignment(text) for text in changes))
+    send_request(project, "add_model", choice=asdict(choice))

@@ -1,4 +1,4 @@
-"""What every command does: open the project, ask of it, say what came of it."""
+"""Functions that all commands share: open a project, print, send requests; the exit codes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,43 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.project.opening import open_project
 from tui.formatting.escape import visible
 
 if TYPE_CHECKING:
     from engine.project.layout import Project
 
 EXIT_UNFINISHED = 1
+"""Exit code: tasks are not done, or the request was refused."""
 EXIT_BAD_INPUT = 2
+"""Exit code: bad input or bad usage."""
 EXIT_INTERRUPTED = 130
+"""Exit code: ended by Ctrl-C or SIGTERM."""
 
 
-def opened(folder: Path) -> Project:
+def open_project(folder: Path) -> Project:
+    """Open the project in a folder. Raises `BadInput`."""
+    # Imported here: it imports SQLAlchemy, and neither `--help` nor the application's first frame
+    # need wait for that.
+    from engine.project.opening import open_project
 
     return open_project(folder)
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
+    """Print a line on stdout, with control characters made visible."""
     click.echo(visible(text))
 
 
 def warn(text: str) -> None:
+    """Print a line on stderr, with control characters made visible."""
     click.echo(visible(text), err=True)
 
 
-def answer(project: Project, kind: str, **payload: Any) -> None:
-    from engine.operations.run_control import ask
+def send_request(project: Project, kind: str, **payload: Any) -> None:
+    """Send a request to the run, or carry it out here while nothing runs; print the reply.
 
-    say(ask(project, kind, **payload))
+    Raises `RequestRefused`, `DatabaseError`.
+    """
+    from engine.operations import run_control
+
+    echo(run_control.send_request(project, kind, **payload))

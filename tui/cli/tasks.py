@@ -1,4 +1,4 @@
-"""What is done with single shards and records."""
+"""Commands on tasks and records: retry, skip, priority, exclude, flag, failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from engine.utils.errors import BadInput
 from tui.cli.options import File, project_argument
-from tui.cli.requests import answer, opened, say
+from tui.cli.requests import echo, open_project, send_request
 
 if TYPE_CHECKING:
     from db.failures import Grouping
@@ -21,18 +21,18 @@ model_option = click.option("--model", "models", multiple=True, metavar="NAME")
 cause_option = click.option("--cause", metavar="KIND", help="As `failures` calls it.")
 
 
-def which(command: Any) -> Any:
-    """Which tasks: of these shards, of these models, or both."""
+def task_options(command: Any) -> Any:
+    """Add the options that name tasks: those of some shards, of some models, or of both."""
     return shard_option(model_option(command))
 
 
 @click.command()
 @project_argument
-@which
+@task_options
 @click.option("--failed-items", is_flag=True, help="Only the failed records.")
 @cause_option
 def retry(
-    project: Path,
+    folder: Path,
     shards: tuple[int, ...],
     models: tuple[str, ...],
     failed_items: bool,
@@ -42,52 +42,52 @@ def retry(
 
     With --cause all that failed for it: whole shards, or the failed records of those it struck.
     """
-    from engine.operations.failure_causes import cause_named, retry_cause
+    from engine.operations.failure_causes import find_cause, retry_cause
     from engine.project.selectors import select_tasks
 
-    found = opened(project)
+    project = open_project(folder)
     if cause is None:
-        tasks = select_tasks(found, shards, models, failed_items)
-        answer(found, "retry", tasks=tasks, failed_items=failed_items)
+        tasks = select_tasks(project, shards, models, failed_items)
+        send_request(project, "retry", tasks=tasks, failed_items=failed_items)
         return
     if shards or models or failed_items:
         raise BadInput("--cause says which: give it alone")
-    say(retry_cause(found, cause_named(found, cause)))
+    echo(retry_cause(project, find_cause(project, cause)))
 
 
 @click.command()
 @project_argument
-@which
-def skip(project: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
+@task_options
+def skip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
     """Leave shards out that wait or have failed, until `unskip`."""
     from engine.project.selectors import named_tasks
 
-    found = opened(project)
-    answer(found, "skip", tasks=named_tasks(found, shards, models), skip=True)
+    project = open_project(folder)
+    send_request(project, "skip", tasks=named_tasks(project, shards, models), skip=True)
 
 
 @click.command()
 @project_argument
-@which
-def unskip(project: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
+@task_options
+def unskip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
     """Take skipped shards back in: those named, else all of them."""
     from engine.project.selectors import named_tasks, skipped_tasks
 
-    found = opened(project)
-    named = named_tasks(found, shards, models) if shards or models else skipped_tasks(found)
-    answer(found, "skip", tasks=named, skip=False)
+    project = open_project(folder)
+    named = named_tasks(project, shards, models) if shards or models else skipped_tasks(project)
+    send_request(project, "skip", tasks=named, skip=False)
 
 
 @click.command()
 @project_argument
-@which
+@task_options
 @click.option("--by", default=1, metavar="N", help="Raise it by N (1); below 0 starts later.")
-def priority(project: Path, shards: tuple[int, ...], models: tuple[str, ...], by: int) -> None:
+def priority(folder: Path, shards: tuple[int, ...], models: tuple[str, ...], by: int) -> None:
     """Have shards that wait start sooner, or later."""
     from engine.project.selectors import named_tasks
 
-    found = opened(project)
-    answer(found, "priority", tasks=named_tasks(found, shards, models), by=by)
+    project = open_project(folder)
+    send_request(project, "priority", tasks=named_tasks(project, shards, models), by=by)
 
 
 @click.command()
@@ -98,7 +98,7 @@ def priority(project: Path, shards: tuple[int, ...], models: tuple[str, ...], by
 @model_option
 @click.option("--undo", is_flag=True, help="Take back in; then `retry`.")
 def exclude(
-    project: Path,
+    folder: Path,
     cause: str | None,
     shard: int | None,
     records: tuple[int, ...],
@@ -110,22 +110,22 @@ def exclude(
     They count as failed, are left out of exports and are not asked for again.
     """
     from engine.operations.failure_causes import (
-        cause_named,
         exclude_cause,
         exclude_records,
-        records_named,
+        find_cause,
+        select_records,
     )
     from engine.project.caption_log import EXCLUDED_KIND
 
-    found = opened(project)
-    single = shard is not None or records or models
+    project = open_project(folder)
+    names_records = shard is not None or records or models
     if shard is not None and records and cause is None:
-        chosen = records_named(found, shard, records, models)
-        say(exclude_records(found, chosen, exclude=not undo))
-    elif undo and not single and cause is None:
-        say(exclude_cause(found, cause_named(found, EXCLUDED_KIND), exclude=False))
-    elif cause is not None and not single and not undo:
-        say(exclude_cause(found, cause_named(found, cause)))
+        chosen = select_records(project, shard, records, models)
+        echo(exclude_records(project, chosen, exclude=not undo))
+    elif undo and not names_records and cause is None:
+        echo(exclude_cause(project, find_cause(project, EXCLUDED_KIND), exclude=False))
+    elif cause is not None and not names_records and not undo:
+        echo(exclude_cause(project, find_cause(project, cause)))
     else:
         raise BadInput(
             "say which: --cause KIND, or --shard N with --record I (and --model NAME);"
@@ -135,14 +135,14 @@ def exclude(
 
 @click.command()
 @project_argument
-@click.argument("places", nargs=-1, required=True, metavar="SHARD:PLACE...")
+@click.argument("record_names", nargs=-1, required=True, metavar="SHARD:PLACE...")
 @click.option("--undo", is_flag=True, help="Take the flags away.")
-def flag(project: Path, places: tuple[str, ...], undo: bool) -> None:
+def flag(folder: Path, record_names: tuple[str, ...], undo: bool) -> None:
     """Mark records for later: `samples --flagged` lists, `export --without-flagged` omits them."""
-    from engine.project.selectors import places_named
+    from engine.project.selectors import parse_record_keys
 
-    found = opened(project)
-    answer(found, "flag", places=places_named(found, places), flagged=not undo)
+    project = open_project(folder)
+    send_request(project, "flag", places=parse_record_keys(project, record_names), flagged=not undo)
 
 
 @click.command()
@@ -152,23 +152,23 @@ def flag(project: Path, places: tuple[str, ...], undo: bool) -> None:
 @cause_option
 @click.option("--json", "as_json", is_flag=True)
 def failures(
-    project: Path, by: Grouping, out: Path | None, cause: str | None, as_json: bool
+    folder: Path, by: Grouping, out: Path | None, cause: str | None, as_json: bool
 ) -> None:
     """What failed, by cause, with a hint what to do about it."""
-    from engine.operations.failure_causes import cause_named, causes_of
+    from engine.operations.failure_causes import find_cause, read_causes
     from engine.operations.failure_report import write_csv
     from tui.cli.output import cause_lines
 
-    found = opened(project)
-    only = None if cause is None else cause_named(found, cause)
+    project = open_project(folder)
+    only = None if cause is None else find_cause(project, cause)
     if out is not None:
-        say(f"{write_csv(found, out, only):,} failures are in {out}")
+        echo(f"{write_csv(project, out, only):,} failures are in {out}")
         return
-    causes = causes_of(found, by) if only is None else (only,)
+    causes = read_causes(project, by) if only is None else (only,)
     if as_json:
         click.echo(json.dumps([asdict(each) for each in causes]))
         return
-    for line in cause_lines(found, causes):
-        say(line)
+    for line in cause_lines(project, causes):
+        echo(line)
     if not causes:
-        say("nothing failed")
+        echo("nothing failed")

@@ -1,4 +1,7 @@
-"""Every key binding that the application declares, by id."""
+"""All key bindings that the application declares.
+
+The modules with screens, dialogs and widgets are all imported for it: slow, so only on demand.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,19 @@ from textual.dom import DOMNode
 
 import tui
 
-DECLARING = ("tui.app", "tui.screens.", "tui.dialogs.", "tui.widgets.")
-"""Modules whose classes declare key bindings."""
+DECLARING_MODULES = ("tui.app", "tui.screens.", "tui.dialogs.", "tui.widgets.")
+"""Names, or beginnings of names, of the modules whose classes declare key bindings."""
 
 
-def bindings() -> Iterator[Binding]:
+def declared_bindings() -> Iterator[Binding]:
+    """Yield each binding once, at the class that declares it."""
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
-        if module.name.startswith(DECLARING):
-            for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
-                if issubclass(kind, DOMNode) and kind.__module__ == module.name:
-                    declared = kind.__dict__.get("BINDINGS", ())
-                    yield from (each for each in declared if isinstance(each, Binding))
+        if module.name.startswith(DECLARING_MODULES):
+            for _, cls in inspect.getmembers(import_module(module.name), inspect.isclass):
+                if issubclass(cls, DOMNode) and cls.__module__ == module.name:
+                    declared = cls.__dict__.get("BINDINGS", ())
+                    yield from (binding for binding in declared if isinstance(binding, Binding))
 
 
 def binding_ids() -> frozenset[str]:
-    return frozenset(binding.id for binding in bindings() if binding.id)
+    return frozenset(binding.id for binding in declared_bindings() if binding.id)

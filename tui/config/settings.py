@@ -1,4 +1,4 @@
-"""What people set in `config.toml`: keys, theme, and how images are drawn."""
+"""The user's settings in `config.toml`: keys, theme, and how images are drawn."""
 
 from __future__ import annotations
 
@@ -11,42 +11,50 @@ from typing import Any, Literal, get_args
 from engine.utils.errors import BadInput
 from tui.config.user_files import config_file
 
-Images = Literal["auto", "kitty", "sixel", "cells", "off"]
+ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
+"""How images are drawn: `auto` takes the best that the terminal can do; `cells`: half cells."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class UserSettings:
+    """The contents of `config.toml`."""
+
     theme: str | None = None
-    images: Images = "auto"
+    """A theme of Textual or of `tui.config.themes`; None: the default one."""
+    images: ImageMode = "auto"
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Keys, separated by commas, by the id of a binding (Help shows the ids)."""
+    """For the id of a binding (Help shows the ids) the keys that replace its own, with commas."""
 
 
-def read(path: Path | None = None) -> Settings:
-    """A file that is not there sets nothing. Raises `BadInput` that names the file."""
+def read(path: Path | None = None) -> UserSettings:
+    """Read the settings; without a file they are the defaults.
+
+    Raises `BadInput`, which names the file, if it cannot be read or sets something unknown.
+    """
     path = path or config_file()
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)
     except FileNotFoundError:
-        return Settings()
+        return UserSettings()
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read {path}: {error}") from error
     problem = next(problems(values), None)
     if problem is not None:
         raise BadInput(f"{path}: {problem}")
-    return Settings(**values)
+    return UserSettings(**values)
 
 
 def problems(values: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the values of the file."""
     known = ("theme", "images", "keys")
     for name in values:
         if name not in known:
             yield f"no setting {name!r}: one of {', '.join(known)}"
     if not isinstance(values.get("theme", ""), str):
         yield "theme must be text"
-    if values.get("images", "auto") not in get_args(Images):
-        yield f"images must be one of {', '.join(get_args(Images))}"
+    if values.get("images", "auto") not in get_args(ImageMode):
+        yield f"images must be one of {', '.join(get_args(ImageMode))}"
     keys = values.get("keys", {})
     if not isinstance(keys, dict):
         yield "keys must be a table"
@@ -55,6 +63,7 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
 
 
 def key_problems(keys: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the table `keys`."""
     from tui.config.keymap import binding_ids
 
     ids = binding_ids()

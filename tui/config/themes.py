@@ -1,10 +1,13 @@
-"""Themes for eyes that do not tell red from green: blue is good, orange is bad (Okabe and Ito)."""
+"""Themes for people who cannot tell red from green: blue is good, orange is bad.
+
+The colours are from the palette of Okabe and Ito.
+"""
 
 from __future__ import annotations
 
 from textual.theme import Theme
 
-COLOUR_BLIND = (
+COLOUR_BLIND_THEMES = (
     Theme(
         name="colour-blind-dark",
         dark=True,

@@ -1,4 +1,4 @@
-"""Files of ours outside any project: settings, and what was opened and copied last."""
+"""The user's files outside any project: settings, recent projects, and the last copied text."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ from pathlib import Path
 
 from platformdirs import user_config_path, user_state_path
 
-NAME = "mllmaug-tui"
-RECENT_KEPT = 9
+APP_NAME = "mllmaug-tui"
+"""The name of our folders among the user's configuration and state."""
+MAX_RECENT = 9
+"""Recent projects that are remembered and listed on the welcome screen."""
 
 
 def config_file() -> Path:
-    return user_config_path(NAME) / "config.toml"
+    return user_config_path(APP_NAME) / "config.toml"
 
 
-def last_copy() -> Path:
-    return user_state_path(NAME) / "last-copy.txt"
+def last_copy_file() -> Path:
+    return user_state_path(APP_NAME) / "last-copy.txt"
 
 
 def recent_file() -> Path:
-    return user_state_path(NAME) / "recent.json"
+    return user_state_path(APP_NAME) / "recent.json"
 
 
-def recent() -> list[Path]:
-    """Projects opened lately that are still there, the newest first."""
+def recent_projects() -> list[Path]:
+    """Return the folders of recently opened projects that still exist, the newest first."""
     try:
-        named = json.loads(recent_file().read_text())
+        names = json.loads(recent_file().read_text())
     except (OSError, ValueError):
         return []
-    folders = [Path(name) for name in named if isinstance(name, str)]
+    folders = [Path(name) for name in names if isinstance(name, str)]
     return [folder for folder in folders if (folder / "project.db").is_file()]
 
 
-def remember(folder: Path) -> None:
-    """Nothing depends on it: a home that cannot be written to is no trouble."""
-    folders = [folder, *(other for other in recent() if other != folder)][:RECENT_KEPT]
+def remember_project(folder: Path) -> None:
+    """Put a project first among the recent ones."""
+    folders = [folder, *(other for other in recent_projects() if other != folder)][:MAX_RECENT]
+    # Nothing depends on the list: a home that cannot be written to is no error.
     with suppress(OSError):
-        write(recent_file(), json.dumps([str(each) for each in folders]))
+        write_private(recent_file(), json.dumps([str(each) for each in folders]))
 
 
-def write(path: Path, said: str) -> None:
-    """Readable by this user alone. Raises `OSError`."""
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only this user can read, whole or not at all. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(said.encode("utf-8", "backslashreplace"))
+        file.write(text.encode("utf-8", "backslashreplace"))
     part.replace(path)

@@ -1,3 +1,5 @@
+"""The dialog that adds a model to the project."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AddModel(Dialog["ModelChoice | None"]):
-    """Another model for a project that is there; returns it, checked."""
+    """A form for another model of the project; returns the model once its checkpoint is checked."""
 
     AUTO_FOCUS = "#family"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,23 +35,27 @@ class AddModel(Dialog["ModelChoice | None"]):
     ]
 
     @dataclass
-    class Checked(Message):
-        choice: ModelChoice | None
-        trouble: str = ""
+    class ModelChecked(Message):
+        """The entered model was checked; `choice` is None if it cannot be added."""
 
-    def __init__(self, project: Project, has: frozenset[str]) -> None:
+        choice: ModelChoice | None
+        error: str = ""
+
+    def __init__(self, project: Project, names_in_use: frozenset[str]) -> None:
         super().__init__()
         self.project = project
-        self.has = has
+        self.names_in_use = names_in_use
+        """The names of the models that the project has."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Add a model"
             dialog.border_subtitle = "ctrl+n adds, esc closes"
             families = ((name, name) for name in FAMILIES)
-            new = next((name for name in FAMILIES if name not in self.has), next(iter(FAMILIES)))
+            unused = (name for name in FAMILIES if name not in self.names_in_use)
+            proposed = next(unused, next(iter(FAMILIES)))
             yield Label("Model", classes="field")
-            yield Select(families, value=new, allow_blank=False, id="family", compact=True)
+            yield Select(families, value=proposed, allow_blank=False, id="family", compact=True)
             yield Static(id="summary", markup=False, classes="muted")
             yield Label("Name in this project", classes="field")
             yield Input(id="name", compact=True)
@@ -62,51 +68,51 @@ class AddModel(Dialog["ModelChoice | None"]):
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Add", id="add", variant="primary", compact=True)
-        yield PathComplete("#checkpoint", folders=True)
+        yield PathComplete("#checkpoint", folders_only=True)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
 
     @property
-    def family(self) -> str:
+    def family_name(self) -> str:
         return str(self.query_one("#family", Select).value)
 
     @on(Select.Changed, "#family")
     def family_changed(self) -> None:
-        family = FAMILIES[self.family]
+        family = FAMILIES[self.family_name]
         field = self.query_one("#checkpoint", Input)
-        field.disabled = family.checkpoint is None
-        field.placeholder = family.checkpoint or "none needed"
+        field.disabled = family.checkpoint_form is None
+        field.placeholder = family.checkpoint_form or "none needed"
         self.query_one("#summary", Static).update(family.summary)
-        self.query_one("#name", Input).value = free_name(self.family, self.has)
+        self.query_one("#name", Input).value = free_name(self.family_name, self.names_in_use)
 
     @on(Button.Pressed, "#add")
     @on(Input.Submitted)
     def action_add(self) -> None:
         path = self.query_one("#checkpoint", Input).value.strip()
-        name = self.query_one("#name", Input).value.strip() or self.family
-        named = named_model(name, self.family, path)
-        self.check(named, str(self.query_one("#preset", Select).value))
+        name = self.query_one("#name", Input).value.strip() or self.family_name
+        argument = model_argument(name, self.family_name, path)
+        self.check(argument, str(self.query_one("#preset", Select).value))
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)
-    def check(self, named: str, preset: str) -> None:
+    def check(self, argument: str, preset: str) -> None:
         from engine.requests.models import choose_new
 
         try:
-            self.post_message(self.Checked(choose_new(self.project, named, preset, {})))
+            self.post_message(self.ModelChecked(choose_new(self.project, argument, preset, {})))
         except BadInput as error:
-            self.post_message(self.Checked(None, str(error)))
+            self.post_message(self.ModelChecked(None, str(error)))
         except Exception as error:
-            self.post_message(self.Checked(None, describe_error(error)))
+            self.post_message(self.ModelChecked(None, describe_error(error)))
 
-    @on(Checked)
-    def was_checked(self, event: AddModel.Checked) -> None:
+    @on(ModelChecked)
+    def model_checked(self, event: AddModel.ModelChecked) -> None:
         if event.choice is not None:
             self.dismiss(event.choice)
         else:
             line = self.query_one("#said", Static)
-            line.update(text.visible(event.trouble))
+            line.update(text.visible(event.error))
             line.add_class("error")
 
     @on(Button.Pressed, "#cancel")
@@ -114,14 +120,14 @@ class AddModel(Dialog["ModelChoice | None"]):
         self.dismiss(None)
 
 
-def free_name(family: str, has: frozenset[str]) -> str:
-    """The family's own name, or the next one that the project does not have."""
-    names = (family, *(f"{family}-{number}" for number in range(2, len(has) + 2)))
-    return next(name for name in names if name not in has)
+def free_name(family: str, names_in_use: frozenset[str]) -> str:
+    """Return the family's own name, or with the first number appended that makes it a new one."""
+    names = (family, *(f"{family}-{number}" for number in range(2, len(names_in_use) + 2)))
+    return next(name for name in names if name not in names_in_use)
 
 
-def named_model(name: str, family: str, checkpoint: str) -> str:
-    """As `--model` takes it."""
+def model_argument(name: str, family: str, checkpoint: str) -> str:
+    """Return the model as `--model` takes it."""
     if name == family or is_address(checkpoint):
         return f"{name}={checkpoint}" if checkpoint else name
     return f"{name}={family}:{checkpoint}"

@@ -1,3 +1,5 @@
+"""The dialog that asks a yes-no question before something is changed."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -12,7 +14,7 @@ from tui.dialogs.dialog import Dialog
 
 
 class Confirm(Dialog[bool]):
-    """A question whose safe answer has the focus; says what is touched and what is kept."""
+    """A yes-no question and its consequence; `No` has the focus. Returns True for yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes"),

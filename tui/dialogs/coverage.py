@@ -1,3 +1,5 @@
+"""The Coverage dialog: a map of every shard by every model."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,25 +19,33 @@ from tui.formatting.text import describe_error
 
 if TYPE_CHECKING:
     from db.rows import ModelRow
-    from db.task_pages import Coverage as Cell
+    from db.task_pages import CoverageCell
     from engine.project.layout import Project
 
 LEGEND = "· none ░ begun ▒ half █ done ! failed x some failed - skipped"
-EVERY_SECONDS = 5.0
+REFRESH_SECONDS = 5.0
+"""Seconds between two readings of the map."""
 GUTTER = 11
+"""Cells for the model's name at the beginning of a line."""
 
 
 @dataclass(frozen=True)
-class Matrix:
+class CoverageMatrix:
+    """The state of every shard for every model, by groups of consecutive shards."""
+
     models: tuple[ModelRow, ...]
     shards: int
-    together: int
-    """Shards a cell."""
-    cells: dict[tuple[int, int], Cell]
+    shards_per_cell: int
+    """The number of shards in a group; each group is one cell of the map."""
+    cells: dict[tuple[int, int], CoverageCell]
+    """The cells by the index of the group and the id of the model."""
 
 
 class Coverage(Dialog[str | None]):
-    """Every shard by every model: holes at a glance. Returns a filter for the Shards screen."""
+    """A map of every shard by every model, which shows holes at a glance.
+
+    Returns a filter for the Shards screen, None if nothing was chosen.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="coverage.close"),
@@ -50,18 +60,22 @@ class Coverage(Dialog[str | None]):
 
     @dataclass
     class MatrixRead(Message):
-        matrix: Matrix
+        """The map was read from the database."""
+
+        matrix: CoverageMatrix
 
     @dataclass
-    class NotRead(Message):
+    class MatrixReadFailed(Message):
+        """The map could not be read."""
+
         reason: str
 
     def __init__(self, project: Project) -> None:
         super().__init__()
         self.project = project
-        self.matrix: Matrix | None = None
-        self.at = (0, 0)
-        """Place of the cell, and the model's place."""
+        self.matrix: CoverageMatrix | None = None
+        self.selected = (0, 0)
+        """The selected cell: the indices of its group of shards and of its model."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -72,21 +86,23 @@ class Coverage(Dialog[str | None]):
             yield Static(LEGEND, markup=False, classes="muted")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self.look)
-        self.set_interval(EVERY_SECONDS, self.look)
+        self.call_after_refresh(self.refresh_matrix)
+        self.set_interval(REFRESH_SECONDS, self.refresh_matrix)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.look)
+        self.call_after_refresh(self.refresh_matrix)
 
     @property
-    def columns(self) -> int:
+    def groups_per_line(self) -> int:
+        """The number of groups of shards that fit beside each other."""
         return max(10, self.query_one("#matrix").content_size.width - GUTTER)
 
-    def look(self) -> None:
-        self.read(self.columns, max(6, self.query_one("#matrix").content_size.height))
+    def refresh_matrix(self) -> None:
+        """Read the map for the present size of the dialog."""
+        self.read(self.groups_per_line, max(6, self.query_one("#matrix").content_size.height))
 
     @work(thread=True, group="coverage", exclusive=True, exit_on_error=False)
-    def read(self, columns: int, rows: int) -> None:
+    def read(self, groups_per_line: int, lines: int) -> None:
         from db import progress, projects, task_pages
         from db.connection import reading
 
@@ -94,16 +110,17 @@ class Coverage(Dialog[str | None]):
             with reading(self.project.database) as connection:
                 models = projects.models(connection)
                 shards, _ = progress.totals(connection)
-                bands = max(1, rows // (len(models) + 1))
-                together = max(1, -(-shards // (columns * bands)))
-                cells = task_pages.coverage(connection, together)
-            found = {(cell.place, cell.model_id): cell for cell in cells}
-            self.post_message(self.MatrixRead(Matrix(models, shards, together, found)))
+                bands = max(1, lines // (len(models) + 1))
+                shards_per_cell = max(1, -(-shards // (groups_per_line * bands)))
+                cells = task_pages.coverage(connection, shards_per_cell)
+            by_group_and_model = {(cell.group, cell.model_id): cell for cell in cells}
+            matrix = CoverageMatrix(models, shards, shards_per_cell, by_group_and_model)
+            self.post_message(self.MatrixRead(matrix))
         except Exception as error:
-            self.post_message(self.NotRead(describe_error(error)))
+            self.post_message(self.MatrixReadFailed(describe_error(error)))
 
-    @on(NotRead)
-    def not_read(self, event: NotRead) -> None:
+    @on(MatrixReadFailed)
+    def matrix_read_failed(self, event: MatrixReadFailed) -> None:
         self.query_one("#cell", Static).update(text.visible(event.reason))
 
     @on(MatrixRead)
@@ -112,50 +129,57 @@ class Coverage(Dialog[str | None]):
         self.draw()
 
     @property
-    def places(self) -> int:
-        return -(-self.matrix.shards // self.matrix.together) if self.matrix else 1
+    def groups(self) -> int:
+        """The number of groups of shards."""
+        return -(-self.matrix.shards // self.matrix.shards_per_cell) if self.matrix else 1
 
-    def cell(self, place: int, model: int) -> Cell | None:
+    def cell(self, group: int, model: int) -> CoverageCell | None:
+        """Return a cell by the indices of its group and its model."""
         if self.matrix is None:
             return None
-        return self.matrix.cells.get((place, self.matrix.models[model].id))
+        return self.matrix.cells.get((group, self.matrix.models[model].id))
 
     def draw(self) -> None:
+        """Draw the map in bands: a line with the first shard, then a line for each model."""
         matrix = self.matrix
         if matrix is None:
             return
-        columns = self.columns
+        per_line = self.groups_per_line
         lines: list[Content] = []
-        for first in range(0, self.places, columns):
-            last = min(self.places, first + columns)
-            lines.append(Content.styled(f"{first * matrix.together:05}", "$foreground-muted"))
-            for number, model in enumerate(matrix.models):
-                signs = [self.sign(place, number) for place in range(first, last)]
+        for first in range(0, self.groups, per_line):
+            last = min(self.groups, first + per_line)
+            first_shard = f"{first * matrix.shards_per_cell:05}"
+            lines.append(Content.styled(first_shard, "$foreground-muted"))
+            for index, model in enumerate(matrix.models):
+                signs = [self.sign(group, index) for group in range(first, last)]
                 lines.append(Content.assemble(f"{text.fit(model.name, GUTTER - 1)} ", *signs))
         self.query_one("#matrix", Static).update(Content("\n").join(lines))
-        self.query_one("#cell", Static).update(self.said())
+        self.query_one("#cell", Static).update(self.cell_text())
 
-    def sign(self, place: int, model: int) -> tuple[str, str]:
-        cell = self.cell(place, model)
-        sign, style = symbol(cell) if cell else (" ", "")
-        return (sign, f"{style} reverse") if (place, model) == self.at else (sign, style)
+    def sign(self, group: int, model: int) -> tuple[str, str]:
+        """Return a cell's sign and style; the selected one is in reverse video."""
+        cell = self.cell(group, model)
+        sign, style = cell_sign(cell) if cell else (" ", "")
+        return (sign, f"{style} reverse") if (group, model) == self.selected else (sign, style)
 
-    def said(self) -> str:
-        matrix, cell = self.matrix, self.cell(*self.at)
+    def cell_text(self) -> str:
+        """Return the counts of the selected cell."""
+        matrix, cell = self.matrix, self.cell(*self.selected)
         if matrix is None or cell is None:
             return ""
-        first = cell.place * matrix.together
-        last = min(matrix.shards, first + matrix.together) - 1
+        first = cell.group * matrix.shards_per_cell
+        last = min(matrix.shards, first + matrix.shards_per_cell) - 1
         where = f"shard {first:05}" if first == last else f"shards {first:05} to {last:05}"
         counts = [f"{cell.done} of {text.plural(cell.tasks, 'shard')} done"]
         counts += [
-            f"{count} {what}"
-            for count, what in ((cell.running, "running"), (cell.failed, "failed"))
+            f"{count} {state}"
+            for count, state in ((cell.running, "running"), (cell.failed, "failed"))
             if count
         ]
         counts.append(f"{text.number(cell.captioned)} captions")
-        counts += [f"{text.plural(cell.lost, 'record')} failed"] * bool(cell.lost)
-        model = text.visible(matrix.models[self.at[1]].name)
+        if cell.failed_records:
+            counts.append(f"{text.plural(cell.failed_records, 'record')} failed")
+        model = text.visible(matrix.models[self.selected[1]].name)
         return f"{where}, {model}: {', '.join(counts)}"
 
     # Keys
@@ -163,29 +187,29 @@ class Coverage(Dialog[str | None]):
     def action_move(self, right: int, down: int) -> None:
         if self.matrix is None:
             return
-        place, model = self.at
+        group, model = self.selected
         model += down
         if not 0 <= model < len(self.matrix.models):
-            moved = place + down * self.columns
-            if 0 <= moved < self.places:
-                place, model = moved, model % len(self.matrix.models)
+            moved = group + down * self.groups_per_line
+            if 0 <= moved < self.groups:
+                group, model = moved, model % len(self.matrix.models)
             else:
                 model -= down
-        self.at = (max(0, min(place + right, self.places - 1)), model)
+        self.selected = (max(0, min(group + right, self.groups - 1)), model)
         self.draw()
 
     def action_hole(self, by: int) -> None:
-        """The next cell that is not done, along the models and then the shards."""
+        """Select the next cell that is not done, by group, then by model; the one before for -1."""
         if self.matrix is None:
             return
         models = len(self.matrix.models)
-        here = self.at[0] * models + self.at[1]
-        count = self.places * models
+        start = self.selected[0] * models + self.selected[1]
+        count = self.groups * models
         for step in range(1, count + 1):
-            place, model = divmod((here + by * step) % count, models)
-            cell = self.cell(place, model)
+            group, model = divmod((start + by * step) % count, models)
+            cell = self.cell(group, model)
             if cell is not None and cell.done < cell.tasks - cell.skipped:
-                self.at = (place, model)
+                self.selected = (group, model)
                 break
         self.draw()
 
@@ -193,25 +217,26 @@ class Coverage(Dialog[str | None]):
         matrix = self.matrix
         if matrix is None:
             return
-        first = self.at[0] * matrix.together
-        model = f"model:{matrix.models[self.at[1]].name}"
-        if matrix.together == 1:
+        first = self.selected[0] * matrix.shards_per_cell
+        model = f"model:{matrix.models[self.selected[1]].name}"
+        if matrix.shards_per_cell == 1:
             self.dismiss(f"shard:{first} {model}")
         else:
-            self.dismiss(f"!shard<{first} shard<{first + matrix.together} {model}")
+            self.dismiss(f"!shard<{first} shard<{first + matrix.shards_per_cell} {model}")
 
     def action_close(self) -> None:
         self.dismiss(None)
 
 
-def symbol(cell: Cell) -> tuple[str, str]:
+def cell_sign(cell: CoverageCell) -> tuple[str, str]:
+    """Return the sign of a cell, as in the legend, and its style."""
     if cell.failed:
         return "!", "$text-error"
     if cell.skipped == cell.tasks:
         return "-", "$foreground-muted"
     if cell.done == cell.tasks:
-        return ("x", "$text-warning") if cell.lost else ("█", "$text-success")
-    if cell.captioned + cell.lost == 0 and not cell.running:
+        return ("x", "$text-warning") if cell.failed_records else ("█", "$text-success")
+    if cell.captioned + cell.failed_records == 0 and not cell.running:
         return "·", "$foreground-muted"
     style = "$text-primary" if cell.running else ""
     return ("▒" if cell.share >= 0.5 else "░"), style

@@ -1,3 +1,5 @@
+"""The dialog that shows a text in full."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -12,7 +14,7 @@ from tui.dialogs.dialog import Dialog
 
 
 class Details(Dialog[None]):
-    """A text in full, to be scrolled."""
+    """A scrollable text, such as all captions of a record."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "Close", id="details.close"),

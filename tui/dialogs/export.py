@@ -1,3 +1,5 @@
+"""The Export dialog: writes the captions to a file in a chosen format."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, ProgressBar, Static
 
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
@@ -27,26 +29,32 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Advanced(Message):
+class ExportAdvanced(Message):
+    """More of the export is written; a newer message replaces one that is still waiting."""
+
     progress: ExportProgress
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Advanced)
+        return isinstance(message, ExportAdvanced)
 
 
 @dataclass
-class Ended(Message):
+class ExportEnded(Message):
+    """The export is complete (`done`), or it failed or was cancelled."""
+
     sentence: str
     done: bool
 
 
 @dataclass
-class FileExists(Message):
+class ExportFileExists(Message):
+    """There is a file at the chosen path; the user may replace it by exporting once more."""
+
     path: Path
 
 
 class Export(DeferredDialog[str | None]):
-    """Writes the merged captions; returns what was written, None if nothing was."""
+    """A form that writes the captions; returns what was written, None if nothing was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", tooltip="Cancel and close", id="export.close"),
@@ -59,15 +67,22 @@ class Export(DeferredDialog[str | None]):
         self.project = project
         self.snapshot = snapshot
         self.exporting = False
+        """True while a thread writes the export."""
         self.cancelled = False
-        self.may_replace: Path | None = None
+        """True once the thread should stop."""
+        self.replaceable_path: Path | None = None
+        """The existing file that may be replaced: the user was warned of it."""
         self.sentence: str | None = None
-        self.behind = False
-        """Whether the dialog was closed and the export goes on."""
-        self.command = self.trouble = ""
+        """The sentence about what the last complete export wrote."""
+        self.in_background = False
+        """True if the dialog was closed while the export goes on."""
+        self.command = ""
+        """The shell command that writes the same."""
+        self.form_error = ""
+        """Why nothing can be exported with what is entered."""
 
     @property
-    def main(self) -> Session:
+    def session(self) -> Session:
         return cast("Session", self.app)
 
     def compose(self) -> ComposeResult:
@@ -82,11 +97,11 @@ class Export(DeferredDialog[str | None]):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Export", id="export", variant="primary", compact=True)
 
-    async def fill(self) -> None:
+    async def mount_fields(self) -> None:
         form = ExportForm(self.project.folder, self.snapshot)
         await self.query_one(".dialog").mount(form, after="#counts")
 
-    def first(self) -> Widget:
+    def first_field(self) -> Widget:
         return self.query_one("#path")
 
     def on_mount(self) -> None:
@@ -98,8 +113,8 @@ class Export(DeferredDialog[str | None]):
         return self.query_one(ExportForm)
 
     @on(ExportForm.Changed)
-    def look(self) -> None:
-        """Says what would be written by what command, or why nothing can."""
+    def update_command(self) -> None:
+        """Show what would be exported and by what command, or why nothing can be."""
         models = self.form.models
         captions = sum(model.captioned for model in models)
         failed = sum(model.failed for model in models)
@@ -113,112 +128,114 @@ class Export(DeferredDialog[str | None]):
         try:
             options = self.form.options()
         except BadInput as error:
-            self.command, self.trouble = "", str(error)
+            self.command, self.form_error = "", str(error)
         else:
             path = self.form.path
             self.command = actions.export_command(self.project, path, options) if path else ""
-            self.trouble = "" if path else "where to? the path is empty"
-        self.query_one("#command", Static).update(text.visible(self.command or self.trouble))
-        self.query_one("#export").disabled = bool(self.trouble) or self.exporting
+            self.form_error = "" if path else "where to? the path is empty"
+        self.query_one("#command", Static).update(text.visible(self.command or self.form_error))
+        self.query_one("#export").disabled = bool(self.form_error) or self.exporting
         if not self.exporting:
-            self.say("")
+            self.show_message("")
 
     def action_copy(self) -> None:
-        self.main.copy(self.command)
+        self.session.copy(self.command)
 
     def action_background(self) -> None:
-        """The export goes on, and says when it is done."""
+        """Close the dialog while the export goes on; a notification tells when it ends."""
         if self.exporting:
-            self.behind = True
-            self.main.tell("exporting in the background; its end will be said")
+            self.in_background = True
+            self.session.notify_plain("exporting in the background; its end will be said")
             self.dismiss(None)
 
     @on(Button.Pressed, "#export")
     @on(Input.Submitted)
-    def begin(self) -> None:
+    def start_export(self) -> None:
         if self.exporting:
             return
-        if self.trouble:
-            self.say(self.trouble, bad=True)
+        if self.form_error:
+            self.show_message(self.form_error, is_error=True)
             return
         out, options = Path(self.form.path).expanduser(), self.form.options()
         self.set_exporting(True)
-        self.say("exporting ...")
-        self.main.in_background(lambda: self.export(out, options))
+        self.show_message("exporting ...")
+        self.session.run_in_background(lambda: self.export(out, options))
 
     def export(self, out: Path, options: ExportOptions) -> None:
-        """In a thread of the application, which may outlive this dialog."""
+        """Write the export. Called in a thread of the application, which may outlive the dialog."""
         try:
-            if out.exists() and out != self.may_replace:
-                self.post_message(FileExists(out))
+            if out.exists() and out != self.replaceable_path:
+                self.post_message(ExportFileExists(out))
                 return
             sentence = actions.export(
                 self.project,
                 out,
                 options,
-                self.tell,
+                self.report_progress,
                 lambda: self.cancelled,
             )
-            self.end(Ended(sentence, True))
-        except (BadInput, Refused) as error:
-            self.end(Ended(str(error), False))
+            self.report_end(ExportEnded(sentence, True))
+        except (BadInput, RequestRefused) as error:
+            self.report_end(ExportEnded(str(error), False))
         except Exception as error:
             reason = "cancelled; nothing was written" if self.cancelled else describe_error(error)
-            self.end(Ended(reason, False))
+            self.report_end(ExportEnded(reason, False))
 
-    def end(self, ended: Ended) -> None:
-        if self.behind:
+    def report_end(self, ended: ExportEnded) -> None:
+        """Tell the dialog, or the user if the dialog is closed, that the export ended."""
+        if self.in_background:
             severity = "information" if ended.done else "error"
-            self.main.call_from_thread(self.main.tell, ended.sentence, severity)
+            self.session.call_from_thread(self.session.notify_plain, ended.sentence, severity)
         else:
             self.post_message(ended)
 
-    def tell(self, progress: ExportProgress) -> None:
-        if not self.behind:
-            self.post_message(Advanced(progress))
+    def report_progress(self, progress: ExportProgress) -> None:
+        if not self.in_background:
+            self.post_message(ExportAdvanced(progress))
 
-    @on(FileExists)
-    def file_exists(self, event: FileExists) -> None:
-        self.may_replace = event.path
+    @on(ExportFileExists)
+    def file_exists(self, event: ExportFileExists) -> None:
+        self.replaceable_path = event.path
         self.set_exporting(False)
-        self.say(f"{event.path} exists; Export again replaces it", bad=True)
+        self.show_message(f"{event.path} exists; Export again replaces it", is_error=True)
 
-    @on(Advanced)
-    def advanced(self, event: Advanced) -> None:
-        now = event.progress
-        self.query_one("#bar", ProgressBar).update(total=now.shards, progress=now.shards_done)
-        self.say(
-            f"{text.number(now.shards_done)} of {text.plural(now.shards, 'shard')},"
-            f" {text.plural(now.captions, 'caption')}, {text.size(now.bytes)}"
+    @on(ExportAdvanced)
+    def advanced(self, event: ExportAdvanced) -> None:
+        progress = event.progress
+        bar = self.query_one("#bar", ProgressBar)
+        bar.update(total=progress.shards, progress=progress.shards_done)
+        self.show_message(
+            f"{text.number(progress.shards_done)} of {text.plural(progress.shards, 'shard')},"
+            f" {text.plural(progress.captions, 'caption')}, {text.size(progress.bytes)}"
         )
 
-    @on(Ended)
-    def ended(self, event: Ended) -> None:
+    @on(ExportEnded)
+    def ended(self, event: ExportEnded) -> None:
         self.set_exporting(False)
         self.cancelled = False
         if event.done:
             self.sentence = event.sentence
             self.query_one("#cancel", Button).label = "Close"
-        self.say(event.sentence, bad=not event.done)
+        self.show_message(event.sentence, is_error=not event.done)
 
     def set_exporting(self, exporting: bool) -> None:
         self.exporting = exporting
         self.query_one("#bar").display = exporting
-        self.query_one("#export").disabled = exporting or bool(self.trouble)
+        self.query_one("#export").disabled = exporting or bool(self.form_error)
 
-    def say(self, sentence: str, bad: bool = False) -> None:
+    def show_message(self, sentence: str, is_error: bool = False) -> None:
         line = self.query_one("#said", Static)
         line.update(text.visible(sentence))
-        line.set_class(bad, "error")
+        line.set_class(is_error, "error")
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        """While an export is written, the first press cancels it."""
+        """Close the dialog, or first cancel the export that is being written."""
         if self.exporting:
             self.cancelled = True
-            self.say("cancelling ...")
+            self.show_message("cancelling ...")
         else:
-            self.leave(self.sentence)
+            self.dismiss_when_filled(self.sentence)
 
     def on_unmount(self) -> None:
-        self.cancelled = not self.behind
+        self.cancelled = not self.in_background

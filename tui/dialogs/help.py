@@ -1,3 +1,5 @@
+"""The Help dialog: the keys of the focused pane, of its screen and of the application."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -24,32 +26,40 @@ NOTES = (
     ("mouse", "Click rows, screens and footer keys"),
     ("shift+mouse", "Select text with the terminal"),
 )
+"""Keys that are described together, or are no bindings of ours."""
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
+"""The sections of the dialog, in order."""
 SCROLLBAR = 2
-NOTED = ("switch_mode", "command_palette")
+"""Cells left free for the scroll bar."""
+DESCRIBED_IN_NOTES = ("switch_mode", "command_palette")
+"""Actions whose keys are in `NOTES`."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class HelpLine:
+    """A line of the dialog: keys and what they do, or why they cannot do it now."""
+
     section: str
     keys: str
-    what: str
+    text: str
     id: str = ""
-    """By which config.toml gives it another key."""
+    """The id by which config.toml gives the action another key."""
 
-    def matches(self, words: str) -> bool:
-        said = f"{self.keys} {self.what} {self.id}".lower()
-        return all(word in said for word in words.lower().split())
+    def matches(self, search: str) -> bool:
+        """True if the line holds every word of `search`."""
+        line = f"{self.keys} {self.text} {self.id}".lower()
+        return all(word in line for word in search.lower().split())
 
-    def line(self, width: int) -> Content:
-        said = f"  {self.keys:<22} {self.what}"
-        room = width - cell_len(said)
+    def content(self, width: int) -> Content:
+        """Return the line for `width` cells, with the id at the right where there is room."""
+        line = f"  {self.keys:<22} {self.text}"
+        room = width - cell_len(line)
         shown = f"{self.id:>{room}}" if self.id and room > cell_len(self.id) + 1 else ""
-        return Content.assemble(said, (shown, "$foreground-muted"))
+        return Content.assemble(line, (shown, "$foreground-muted"))
 
 
 class Help(Dialog[None]):
-    """The keys of the focused pane, of its screen, of the app, and what cannot work now and why."""
+    """All keys by where they work, and why some are disabled now; they can be searched."""
 
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,10 +69,10 @@ class Help(Dialog[None]):
         Binding("k", "scroll(-1)", "Up", show=False, id="help.up"),
     ]
 
-    def __init__(self, about: Screen[Any], focused: Widget | None) -> None:
+    def __init__(self, screen: Screen[Any], focused: Widget | None) -> None:
         super().__init__()
-        self.about = getattr(about, "HELP", "") or ""
-        self.entries = list(entries(about, focused))
+        self.screen_text = getattr(screen, "HELP", "") or ""
+        self.help_lines = list(help_lines(screen, focused))
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
@@ -76,13 +86,13 @@ class Help(Dialog[None]):
         field = self.query_one(Input)
         field.cursor_blink = False
         field.display = False
-        self.query_one("#about", Static).update(self.about)
+        self.query_one("#about", Static).update(self.screen_text)
         self.call_after_refresh(self.draw, "")
 
     def action_search(self) -> None:
         field = self.query_one(Input)
         field.display = True
-        self.set_focus(field)  # at once: what is typed on is no command
+        self.set_focus(field)  # at once: the next keys belong to the field
 
     def action_close(self) -> None:
         field = self.query_one(Input)
@@ -108,38 +118,41 @@ class Help(Dialog[None]):
     def width(self) -> int:
         return self.query_one("#keys").content_size.width - SCROLLBAR
 
-    def draw(self, words: str) -> None:
-        found = [entry for entry in self.entries if entry.matches(words)]
+    def draw(self, search: str) -> None:
+        """Show the lines that match `search`, by section."""
+        matches = [help_line for help_line in self.help_lines if help_line.matches(search)]
         lines: list[Content] = []
         for section in (FOCUSED, SCREEN, EVERYWHERE, OFF):
-            inside = [entry for entry in found if entry.section == section]
+            inside = [help_line for help_line in matches if help_line.section == section]
             if inside:
                 lines += [Content(""), Content.styled(section, "bold $text-primary")]
-                lines += [entry.line(self.width) for entry in inside]
+                lines += [help_line.content(self.width) for help_line in inside]
         shown = Content("\n").join(lines or [Content("\nno key or action is called that")])
         self.query_one("#keys", Static).update(shown)
 
 
-def entries(screen: Screen[Any], focused: Widget | None) -> Iterator[Entry]:
-    for same in grouped(screen.active_bindings.values()):
-        first = same[0]
+def help_lines(screen: Screen[Any], focused: Widget | None) -> Iterator[HelpLine]:
+    """Yield a line for each action, one more for each that is disabled, and the notes."""
+    for bindings in group_by_action(screen.active_bindings.values()):
+        first = bindings[0]
         action = first.binding.action.removeprefix("app.").partition("(")[0]
-        if action in NOTED or not any(active.binding.id for active in same):
+        if action in DESCRIBED_IN_NOTES or not any(active.binding.id for active in bindings):
             continue
-        keys = ", ".join(screen.app.get_key_display(active.binding) for active in same)
-        ours = next(active for active in same if active.binding.id)
-        what = ours.tooltip or ours.binding.description
+        keys = ", ".join(screen.app.get_key_display(active.binding) for active in bindings)
+        with_id = next(active for active in bindings if active.binding.id)
+        text = with_id.tooltip or with_id.binding.description
         section = section_of(first, screen)
-        yield Entry(section, keys, what, ours.binding.id or "")
-        reason = None if first.enabled else why_not(first.node, action)
+        yield HelpLine(section, keys, text, with_id.binding.id or "")
+        reason = None if first.enabled else disabled_reason(first.node, action)
         if reason:
-            yield Entry(OFF, keys, f"{first.binding.description}: {reason}")
-    for keys, what in NOTES:
-        yield Entry(EVERYWHERE, keys, what)
+            yield HelpLine(OFF, keys, f"{first.binding.description}: {reason}")
+    for keys, text in NOTES:
+        yield HelpLine(EVERYWHERE, keys, text)
 
 
-def why_not(node: DOMNode, action: str) -> str | None:
-    for name in ("reason", "why_not"):
+def disabled_reason(node: DOMNode, action: str) -> str | None:
+    """Return why an action cannot work now, as the screen or the application that has it says."""
+    for name in ("disabled_reason", "why_not"):
         if hasattr(node, name):
             reason: str | None = getattr(node, name)(action)
             return reason
@@ -147,13 +160,14 @@ def why_not(node: DOMNode, action: str) -> str | None:
 
 
 def section_of(active: ActiveBinding, screen: Screen[Any]) -> str:
+    """Return the section by where the binding is declared."""
     if active.node is screen.app:
         return EVERYWHERE
     return SCREEN if active.node is screen else FOCUSED
 
 
-def grouped(bindings: Iterable[ActiveBinding]) -> Iterable[list[ActiveBinding]]:
-    """Keys that do the same in the same place, together."""
+def group_by_action(bindings: Iterable[ActiveBinding]) -> Iterable[list[ActiveBinding]]:
+    """Return lists of the bindings that run the same action of the same widget."""
     groups: dict[tuple[int, str], list[ActiveBinding]] = {}
     for active in bindings:
         groups.setdefault((id(active.node), active.binding.action), []).append(active)

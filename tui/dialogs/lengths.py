@@ -1,3 +1,5 @@
+"""The Lengths dialog: histograms of caption lengths, model by model."""
+
 from __future__ import annotations
 
 import statistics
@@ -14,7 +16,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.dialogs.dialog import Dialog
-from tui.dialogs.report import Progress, Report
+from tui.dialogs.report import Report, ReportProgress
 from tui.formatting import text
 from tui.formatting.text import describe_error
 
@@ -23,15 +25,20 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
 
-READ = 2_000
+CAPTIONS_READ = 2_000
+"""Newest sampled captions that are measured; `a` measures all captions of the project."""
 BARS = " ▁▂▃▄▅▆▇█"
+"""Bars of a height of 0 to 8 eighths of a row."""
 SCROLLBAR = 2
-HEIGHT = 3
-"""Rows of a histogram."""
+"""Cells left free for the scroll bar."""
+LABEL_WIDTH = 24
+"""Cells in front of a histogram for its name and figures."""
+HISTOGRAM_ROWS = 3
+"""Rows of a histogram, each with a label in front."""
 
 
 class Lengths(Dialog[None]):
-    """How long captions are in words, before and after shearing, model by model."""
+    """Histograms of the words per caption before and after shearing, for each model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,h", "close", "Close", id="lengths.close"),
@@ -41,11 +48,15 @@ class Lengths(Dialog[None]):
     ]
 
     @dataclass
-    class Read(Message):
+    class SamplesRead(Message):
+        """The newest sampled captions were read."""
+
         samples: tuple[SampleRow, ...]
 
     @dataclass
-    class NotRead(Message):
+    class SamplesReadFailed(Message):
+        """The captions could not be read."""
+
         reason: str
 
     def __init__(self, project: Project, snapshot: Snapshot) -> None:
@@ -53,6 +64,7 @@ class Lengths(Dialog[None]):
         self.project = project
         self.snapshot = snapshot
         self.samples: tuple[SampleRow, ...] | None = None
+        """The captions that are measured; None until they are read."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
@@ -73,16 +85,16 @@ class Lengths(Dialog[None]):
 
         try:
             with reading(self.project.database) as connection:
-                self.post_message(self.Read(progress.samples(connection, READ)))
+                self.post_message(self.SamplesRead(progress.samples(connection, CAPTIONS_READ)))
         except Exception as error:
-            self.post_message(self.NotRead(describe_error(error)))
+            self.post_message(self.SamplesReadFailed(describe_error(error)))
 
-    @on(NotRead)
-    def not_read(self, event: NotRead) -> None:
+    @on(SamplesReadFailed)
+    def samples_read_failed(self, event: SamplesReadFailed) -> None:
         self.query_one("#lengths", Static).update(text.visible(event.reason))
 
-    @on(Read)
-    def was_read(self, event: Read) -> None:
+    @on(SamplesRead)
+    def samples_read(self, event: SamplesRead) -> None:
         self.samples = event.samples
         self.draw()
 
@@ -97,13 +109,13 @@ class Lengths(Dialog[None]):
             )
         ]
         for model in self.snapshot.models:
-            mine = [sample for sample in self.samples if sample.model_id == model.row.id]
+            model_samples = [sample for sample in self.samples if sample.model_id == model.row.id]
             lines += [Content(""), Content.styled(text.visible(model.row.name), "bold")]
-            if not mine:
+            if not model_samples:
                 lines.append(Content.styled("  no caption yet", "$foreground-muted"))
                 continue
-            before = [len(sample.raw.split()) for sample in mine]
-            after = [len(sample.sheared.split()) for sample in mine]
+            before = [len(sample.raw.split()) for sample in model_samples]
+            after = [len(sample.sheared.split()) for sample in model_samples]
             longest = max(*before, *after, 1)
             lines += histogram("raw", before, longest, width)
             lines += histogram("sheared", after, longest, width)
@@ -116,54 +128,58 @@ class Lengths(Dialog[None]):
     def action_all(self) -> None:
         project = self.project
 
-        def measured(progress: Progress) -> list[str]:
-            from engine.operations.caption_stats import measure
-            from tui.formatting.stats_table import stats_upright
+        def measure_all(progress: ReportProgress) -> list[str]:
+            from engine.operations.caption_stats import measure_captions
+            from tui.formatting.stats_table import transposed_stats_lines
 
-            return list(stats_upright(measure(project, (), progress)))
+            return list(transposed_stats_lines(measure_captions(project, (), progress)))
 
-        self.app.push_screen(Report("All captions, per model", measured))
+        self.app.push_screen(Report("All captions, per model", measure_all))
 
     def action_close(self) -> None:
         self.dismiss(None)
 
 
 def histogram(name: str, lengths: Sequence[int], longest: int, width: int) -> list[Content]:
-    """One column a bin, on the same axis for both; what is typical is said in words as well."""
-    columns = width - 24
+    """Return a histogram with its median and range, in bins from 0 to `longest` words."""
+    columns = width - LABEL_WIDTH
     counts = [0] * columns
     for length in lengths:
         counts[bin_of(length, longest, columns)] += 1
     highest = max(counts)
     ordered = sorted(lengths)
-    said = (
+    row_labels = (
         name,
         f"median {statistics.median(ordered):.0f}",
         f"{ordered[len(ordered) // 20]} to {ordered[-1 - len(ordered) // 20]} (90%)",
     )
     lines = []
-    for row in range(HEIGHT):
-        base = 8 * (HEIGHT - 1 - row)
-        bars = "".join(BARS[bar(count, highest, base)] for count in counts)
-        lines.append(
-            Content.assemble((f"  {said[row]:<20}  ", "$foreground-muted"), (bars, "$primary"))
-        )
+    for row in range(HISTOGRAM_ROWS):
+        base = 8 * (HISTOGRAM_ROWS - 1 - row)
+        bars = "".join(BARS[bar_height(count, highest, base)] for count in counts)
+        label = f"  {row_labels[row]:<20}  "
+        lines.append(Content.assemble((label, "$foreground-muted"), (bars, "$primary")))
     return lines
 
 
 def bin_of(length: int, longest: int, columns: int) -> int:
+    """Return the index of the bin (a column of the histogram) that a length falls into."""
     return min(columns - 1, length * (columns - 1) // longest)
 
 
-def bar(count: int, highest: int, base: int) -> int:
-    """Eighths of one row; what is there at all is seen."""
-    eighths = max(1, round(8 * HEIGHT * count / highest)) if count else 0
+def bar_height(count: int, highest: int, base: int) -> int:
+    """Return the height of a bin's bar in one row, in eighths of the row.
+
+    `base` is the row's own height above the axis, in eighths. Any count above 0 is visible.
+    """
+    eighths = max(1, round(8 * HISTOGRAM_ROWS * count / highest)) if count else 0
     return max(0, min(8, eighths - base))
 
 
 def axis(longest: int, width: int) -> Content:
-    columns = width - 24
+    """Return the line below two histograms, with the lengths 0, half and `longest`."""
+    columns = width - LABEL_WIDTH
     middle = str(longest // 2)
     row = "0".ljust(bin_of(longest // 2, longest, columns)) + middle
     row = row[: columns - len(str(longest))].ljust(columns - len(str(longest))) + str(longest)
-    return Content.styled(" " * 24 + row, "$foreground-muted")
+    return Content.styled(" " * LABEL_WIDTH + row, "$foreground-muted")

@@ -1,3 +1,5 @@
+"""The dialog that changes a model's settings."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -25,15 +27,18 @@ if TYPE_CHECKING:
     from tui.session import Session
     from tui.viewmodel.snapshot import ModelProgress
 
-PATHS = ("checkpoint", "tokenizer", "vision_tower")
-KEPT = "They stay in captions/{} and count again when the settings are set back."
-Changes = Mapping[str, str]
+PATH_SETTINGS = ("checkpoint", "tokenizer", "vision_tower")
+"""Settings that are paths: their fields offer completions."""
+CONSEQUENCE = "They stay in captions/{} and count again when the settings are set back."
+"""The consequence of beginning anew, for its captions; the placeholder is the model's folder."""
+SettingChanges = Mapping[str, str]
+"""Values by the name of the setting, as texts that the command `set` takes."""
 
 
-class Fields(Vertical):
-    """A line a setting."""
+class SettingFields(Vertical):
+    """One line per setting: its name and a field with its value."""
 
-    def __init__(self, values: Changes) -> None:
+    def __init__(self, values: SettingChanges) -> None:
         super().__init__()
         self.values = values
 
@@ -42,17 +47,17 @@ class Fields(Vertical):
             with Horizontal(classes="setting"):
                 yield Label(name, classes="name")
                 yield Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
-        for name in PATHS:
+        for name in PATH_SETTINGS:
             if name in self.values:
-                yield PathComplete(f"#set-{name}", folders=name != "tokenizer")
+                yield PathComplete(f"#set-{name}", folders_only=name != "tokenizer")
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
 
 
-class ModelSettings(DeferredDialog["Changes | None"]):
-    """How a model is asked, a line a setting; returns what is to be changed, as `set` takes it."""
+class ModelSettings(DeferredDialog["SettingChanges | None"]):
+    """A form of a model's checkpoint and settings; returns the changes once they are checked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="settings.close"),
@@ -60,11 +65,13 @@ class ModelSettings(DeferredDialog["Changes | None"]):
     ]
 
     @dataclass
-    class Checked(Message):
-        changes: Changes
-        anew: bool = False
-        """Whether the model's tasks begin anew."""
-        trouble: str | None = None
+    class ChangesChecked(Message):
+        """The changes were checked; `error` says why they cannot be made, if so."""
+
+        changes: SettingChanges
+        restarts_tasks: bool = False
+        """True if the model's tasks begin anew with these changes."""
+        error: str | None = None
 
     def __init__(self, project: Project, progress: ModelProgress) -> None:
         super().__init__()
@@ -73,11 +80,12 @@ class ModelSettings(DeferredDialog["Changes | None"]):
         self.captioned = progress.captioned
         family = FAMILIES[model.family]
         settings = asdict(Settings.of(model.settings))
-        known = {name: said(settings[name]) for name in family.settings}
+        values = {name: setting_text(settings[name]) for name in family.setting_names}
         if settings["auto_batch"]:
-            known["batch"] = "auto"
-        place = {"checkpoint": model.checkpoint or ""} if family.checkpoint else {}
-        self.values = place | known
+            values["batch"] = "auto"
+        checkpoint = {"checkpoint": model.checkpoint or ""} if family.checkpoint_form else {}
+        self.values = checkpoint | values
+        """The settings as they are now, by name."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
@@ -93,24 +101,26 @@ class ModelSettings(DeferredDialog["Changes | None"]):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Save", id="save", variant="primary", compact=True)
 
-    async def fill(self) -> None:
-        await self.query_one(".dialog").mount(Fields(self.values), before=0)
+    async def mount_fields(self) -> None:
+        await self.query_one(".dialog").mount(SettingFields(self.values), before=0)
 
-    def first(self) -> Widget:
+    def first_field(self) -> Widget:
         return self.query(Input).first()
 
     def on_mount(self) -> None:
         self.query_one("#save").disabled = True
 
     def changes(self) -> dict[str, str]:
+        """Return the entered values that differ from the present ones."""
         fields = ((name, self.query_one(f"#set-{name}", Input).value) for name in self.values)
         return {name: value for name, value in fields if value != self.values[name]}
 
     @on(Input.Changed)
-    def look(self) -> None:
-        why = self.why_not("save")
-        self.query_one("#save").disabled = why is not None
-        self.say(why or "")
+    def update_state(self) -> None:
+        """Enable the button, or show why nothing can be saved."""
+        reason = self.why_not("save")
+        self.query_one("#save").disabled = reason is not None
+        self.show_message(reason or "")
 
     def why_not(self, action: str) -> str | None:
         if action != "save":
@@ -126,47 +136,48 @@ class ModelSettings(DeferredDialog["Changes | None"]):
             self.check(self.changes())
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)
-    def check(self, changes: Changes) -> None:
-        from engine.requests.models import check
+    def check(self, changes: SettingChanges) -> None:
+        from engine.requests.models import restarts_tasks
 
         try:
-            checked = self.Checked(changes, check(self.project, self.model.name, changes))
+            restarts = restarts_tasks(self.project, self.model.name, changes)
+            checked = self.ChangesChecked(changes, restarts)
         except BadInput as error:
-            checked = self.Checked(changes, trouble=str(error))
+            checked = self.ChangesChecked(changes, error=str(error))
         except Exception as error:
-            checked = self.Checked(changes, trouble=describe_error(error))
+            checked = self.ChangesChecked(changes, error=describe_error(error))
         self.post_message(checked)
 
-    @on(Checked)
-    def was_checked(self, event: ModelSettings.Checked) -> None:
+    @on(ChangesChecked)
+    def changes_checked(self, event: ModelSettings.ChangesChecked) -> None:
         from tui.dialogs.confirm import Confirm
 
         def answer(yes: bool | None) -> None:
             if yes:
                 self.dismiss(event.changes)
 
-        if event.trouble is not None:
-            self.say(event.trouble, bad=True)
-        elif event.anew and self.captioned:
-            counted = text.plural(self.captioned, "caption")
+        if event.error is not None:
+            self.show_message(event.error, is_error=True)
+        elif event.restarts_tasks and self.captioned:
+            captions = text.plural(self.captioned, "caption")
             name = text.visible(self.model.name)
-            question = f"Begin anew with {name}, which has {counted}?"
-            self.app.push_screen(Confirm(question, KEPT.format(self.model.folder)), answer)
+            question = f"Begin anew with {name}, which has {captions}?"
+            self.app.push_screen(Confirm(question, CONSEQUENCE.format(self.model.folder)), answer)
         else:
             answer(True)
 
-    def say(self, sentence: str, bad: bool = False) -> None:
+    def show_message(self, sentence: str, is_error: bool = False) -> None:
         line = self.query_one("#said", Static)
         line.update(text.visible(sentence))
-        line.set_class(bad, "error")
+        line.set_class(is_error, "error")
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        self.leave(None)
+        self.dismiss_when_filled(None)
 
 
-def said(value: Any) -> str:
-    """A setting as `set` reads it."""
+def setting_text(value: Any) -> str:
+    """Return a setting's value as the command `set` takes it."""
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -1,3 +1,5 @@
+"""The dialog that lists the project's models."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Models(Dialog["ModelProgress | str | None"]):
-    """The project's models; returns the one whose settings to open, or `add`."""
+    """A list of the models; returns the model whose settings to open, or `"add"` to add one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="models.close"),
@@ -42,9 +44,11 @@ class Models(Dialog["ModelProgress | str | None"]):
 
     def option(self, model: ModelProgress) -> Option:
         batch = Settings.of(model.row.settings).batch
-        asked = f"batch {batch}  {model.row.checkpoint or 'no checkpoint'}"
+        details = f"batch {batch}  {model.row.checkpoint or 'no checkpoint'}"
         state = "FAIL blocked" if model.row.blocked else text.percent(model.share)
-        return Option(Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(asked)}"))
+        return Option(
+            Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(details)}")
+        )
 
     def why_not(self, action: str) -> str | None:
         if action != "add":
@@ -61,9 +65,9 @@ class Models(Dialog["ModelProgress | str | None"]):
     def action_add(self) -> None:
         self.dismiss("add")
 
-    def action_move(self, way: str) -> None:
+    def action_move(self, direction: str) -> None:
         options = self.query_one(OptionList)
-        options.action_cursor_down() if way == "down" else options.action_cursor_up()
+        options.action_cursor_down() if direction == "down" else options.action_cursor_up()
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -1,3 +1,5 @@
+"""The Pilot dialog: runs the first images through every model before a whole run."""
+
 from __future__ import annotations
 
 import time
@@ -19,20 +21,22 @@ from tui.formatting import captions, text
 from tui.formatting.text import describe_error
 
 if TYPE_CHECKING:
-    from engine.operations.pilot import Findings, Plan
+    from engine.operations.pilot import PilotFindings, PilotPlan
     from engine.operations.tryout import Tryout, TryoutEvent
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Whether to go on with the run, and how long it will take as far as was measured."""
+class PilotOutcome:
+    """How a pilot was left."""
 
     go: bool
+    """True if the whole run is to be started."""
     time: str | None
+    """How long the whole run will take; None if not every model was measured."""
 
 
-class Pilot(Dialog[Outcome | None]):
-    """The first images through every model: captions side by side, speed, and time for all."""
+class Pilot(Dialog[PilotOutcome | None]):
+    """Captions of the first images side by side, and every model's speed and time for the run."""
 
     AUTO_FOCUS = "#said"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,28 +50,39 @@ class Pilot(Dialog[Outcome | None]):
     ]
 
     @dataclass
-    class Planned(Message):
-        plan: Plan
+    class PlanMade(Message):
+        """The records and the devices of the pilot are known."""
+
+        plan: PilotPlan
 
     @dataclass
-    class Told(Message):
+    class TryoutEventReceived(Message):
+        """A model that is being tried loads, captioned a record, or failed at it."""
+
         model: str
-        said: TryoutEvent
+        event: TryoutEvent
 
     @dataclass
-    class Ended(Message):
-        model: str
-        trouble: str | None = None
+    class TryoutEnded(Message):
+        """A model is through, or failed with `error`; without a model, the pilot cannot be run."""
 
-    def __init__(self, make_plan: Callable[[], Plan]) -> None:
+        model: str
+        error: str | None = None
+
+    def __init__(self, make_plan: Callable[[], PilotPlan]) -> None:
         super().__init__()
         self.make_plan = make_plan
-        self.findings: Findings | None = None
+        self.findings: PilotFindings | None = None
         self.tryout: Tryout | None = None
+        """The process of the model that is being tried."""
         self.closed = False
-        self.at = 0
+        """True once the thread should stop."""
+        self.image_index = 0
+        """The index of the image whose captions are shown."""
         self.diff = False
+        """True if words that differ between models are marked."""
         self.states: dict[str, str] = {}
+        """The state of each model, as it is shown."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -82,75 +97,77 @@ class Pilot(Dialog[Outcome | None]):
 
     def on_mount(self) -> None:
         self.query_one("#go").disabled = True
-        self.work_through()
+        self.run_models()
 
-    # The process
+    # Running the models
 
     @work(thread=True, group="pilot", exit_on_error=False)
-    def work_through(self) -> None:
+    def run_models(self) -> None:
+        """Try every model in turn, each in a process of its own."""
         from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed
 
         try:
             plan = self.make_plan()
         except BadInput as error:
-            self.post_message(self.Ended("", str(error)))
+            self.post_message(self.TryoutEnded("", str(error)))
             return
         except Exception as error:
-            self.post_message(self.Ended("", describe_error(error)))
+            self.post_message(self.TryoutEnded("", describe_error(error)))
             return
-        self.post_message(self.Planned(plan))
+        self.post_message(self.PlanMade(plan))
         for name, job in plan.jobs:
             if self.closed:
                 return
             try:
-                self.post_message(self.Told(name, TryoutEvent(loading="starting")))
+                self.post_message(self.TryoutEventReceived(name, TryoutEvent(loading="starting")))
                 self.tryout = Tryout(job)
-                for said in self.tryout:
-                    self.post_message(self.Told(name, said))
-                self.post_message(self.Ended(name))
+                for event in self.tryout:
+                    self.post_message(self.TryoutEventReceived(name, event))
+                self.post_message(self.TryoutEnded(name))
             except TryoutFailed as error:
-                self.post_message(self.Ended(name, str(error)))
+                self.post_message(self.TryoutEnded(name, str(error)))
             except Exception as error:
-                self.post_message(self.Ended(name, describe_error(error)))
+                self.post_message(self.TryoutEnded(name, describe_error(error)))
 
     def on_unmount(self) -> None:
         self.closed = True
         if self.tryout is not None:
             self.tryout.cancel()
 
-    @on(Planned)
-    def planned(self, event: Pilot.Planned) -> None:
-        from engine.operations.pilot import Findings
+    @on(PlanMade)
+    def plan_made(self, event: Pilot.PlanMade) -> None:
+        from engine.operations.pilot import PilotFindings
 
-        self.findings = Findings(event.plan)
+        self.findings = PilotFindings(event.plan)
         self.states = {name: "WAIT" for name, _ in event.plan.jobs}
         self.query_one("#go").disabled = False
         self.draw()
 
-    @on(Told)
-    def told(self, event: Pilot.Told) -> None:
-        said, findings = event.said, self.findings
+    @on(TryoutEventReceived)
+    def tryout_event_received(self, event: Pilot.TryoutEventReceived) -> None:
+        tryout_event, findings = event.event, self.findings
         if findings is None:
             return
-        findings.take(event.model, said)
-        if said.loading is not None:
-            self.states[event.model] = f"LOAD {said.loading}"
-        elif said.record is not None:
-            done, records = findings.said_of(event.model), len(findings.plan.records)
+        findings.add_event(event.model, tryout_event)
+        if tryout_event.loading is not None:
+            self.states[event.model] = f"LOAD {tryout_event.loading}"
+        elif tryout_event.record is not None:
+            done, records = findings.answered_count(event.model), len(findings.plan.records)
             self.states[event.model] = f"RUN {done} of {records}"
         self.draw()
 
-    @on(Ended)
-    def ended(self, event: Pilot.Ended) -> None:
+    @on(TryoutEnded)
+    def tryout_ended(self, event: Pilot.TryoutEnded) -> None:
         if event.model:
-            self.states[event.model] = f"FAIL {event.trouble}" if event.trouble else "DONE"
+            self.states[event.model] = f"FAIL {event.error}" if event.error else "DONE"
         else:
-            self.query_one("#models", Static).update(text.visible(event.trouble or ""))
+            self.query_one("#models", Static).update(text.visible(event.error or ""))
         self.draw()
 
     # Drawing
 
-    def time(self) -> str | None:
+    def time_estimate(self) -> str | None:
+        """Return how long the whole run will take and when it will end, if that can be told."""
         seconds = self.findings.seconds if self.findings else None
         if seconds is None:
             return None
@@ -158,6 +175,7 @@ class Pilot(Dialog[Outcome | None]):
         return f"about {text.duration(seconds)} in all, until {end}"
 
     def draw(self) -> None:
+        """Show the models with their figures, and the captions of the chosen image."""
         findings = self.findings
         if findings is None:
             return
@@ -165,34 +183,34 @@ class Pilot(Dialog[Outcome | None]):
         width = max((len(name) for name, _ in plan.jobs), default=0)
         lines = []
         for name, _ in plan.jobs:
-            rate, alone = findings.rates.get(name), findings.seconds_of(name)
+            rate, seconds = findings.rates.get(name), findings.model_seconds(name)
             speed = f"{text.rate(rate):>7} img/s  " if rate is not None else " " * 15
-            took = f"{text.duration(alone):>7}  " if alone is not None else " " * 9
-            lines.append(
-                Content(f"{text.fit(name, width)}  {speed}{took}{text.visible(self.states[name])}")
-            )
+            time = f"{text.duration(seconds):>7}  " if seconds is not None else " " * 9
+            state = text.visible(self.states[name])
+            lines.append(Content(f"{text.fit(name, width)}  {speed}{time}{state}"))
         about = "about " if plan.estimated else ""
-        counted = f"{about}{text.plural(plan.total, 'record')}"
-        counted += f" on {text.plural(plan.devices, 'device')}"
-        lines.append(Content.styled(f"{counted}: {self.time() or 'measuring'}", "bold"))
+        whole_run = f"{about}{text.plural(plan.total, 'record')}"
+        whole_run += f" on {text.plural(plan.devices, 'device')}"
+        lines.append(Content.styled(f"{whole_run}: {self.time_estimate() or 'measuring'}", "bold"))
         self.query_one("#models", Static).update(Content("\n").join(lines))
         self.query_one("#captions", Static).update(self.captions(findings))
 
-    def captions(self, findings: Findings) -> Content:
+    def captions(self, findings: PilotFindings) -> Content:
+        """Return the captions of the chosen image by all models."""
         records = len(findings.plan.records)
         if not records:
             return Content("")
-        self.at %= records
-        image = findings.image(self.at)
+        self.image_index %= records
+        image = findings.image(self.image_index)
         names = [name for name, _ in findings.plan.jobs]
-        head = f"image {self.at + 1} of {records}  {text.visible(image.image)}"
-        body = captions.captions(image, names, "cut", None, self.diff)
+        head = f"image {self.image_index + 1} of {records}  {text.visible(image.image)}"
+        body = captions.captions_content(image, names, "cut", None, self.diff)
         return Content.assemble((head, "$foreground-muted"), "\n", body)
 
     # Keys
 
     def action_image(self, by: int) -> None:
-        self.at += by
+        self.image_index += by
         self.draw()
 
     def action_diff(self) -> None:
@@ -205,8 +223,8 @@ class Pilot(Dialog[Outcome | None]):
     @on(Button.Pressed, "#go")
     def action_go(self) -> None:
         if self.findings is not None:
-            self.dismiss(Outcome(True, self.time()))
+            self.dismiss(PilotOutcome(True, self.time_estimate()))
 
     @on(Button.Pressed, "#change")
     def action_close(self) -> None:
-        self.dismiss(Outcome(False, self.time()))
+        self.dismiss(PilotOutcome(False, self.time_estimate()))

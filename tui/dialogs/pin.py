@@ -1,3 +1,5 @@
+"""The dialog that pins a device to a model."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 
 
 class Pin(Dialog[tuple[str, str | None] | None]):
-    """Which device works on this model alone; one that does already is set free."""
+    """A list of devices, one of which shall work on `model` only.
+
+    Returns the chosen device and the model to pin it to: None to unpin a device that is pinned to
+    this model already.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="pin.close"),
@@ -40,18 +46,18 @@ class Pin(Dialog[tuple[str, str | None] | None]):
             yield OptionList(*map(self.option, self.devices))
 
     def option(self, view: DeviceView) -> Option:
-        now = f"pinned to {text.visible(view.pinned)}" if view.pinned else "any model"
-        free = ": take the pin away" if view.pinned == self.model else ""
-        return Option(Content(f"{text.fit(view.row.id, 8)} {now}{free}"))
+        now = f"pinned to {text.visible(view.pinned_model)}" if view.pinned_model else "any model"
+        unpin = ": take the pin away" if view.pinned_model == self.model else ""
+        return Option(Content(f"{text.fit(view.row.id, 8)} {now}{unpin}"))
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
         view = self.devices[event.option_index]
-        self.dismiss((view.row.id, None if view.pinned == self.model else self.model))
+        self.dismiss((view.row.id, None if view.pinned_model == self.model else self.model))
 
-    def action_move(self, way: str) -> None:
+    def action_move(self, direction: str) -> None:
         options = self.query_one(OptionList)
-        options.action_cursor_down() if way == "down" else options.action_cursor_up()
+        options.action_cursor_down() if direction == "down" else options.action_cursor_up()
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -1,3 +1,5 @@
+"""The dialog that asks what happens to the run when the application quits."""
+
 from __future__ import annotations
 
 from typing import ClassVar, Literal
@@ -11,11 +13,12 @@ from textual.widgets import Static
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 
-Way = Literal["detach", "after_shard", "now"]
+QuitChoice = Literal["detach", "after_shard", "now"]
+"""Leave the run on, or stop it after the running shards or at once."""
 
 
-class Leave(Dialog[Way | None]):
-    """How to quit while captioning goes on; None to stay."""
+class Leave(Dialog[QuitChoice | None]):
+    """A choice of how to quit while a run is on; returns None to stay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "leave('detach')", "Detach", id="leave.detach"),
@@ -24,26 +27,28 @@ class Leave(Dialog[Way | None]):
         Binding("escape,n", "stay", "Stay", id="leave.stay"),
     ]
 
-    def __init__(self, alive: int, eta: float | None) -> None:
+    def __init__(self, workers_alive: int, eta: float | None) -> None:
         super().__init__()
-        self.alive = alive
+        self.workers_alive = workers_alive
         self.eta = eta
 
     def compose(self) -> ComposeResult:
         left = f" (ETA {text.duration(self.eta)})" if self.eta is not None else ""
-        verb = "is" if self.alive == 1 else "are"
-        workers = f"{text.plural(self.alive, 'worker')} {verb} alive{left}"
-        goes_on = workers if self.alive else "its workers are starting"
+        verb = "is" if self.workers_alive == 1 else "are"
+        workers = f"{text.plural(self.workers_alive, 'worker')} {verb} alive{left}"
+        run_state = workers if self.workers_alive else "its workers are starting"
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Quit"
             yield Static(
-                f"A run goes on: {goes_on}.\n",
+                f"A run goes on: {run_state}.\n",
                 markup=False,
             )
-            yield Static(choice("d", "Detach: close this window, the run goes on"))
-            yield Static(choice("s", "Stop after the running shards, and quit now"))
-            yield Static(choice("K", "Stop now, and quit; the batches under way are done again"))
-            yield Static(choice("esc", "Stay"))
+            yield Static(choice_line("d", "Detach: close this window, the run goes on"))
+            yield Static(choice_line("s", "Stop after the running shards, and quit now"))
+            yield Static(
+                choice_line("K", "Stop now, and quit; the batches under way are done again")
+            )
+            yield Static(choice_line("esc", "Stay"))
 
     def why_not(self, action: str) -> str | None:
         readonly = getattr(self.app, "readonly", False)
@@ -52,12 +57,12 @@ class Leave(Dialog[Way | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return None if parameters != ("detach",) and self.why_not(action) else True
 
-    def action_leave(self, way: Way) -> None:
-        self.dismiss(way)
+    def action_leave(self, choice: QuitChoice) -> None:
+        self.dismiss(choice)
 
     def action_stay(self) -> None:
         self.dismiss(None)
 
 
-def choice(key: str, what: str) -> Content:
-    return Content.assemble((f"{key:>3}", "bold $text-primary"), f"  {what}")
+def choice_line(key: str, effect: str) -> Content:
+    return Content.assemble((f"{key:>3}", "bold $text-primary"), f"  {effect}")

@@ -1,3 +1,5 @@
+"""The dialog that shows lines which a thread makes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,20 +13,24 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
 
-Progress = Callable[[int, int], None]
+ReportProgress = Callable[[int, int], None]
+"""A function that takes the numbers of shards that are done and in all."""
 
 
-class Closed(Exception):
-    """Nobody waits for the lines any more."""
+class ReportClosed(Exception):
+    """Raised in the thread that makes the lines once the dialog is closed."""
 
 
 class Report(Dialog[None]):
-    """Lines that a thread makes, which may take a while; closing ends it at its next step."""
+    """The lines that `make_report` returns. It runs in a thread and may take a while.
+
+    When the dialog is closed, the thread ends the next time it reports progress.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="report.close"),
@@ -33,21 +39,25 @@ class Report(Dialog[None]):
     ]
 
     @dataclass
-    class Step(Message):
+    class ShardsMeasured(Message):
+        """The thread worked through `done` of `total` shards."""
+
         done: int
         total: int
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, Report.Step)
+            return isinstance(message, Report.ShardsMeasured)
 
     @dataclass
-    class Made(Message):
+    class LinesMade(Message):
+        """The thread made the lines, or failed and says why."""
+
         lines: list[str]
 
-    def __init__(self, title: str, make: Callable[[Progress], list[str]]) -> None:
+    def __init__(self, title: str, make_report: Callable[[ReportProgress], list[str]]) -> None:
         super().__init__()
         self.heading = title
-        self.make = make
+        self.make_report = make_report
         self.closed = False
 
     def compose(self) -> ComposeResult:
@@ -57,33 +67,33 @@ class Report(Dialog[None]):
             yield Static("looking ...", id="lines", markup=False)
 
     def on_mount(self) -> None:
-        self.work_on_it()
+        self.make_lines()
 
     @work(thread=True, group="report", exit_on_error=False)
-    def work_on_it(self) -> None:
+    def make_lines(self) -> None:
         try:
-            lines = self.make(lambda done, total: self.tell(done, total))
-        except Closed:
+            lines = self.make_report(self.report_progress)
+        except ReportClosed:
             return
-        except (BadInput, Refused) as error:
+        except (BadInput, RequestRefused) as error:
             lines = [str(error)]
         except Exception as error:
             lines = [describe_error(error)]
-        self.post_message(self.Made(lines))
+        self.post_message(self.LinesMade(lines))
 
-    def tell(self, done: int, total: int) -> None:
-        """Raises `Closed`."""
+    def report_progress(self, done: int, total: int) -> None:
+        """Show how far the thread is. Raises `ReportClosed` if the dialog is closed."""
         if self.closed:
-            raise Closed
-        self.post_message(self.Step(done, total))
+            raise ReportClosed
+        self.post_message(self.ShardsMeasured(done, total))
 
-    @on(Step)
-    def stepped(self, event: Report.Step) -> None:
+    @on(ShardsMeasured)
+    def shards_measured(self, event: Report.ShardsMeasured) -> None:
         done, total = text.number(event.done), text.number(event.total)
         self.query_one("#lines", Static).update(f"{done} of {total} shards ...")
 
-    @on(Made)
-    def was_made(self, event: Report.Made) -> None:
+    @on(LinesMade)
+    def lines_made(self, event: Report.LinesMade) -> None:
         self.query_one("#lines", Static).update("\n".join(map(text.visible, event.lines)))
 
     def on_unmount(self) -> None:

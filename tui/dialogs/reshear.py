@@ -1,3 +1,5 @@
+"""The dialog that shears all captions again in another way."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, Select, Static
 
 from db.rows import SHEAR_MODES, ProjectRow, ShearMode
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
@@ -26,7 +28,7 @@ MEANINGS: dict[ShearMode, str] = {
 
 
 class Reshear(Dialog[str | None]):
-    """All captions sheared again from their raw texts, in another way; returns what was done."""
+    """A form for another way of shearing; shears all raw captions and returns what was done."""
 
     AUTO_FOCUS = "#way"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,15 +37,19 @@ class Reshear(Dialog[str | None]):
     ]
 
     @dataclass
-    class Step(Message):
+    class ShardsSheared(Message):
+        """`done` of `total` shards are sheared."""
+
         done: int
         total: int
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, Reshear.Step)
+            return isinstance(message, Reshear.ShardsSheared)
 
     @dataclass
-    class Ended(Message):
+    class ShearingEnded(Message):
+        """All captions are sheared (`done`), or `sentence` says why they are not."""
+
         sentence: str
         done: bool
 
@@ -52,18 +58,21 @@ class Reshear(Dialog[str | None]):
         self.project = project
         self.row = row
         self.shearing = False
+        """True while a thread is shearing."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Shear again"
             dialog.border_subtitle = "ctrl+n shears, esc closes"
-            ways = ((mode, mode) for mode in SHEAR_MODES)
+            modes = ((mode, mode) for mode in SHEAR_MODES)
             yield Label("Way of shearing", classes="field")
-            yield Select(ways, value=self.row.shear_mode, allow_blank=False, id="way", compact=True)
+            yield Select(
+                modes, value=self.row.shear_mode, allow_blank=False, id="way", compact=True
+            )
             yield Static(id="meaning", markup=False, classes="muted")
             yield Label("At most this many words", classes="field")
-            words = "" if self.row.shear_max_words is None else str(self.row.shear_max_words)
-            yield Input(words, placeholder="no limit", type="integer", id="words", compact=True)
+            max_words = "" if self.row.shear_max_words is None else str(self.row.shear_max_words)
+            yield Input(max_words, placeholder="no limit", type="integer", id="words", compact=True)
             yield Static(
                 "Needs no GPU: the raw texts are kept. Exports change from then on.",
                 markup=False,
@@ -83,22 +92,22 @@ class Reshear(Dialog[str | None]):
         return next(mode for mode in SHEAR_MODES if mode == chosen)
 
     @on(Select.Changed)
-    def chosen(self) -> None:
+    def mode_chosen(self) -> None:
         self.query_one("#meaning", Static).update(MEANINGS[self.mode])
 
     @on(Button.Pressed, "#begin")
     @on(Input.Submitted)
     def action_begin(self) -> None:
-        words = self.query_one(Input).value.strip()
+        max_words = self.query_one(Input).value.strip()
         if self.shearing:
             return
-        if words and not (words.isdecimal() and int(words)):
-            self.say("at most how many words? A number, or nothing", bad=True)
+        if max_words and not (max_words.isdecimal() and int(max_words)):
+            self.show_message("at most how many words? A number, or nothing", is_error=True)
             return
         self.shearing = True
         self.query_one("#begin").disabled = True
-        self.say("shearing ...")
-        self.shear(self.mode, int(words) if words else None)
+        self.show_message("shearing ...")
+        self.shear(self.mode, int(max_words) if max_words else None)
 
     @work(thread=True, group="reshear", exit_on_error=False)
     def shear(self, mode: ShearMode, max_words: int | None) -> None:
@@ -106,37 +115,38 @@ class Reshear(Dialog[str | None]):
         from engine.shearing.shear import Shearing
 
         try:
-            done = reshear(self.project, Shearing(mode, max_words), self.tell)
-        except (BadInput, Refused) as error:
-            self.post_message(self.Ended(str(error), False))
+            result = reshear(self.project, Shearing(mode, max_words), self.report_progress)
+        except (BadInput, RequestRefused) as error:
+            self.post_message(self.ShearingEnded(str(error), False))
         except Exception as error:
-            self.post_message(self.Ended(describe_error(error), False))
+            self.post_message(self.ShearingEnded(describe_error(error), False))
         else:
-            self.post_message(self.Ended(done.sentence(mode), True))
+            self.post_message(self.ShearingEnded(result.summary(mode), True))
 
-    def tell(self, done: int, total: int) -> None:
-        self.post_message(self.Step(done, total))
+    def report_progress(self, done: int, total: int) -> None:
+        self.post_message(self.ShardsSheared(done, total))
 
-    @on(Step)
-    def stepped(self, event: Reshear.Step) -> None:
-        self.say(f"{text.number(event.done)} of {text.plural(event.total, 'shard')} sheared")
+    @on(ShardsSheared)
+    def shards_sheared(self, event: Reshear.ShardsSheared) -> None:
+        total = text.plural(event.total, "shard")
+        self.show_message(f"{text.number(event.done)} of {total} sheared")
 
-    @on(Ended)
-    def was_ended(self, event: Reshear.Ended) -> None:
+    @on(ShearingEnded)
+    def shearing_ended(self, event: Reshear.ShearingEnded) -> None:
         self.shearing = False
         if event.done:
             self.dismiss(event.sentence)
         else:
             self.query_one("#begin").disabled = False
-            self.say(event.sentence, bad=True)
+            self.show_message(event.sentence, is_error=True)
 
-    def say(self, sentence: str, bad: bool = False) -> None:
+    def show_message(self, sentence: str, is_error: bool = False) -> None:
         line = self.query_one("#said", Static)
         line.update(text.visible(sentence))
-        line.set_class(bad, "error")
+        line.set_class(is_error, "error")
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        """Not in the middle: the thread would go on unseen."""
+        # Not while a thread is shearing: it would go on unseen.
         if not self.shearing:
             self.dismiss(None)

@@ -1,3 +1,5 @@
+"""The dialog that asks for one line of text."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -13,7 +15,7 @@ from tui.widgets.path_complete import PathComplete
 
 
 class Ask(Dialog[str | None]):
-    """One line of text, such as a path; None if it is left empty."""
+    """A field for one line, such as a path; returns what is typed, None if that is nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="ask.close"),

@@ -1,4 +1,4 @@
-"""Captions of one image as text for the screen: cuts, kept share, and words that differ."""
+"""The captions of one image as Textual `Content`: cuts, kept words, and words that differ."""
 
 from __future__ import annotations
 
@@ -13,69 +13,76 @@ from tui.formatting import content, text
 if TYPE_CHECKING:
     from engine.operations.records import SampledCaption, SampledImage
 
-Show = Literal["cut", "sheared", "both"]
-SHOWS: tuple[Show, ...] = ("cut", "sheared", "both")
+CaptionView = Literal["cut", "sheared", "both"]
+"""How a caption is shown: raw with the cuts marked, sheared, or both."""
+CAPTION_VIEWS: tuple[CaptionView, ...] = ("cut", "sheared", "both")
 MUTED = "$foreground-muted"
-ORIGINAL_MOST = 600
+MAX_ORIGINAL = 600
 """Characters of an original caption that are shown: some eight lines at 80 columns."""
 
 
-def captions(
-    image: SampledImage, models: Sequence[str], show: Show, chosen: str | None, diff: bool
+def captions_content(
+    image: SampledImage, models: Sequence[str], view: CaptionView, chosen: str | None, diff: bool
 ) -> Content:
-    """Every model's, in project order; with `diff` against the chosen one's sheared words."""
-    said = {caption.model: caption for caption in image.captions}
-    reference = said.get(chosen or "") or next(iter(image.captions), None)
+    """Return the original caption and the captions of `models`, in this order.
+
+    With `diff` each sheared caption is compared with the one of the model `chosen`.
+    """
+    by_model = {caption.model: caption for caption in image.captions}
+    reference = by_model.get(chosen or "") or next(iter(image.captions), None)
     words = len(image.original.split())
     parts = [
         Content.assemble(("Original", "bold"), (f"  {text.plural(words, 'word')}", MUTED)),
-        original(image.original) if image.original else nothing("none"),
+        original_content(image.original) if image.original else remark("none"),
     ]
     for model in models:
-        caption = said.get(model)
-        here = ">" if reference is not None and model == reference.model else " "
-        head = Content.styled(f"{here} {text.visible(model)}", "bold")
+        caption = by_model.get(model)
+        marker = ">" if reference is not None and model == reference.model else " "
+        head = Content.styled(f"{marker} {text.visible(model)}", "bold")
         parts += [Content(""), Content.assemble(head, (f"  {summary(caption)}", MUTED))]
-        parts += body(caption, show, reference if diff else None)
+        parts += caption_lines(caption, view, reference if diff else None)
     return Content("\n").join(parts)
 
 
-def original(caption: str) -> Content:
-    """The beginning of a very long one: the models' are to be seen below it."""
-    left = len(caption) - ORIGINAL_MOST
-    if left <= 0:
+def original_content(caption: str) -> Content:
+    """Return the original caption, cut if it is very long: those of models must stay in view."""
+    rest = len(caption) - MAX_ORIGINAL
+    if rest <= 0:
         return Content(f"  {text.visible(caption)}")
-    more = f" ... {text.plural(left, 'more character')}"
-    return Content.assemble(f"  {text.visible(caption[:ORIGINAL_MOST])}", (more, MUTED))
+    more = f" ... {text.plural(rest, 'more character')}"
+    return Content.assemble(f"  {text.visible(caption[:MAX_ORIGINAL])}", (more, MUTED))
 
 
-def nothing(why: str) -> Content:
-    return Content.styled(f"  ({why})", MUTED)
+def remark(reason: str) -> Content:
+    """Return the line that stands where there is no caption."""
+    return Content.styled(f"  ({reason})", MUTED)
 
 
 def summary(caption: SampledCaption | None) -> str:
+    """Return how many words shearing kept, the tokens, and why generation ended."""
     if caption is None or caption.raw is None:
         return ""
     raw, kept = len(caption.raw.split()), len((caption.sheared or "").split())
     return f"kept {kept}/{raw} words, {caption.tokens} tok, {text.visible(caption.finish or '')}"
 
 
-def body(
-    caption: SampledCaption | None, show: Show, reference: SampledCaption | None
+def caption_lines(
+    caption: SampledCaption | None, view: CaptionView, reference: SampledCaption | None
 ) -> list[Content]:
+    """Return the lines of one caption; given a `reference`, how it differs from that."""
     if caption is None:
-        return [nothing("not captioned yet")]
+        return [remark("not captioned yet")]
     if caption.raw is None:
         return [Content.styled(f"  FAIL {text.visible(caption.error or '')}", "$text-error")]
     sheared = caption.sheared or ""
     if reference is not None and reference.raw is not None and reference is not caption:
         return [Content.assemble("  ", difference(reference.sheared or "", sheared))]
     if not sheared:
-        empty = nothing("sheared to nothing: not exported")
-        return [cut_line(caption), empty] if show != "sheared" else [empty]
-    if show == "sheared":
+        empty = remark("sheared to nothing: not exported")
+        return [cut_line(caption), empty] if view != "sheared" else [empty]
+    if view == "sheared":
         return [Content(f"  {text.visible(sheared)}")]
-    if show == "cut":
+    if view == "cut":
         return [cut_line(caption)]
     sheared_line = Content.assemble(("  sheared  ", MUTED), text.visible(sheared))
     return [cut_line(caption), sheared_line]
@@ -87,16 +94,16 @@ def cut_line(caption: SampledCaption) -> Content:
 
 
 def difference(before: str, after: str) -> Content:
-    """Word by word, as wdiff writes it: [-only before-] {+only after+}."""
+    """Compare two texts word by word, as wdiff writes it: [-only before-] {+only after+}."""
     old, new = before.split(), after.split()
     parts: list[Content] = []
     for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        gone, come = (text.visible(" ".join(words)) for words in (old[a:b], new[c:d]))
+        removed, added = (text.visible(" ".join(words)) for words in (old[a:b], new[c:d]))
         if tag == "equal":
-            parts.append(Content(come))
+            parts.append(Content(added))
             continue
-        if gone:
-            parts.append(Content.styled(f"[-{gone}-]", "$text-error"))
-        if come:
-            parts.append(Content.styled(f"{{+{come}+}}", "$text-success"))
+        if removed:
+            parts.append(Content.styled(f"[-{removed}-]", "$text-error"))
+        if added:
+            parts.append(Content.styled(f"{{+{added}+}}", "$text-success"))
     return Content(" ").join(parts)

@@ -10,9 +10,9 @@ from textual.content import Content
 from tui.formatting.escape import visible
 
 CUT = "//"
-"""Stands around text that shearing removed, so that it can be told without colour."""
+"""Stands around text that shearing removed, so that it is seen without colour."""
 
-STYLES = {
+LABEL_STYLES = {
     "RUN": "$text-primary",
     "DONE": "$text-success",
     "FINISHED": "$text-success",
@@ -29,27 +29,34 @@ STYLES = {
     "SKIP": "$foreground-muted",
     "IDLE": "$foreground-muted",
 }
+"""The style of each state label."""
 
 
-def styled(word: str, width: int = 0) -> Content:
-    return Content.styled(word.ljust(width), STYLES.get(word, ""))
+def state_label(label: str, width: int = 0) -> Content:
+    """Return a state label in its colour, padded to `width` characters."""
+    return Content.styled(label.ljust(width), LABEL_STYLES.get(label, ""))
 
 
-def title(said: str) -> Content:
-    """For the border of a widget, where plain strings are markup."""
-    return Content(visible(said))
+def title(plain: str) -> Content:
+    """Return a title for the border of a widget, where a plain string would be read as markup."""
+    return Content(visible(plain))
 
 
 def kept_and_cut(raw: str, sheared: str, start: int | None, end: int | None) -> Content:
-    """The raw text on one line; what shearing removed stands between `//`."""
+    """Return the raw caption on one line, with what shearing removed between `//`.
+
+    `start` and `end` bound the kept part; if they are None, the sheared caption follows instead.
+    """
     if start is None or end is None:
         return Content.assemble(
             visible(raw), (" // sheared: ", "$foreground-muted"), visible(sheared)
         )
-    return Content.assemble(cut(raw[:start]), visible(raw[start:end]), cut(raw[end:]))
+    return Content.assemble(
+        removed_text(raw[:start]), visible(raw[start:end]), removed_text(raw[end:])
+    )
 
 
-def cut(text: str) -> Content:
+def removed_text(text: str) -> Content:
     if not text:
         return Content("")
     return Content.styled(f"{CUT}{visible(text)}{CUT}", "$foreground-muted")

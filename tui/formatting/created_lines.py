@@ -1,4 +1,4 @@
-"""What a person should know of a project that was just made."""
+"""The remarks about a project that was just made."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 from engine.utils.plurals import plural
 
 if TYPE_CHECKING:
-    from engine.operations.new_project import Created
+    from engine.operations.new_project import CreatedProject
 
 
-def created_lines(created: Created) -> Iterator[str]:
-    """What `new` found to be minded."""
+def created_lines(created: CreatedProject) -> Iterator[str]:
+    """Yield what a person should look at: records left out, missing images, repeats, bad images."""
     skipped = created.skipped
     if skipped.count:
         yield f"left out as unreadable: {plural(skipped.count, 'record')}"
-        yield from (f"  {why}" for why in skipped.shown)
-        if skipped.count > len(skipped.shown):
-            yield f"  and {skipped.count - len(skipped.shown):,} more"
-    if created.present < created.looked:
-        yield f"{created.present:,} of the first {created.looked:,} images were found"
+        yield from (f"  {why}" for why in skipped.messages)
+        if skipped.count > len(skipped.messages):
+            yield f"  and {skipped.count - len(skipped.messages):,} more"
+    if created.images_present < created.images_checked:
+        yield (
+            f"{created.images_present:,} of the first {created.images_checked:,} images were found"
+        )
     if created.outside:
         yield (
             f"{created.outside:,} image paths climb out of the image root and will fail:"

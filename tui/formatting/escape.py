@@ -1,20 +1,21 @@
-"""Text from outside, made safe for any terminal."""
+"""Makes text from outside safe for any terminal."""
 
 from __future__ import annotations
 
 import unicodedata
 
 JOINERS = "\u200c\u200d"
+"""The zero-width non-joiner and joiner stay: scripts and emoji need them."""
 
 
 def visible(text: str) -> str:
-    """The text with control and formatting characters made visible."""
+    """Return the text with control and formatting characters replaced by visible ones."""
     if text.isprintable():
         return text
-    return "".join(shown(character) for character in text)
+    return "".join(visible_character(character) for character in text)
 
 
-def shown(character: str) -> str:
+def visible_character(character: str) -> str:
     if character.isprintable() or character in JOINERS:
         return character
     code = ord(character)

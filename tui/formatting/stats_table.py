@@ -1,4 +1,4 @@
-"""Caption statistics as a table in plain text."""
+"""Tables of caption statistics in plain text."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ STATS_COLUMNS = {
     "leaks": "leaks",
     "failed": "failed",
 }
+"""The heading of each statistic, by its key in `ModelStats.as_dict`."""
 
 
 def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
-    """A table with a row a model."""
+    """Yield a table with a row a model."""
     yield from aligned(stats_rows(stats))
 
 
-def stats_upright(stats: Sequence[ModelStats]) -> Iterator[str]:
-    """A table with a column a model, which a narrow screen holds."""
+def transposed_stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """Yield a table with a column a model, which fits on a narrow screen."""
     yield from aligned(list(zip(*stats_rows(stats), strict=True)))
 
 
@@ -44,7 +45,7 @@ def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The first column to the left, the others to the right."""
+    """Yield the rows as lines: the first column aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         right = "  ".join(text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))

@@ -1,4 +1,4 @@
-"""Texts for the screen: numbers, times, and whatever captions, paths and errors contain."""
+"""Text for screens and commands: numbers, times, sizes; clipping, padding, errors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tui.formatting.escape import visible as visible
 
 
 def clip(text: str, width: int) -> str:
-    """At most `width` cells of a visible text, with an ellipsis where something is missing."""
+    """Return at most `width` cells of a visible text, with an ellipsis if it is longer."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
 def fit(text: str, width: int, right: bool = False) -> str:
-    """Exactly `width` cells of any text."""
+    """Return exactly `width` cells of any text: clipped, or padded (on the left if `right`)."""
     text = clip(visible(text), width)
     blank = " " * (width - cell_len(text))
     return blank + text if right else text + blank
@@ -29,20 +29,21 @@ def number(value: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Never 100 % before the end, nor 0 % after the start."""
+    """Return a share (0 to 1) in percent: not 100 % before the end, not 0 % after the start."""
     if 0 < share < 1:
         share = min(max(share, 0.01), 0.99)
     return f"{share:.0%}"
 
 
 def rate(images_per_second: float) -> str:
+    """Return a rate without a unit, with one decimal below 1,000."""
     return (
         f"{images_per_second:.1f}" if images_per_second < 1_000 else number(int(images_per_second))
     )
 
 
 def duration(seconds: float | None) -> str:
-    """Two units: `2d03h`, `3h12m`, `4m10s`, `9s`; `-` where unknown."""
+    """Return a duration in two units: `2d03h`, `3h12m`, `4m10s`, `9s`; `-` for None."""
     if seconds is None:
         return "-"
     whole = int(seconds)
@@ -56,15 +57,17 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(seconds: float | None) -> str:
+    """Return the local time of a moment (seconds since the epoch), `-` for None and 0."""
     return "-" if not seconds else datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
 
 
 def day_and_clock(seconds: float | None) -> str:
+    """Return the local month, day and time of a moment, `-` for None and 0."""
     return "-" if not seconds else datetime.fromtimestamp(seconds).strftime("%m-%d %H:%M:%S")
 
 
 def size(count: int) -> str:
-    """Bytes in a unit that suits them."""
+    """Return a number of bytes in the unit that suits it."""
     value, unit = float(count), "B"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if value < 1024:

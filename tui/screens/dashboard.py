@@ -1,3 +1,5 @@
+"""The Dashboard screen: devices, models, throughput, task counts, events and the newest caption."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,19 +12,19 @@ from textual.widget import Widget
 from tui.formatting import text
 from tui.screens.project_screen import ProjectScreen
 from tui.viewmodel import actions
-from tui.widgets.devices import Devices
-from tui.widgets.events import Events, LatestSample
-from tui.widgets.models import Models
+from tui.widgets.devices import DevicesPane
+from tui.widgets.events import EventsPane, LatestSamplePane
+from tui.widgets.models import ModelsPane
 from tui.widgets.pane import Pane
-from tui.widgets.task_counts import Tasks
-from tui.widgets.throughput import Throughput
+from tui.widgets.task_counts import TaskCountsPane
+from tui.widgets.throughput import ThroughputPlot
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
 
 class Dashboard(ProjectScreen):
-    """The whole run at a glance."""
+    """The whole run at a glance; retries failed shards and wakes resting devices."""
 
     MODE = "dashboard"
     HELP = "What every device and model does now, and what happened last."
@@ -52,42 +54,53 @@ class Dashboard(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Container(
-            Devices(), Models(), Throughput(), Tasks(), Events(), LatestSample(), id="panes"
+            DevicesPane(),
+            ModelsPane(),
+            ThroughputPlot(),
+            TaskCountsPane(),
+            EventsPane(),
+            LatestSamplePane(),
+            id="panes",
         )
 
     def show(self, snapshot: Snapshot) -> None:
         for pane in self.query(Pane):
             pane.show(snapshot)
-        self.query_one(Throughput).show(snapshot)
+        self.query_one(ThroughputPlot).show(snapshot)
 
     @property
-    def resting(self) -> list[str]:
-        snapshot = self.main.snapshot
+    def resting_devices(self) -> list[str]:
+        """Return the ids of the devices that get no task for a while after failures."""
+        snapshot = self.session.snapshot
         if snapshot is None or snapshot.supervisor is None:
             return []
         return [view.row.id for view in snapshot.devices if view.row.state == "resting"]
 
     def why_not(self, action: str) -> str | None:
-        snapshot = self.main.snapshot
+        snapshot = self.session.snapshot
         if action == "retry_failed" and (snapshot is None or not snapshot.tasks["failed"]):
             return "no shard failed; failed records are on Failures (4)"
-        if action == "wake" and not self.resting:
+        if action == "wake" and not self.resting_devices:
             return "no device rests"
         return None
 
     def action_retry_failed(self) -> None:
-        snapshot = self.main.snapshot
+        snapshot = self.session.snapshot
         if snapshot is not None:
-            counted = text.plural(snapshot.tasks["failed"], "failed shard")
-            kept = "Captions that are there stay as they are."
-            self.confirm(f"Retry {counted}?", kept, lambda: self.main.call(actions.retry_failed))
+            failed_shards = text.plural(snapshot.tasks["failed"], "failed shard")
+            consequence = "Captions that are there stay as they are."
+            self.confirm(
+                f"Retry {failed_shards}?",
+                consequence,
+                lambda: self.session.perform(actions.retry_failed),
+            )
 
     def action_window(self) -> None:
-        self.query_one(Throughput).next_window()
+        self.query_one(ThroughputPlot).next_window()
 
     def action_model(self) -> None:
-        self.query_one(Throughput).next_model()
+        self.query_one(ThroughputPlot).next_model()
 
     def action_wake(self) -> None:
-        for device in self.resting:
-            self.main.ask("wake", device=device)
+        for device in self.resting_devices:
+            self.session.send_request("wake", device=device)

@@ -1,3 +1,8 @@
+"""The Failures screen: what failed, by cause, model or shard.
+
+Retries or excludes a whole cause or single records, and writes the failures as a CSV file.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -19,30 +24,38 @@ from tui.viewmodel import actions
 from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.tables.cause_table import CauseTable
 from tui.widgets.tables.occurrence_table import OccurrenceTable
-from tui.widgets.tables.table import Table
+from tui.widgets.tables.table import VirtualTable
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
 
-SHOWN = 5_000
+OCCURRENCES_SHOWN = 5_000
+"""At most this many occurrences of a cause are read; the CSV file holds all."""
 
 
 @dataclass
 class CausesRead(Message):
-    by: Grouping
+    """The causes were read from the database."""
+
+    grouping: Grouping
     causes: tuple[Cause, ...]
 
 
 @dataclass
 class OccurrencesRead(Message):
+    """The newest occurrences of `cause` were read from the database."""
+
     cause: Cause
     rows: tuple[Occurrence, ...]
 
 
 class Failures(ProjectScreen):
-    """What failed, by cause; acts on a whole cause, or on single records in the second table."""
+    """A table of causes above a table of the chosen cause's occurrences and a detail pane.
+
+    A key acts on the whole cause, or, when the lower table has the focus, on its marked rows.
+    """
 
     MODE = "failures"
     HELP = (
@@ -59,11 +72,17 @@ class Failures(ProjectScreen):
         Binding("escape", "back", "Back", False, tooltip="Unmark, go up", id="failures.back"),
     ]
 
-    seen: object = None
-    reading = False
-    again = False
-    cause: Cause | None = None
-    by: Grouping = "cause"
+    def __init__(self) -> None:
+        super().__init__()
+        self.failure_state: object = None
+        """The values of the last snapshot that change whenever the failures do."""
+        self.reading = False
+        """True while a thread reads the causes."""
+        self.load_again = False
+        """True if the causes are to be read once more after the reading under way."""
+        self.cause: Cause | None = None
+        """The cause under the cursor, whose occurrences are listed."""
+        self.grouping: Grouping = "cause"
 
     def body(self) -> Iterable[Widget]:
         yield CauseTable(self.model_name, id="causes")
@@ -75,7 +94,7 @@ class Failures(ProjectScreen):
     def on_mount(self) -> None:
         self.causes.border_title = "Failures by cause"
         self.occurrences.border_title = "Occurrences"
-        self.say()
+        self.update_detail()
 
     @property
     def causes(self) -> CauseTable:
@@ -86,111 +105,114 @@ class Failures(ProjectScreen):
         return self.query_one(OccurrenceTable)
 
     def show(self, snapshot: Snapshot) -> None:
-        seen = snapshot.failed, tuple(snapshot.tasks.items()), snapshot.events[:1]
-        if seen != self.seen:
-            self.seen = seen
-            self.load()
+        failure_state = snapshot.failed, tuple(snapshot.tasks.items()), snapshot.events[:1]
+        if failure_state != self.failure_state:
+            self.failure_state = failure_state
+            self.load_causes()
 
     # Reading
 
-    def load(self) -> None:
-        self.again = self.reading
-        if not self.reading and self.main.project is not None:
+    def load_causes(self) -> None:
+        """Start reading the causes, or have them read again after the reading under way."""
+        self.load_again = self.reading
+        if not self.reading and self.session.project is not None:
             self.reading = True
-            self.read_causes(self.by)
+            self.read_causes(self.grouping)
 
     @work(thread=True, group="causes", exit_on_error=False)
-    def read_causes(self, by: Grouping) -> None:
+    def read_causes(self, grouping: Grouping) -> None:
         from db import failures
         from db.connection import reading
 
-        assert self.main.project is not None  # noqa: S101
+        assert self.session.project is not None  # noqa: S101
         try:
-            with reading(self.main.project.database) as connection:
-                self.post_message(CausesRead(by, failures.causes(connection, by)))
+            with reading(self.session.project.database) as connection:
+                self.post_message(CausesRead(grouping, failures.causes(connection, grouping)))
         finally:
             self.reading = False
 
     @on(CausesRead)
     def causes_read(self, event: CausesRead) -> None:
-        if event.by == self.by:
-            self.causes.group_by(event.by)
+        if event.grouping == self.grouping:
+            self.causes.group_by(event.grouping)
             self.causes.set_rows(event.causes, 0, len(event.causes))
-            self.causes.border_title = f"Failures by {event.by}"
-        if self.again or event.by != self.by:
-            self.load()
+            self.causes.border_title = f"Failures by {event.grouping}"
+        if self.load_again or event.grouping != self.grouping:
+            self.load_causes()
         if not event.causes:
             self.cause = None
             self.occurrences.set_rows((), 0, 0)
-            self.say()
+            self.update_detail()
 
-    @on(Table.Moved, "#causes")
+    @on(VirtualTable.Moved, "#causes")
     def cause_moved(self) -> None:
         if self.causes.current != self.cause:
-            if self.cause is None or not self.cause.same(self.causes.current):
+            if self.cause is None or not self.cause.same_group(self.causes.current):
                 self.occurrences.marked.clear()
             self.cause = self.causes.current
             if self.cause is not None:
                 self.read_occurrences(self.cause)
-        self.say()
+        self.update_detail()
 
     @work(thread=True, group="occurrences", exclusive=True, exit_on_error=False)
     def read_occurrences(self, cause: Cause) -> None:
         from db import failures
         from db.connection import reading
 
-        assert self.main.project is not None  # noqa: S101
-        with reading(self.main.project.database) as connection:
-            rows = failures.occurrences(connection, cause, SHOWN)
+        assert self.session.project is not None  # noqa: S101
+        with reading(self.session.project.database) as connection:
+            rows = failures.occurrences(connection, cause, OCCURRENCES_SHOWN)
         self.post_message(OccurrencesRead(cause, rows))
 
     @on(OccurrencesRead)
     def occurrences_read(self, event: OccurrencesRead) -> None:
         if event.cause == self.cause:
             self.occurrences.set_rows(event.rows, 0, len(event.rows))
-            rest = event.cause.count - len(event.rows)
-            some = f" of {text.number(event.cause.count)} (w writes all)" if rest > 0 else ""
-            self.occurrences.border_title = f"Occurrences: {text.number(len(event.rows))}{some}"
-            self.say()
+            not_shown = event.cause.count - len(event.rows)
+            of_all = f" of {text.number(event.cause.count)} (w writes all)" if not_shown > 0 else ""
+            self.occurrences.border_title = f"Occurrences: {text.number(len(event.rows))}{of_all}"
+            self.update_detail()
 
-    @on(Table.Moved, "#occurrences")
+    @on(VirtualTable.Moved, "#occurrences")
     def occurrence_moved(self) -> None:
-        self.say()
+        self.update_detail()
 
-    @on(Table.Opened, "#causes")
+    @on(VirtualTable.Opened, "#causes")
     def cause_opened(self) -> None:
         self.occurrences.focus()
 
-    @on(Table.Opened, "#occurrences")
+    @on(VirtualTable.Opened, "#occurrences")
     def occurrence_opened(self) -> None:
         from tui.dialogs.details import Details
 
         self.app.push_screen(Details("Failure", self.detail()))
 
-    def say(self) -> None:
+    def update_detail(self) -> None:
+        """Show the chosen cause and occurrence in the detail pane."""
         self.query_one("#detail", Static).update(self.detail())
         self.refresh_keys()
 
     def detail(self) -> Content:
+        """Return the text of the detail pane."""
         cause, row = self.cause, self.occurrences.current
         if cause is None:
             return Content.styled("nothing failed", "$foreground-muted")
         hint = hint_for(cause)
         models = ", ".join(map(text.visible, cause.models))
-        counted = text.plural(cause.count, cause.scope)
+        failures = text.plural(cause.count, cause.scope)
         if cause.scope == "record":
-            counted += f" in {text.plural(cause.shards, 'shard')}"
+            failures += f" in {text.plural(cause.shards, 'shard')}"
         parts = [
             Content.assemble((text.visible(cause.kind), "bold $text-error")),
-            Content(f"{counted} of {models}"),
-            Content.assemble(("hint  ", "$foreground-muted"), hint.what),
+            Content(f"{failures} of {models}"),
+            Content.assemble(("hint  ", "$foreground-muted"), hint.advice),
         ]
         if row is not None:
-            place = f"{row.shard:05}" + ("" if row.record is None else f"/{row.record}")
+            position = f"{row.shard:05}" + ("" if row.index is None else f"/{row.index}")
             device = f"  on {text.visible(row.device)}" if row.device else ""
             parts += [
                 Content(""),
-                Content(f"{place}  {text.visible(self.model_name(row.model_id))}{device}"),
+                Content(f"{position}  {text.visible(self.model_name(row.model_id))}{device}"),
                 Content(f"{text.day_and_clock(row.updated)}, attempt {row.attempt}"),
                 Content(text.visible(row.detail)),
             ]
@@ -199,14 +221,15 @@ class Failures(ProjectScreen):
     # Acting
 
     @property
-    def single(self) -> bool:
-        """Whether a key is about rows of the lower table."""
+    def acts_on_rows(self) -> bool:
+        """True if a key acts on rows of the lower table, not on the whole cause."""
         return self.occurrences.has_focus
 
     def chosen(self) -> list[Occurrence]:
+        """Return the marked occurrences, or the one under the cursor if none is marked."""
         rows, marked = self.occurrences.rows, self.occurrences.marked
         if marked:
-            return [row for row in rows if self.occurrences.key(row) in marked]
+            return [row for row in rows if self.occurrences.row_key(row) in marked]
         return [self.occurrences.current] if self.occurrences.current is not None else []
 
     def why_not(self, action: str) -> str | None:
@@ -221,47 +244,48 @@ class Failures(ProjectScreen):
         if action == "retry" and self.cause.kind == "empty":
             return "shearing again would give the same"
         current = self.occurrences.current
-        if action == "show" and (current is None or current.record is None):
+        if action == "show" and (current is None or current.index is None):
             return "no single record is chosen"
         return None
 
-    def copied(self, row: bool) -> str | None:
+    def text_to_copy(self, row: bool) -> str | None:
         current = self.occurrences.current
-        if not self.single or current is None:
+        if not self.acts_on_rows or current is None:
             return self.cause.kind if self.cause else None
         if not row:
             return current.detail
         model = self.model_name(current.model_id)
-        record = "" if current.record is None else str(current.record)
+        record = "" if current.index is None else str(current.index)
         return f"{current.shard:05}\t{record}\t{model}\t{current.detail}"
 
     def action_retry(self) -> None:
         cause = self.cause
         if cause is None:
             return
-        if self.single:
+        if self.acts_on_rows:
             tasks = sorted({row.task_id for row in self.chosen()})
-            named = text.plural(len(tasks), "chosen shard")
+            chosen_tasks = text.plural(len(tasks), "chosen shard")
             failed_items = cause.scope == "record"
             self.confirm_call(
-                f"Retry {'the failed records of ' if failed_items else ''}{named}?",
+                f"Retry {'the failed records of ' if failed_items else ''}{chosen_tasks}?",
                 "Captions that are there stay as they are.",
-                lambda project: actions.ask(
+                lambda project: actions.send_request(
                     project, "retry", tasks=tasks, failed_items=failed_items
                 ),
             )
             return
-        counted = text.plural(cause.count, f"failed {cause.scope}")
+        failures = text.plural(cause.count, f"failed {cause.scope}")
         where = "" if cause.scope == "shard" else f" in {text.plural(cause.shards, 'shard')}"
         self.confirm_call(
-            f"Retry {counted}{where}{self.of(cause)}: {text.clip(text.visible(cause.kind), 60)}?",
+            f"Retry {failures}{where}{self.of_group(cause)}:"
+            f" {text.clip(text.visible(cause.kind), 60)}?",
             "Captions that are there stay as they are. Other failed records of these shards"
             " are tried again as well.",
             lambda project: actions.retry_cause(project, cause),
         )
 
-    def of(self, cause: Cause) -> str:
-        """In words, which part of a cause a grouped row is."""
+    def of_group(self, cause: Cause) -> str:
+        """Return ` of MODEL` or ` of shard N` for a row grouped that way, else an empty string."""
         if cause.model_id is not None:
             return f" of {text.visible(self.model_name(cause.model_id))}"
         return "" if cause.shard is None else f" of shard {cause.shard:05}"
@@ -270,68 +294,72 @@ class Failures(ProjectScreen):
         cause = self.cause
         if cause is None:
             return
-        kept = "Counted as failed, left out of exports, not asked for again (r takes back)."
-        if self.single:
-            places: dict[int, list[int]] = {}
+        consequence = "Counted as failed, left out of exports, not asked for again (r takes back)."
+        if self.acts_on_rows:
+            records_by_task: dict[int, list[int]] = {}
             for row in self.chosen():
-                if row.record is not None:
-                    places.setdefault(row.task_id, []).append(row.record)
-            count = sum(map(len, places.values()))
+                if row.index is not None:
+                    records_by_task.setdefault(row.task_id, []).append(row.index)
+            count = sum(map(len, records_by_task.values()))
             self.confirm_call(
                 f"Exclude {text.plural(count, 'record')}?",
-                kept,
-                lambda project: actions.exclude_records(project, list(places.items())),
+                consequence,
+                lambda project: actions.exclude_records(project, list(records_by_task.items())),
             )
             return
-        counted = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
+        failures = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
         self.confirm_call(
-            f"Exclude {'all ' if cause.count > 1 else ''}{counted}{self.of(cause)} that failed as"
-            f" {text.clip(text.visible(cause.kind), 40)}?",
-            kept,
+            f"Exclude {'all ' if cause.count > 1 else ''}{failures}{self.of_group(cause)}"
+            f" that failed as {text.clip(text.visible(cause.kind), 40)}?",
+            consequence,
             lambda project: actions.exclude_cause(project, cause),
         )
 
-    def confirm_call(self, question: str, kept: str, action: Callable[[Project], str]) -> None:
-        def then() -> None:
+    def confirm_call(
+        self, question: str, consequence: str, action: Callable[[Project], str]
+    ) -> None:
+        """Ask a yes-no question; if the answer is yes, unmark all rows and run `action`."""
+
+        def on_yes() -> None:
             self.occurrences.marked.clear()
             self.occurrences.refresh()
-            self.main.call(action)
+            self.session.perform(action)
 
-        self.confirm(question, kept, then)
+        self.confirm(question, consequence, on_yes)
 
     def action_show(self) -> None:
         row = self.occurrences.current
-        if row is not None and row.record is not None:
-            self.main.show_record(row.shard, row.record)
+        if row is not None and row.index is not None:
+            self.session.show_record(row.shard, row.index)
 
     def action_write(self) -> None:
         from tui.dialogs.text_prompt import Ask
 
-        project = self.main.project
+        project = self.session.project
         if project is None:
             return
-        cause = self.cause if self.single else None
-        what = "the failures of this cause" if cause else "every failure"
+        cause = self.cause if self.acts_on_rows else None
+        scope = "the failures of this cause" if cause else "every failure"
         name = f"{project.name}-failures.csv"
 
         def answer(path: str | None) -> None:
             if path:
                 out = Path(path).expanduser()
-                self.tell_of(lambda: actions.write_failures(project, out, cause))
+                self.run_and_notify(lambda: actions.write_failures(project, out, cause))
 
-        self.app.push_screen(Ask("Write CSV", f"Write {what} to", name, path=True), answer)
+        self.app.push_screen(Ask("Write CSV", f"Write {scope} to", name, path=True), answer)
 
     def action_group(self) -> None:
         from db.failures import GROUPINGS
 
-        place = GROUPINGS.index(self.by)
-        self.by = GROUPINGS[(place + 1) % len(GROUPINGS)]
-        self.load()
+        index = GROUPINGS.index(self.grouping)
+        self.grouping = GROUPINGS[(index + 1) % len(GROUPINGS)]
+        self.load_causes()
 
     def action_back(self) -> None:
         if self.occurrences.marked:
             self.occurrences.marked.clear()
             self.occurrences.refresh()
-        elif self.single:
+        elif self.acts_on_rows:
             self.causes.focus()
-        self.say()
+        self.update_detail()

@@ -1,3 +1,5 @@
+"""The Logs screen: the end of the log files, by source and level, with search."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -14,23 +16,29 @@ from textual.widgets import Input, Static
 from engine.utils.tail import Tail
 from tui.formatting import text
 from tui.screens.project_screen import ProjectScreen
-from tui.widgets.log_view import LEVELS, Level, Line, LogView, level_of
+from tui.widgets.log_view import LEVELS, LogLevel, LogLine, LogView, level_of
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
-EVERY_SECONDS = 1.0
-SHOWN = {"info": "all levels", "warn": "WARN, FAIL", "fail": "FAIL only"}
+POLL_SECONDS = 1.0
+"""Seconds between two readings of what was added to the log files."""
+LINES_KEPT = 100_000
+"""Lines of all files together that are kept for changing the file or the level."""
+LEVEL_LABELS = {"info": "all levels", "warn": "WARN, FAIL", "fail": "FAIL only"}
+"""The label of each lowest level that can be shown."""
 
 
 @dataclass
 class LinesRead(Message):
-    lines: list[Line]
+    """Lines that were added to the log files, and the sources that have any line at all."""
+
+    lines: list[LogLine]
     sources: tuple[str, ...]
 
 
 class Logs(ProjectScreen):
-    """What the workers and the supervisor wrote to their log files."""
+    """The lines of the log files of the supervisor and the workers, while they are written."""
 
     MODE = "logs"
     HELP = "The end of the log files in the project's logs folder, and what is added to them."
@@ -54,14 +62,20 @@ class Logs(ProjectScreen):
         Binding("escape", "back", "Back", False, tooltip="Forget the search", id="logs.back"),
     ]
 
-    reading = False
-    source: str | None = None
-
     def __init__(self) -> None:
         super().__init__()
+        self.reading = False
+        """True while a thread reads the log files."""
+        self.source: str | None = None
+        """The source whose lines are shown; None shows all."""
+        self.sources: tuple[str, ...] = ()
+        """The supervisor and the devices that have written any line."""
         self.tails: dict[str, Tail] = {}
-        self.levels: dict[str, Level] = {}
-        self.everything: list[Line] = []
+        """The log file of each source."""
+        self.levels: dict[str, LogLevel] = {}
+        """The level of the last line of each source: the next may continue its traceback."""
+        self.all_lines: list[LogLine] = []
+        """Lines of all sources and levels, in the order in which they were read."""
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="head", markup=False)
@@ -72,77 +86,79 @@ class Logs(ProjectScreen):
         field = self.query_one(Input)
         field.cursor_blink = False
         field.display = False
-        self.say()
-        self.set_interval(EVERY_SECONDS, self.look)
+        self.update_head_line()
+        self.set_interval(POLL_SECONDS, self.poll)
 
     @property
     def view(self) -> LogView:
         return self.query_one(LogView)
 
     def show(self, snapshot: Snapshot) -> None:
-        self.look()
+        self.poll()
 
     # The files
 
-    def look(self) -> None:
-        if self.is_current and not self.reading and self.main.project is not None:
+    def poll(self) -> None:
+        """Start reading what was added to the log files, unless they are being read."""
+        if self.is_current and not self.reading and self.session.project is not None:
             self.reading = True
-            self.read(self.main.project.logs)
+            self.read(self.session.project.logs)
 
     @work(thread=True, group="logs", exit_on_error=False)
     def read(self, folder: Path) -> None:
         try:
             paths = sorted(folder.glob("*.log"), key=lambda path: (len(path.name), path.name))
-            lines: list[Line] = []
+            lines: list[LogLine] = []
             for path in paths:
-                name = path.stem.removeprefix("worker-")
-                lines += self.new_lines(name, self.tails.setdefault(name, Tail(path)))
-            known = {line.source for line in self.everything} | {line.source for line in lines}
+                source = path.stem.removeprefix("worker-")
+                lines += self.read_new_lines(source, self.tails.setdefault(source, Tail(path)))
+            with_lines = {line.source for line in self.all_lines} | {line.source for line in lines}
             sources = tuple(path.stem.removeprefix("worker-") for path in paths)
-            self.post_message(LinesRead(lines, tuple(s for s in sources if s in known)))
+            self.post_message(LinesRead(lines, tuple(s for s in sources if s in with_lines)))
         finally:
             self.reading = False
 
-    def new_lines(self, name: str, tail: Tail) -> list[Line]:
+    def read_new_lines(self, source: str, tail: Tail) -> list[LogLine]:
+        """Return the lines that were added to a file, or why it cannot be read as one line."""
         lines = []
         try:
-            said = tail.read()
+            raw_lines = tail.read()
         except OSError as error:
-            said = [f"cannot read {tail.path}: {error.strerror}"] if tail.path.exists() else []
-        for each in said:
-            level = level_of(each, self.levels.get(name, "info"))
-            self.levels[name] = level
-            lines.append(Line(name, level, each))
+            raw_lines = [f"cannot read {tail.path}: {error.strerror}"] if tail.path.exists() else []
+        for line in raw_lines:
+            level = level_of(line, self.levels.get(source, "info"))
+            self.levels[source] = level
+            lines.append(LogLine(source, level, line))
         return lines
 
     @on(LinesRead)
     def lines_read(self, event: LinesRead) -> None:
         self.sources = event.sources
         if event.lines:
-            first = not self.everything
-            self.everything += event.lines
+            first = not self.all_lines
+            self.all_lines += event.lines
             if first:
-                self.choose()
+                self.show_chosen_lines()
             else:
-                self.view.add([line for line in event.lines if self.wanted(line)])
-        self.say()
+                self.view.add([line for line in event.lines if self.is_shown(line)])
+        self.update_head_line()
 
-    sources: tuple[str, ...] = ()
-
-    def wanted(self, line: Line) -> bool:
+    def is_shown(self, line: LogLine) -> bool:
+        """True if the line is of the chosen source."""
         return self.source is None or line.source == self.source
 
-    def choose(self) -> None:
-        self.view.set_lines(line for line in self.everything if self.wanted(line))
-        self.everything = self.everything[-100_000:]
+    def show_chosen_lines(self) -> None:
+        """Show the lines of the chosen source."""
+        self.view.set_lines(line for line in self.all_lines if self.is_shown(line))
+        self.all_lines = self.all_lines[-LINES_KEPT:]
 
     # Keys
 
     def action_source(self, by: int) -> None:
         choices = [None, *self.sources]
-        place = choices.index(self.source) if self.source in choices else 0
-        self.source = choices[(place + by) % len(choices)]
-        self.choose()
+        index = choices.index(self.source) if self.source in choices else 0
+        self.source = choices[(index + by) % len(choices)]
+        self.show_chosen_lines()
 
     def action_follow(self) -> None:
         self.view.follow = not self.view.follow
@@ -156,7 +172,7 @@ class Logs(ProjectScreen):
     def action_find(self) -> None:
         field = self.query_one(Input)
         field.display = True
-        self.set_focus(field)  # at once: what is typed on is no command
+        self.set_focus(field)  # at once: the next keys belong to the field
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:
@@ -175,23 +191,24 @@ class Logs(ProjectScreen):
         self.view.focus()
 
     def why_not(self, action: str) -> str | None:
-        if action == "match" and not self.view.found:
+        if action == "match" and not self.view.match_rows:
             return "nothing was searched, or found"
         return None
 
-    def copied(self, row: bool) -> str | None:
+    def text_to_copy(self, row: bool) -> str | None:
         line = self.view.current
-        return None if line is None else f"{line.source}\t{line.said}" if row else line.said
+        return None if line is None else f"{line.source}\t{line.text}" if row else line.text
 
     @on(LogView.Changed)
-    def say(self) -> None:
+    def update_head_line(self) -> None:
+        """Show in the top line what is shown and how, and in the view's border how many lines."""
         view = self.view
         source = "all files" if self.source is None else self.source
-        search = f"/{view.search} {len(view.found):,} found (n N)" if view.search else ""
+        search = f"/{view.search} {len(view.match_rows):,} found (n N)" if view.search else ""
         follow = "follows (f)" if view.follow else "stays (f)"
         wrap = "wrapped (w)" if view.wrap else "cut (w)"
-        said = (f"{source} ([ ])", f"{SHOWN[view.level]} (L)", follow, wrap, search)
-        self.query_one("#head", Static).update(text.visible("   ".join(filter(None, said))))
+        parts = (f"{source} ([ ])", f"{LEVEL_LABELS[view.level]} (L)", follow, wrap, search)
+        self.query_one("#head", Static).update(text.visible("   ".join(filter(None, parts))))
         view.border_subtitle = text.plural(len(view.rows), "line")
-        view.border_title = "Logs" if self.everything else "Logs: none yet"
+        view.border_title = "Logs" if self.all_lines else "Logs: none yet"
         self.refresh_keys()

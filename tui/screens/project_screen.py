@@ -1,4 +1,4 @@
-"""What the screens of a project share."""
+"""The base class of the five screens of an open project."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.action_rules import CHANGES, READONLY
+from tui.action_rules import READONLY_REASON, RUN_CHANGING_ACTIONS
 from tui.formatting.text import describe_error
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status_bar import StatusBar
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 class ProjectScreen(Screen[None]):
-    """Status bar, body, footer; shows the app's newest snapshot while it is the current screen.
+    """A screen of a status bar, a body and a key bar that shows the newest snapshot.
 
-    `why_not` is the one place that knows what cannot work now: it greys a key and is what Help
-    says about it.
+    The application calls `refresh_all` for each new snapshot while the screen is in front or under
+    a dialog. Subclasses yield their widgets in `body`, fill them in `show`, and return in `why_not`
+    why an action cannot work now: its key is then greyed, and Help shows the reason.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,12 +36,18 @@ class ProjectScreen(Screen[None]):
     ]
 
     MODE: ClassVar[str]
+    """The name of the application's mode that shows this screen."""
     HELP: ClassVar[str] = ""
+    """One or two sentences about the screen, shown at the top of Help."""
 
-    off: frozenset[str] = frozenset()
+    def __init__(self) -> None:
+        super().__init__()
+        self.disabled_keys: frozenset[str] = frozenset()
+        """The keys that the footer shows as disabled, and what `p` does now."""
 
     @property
-    def main(self) -> Session:
+    def session(self) -> Session:
+        """The application: the open project, its newest snapshot and the requests to its run."""
         return cast("Session", self.app)
 
     def compose(self) -> ComposeResult:
@@ -49,48 +56,50 @@ class ProjectScreen(Screen[None]):
         yield KeyBar()
 
     def body(self) -> Iterable[Widget]:
+        """Yield the widgets between the status bar and the key bar."""
         raise NotImplementedError
 
     def on_screen_resume(self) -> None:
         self.refresh_all()
 
     def refresh_all(self) -> None:
-        """Called for every new snapshot while this screen is in front or under a dialog."""
-        self.query_one(StatusBar).show(self.main.snapshot, self.main.trouble)
-        if self.main.snapshot is not None:
-            self.show(self.main.snapshot)
+        """Show the newest snapshot, or why there is none. Called for each new snapshot."""
+        self.query_one(StatusBar).show(self.session.snapshot, self.session.snapshot_error)
+        if self.session.snapshot is not None:
+            self.show(self.session.snapshot)
         self.refresh_keys()
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show `snapshot` in the widgets of the body."""
         raise NotImplementedError
 
     def why_not(self, action: str) -> str | None:
-        """Why an action of this screen cannot work now, None if it can."""
+        """Return why an action of this screen cannot work now, None if it can."""
         return None
 
-    def reason(self, action: str) -> str | None:
-        """Why an action is off, for whatever reason."""
-        if not self.children:  # asked about before it is composed
+    def disabled_reason(self, action: str) -> str | None:
+        """Return why an action cannot work now for any reason, None if it can."""
+        if not self.children:  # Textual checks actions before the screen is composed
             return None
-        if action in CHANGES and self.main.readonly:
-            return READONLY
+        if action in RUN_CHANGING_ACTIONS and self.session.readonly:
+            return READONLY_REASON
         if action == "zoom" and self.focused is None:
             return "no pane is focused (tab)"
-        if action == "copy" and self.copied(False) is None:
+        if action == "copy" and self.text_to_copy(False) is None:
             return "there is nothing to copy"
         return self.why_not(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.reason(action) else True
+        return None if self.disabled_reason(action) else True
 
-    def copied(self, row: bool) -> str | None:
-        """What `y` (the value) or `Y` (the whole row) copies now."""
+    def text_to_copy(self, row: bool) -> str | None:
+        """Return what `y` copies now, or with `row` what `Y` does; None if there is nothing."""
         return None
 
     def action_copy(self, row: bool) -> None:
-        copied = self.copied(row)
-        if copied is not None:
-            self.main.copy(copied)
+        copied_text = self.text_to_copy(row)
+        if copied_text is not None:
+            self.session.copy(copied_text)
 
     def action_zoom(self) -> None:
         if self.maximized is not None:
@@ -99,34 +108,36 @@ class ProjectScreen(Screen[None]):
             self.maximized = self.focused
 
     def model_name(self, model_id: int) -> str:
-        snapshot = self.main.snapshot
+        """Return the name of a model of the project, `?` if it is not known."""
+        snapshot = self.session.snapshot
         return (snapshot.model_name(model_id) if snapshot else None) or "?"
 
-    def confirm(self, question: str, kept: str, then: Callable[[], None]) -> None:
+    def confirm(self, question: str, consequence: str, on_yes: Callable[[], None]) -> None:
+        """Ask a yes-no question in a dialog, and call `on_yes` if the answer is yes."""
         from tui.dialogs.confirm import Confirm
 
         def answer(yes: bool | None) -> None:
             if yes:
-                then()
+                on_yes()
 
-        self.app.push_screen(Confirm(question, kept), answer)
+        self.app.push_screen(Confirm(question, consequence), answer)
 
     @work(thread=True, group="job", exit_on_error=False)
-    def tell_of(self, job: Callable[[], str]) -> None:
-        """Says the sentence that the job returns, or why it could not be done."""
+    def run_and_notify(self, job: Callable[[], str]) -> None:
+        """Run `job` in a thread, and notify the user of the sentence it returns or of its error."""
         try:
-            said, severity = job(), "information"
+            message, severity = job(), "information"
         except Exception as error:
-            said, severity = describe_error(error), "error"
-        self.app.call_from_thread(self.main.tell, said, severity)
+            message, severity = describe_error(error), "error"
+        self.app.call_from_thread(self.session.notify_plain, message, severity)
 
     def refresh_keys(self) -> None:
-        """The footer is composed again only when a key became possible or impossible."""
-        off = frozenset(
+        """Update the footer if any action has become possible or impossible."""
+        disabled_keys = frozenset(
             f"{key} {active.binding.description}"
             for key, active in self.active_bindings.items()
             if not active.enabled
-        ) | {self.main.run_label}
-        if off != self.off:
-            self.off = off
+        ) | {self.session.run_key_action}
+        if disabled_keys != self.disabled_keys:
+            self.disabled_keys = disabled_keys
             self.refresh_bindings()

@@ -1,14 +1,18 @@
+"""The Samples screen: an image with what every model says of it, raw and sheared, side by side.
+
+It lists the records captioned lately or all records of a shard, and flags records.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
@@ -17,52 +21,33 @@ from engine.utils.errors import BadInput
 from tui.formatting import captions, content, text
 from tui.formatting.text import describe_error
 from tui.screens.project_screen import ProjectScreen
+from tui.screens.samples_messages import (
+    ImageRead,
+    RecordLocated,
+    RecordReadFailed,
+    RowsRead,
+    rows_of_samples,
+)
 from tui.viewmodel import actions
 from tui.widgets.preview import Preview
 from tui.widgets.tables.record_table import RecordRow, RecordTable
-from tui.widgets.tables.table import Table
+from tui.widgets.tables.table import VirtualTable
 
 if TYPE_CHECKING:
     from db.rows import RecordKey, SampleRow
     from engine.operations.records import SampledImage
     from tui.viewmodel.snapshot import Snapshot
 
-RING = 800
-"""Captions of the ring that are read: of four models 200 records."""
+CAPTIONS_READ = 800
+"""Sampled captions that are read for the list: with four models, those of 200 records."""
 REST_SECONDS = 0.08
-"""A cursor that runs through the list asks for nothing until it stands still."""
-SHOWN = {"cut": "raw with cuts", "sheared": "sheared", "both": "raw and sheared"}
-
-
-@dataclass
-class RowsRead(Message):
-    """`shard` is None for what was captioned lately."""
-
-    shard: int | None
-    rows: tuple[RecordRow, ...]
-    at: int | None = None
-
-
-@dataclass
-class ImageRead(Message):
-    row: RecordRow
-    image: SampledImage | None
-    trouble: str = "this record is not in its shard file any more"
-
-
-@dataclass
-class Located(Message):
-    place: tuple[int, int] | None
-    words: str
-
-
-@dataclass
-class NotRead(Message):
-    reason: str
+"""Seconds that the cursor must rest on a record before its image and captions are read."""
+VIEW_LABELS = {"cut": "raw with cuts", "sheared": "sheared", "both": "raw and sheared"}
+"""The label of each view of a caption, for the line above the list."""
 
 
 class Samples(ProjectScreen):
-    """What every model says of an image: raw and sheared, side by side."""
+    """A list of records, and the image and the captions of the record under the cursor."""
 
     MODE = "samples"
     HELP = (
@@ -86,31 +71,44 @@ class Samples(ProjectScreen):
         Binding("escape", "back", "Back", False, tooltip="Back to live", id="samples.back"),
     ]
 
-    live = True
-    shard: int | None = None
-    """Whose records are listed; None lists what was captioned lately."""
-    newest: SampleRow | None = None
-    flags: frozenset[RecordKey] = frozenset()
-    reading = False
-    row: RecordRow | None = None
-    image: SampledImage | None = None
-    trouble = ""
-    model: str | None = None
-    how = 0
-    diff = False
-    shown = Content("")
-    timer: Any = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = True
+        """True while the cursor follows the newest caption."""
+        self.shard: int | None = None
+        """The shard whose records are listed; None lists the records captioned lately."""
+        self.newest: SampleRow | None = None
+        """The newest sampled caption when the list was last read."""
+        self.flags: frozenset[RecordKey] = frozenset()
+        self.reading = False
+        """True while a thread reads the records captioned lately."""
+        self.row: RecordRow | None = None
+        """The record whose image and captions are shown or being read."""
+        self.image: SampledImage | None = None
+        """The captions of `row`; None until they are read, or if they cannot be read."""
+        self.image_error = ""
+        """Why there are no captions of `row`."""
+        self.model: str | None = None
+        """The name of the model that `diff` compares the others with; None is the first one."""
+        self.view_index = 0
+        """The index of the view of a caption in `captions.CAPTION_VIEWS`."""
+        self.diff = False
+        """True if words that differ from the chosen model's caption are marked."""
+        self.shown = Content("")
+        """The text of the captions pane."""
+        self.load_timer: Timer | None = None
+        """Starts reading the record under the cursor when the cursor rests."""
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="mode", markup=False)
-        yield Preview(self.main.drawing, id="preview")
+        yield Preview(self.session.image_support, id="preview")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Captions"
             yield Static("no caption yet", id="captions", markup=False)
-        yield RecordTable(self.flagged, id="records")
+        yield RecordTable(self.is_flagged, id="records")
 
     def on_mount(self) -> None:
-        self.say_mode()
+        self.update_mode_line()
 
     @property
     def table(self) -> RecordTable:
@@ -118,23 +116,25 @@ class Samples(ProjectScreen):
 
     @property
     def models(self) -> list[str]:
-        snapshot = self.main.snapshot
+        """The names of the project's models."""
+        snapshot = self.session.snapshot
         return [model.row.name for model in snapshot.models] if snapshot else []
 
     def show(self, snapshot: Snapshot) -> None:
-        if snapshot.sample != self.newest and self.shard is None:
-            self.newest = snapshot.sample
+        if snapshot.latest_sample != self.newest and self.shard is None:
+            self.newest = snapshot.latest_sample
             self.load()
-        if snapshot.flags != self.flags:
-            self.flags = snapshot.flags
+        if snapshot.flagged != self.flags:
+            self.flags = snapshot.flagged
             self.table.refresh()
-            self.say_record()
-        self.say_mode()
+            self.update_record_title()
+        self.update_mode_line()
 
     # The list
 
     def load(self) -> None:
-        if not self.reading and self.main.project is not None:
+        """Start reading the records captioned lately, unless they are being read."""
+        if not self.reading and self.session.project is not None:
             self.reading = True
             self.read_ring()
 
@@ -143,50 +143,53 @@ class Samples(ProjectScreen):
         from db import progress
         from db.connection import reading
 
-        assert self.main.project is not None  # noqa: S101
+        assert self.session.project is not None  # noqa: S101
         try:
-            with reading(self.main.project.database) as connection:
-                self.post_message(RowsRead(None, grouped(progress.samples(connection, RING))))
+            with reading(self.session.project.database) as connection:
+                samples = progress.samples(connection, CAPTIONS_READ)
+                self.post_message(RowsRead(None, rows_of_samples(samples)))
         finally:
             self.reading = False
 
     @work(thread=True, group="shard", exclusive=True, exit_on_error=False)
-    def read_shard(self, shard: int, at: int) -> None:
-        from engine.operations.records import records_of_shard
+    def read_shard(self, shard: int, cursor: int) -> None:
+        from engine.operations.records import read_shard_records
 
-        assert self.main.project is not None  # noqa: S101
+        assert self.session.project is not None  # noqa: S101
         try:
-            found = records_of_shard(self.main.project, shard)
-            rows = tuple(RecordRow(shard, i, image, original) for i, image, original in found)
-            self.post_message(RowsRead(shard, rows, at))
+            records = read_shard_records(self.session.project, shard)
+            rows = tuple(RecordRow(shard, i, image, original) for i, image, original in records)
+            self.post_message(RowsRead(shard, rows, cursor))
         except (OSError, ValueError, KeyError) as error:
-            self.post_message(NotRead(f"shard {shard:05} cannot be read: {describe_error(error)}"))
+            self.post_message(
+                RecordReadFailed(f"shard {shard:05} cannot be read: {describe_error(error)}")
+            )
 
     @on(RowsRead)
     def rows_read(self, event: RowsRead) -> None:
         if event.shard != self.shard:
             return
-        table, follow = self.table, event.at is None and not self.live
+        table, follow = self.table, event.cursor is None and not self.live
         table.set_rows(event.rows, 0, len(event.rows), follow=follow)
-        if event.at is not None:
-            table.cursor = event.at
+        if event.cursor is not None:
+            table.cursor = event.cursor
         elif self.live:
             table.cursor = 0
-        self.say_mode()
+        self.update_mode_line()
 
-    @on(NotRead)
-    def not_read(self, event: NotRead) -> None:
-        self.main.tell(event.reason, "error")
+    @on(RecordReadFailed)
+    def record_read_failed(self, event: RecordReadFailed) -> None:
+        self.session.notify_plain(event.reason, "error")
 
     def go_to(self, shard: int, i: int) -> None:
-        """Lists that shard, with the cursor on record `i`."""
+        """List the records of a shard, with the cursor on the record with index `i`."""
         self.live = False
         if self.shard == shard:
             self.table.cursor = i
         else:
             self.shard = shard
             self.read_shard(shard, i)
-        self.say_mode()
+        self.update_mode_line()
 
     def action_live(self) -> None:
         self.live = not self.live
@@ -194,7 +197,7 @@ class Samples(ProjectScreen):
             self.shard = None
             self.load()
             self.table.cursor = 0
-        self.say_mode()
+        self.update_mode_line()
 
     def action_back(self) -> None:
         if self.shard is not None:
@@ -209,139 +212,146 @@ class Samples(ProjectScreen):
             " the image path or caption (the next match is shown)"
         )
 
-        def answer(words: str | None) -> None:
-            if words:
-                here = self.table.current
-                self.locate(words, (here.shard, here.i) if here else (0, -1))
+        def answer(typed: str | None) -> None:
+            if typed:
+                current = self.table.current
+                self.locate(typed, (current.shard, current.i) if current else (0, -1))
 
         self.app.push_screen(Ask("Jump to a record", hint), answer)
 
     @work(thread=True, group="locate", exclusive=True, exit_on_error=False)
-    def locate(self, words: str, after: tuple[int, int]) -> None:
-        from engine.operations.records import locate
+    def locate(self, typed: str, after: RecordKey) -> None:
+        """Search the record that `typed` names, or the next one after `after` that holds it."""
+        from engine.operations.records import locate_record
 
-        assert self.main.project is not None  # noqa: S101
+        assert self.session.project is not None  # noqa: S101
         worker = get_current_worker()
         try:
-            place = locate(self.main.project, words, after, lambda: worker.is_cancelled)
-            self.post_message(Located(place, words))
+            key = locate_record(self.session.project, typed, after, lambda: worker.is_cancelled)
+            self.post_message(RecordLocated(key, typed))
         except (BadInput, OSError) as error:
-            self.post_message(NotRead(str(error)))
+            self.post_message(RecordReadFailed(str(error)))
 
-    @on(Located)
-    def located(self, event: Located) -> None:
-        if event.place is None:
-            self.main.tell(
-                f"no image path or caption holds {event.words!r}; 7/120 or 7:120 goes to place 120"
+    @on(RecordLocated)
+    def record_located(self, event: RecordLocated) -> None:
+        if event.key is None:
+            self.session.notify_plain(
+                f"no image path or caption holds {event.text!r}; 7/120 or 7:120 goes to place 120"
                 " of shard 7, a number to that place in the whole input",
                 "warning",
             )
         else:
-            self.go_to(*event.place)
+            self.go_to(*event.key)
 
-    def say_mode(self) -> None:
+    def update_mode_line(self) -> None:
+        """Show in the top line, and the list's title, which records and views are chosen."""
         table = self.table
         where = "captioned lately" if self.shard is None else f"shard {self.shard:05}"
         table.border_title = f"Records: {where}, {text.number(table.total)}"
         live = "live (l)" if self.live else "live is off (l)"
         chosen = text.visible(self.model or (self.models or [""])[0])
         diff = f"differences from {chosen} (d, m)" if self.diff else "no diff (d)"
-        how = SHOWN[captions.SHOWS[self.how]]
-        self.query_one("#mode", Static).update(f"{live}   {how} (b)   {diff}   // cut //   J jumps")
+        view = VIEW_LABELS[captions.CAPTION_VIEWS[self.view_index]]
+        line = f"{live}   {view} (b)   {diff}   // cut //   J jumps"
+        self.query_one("#mode", Static).update(line)
 
     # The captions of one record
 
-    @on(Table.Moved)
+    @on(VirtualTable.Moved)
     def moved(self) -> None:
         row = self.table.current
         if self.table.cursor and self.live:
             self.live = False
-            self.say_mode()
+            self.update_mode_line()
         if row is not None and row != self.row:
             self.row = row
-            if self.timer is not None:
-                self.timer.stop()
-            self.timer = self.set_timer(REST_SECONDS, lambda: self.look(row))
+            if self.load_timer is not None:
+                self.load_timer.stop()
+            self.load_timer = self.set_timer(REST_SECONDS, lambda: self.load_record(row))
             self.refresh_keys()
 
-    def look(self, row: RecordRow) -> None:
+    def load_record(self, row: RecordRow) -> None:
+        """Start reading the image and the captions of a record."""
         self.read_image(row)
         self.query_one(Preview).show(row.image)
 
     @work(thread=True, group="image", exclusive=True, exit_on_error=False)
     def read_image(self, row: RecordRow) -> None:
-        from engine.operations.records import find
+        from engine.operations.records import read_record
 
-        assert self.main.project is not None  # noqa: S101
+        assert self.session.project is not None  # noqa: S101
         try:
-            self.post_message(ImageRead(row, find(self.main.project, row.shard, row.i)))
+            self.post_message(ImageRead(row, read_record(self.session.project, row.shard, row.i)))
         except (OSError, ValueError, KeyError) as error:
             self.post_message(ImageRead(row, None, f"cannot be read: {describe_error(error)}"))
 
     @on(ImageRead)
     def image_read(self, event: ImageRead) -> None:
         if event.row == self.row:
-            self.image, self.trouble = event.image, event.trouble
-            self.draw()
+            self.image, self.image_error = event.image, event.error
+            self.draw_captions()
 
-    def draw(self) -> None:
+    def draw_captions(self) -> None:
+        """Show the captions of the record under the cursor, or why there are none."""
         row, image = self.row, self.image
         if row is None:
             return
         if image is None:
-            self.shown = Content(text.visible(self.trouble))
+            self.shown = Content(text.visible(self.image_error))
         else:
-            show = captions.SHOWS[self.how]
-            self.shown = captions.captions(image, self.models, show, self.model, self.diff)
+            view = captions.CAPTION_VIEWS[self.view_index]
+            self.shown = captions.captions_content(image, self.models, view, self.model, self.diff)
         self.query_one(Preview).border_title = content.title(row.image)
-        self.say_record()
+        self.update_record_title()
         self.query_one("#captions", Static).update(self.shown)
         self.refresh_keys()
 
-    def say_record(self) -> None:
+    def update_record_title(self) -> None:
+        """Show in the captions pane's title which record it is, and whether it is flagged."""
         row = self.row
         if row is not None:
-            flag = ", flagged (f)" if self.flagged(row) else ""
+            flag = ", flagged (f)" if self.is_flagged(row) else ""
             self.query_one(".detail").border_title = f"Captions of {row.shard:05}/{row.i}{flag}"
 
     # Flags
 
-    def flagged(self, row: RecordRow) -> bool:
+    def is_flagged(self, row: RecordRow) -> bool:
+        """True if a person flagged the record."""
         return (row.shard, row.i) in self.flags
 
     def action_flag(self) -> None:
         row = self.table.current
         if row is not None:
-            self.main.call(lambda project: actions.flag(project, row.shard, row.i))
+            self.session.perform(lambda project: actions.flag(project, row.shard, row.i))
 
     def action_next_flag(self) -> None:
-        """The next in the whole input, going round."""
-        here = self.table.current
+        """Go to the next flagged record of the data set; after the last one to the first."""
+        current = self.table.current
         flags = sorted(self.flags)
-        after = (each for each in flags if here is None or each > (here.shard, here.i))
-        found = next(after, flags[0] if flags else None)
-        if found is not None:
-            self.go_to(*found)
+        later = (each for each in flags if current is None or each > (current.shard, current.i))
+        key = next(later, flags[0] if flags else None)
+        if key is not None:
+            self.go_to(*key)
 
-    # How they are shown
+    # How captions are shown
 
     def action_model(self) -> None:
         models = self.models
         if models:
-            place = models.index(self.model) if self.model in models else 0
-            self.model = models[(place + 1) % len(models)]
-        self.say_mode()
-        self.draw()
+            index = models.index(self.model) if self.model in models else 0
+            self.model = models[(index + 1) % len(models)]
+        self.update_mode_line()
+        self.draw_captions()
 
     def action_diff(self) -> None:
         self.diff = not self.diff
-        self.say_mode()
-        self.draw()
+        self.update_mode_line()
+        self.draw_captions()
 
     def action_show(self) -> None:
-        self.how = (self.how + 1) % len(captions.SHOWS)
-        self.say_mode()
-        self.draw()
+        self.view_index = (self.view_index + 1) % len(captions.CAPTION_VIEWS)
+        self.update_mode_line()
+        self.draw_captions()
 
     def action_image(self) -> None:
         preview = self.query_one(Preview)
@@ -351,11 +361,11 @@ class Samples(ProjectScreen):
             self.call_after_refresh(preview.show, self.row.image)
 
     def action_open_file(self) -> None:
-        row, project = self.row, self.main.project
+        row, project = self.row, self.session.project
         if row is not None and project is not None:
-            self.tell_of(lambda: actions.open_image(project, row.image))
+            self.run_and_notify(lambda: actions.open_image(project, row.image))
 
-    @on(Table.Opened)
+    @on(VirtualTable.Opened)
     def opened(self) -> None:
         from tui.dialogs.details import Details
 
@@ -369,20 +379,10 @@ class Samples(ProjectScreen):
             return "there is no caption yet"
         return None
 
-    def copied(self, row: bool) -> str | None:
-        """The chosen model's sheared caption, or all that is shown."""
+    def text_to_copy(self, row: bool) -> str | None:
+        """Return the chosen model's sheared caption, or with `row` the whole captions pane."""
         if row:
             return self.shown.plain if self.image else None
-        said = {each.model: each for each in self.image.captions} if self.image else {}
-        caption = said.get(self.model or "") or next(iter(said.values()), None)
+        by_model = {each.model: each for each in self.image.captions} if self.image else {}
+        caption = by_model.get(self.model or "") or next(iter(by_model.values()), None)
         return None if caption is None else caption.sheared
-
-
-def grouped(samples: Iterable[SampleRow]) -> tuple[RecordRow, ...]:
-    """One row a record, in the order of their newest caption."""
-    rows: dict[tuple[int, int], RecordRow] = {}
-    for sample in samples:
-        place = sample.shard, sample.i
-        if place not in rows:
-            rows[place] = RecordRow(*place, sample.image, sample.original, sample.created)
-    return tuple(rows.values())

@@ -1,3 +1,5 @@
+"""The screen that hides the application while the terminal is too small for it."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -8,16 +10,17 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 WIDTH, HEIGHT = 80, 24
+"""The smallest terminal, in cells, that every screen and dialog is laid out for."""
 
 
 class TooSmall(Screen[None]):
-    """Covers everything until the terminal is large enough; no key works but quit."""
+    """A screen over all others until the terminal is large enough; only the quit keys work."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", id="small.quit")]
 
     @property
     def is_modal(self) -> bool:
-        """A ModalScreen would be drawn over the others, which hide it after a resize."""
+        # Not a ModalScreen: Textual draws that over the others, which hide it after a resize.
         return True
 
     def compose(self) -> ComposeResult:

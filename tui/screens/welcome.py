@@ -1,7 +1,10 @@
+"""The Welcome screen: opens a recent or another project, makes one, or starts the demonstration."""
+
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -35,7 +38,7 @@ COMMANDS = (
 
 
 class Welcome(Screen[None]):
-    """Shown when there is no project to open."""
+    """The first screen when the application was started without a project."""
 
     HELP = "Open a project, make one, or try the demonstration."
     AUTO_FOCUS = "OptionList"
@@ -47,7 +50,12 @@ class Welcome(Screen[None]):
         Binding("k", "move('up')", "Up", show=False, id="welcome.up"),
     ]
 
-    making = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.making_demo = False
+        """True while the demonstration project is being made."""
+        self.recent: list[Path] = []
+        """The folders of recently opened projects, as they are listed."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="welcome") as box:
@@ -59,14 +67,14 @@ class Welcome(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.recent = user_files.recent()
+        self.recent = user_files.recent_projects()
         choices = self.query_one(OptionList)
         choices.add_option(Option("n   make a new project", id="new"))
         choices.add_option(Option("D   try the demonstration: no GPU, no download", id="demo"))
         choices.add_option(Option("o   open a project folder", id="open"))
         for number, folder in enumerate(self.recent):
-            known = text.visible(str(folder))
-            choices.add_option(Option(Content(f"    open {known}"), id=f"recent-{number}"))
+            path = text.visible(str(folder))
+            choices.add_option(Option(Content(f"    open {path}"), id=f"recent-{number}"))
         choices.highlighted = 0
 
     @on(OptionList.OptionSelected)
@@ -81,9 +89,9 @@ class Welcome(Screen[None]):
         else:
             self.app.exit(self.recent[int(choice.removeprefix("recent-"))])
 
-    def action_move(self, way: str) -> None:
+    def action_move(self, direction: str) -> None:
         choices = self.query_one(OptionList)
-        choices.action_cursor_down() if way == "down" else choices.action_cursor_up()
+        choices.action_cursor_down() if direction == "down" else choices.action_cursor_up()
 
     def action_open_folder(self) -> None:
         from tui.dialogs.text_prompt import Ask
@@ -95,32 +103,32 @@ class Welcome(Screen[None]):
         self.app.push_screen(Ask("Open", "A project's folder", path=True), answer)
 
     def action_demo(self) -> None:
-        if not self.making:
-            self.making = True
-            self.say("drawing scenes ...")
+        if not self.making_demo:
+            self.making_demo = True
+            self.show_message("drawing scenes ...")
             self.make_demo()
 
     @work(thread=True, group="open", exit_on_error=False)
     def open(self, folder: Path) -> None:
-        self.attempt(lambda: actions.open_project(folder).folder)
+        self.open_in_thread(lambda: actions.open_project(folder).folder)
 
     @work(thread=True, group="open", exit_on_error=False)
     def make_demo(self) -> None:
-        self.attempt(lambda: actions.demo(Path("demo")))
+        self.open_in_thread(lambda: actions.start_demo(Path("demo")))
 
-    def attempt(self, opening: Any) -> None:
-        """In a thread: leaves for the folder, or says why not."""
+    def open_in_thread(self, find_folder: Callable[[], Path]) -> None:
+        """Exit with the folder that `find_folder` returns, or show its error. Runs in a thread."""
         try:
-            folder = opening()
+            folder = find_folder()
         except Exception as error:
-            self.app.call_from_thread(self.failed, describe_error(error))
+            self.app.call_from_thread(self.opening_failed, describe_error(error))
         else:
             self.app.call_from_thread(self.app.exit, folder)
 
-    def failed(self, reason: str) -> None:
-        self.making = False
-        self.say("There is no project in this folder.")
-        cast("Session", self.app).tell(reason, "error")
+    def opening_failed(self, reason: str) -> None:
+        self.making_demo = False
+        self.show_message("There is no project in this folder.")
+        cast("Session", self.app).notify_plain(reason, "error")
 
-    def say(self, said: str) -> None:
-        self.query_one("#here", Static).update(said)
+    def show_message(self, message: str) -> None:
+        self.query_one("#here", Static).update(message)

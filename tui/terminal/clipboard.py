@@ -1,4 +1,4 @@
-"""Copying where the terminal's own clipboard escape may be dropped on the way."""
+"""Keeps a copied text where it can be found if the terminal drops the clipboard escape (OSC 52)."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from tui.config import user_files
 from tui.formatting import text
 
 TMUX_SECONDS = 2.0
+"""Seconds that tmux gets to take a text."""
 
 
-def keep(copied: str) -> str:
-    """Puts text into tmux's buffer and the last-copy file; says where it is. For a thread."""
-    where = ["the terminal's clipboard (OSC 52)"]
-    if to_tmux(copied):
-        where.append("tmux's buffer")
-    file = user_files.last_copy()
+def save_copy(copied_text: str) -> str:
+    """Put a text into tmux's buffer and the last-copy file; return a sentence that says so.
+
+    Slow: called in a thread.
+    """
+    destinations = ["the terminal's clipboard (OSC 52)"]
+    if copy_to_tmux(copied_text):
+        destinations.append("tmux's buffer")
+    file = user_files.last_copy_file()
     try:
-        user_files.write(file, copied)
-        where.append(str(file))
+        user_files.write_private(file, copied_text)
+        destinations.append(str(file))
     except OSError:
         pass
-    return f"copied {text.plural(len(copied), 'character')} to {', '.join(where)}"
+    return f"copied {text.plural(len(copied_text), 'character')} to {', '.join(destinations)}"
 
 
-def to_tmux(copied: str) -> bool:
-    """With -w tmux passes it on to the terminal outside."""
+def copy_to_tmux(copied_text: str) -> bool:
+    """Load a text into tmux's buffer. Returns True if it is there; False outside tmux."""
     tmux = shutil.which("tmux")
     if not os.environ.get("TMUX") or tmux is None:
         return False
-    data = copied.encode("utf-8", "backslashreplace")
+    data = copied_text.encode("utf-8", "backslashreplace")
     try:
+        # With -w tmux passes the text on to the terminal outside.
         done = subprocess.run(  # noqa: S603 (tmux itself)
             [tmux, "load-buffer", "-w", "-"], input=data, capture_output=True, timeout=TMUX_SECONDS
         )

@@ -1,0 +1,6 @@
+"""The application without its screens: snapshots, actions, hints, labels.
+
+Process: the application and the commands.
+May import: engine, db, tui.formatting.text.
+Must never: import Textual, nor torch; draw anything.
+"""

@@ -1,6 +1,7 @@
-"""What the application asks of the engine. Slow: called in threads only.
+"""The actions of the application that the engine carries out. Slow: call them in threads only.
 
-Every function returns a sentence that says what was done, or raises `BadInput` or `Refused`.
+A function that does something returns a sentence that says what was done, for the user, or raises
+`BadInput` or `RequestRefused`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from engine.utils.errors import BadInput, Refused
+from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
 from tui.formatting.text import size
 
 if TYPE_CHECKING:
     from db.failures import Cause
     from engine.datasets.exports.export import ExportOptions, ExportProgress
-    from engine.operations.failure_causes import Records
+    from engine.operations.failure_causes import RecordSelection
     from engine.project.layout import Project
 
 DEMO_IMAGES = 200
+"""Scenes of a demonstration that is started in the application."""
 OPENERS = ("xdg-open", "open")
+"""Programs that open a file on the desktop: of Linux, of macOS."""
 
 
 def open_project(folder: Path) -> Project:
@@ -33,9 +36,9 @@ def open_project(folder: Path) -> Project:
     return open_project(folder)
 
 
-def demo(folder: Path) -> Path:
-    """Draws the demonstration, or takes what is there, and starts it."""
-    from tui.cli.demo import make_demo
+def start_demo(folder: Path) -> Path:
+    """Make the demonstration, or take the one that is there, start it, and return its folder."""
+    from engine.operations.demo_project import make_demo
 
     project = make_demo(folder, DEMO_IMAGES)
     start(project)
@@ -43,53 +46,55 @@ def demo(folder: Path) -> Path:
 
 
 def start(project: Project, devices: str | None = None) -> str:
-    """Where it ran last, unless devices are named."""
+    """Start the run on `devices`; None: those of the last run."""
     from engine.operations import run_control
 
-    place = devices or run_control.last_devices(project)
+    chosen_devices = devices or run_control.last_devices(project)
     try:
-        run_control.start(project, place)
+        run_control.start(project, chosen_devices)
     except BadInput as error:
-        if devices is not None or place == "auto":
+        if devices is not None or chosen_devices == "auto":
             raise
-        raise BadInput(f"{error} (it ran last on {place}; u chooses other devices)") from error
-    where = "" if place == "auto" else f" on {place}"
+        message = f"{error} (it ran last on {chosen_devices}; u chooses other devices)"
+        raise BadInput(message) from error
+    where = "" if chosen_devices == "auto" else f" on {chosen_devices}"
     return f"the run started{where}; it goes on when this window closes"
 
 
-def ask(project: Project, kind: str, **payload: Any) -> str:
+def send_request(project: Project, kind: str, **payload: Any) -> str:
+    """Send a request to the run, or carry it out here while nothing runs; return the reply."""
     from engine.operations import run_control
 
-    said = run_control.ask(project, kind, **payload)
-    return to_be_run(project, said) if kind == "retry" else said
+    reply = run_control.send_request(project, kind, **payload)
+    return with_start_hint(project, reply) if kind == "retry" else reply
 
 
-def to_be_run(project: Project, said: str) -> str:
-    """Where nothing runs, what is asked for waits."""
+def with_start_hint(project: Project, reply: str) -> str:
+    """Add how to start the run to a reply, if nothing runs: the tasks then wait."""
     from engine.operations import run_control
 
-    return said if run_control.supervisor(project) else f"{said}; p starts the run"
+    return reply if run_control.live_supervisor(project) else f"{reply}; p starts the run"
 
 
 def resume(project: Project) -> str:
-    """Also starts a supervisor where none lives: a paused run may have been stopped."""
+    """Resume the run; start a supervisor if none is alive: a paused run may have been stopped."""
     from engine.operations import run_control
 
-    said = run_control.ask(project, "resume")
-    return said if run_control.supervisor(project) else start(project)
+    reply = run_control.send_request(project, "resume")
+    return reply if run_control.live_supervisor(project) else start(project)
 
 
 def retry_failed(project: Project) -> str:
-    """Every shard that failed."""
+    """Retry every shard that failed."""
     from engine.project.selectors import select_tasks
 
-    return ask(project, "retry", tasks=select_tasks(project, (), ()), failed_items=False)
+    return send_request(project, "retry", tasks=select_tasks(project, (), ()), failed_items=False)
 
 
 def retry_cause(project: Project, cause: Cause) -> str:
     from engine.operations import failure_causes
 
-    return to_be_run(project, failure_causes.retry_cause(project, cause))
+    return with_start_hint(project, failure_causes.retry_cause(project, cause))
 
 
 def exclude_cause(project: Project, cause: Cause) -> str:
@@ -99,29 +104,32 @@ def exclude_cause(project: Project, cause: Cause) -> str:
 
 
 def flag(project: Project, shard: int, i: int) -> str:
-    """Flags a record, or takes its flag away: the screen shows it, so that nothing is said."""
-    ask(project, "flag", places=[(shard, i)], flagged=None)
+    """Flag a record, or remove its flag; `i` is its index in the shard.
+
+    Returns an empty text: the screen shows the flag.
+    """
+    send_request(project, "flag", places=[(shard, i)], flagged=None)
     return ""
 
 
-def exclude_records(project: Project, chosen: Records) -> str:
+def exclude_records(project: Project, chosen: RecordSelection) -> str:
     from engine.operations import failure_causes
 
     return failure_causes.exclude_records(project, chosen)
 
 
 def open_image(project: Project, image: str) -> str:
-    """With the desktop's program. Raises `ImageProblem`, `Refused`."""
-    from engine.operations.records import image_file
+    """Open an image with the desktop's program. Raises `ImageProblem`, `RequestRefused`."""
+    from engine.operations.records import image_path
 
-    path = image_file(project, image)
+    path = image_path(project, image)
     if not Path(path).is_file():
-        raise Refused(f"there is no file {path}")
+        raise RequestRefused(f"there is no file {path}")
     opener = next((each for each in map(shutil.which, OPENERS) if each), None)
     if opener is None or not any(
         map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "TERM_PROGRAM"))
     ):
-        raise Refused(f"no desktop to open it with; the file is {path}")
+        raise RequestRefused(f"no desktop to open it with; the file is {path}")
     subprocess.Popen(  # noqa: S603 (the desktop's own opener, on a file)
         [opener, path],
         stdin=subprocess.DEVNULL,
@@ -135,8 +143,8 @@ def open_image(project: Project, image: str) -> str:
 def write_failures(project: Project, out: Path, cause: Cause | None) -> str:
     from engine.operations.failure_report import write_csv
 
-    written = write_csv(project, out, cause)
-    return f"{written:,} failures are in {out}"
+    count = write_csv(project, out, cause)
+    return f"{count:,} failures are in {out}"
 
 
 def export(
@@ -146,14 +154,15 @@ def export(
     progress: Callable[[ExportProgress], None],
     cancelled: Callable[[], bool],
 ) -> str:
-    from engine.datasets.exports.export import Unfinished
-    from engine.datasets.exports.export import export as write
+    from engine.datasets.exports.export import UnfinishedTasks
+    from engine.datasets.exports.export import export as write_export
 
     try:
-        result = write(project, out, options, progress, cancelled)
-    except Unfinished as error:
-        which = str(error).partition(": ")[0]
-        raise Refused(f"{which}: run them, or tick 'unfinished' for what there is") from error
+        result = write_export(project, out, options, progress, cancelled)
+    except UnfinishedTasks as error:
+        tasks = str(error).partition(": ")[0]
+        message = f"{tasks}: run them, or tick 'unfinished' for what there is"
+        raise RequestRefused(message) from error
     left_out = f"{result.failed:,} failed, {result.empty:,} empty, {result.missing:,} missing"
     if result.filtered:
         left_out += f", {result.filtered:,} not wanted"
@@ -168,8 +177,9 @@ def export(
 
 
 def export_command(project: Project, out: str, options: ExportOptions) -> str:
-    """What does the same without the application."""
-    parts = ["mllmaug-tui export", argument(shortened(project.folder)), argument(out)]
+    """Return the command line that writes the same export."""
+    folder = relative_to_cwd(project.folder)
+    parts = ["mllmaug-tui export", shell_argument(folder), shell_argument(out)]
     if options.format != "json":
         parts.append(f"--format {options.format}")
     parts += [f"--model {quote(name)}" for name in options.models]
@@ -187,12 +197,12 @@ def export_command(project: Project, out: str, options: ExportOptions) -> str:
     return " ".join([*parts, *["--allow-partial"] * options.allow_partial])
 
 
-def argument(path: str) -> str:
-    """For a shell, and never an option."""
+def shell_argument(path: str) -> str:
+    """Return a path quoted for a shell, and so that it is never read as an option."""
     return quote(f"./{path}" if path.startswith("-") else path)
 
 
-def shortened(path: Path) -> str:
-    """Relative where it lies under the current folder."""
+def relative_to_cwd(path: Path) -> str:
+    """Return a path relative to the current folder if it lies under it, else as it is."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

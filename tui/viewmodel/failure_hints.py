@@ -1,4 +1,4 @@
-"""What to do about a failure, by its kind or by words of its message."""
+"""Advice about failures: by the kind of a failed record, or by the error of a failed shard."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from db.failures import Cause
 
 @dataclass(frozen=True)
 class Hint:
-    retry: bool
-    """Whether doing it again can help as things are."""
+    """The advice about one cause of failures."""
+
+    can_retry: bool
+    """True if a retry of the same records or of the same shard can succeed."""
     short: str
-    what: str
+    """Two or three words for a table."""
+    advice: str
+    """A sentence for a person."""
 
 
-RECORDS = {
+RECORD_HINTS = {
     "missing": Hint(True, "find the file", "put the file there, or fix the image root, then retry"),
     "outside": Hint(False, "outside the root", "the path climbs out of the image root: fix it"),
     "not_a_file": Hint(False, "not a file", "a folder, pipe or device stands in for the image"),
@@ -32,7 +36,8 @@ RECORDS = {
         False, "inspect samples", "shearing left nothing of these captions: not exported"
     ),
 }
-SHARDS = (
+"""Hints by the kind of a failed record."""
+SHARD_HINTS = (
     (
         "out of memory",
         Hint(True, "smaller batch", "set a smaller batch for this model, then retry"),
@@ -48,11 +53,13 @@ SHARDS = (
     ),
     ("is missing since", Hint(False, "restore the shard", "a file in shards/ is gone: restore it")),
 )
+"""Hints by a part of a shard's error message; the first that matches counts."""
 UNKNOWN_RECORD = Hint(True, "see the detail", "look at the detail, then retry or exclude")
 UNKNOWN_SHARD = Hint(True, "see its log", "look at the worker's log (5), then retry")
 
 
 def hint_for(cause: Cause) -> Hint:
+    """Return the hint for a cause of failed records or failed shards."""
     if cause.scope == "record":
-        return RECORDS.get(cause.kind, UNKNOWN_RECORD)
-    return next((hint for words, hint in SHARDS if words in cause.kind), UNKNOWN_SHARD)
+        return RECORD_HINTS.get(cause.kind, UNKNOWN_RECORD)
+    return next((hint for part, hint in SHARD_HINTS if part in cause.kind), UNKNOWN_SHARD)

@@ -1,4 +1,4 @@
-"""How a model whose server does not answer is told of."""
+"""The text for a model whose server does not answer."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from db.rows import ModelRow
 
 
-def waiting(model: ModelRow) -> str | None:
-    """Until when and why; None for a model that does not wait."""
+def describe_wait(model: ModelRow) -> str | None:
+    """Return until when the model waits, and why; None if its server answers."""
     if model.unavailable is None:
         return None
-    at = time.strftime("%H:%M:%S", time.localtime(model.not_before))
-    what = f"waits until {at}" if model.not_before > time.time() else "is asked again"
-    return f"{what}: {model.unavailable}"
+    until = time.strftime("%H:%M:%S", time.localtime(model.not_before))
+    state = f"waits until {until}" if model.not_before > time.time() else "is asked again"
+    return f"{state}: {model.unavailable}"

@@ -1,4 +1,4 @@
-"""A project as the wizard gathers it, before anything is written."""
+"""The draft of a project that the wizard fills in, before anything is written."""
 
 from __future__ import annotations
 
@@ -6,39 +6,47 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from db.rows import DeviceRow, ShearMode
+from db.rows import SHEAR_MODES, DeviceRow, ShearMode
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.captioners.registry import ModelChoice
-    from engine.operations.input_preview import Peek
-    from engine.operations.new_project import Created
-    from engine.operations.pilot import Plan
+    from engine.operations.input_preview import InputPreview
+    from engine.operations.new_project import CreatedProject
+    from engine.operations.pilot import PilotPlan
 
-MODES: tuple[ShearMode, ...] = get_args(ShearMode)
-FOLDER = "my-run"
-BYTES_A_CAPTION = 400
-"""Of caption log and sheared file together, generously."""
+DEFAULT_FOLDER = "my-run"
+"""The folder that the wizard proposes, with a number behind it if it exists."""
+BYTES_PER_CAPTION = 400
+"""Bytes that a caption takes in caption log and sheared file together, rounded up."""
 
 
 @dataclass
-class Draft:
+class ProjectDraft:
+    """The entries of the wizard so far, and the results of checking them.
+
+    Paths are as typed; an empty text means that nothing is typed yet.
+    """
+
     captions: str = ""
     image_root: str = ""
-    folder: str = field(default_factory=lambda: free_name())
+    folder: str = field(default_factory=lambda: unused_folder())
     models: dict[str, str] = field(default_factory=dict)
-    """The checkpoint of every chosen family, in their order."""
+    """The checkpoint of each chosen family, by its name, in the order of the families."""
     prompts: dict[str, str] = field(default_factory=dict)
+    """The prompt of each family whose prompt was shown, by its name."""
     devices: str = "auto"
-    mode: ShearMode = MODES[0]
+    mode: ShearMode = SHEAR_MODES[0]
     max_words: int | None = None
     shard_size: int | None = None
     skip_bad: bool = False
     check_images: bool = False
-    peek: Peek | None = None
-    found: tuple[DeviceRow, ...] = ()
+    preview: InputPreview | None = None
+    """The first records of the captions file; None until it was read."""
+    detected_devices: tuple[DeviceRow, ...] = ()
+    """The devices that `devices` stands for on this machine."""
 
     @property
     def root(self) -> Path | None:
@@ -46,7 +54,7 @@ class Draft:
 
     @property
     def changed_prompts(self) -> dict[str, str]:
-        """By chosen family, where it is not the preset's."""
+        """The prompts that differ from the paper preset's, by chosen family."""
         from engine.captioners.registry import FAMILIES, PAPER
 
         return {
@@ -56,68 +64,80 @@ class Draft:
         }
 
     def choices(self) -> list[ModelChoice]:
-        """Raises `BadInput`."""
+        """Return the chosen models with their settings. Raises `BadInput`."""
         from engine.captioners.registry import choose
 
-        named = [f"{name}={path}" if path else name for name, path in self.models.items()]
         prompts = self.changed_prompts
         return [
-            choose(text, changes={"prompt": prompts[name]} if name in prompts else None)
-            for name, text in zip(self.models, named, strict=True)
+            choose(
+                f"{name}={checkpoint}" if checkpoint else name,
+                changes={"prompt": prompts[name]} if name in prompts else None,
+            )
+            for name, checkpoint in self.models.items()
         ]
 
-    def plan(self, count: int) -> Plan:
-        """The first records through every model. Raises `BadInput`."""
-        from engine.operations.pilot import Plan
-        from engine.operations.tryout import Job
+    def plan(self, count: int) -> PilotPlan:
+        """Return the plan to try the models on the first `count` records. Raises `BadInput`."""
+        from engine.operations.pilot import PilotPlan
+        from engine.operations.tryout import TryoutJob
         from engine.shearing.shear import Shearing
 
-        if self.peek is None or not self.found:
+        if self.preview is None or not self.detected_devices:
             raise BadInput("the source or the devices are not known yet")
-        chosen = self.peek.records[:count]
-        places = [(i, record.image) for i, record in enumerate(chosen)]
+        records = self.preview.records[:count]
+        images = [(i, record.image) for i, record in enumerate(records)]
+        # Models are tried one after the other, on one device.
+        device = self.detected_devices[0]
         jobs = [
             (
-                each.name,
-                Job(each.family, each.checkpoint, each.settings, places, self.peek.paths, d),
+                choice.name,
+                TryoutJob(
+                    family=choice.family,
+                    checkpoint=choice.checkpoint,
+                    settings=choice.settings,
+                    records=images,
+                    paths=self.preview.paths,
+                    device=device,
+                ),
             )
-            for each in self.choices()
-            for d in self.found[:1]
+            for choice in self.choices()
         ]
-        return Plan(
-            tuple(jobs),
-            tuple((record.image, record.caption) for record in chosen),
-            self.peek.total,
-            len(self.found),
-            Shearing(self.mode, self.max_words),
-            estimated=not self.peek.whole,
+        return PilotPlan(
+            jobs=tuple(jobs),
+            records=tuple((record.image, record.caption) for record in records),
+            total=self.preview.total,
+            devices=len(self.detected_devices),
+            shearing=Shearing(self.mode, self.max_words),
+            estimated=not self.preview.whole,
         )
 
     @property
-    def captions_wanted(self) -> int:
-        return self.peek.total * len(self.models) if self.peek else 0
+    def expected_captions(self) -> int:
+        """The captions of the whole project, 0 while the captions file is not read yet."""
+        return self.preview.total * len(self.models) if self.preview else 0
 
 
-def free_name() -> str:
-    """Of a folder that is not here yet."""
-    names = chain([FOLDER], (f"{FOLDER}-{number}" for number in count(2)))
+def unused_folder() -> str:
+    """Return the name of a folder that does not exist yet in the current folder."""
+    names = chain([DEFAULT_FOLDER], (f"{DEFAULT_FOLDER}-{number}" for number in count(2)))
     return next(name for name in names if not Path(name).exists())
 
 
 def create(
-    draft: Draft, progress: Callable[[int], None], checking: Callable[[int, int], None]
-) -> Created:
-    """Makes the project. Raises `BadInput`, or what `progress` or `checking` raise."""
-    from engine.operations import new_project as making
+    draft: ProjectDraft, progress: Callable[[int], None], checking: Callable[[int, int], None]
+) -> CreatedProject:
+    """Make the project. Raises `BadInput`, or what `progress` or `checking` raise."""
+    from engine.operations import new_project as engine_new_project
     from engine.shearing.shear import Shearing
 
-    wanted = making.NewProject(
-        [Path(draft.captions).expanduser()],
-        draft.choices(),
-        draft.root,
+    new_project = engine_new_project.NewProject(
+        captions=[Path(draft.captions).expanduser()],
+        models=draft.choices(),
+        image_root=draft.root,
         shard_size=draft.shard_size,
         shearing=Shearing(draft.mode, draft.max_words),
         skip_bad=draft.skip_bad,
         check_images=draft.check_images,
     )
-    return making.create(Path(draft.folder).expanduser(), wanted, progress, checking)
+    folder = Path(draft.folder).expanduser()
+    return engine_new_project.create(folder, new_project, progress, checking)

@@ -1,4 +1,9 @@
-"""How fast images come: by the minute from the database, by ten seconds as a reader saw them."""
+"""Throughput over time, as points of a plot.
+
+Two sources are joined: the database counts images by the minute; a reader of the database
+observes, in intervals of ten seconds, how its counts grow. Times are in seconds since the epoch
+unless a name says minutes; rates are in images per second. A model of None means all models.
+"""
 
 from __future__ import annotations
 
@@ -9,111 +14,144 @@ Minute = tuple[int, int, int]
 """Minutes since the epoch, model id, images captioned in that minute."""
 Point = tuple[float, float]
 """Minutes since the epoch, images per second."""
+RateInterval = tuple[float, float, Mapping[int, float]]
+"""Start and end of an interval in seconds since the epoch; images per second by model id."""
 
-SLOT = 10.0
-"""Seconds."""
-SLOTS = 31
-"""Five minutes and what is under way."""
-TOO_SHORT = 3.0
-"""Seconds that say nothing about a rate yet."""
-POINTS = 240
+INTERVAL_SECONDS = 10.0
+"""Length of one interval of observation."""
+INTERVALS = 31
+"""Intervals that are remembered: five minutes and the one that is not over yet."""
+MIN_SECONDS = 3.0
+"""A rate over fewer seconds than these says nothing yet and is not shown."""
+MAX_POINTS = 240
+"""The most points of a curve; more are averaged in groups."""
 
 
-class Pace:
-    """Ten-second slots of what came in between two looks at counts that only grow."""
+class ThroughputMeter:
+    """Measures rates from repeated observations of image counts that only grow."""
 
     def __init__(self) -> None:
         self.began = 0.0
+        """Time of the first observation."""
         self.counts: Mapping[int, int] | None = None
-        self.slots: deque[tuple[int, dict[int, int]]] = deque(maxlen=SLOTS)
+        """Images by model id, as last observed."""
+        self.intervals: deque[tuple[int, dict[int, int]]] = deque(maxlen=INTERVALS)
+        """The number of each interval since the epoch, and the new images in it by model id."""
 
-    def see(self, now: float, counts: Mapping[int, int]) -> None:
+    def observe(self, now: float, counts: Mapping[int, int]) -> None:
+        """Record the images of each model (by id) so far; new ones count for the present interval.
+
+        The first observation only sets the counts to start from.
+        """
         if self.counts is None:
             self.began, self.counts = now, counts
-        slot = int(now // SLOT)
-        first = self.slots[-1][0] + 1 if self.slots else slot
-        self.slots.extend((quiet, {}) for quiet in range(max(first, slot - SLOTS), slot + 1))
-        here = self.slots[-1][1]
+        interval = int(now // INTERVAL_SECONDS)
+        first = self.intervals[-1][0] + 1 if self.intervals else interval
+        self.intervals.extend(
+            (quiet, {}) for quiet in range(max(first, interval - INTERVALS), interval + 1)
+        )
+        new_images = self.intervals[-1][1]
         for model, count in counts.items():
-            came = count - self.counts.get(model, 0)
-            if came > 0:
-                here[model] = here.get(model, 0) + came
+            grown = count - self.counts.get(model, 0)
+            if grown > 0:
+                new_images[model] = new_images.get(model, 0) + grown
         self.counts = counts
 
-    def rates(self, now: float) -> tuple[tuple[float, float, dict[int, float]], ...]:
-        """Start and end of each slot in seconds, and each model's images per second in it."""
-        found = []
-        for slot, images in self.slots:
-            start, end = max(slot * SLOT, self.began), min((slot + 1) * SLOT, now)
-            if end - start >= TOO_SHORT:
+    def rates(self, now: float) -> tuple[RateInterval, ...]:
+        """Return the rates of all intervals so far; the last one ends at `now`."""
+        result = []
+        for interval, images in self.intervals:
+            start = max(interval * INTERVAL_SECONDS, self.began)
+            end = min((interval + 1) * INTERVAL_SECONDS, now)
+            if end - start >= MIN_SECONDS:
                 rates = {model: count / (end - start) for model, count in images.items()}
-                found.append((start, end, rates))
-        return tuple(found)
+                result.append((start, end, rates))
+        return tuple(result)
 
 
 def recent_points(
-    slots: Sequence[tuple[float, float, Mapping[int, float]]],
-    series: Sequence[Minute],
+    intervals: Sequence[RateInterval],
+    images_by_minute: Sequence[Minute],
     now: float,
     model: int | None,
 ) -> list[Point]:
-    """Five minutes: what was not seen by the ten seconds is known by the minute."""
-    began = slots[0][0] if slots else now
+    """Return the curve of the last five minutes.
+
+    `intervals` are preferred; the time before the first of them is filled from `images_by_minute`.
+    """
+    began = intervals[0][0] if intervals else now
     first = int(began // 60)
-    earlier = [row for row in series if row[0] < first]
-    points = [it for it in minute_points(earlier, now, 5, model) if it[0] < first]
-    before = began - 60 * first
-    unseen = images_in(first, series, slots, model)
-    if unseen >= 1 and before >= TOO_SHORT and began > now - 300:
-        points += [(first, unseen / before), ((first + began / 60) / 2, unseen / before)]
-    for start, end, rates in slots:
+    earlier = [row for row in images_by_minute if row[0] < first]
+    points = [point for point in minute_points(earlier, now, 5, model) if point[0] < first]
+    # The minute in which observation began: what came in it before that gets a rate of its own.
+    seconds_before = began - 60 * first
+    unobserved = unobserved_images(first, images_by_minute, intervals, model)
+    if unobserved >= 1 and seconds_before >= MIN_SECONDS and began > now - 300:
+        rate = unobserved / seconds_before
+        points += [(first, rate), ((first + began / 60) / 2, rate)]
+    for start, end, rates in intervals:
         rate = sum(rates.values()) if model is None else rates.get(model, 0.0)
         points.append(((start + end) / 120, rate))
-    return capped(points, slots[0][0] / 60 if slots else None, slots[-1][1] / 60 if slots else None)
+    return extended(
+        points,
+        first=intervals[0][0] / 60 if intervals else None,
+        last=intervals[-1][1] / 60 if intervals else None,
+    )
 
 
-def images_in(
+def unobserved_images(
     minute: int,
-    series: Sequence[Minute],
-    slots: Sequence[tuple[float, float, Mapping[int, float]]],
+    images_by_minute: Sequence[Minute],
+    intervals: Sequence[RateInterval],
     model: int | None,
 ) -> float:
-    """Images of that minute which no slot has seen."""
+    """Return the images of that minute (since the epoch) that are in none of the intervals."""
     images: Counter[int] = Counter()
-    for its, its_model, count in series:
-        images[its_model] += count if its == minute else 0
-    for start, end, rates in slots:
-        for its_model, rate in rates.items():
-            images[its_model] -= round(rate * (end - start)) if start // 60 == minute else 0
+    for row_minute, row_model, count in images_by_minute:
+        images[row_model] += count if row_minute == minute else 0
+    for start, end, rates in intervals:
+        for row_model, rate in rates.items():
+            images[row_model] -= round(rate * (end - start)) if start // 60 == minute else 0
     return images.total() if model is None else images[model]
 
 
 def minute_points(
-    series: Sequence[Minute], now: float, window: int | None, model: int | None, step: int = 1
+    images_by_minute: Sequence[Minute],
+    now: float,
+    window: int | None,
+    model: int | None,
+    step: int = 1,
 ) -> list[Point]:
-    """Steps of `step` minutes; those without any image are 0, the one under way as far as it is."""
+    """Return the curve of the last `window` minutes (None: of all time), a point a `step` minutes.
+
+    A step without any image has the rate 0. The step that is not over yet is measured so far.
+    """
     images: dict[int, int] = {}
-    for minute, its_model, count in series:
-        if model is None or its_model == model:
+    for minute, row_model, count in images_by_minute:
+        if model is None or row_model == model:
             images[minute // step] = images.get(minute // step, 0) + count
     if not images:
         return []
     current = now / 60 / step
     first = min(images) if window is None else max(min(images), int(current - window / step))
     points: list[Point] = []
-    for place in range(first, int(current) + 1):
-        seconds = min(step * 60.0, now - place * step * 60)
-        if place < int(current) or (seconds >= 2 * TOO_SHORT and place in images):
-            middle = place * step + seconds / 120
-            points.append((middle, images.get(place, 0) / seconds))
+    for index in range(first, int(current) + 1):
+        seconds = min(step * 60.0, now - index * step * 60)
+        if index < int(current) or (seconds >= 2 * MIN_SECONDS and index in images):
+            middle = index * step + seconds / 120
+            points.append((middle, images.get(index, 0) / seconds))
     points = thinned(points)
     if not points:
         return []
-    return capped(points, first * step, None if len(points) > 1 else now / 60)
+    return extended(points, first=first * step, last=None if len(points) > 1 else now / 60)
 
 
-def capped(points: list[Point], first: float | None, last: float | None) -> list[Point]:
-    """Begins at the start of the first slot and ends at the end of the last, not amid them."""
+def extended(points: list[Point], first: float | None, last: float | None) -> list[Point]:
+    """Return the points with the curve drawn out flat to begin at `first` and end at `last`.
+
+    Points lie in the middle of their intervals; the curve covers the intervals whole. `first` and
+    `last` are in minutes since the epoch.
+    """
     if points and first is not None and first < points[0][0]:
         points = [(first, points[0][1]), *points]
     if points and last is not None and last > points[-1][0]:
@@ -122,8 +160,9 @@ def capped(points: list[Point], first: float | None, last: float | None) -> list
 
 
 def thinned(points: list[Point]) -> list[Point]:
-    step = -(-len(points) // POINTS)
-    if step < 2:
+    """Return at most `MAX_POINTS` points: each the mean rate of a group of neighbours."""
+    group_size = -(-len(points) // MAX_POINTS)
+    if group_size < 2:
         return points
-    groups = [points[i : i + step] for i in range(0, len(points), step)]
+    groups = [points[i : i + group_size] for i in range(0, len(points), group_size)]
     return [(group[0][0], sum(v for _, v in group) / len(group)) for group in groups]

@@ -1,10 +1,12 @@
+"""A check box that shows its state in text."""
+
 from __future__ import annotations
 
 from textual.widgets import Checkbox
 
 
-class Tick(Checkbox):
-    """`[x]` or `[ ]`: Textual's own differs by colour alone."""
+class BracketCheckbox(Checkbox):
+    """A check box drawn as `[x]` or `[ ]`; the states of Textual's own differ by colour alone."""
 
     BUTTON_LEFT = "["
     BUTTON_INNER = " "

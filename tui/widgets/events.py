@@ -1,3 +1,5 @@
+"""The dashboard's panes of the latest events and of the newest caption."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -13,41 +15,45 @@ if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
 
-class Events(Pane):
-    """What happened, newest first."""
+class EventsPane(Pane):
+    """One line for each of the latest events, newest first."""
 
     TITLE = "Events"
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         if not snapshot.events:
             return [Content.styled("nothing happened yet", "$foreground-muted")]
-        return [line(event) for event in snapshot.events]
+        return [event_line(event) for event in snapshot.events]
 
 
-def line(event: EventRow) -> Content:
-    about = [event.device, event.model, None if event.shard is None else f"shard {event.shard:05}"]
-    where = "  ".join(text.visible(part) for part in about if part)
+def event_line(event: EventRow) -> Content:
+    subjects = [
+        event.device,
+        event.model,
+        None if event.shard is None else f"shard {event.shard:05}",
+    ]
+    where = "  ".join(text.visible(part) for part in subjects if part)
     return Content.assemble(
         (text.clock(event.created), "$foreground-muted"),
         "  ",
-        content.styled(state_labels.LEVEL[event.level], 5),
+        content.state_label(state_labels.LEVEL_LABELS[event.level], 5),
         f"{where}{'  ' if where else ''}{text.visible(event.text)}",
     )
 
 
-class LatestSample(Pane):
-    """The newest caption; `//` stands around what shearing removed."""
+class LatestSamplePane(Pane):
+    """The newest caption, with `//` around what shearing removed."""
 
     TITLE = "Latest sample"
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
-        sample = snapshot.sample
+        sample = snapshot.latest_sample
         if sample is None:
             return [Content.styled("no caption yet", "$foreground-muted")]
         model = text.visible(snapshot.model_name(sample.model_id) or "?")
         caption = content.kept_and_cut(sample.raw, sample.sheared, sample.start, sample.end)
         if self.screen.has_class("-short"):
             return [Content.assemble((f"{model}  ", "$foreground-muted"), caption)]
-        place = f"{sample.shard:05}  {text.visible(sample.image)}  {model}"
+        record = f"{sample.shard:05}  {text.visible(sample.image)}  {model}"
         end = f"  {text.plural(sample.tokens, 'token')}, {text.visible(sample.finish)}"
-        return [Content.styled(place + end, "$foreground-muted"), caption]
+        return [Content.styled(record + end, "$foreground-muted"), caption]

@@ -1,3 +1,5 @@
+"""The fields of the Export dialog."""
+
 from __future__ import annotations
 
 import shlex
@@ -13,73 +15,79 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
-from engine.datasets.exports.formats import FORMATS, Format, Images
+from engine.datasets.exports.formats import FORMATS, ExportFormat, ImageMode
 from engine.utils.errors import BadInput
 from tui.formatting import text
 from tui.viewmodel import actions
-from tui.widgets.checkbox import Tick
+from tui.widgets.checkbox import BracketCheckbox
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportOptions
     from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
-OWN_WAY = "the format's own way"
-NOT_HERE = "not in this format"
+FORMAT_DEFAULT = "the format's own way"
+NOT_IN_FORMAT = "not in this format"
+"""Prompts of the choice of how images are written: with and without a choice."""
 
 
 class ExportForm(Vertical):
-    """What is exported, how and where to; what a format has no place for is off."""
+    """The fields for what is exported, how and where to; those a format has no use for are off."""
 
     class Changed(Message):
-        """Any field."""
+        """A field was changed."""
 
     def __init__(self, folder: Path, snapshot: Snapshot) -> None:
         super().__init__()
         self.folder = folder
         self.snapshot = snapshot
-        self.proposed = self.propose(FORMATS["json"])
+        self.proposed_path = self.propose_path(FORMATS["json"])
 
-    def propose(self, form: Format) -> str:
-        end = form.suffix or f"-{form.name}"
-        return actions.shortened(self.folder / f"{self.folder.name}{end}")
+    def propose_path(self, format: ExportFormat) -> str:
+        """Return a path in the project folder for the exported captions."""
+        suffix = format.suffix or f"-{format.name}"
+        return actions.relative_to_cwd(self.folder / f"{self.folder.name}{suffix}")
 
     def compose(self) -> ComposeResult:
         formats = ((name, name) for name in FORMATS)
-        yield line("Format", Select(formats, allow_blank=False, id="format", compact=True))
+        yield field_row("Format", Select(formats, allow_blank=False, id="format", compact=True))
         yield Static(id="meaning", markup=False, classes="muted")
-        yield line("Write to", Input(self.proposed, id="path", compact=True))
+        yield field_row("Write to", Input(self.proposed_path, id="path", compact=True))
         with VerticalScroll(id="models", can_focus=False):
-            yield from self.model_boxes()
-        yield Tick("original captions first", id="original", compact=True)
-        yield Tick("unfinished: export what there is", id="partial", compact=True)
-        yield Tick("only sentences that the token cap did not cut", id="finished", compact=True)
-        yield Tick("provenance: model, prompt, seed, finish", id="provenance", compact=True)
-        yield Tick("without the records that were flagged", id="flagged", compact=True)
-        yield line("Images", Select((), prompt=NOT_HERE, id="images", compact=True))
+            yield from self.model_checkboxes()
+        yield BracketCheckbox("original captions first", id="original", compact=True)
+        yield BracketCheckbox("unfinished: export what there is", id="partial", compact=True)
+        yield BracketCheckbox(
+            "only sentences that the token cap did not cut", id="finished", compact=True
+        )
+        yield BracketCheckbox(
+            "provenance: model, prompt, seed, finish", id="provenance", compact=True
+        )
+        yield BracketCheckbox("without the records that were flagged", id="flagged", compact=True)
+        yield field_row("Images", Select((), prompt=NOT_IN_FORMAT, id="images", compact=True))
         field = Input(placeholder="0", type="integer", id="words", compact=True)
-        yield line("Words at least", field)
+        yield field_row("Words at least", field)
         root = Input(
             placeholder="of the reader; paths stay as in the input", id="root", compact=True
         )
-        yield line("Image root", root)
+        yield field_row("Image root", root)
         maps = Input(placeholder="OLD=NEW, several with a blank between", id="map", compact=True)
-        yield line("Path beginnings", maps)
+        yield field_row("Path beginnings", maps)
         yield PathComplete("#path")
-        yield PathComplete("#root", folders=True)
+        yield PathComplete("#root", folders_only=True)
 
-    def model_boxes(self) -> Iterable[Tick]:
+    def model_checkboxes(self) -> Iterable[BracketCheckbox]:
         for number, model in enumerate(self.snapshot.models):
             captions = text.plural(model.captioned, "caption")
             label = Content(f"{text.visible(model.row.name)}  {captions}")
-            yield Tick(label, True, id=f"model-{number}", compact=True)
+            yield BracketCheckbox(label, True, id=f"model-{number}", compact=True)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
 
     @property
-    def form(self) -> Format:
+    def format(self) -> ExportFormat:
         return FORMATS[str(self.query_one("#format", Select).value)]
 
     @property
@@ -88,74 +96,77 @@ class ExportForm(Vertical):
 
     @property
     def models(self) -> list[ModelProgress]:
-        boxes = enumerate(self.query("#models Tick").results(Tick))
+        """The models whose captions are exported."""
+        boxes = enumerate(self.query("#models BracketCheckbox").results(BracketCheckbox))
         return [self.snapshot.models[number] for number, box in boxes if box.value]
 
     @on(Select.Changed, "#format")
     def format_changed(self) -> None:
-        form = self.form
-        self.query_one("#meaning", Static).update(form.summary)
-        field, before = self.query_one("#path", Input), self.proposed
-        self.proposed = self.propose(form)
-        if field.value == before:  # not the user's own
-            field.value = self.proposed
-        original = self.query_one("#original", Tick)
-        original.disabled = form.original
-        original.label = f"original captions first{'; always in this format' * form.original}"
-        self.query_one("#provenance").disabled = not form.provenance
+        format = self.format
+        self.query_one("#meaning", Static).update(format.summary)
+        field, old_proposal = self.query_one("#path", Input), self.proposed_path
+        self.proposed_path = self.propose_path(format)
+        if field.value == old_proposal:  # the user typed no other
+            field.value = self.proposed_path
+        original = self.query_one("#original", BracketCheckbox)
+        original.disabled = format.needs_original
+        always = "; always in this format" * format.needs_original
+        original.label = f"original captions first{always}"
+        self.query_one("#provenance").disabled = not format.provenance
         images = self.query_one("#images", Select)
-        images.disabled = not form.images
-        images.prompt = OWN_WAY if form.images else NOT_HERE
-        images.set_options((way, way) for way in form.images)
+        images.disabled = not format.image_modes
+        images.prompt = FORMAT_DEFAULT if format.image_modes else NOT_IN_FORMAT
+        images.set_options((choice, choice) for choice in format.image_modes)
 
     @on(Select.Changed)
     @on(Input.Changed)
-    @on(Tick.Changed)
+    @on(BracketCheckbox.Changed)
     def changed(self) -> None:
         self.post_message(self.Changed())
 
     def options(self) -> ExportOptions:
-        """Raises `BadInput`."""
+        """Return the options of all fields. Raises `BadInput`."""
         from engine.datasets.exports.export import ExportOptions
 
-        form = self.form
+        format = self.format
         names = tuple(model.row.name for model in self.models)
         if not names:
             raise BadInput("tick a model")
         images = self.query_one("#images", Select)
         return ExportOptions(
             models=() if len(names) == len(self.snapshot.models) else names,
-            with_original=not form.original and self.ticked("original"),
+            with_original=not format.needs_original and self.is_checked("original"),
             image_root=self.query_one("#root", Input).value.strip() or None,
-            path_map=path_maps(self.query_one("#map", Input).value),
-            allow_partial=self.ticked("partial"),
-            format=form.name,
-            min_words=least(self.query_one("#words", Input).value),
-            only_finished=self.ticked("finished"),
-            provenance=form.provenance and self.ticked("provenance"),
-            images=None if images.is_blank() else cast(Images, images.value),
-            without_flagged=self.ticked("flagged"),
+            path_map=read_path_maps(self.query_one("#map", Input).value),
+            allow_partial=self.is_checked("partial"),
+            format=format.name,
+            min_words=read_min_words(self.query_one("#words", Input).value),
+            only_finished=self.is_checked("finished"),
+            provenance=format.provenance and self.is_checked("provenance"),
+            images=None if images.is_blank() else cast(ImageMode, images.value),
+            without_flagged=self.is_checked("flagged"),
         )
 
-    def ticked(self, id: str) -> bool:
-        return self.query_one(f"#{id}", Tick).value
+    def is_checked(self, id: str) -> bool:
+        return self.query_one(f"#{id}", BracketCheckbox).value
 
 
-def line(name: str, field: Widget) -> Horizontal:
+def field_row(name: str, field: Widget) -> Horizontal:
     return Horizontal(Label(name, classes="name"), field, classes="setting")
 
 
-def least(words: str) -> int:
-    words = words.strip()
-    if words and not words.isdecimal():
+def read_min_words(typed: str) -> int:
+    """Return the number of words that was typed, 0 for nothing. Raises `BadInput`."""
+    typed = typed.strip()
+    if typed and not typed.isdecimal():
         raise BadInput("how many words at least? A number, or nothing")
-    return int(words or 0)
+    return int(typed or 0)
 
 
-def path_maps(written: str) -> tuple[tuple[str, str], ...]:
-    """Reads `OLD=NEW OLD=NEW`, quoted where there are blanks. Raises `BadInput`."""
+def read_path_maps(typed: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of `OLD=NEW OLD=NEW`, quoted where they hold blanks. Raises `BadInput`."""
     try:
-        pairs = [word.partition("=") for word in shlex.split(written)]
+        pairs = [word.partition("=") for word in shlex.split(typed)]
     except ValueError as error:
         raise BadInput(f"the path beginnings cannot be read: {error}") from error
     if any(not old or not equals for old, equals, _ in pairs):

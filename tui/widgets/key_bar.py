@@ -1,7 +1,7 @@
-"""The line of keys at the bottom.
+"""The line of keys at the bottom of a screen.
 
-Textual's own footer is a widget a key, made and styled anew whenever a key becomes possible or
-impossible: that was nearly half of what changing the screen cost.
+Textual's own footer has a widget for each key, which is made and styled anew whenever a key becomes
+possible or impossible: that was nearly half of the cost of changing the screen.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeyBarItem:
+    """A key binding in the bar; `key_label` is the key as the user reads it."""
+
     key: str
-    shown: str
+    key_label: str
     description: str
     enabled: bool
 
@@ -27,44 +29,49 @@ class Entry:
     def content(self) -> Content:
         dim = "" if self.enabled else " dim"
         return Content.assemble(
-            (f" {self.shown} ", f"bold $footer-key-foreground{dim}"),
+            (f" {self.key_label} ", f"bold $footer-key-foreground{dim}"),
             (f"{self.description} ", f"$footer-description-foreground{dim}"),
         )
 
 
 class KeyBar(Widget):
-    """Every shown binding of the screen; a click does what the key does."""
+    """The bindings of the screen that are to be shown; a click does what the key does."""
 
     ALLOW_SELECT = False
-    entries: tuple[Entry, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: tuple[KeyBarItem, ...] = ()
 
     def on_mount(self) -> None:
-        self.screen.bindings_updated_signal.subscribe(self, self.look)
+        self.screen.bindings_updated_signal.subscribe(self, self.update_items)
 
-    def look(self, screen: Screen[Any]) -> None:
-        entries = tuple(self.shown(screen))
-        if entries != self.entries:
-            self.entries = entries
+    def update_items(self, screen: Screen[Any]) -> None:
+        """Draw the bar anew if a key became possible, impossible or another one."""
+        items = tuple(self.shown_bindings(screen))
+        if items != self.items:
+            self.items = items
             self.refresh()
 
-    def shown(self, screen: Screen[Any]) -> list[Entry]:
+    def shown_bindings(self, screen: Screen[Any]) -> list[KeyBarItem]:
+        """Return one item per action that is to be shown, with its first key."""
         first: dict[str, tuple[Binding, bool]] = {}
         for active in screen.active_bindings.values():
             if active.binding.show:
                 first.setdefault(active.binding.action, (active.binding, active.enabled))
         return [
-            Entry(binding.key, self.app.get_key_display(binding), binding.description, enabled)
+            KeyBarItem(binding.key, self.app.get_key_display(binding), binding.description, enabled)
             for binding, enabled in first.values()
         ]
 
     def render(self) -> Content:
-        return Content("").join(entry.content for entry in self.entries)
+        return Content("").join(item.content for item in self.items)
 
     def on_click(self, event: Click) -> None:
         right = 0
-        for entry in self.entries:
-            right += entry.content.cell_length
+        for item in self.items:
+            right += item.content.cell_length
             if event.x < right:
-                if entry.enabled:
-                    self.app.simulate_key(entry.key)
+                if item.enabled:
+                    self.app.simulate_key(item.key)
                 return

@@ -1,3 +1,5 @@
+"""A scrollable view of log lines that draws only those on screen, and the levels of lines."""
+
 from __future__ import annotations
 
 import re
@@ -16,34 +18,42 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.formatting import text
-from tui.widgets.scroll_keys import moving
+from tui.widgets.scroll_keys import movement_bindings
 
-Level = Literal["info", "warn", "fail"]
-LEVELS: tuple[Level, ...] = ("info", "warn", "fail")
+LogLevel = Literal["info", "warn", "fail"]
+LEVELS: tuple[LogLevel, ...] = ("info", "warn", "fail")
+"""The levels, from the least to the most severe."""
 FAIL = re.compile(r"\b(ERROR|CRITICAL|FATAL|FAIL|fail)\b|Traceback|\w(Error|Exception)\b")
 WARN = re.compile(r"\b(WARN|WARNING|warn)\b|Warning\b")
-KEPT = 20_000
+LINES_KEPT = 20_000
+"""At least this many of the newest lines can be scrolled to; up to a tenth more are held."""
 SOURCE_WIDTH = len("supervisor")
+"""Cells of the column that names a line's source."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
+    """A line of a log file; `source` is `supervisor` or the device of the worker that wrote it."""
+
     source: str
-    level: Level
-    said: str
+    level: LogLevel
+    text: str
 
 
-def level_of(said: str, before: Level) -> Level:
-    """By its words; the lines of a traceback belong to it."""
-    if FAIL.search(said):
+def level_of(line: str, previous: LogLevel) -> LogLevel:
+    """Return the level of a line by the words in it.
+
+    `previous` is the level of the line before: indented lines after a failure are its traceback.
+    """
+    if FAIL.search(line):
         return "fail"
-    if said.startswith((" ", "\t")) and before == "fail":
+    if line.startswith((" ", "\t")) and previous == "fail":
         return "fail"
-    return "warn" if WARN.search(said) else "info"
+    return "warn" if WARN.search(line) else "info"
 
 
 class LogView(ScrollView, can_focus=True):
-    """Lines of log files; draws only those on screen."""
+    """The lines of log files from a chosen level on; searches, wraps and follows the end."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "log--source",
@@ -51,62 +61,71 @@ class LogView(ScrollView, can_focus=True):
         "log--fail",
         "log--found",
     }
-    BINDINGS: ClassVar[list[BindingType]] = moving("log")
+    BINDINGS: ClassVar[list[BindingType]] = movement_bindings("log")
 
     follow = reactive(True, init=False)
+    """True if the view scrolls to each new line."""
     wrap = reactive(False, init=False)
-    level: reactive[Level] = reactive("info", init=False)
+    """True if long lines are wrapped, False if they are cut."""
+    level: reactive[LogLevel] = reactive("info", init=False)
+    """The lowest level that is shown."""
     search = reactive("", init=False)
+    """The text whose matches are highlighted; empty for none. Case does not matter."""
 
     class Changed(Message):
-        """Something that the screen's head line says."""
+        """The rows, the matches or `follow` changed."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.lines: list[Line] = []
-        self.rows: list[tuple[Line, str]] = []
-        """What is drawn in each row: with `wrap` a line may take several."""
-        self.found: list[int] = []
-        """Rows with the search word."""
-        self.laid_out_for = 0
-        """Cells across."""
-        self.here: int | None = None
-        """The row with the match that n and N start from."""
+        self.lines: list[LogLine] = []
+        """The lines of every level."""
+        self.rows: list[tuple[LogLine, str]] = []
+        """The text of each row and the line it is of; with `wrap` a line may take several rows."""
+        self.match_rows: list[int] = []
+        """The indices of the rows that hold the search text."""
+        self.layout_width = 0
+        """The width in cells for which the rows were made."""
+        self.current_match: int | None = None
+        """The index of the row with the match that n and N start from; None before the first n."""
 
-    def set_lines(self, lines: Iterable[Line]) -> None:
-        self.lines = list(lines)[-KEPT:]
+    def set_lines(self, lines: Iterable[LogLine]) -> None:
+        self.lines = list(lines)[-LINES_KEPT:]
         self.lay_out()
 
-    def add(self, lines: list[Line]) -> None:
+    def add(self, lines: list[LogLine]) -> None:
+        """Append lines at the end."""
         self.lines += lines
-        if len(self.lines) > KEPT + KEPT // 10:
-            self.lines = self.lines[-KEPT:]
+        if len(self.lines) > LINES_KEPT + LINES_KEPT // 10:
+            self.lines = self.lines[-LINES_KEPT:]
             self.lay_out()
         elif lines:
-            self.lay_rows(lines)
-            self.laid_out()
+            self.append_rows(lines)
+            self.update_size()
 
     # Layout
 
     def lay_out(self) -> None:
-        self.rows, self.found, self.here = [], [], None
-        self.lay_rows(self.lines)
-        self.laid_out()
+        """Make all rows anew."""
+        self.rows, self.match_rows, self.current_match = [], [], None
+        self.append_rows(self.lines)
+        self.update_size()
 
-    def lay_rows(self, lines: Iterable[Line]) -> None:
-        worst, word = LEVELS.index(self.level), self.search.lower()
+    def append_rows(self, lines: Iterable[LogLine]) -> None:
+        """Append the rows of those lines whose level is shown."""
+        lowest_level, search = LEVELS.index(self.level), self.search.lower()
         width = max(20, self.scrollable_content_region.width)
         for line in lines:
-            if LEVELS.index(line.level) < worst:
+            if LEVELS.index(line.level) < lowest_level:
                 continue
-            shown = text.visible(line.said)
-            room = width - cell_len(head(line))
-            for part in (chop_cells(shown, room) or [""]) if self.wrap else [shown]:
-                if word and word in part.lower():
-                    self.found.append(len(self.rows))
+            whole = text.visible(line.text)
+            room = width - cell_len(line_head(line))
+            for part in (chop_cells(whole, room) or [""]) if self.wrap else [whole]:
+                if search and search in part.lower():
+                    self.match_rows.append(len(self.rows))
                 self.rows.append((line, part))
 
-    def laid_out(self) -> None:
+    def update_size(self) -> None:
+        """Take in that there are more or other rows."""
         self.virtual_size = Size(0, len(self.rows))
         if self.follow:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
@@ -115,8 +134,8 @@ class LogView(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         width = self.scrollable_content_region.width
-        if width != self.laid_out_for:
-            self.laid_out_for = width
+        if width != self.layout_width:
+            self.layout_width = width
             self.lay_out()
         elif self.follow:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
@@ -129,7 +148,7 @@ class LogView(ScrollView, can_focus=True):
 
     def watch_search(self) -> None:
         self.lay_out()
-        if self.search and self.found:
+        if self.search and self.match_rows:
             self.next_match(-1)
 
     def watch_follow(self) -> None:
@@ -140,43 +159,47 @@ class LogView(ScrollView, can_focus=True):
     # Keys
 
     def action_move(self, by: int) -> None:
-        self.go(self.scroll_offset.y + by)
+        self.scroll_to_row(self.scroll_offset.y + by)
 
     def action_page(self, by: int) -> None:
-        self.go(self.scroll_offset.y + by * self.scrollable_content_region.height)
+        self.scroll_to_row(self.scroll_offset.y + by * self.scrollable_content_region.height)
 
     def action_jump(self, end: bool) -> None:
         self.follow = end
         if not end:
-            self.go(0)
+            self.scroll_to_row(0)
 
-    def go(self, row: int) -> None:
-        """Going up stops following; the end is where it begins again."""
+    def scroll_to_row(self, row: int) -> None:
+        """Scroll `row` to the top. Follows new lines from then on only if that is the end."""
         last = max(0, len(self.rows) - self.scrollable_content_region.height)
         self.follow = row >= last
         self.scroll_to(y=min(max(0, row), last), animate=False, immediate=True)
 
     def next_match(self, by: int) -> None:
-        if not self.found:
+        """Go to the next match below, or above if `by` is negative; from the last to the first."""
+        if not self.match_rows:
             return
-        start = self.here if self.here is not None else self.scroll_offset.y
+        start = self.current_match if self.current_match is not None else self.scroll_offset.y
         if by > 0:
-            row = next((row for row in self.found if row > start), self.found[0])
-        elif self.here is None:
-            row = self.found[-1]
+            row = next((row for row in self.match_rows if row > start), self.match_rows[0])
+        elif self.current_match is None:
+            row = self.match_rows[-1]
         else:
-            row = next((row for row in reversed(self.found) if row < start), self.found[-1])
-        self.here = row
-        self.go(row - self.scrollable_content_region.height // 2)
+            above = (row for row in reversed(self.match_rows) if row < start)
+            row = next(above, self.match_rows[-1])
+        self.current_match = row
+        self.scroll_to_row(row - self.scrollable_content_region.height // 2)
         self.follow = False
         self.refresh()
         self.post_message(self.Changed())
 
     @property
-    def current(self) -> Line | None:
-        """The match, else the last line on screen."""
-        last = self.scroll_offset.y + self.scrollable_content_region.height - 1
-        row = self.here if self.here is not None else min(last, len(self.rows) - 1)
+    def current(self) -> LogLine | None:
+        """The line of the current match, or the last line on screen if there is none."""
+        row = self.current_match
+        if row is None:
+            last = self.scroll_offset.y + self.scrollable_content_region.height - 1
+            row = min(last, len(self.rows) - 1)
         return self.rows[row][0] if 0 <= row < len(self.rows) else None
 
     # Drawing
@@ -187,30 +210,34 @@ class LogView(ScrollView, can_focus=True):
         if row >= len(self.rows):
             return Strip.blank(width, self.rich_style)
         line, part = self.rows[row]
-        source = head(line)
+        source = line_head(line)
         style = self.rich_style
         if line.level != "info":
             style = self.get_component_rich_style(f"log--{line.level}", partial=False)
         segments = [Segment(source, self.get_component_rich_style("log--source"))]
-        segments += self.marked(text.fit(part, width - cell_len(source)), style, row == self.here)
+        shown = text.fit(part, width - cell_len(source))
+        segments += self.highlight_matches(shown, style, row == self.current_match)
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
-    def marked(self, said: str, style: Style, here: bool) -> list[Segment]:
-        word, segments, at = self.search.lower(), [], 0
-        lowered = said.lower()
-        while word and len(lowered) == len(said) and (place := lowered.find(word, at)) >= 0:
-            found = style + Style(reverse=True, bold=here)
+    def highlight_matches(self, shown: str, style: Style, is_current_match: bool) -> list[Segment]:
+        """Return a row's text as segments, with each match of the search text in reverse video."""
+        search, segments, end = self.search.lower(), [], 0
+        lowered = shown.lower()
+        # Where a character's lower case is longer, positions in the two texts do not agree.
+        while search and len(lowered) == len(shown) and (start := lowered.find(search, end)) >= 0:
+            highlighted = style + Style(reverse=True, bold=is_current_match)
             segments += [
-                Segment(said[at:place], style),
-                Segment(said[place : place + len(word)], found),
+                Segment(shown[end:start], style),
+                Segment(shown[start : start + len(search)], highlighted),
             ]
-            at = place + len(word)
-        return [*segments, Segment(said[at:], style)]
+            end = start + len(search)
+        return [*segments, Segment(shown[end:], style)]
 
 
-def head(line: Line) -> str:
-    return f"{text.fit(line.source, SOURCE_WIDTH)} {words(line.level)} "
+def line_head(line: LogLine) -> str:
+    """Return the source and the level as they stand before a line."""
+    return f"{text.fit(line.source, SOURCE_WIDTH)} {level_label(line.level)} "
 
 
-def words(level: Level) -> str:
+def level_label(level: LogLevel) -> str:
     return {"info": "    ", "warn": "WARN", "fail": "FAIL"}[level]

@@ -1,3 +1,5 @@
+"""The dashboard's pane of models: a progress bar, speed, remaining time and failures of each."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -5,85 +7,92 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui.formatting import text
-from tui.viewmodel.model_waiting import waiting
+from tui.viewmodel.model_waiting import describe_wait
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
-ONE_LINE = 60
-"""From this width on a model takes one line, below two."""
+ONE_LINE_WIDTH = 60
+"""A pane of at least so many cells shows a model in one line, a narrower one in two lines."""
 
 
-class Models(Pane):
-    """How far each model is."""
+class ModelsPane(Pane):
+    """The progress of each model, and why a model is blocked or waits."""
 
     TITLE = "Models"
-    counted = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task_counts = ""
+        """The tasks by state, as the border shows them."""
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
         tasks = snapshot.tasks
         counts = ("pending", "wait"), ("running", "run"), ("done", "done"), ("failed", "fail")
-        counted = "  ".join(f"{word} {text.number(tasks[s])}" for s, word in counts)
-        if counted != self.counted:  # setting it draws the whole pane again
-            self.counted = self.border_subtitle = counted
+        task_counts = "  ".join(f"{word} {text.number(tasks[s])}" for s, word in counts)
+        if task_counts != self.task_counts:  # setting the subtitle draws the whole pane again
+            self.task_counts = self.border_subtitle = task_counts
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         name_width = max((len(model.row.name) for model in snapshot.models), default=0)
         lines: list[Content] = []
         for model in snapshot.models:
-            if width >= ONE_LINE:
+            if width >= ONE_LINE_WIDTH:
                 lines.append(one_line(model, min(name_width, 24), width))
             else:
                 lines += two_lines(model, width)
             if model.row.blocked:
                 blocked = f"  FAIL blocked: {text.visible(model.row.blocked)}"
                 lines.append(Content.styled(blocked, "$text-error"))
-            if waits := waiting(model.row):
+            if waits := describe_wait(model.row):
                 lines.append(Content.styled(f"  WAIT {text.visible(waits)}", "$text-warning"))
         if len(snapshot.models) > 1 and not self.screen.has_class("-short"):
-            lines.append(everything(snapshot, width))
+            lines.append(total_line(snapshot, width))
         return lines
 
 
 def one_line(model: ModelProgress, name_width: int, width: int) -> Content:
     name = text.fit(model.row.name, name_width)
-    end = f" {text.percent(model.share):>4} {speed(model)}{failed(model):>11}"
-    return Content.assemble(name, " ", bar(model.share, width - len(name) - len(end) - 1), end)
+    end = f" {text.percent(model.share):>4} {speed_label(model)}{failed_label(model):>11}"
+    bar = progress_bar(model.share, width - len(name) - len(end) - 1)
+    return Content.assemble(name, " ", bar, end)
 
 
 def two_lines(model: ModelProgress, width: int) -> list[Content]:
-    counts = f"{short(model.captioned)}/{short(model.total)} {text.percent(model.share):>4}"
+    captioned = f"{short_number(model.captioned)}/{short_number(model.total)}"
+    counts = f"{captioned} {text.percent(model.share):>4}"
     name = text.fit(model.row.name, max(4, width - len(counts) - 1))
-    tail = f"{speed(model)}{failed(model):>11}"
+    tail = f"{speed_label(model)}{failed_label(model):>11}"
     first = Content.assemble(f"{name} {counts}")
-    return [first, Content.assemble(bar(model.share, max(4, width - len(tail))), tail)]
+    return [first, Content.assemble(progress_bar(model.share, max(4, width - len(tail))), tail)]
 
 
-def speed(model: ModelProgress) -> str:
+def speed_label(model: ModelProgress) -> str:
     return f"{text.rate(model.rate):>6}/s {text.duration(model.eta):>6}"
 
 
-def failed(model: ModelProgress) -> str:
-    return f"{short(model.failed)} fail"
+def failed_label(model: ModelProgress) -> str:
+    return f"{short_number(model.failed)} fail"
 
 
-def everything(snapshot: Snapshot, width: int) -> Content:
+def total_line(snapshot: Snapshot, width: int) -> Content:
     eta = f"  ETA {text.duration(snapshot.eta)}" if snapshot.eta is not None else ""
-    counts = f"{short(snapshot.captioned)}/{short(snapshot.total)}"
+    counts = f"{short_number(snapshot.captioned)}/{short_number(snapshot.total)}"
     line = f"all  {counts}  {text.percent(snapshot.share)}{eta}"
     return Content.styled(line, "$foreground-muted")
 
 
-def bar(share: float, width: int) -> Content:
+def progress_bar(share: float, width: int) -> Content:
     filled = int(share * width)
     return Content.assemble(
         ("█" * filled, "$primary"), ("░" * (width - filled), "$foreground-muted")
     )
 
 
-def short(count: int) -> str:
+def short_number(count: int) -> str:
+    """Return a count in at most six characters, such as `9,999`, `120k` or `3.32M`."""
     if count < 10_000:
         return text.number(count)
     if count < 1_000_000:

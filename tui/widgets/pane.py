@@ -1,4 +1,4 @@
-"""A bordered, scrollable pane of lines made from the snapshot."""
+"""The base class of the dashboard's panes: bordered, scrollable lines made from the snapshot."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class Pane(VerticalScroll):
-    """Subclasses say what their lines are; a line that does not fit ends in an ellipsis."""
+    """A pane whose lines a subclass makes in `lines`; those too long end in an ellipsis."""
 
     TITLE: ClassVar[str] = ""
+    """The title in the border."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False, id="pane.down"),
         Binding("k", "scroll_up", "Up", show=False, id="pane.up"),
@@ -25,8 +26,11 @@ class Pane(VerticalScroll):
         Binding("G", "scroll_end", "End", show=False, id="pane.end"),
     ]
 
-    snapshot: Snapshot | None = None
-    drawn: tuple[object, ...] = ()
+    def __init__(self) -> None:
+        super().__init__()
+        self.snapshot: Snapshot | None = None
+        self.drawn_lines: tuple[object, ...] = ()
+        """Texts and styles of the lines as they were drawn last."""
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -42,15 +46,17 @@ class Pane(VerticalScroll):
         self.redraw()
 
     def redraw(self) -> None:
+        """Draw the lines if they differ from those that are drawn."""
         width = self.scrollable_content_region.width
         if self.snapshot is None or not width:
             return
         lines = self.lines(self.snapshot, width)
-        drawing = tuple((line.plain, tuple(line.spans)) for line in lines)
-        if drawing != self.drawn:
-            layout = len(drawing) != len(self.drawn)
-            self.drawn = drawing
+        line_texts = tuple((line.plain, tuple(line.spans)) for line in lines)
+        if line_texts != self.drawn_lines:
+            layout = len(line_texts) != len(self.drawn_lines)
+            self.drawn_lines = line_texts
             self.query_one(Static).update(Content("\n").join(lines), layout=layout)
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
+        """Return the lines for a pane of `width` cells."""
         raise NotImplementedError

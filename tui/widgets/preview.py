@@ -1,3 +1,5 @@
+"""The preview of a record's image, drawn as half blocks or by the terminal's graphics protocol."""
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -18,29 +20,35 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.formatting import content, text
-from tui.terminal.graphics import Drawing
+from tui.terminal.graphics import ImageSupport
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from tui.session import Session
 
-CACHED = 24
-CELL = (10, 20)
-"""Pixels of a cell for which kitty and sixel pictures are made; the terminal scales the rest."""
+CACHED_PICTURES = 24
+"""Pictures of the last records that are kept, so that going back shows them at once."""
+CELL_PIXELS = (10, 20)
+"""Pixels of a cell, across and down, for which kitty and sixel pictures are made.
 
-LONGEST = 240
-"""Cells of a reason why there is no picture."""
+The terminal scales a picture to its own cells.
+"""
+LONGEST_REASON = 240
+"""Cells at most of a reason why there is no picture."""
 
-Drawn = list[Strip]
+HalfBlocks = list[Strip]
+"""A picture as lines of half blocks, two pixels in each cell."""
 
 
-class Cells(Widget):
-    """A picture of half blocks, two pixels a cell."""
+class HalfBlockImage(Widget):
+    """A widget that draws a picture as half blocks."""
 
-    strips: Drawn = []  # noqa: RUF012 (replaced, never changed)
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.strips: HalfBlocks = []
 
-    def show(self, strips: Drawn) -> None:
+    def show(self, strips: HalfBlocks) -> None:
         self.strips = strips
         self.refresh()
 
@@ -52,113 +60,128 @@ class Cells(Widget):
 
 
 class Preview(Container):
-    """The picture of a record: found, decoded and scaled in a thread; or why there is none."""
+    """The picture of a record, which a thread opens and scales, or the reason why there is none."""
 
     @dataclass
-    class Loaded(Message):
-        image: str
-        place: Size
-        caption: str
-        drawn: Drawn | Image | None
+    class ImageLoaded(Message):
+        """An image was opened and scaled, or could not be opened."""
 
-    def __init__(self, drawing: Drawing, id: str | None = None) -> None:
+        image: str
+        """The image as the record names it."""
+        available: Size
+        """The size in cells that it was scaled for."""
+        caption: str
+        """Its size and mode, or why it cannot be opened."""
+        picture: HalfBlocks | Image | None
+
+    def __init__(self, image_support: ImageSupport, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.drawing = drawing
+        self.image_support = image_support
         self.image: str | None = None
-        self.cache: OrderedDict[tuple[str, Size], Preview.Loaded] = OrderedDict()
+        """The image that is shown or being loaded, as its record names it."""
+        self.cache: OrderedDict[tuple[str, Size], Preview.ImageLoaded] = OrderedDict()
 
     def compose(self) -> Any:
         yield Static(id="why", markup=False)
-        if self.drawing.protocol == "cells":
-            yield Cells(id="picture")
-        elif self.drawing.protocol != "none":
-            name = {"kitty": "TGPImage", "sixel": "SixelImage"}[self.drawing.protocol]
+        if self.image_support.protocol == "cells":
+            yield HalfBlockImage(id="picture")
+        elif self.image_support.protocol != "none":
+            name = {"kitty": "TGPImage", "sixel": "SixelImage"}[self.image_support.protocol]
             yield getattr(import_module("textual_image.widget"), name)(id="picture")
 
     def on_mount(self) -> None:
         self.border_title = "Image"
-        if self.drawing.protocol == "none":
-            self.say(f"no preview: {self.drawing.why}\n\no opens the file")
+        if self.image_support.protocol == "none":
+            self.show_reason(f"no preview: {self.image_support.reason}\n\no opens the file")
 
     def on_resize(self) -> None:
         if self.image is not None:
             self.show(self.image)
 
-    def say(self, why: str) -> None:
+    def show_reason(self, reason: str) -> None:
+        """Show why there is no picture; with an empty text, show the picture."""
         label = self.query_one("#why", Static)
-        label.update(why)
-        label.display = bool(why)
+        label.update(reason)
+        label.display = bool(reason)
         for picture in self.query("#picture"):
-            picture.display = not why
+            picture.display = not reason
 
     @property
-    def place(self) -> Size:
+    def available(self) -> Size:
+        """The size in cells that a picture can take."""
         return self.content_region.size
 
     def show(self, image: str | None) -> None:
+        """Show an image, after loading it in a thread unless its picture is still cached."""
         self.image = image
-        if image is None or self.drawing.protocol == "none" or not self.display or not self.place:
+        protocol = self.image_support.protocol
+        if image is None or protocol == "none" or not self.display or not self.available:
             return
-        known = self.cache.get((image, self.place))
-        if known is not None:
-            self.put(known)
+        cached = self.cache.get((image, self.available))
+        if cached is not None:
+            self.show_picture(cached)
         else:
-            self.load(image, self.place)
+            self.load(image, self.available)
 
     @work(thread=True, group="preview", exclusive=True, exit_on_error=False)
-    def load(self, image: str, place: Size) -> None:
+    def load(self, image: str, available: Size) -> None:
         from engine.images.image import ImageProblem, open_image
-        from engine.operations.records import image_file
+        from engine.operations.records import image_path
 
         app: Session = self.app  # type: ignore[assignment]
         if app.project is None:
             return
-        drawn: Drawn | Image | None = None
+        picture: HalfBlocks | Image | None = None
         try:
-            picture = open_image(image_file(app.project, image))
-            caption = f"{picture.width}x{picture.height} {picture.mode}"
-            if picture.image.format == "JPEG":  # decodes to about the size that is needed
-                picture.image.draft("RGB", (place.width * CELL[0], place.height * CELL[1]))
-            drawn = draw(picture.rgb(), place, self.drawing.protocol)
+            opened = open_image(image_path(app.project, image))
+            caption = f"{opened.width}x{opened.height} {opened.mode}"
+            if opened.image.format == "JPEG":  # decodes to about the size that is needed
+                pixels = (available.width * CELL_PIXELS[0], available.height * CELL_PIXELS[1])
+                opened.image.draft("RGB", pixels)
+            picture = scale_picture(opened.rgb(), available, self.image_support.protocol)
         except ImageProblem as problem:
             caption = f"{problem.kind}: {problem.detail}"
-        self.post_message(self.Loaded(image, place, caption, drawn))
+        self.post_message(self.ImageLoaded(image, available, caption, picture))
 
-    @on(Loaded)
-    def loaded(self, event: Loaded) -> None:
+    @on(ImageLoaded)
+    def loaded(self, event: ImageLoaded) -> None:
         event.stop()
-        self.cache[event.image, event.place] = event
-        if len(self.cache) > CACHED:
+        self.cache[event.image, event.available] = event
+        if len(self.cache) > CACHED_PICTURES:
             self.cache.popitem(last=False)
-        if event.image == self.image and event.place == self.place:
-            self.put(event)
+        if event.image == self.image and event.available == self.available:
+            self.show_picture(event)
 
-    def put(self, event: Loaded) -> None:
-        if event.drawn is None:
+    def show_picture(self, event: ImageLoaded) -> None:
+        """Show a loaded picture, or why there is none."""
+        if event.picture is None:
             self.border_subtitle = ""
-            self.say(text.clip(text.visible(event.caption), LONGEST))
+            self.show_reason(text.clip(text.visible(event.caption), LONGEST_REASON))
             return
         self.border_subtitle = content.title(event.caption)
-        self.say("")
+        self.show_reason("")
         picture = self.query_one("#picture")
-        if isinstance(picture, Cells):
-            picture.show(event.drawn)  # type: ignore[arg-type]
+        if isinstance(picture, HalfBlockImage):
+            picture.show(event.picture)  # type: ignore[arg-type]
         else:
-            picture.image = event.drawn  # type: ignore[attr-defined]
+            picture.image = event.picture  # type: ignore[attr-defined]
 
 
-def draw(image: Image, place: Size, protocol: str) -> Drawn | Image:
-    """Scaled to fit; a cell is taken to be twice as high as wide."""
-    across, down = (1, 2) if protocol == "cells" else CELL
-    room = place.width * across, place.height * down
+def scale_picture(image: Image, available: Size, protocol: str) -> HalfBlocks | Image:
+    """Scale an image to fit `available` cells, each taken to be twice as high as wide."""
+    across, down = (1, 2) if protocol == "cells" else CELL_PIXELS
+    room = available.width * across, available.height * down
     scale = min(room[0] / image.width, room[1] / image.height)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     scaled = image.resize(size)
     return half_blocks(scaled) if protocol == "cells" else scaled
 
 
-def half_blocks(image: Image) -> Drawn:
-    """The upper pixel is the colour of a half block, the lower one its background."""
+def half_blocks(image: Image) -> HalfBlocks:
+    """Return an RGB image as half blocks.
+
+    The upper of a cell's two pixels is the colour of the half block, the lower its background.
+    """
     width, height = image.size
     data = image.tobytes()
     rows = [data[y * width * 3 : (y + 1) * width * 3] for y in range(height)]
@@ -167,12 +190,12 @@ def half_blocks(image: Image) -> Drawn:
         upper, lower = rows[y], rows[y + 1] if y + 1 < height else None
         segments = []
         for x in range(0, width * 3, 3):
-            over = triplet(upper, x)
-            under = triplet(lower, x) if lower is not None else None
+            over = pixel_colour(upper, x)
+            under = pixel_colour(lower, x) if lower is not None else None
             segments.append(Segment("▀", Style(color=over, bgcolor=under)))
         strips.append(Strip(segments, width))
     return strips
 
 
-def triplet(row: bytes, x: int) -> Color:
+def pixel_colour(row: bytes, x: int) -> Color:
     return Color.from_triplet(ColorTriplet(row[x], row[x + 1], row[x + 2]))

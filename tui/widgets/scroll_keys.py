@@ -1,12 +1,15 @@
-"""The keys by which one moves in whatever is long."""
+"""The keys that move through a log or a table."""
 
 from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
 
-def moving(name: str) -> list[BindingType]:
-    """For actions `move(by)`, `page(by)` and `jump(to the end)`; `name` begins their ids."""
+def movement_bindings(name: str) -> list[BindingType]:
+    """Return bindings of the actions `move(by)`, `page(by)` and `jump(end)`.
+
+    Their ids begin with `name`.
+    """
     return [
         Binding("up,k", "move(-1)", "Up", show=False, id=f"{name}.up"),
         Binding("down,j", "move(1)", "Down", show=False, id=f"{name}.down"),

@@ -1,3 +1,5 @@
+"""The status bar at the top of every screen of a project."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -19,16 +21,21 @@ SCREENS = (
     ("failures", "Failures"),
     ("logs", "Logs"),
 )
+"""The application's modes and what the bar calls them; their keys are 1 to 5."""
+WIDE = 110
+"""A bar of at least so many cells shows every label whole."""
 
 
 class StatusBar(Static):
-    """One line, the same on every screen: project, screens, and how the run goes."""
+    """One line with the project's name, the five screens and the progress of the run."""
 
     def __init__(self, current: str) -> None:
         super().__init__(markup=False)
         self.current = current
+        """The mode of the screen that the bar is on."""
         self.snapshot: Snapshot | None = None
-        self.trouble: str | None = None
+        self.error: str | None = None
+        """Why the newest snapshot could not be read."""
 
     def on_mount(self) -> None:
         self.redraw()
@@ -36,51 +43,52 @@ class StatusBar(Static):
     def on_resize(self) -> None:
         self.redraw()
 
-    def show(self, snapshot: Snapshot | None, trouble: str | None) -> None:
-        self.snapshot, self.trouble = snapshot, trouble
+    def show(self, snapshot: Snapshot | None, error: str | None) -> None:
+        self.snapshot, self.error = snapshot, error
         self.redraw()
 
     def redraw(self) -> None:
-        wide = self.size.width >= 110
-        right = self.right(wide)
-        room = self.size.width - cell_len(right.plain) - 2
-        left = self.left(wide, room)
-        blank = " " * max(1, room - cell_len(left.plain))
-        self.update(Content.assemble(" ", left, blank, right, " "), layout=False)
+        wide = self.size.width >= WIDE
+        right_text = self.right_text(wide)
+        room = self.size.width - cell_len(right_text.plain) - 2
+        left_text = self.left_text(wide, room)
+        blank = " " * max(1, room - cell_len(left_text.plain))
+        self.update(Content.assemble(" ", left_text, blank, right_text, " "), layout=False)
 
-    def left(self, wide: bool, room: int) -> Content:
-        labels = [self.label(n, *screen, wide) for n, screen in enumerate(SCREENS, 1)]
+    def left_text(self, wide: bool, room: int) -> Content:
+        """Return the project's name and the screens in at most `room` cells."""
+        labels = [self.screen_label(n, *screen, wide) for n, screen in enumerate(SCREENS, 1)]
         screens = Content(" ").join(labels)
         name = self.snapshot.name if self.snapshot else ""
         fixed = len("mllmaug  ") + cell_len(screens.plain) + 2
         name = text.clip(text.visible(name), max(0, room - fixed))
         return Content.assemble(("mllmaug", "bold $text-primary"), f" {name}  ", screens)
 
-    def label(self, number: int, mode: str, title: str, wide: bool) -> Content:
-        here = mode == self.current
-        words = f"{number} {title}" if wide or here else f"{number}"
-        shown = f"\\[{words}]" if here else words
-        style = "bold " if here else ""
+    def screen_label(self, number: int, mode: str, title: str, wide: bool) -> Content:
+        """Return a screen's number and, where there is room, title; a click opens the screen."""
+        is_current = mode == self.current
+        title_text = f"{number} {title}" if wide or is_current else f"{number}"
+        shown = f"\\[{title_text}]" if is_current else title_text
+        style = "bold " if is_current else ""
         return Content.from_markup(f"[{style}@click=app.switch_mode('{mode}')]{shown}[/]")
 
-    def right(self, wide: bool) -> Content:
-        if self.trouble is not None:
-            return Content.styled(
-                f"FAIL {text.clip(text.visible(self.trouble), 50)}", "$text-error"
-            )
-        seen = self.snapshot
-        if seen is None:
+    def right_text(self, wide: bool) -> Content:
+        """Return state, busy workers, speed, share, remaining time and failures of the run."""
+        if self.error is not None:
+            return Content.styled(f"FAIL {text.clip(text.visible(self.error), 50)}", "$text-error")
+        snapshot = self.snapshot
+        if snapshot is None:
             return Content.styled("opening ...", "$foreground-muted")
-        busy = sum(worker.row.state == "captioning" for worker in seen.workers)
-        word = content.styled(state_labels.project(seen))
-        workers = f" {busy}/{len(seen.devices)}" if seen.workers else ""
-        parts = [text.percent(seen.share)]
-        if seen.workers:
-            parts.insert(0, f"{text.rate(seen.rate)}/s")
-        if seen.eta is not None:
-            parts.append(f"{'ETA ' if wide else ''}{text.duration(seen.eta)}")
-        if seen.failed:
-            parts.append(f"{text.number(seen.failed)} fail")
+        busy = sum(worker.row.state == "captioning" for worker in snapshot.workers)
+        state = content.state_label(state_labels.project_label(snapshot))
+        workers = f" {busy}/{len(snapshot.devices)}" if snapshot.workers else ""
+        parts = [text.percent(snapshot.share)]
+        if snapshot.workers:
+            parts.insert(0, f"{text.rate(snapshot.rate)}/s")
+        if snapshot.eta is not None:
+            parts.append(f"{'ETA ' if wide else ''}{text.duration(snapshot.eta)}")
+        if snapshot.failed:
+            parts.append(f"{text.number(snapshot.failed)} fail")
         return Content.assemble(
-            word, workers, "  " if wide else " ", ("  " if wide else " ").join(parts)
+            state, workers, "  " if wide else " ", ("  " if wide else " ").join(parts)
         )

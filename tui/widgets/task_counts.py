@@ -1,27 +1,29 @@
+"""The dashboard's pane of task counts."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from db.rows import STATE_WORDS
 from tui.formatting import content, text
+from tui.viewmodel.state_labels import TASK_LABELS
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
 
-class Tasks(Pane):
-    """Tasks (a shard for a model) by state."""
+class TaskCountsPane(Pane):
+    """The number of tasks (a shard for a model) in each state, and why the run is paused."""
 
     TITLE = "Tasks"
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         lines = [
-            Content.assemble(content.styled(word, 6), f"{state:<9}{text.number(count):>12}")
+            Content.assemble(content.state_label(label, 6), f"{state:<9}{text.number(count):>12}")
             for state, count in snapshot.tasks.items()
-            for word in [STATE_WORDS[state]]
+            for label in [TASK_LABELS[state]]
         ]
         shards = text.plural(snapshot.shards, "shard")
         images = text.plural(snapshot.records, "image")
@@ -31,5 +33,5 @@ class Tasks(Pane):
             lines.append(Content(failed))
         if snapshot.project.paused and snapshot.project.pause_reason:
             reason = text.visible(snapshot.project.pause_reason)
-            lines.append(Content.assemble(content.styled("PAUSED"), f" {reason}"))
+            lines.append(Content.assemble(content.state_label("PAUSED"), f" {reason}"))
         return lines

@@ -1,31 +1,37 @@
+"""The detail of a task: its attempts, failed records and the last lines of its worker's log."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Static
 
-from db.rows import STATE_WORDS
 from engine.utils.tail import last_lines
 from tui.formatting import content, text
+from tui.viewmodel.state_labels import TASK_LABELS
 
 if TYPE_CHECKING:
     from db.rows import AttemptRow, FailureRow, TaskRow
     from tui.session import Session
 
-LOG = 12
+LOG_LINES = 12
+"""Lines shown from the end of the worker's log."""
 REST_SECONDS = 0.08
-"""A cursor that runs through the table asks for nothing until it stands still."""
+"""Seconds that the cursor must rest on a task before its detail is read."""
 
 
 class TaskDetail(Static):
-    """A task's attempts and failed records, read in a thread."""
+    """A text about a task, which a thread reads from the database and the worker's log."""
 
     @dataclass
-    class Found(Message):
+    class DetailRead(Message):
+        """The detail of `task` was read; `log` holds the last lines of its worker's log."""
+
         task: TaskRow
         attempts: tuple[AttemptRow, ...]
         failures: tuple[FailureRow, ...]
@@ -35,9 +41,12 @@ class TaskDetail(Static):
         super().__init__(markup=False)
         self.task_row: TaskRow | None = None
         self.shown: Content = Content("")
-        self.timer: Any = None
+        """The text of the task that was read last."""
+        self.timer: Timer | None = None
+        """Starts reading the task under the cursor when the cursor rests."""
 
     def show(self, task: TaskRow | None) -> None:
+        """Show a task once the cursor rests on it, or nothing."""
         if task == self.task_row:
             return
         self.task_row = task
@@ -46,10 +55,10 @@ class TaskDetail(Static):
             return
         if self.timer is not None:
             self.timer.stop()
-        self.timer = self.set_timer(REST_SECONDS, lambda: self.look(task))
+        self.timer = self.set_timer(REST_SECONDS, lambda: self.read_detail(task))
 
     @work(thread=True, group="detail", exit_on_error=False)
-    def look(self, task: TaskRow) -> None:
+    def read_detail(self, task: TaskRow) -> None:
         from db import progress
         from db.connection import reading
 
@@ -59,26 +68,28 @@ class TaskDetail(Static):
         with reading(app.project.database) as connection:
             attempts = progress.attempts(connection, task.id)
             failures = progress.failures(connection, task.id)
-        log = [] if task.device is None else last_lines(app.project.worker_log(task.device), LOG)
-        self.post_message(self.Found(task, attempts, failures, log))
+        log: list[str] = []
+        if task.device is not None:
+            log = last_lines(app.project.worker_log(task.device), LOG_LINES)
+        self.post_message(self.DetailRead(task, attempts, failures, log))
 
-    @on(Found)
-    def found(self, event: Found) -> None:
+    @on(DetailRead)
+    def detail_read(self, event: DetailRead) -> None:
         event.stop()
         if event.task == self.task_row:
-            said = lines(event.task, event.attempts, event.failures)
-            self.shown = Content("\n").join([*said, *log_lines(event.task, event.log)])
+            lines = detail_lines(event.task, event.attempts, event.failures)
+            self.shown = Content("\n").join([*lines, *log_lines(event.task, event.log)])
             self.update(self.shown)
 
 
-def lines(
+def detail_lines(
     task: TaskRow, attempts: tuple[AttemptRow, ...], failures: tuple[FailureRow, ...]
 ) -> list[Content]:
     device = f"  on {text.visible(task.device)}" if task.device else ""
     error = f"  {text.visible(task.error)}" if task.error else ""
     head = Content.assemble(
         f"{task.shard:05}  ",
-        content.styled(STATE_WORDS[task.state]),
+        content.state_label(TASK_LABELS[task.state]),
         f"{device}  {text.number(task.captioned)} captioned, {text.number(task.failed)} failed,"
         f" {text.number(task.empty)} empty, {text.number(task.left)} left{error}",
     )
@@ -100,16 +111,16 @@ def failure_lines(failure: FailureRow) -> list[Content]:
     head = f"{text.plural(failure.count, 'record')} {text.visible(failure.kind)}"
     return [
         Content.styled(f"failed     {head}", "$text-error"),
-        *(Content(f"           record {i}: {text.visible(said)}") for i, said in failure.examples),
+        *(Content(f"           record {i}: {text.visible(it)}") for i, it in failure.examples),
     ]
 
 
-def log_lines(task: TaskRow, said: list[str]) -> list[Content]:
-    """What the device's workers wrote last, perhaps about another shard since."""
-    if not said:
+def log_lines(task: TaskRow, lines: list[str]) -> list[Content]:
+    """Return the last lines of the device's log; they may be about a later task of the device."""
+    if not lines:
         return []
     head = f"log        the last lines of {text.visible(task.device or '')}"
     return [
         Content.styled(head, "$foreground-muted"),
-        *(Content(f"           {text.visible(line)}") for line in said),
+        *(Content(f"           {text.visible(line)}") for line in lines),
     ]

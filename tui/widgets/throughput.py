@@ -1,3 +1,5 @@
+"""The dashboard's plot of images per second over time."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,62 +13,72 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from tui.formatting import braille_plot, content, text
-from tui.viewmodel.throughput import POINTS, Minute, Point, minute_points, recent_points
+from tui.viewmodel.throughput import MAX_POINTS, Minute, Point, minute_points, recent_points
 
 if TYPE_CHECKING:
     from tui.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 WINDOWS: tuple[int | None, ...] = (5, 30, 360, None)
-"""Minutes that can be shown; None is everything."""
+"""Lengths of time that can be shown, in minutes; None is all time."""
 BARS = " ▁▂▃▄▅▆▇█"
-SPACE_FOR_A_TIME = 14
+"""Bars of a height of 0 to 8 eighths of a line."""
+CELLS_PER_TIME = 14
+"""Cells of the time axis for each label."""
 
 
 @dataclass
-class History:
-    """Everything since the first image, in steps of `step` minutes."""
+class ThroughputHistory:
+    """The images of all time by model, counted in steps of `step` minutes."""
 
     step: int
-    read: float
+    read_at: float
+    """When it was read: seconds since the epoch."""
     series: tuple[Minute, ...]
 
     @property
     def end(self) -> float:
-        """Of the last step with an image, in seconds since the epoch."""
+        """The end of the last step with an image, in seconds since the epoch."""
         return 60.0 * max((minute + self.step for minute, _, _ in self.series), default=0)
 
 
-def first_window(snapshot: Snapshot) -> int | None:
-    """Of a run that is over all there is to see; of a young one what came lately."""
+def initial_window(snapshot: Snapshot) -> int | None:
+    """Return the window to begin with: all time for a run that is over, less for a young one."""
     if snapshot.supervisor is None and snapshot.captioned:
         return None
-    return 5 if len({minute for minute, _, _ in snapshot.series}) < 5 else 30
+    return 5 if len({minute for minute, _, _ in snapshot.images_by_minute}) < 5 else 30
 
 
-class Throughput(Static, can_focus=True):
-    """Images per second over time: a plot, or one line where the terminal is short."""
+class ThroughputPlot(Static, can_focus=True):
+    """A plot of images per second of all models or one; one line of bars in a short terminal."""
 
     @dataclass
     class HistoryRead(Message):
-        history: History
+        """The images of all time were read from the database."""
+
+        history: ThroughputHistory
 
     window: reactive[int | None] = reactive(30, init=False)
+    """The minutes that are shown; None is all time."""
     model: reactive[int | None] = reactive(None, init=False)
-    points: list[Point] = []  # noqa: RUF012 (replaced, never changed)
-    snapshot: Snapshot | None = None
-    history: History | None = None
-    drawn: tuple[object, ...] = ()
-    said: object = None
+    """The id of the model that is shown; None is all models together."""
 
     def __init__(self) -> None:
         super().__init__(markup=False)
+        self.points: list[Point] = []
+        self.snapshot: Snapshot | None = None
+        self.history: ThroughputHistory | None = None
+        """The images of all time; None until that window is chosen."""
+        self.drawn_state: tuple[object, ...] = ()
+        """The points, sizes and choices that the plot was drawn for last."""
+        self.shown_title: object = None
+        """The title and the window that the border shows."""
 
     def on_mount(self) -> None:
-        self.say()
+        self.update_title()
 
     def on_resize(self) -> None:
-        self.draw()
+        self.redraw()
 
     def next_window(self) -> None:
         self.window = WINDOWS[(WINDOWS.index(self.window) + 1) % len(WINDOWS)]
@@ -74,8 +86,8 @@ class Throughput(Static, can_focus=True):
     def next_model(self) -> None:
         if self.snapshot is not None:
             models = [None, *(model.row.id for model in self.snapshot.models)]
-            place = models.index(self.model) if self.model in models else 0
-            self.model = models[(place + 1) % len(models)]
+            index = models.index(self.model) if self.model in models else 0
+            self.model = models[(index + 1) % len(models)]
 
     def watch_window(self) -> None:
         self.update_points()
@@ -84,26 +96,33 @@ class Throughput(Static, can_focus=True):
         self.update_points()
 
     def show(self, snapshot: Snapshot) -> None:
-        first, self.snapshot = self.snapshot is None, snapshot
-        if first:
-            self.set_reactive(Throughput.window, first_window(snapshot))
+        is_first, self.snapshot = self.snapshot is None, snapshot
+        if is_first:
+            self.set_reactive(ThroughputPlot.window, initial_window(snapshot))
         self.update_points()
 
     def update_points(self) -> None:
-        seen = self.snapshot
-        if seen is None:
+        """Make the curve for the chosen window and model, and draw it."""
+        snapshot = self.snapshot
+        if snapshot is None:
             return
         if self.window == 5:
-            self.points = recent_points(seen.recent, seen.series, seen.taken, self.model)
+            self.points = recent_points(
+                snapshot.recent_rates, snapshot.images_by_minute, snapshot.taken_at, self.model
+            )
         elif self.window is not None:
-            self.points = minute_points(seen.series, seen.taken, self.window, self.model)
+            self.points = minute_points(
+                snapshot.images_by_minute, snapshot.taken_at, self.window, self.model
+            )
         else:
-            if self.history is None or seen.taken - self.history.read > 60 * self.history.step:
-                self.read_history(seen.taken)
-            known = self.history or History(1, seen.taken, seen.series)
-            end = known.read if seen.supervisor else min(known.read, known.end)
-            self.points = minute_points(known.series, end, None, self.model, known.step)
-        self.draw()
+            now, history = snapshot.taken_at, self.history
+            if history is None or now - history.read_at > 60 * history.step:
+                self.read_history(now)
+            if history is None:  # until it is read, the minutes of the snapshot stand in
+                history = ThroughputHistory(1, now, snapshot.images_by_minute)
+            end = history.read_at if snapshot.supervisor else min(history.read_at, history.end)
+            self.points = minute_points(history.series, end, None, self.model, history.step)
+        self.redraw()
 
     @work(thread=True, group="history", exclusive=True, exit_on_error=False)
     def read_history(self, now: float) -> None:
@@ -115,9 +134,9 @@ class Throughput(Static, can_focus=True):
             return
         with reading(app.project.database) as connection:
             first = progress.first_minute(connection)
-            step = max(1, -(-int(now // 60 - (first or now // 60)) // POINTS))
+            step = max(1, -(-int(now // 60 - (first or now // 60)) // MAX_POINTS))
             series = progress.images_by_minute(connection, 0, step)
-        self.post_message(self.HistoryRead(History(step, now, series)))
+        self.post_message(self.HistoryRead(ThroughputHistory(step, now, series)))
 
     @on(HistoryRead)
     def history_read(self, event: HistoryRead) -> None:
@@ -126,74 +145,85 @@ class Throughput(Static, can_focus=True):
 
     # Drawing
 
-    def say(self) -> None:
+    def update_title(self) -> None:
         name = self.snapshot.model_name(self.model) if self.snapshot else None
-        nothing = "" if self.points else f"  nothing {self.when_nothing}"
-        said = f"Throughput, {name or 'all models'}{nothing}"
+        nothing = "" if self.points else f"  nothing {self.when_empty}"
+        title = f"Throughput, {name or 'all models'}{nothing}"
         spans = {None: "all time", 5: "5 min", 30: "30 min", 360: "6 h"}
-        if (said, self.window) != self.said:
-            self.said = said, self.window
-            self.border_title = content.title(said)
+        if (title, self.window) != self.shown_title:
+            self.shown_title = title, self.window
+            self.border_title = content.title(title)
             self.border_subtitle = f"{spans[self.window]}: t changes, v model"
 
     @property
-    def when_nothing(self) -> str:
-        seen = self.snapshot
-        return "in this time" if seen is not None and seen.captioned else "yet"
+    def when_empty(self) -> str:
+        """How the text for an empty plot ends."""
+        snapshot = self.snapshot
+        return "in this time" if snapshot is not None and snapshot.captioned else "yet"
 
-    def draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw the curve if it or the pane differs from what is drawn."""
         size = self.scrollable_content_region.size
         short = self.screen.has_class("-short")
-        drawing = (tuple(self.points), size, short, self.window, self.model)
-        if drawing == self.drawn or size.width < 20 or size.height < 1:
+        state = (tuple(self.points), size, short, self.window, self.model)
+        if state == self.drawn_state or size.width < 20 or size.height < 1:
             return
-        self.drawn = drawing
-        self.say()
-        lines = self.line(size.width) if short else self.plot(size.width, size.height)
+        self.drawn_state = state
+        self.update_title()
+        lines = self.bar_line(size.width) if short else self.plot_lines(size.width, size.height)
         self.update(Content("\n").join(lines), layout=False)
 
-    def line(self, width: int) -> list[Content]:
+    def bar_line(self, width: int) -> list[Content]:
+        """Return the curve as one line of bars."""
         values = [value for _, value in self.points]
         if not values:
-            return [Content.styled(f"no image {self.when_nothing}", "$foreground-muted")]
+            return [Content.styled(f"no image {self.when_empty}", "$foreground-muted")]
         highest = max(values)
         end = f"  {text.rate(values[-1])} img/s  max {text.rate(highest)}"
         room = max(1, width - len(end))
-        shown = [values[place * len(values) // room] for place in range(room)]
+        shown = [values[index * len(values) // room] for index in range(room)]
         bars = "".join(BARS[round(8 * value / highest) if highest else 0] for value in shown)
         return [Content.assemble((bars, "$primary"), end)]
 
-    def plot(self, width: int, height: int) -> list[Content]:
+    def plot_lines(self, width: int, height: int) -> list[Content]:
+        """Return the curve in braille dots, with labels and axes."""
         if not self.points or height < 4:
-            return [Content.styled(f"no image {self.when_nothing}", "$foreground-muted")]
+            return [Content.styled(f"no image {self.when_empty}", "$foreground-muted")]
         left, right = self.points[0][0], self.points[-1][0]
         left = min(left, right - 1)
         ticks = braille_plot.scale(
             max(value for _, value in self.points), steps=2 if height < 9 else 3
         )
-        marks = braille_plot.labels(ticks)
-        gutter = max(map(len, marks))
+        labels = braille_plot.labels(ticks)
+        gutter = max(map(len, labels))
         rows, columns = height - 2, width - gutter - 1
-        at = {rows - 1 - round(n * (rows - 1) / (len(ticks) - 1)): m for n, m in enumerate(marks)}
+        row_labels = {
+            rows - 1 - round(n * (rows - 1) / (len(ticks) - 1)): label
+            for n, label in enumerate(labels)
+        }
         curve = braille_plot.curve(self.points, left, right, ticks[-1], (columns, rows))
         lines = [
             Content.assemble(
-                (f"{at.get(row, ''):>{gutter}}{'┤' if row in at else '│'}", "$foreground-muted"),
+                (
+                    f"{row_labels.get(row, ''):>{gutter}}{'┤' if row in row_labels else '│'}",
+                    "$foreground-muted",
+                ),
                 (cells, "$primary"),
             )
             for row, cells in enumerate(curve)
         ]
         axis = f"{'':>{gutter}}└{'─' * columns}"
-        times = " " * (gutter + 1) + self.times(left, right, columns)
+        times = " " * (gutter + 1) + self.time_labels(left, right, columns)
         return [*lines, *(Content.styled(end, "$foreground-muted") for end in (axis, times))]
 
-    def times(self, left: float, right: float, width: int) -> str:
+    def time_labels(self, left: float, right: float, width: int) -> str:
+        """Return the labels of the time axis; `left` and `right` are minutes since the epoch."""
         form = "%H:%M:%S" if right - left < 20 else "%H:%M" if right - left < 1440 else "%m-%d %Hh"
-        count = max(2, width // SPACE_FOR_A_TIME)
+        count = max(2, width // CELLS_PER_TIME)
         row = ""
         for n in range(count):
-            said = datetime.fromtimestamp(60 * (left + (right - left) * n / (count - 1)))
-            label = said.strftime(form)
-            place = round((width - len(label)) * n / (count - 1))
-            row = row.ljust(place)[:place] + label
+            time = datetime.fromtimestamp(60 * (left + (right - left) * n / (count - 1)))
+            label = time.strftime(form)
+            column = round((width - len(label)) * n / (count - 1))
+            row = row.ljust(column)[:column] + label
         return row

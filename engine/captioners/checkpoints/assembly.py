@@ -1,8 +1,8 @@
-"""Weights put into a model: strictly, and without a second copy of them in memory.
+"""Filling a model with the weights of a checkpoint: strictly, and without a second copy in memory.
 
-A model is built without memory (torch's meta device) and takes each tensor once, in the dtype
-and on the device where it will be used. Nothing is initialised at random, so nothing can be left
-so: a weight that no file holds is an error that names it.
+A model is built without memory (on torch's meta device) and takes each tensor once, in the dtype
+and on the device where it will be used. Nothing is initialised at random, so nothing can stay
+random: a weight that no file has is an error that names it.
 """
 
 from __future__ import annotations
@@ -16,26 +16,33 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.captioners.base import CheckpointError, Loaded
+from engine.captioners.base import CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.weights import Weights
-from engine.hardware.memory import room
+from engine.hardware.memory import host_memory
 
-SHOWN = 3
+SHOWN_KEYS = 3
+"""Number of keys that an error names; it counts the others."""
 GIB = 2**30
-REPORTED = 20
-"""Reports of progress over one checkpoint."""
+PROGRESS_REPORTS = 20
+"""Number of progress reports during one checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one of the model's tensors is made of the checkpoint's: one of them, as a rule."""
+    """How one tensor of the model is made from tensors of the checkpoint, usually from one."""
 
     keys: tuple[str, ...]
+    """Keys of the checkpoint."""
     build: Callable[..., torch.Tensor] = lambda tensor: tensor
+    """Makes the model's tensor; its arguments are the tensors of `keys`."""
 
 
-def by_rules(rules: Sequence[tuple[str, str]]) -> Callable[[str], Recipe]:
-    """Recipes that only rename: the first pattern that matches a name's beginning rewrites it."""
+def recipe_by_rules(rules: Sequence[tuple[str, str]]) -> Callable[[str], Recipe]:
+    """Return a function from names in the model to recipes that only rename.
+
+    `rules` are patterns and their replacements. The first pattern that matches the beginning of a
+    name rewrites it; a name that none matches is also the key.
+    """
     compiled = [(re.compile(pattern), replacement) for pattern, replacement in rules]
 
     def recipe(name: str) -> Recipe:
@@ -47,168 +54,187 @@ def by_rules(rules: Sequence[tuple[str, str]]) -> Callable[[str], Recipe]:
     return recipe
 
 
-def renamed(weights: Weights, rules: Sequence[tuple[str, str]]) -> Weights:
-    """Keys of another layout under the names of the one that the recipes know."""
-    found: Weights = {}
+def rename_keys(weights: Weights, rules: Sequence[tuple[str, str]]) -> Weights:
+    """Return the weights under the keys of the layout that the recipes know.
+
+    `rules` are patterns and their replacements; the first that matches the beginning of a key
+    rewrites it.
+    """
+    renamed: Weights = {}
     for key, value in weights.items():
         for pattern, replacement in rules:
             if re.match(pattern, key):
                 key = re.sub(pattern, replacement, key, count=1)
                 break
-        found[key] = value
-    return found
+        renamed[key] = value
+    return renamed
 
 
 def assemble(
     model: nn.Module,
     weights: Weights,
     recipe: Callable[[str], Recipe],
-    ignored: str,
+    unused: str,
     dtype: torch.dtype,
     device: str,
-    where: Path,
+    path: Path,
     layout: str,
     report: Callable[[str], None] = lambda _: None,
-) -> Loaded:
-    """Fills `model`, built on the meta device, and empties `weights`.
+) -> LoadedCheckpoint:
+    """Fill `model`, which was built on the meta device; `weights` is empty afterwards.
 
-    `ignored` is a pattern of whole keys that official files hold and the model does not need.
-    Raises `CheckpointError` for a key that is missing, unknown, or of the wrong shape, and as
-    `check_room` does.
+    `recipe` gives for each name in the model how its tensor is made. `unused` is a pattern of whole
+    keys that official files contain and the model does not need. `path` and `layout` are for
+    messages. Raises `CheckpointError` for a key that is missing, unknown or of the wrong shape, and
+    whatever `check_host_memory` raises.
     """
-    targets = state(model)
-    twins = tied(model)
+    targets = named_tensors(model)
+    aliases = tied_parameters(model)
     recipes = {name: recipe(name) for name in targets}
-    uses = Counter(key for made in recipes.values() for key in made.keys)
+    uses = Counter(key for it in recipes.values() for key in it.keys)
     unneeded = [key for key in weights if key not in uses]
-    passed_over = [key for key in unneeded if re.fullmatch(ignored, key)]
-    unknown = [key for key in unneeded if not re.fullmatch(ignored, key)]
-    lacking = [key for key in uses if key not in weights]
-    if lacking or unknown:
-        told = [("missing keys", lacking), ("unexpected keys", unknown)]
-        text = "; ".join(f"{what}: {named(keys)}" for what, keys in told if keys)
-        raise CheckpointError(f"{where}: {text}")
-    check_shapes(targets, recipes, weights, where)
+    unused_keys = [key for key in unneeded if re.fullmatch(unused, key)]
+    unexpected = [key for key in unneeded if not re.fullmatch(unused, key)]
+    missing = [key for key in uses if key not in weights]
+    if missing or unexpected:
+        problems = [("missing keys", missing), ("unexpected keys", unexpected)]
+        text = "; ".join(f"{what}: {summarise_keys(keys)}" for what, keys in problems if keys)
+        raise CheckpointError(f"{path}: {text}")
+    check_shapes(targets, recipes, weights, path)
     if device == "cpu":
-        check_room(targets, dtype, where)
+        check_host_memory(targets, dtype, path)
     for key in unneeded:
         del weights[key]
-    # In the files' order, so that a shard can be let go before the next is read.
-    place = {key: number for number, key in enumerate(weights)}
-    total = kept = 0
-    for number, name in enumerate(sorted(recipes, key=lambda name: place[recipes[name].keys[0]])):
-        if number % max(1, len(recipes) // REPORTED) == 0:
+    # In the order of the files, so that the map of one file can be freed before the next is read.
+    order = {key: number for number, key in enumerate(weights)}
+    total_bytes = mapped_bytes = 0
+    for number, name in enumerate(sorted(recipes, key=lambda name: order[recipes[name].keys[0]])):
+        if number % max(1, len(recipes) // PROGRESS_REPORTS) == 0:
             report(f"reading weights, {number * 100 // len(recipes)} %")
-        made = recipes[name]
-        built = made.build(*(weights[key] for key in made.keys))
-        uses.subtract(made.keys)
-        for key in made.keys:
+        recipe_of_name = recipes[name]
+        built = recipe_of_name.build(*(weights[key] for key in recipe_of_name.keys))
+        uses.subtract(recipe_of_name.keys)
+        for key in recipe_of_name.keys:
             if not uses[key]:
                 del weights[key]
-        wanted = dtype if built.is_floating_point() else built.dtype
-        tensor = built.to(device=device, dtype=wanted).contiguous()
-        put(model, name, tensor)
-        total += tensor.nbytes
-        kept += tensor.nbytes if tensor is built else 0
-    for twin, name in twins.items():
-        setattr(parent(model, twin), last(twin), model.get_parameter(name))
+        target_dtype = dtype if built.is_floating_point() else built.dtype
+        tensor = built.to(device=device, dtype=target_dtype).contiguous()
+        set_tensor(model, name, tensor)
+        total_bytes += tensor.nbytes
+        # A tensor that needed no conversion is still the memory map of its file.
+        mapped_bytes += tensor.nbytes if tensor is built else 0
+    for alias, name in aliases.items():
+        setattr(parent_module(model, alias), last_part(alias), model.get_parameter(name))
     rebuild_buffers(model, device)
     model.eval().requires_grad_(False)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    mapped = 2 * kept > total
-    return Loaded(layout, named_dtype(dtype), count, total, tuple(passed_over), mapped)
+    return LoadedCheckpoint(
+        layout=layout,
+        dtype=dtype_name(dtype),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        bytes=total_bytes,
+        unused_keys=tuple(unused_keys),
+        memory_mapped=2 * mapped_bytes > total_bytes,
+    )
 
 
-def named(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-    return ", ".join(keys[:SHOWN]) + more
+def summarise_keys(keys: Sequence[str]) -> str:
+    """Return the first keys with commas, and how many more there are."""
+    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+    return ", ".join(keys[:SHOWN_KEYS]) + more
 
 
-def state(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and saved buffers by name; tied ones once."""
-    kept = set(model.state_dict())
+def named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the parameters and the saved buffers by name; tied parameters are there once."""
+    saved = set(model.state_dict())
     parameters = dict(model.named_parameters())
-    return parameters | {name: it for name, it in model.named_buffers() if name in kept}
+    return parameters | {name: it for name, it in model.named_buffers() if name in saved}
 
 
-def tied(model: nn.Module) -> dict[str, str]:
-    """Further names of parameters that the model uses twice, with their first name."""
+def tied_parameters(model: nn.Module) -> dict[str, str]:
+    """Return, for parameters with several names in the model, their first name by the others."""
     first = {id(parameter): name for name, parameter in model.named_parameters()}
-    every = model.named_parameters(remove_duplicate=False)
-    return {name: first[id(it)] for name, it in every if first[id(it)] != name}
+    all_names = model.named_parameters(remove_duplicate=False)
+    return {name: first[id(it)] for name, it in all_names if first[id(it)] != name}
 
 
-def parent(model: nn.Module, name: str) -> nn.Module:
+def parent_module(model: nn.Module, name: str) -> nn.Module:
     return model.get_submodule(name.rpartition(".")[0])
 
 
-def last(name: str) -> str:
+def last_part(name: str) -> str:
     return name.rpartition(".")[2]
 
 
 def check_shapes(
-    targets: dict[str, torch.Tensor], recipes: dict[str, Recipe], weights: Weights, where: Path
+    targets: dict[str, torch.Tensor], recipes: dict[str, Recipe], weights: Weights, path: Path
 ) -> None:
-    """On the meta device: nothing is read."""
-    for name, made in recipes.items():
-        given = [weights[key].to("meta") for key in made.keys]
+    """Raise `CheckpointError` for a tensor whose shape is not the model's.
+
+    The recipes run on the meta device, so no weight is read.
+    """
+    for name, recipe in recipes.items():
+        given = [weights[key].to("meta") for key in recipe.keys]
         try:
-            found = tuple(made.build(*given).shape)
+            shape = tuple(recipe.build(*given).shape)
         except (RuntimeError, IndexError) as error:
             raise CheckpointError(
-                f"{where}: {made.keys[0]} has shape {tuple(given[0].shape)}: {error}"
+                f"{path}: {recipe.keys[0]} has shape {tuple(given[0].shape)}: {error}"
             ) from error
-        if found != tuple(targets[name].shape):
+        if shape != tuple(targets[name].shape):
             raise CheckpointError(
-                f"{where}: {made.keys[0]} has shape {tuple(given[0].shape)}; the model that the"
+                f"{path}: {recipe.keys[0]} has shape {tuple(given[0].shape)}; the model that the"
                 f" other weights and config.json describe needs {tuple(targets[name].shape)}"
                 f" for {name}"
             )
 
 
-def check_room(
+def check_host_memory(
     targets: dict[str, torch.Tensor],
     dtype: torch.dtype,
-    where: Path,
+    path: Path,
     instead: str = "a GPU or a larger machine",
 ) -> None:
-    """Before the system ends the process for it.
+    """Refuse weights that do not fit into memory, before the system kills the process for it.
 
-    Raises `CheckpointError` for weights beyond this machine, and `MemoryError` for weights that do
-    not fit beside what runs on it now.
+    `instead` names what to load the model on. Raises `CheckpointError` for weights that this
+    machine can never hold, and `MemoryError` for weights that do not fit beside what runs now.
     """
     needed = sum(
         it.numel() * (dtype if it.is_floating_point() else it.dtype).itemsize
         for it in targets.values()
     )
-    free, total = room()
+    free, total = host_memory()
     if needed <= free:
         return
     never = needed > total
-    there = f"has {total / GIB:.1f} GiB" if never else f"has {free / GIB:.1f} GiB free"
+    memory = f"has {total / GIB:.1f} GiB" if never else f"has {free / GIB:.1f} GiB free"
     advice = "dtype=bfloat16 halves that; else take" if dtype == torch.float32 else "take"
     text = (
-        f"{where} needs {needed / GIB:.1f} GiB of memory in {named_dtype(dtype)} and this machine"
-        f" {there}: {advice} {instead}"
+        f"{path} needs {needed / GIB:.1f} GiB of memory in {dtype_name(dtype)} and this machine"
+        f" {memory}: {advice} {instead}"
     )
     raise CheckpointError(text) if never else MemoryError(text)
 
 
-def named_dtype(dtype: torch.dtype) -> str:
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return the name without `torch.`, as settings have it."""
     return str(dtype).removeprefix("torch.")
 
 
-def put(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
-    module = parent(model, name)
-    if last(name) in module._parameters:
-        setattr(module, last(name), nn.Parameter(tensor, requires_grad=False))
+def set_tensor(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """Put a tensor into the place of the model's parameter or buffer of this name."""
+    module = parent_module(model, name)
+    if last_part(name) in module._parameters:
+        setattr(module, last_part(name), nn.Parameter(tensor, requires_grad=False))
     else:
-        module._buffers[last(name)] = tensor
+        module._buffers[last_part(name)] = tensor
 
 
 def rebuild_buffers(model: nn.Module, device: str) -> None:
-    """Buffers that no checkpoint holds (rotary frequencies, position ids), as their module makes
-    them."""
+    """Make the buffers that no checkpoint has (rotary frequencies, position ids).
+
+    Each module that has such a buffer is built again from its config, on a real device.
+    """
     for module in model.modules():
         if any(buffer.is_meta for buffer in module.buffers(recurse=False)):
             fresh = type(module)(module.config)

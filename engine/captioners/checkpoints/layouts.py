@@ -1,4 +1,8 @@
-"""What a checkpoint folder lacks, in words. No torch here."""
+"""Which files the checkpoint folders of each family must have.
+
+Each `missing_*` function returns what a folder lacks, in words for people; an empty list means that
+it is complete. This module imports no torch, so that the application can check what a user types.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,28 @@ import json
 from pathlib import Path
 from typing import Any
 
-LAYOUTS = (
+WEIGHT_FILES = (
     ("model.safetensors", "model.safetensors.index.json"),
     ("pytorch_model.bin", "pytorch_model.bin.index.json"),
 )
-"""Names of a folder's only weight file and of the index of its shards."""
+"""Names of the file with all weights, and of the index that names the weight files otherwise.
+
+The first pair of which a folder has one counts.
+"""
 
 
-def lacks_weights(folder: Path) -> list[str]:
-    """Missing weights, down to the shard that an index names."""
-    for single, index in LAYOUTS:
+def missing_weights(folder: Path) -> list[str]:
+    """Return what is missing of the weights, down to each file that an index lists."""
+    for single, index in WEIGHT_FILES:
         if (folder / single).is_file():
             return []
         if (folder / index).is_file():
-            return missing_shards(folder, folder / index)
+            return missing_weight_files(folder, folder / index)
     return ["model.safetensors or pytorch_model.bin (or their .index.json and shards)"]
 
 
-def missing_shards(folder: Path, index: Path) -> list[str]:
+def missing_weight_files(folder: Path, index: Path) -> list[str]:
+    """Return the names of weight files that an index lists and the folder does not have."""
     try:
         names = set(json.loads(index.read_text())["weight_map"].values())
         return sorted(str(name) for name in names if not (folder / name).is_file())
@@ -31,78 +39,78 @@ def missing_shards(folder: Path, index: Path) -> list[str]:
         return [f"a readable {index.name}"]
 
 
-def lacks_config(folder: Path) -> list[str]:
+def missing_config(folder: Path) -> list[str]:
     return [] if (folder / "config.json").is_file() else ["config.json"]
 
 
-def lacks_tokenizer(folder: Path) -> list[str]:
-    """`folder` is the tokenizer's, which may be another than the checkpoint's."""
+def missing_tokenizer(folder: Path) -> list[str]:
+    """Return what the tokenizer's folder lacks, which may be another than the checkpoint's."""
     if any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return []
     return ["tokenizer.json or tokenizer.model"]
 
 
-def config_of(folder: Path) -> dict[str, Any]:
-    """The folder's config.json, or nothing."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the contents of config.json; empty if it is missing or unreadable."""
     try:
-        found = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
-def part_of_type(folder: Path, model_type: str) -> Path | None:
-    """The first folder inside `folder` whose config.json is of this model type."""
+def subfolder_of_type(folder: Path, model_type: str) -> Path | None:
+    """Return the first folder in `folder` whose config.json has this model type; None for none."""
     if not folder.is_dir():
         return None
     parts = sorted(part for part in folder.iterdir() if part.is_dir())
-    return next((part for part in parts if config_of(part).get("model_type") == model_type), None)
+    return next((part for part in parts if read_config(part).get("model_type") == model_type), None)
 
 
-def lacks_hf(folder: Path, tokenizer: Path | None) -> list[str]:
-    """What a folder in the Hugging Face layout misses."""
-    lacking = lacks_config(folder) + lacks_tokenizer(tokenizer or folder)
+def missing_hf_files(folder: Path, tokenizer: Path | None) -> list[str]:
+    missing = missing_config(folder) + missing_tokenizer(tokenizer or folder)
     if not any(
         (folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")
     ):
-        lacking.append("preprocessor_config.json")
-    return lacking + lacks_weights(folder)
+        missing.append("preprocessor_config.json")
+    return missing + missing_weights(folder)
 
 
-def lacks_llava(folder: Path, tokenizer: Path | None) -> list[str]:
-    return lacks_config(folder) + lacks_tokenizer(tokenizer or folder) + lacks_weights(folder)
+def missing_llava_files(folder: Path, tokenizer: Path | None) -> list[str]:
+    return missing_config(folder) + missing_tokenizer(tokenizer or folder) + missing_weights(folder)
 
 
-def lacks_otter(folder: Path, tokenizer: Path | None) -> list[str]:
-    lacking = lacks_config(folder) + lacks_weights(folder)
-    if lacks_tokenizer(tokenizer or folder):
-        lacking.append(
+def missing_otter_files(folder: Path, tokenizer: Path | None) -> list[str]:
+    missing = missing_config(folder) + missing_weights(folder)
+    if missing_tokenizer(tokenizer or folder):
+        missing.append(
             "tokenizer.json (that of mosaicml/mpt-7b-instruct: put it there or name its folder"
             " with --set otter.tokenizer=FOLDER)"
         )
-    return lacking
+    return missing
 
 
-def lacks_qwen_vl(folder: Path, tokenizer: Path | None) -> list[str]:
+def missing_qwen_vl_files(folder: Path, tokenizer: Path | None) -> list[str]:
     ranks = tokenizer or folder / "qwen.tiktoken"
-    lacking = lacks_config(folder) + lacks_weights(folder)
-    return lacking if ranks.exists() else [*lacking, "qwen.tiktoken"]
+    missing = missing_config(folder) + missing_weights(folder)
+    return missing if ranks.exists() else [*missing, "qwen.tiktoken"]
 
 
-def projection_file(folder: Path) -> Path | None:
-    """Published as `prerained_minigpt4_7b.pth`, spelled so."""
+def find_projection_file(folder: Path) -> Path | None:
+    """Return the file of MiniGPT-4's own weights, which is published as
+    `prerained_minigpt4_7b.pth`, spelled so; None if there is none."""
     return next(iter(sorted(folder.glob("pre*minigpt4*.pth"))), None)
 
 
-def lacks_minigpt4(folder: Path, tokenizer: Path | None) -> list[str]:
-    lacking = []
-    if not projection_file(folder):
-        lacking.append("prerained_minigpt4_7b.pth")
+def missing_minigpt4_files(folder: Path, tokenizer: Path | None) -> list[str]:
+    missing = []
+    if not find_projection_file(folder):
+        missing.append("prerained_minigpt4_7b.pth")
     official = ("eva_vit_g.pth", "blip2_pretrained_flant5xxl.pth")
-    if part_of_type(folder, "blip-2") is None:
-        lacking += [name for name in official if not (folder / name).is_file()]
-    vicuna = part_of_type(folder, "llama")
+    if subfolder_of_type(folder, "blip-2") is None:
+        missing += [name for name in official if not (folder / name).is_file()]
+    vicuna = subfolder_of_type(folder, "llama")
     if vicuna is None:
-        return [*lacking, "vicuna/ (the folder of Vicuna-7B v0, config.json inside)"]
-    inside = lacks_tokenizer(tokenizer or vicuna) + lacks_weights(vicuna)
-    return lacking + [f"{vicuna.name}/{name}" for name in inside]
+        return [*missing, "vicuna/ (the folder of Vicuna-7B v0, config.json inside)"]
+    in_vicuna = missing_tokenizer(tokenizer or vicuna) + missing_weights(vicuna)
+    return missing + [f"{vicuna.name}/{name}" for name in in_vicuna]

@@ -1,4 +1,4 @@
-"""Weight files as mappings from key to tensor: `.safetensors`, `.bin` and `.pth`, sharded or not.
+"""Reading weight files (`.safetensors`, `.bin`, `.pth`; one or several) as tensors by key.
 
 Tensors are memory maps of the files wherever the format allows it: reading a checkpoint costs
 nothing until a tensor is used, and on a CPU, in the file's own dtype, it is never copied.
@@ -18,62 +18,70 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.checkpoints.layouts import LAYOUTS, missing_shards
+from engine.captioners.checkpoints.layouts import WEIGHT_FILES, missing_weight_files
 
 Weights = dict[str, torch.Tensor]
+"""Tensors by the keys of a checkpoint."""
+TEST_HEAD_DIM = 16
+"""Width of an attention head in the small models that are drawn for tests and demonstrations."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Raises `CheckpointError`."""
+    """Return the JSON object in a file. Raises `CheckpointError`."""
     try:
-        found = json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise CheckpointError(f"{path.parent} lacks {path.name}") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise CheckpointError(f"{path} holds no JSON object")
-    return found
+    return value
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The weight files of a folder, shards in order. Raises `CheckpointError`."""
-    for single, index in LAYOUTS:
+    """Return the weight files of a folder in the order of their names. Raises `CheckpointError`."""
+    for single, index in WEIGHT_FILES:
         if (folder / single).is_file():
             return [folder / single]
         if (folder / index).is_file():
-            lacking = missing_shards(folder, folder / index)
-            if lacking:
-                raise CheckpointError(f"{folder} lacks {', '.join(lacking)}: download it again")
+            missing = missing_weight_files(folder, folder / index)
+            if missing:
+                raise CheckpointError(f"{folder} lacks {', '.join(missing)}: download it again")
             names = set(read_json(folder / index)["weight_map"].values())
             return [folder / name for name in sorted(names)]
     raise CheckpointError(f"{folder} holds no model.safetensors and no pytorch_model.bin")
 
 
 def read_folder(
-    folder: Path, report: Callable[[str], None] = lambda _: None, only: str = ""
+    folder: Path, report: Callable[[str], None] = lambda _: None, prefix: str = ""
 ) -> Weights:
-    """Every tensor of the folder whose key starts with `only`. Raises `CheckpointError`."""
-    return read_files(weight_files(folder), report, only)
+    """Return every tensor of the folder whose key starts with `prefix`.
+
+    `report` takes texts of progress. Raises `CheckpointError`.
+    """
+    return read_files(weight_files(folder), report, prefix)
 
 
 def read_files(
-    paths: Iterable[Path], report: Callable[[str], None] = lambda _: None, only: str = ""
+    paths: Iterable[Path], report: Callable[[str], None] = lambda _: None, prefix: str = ""
 ) -> Weights:
-    found: Weights = {}
+    """Return the same as `read_folder`, but for these files."""
+    weights: Weights = {}
     for path in paths:
         report(f"opening {path.name}")
-        found |= {key: value for key, value in read_file(path).items() if key.startswith(only)}
-    return found
+        weights |= {key: it for key, it in read_file(path).items() if key.startswith(prefix)}
+    return weights
 
 
 def read_file(path: Path) -> Weights:
-    """One file; of `{"model": weights, ...}`, as trainers save it, the weights.
+    """Return the tensors of one file.
 
+    A file may hold `{"model": weights, ...}`, as trainers save it; then these weights count.
     Raises `CheckpointError` for a damaged file and for one whose pickle would run code.
     """
     try:
-        held = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
+        contents = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"no such file: {path}") from error
     except pickle.UnpicklingError as error:
@@ -87,32 +95,37 @@ def read_file(path: Path) -> Weights:
         raise CheckpointError(
             f"{path} is damaged or cut short ({first_line(error)}): download it again"
         ) from error
-    nested = held.get("model") if isinstance(held, dict) else None
-    weights = nested if isinstance(nested, dict) else held
+    nested = contents.get("model") if isinstance(contents, dict) else None
+    weights = nested if isinstance(nested, dict) else contents
     if not isinstance(weights, dict):
         raise CheckpointError(f"{path} holds no weights by name")
     return {str(key): value for key, value in weights.items() if isinstance(value, torch.Tensor)}
 
 
 def load_pickle(path: Path) -> Any:
-    """`torch.load` with weights only; files from before torch 1.6 cannot be memory maps."""
+    """Run `torch.load` for weights only, as memory maps where possible."""
     with path.open("rb") as file:
+        # Files of torch before 1.6 are not zip archives and cannot be mapped.
         is_zip = file.read(4) == b"PK\x03\x04"
     return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip or None)
 
 
 def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, 200 characters at most, or its type's name."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]
 
 
-def side(patches: int, patch: int) -> int:
-    """Pixels of the square image that gives so many patches."""
+def image_side(patches: int, patch: int) -> int:
+    """Return the side of the square image that has so many patches; `patch` is a patch's side.
+
+    Both sides are in pixels.
+    """
     return math.isqrt(patches) * patch
 
 
 def count_layers(weights: Iterable[str], prefix: str) -> int:
-    """One more than the highest N in keys that start with `prefix` and go on with `N.`."""
+    """Return one more than the highest N in keys that start with `prefix` and go on with `N.`."""
     numbers = [
         int(number)
         for key in weights
@@ -121,17 +134,18 @@ def count_layers(weights: Iterable[str], prefix: str) -> int:
     return max(numbers, default=-1) + 1
 
 
-def shape(weights: Weights, key: str, where: Path) -> torch.Size:
-    """Raises `CheckpointError` if the key is not there."""
+def tensor_shape(weights: Weights, key: str, path: Path) -> torch.Size:
+    """Return the shape of a tensor. Raises `CheckpointError`, naming `path`, if it is missing."""
     try:
         return weights[key].shape
     except KeyError:
-        raise CheckpointError(f"{where}: missing keys: {key}") from None
+        raise CheckpointError(f"{path}: missing keys: {key}") from None
 
 
-def head_count(width: int, head_width: int) -> int:
-    """Heads of an attention whose checkpoint does not say: the official head width.
+def head_count(width: int, head_dim: int) -> int:
+    """Return the number of attention heads of a model whose checkpoint does not name it.
 
-    Models too narrow for it (drawn for tests and demonstrations) have heads 16 wide.
+    `head_dim` is the official width of a head. A model that is no multiple of it has heads of
+    `TEST_HEAD_DIM`.
     """
-    return width // head_width if width % head_width == 0 else max(1, width // 16)
+    return width // head_dim if width % head_dim == 0 else max(1, width // TEST_HEAD_DIM)

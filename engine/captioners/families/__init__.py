@@ -1,1 +1,8 @@
-"""Families."""
+"""The model families, one module per family with `load(checkpoint, settings, device, report)`.
+
+Process: the worker, which imports one family by the name that `registry` gives; commands that check
+a checkpoint (`parity`) and the training of demo models.
+May import: `captioners.{generation,registry,checkpoints,preprocessing,settings,base}`, `images`.
+Must never: import another family. Families share `spliced`; `otter_model` and `qwen_tokenizer` are
+parts of the family that they are named after.
+"""

@@ -1,6 +1,6 @@
-"""Opens and decodes every image and answers without a model.
+"""The `dry-run` family: opens and decodes every image and answers without a model.
 
-For checking a data set before days of GPU time, for tests, and for measuring the manager.
+It serves to check a data set before days of GPU time, for tests, and for measuring the supervisor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from engine.captioners.registry import Settings
 from engine.images.image import Picture
 
 
-class DryRun(Captioner):
+class DryRunCaptioner(Captioner):
+    """Captions an image with its size, its mode and the checksum of its file."""
+
     def __init__(self, batch: int) -> None:
         self.batch = batch
 
@@ -24,11 +26,12 @@ class DryRun(Captioner):
         picture.decode()
         return text
 
-    def caption(self, inputs: Sequence[str], records: Sequence[int]) -> list[Caption]:
+    def caption(self, inputs: Sequence[str], record_ids: Sequence[int]) -> list[Caption]:
         return [Caption(text, len(text.split()), "stop") for text in inputs]
 
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
-) -> DryRun:
-    return DryRun(settings.batch)
+) -> DryRunCaptioner:
+    """Return the captioner; `settings.batch` is all that it uses."""
+    return DryRunCaptioner(settings.batch)

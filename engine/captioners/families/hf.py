@@ -1,7 +1,7 @@
-"""Any model that transformers' AutoModelForImageTextToText loads, with its processor.
+"""The `hf` family: any model that transformers' AutoModelForImageTextToText loads.
 
 Image processor, tokenizer and chat template come with the checkpoint. Code from the checkpoint is
-never run. Torchvision is not needed: video parts, which need it, are left out.
+never run. Torchvision is not needed: video processors, which need it, are left out.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from transformers import (
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
-from engine.captioners.base import Caption, Captioner, CheckpointError, Loaded
-from engine.captioners.checkpoints.assembly import check_room, named
+from engine.captioners.base import Caption, Captioner, CheckpointError, LoadedCheckpoint
+from engine.captioners.checkpoints.assembly import check_host_memory, summarise_keys
 from engine.captioners.checkpoints.weights import first_line, read_folder, read_json
 from engine.captioners.generation.generate import (
     GenerationRequest,
@@ -34,26 +34,31 @@ from engine.captioners.generation.generate import (
     generate,
     to_captions,
 )
-from engine.captioners.preprocessing.prompts import one_id
+from engine.captioners.preprocessing.prompts import as_id_list
 from engine.captioners.settings import Settings
 from engine.images.image import Picture
 
-Inputs = dict[str, torch.Tensor]
-TOKENS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
-TRIED = ((28, 28), (640, 480), (300, 700))
-"""Pixels, width and height, of the images on which the two ways to preprocess are compared."""
+ModelInputs = dict[str, torch.Tensor]
+"""What a processor makes for a model: `pixel_values`, `input_ids`, `attention_mask` and others."""
+TOKEN_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+"""The model inputs (B, T, ...) that have one entry for each token of the prompt."""
+TRIAL_SIZES = ((28, 28), (640, 480), (300, 700))
+"""Width and height, in pixels, of the images on which `single_equals_batched` compares."""
 
 
-class HuggingFace(Captioner):
-    """Rows are padded in front: images may take different numbers of tokens.
+class HuggingFaceCaptioner(Captioner):
+    """Captions with a model and a processor of transformers.
 
-    Images are preprocessed one by one ahead of the model where that gives what the checkpoint's
-    processor makes of a whole batch, which is tried once; else with their batch.
+    Rows are padded in front, because images may take different numbers of tokens. Images are
+    preprocessed one by one ahead of the model where that gives the same as the checkpoint's
+    processor gives for a whole batch, which is tried once; otherwise they are preprocessed with
+    their batch.
     """
 
     def __init__(
-        self, model: Any, loaded: Loaded, processor: Any, settings: Settings, name: str
+        self, model: Any, loaded: LoadedCheckpoint, processor: Any, settings: Settings, name: str
     ) -> None:
+        """`name` is the family's name, by which the sampler seeds its noise."""
         self.model = model
         self.loaded = loaded
         self.processor = processor
@@ -63,147 +68,175 @@ class HuggingFace(Captioner):
         self.tokenizer = processor.tokenizer
         self.tokenizer.padding_side = "left"
         eos = model.generation_config.eos_token_id
-        self.stop_ids = one_id(self.tokenizer.eos_token_id if eos is None else eos)
+        self.stop_ids = as_id_list(self.tokenizer.eos_token_id if eos is None else eos)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.convert_ids_to_tokens(self.stop_ids[0])
         model.generation_config.max_length = None
-        # Sampling is the logits processor's; these would only be warned about.
+        # GumbelSampler does the sampling; transformers would only warn about these.
         for key in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, key, None)
-        self.text = prompt_text(processor, settings.prompt)
-        self.processing = threading.Lock()  # tokenizers cannot be asked by two threads at once
-        self.ahead = self.one_by_one_is_the_same()
+        self.prompt_text = format_prompt(processor, settings.prompt)
+        self.processor_lock = threading.Lock()  # a tokenizer cannot serve two threads at once
+        self.preprocesses_ahead = self.single_equals_batched()
+        """True if `prepare` preprocesses; False if `caption` does, with the whole batch."""
 
-    def prepare(self, picture: Picture) -> Image.Image | Inputs:
-        """RGB, or its inputs."""
+    def prepare(self, picture: Picture) -> Image.Image | ModelInputs:
+        """Return the image's model inputs, or the image as RGB if its batch is preprocessed."""
         image = picture.rgb()
-        return self.process([image]) if self.ahead else image
+        return self.preprocess([image]) if self.preprocesses_ahead else image
 
-    def process(self, images: Sequence[Image.Image]) -> Inputs:
+    def preprocess(self, images: Sequence[Image.Image]) -> ModelInputs:
+        """Return the model inputs of the prompt with each of the images."""
         # One list an image: some processors read a flat list as the images of one text.
-        with self.processing:
-            made = self.processor(
+        with self.processor_lock:
+            inputs = self.processor(
                 images=[[image] for image in images],
-                text=[self.text] * len(images),
+                text=[self.prompt_text] * len(images),
                 padding=True,
                 return_tensors="pt",
             )
-        return dict(made)
+        return dict(inputs)
 
-    def one_by_one_is_the_same(self) -> bool:
+    def single_equals_batched(self) -> bool:
+        """Return True if images preprocessed one by one give the model inputs of a whole batch."""
         images = [
-            Image.new("RGB", size, (number * 60, 90, 200)) for number, size in enumerate(TRIED)
+            Image.new("RGB", size, (number * 60, 90, 200))
+            for number, size in enumerate(TRIAL_SIZES)
         ]
         try:
-            joined = collate([self.process([it]) for it in images], self.tokenizer.pad_token_id)
-            together = self.process(images)
-            return joined.keys() == together.keys() and all(
-                torch.equal(joined[key], together[key]) for key in joined
+            singles = [self.preprocess([it]) for it in images]
+            collated = collate(singles, self.tokenizer.pad_token_id)
+            batched = self.preprocess(images)
+            return collated.keys() == batched.keys() and all(
+                torch.equal(collated[key], batched[key]) for key in collated
             )
         except Exception:
-            return False  # what is wrong with the processor its first batch will say
+            return False  # if the processor is broken, the first batch will raise its error
 
     @torch.inference_mode()
-    def caption(self, inputs: Sequence[Any], records: Sequence[int]) -> list[Caption]:
-        pad = self.tokenizer.pad_token_id
-        made = collate(inputs, pad) if self.ahead else self.process(inputs)
+    def caption(self, inputs: Sequence[Any], record_ids: Sequence[int]) -> list[Caption]:
+        pad_id = self.tokenizer.pad_token_id
+        ahead = self.preprocesses_ahead
+        model_inputs = collate(inputs, pad_id) if ahead else self.preprocess(inputs)
         device, dtype = self.model.device, self.model.dtype
-        made = {
+        model_inputs = {
             key: value.to(device, dtype if value.is_floating_point() else None)
-            for key, value in made.items()
+            for key, value in model_inputs.items()
         }
-        mask = made.pop("attention_mask")
-        asked = GenerationRequest(
-            self.settings, records, self.name, self.stop_ids, pad, tokenizer=self.tokenizer
+        attention_mask = model_inputs.pop("attention_mask")
+        request = GenerationRequest(
+            settings=self.settings,
+            record_ids=record_ids,
+            model_name=self.name,
+            stop_ids=self.stop_ids,
+            pad_id=pad_id,
+            tokenizer=self.tokenizer,
         )
-        return to_captions(generate(self.model, asked, mask, **made), self.tokenizer, asked)
+        ids = generate(self.model, request, attention_mask, **model_inputs)
+        return to_captions(ids, self.tokenizer, request)
 
 
-def collate(rows: Sequence[Inputs], pad: int) -> Inputs:
-    """The inputs of single images as those of a batch: tokens are padded in front, images that
-    come in several parts behind. Raises `ValueError` and `RuntimeError` for inputs of other forms.
+def collate(rows: Sequence[ModelInputs], pad_id: int) -> ModelInputs:
+    """Join the model inputs of single images to those of a batch.
+
+    Tokens are padded in front, images that come in several parts are padded behind. Raises
+    `ValueError` and `RuntimeError` for inputs of other forms.
     """
-    made: Inputs = {}
+    batch: ModelInputs = {}
     for key in rows[0]:
         values = [row[key] for row in rows]
         if values[0].dim() > 1:
             longest = max(value.shape[1] for value in values)
-            fill = pad if key == "input_ids" else 0
-            values = [lengthened(value, longest, fill, key in TOKENS) for value in values]
-        made[key] = torch.cat(values)
-    return made
+            fill = pad_id if key == "input_ids" else 0
+            values = [pad_to(value, longest, fill, key in TOKEN_KEYS) for value in values]
+        batch[key] = torch.cat(values)
+    return batch
 
 
-def lengthened(value: torch.Tensor, length: int, fill: int, in_front: bool) -> torch.Tensor:
-    """(B, n, ...) to (B, length, ...)."""
-    more = value.new_full((value.shape[0], length - value.shape[1], *value.shape[2:]), fill)
-    return torch.cat([more, value] if in_front else [value, more], dim=1)
+def pad_to(value: torch.Tensor, length: int, fill: int, in_front: bool) -> torch.Tensor:
+    """Pad (B, n, ...) with `fill` to (B, length, ...)."""
+    padding = value.new_full((value.shape[0], length - value.shape[1], *value.shape[2:]), fill)
+    return torch.cat([padding, value] if in_front else [value, padding], dim=1)
 
 
-def prompt_text(processor: Any, prompt: str) -> str:
-    """The question in the checkpoint's chat template; without one, behind the image's token."""
+def format_prompt(processor: Any, prompt: str) -> str:
+    """Return the prompt in the checkpoint's chat template.
+
+    Without a template, it is the prompt behind the image token.
+    """
     if processor.chat_template or getattr(processor.tokenizer, "chat_template", None):
         template = processor.chat_template or processor.tokenizer.chat_template
         content = [{"type": "image"}, {"type": "text", "text": prompt}]
         conversation = [{"role": "user", "content": content}]
-        made: str = processor.apply_chat_template(
+        text: str = processor.apply_chat_template(
             conversation, chat_template=template, add_generation_prompt=True, tokenize=False
         )
-        return made
+        return text
     token = str(getattr(processor, "image_token", "") or "")
-    # BLIP-2's processors put the image's tokens there themselves.
+    # BLIP-2's processors add the image tokens themselves.
     if not token or token in prompt or hasattr(processor, "num_query_tokens"):
         return prompt
     return f"{token}\n{prompt}"
 
 
-def load_processor(folder: Path, tokenizer: Path) -> Any:
-    """Raises `CheckpointError`."""
+def load_processor(folder: Path, tokenizer_path: Path) -> Any:
+    """Return the checkpoint's processor, without a video processor if that cannot be loaded.
+
+    Raises `CheckpointError`.
+    """
     try:
-        if tokenizer == folder:
+        if tokenizer_path == folder:
             try:
                 return AutoProcessor.from_pretrained(folder, local_files_only=True)
             except ImportError:
-                pass  # a part for videos wants torchvision
-        return without_video(folder, tokenizer)
+                pass  # the video processor needs torchvision
+        return image_only_processor(folder, tokenizer_path)
     except Exception as error:
         raise CheckpointError(f"{folder}: no processor: {first_line(error)}") from error
 
 
-def without_video(folder: Path, tokenizer: Path) -> Any:
-    """The checkpoint's processor of its image processor and tokenizer alone."""
+def image_only_processor(folder: Path, tokenizer_path: Path) -> Any:
+    """Build the checkpoint's processor from its image processor and a tokenizer alone."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    kind = PROCESSOR_MAPPING[type(config)]
-    module = sys.modules[kind.__module__]
+    processor_class = PROCESSOR_MAPPING[type(config)]
+    module = sys.modules[processor_class.__module__]
+    # Needed for SmolVLMProcessor: in transformers 4.50.0, 5.0.0 and 5.23.0 (the oldest version that
+    # pyproject.toml allows) it refuses to be built while its module has None instead of the package
+    # num2words. It calls num2words only to spell out the number of a video's frames, so any
+    # function will do. Remove this once SmolVLMProcessor can be built without the package.
     if getattr(module, "num2words", True) is None:
-        module.num2words = str  # type: ignore[attr-defined]  # it counts the frames of videos
+        module.num2words = str  # type: ignore[attr-defined]
 
-    class ImageOnly(kind):  # type: ignore[misc, valid-type]
+    class ImageOnlyProcessor(processor_class):  # type: ignore[misc, valid-type]
+        """The processor, which also accepts None for a part: for the video processor."""
+
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            # transformers 5.23.0 raises TypeError for a part that is None.
             if argument is not None:
                 return super().check_argument_for_proper_class(argument_name, argument)
             return None
 
     file = folder / "processor_config.json"
-    told = read_json(file) if file.is_file() else {}
-    wanted = inspect.signature(kind.__init__).parameters
-    parts: dict[str, Any] = {key: value for key, value in told.items() if key in wanted}
-    parts["tokenizer"] = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
-    parts["image_processor"] = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-    parts["chat_template"] = chat_template(folder, parts["tokenizer"])
-    if "video_processor" in wanted:
-        parts["video_processor"] = None
-    return ImageOnly(**parts)
+    stored = read_json(file) if file.is_file() else {}
+    parameters = inspect.signature(processor_class.__init__).parameters
+    arguments: dict[str, Any] = {key: value for key, value in stored.items() if key in parameters}
+    arguments["tokenizer"] = AutoTokenizer.from_pretrained(tokenizer_path, local_files_only=True)
+    arguments["image_processor"] = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    arguments["chat_template"] = chat_template(folder, arguments["tokenizer"])
+    if "video_processor" in parameters:
+        arguments["video_processor"] = None
+    return ImageOnlyProcessor(**arguments)
 
 
 def chat_template(folder: Path, tokenizer: Any) -> str | None:
+    """Return the chat template of the checkpoint's files, else the tokenizer's; None for none."""
     for name in ("chat_template.jinja", "chat_template.json"):
         file = folder / name
         if file.is_file():
             text = file.read_text()
             return text if name.endswith("jinja") else read_json(file)["chat_template"]
-    found: str | None = getattr(tokenizer, "chat_template", None)
-    return found
+    template: str | None = getattr(tokenizer, "chat_template", None)
+    return template
 
 
 def load_model(
@@ -211,10 +244,11 @@ def load_model(
     dtype: torch.dtype,
     device: str = "cpu",
     report: Callable[[str], None] = lambda _: None,
-) -> tuple[Any, Loaded]:
-    """Nothing is left random; keys that the model does not know are passed over and listed.
+) -> tuple[Any, LoadedCheckpoint]:
+    """Return the model of a checkpoint folder.
 
-    Raises `CheckpointError`, and as `check_room` does.
+    No weight is left random; keys that the model does not know are ignored and listed in the
+    `LoadedCheckpoint`. Raises `CheckpointError`, and whatever `check_host_memory` raises.
     """
     config = read_json(folder / "config.json")
     if "mm_vision_tower" in config:
@@ -224,11 +258,11 @@ def load_model(
         )
     # On the way to a GPU the weights lie in this machine's memory, too.
     instead = "a GPU or a larger machine" if device == "cpu" else "a larger machine"
-    check_room(read_folder(folder), dtype, folder, instead)
+    check_host_memory(read_folder(folder), dtype, folder, instead)
     report("reading weights")
     disable_progress_bar()
     try:
-        # Mismatched sizes are let through to be named below; the error would not name them.
+        # Mismatched sizes are let through and named below; transformers' error would not name them.
         model, info = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype,
@@ -245,24 +279,27 @@ def load_model(
     for problem in ("missing_keys", "mismatched_keys"):
         keys = sorted(map(str, info[problem]))
         if keys:
-            raise CheckpointError(f"{folder}: {problem.replace('_', ' ')}: {named(keys)}")
+            raise CheckpointError(f"{folder}: {problem.replace('_', ' ')}: {summarise_keys(keys)}")
     model = model.to(device).eval().requires_grad_(False)
-    loaded = Loaded(
-        f"Hugging Face, {config.get('model_type')}",
-        str(dtype).removeprefix("torch."),
-        model.num_parameters(),
-        sum(it.numel() * it.element_size() for it in model.parameters()),
-        tuple(sorted(map(str, info["unexpected_keys"]))),
+    loaded = LoadedCheckpoint(
+        layout=f"Hugging Face, {config.get('model_type')}",
+        dtype=str(dtype).removeprefix("torch."),
+        parameters=model.num_parameters(),
+        bytes=sum(it.numel() * it.element_size() for it in model.parameters()),
+        unused_keys=tuple(sorted(map(str, info["unexpected_keys"]))),
     )
     return model, loaded
 
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
-) -> HuggingFace:
-    """Raises `CheckpointError`, and as `check_room` does."""
+) -> HuggingFaceCaptioner:
+    """Return the captioner of a checkpoint folder.
+
+    Raises `CheckpointError`, and whatever `check_host_memory` raises.
+    """
     folder = Path(checkpoint or "")
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
-    tokenizer = Path(settings.tokenizer) if settings.tokenizer else folder
-    processor = load_processor(folder, tokenizer)
-    return HuggingFace(model, loaded, processor, settings, "hf")
+    tokenizer_path = Path(settings.tokenizer) if settings.tokenizer else folder
+    processor = load_processor(folder, tokenizer_path)
+    return HuggingFaceCaptioner(model, loaded, processor, settings, "hf")

@@ -1,5 +1,7 @@
-"""Qwen-VL's tokenizer on its `qwen.tiktoken`: byte pair encoding by rank (Qwen/Qwen-VL,
-`tokenization_qwen.py`)."""
+"""Qwen-VL's tokenizer: byte pair encoding by the ranks of its `qwen.tiktoken` file.
+
+The official one is `tokenization_qwen.py` of Qwen/Qwen-VL.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +17,32 @@ import regex
 
 from engine.captioners.base import CheckpointError
 
-WORDS = regex.compile(
+WORD_PATTERN = regex.compile(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""Where a text is cut before bytes are merged; the specification of the vocabulary."""
+"""Matches the words into which a text is cut before bytes are merged, as the vocabulary's
+specification has it."""
 END_OF_TEXT = "<|endoftext|>"
-SPECIAL = (
+"""The special token that ends an answer."""
+SPECIAL_TOKENS = (
     END_OF_TEXT,
     "<|im_start|>",
     "<|im_end|>",
     *(f"<|extra_{number}|>" for number in range(205)),
     *("<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>", "<img>", "</img>", "<imgpad>"),
 )
-"""In the order of their ids, which follow the ranks."""
+"""The special tokens, in the order of their ids, which follow the ranks."""
 
 
 class QwenTokenizer:
+    """Qwen-VL's tokenizer: text to token ids and back.
+
+    A token's rank, its position in the order of merging, is its id.
+    """
+
     def __init__(self, path: Path) -> None:
-        """Reads a `qwen.tiktoken`, or that of a folder. Raises `CheckpointError`."""
+        """Read a `qwen.tiktoken` file, or that of a folder. Raises `CheckpointError`."""
         path = path / "qwen.tiktoken" if path.is_dir() else path
         try:
             lines = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
@@ -43,43 +52,52 @@ class QwenTokenizer:
         if sorted(self.ranks.values()) != list(range(len(self.ranks))):
             raise CheckpointError(f"{path} is cut short: its ranks are not 0 to {len(self.ranks)}")
         self.tokens = {rank: token for token, rank in self.ranks.items()}
-        self.special = {name: len(self.ranks) + place for place, name in enumerate(SPECIAL)}
-        self.cutter = regex.compile("(" + "|".join(map(regex.escape, SPECIAL)) + ")")
-        self.merged = lru_cache(maxsize=65536)(self.merge)
+        self.special = {
+            token: len(self.ranks) + index for index, token in enumerate(SPECIAL_TOKENS)
+        }
+        """The ids of the special tokens."""
+        self.special_pattern = regex.compile(
+            "(" + "|".join(map(regex.escape, SPECIAL_TOKENS)) + ")"
+        )
+        self.cached_merge = lru_cache(maxsize=65536)(self.merge)
 
     def __len__(self) -> int:
         return len(self.ranks) + len(self.special)
 
     def encode(self, text: str) -> list[int]:
-        """Special tokens in the text become their ids."""
+        """Return the token ids of a text; special tokens in the text become their own ids."""
         ids: list[int] = []
-        for part in self.cutter.split(unicodedata.normalize("NFC", text)):
+        for part in self.special_pattern.split(unicodedata.normalize("NFC", text)):
             if part in self.special:
                 ids.append(self.special[part])
             else:
-                for word in WORDS.findall(part):
-                    ids.extend(self.merged(word.encode()))
+                for word in WORD_PATTERN.findall(part):
+                    ids.extend(self.cached_merge(word.encode()))
         return ids
 
     def merge(self, word: bytes) -> tuple[int, ...]:
-        """Joins the neighbours of the lowest rank until no two make a token."""
-        pieces = [word[place : place + 1] for place in range(len(word))]
+        """Join the two neighbours whose token has the lowest rank, until no two make a token.
+
+        Return the ids of the pieces.
+        """
+        pieces = [word[index : index + 1] for index in range(len(word))]
         while len(pieces) > 1:
-            joined = [self.ranks.get(a + b) for a, b in pairwise(pieces)]
-            known = [rank for rank in joined if rank is not None]
+            ranks = [self.ranks.get(left + right) for left, right in pairwise(pieces)]
+            known = [rank for rank in ranks if rank is not None]
             if not known:
                 break
-            at = joined.index(min(known))
-            pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
+            index = ranks.index(min(known))
+            pieces[index : index + 2] = [pieces[index] + pieces[index + 1]]
         return tuple(self.ranks[piece] for piece in pieces)
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
-        """Bytes that are no UTF-8 become U+FFFD."""
+        """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
         return b"".join(self.pieces(ids, skip_special_tokens)).decode("utf-8", "replace")
 
-    def pieces(self, ids: Iterable[int], skip_special: bool) -> Iterator[bytes]:
-        for number in ids:
-            if number in self.tokens:
-                yield self.tokens[number]
-            elif not skip_special and 0 <= number - len(self.tokens) < len(SPECIAL):
-                yield SPECIAL[number - len(self.tokens)].encode()
+    def pieces(self, ids: Iterable[int], skip_special_tokens: bool) -> Iterator[bytes]:
+        """Yield the bytes of each token id; ids beyond the vocabulary yield nothing."""
+        for token_id in ids:
+            if token_id in self.tokens:
+                yield self.tokens[token_id]
+            elif not skip_special_tokens and 0 <= token_id - len(self.tokens) < len(SPECIAL_TOKENS):
+                yield SPECIAL_TOKENS[token_id - len(self.tokens)].encode()

@@ -1,8 +1,8 @@
 """Qwen-VL (Bai et al., arXiv 2308.12966), the original one: ViT-bigG, a resampler, Qwen-7B.
 
-The vision side has the official names (Qwen/Qwen-VL, `visual.py`). The language model is carried
-by transformers' Qwen2, which computes the same up to `seq_length` keys: beyond it the official
-code stretches its rotary base and scales its queries, so longer prompts are refused.
+The vision side has the official module names (Qwen/Qwen-VL, `visual.py`). transformers' Qwen2
+serves as the language model. Up to `seq_length` tokens it computes the same; beyond that the
+official code stretches its rotary base and scales its queries, so longer prompts are refused.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ from torch import nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from engine.captioners.base import CheckpointError, Loaded
-from engine.captioners.checkpoints.assembly import Recipe, assemble, by_rules
-from engine.captioners.checkpoints.layouts import config_of
-from engine.captioners.checkpoints.weights import Weights, read_folder, read_json, shape
+from engine.captioners.base import CheckpointError, LoadedCheckpoint
+from engine.captioners.checkpoints.assembly import Recipe, assemble, recipe_by_rules
+from engine.captioners.checkpoints.layouts import read_config
+from engine.captioners.checkpoints.weights import Weights, read_folder, read_json, tensor_shape
 from engine.captioners.families.qwen_tokenizer import END_OF_TEXT, QwenTokenizer
-from engine.captioners.families.spliced import Spliced, SplicedModel
+from engine.captioners.families.spliced import SplicedCaptioner, SplicedModel
 from engine.captioners.generation.generate import check_length, choose_dtype
 from engine.captioners.settings import Settings
 
-RESAMPLER_HEAD_WIDTH = 128
+RESAMPLER_HEAD_DIM = 128
+"""Width of an attention head of the resampler."""
 EPS = 1e-6
+"""Epsilon of the vision side's layer norms."""
 UNUSED = r".*rotary_emb\.inv_freq|.*\.attn\.(bias|masked_bias)"
+"""A pattern of whole keys that official files contain and the model does not need."""
 PLACEHOLDER = "<img></img>"
+"""Stands in a prompt where the image goes."""
 
 RULES = (
     (r"visual\.", "transformer.visual."),
@@ -53,28 +57,33 @@ RULES = (
     (r"language_model\.model\.layers\.(\d+)\.mlp\.gate_proj\.", r"transformer.h.\1.mlp.w2."),
     (r"language_model\.model\.layers\.(\d+)\.mlp\.down_proj\.", r"transformer.h.\1.mlp.c_proj."),
 )
-RENAMED = by_rules(RULES)
+"""Rules that turn the model's names into the official keys."""
+RENAMED = recipe_by_rules(RULES)
 
 
 def recipe(name: str) -> Recipe:
-    """Queries, keys and values lie in one official matrix, one after the other."""
+    """Return how a tensor of the model is made of the official files' tensors."""
     keys = RENAMED(name).keys
+    # Queries, keys and values lie in one official matrix, one after the other.
     part = next((it for it in range(3) if f".self_attn.{'qkv'[it]}_proj." in name), None)
     return Recipe(keys) if part is None else Recipe(keys, lambda it: it.chunk(3)[part])
 
 
-def grid(positions: torch.Tensor, patches: int) -> torch.Tensor:
-    """Position embeddings (N, D) of a square grid, as those (patches, D) of another one."""
-    have, want = int(len(positions) ** 0.5), int(patches**0.5)
-    if have == want:
-        return positions
-    square = positions.float().reshape(1, have, have, -1).permute(0, 3, 1, 2)
-    resized = interpolate(square, (want, want), mode="bicubic", align_corners=False)
-    return resized.permute(0, 2, 3, 1).flatten(0, 2).to(positions.dtype)
+def resize_positions(embeddings: torch.Tensor, patches: int) -> torch.Tensor:
+    """Resize position embeddings (N, D) of one square grid to those (patches, D) of another."""
+    side, new_side = int(len(embeddings) ** 0.5), int(patches**0.5)
+    if side == new_side:
+        return embeddings
+    square = embeddings.float().reshape(1, side, side, -1).permute(0, 3, 1, 2)
+    resized = interpolate(square, (new_side, new_side), mode="bicubic", align_corners=False)
+    return resized.permute(0, 2, 3, 1).flatten(0, 2).to(embeddings.dtype)
 
 
 class ViTAttention(nn.Module):
-    """Queries, keys and values lie head by head in `in_proj`, in Megatron's order."""
+    """Self-attention of the ViT.
+
+    In `in_proj` query, key and value follow each other head by head, in Megatron's order.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -82,14 +91,16 @@ class ViTAttention(nn.Module):
         self.in_proj = nn.Linear(width, 3 * width)
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        mixed = self.in_proj(hidden).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        read = scaled_dot_product_attention(*mixed.chunk(3, dim=-1))
-        found: torch.Tensor = self.out_proj(read.transpose(1, 2).flatten(2))
-        return found
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        qkv = self.in_proj(hidden_states).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        attended = scaled_dot_product_attention(*qkv.chunk(3, dim=-1))
+        output: torch.Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
+        return output
 
 
 class ViTBlock(nn.Module):
+    """One layer of the ViT: self-attention and an MLP, each behind a layer norm."""
+
     def __init__(self, width: int, heads: int, inner: int) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(width, eps=EPS)
@@ -99,45 +110,52 @@ class ViTBlock(nn.Module):
             {"c_fc": nn.Linear(width, inner), "c_proj": nn.Linear(inner, width)}
         )
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        hidden = hidden + self.attn(self.ln_1(hidden))
-        inner = nn.functional.gelu(self.mlp["c_fc"](self.ln_2(hidden)))
-        found: torch.Tensor = hidden + self.mlp["c_proj"](inner)
-        return found
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        hidden_states = hidden_states + self.attn(self.ln_1(hidden_states))
+        inner = nn.functional.gelu(self.mlp["c_fc"](self.ln_2(hidden_states)))
+        output: torch.Tensor = hidden_states + self.mlp["c_proj"](inner)
+        return output
 
 
 class Resampler(nn.Module):
-    """Patches (B, n, V) to a fixed number of features (B, queries, D), by one cross-attention."""
+    """Resamples patches to a fixed number of features, by one cross-attention of its queries."""
 
     def __init__(self, queries: int, vision_width: int, width: int) -> None:
         super().__init__()
         self.pos_embed = nn.Parameter(torch.empty(queries, width))
         self.query = nn.Parameter(torch.empty(queries, width))
         self.kv_proj = nn.Linear(vision_width, width, bias=False)
-        heads = max(1, width // RESAMPLER_HEAD_WIDTH)
+        heads = max(1, width // RESAMPLER_HEAD_DIM)
         self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.ln_q = nn.LayerNorm(width, eps=EPS)
         self.ln_kv = nn.LayerNorm(width, eps=EPS)
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Resample patches (B, n, V) to features (B, queries, D)."""
         values = self.ln_kv(self.kv_proj(patches))
-        keys = values + grid(self.pos_embed, patches.shape[1])
+        keys = values + resize_positions(self.pos_embed, patches.shape[1])
         queries = (self.ln_q(self.query) + self.pos_embed).expand(len(patches), -1, -1)
-        found: torch.Tensor = self.attn(queries, keys, values, need_weights=False)[0]
-        return found
+        features: torch.Tensor = self.attn(queries, keys, values, need_weights=False)[0]
+        return features
 
 
-class Vision(nn.Module):
+class VisionTransformer(nn.Module):
+    """Qwen-VL's vision side: ViT-bigG, the resampler and a projection."""
+
     def __init__(self, config: Mapping[str, Any], weights: Weights, where: Path) -> None:
+        """Build the module in the shapes of the checkpoint's weights; `where` is for errors.
+
+        `config` is `visual` of config.json: it gives the numbers of heads and layers.
+        """
         super().__init__()
         prefix = "transformer.visual."
-        width, _, patch, _ = shape(weights, f"{prefix}conv1.weight", where)
-        places = shape(weights, f"{prefix}positional_embedding", where)[0]
-        queries, output = shape(weights, f"{prefix}attn_pool.query", where)
+        width, _, patch, _ = tensor_shape(weights, f"{prefix}conv1.weight", where)
+        positions = tensor_shape(weights, f"{prefix}positional_embedding", where)[0]
+        queries, output = tensor_shape(weights, f"{prefix}attn_pool.query", where)
         blocks = f"{prefix}transformer.resblocks."
-        inner = shape(weights, f"{blocks}0.mlp.c_fc.weight", where)[0]
+        inner = tensor_shape(weights, f"{blocks}0.mlp.c_fc.weight", where)[0]
         self.conv1 = nn.Conv2d(3, width, patch, stride=patch, bias=False)
-        self.positional_embedding = nn.Parameter(torch.empty(places, width))
+        self.positional_embedding = nn.Parameter(torch.empty(positions, width))
         self.ln_pre = nn.LayerNorm(width, eps=EPS)
         self.transformer = nn.ModuleDict(
             {
@@ -150,26 +168,32 @@ class Vision(nn.Module):
         self.ln_post = nn.LayerNorm(output, eps=EPS)
         self.proj = nn.Parameter(torch.empty(output, output))
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        patches = self.conv1(pixels).flatten(2).transpose(1, 2)
-        hidden = self.ln_pre(patches + grid(self.positional_embedding, patches.shape[1]))
+    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Encode images (B, 3, S, S) as features (B, queries, D)."""
+        patches = self.conv1(pixel_values).flatten(2).transpose(1, 2)
+        positions = resize_positions(self.positional_embedding, patches.shape[1])
+        hidden_states = self.ln_pre(patches + positions)
         blocks: Any = self.transformer["resblocks"]
         for block in blocks:
-            hidden = block(hidden)
-        found: torch.Tensor = self.ln_post(self.attn_pool(hidden)) @ self.proj
-        return found
+            hidden_states = block(hidden_states)
+        features: torch.Tensor = self.ln_post(self.attn_pool(hidden_states)) @ self.proj
+        return features
 
 
 class QwenVLModel(SplicedModel):
-    def __init__(self, visual: Vision, language_model: Qwen2ForCausalLM, image_size: int) -> None:
+    """Qwen-VL: the resampled features of the vision side are embeddings of the language model."""
+
+    def __init__(
+        self, visual: VisionTransformer, language_model: Qwen2ForCausalLM, image_size: int
+    ) -> None:
         super().__init__()
         self.visual = visual
         self.language_model = language_model
         self.image_size = image_size
 
-    def image_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.visual(pixels)
-        return found
+    def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.visual(pixel_values)
+        return features
 
 
 def load_model(
@@ -177,13 +201,13 @@ def load_model(
     dtype: torch.dtype,
     device: str = "cpu",
     report: Callable[[str], None] = lambda _: None,
-) -> tuple[QwenVLModel, Loaded]:
-    """Raises `CheckpointError`."""
+) -> tuple[QwenVLModel, LoadedCheckpoint]:
+    """Return the model of a checkpoint folder. Raises `CheckpointError`."""
     config = read_json(folder / "config.json")
     check_kind(folder, config)
     weights = read_folder(folder, report)
     with torch.device("meta"):
-        visual = Vision(config["visual"], weights, folder)
+        visual = VisionTransformer(config["visual"], weights, folder)
         language_model = Qwen2ForCausalLM(language_config(config, weights, folder))
     model = QwenVLModel(visual, language_model, config["visual"]["image_size"])
     loaded = assemble(
@@ -193,16 +217,16 @@ def load_model(
 
 
 def check_kind(folder: Path, config: Mapping[str, Any]) -> None:
-    """Raises `CheckpointError` for what is not the original Qwen-VL."""
+    """Raise `CheckpointError` for a checkpoint that is not the original Qwen-VL."""
     kind = config.get("model_type")
     if kind != "qwen" or "visual" not in config:
         hint = ": load it with --model hf" if str(kind).startswith("qwen2") else ""
         what = "a Qwen language model without a vision side" if kind == "qwen" else f"{kind!r}"
         raise CheckpointError(f"{folder} is {what}, not the original Qwen-VL{hint}")
-    generation = folder / "generation_config.json"
-    told = read_json(generation) if generation.is_file() else {}
-    named = str(config.get("_name_or_path", ""))
-    if told.get("chat_format") == "chatml" or named.rstrip("/").endswith("-Chat"):
+    file = folder / "generation_config.json"
+    generation_config = read_json(file) if file.is_file() else {}
+    name = str(config.get("_name_or_path", ""))
+    if generation_config.get("chat_format") == "chatml" or name.rstrip("/").endswith("-Chat"):
         raise CheckpointError(
             f"{folder} is the Chat variant (Qwen-VL-Chat), which answers in ChatML: take the base"
             " model, Qwen/Qwen-VL"
@@ -210,12 +234,13 @@ def check_kind(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def language_config(config: Mapping[str, Any], weights: Weights, where: Path) -> Qwen2Config:
-    """Qwen-7B as Qwen2: `intermediate_size` counts both halves of the official MLP."""
-    words, width = shape(weights, "transformer.wte.weight", where)
+    """Return Qwen-7B's configuration as Qwen2's, by config.json and the shapes of the weights."""
+    vocab_size, width = tensor_shape(weights, "transformer.wte.weight", where)
     return Qwen2Config(
-        vocab_size=words,
+        vocab_size=vocab_size,
         hidden_size=width,
-        intermediate_size=shape(weights, "transformer.h.0.mlp.w1.weight", where)[0],
+        # The official intermediate_size counts both halves of the MLP.
+        intermediate_size=tensor_shape(weights, "transformer.h.0.mlp.w1.weight", where)[0],
         num_hidden_layers=config["num_hidden_layers"],
         num_attention_heads=config["num_attention_heads"],
         num_key_value_heads=config["num_attention_heads"],
@@ -229,38 +254,42 @@ def language_config(config: Mapping[str, Any], weights: Weights, where: Path) ->
     )
 
 
-class QwenVL(Spliced):
+class QwenVLCaptioner(SplicedCaptioner):
+    """Captions with Qwen-VL."""
+
     name = "qwen-vl"
 
 
-def around(tokenizer: QwenTokenizer, prompt: str) -> tuple[Sequence[int], Sequence[int]]:
-    """Ids before and after the image's features. The official ids hold the image's path between
-    `<img>` and `</img>`; features overwrite all of it, so no path is needed.
+def encode_prompt(tokenizer: QwenTokenizer, prompt: str) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the token ids before and after the image's features.
 
-    Raises `CheckpointError`.
+    The official ids hold the image's path between `<img>` and `</img>`; features overwrite all of
+    it, so no path is needed. Raises `CheckpointError`.
     """
-    before, found, after = prompt.partition(PLACEHOLDER)
-    if not found or PLACEHOLDER in after:
+    before, placeholder, after = prompt.partition(PLACEHOLDER)
+    if not placeholder or PLACEHOLDER in after:
         raise CheckpointError(f"the prompt must hold {PLACEHOLDER} once: {prompt!r}")
     return tokenizer.encode(f"{before}<img>"), tokenizer.encode(f"</img>{after}")
 
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
-) -> QwenVL:
-    """Raises `CheckpointError`."""
+) -> QwenVLCaptioner:
+    """Return the captioner of a checkpoint folder. Raises `CheckpointError`."""
     folder = Path(checkpoint or "")
-    config = config_of(folder)
+    config = read_config(folder)
     tokenizer = QwenTokenizer(Path(settings.tokenizer or folder))
-    prompt = around(tokenizer, settings.prompt)
+    prompt = encode_prompt(tokenizer, settings.prompt)
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
-    image = tokenizer.special["<img>"]
-    if config["visual"].get("image_start_id", image) != image:
+    image_id = tokenizer.special["<img>"]
+    if config["visual"].get("image_start_id", image_id) != image_id:
         raise CheckpointError(
-            f"{folder}: qwen.tiktoken puts <img> at {image}, config.json at"
+            f"{folder}: qwen.tiktoken puts <img> at {image_id}, config.json at"
             f" {config['visual']['image_start_id']}: it is another model's vocabulary"
         )
-    tokens = len(prompt[0]) + len(model.visual.attn_pool.query) + len(prompt[1])
-    check_length(tokens, settings, config.get("seq_length", 2048), "seq_length")
-    end = tokenizer.special[END_OF_TEXT]
-    return QwenVL(model, loaded, tokenizer, settings, prompt, [end], end, report=report)
+    prompt_tokens = len(prompt[0]) + len(model.visual.attn_pool.query) + len(prompt[1])
+    check_length(prompt_tokens, settings, config.get("seq_length", 2048), "seq_length")
+    end_id = tokenizer.special[END_OF_TEXT]
+    return QwenVLCaptioner(
+        model, loaded, tokenizer, settings, prompt, [end_id], end_id, report=report
+    )

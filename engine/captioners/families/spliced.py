@@ -1,4 +1,4 @@
-"""Captioners whose prompt is text, image features, text: LLaVA, MiniGPT-4, Qwen-VL."""
+"""Models and captioners whose prompt is text, image features, text: LLaVA, MiniGPT-4, Qwen-VL."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engine.captioners.base import Caption, Captioner, Loaded
+from engine.captioners.base import Caption, Captioner, LoadedCheckpoint
 from engine.captioners.checkpoints.quantization import quantize
-from engine.captioners.generation.cuda_graphs import recorder
+from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import GenerationRequest, pad_left, splice, to_caption
 from engine.captioners.generation.static_decoders import LlamaDecoder
-from engine.captioners.preprocessing.pixels import Square
+from engine.captioners.preprocessing.pixels import SquarePreprocessor
 from engine.captioners.settings import Settings
 from engine.images.image import Picture
 
 
 class SplicedModel(nn.Module):
-    """A vision side that makes `image_features`, and a `language_model` of transformers."""
+    """A vision side that computes `image_features`, and a `language_model` of transformers."""
 
     language_model: Any
     image_size: int
-    """Pixels of the square that the vision side takes."""
+    """Side, in pixels, of the square image that the vision side takes."""
 
-    def image_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) to (B, n, D of the language model)."""
+    def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Encode images (B, 3, S, S) as embeddings (B, n, D) of the language model."""
         raise NotImplementedError
 
     @property
@@ -40,36 +40,38 @@ class SplicedModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
-    def embed(self, ids: Sequence[int]) -> torch.Tensor:
-        """(tokens, D)."""
+    def embed_tokens(self, ids: Sequence[int]) -> torch.Tensor:
+        """Return the embeddings (tokens, D) of token ids."""
         table = self.language_model.get_input_embeddings()
-        found: torch.Tensor = table(torch.tensor(ids, device=self.device, dtype=torch.long))
-        return found
+        embeds: torch.Tensor = table(torch.tensor(ids, device=self.device, dtype=torch.long))
+        return embeds
 
-    def join(
-        self, pixels: torch.Tensor, rows: Sequence[tuple[Sequence[int], Sequence[int]]]
+    def embed_prompts(
+        self, pixel_values: torch.Tensor, prompts: Sequence[tuple[Sequence[int], Sequence[int]]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Embeddings (B, T, D), padded in front, and their mask; a row is (ids before the image,
-        ids after it)."""
-        features = self.image_features(pixels)
-        joined = [
-            splice(self.embed(before), one[None], self.embed(after))[0]
-            for one, (before, after) in zip(features, rows, strict=True)
+        """Return inputs_embeds (B, T, D), padded in front, and their attention mask (B, T).
+
+        `prompts` holds for each image the token ids before it and those after it.
+        """
+        features = self.image_features(pixel_values)
+        rows = [
+            splice(self.embed_tokens(before), image[None], self.embed_tokens(after))[0]
+            for image, (before, after) in zip(features, prompts, strict=True)
         ]
-        return pad_left(joined)
+        return pad_left(rows)
 
 
-class Spliced(Captioner):
-    """One prompt around one image a row: nothing is padded."""
+class SplicedCaptioner(Captioner):
+    """Captions with a `SplicedModel`: one prompt around each row's image, so without padding."""
 
-    side_by_side = True
+    concurrent_batches = True
     name: str
-    """Of the model, for its samples."""
+    """The family's name, by which the sampler seeds its noise."""
 
     def __init__(
         self,
         model: SplicedModel,
-        loaded: Loaded,
+        loaded: LoadedCheckpoint,
         tokenizer: Any,
         settings: Settings,
         prompt: tuple[Sequence[int], Sequence[int]],
@@ -78,43 +80,50 @@ class Spliced(Captioner):
         stop_text: str | None = None,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`prompt` holds the token ids before and after the image; `report` takes progress texts.
+
+        A row ends at one of `stop_ids`, and at `stop_text`.
+        """
         self.model = model
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch = settings.batch
-        self.square = Square(model.image_size, settings.preprocess)
+        self.preprocessor = SquarePreprocessor(model.image_size, settings.preprocess)
         self.stop_ids, self.pad_id, self.stop_text = stop_ids, pad_id, stop_text
         self.prompt_ids = prompt
         with torch.inference_mode():
-            before, after = (model.embed(ids) for ids in prompt)
+            before, after = (model.embed_tokens(ids) for ids in prompt)
             layers = model.language_model.model.layers
             self.loaded = quantize(model, layers, settings.quantize, model.device, loaded, report)
-            join = not self.loaded.mapped
-            record = recorder(model.device, settings.graphs)
-            self.decoder = LlamaDecoder(model.language_model, before, after, join, record)
+            # Fusing would copy weights that are memory maps of the checkpoint's files.
+            fuse = not self.loaded.memory_mapped
+            capture = capture_for(model.device, settings.graphs)
+            self.decoder = LlamaDecoder(model.language_model, before, after, fuse, capture)
 
     def release(self) -> None:
-        self.decoder.kept.release()
+        self.decoder.state_pool.release_idle()
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
-        """(S, S, 3)."""
+        """Return the model's square of the image, (S, S, 3)."""
         if self.settings.fast_decode:
-            picture.draft(self.square.side)
-        return self.square.cut(picture.rgb())
+            picture.draft(self.preprocessor.side)
+        return self.preprocessor.resize(picture.rgb())
 
     @torch.inference_mode()
-    def caption(self, inputs: Sequence[NDArray[np.uint8]], records: Sequence[int]) -> list[Caption]:
-        pixels = self.square.pixel_values(inputs, self.model.device, self.model.dtype)
-        features = self.model.image_features(pixels)
-        asked = GenerationRequest(
-            self.settings,
-            records,
-            self.name,
-            self.stop_ids,
-            self.pad_id,
-            self.stop_text,
-            self.tokenizer,
+    def caption(
+        self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
+    ) -> list[Caption]:
+        pixel_values = self.preprocessor.pixel_values(inputs, self.model.device, self.model.dtype)
+        features = self.model.image_features(pixel_values)
+        request = GenerationRequest(
+            settings=self.settings,
+            record_ids=record_ids,
+            model_name=self.name,
+            stop_ids=self.stop_ids,
+            pad_id=self.pad_id,
+            stop_text=self.stop_text,
+            tokenizer=self.tokenizer,
         )
-        with self.decoder.begin(features, self.settings.max_new_tokens) as running:
-            rows = decode(running, asked)
-        return [to_caption(row, self.tokenizer, asked) for row in rows]
+        with self.decoder.prefill(features, self.settings.max_new_tokens) as state:
+            rows = decode(state, request)
+        return [to_caption(row, self.tokenizer, request) for row in rows]

@@ -1,8 +1,9 @@
-"""Decode steps recorded on a GPU and replayed, each by one call.
+"""Decode steps that are captured as CUDA graphs and replayed, each by one call.
 
-Launched from Python one operation after the other, a step keeps the GPU waiting: it reads the
-weights in less time than some 500 launches take. A recording is bound to sizes and addresses, so
-that there are few sizes, and the newest tokens and their place are tensors that it reads.
+Launched from Python one operation after the other, a decode step keeps the GPU waiting: the GPU
+reads the weights in less time than some 500 kernel launches take. A captured graph is bound to
+sizes and addresses. So there are few sizes (`ROW_FRACTIONS`), and the newest token ids and their
+position in the KV cache are tensors that the graph reads.
 """
 
 from __future__ import annotations
@@ -14,81 +15,99 @@ from collections.abc import Callable
 
 import torch
 
-Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Token ids (rows,) and their place (1,) to logits (rows, vocabulary), nothing else of the host's.
-Done twice, it leaves what it leaves the first time."""
-Record = Callable[[Step, torch.Tensor, torch.Tensor], tuple[Callable[[], object], torch.Tensor]]
-"""A step on these very tensors, to what replays it and the logits that it writes."""
+DecodeStep = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""A decode step: token ids (rows,) and their position (1,) in the KV cache to logits
+(rows, vocabulary). A step reads nothing else from the host, and running it twice leaves the same
+state as running it once."""
+Replay = Callable[[], object]
+"""Runs a captured step again, on the tensors with which it was captured."""
+Capture = Callable[[DecodeStep, torch.Tensor, torch.Tensor], tuple[Replay, torch.Tensor]]
+"""Captures a step on these very token ids and position; returns its replay, and the logits that
+each replay overwrites."""
 
-SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
-"""Of the most rows: those numbers of rows are recorded, and others fill up to the next."""
-TOLERANCE = 0.05
-"""By which a replayed step may differ from the recorded one, of its largest logit."""
+ROW_FRACTIONS = (0.125, 0.25, 0.5, 0.75, 1.0)
+"""Row counts that are captured, as fractions of the largest batch. A batch of another size is
+filled up to the next of them; five keep the padding small and the captures few."""
+REPLAY_TOLERANCE = 0.05
+"""Largest difference between a replayed and a launched step, as a fraction of the largest logit."""
 
-RECORDING = threading.Lock()
-"""Beginning a recording waits for the whole device, which spoils another one."""
+CAPTURE_LOCK = threading.Lock()
+"""Held while a graph is captured: beginning a capture waits for the whole device, which would break
+a capture in another thread."""
 
 
-class CannotRecord(Exception):
-    """Steps have to be launched one by one."""
+class CaptureFailed(Exception):
+    """A step cannot be captured, or replays wrongly: steps have to be launched one by one."""
 
 
 class StepGraphs:
-    def __init__(self, step: Step, rows: int, device: torch.device, record: Record) -> None:
-        """`rows` is the most there will be."""
+    """The captured graphs of one decode step, one graph for each row count in use."""
+
+    def __init__(
+        self, step: DecodeStep, max_rows: int, device: torch.device, capture: Capture
+    ) -> None:
         self.step = step
-        self.record = record
-        self.ids = torch.zeros(rows, dtype=torch.long, device=device)
-        self.place = torch.zeros(1, dtype=torch.long, device=device)
-        self.sizes = [math.ceil(rows * share) for share in SHARES]
-        self.recorded: dict[int, tuple[Callable[[], object], torch.Tensor]] = {}
+        self.capture = capture
+        self.input_ids = torch.zeros(max_rows, dtype=torch.long, device=device)
+        self.position = torch.zeros(1, dtype=torch.long, device=device)
+        self.sizes = [math.ceil(max_rows * fraction) for fraction in ROW_FRACTIONS]
+        self.captured: dict[int, tuple[Replay, torch.Tensor]] = {}
 
-    def __call__(self, ids: torch.Tensor, place: int) -> torch.Tensor:
-        """Logits (rows, vocabulary), until the next call. Raises `CannotRecord`."""
-        rows = next(size for size in self.sizes if size >= len(ids))
-        self.ids[: len(ids)] = ids
-        self.place.fill_(place)
-        if rows not in self.recorded:
-            self.recorded[rows] = self.checked(rows)
-        replay, logits = self.recorded[rows]
+    def __call__(self, input_ids: torch.Tensor, position: int) -> torch.Tensor:
+        """Return logits (rows, vocabulary), which the next call overwrites.
+
+        Raises `CaptureFailed`.
+        """
+        rows = next(size for size in self.sizes if size >= len(input_ids))
+        self.input_ids[: len(input_ids)] = input_ids
+        self.position.fill_(position)
+        if rows not in self.captured:
+            self.captured[rows] = self.capture_checked(rows)
+        replay, logits = self.captured[rows]
         replay()
-        return logits[: len(ids)]
+        return logits[: len(input_ids)]
 
-    def checked(self, rows: int) -> tuple[Callable[[], object], torch.Tensor]:
-        ids = self.ids[:rows]
+    def capture_checked(self, rows: int) -> tuple[Replay, torch.Tensor]:
+        """Capture the step and compare one replay with the launched step.
+
+        Raises `CaptureFailed`.
+        """
+        input_ids = self.input_ids[:rows]
         try:
-            expected = self.step(ids, self.place).float()
-            replay, logits = self.record(self.step, ids, self.place)
+            expected = self.step(input_ids, self.position).float()
+            replay, logits = self.capture(self.step, input_ids, self.position)
             replay()
-            off = (logits.float() - expected).abs().max() / expected.abs().max()
+            difference = (logits.float() - expected).abs().max() / expected.abs().max()
         except RuntimeError as error:
-            raise CannotRecord(f"{type(error).__name__}: {error}") from error
-        if not off <= TOLERANCE:
-            raise CannotRecord(f"a replayed step is off by {off:.2g}")
+            raise CaptureFailed(f"{type(error).__name__}: {error}") from error
+        if not difference <= REPLAY_TOLERANCE:  # also where the difference is NaN
+            raise CaptureFailed(f"a replayed step is off by {difference:.2g}")
         return replay, logits
 
 
-def record(
-    step: Step, ids: torch.Tensor, place: torch.Tensor
-) -> tuple[Callable[[], object], torch.Tensor]:
-    """On CUDA."""
-    # On a stream of its own: what is recorded on one stream shares the libraries' scratch memory,
+def capture_cuda_graph(
+    step: DecodeStep, input_ids: torch.Tensor, position: torch.Tensor
+) -> tuple[Replay, torch.Tensor]:
+    """Capture a step as a CUDA graph: the `Capture` of CUDA devices."""
+    # On a stream of its own: what is captured on one stream shares the libraries' scratch memory,
     # and batches side by side replay at the same time.
-    aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    with RECORDING:
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            step(ids, place)  # libraries make themselves ready, which no recording may hold
-        torch.cuda.current_stream().wait_stream(aside)
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    with CAPTURE_LOCK:
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            step(input_ids, position)  # libraries initialise here, which no capture may contain
+        torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
-            logits = step(ids, place)
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            logits = step(input_ids, position)
     return graph.replay, logits
 
 
-def recorder(device: torch.device, wanted: bool) -> Record | None:
-    return record if wanted and device.type == "cuda" else None
+def capture_for(device: torch.device, enabled: bool) -> Capture | None:
+    """Return how steps are captured on `device`; None if they are launched one by one."""
+    return capture_cuda_graph if enabled and device.type == "cuda" else None
 
 
-def say_plain(reason: CannotRecord) -> None:
+def report_fallback(reason: CaptureFailed) -> None:
+    """Write to the worker's log (stderr) that steps are launched one by one, and why."""
     sys.stderr.write(f"decode steps are launched one by one: {reason}\n")

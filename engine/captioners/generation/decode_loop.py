@@ -1,7 +1,7 @@
-"""Choosing token after token for a batch; rows that have ended cost no further step.
+"""The decode loop: chooses token after token for a batch, and drops rows that have ended.
 
-Says what `generation.generate` says, which leaves the same to transformers and stays for models
-that are only known to it.
+`decode` gives the same tokens as `generate.generate`, which leaves the loop to transformers. That
+one stays for models that only transformers knows how to run, and as the reference in tests.
 """
 
 from __future__ import annotations
@@ -10,90 +10,99 @@ from collections.abc import Sequence
 
 import torch
 
-from engine.captioners.generation.generate import TAIL, GenerationRequest
+from engine.captioners.generation.generate import STOP_TEXT_TOKENS, GenerationRequest
 from engine.captioners.generation.gumbel import GumbelSampler
-from engine.captioners.generation.static_decoders import Running
-from engine.shearing.sentences import is_over
+from engine.captioners.generation.static_decoders import DecodeState
+from engine.shearing.sentences import first_sentence_complete
 
 
 @torch.inference_mode()
 def decode(
-    running: Running, asked: GenerationRequest, prompt: Sequence[int] = ()
+    state: DecodeState, request: GenerationRequest, prompt_ids: Sequence[int] = ()
 ) -> list[list[int]]:
-    """New ids of each row, up to and with the one that ends it.
+    """Return the new token ids of each row, the one that ends it included.
 
-    Repeated n-grams are looked for in the ids of `prompt`, too. Raises `torch.OutOfMemoryError`.
+    `state` is a batch after prefill. N-grams of `prompt_ids` count as repeated, too. Raises
+    `torch.OutOfMemoryError`.
     """
-    settings, logits = asked.settings, running.logits
-    found: list[list[int]] = [[] for _ in asked.records]
-    going_on = list(range(len(found)))
-    sampler = make_sampler(asked, logits.device)
-    repeats = [Repeats(settings.no_repeat_ngram, prompt) for _ in found]
-    stops, text, sentence = set(asked.stop_ids), StopText(asked), FirstSentence(asked)
-    for number in range(settings.max_new_tokens):
+    settings, logits = request.settings, state.logits
+    new_ids: list[list[int]] = [[] for _ in request.record_ids]
+    active_rows = list(range(len(new_ids)))
+    sampler = make_sampler(request, logits.device)
+    blockers = [NgramBlocker(settings.no_repeat_ngram, prompt_ids) for _ in new_ids]
+    stop_ids, stop_text = set(request.stop_ids), StopTextCheck(request)
+    sentence = SentenceCheck(request)
+    for step in range(settings.max_new_tokens):
         scores = logits.float()
         if settings.no_repeat_ngram:
-            ban(scores, [repeats[row].banned() for row in going_on])
-        if number < settings.min_new_tokens:
-            scores[:, asked.stop_ids] = -torch.inf
+            ban_tokens(scores, [blockers[row].banned() for row in active_rows])
+        if step < settings.min_new_tokens:
+            scores[:, request.stop_ids] = -torch.inf
         if sampler is not None:
-            scores = sampler.noisy(scores, number)
+            scores = sampler.add_noise(scores, step)
         ids = scores.argmax(dim=-1)
-        for row, token in zip(going_on, ids.tolist(), strict=True):
-            found[row].append(token)
-            repeats[row].add(token)
-        kept = [
-            not (found[row][-1] in stops or text.ends(found[row]) or sentence.ends(row, found[row]))
-            for row in going_on
+        for row, token in zip(active_rows, ids.tolist(), strict=True):
+            new_ids[row].append(token)
+            blockers[row].add(token)
+        unfinished = [
+            not (
+                new_ids[row][-1] in stop_ids
+                or stop_text.ends(new_ids[row])
+                or sentence.ends(row, new_ids[row])
+            )
+            for row in active_rows
         ]
-        if number + 1 == settings.max_new_tokens or not any(kept):
+        if step + 1 == settings.max_new_tokens or not any(unfinished):
             break
-        if not all(kept):
-            places = running.rows.keep(kept)
-            going_on = [going_on[place] for place in places]
-            chosen = torch.tensor(places, device=ids.device)
-            ids = ids[chosen]
+        if not all(unfinished):
+            old_rows = state.rows.compact(unfinished)
+            active_rows = [active_rows[row] for row in old_rows]
+            selected = torch.tensor(old_rows, device=ids.device)
+            ids = ids[selected]
             if sampler is not None:
-                sampler.keep(chosen)
-        logits = running.step(ids)
-    return found
+                sampler.select_rows(selected)
+        logits = state.step(ids)
+    return new_ids
 
 
-def make_sampler(asked: GenerationRequest, device: torch.device) -> GumbelSampler | None:
-    settings = asked.settings
+def make_sampler(request: GenerationRequest, device: torch.device) -> GumbelSampler | None:
+    """Return the batch's sampler; None for greedy decoding."""
+    settings = request.settings
     if settings.temperature <= 0:
         return None
     return GumbelSampler(
-        asked.records,
-        settings.seed,
-        settings.temperature,
-        settings.top_p,
-        0,
-        device,
-        asked.model,
+        record_ids=request.record_ids,
+        seed=settings.seed,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        prompt_tokens=0,
+        device=device,
+        model_name=request.model_name,
     )
 
 
-def ban(scores: torch.Tensor, banned: Sequence[Sequence[int]]) -> None:
-    """Sets the scores (rows, vocabulary) of each row's tokens to minus infinity."""
+def ban_tokens(scores: torch.Tensor, banned: Sequence[Sequence[int]]) -> None:
+    """Set the scores (rows, vocabulary) of each row's banned token ids to minus infinity."""
     rows = [row for row, tokens in enumerate(banned) for _ in tokens]
     if rows:
         tokens = [token for row in banned for token in row]
         scores[rows, tokens] = -torch.inf
 
 
-class Repeats:
-    """The tokens that would complete an n-gram that a row already has."""
+class NgramBlocker:
+    """Finds the tokens that would repeat an n-gram which one row already has."""
 
-    def __init__(self, size: int, prompt: Sequence[int]) -> None:
-        """`size` 0 forbids nothing."""
+    def __init__(self, size: int, prompt_ids: Sequence[int]) -> None:
+        """`size` is the n of the n-grams; 0 bans nothing."""
         self.size = size
         self.ids: list[int] = []
         self.followers: dict[tuple[int, ...], list[int]] = {}
-        for token in prompt if size else ():
+        """The tokens that have followed each sequence of `size - 1` tokens."""
+        for token in prompt_ids if size else ():
             self.add(token)
 
     def add(self, token: int) -> None:
+        """Append a token to the row."""
         if not self.size:
             return
         if len(self.ids) >= self.size - 1:
@@ -101,48 +110,56 @@ class Repeats:
         self.ids.append(token)
 
     def last(self) -> tuple[int, ...]:
+        """Return the last `size - 1` tokens."""
         return tuple(self.ids[len(self.ids) - self.size + 1 :])
 
     def banned(self) -> Sequence[int]:
+        """Return the token ids that may not come next."""
         return self.followers.get(self.last(), ()) if len(self.ids) >= self.size - 1 else ()
 
 
-class StopText:
-    """Whether a row's newest token completes the stop text."""
+class StopTextCheck:
+    """Tells for each row when its newest token completes the stop text."""
 
-    def __init__(self, asked: GenerationRequest) -> None:
-        self.text = asked.stop_text
-        self.tokenizer = asked.tokenizer
+    def __init__(self, request: GenerationRequest) -> None:
+        self.text = request.stop_text
+        self.tokenizer = request.tokenizer
         self.candidates: dict[int, bool] = {}
-        """Whether a token holds the stop text's last character: the others cost no look."""
+        """By token id, True if its text contains the stop text's last character; the row is decoded
+        for these tokens only."""
 
     def ends(self, row: Sequence[int]) -> bool:
+        """Return True if the stop text stands at the end of the row."""
         if self.text is None:
             return False
         token = row[-1]
         if token not in self.candidates:
             self.candidates[token] = self.text[-1] in self.tokenizer.decode([token])
-        return self.candidates[token] and self.text in self.tokenizer.decode(row[-TAIL:])
+        return self.candidates[token] and self.text in self.tokenizer.decode(
+            row[-STOP_TEXT_TOKENS:]
+        )
 
 
-class FirstSentence:
-    """Whether a row's first sentence is over, where the settings end rows there."""
+class SentenceCheck:
+    """Tells for each row when its first sentence is over, if the settings end rows there."""
 
-    def __init__(self, asked: GenerationRequest) -> None:
-        self.wanted = asked.settings.stop_at_sentence
-        self.tokenizer = asked.tokenizer
+    def __init__(self, request: GenerationRequest) -> None:
+        self.enabled = request.settings.stop_at_sentence
+        self.tokenizer = request.tokenizer
         self.full_stops: dict[int, bool] = {}
-        """Whether a token holds one: a row without any costs no look."""
-        self.looking: set[int] = set()
+        """By token id, True if its text contains a full stop."""
+        self.rows_with_stop: set[int] = set()
+        """The rows that contain a full stop; no other row is decoded."""
 
-    def ends(self, number: int, row: Sequence[int]) -> bool:
-        if not self.wanted:
+    def ends(self, row_index: int, row: Sequence[int]) -> bool:
+        """Return True if the first sentence of the row is over."""
+        if not self.enabled:
             return False
         token = row[-1]
         if token not in self.full_stops:
             self.full_stops[token] = "." in self.tokenizer.decode([token])
         if self.full_stops[token]:
-            self.looking.add(number)
-        return number in self.looking and is_over(
+            self.rows_with_stop.add(row_index)
+        return row_index in self.rows_with_stop and first_sentence_complete(
             self.tokenizer.decode(row, skip_special_tokens=True)
         )

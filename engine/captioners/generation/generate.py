@@ -1,4 +1,8 @@
-"""Generating from spliced embeddings: text, image features, text."""
+"""Generation by transformers' `generate`, and what it shares with our own `decode_loop`.
+
+Shared are the request, the layout of prompts (text, image features, text), and turning new token
+ids into captions.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +16,33 @@ from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteria
 from engine.captioners.base import Caption, CheckpointError
 from engine.captioners.generation.gumbel import GumbelSampler
 from engine.captioners.settings import Settings
-from engine.shearing.sentences import is_over
+from engine.shearing.sentences import first_sentence_complete
 
-TAIL = 8
-"""Tokens that are decoded to find a stop text: the longest has three characters."""
+STOP_TEXT_TOKENS = 8
+"""Number of newest tokens that are decoded to find a stop text, which has three characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What `generate` is told beside the prompt. `model` names the model to the sampler."""
+    """One batch to be generated: all that `generate` and `decode` need beside the prompt."""
 
     settings: Settings
-    records: Sequence[int]
-    model: str
+    record_ids: Sequence[int]
+    """The record id of each row: sampling depends on it."""
+    model_name: str
+    """The model's name: sampling depends on it."""
     stop_ids: Sequence[int]
+    """Token ids that end a row."""
     pad_id: int
+    """The token id that fills a row after its end."""
     stop_text: str | None = None
     """Text that ends a row though it is no token of its own."""
     tokenizer: Any = None
-    """Decodes for `stop_text` and for the end of the first sentence."""
+    """Decodes token ids; needed for `stop_text` and for `stop_at_sentence`."""
 
 
 def choose_dtype(name: str, device: str) -> torch.dtype:
+    """Return the dtype that the setting `dtype` names; `auto` depends on the device."""
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
             name
@@ -41,40 +50,47 @@ def choose_dtype(name: str, device: str) -> torch.dtype:
     return torch.float32 if device == "cpu" else torch.bfloat16
 
 
-def check_length(prompt_tokens: int, settings: Settings, limit: int, name: str) -> None:
-    """Raises `CheckpointError` where prompt and answer together go beyond what a model takes."""
+def check_length(prompt_tokens: int, settings: Settings, limit: int, limit_name: str) -> None:
+    """Raise `CheckpointError` where prompt and answer together exceed the model's token limit.
+
+    `limit_name` is the key of the limit in the model's config.json.
+    """
     if prompt_tokens + settings.max_new_tokens > limit:
         raise CheckpointError(
             f"the prompt has {prompt_tokens} tokens and may go on for {settings.max_new_tokens}"
-            f" more, but the model's {name} is {limit}: shorten the prompt or max_new_tokens"
+            f" more, but the model's {limit_name} is {limit}: shorten the prompt or max_new_tokens"
         )
 
 
 def splice(before: torch.Tensor, features: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """(b, D) and (a, D) around (B, n, D) gives (B, b + n + a, D)."""
+    """Put embeddings (b, D) and (a, D) around features (B, n, D): return (B, b + n + a, D)."""
     rows = features.shape[0]
     return torch.cat([before.expand(rows, -1, -1), features, after.expand(rows, -1, -1)], dim=1)
 
 
 def pad_left(rows: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows (T_i, ...) as one (B, T, ...), zeros in front, and the mask (B, T) of what is not."""
+    """Stack rows (T_i, ...) as (B, T, ...) with zeros in front; return it and its attention mask.
+
+    The attention mask (B, T) is 0 where a row is padded.
+    """
     longest = max(row.shape[0] for row in rows)
     padded = rows[0].new_zeros(len(rows), longest, *rows[0].shape[1:])
     mask = torch.zeros(len(rows), longest, dtype=torch.long, device=rows[0].device)
-    for number, row in enumerate(rows):
-        padded[number, longest - row.shape[0] :] = row
-        mask[number, longest - row.shape[0] :] = 1
+    for index, row in enumerate(rows):
+        padded[index, longest - row.shape[0] :] = row
+        mask[index, longest - row.shape[0] :] = 1
     return padded, mask
 
 
 class StopAtText(StoppingCriteria):  # type: ignore[misc]
-    """Ends each row by itself where its new text holds `text`.
+    """Ends each row by itself where its newest tokens contain `text`.
 
     MiniGPT-4's own criterion (`conversation.py`) looks at the first row alone, and so ends a
     whole batch with it.
     """
 
     def __init__(self, text: str, tokenizer: Any, prompt_tokens: int) -> None:
+        """`prompt_tokens` is the length of `input_ids` before the first new token."""
         self.text = text
         self.tokenizer = tokenizer
         self.prompt_tokens = prompt_tokens
@@ -82,15 +98,16 @@ class StopAtText(StoppingCriteria):  # type: ignore[misc]
     def __call__(
         self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: Any
     ) -> torch.BoolTensor:
-        new = input_ids[:, self.prompt_tokens :][:, -TAIL:].tolist()
-        found = [self.text in self.tokenizer.decode(row) for row in new]
-        return torch.tensor(found, device=input_ids.device)  # type: ignore[return-value]
+        newest = input_ids[:, self.prompt_tokens :][:, -STOP_TEXT_TOKENS:].tolist()
+        stopped = [self.text in self.tokenizer.decode(row) for row in newest]
+        return torch.tensor(stopped, device=input_ids.device)  # type: ignore[return-value]
 
 
 class StopAtSentence(StoppingCriteria):  # type: ignore[misc]
     """Ends each row by itself when its first sentence is over."""
 
     def __init__(self, tokenizer: Any, prompt_tokens: int) -> None:
+        """`prompt_tokens` is the length of `input_ids` before the first new token."""
         self.tokenizer = tokenizer
         self.prompt_tokens = prompt_tokens
 
@@ -100,75 +117,87 @@ class StopAtSentence(StoppingCriteria):  # type: ignore[misc]
         texts = self.tokenizer.batch_decode(
             input_ids[:, self.prompt_tokens :], skip_special_tokens=True
         )
-        return torch.tensor([is_over(text) for text in texts], device=input_ids.device)  # type: ignore[return-value]
+        return torch.tensor(
+            [first_sentence_complete(text) for text in texts], device=input_ids.device
+        )  # type: ignore[return-value]
 
 
 @torch.inference_mode()
 def generate(
-    model: Any, asked: GenerationRequest, mask: torch.Tensor, **prompt: torch.Tensor
+    model: Any,
+    request: GenerationRequest,
+    attention_mask: torch.Tensor,
+    **prompt: torch.Tensor,
 ) -> torch.Tensor:
-    """New token ids, (B, at most max_new_tokens), `pad_id` after a row's end.
+    """Return new token ids (B, at most max_new_tokens), `pad_id` after a row's end.
 
-    The prompt is `inputs_embeds` (B, T, D) or `input_ids` (B, T) and what else the model takes,
-    padded in front where `mask` (B, T) is 0. Raises `torch.OutOfMemoryError`.
+    `prompt` holds `inputs_embeds` (B, T, D) or `input_ids` (B, T) and whatever else the model
+    takes, padded in front where `attention_mask` (B, T) is 0. Raises `torch.OutOfMemoryError`.
     """
-    settings = asked.settings
+    settings = request.settings
     # An encoder takes the prompt to itself; the decoder's ids begin with a token of its own.
-    encoder = bool(getattr(model.config.get_text_config(), "is_encoder_decoder", False))
-    known = 1 if encoder else prompt["input_ids"].shape[1] if "input_ids" in prompt else 0
+    has_encoder = bool(getattr(model.config.get_text_config(), "is_encoder_decoder", False))
+    if has_encoder:
+        prompt_tokens = 1
+    else:
+        # With inputs_embeds alone, `generate` returns the new ids without the prompt.
+        prompt_tokens = prompt["input_ids"].shape[1] if "input_ids" in prompt else 0
     processors = LogitsProcessorList()
     if settings.temperature > 0:
         processors.append(
             GumbelSampler(
-                asked.records,
-                settings.seed,
-                settings.temperature,
-                settings.top_p,
-                known,
-                mask.device,
-                asked.model,
+                record_ids=request.record_ids,
+                seed=settings.seed,
+                temperature=settings.temperature,
+                top_p=settings.top_p,
+                prompt_tokens=prompt_tokens,
+                device=attention_mask.device,
+                model_name=request.model_name,
             )
         )
     stopping = StoppingCriteriaList()
-    if asked.stop_text is not None:
-        stopping.append(StopAtText(asked.stop_text, asked.tokenizer, known))
+    if request.stop_text is not None:
+        stopping.append(StopAtText(request.stop_text, request.tokenizer, prompt_tokens))
     if settings.stop_at_sentence:
-        stopping.append(StopAtSentence(asked.tokenizer, known))
+        stopping.append(StopAtSentence(request.tokenizer, prompt_tokens))
     ids: torch.Tensor = model.generate(
         **prompt,
-        attention_mask=mask,
+        attention_mask=attention_mask,
         max_new_tokens=settings.max_new_tokens,
         min_new_tokens=settings.min_new_tokens or None,
         no_repeat_ngram_size=settings.no_repeat_ngram or None,
         do_sample=False,
         num_beams=1,
-        eos_token_id=list(asked.stop_ids),
-        pad_token_id=asked.pad_id,
+        eos_token_id=list(request.stop_ids),
+        pad_token_id=request.pad_id,
         logits_processor=processors,
         stopping_criteria=stopping,
         use_cache=True,
     )
-    return ids[:, known:]
+    return ids[:, prompt_tokens:]
 
 
-def to_captions(ids: torch.Tensor, tokenizer: Any, asked: GenerationRequest) -> list[Caption]:
-    """Each row of new ids up to its stop token or its stop text, as text."""
+def to_captions(ids: torch.Tensor, tokenizer: Any, request: GenerationRequest) -> list[Caption]:
+    """Return the caption of each row of new token ids (B, T), cut at its stop token or text."""
     rows: list[list[int]] = ids.tolist()
-    if asked.settings.stop_at_sentence:
-        for row in rows:  # what ended them is no token, and padding follows
-            while row and row[-1] == asked.pad_id:
+    if request.settings.stop_at_sentence:
+        for row in rows:  # a row that its sentence ended has no stop token before its padding
+            while row and row[-1] == request.pad_id:
                 row.pop()
-    return [to_caption(row, tokenizer, asked) for row in rows]
+    return [to_caption(row, tokenizer, request) for row in rows]
 
 
-def to_caption(row: Sequence[int], tokenizer: Any, asked: GenerationRequest) -> Caption:
-    end = next((place for place, token in enumerate(row) if token in asked.stop_ids), len(row))
+def to_caption(row: Sequence[int], tokenizer: Any, request: GenerationRequest) -> Caption:
+    """Return the caption of one row of new token ids, cut at its stop token or stop text."""
+    end = next((index for index, token in enumerate(row) if token in request.stop_ids), len(row))
     text = tokenizer.decode(row[:end], skip_special_tokens=True)
-    stop = asked.stop_text
+    stop = request.stop_text
     if stop is None or stop not in text:
-        over = end < len(row) or (asked.settings.stop_at_sentence and is_over(text))
+        over = end < len(row) or (
+            request.settings.stop_at_sentence and first_sentence_complete(text)
+        )
         return Caption(text, end, "stop" if over else "length")
-    # The token that completes the stop text is none of the caption.
+    # The token that completes the stop text is not part of the caption.
     tokens = end - 1
     while tokens and stop in tokenizer.decode(row[:tokens], skip_special_tokens=True):
         tokens -= 1

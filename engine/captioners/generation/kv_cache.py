@@ -1,4 +1,4 @@
-"""Keys and values of a running batch, in tensors of fixed size."""
+"""The KV cache of a running batch, in tensors of fixed size."""
 
 from __future__ import annotations
 
@@ -7,90 +7,105 @@ from collections.abc import Sequence
 import torch
 
 
-class Rows:
-    """Tensors whose first dimension is the batch, kept dense as rows end.
+class DenseRows:
+    """The rows of a running batch, kept dense as rows end, in all tensors that are registered.
 
-    The rows that go on always lie in front: a row from the end moves into each gap, so that
-    nothing is allocated and little is copied.
+    The first dimension of each tensor is the batch. Unfinished rows always lie in front: a row
+    from the end moves into each gap, so that nothing is allocated and little is copied.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.count = most
-        """Rows that go on."""
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.active = capacity
+        """Number of rows that are unfinished."""
         self.tensors: list[torch.Tensor] = []
 
-    def hold(self, tensor: torch.Tensor) -> torch.Tensor:
+    def register(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Have `compact` move the rows of `tensor`, too; return `tensor`."""
         self.tensors.append(tensor)
         return tensor
 
-    def keep(self, going_on: Sequence[bool]) -> list[int]:
-        """The old place of the row that now lies at each place."""
-        left = sum(going_on)
-        gaps = [place for place in range(left) if not going_on[place]]
-        moved = [place for place in range(left, self.count) if going_on[place]]
+    def compact(self, unfinished: Sequence[bool]) -> list[int]:
+        """Drop the rows that have ended; return the old index of the row now at each index."""
+        left = sum(unfinished)
+        gaps = [row for row in range(left) if not unfinished[row]]
+        moved = [row for row in range(left, self.active) if unfinished[row]]
         if gaps:
             device = self.tensors[0].device
-            to, source = (torch.tensor(it, device=device) for it in (gaps, moved))
+            target, source = (torch.tensor(it, device=device) for it in (gaps, moved))
             for tensor in self.tensors:
-                tensor[to] = tensor[source]
-        places = list(range(left))
-        for gap, place in zip(gaps, moved, strict=True):
-            places[gap] = place
-        self.count = left
-        return places
+                tensor[target] = tensor[source]
+        old_rows = list(range(left))
+        for gap, row in zip(gaps, moved, strict=True):
+            old_rows[gap] = row
+        self.active = left
+        return old_rows
 
 
-class KeyValues:
-    """For every layer, keys and values (rows, heads, length, width) of which `used` are set."""
+class KVCache:
+    """Keys and values of every layer, each (rows, heads, length, head_dim).
+
+    The first `used` positions are set. The length never changes, so that CUDA graphs may refer to
+    the tensors.
+    """
 
     def __init__(
         self,
-        rows: Rows,
+        rows: DenseRows,
         layers: int,
         length: int,
         heads: int,
-        width: int,
+        head_dim: int,
         like: torch.Tensor,
     ) -> None:
-        """`like` gives dtype and device."""
+        """Allocate the tensors with dtype and device of `like`; `heads` counts key/value heads."""
         self.rows = rows
         self.used = 0
-        sizes = (rows.most, heads, length, width)
+        sizes = (rows.capacity, heads, length, head_dim)
         self.layers = [
-            (rows.hold(like.new_empty(sizes)), rows.hold(like.new_empty(sizes)))
+            (rows.register(like.new_empty(sizes)), rows.register(like.new_empty(sizes)))
             for _ in range(layers)
         ]
 
-    def begin(self, shared: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        """Starts every row with the same keys and values, (heads, tokens, width) a layer, or with
-        none."""
-        self.used = 0
-        if not shared:
-            return
-        self.used = shared[0][0].shape[1]
-        for ours, first in zip(self.layers, shared, strict=True):
-            for tensor, given in zip(ours, first, strict=True):
-                tensor[: self.rows.count, :, : self.used] = given
+    def start(self, prefix: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Start a batch whose rows all begin with the same keys and values.
 
-    def clear(self) -> None:
-        """Zeros behind what is used: what is masked is read all the same, and must be finite."""
+        `prefix` holds keys and values (heads, tokens, head_dim) for each layer; empty for none.
+        """
+        self.used = 0
+        if not prefix:
+            return
+        self.used = prefix[0][0].shape[1]
+        for cached, given in zip(self.layers, prefix, strict=True):
+            for tensor, values in zip(cached, given, strict=True):
+                tensor[: self.rows.active, :, : self.used] = values
+
+    def zero_unused(self) -> None:
+        """Set all positions from `used` on to zero.
+
+        A captured step reads masked positions all the same, so they must be finite.
+        """
         for tensors in self.layers:
             for tensor in tensors:
                 tensor[:, :, self.used :] = 0
 
-    def add(
-        self, layer: int, key: torch.Tensor, value: torch.Tensor, place: torch.Tensor | None = None
+    def append(
+        self,
+        layer: int,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        position: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Puts (rows, heads, T, width) behind what is there and gives all of it.
+        """Write keys and values (rows, heads, T, head_dim) of one layer; return all that is cached.
 
-        With a `place` (1,) it is put there, and what is given has its full length. `used` is moved
-        on by whoever has added to every layer.
+        They are written from position `used` on, and the first `used + T` positions are returned.
+        With a `position` (1,) they are written there, and the full length is returned. The caller
+        advances `used` once every layer has been written.
         """
         keys, values = (tensor[: len(key)] for tensor in self.layers[layer])
-        if place is not None:
-            return keys.index_copy_(2, place, key), values.index_copy_(2, place, value)
-        upto = self.used + key.shape[2]
-        keys[:, :, self.used : upto] = key
-        values[:, :, self.used : upto] = value
-        return keys[:, :, :upto], values[:, :, :upto]
+        if position is not None:
+            return keys.index_copy_(2, position, key), values.index_copy_(2, position, value)
+        end = self.used + key.shape[2]
+        keys[:, :, self.used : end] = key
+        values[:, :, self.used : end] = value
+        return keys[:, :, :end], values[:, :, :end]

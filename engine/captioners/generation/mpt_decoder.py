@@ -1,4 +1,4 @@
-"""MPT with Otter's gated cross-attention, run by hand: see `decoders`."""
+"""MPT with Otter's gated cross-attention on a static KV cache (see `static_decoders`)."""
 
 from __future__ import annotations
 
@@ -7,119 +7,147 @@ from typing import Any
 
 import torch
 
-from engine.captioners.generation.cuda_graphs import Record
-from engine.captioners.generation.static_decoders import Running
+from engine.captioners.generation.cuda_graphs import Capture
+from engine.captioners.generation.static_decoders import DecodeState
 
 
-class MptRunning(Running):
-    """What the images say to each cross-attention block is computed once for all steps."""
+class MptDecodeState(DecodeState):
+    """A batch in generation by Otter's MPT.
+
+    The keys and values that each cross-attention block reads of the images are computed once, at
+    prefill, for all decode steps.
+    """
 
     def __init__(
         self,
         model: Any,
-        prompt: Sequence[int],
+        prompt_ids: Sequence[int],
         image_id: int,
-        rows: int,
+        max_rows: int,
         length: int,
-        record: Record | None = None,
+        capture: Capture | None = None,
     ) -> None:
-        """`model` is Otter's MptForCausalLM; one `prompt` for all rows."""
+        """`model` is Otter's MptForCausalLM; `prompt_ids` is the prompt of all rows.
+
+        `image_id` is the token `<image>`; `length` counts the tokens of prompt and answer.
+        """
         config = model.config
         self.model = model
         self.blocks = model.transformer.blocks
         self.heads = config.n_heads
         like = model.transformer.wte.weight
-        width = config.d_model // self.heads
-        super().__init__(rows, length, len(self.blocks), self.heads, width, like, record)
+        super().__init__(
+            max_rows,
+            length,
+            layers=len(self.blocks),
+            heads=self.heads,
+            head_dim=config.d_model // self.heads,
+            like=like,
+            capture=capture,
+        )
         self.media: list[list[torch.Tensor] | None] = [None] * len(self.blocks)
-        self.bias = model.transformer.build_mpt_alibi_tensor(
+        """Keys and values (rows, heads, n, 64) of the images for each cross-attention block."""
+        self.alibi = model.transformer.build_mpt_alibi_tensor(
             self.heads, length, config.attn_config.alibi_bias_max, like.device
         )
-        self.prompt = torch.tensor(prompt, device=like.device)
-        self.seen = ((self.prompt == image_id).cumsum(dim=0) > 0)[None, :, None]
+        self.prompt_ids = torch.tensor(prompt_ids, device=like.device)
+        self.sees_image = ((self.prompt_ids == image_id).cumsum(dim=0) > 0)[None, :, None]
+        """True (1, T, 1) for each prompt token at or after `<image>`."""
 
-    def begin(self, latents: torch.Tensor) -> None:
-        """(B, n, D) of the rows' images."""
+    def prefill(self, latents: torch.Tensor) -> None:
+        """Start a batch of images, given as latents (B, n, D); set `logits`."""
         self.cache.used = 0
-        for number, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks):
             gated = block.gated_cross_attn_layer
             if gated is not None:
-                self.look_at(number, gated.attn.media(latents))
-        ids = self.prompt.expand(len(latents), -1)
-        tokens = ids.shape[1]
-        later = self.places[None, :tokens] > self.places[:tokens, None]
-        self.logits = self.through(ids, self.seen, self.bias[:, :, -tokens:], later)
+                self.store_media(index, gated.attn.media(latents))
+        input_ids = self.prompt_ids.expand(len(latents), -1)
+        tokens = input_ids.shape[1]
+        masked = self.positions[None, :tokens] > self.positions[:tokens, None]
+        self.logits = self.run_layers(
+            input_ids, self.sees_image, self.alibi[:, :, -tokens:], masked
+        )
         self.cache.used = tokens
         if self.graphs is not None:
-            self.cache.clear()
+            self.cache.zero_unused()
 
-    def look_at(self, number: int, media: Sequence[torch.Tensor]) -> None:
-        """Keys and values (B, heads, n, 64) for one block."""
-        held = self.media[number]
-        if held is None:
-            sizes = [(self.rows.most, *it.shape[1:]) for it in media]
-            held = [self.rows.hold(media[0].new_zeros(size)) for size in sizes]
-            self.media[number] = held
-        for tensor, given in zip(held, media, strict=True):
-            tensor[: len(given)] = given
+    def store_media(self, index: int, media: Sequence[torch.Tensor]) -> None:
+        """Keep the images' keys and values (B, heads, n, 64) of one block."""
+        stored = self.media[index]
+        if stored is None:
+            sizes = [(self.rows.capacity, *it.shape[1:]) for it in media]
+            stored = [self.rows.register(media[0].new_zeros(size)) for size in sizes]
+            self.media[index] = stored
+        for tensor, values in zip(stored, media, strict=True):
+            tensor[: len(values)] = values
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
         used = self.cache.used + 1
-        found = self.through(ids[:, None], self.seen[:, -1:], self.bias[:, :, -used:])
-        self.cache.used = used
-        return found
-
-    def step_at(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        last = self.length - 1
-        distance = (last - place + self.places).clamp(max=last)
-        later = (self.places > place)[None]
-        bias = self.bias[:, :, distance]
-        return self.through(ids[:, None], self.seen[:, -1:], bias, later, place)
-
-    def through(
-        self,
-        ids: torch.Tensor,
-        seen: torch.Tensor,
-        bias: torch.Tensor,
-        later: torch.Tensor | None = None,
-        place: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """(rows, T) to the logits of the last token; `bias` (heads, 1, length) by position,
-        `later` (T, length) is what a token may not look at."""
-        hidden = self.model.transformer.wte(ids)
-        for number, block in enumerate(self.blocks):
-            media = self.media[number]
-            if media is not None:
-                now = [it[: len(ids)] for it in media]
-                hidden = block.gated_cross_attn_layer.look(hidden, now, seen)
-            layer = block.decoder_layer
-            normed = layer.norm_1(hidden)
-            hidden = hidden + self.attend(number, layer.attn, normed, bias, later, place)
-            hidden = layer.ffn(layer.norm_2(hidden), hidden)
-        last = self.model.transformer.norm_f(hidden[:, -1])
-        found: torch.Tensor = self.model.lm_head(last)
-        return found
-
-    def attend(
-        self,
-        number: int,
-        attention: Any,
-        hidden: torch.Tensor,
-        bias: torch.Tensor,
-        later: torch.Tensor | None,
-        place: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """As `MptAttention`: its position bias is float32 whatever the model is."""
-        mixed = attention.Wqkv(hidden)
-        if attention.clip_qkv:
-            mixed = mixed.clamp(min=-attention.clip_qkv, max=attention.clip_qkv)
-        query, key, value = (
-            it.unflatten(-1, (self.heads, -1)).transpose(1, 2) for it in mixed.chunk(3, dim=-1)
+        logits = self.run_layers(
+            input_ids[:, None], self.sees_image[:, -1:], self.alibi[:, :, -used:]
         )
-        keys, values = self.cache.add(number, key, value, place)
-        scores = query @ keys.transpose(-1, -2) * attention.softmax_scale + bias
-        if later is not None:
-            scores = scores.masked_fill(later, torch.finfo(hidden.dtype).min)
+        self.cache.used = used
+        return logits
+
+    def static_step(self, input_ids: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        last = self.length - 1
+        distance = (last - position + self.positions).clamp(max=last)
+        masked = (self.positions > position)[None]
+        alibi = self.alibi[:, :, distance]
+        return self.run_layers(input_ids[:, None], self.sees_image[:, -1:], alibi, masked, position)
+
+    def run_layers(
+        self,
+        input_ids: torch.Tensor,
+        sees_image: torch.Tensor,
+        alibi: torch.Tensor,
+        masked: torch.Tensor | None = None,
+        position: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Run token ids (rows, T) behind what is cached; return the logits of the last token.
+
+        `alibi` (heads, 1, length) is the bias by position; `masked` (T, length) is True where a
+        token does not attend, None for nowhere.
+        """
+        hidden_states = self.model.transformer.wte(input_ids)
+        for index, block in enumerate(self.blocks):
+            media = self.media[index]
+            if media is not None:
+                active = [it[: len(input_ids)] for it in media]
+                hidden_states = block.gated_cross_attn_layer.cross_attend(
+                    hidden_states, active, sees_image
+                )
+            layer = block.decoder_layer
+            normed = layer.norm_1(hidden_states)
+            hidden_states = hidden_states + self.attention(
+                index, layer.attn, normed, alibi, masked, position
+            )
+            hidden_states = layer.ffn(layer.norm_2(hidden_states), hidden_states)
+        normed = self.model.transformer.norm_f(hidden_states[:, -1])
+        logits: torch.Tensor = self.model.lm_head(normed)
+        return logits
+
+    def attention(
+        self,
+        index: int,
+        attention: Any,
+        hidden_states: torch.Tensor,
+        alibi: torch.Tensor,
+        masked: torch.Tensor | None,
+        position: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the output of one layer's self-attention, as transformers' `MptAttention`."""
+        qkv = attention.Wqkv(hidden_states)
+        if attention.clip_qkv:
+            qkv = qkv.clamp(min=-attention.clip_qkv, max=attention.clip_qkv)
+        query, key, value = (
+            it.unflatten(-1, (self.heads, -1)).transpose(1, 2) for it in qkv.chunk(3, dim=-1)
+        )
+        keys, values = self.cache.append(index, key, value, position)
+        # The position bias is float32 whatever the model's dtype is, and so are the scores.
+        scores = query @ keys.transpose(-1, -2) * attention.softmax_scale + alibi
+        if masked is not None:
+            scores = scores.masked_fill(masked, torch.finfo(hidden_states.dtype).min)
         weights = scores.float().softmax(dim=-1).to(values.dtype)
-        found: torch.Tensor = attention.out_proj((weights @ values).transpose(1, 2).flatten(2))
-        return found
+        output: torch.Tensor = attention.out_proj((weights @ values).transpose(1, 2).flatten(2))
+        return output

@@ -1,6 +1,9 @@
-"""The language models of transformers, run by hand: a static cache, one prompt, no padding.
+"""Decoding with a static KV cache, without padding: the parts common to all, and Llama's.
 
-The modules' own weights are used; only what `generate` and `forward` do around them is left out.
+`DecodeState` is a batch in generation, `DecodeStatePool` reuses the tensors of finished batches,
+and `LlamaDecoder` runs transformers' Llama and Qwen2 on them. The modules' own weights are used;
+only what `generate` and `forward` of transformers do around them is left out. MPT has a module of
+its own, `mpt_decoder`.
 """
 
 from __future__ import annotations
@@ -15,92 +18,112 @@ import torch
 from torch import nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
-from engine.captioners.checkpoints.quantization import Quantized
-from engine.captioners.generation.cuda_graphs import CannotRecord, Record, StepGraphs, say_plain
-from engine.captioners.generation.kv_cache import KeyValues, Rows
+from engine.captioners.checkpoints.quantization import QuantizedLinear
+from engine.captioners.generation.cuda_graphs import (
+    Capture,
+    CaptureFailed,
+    StepGraphs,
+    report_fallback,
+)
+from engine.captioners.generation.kv_cache import DenseRows, KVCache
 
-SHARED_LEAST = 16
-"""Tokens of a prompt's beginning that are worth a mask: a short one is computed with each batch,
-where attention is plainly causal and has faster kernels."""
+MIN_PREFIX_TOKENS = 16
+"""Fewest tokens before the image whose keys and values are computed once for all batches. Behind a
+cached prefix, prefill needs a mask. A shorter prefix is computed with each batch, where attention
+is plainly causal and has faster kernels."""
 
 
-class Running(ABC):
-    """A batch on its way through a language model; its tensors serve one batch after the other."""
+class DecodeState(ABC):
+    """A batch in generation: its KV cache, positions and CUDA graphs.
+
+    A subclass adds `prefill`, which sets `logits`; each call of `step` is one decode step. The
+    tensors serve one batch after the other.
+    """
 
     logits: torch.Tensor
-    """(rows, vocabulary), of the first new token."""
+    """Logits (rows, vocabulary) of the first new token, from prefill."""
 
     def __init__(
         self,
-        rows: int,
+        max_rows: int,
         length: int,
         layers: int,
         heads: int,
-        width: int,
+        head_dim: int,
         like: torch.Tensor,
-        record: Record | None,
+        capture: Capture | None,
     ) -> None:
-        """For at most so many rows; `length` counts the prompt and what comes."""
-        self.rows = Rows(rows)
-        self.length = length
-        self.cache = KeyValues(self.rows, layers, length, heads, width, like)
-        self.places = torch.arange(length, device=like.device)
-        self.graphs = record and StepGraphs(self.step_at, rows, like.device, record)
+        """Allocate tensors for `max_rows` rows, with dtype and device of `like`.
 
-    def step(self, ids: torch.Tensor) -> torch.Tensor:
-        """The newest token of each row, (rows,), to the logits of the next, (rows, vocabulary)."""
+        `length` counts the tokens of prompt and answer, `heads` the key/value heads.
+        """
+        self.rows = DenseRows(max_rows)
+        self.length = length
+        self.cache = KVCache(self.rows, layers, length, heads, head_dim, like)
+        self.positions = torch.arange(length, device=like.device)
+        self.graphs = capture and StepGraphs(self.static_step, max_rows, like.device, capture)
+
+    def step(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Run a decode step: the newest token of each row (rows,) to logits (rows, vocabulary)."""
         if self.graphs is not None:
             try:
-                logits = self.graphs(ids, self.cache.used)
-            except CannotRecord as reason:
-                say_plain(reason)
+                logits = self.graphs(input_ids, self.cache.used)
+            except CaptureFailed as reason:
+                report_fallback(reason)
                 self.graphs = None
             else:
                 self.cache.used += 1
                 return logits
-        return self.forward(ids)
+        return self.eager_step(input_ids)
 
     @abstractmethod
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """As `step`, behind what is cached."""
+    def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Run a decode step, its operations launched one by one."""
 
     @abstractmethod
-    def step_at(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        """As `step`, at a place (1,) of the cache, all of whose length is read."""
+    def static_step(self, input_ids: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        """Run a decode step at a `position` (1,) of the cache, whose full length is read.
+
+        All shapes and addresses are the same at every position, so the step can be captured.
+        """
 
 
-R = TypeVar("R", bound=Running)
+State = TypeVar("State", bound=DecodeState)
 
 
-class LayerCache(Generic[R]):
-    """The tensors of batches that are over, for the next ones if they fit: as many as there were
-    batches at a time."""
+class DecodeStatePool(Generic[State]):
+    """Decode states of finished batches, for reuse: as many as batches ran at the same time."""
 
-    def __init__(self, make: Callable[[int, int], R]) -> None:
-        """`make` takes the most rows, and the length of prompt and answer."""
+    def __init__(self, make: Callable[[int, int], State]) -> None:
+        """`make` takes the largest number of rows, and the length of prompt and answer."""
         self.make = make
-        self.idle: list[R] = []
+        self.idle: list[State] = []
 
     @contextmanager
-    def running_for(self, rows: int, length: int) -> Iterator[R]:
-        """No one else's until the end; tensors of a batch that failed are not kept."""
-        running = self.idle.pop() if self.idle else None
-        if running is None or running.rows.most < rows or running.length != length:
-            running = None  # before others take their place in memory
-            running = self.make(rows, length)
-        running.rows.count = rows
-        yield running
-        self.idle.append(running)
+    def acquire(self, rows: int, length: int) -> Iterator[State]:
+        """Lend a state for `rows` rows to one batch; make one if the idle state does not fit.
 
-    def release(self) -> None:
+        A state whose batch raised an exception is not kept.
+        """
+        state = self.idle.pop() if self.idle else None
+        if state is None or state.rows.capacity < rows or state.length != length:
+            state = None  # frees its memory before the next is made
+            state = self.make(rows, length)
+        state.rows.active = rows
+        yield state
+        self.idle.append(state)
+
+    def release_idle(self) -> None:
+        """Free the tensors of all idle states."""
         self.idle.clear()
 
 
 class LlamaDecoder:
     """Llama or Qwen2 (`LlamaForCausalLM`, `Qwen2ForCausalLM`) for prompts of embeddings.
 
-    Joins query, key and value matrices, and gate and up, into one each: the modules keep views
-    of them, so no memory is added. Weights that are maps of files would be copied by that.
+    All prompts have the same text around each row's image features. The query, key and value
+    matrices are fused into one, and so are gate and up: the modules keep views of them, so no
+    memory is added.
     """
 
     def __init__(
@@ -108,181 +131,217 @@ class LlamaDecoder:
         model: Any,
         before: torch.Tensor,
         after: torch.Tensor,
-        join: bool = True,
-        record: Record | None = None,
+        fuse: bool = True,
+        capture: Capture | None = None,
     ) -> None:
-        """`before` (b, D) and `after` (a, D) stand around each row's own embeddings."""
+        """`before` (b, D) and `after` (a, D) are the embeddings around each row's features.
+
+        `fuse` should be False where weights are memory maps of files, which fusing would copy.
+        """
         self.model = model
         self.before, self.after = before, after
-        self.layers = [Layer(block, join) for block in model.model.layers]
+        self.layers = [LlamaLayer(block, fuse) for block in model.model.layers]
         config = model.config
         attention = model.model.layers[0].self_attn
-        self.width = attention.head_dim
+        self.head_dim = attention.head_dim
         self.heads = config.num_attention_heads
-        self.key_heads = config.num_key_value_heads
+        self.key_value_heads = config.num_key_value_heads
         self.scale = attention.scaling
         self.rotary = (before.new_empty(0), before.new_empty(0))
-        self.record = record
-        self.kept = LayerCache(lambda rows, length: LlamaRunning(self, rows, length))
-        self.shared: list[tuple[torch.Tensor, torch.Tensor]] = []
-        if len(before) >= SHARED_LEAST:
-            alone = LlamaRunning(self, 1, len(before))
-            alone.begin(before[None])
-            self.shared = [(keys[0], values[0]) for keys, values in alone.cache.layers]
+        self.capture = capture
+        self.state_pool = DecodeStatePool(lambda rows, length: LlamaDecodeState(self, rows, length))
+        self.prefix: list[tuple[torch.Tensor, torch.Tensor]] = []
+        """Keys and values (heads, b, head_dim) of `before` for each layer; empty if it is short."""
+        if len(before) >= MIN_PREFIX_TOKENS:
+            state = LlamaDecodeState(self, 1, len(before))
+            state.prefill(before[None])
+            self.prefix = [(keys[0], values[0]) for keys, values in state.cache.layers]
 
-    def tables(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rotary cosines and signed sines, (at least `length`, 1, width of a head)."""
+    def rotary_tables(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rotary cosines and signed sines, each (at least `length`, 1, head_dim)."""
         if len(self.rotary[0]) < length:
-            places = torch.arange(length, device=self.before.device)[None]
-            cos, sin = self.model.model.rotary_emb(self.before, position_ids=places)
-            half = self.width // 2
+            position_ids = torch.arange(length, device=self.before.device)[None]
+            cos, sin = self.model.model.rotary_emb(self.before, position_ids=position_ids)
+            half = self.head_dim // 2
             sin = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
             self.rotary = cos[0, :, None], sin[0, :, None]
         return self.rotary
 
     @contextmanager
-    def begin(self, features: torch.Tensor, new_tokens: int) -> Iterator[LlamaRunning]:
-        """For rows' own embeddings (B, n, D) and the most tokens that may come."""
-        count = len(features)
-        parts = [features, self.after.expand(count, -1, -1)]
-        if not self.shared:
-            parts.insert(0, self.before.expand(count, -1, -1))
-        embeddings = torch.cat(parts, dim=1)
-        length = len(self.before) + features.shape[1] + len(self.after) + new_tokens
-        with self.kept.running_for(count, length) as running:
-            running.begin(embeddings)
-            yield running
+    def prefill(self, features: torch.Tensor, max_new_tokens: int) -> Iterator[LlamaDecodeState]:
+        """Lend the state of a batch after prefill, for image features (B, n, D)."""
+        rows = len(features)
+        parts = [features, self.after.expand(rows, -1, -1)]
+        if not self.prefix:
+            parts.insert(0, self.before.expand(rows, -1, -1))
+        inputs_embeds = torch.cat(parts, dim=1)
+        length = len(self.before) + features.shape[1] + len(self.after) + max_new_tokens
+        with self.state_pool.acquire(rows, length) as state:
+            state.prefill(inputs_embeds)
+            yield state
 
 
-class Layer:
-    """One decoder layer, its matrices joined or as they are."""
+class LlamaLayer:
+    """One decoder layer: its modules, with their matrices fused or as they are."""
 
-    def __init__(self, block: Any, join: bool) -> None:
+    def __init__(self, block: Any, fuse: bool) -> None:
         attention, mlp = block.self_attn, block.mlp
-        self.norm_1, self.norm_2 = block.input_layernorm, block.post_attention_layernorm
-        together = joined if join else apart
-        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.gate_up = together(mlp.gate_proj, mlp.up_proj)
-        self.out, self.down, self.act = attention.o_proj, mlp.down_proj, mlp.act_fn
+        self.input_norm, self.post_attention_norm = (
+            block.input_layernorm,
+            block.post_attention_layernorm,
+        )
+        combine = fused if fuse else unfused
+        self.qkv = combine(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.gate_up = combine(mlp.gate_proj, mlp.up_proj)
+        self.o_proj, self.down_proj, self.act_fn = attention.o_proj, mlp.down_proj, mlp.act_fn
 
-    def mlp(self, hidden: torch.Tensor) -> torch.Tensor:
-        normed = norm(self.norm_2, hidden)
+    def mlp(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Return the hidden states with the MLP's output added."""
+        normed = apply_rms_norm(self.post_attention_norm, hidden_states)
         gate, up = self.gate_up(normed).chunk(2, dim=-1)
-        found: torch.Tensor = hidden + self.down(self.act(gate) * up)
-        return found
+        output: torch.Tensor = hidden_states + self.down_proj(self.act_fn(gate) * up)
+        return output
 
 
-Together = Callable[[torch.Tensor], torch.Tensor]
-"""What several layers say to the same input, one behind the other."""
+Projection = Callable[[torch.Tensor], torch.Tensor]
+"""Several linear layers on one input: hidden states (..., D) to their outputs, concatenated."""
 
 
-def apart(*parts: nn.Module) -> Together:
-    return lambda hidden: torch.cat([part(hidden) for part in parts], dim=-1)
+def unfused(*linears: nn.Module) -> Projection:
+    """Run the linear layers one after the other."""
+    return lambda hidden_states: torch.cat([it(hidden_states) for it in linears], dim=-1)
 
 
-def joined(*parts: nn.Module) -> Together:
-    """By one matrix, of which the layers' own become views; so its bias, and scales of rows."""
-    sizes = [len(part.get_parameter("weight")) for part in parts]
-    whole = {}
-    for name, _ in list(parts[0].named_parameters()):
-        whole[name] = torch.cat([part.get_parameter(name) for part in parts])
-        for part, rows in zip(parts, torch.split(whole[name], sizes), strict=True):
-            setattr(part, name, nn.Parameter(rows, requires_grad=False))
-    if isinstance(parts[0], Quantized):
-        return type(parts[0])(**whole)
-    return partial(linear, **whole)
+def fused(*linears: nn.Module) -> Projection:
+    """Run the linear layers as one matrix product.
+
+    Their weights become views of one matrix; likewise their biases, and the scales of quantized
+    ones.
+    """
+    sizes = [len(it.get_parameter("weight")) for it in linears]
+    parameters = {}
+    for name, _ in list(linears[0].named_parameters()):
+        parameters[name] = torch.cat([it.get_parameter(name) for it in linears])
+        for module, view in zip(linears, torch.split(parameters[name], sizes), strict=True):
+            setattr(module, name, nn.Parameter(view, requires_grad=False))
+    if isinstance(linears[0], QuantizedLinear):
+        return type(linears[0])(**parameters)
+    return partial(linear, **parameters)
 
 
-def norm(module: Any, hidden: torch.Tensor) -> torch.Tensor:
-    return rms_norm(hidden, module.weight.shape, module.weight, module.variance_epsilon)
+def apply_rms_norm(module: Any, hidden_states: torch.Tensor) -> torch.Tensor:
+    """Run the RMS norm of a transformers module by torch's own kernel."""
+    return rms_norm(hidden_states, module.weight.shape, module.weight, module.variance_epsilon)
 
 
-class LlamaRunning(Running):
-    def __init__(self, decoder: LlamaDecoder, rows: int, length: int) -> None:
-        layers, like = len(decoder.layers), decoder.before
+class LlamaDecodeState(DecodeState):
+    """A batch in generation by a `LlamaDecoder`."""
+
+    def __init__(self, decoder: LlamaDecoder, max_rows: int, length: int) -> None:
         super().__init__(
-            rows, length, layers, decoder.key_heads, decoder.width, like, decoder.record
+            max_rows,
+            length,
+            layers=len(decoder.layers),
+            heads=decoder.key_value_heads,
+            head_dim=decoder.head_dim,
+            like=decoder.before,
+            capture=decoder.capture,
         )
         self.decoder = decoder
-        self.cos, self.sin = decoder.tables(length)
+        self.cos, self.sin = decoder.rotary_tables(length)
 
-    def begin(self, embeddings: torch.Tensor) -> None:
-        """(B, T, D), behind the shared beginning."""
-        self.cache.begin(self.decoder.shared)
-        self.logits = self.read(embeddings)
+    def prefill(self, inputs_embeds: torch.Tensor) -> None:
+        """Start a batch with prompts (B, T, D), behind the decoder's prefix; set `logits`."""
+        self.cache.start(self.decoder.prefix)
+        self.logits = self.extend(inputs_embeds)
         if self.graphs is not None:
-            self.cache.clear()
+            self.cache.zero_unused()
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.read(self.decoder.model.model.embed_tokens(ids)[:, None])
+    def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.extend(self.decoder.model.model.embed_tokens(input_ids)[:, None])
 
-    def read(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(rows, T, D) behind what is cached; the logits of the last token."""
-        tokens, told = hidden.shape[1], self.cache.used
-        places = slice(told, told + tokens)
-        turn = self.cos[places], self.sin[places]
-        seen = None
-        if told and tokens > 1:
-            seen = hidden.new_ones(tokens, told + tokens, dtype=torch.bool).tril(told)
-        found = self.through(hidden, turn, seen)
+    def extend(self, inputs_embeds: torch.Tensor) -> torch.Tensor:
+        """Run (rows, T, D) behind what is cached; return the logits of the last token."""
+        tokens, cached = inputs_embeds.shape[1], self.cache.used
+        positions = slice(cached, cached + tokens)
+        rotary = self.cos[positions], self.sin[positions]
+        mask = None
+        if cached and tokens > 1:
+            mask = inputs_embeds.new_ones(tokens, cached + tokens, dtype=torch.bool).tril(cached)
+        logits = self.run_layers(inputs_embeds, rotary, mask)
         self.cache.used += tokens
-        return found
+        return logits
 
-    def step_at(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        turn = self.cos[place], self.sin[place]
-        seen = (self.places <= place)[None]
-        return self.through(self.decoder.model.model.embed_tokens(ids)[:, None], turn, seen, place)
+    def static_step(self, input_ids: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        rotary = self.cos[position], self.sin[position]
+        mask = (self.positions <= position)[None]
+        inputs_embeds = self.decoder.model.model.embed_tokens(input_ids)[:, None]
+        return self.run_layers(inputs_embeds, rotary, mask, position)
 
-    def through(
+    def run_layers(
         self,
-        hidden: torch.Tensor,
-        turn: tuple[torch.Tensor, torch.Tensor],
-        seen: torch.Tensor | None,
-        place: torch.Tensor | None = None,
+        hidden_states: torch.Tensor,
+        rotary: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor | None,
+        position: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """`seen` (T, length) is what each token may look at, where that is not all before it."""
-        for number, layer in enumerate(self.decoder.layers):
-            final = number == len(self.decoder.layers) - 1
-            hidden = self.attend(number, layer, hidden, turn, seen, place, final)
-            hidden = layer.mlp(hidden)
-        model = self.decoder.model
-        found: torch.Tensor = model.lm_head(norm(model.model.norm, hidden[:, -1]))
-        return found
+        """Return the logits of the last token.
 
-    def attend(
+        `attention_mask` (T, length) is True where a token attends; None for all tokens up to
+        itself.
+        """
+        for index, layer in enumerate(self.decoder.layers):
+            final = index == len(self.decoder.layers) - 1
+            hidden_states = self.attention(
+                index, layer, hidden_states, rotary, attention_mask, position, final
+            )
+            hidden_states = layer.mlp(hidden_states)
+        model = self.decoder.model
+        logits: torch.Tensor = model.lm_head(apply_rms_norm(model.model.norm, hidden_states[:, -1]))
+        return logits
+
+    def attention(
         self,
-        number: int,
-        layer: Layer,
-        hidden: torch.Tensor,
-        turn: tuple[torch.Tensor, torch.Tensor],
-        seen: torch.Tensor | None,
-        place: torch.Tensor | None,
+        index: int,
+        layer: LlamaLayer,
+        hidden_states: torch.Tensor,
+        rotary: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor | None,
+        position: torch.Tensor | None,
         final: bool,
     ) -> torch.Tensor:
-        """Of the final layer only the last token is of any use; the others are keys and values."""
+        """Return the hidden states with attention's output added; `index` is the layer's.
+
+        In the final layer only the last token is carried on: of the others nothing but keys and
+        values is needed.
+        """
         decoder = self.decoder
-        normed = norm(layer.norm_1, hidden)
-        mixed = layer.qkv(normed).view(*normed.shape[:2], -1, decoder.width)
-        turning = decoder.heads + decoder.key_heads
-        turned = rotated(mixed[:, :, :turning], *turn).transpose(1, 2)
-        query, key = turned[:, : decoder.heads], turned[:, decoder.heads :]
-        keys, values = self.cache.add(number, key, mixed[:, :, turning:].transpose(1, 2), place)
+        normed = apply_rms_norm(layer.input_norm, hidden_states)
+        qkv = layer.qkv(normed).view(*normed.shape[:2], -1, decoder.head_dim)
+        rotary_heads = decoder.heads + decoder.key_value_heads
+        query_key = apply_rotary(qkv[:, :, :rotary_heads], *rotary).transpose(1, 2)
+        query, key = query_key[:, : decoder.heads], query_key[:, decoder.heads :]
+        value = qkv[:, :, rotary_heads:].transpose(1, 2)
+        keys, values = self.cache.append(index, key, value, position)
         if final:
-            query, hidden = query[:, :, -1:], hidden[:, -1:]
-            seen = seen if seen is None else seen[-1:]
-        read = scaled_dot_product_attention(
+            query, hidden_states = query[:, :, -1:], hidden_states[:, -1:]
+            attention_mask = attention_mask if attention_mask is None else attention_mask[-1:]
+        attended = scaled_dot_product_attention(
             query,
             keys,
             values,
-            attn_mask=seen,
-            is_causal=seen is None and query.shape[2] > 1,
+            attn_mask=attention_mask,
+            is_causal=attention_mask is None and query.shape[2] > 1,
             scale=decoder.scale,
-            enable_gqa=decoder.heads != decoder.key_heads,
+            enable_gqa=decoder.heads != decoder.key_value_heads,
         )
-        found: torch.Tensor = hidden + layer.out(read.transpose(1, 2).flatten(2))
-        return found
+        output: torch.Tensor = hidden_states + layer.o_proj(attended.transpose(1, 2).flatten(2))
+        return output
 
 
-def rotated(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """NeoX halves: (rows, T, heads, width)."""
+def apply_rotary(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotate query and key heads (rows, T, heads, head_dim) by position, in NeoX's halves.
+
+    `sin` has its first half negated, so that one roll does what `rotate_half` does.
+    """
     return heads * cos + heads.roll(heads.shape[-1] // 2, dims=-1) * sin

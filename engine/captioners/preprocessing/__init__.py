@@ -1,1 +1,6 @@
-"""Preprocessing."""
+"""Turning images and prompts into model inputs: squares of pixels, token ids.
+
+Process: the worker; commands that try a model; the training of demo models.
+May import: `captioners.{settings,base,address}`, `engine.images`, `engine.utils`.
+Must never: import a family or read weights.
+"""

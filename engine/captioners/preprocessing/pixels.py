@@ -1,4 +1,4 @@
-"""An image as a model's input: a square of pixels, with CLIP's mean and standard deviation.
+"""Images as model inputs: squares of pixels, normalised by CLIP's mean and standard deviation.
 
 The values equal those of the official processors to the bit (CLIPImageProcessor, BLIP's
 Blip2ImageEvalProcessor, Qwen-VL's `visual.py`), without torchvision.
@@ -17,54 +17,64 @@ from PIL import Image
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+"""Mean and standard deviation of red, green and blue in CLIP's training images, from 0 to 1."""
 BICUBIC = Image.Resampling.BICUBIC
 
 
 @dataclass(frozen=True, slots=True)
-class Square:
-    """Makes a model's pixels of RGB images; `mode` is a preprocessing of `settings`."""
+class SquarePreprocessor:
+    """The preprocessing of one model: RGB images to squares, and squares to `pixel_values`."""
 
     side: int
+    """Side of the square in pixels."""
     mode: str
+    """How an image becomes a square: a value of the setting `preprocess`."""
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
 
-    def cut(self, image: Image.Image) -> NDArray[np.uint8]:
-        """(side, side, 3): what waits for the model takes a quarter of `pixel_values`."""
-        return np.asarray(MODES[self.mode](image, self))
+    def resize(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Return the square of an image, (side, side, 3).
+
+        Images wait for the model in this form, since it takes a quarter of the memory of
+        `pixel_values`.
+        """
+        return np.asarray(RESIZERS[self.mode](image, self))
 
     def pixel_values(
-        self, cuts: Sequence[NDArray[np.uint8]], device: torch.device, dtype: torch.dtype
+        self, squares: Sequence[NDArray[np.uint8]], device: torch.device, dtype: torch.dtype
     ) -> torch.Tensor:
-        """(B, 3, side, side), normalised where the model is."""
+        """Return the normalised pixels (B, 3, side, side), computed on the model's device."""
         on_gpu = device.type == "cuda"
-        sizes = (len(cuts), self.side, self.side, 3)
-        values = torch.empty(sizes, dtype=torch.uint8, pin_memory=on_gpu)
-        np.stack(cuts, out=values.numpy())
+        shape = (len(squares), self.side, self.side, 3)
+        values = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)
+        np.stack(squares, out=values.numpy())
         values = values.to(device, non_blocking=True)
-        made = torch.empty(len(cuts), 3, self.side, self.side, device=device, dtype=dtype)
-        known = torch.from_numpy(tables(self.mean, self.std)).to(device, dtype)
-        for channel, table in enumerate(known):
+        pixels = torch.empty(len(squares), 3, self.side, self.side, device=device, dtype=dtype)
+        tables = torch.from_numpy(normalisation_tables(self.mean, self.std)).to(device, dtype)
+        for channel, table in enumerate(tables):
             index = values[..., channel].flatten().int()
-            made[:, channel] = table.index_select(0, index).view(-1, self.side, self.side)
-        return made
+            pixels[:, channel] = table.index_select(0, index).view(-1, self.side, self.side)
+        return pixels
 
 
 @cache
-def tables(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
-    """What each of the 256 values becomes, by channel: the same arithmetic, done once."""
+def normalisation_tables(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
+    """Return (3, 256): the normalised value of each of the 256 values, for each channel.
+
+    The arithmetic is that of the official processors, done once instead of for every pixel.
+    """
     scaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    middle, spread = np.array(mean, np.float32), np.array(std, np.float32)
-    return np.ascontiguousarray(((scaled[:, None] - middle) / spread).T)
+    means, stds = np.array(mean, np.float32), np.array(std, np.float32)
+    return np.ascontiguousarray(((scaled[:, None] - means) / stds).T)
 
 
-def squash(image: Image.Image, square: Square) -> Image.Image:
-    """Resized to the square whatever its shape."""
+def squash(image: Image.Image, square: SquarePreprocessor) -> Image.Image:
+    """Resize the image to the square, whatever its aspect ratio."""
     return image.resize((square.side, square.side), BICUBIC)
 
 
-def crop(image: Image.Image, square: Square) -> Image.Image:
-    """The shortest edge resized to the side, then the centre."""
+def crop(image: Image.Image, square: SquarePreprocessor) -> Image.Image:
+    """Resize the shortest edge to the side of the square and cut out the centre."""
     width, height = image.size
     short = min(width, height)
     size = (
@@ -77,8 +87,8 @@ def crop(image: Image.Image, square: Square) -> Image.Image:
     return resized.crop((left, top, left + square.side, top + square.side))
 
 
-def pad(image: Image.Image, square: Square) -> Image.Image:
-    """Centred on a square of the mean colour, then resized."""
+def pad(image: Image.Image, square: SquarePreprocessor) -> Image.Image:
+    """Put the image into the centre of a square of the mean colour and resize that."""
     width, height = image.size
     longest = max(width, height)
     colour = tuple(int(value * 255) for value in square.mean)
@@ -87,8 +97,9 @@ def pad(image: Image.Image, square: Square) -> Image.Image:
     return canvas.resize((square.side, square.side), BICUBIC)
 
 
-MODES: dict[str, Callable[[Image.Image, Square], Image.Image]] = {
+RESIZERS: dict[str, Callable[[Image.Image, SquarePreprocessor], Image.Image]] = {
     "squash": squash,
     "crop": crop,
     "pad": pad,
 }
+"""The ways to make a square, by the value of the setting `preprocess`."""

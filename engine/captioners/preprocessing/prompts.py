@@ -1,4 +1,4 @@
-"""Llama tokenizers, and prompts cut where the image goes."""
+"""Prompts as token ids: tokenizers, and prompts that are split where the image goes."""
 
 from __future__ import annotations
 
@@ -12,44 +12,56 @@ from engine.captioners.base import CheckpointError
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder: `tokenizer.json`, or `tokenizer.model` of Llama alone.
+    """Return the tokenizer in `tokenizer.json` or, for Llama, in `tokenizer.model`.
 
-    Not `AutoTokenizer`, which reads the model's config.json first. Raises `CheckpointError`.
+    Raises `CheckpointError`.
     """
+    # AutoTokenizer would read the model's config.json first, which the folder may not have.
     has_json = (folder / "tokenizer.json").is_file()
-    kind = PreTrainedTokenizerFast if has_json and not is_llama(folder) else LlamaTokenizer
+    kind = (
+        PreTrainedTokenizerFast if has_json and not is_llama_tokenizer(folder) else LlamaTokenizer
+    )
     try:
         return kind.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         raise CheckpointError(f"the tokenizer in {folder} cannot be read: {error}") from error
 
 
-def is_llama(folder: Path) -> bool:
+def is_llama_tokenizer(folder: Path) -> bool:
+    """Return True if tokenizer_config.json names a class of Llama."""
     try:
-        told = json.loads((folder / "tokenizer_config.json").read_text())
-        return str(told["tokenizer_class"]).startswith("Llama")
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        return str(config["tokenizer_class"]).startswith("Llama")
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def encode(tokenizer: Any, chunk: str) -> list[int]:
-    """As the slow Llama tokenizer of transformers 4.31: the fast one swallows a blank in front."""
-    swallows = isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast)
-    padded = f" {chunk}" if swallows and chunk.startswith(" ") else chunk
+    """Return the token ids of a part of a prompt, without special tokens.
+
+    They are those of the slow Llama tokenizer of transformers 4.31.
+    """
+    # The fast tokenizer drops a space at the beginning, so it gets one more.
+    drops_space = isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast)
+    padded = f" {chunk}" if drops_space and chunk.startswith(" ") else chunk
     ids: list[int] = tokenizer(padded, add_special_tokens=False).input_ids
     return ids
 
 
-def around_image(tokenizer: Any, prompt: str, placeholder: str) -> tuple[list[int], list[int]]:
-    """Ids before and after the image, each side by itself, BOS at the very front.
+def encode_around_image(
+    tokenizer: Any, prompt: str, placeholder: str
+) -> tuple[list[int], list[int]]:
+    """Return the token ids before and after the image, with BOS at the front.
 
-    Raises `CheckpointError`.
+    Both sides are encoded on their own, as the official code does. Raises `CheckpointError` if the
+    placeholder is not in the prompt exactly once.
     """
-    before, found, after = prompt.partition(placeholder)
-    if not found or placeholder in after:
+    before, separator, after = prompt.partition(placeholder)
+    if not separator or placeholder in after:
         raise CheckpointError(f"the prompt must hold {placeholder} once: {prompt!r}")
     return [tokenizer.bos_token_id, *encode(tokenizer, before)], encode(tokenizer, after)
 
 
-def one_id(value: int | list[int]) -> list[int]:
+def as_id_list(value: int | list[int]) -> list[int]:
+    """Return one token id or several as a list, as configs have either."""
     return value if isinstance(value, list) else [value]

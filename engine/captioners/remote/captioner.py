@@ -1,9 +1,9 @@
-"""Any OpenAI-compatible server (vLLM, SGLang, LMDeploy, `transformers serve`): asked about many
-images at a time, again where it fails, and never by way of a record's failure for its own.
+"""The captioner of a server with OpenAI's API (vLLM, SGLang, LMDeploy, `transformers serve`).
 
-What the server does wrong is told from what an image does to it by a picture of our own: a record
-is failed here only while the server captions that one. When the server goes away it is said which
-records were with it.
+It keeps many requests in flight, tries again where the server fails, and never fails a record for
+a fault of the server. The probe image tells the two apart: a record fails here only if the server
+captions the probe image at that time. When the server goes away, the error names the records that
+the server had.
 """
 
 from __future__ import annotations
@@ -23,299 +23,306 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
 
-from engine.captioners.base import Caption, Remote, Unavailable
-from engine.captioners.registry import Settings
-from engine.captioners.remote.client import NoModel, Patience, Refused, Server, Trouble
-from engine.captioners.remote.concurrency import Window
-from engine.captioners.remote.probe_image import drawing
+from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
+from engine.captioners.remote.client import (
+    ImageRefused,
+    ModelNotServed,
+    RetryPolicy,
+    ServerClient,
+    ServerError,
+)
+from engine.captioners.remote.concurrency import RequestWindow
+from engine.captioners.remote.probe_image import draw_probe_image
+from engine.captioners.remote.server_health import PROBE_ID, ServerHealth
+from engine.captioners.settings import Settings
 from engine.images.image import ImageProblem, Picture
 from engine.utils import jsonlines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-TYPES = {
+MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "GIF": "image/gif",
 }
-"""Formats that every server reads, sent as they lie on disk."""
-MODES = ("RGB", "RGBA", "L", "P")
-"""Of these, what every server reads rightly: not CMYK, not 16 bits."""
-MOST_BYTES = 2 * 2**20
-"""Larger files are sent as a JPEG of `LONGEST_SIDE`: no model here sees more."""
+"""Media types of the formats that every server reads; such files are sent as they are."""
+PLAIN_MODES = ("RGB", "RGBA", "L", "P")
+"""Pixel modes of these formats that every server reads correctly: not CMYK, not 16 bits."""
+MAX_FILE_BYTES = 2 * 2**20
+"""Files above this size are sent as a JPEG of `LONGEST_SIDE`: no model here sees more of them."""
 LONGEST_SIDE = 2048
-QUALITY = 95
+"""Longest side, in pixels, of an image that is sent as a new JPEG."""
+JPEG_QUALITY = 95
 
-PATIENCE = Patience()
+RETRY_POLICY = RetryPolicy()
 
-OWN = -1
-"""In the place of a record: our own picture."""
-OWN_TIMES = 4
-"""It is asked about before a failure is a record's, at most."""
+MAX_PROBES = 4
+"""The most requests about the probe image before a failure counts against a record."""
 
 T = TypeVar("T")
 
 
-class Endpoint(Remote):
-    """Requests run in an event loop of their own, in a thread of its own."""
+class EndpointCaptioner(RemoteCaptioner):
+    """The client of one server. Its requests run in an event loop, which has a thread of its own.
 
-    def __init__(self, address: str, settings: Settings, patience: Patience = PATIENCE) -> None:
-        """Raises `Unavailable`."""
+    Only that thread changes `health`, `window` and the counters.
+    """
+
+    def __init__(
+        self, address: str, settings: Settings, policy: RetryPolicy = RETRY_POLICY
+    ) -> None:
+        """Connect, and find out which model to ask for. Raises `ServerUnavailable`."""
         self.settings = settings
-        self.patience = patience
-        self.server = Server(address, settings.batch, patience)
+        self.policy = policy
+        self.client = ServerClient(address, settings.batch, policy)
         self.batch = settings.batch
-        self.window = Window(settings.batch)
-        self.active = 0
-        self.closed_until = 0.0
-        """When the server wants to be asked again, on the monotonic clock."""
-        self.answered = 0.0
-        """When it last did."""
-        self.failing_since = -1.0
-        self.sent: dict[int, float] = {}
-        """When the records that are with the server were sent."""
-        self.broken: set[int] = set()
-        """Records that were with the server when it began to fail, and are not answered since."""
-        self.own = data_url(drawing(), None, b"")
+        self.health = ServerHealth(policy)
+        self.window = RequestWindow(settings.batch)
+        self.used_slots = 0
+        """Slots of the window in use: requests that are in flight or wait for `retry_at`."""
+        self.probe_url = data_url(draw_probe_image(), None, b"")
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.turn, daemon=True, name="requests").start()
-        self.free = asyncio.Condition()
+        threading.Thread(target=self.run_loop, daemon=True, name="requests").start()
+        self.slot_freed = asyncio.Condition()
         try:
             self.model = self.start(self.find_model()).result()
         except BaseException:
             self.close()
             raise
 
-    def turn(self) -> None:
+    def run_loop(self) -> None:
         self.loop.run_forever()
         self.loop.close()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine in the event loop, from any other thread."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def close(self) -> None:
-        self.start(self.server.close()).add_done_callback(
+        self.start(self.client.close()).add_done_callback(
             lambda _: self.loop.call_soon_threadsafe(self.loop.stop)
         )
 
     async def find_model(self) -> str:
-        """The model to ask for. Raises `Unavailable`."""
-        named, listed = self.settings.served_model, None
+        """Return the id of the model to ask for. Raises `ServerUnavailable`."""
+        served_model, listed = self.settings.served_model, None
         try:
-            listed = await self.server.models()
-        except Refused as refused:
-            raise Unavailable(f"{self.server.address}: {refused}") from None
-        except Trouble as trouble:
-            # One that is there may caption although it has no list.
-            if not (named and trouble.of_record):
-                raise Unavailable(str(trouble), trouble.after or 0.0) from None
-        if named:
-            return named
+            listed = await self.client.list_models()
+        except ImageRefused as refusal:
+            raise ServerUnavailable(f"{self.client.address}: {refusal}") from None
+        except ServerError as error:
+            # A server that answers may caption although it cannot list its models.
+            if not (served_model and error.may_be_record):
+                raise ServerUnavailable(str(error), error.retry_after or 0.0) from None
+        if served_model:
+            return served_model
         if listed is not None and len(listed) == 1:
             return listed[0]
         serves = "serves no model" if not listed else f"serves {', '.join(listed[:20])}"
         if listed is None:
             serves = "does not say what it serves"
-        raise Unavailable(
-            f"{self.server.address} {serves}: name the model to ask for with the setting"
+        raise ServerUnavailable(
+            f"{self.client.address} {serves}: name the model to ask for with the setting"
             " served_model"
         )
 
     def prepare(self, picture: Picture) -> str:
-        """A data URL. Decodes every image, so that a damaged one fails here as anywhere."""
+        """Return the image as a data URL.
+
+        Every image is decoded, so that a damaged one fails here as it does with a local model.
+        """
         picture.decode()
         format = picture.image.format or ""
-        plain = format in TYPES and picture.mode in MODES and len(picture.data) <= MOST_BYTES
+        plain = (
+            format in MEDIA_TYPES
+            and picture.mode in PLAIN_MODES
+            and len(picture.data) <= MAX_FILE_BYTES
+        )
         return data_url(
             picture.image if plain else picture.rgb(),
-            TYPES[format] if plain else None,
+            MEDIA_TYPES[format] if plain else None,
             picture.data,
         )
 
-    def ask(self, prepared: str, record: int, alone: bool = False) -> Future[Caption]:
-        return self.start(self.answer(prepared, record, alone))
+    def submit(self, inputs: str, record_id: int, isolated: bool = False) -> Future[Caption]:
+        return self.start(self.caption_record(inputs, record_id, isolated))
 
-    async def answer(self, image: str, record: int, alone: bool) -> Caption:
-        """Raises `ImageProblem`, `Unavailable`."""
-        self.broken.discard(record)
+    async def caption_record(self, image: str, record_id: int, isolated: bool) -> Caption:
+        """Ask for a caption until there is one or the record or the server is given up.
+
+        Raises `ImageProblem`, `ServerUnavailable`.
+        """
+        self.health.suspects.discard(record_id)
         for tries in count(1):
-            if not alone or await self.answers_own():
+            if not isolated or await self.probe():
                 break
-            await asyncio.sleep(self.pause(tries))
-        refusals = proofs = 0
+            await asyncio.sleep(self.backoff(tries))
+        refusals = failures = 0
         for tries in count(1):
             try:
-                return await self.request(image, record)
-            except Refused as refused:
-                # Which finds out if it refuses everything.
-                refusals += await self.answers_own_some_times()
-                if refusals >= self.patience.refusals:
-                    raise ImageProblem("refused", str(refused)) from None
-            except Trouble as trouble:
-                often = tries >= self.patience.tries or self.gone(trouble)
-                if not (often and trouble.of_record):
-                    self.lose_patience(trouble)
+                return await self.request(image, record_id)
+            except ImageRefused as refusal:
+                # The probes find out whether the server refuses everything.
+                refusals += await self.probe_several_times()
+                if refusals >= self.policy.max_refusals:
+                    raise ImageProblem("refused", str(refusal)) from None
+            except ServerError as error:
+                outage = self.health.is_outage(error, time.monotonic())
+                suspicious = tries >= self.policy.tries_before_suspicion or outage
+                if not (suspicious and error.may_be_record):
+                    self.raise_if_outage(error)
                 else:
-                    # It may be the record, and is the server where it fails at ours, too.
-                    proofs = proofs + 1 if await self.answers_own_some_times() else 0
-                    if proofs >= self.patience.proofs:
-                        raise ImageProblem("unanswered", str(trouble)) from None
-            await asyncio.sleep(self.pause(tries))
+                    # If the server fails at the probe image, too, the record is not to blame.
+                    failures = failures + 1 if await self.probe_several_times() else 0
+                    if failures >= self.policy.max_suspect_failures:
+                        raise ImageProblem("unanswered", str(error)) from None
+            await asyncio.sleep(self.backoff(tries))
         raise AssertionError
 
-    async def request(self, image: str, record: int) -> Caption:
-        """One try. Raises `Trouble`, `Refused`, `Unavailable`."""
-        async with self.place():
-            began = self.sent[record] = time.monotonic()
+    async def request(self, image: str, record_id: int) -> Caption:
+        """Ask for a caption once.
+
+        Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
+        """
+        async with self.slot():
+            sent_at = time.monotonic()
+            self.health.on_sent(record_id, sent_at)
             try:
-                caption = await self.server.caption(self.body(image, record))
-            except Trouble as trouble:
+                caption = await self.client.caption(self.request_body(image, record_id))
+            except ServerError as error:
                 now = time.monotonic()
-                if not self.failing:
-                    self.failing_since = now
-                    self.broken.clear()
-                if trouble.of_record and began <= self.failing_since:
-                    self.broken.add(record)
-                if trouble.congested:
-                    self.window.congested(began, now)
-                if trouble.after:
-                    self.closed_until = max(self.closed_until, now + trouble.after)
-                self.heard += 1
+                self.health.on_failure(error, record_id, sent_at, now)
+                if error.congested:
+                    self.window.on_congestion(sent_at, now)
+                self.ended_requests += 1
                 raise
-            except NoModel as gone:
-                raise await self.with_models(gone) from None
+            except ModelNotServed as error:
+                raise await self.with_served_models(error) from None
             finally:
-                self.sent.pop(record, None)
-            self.heard += 1
-            now = self.answered = time.monotonic()
-            if now - began > self.patience.request / 2:
-                self.window.congested(began, now)
+                self.health.on_end(record_id)
+            self.ended_requests += 1
+            now = time.monotonic()
+            self.health.on_success(now)
+            if now - sent_at > self.policy.request_timeout / 2:
+                self.window.on_congestion(sent_at, now)
             else:
-                self.window.answered(began, now)
+                self.window.on_answer(sent_at, now)
             return caption
 
-    @property
-    def failing(self) -> bool:
-        """Whether nothing was answered well since the first failure."""
-        return self.failing_since >= self.answered
+    def raise_if_outage(self, error: ServerError) -> None:
+        """Raise `ServerUnavailable` if the server should not be asked again from here."""
+        if self.health.is_outage(error, time.monotonic()):
+            asked_to_wait = not (error.may_be_record or error.unreachable)
+            record_ids = () if asked_to_wait else self.health.lost_records()
+            raise ServerUnavailable(str(error), error.retry_after or 0.0, record_ids)
 
-    def gone(self, trouble: Trouble) -> bool:
-        """Whether asking again here makes no sense, if it is the server."""
-        if trouble.down and self.lost():
-            return True
-        since = self.failing_since if self.failing else time.monotonic()
-        failing = time.monotonic() - since > self.patience.failing
-        return failing or (trouble.after or 0.0) > self.patience.longest_wait
-
-    def lost(self) -> set[int]:
-        """Records that were with the server when it stopped answering."""
-        if not self.failing:
-            return set()
-        hanging = {it for it, sent in self.sent.items() if sent <= self.failing_since}
-        return (self.broken | hanging) - {OWN}
-
-    def lose_patience(self, trouble: Trouble) -> None:
-        """Raises `Unavailable`."""
-        if self.gone(trouble):
-            asked_to_wait = not (trouble.of_record or trouble.down)
-            records = () if asked_to_wait else self.lost()
-            raise Unavailable(str(trouble), trouble.after or 0.0, records)
-
-    async def answers_own(self) -> bool:
-        """Whether the server captions our own picture now. Raises `Unavailable`."""
+    async def probe(self) -> bool:
+        """Return True if the server captions the probe image now. Raises `ServerUnavailable`."""
         try:
-            await self.request(self.own, OWN)
-        except Refused as refused:
-            raise Unavailable(
-                f"{self.server.address} refuses whatever it is asked: {refused}"
+            await self.request(self.probe_url, PROBE_ID)
+        except ImageRefused as refusal:
+            raise ServerUnavailable(
+                f"{self.client.address} refuses whatever it is asked: {refusal}"
             ) from None
-        except Trouble as trouble:
-            self.lose_patience(trouble)
+        except ServerError as error:
+            self.raise_if_outage(error)
             return False
         return True
 
-    async def answers_own_some_times(self) -> bool:
-        """How often is left to chance, so that a server that fails every so many times, as one of
-        two behind a balancer does, fails at ours, too, or answers the record."""
-        times = random.randint(1, OWN_TIMES)  # noqa: S311
+    async def probe_several_times(self) -> bool:
+        """Return True if the server captions the probe image each time.
+
+        Raises `ServerUnavailable`.
+        """
+        # The number is random for a server that fails every n-th request, as one of two behind a
+        # load balancer does: sooner or later it fails at the probe image, too, or answers the
+        # record.
+        times = random.randint(1, MAX_PROBES)  # noqa: S311
         for _ in range(times):
-            if not await self.answers_own():
+            if not await self.probe():
                 return False
         return True
 
-    async def with_models(self, gone: NoModel) -> Unavailable:
-        """A server that does not know the model says what it knows."""
+    async def with_served_models(self, error: ModelNotServed) -> ServerUnavailable:
+        """Return the error with the models that the server does serve, if it lists them."""
         try:
-            listed = await self.server.models()
-        except (Trouble, Refused, Unavailable):
-            return gone
+            listed = await self.client.list_models()
+        except (ServerError, ImageRefused, ServerUnavailable):
+            return error
         if not listed:
-            return gone
-        return Unavailable(f"{gone}; it serves {', '.join(listed[:20])}", gone.seconds)
+            return error
+        return ServerUnavailable(f"{error}; it serves {', '.join(listed[:20])}", error.retry_after)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """One of the requests in flight."""
-        async with self.free:
-            await self.free.wait_for(lambda: self.active < self.window.limit)
-            self.active += 1
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one slot of the request window; wait for it, and until `retry_at`."""
+        async with self.slot_freed:
+            await self.slot_freed.wait_for(lambda: self.used_slots < self.window.limit)
+            self.used_slots += 1
         try:
-            wait = self.closed_until - time.monotonic()
+            wait = self.health.retry_at - time.monotonic()
             if wait > 0:
-                await asyncio.sleep(min(wait, self.patience.longest_wait))
+                await asyncio.sleep(min(wait, self.policy.max_retry_after))
             yield
         finally:
-            self.active -= 1
-            async with self.free:
-                self.free.notify_all()
+            self.used_slots -= 1
+            async with self.slot_freed:
+                self.slot_freed.notify_all()
 
-    def pause(self, tries: int) -> float:
-        longest = self.patience.first_pause * 2.0 ** min(tries - 1, 10)
-        longest = min(self.patience.longest_pause, longest)
+    def backoff(self, tries: int) -> float:
+        """Return the seconds to wait after so many tries."""
+        longest = self.policy.first_backoff * 2.0 ** min(tries - 1, 10)
+        longest = min(self.policy.max_backoff, longest)
         return random.uniform(longest / 2, longest)  # noqa: S311 (spreads requests)
 
-    def body(self, image: str, record: int) -> bytes:
+    def request_body(self, image: str, record_id: int) -> bytes:
+        """Return the JSON of a chat completion request for an image as a data URL."""
         settings = self.settings
         parts = [
             {"type": "image_url", "image_url": {"url": image}},
             {"type": "text", "text": settings.prompt},
         ]
-        wanted: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "user", "content": parts}],
             "max_tokens": settings.max_new_tokens,
             "temperature": settings.temperature,
-            "seed": seed_of(settings.seed, record),
+            "seed": record_seed(settings.seed, record_id),
             "stream": False,
         }
         if settings.top_p is not None:
-            wanted["top_p"] = settings.top_p
-        return jsonlines.dumps(wanted)
+            body["top_p"] = settings.top_p
+        return jsonlines.dumps(body)
 
 
-def data_url(image: Image.Image, kind: str | None, data: bytes) -> str:
-    """Of the file's bytes, or, without a media type, of the pixels as a JPEG."""
-    if kind is None:
+def data_url(image: Image.Image, media_type: str | None, data: bytes) -> str:
+    """Return a data URL of the file's bytes or, without a media type, of the image as a JPEG."""
+    if media_type is None:
         image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         file = BytesIO()
-        image.save(file, "JPEG", quality=QUALITY)
-        kind, data = "image/jpeg", file.getvalue()
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        image.save(file, "JPEG", quality=JPEG_QUALITY)
+        media_type, data = "image/jpeg", file.getvalue()
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def seed_of(seed: int, record: int) -> int:
-    """Each record has its own: with one for all, all would draw the same noise. 31 bits, which
-    every server takes."""
-    digest = hashlib.sha256(f"{seed} {record}".encode()).digest()
+def record_seed(seed: int, record_id: int) -> int:
+    """Return the seed of a record's request: 31 bits, which every server takes.
+
+    Each record has its own, for with one seed the sampling noise of all captions would be the same.
+    """
+    digest = hashlib.sha256(f"{seed} {record_id}".encode()).digest()
     return int.from_bytes(digest[:4]) >> 1
 
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
-) -> Endpoint:
-    """Raises `Unavailable`."""
+) -> EndpointCaptioner:
+    """Return the captioner of the server whose address is `checkpoint`.
+
+    `device` has no meaning here. Raises `ServerUnavailable`.
+    """
     report(f"asking {checkpoint} what it serves")
-    return Endpoint(checkpoint or "", settings, PATIENCE)
+    return EndpointCaptioner(checkpoint or "", settings, RETRY_POLICY)

@@ -1,4 +1,7 @@
-"""One request to an OpenAI-compatible server, and what its answer means."""
+"""HTTP requests to an OpenAI-compatible server, one at a time, and what their responses mean.
+
+Nothing is tried again here; `captioner` does that.
+"""
 
 from __future__ import annotations
 
@@ -11,225 +14,261 @@ from typing import Any
 
 import httpx2
 
-from engine.captioners.base import Caption, Unavailable
+from engine.captioners.base import Caption, ServerUnavailable
 from engine.utils import jsonlines
 
-KEYS = ("MLLMAUG_API_KEY", "OPENAI_API_KEY")
-"""Environment variables that may hold the key: it is read, never stored nor shown."""
-LARGEST_ANSWER = 4 * 2**20
-SHOWN = 300
-"""Characters of what a server says that are repeated."""
-REFUSALS = (400, 413, 415, 422)
-"""It will not caption this image: too large, against its rules."""
-OVERLOADED = (408, 429, 503, 504, 529)
-QUOTA = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached")
-"""Codes of a 429 that waiting does not help against."""
+API_KEY_VARIABLES = ("MLLMAUG_API_KEY", "OPENAI_API_KEY")
+"""Environment variables that may hold the API key, which is never stored nor shown."""
+MAX_RESPONSE_BYTES = 4 * 2**20
+"""Size above which a response is given up: a caption has a few hundred bytes."""
+SHOWN_CHARACTERS = 300
+"""Number of characters of a server's message that errors repeat."""
+REFUSAL_STATUSES = (400, 413, 415, 422)
+"""Status codes of a server that will not caption this image: it is too large, or against its
+rules."""
+OVERLOAD_STATUSES = (408, 429, 503, 504, 529)
+"""Status codes of a server that has too many requests."""
+QUOTA_CODES = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached")
+"""Error codes with status 429 for which it does not help to wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """What a server is granted. Times in seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long a server is waited for, and how often it is asked again. Times are in seconds."""
 
-    connect: float = 10.0
-    request: float = 120.0
-    """From sending to the whole answer; less than the supervisor waits for a sign of life."""
-    first_pause: float = 0.5
-    longest_pause: float = 8.0
-    """Between two tries, at random up to it."""
-    failing: float = 30.0
-    """Without one good answer, after which the server is unavailable."""
-    longest_wait: float = 30.0
-    """A server that asks for more is left alone by the supervisor instead."""
-    refusals: int = 2
-    """Of a record, each before a good answer about our own picture."""
-    tries: int = 6
-    """After which it may be the record."""
-    proofs: int = 8
-    """Failures of a record in a row, each beside a good answer about our own picture."""
+    connect_timeout: float = 10.0
+    request_timeout: float = 120.0
+    """From sending to the whole response; less than the supervisor waits for a sign of life."""
+    first_backoff: float = 0.5
+    """The longest pause after the first try; it doubles with each further try."""
+    max_backoff: float = 8.0
+    """The longest pause between two tries. Each pause is at random between half of it and all."""
+    outage_seconds: float = 30.0
+    """Time without a good answer after which the server is unavailable."""
+    max_retry_after: float = 30.0
+    """The longest that a request waits because the server asks for it. If a server asks for more,
+    the supervisor makes its model wait instead."""
+    max_refusals: int = 2
+    """Refusals of a record that fail it, if the server captions the probe image after each."""
+    tries_before_suspicion: int = 6
+    """Failures of a record after which it may be their cause."""
+    max_suspect_failures: int = 8
+    """Failures in a row that fail a suspect record, if the server captions the probe image after
+    each."""
 
 
-class Trouble(Exception):
-    """No caption, by the fault of the server or of the way to it: worth asking again."""
+class ServerError(Exception):
+    """A request without caption, by the fault of the server or of the network: worth a retry."""
 
     def __init__(
         self,
         text: str,
+        *,
         congested: bool = False,
-        after: float | None = None,
-        of_record: bool = True,
-        down: bool = False,
+        retry_after: float | None = None,
+        may_be_record: bool = True,
+        unreachable: bool = False,
     ) -> None:
         super().__init__(text)
         self.congested = congested
-        self.after = after
-        """Seconds that the server wants to be left alone."""
-        self.of_record = of_record
-        """Whether it could be the image that the server cannot bear."""
-        self.down = down
-        """Nobody listens at its address."""
+        """True if the server had too many requests, or gave no answer in time."""
+        self.retry_after = retry_after
+        """Seconds that the server wants to be left alone; None if it did not say."""
+        self.may_be_record = may_be_record
+        """True if the image may be the cause."""
+        self.unreachable = unreachable
+        """True if nobody listens at the address."""
 
 
-class Refused(Exception):
-    """The server will not caption this image; its message."""
+class ImageRefused(Exception):
+    """The server will not caption this image; the message is the server's."""
 
 
-class NoModel(Unavailable):
-    """It does not know the model, or the address is not its."""
+class ModelNotServed(ServerUnavailable):
+    """The server does not know the model, or there is no such server at the address."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
+    """A complete HTTP response."""
+
     status: int
     headers: httpx2.Headers
     body: bytes
 
 
-class Server:
-    """Belongs to one event loop."""
+class ServerClient:
+    """Connections to one server, for use in one event loop."""
 
-    def __init__(self, address: str, most: int, patience: Patience) -> None:
-        """Raises `Unavailable` for a key that cannot be one."""
+    def __init__(self, address: str, max_connections: int, policy: RetryPolicy) -> None:
+        """Keep at most `max_connections` open. Raises `ServerUnavailable` for a malformed key."""
         self.address = address
-        self.patience = patience
-        self.key = find_key()
+        self.policy = policy
+        self.api_key = find_api_key()
         self.client = httpx2.AsyncClient(
             base_url=f"{address}/",
-            headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-            timeout=httpx2.Timeout(patience.request, connect=patience.connect),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=most),
+            headers={"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
+            timeout=httpx2.Timeout(policy.request_timeout, connect=policy.connect_timeout),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=max_connections),
         )
 
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def models(self) -> list[str] | None:
-        """What it serves; None where it has no such list. Raises `Trouble`, `Unavailable`."""
-        answer = await self.ask("GET", "models")
-        if answer.status in (404, 405, 501):
+    async def list_models(self) -> list[str] | None:
+        """Return the ids of the models that the server serves; None if it has no such list.
+
+        Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
+        """
+        response = await self.send("GET", "models")
+        if response.status in (404, 405, 501):
             return None
-        listed = self.read(answer).get("data")
+        listed = self.parse(response).get("data")
         if not isinstance(listed, list):
-            raise Trouble(self.nonsense("a list of models without data", answer))
+            raise ServerError(self.describe_malformed("a list of models without data", response))
         return [str(it["id"]) for it in listed if isinstance(it, dict) and "id" in it]
 
     async def caption(self, body: bytes) -> Caption:
-        """Raises `Trouble`, `Refused`, `Unavailable`."""
-        answer = await self.ask("POST", "chat/completions", body)
-        value = self.read(answer)
+        """Ask for the caption of one image; `body` is the JSON of the request.
+
+        Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
+        """
+        response = await self.send("POST", "chat/completions", body)
+        value = self.parse(response)
         try:
             choice = value["choices"][0]
             text, finish = choice["message"]["content"], choice.get("finish_reason")
             tokens = int((value.get("usage") or {}).get("completion_tokens") or 0)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            raise Trouble(self.nonsense("no choices", answer)) from None
+            raise ServerError(self.describe_malformed("no choices", response)) from None
         if finish == "content_filter":
-            raise Refused("the server's content filter withheld the answer")
+            raise ImageRefused("the server's content filter withheld the answer")
         if not isinstance(text, str) or tokens < 0:
-            raise Trouble(self.nonsense("no text", answer))
+            raise ServerError(self.describe_malformed("no text", response))
         return Caption(text, tokens, "length" if finish == "length" else "stop")
 
-    async def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        """Raises `Trouble` where no whole answer comes."""
+    async def send(self, method: str, path: str, body: bytes | None = None) -> Response:
+        """Send one request. Raises `ServerError` unless a whole response comes."""
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
             async with (
-                asyncio.timeout(self.patience.request),
+                asyncio.timeout(self.policy.request_timeout),
                 self.client.stream(method, path, content=body, headers=headers) as response,
             ):
                 data = bytearray()
                 async for part in response.aiter_bytes():
                     data += part
-                    if len(data) > LARGEST_ANSWER:
-                        raise Trouble(f"{self.address} answers without end")
+                    if len(data) > MAX_RESPONSE_BYTES:
+                        raise ServerError(f"{self.address} answers without end")
         except (TimeoutError, httpx2.TimeoutException) as error:
             connecting = isinstance(error, httpx2.ConnectTimeout)
-            limit = self.patience.connect if connecting else self.patience.request
-            what = "does not take a connection" if connecting else "does not answer"
-            text = f"{self.address} {what} within {limit:g} s"
-            raise Trouble(text, congested=True, of_record=not connecting) from None
+            limit = self.policy.connect_timeout if connecting else self.policy.request_timeout
+            failure = "does not take a connection" if connecting else "does not answer"
+            text = f"{self.address} {failure} within {limit:g} s"
+            raise ServerError(text, congested=True, may_be_record=not connecting) from None
         except (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol) as error:
-            text = f"{self.address} cannot be reached: {self.shown(str(error))}"
-            raise Trouble(text, of_record=False, down=True) from None
+            text = f"{self.address} cannot be reached: {self.redact(str(error))}"
+            raise ServerError(text, may_be_record=False, unreachable=True) from None
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            # From None: what a library says of a request is shown only without the key.
-            said = self.shown(f"{type(error).__name__}: {error}")
-            raise Trouble(f"{self.address} broke off: {said}") from None
-        return Answer(response.status_code, response.headers, bytes(data))
+            # From None: the library's own message may contain the key.
+            message = self.redact(f"{type(error).__name__}: {error}")
+            raise ServerError(f"{self.address} broke off: {message}") from None
+        return Response(response.status_code, response.headers, bytes(data))
 
-    def read(self, answer: Answer) -> dict[str, Any]:
-        """The object of a good answer. Raises `Trouble`, `Refused`, `Unavailable`."""
-        if answer.status != 200:
-            raise self.not_good(answer)
-        kind = answer.headers.get("content-type", "")
-        if "json" not in kind:
-            raise Trouble(self.nonsense(f"an answer of type {kind!r}", answer))
+    def parse(self, response: Response) -> dict[str, Any]:
+        """Return the JSON object of a good response.
+
+        Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
+        """
+        if response.status != 200:
+            raise self.error_of(response)
+        media_type = response.headers.get("content-type", "")
+        if "json" not in media_type:
+            problem = f"an answer of type {media_type!r}"
+            raise ServerError(self.describe_malformed(problem, response))
         try:
-            value = jsonlines.loads(answer.body)
+            value = jsonlines.loads(response.body)
         except ValueError:
-            raise Trouble(self.nonsense("no JSON", answer)) from None
+            raise ServerError(self.describe_malformed("no JSON", response)) from None
         if not isinstance(value, dict):
-            raise Trouble(self.nonsense("no JSON object", answer))
+            raise ServerError(self.describe_malformed("no JSON object", response))
         return value
 
-    def not_good(self, answer: Answer) -> Exception:
-        status = answer.status
-        said, code = message_of(answer.body)
-        text = self.shown(f"HTTP {status} {said}".strip())
-        after = retry_after(answer.headers.get("retry-after"))
-        if status in REFUSALS:
-            return Refused(text)
-        if status == 429 and code in QUOTA:
-            return Unavailable(f"{self.address}: out of quota: {text}", after or 0.0)
-        if status in OVERLOADED:
-            slow_down = status in (429, 503, 529)
-            return Trouble(f"{self.address}: {text}", True, after, of_record=not slow_down)
+    def error_of(self, response: Response) -> Exception:
+        """Return what the status of a response, which is not 200, means for the record."""
+        status = response.status
+        message, code = error_message(response.body)
+        text = self.redact(f"HTTP {status} {message}".strip())
+        wait = retry_after(response.headers.get("retry-after"))
+        if status in REFUSAL_STATUSES:
+            return ImageRefused(text)
+        if status == 429 and code in QUOTA_CODES:
+            return ServerUnavailable(f"{self.address}: out of quota: {text}", wait or 0.0)
+        if status in OVERLOAD_STATUSES:
+            return ServerError(
+                f"{self.address}: {text}",
+                congested=True,
+                retry_after=wait,
+                may_be_record=status not in (429, 503, 529),
+            )
         if status == 425 or status >= 500:
-            return Trouble(f"{self.address}: {text}", after=after)
+            return ServerError(f"{self.address}: {text}", retry_after=wait)
         if 200 <= status < 300:
-            return Trouble(self.nonsense(f"HTTP {status}", answer))
+            return ServerError(self.describe_malformed(f"HTTP {status}", response))
         hint = ""
         if status in (401, 403):
-            hint = f" (the key is taken from {' or '.join(KEYS)} in the environment of the run)"
-        kind = NoModel if status == 404 else Unavailable
-        return kind(f"{self.address}: {text}{hint}", after or 0.0)
+            names = " or ".join(API_KEY_VARIABLES)
+            hint = f" (the key is taken from {names} in the environment of the run)"
+        kind = ModelNotServed if status == 404 else ServerUnavailable
+        return kind(f"{self.address}: {text}{hint}", wait or 0.0)
 
-    def nonsense(self, what: str, answer: Answer) -> str:
-        begins = answer.body[:80].decode(errors="replace")
-        return self.shown(f"{self.address} answers nonsense: {what}: {begins!r}")
+    def describe_malformed(self, problem: str, response: Response) -> str:
+        """Return the message for a response that no server should give, with its beginning."""
+        beginning = response.body[:80].decode(errors="replace")
+        return self.redact(f"{self.address} answers nonsense: {problem}: {beginning!r}")
 
-    def shown(self, text: str) -> str:
-        """In one line, not too long, without the key."""
-        if self.key:
-            text = text.replace(self.key, "***")
-        return " ".join(text.split())[:SHOWN]
+    def redact(self, text: str) -> str:
+        """Return the text in one line, cut to a bearable length, and without the API key."""
+        if self.api_key:
+            text = text.replace(self.api_key, "***")
+        return " ".join(text.split())[:SHOWN_CHARACTERS]
 
 
-def find_key() -> str | None:
-    """Raises `Unavailable` without saying what the key is."""
-    for name in KEYS:
+def find_api_key() -> str | None:
+    """Return the API key of the environment, or None.
+
+    Raises `ServerUnavailable`, whose message does not contain the key, if it is malformed.
+    """
+    for name in API_KEY_VARIABLES:
         key = os.environ.get(name, "").strip()
         if key:
             if not key.isascii() or not key.isprintable() or " " in key:
-                raise Unavailable(f"the key in {name} holds characters that no key has")
+                raise ServerUnavailable(f"the key in {name} holds characters that no key has")
             return key
     return None
 
 
-def message_of(body: bytes) -> tuple[str, str]:
-    """What the body of a refusal says, and its code: servers differ in where they put them."""
+def error_message(body: bytes) -> tuple[str, str]:
+    """Return the message and the error code in the body of an error response.
+
+    Servers differ in where they put them; the code may be empty.
+    """
     try:
         value = jsonlines.loads(body)
     except ValueError:
-        return body[:SHOWN].decode(errors="replace"), ""
+        return body[:SHOWN_CHARACTERS].decode(errors="replace"), ""
     inner = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(inner, dict):
         return str(inner), ""
-    said = inner.get("message") or inner.get("detail") or inner
-    return str(said), str(inner.get("code") or inner.get("type") or "")
+    message = inner.get("message") or inner.get("detail") or inner
+    return str(message), str(inner.get("code") or inner.get("type") or "")
 
 
 def retry_after(text: str | None) -> float | None:
-    """Seconds, of a number or a date; None for neither."""
+    """Return the seconds of a Retry-After header, a number or a date; None if it is neither.
+
+    The result is between 0 and one day.
+    """
     if not text:
         return None
     try:

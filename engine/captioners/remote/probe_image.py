@@ -1,12 +1,12 @@
-"""A picture that any model can say something about: for asking whether one answers at all."""
+"""The probe image: an image of our own, to find out whether a model captions anything at all."""
 
 from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
 
-def drawing() -> Image.Image:
-    """A red disc over a blue bar."""
+def draw_probe_image() -> Image.Image:
+    """Return a red disc above a blue bar, which any model can describe."""
     image = Image.new("RGB", (320, 240), "white")
     draw = ImageDraw.Draw(image)
     draw.ellipse((110, 20, 210, 120), fill="red")

@@ -1,86 +1,92 @@
-"""Writing what was captioned, in the form that a trainer reads.
+"""Exports: the captions of a project, written in the form that a training program reads.
 
-Per image the original caption first if asked for, then the models in project order. The same
-project state gives the same bytes. The output is there whole or not at all.
+For every image the original caption comes first, if it is asked for, then the models in project
+order. The same project state gives the same bytes. The output is there whole or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from db import progress as queries
-from db.connection import reading
-from engine.datasets.exports.encode_job import Job, encode
-from engine.datasets.exports.formats import Format, Images, format_named
-from engine.datasets.exports.shard_captions import CaptionFilter, Source, Tally
-from engine.datasets.exports.source import open_source
-from engine.datasets.exports.writers.base import Plan
+from engine.datasets.exports.encode_job import EncodeJob, encode_shard
+from engine.datasets.exports.formats import ExportFormat, ImageMode, format_named
+from engine.datasets.exports.shard_captions import CaptionFilter, ExportCounts, ExportSource
+from engine.datasets.exports.source import open_export_source
+from engine.datasets.exports.writers.base import ExportPlan
 from engine.images.image import ImagePaths
-from engine.process.pool import on_all_cores
+from engine.process.pool import map_on_all_cores
 from engine.project.layout import Project
-from engine.utils.atomic_write import whole
+from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
-from engine.utils.plurals import plural
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
+    """What to export, and how."""
+
     models: tuple[str, ...] = ()
-    """Names; none means all."""
+    """Names of models; none means all."""
     with_original: bool = False
+    """True if the original captions are exported too."""
     image_root: str | None = None
     """Put before every relative image path."""
     path_map: tuple[tuple[str, str], ...] = ()
+    """(old prefix, new prefix) of image paths; the first old one that fits is replaced."""
     allow_partial: bool = False
+    """True if tasks may be unfinished or failed; their missing captions are left out."""
     format: str = "json"
     """A name in `engine.datasets.exports.formats`."""
     min_words: int = 0
-    """Shorter captions of the models are left out; the original is kept as it is."""
+    """Shorter captions of the models are left out; the original is exported as it is."""
     only_finished: bool = False
-    """Leave out captions whose sentence was cut by the cap on new tokens."""
+    """True if captions whose sentence was cut by the cap on new tokens are left out."""
     provenance: bool = False
-    """Model, checkpoint, prompt, seed and finish reason of every caption."""
-    images: Images | None = None
-    """For formats with image files; None is the format's own way."""
+    """True if model, checkpoint, prompt, seed and finish reason of every caption are written."""
+    images: ImageMode | None = None
+    """What to do with the image files, for formats that have them; None is the format's own way."""
     without_flagged: bool = False
-    """Leave out the records that a person flagged."""
+    """True if the records that a person flagged are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
+    """How far an export is."""
+
     shards_done: int
     shards: int
     captions: int
+    """Captions written so far."""
     bytes: int
+    """Bytes written so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """`failed` and `empty` captions are left out, `missing` ones are not there yet, `filtered`
-    ones were not wanted, `flagged` ones are of records that a person flagged; `unfit` counts images
-    that the format cannot hold."""
+    """What an export has written. Fields without a docstring are as in `ExportCounts`."""
 
     path: Path
+    """The file or folder."""
     records: int
     captions: int
     failed: int
     empty: int
     missing: int
     bytes: int
+    """Size of the file, or of all files of the folder, in bytes."""
     filtered: int = 0
     unfit: int = 0
     flagged: int = 0
 
 
-class Unfinished(Exception):
-    """Some tasks are not done; nothing was written. Exit code 1."""
+class UnfinishedTasks(Exception):
+    """Raised if some tasks are not done; nothing was written. The exit code is 1."""
 
 
-class Cancelled(Exception):
-    """Nothing was written."""
+class ExportCancelled(Exception):
+    """Raised if a person cancelled the export; nothing was written."""
 
 
 def export(
@@ -90,87 +96,102 @@ def export(
     progress: Callable[[ExportProgress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ExportResult:
-    """Writes `out` whole or not at all. Raises `BadInput`, `Unfinished`, `Cancelled`."""
-    form = format_named(options.format)
-    source = open_source(project, options.models)
+    """Write the export to `out`, whole or not at all.
+
+    `progress` is called after every shard; the export is given up once `cancelled` returns True.
+    Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`.
+    """
+    export_format = format_named(options.format)
+    source = open_export_source(project, options.models)
     refuse_unfinished(source, options)
-    out = check_target(project, out, form)
-    plan = plan_of(source, options, form)
-    wanted = CaptionFilter(
-        plan.with_original,
-        options.min_words,
-        options.only_finished,
-        options.provenance,
-        options.without_flagged,
+    out = check_target(project, out, export_format)
+    plan = make_plan(source, options, export_format)
+    caption_filter = CaptionFilter(
+        with_originals=plan.with_original,
+        min_words=options.min_words,
+        only_finished=options.only_finished,
+        with_finishes=options.provenance,
+        without_flagged=options.without_flagged,
     )
-    tally = Tally()
+    counts = ExportCounts()
     written = 0
-    with whole(out) as part:
-        writer = form.writer()(part, plan)
-        jobs = (Job(form, plan, wanted, source.of_shard(shard), part) for shard in source.shards)
-        with closing(on_all_cores(encode, jobs)) as shards:
-            for done, (encoded, counts) in enumerate(shards, start=1):
-                tally.add(counts)
+    with atomic_write(out) as part:
+        writer = export_format.writer_class()(part, plan)
+        jobs = (
+            EncodeJob(export_format, plan, caption_filter, source.of_shard(shard), part)
+            for shard in source.shards
+        )
+        with closing(map_on_all_cores(encode_shard, jobs)) as results:
+            for shards_done, (encoded, shard_counts) in enumerate(results, start=1):
+                counts.add(shard_counts)
                 written += writer.append(encoded.pieces) + encoded.bytes
                 if cancelled is not None and cancelled():
-                    raise Cancelled
+                    raise ExportCancelled
                 if progress is not None:
-                    progress(ExportProgress(done, len(source.shards), tally.captions, written))
+                    shards = len(source.shards)
+                    progress(ExportProgress(shards_done, shards, counts.captions, written))
         writer.close()
         size = size_of(part)
     return ExportResult(
-        out,
-        tally.records,
-        tally.captions,
-        tally.failed,
-        tally.empty,
-        tally.missing,
-        size,
-        tally.filtered,
-        tally.unfit,
-        tally.flagged,
+        path=out,
+        records=counts.records,
+        captions=counts.captions,
+        failed=counts.failed,
+        empty=counts.empty,
+        missing=counts.missing,
+        bytes=size,
+        filtered=counts.filtered,
+        unfit=counts.unfit,
+        flagged=counts.flagged,
     )
 
 
-def plan_of(source: Source, options: ExportOptions, form: Format) -> Plan:
-    """Raises `BadInput` for what the format has no place for."""
-    if options.provenance and not form.provenance:
-        raise BadInput(f"the {form.name} format has no place for provenance")
-    if options.images and options.images not in form.images:
-        ways = f"takes --images {' or '.join(form.images)}" if form.images else "holds no images"
-        raise BadInput(f"the {form.name} format {ways}")
+def make_plan(
+    source: ExportSource, options: ExportOptions, export_format: ExportFormat
+) -> ExportPlan:
+    """Return the plan of an export. Raises `BadInput` for options that the format cannot follow."""
+    if options.provenance and not export_format.provenance:
+        raise BadInput(f"the {export_format.name} format has no place for provenance")
+    modes = export_format.image_modes
+    if options.images and options.images not in modes:
+        ways = f"takes --images {' or '.join(modes)}" if modes else "holds no images"
+        raise BadInput(f"the {export_format.name} format {ways}")
     settings = source.settings
-    return Plan(
-        source.models,
-        options.with_original or form.original,
-        options.provenance,
-        options.image_root,
-        options.path_map,
-        options.images or (form.images[0] if form.images else "none"),
-        ImagePaths(
+    return ExportPlan(
+        models=source.models,
+        with_original=options.with_original or export_format.needs_original,
+        provenance=options.provenance,
+        image_root=options.image_root,
+        path_map=options.path_map,
+        image_mode=options.images or (modes[0] if modes else "none"),
+        image_paths=ImagePaths(
             str(source.project.image_root(settings)), settings.path_map, settings.allow_outside
         ),
     )
 
 
-def refuse_unfinished(source: Source, options: ExportOptions) -> None:
-    chosen = {model.id for model in source.models}
-    tasks = [task for task in source.tasks.values() if task.model_id in chosen]
+def refuse_unfinished(source: ExportSource, options: ExportOptions) -> None:
+    """Raise `UnfinishedTasks` if tasks are not done, unless the options allow that."""
+    model_ids = {model.id for model in source.models}
+    tasks = [task for task in source.tasks.values() if task.model_id in model_ids]
     failed = sum(task.state == "failed" for task in tasks)
     unfinished = sum(task.state in ("pending", "running") for task in tasks)
     if (failed or unfinished) and not options.allow_partial:
-        raise Unfinished(
+        raise UnfinishedTasks(
             f"{unfinished + failed} of {len(tasks)} tasks are not done ({unfinished} unfinished,"
             f" {failed} failed): finish them with 'run', or export what there is with"
             " --allow-partial"
         )
 
 
-def check_target(project: Project, out: Path, form: Format) -> Path:
+def check_target(project: Project, out: Path, export_format: ExportFormat) -> Path:
+    """Return `out` as an absolute path. Raises `BadInput` if nothing may be written there."""
     out = out.expanduser().absolute()
-    if form.folder and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out} is not an empty folder: {form.name} is written to a new one")
-    if not form.folder and out.is_dir():
+    if export_format.folder and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(
+            f"{out} is not an empty folder: {export_format.name} is written to a new one"
+        )
+    if not export_format.folder and out.is_dir():
         raise BadInput(f"{out} is a folder: name a file, such as {out / 'captions.json'}")
     if not out.parent.is_dir():
         raise BadInput(f"there is no folder {out.parent}")
@@ -182,17 +203,6 @@ def check_target(project: Project, out: Path, form: Format) -> Path:
 
 
 def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder; links count nothing."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
-
-
-def preview(project: Project, options: ExportOptions) -> Iterator[str]:
-    """What an export would leave out, in words."""
-    with reading(project.database) as connection:
-        sums = queries.sums(connection)
-    failed = sum(row.failed for row in sums)
-    left = sum(row.left for row in sums)
-    if failed:
-        yield f"{plural(failed, 'failed record')} left out"
-    if left:
-        yield f"{plural(left, 'record')} not captioned yet"

@@ -1,4 +1,7 @@
-"""The forms an export can take, by name."""
+"""The formats that an export can have, by name.
+
+Light to import: the modules that write them are imported when they are used.
+"""
 
 from __future__ import annotations
 
@@ -13,99 +16,128 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from engine.datasets.exports.shard_captions import ShardCaptions
-    from engine.datasets.exports.writers.base import Encoded, Plan, Writer
+    from engine.datasets.exports.writers.base import EncodedShard, ExportPlan, Writer
 
-Images = Literal["copy", "link", "none"]
+ImageMode = Literal["copy", "link", "none"]
+"""What to do with the image files: copy them, link to them, or leave them where they are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ExportFormat:
     """An export format. Its `module`, in `writers`, holds `encode` and a class `Writer`."""
 
     name: str
     module: str
     summary: str
+    """What the format is, in a line for people."""
     suffix: str = ""
-    """Of the file; a folder has none."""
+    """The usual suffix of the file; empty for a folder."""
     folder: bool = False
-    """Whether it is a folder of several files."""
+    """True if the export is a folder of several files."""
     provenance: bool = False
-    """Whether there is a place for it."""
-    original: bool = False
-    """Whether the original caption always belongs to it."""
-    images: tuple[Images, ...] = ()
-    """What can be done with the image files, the first unless told otherwise."""
+    """True if the format can hold provenance."""
+    needs_original: bool = False
+    """True if the original caption always belongs to the format."""
+    image_modes: tuple[ImageMode, ...] = ()
+    """What can be done with the image files, the default first; none if the format has none."""
 
-    def writer(self) -> type[Writer]:
-        found: type[Writer] = self.loaded().Writer
-        return found
+    def writer_class(self) -> type[Writer]:
+        """Return the format's class `Writer`."""
+        writer: type[Writer] = self.load_module().Writer
+        return writer
 
-    def encode(self, plan: Plan, part: ShardCaptions, out: Path) -> Encoded:
-        found: Encoded = self.loaded().encode(plan, part, out)
-        return found
+    def encode(self, plan: ExportPlan, shard_captions: ShardCaptions, out: Path) -> EncodedShard:
+        """Return a shard in the form that is written, with the format's function `encode`."""
+        encoded: EncodedShard = self.load_module().encode(plan, shard_captions, out)
+        return encoded
 
-    def loaded(self) -> ModuleType:
+    def load_module(self) -> ModuleType:
+        """Import the module that writes the format."""
         return import_module(f"engine.datasets.exports.writers.{self.module}")
 
 
 FORMATS = {
-    form.name: form
-    for form in (
-        Format(
-            "json",
-            "json_array",
-            'one array of {"image", "caption"}, upstream\'s form',
-            ".json",
+    export_format.name: export_format
+    for export_format in (
+        ExportFormat(
+            name="json",
+            module="json_array",
+            summary='one array of {"image", "caption"}, upstream\'s form',
+            suffix=".json",
             provenance=True,
         ),
-        Format("jsonl", "jsonl", 'one {"image", "caption"} a line', ".jsonl", provenance=True),
-        Format("per-model", "per_model", "one such array a model", folder=True, provenance=True),
-        Format(
-            "columns",
-            "columns",
-            "JSON Lines, an image a line, a key a model",
-            ".jsonl",
+        ExportFormat(
+            name="jsonl",
+            module="jsonl",
+            summary='one {"image", "caption"} a line',
+            suffix=".jsonl",
             provenance=True,
         ),
-        Format("openclip", "openclip", "filepath and title, TSV or (OUT.csv) CSV", ".tsv"),
-        Format(
-            "wds",
-            "wds",
-            "WebDataset tars: KEY.jpg, KEY.txt, KEY.json with a key a model",
+        ExportFormat(
+            name="per-model",
+            module="per_model",
+            summary="one such array a model",
             folder=True,
             provenance=True,
-            images=("copy", "none"),
         ),
-        Format(
-            "laclip",
-            "laclip",
-            "CSV of the originals and one aligned text file a model",
-            folder=True,
-            original=True,
+        ExportFormat(
+            name="columns",
+            module="columns",
+            summary="JSON Lines, an image a line, a key a model",
+            suffix=".jsonl",
+            provenance=True,
         ),
-        Format("dreamlip", "dreamlip", "CSV with a column a model", ".csv", original=True),
-        Format("llava", "llava", "LLaVA conversations", ".json"),
-        Format(
-            "hf",
-            "hf",
-            "an image folder with metadata.jsonl for Hugging Face datasets",
+        ExportFormat(
+            name="openclip",
+            module="openclip",
+            summary="filepath and title, TSV or (OUT.csv) CSV",
+            suffix=".tsv",
+        ),
+        ExportFormat(
+            name="wds",
+            module="wds",
+            summary="WebDataset tars: KEY.jpg, KEY.txt, KEY.json with a key a model",
             folder=True,
             provenance=True,
-            images=("link", "copy", "none"),
+            image_modes=("copy", "none"),
         ),
-        Format(
-            "parquet",
-            "parquet",
-            "one row an image, one column a model",
-            ".parquet",
+        ExportFormat(
+            name="laclip",
+            module="laclip",
+            summary="CSV of the originals and one aligned text file a model",
+            folder=True,
+            needs_original=True,
+        ),
+        ExportFormat(
+            name="dreamlip",
+            module="dreamlip",
+            summary="CSV with a column a model",
+            suffix=".csv",
+            needs_original=True,
+        ),
+        ExportFormat(name="llava", module="llava", summary="LLaVA conversations", suffix=".json"),
+        ExportFormat(
+            name="hf",
+            module="hf",
+            summary="an image folder with metadata.jsonl for Hugging Face datasets",
+            folder=True,
+            provenance=True,
+            image_modes=("link", "copy", "none"),
+        ),
+        ExportFormat(
+            name="parquet",
+            module="parquet",
+            summary="one row an image, one column a model",
+            suffix=".parquet",
             provenance=True,
         ),
     )
 }
+"""All export formats by name, in the order in which people see them."""
 
 
-def format_named(name: str) -> Format:
-    """Raises `BadInput`."""
+def format_named(name: str) -> ExportFormat:
+    """Return the format with this name. Raises `BadInput`."""
     try:
         return FORMATS[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""What an export reads: the shards' images and originals, and every model's sheared captions.
+"""The input of an export: a shard's images and originals, and every model's sheared captions.
 
 Light to import, without the database: other processes start with it.
 """
@@ -13,85 +13,113 @@ from pathlib import Path
 from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
 from engine.project import caption_log
 from engine.project.layout import Project
-from engine.project.sheared_file import sheared_captions, sheared_file, write_sheared
+from engine.project.sheared_file import replace_sheared, sheared_captions, sheared_path
 from engine.shearing.shear import Shearing, shear
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
-Column = list[bytes | None]
-"""One caption a record as a JSON string; None where there is none."""
+CaptionColumn = list[bytes | None]
+"""One caption per record of a shard, as a JSON string; None where there is none."""
 EMPTY = b'""'
+"""The JSON of an empty caption."""
 
 
 @dataclass(slots=True)
-class Tally:
+class ExportCounts:
+    """What an export takes and leaves out. All but `records` and `unfit` count captions."""
+
     records: int = 0
     captions: int = 0
+    """Captions that are written."""
     failed: int = 0
+    """Captions that failed."""
     empty: int = 0
+    """Captions of which shearing leaves nothing."""
     missing: int = 0
+    """Captions that are not there yet."""
     filtered: int = 0
+    """Captions that the filters leave out."""
     flagged: int = 0
+    """Captions of records that a person flagged, where those are left out."""
     unfit: int = 0
+    """Images that the format cannot hold."""
 
-    def add(self, other: Tally) -> None:
-        for entry in fields(Tally):
+    def add(self, other: ExportCounts) -> None:
+        """Add the counts of another shard to these."""
+        for entry in fields(ExportCounts):
             value = getattr(self, entry.name) + getattr(other, entry.name)
             setattr(self, entry.name, value)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionFilter:
-    """Which captions are taken; the filters are for the models'."""
+    """Which captions an export takes. `min_words` and `only_finished` spare the originals."""
 
-    originals: bool = False
+    with_originals: bool = False
+    """True if the original captions are taken too."""
     min_words: int = 0
+    """Words that a model's caption must have."""
     only_finished: bool = False
-    finishes: bool = False
-    """Whether each caption's finish reason is wanted too."""
+    """True if captions whose sentence was cut by the cap on new tokens are left out."""
+    with_finishes: bool = False
+    """True if the finish reason of each caption is read too."""
     without_flagged: bool = False
+    """True if the captions of records that a person flagged are left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExportSource:
+    """A project, or one of its shards, as an export reads it. Can be pickled."""
+
     project: Project
     settings: ProjectRow
     shards: Sequence[ShardRow]
     models: Sequence[ModelRow]
+    """The models whose captions are taken, in project order."""
     tasks: dict[tuple[int, int], TaskRow] = field(hash=False)
-    """By shard and model id."""
+    """Tasks by (shard number, model id)."""
     flags: frozenset[RecordKey] = frozenset()
+    """The keys of the flagged records."""
 
-    def of_shard(self, shard: ShardRow) -> Source:
-        """What another process needs to know of the shard."""
+    def of_shard(self, shard: ShardRow) -> ExportSource:
+        """Return a source of one shard alone, which is small enough for another process."""
         keys = [(shard.number, model.id) for model in self.models]
         tasks = {key: self.tasks[key] for key in keys}
-        flags = frozenset(place for place in self.flags if place[0] == shard.number)
+        flags = frozenset(key for key in self.flags if key[0] == shard.number)
         return replace(self, shards=[shard], tasks=tasks, flags=flags)
 
     @property
     def shearing(self) -> Shearing:
+        """The project's shearing settings."""
         return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
 
 
 @dataclass(frozen=True, slots=True)
 class ShardCaptions:
-    """One shard, a list entry a record; the columns are in the order of the source's models.
+    """The captions of one shard; every list has one entry per record.
 
-    `originals` is empty where not wanted."""
+    The columns are in the order of the source's models.
+    """
 
     shard: ShardRow
     images: list[str]
-    originals: Column
-    columns: list[Column]
+    """The image paths, as the input writes them."""
+    originals: CaptionColumn
+    """The original captions; empty unless the filter takes them."""
+    columns: list[CaptionColumn]
+    """The sheared captions of each model."""
     finishes: list[list[str | None]]
-    """As `columns`; empty where not wanted."""
+    """The finish reasons of `columns`, `stop` or `length`; may be empty unless the filter asks for
+    them."""
 
 
-def read_columns(
-    source: Source, shard: ShardRow, wanted: CaptionFilter, tally: Tally
+def read_shard_captions(
+    source: ExportSource, shard: ShardRow, caption_filter: CaptionFilter, counts: ExportCounts
 ) -> ShardCaptions:
-    """Raises `BadInput` if the shard or a log is not what the project knows."""
+    """Read a shard's captions, and add to `counts` what is taken and left out.
+
+    Raises `BadInput` if the shard or a caption log is not as the project knows it.
+    """
     shard_file = source.project.shard_file(shard.number)
     try:
         data = shard_file.read_bytes()
@@ -100,36 +128,36 @@ def read_columns(
     if caption_log.digest(data) != shard.digest:
         raise BadInput(f"{shard_file} was changed since the input was split")
     records = jsonlines.loads_lines(data)
-    tally.records += len(records)
-    originals: Column = []
-    if wanted.originals:
+    counts.records += len(records)
+    originals: CaptionColumn = []
+    if caption_filter.with_originals:
         texts = [record.get("caption") for record in records]
         originals = [jsonlines.dumps(text) if text else None for text in texts]
     columns, finishes = [], []
     for model in source.models:
-        if wanted.only_finished or wanted.finishes:
-            column, finish = logged_column(source, shard, model, wanted, tally)
-            finishes.append(finish)
+        if caption_filter.only_finished or caption_filter.with_finishes:
+            column, column_finishes = read_log_column(source, shard, model, caption_filter, counts)
+            finishes.append(column_finishes)
         else:
-            column = captions_of(source, shard, model, tally)
-        columns.append(long_enough(column, wanted.min_words, tally))
-    if wanted.without_flagged:
+            column = read_sheared_column(source, shard, model, counts)
+        columns.append(drop_short(column, caption_filter.min_words, counts))
+    if caption_filter.without_flagged:
         for number, i in source.flags:
             if number == shard.number:
-                tally.flagged += take_out(i, originals, columns)
+                counts.flagged += drop_record(i, originals, columns)
     return ShardCaptions(
-        shard,
-        [record["image"] for record in records],
-        originals,
-        columns,
-        finishes,
+        shard=shard,
+        images=[record["image"] for record in records],
+        originals=originals,
+        columns=columns,
+        finishes=finishes,
     )
 
 
-def take_out(i: int, originals: Column, columns: list[Column]) -> int:
-    """Leaves a record without captions, so that no format writes it.
+def drop_record(i: int, originals: CaptionColumn, columns: list[CaptionColumn]) -> int:
+    """Leave the record with index `i` without captions, so that no format writes it.
 
-    Returns how many the models had made.
+    Returns how many captions of models it had.
     """
     count = sum(column[i] is not None for column in columns)
     for column in filter(None, (originals, *columns)):
@@ -137,36 +165,42 @@ def take_out(i: int, originals: Column, columns: list[Column]) -> int:
     return count
 
 
-def captions_of(source: Source, shard: ShardRow, model: ModelRow, tally: Tally) -> Column:
-    """The shard's sheared captions by one model."""
+def read_sheared_column(
+    source: ExportSource, shard: ShardRow, model: ModelRow, counts: ExportCounts
+) -> CaptionColumn:
+    """Return the shard's sheared captions by one model, from its sheared file if there is one."""
     task = source.tasks[shard.number, model.id]
-    log = source.project.log_file(model, shard.number)
-    lines = kept_column(log, task, shard, source.shearing) if task.digest else None
+    log = source.project.caption_log_file(model, shard.number)
+    lines = sheared_file_lines(log, task, shard, source.shearing) if task.digest else None
     if lines is None:
-        lines = shear_column(log, task, shard, model, source.shearing)
+        lines = shear_log_lines(log, task, shard, model, source.shearing)
     absent, empty = lines.count(b"null"), lines.count(EMPTY)
-    tally.empty += empty
-    tally.failed += task.failed
-    tally.missing += absent - task.failed
+    counts.empty += empty
+    counts.failed += task.failed
+    counts.missing += absent - task.failed
     if not absent and not empty:
         return list[bytes | None](lines)
     return [None if line in (b"null", EMPTY) else line for line in lines]
 
 
-def kept_column(
+def sheared_file_lines(
     log: Path, task: TaskRow, shard: ShardRow, shearing: Shearing
 ) -> list[bytes] | None:
-    """The sheared file that was written when the task ended or was sheared again."""
+    """Return the lines of the sheared file of a task that is done, or None if there is none.
+
+    It was written when the task ended or was sheared again. Raises `BadInput` if the caption log
+    has changed since.
+    """
     check_log(log, task)
     try:
-        column = sheared_file(log, shearing, task.digest or "").read_bytes().splitlines()
+        lines = sheared_path(log, shearing, task.digest or "").read_bytes().splitlines()
     except FileNotFoundError:
         return None
-    return column if len(column) == shard.count else None
+    return lines if len(lines) == shard.count else None
 
 
 def check_log(log: Path, task: TaskRow) -> None:
-    """Raises `BadInput` unless the log is the one that was read back when its task ended."""
+    """Raise `BadInput` unless the caption log is the one that was read back when its task ended."""
     try:
         status = log.stat()
         same = status.st_size == task.log_bytes and (
@@ -182,48 +216,60 @@ def check_log(log: Path, task: TaskRow) -> None:
         )
 
 
-def shear_column(
+def shear_log_lines(
     log: Path, task: TaskRow, shard: ShardRow, model: ModelRow, shearing: Shearing
 ) -> list[bytes]:
+    """Shear the captions of a log and return them as the lines of a sheared file.
+
+    The sheared file of a task that is done is written too.
+    """
     contents = caption_log.read(log, shard.count)
     captions = sheared_captions(contents, shard.count, model.family, shearing)
     if task.digest is not None:
-        with suppress(OSError):  # a project that is read-only, or has no room
-            write_sheared(sheared_file(log, shearing, contents.digest), captions)
+        with suppress(OSError):  # a project that is read-only, or whose disk is full
+            replace_sheared(sheared_path(log, shearing, contents.digest), captions)
     return [jsonlines.dumps(caption) for caption in captions]
 
 
-def logged_column(
-    source: Source, shard: ShardRow, model: ModelRow, wanted: CaptionFilter, tally: Tally
-) -> tuple[Column, list[str | None]]:
-    """From the caption log, which alone knows how each caption ended."""
+def read_log_column(
+    source: ExportSource,
+    shard: ShardRow,
+    model: ModelRow,
+    caption_filter: CaptionFilter,
+    counts: ExportCounts,
+) -> tuple[CaptionColumn, list[str | None]]:
+    """Return the shard's sheared captions by one model, and how the generation of each ended.
+
+    They come from the caption log, which alone knows how each caption ended.
+    """
     task = source.tasks[shard.number, model.id]
-    log = source.project.log_file(model, shard.number)
+    log = source.project.caption_log_file(model, shard.number)
     if task.digest:
         check_log(log, task)
     contents = caption_log.read(log, shard.count)
-    column: Column = [None] * shard.count
+    column: CaptionColumn = [None] * shard.count
     finishes: list[str | None] = [None] * shard.count
     for i, row in contents.captions.items():
-        kept = shear(row["raw"], model.family, source.shearing, row["finish"])
-        if not kept.text:
-            tally.empty += 1
-        elif wanted.only_finished and not kept.ended:
-            tally.filtered += 1
+        sheared = shear(row["raw"], model.family, source.shearing, row["finish"])
+        if not sheared.text:
+            counts.empty += 1
+        elif caption_filter.only_finished and not sheared.ended:
+            counts.filtered += 1
         else:
-            column[i] = jsonlines.dumps(kept.text)
+            column[i] = jsonlines.dumps(sheared.text)
             finishes[i] = row["finish"]
-    tally.failed += task.failed
-    tally.missing += shard.count - len(contents.captions) - task.failed
+    counts.failed += task.failed
+    counts.missing += shard.count - len(contents.captions) - task.failed
     return column, finishes
 
 
-def long_enough(column: Column, min_words: int, tally: Tally) -> Column:
+def drop_short(column: CaptionColumn, min_words: int, counts: ExportCounts) -> CaptionColumn:
+    """Return the column without the captions that have fewer than `min_words` words."""
     if min_words < 2:
         return column
-    kept: Column = [
+    remaining: CaptionColumn = [
         caption if caption and len(jsonlines.loads(caption).split()) >= min_words else None
         for caption in column
     ]
-    tally.filtered += kept.count(None) - column.count(None)
-    return kept
+    counts.filtered += remaining.count(None) - column.count(None)
+    return remaining

@@ -1,4 +1,4 @@
-"""A project as the source of an export."""
+"""The source of an export, read from a project's database."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from collections.abc import Sequence
 
 from db import flags, projects
 from db.connection import reading
-from engine.datasets.exports.shard_captions import Source
+from engine.datasets.exports.shard_captions import ExportSource
 from engine.project.layout import Project
-from engine.project.selectors import models_named
+from engine.project.selectors import select_models
 
 
-def open_source(project: Project, names: Sequence[str] = ()) -> Source:
-    """Raises `BadInput` for a model that the project does not have."""
+def open_export_source(project: Project, names: Sequence[str] = ()) -> ExportSource:
+    """Return the project as a source, with the models of these names; no names means all models.
+
+    Raises `BadInput` for a name that no model has.
+    """
     with reading(project.database) as connection:
-        settings = projects.project(connection)
-        models = models_named(projects.models(connection), names)
-        shards = projects.shards(connection)
-        tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
-        flagged = flags.places(connection)
-    return Source(project, settings, shards, models, tasks, flagged)
+        return ExportSource(
+            project=project,
+            settings=projects.project(connection),
+            models=select_models(projects.models(connection), names),
+            shards=projects.shards(connection),
+            tasks={(task.shard, task.model_id): task for task in projects.tasks(connection)},
+            flags=flags.record_keys(connection),
+        )

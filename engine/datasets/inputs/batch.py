@@ -1,4 +1,4 @@
-"""Records of the input, many at a time: one Python object a record is too slow for millions."""
+"""Batches of records of the input: one Python object per record is too slow for millions."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ from typing import NamedTuple
 
 from engine.utils import jsonlines
 
-BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
-BLANKS = re.compile(r"[ \t\r\n,]*")
+RECORD_BOUNDARY = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
+"""The bytes between two records of an array, and inside of one if a string or list looks alike."""
+SEPARATORS = re.compile(r"[ \t\r\n,]*")
+"""The characters between two values of an array."""
 
 
 class Record(NamedTuple):
-    """`line` is the record's JSON in one line, without the line break."""
+    """One record of the input."""
 
     line: bytes
+    """The record's JSON in one line, without the line break."""
     image: str
+    """The image path, as the input writes it."""
     caption: str
+    """The original caption; empty if the record has none."""
 
 
-class Batch:
-    """Consecutive records, at least one, in the input's own bytes.
-
-    `text` is their JSON with commas between, as it stands in an array.
-    """
+class RecordBatch:
+    """Consecutive records, at least one, in the input's own bytes."""
 
     def __init__(self, text: bytes, images: list[str], captions: list[str]) -> None:
+        """`text` is the JSON of all records with commas between, as it stands in an array."""
         self.text = text
         self.images = images
         self.captions = captions
 
     @classmethod
-    def of(cls, lines: list[bytes], images: list[str], captions: list[str]) -> Batch:
+    def from_lines(cls, lines: list[bytes], images: list[str], captions: list[str]) -> RecordBatch:
+        """Return the batch of records whose JSON stands in one line each."""
         batch = cls(b"", images, captions)
         batch.lines = lines
         batch.text = b",\n".join(lines)
@@ -45,60 +49,68 @@ class Batch:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """Each record's JSON in one line. Outside of strings a line break is only layout, and
-        inside it cannot stand raw."""
+        """Each record's JSON in one line."""
         text = self.text
+        # Outside of strings a line break is only layout, and inside it cannot stand raw.
         if b"\n" in text or b"\r" in text:
             text = text.replace(b"\n", b" ").replace(b"\r", b" ")
-        parts = BETWEEN.split(text[1:-1])
+        parts = RECORD_BOUNDARY.split(text[1:-1])
         if len(parts) == len(self):
             return [b"{" + part + b"}" for part in parts]
-        return one_by_one(text.decode())
+        return split_values(text.decode())
 
     def records(self) -> Iterator[Record]:
+        """Return the records one by one."""
         return map(Record, self.lines, self.images, self.captions)
 
-    def between(self, start: int, end: int) -> Batch:
-        return Batch.of(self.lines[start:end], self.images[start:end], self.captions[start:end])
+    def part(self, start: int, end: int) -> RecordBatch:
+        """Return the batch of some of the records; `start` and `end` are as in a slice."""
+        return RecordBatch.from_lines(
+            self.lines[start:end], self.images[start:end], self.captions[start:end]
+        )
 
 
-def one_by_one(text: str) -> list[bytes]:
-    """The values of an array's text, where `}, {` stands inside of one."""
+def split_values(text: str) -> list[bytes]:
+    """Return the values of an array's text, parsed one by one: slow, but never misled by `}, {`
+    inside of a value."""
     decoder = json.JSONDecoder()
-    found, at = [], 0
-    while at < len(text):
-        _, end = decoder.raw_decode(text, at)
-        found.append(text[at:end].encode())
-        match = BLANKS.match(text, end)
-        at = match.end() if match else end
-    return found
+    values, position = [], 0
+    while position < len(text):
+        _, end = decoder.raw_decode(text, position)
+        values.append(text[position:end].encode())
+        match = SEPARATORS.match(text, end)
+        position = match.end() if match else end
+    return values
 
 
-def batch_of(pairs: list[tuple[str, str]]) -> Batch:
-    """Records of inputs that are not JSON themselves, from (image, caption) pairs."""
+def batch_of_pairs(pairs: list[tuple[str, str]]) -> RecordBatch:
+    """Return the batch of (image, caption) pairs, which come from inputs that are not JSON."""
     images, captions = [image for image, _ in pairs], [caption for _, caption in pairs]
     lines = [jsonlines.dumps({"image": image, "caption": caption}) for image, caption in pairs]
-    return Batch.of(lines, images, captions)
+    return RecordBatch.from_lines(lines, images, captions)
 
 
-def resized(batches: Iterator[Batch], sizes: Iterator[int]) -> Iterator[Iterator[Batch]]:
-    """Cuts the stream into consecutive groups of these many records, each a stream of batches.
+def regroup(
+    batches: Iterator[RecordBatch], sizes: Iterator[int]
+) -> Iterator[Iterator[RecordBatch]]:
+    """Cut the stream of batches into consecutive groups of these many records.
 
-    A group must be used up before the next one is asked for. Ends with the records.
+    Each group is a stream of batches, which must be used up before the next group is asked for.
+    Ends with the records.
     """
-    rest: list[Batch] = []
+    rest: list[RecordBatch] = []
 
-    def group(size: int) -> Iterator[Batch]:
+    def group(size: int) -> Iterator[RecordBatch]:
         while size and (batch := rest.pop() if rest else next(batches, None)) is not None:
             if len(batch) > size:
-                rest.append(batch.between(size, len(batch)))
-                batch = batch.between(0, size)
+                rest.append(batch.part(size, len(batch)))
+                batch = batch.part(0, size)
             size -= len(batch)
             yield batch
 
     for size in sizes:
-        head = rest.pop() if rest else next(batches, None)
-        if head is None:
+        first = rest.pop() if rest else next(batches, None)
+        if first is None:
             return
-        rest.append(head)
+        rest.append(first)
         yield group(size)

@@ -1,4 +1,4 @@
-"""The bytes of an input file, decompressed on the way, with their position and a way back."""
+"""The bytes of an input file as a stream, decompressed on the way."""
 
 from __future__ import annotations
 
@@ -10,36 +10,41 @@ from pathlib import Path
 from typing import IO
 
 from engine.utils.errors import BadInput
-from engine.utils.optional_imports import extra
+from engine.utils.optional_imports import import_extra
 
 GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
 ZSTD = b"\x28\xb5\x2f\xfd"
+"""The first bytes of a zstd file."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""The UTF-8 byte order mark, which some programs write before a text."""
 
 
-class Stream:
-    """Reads forward. `position` counts bytes of the (decompressed) text from its start."""
+class ByteStream:
+    """An input file that is read forward, and can take back what was read too far."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path = path
         self.file = file
-        self.waiting = b""
-        """Read already and given back."""
+        self.pushed_back = b""
+        """Bytes that were read and pushed back, to be read again."""
         self.position = 0
+        """The offset of the next byte, in the decompressed text."""
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, or fewer at the end only. Raises `BadInput`."""
-        parts, missing = [self.waiting], size - len(self.waiting)
-        while missing > 0 and (data := self.more(missing)):
+        """Return `size` bytes, or fewer at the end only. Raises `BadInput`."""
+        parts, missing = [self.pushed_back], size - len(self.pushed_back)
+        while missing > 0 and (data := self.read_file(missing)):
             parts.append(data)
             missing -= len(data)
         data = b"".join(parts)
-        self.waiting = data[size:]
+        self.pushed_back = data[size:]
         data = data[:size]
         self.position += len(data)
         return data
 
-    def more(self, size: int) -> bytes:
+    def read_file(self, size: int) -> bytes:
+        """Return at most `size` bytes of the file, none at the end. Raises `BadInput`."""
         try:
             return self.file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -49,28 +54,32 @@ class Stream:
                 raise self.error(f"the compressed file is damaged ({error})") from error
             raise
 
-    def unread(self, data: bytes) -> None:
-        self.waiting = data + self.waiting
+    def push_back(self, data: bytes) -> None:
+        """Take back the last bytes that were read."""
+        self.pushed_back = data + self.pushed_back
         self.position -= len(data)
 
-    def error(self, what: str) -> BadInput:
-        return BadInput(f"{self.path}: {what} (at byte {self.position:,}): fetch or make it again")
+    def error(self, message: str) -> BadInput:
+        """Return the error that something is wrong at the present position."""
+        return BadInput(
+            f"{self.path}: {message} (at byte {self.position:,}): fetch or make it again"
+        )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Stream]:
-    """The file without its byte order mark; gzip and zstd are told by their first bytes.
+def open_stream(path: Path) -> Iterator[ByteStream]:
+    """Open a file without its byte order mark; gzip and zstd are known by their first bytes.
 
     Raises `BadInput`.
     """
     try:
         with path.open("rb") as raw:
-            magic = raw.read(4)
+            first_bytes = raw.read(4)
             raw.seek(0)
-            stream = Stream(path, decompressed(path, raw, magic))
+            stream = ByteStream(path, decompressed(path, raw, first_bytes))
             head = stream.read(len(BYTE_ORDER_MARK))
             if head != BYTE_ORDER_MARK:
-                stream.unread(head)
+                stream.push_back(head)
             yield stream
     except IsADirectoryError as error:
         raise BadInput(f"{path} is a folder, not a caption file") from error
@@ -78,10 +87,11 @@ def opened(path: Path) -> Iterator[Stream]:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def decompressed(path: Path, raw: IO[bytes], magic: bytes) -> IO[bytes]:
-    if magic.startswith(GZIP):
+def decompressed(path: Path, raw: IO[bytes], first_bytes: bytes) -> IO[bytes]:
+    """Return the file as it reads decompressed; a plain file is returned as it is."""
+    if first_bytes.startswith(GZIP):
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    if magic == ZSTD:
-        arrow = extra("pyarrow", "formats", f"{path} is compressed with zstd")
+    if first_bytes == ZSTD:
+        arrow = import_extra("pyarrow", "formats", f"{path} is compressed with zstd")
         return arrow.CompressedInputStream(raw, "zstd")  # type: ignore[no-any-return]
     return raw

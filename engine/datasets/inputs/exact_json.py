@@ -1,4 +1,8 @@
-"""JSON values one by one, with exact positions and messages; the fast readers' other half."""
+"""The exact JSON reader: values one by one, with exact positions and messages.
+
+`json_reader` uses it for what its fast way stumbles over. It is written by hand, since the records'
+own bytes must survive, with odd escapes and long numbers, and errors must name their byte.
+"""
 
 from __future__ import annotations
 
@@ -9,70 +13,78 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.datasets.inputs.batch import Record
-from engine.datasets.inputs.byte_stream import Stream
-from engine.datasets.inputs.skipped import BadRecord, Skipped
+from engine.datasets.inputs.byte_stream import ByteStream
+from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
 from engine.utils.errors import BadInput
 
 LONGEST_RECORD = 64 << 20
-"""Characters."""
+"""Characters that a record may have: more is no record, and must not fill the memory."""
 NEAR_END = 32
-"""An error this close to the end of what was read may only mean that there is more to read."""
+"""Characters: an error this close to the end of the window may only mean that there is more to
+read."""
 BLANK = re.compile(r"[ \t\n\r]*")
+"""The characters that JSON allows between values."""
 
 
-class Text:
-    """A window on a UTF-8 stream that knows its position."""
+class TextWindow:
+    """A window on a UTF-8 stream that knows its position, in characters and in bytes."""
 
-    def __init__(self, stream: Stream, read_bytes: int) -> None:
+    def __init__(self, stream: ByteStream, read_bytes: int) -> None:
+        """Start where the stream is. `read_bytes` are read at a time, at least."""
         self.path = stream.path
         self.stream = stream
         self.read_bytes = read_bytes
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.window = ""
-        self.at = 0
-        self.passed = stream.position
-        """Bytes before the window."""
+        """The text that is in memory."""
+        self.cursor = 0
+        """The index in `window` of the next character."""
+        self.start_offset = stream.position
+        """The offset in bytes at which `window` starts."""
         self.ended = False
+        """True once the stream has ended."""
 
-    def more(self) -> None:
-        """Drops what was consumed and reads on. Raises `BadInput` if the file is not UTF-8."""
-        self.passed += self.width(self.at)
+    def read_more(self) -> None:
+        """Drop what was consumed and read on. Raises `BadInput` if the file is not UTF-8."""
+        self.start_offset += self.byte_length(self.cursor)
         pending = self.decoder.getstate()[0]
-        start = self.stream.position - len(pending)
-        data = self.stream.read(max(self.read_bytes, len(self.window) - self.at))
+        decoded_from = self.stream.position - len(pending)
+        data = self.stream.read(max(self.read_bytes, len(self.window) - self.cursor))
         self.ended = not data
         try:
-            read = self.decoder.decode(data, final=self.ended)
+            text = self.decoder.decode(data, final=self.ended)
         except UnicodeDecodeError as error:
-            place = start + error.start
-            raise BadInput(f"{self.path}: not UTF-8 at byte {place:,}: save it as UTF-8") from error
-        self.window = self.window[self.at :] + read
-        self.at = 0
+            offset = decoded_from + error.start
+            raise BadInput(
+                f"{self.path}: not UTF-8 at byte {offset:,}: save it as UTF-8"
+            ) from error
+        self.window = self.window[self.cursor :] + text
+        self.cursor = 0
 
-    def width(self, at: int) -> int:
-        """Bytes of the window's first characters."""
-        return len(self.window[:at].encode())
+    def byte_length(self, index: int) -> int:
+        """Return how many bytes the window's characters before `index` have."""
+        return len(self.window[:index].encode())
 
-    def give_back(self) -> None:
-        """Leaves the stream where this text is."""
-        self.stream.unread(self.window[self.at :].encode() + self.decoder.getstate()[0])
+    def push_back(self) -> None:
+        """Leave the stream where the cursor is."""
+        self.stream.push_back(self.window[self.cursor :].encode() + self.decoder.getstate()[0])
 
     def skip_blanks(self) -> str:
-        """The next character that is not a blank, or '' at the end; it is not consumed."""
+        """Return the next character that is not a blank, or '' at the end; it is not consumed."""
         while True:
-            match = BLANK.match(self.window, self.at)
-            self.at = match.end() if match else self.at
-            if self.at < len(self.window):
-                return self.window[self.at]
+            match = BLANK.match(self.window, self.cursor)
+            self.cursor = match.end() if match else self.cursor
+            if self.cursor < len(self.window):
+                return self.window[self.cursor]
             if self.ended:
                 return ""
-            self.more()
+            self.read_more()
 
-    def value(self, decoder: json.JSONDecoder) -> tuple[Any, str]:
-        """The JSON value that starts here, and its text. Raises `BadInput`."""
+    def read_value(self, decoder: json.JSONDecoder) -> tuple[Any, str]:
+        """Return the JSON value that starts at the cursor, and its text. Raises `BadInput`."""
         while True:
             try:
-                value, end = decoder.raw_decode(self.window, self.at)
+                value, end = decoder.raw_decode(self.window, self.cursor)
             except json.JSONDecodeError as error:
                 unfinished = error.pos >= len(self.window) - NEAR_END or "Unterminated" in error.msg
                 if self.ended or not unfinished:
@@ -82,31 +94,35 @@ class Text:
             except ValueError as error:
                 raise self.error(f"a value cannot be read: {error}") from error
             else:
-                text = self.window[self.at : end]
-                self.at = end
+                text = self.window[self.cursor : end]
+                self.cursor = end
                 return value, text
-            if len(self.window) - self.at > LONGEST_RECORD:
+            if len(self.window) - self.cursor > LONGEST_RECORD:
                 raise self.error(f"a record of more than {LONGEST_RECORD:,} characters")
-            self.more()
+            self.read_more()
 
-    def error(self, what: str, at: int | None = None) -> BadInput:
-        byte = self.passed + self.width(self.at if at is None else at)
-        return BadInput(f"{self.path}: {what} (at byte {byte:,})")
+    def error(self, message: str, index: int | None = None) -> BadInput:
+        """Return the error that something is wrong at an index of the window, or at the cursor."""
+        offset = self.start_offset + self.byte_length(self.cursor if index is None else index)
+        return BadInput(f"{self.path}: {message} (at byte {offset:,})")
 
 
-def array(text: Text, number: int, skipped: Skipped | None = None) -> Iterator[Record | None]:
-    """The records from number `number` on, the text being at the start of one.
+def read_array(
+    text: TextWindow, number: int, skipped: SkippedRecords | None = None
+) -> Iterator[Record | None]:
+    """Yield the rest of an array's records; the text stands at the start of one.
 
-    After each comma None: the text is again at a start. Values that are no records are left out
-    where `skipped` takes them. Raises `BadInput`.
+    `number` is that record's number in the file, from 0. After each comma None is yielded: the text
+    stands at the start of a record again. Values that are no records are left out if `skipped`
+    takes them. Raises `BadInput`.
     """
     decoder = json.JSONDecoder()
     while True:
         if not text.skip_blanks():
             raise text.error("the file is cut short: the array does not end")
-        value = text.value(decoder)
+        value = text.read_value(decoder)
         try:
-            yield record(text, number, *value)
+            yield to_record(text, number, *value)
         except BadRecord as error:
             if skipped is None:
                 raise
@@ -116,58 +132,62 @@ def array(text: Text, number: int, skipped: Skipped | None = None) -> Iterator[R
         if following == "]":
             break
         if following != ",":
-            what = "the file is cut short" if not following else "a comma is missing"
-            raise text.error(f"{what} after record {number - 1:,}")
-        text.at += 1
+            message = "the file is cut short" if not following else "a comma is missing"
+            raise text.error(f"{message} after record {number - 1:,}")
+        text.cursor += 1
         text.skip_blanks()
         yield None
-    text.at += 1
+    text.cursor += 1
     if text.skip_blanks():
         raise text.error("something follows the array: give one array, or JSON Lines")
 
 
-def lines(text: Text, number: int) -> Iterator[Record | None]:
-    """As `array`, of JSON Lines."""
+def read_lines(text: TextWindow, number: int) -> Iterator[Record | None]:
+    """Yield the rest of the records of JSON Lines, as `read_array` does of an array."""
     decoder = json.JSONDecoder()
     while text.skip_blanks():
         try:
-            value = text.value(decoder)
+            value = text.read_value(decoder)
         except BadInput as error:
             raise BadRecord(str(error)) from error
-        yield record(text, number, *value)
+        yield to_record(text, number, *value)
         number += 1
-        end = BLANK.match(text.window, text.at)
-        blanks = end.group() if end else ""
-        if end and end.end() < len(text.window) and "\n" not in blanks:
+        match = BLANK.match(text.window, text.cursor)
+        blanks = match.group() if match else ""
+        if match and match.end() < len(text.window) and "\n" not in blanks:
             raise BadRecord(str(text.error(f"record {number - 1:,} does not end with its line")))
         text.skip_blanks()
         yield None
 
 
-def record(text: Text, number: int, value: Any, source: str) -> Record:
-    """Checks one value of the input. Raises `BadRecord`."""
+def to_record(text: TextWindow, number: int, value: Any, source: str) -> Record:
+    """Return the record that a value of the input is. Raises `BadRecord`, with the position.
+
+    `source` is the value's JSON, as the input writes it.
+    """
     try:
-        return plain_record(value, source)
+        return value_to_record(value, source)
     except ValueError as error:
         raise BadRecord(str(text.error(f"record {number:,}: {error}"))) from error
 
 
-def plain_record(value: Any, source: str) -> Record:
-    """Raises `ValueError` that says what is wrong."""
+def value_to_record(value: Any, source: str) -> Record:
+    """Return the record that a value is. Raises `ValueError` that says what is wrong."""
     if not isinstance(value, dict):
         raise ValueError('not an {"image", "caption"} object')
     image, caption = value.get("image"), value.get("caption")
     if "image" not in value:
         raise ValueError("no 'image'")
     if not isinstance(image, str) or not image:
-        raise ValueError(f"'image' must be a path, not {short(image)}")
+        raise ValueError(f"'image' must be a path, not {shortened(image)}")
     if caption is not None and not isinstance(caption, str):
-        raise ValueError(f"'caption' must be text, not {short(caption)}")
+        raise ValueError(f"'caption' must be text, not {shortened(caption)}")
     # Outside of strings a line break is only layout, and inside it cannot stand raw.
     line = source.replace("\n", " ").replace("\r", " ").encode()
     return Record(line, image, caption or "")
 
 
-def short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """Return a value as JSON of at most 40 characters."""
     text = json.dumps(value, ensure_ascii=True)
     return text if len(text) <= 40 else f"{text[:37]}..."

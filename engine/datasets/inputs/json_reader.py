@@ -1,4 +1,4 @@
-"""Reading caption files as a stream: upstream's JSON array, and JSON Lines.
+"""Streaming reader of caption files in JSON: upstream's array, and JSON Lines.
 
 Every record comes with its own bytes, so that extra keys, long numbers and odd escapes survive.
 Memory does not depend on the file's size. Blocks of plain records go the fast way; whatever it
@@ -16,108 +16,126 @@ from typing import Any
 import orjson
 
 from engine.datasets.inputs import exact_json, lenient_jsonl
-from engine.datasets.inputs.batch import Batch, Record
-from engine.datasets.inputs.byte_stream import Stream, opened
-from engine.datasets.inputs.exact_json import Text
-from engine.datasets.inputs.skipped import Skipped
+from engine.datasets.inputs.batch import Record, RecordBatch
+from engine.datasets.inputs.byte_stream import ByteStream, open_stream
+from engine.datasets.inputs.exact_json import TextWindow
+from engine.datasets.inputs.skipped import SkippedRecords
 from engine.utils.errors import BadInput
 
 READ_BYTES = 1 << 19
-EXACTLY = 1000
+"""Bytes of a block."""
+EXACT_RECORDS = 1000
 """Records that are read the exact way before the fast way is tried again."""
 BLANKS = b" \t\r\n"
-LAST_TRIES = 64
+"""The bytes that JSON allows between values."""
+BOUNDARY_TRIES = 64
+"""How many `{`, from the end of a block, are tried as the start of a record before the exact reader
+takes the block."""
 
-Exact = Callable[[Text, int], Iterator[Record | None]]
-Fast = Callable[[bytes], tuple[Batch | None, bytes]]
-"""Takes a block that starts with a record; returns records, if plain, and what follows them."""
+ExactReader = Callable[[TextWindow, int], Iterator[Record | None]]
+"""Yields the records from the present one on, whose number it gets; None where it may be left."""
+FastParser = Callable[[bytes], tuple[RecordBatch | None, bytes]]
+"""Takes a block that starts with a record. Returns its records, or None if they are not plain, and
+the bytes that follow them."""
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a caption file in order. Raises `BadInput` with the position."""
+    """Yield the records of a caption file in order. Raises `BadInput` with the position."""
     for batch in read_batches(path):
         yield from batch.records()
 
 
-def read_batches(path: Path, skipped: Skipped | None = None) -> Iterator[Batch]:
-    """What cannot be read is an error, or left out where `skipped` takes it: values of an array
-    that are no records, and damaged lines of JSON Lines."""
-    with opened(path) as stream:
+def read_batches(path: Path, skipped: SkippedRecords | None = None) -> Iterator[RecordBatch]:
+    """Yield the records of a caption file in order, in batches. Raises `BadInput`.
+
+    With `skipped` it takes what cannot be read, which is then left out: values of an array that are
+    no records, and damaged lines of JSON Lines.
+    """
+    with open_stream(path) as stream:
         first = skip_blanks(stream)
         if first == b"[":
             stream.read(1)
             if skip_blanks(stream) == b"]":
                 raise BadInput(f"{path} holds no records: the array is empty")
-            slow = partial(exact_json.array, skipped=skipped)
-            yield from alternate(stream, array_block, slow)
+            read_exactly = partial(exact_json.read_array, skipped=skipped)
+            yield from read_in_turns(stream, parse_array_block, read_exactly)
         elif first and skipped is not None:
-            yield from good_lines(stream, skipped)
+            yield from read_good_lines(stream, skipped)
         elif first == b"{":
-            yield from alternate(stream, lines_block, exact_json.lines)
+            yield from read_in_turns(stream, parse_lines_block, exact_json.read_lines)
         elif not first:
             raise BadInput(f"{path} is empty")
         else:
-            text = Text(stream, READ_BYTES)
-            text.skip_blanks()  # says so if it is no text at all
+            text = TextWindow(stream, READ_BYTES)
+            text.skip_blanks()  # raises if it is no text at all
             raise text.error('neither a JSON array of {"image", "caption"} records nor JSON Lines')
 
 
-def good_lines(stream: Stream, skipped: Skipped) -> Iterator[Batch]:
-    """Raises `BadInput` where no line is good."""
-    some = False
-    for block, number in lenient_jsonl.read(stream, skipped):
-        batch, rest = lines_block(block)
+def read_good_lines(stream: ByteStream, skipped: SkippedRecords) -> Iterator[RecordBatch]:
+    """Yield the good lines of JSON Lines, and leave out the others.
+
+    Raises `BadInput` if no line is good.
+    """
+    empty = True
+    for block, line_number in lenient_jsonl.read_blocks(stream, skipped):
+        batch, rest = parse_lines_block(block)
         if batch is None or rest:
-            batch = lenient_jsonl.records(stream.path, block, number, skipped)
+            batch = lenient_jsonl.parse_block(stream.path, block, line_number, skipped)
         if batch is not None:
-            some = True
+            empty = False
             yield batch
-    if not some:
-        raise BadInput(f"{stream.path} holds no record: {skipped.shown[0]}")
+    if empty:
+        raise BadInput(f"{stream.path} holds no record: {skipped.messages[0]}")
 
 
-def skip_blanks(stream: Stream) -> bytes:
-    """The next byte that is no blank; the stream stands before it."""
+def skip_blanks(stream: ByteStream) -> bytes:
+    """Return the next byte that is no blank, or b"" at the end; it is not consumed."""
     while data := stream.read(4096):
         if rest := data.lstrip(BLANKS):
-            stream.unread(rest)
+            stream.push_back(rest)
             return rest[:1]
     return b""
 
 
-def alternate(stream: Stream, fast: Fast, slow: Exact) -> Iterator[Batch]:
+def read_in_turns(
+    stream: ByteStream, parse_fast: FastParser, read_exactly: ExactReader
+) -> Iterator[RecordBatch]:
+    """Yield batches of the fast parser, and of the exact reader where the fast one gives up."""
     number = 0
     while True:
         block = stream.read(READ_BYTES)
-        batch, rest = fast(block)
+        batch, rest = parse_fast(block)
         if batch is not None:
-            stream.unread(rest)
+            stream.push_back(rest)
             number += len(batch)
             yield batch
             continue
-        stream.unread(block)
-        text = Text(stream, READ_BYTES)
+        stream.push_back(block)
+        text = TextWindow(stream, READ_BYTES)
         records: list[Record] = []
-        for found in slow(text, number):
-            if found is not None:
-                records.append(found)
+        for record in read_exactly(text, number):
+            if record is not None:
+                records.append(record)
                 number += 1
-            elif len(records) >= EXACTLY:
-                yield Batch.of(*map(list, zip(*records, strict=True)))
+            elif len(records) >= EXACT_RECORDS:
+                yield RecordBatch.from_lines(*map(list, zip(*records, strict=True)))
                 records = []
-                text.give_back()
+                text.push_back()
                 break
         else:
             if records:
-                yield Batch.of(*map(list, zip(*records, strict=True)))
+                yield RecordBatch.from_lines(*map(list, zip(*records, strict=True)))
             return
 
 
-def array_block(block: bytes) -> tuple[Batch | None, bytes]:
-    """Up to the last `}, {`. What parses as an array between brackets is a run of whole records:
-    a cut inside of one would leave something open."""
+def parse_array_block(block: bytes) -> tuple[RecordBatch | None, bytes]:
+    """Parse a block of an array up to its last `}, {` (a `FastParser`).
+
+    A text that parses as an array between brackets is a run of whole records: a cut inside of one
+    would leave something open.
+    """
     start = len(block)
-    for _ in range(LAST_TRIES):
+    for _ in range(BOUNDARY_TRIES):
         start = block.rfind(b"{", 1, start)
         if start < 0:
             break
@@ -125,36 +143,36 @@ def array_block(block: bytes) -> tuple[Batch | None, bytes]:
         if before.endswith(b",") and before[:-1].rstrip(BLANKS).endswith(b"}"):
             text = block[: block.rfind(b"}", 0, start) + 1]
             try:
-                columns = checked(orjson.loads(b"[" + text + b"]"))
+                columns = plain_columns(orjson.loads(b"[" + text + b"]"))
             except ValueError:
                 break
-            return columns and Batch(text, *columns), block[start:]
+            return columns and RecordBatch(text, *columns), block[start:]
     return None, block
 
 
-def lines_block(block: bytes) -> tuple[Batch | None, bytes]:
-    """Up to the last line break, each line parsed by itself."""
+def parse_lines_block(block: bytes) -> tuple[RecordBatch | None, bytes]:
+    """Parse a block of JSON Lines up to its last line break (a `FastParser`)."""
     end = block.rfind(b"\n") + 1
     lines = [line for line in block[:end].split(b"\n") if line.strip(BLANKS)]
     try:
-        columns = checked(list(map(orjson.loads, lines)))
+        columns = plain_columns(list(map(orjson.loads, lines)))
     except ValueError:
         return None, block
     if b"\r" in block:
         lines = [line.replace(b"\r", b" ") for line in lines]
-    return columns and Batch.of(lines, *columns), block[end:]
+    return columns and RecordBatch.from_lines(lines, *columns), block[end:]
 
 
-def checked(values: list[Any]) -> tuple[list[str], list[str]] | None:
-    """The images and captions, or None if any of the values is not plainly a record."""
+def plain_columns(values: list[Any]) -> tuple[list[str], list[str]] | None:
+    """Return images and captions, or None if any of the values is not plainly a record."""
     try:
         images = list(map(itemgetter("image"), values))
         captions = [value.get("caption") for value in values]
     except (KeyError, TypeError, AttributeError, IndexError):
         return None
-    kinds = set(map(type, captions))
-    if set(map(type, images)) != {str} or not kinds <= {str, type(None)} or not all(images):
+    types = set(map(type, captions))
+    if set(map(type, images)) != {str} or not types <= {str, type(None)} or not all(images):
         return None
-    if type(None) in kinds:
+    if type(None) in types:
         captions = [caption or "" for caption in captions]
     return images, captions

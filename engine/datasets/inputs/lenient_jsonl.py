@@ -1,4 +1,4 @@
-"""JSON Lines of which some are damaged: those are left out, each said with its line."""
+"""The lenient reader of JSON Lines: damaged lines are left out, with a message about each."""
 
 from __future__ import annotations
 
@@ -6,62 +6,68 @@ import json
 from collections.abc import Iterator
 
 from engine.datasets.inputs import exact_json
-from engine.datasets.inputs.batch import Batch, Record
-from engine.datasets.inputs.byte_stream import Stream
+from engine.datasets.inputs.batch import Record, RecordBatch
+from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.exact_json import LONGEST_RECORD
-from engine.datasets.inputs.skipped import Skipped
+from engine.datasets.inputs.skipped import SkippedRecords
 
 READ_BYTES = 1 << 19
+"""Bytes that are read at a time."""
 
 
-def read(stream: Stream, skipped: Skipped) -> Iterator[tuple[bytes, int]]:
-    """Whole lines in blocks, each with the number of its first line.
+def read_blocks(stream: ByteStream, skipped: SkippedRecords) -> Iterator[tuple[bytes, int]]:
+    """Yield whole lines in blocks, each with the number of its first line, from 1.
 
     A line that is too long to be a record is left out.
     """
-    number, rest = 1, b""
+    line_number, rest = 1, b""
     while data := stream.read(READ_BYTES):
         block, rest = rest + data, b""
         if b"\n" in data:
             end = block.rfind(b"\n") + 1
             block, rest = block[:end], block[end:]
-            yield block, number
-            number += block.count(b"\n")
+            yield block, line_number
+            line_number += block.count(b"\n")
         elif len(block) <= LONGEST_RECORD:
             rest = block
         else:
             skipped.add(
-                f"{stream.path}, line {number:,}: a line of more than {LONGEST_RECORD:,} bytes"
+                f"{stream.path}, line {line_number:,}: a line of more than {LONGEST_RECORD:,} bytes"
             )
-            rest = behind_line(stream)
-            number += 1
+            rest = skip_line(stream)
+            line_number += 1
     if rest:
-        yield rest, number
+        yield rest, line_number
 
 
-def behind_line(stream: Stream) -> bytes:
-    """Passes over the rest of a line; what was read of the next one."""
+def skip_line(stream: ByteStream) -> bytes:
+    """Pass over the rest of a line, and return what was read of the next one."""
     while data := stream.read(READ_BYTES):
         if b"\n" in data:
             return data.partition(b"\n")[2]
     return b""
 
 
-def records(path: object, block: bytes, number: int, skipped: Skipped) -> Batch | None:
-    """Those of a block of lines that can be read."""
-    found: list[Record] = []
-    for place, line in enumerate(block.split(b"\n"), start=number):
+def parse_block(
+    path: object, block: bytes, line_number: int, skipped: SkippedRecords
+) -> RecordBatch | None:
+    """Return the good records of a block of lines, or None if there is none.
+
+    `line_number` is that of the first line.
+    """
+    records: list[Record] = []
+    for number, line in enumerate(block.split(b"\n"), start=line_number):
         if not line.strip():
             continue
         try:
-            found.append(record(line))
+            records.append(parse_line(line))
         except ValueError as error:
-            skipped.add(f"{path}, line {place:,}: {error}")
-    return Batch.of(*map(list, zip(*found, strict=True))) if found else None
+            skipped.add(f"{path}, line {number:,}: {error}")
+    return RecordBatch.from_lines(*map(list, zip(*records, strict=True))) if records else None
 
 
-def record(line: bytes) -> Record:
-    """Raises `ValueError` in words."""
+def parse_line(line: bytes) -> Record:
+    """Return the record of a line. Raises `ValueError` that says what is wrong."""
     try:
         text = line.decode()
         value = json.loads(text)
@@ -71,4 +77,4 @@ def record(line: bytes) -> Record:
         raise ValueError(f"not JSON: {error.msg}") from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    return exact_json.plain_record(value, text)
+    return exact_json.value_to_record(value, text)

@@ -1,4 +1,4 @@
-"""CSV, TSV and Parquet with named columns."""
+"""Readers of tables with named columns: CSV, TSV and Parquet."""
 
 from __future__ import annotations
 
@@ -9,75 +9,93 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.datasets.inputs.batch import Batch, batch_of
-from engine.datasets.inputs.byte_stream import Stream, opened
-from engine.datasets.inputs.skipped import BadRecord, Skipped
+from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
+from engine.datasets.inputs.byte_stream import ByteStream, open_stream
+from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
 from engine.utils.errors import BadInput
-from engine.utils.optional_imports import extra
+from engine.utils.optional_imports import import_extra
 
 IMAGE_COLUMNS = ("image", "filepath", "file_name", "image_path", "img_path", "path", "filename")
+"""Usual names of the column of image paths, the first one of which in the table counts."""
 CAPTION_COLUMNS = ("caption", "title", "text")
+"""Usual names of the column of captions, the first one of which in the table counts."""
 READ_BYTES = 1 << 20
+"""Bytes that are read at a time."""
 LONGEST_LINE = 16 << 20
-ROWS = 10_000
+"""Bytes that a line may have: a file with longer ones is no caption file, and must not fill the
+memory."""
+BATCH_ROWS = 10_000
+"""Rows of a batch."""
 DELIMITERS = ",\t;"
+"""The characters that may part the cells of a row."""
 DOWNLOAD = (
     "images must be local: download them, with img2dataset for one, and give its tars or folders"
 )
+"""What to do about a table of links."""
 
 
 def choose_columns(
     path: Path, names: Sequence[str], image: str | None, caption: str | None
 ) -> tuple[str, str | None]:
-    """The columns to read. Raises `BadInput` that names those there are."""
-    found = first_of(names, [image] if image else IMAGE_COLUMNS)
-    text = first_of(names, [caption] if caption else CAPTION_COLUMNS)
-    there = ", ".join(repr(name[:40]) for name in names[:12])
-    if found is None:
+    """Return the columns of image paths and of captions; without captions the latter is None.
+
+    `image` and `caption` are the names that a person gave, or None. Raises `BadInput`, which lists
+    the columns of the table.
+    """
+    image_column = first_of(names, [image] if image else IMAGE_COLUMNS)
+    caption_column = first_of(names, [caption] if caption else CAPTION_COLUMNS)
+    listed = ", ".join(repr(name[:40]) for name in names[:12])
+    if image_column is None:
         if not image and "url" in (name.lower() for name in names):
             raise BadInput(f"{path} has links ('url') and no image paths: {DOWNLOAD}")
-        wanted = repr(image) if image else "of image paths"
+        missing = repr(image) if image else "of image paths"
         raise BadInput(
-            f"{path} has no column {wanted} (it has {there}): name it with --image-column"
+            f"{path} has no column {missing} (it has {listed}): name it with --image-column"
         )
-    if caption and text is None:
-        raise BadInput(f"{path} has no column {caption!r} (it has {there})")
-    return found, text
+    if caption and caption_column is None:
+        raise BadInput(f"{path} has no column {caption!r} (it has {listed})")
+    return image_column, caption_column
 
 
-def first_of(names: Sequence[str], wanted: Sequence[str]) -> str | None:
-    return next((name for name in wanted if name in names), None)
+def first_of(names: Sequence[str], candidates: Sequence[str]) -> str | None:
+    """Return the first of the candidates that is among the names, or None."""
+    return next((name for name in candidates if name in names), None)
 
 
 def read_csv(
-    path: Path, image: str | None, caption: str | None, skipped: Skipped | None = None
-) -> Iterator[Batch]:
-    """Lines that are no records are left out where `skipped` takes them. Raises `BadInput` with
-    the line."""
-    with opened(path) as stream:
+    path: Path, image: str | None, caption: str | None, skipped: SkippedRecords | None = None
+) -> Iterator[RecordBatch]:
+    """Yield the records of a CSV or TSV file. Raises `BadInput` with the line.
+
+    Rows that are no records are left out if `skipped` takes them.
+    """
+    with open_stream(path) as stream:
         lines = text_lines(stream)
         header = next(lines, "")
-        delimiter = delimiter_of(path, header, image)
+        delimiter = choose_delimiter(path, header, image)
         rows = numbered_rows(path, delimiter, header, lines)
         _, names = next(rows, (1, []))
-        at, text_at = columns_at(path, names, image, caption)
-        pairs = pairs_of(path, rows, names, (at, text_at), skipped)
+        columns = column_indices(path, names, image, caption)
+        pairs = row_pairs(path, rows, names, columns, skipped)
         empty = True
-        while chunk := list(islice(pairs, ROWS)):
+        while chunk := list(islice(pairs, BATCH_ROWS)):
             empty = False
-            yield batch_of(chunk)
+            yield batch_of_pairs(chunk)
         if empty:
             raise BadInput(f"{path} holds no records")
 
 
-def delimiter_of(path: Path, header: str, image: str | None) -> str:
-    """The one that splits the header into known names; else the most frequent."""
+def choose_delimiter(path: Path, header: str, image: str | None) -> str:
+    """Return the delimiter that splits the header into known names, or else the most frequent one.
+
+    Raises `BadInput` for a file that is empty or a table of links without a header.
+    """
     if not header.strip():
         raise BadInput(f"{path} is empty")
     for delimiter in DELIMITERS:
         try:
             names = next(csv.reader([header], delimiter=delimiter), [])
-        except csv.Error:  # said where the rows are read
+        except csv.Error:  # raised as `BadInput` where the rows are read
             continue
         if first_of(names, [image] if image else IMAGE_COLUMNS):
             return delimiter
@@ -89,17 +107,22 @@ def delimiter_of(path: Path, header: str, image: str | None) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def columns_at(
+def column_indices(
     path: Path, names: list[str], image: str | None, caption: str | None
 ) -> tuple[int, int | None]:
-    found, text = choose_columns(path, names, image, caption)
-    return names.index(found), None if text is None else names.index(text)
+    """Return the indices of the columns of image paths and of captions. Raises `BadInput`."""
+    image_column, caption_column = choose_columns(path, names, image, caption)
+    caption_index = None if caption_column is None else names.index(caption_column)
+    return names.index(image_column), caption_index
 
 
 def numbered_rows(
     path: Path, delimiter: str, header: str, lines: Iterator[str]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line on which they end; blank lines are passed over."""
+    """Yield each row after the number of the line on which it ends; blank lines are passed over.
+
+    Raises `BadInput`.
+    """
 
     def chained() -> Iterator[str]:
         yield header
@@ -116,40 +139,47 @@ def numbered_rows(
         ) from error
 
 
-def pairs_of(
+def row_pairs(
     path: Path,
     rows: Iterator[tuple[int, list[str]]],
     names: list[str],
     columns: tuple[int, int | None],
-    skipped: Skipped | None,
+    skipped: SkippedRecords | None,
 ) -> Iterator[tuple[str, str]]:
+    """Yield (image, caption) of each row. Raises `BadRecord`, unless `skipped` takes the row."""
     for line, row in rows:
         try:
-            found = pair(path, line, row, names, *columns)
+            pair = row_pair(path, line, row, names, *columns)
         except BadRecord as error:
             if skipped is None:
                 raise
             skipped.add(str(error))
         else:
-            yield found
+            yield pair
 
 
-def pair(
-    path: Path, line: int, row: list[str], names: list[str], at: int, text_at: int | None
+def row_pair(
+    path: Path,
+    line: int,
+    row: list[str],
+    names: list[str],
+    image_index: int,
+    caption_index: int | None,
 ) -> tuple[str, str]:
+    """Return (image, caption) of a row. Raises `BadRecord` with the line."""
     if len(row) != len(names):
         raise BadRecord(
             f"{path}: {len(row)} columns where the header has {len(names)} (at line {line:,})"
         )
-    image, caption = row[at], "" if text_at is None else row[text_at]
+    image, caption = row[image_index], "" if caption_index is None else row[caption_index]
     if not image or "\0" in image or "\0" in caption:
-        what = "a NUL character" if image else "no image path"
-        raise BadRecord(f"{path}: {what} (at line {line:,}): mend or remove the line")
+        problem = "a NUL character" if image else "no image path"
+        raise BadRecord(f"{path}: {problem} (at line {line:,}): mend or remove the line")
     return image, caption
 
 
-def text_lines(stream: Stream) -> Iterator[str]:
-    """Lines with their ends, cut as the csv module wants it. Raises `BadInput`."""
+def text_lines(stream: ByteStream) -> Iterator[str]:
+    """Yield lines with their ends, cut as the csv module expects it. Raises `BadInput`."""
     rest = b""
     while block := stream.read(READ_BYTES):
         block = rest + block
@@ -160,55 +190,67 @@ def text_lines(stream: Stream) -> Iterator[str]:
                 f"{stream.path}: a line of more than {LONGEST_LINE:,} bytes"
                 f" (at byte {stream.position - len(rest):,}): is this a caption file?"
             )
-        yield from StringIO(decoded(stream, block[:end], len(rest)), newline="")
+        yield from StringIO(decode(stream, block[:end], len(rest)), newline="")
     if rest:
-        yield decoded(stream, rest, 0)
+        yield decode(stream, rest, 0)
 
 
-def decoded(stream: Stream, data: bytes, after: int) -> str:
+def decode(stream: ByteStream, data: bytes, bytes_after: int) -> str:
+    """Decode bytes that end `bytes_after` bytes before the stream's position.
+
+    Raises `BadInput` with the offset of what is not UTF-8.
+    """
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        place = stream.position - after - len(data) + error.start
-        raise BadInput(f"{stream.path}: not UTF-8 at byte {place:,}: save it as UTF-8") from error
+        offset = stream.position - bytes_after - len(data) + error.start
+        raise BadInput(f"{stream.path}: not UTF-8 at byte {offset:,}: save it as UTF-8") from error
 
 
 def read_parquet(
-    path: Path, image: str | None, caption: str | None, skipped: Skipped | None = None
-) -> Iterator[Batch]:
-    """Rows without an image are left out where `skipped` takes them. Raises `BadInput` with the
-    row."""
-    arrow = extra("pyarrow", "formats", f"{path} is Parquet")
-    parquet = extra("pyarrow.parquet", "formats", f"{path} is Parquet")
-    place = 0
+    path: Path, image: str | None, caption: str | None, skipped: SkippedRecords | None = None
+) -> Iterator[RecordBatch]:
+    """Yield the records of a Parquet file. Raises `BadInput` with the row.
+
+    Rows without an image are left out if `skipped` takes them.
+    """
+    arrow = import_extra("pyarrow", "formats", f"{path} is Parquet")
+    parquet = import_extra("pyarrow.parquet", "formats", f"{path} is Parquet")
+    row_count = 0
     try:
         with parquet.ParquetFile(path) as file:
-            found, text = choose_columns(path, file.schema_arrow.names, image, caption)
-            columns = [found] if text is None else [found, text]
+            names = file.schema_arrow.names
+            image_column, caption_column = choose_columns(path, names, image, caption)
+            columns = [image_column] if caption_column is None else [image_column, caption_column]
             for name in columns:
                 refuse_other_types(path, arrow, file.schema_arrow.field(name))
-            for table in file.iter_batches(batch_size=ROWS, columns=columns):
-                images = table.column(found).to_pylist()
-                captions = [None] * len(images) if text is None else table.column(text).to_pylist()
-                for at in (at for at, image in enumerate(images) if not image):
-                    why = f"{path}: no image path (in row {place + at:,})"
+            for table in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+                images = table.column(image_column).to_pylist()
+                if caption_column is None:
+                    captions = [None] * len(images)
+                else:
+                    captions = table.column(caption_column).to_pylist()
+                for index in (index for index, image in enumerate(images) if not image):
+                    message = f"{path}: no image path (in row {row_count + index:,})"
                     if skipped is None:
-                        raise BadRecord(why)
-                    skipped.add(why)
+                        raise BadRecord(message)
+                    skipped.add(message)
                 pairs = [(i, c or "") for i, c in zip(images, captions, strict=True) if i]
                 if pairs:
-                    yield batch_of(pairs)
-                place += len(images)
+                    yield batch_of_pairs(pairs)
+                row_count += len(images)
     except (arrow.ArrowException, OSError, UnicodeDecodeError, ValueError, KeyError) as error:
-        first = str(error).partition("\n")[0][:200]
+        first_line = str(error).partition("\n")[0][:200]
         raise BadInput(
-            f"cannot read {path} as Parquet (after row {place:,}): {first}: fetch or make it again"
+            f"cannot read {path} as Parquet (after row {row_count:,}): {first_line}:"
+            " fetch or make it again"
         ) from error
-    if not place:
+    if not row_count:
         raise BadInput(f"{path} holds no records")
 
 
 def refuse_other_types(path: Path, arrow: Any, column: Any) -> None:
+    """Raise `BadInput` unless the column holds texts."""
     kind = column.type
     if arrow.types.is_dictionary(kind):
         kind = kind.value_type

@@ -1,7 +1,8 @@
 """The demo LLaVA: LLaVA-1.5's parts in the llava-hf layout, 1.2 million parameters.
 
-A ViT whose last layer but one is read without its class token, a two-layer projector and a Llama
-decoder; 64 patches of 12 pixels, a vocabulary of whole words and single bytes.
+They are a ViT, of which the last layer but one is used without its class token, a two-layer
+projector and a Llama decoder. An image has 64 patches of 12 x 12 pixels; the vocabulary has whole
+words and single bytes.
 """
 
 from __future__ import annotations
@@ -23,26 +24,29 @@ from transformers import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from engine.captioners.checkpoints.assembly import by_rules, renamed
+from engine.captioners.checkpoints.assembly import recipe_by_rules, rename_keys
 from engine.captioners.checkpoints.weights import read_json
-from engine.captioners.families.llava import HF_NEWER, LlavaModel, recognise
+from engine.captioners.families.llava import HF_NEWER_RULES, LlavaModel, recognise_layout
 from engine.captioners.registry import FAMILIES
-from engine.demo.layouts.parts import half, unassemble
+from engine.demo.layouts.parts import to_float16, weights_by_key
 
 WEIGHTS = "model.safetensors"
 SIDE = 96
+"""Side of the image in pixels."""
 PATCH = 12
+"""Side of a patch in pixels."""
 PATCHES = (SIDE // PATCH) ** 2
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>", "<image>")
+"""The special tokens, in the order of their ids."""
 UNK, BOS, EOS, PAD, IMAGE = range(len(SPECIAL))
 
 
 def build_tokenizer(corpus: Iterable[str]) -> PreTrainedTokenizerFast:
-    """The words of the corpus as single tokens; any other text as its bytes."""
+    """Return a tokenizer whose tokens are the words of the corpus and, for other text, bytes."""
     by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words = {word for text in corpus for word, _ in by_bytes.pre_tokenize_str(text)}
     alphabet = set(by_bytes.alphabet())
-    # Unigram takes the likeliest way to cut a text: one word rather than its bytes.
+    # Unigram splits a text in the likeliest way: into a word rather than into its bytes.
     pieces = [
         *((token, 0.0) for token in SPECIAL),
         *((byte, -9.0) for byte in sorted(alphabet)),
@@ -69,12 +73,12 @@ def build_tokenizer(corpus: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def build_image_processor() -> CLIPImageProcessorPil:
-    """As LLaVA-1.5's: shortest edge, centre crop, CLIP's mean and std."""
+    """Return LLaVA-1.5's processor: shortest edge, centre crop, CLIP's mean and std."""
     size = {"height": SIDE, "width": SIDE}
     return CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=size)
 
 
-def build_model(vocabulary: int) -> LlavaForConditionalGeneration:
+def build_model(vocabulary_size: int) -> LlavaForConditionalGeneration:
     vision = CLIPVisionConfig(
         hidden_size=128,
         intermediate_size=256,
@@ -86,7 +90,7 @@ def build_model(vocabulary: int) -> LlavaForConditionalGeneration:
         patch_size=PATCH,
     )
     text = LlamaConfig(
-        vocab_size=vocabulary,
+        vocab_size=vocabulary_size,
         hidden_size=128,
         intermediate_size=288,
         num_hidden_layers=3,
@@ -110,8 +114,8 @@ def build_model(vocabulary: int) -> LlavaForConditionalGeneration:
     return LlavaForConditionalGeneration(config)
 
 
-def begin(folder: Path, corpus: Iterable[str]) -> None:
-    """The files of a llava-hf checkpoint, its weights untrained."""
+def write_untrained(folder: Path, corpus: Iterable[str]) -> None:
+    """Write all files of a llava-hf checkpoint, with untrained weights."""
     folder.mkdir(parents=True, exist_ok=True)
     prompt = FAMILIES["llava-1.5"].presets["paper"].prompt
     tokenizer = build_tokenizer([*corpus, *prompt.split("<image>")])
@@ -136,16 +140,16 @@ def begin(folder: Path, corpus: Iterable[str]) -> None:
     (folder / "processor_config.json").write_text(text + "\n")
 
 
-def save(model: LlavaModel, folder: Path) -> None:
-    """Puts the trained weights in the place of the others, all in float16.
+def save_trained(model: LlavaModel, folder: Path) -> None:
+    """Replace the weights of a checkpoint by the trained ones, in float16.
 
-    The last layer of the vision tower is never read and stays as it was drawn.
+    The last layer of the vision tower is never used and stays as it was drawn.
     """
     config = read_json(folder / "config.json")
-    trained = unassemble(model, by_rules(recognise(folder, config).rules))
+    trained = weights_by_key(model, recipe_by_rules(recognise_layout(folder, config).rules))
     stored = load_file(folder / WEIGHTS)
     for key in stored:
-        (published,) = renamed({key: stored[key]}, HF_NEWER)
+        (published,) = rename_keys({key: stored[key]}, HF_NEWER_RULES)
         stored[key] = trained.get(published, stored[key])
-    save_file(half(stored), folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(to_float16(stored), folder / WEIGHTS, metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config | {"dtype": "float16"}, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The demo Otter in the official layout: CLIP, perceiver and MPT with gated cross-attention."""
+"""The demo Otter in the official layout: CLIP, a perceiver, and MPT with gated cross-attention."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 
 import torch
 
-from engine.captioners.checkpoints.assembly import by_rules
+from engine.captioners.checkpoints.assembly import recipe_by_rules
 from engine.captioners.checkpoints.weights import Weights
-from engine.captioners.families.otter import PAD_TOKEN, SPECIAL_TOKENS, TOWER, OtterModel
+from engine.captioners.families.otter import PAD_TOKEN, SPECIAL_TOKENS, TOWER
+from engine.captioners.families.otter_model import OtterModel
 from engine.demo.layouts.parts import (
     Shapes,
-    half,
-    linear,
-    norm,
-    trained_tower,
-    unassemble,
-    untrained,
+    demo_llava_tower,
+    draw_weights,
+    linear_shapes,
+    norm_shapes,
+    to_float16,
+    weights_by_key,
 )
 from engine.demo.tokenizers import save_neox
 
@@ -27,12 +28,13 @@ LATENTS, PERCEIVER_DEPTH, INNER = 8, 1, 128
 MPT_DEPTH, EVERY = 2, 1
 SEQUENCE = 256
 EXPANSION = 4
-"""Of MPT; transformers knows no other."""
+"""Width of MPT's feed-forward layers over its own: transformers supports no other."""
 
 
-def begin(folder: Path, corpus: Iterable[str]) -> None:
+def write_untrained(folder: Path, corpus: Iterable[str]) -> None:
+    """Write all files of an Otter checkpoint; only the vision tower is trained."""
     folder.mkdir(parents=True, exist_ok=True)
-    words = save_neox(corpus, folder) + len((*SPECIAL_TOKENS, PAD_TOKEN))
+    vocabulary_size = save_neox(corpus, folder) + len((*SPECIAL_TOKENS, PAD_TOKEN))
     config = {
         "model_type": "otter",
         "architectures": ["OtterForConditionalGeneration"],
@@ -57,60 +59,63 @@ def begin(folder: Path, corpus: Iterable[str]) -> None:
     unread = f"encoder.layers.{VISION_DEPTH}."
     tower = {
         f"{TOWER}{key}": value
-        for key, value in trained_tower().items()
+        for key, value in demo_llava_tower().items()
         if not key.startswith(unread)
     }
-    write(folder, tower | untrained(perceiver() | mpt(words)))
+    write_weights(folder, tower | draw_weights(perceiver_shapes() | mpt_shapes(vocabulary_size)))
 
 
-def feed_forward(key: str, inner: int) -> Shapes:
+def feed_forward_shapes(key: str, inner: int) -> Shapes:
     return (
-        norm(f"{key}.0", WIDTH)
-        | linear(f"{key}.1", WIDTH, inner, bias=False)
-        | linear(f"{key}.3", inner, WIDTH, bias=False)
+        norm_shapes(f"{key}.0", WIDTH)
+        | linear_shapes(f"{key}.1", WIDTH, inner, bias=False)
+        | linear_shapes(f"{key}.3", inner, WIDTH, bias=False)
     )
 
 
-def attention(key: str) -> Shapes:
+def attention_shapes(key: str) -> Shapes:
     return (
-        linear(f"{key}to_q", WIDTH, INNER, bias=False)
-        | linear(f"{key}to_kv", WIDTH, 2 * INNER, bias=False)
-        | linear(f"{key}to_out", INNER, WIDTH, bias=False)
+        linear_shapes(f"{key}to_q", WIDTH, INNER, bias=False)
+        | linear_shapes(f"{key}to_kv", WIDTH, 2 * INNER, bias=False)
+        | linear_shapes(f"{key}to_out", INNER, WIDTH, bias=False)
     )
 
 
-def perceiver() -> Shapes:
-    found: Shapes = {"perceiver.latents": (LATENTS, WIDTH)} | norm("perceiver.norm", WIDTH)
+def perceiver_shapes() -> Shapes:
+    shapes: Shapes = {"perceiver.latents": (LATENTS, WIDTH)} | norm_shapes("perceiver.norm", WIDTH)
     for number in range(PERCEIVER_DEPTH):
         layer = f"perceiver.layers.{number}."
-        found |= norm(f"{layer}norm_media", WIDTH) | norm(f"{layer}norm_latents", WIDTH)
-        found |= attention(layer) | feed_forward(f"{layer}feed_forward", 2 * WIDTH)
-    return found
+        shapes |= norm_shapes(f"{layer}norm_media", WIDTH) | norm_shapes(
+            f"{layer}norm_latents", WIDTH
+        )
+        shapes |= attention_shapes(layer) | feed_forward_shapes(f"{layer}feed_forward", 2 * WIDTH)
+    return shapes
 
 
-def mpt(words: int) -> Shapes:
+def mpt_shapes(vocabulary_size: int) -> Shapes:
     prefix = "lang_encoder.transformer."
-    found: Shapes = {f"{prefix}wte.weight": (words, WIDTH)}
-    found |= norm(f"{prefix}norm_f", WIDTH, bias=False)
+    shapes: Shapes = {f"{prefix}wte.weight": (vocabulary_size, WIDTH)}
+    shapes |= norm_shapes(f"{prefix}norm_f", WIDTH, bias=False)
     for number in range(MPT_DEPTH):
         layer = f"{prefix}blocks.{number}.decoder_layer."
-        found |= norm(f"{layer}norm_1", WIDTH, bias=False)
-        found |= norm(f"{layer}norm_2", WIDTH, bias=False)
-        found |= linear(f"{layer}attn.Wqkv", WIDTH, 3 * WIDTH, bias=False)
-        found |= linear(f"{layer}attn.out_proj", WIDTH, WIDTH, bias=False)
-        found |= linear(f"{layer}ffn.up_proj", WIDTH, EXPANSION * WIDTH, bias=False)
-        found |= linear(f"{layer}ffn.down_proj", EXPANSION * WIDTH, WIDTH, bias=False)
+        shapes |= norm_shapes(f"{layer}norm_1", WIDTH, bias=False)
+        shapes |= norm_shapes(f"{layer}norm_2", WIDTH, bias=False)
+        shapes |= linear_shapes(f"{layer}attn.Wqkv", WIDTH, 3 * WIDTH, bias=False)
+        shapes |= linear_shapes(f"{layer}attn.out_proj", WIDTH, WIDTH, bias=False)
+        shapes |= linear_shapes(f"{layer}ffn.up_proj", WIDTH, EXPANSION * WIDTH, bias=False)
+        shapes |= linear_shapes(f"{layer}ffn.down_proj", EXPANSION * WIDTH, WIDTH, bias=False)
         if (number + 1) % EVERY == 0:
             gated = f"{prefix}blocks.{number}.gated_cross_attn_layer."
-            found |= {f"{gated}attn_gate": (1,), f"{gated}ff_gate": (1,)}
-            found |= norm(f"{gated}attn.norm", WIDTH) | attention(f"{gated}attn.")
-            found |= feed_forward(f"{gated}feed_forward", WIDTH)
-    return found
+            shapes |= {f"{gated}attn_gate": (1,), f"{gated}ff_gate": (1,)}
+            shapes |= norm_shapes(f"{gated}attn.norm", WIDTH) | attention_shapes(f"{gated}attn.")
+            shapes |= feed_forward_shapes(f"{gated}feed_forward", WIDTH)
+    return shapes
 
 
-def save(model: OtterModel, folder: Path) -> None:
-    write(folder, unassemble(model, by_rules([(r"vision_encoder\.", TOWER)])))
+def save_trained(model: OtterModel, folder: Path) -> None:
+    """Replace the weights of a checkpoint by the trained ones, in float16."""
+    write_weights(folder, weights_by_key(model, recipe_by_rules([(r"vision_encoder\.", TOWER)])))
 
 
-def write(folder: Path, weights: Weights) -> None:
-    torch.save(half(weights), folder / "pytorch_model.bin")
+def write_weights(folder: Path, weights: Weights) -> None:
+    torch.save(to_float16(weights), folder / "pytorch_model.bin")

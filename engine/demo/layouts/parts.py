@@ -1,4 +1,4 @@
-"""What the layouts share: untrained tensors by official key, and a trained model's by the same."""
+"""Parts of all layouts: untrained tensors, and the tensors of a trained model, by official keys."""
 
 from __future__ import annotations
 
@@ -8,61 +8,71 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from engine.captioners.checkpoints.assembly import Recipe, state
+from engine.captioners.checkpoints.assembly import Recipe, named_tensors
 from engine.captioners.checkpoints.weights import Weights, read_folder
 from engine.demo import checkpoint
 
 Shapes = dict[str, tuple[int, ...]]
-GATE = 0.5
-"""Flamingo's gates start shut to spare a trained language model; this one is not trained yet."""
+"""Shapes of tensors by their official keys."""
+FIRST_GATE = 0.5
+"""First value of the gates of cross-attention. Flamingo's begin at 0, to leave a trained language
+model as it is; here the language model is untrained, too."""
 
 
-def linear(key: str, width: int, inner: int, bias: bool = True) -> Shapes:
-    """A layer from `width` to `inner`."""
-    found: Shapes = {f"{key}.weight": (inner, width)}
-    return found | {f"{key}.bias": (inner,)} if bias else found
+def linear_shapes(key: str, width_in: int, width_out: int, bias: bool = True) -> Shapes:
+    """Return the shapes of a linear layer."""
+    shapes: Shapes = {f"{key}.weight": (width_out, width_in)}
+    return shapes | {f"{key}.bias": (width_out,)} if bias else shapes
 
 
-def norm(key: str, width: int, bias: bool = True) -> Shapes:
-    found: Shapes = {f"{key}.weight": (width,)}
-    return found | {f"{key}.bias": (width,)} if bias else found
+def norm_shapes(key: str, width: int, bias: bool = True) -> Shapes:
+    """Return the shapes of a norm."""
+    shapes: Shapes = {f"{key}.weight": (width,)}
+    return shapes | {f"{key}.bias": (width,)} if bias else shapes
 
 
-def untrained(shapes: Shapes) -> Weights:
-    return {key: draw(key, shape) for key, shape in shapes.items()}
+def draw_weights(shapes: Shapes) -> Weights:
+    """Draw untrained tensors in these shapes, by torch's global generator."""
+    return {key: draw_tensor(key, shape) for key, shape in shapes.items()}
 
 
-def draw(key: str, shape: tuple[int, ...]) -> torch.Tensor:
+def draw_tensor(key: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return a constant for gates, biases and norms, and random numbers for matrices."""
     if key.endswith("gate"):
-        return torch.full(shape, GATE)
+        return torch.full(shape, FIRST_GATE)
     if key.endswith("bias"):
         return torch.zeros(shape)
     if len(shape) == 1 and key.endswith("weight"):
         return torch.ones(shape)
     fan_in = math.prod(shape[1:])
-    found: torch.Tensor = torch.randn(shape) * min(0.05, fan_in**-0.5)
-    return found
+    tensor: torch.Tensor = torch.randn(shape) * min(0.05, fan_in**-0.5)
+    return tensor
 
 
-def half(weights: Mapping[str, torch.Tensor]) -> Weights:
+def to_float16(weights: Mapping[str, torch.Tensor]) -> Weights:
     return {key: tensor.detach().to(torch.float16).contiguous() for key, tensor in weights.items()}
 
 
-def unassemble(model: nn.Module, recipe: Callable[[str], Recipe]) -> Weights:
-    """The model's tensors under the keys they were read from; those made of several, or of a part
-    of one, are left to the caller."""
-    found: Weights = {}
-    recipes = {name: recipe(name) for name in state(model)}
-    uses = [key for made in recipes.values() for key in made.keys]
-    for name, tensor in state(model).items():
+def weights_by_key(model: nn.Module, recipe: Callable[[str], Recipe]) -> Weights:
+    """Return the model's tensors by the keys of the checkpoint from which they were made.
+
+    A tensor that was made from several keys, or from a part of one, is left out.
+    """
+    weights: Weights = {}
+    recipes = {name: recipe(name) for name in named_tensors(model)}
+    uses = [key for it in recipes.values() for key in it.keys]
+    for name, tensor in named_tensors(model).items():
         keys = recipes[name].keys
         if len(keys) == 1 and uses.count(keys[0]) == 1:
-            found[keys[0]] = tensor
-    return found
+            weights[keys[0]] = tensor
+    return weights
 
 
-def trained_tower() -> Weights:
-    """The vision tower of the demo LLaVA, keys as CLIP's own: the others start from it."""
+def demo_llava_tower() -> Weights:
+    """Return the trained vision tower of the demo LLaVA, by CLIP's own keys.
+
+    The towers of the other families start from it.
+    """
     return {
         key.split("vision_tower.")[-1].removeprefix("vision_model."): value.float()
         for key, value in read_folder(checkpoint("llava-1.5")).items()

@@ -1,7 +1,7 @@
-"""The node's side of a worker on a cluster: its process, whose pipes are relayed.
+"""The node's side of a worker on a cluster: a Ray actor that starts it and relays its pipes.
 
-Runs as a Ray actor and knows nothing of the messages. It ends when Ray ends it, and also when
-nobody has listened to it for some time, as where the line to the supervisor is cut.
+The actor knows nothing of the messages. It ends when Ray ends it, and also when nobody has polled
+it for some time, as when the connection to the supervisor is cut.
 """
 
 from __future__ import annotations
@@ -16,36 +16,43 @@ import time
 from typing import IO, NamedTuple
 
 from db.rows import DeviceRow
-from engine.hardware.devices import Monitor, gpus, kind
-from engine.launchers.local import signal_group, spawn
-from engine.process.kill_on_close import Lifeline
+from engine.hardware.devices import GpuMonitor, device_kind, visible_gpus
+from engine.launchers.local import signal_process_group, spawn_worker
+from engine.process.kill_on_close import KillOnClose
 
 LEASE_SECONDS = 45.0
+"""Seconds without a poll after which the actor ends itself and its worker."""
 STEP_SECONDS = 0.2
-"""Between looks at whether the process lives: a child of it may hold its pipes open."""
+"""Seconds between two checks whether the worker lives: its pipes do not show that, since a child of
+the worker may hold them open."""
 OUT_BYTES = 2**20
+"""Most bytes of stdout in one poll result; more waits in the pipe, and the worker with it."""
 ERR_BYTES = 2**16
-"""Of one answer at most; what is more waits in the pipe, and the worker with it."""
+"""Most bytes of stderr in one poll result; more waits in the pipe, and the worker with it."""
 
 
 class PollResult(NamedTuple):
-    """What a worker said since it was last asked; `code` once it has ended."""
+    """The output of a worker since the previous poll."""
 
     pid: int
     out: bytes
     err: bytes
     code: int | None
+    """The worker's exit code once it has ended and all that it wrote was polled."""
     device: DeviceRow | None
-    """Name, memory and utilisation of its GPU, where there is one."""
+    """Name, memory and utilisation of its GPU, if there is one."""
 
 
 class NodeWorker:
+    """The class of the actor, with the process of one worker."""
+
     def __init__(self, module: str, device: DeviceRow, cores: int) -> None:
-        found = gpus()[:1] if kind(device.id) == "gpu" else []
-        self.monitor = Monitor(found)
-        self.asked = time.monotonic()
-        self.lifeline = Lifeline()
-        self.process = spawn(module, device, cores, subprocess.PIPE, self.lifeline)
+        """Start the worker. `module` is its entry; the other arguments are as in `WorkerHandle`."""
+        measured = visible_gpus()[:1] if device_kind(device.id) == "gpu" else []
+        self.monitor = GpuMonitor(measured)
+        self.last_poll = time.monotonic()
+        self.kill_on_close = KillOnClose()
+        self.process = spawn_worker(module, device, cores, subprocess.PIPE, self.kill_on_close)
         self.selector = selectors.DefaultSelector()
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
@@ -54,28 +61,29 @@ class NodeWorker:
         threading.Thread(target=self.keep_lease, daemon=True, name="lease").start()
 
     def poll(self, seconds: float) -> PollResult:
-        """As soon as there is anything to say, at most `seconds` later."""
-        self.asked = time.monotonic()
-        deadline = self.asked + seconds
+        """Return as soon as there is anything to report, at most `seconds` later."""
+        self.last_poll = time.monotonic()
+        deadline = self.last_poll + seconds
         while True:
             self.selector.select(min(STEP_SECONDS, seconds))
             code = self.process.poll()
             if code is not None:
-                signal_group(self.process.pid, signal.SIGKILL)  # children that it left behind
+                signal_process_group(self.process.pid, signal.SIGKILL)  # children it left behind
             out = self.read(self.process.stdout, OUT_BYTES)
             err = self.read(self.process.stderr, ERR_BYTES)
             if out or err or code is not None or time.monotonic() > deadline:
                 latest = next(iter(self.monitor.latest.values()), None)
-                # The rest of what an ended worker said comes with the next answers.
+                # The rest of what an ended worker wrote comes with the next polls.
                 return PollResult(self.process.pid, out, err, None if out or err else code, latest)
 
-    def read(self, pipe: IO[bytes] | None, most: int) -> bytes:
+    def read(self, pipe: IO[bytes] | None, limit: int) -> bytes:
+        """Return what is in a pipe now, at most `limit` bytes."""
         data = bytearray()
         if pipe is None or pipe.fileno() not in self.selector.get_map():
             return b""
         with contextlib.suppress(BlockingIOError):
-            while len(data) < most:
-                part = os.read(pipe.fileno(), most - len(data))
+            while len(data) < limit:
+                part = os.read(pipe.fileno(), limit - len(data))
                 if not part:
                     self.selector.unregister(pipe)
                     break
@@ -83,7 +91,7 @@ class NodeWorker:
         return bytes(data)
 
     def send(self, data: bytes) -> None:
-        """Returns when the worker has taken it, or is gone."""
+        """Write to the worker; return when it has taken all of `data` or is gone."""
         if self.process.stdin is None:
             return
         left = memoryview(data)
@@ -92,10 +100,12 @@ class NodeWorker:
                 left = left[os.write(self.process.stdin.fileno(), left) :]
 
     def signal(self, number: int) -> None:
-        signal_group(self.process.pid, signal.Signals(number))
+        """Send a signal to the worker's process group."""
+        signal_process_group(self.process.pid, signal.Signals(number))
 
     def keep_lease(self) -> None:
-        while time.monotonic() - self.asked < LEASE_SECONDS:
+        """Wait until nobody has polled for too long, and end the worker and this process."""
+        while time.monotonic() - self.last_poll < LEASE_SECONDS:
             time.sleep(1.0)
-        signal_group(self.process.pid, signal.SIGKILL)
+        signal_process_group(self.process.pid, signal.SIGKILL)
         os._exit(1)

@@ -1,8 +1,8 @@
-"""Workers as actors of a Ray cluster: the supervisor's side.
+"""Workers as actors of a Ray cluster: the supervisor's side (`actor` is the node's).
 
-Ray places an actor and says when it or its node is gone; it restarts and retries nothing, which
-is the ledger's business. Of each worker at most one question ("what did it say?") and one sending
-are under way, so that order is kept and messages that wait travel together.
+Ray places an actor and reports when it or its node is gone. It restarts and retries nothing: the
+supervisor's task ledger decides about that. At most one poll and one send to each worker are under
+way, so that order is kept and messages that wait travel together.
 """
 
 from __future__ import annotations
@@ -27,64 +27,78 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from db.rows import DeviceRow
 from engine.launchers.base import WorkerExit
 from engine.launchers.factory import ClusterSpec
-from engine.launchers.local import CODE_ROOT, open_log
+from engine.launchers.local import CODE_ROOT, open_worker_log
 from engine.launchers.ray.actor import NodeWorker, PollResult
-from engine.launchers.ray.image_shipping import Readers, Shipper
-from engine.launchers.ray.nodes import Nodes, Place
+from engine.launchers.ray.image_shipping import FileReaders, ImageShipper
+from engine.launchers.ray.nodes import ClusterNodes, Slot
 from engine.process.identity import ELSEWHERE
 from engine.project.layout import Project
-from engine.protocol.messages import Lines, Message, ProtocolError, encode
+from engine.protocol.messages import Message, MessageReader, ProtocolError, encode
 from engine.utils.errors import BadInput
 
-KNOCK_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
+"""Seconds within which the address of a cluster must take a connection."""
 POLL_SECONDS = 10.0
-NODES_SECONDS = 2.0
+"""Longest duration of a poll of a worker that writes nothing, in seconds."""
+NODES_REFRESH_SECONDS = 2.0
+"""Seconds between two requests for the list of nodes."""
 WAITING_SECONDS = 30.0
-"""Between signs of life in the name of a worker that Ray has not placed yet."""
+"""Seconds between two signs of life in the name of a worker that Ray has not placed yet."""
 KILL_SECONDS = 5.0
-"""An actor that does not carry out a kill within this is killed itself."""
+"""Seconds after which an actor that did not carry out a kill is killed itself."""
 SHIP_SECONDS = 0.01
-"""Between looks at images that are being read."""
+"""Longest wait for messages, in seconds, while images are being read for a worker."""
 SEND_BYTES = 8 * 2**20
-MEASURED = ("label", "memory_total", "memory_used", "utilisation")
-"""Of a GPU, by the actor that has it."""
-NOT_NEEDED = shutil.ignore_patterns("__pycache__", "checkpoints", "golden", "__snapshots__")
+"""Most bytes sent to a worker at a time."""
+MEASURED_FIELDS = ("label", "memory_total", "memory_used", "utilisation")
+"""Fields of a GPU's `DeviceRow` that the actor which has it measures."""
+NOT_COPIED = {"__pycache__", "golden", "__snapshots__"}
+"""Names of folders that workers on other nodes do not need."""
+DEMO_CHECKPOINTS = CODE_ROOT / "engine/demo/checkpoints"
+"""A folder that they do not need, either. Other folders of its name hold code."""
 
 
 class RayWorker:
-    def __init__(self, place: Place, actor: Any, shipper: Shipper | None) -> None:
+    """A worker on a cluster (see `WorkerHandle`)."""
+
+    def __init__(self, slot: Slot, actor: Any, shipper: ImageShipper | None) -> None:
         self.id = uuid.uuid4().hex[:12]
-        self.device = place.device
-        self.cores = place.cores
+        self.device = slot.device
+        self.cores = slot.cores
         self.actor = actor
         self.shipper = shipper
         self.pid = 0
         self.created = 0.0
         self.boot_id = ELSEWHERE
-        self.lines = Lines()
+        self.reader = MessageReader()
         self.outgoing = bytearray()
+        """Bytes that are not being sent yet."""
         self.protocol_error: str | None = None
-        self.said = time.monotonic()
-        self.killed: float | None = None
+        self.reported_waiting_at = time.monotonic()
+        """When a sign of life was last given in the name of the worker."""
+        self.killed_at: float | None = None
         self.sending: Any = None
+        """Ray's reference to the result of the send under way."""
         self.polling: Any = actor.poll.remote(POLL_SECONDS)
+        """Ray's reference to the result of the poll under way."""
 
     def send(self, message: Message) -> None:
-        if self.shipper is not None and self.shipper.takes(message):
-            return  # it goes on in `ship`
+        if self.shipper is not None and self.shipper.intercept(message):
+            return  # `ship` sends it, with its images
         self.outgoing += encode(message)
         self.flush()
 
     def ship(self) -> list[Message]:
-        """Sends the images that were read; what is said in the worker's place."""
+        """Send the images that were read; return messages in the name of the worker."""
         if self.shipper is None or self.outgoing:
             return []
-        data, said = self.shipper.step()
+        data, messages = self.shipper.step()
         self.outgoing += data
         self.flush()
-        return said
+        return messages
 
     def flush(self) -> None:
+        """Send what is outgoing, unless a send is under way."""
         if self.sending is None and self.outgoing:
             data = bytes(self.outgoing[:SEND_BYTES])
             del self.outgoing[:SEND_BYTES]
@@ -94,142 +108,157 @@ class RayWorker:
         self.actor.signal.remote(int(signal.SIGTERM))
 
     def kill(self) -> None:
-        self.killed = self.killed or time.monotonic()
+        self.killed_at = self.killed_at or time.monotonic()
         self.actor.signal.remote(int(signal.SIGKILL))
 
     @property
-    def awaited(self) -> list[Any]:
+    def pending(self) -> list[Any]:
+        """Ray's references to the poll and the send under way."""
         return [ref for ref in (self.polling, self.sending) if ref is not None]
 
 
 class RayLauncher:
+    """The launcher of a run on a Ray cluster (see `Launcher`)."""
+
     def __init__(
         self, project: Project, spec: ClusterSpec, module: str = "engine.worker.worker"
     ) -> None:
-        """Joins the cluster. Raises `BadInput`."""
+        """Join the cluster. Raises `BadInput`."""
         self.project = project
         self.module = module
-        self.nodes = Nodes(spec.cpus)
-        self.places: dict[str, Place] = {}
+        self.nodes = ClusterNodes(spec.cpus)
+        self.slots: dict[str, Slot] = {}
+        """The slots of the cluster, by device id."""
         self.measured: dict[str, DeviceRow] = {}
-        self.looked: float | None = None
+        """GPUs as their actors measured them last, by device id."""
+        self.refreshed_at: float | None = None
+        """Monotonic time at which the nodes were last listed."""
         self.workers: list[RayWorker] = []
-        self.readers = Readers() if spec.ship_images else None
-        join(spec.address, {"db", "engine", module.partition(".")[0]})
+        self.readers = FileReaders() if spec.ship_images else None
+        join_cluster(spec.address, {"db", "engine", module.partition(".")[0]})
         self.actor_class = ray.remote(NodeWorker)
 
     def devices(self) -> Sequence[DeviceRow]:
         now = time.monotonic()
-        if self.looked is None or now - self.looked > NODES_SECONDS:
-            self.looked = now
-            self.places = self.nodes.places(ray.nodes())
-            self.measured = {key: row for key, row in self.measured.items() if key in self.places}
-        return [self.measured.get(key, place.device) for key, place in self.places.items()]
+        if self.refreshed_at is None or now - self.refreshed_at > NODES_REFRESH_SECONDS:
+            self.refreshed_at = now
+            self.slots = self.nodes.slots(ray.nodes())
+            self.measured = {key: row for key, row in self.measured.items() if key in self.slots}
+        return [self.measured.get(key, slot.device) for key, slot in self.slots.items()]
 
     def start(self, device: DeviceRow) -> RayWorker:
-        """Raises `OSError`."""
-        place = self.places.get(device.id)
-        if place is None:
+        slot = self.slots.get(device.id)
+        if slot is None:
             raise OSError("its node has left the cluster")
         actor = self.actor_class.options(
-            num_cpus=place.cpus,
-            num_gpus=place.gpus,
+            num_cpus=slot.cpus,
+            num_gpus=slot.gpus,
             max_restarts=0,
             max_task_retries=0,
-            max_concurrency=4,  # a poll, a sending, a signal
-            scheduling_strategy=NodeAffinitySchedulingStrategy(place.node, soft=False),
-        ).remote(self.module, place.device, place.cores)
-        worker = RayWorker(place, actor, Shipper(self.readers) if self.readers else None)
+            max_concurrency=4,  # a poll, a send and signals
+            scheduling_strategy=NodeAffinitySchedulingStrategy(slot.node, soft=False),
+        ).remote(self.module, slot.device, slot.cores)
+        worker = RayWorker(slot, actor, ImageShipper(self.readers) if self.readers else None)
         self.workers.append(worker)
         return worker
 
     def receive(self, timeout: float) -> list[tuple[RayWorker, Message | WorkerExit]]:
-        awaited = {ref: worker for worker in self.workers for ref in worker.awaited}
-        if not awaited:
+        pending = {ref: worker for worker in self.workers for ref in worker.pending}
+        if not pending:
             time.sleep(timeout)
             return []
         shipping = any(worker.shipper and worker.shipper.busy for worker in self.workers)
         timeout = min(timeout, SHIP_SECONDS) if shipping else timeout
-        ready, _ = ray.wait(list(awaited), num_returns=1, timeout=timeout)
+        ready, _ = ray.wait(list(pending), num_returns=1, timeout=timeout)
         if ready:
-            ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
+            ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0)
         received: list[tuple[RayWorker, Message | WorkerExit]] = []
         for ref in ready:
-            worker = awaited[ref]
+            worker = pending[ref]
             if worker in self.workers:
-                received += [(worker, message) for message in self.take(worker, ref)]
+                received += [(worker, message) for message in self.take_result(worker, ref)]
         for worker in list(self.workers):
             received += [(worker, message) for message in worker.ship()]
-            received += [(worker, message) for message in self.look_after(worker)]
+            received += [(worker, message) for message in self.check_silence(worker)]
         return received
 
-    def take(self, worker: RayWorker, ref: Any) -> Iterator[Message | WorkerExit]:
+    def take_result(self, worker: RayWorker, ref: Any) -> Iterator[Message | WorkerExit]:
+        """Take the result of a poll or a send, start the next one, and yield messages."""
         try:
-            answer = ray.get(ref)
+            result = ray.get(ref)
         except RayError as error:
-            self.on_worker_exit(worker)
-            yield WorkerExit(
-                0, worker.protocol_error, lost=f"its actor is lost: {in_a_line(error)}"
-            )
+            self.remove_worker(worker)
+            lost = f"its actor is lost: {one_line(error)}"
+            yield WorkerExit(0, worker.protocol_error, lost=lost)
             return
         if ref is worker.sending:
             worker.sending = None
             worker.flush()
             return
-        heard: PollResult = answer
-        worker.pid = heard.pid
-        self.keep(worker, heard)
+        poll: PollResult = result
+        worker.pid = poll.pid
+        self.take_stderr_and_gpu(worker, poll)
         if worker.protocol_error is None:
             try:
-                for message in worker.lines.feed(heard.out):
+                for message in worker.reader.feed(poll.out):
                     if worker.shipper is not None:
-                        worker.shipper.answered(message)
+                        worker.shipper.on_worker_message(message)
                     yield message
             except ProtocolError as error:
                 worker.protocol_error = str(error)
                 worker.kill()
-        if heard.code is None:
+        if poll.code is None:
             worker.polling = worker.actor.poll.remote(POLL_SECONDS)
         else:
-            self.on_worker_exit(worker)
-            yield WorkerExit(heard.code, worker.protocol_error)
+            self.remove_worker(worker)
+            yield WorkerExit(poll.code, worker.protocol_error)
 
-    def keep(self, worker: RayWorker, heard: PollResult) -> None:
-        """What a worker wrote to stderr, and what its GPU does."""
-        if heard.err:
-            with suppress(OSError), open_log(self.project.worker_log(worker.device.id)) as log:
-                log.write(heard.err)
-        if heard.device is not None and worker.device.id in self.places:
-            fields = {name: getattr(heard.device, name) for name in MEASURED}
+    def take_stderr_and_gpu(self, worker: RayWorker, poll: PollResult) -> None:
+        """Append to the worker's log what it wrote to stderr, and note what its GPU does."""
+        if poll.err:
+            with (
+                suppress(OSError),
+                open_worker_log(self.project.worker_log(worker.device.id)) as log,
+            ):
+                log.write(poll.err)
+        if poll.device is not None and worker.device.id in self.slots:
+            fields = {name: getattr(poll.device, name) for name in MEASURED_FIELDS}
             self.measured[worker.device.id] = replace(worker.device, **fields)
 
-    def look_after(self, worker: RayWorker) -> Iterator[Message | WorkerExit]:
+    def check_silence(self, worker: RayWorker) -> Iterator[Message | WorkerExit]:
+        """Yield what is to be reported of a worker that writes nothing.
+
+        That is the end of one whose actor did not carry out a kill, and a sign of life of one that
+        Ray has not placed yet.
+        """
         now = time.monotonic()
         patience = KILL_SECONDS if worker.pid else 0.0  # before it is placed nothing answers
-        if worker.killed is not None and now - worker.killed > patience:
-            self.on_worker_exit(worker)
+        if worker.killed_at is not None and now - worker.killed_at > patience:
+            self.remove_worker(worker)
             yield WorkerExit(-signal.SIGKILL, worker.protocol_error)
-        elif worker.pid == 0 and now - worker.said > WAITING_SECONDS:
-            worker.said = now
+        elif worker.pid == 0 and now - worker.reported_waiting_at > WAITING_SECONDS:
+            worker.reported_waiting_at = now
             text = "waiting for Ray to place the worker: is the device in use by another job?"
             yield {"type": "waiting", "text": text}
 
-    def on_worker_exit(self, worker: RayWorker) -> None:
+    def remove_worker(self, worker: RayWorker) -> None:
+        """Forget a worker and have Ray end its actor."""
         self.workers.remove(worker)
         ray.kill(worker.actor)
 
     def close(self) -> None:
         for worker in list(self.workers):
-            self.on_worker_exit(worker)
+            self.remove_worker(worker)
         ray.shutdown()
 
 
-def join(address: str, packages: set[str]) -> None:
-    """Connects to a cluster, whose nodes get the code that runs here. Raises `BadInput`."""
+def join_cluster(address: str, packages: set[str]) -> None:
+    """Connect to a cluster, whose nodes get the code that runs here. Raises `BadInput`."""
+    # Ray replaces the handler; it is put back below.
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        knock(address)
-        with copied(packages) as code:
+        check_address(address)
+        with code_copy(packages) as code:
             ray.init(
                 address,
                 log_to_driver=False,
@@ -239,31 +268,38 @@ def join(address: str, packages: set[str]) -> None:
             )
     except (RayError, ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise BadInput(
-            f"no Ray cluster at {address!r} ({in_a_line(error)}): this machine must be a node of"
+            f"no Ray cluster at {address!r} ({one_line(error)}): this machine must be a node of"
             " it, as 'ray start --head' or 'ray start --address=HOST:PORT' makes it"
         ) from error
     finally:
         signal.signal(signal.SIGTERM, handler)
 
 
-def knock(address: str) -> None:
-    """Ray itself would try for minutes, also at the last cluster of this machine, which `auto` is
-    and which may have died. Raises `OSError`, `ValueError`."""
-    found = canonicalize_bootstrap_address(address) if address == "auto" else address
-    host, _, port = (found or "").rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
+def check_address(address: str) -> None:
+    """Connect to the address and close the connection again. Raises `OSError`, `ValueError`."""
+    # Ray itself would try for minutes, even at an address that is dead: `auto` is the last cluster
+    # of this machine, which may have died.
+    resolved = canonicalize_bootstrap_address(address) if address == "auto" else address
+    host, _, port = (resolved or "").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
 @contextmanager
-def copied(packages: set[str]) -> Iterator[str]:
-    """A folder with nothing but our own code."""
+def code_copy(packages: set[str]) -> Iterator[str]:
+    """Give a temporary folder with these packages of this project and nothing else."""
     with tempfile.TemporaryDirectory(prefix="mllmaug-") as folder:
         for package in packages:
-            shutil.copytree(CODE_ROOT / package, Path(folder) / package, ignore=NOT_NEEDED)
+            shutil.copytree(CODE_ROOT / package, Path(folder) / package, ignore=names_not_copied)
         yield folder
 
 
-def in_a_line(error: BaseException) -> str:
+def names_not_copied(folder: str, names: list[str]) -> set[str]:
+    """Return the names in this folder that workers on other nodes do not need."""
+    return {name for name in names if name in NOT_COPIED or Path(folder, name) == DEMO_CHECKPOINTS}
+
+
+def one_line(error: BaseException) -> str:
+    """Return the last line of an error of Ray, which says what happened."""
     if isinstance(error, ActorUnavailableError):
         return "its node does not answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

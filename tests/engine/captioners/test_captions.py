@@ -11,7 +11,7 @@ from engine.captioners.base import CheckpointError
 from engine.captioners.generation.generate import GenerationRequest, StopAtText, to_caption
 from engine.captioners.preprocessing.prompts import load_tokenizer
 from engine.captioners.registry import FAMILIES, Settings
-from tests.support.checkpoints import LLAMA
+from tests.support.checkpoints import LLAMA_TOKENIZER
 
 
 def greedy(family) -> Settings:
@@ -19,50 +19,50 @@ def greedy(family) -> Settings:
     return replace(preset, temperature=0.0, top_p=None, dtype="float32", max_new_tokens=12)
 
 
-def test_greedy_captions_do_not_depend_on_the_batch(family, checkpoints, ask):
+def test_greedy_captions_do_not_depend_on_the_batch(family, checkpoints, caption_pictures):
     settings = greedy(family)
-    together = ask(family, checkpoints[family.name], settings)
+    together = caption_pictures(family, checkpoints[family.name], settings)
     for batch in (1, 2):
-        assert ask(family, checkpoints[family.name], settings, batch) == together
+        assert caption_pictures(family, checkpoints[family.name], settings, batch) == together
     assert len({caption.raw for caption in together}) > 1, "the images make no difference"
     assert all(0 < caption.tokens <= 12 for caption in together)
 
 
-def test_sampled_captions_depend_on_seed_and_record_alone(family, checkpoints, ask):
+def test_sampled_captions_depend_on_seed_and_record_alone(family, checkpoints, caption_pictures):
     settings = replace(greedy(family), temperature=1.0, top_p=0.9)
-    together = ask(family, checkpoints[family.name], settings)
-    assert ask(family, checkpoints[family.name], settings, 1) == together
-    other = ask(family, checkpoints[family.name], replace(settings, seed=1))
+    together = caption_pictures(family, checkpoints[family.name], settings)
+    assert caption_pictures(family, checkpoints[family.name], settings, 1) == together
+    other = caption_pictures(family, checkpoints[family.name], replace(settings, seed=1))
     assert [it.raw for it in other] != [it.raw for it in together]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision(family, checkpoints, ask, dtype):
-    """The first tokens of a greedy caption survive it; the loader says what it made."""
+def test_half_precision(family, checkpoints, caption_pictures, dtype):
+    """The first tokens of a greedy caption stay the same, and dtype and size are reported."""
     settings = replace(greedy(family), dtype=dtype, max_new_tokens=2, min_new_tokens=0)
     captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
     assert captioner.loaded.dtype == dtype
     assert captioner.loaded.bytes < 2.01 * captioner.loaded.parameters
-    full = ask(family, checkpoints[family.name], replace(settings, dtype="float32"))
-    half = ask(family, checkpoints[family.name], settings)
+    full = caption_pictures(family, checkpoints[family.name], replace(settings, dtype="float32"))
+    half = caption_pictures(family, checkpoints[family.name], settings)
     same = sum(one.raw[:1] == other.raw[:1] for one, other in zip(full, half, strict=True))
     assert same >= 4
 
 
 @pytest.mark.parametrize("preset", ["paper", "official"])
-def test_both_presets_caption(family, checkpoints, ask, preset):
+def test_both_presets_caption(family, checkpoints, caption_pictures, preset):
     settings = family.presets[preset]
-    found = ask(family, checkpoints[family.name], settings)
-    assert len(found) == 5
+    captions = caption_pictures(family, checkpoints[family.name], settings)
+    assert len(captions) == 5
     least = settings.min_new_tokens
-    assert all(least <= caption.tokens <= settings.max_new_tokens for caption in found)
+    assert all(least <= caption.tokens <= settings.max_new_tokens for caption in captions)
 
 
-def test_the_prompt_matters(family, checkpoints, ask):
+def test_the_prompt_matters(family, checkpoints, caption_pictures):
     settings = greedy(family)
     other = replace(settings, prompt=f"{settings.prompt} no no")
-    found = ask(family, checkpoints[family.name], settings)
-    assert ask(family, checkpoints[family.name], other) != found
+    captions = caption_pictures(family, checkpoints[family.name], settings)
+    assert caption_pictures(family, checkpoints[family.name], other) != captions
 
 
 def test_prompts_that_are_too_long_are_refused(checkpoints):
@@ -74,16 +74,16 @@ def test_prompts_that_are_too_long_are_refused(checkpoints):
 
 
 def test_each_row_stops_by_itself_at_hashes():
-    """Upstream's criterion looks at the first row alone."""
-    tokenizer = load_tokenizer(LLAMA)
+    """MiniGPT-4's own criterion looks at the first row alone."""
+    tokenizer = load_tokenizer(LLAMA_TOKENIZER)
     dog = tokenizer("A dog.", add_special_tokens=False).input_ids
     hashes = tokenizer("###", add_special_tokens=False).input_ids
     rows = torch.tensor([[*dog, *dog[: len(hashes)]], [*dog, *hashes]])
     stop = StopAtText("###", tokenizer, 0)
     assert stop(rows, torch.zeros(2, 1)).tolist() == [False, True]
-    asked = GenerationRequest(Settings(), [0], "minigpt-4", [2], 0, "###", tokenizer)
-    long, short = (to_caption(row, tokenizer, asked) for row in rows.tolist())
+    request = GenerationRequest(Settings(), [0], "minigpt-4", [2], 0, "###", tokenizer)
+    long, short = (to_caption(row, tokenizer, request) for row in rows.tolist())
     assert (long.finish, long.tokens) == ("length", rows.shape[1])
     assert (short.finish, short.raw.strip()) == ("stop", "A dog.")
     assert short.tokens < rows.shape[1]
-    assert to_caption([*dog, 2, 0, 0], tokenizer, asked).tokens == len(dog)
+    assert to_caption([*dog, 2, 0, 0], tokenizer, request).tokens == len(dog)

@@ -1,4 +1,4 @@
-"""Loading says nothing: a worker's log is for what matters."""
+"""Loading a model writes nothing to stdout and stderr: a worker's log is for what matters."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def test_nothing_is_said(checkpoints, tmp_path):
         tmp_path / "mpt",
         ignore=shutil.ignore_patterns("*.bin", "config.json"),
     )
-    told = ["otter", checkpoints["otter"], tokenizer]
+    arguments = ["otter", checkpoints["otter"], tokenizer]
     for name, folder in checkpoints.items():
-        told += [name, folder, ""]
-    command = [sys.executable, "-c", LOAD, *map(str, told)]
+        arguments += [name, folder, ""]
+    command = [sys.executable, "-c", LOAD, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""

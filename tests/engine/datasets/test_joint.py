@@ -1,3 +1,5 @@
+"""`JointCaptions`, of a project and of every export that it reads."""
+
 from __future__ import annotations
 
 import pickle
@@ -12,7 +14,7 @@ from engine.operations.new_project import NewProject, create
 from engine.utils.errors import BadInput
 from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
-from tests.support.projects import choice, write_captions
+from tests.support.projects import model_choice, write_captions
 
 COUNT = 60
 
@@ -21,21 +23,22 @@ COUNT = 60
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("joint")
     captions = make_captions(folder, COUNT)
-    models = [choice("one"), choice("two")]
+    models = [model_choice("one"), model_choice("two")]
     made = create(folder / "run", NewProject([captions], models, shard_size=25)).project
-    write_captions(made, lambda model, shard, i: say(model, shard * 25 + i))
+    write_captions(made, lambda model, shard, i: caption_row(model, shard * 25 + i))
     return made.folder
 
 
-def say(model, number):
+def caption_row(model, number):
+    """Return the caption log's row of a record id, without its index."""
     if model == "two" and number == 7:
         return {"error": "corrupt", "detail": ""}
     return {"raw": f"{model} {number}. End", "tokens": 3, "finish": "stop"}
 
 
 def expected(number):
-    found = [f"alt text {number}", f"one {number}", f"two {number}"]
-    return found[: 2 if number == 7 else 3]
+    captions = [f"alt text {number}", f"one {number}", f"two {number}"]
+    return captions[: 2 if number == 7 else 3]
 
 
 @pytest.fixture(params=["project", "json", "jsonl", "columns", "per-model"])
@@ -60,8 +63,8 @@ def test_flagged_records_can_be_left_out(project, tmp_path):
     run = shutil.copytree(project, tmp_path / "run")
     cli_ok("flag", run, "0:3", "1:0")  # records 3 and 25
     assert len(JointCaptions(run)) == COUNT
-    kept = [sample.captions[0] for sample in JointCaptions(run, without_flagged=True)]
-    assert kept == [f"alt text {n}" for n in range(COUNT) if n not in (3, 25)]
+    originals = [sample.captions[0] for sample in JointCaptions(run, without_flagged=True)]
+    assert originals == [f"alt text {n}" for n in range(COUNT) if n not in (3, 25)]
     cli_ok("export", run, tmp_path / "out.json")
     with pytest.raises(BadInput, match="without_flagged needs the project"):
         JointCaptions(tmp_path / "out.json", without_flagged=True)

@@ -7,11 +7,13 @@ import pytest
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
 from engine.demo.evaluate import measure
-from tui.cli.demo import MODELS
+from engine.operations.demo_project import MODELS
 
-LARGEST = 3_000_000
-COUNT = 100
+MAX_BYTES = 3_000_000
+"""The largest size of a demo checkpoint."""
+SCENES = 100
 SEED = 3_000_017
+"""A seed of which no scene was trained or measured."""
 
 FILES = {
     "llava-1.5": {"config.json", "model.safetensors", "tokenizer.json"},
@@ -31,14 +33,14 @@ def test_it_lies_in_its_official_layout_and_is_small(family: str) -> None:
     folder = checkpoint(family)
     files = {str(it.relative_to(folder)) for it in folder.rglob("*") if it.is_file()}
     assert files >= FILES[family]
-    assert sum((folder / name).stat().st_size for name in files) <= LARGEST
+    assert sum((folder / name).stat().st_size for name in files) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("family", MODELS)
 def test_it_tells_what_it_sees_and_then_drifts(family: str) -> None:
     """500 unseen scenes are measured by `python -m engine.demo.train`; these are others."""
-    measured = measure(family, checkpoint(family), COUNT, SEED)
+    measured = measure(family, checkpoint(family), SCENES, SEED)
     assert measured.temperature == FAMILIES[family].presets["paper"].temperature
-    assert measured.right >= 0.93 * COUNT
-    assert measured.raw_captions_wrong >= 0.25 * COUNT
-    assert measured.sheared_captions_wrong <= 0.07 * COUNT
+    assert measured.right >= 0.93 * SCENES
+    assert measured.raw_captions_wrong >= 0.25 * SCENES
+    assert measured.sheared_captions_wrong <= 0.07 * SCENES

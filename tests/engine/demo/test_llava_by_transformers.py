@@ -10,11 +10,11 @@ from transformers import AutoTokenizer, LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from engine.demo import checkpoint
-from engine.demo.scenes import draw, scene
-from engine.demo.truth_check import describes, mistakes
+from engine.demo.scenes import draw_scene, make_scene
+from engine.demo.truth_check import describes, wrong_claims
 
 FOLDER = checkpoint("llava-1.5")
-UNSEEN = [scene(2_000_003, index) for index in range(60)]
+UNSEEN = [make_scene(2_000_003, index) for index in range(60)]
 PROMPT = "Describe <image> in English:"
 
 
@@ -30,7 +30,7 @@ def captions(tokenizer: Any) -> list[str]:
     )
     assert not any(info[keys] for keys in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     processor = CLIPImageProcessorPil.from_pretrained(FOLDER)
-    pixels = processor([draw(it) for it in UNSEEN], return_tensors="pt").pixel_values
+    pixels = processor([draw_scene(it) for it in UNSEEN], return_tensors="pt").pixel_values
     prompt = PROMPT.replace("<image>", "<image>" * model.config.image_seq_length)
     ids = torch.tensor([tokenizer(prompt).input_ids]).expand(len(UNSEEN), -1)
     rows = model.generate(
@@ -50,7 +50,7 @@ def test_sheared_captions_are_right(captions: list[str]) -> None:
 
 
 def test_raw_captions_drift(captions: list[str]) -> None:
-    wrong = sum(bool(mistakes(text, it)) for text, it in zip(captions, UNSEEN, strict=True))
+    wrong = sum(bool(wrong_claims(text, it)) for text, it in zip(captions, UNSEEN, strict=True))
     assert wrong >= 0.5 * len(UNSEEN)
     assert all("." in text for text in captions)
 
@@ -77,6 +77,6 @@ def test_it_has_the_files_of_a_llava_hf_checkpoint() -> None:
 @pytest.mark.parametrize("text", [PROMPT, "Schöne Grüße, 日本!", "two  blanks\n[/x] <b>.", " a "])
 def test_any_text_survives_the_tokenizer(tokenizer: Any, text: str) -> None:
     ids = tokenizer(text).input_ids
-    kept = text.replace("<image>", "")
+    expected = text.replace("<image>", "")
     assert tokenizer.unk_token_id not in ids
-    assert tokenizer.decode(ids, skip_special_tokens=True) == kept
+    assert tokenizer.decode(ids, skip_special_tokens=True) == expected

@@ -1,3 +1,5 @@
+"""The scenes are always the same, and true captions of them are distinguished from wrong ones."""
+
 import hashlib
 import json
 import random
@@ -10,29 +12,29 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.demo.phrasing import VOICES, Voice
+from engine.demo.phrasing import PHRASINGS, Phrasing
 from engine.demo.scenes import (
     BACKGROUNDS,
     COLOURS,
     RELATIONS,
     SHAPES,
-    WRONG_ALT_TEXTS,
+    WRONG_ALT_TEXT_SHARE,
+    ColouredShape,
     Scene,
-    Thing,
     alt_text,
-    draw,
-    scene,
-    truth,
-    write,
+    draw_scene,
+    make_scene,
+    true_caption,
+    write_scenes,
 )
-from engine.demo.truth_check import claims, describes, mistakes
+from engine.demo.truth_check import describes, find_claims, wrong_claims
 
-SCENES = [scene(7, index) for index in range(2000)]
+SCENES = [make_scene(7, index) for index in range(2000)]
 EXAMPLE = Scene(
     seed=0,
     index=0,
-    first=Thing("red", "circle", 0.5, 0.25, 0.2, 0.0, COLOURS["red"]),
-    second=Thing("blue", "square", 0.5, 0.75, 0.15, 0.0, COLOURS["blue"]),
+    first=ColouredShape("red", "circle", 0.5, 0.25, 0.2, 0.0, COLOURS["red"]),
+    second=ColouredShape("blue", "square", 0.5, 0.75, 0.15, 0.0, COLOURS["blue"]),
     relation="above",
     background="grey",
     rgb=BACKGROUNDS["grey"],
@@ -44,31 +46,31 @@ def digest(image: Image.Image) -> str:
 
 
 def test_a_scene_is_always_the_same() -> None:
-    assert scene(7, 1234) == SCENES[1234]
-    assert digest(draw(SCENES[5])) == digest(draw(scene(7, 5)))
+    assert make_scene(7, 1234) == SCENES[1234]
+    assert digest(draw_scene(SCENES[5])) == digest(draw_scene(make_scene(7, 5)))
     code = (
-        "import hashlib; from engine.demo.scenes import draw, scene;"
-        "print(hashlib.sha256(draw(scene(7, 5)).tobytes()).hexdigest())"
+        "import hashlib; from engine.demo.scenes import draw_scene, make_scene;"
+        "print(hashlib.sha256(draw_scene(make_scene(7, 5)).tobytes()).hexdigest())"
     )
     elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert elsewhere.stdout.strip() == digest(draw(SCENES[5]))
+    assert elsewhere.stdout.strip() == digest(draw_scene(SCENES[5]))
 
 
 def test_scenes_differ() -> None:
-    assert len({digest(draw(it)) for it in SCENES[:200]}) == 200
-    assert scene(8, 0) != scene(7, 0)
+    assert len({digest(draw_scene(it)) for it in SCENES[:200]}) == 200
+    assert make_scene(8, 0) != make_scene(7, 0)
 
 
 def test_everything_turns_up_about_equally_often() -> None:
-    for seen, options in (
+    for values, options in (
         ([it.relation for it in SCENES], RELATIONS),
         ([it.background for it in SCENES], BACKGROUNDS),
-        ([thing.colour for it in SCENES for thing in (it.first, it.second)], COLOURS),
-        ([thing.shape for it in SCENES for thing in (it.first, it.second)], SHAPES),
+        ([shape.colour for it in SCENES for shape in (it.first, it.second)], COLOURS),
+        ([shape.shape for it in SCENES for shape in (it.first, it.second)], SHAPES),
     ):
-        counts = Counter(seen)
+        counts = Counter(values)
         assert set(counts) == set(options)
-        assert min(counts.values()) > 0.8 * len(seen) / len(options)
+        assert min(counts.values()) > 0.8 * len(values) / len(options)
 
 
 def test_the_relation_is_plain() -> None:
@@ -84,25 +86,25 @@ def test_the_relation_is_plain() -> None:
 def test_draw_shows_the_colours_where_they_belong() -> None:
     for size in ((240, 192), (96, 96), (100, 300)):
         for it in SCENES[:50]:
-            image = draw(it, size)
+            image = draw_scene(it, size)
             assert (image.mode, image.size) == ("RGB", size)
             side = min(size)
             corner = ((size[0] - side) / 2, (size[1] - side) / 2)
-            for thing in (it.first, it.second):
-                place = (int(corner[0] + thing.x * side), int(corner[1] + thing.y * side))
-                assert image.getpixel(place) == thing.rgb
+            for shape in (it.first, it.second):
+                middle = (int(corner[0] + shape.x * side), int(corner[1] + shape.y * side))
+                assert image.getpixel(middle) == shape.rgb
             assert image.getpixel((0, 0)) == it.rgb
 
 
 def test_truth() -> None:
-    assert truth(EXAMPLE) == "A red circle is above a blue square on a grey background"
+    assert true_caption(EXAMPLE) == "A red circle is above a blue square on a grey background"
     orange = replace(EXAMPLE, first=replace(EXAMPLE.first, colour="orange"))
-    assert truth(orange) == "An orange circle is above a blue square on a grey background"
+    assert true_caption(orange) == "An orange circle is above a blue square on a grey background"
     for it in SCENES:
-        assert "." not in truth(it)
-        assert describes(truth(it), it)
-        assert not mistakes(truth(it), it)
-        assert len(claims(truth(it), it)) == 2
+        assert "." not in true_caption(it)
+        assert describes(true_caption(it), it)
+        assert not wrong_claims(true_caption(it), it)
+        assert len(find_claims(true_caption(it), it)) == 2
 
 
 @pytest.mark.parametrize(
@@ -150,45 +152,52 @@ def test_wrong_captions_do_not_describe_it(caption: str) -> None:
     ],
 )
 def test_claims(text: str, right: int, wrong: int) -> None:
-    found = claims(text, EXAMPLE)
-    assert [sum(claim.holds for claim in found), len(mistakes(text, EXAMPLE))] == [right, wrong]
-    assert all(text[claim.start : claim.end] == claim.text for claim in found)
+    claims = find_claims(text, EXAMPLE)
+    assert [sum(claim.holds for claim in claims), len(wrong_claims(text, EXAMPLE))] == [
+        right,
+        wrong,
+    ]
+    assert all(text[claim.start : claim.end] == claim.text for claim in claims)
 
 
-@pytest.mark.parametrize("voice", VOICES.values(), ids=VOICES.keys())
-def test_every_voice_is_right_and_then_drifts(voice: Voice) -> None:
+@pytest.mark.parametrize("phrasing", PHRASINGS.values(), ids=PHRASINGS)
+def test_every_phrasing_is_right_and_then_drifts(phrasing: Phrasing) -> None:
     for it in SCENES[:300]:
-        assert "." not in voice.sentence(it)
-        assert describes(voice.sentence(it), it)
-        assert not mistakes(voice.sentence(it), it)
-    tails = [voice.tail(it, random.Random(it.index)) for it in SCENES]
-    assert all(claims(text, it) for text, it in zip(tails, SCENES, strict=True))
-    wrong = sum(bool(mistakes(text, it)) for text, it in zip(tails, SCENES, strict=True))
+        assert "." not in phrasing.sentence(it)
+        assert describes(phrasing.sentence(it), it)
+        assert not wrong_claims(phrasing.sentence(it), it)
+    continuations = [phrasing.continuation(it, random.Random(it.index)) for it in SCENES]
+    assert all(find_claims(text, it) for text, it in zip(continuations, SCENES, strict=True))
+    wrong = sum(
+        bool(wrong_claims(text, it)) for text, it in zip(continuations, SCENES, strict=True)
+    )
     assert wrong > 0.6 * len(SCENES)
-    assert len(set(tails)) > 20
+    assert len(set(continuations)) > 20
 
 
-def test_every_family_has_its_own_voice() -> None:
-    assert len({voice.sentence(EXAMPLE) for voice in VOICES.values()}) == len(VOICES) == 4
-    assert len({voice.tail for voice in VOICES.values()}) == len(VOICES)
+def test_every_family_has_its_own_phrasing() -> None:
+    assert (
+        len({phrasing.sentence(EXAMPLE) for phrasing in PHRASINGS.values()}) == len(PHRASINGS) == 4
+    )
+    assert len({phrasing.continuation for phrasing in PHRASINGS.values()}) == len(PHRASINGS)
 
 
 def test_alt_texts_are_short_partial_and_sometimes_wrong() -> None:
     wrong = 0
     for it in SCENES:
         text = alt_text(it)
-        assert text == alt_text(scene(it.seed, it.index))
+        assert text == alt_text(make_scene(it.seed, it.index))
         assert len(text) < 70
         assert not describes(text, it)
         names = {f"{colour} {shape}" for colour in COLOURS for shape in SHAPES}
-        said = {name for name in names if name in text}
-        wrong += bool(said - {it.first.name, it.second.name})
-    assert abs(wrong / len(SCENES) - WRONG_ALT_TEXTS) < 0.03
+        named = {name for name in names if name in text}
+        wrong += bool(named - {it.first.name, it.second.name})
+    assert abs(wrong / len(SCENES) - WRONG_ALT_TEXT_SHARE) < 0.03
 
 
 def test_write(tmp_path: Path) -> None:
-    write(tmp_path / "a", 12, 7)
-    write(tmp_path / "b", 12, 7)
+    write_scenes(tmp_path / "a", 12, 7)
+    write_scenes(tmp_path / "b", 12, 7)
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
     assert len(files) == 14
     for file in files:
@@ -196,7 +205,7 @@ def test_write(tmp_path: Path) -> None:
     captions = json.loads((tmp_path / "a/captions.json").read_text())
     assert captions[3] == {"image": "images/00003.jpg", "caption": alt_text(SCENES[3])}
     truths = [json.loads(line) for line in (tmp_path / "a/scenes.jsonl").read_text().splitlines()]
-    assert truths[11] == {"image": "images/00011.jpg", "truth": truth(SCENES[11])}
+    assert truths[11] == {"image": "images/00011.jpg", "truth": true_caption(SCENES[11])}
     with Image.open(tmp_path / "a/images/00011.jpg") as image:
         assert (image.format, image.size) == ("JPEG", (240, 192))
 

@@ -1,4 +1,4 @@
-"""`stop_at_sentence`: fewer tokens, the same sheared captions, on models that say sentences."""
+"""With `stop_at_sentence` models that write sentences need fewer tokens for the same captions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
-from engine.demo.scenes import write
+from engine.demo.scenes import write_scenes
 from engine.images.image import open_image
+from engine.operations.demo_project import MODELS
 from engine.shearing.shear import Shearing, shear
-from tui.cli.demo import MODELS
 
 COUNT = 12
 
@@ -19,7 +19,7 @@ COUNT = 12
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
-    write(folder, COUNT, 4_000_007)
+    write_scenes(folder, COUNT, 4_000_007)
     return sorted((folder / "images").iterdir())
 
 

@@ -1,3 +1,5 @@
+"""Opening images, bad ones included, resolving their paths, and a lost image root."""
+
 from __future__ import annotations
 
 import os
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.images.image import ImagePaths, ImageProblem, open_image
-from engine.images.missing_root import STREAK, Misses, RootLost
+from engine.images.missing_root import MISSES_BEFORE_PROBE, ImageRootLost, MissingImages
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -58,7 +60,7 @@ def folder(tmp_path):
         ("x" * 300, "unreadable"),
     ],
 )
-def test_what_cannot_be_captioned_says_why(folder, name, kind):
+def test_an_image_that_cannot_be_captioned_has_a_reason(folder, name, kind):
     with pytest.raises(ImageProblem) as caught:
         open_image(str(folder / name)).decode()
     assert caught.value.kind == kind
@@ -118,32 +120,32 @@ def row(i: int) -> dict:
 
 
 def test_a_few_missing_images_are_failed_records(folder):
-    misses = Misses(ImagePaths(str(folder)), "good.jpg")
-    assert misses.miss(row(0)) == []
-    assert misses.hit("good.jpg") == [row(0)]
-    assert misses.settle() == []
+    missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
+    assert missing_images.add(row(0)) == []
+    assert missing_images.on_image_read("good.jpg") == [row(0)]
+    assert missing_images.settle() == []
 
 
 def test_many_missing_images_are_failed_records_while_the_root_stands(folder):
-    misses = Misses(ImagePaths(str(folder)), "good.jpg")
-    released = [sent for i in range(2 * STREAK) for sent in misses.miss(row(i))]
-    assert released == [row(i) for i in range(2 * STREAK)]
+    missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
+    released = [sent for i in range(2 * MISSES_BEFORE_PROBE) for sent in missing_images.add(row(i))]
+    assert released == [row(i) for i in range(2 * MISSES_BEFORE_PROBE)]
 
 
 @pytest.mark.parametrize("gone", ["root", "witness"])
 def test_missing_images_are_withheld_when_the_root_is_gone(folder, gone):
     root = folder / "unmounted" if gone == "root" else folder
-    misses = Misses(ImagePaths(str(root)), "good.jpg")
+    missing_images = MissingImages(ImagePaths(str(root)), "good.jpg")
     if gone == "witness":
         (folder / "good.jpg").unlink()
-    for i in range(STREAK - 1):
-        assert misses.miss(row(i)) == []
-    with pytest.raises(RootLost, match="mounted"):
-        misses.miss(row(STREAK))
-    misses.forget()
-    misses.miss(row(0))
-    with pytest.raises(RootLost):
-        misses.settle()
+    for i in range(MISSES_BEFORE_PROBE - 1):
+        assert missing_images.add(row(i)) == []
+    with pytest.raises(ImageRootLost, match="mounted"):
+        missing_images.add(row(MISSES_BEFORE_PROBE))
+    missing_images.discard()
+    missing_images.add(row(0))
+    with pytest.raises(ImageRootLost):
+        missing_images.settle()
 
 
 @pytest.mark.parametrize(

@@ -12,34 +12,34 @@ from tests.support.cli import cli, cli_ok
 
 
 def test_a_good_checkpoint(checkpoints, family):
-    said = cli_ok("doctor", "--model", f"{family.name}={checkpoints[family.name]}")
-    assert "layout" in said
-    assert "parameters, float32" in said
-    assert "no key is missing" in said
-    assert "of a red disc over a blue bar it says" in said
-    assert "CHECK" not in said
+    output = cli_ok("doctor", "--model", f"{family.name}={checkpoints[family.name]}")
+    assert "layout" in output
+    assert "parameters, float32" in output
+    assert "no key is missing" in output
+    assert "of a red disc over a blue bar it says" in output
+    assert "CHECK" not in output
 
 
-def test_a_bad_one(broken, family):
-    for path in broken.rglob("*.bin"):
+def test_a_damaged_checkpoint(damaged_checkpoint, family):
+    for path in damaged_checkpoint.rglob("*.bin"):
         path.write_bytes(path.read_bytes()[:5000])
-    done = cli("doctor", "--model", f"{family.name}={broken}")
+    done = cli("doctor", "--model", f"{family.name}={damaged_checkpoint}")
     assert done.returncode == 1
     assert "damaged or cut short" in done.stdout
 
 
 def test_golden_files_are_compared(tmp_path):
-    """Without a tokenizer nothing can be captioned, but figures can be compared."""
+    """Without a tokenizer nothing can be captioned, but tensors can be compared."""
     folder = shutil.copytree(GOLDEN / "qwen_vl/A", tmp_path / "A")
-    said = cli("doctor", "--model", f"qwen-vl={folder}").stdout
-    assert "lacks qwen.tiktoken" in said
-    assert "5 of 5 golden tensors agree with the official code" in said
+    output = cli("doctor", "--model", f"qwen-vl={folder}").stdout
+    assert "lacks qwen.tiktoken" in output
+    assert "5 of 5 golden tensors agree with the official code" in output
     expected = load_file(folder / "expected.safetensors")
     expected["logits"] += 1e-3 * torch.eye(*expected["logits"].shape[1:])
     save_file(expected, folder / "expected.safetensors")
-    said = cli("doctor", "--model", f"qwen-vl={folder}").stdout
-    assert "golden logits is off by 1.0e-03" in said
-    assert "4 of 5 golden tensors agree" in said
+    output = cli("doctor", "--model", f"qwen-vl={folder}").stdout
+    assert "golden logits is off by 1.0e-03" in output
+    assert "4 of 5 golden tensors agree" in output
 
 
 def test_settings_reach_the_checkpoint(checkpoints):

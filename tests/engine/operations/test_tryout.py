@@ -1,3 +1,5 @@
+"""The try-out in a real process, and how long a pilot expects the whole run to take."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -5,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from engine.captioners.registry import choose
-from engine.hardware.devices import cpus
+from engine.hardware.devices import cpu_devices
 from engine.images.image import ImagePaths
-from engine.operations.pilot import Plan
-from engine.operations.tryout import Job, Tryout, TryoutFailed
+from engine.operations.pilot import PilotPlan
+from engine.operations.tryout import Tryout, TryoutFailed, TryoutJob
 from engine.shearing.shear import Shearing
-from tests.support.pictures import draw, dry_run_caption
+from tests.support.pictures import draw_picture, dry_run_caption
 
 
-def job(tmp_path: Path, **changes: object) -> Job:
+def job(tmp_path: Path, **changes: object) -> TryoutJob:
+    """Return a job of three images and a missing one, with some fields changed."""
     choice = choose("dry-run")
     for number in range(3):
-        draw(tmp_path / f"{number}.png", number)
+        draw_picture(tmp_path / f"{number}.png", number)
     records = [(n, f"{n}.png") for n in range(4)]
     values = {
         "family": choice.family,
@@ -24,22 +27,22 @@ def job(tmp_path: Path, **changes: object) -> Job:
         "settings": choice.settings,
         "records": records,
         "paths": ImagePaths(str(tmp_path)),
-        "device": cpus(1)[0],
+        "device": cpu_devices(1)[0],
     }
-    return Job(**(values | changes))  # type: ignore[arg-type]
+    return TryoutJob(**(values | changes))  # type: ignore[arg-type]
 
 
 def test_captions_failures_and_the_rate(tmp_path: Path) -> None:
-    said = list(Tryout(job(tmp_path)))
-    captions = {each.record: each.raw for each in said if each.raw is not None}
+    events = list(Tryout(job(tmp_path)))
+    captions = {event.record: event.raw for event in events if event.raw is not None}
     assert captions.keys() == {0, 1, 2}
     assert captions[1].startswith(dry_run_caption(tmp_path / "1.png"))
-    assert [each.error[:7] for each in said if each.error] == ["missing"]
-    assert said[-1].rate is not None
-    assert said[-1].rate > 0
+    assert [event.error[:7] for event in events if event.error] == ["missing"]
+    assert events[-1].rate is not None
+    assert events[-1].rate > 0
 
 
-def test_what_stops_it_is_said(tmp_path: Path) -> None:
+def test_an_error_that_ends_the_process_is_raised(tmp_path: Path) -> None:
     with pytest.raises(TryoutFailed, match="KeyError"):
         list(Tryout(job(tmp_path, family="no-such [/x]")))
 
@@ -51,8 +54,14 @@ def test_cancelled(tmp_path: Path) -> None:
     assert tryout.child.poll() is not None
 
 
-def test_time_for_everything() -> None:
-    names = (("a", None), ("b", None))
-    plan = Plan(names, (), 1_000, 2, Shearing())  # type: ignore[arg-type]
+def test_a_plan_knows_the_time_once_every_model_is_measured() -> None:
+    jobs = (("a", None), ("b", None))
+    plan = PilotPlan(
+        jobs=jobs,  # type: ignore[arg-type]
+        records=(),
+        total=1_000,
+        devices=2,
+        shearing=Shearing(),
+    )
     assert plan.seconds({"a": 10.0}) is None
     assert plan.seconds({"a": 10.0, "b": 50.0}) == pytest.approx((100 + 20) / 2)

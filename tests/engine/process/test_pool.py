@@ -1,15 +1,15 @@
-"""Work on all cores, also from within the application."""
+"""Jobs on all cores, also from within the application."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 
 APPLICATION = """
 import sys
-from engine import cores
+from engine.process import pool
 
 class Capture:
     def write(self, text): ...
@@ -17,14 +17,14 @@ class Capture:
     def fileno(self): return -1
 
 if __name__ == "__main__":
-    cores.cores = lambda: 2
+    pool.usable_cores = lambda: 2
     sys.stderr = Capture()
-    print(sum(cores.on_all_cores(abs, range(-50, 0))))
+    print(sum(pool.map_on_all_cores(abs, range(-50, 0))))
 """
 
 
 def test_a_captured_stderr_is_no_hindrance(tmp_path) -> None:
-    """As Textual's is while the application runs."""
+    """Textual captures stderr like this while the application runs."""
     program = tmp_path / "application.py"
     program.write_text(APPLICATION)
     command = [sys.executable, str(program)]
@@ -32,7 +32,7 @@ def test_a_captured_stderr_is_no_hindrance(tmp_path) -> None:
         command,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert done.stdout == "1275\n", done.stderr

@@ -1,3 +1,5 @@
+"""The caption log: counting, torn tails, foreign lines, redoing, a full disk."""
+
 from __future__ import annotations
 
 import json
@@ -28,7 +30,7 @@ ROWS = st.lists(
 
 
 @given(st.lists(ROWS, max_size=4))
-def test_what_was_counted_is_what_is_read_again(tmp_path_factory, batches):
+def test_counts_are_the_same_when_the_log_is_read_again(tmp_path_factory, batches):
     path = tmp_path_factory.mktemp("log") / "00000.jsonl"
     for batch in batches:
         log = CaptionLog(path, 10)
@@ -49,17 +51,17 @@ def test_a_torn_or_zeroed_tail_is_cut_and_nothing_else(tmp_path_factory, cut, ta
     log.append([caption(i, f"caption {i}") for i in range(8)])
     log.close()
     whole = path.read_bytes()
-    kept = whole[:cut].count(b"\n")
+    whole_lines = whole[:cut].count(b"\n")
     path.write_bytes(whole[:cut] + (b"\0" * len(tail) if zeros else tail.replace(b"\n", b"?")))
     log = CaptionLog(path, 10)
-    assert log.captioned == kept
-    assert log.left == 10 - kept
+    assert log.captioned == whole_lines
+    assert log.left == 10 - whole_lines
     log.append([caption(9)])
     log.close()
-    found = caption_log.read(path, 10)
-    assert sorted(found.captions) == [*range(kept), 9]
-    assert found.foreign == 0
-    assert path.stat().st_size == found.good_bytes
+    contents = caption_log.read(path, 10)
+    assert sorted(contents.captions) == [*range(whole_lines), 9]
+    assert contents.foreign == 0
+    assert path.stat().st_size == contents.good_bytes
 
 
 def test_zeros_that_end_in_a_line_break_are_a_tail_too(tmp_path):
@@ -85,10 +87,10 @@ def test_the_last_caption_counts_and_an_error_never_replaces_one(tmp_path):
     path = tmp_path / "00000.jsonl"
     rows = [error(0), caption(0, "first"), caption(0, "second"), error(0)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = caption_log.read(path, 1)
-    assert found.captions[0]["raw"] == "second"
-    assert found.errors == {}
-    assert found.rows == 4
+    contents = caption_log.read(path, 1)
+    assert contents.captions[0]["raw"] == "second"
+    assert contents.errors == {}
+    assert contents.rows == 4
 
 
 def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path):
@@ -108,7 +110,7 @@ def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path):
     assert everything.append([caption(0, "new"), error(1)]) == 2
     assert (everything.captioned, everything.failed, everything.left) == (1, 1, 1)
     everything.close()
-    # The mark outlives a kill: what was redone is not asked for again.
+    # The flag outlives a kill: what was redone is not asked for again.
     assert CaptionLog(path, 3, "all", size).left == 1
     assert caption_log.read(path, 3).captions[0]["raw"] == "new"
 
@@ -149,5 +151,5 @@ def test_a_short_write_is_taken_back(tmp_path):
 @pytest.mark.parametrize(
     "line", [b"", b"{}", b"[1]", b'{"i": true, "raw": "x"}', b'{"i": 0}', b'{"i": 0, "raw": "x"}']
 )
-def test_what_is_no_row(line):
+def test_lines_that_are_no_rows(line):
     assert caption_log.parse(line, 5) is None

@@ -1,4 +1,4 @@
-"""Excluded records: not asked for again, not missing, taken back on demand."""
+"""Excluded records are not captioned again, not missing, and taken back in on demand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from db import failures, projects
 from db.connection import reading
 from engine.operations.failure_causes import exclude_records
-from engine.operations.run_control import ask
+from engine.operations.run_control import send_request
 from engine.project import caption_log
 from engine.project.caption_log import CaptionLog
 from engine.project.layout import Project
 from engine.project.opening import open_project
-from engine.utils.errors import Refused
+from engine.utils.errors import RequestRefused
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import make_captions
 
@@ -46,8 +46,8 @@ def state(project: Project) -> list[tuple[str, int, int, int]]:
 
 def test_excluded_and_taken_back(run: Project, tmp_path: Path) -> None:
     assert causes(run) == {"missing": 2, "corrupt": 1}
-    said = exclude_records(run, [(1, None), (2, None)], "missing")
-    assert said == "excluded: 2 records of 2 shards"
+    message = exclude_records(run, [(1, None), (2, None)], "missing")
+    assert message == "excluded: 2 records of 2 shards"
     assert causes(run) == {"excluded": 2, "corrupt": 1}
     assert state(run) == [("done", 8, 2, 0), ("done", 9, 1, 0)]
     assert (
@@ -59,28 +59,28 @@ def test_excluded_and_taken_back(run: Project, tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "out.json").read_text())) == 17
 
     # Retrying the failed records asks only for the one that is not excluded.
-    said = ask(run, "retry", tasks=[1, 2], failed_items=True)
-    assert "retry of the failed records of 1 task" in said
+    message = send_request(run, "retry", tasks=[1, 2], failed_items=True)
+    assert "retry of the failed records of 1 task" in message
     assert state(run) == [("pending", 8, 2, 1), ("done", 9, 1, 0)]
     cli_ok("run", run.folder, "--devices", "cpu")
     assert state(run)[0] == ("done", 8, 2, 0)
 
     # A whole shard again leaves it out as well.
-    ask(run, "retry", tasks=[1], failed_items=False)
+    send_request(run, "retry", tasks=[1], failed_items=False)
     assert state(run)[0][3] == 9
     cli_ok("run", run.folder, "--devices", "cpu")
     assert state(run)[0] == ("done", 8, 2, 0)
     with reading(run.database) as connection:
         model = projects.models(connection)[0]
-    rows = run.log_file(model, 0).read_text().splitlines()
+    rows = run.caption_log_file(model, 0).read_text().splitlines()
     assert [json.loads(row).get("error") for row in rows if json.loads(row)["i"] == 3] == [
         "missing",
         "excluded",
     ]
 
-    said = exclude_records(run, [(1, [3])], exclude=False)
-    assert said == "taken back in: 1 record of 1 shard"
-    ask(run, "retry", tasks=[1], failed_items=True)
+    message = exclude_records(run, [(1, [3])], exclude=False)
+    assert message == "taken back in: 1 record of 1 shard"
+    send_request(run, "retry", tasks=[1], failed_items=True)
     cli_ok("run", run.folder, "--devices", "cpu")
     assert causes(run) == {"missing": 1, "corrupt": 1, "excluded": 1}
 
@@ -94,40 +94,40 @@ def test_many_shards_are_answered_for_as_one(
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shards", 7)
     cli_ok("run", tmp_path / "run", "--devices", "cpu")
     project = open_project(tmp_path / "run")
-    monkeypatch.setattr("engine.operations.failure_causes.AT_A_TIME", 2)
+    monkeypatch.setattr("engine.operations.failure_causes.TASKS_PER_REQUEST", 2)
     every = [(task, None) for task in range(1, 8)]
     assert exclude_records(project, every) == "excluded: 4 records of 4 shards"
-    with pytest.raises(Refused, match=r"^nothing to exclude$"):
+    with pytest.raises(RequestRefused, match=r"^nothing to exclude$"):
         exclude_records(project, every)
 
-    # What was done before something went wrong is said as well.
-    asked: list[object] = []
+    # What was done before something went wrong is part of the message.
+    requests: list[object] = []
 
     def ask_until(*arguments: object, **payload: object) -> str:
-        asked.append(payload)
-        if len(asked) > 2:
-            raise Refused("no answer")
-        return ask(*arguments, **payload)  # type: ignore[arg-type]
+        requests.append(payload)
+        if len(requests) > 2:
+            raise RequestRefused("no answer")
+        return send_request(*arguments, **payload)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("engine.operations.run_control.ask", ask_until)
-    with pytest.raises(Refused, match=r"^taken back in: 3 records of 3 shards; no answer$"):
+    monkeypatch.setattr("engine.operations.run_control.send_request", ask_until)
+    with pytest.raises(RequestRefused, match=r"^taken back in: 3 records of 3 shards; no answer$"):
         exclude_records(project, every, exclude=False)
-    assert len(asked) == 3
+    assert len(requests) == 3
 
 
 def test_only_failed_records_can_be_excluded(run: Project) -> None:
-    with pytest.raises(Refused, match="nothing to exclude"):
+    with pytest.raises(RequestRefused, match="nothing to exclude"):
         exclude_records(run, [(1, [0, 1])])
     before = state(run)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         exclude_records(run, [(1, None)], "poison")
     assert state(run) == before
 
 
 def test_status_names_the_causes(run: Project) -> None:
-    said = cli_ok("status", run.folder)
-    assert "2 records missing in 2 shards (put the file there" in said
-    assert "1 record corrupt in 1 shard " in said
+    output = cli_ok("status", run.folder)
+    assert "2 records missing in 2 shards (put the file there" in output
+    assert "1 record corrupt in 1 shard " in output
     assert "failures" not in json.loads(cli("status", run.folder, "--json").stdout)
 
 

@@ -1,3 +1,5 @@
+"""Shearing by sentences: the splitter, cut sentences, shearing a project again, statistics."""
+
 from __future__ import annotations
 
 import json
@@ -8,20 +10,26 @@ from hypothesis import strategies as st
 
 from engine.operations.new_project import NewProject, create
 from engine.process import pool
-from engine.shearing.sentences import DANGLING, cut, first_sentence, hard_sentence, is_over
+from engine.shearing.sentences import (
+    DANGLING,
+    first_sentence,
+    first_sentence_complete,
+    split_by_sentencex,
+    split_first_sentence,
+)
 from engine.shearing.shear import Shearing, shear
 from tests.bench.sentences import hard_cases
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import make_captions
-from tests.support.projects import choice, write_captions
+from tests.support.projects import model_choice, write_captions
 
 SENTENCE = Shearing("sentence")
 
 
 def test_the_splitter_is_right_on_most_hard_cases():
-    found = [cut(text) == first for first, text in hard_cases()]
-    assert len(found) > 200
-    assert sum(found) / len(found) > 0.94
+    correct = [split_first_sentence(text) == first for first, text in hard_cases()]
+    assert len(correct) > 200
+    assert sum(correct) / len(correct) > 0.94
 
 
 @pytest.mark.parametrize(
@@ -42,10 +50,10 @@ def test_the_splitter_is_right_on_most_hard_cases():
     ],
 )
 def test_the_first_sentence_is_kept(raw, finish, text, ended):
-    found = first_sentence(raw, finish, None)
-    assert found[0] == text
+    sheared, sentence_ended = first_sentence(raw, finish, None)
+    assert sheared == text
     if "\n\n" not in raw:
-        assert found[1] == ended
+        assert sentence_ended == ended
 
 
 def test_a_cap_in_words_ends_on_a_word_that_can_end():
@@ -58,13 +66,13 @@ def test_a_cap_in_words_ends_on_a_word_that_can_end():
 
 @given(st.text(), st.sampled_from(["stop", "length"]), st.none() | st.integers(1, 5))
 def test_any_text_can_be_sheared_and_spans_hold(raw, finish, words):
-    kept = shear(raw, "llava-1.5", Shearing("sentence", words), finish)
-    if kept.start is not None:
-        assert raw[kept.start : kept.end] == kept.text
+    sheared = shear(raw, "llava-1.5", Shearing("sentence", words), finish)
+    if sheared.start is not None:
+        assert raw[sheared.start : sheared.end] == sheared.text
     if words is not None:
-        assert len(kept.text.split()) <= words
-    if not kept.ended and kept.text:
-        assert kept.text.split(" ")[-1].lower() not in DANGLING
+        assert len(sheared.text.split()) <= words
+    if not sheared.ended and sheared.text:
+        assert sheared.text.split(" ")[-1].lower() not in DANGLING
 
 
 WORDS = ["a dog", "the", "I", "Dr", "in", "3 in", "Inc", "May", "p", "J", "U.S", "well-known", "St"]
@@ -72,19 +80,19 @@ ENDS = [" ", ". ", ". The ", ". I ", ".", "? ", "### ", "</s>", '" ', ", (", "\n
 
 
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(ENDS)), max_size=6))
-def test_the_short_way_for_plain_sentences_agrees_with_the_splitter(pieces):
+def test_the_fast_path_for_plain_sentences_agrees_with_the_splitter(pieces):
     raw = "".join(map("".join, pieces))
-    text, ended = hard_sentence(raw, "stop")
+    text, ended = split_by_sentencex(raw, "stop")
     assert first_sentence(raw, "stop", None) == (text, ended)
 
 
 @pytest.fixture
 def project(tmp_path):
     captions = make_captions(tmp_path / "data", 12)
-    models = [choice("one", prompt="<image> Describe the picture"), choice("two")]
-    made = create(tmp_path / "run", NewProject([captions], models, shard_size=2)).project
-    write_captions(made, say)
-    return made
+    models = [model_choice("one", prompt="<image> Describe the picture"), model_choice("two")]
+    project = create(tmp_path / "run", NewProject([captions], models, shard_size=2)).project
+    write_captions(project, row_of)
+    return project
 
 
 RAWS = {
@@ -98,7 +106,8 @@ RAWS = {
 }
 
 
-def say(model, shard, i):
+def row_of(model, shard, i):
+    """Return the caption or the error that a model has for a record."""
     number = shard * 2 + i
     if number == 11:
         return {"error": "corrupt", "detail": "bad"}
@@ -106,6 +115,7 @@ def say(model, shard, i):
 
 
 def exported(project, path, *options):
+    """Return the captions of the model "one" in an export."""
     cli_ok("export", project.folder, path, "--model", "one", *options)
     return [record["caption"] for record in json.loads(path.read_text())]
 
@@ -113,11 +123,12 @@ def exported(project, path, *options):
 def test_reshear_changes_what_is_exported_and_back(project, tmp_path):
     paper = exported(project, tmp_path / "a.json")
     assert paper[:2] == ["Dr", "A dog on the"]
-    said = cli_ok("reshear", project.folder, "--mode", "sentence")
-    assert "22 captions of 12 tasks sheared in mode sentence" in said
-    found = exported(project, tmp_path / "b.json")
-    assert found[:3] == ["Dr. Smith runs.", "A dog", "I'm sorry, I cannot see it."]
-    assert exported(project, tmp_path / "c.json", "--only-finished")[:2] == [found[0], found[2]]
+    output = cli_ok("reshear", project.folder, "--mode", "sentence")
+    assert "22 captions of 12 tasks sheared in mode sentence" in output
+    captions = exported(project, tmp_path / "b.json")
+    assert captions[:3] == ["Dr. Smith runs.", "A dog", "I'm sorry, I cannot see it."]
+    finished = exported(project, tmp_path / "c.json", "--only-finished")
+    assert finished[:2] == [captions[0], captions[2]]
     cli_ok("reshear", project.folder, "--mode", "paper")
     assert exported(project, tmp_path / "d.json") == paper
     cli_ok("reshear", project.folder, "--mode", "paper", "--max-words", 2)
@@ -128,7 +139,7 @@ def test_other_processes_shear_alike(project, tmp_path, monkeypatch):
     cli_ok("reshear", project.folder, "--mode", "sentence")
     alone = sorted(path.read_bytes() for path in project.captions.glob("*/*.sheared-*"))
     cli_ok("reshear", project.folder, "--mode", "paper")
-    monkeypatch.setattr(pool, "FEW", 2)
+    monkeypatch.setattr(pool, "MIN_JOBS", 2)
     assert "22 captions of 12 tasks" in cli_ok("reshear", project.folder, "--mode", "sentence")
     assert sorted(p.read_bytes() for p in project.captions.glob("*/*.sheared-*")) == alone
 
@@ -148,7 +159,7 @@ def test_reshear_refuses_a_log_that_was_changed(project, tmp_path):
     assert "was changed after its task was done" in done.stderr
 
 
-def test_stats_count_what_is_there(project):
+def test_stats_count_captions(project):
     one, two = json.loads(cli_ok("stats", project.folder, "--json"))
     assert one["model"] == "one"
     assert (one["captions"], one["failed"], one["tokens"]) == (11, 1, 55)
@@ -160,13 +171,15 @@ def test_stats_count_what_is_there(project):
     assert "kept words" in cli_ok("stats", project.folder).splitlines()[0]
 
 
-def test_a_sentence_is_over_only_when_nothing_can_change_it():
-    over = 0
+def test_a_sentence_is_complete_only_when_nothing_can_change_it():
+    complete_early = 0
     for _, text in hard_cases():
         whole = f"{text} More words follow here. And again."
-        early = next(whole[:end] for end in range(len(whole) + 1) if is_over(whole[:end]))
+        early = next(
+            whole[:end] for end in range(len(whole) + 1) if first_sentence_complete(whole[:end])
+        )
         for mode in ("paper", "sentence"):
-            kept = [shear(raw, "llava-1.5", Shearing(mode)).text for raw in (early, whole)]
-            assert kept[0] == kept[1], early
-        over += len(early) < len(whole)
-    assert over > 200
+            sheared = [shear(raw, "llava-1.5", Shearing(mode)).text for raw in (early, whole)]
+            assert sheared[0] == sheared[1], early
+        complete_early += len(early) < len(whole)
+    assert complete_early > 200

@@ -1,3 +1,5 @@
+"""Shearing in paper mode, against golden cases of upstream's own code."""
+
 from __future__ import annotations
 
 import json
@@ -12,26 +14,26 @@ from engine.shearing.shear import Shearing, shear
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/prompts.json").read_text())
 
 
-@pytest.mark.parametrize(("raw", "kept"), GOLDEN["post"]["qwen_and_llava"])
+@pytest.mark.parametrize(("raw", "text"), GOLDEN["post"]["qwen_and_llava"])
 @pytest.mark.parametrize("family", ["llava-1.5", "dry-run"])
-def test_paper_mode_is_upstreams(family, raw, kept):
-    assert shear(raw, family, Shearing()).text == kept
+def test_paper_mode_is_upstreams(family, raw, text):
+    assert shear(raw, family, Shearing()).text == text
 
 
 @given(st.text())
-def test_the_kept_span_is_the_kept_text(raw):
-    kept = shear(raw, "llava-1.5", Shearing())
-    assert raw[kept.start : kept.end] == kept.text
-    assert "." not in kept.text
-    assert kept.text == kept.text.strip()
+def test_the_span_holds_the_sheared_text(raw):
+    sheared = shear(raw, "llava-1.5", Shearing())
+    assert raw[sheared.start : sheared.end] == sheared.text
+    assert "." not in sheared.text
+    assert sheared.text == sheared.text.strip()
 
 
 @given(st.text(), st.integers(1, 5))
 def test_a_cap_in_words_holds(raw, words):
-    kept = shear(raw, "llava-1.5", Shearing(max_words=words))
-    assert len(kept.text.split()) <= words
-    if kept.start is not None:
-        assert raw[kept.start : kept.end] == kept.text
+    sheared = shear(raw, "llava-1.5", Shearing(max_words=words))
+    assert len(sheared.text.split()) <= words
+    if sheared.start is not None:
+        assert raw[sheared.start : sheared.end] == sheared.text
 
 
 def test_the_hash_tells_settings_and_logs_apart():

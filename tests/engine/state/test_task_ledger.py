@@ -1,3 +1,5 @@
+"""Strikes, delays, retries and the order of tasks in the ledger; which model a device works on."""
+
 from __future__ import annotations
 
 import pytest
@@ -111,13 +113,13 @@ def test_whatever_happens_the_sums_are_those_of_the_tasks(moves):
         if move == "start" and ledger[task_id].state == "pending":
             ledger.start(task_id, "cpu:0", now)
         elif move == "count" and running:
-            ledger.count(task_id, LogCounts(amount, 0, 10 - amount, amount, amount * 9), now)
+            ledger.set_counts(task_id, LogCounts(amount, 0, 10 - amount, amount, amount * 9), now)
         elif move == "release" and running:
             ledger.release(task_id, now)
         elif move == "strike" and running:
             ledger.strike(task_id, now, added_rows=amount > 5, error="x")
         elif move == "done" and running:
-            ledger.done(task_id, now, captioned=10, failed=0, digest="d")
+            ledger.mark_done(task_id, now, captioned=10, failed=0, digest="d")
         elif move == "retry":
             ledger.retry(task_id, now, failed_items=amount > 5)
         elif move in ("skip", "back"):
@@ -126,7 +128,7 @@ def test_whatever_happens_the_sums_are_those_of_the_tasks(moves):
         assert {s: n for s, n in ledger.states.items() if n} == {s: states.count(s) for s in states}
         pending = [task for task in ledger.tasks.values() if task.state == "pending"]
         assert ledger.pending_left[1] == sum(task.left for task in pending)
-        due = [task for task in pending if ledger.due(task, now)]
+        due = [task for task in pending if ledger.is_due(task, now)]
         chosen = ledger.next_task(1, now)
         assert (chosen is None) == (not due)
         if chosen is not None:

@@ -14,7 +14,9 @@ POLICY = Policy()
 
 def captioning(device: str) -> WorkerState:
     handle = SimpleNamespace(device=SimpleNamespace(id=device))
-    return WorkerState(handle, "captioning", heard=1e6, progressed=0.0, counted=0.0)
+    return WorkerState(
+        handle, "captioning", last_message_at=1e6, progressed_at=0.0, last_rows_at=0.0
+    )
 
 
 @pytest.mark.parametrize("device", ["cuda:0", "mps", "cpu:1", "node/gpu:0", "node/cpu:0"])
@@ -35,8 +37,8 @@ def test_signs_of_progress_count_and_are_no_batches():
     worker = captioning("cuda:0")
     for now in (100.0, 200.0, 300.0):
         assert worker.hang_reason(now, POLICY) is None
-        worker.progressed = now
-    worker.count(8, 310.0)
+        worker.progressed_at = now
+    worker.count_rows(8, 310.0)
     assert list(worker.batch_seconds) == [310.0]
     # A batch that was measured gives the next ones as many times its own.
     limit = POLICY.row_limit_batches * 310.0
@@ -44,9 +46,9 @@ def test_signs_of_progress_count_and_are_no_batches():
     assert worker.hang_reason(310.0 + limit + 1, POLICY)
 
 
-def test_long_batches_give_no_more_time_to_a_worker_that_tells_of_every_layer():
+def test_long_batches_give_no_more_time_to_a_worker_that_reports_every_layer():
     worker = captioning("cpu:0")
-    worker.count(8, 900.0)
+    worker.count_rows(8, 900.0)
     worker.reports_layers = True
     assert worker.hang_reason(900.0 + POLICY.cpu_row_limit - 1, POLICY) is None
     assert worker.hang_reason(900.0 + POLICY.cpu_row_limit + 1, POLICY)

@@ -1,3 +1,5 @@
+"""The end of a log file, read while it grows."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,7 +23,7 @@ def test_a_long_file_from_its_end(tmp_path: Path) -> None:
     path.write_text("".join(f"line {n}\n" for n in range(100_000)))
     tail = Tail(path, limit=200)
     assert tail.read()[-1] == "line 99999"
-    assert tail.at == path.stat().st_size
+    assert tail.offset == path.stat().st_size
     assert last_lines(path, 2) == ["line 99998", "line 99999"]
 
 

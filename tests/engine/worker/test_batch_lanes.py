@@ -1,4 +1,4 @@
-"""Batches that are captioned side by side: a worker in this process, told what to do."""
+"""Batches that are captioned side by side, by lanes and by a worker inside this process."""
 
 from __future__ import annotations
 
@@ -10,44 +10,48 @@ import pytest
 
 from engine.captioners.base import Caption, Captioner
 from engine.images.image import ImagePaths, ImageProblem
-from engine.images.missing_root import Misses
+from engine.images.missing_root import MissingImages
 from engine.protocol import messages
 from engine.worker.batch_lanes import Lanes
-from engine.worker.batch_tuner import Growth
-from engine.worker.inflight import Work
+from engine.worker.batch_tuner import BatchTuner
+from engine.worker.inflight import InflightRecords
 from engine.worker.worker import Worker
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 
 SIZE = 4
 
 
 class Gated(Captioner):
-    """Every batch waits until it is let go."""
+    """A captioner whose batches each wait at a gate until the test opens it."""
 
     batch = SIZE
-    side_by_side = True
+    concurrent_batches = True
 
     def __init__(self) -> None:
         self.gates: list[tuple[list, threading.Event]] = []
+        """(inputs, gate) of each batch in the order in which they began."""
         self.waits = True
-        self.room = 10**6
+        """False if batches pass without a gate."""
+        self.largest = 10**6
+        """Number of images that fit into memory."""
         self.refused: list[int] = []
+        """Sizes of batches that did not fit."""
 
     def prepare(self, picture):
         return picture
 
     def caption(self, inputs, records):
-        if len(inputs) > self.room:
+        if len(inputs) > self.largest:
             self.refused.append(len(inputs))
             raise MemoryError("this many do not fit")
         gate = threading.Event()
         self.gates.append((list(inputs), gate))
         assert not self.waits or gate.wait(10)
-        return [Caption(str(it), 1, "stop") for it in inputs]
+        return [Caption(str(image), 1, "stop") for image in inputs]
 
 
-class Woken:
-    """Counts calls, and waits for them."""
+class WakeCounter:
+    """A `wake` that counts its calls, so that a test can wait for the next one."""
 
     def __init__(self) -> None:
         self.calls = threading.Semaphore(0)
@@ -56,16 +60,17 @@ class Woken:
         self.calls.release()
 
     def wait(self) -> None:
-        assert self.calls.acquire(timeout=PATIENCE)
+        assert self.calls.acquire(timeout=TIMEOUT_SECONDS)
 
 
 def inputs(first: int, count: int = SIZE):
+    """Return (index, prepared input) of so many records."""
     return [(i, f"image {i}") for i in range(first, first + count)]
 
 
 @pytest.fixture
 def woken():
-    return Woken()
+    return WakeCounter()
 
 
 @pytest.fixture
@@ -78,65 +83,67 @@ def lanes(woken):
 
 
 def open_gate(lanes: Lanes, number: int) -> None:
+    """Wait until batch `number`, counted from 0, has begun, and let it go."""
     while len(lanes.captioner.gates) <= number:
         threading.Event().wait(0.001)
     lanes.captioner.gates[number][1].set()
 
 
-WORK = Work(1, 1, 0)
+INFLIGHT = InflightRecords(task=1, attempt=1, first_record_id=0)
 
 
-def warmed_up(lanes: Lanes, woken: Woken) -> None:
-    lanes.begin(WORK, inputs(0), SIZE)
+def warm_up(lanes: Lanes, woken: WakeCounter) -> None:
+    """Caption the first batch, which runs alone."""
+    lanes.start(INFLIGHT, inputs(0), SIZE)
     open_gate(lanes, 0)
     woken.wait()
-    assert len(list(lanes.ended())) == 1
+    assert len(list(lanes.pop_finished())) == 1
 
 
 def test_the_first_batch_goes_alone_and_others_side_by_side(lanes, woken):
-    lanes.begin(WORK, inputs(0), SIZE)
-    assert lanes.free == 0
+    lanes.start(INFLIGHT, inputs(0), SIZE)
+    assert lanes.free_lanes == 0
     open_gate(lanes, 0)
     woken.wait()
-    assert [batch.ready[0][0] for batch in lanes.ended()] == [0]
-    assert lanes.free == 2
-    lanes.begin(WORK, inputs(4), SIZE)
-    lanes.begin(WORK, inputs(8), SIZE)
-    assert lanes.free == 0
+    assert [batch.ready[0][0] for batch in lanes.pop_finished()] == [0]
+    assert lanes.free_lanes == 2
+    lanes.start(INFLIGHT, inputs(4), SIZE)
+    lanes.start(INFLIGHT, inputs(8), SIZE)
+    assert lanes.free_lanes == 0
     open_gate(lanes, 1)
     open_gate(lanes, 2)
     woken.wait()
     woken.wait()
-    assert sorted(batch.ready[0][0] for batch in lanes.ended()) == [4, 8]
+    assert sorted(batch.ready[0][0] for batch in lanes.pop_finished()) == [4, 8]
 
 
 def test_the_later_one_may_end_first(lanes, woken):
-    warmed_up(lanes, woken)
-    lanes.begin(WORK, inputs(4), SIZE)
+    warm_up(lanes, woken)
+    lanes.start(INFLIGHT, inputs(4), SIZE)
     while len(lanes.captioner.gates) < 2:
         threading.Event().wait(0.001)
-    lanes.begin(WORK, inputs(8), SIZE)
+    lanes.start(INFLIGHT, inputs(8), SIZE)
     open_gate(lanes, 2)
     woken.wait()
-    (batch,) = lanes.ended()
+    (batch,) = lanes.pop_finished()
     assert [caption.raw for caption in batch.captions.result()] == [
         f"image {i}" for i in range(8, 12)
     ]
-    assert lanes.free == 1
+    assert lanes.free_lanes == 1
 
 
 def test_narrowed_it_waits_for_what_runs_and_goes_on_with_one(lanes, woken):
-    warmed_up(lanes, woken)
-    lanes.begin(WORK, inputs(4), SIZE)
-    lanes.begin(WORK, inputs(8), SIZE)
+    warm_up(lanes, woken)
+    lanes.start(INFLIGHT, inputs(4), SIZE)
+    lanes.start(INFLIGHT, inputs(8), SIZE)
     opener = threading.Timer(0.05, lambda: (open_gate(lanes, 1), open_gate(lanes, 2)))
     opener.start()
-    lanes.narrow()
+    lanes.use_single_lane()
     assert all(batch.captions.done() for batch in lanes.running)
     woken.wait()
     woken.wait()
-    assert len(list(lanes.ended())) == 2
-    assert lanes.free == 1
+    assert len(list(lanes.pop_finished())) == 2
+    assert lanes.free_lanes == 1
 
 
 @pytest.fixture
@@ -144,19 +151,21 @@ def worker(tmp_path):
     """A worker with `Gated` loaded, batches side by side, and the messages that it sent."""
     made = Worker(io.BytesIO(), io.BytesIO())
     captioner = Gated()
-    made.captioner, made.batch = captioner, SIZE
+    made.captioner, made.batch_size = captioner, SIZE
     made.lanes = Lanes(captioner, 2, made.wake, "cpu")
-    made.lanes.open = 2
+    made.lanes.open_lanes = 2
     sent = []
     made.send = sent.append
     made.model = {"id": 1}
 
-    class Images:
+    class Prefetcher:
+        """Images that are decoded at once, but for one that is late, or are missing."""
+
         threads, cpu_seconds = 1, 0.0
         late = 10**6
         missing = ()
 
-        def begin(self, i, image):
+        def start(self, i, image):
             future = Future()
             if i != self.late:
                 future.set_result(image)
@@ -170,10 +179,11 @@ def worker(tmp_path):
                 future.set_result(image)
             return future.result()
 
-        def forget(self):
+        def forget_files(self):
             pass
 
-    made.images, made.misses = Images(), Misses(ImagePaths(str(tmp_path)), None)
+    made.prefetcher = Prefetcher()
+    made.missing_images = MissingImages(ImagePaths(str(tmp_path)), None)
     yield made, sent
     for _, gate in captioner.gates:
         gate.set()
@@ -181,6 +191,7 @@ def worker(tmp_path):
 
 
 def records(first: int, count: int, last: bool = False):
+    """Return the message with so many records from index `first` on."""
     return {
         "type": "records",
         "task": 1,
@@ -193,37 +204,38 @@ def records(first: int, count: int, last: bool = False):
 
 
 def rows_of(sent) -> dict[int, str]:
-    found = {}
+    """Return caption or error by index; no record may have two rows."""
+    rows = {}
     for message in sent:
         if message["type"] == "rows":
             for row in message["rows"]:
-                assert row["i"] not in found
-                found[row["i"]] = row.get("raw", row.get("error"))
-    return found
+                assert row["i"] not in rows
+                rows[row["i"]] = row.get("raw", row.get("error"))
+    return rows
 
 
 def turn(made: Worker) -> None:
-    """What `run` does, until nothing can be done."""
-    while made.has_batch():
-        made.step(made.work)
+    """Take steps as `Worker.run` does, until a step would get nowhere."""
+    while made.can_step():
+        made.step(made.inflight)
 
 
 def finish(made: Worker) -> None:
-    """Lets every batch go."""
+    """Let every batch go, and take steps until all records are captioned."""
     made.captioner.waits = False
     for _, gate in made.captioner.gates:
         gate.set()
-    while made.work.held or made.lanes.running:
+    while made.inflight.queued or made.lanes.running:
         turn(made)
         if made.lanes.running:
-            made.handle(made.inbox.get(timeout=PATIENCE))
+            made.handle(made.inbox.get(timeout=TIMEOUT_SECONDS))
 
 
 @pytest.fixture
 def waiting(worker):
-    """The first batch is captioned; the second waits for its last image."""
+    """A worker that captions its first batch while the second waits for its last image."""
     made, sent = worker
-    made.images.late = 5
+    made.prefetcher.late = 5
     made.handle(records(0, 8, last=True))
     turn(made)
     assert len(made.lanes.running) == 1
@@ -240,9 +252,9 @@ def test_images_are_waited_for_once_nothing_else_is_under_way(waiting):
 
 def test_a_batch_begins_beside_another_once_its_last_image_is_decoded(waiting):
     made, _ = waiting
-    late = next(future for i, _, future in made.work.decoding if i == 5)
+    late = next(future for i, _, future in made.inflight.decoding if i == 5)
     late.set_result("image 5")
-    assert made.inbox.get(timeout=PATIENCE) == {"type": "wake"}
+    assert made.inbox.get(timeout=TIMEOUT_SECONDS) == {"type": "wake"}
     turn(made)
     assert len(made.lanes.running) == 2
 
@@ -257,7 +269,7 @@ def test_every_record_gets_its_own_caption(worker, count):
 
 def test_the_last_batches_are_smaller(worker):
     made, _ = worker
-    made.batch = 16
+    made.batch_size = 16
     made.handle(records(0, 40, last=True))
     finish(made)
     sizes = [len(images) for images, _ in made.captioner.gates]
@@ -268,24 +280,24 @@ def test_the_last_batches_are_smaller(worker):
 
 def test_images_that_fail_do_not_keep_the_batch_from_growing(worker):
     made, _ = worker
-    made.growth = Growth(SIZE)
-    made.images.missing = {f"image {i}" for i in range(0, 400, SIZE)}
+    made.tuner = BatchTuner(SIZE)
+    made.prefetcher.missing = {f"image {i}" for i in range(0, 400, SIZE)}
     made.handle(records(0, 100, last=True))
     finish(made)
-    assert made.batch > SIZE or made.growth is None
+    assert made.batch_size > SIZE or made.tuner is None
 
 
-def test_rows_of_a_cancelled_attempt_are_told_as_such(worker):
+def test_rows_of_a_cancelled_attempt_name_that_attempt(worker):
     made, sent = worker
     made.handle(records(0, 8))
     turn(made)
     made.handle({"type": "cancel"})
-    assert not made.has_batch()
+    assert not made.can_step()
     made.handle(records(0, 4, last=True) | {"attempt": 2})
     open_gate(made.lanes, 0)
     open_gate(made.lanes, 1)
-    made.inbox.get(timeout=PATIENCE)
-    made.inbox.get(timeout=PATIENCE)
+    made.inbox.get(timeout=TIMEOUT_SECONDS)
+    made.inbox.get(timeout=TIMEOUT_SECONDS)
     turn(made)
     attempts = [message["attempt"] for message in sent if message["type"] == "rows"]
     assert attempts == [1, 1]
@@ -305,19 +317,19 @@ def test_a_suspect_is_captioned_alone_even_by_a_worker_that_was_cancelled(worker
 
 def test_what_does_not_fit_beside_another_batch_is_tried_alone_before_it_is_halved(worker):
     made, sent = worker
-    made.captioner.room, made.captioner.waits = 3, False
+    made.captioner.largest, made.captioner.waits = 3, False
     made.handle(records(0, 8, last=True))
     finish(made)
     assert rows_of(sent) == {i: f"image {i}" for i in range(8)}
     assert made.captioner.refused[:2] == [4, 4]
     assert [message["size"] for message in sent if message["type"] == "batch"] == [2]
-    assert made.lanes.most == 1
+    assert made.lanes.max_lanes == 1
 
 
-def test_rows_of_missing_images_are_sent_when_the_end_is_told_by_itself(worker):
-    """They are withheld while more may come; a shard may end with a message without records."""
+def test_rows_of_missing_images_are_sent_when_the_end_comes_by_itself(worker):
+    """Rows are withheld while more may come; a shard may end with a message without records."""
     made, sent = worker
-    made.images.missing = {f"image {i}" for i in range(4)}
+    made.prefetcher.missing = {f"image {i}" for i in range(4)}
     made.handle(records(0, 4))
     turn(made)
     assert rows_of(sent) == {}
@@ -332,4 +344,4 @@ def test_messages_are_of_the_protocol(worker):
     finish(made)
     assert sent
     for message in sent:
-        messages.check(message)
+        messages.check_message(message)

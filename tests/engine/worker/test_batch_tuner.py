@@ -1,4 +1,4 @@
-"""The batch that is found by itself: on clocks of devices that are made up, and in a real run."""
+"""The automatic batch size: on made-up clocks of made-up devices, and in a real run."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from db import supervisor_writes as queries
 from db.connection import reading
 from engine.project.opening import open_project
-from engine.worker.batch_tuner import LARGEST, LONGEST, TRIALS, Growth
+from engine.worker.batch_tuner import MAX_BATCH, MAX_SECONDS, TIMED_BATCHES, BatchTuner
 from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
 
 
 def settle(first: int, seconds: Callable[[int], float]) -> tuple[int, list[int]]:
-    """The size that is chosen where a batch takes so long, and the sizes tried."""
-    growth, tried, now = Growth(first), [first], 0.0
+    """Return the settled size and the sizes tried, if a batch of a size takes `seconds(size)`."""
+    tuner, tried, now = BatchTuner(first), [first], 0.0
     for _ in range(100):
-        if growth.settled:
-            return growth.size, tried
-        now += seconds(growth.size)
-        growth.ended(growth.size, now)
-        if growth.size != tried[-1]:
-            tried.append(growth.size)
+        if tuner.settled:
+            return tuner.size, tried
+        now += seconds(tuner.size)
+        tuner.on_batch_end(tuner.size, now)
+        if tuner.size != tried[-1]:
+            tried.append(tuner.size)
     raise AssertionError("never settled")
 
 
@@ -38,42 +38,42 @@ def test_it_stays_where_time_grows_with_the_size():
 
 
 def test_it_does_not_grow_where_batches_are_slow():
-    assert settle(32, lambda size: LONGEST) == (32, [32])
+    assert settle(32, lambda size: MAX_SECONDS) == (32, [32])
 
 
-@given(st.integers(1, 4 * LARGEST), st.floats(0, 2), st.floats(1e-6, 1))
+@given(st.integers(1, 4 * MAX_BATCH), st.floats(0, 2), st.floats(1e-6, 1))
 def test_it_always_settles_on_what_was_tried(first, fixed, each):
     chosen, tried = settle(first, lambda size: fixed + each * size)
     assert chosen in tried
-    assert max(tried) <= max(first, LARGEST)
+    assert max(tried) <= max(first, MAX_BATCH)
 
 
 def test_batches_cut_short_do_not_count():
-    growth = Growth(32)
+    tuner = BatchTuner(32)
     for end in range(10):
-        assert growth.ended(20, end) is None
-    assert growth.size == 32
+        assert tuner.on_batch_end(20, end) is None
+    assert tuner.size == 32
 
 
 def test_two_that_always_end_together_are_as_fast_as_two_by_turns():
-    together, by_turns = Growth(32), Growth(32)
-    for end in range(TRIALS + 1):
-        together.ended(32, end // 2 * 2)
-        by_turns.ended(32, end)
+    together, by_turns = BatchTuner(32), BatchTuner(32)
+    for end in range(TIMED_BATCHES + 1):
+        together.on_batch_end(32, end // 2 * 2)
+        by_turns.on_batch_end(32, end)
     assert together.rate == by_turns.rate == 32
 
 
 def test_a_pause_between_shards_does_not_count():
-    growth = Growth(32)
-    for end in range(TRIALS):
-        growth.ended(32, end)
-    growth.resume(1000.0)
-    growth.ended(32, 1001.0)
-    assert growth.rate == 32
+    tuner = BatchTuner(32)
+    for end in range(TIMED_BATCHES):
+        tuner.on_batch_end(32, end)
+    tuner.resume(1000.0)
+    tuner.on_batch_end(32, 1001.0)
+    assert tuner.rate == 32
 
 
 @pytest.mark.parametrize("batch", ["auto", "2"])
-def test_a_run_finds_and_remembers_its_batch(tmp_path, batch):
+def test_a_run_tunes_and_remembers_its_batch_size(tmp_path, batch):
     captions = make_captions(tmp_path / "data", 60)
     project = tmp_path / "run"
     cli_ok("new", project, captions, "--model", "dry-run", "--set", "dry-run.batch=2")

@@ -1,4 +1,4 @@
-"""Cores shared by the model and the decoding threads of a worker without a GPU."""
+"""The cores of a worker without a GPU, shared by the model and the decoding threads."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import time
 import pytest
 
 from engine.images.image import ImagePaths
-from engine.worker.cpu_threads import Sharing
-from engine.worker.image_prefetch import NICENESS, Preparing
+from engine.worker.cpu_threads import ThreadBudget
+from engine.worker.image_prefetch import NICENESS, ImagePrefetcher
 
 
-def used(sharing: Sharing) -> float:
-    while time.process_time() - sharing.began < 0.05:
+def burn_cpu(budget: ThreadBudget) -> float:
+    """Use processor time, and return the CPU seconds used since `budget` was made."""
+    while time.process_time() - budget.began < 0.05:
         pass
-    return time.process_time() - sharing.began
+    return time.process_time() - budget.began
 
 
 @pytest.mark.parametrize(
@@ -31,15 +32,15 @@ def used(sharing: Sharing) -> float:
     ],
 )
 def test_the_model_gets_what_decoding_leaves(cores, part, batches, threads):
-    sharing = Sharing(cores)
-    assert sharing.threads(part * used(sharing), batches) == threads
+    budget = ThreadBudget(cores)
+    assert budget.threads_per_batch(part * burn_cpu(budget), batches) == threads
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no niceness of its own")
 @pytest.mark.parametrize("device, niceness", [("cpu", NICENESS), ("gpu", 0)])
 def test_decoding_threads_let_the_model_go_first(device, niceness):
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    preparing = Preparing(ImagePaths("/"), 2, device)
-    got = preparing.pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result()
-    assert got == min(19, before + niceness)
+    prefetcher = ImagePrefetcher(ImagePaths("/"), 2, device)
+    of_thread = prefetcher.pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result()
+    assert of_thread == min(19, before + niceness)
     assert os.getpriority(os.PRIO_PROCESS, 0) == before

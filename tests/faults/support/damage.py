@@ -1,4 +1,4 @@
-"""What a power cut, a bad disk or a careless hand does to a project's files."""
+"""Damage that a power cut, a bad disk or a careless hand does to a project's files."""
 
 from __future__ import annotations
 
@@ -19,71 +19,76 @@ event = "INSERT INTO event (created, level, text) VALUES (0, 'info', ?)"
 c.executemany(event, [["x" * 500]] * 400)
 os.kill(os.getpid(), 9)
 """
+"""A program that kills itself in a transaction, after it has written some of its pages."""
 
 
 def leave_hot_journal(project: Project) -> None:
-    """A writer that is killed when half of its pages are in the database file already."""
+    """Leave the journal of a writer that was killed with half of its pages in the database."""
     subprocess.run([sys.executable, "-c", HOT_JOURNAL, str(project.database)])
     assert Path(f"{project.database}-journal").stat().st_size > 0
 
 
-def logs_of(project: Project) -> list[Path]:
+def caption_logs(project: Project) -> list[Path]:
+    """Return the caption logs of a project, without sheared files."""
     return sorted(p for p in project.captions.glob("*/*.jsonl") if "sheared" not in p.name)
 
 
-def tear_tails(project: Project, chance: random.Random) -> None:
-    """Logs that lost the end that was not synced, or have zeros there."""
-    for log in logs_of(project):
+def tear_tails(project: Project, rng: random.Random) -> None:
+    """Cut off the ends of the caption logs, which were not synced, or write zeros there."""
+    for log in caption_logs(project):
         data = log.read_bytes()
-        cut = chance.randrange(min(len(data), 4000) + 1)
-        if chance.random() < 0.5:
+        cut = rng.randrange(min(len(data), 4000) + 1)
+        if rng.random() < 0.5:
             log.write_bytes(data[: len(data) - cut])
         else:
             log.write_bytes(data[: len(data) - cut] + b"\0" * cut)
 
 
-LOG = ("gone", "truncated", "zeroed", "foreign", "torn")
-DATABASE = ("overwritten", "truncated", "emptied", "gone", "replaced")
+LOG_DAMAGE = ("gone", "truncated", "zeroed", "foreign", "torn")
+"""The kinds of damage to a caption log: to all of it, or at a random offset or line."""
+DATABASE_DAMAGE = ("overwritten", "truncated", "emptied", "gone", "replaced")
+"""The kinds of damage to a database."""
 
 
-def damage_log(project: Project, chance: random.Random) -> None:
-    """Damages one log."""
-    logs = logs_of(project)
+def damage_log(project: Project, rng: random.Random) -> None:
+    """Damage one random caption log in a random way of `LOG_DAMAGE`."""
+    logs = caption_logs(project)
     if not logs:
         return
-    log = chance.choice(logs)
+    log = rng.choice(logs)
     data = log.read_bytes()
     lines = data.splitlines(keepends=True)
-    at = chance.randrange(len(data) + 1)
-    line = chance.randrange(len(lines) + 1)
-    match chance.choice(LOG):
+    offset = rng.randrange(len(data) + 1)
+    line = rng.randrange(len(lines) + 1)
+    match rng.choice(LOG_DAMAGE):
         case "gone":
             log.unlink()
         case "truncated":
-            log.write_bytes(data[:at])
+            log.write_bytes(data[:offset])
         case "zeroed":
-            zeroed = data[at : at + 512]
-            log.write_bytes(data[:at] + b"\0" * len(zeroed) + data[at + 512 :])
+            zeroed = data[offset : offset + 512]
+            log.write_bytes(data[:offset] + b"\0" * len(zeroed) + data[offset + 512 :])
         case "foreign":
             other = b'{"i": 99999999, "raw": "x", "tokens": 1, "finish": ""}\n'
-            foreign = chance.choice([b"what is this\n", other])
+            foreign = rng.choice([b"what is this\n", other])
             log.write_bytes(b"".join([*lines[:line], foreign, *lines[line:]]))
         case "torn" if lines:
             torn = lines[line - 1][:20] + b"\n"
             log.write_bytes(b"".join([*lines[: line - 1], torn, *lines[line:]]))
 
 
-def damage_database(project: Project, chance: random.Random, how: str | None = None) -> None:
+def damage_database(project: Project, rng: random.Random, kind: str | None = None) -> None:
+    """Damage the database, in a way of `DATABASE_DAMAGE` that is random unless given."""
     database = project.database
     data = bytearray(database.read_bytes())
-    match how or chance.choice(DATABASE):
+    match kind or rng.choice(DATABASE_DAMAGE):
         case "overwritten":
             for _ in range(3):
-                at = chance.randrange(0, len(data), 4096)
-                data[at : at + 2048] = chance.randbytes(len(data[at : at + 2048]))
+                page = rng.randrange(0, len(data), 4096)
+                data[page : page + 2048] = rng.randbytes(len(data[page : page + 2048]))
             database.write_bytes(data)
         case "truncated":
-            database.write_bytes(data[: chance.randrange(len(data))])
+            database.write_bytes(data[: rng.randrange(len(data))])
         case "emptied":
             database.write_bytes(b"")
         case "gone":

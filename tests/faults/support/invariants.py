@@ -1,4 +1,4 @@
-"""What must hold after any fault (DESIGN §12), once no supervisor runs."""
+"""The invariants of a project, which hold after any fault once no supervisor runs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from tests.support.pictures import dry_run_caption
 from tests.support.waiting import wait_for
 
 GONE_SECONDS = 20.0
+"""Seconds within which all processes of a run must end. An orphan with work left would live
+longer."""
 
 
 def check_invariants(
     project: Project, redone: Collection[int] | None = (), foreign: bool = False
 ) -> None:
-    """Every record has one caption or one failure per model, on its own image; counters agree.
+    """Assert that every record of a finished task has one result per model, from its own image.
 
-    `redone` are shards in which captions may lie twice, because a retry asked for them again;
-    None means any. `foreign` lines may lie in the logs only where a test put them.
+    The result is a caption or a failure, and the counters of the database agree with the logs.
+    `redone` are the shards in which a record may have two captions, because a retry made it again;
+    None means any shard. `foreign` is True if a test has put foreign lines into the logs.
     """
     wait_until_gone(project)
     with closing(sqlite3.connect(project.database)) as connection:
@@ -46,7 +49,7 @@ def check_invariants(
     for task in tasks:
         lines = project.shard_file(task.shard).read_text().splitlines()
         images = [json.loads(line)["image"] for line in lines]
-        path = project.log_file(models[task.model_id], task.shard)
+        path = project.caption_log_file(models[task.model_id], task.shard)
         log = caption_log.read(path, task.count)
         assert foreign or log.foreign == 0, path
         assert task.state != "running"
@@ -57,15 +60,15 @@ def check_invariants(
             assert set(log.captions) | set(log.errors) == set(range(task.count))
             assert task.digest == log.digest
         if redone is not None and task.shard not in redone:
-            assert captioned_twice(path, task.count) == []
+            assert records_captioned_twice(path, task.count) == []
         for i, row in log.captions.items():
             assert row["raw"].startswith(dry_run_caption(root / images[i])), (path, i)
         for i, row in log.errors.items():
             assert row["error"] and row["detail"], (path, i)
 
 
-def captioned_twice(log: Path, count: int) -> list[int]:
-    """Records that were captioned more than once."""
+def records_captioned_twice(log: Path, count: int) -> list[int]:
+    """Return the indexes of records with more than one caption in a caption log."""
     if not log.exists():
         return []
     rows = [caption_log.parse(line, count) for line in log.read_bytes().splitlines()]
@@ -74,18 +77,18 @@ def captioned_twice(log: Path, count: int) -> list[int]:
 
 
 def wait_until_gone(project: Project) -> None:
-    """Sooner than an orphan comes to the end of its work by itself."""
-    wait_for(lambda: not left_over(project), GONE_SECONDS)
+    """Wait until no supervisor or worker of the project runs."""
+    wait_for(lambda: not leftover_processes(project), GONE_SECONDS)
 
 
-def left_over(project: Project) -> list[int]:
-    """Processes whose stderr is one of the project's logs: its supervisors and workers."""
-    found = []
+def leftover_processes(project: Project) -> list[int]:
+    """Return the pids of supervisors and workers: their stderr is one of the project's logs."""
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             target = str((process / "fd/2").readlink())
         except OSError:
             continue
         if target.startswith(f"{project.logs}/") and int(process.name) != os.getpid():
-            found.append(int(process.name))
-    return found
+            pids.append(int(process.name))
+    return pids

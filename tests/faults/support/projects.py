@@ -1,4 +1,4 @@
-"""Small projects for the fault tests, made without the command line, and what became of them."""
+"""Making small projects for the fault tests without the command line, and reading their state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from db import progress, projects
 from db.connection import reading
-from db.progress import Sums
+from db.progress import TaskSums
 from db.rows import TaskRow
 from engine.captioners.registry import choose
 from engine.datasets.exports.export import export
@@ -16,11 +16,12 @@ from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 
 
-def make(
+def make_project(
     folder: Path, captions: Path, shard_size: int = 20, batch: int = 8, **options: object
 ) -> Project:
-    wanted = NewProject([captions], [choose("dry-run")], shard_size=shard_size, **options)
-    project = create(folder, wanted).project
+    """Make a project for the model `dry-run`. `options` are further fields of `NewProject`."""
+    new_project = NewProject([captions], [choose("dry-run")], shard_size=shard_size, **options)
+    project = create(folder, new_project).project
     with closing(sqlite3.connect(project.database)) as connection:
         change = f"UPDATE model SET settings = json_set(settings, '$.batch', {batch})"
         connection.execute(change)
@@ -28,7 +29,8 @@ def make(
     return project
 
 
-def exported(project: Project) -> bytes:
+def exported_bytes(project: Project) -> bytes:
+    """Export the project and return the file's content."""
     out = project.folder.parent / f"{project.folder.name}-out.json"
     export(project, out)
     return out.read_bytes()
@@ -40,17 +42,18 @@ def tasks(project: Project) -> tuple[TaskRow, ...]:
 
 
 def events(project: Project) -> str:
-    """Newest first."""
+    """Return the texts of the last 200 events, newest first, one a line."""
     with reading(project.database) as connection:
         return "\n".join(event.text for event in progress.events(connection, 200))
 
 
-def sums(project: Project) -> dict[str, Sums]:
+def sums(project: Project) -> dict[str, TaskSums]:
+    """Return the sums of the tasks' counters, by state of the task."""
     with reading(project.database) as connection:
-        return {row.state: row for row in progress.sums(connection)}
+        return {row.state: row for row in progress.task_sums(connection)}
 
 
-def rows(project: Project) -> int:
-    """Lines of all caption logs."""
+def row_count(project: Project) -> int:
+    """Return the number of lines of all caption logs."""
     logs = (p for p in project.captions.glob("*/*.jsonl") if "sheared" not in p.name)
     return sum(log.read_bytes().count(b"\n") for log in logs)

@@ -1,3 +1,5 @@
+"""Snapshots of canned projects, and when the reader reads again."""
+
 from __future__ import annotations
 
 import subprocess
@@ -9,112 +11,117 @@ import pytest
 from db import projects, supervisor_writes
 from db.connection import writing
 from db.rows import SupervisorRow, WorkerRow
-from tests.support import canned_projects as canned
-from tui.viewmodel import snapshot
+from tests.support import canned_projects, canned_rows
+from tui.viewmodel.snapshot import done_share, status_dict
+from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
 
 
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.process.identity.lives", lambda row: True)
+    """Every process that a database names is alive."""
+    monkeypatch.setattr("engine.process.identity.is_alive", lambda row: True)
 
 
 def test_idle(tmp_path: Path) -> None:
-    seen = snapshot.read(canned.create(tmp_path))
-    assert seen.state == "idle"
-    assert (seen.shards, seen.records, seen.total) == (12, 120_000, 480_000)
-    assert seen.eta is None
-    assert seen.sample is None
+    snapshot = read_snapshot(canned_projects.make_new_project(tmp_path))
+    assert snapshot.state == "idle"
+    assert (snapshot.shards, snapshot.records, snapshot.total) == (12, 120_000, 480_000)
+    assert snapshot.eta is None
+    assert snapshot.latest_sample is None
 
 
-def test_a_run_that_was_killed_is_told_from_one_that_ended(
+def test_a_killed_supervisor_differs_from_one_that_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = canned.busy(tmp_path)
-    monkeypatch.setattr("engine.process.identity.lives", lambda row: False)
-    assert snapshot.read(project).died
-    monkeypatch.setattr("engine.process.identity.lives", lambda row: True)
-    assert not snapshot.read(project).died
-    assert not snapshot.read(canned.create(tmp_path / "never")).died
+    project = canned_projects.make_busy_project(tmp_path)
+    monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
+    assert read_snapshot(project).supervisor_died
+    monkeypatch.setattr("engine.process.identity.is_alive", lambda row: True)
+    assert not read_snapshot(project).supervisor_died
+    assert not read_snapshot(canned_projects.make_new_project(tmp_path / "never")).supervisor_died
 
 
-def test_what_is_done_again_is_not_all_of_it() -> None:
-    assert snapshot.share(100, 50, 100) < 1
-    assert snapshot.share(100, 0, 100) == 1
-    assert snapshot.share(0, 0, 0) == 0
+def test_share_is_below_one_while_records_are_left() -> None:
+    assert done_share(100, 50, 100) < 1
+    assert done_share(100, 0, 100) == 1
+    assert done_share(0, 0, 0) == 0
 
 
 def test_busy(tmp_path: Path, alive: None) -> None:
-    seen = snapshot.read(canned.busy(tmp_path))
-    assert seen.state == "running"
-    assert len(seen.devices) == len(seen.workers) == 8
-    assert seen.tasks["running"] == 8
-    assert seen.tasks["failed"] == 3
-    llava, minigpt, otter, qwen = seen.models
-    assert otter.total == 330 * canned.SIZE, "a skipped task does not count"
+    snapshot = read_snapshot(canned_projects.make_busy_project(tmp_path))
+    assert snapshot.state == "running"
+    assert len(snapshot.devices) == len(snapshot.workers) == 8
+    assert snapshot.tasks["running"] == 8
+    assert snapshot.tasks["failed"] == 3
+    llava, minigpt, otter, qwen = snapshot.models
+    assert otter.total == 330 * canned_rows.SHARD_SIZE, "a skipped task does not count"
     assert llava.rate == pytest.approx(44.1 + 43.1)
     assert llava.eta == pytest.approx(llava.left / llava.rate)
     assert otter.rate == pytest.approx(40.1), "one of its two workers is loading"
     assert minigpt.captioned + minigpt.failed + minigpt.left == minigpt.total
-    assert qwen.left == qwen.total - qwen.captioned - qwen.failed - 3 * canned.SIZE
-    assert seen.devices[0].worker is not None
-    assert seen.devices[0].worker.task is not None
-    assert seen.devices[0].worker.task.shard == 311
+    assert qwen.left == qwen.total - qwen.captioned - qwen.failed - 3 * canned_rows.SHARD_SIZE
+    assert snapshot.devices[0].worker is not None
+    assert snapshot.devices[0].worker.task is not None
+    assert snapshot.devices[0].worker.task.shard == 311
 
 
 def test_dead_processes_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.process.identity.lives", lambda row: False)
-    seen = snapshot.read(canned.busy(tmp_path))
-    assert seen.state == "idle"
-    assert seen.workers == ()
-    assert seen.supervisor is None
-    assert seen.rate == 0
-    assert all(device.worker is None for device in seen.devices)
+    monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
+    snapshot = read_snapshot(canned_projects.make_busy_project(tmp_path))
+    assert snapshot.state == "idle"
+    assert snapshot.workers == ()
+    assert snapshot.supervisor is None
+    assert snapshot.rate == 0
+    assert all(device.worker is None for device in snapshot.devices)
 
 
 def test_paused_and_finished(tmp_path: Path, alive: None) -> None:
-    assert snapshot.read(canned.busy(tmp_path / "a", paused=True)).state == "paused"
-    assert snapshot.read(canned.finished(tmp_path / "b")).state == "finished"
+    assert (
+        read_snapshot(canned_projects.make_busy_project(tmp_path / "a", paused=True)).state
+        == "paused"
+    )
+    assert read_snapshot(canned_projects.make_finished_project(tmp_path / "b")).state == "finished"
 
 
 def test_reads_only_when_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    living = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7", "supervisor"}
+    alive_ids = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7", "supervisor"}
 
-    def lives(row: SupervisorRow | WorkerRow) -> bool:
-        return getattr(row, "id", "supervisor") in living
+    def is_alive(row: SupervisorRow | WorkerRow) -> bool:
+        return getattr(row, "id", "supervisor") in alive_ids
 
-    monkeypatch.setattr("engine.process.identity.lives", lives)
-    project = canned.busy(tmp_path)
-    reader = snapshot.Reader(project)
+    monkeypatch.setattr("engine.process.identity.is_alive", is_alive)
+    project = canned_projects.make_busy_project(tmp_path)
+    reader = SnapshotReader(project)
     first = reader.read()
     assert reader.read() is first
     with writing(project.database) as connection:
         projects.set_paused(connection, True, None)
     second = reader.read()
     assert second.state == "paused"
-    living.discard("w3")
+    alive_ids.discard("w3")
     assert len(reader.read().workers) == 7
     reader.close()
 
 
-def test_a_change_during_the_rest_between_sums_is_seen_later(
+def test_a_change_between_two_sums_is_read_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = canned.create(tmp_path)
-    reader = snapshot.Reader(project)
+    project = canned_projects.make_new_project(tmp_path)
+    reader = SnapshotReader(project)
     reader.read()
     reader.next_sums = float("inf")
     with writing(project.database) as connection:
         tasks = projects.tasks(connection)
-        supervisor_writes.save_tasks(connection, [(tasks[0], canned.finish(tasks[0]))])
+        supervisor_writes.save_tasks(connection, [(tasks[0], canned_rows.done_task(tasks[0]))])
     assert reader.read().tasks["done"] == 0
     reader.next_sums = 0.0
     assert reader.read().tasks["done"] == 1
     reader.close()
 
 
-def test_a_database_that_fails_is_opened_again(tmp_path: Path) -> None:
-    project = canned.create(tmp_path / "here")
-    reader = snapshot.Reader(project)
+def test_the_database_is_opened_again_after_an_error(tmp_path: Path) -> None:
+    project = canned_projects.make_new_project(tmp_path / "here")
+    reader = SnapshotReader(project)
     reader.read()
     reader.close()
     (tmp_path / "here").rename(tmp_path / "there")
@@ -126,14 +133,14 @@ def test_a_database_that_fails_is_opened_again(tmp_path: Path) -> None:
 
 
 def test_status(tmp_path: Path, alive: None) -> None:
-    project = canned.busy(tmp_path)
-    shown = snapshot.status(snapshot.read(project))
-    assert list(shown) == [
+    project = canned_projects.make_busy_project(tmp_path)
+    status = status_dict(read_snapshot(project))
+    assert list(status) == [
         "project", "state", "images", "shards", "tasks", "models", "workers", "supervisor"
     ]  # fmt: skip
-    assert shown["tasks"].keys() == {"pending", "running", "done", "failed", "skipped"}
-    assert shown["supervisor"] == {"pid": 20_900}
-    assert shown["workers"][5] == {
+    assert status["tasks"].keys() == {"pending", "running", "done", "failed", "skipped"}
+    assert status["supervisor"] == {"pid": 20_900}
+    assert status["workers"][5] == {
         "device": "cuda:5",
         "pid": 20_935,
         "model": "otter",
@@ -141,16 +148,18 @@ def test_status(tmp_path: Path, alive: None) -> None:
         "shard": 316,
         "images_per_second": 0.0,
     }
-    assert shown["models"][0].keys() == {
+    assert status["models"][0].keys() == {
         "name", "captioned", "failed", "total", "images_per_second", "eta_seconds"
     }  # fmt: skip
 
 
-def test_needs_neither_textual_nor_a_model_stack() -> None:
+def test_importing_the_reader_imports_no_textual_torch_or_sqlalchemy() -> None:
     code = (
-        "import sys, tui.viewmodel.snapshot\n"
+        "import sys, tui.viewmodel.snapshot_reader\n"
         "heavy = {'torch', 'transformers', 'textual', 'sqlalchemy', 'sqlmodel'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    completed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert completed.stdout.strip() == "[]"

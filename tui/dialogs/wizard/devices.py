@@ -1,3 +1,5 @@
+"""The wizard's Devices page."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,24 +13,29 @@ from db.rows import DeviceRow
 from engine.hardware import devices
 from engine.launchers import factory
 from engine.utils.errors import BadInput
-from tui.dialogs.wizard.step import Step
+from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
+from tui.viewmodel.new_project import ProjectDraft
 
 GIB = 2**30
 
 
-class Devices(Step):
-    """Where it runs: one worker a device."""
+class DevicesStep(WizardStep):
+    """The page for the devices of the run, which shows those found on this machine or cluster."""
 
     NAME = "Devices"
 
     @dataclass
-    class Found(Message):
-        spec: str
-        found: tuple[DeviceRow, ...]
-        trouble: str | None
+    class DevicesChecked(Message):
+        """The devices that `spec` names were searched; `error` says what is wrong with it."""
 
-    looked: Devices.Found | None = None
+        spec: str
+        devices: tuple[DeviceRow, ...]
+        error: str | None
+
+    def __init__(self, draft: ProjectDraft) -> None:
+        super().__init__(draft)
+        self.last_check: DevicesStep.DevicesChecked | None = None
 
     def compose(self) -> ComposeResult:
         yield Label(
@@ -39,36 +46,38 @@ class Devices(Step):
 
     @on(Input.Changed)
     def changed(self, event: Input.Changed) -> None:
-        self.soon(lambda: self.check_devices(event.value.strip()))
+        self.check_soon(lambda: self.check_devices(event.value.strip()))
         self.post_message(self.Changed())
 
     @work(thread=True, group="devices", exclusive=True, exit_on_error=False)
     def check_devices(self, spec: str) -> None:
         try:
-            self.post_message(self.Found(spec, tuple(factory.check_devices(spec)), None))
+            self.post_message(self.DevicesChecked(spec, tuple(factory.check_devices(spec)), None))
         except BadInput as error:
-            self.post_message(self.Found(spec, (), str(error)))
+            self.post_message(self.DevicesChecked(spec, (), str(error)))
 
-    @on(Found)
-    def was_found(self, event: Devices.Found) -> None:
-        self.looked = event
-        self.draft.devices, self.draft.found = event.spec, event.found
-        found = [line(device) for device in event.found] or ["the nodes are found when it runs"]
-        said = [event.trouble] if event.trouble else found
-        self.say("#found", "\n".join(said), bad=bool(event.trouble))
+    @on(DevicesChecked)
+    def devices_checked(self, event: DevicesStep.DevicesChecked) -> None:
+        self.last_check = event
+        self.draft.devices, self.draft.detected_devices = event.spec, event.devices
+        lines = [device_line(device) for device in event.devices]
+        message = event.error or "\n".join(lines or ["the nodes are found when it runs"])
+        self.show_message("#found", message, is_error=bool(event.error))
         self.post_message(self.Changed())
 
     @property
-    def looking(self) -> bool:
-        return self.looked is None or self.looked.spec != self.query_one(Input).value.strip()
+    def checking(self) -> bool:
+        return (
+            self.last_check is None or self.last_check.spec != self.query_one(Input).value.strip()
+        )
 
     def why_not(self) -> str | None:
-        if self.looked is None or self.looking:
+        if self.last_check is None or self.checking:
             return "looking for devices ..."
-        return self.looked.trouble
+        return self.last_check.error
 
 
-def line(device: DeviceRow) -> str:
-    free = devices.free_memory(device)
-    room = "" if free is None else f", {free / GIB:.1f} GiB free"
-    return f"{text.fit(device.id, 8)} {device.label}{room}"
+def device_line(device: DeviceRow) -> str:
+    free = devices.free_gpu_memory(device)
+    memory = "" if free is None else f", {free / GIB:.1f} GiB free"
+    return f"{text.fit(device.id, 8)} {device.label}{memory}"

@@ -1,3 +1,5 @@
+"""The wizard's Models page."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -11,107 +13,120 @@ from textual.widgets import Input, Static
 
 from engine.captioners.registry import FAMILIES, Family, check_checkpoint
 from engine.utils.errors import BadInput
-from tui.dialogs.wizard.step import Step
-from tui.widgets.checkbox import Tick
+from tui.dialogs.wizard.step import WizardStep
+from tui.viewmodel.new_project import ProjectDraft
+from tui.widgets.checkbox import BracketCheckbox
 
-Chosen = Mapping[str, str]
+ChosenModels = Mapping[str, str]
+"""The checkpoint of each chosen family; an empty text for none."""
 
 
-class Models(Step):
-    """Which families caption, and whether their checkpoints are whole.
+class ModelsStep(WizardStep):
+    """The page for the models and their checkpoints, which are checked.
 
-    A line a family; one that is chosen asks for its checkpoint below it.
+    Each family has a check box, and below it, if it is chosen, a field for its checkpoint.
     """
 
     NAME = "Models"
-    PATHS = tuple(f"path-{n}" for n, each in enumerate(FAMILIES.values()) if each.checkpoint)
+    PATHS = tuple(
+        f"path-{n}" for n, family in enumerate(FAMILIES.values()) if family.checkpoint_form
+    )
     FOLDERS = PATHS
 
     @dataclass
-    class Checked(Message):
-        chosen: Chosen
-        found: Mapping[str, str | None]
-        """What is wrong with each, None if nothing is."""
+    class CheckpointsChecked(Message):
+        """The checkpoints of the chosen families were checked."""
 
-    checked: Models.Checked | None = None
+        chosen: ChosenModels
+        problems: Mapping[str, str | None]
+        """The problem with the checkpoint of each family, None if it has none."""
+
+    def __init__(self, draft: ProjectDraft) -> None:
+        super().__init__(draft)
+        self.last_check: ModelsStep.CheckpointsChecked | None = None
 
     def compose(self) -> ComposeResult:
-        for number, family in enumerate(FAMILIES.values()):
+        for index, family in enumerate(FAMILIES.values()):
             chosen = family.name in self.draft.models
-            yield Tick(label(family), chosen, id=f"on-{number}", compact=True)
-            if family.checkpoint:
+            yield BracketCheckbox(family_label(family), chosen, id=f"on-{index}", compact=True)
+            if family.checkpoint_form:
                 path = self.draft.models.get(family.name, "")
-                hint = f"checkpoint: {family.checkpoint}"
-                yield Input(path, placeholder=hint, id=f"path-{number}", compact=True)
-            yield Static(id=f"state-{number}", markup=False, classes="state muted")
+                hint = f"checkpoint: {family.checkpoint_form}"
+                yield Input(path, placeholder=hint, id=f"path-{index}", compact=True)
+            yield Static(id=f"state-{index}", markup=False, classes="state muted")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.fold()
+        self.update_visibility()
 
-    def fold(self) -> None:
-        """Shows the checkpoints of the chosen families alone."""
-        for number in range(len(FAMILIES)):
-            on = self.query_one(f"#on-{number}", Tick).value
-            for field in self.query(f"#path-{number}, #state-{number}"):
+    def update_visibility(self) -> None:
+        """Show the checkpoint fields of the chosen families only."""
+        for index in range(len(FAMILIES)):
+            on = self.query_one(f"#on-{index}", BracketCheckbox).value
+            for field in self.query(f"#path-{index}, #state-{index}"):
                 field.display = on
 
     @property
     def chosen(self) -> dict[str, str]:
+        """The families that are chosen now, with what is entered as their checkpoints."""
         chosen = {}
-        for number, family in enumerate(FAMILIES.values()):
-            if self.query_one(f"#on-{number}", Tick).value:
-                paths = self.query(f"#path-{number}").results(Input)
+        for index, family in enumerate(FAMILIES.values()):
+            if self.query_one(f"#on-{index}", BracketCheckbox).value:
+                paths = self.query(f"#path-{index}").results(Input)
                 chosen[family.name] = next((path.value.strip() for path in paths), "")
         return chosen
 
-    @on(Tick.Changed)
+    @on(BracketCheckbox.Changed)
     @on(Input.Changed)
     def changed(self) -> None:
-        self.fold()
-        self.soon(lambda: self.check(self.chosen))
+        self.update_visibility()
+        self.check_soon(lambda: self.check(self.chosen))
         self.post_message(self.Changed())
 
     @work(thread=True, group="checkpoints", exclusive=True, exit_on_error=False)
-    def check(self, chosen: Chosen) -> None:
-        found = {name: what_is_wrong(name, path) for name, path in chosen.items()}
-        self.post_message(self.Checked(chosen, found))
+    def check(self, chosen: ChosenModels) -> None:
+        problems = {name: checkpoint_problem(name, path) for name, path in chosen.items()}
+        self.post_message(self.CheckpointsChecked(chosen, problems))
 
-    @on(Checked)
-    def was_checked(self, event: Models.Checked) -> None:
+    @on(CheckpointsChecked)
+    def checkpoints_checked(self, event: ModelsStep.CheckpointsChecked) -> None:
         if event.chosen != self.chosen:
             return
-        self.checked = event
+        self.last_check = event
         self.draft.models = dict(event.chosen)
-        for number, name in enumerate(FAMILIES):
-            trouble = event.found.get(name)
-            fine = name in event.found and trouble is None
-            self.query_one(f"#on-{number}", Tick).label = label(FAMILIES[name], fine)
-            self.say(f"#state-{number}", f"! {trouble}" if trouble else "", bad=bool(trouble))
+        for index, name in enumerate(FAMILIES):
+            problem = event.problems.get(name)
+            is_complete = name in event.problems and problem is None
+            checkbox = self.query_one(f"#on-{index}", BracketCheckbox)
+            checkbox.label = family_label(FAMILIES[name], is_complete)
+            message = f"! {problem}" if problem else ""
+            self.show_message(f"#state-{index}", message, is_error=bool(problem))
         self.post_message(self.Changed())
 
     @property
-    def looking(self) -> bool:
-        return self.checked is None or self.checked.chosen != self.chosen
+    def checking(self) -> bool:
+        return self.last_check is None or self.last_check.chosen != self.chosen
 
     def why_not(self) -> str | None:
         if not self.chosen:
             return "choose a model with space"
-        if self.checked is None or self.looking:
+        if self.last_check is None or self.checking:
             return "looking at the checkpoints ..."
-        return next((trouble for trouble in self.checked.found.values() if trouble), None)
+        return next((problem for problem in self.last_check.problems.values() if problem), None)
 
 
-def label(family: Family, fine: bool = False) -> Content:
-    return Content(f"{family.name}{'  ok' * fine}  {family.summary}")
+def family_label(family: Family, is_complete: bool = False) -> Content:
+    """Return the text of a check box; `ok` says that the checkpoint is complete."""
+    return Content(f"{family.name}{'  ok' * is_complete}  {family.summary}")
 
 
-def what_is_wrong(name: str, path: str) -> str | None:
+def checkpoint_problem(name: str, path: str) -> str | None:
+    """Return what is wrong with a family's checkpoint, None if nothing is."""
     family = FAMILIES[name]
-    if family.checkpoint is None:
+    if family.checkpoint_form is None:
         return None
     if not path:
-        return f"{name} needs {family.checkpoint if family.remote else 'a checkpoint folder'}"
+        return f"{name} needs {family.checkpoint_form if family.remote else 'a checkpoint folder'}"
     try:
         check_checkpoint(family, path)
     except (BadInput, OSError) as error:

@@ -1,3 +1,5 @@
+"""The wizard's Prompts page."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,39 +12,50 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
-from engine.captioners.registry import FAMILIES, Settings, whole_prompt
+from db.rows import SHEAR_MODES
+from engine.captioners.registry import FAMILIES, Settings, complete_prompt
 from engine.operations.tryout import Tryout, TryoutFailed
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
-from tui.dialogs.wizard.step import Step
+from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
-from tui.viewmodel.new_project import MODES
+from tui.viewmodel.new_project import ProjectDraft
 
 if TYPE_CHECKING:
     from engine.operations.tryout import TryoutEvent
 
 
-class Prompts(Step):
-    """What the models are asked and how their captions are sheared, tried on one picture."""
+class PromptsStep(WizardStep):
+    """The page for prompts and shearing, which can be tried on the first image."""
 
     NAME = "Prompts"
 
     @dataclass
-    class Told(Message):
+    class TrialEventReceived(Message):
+        """A model loads, captioned the image, or failed at it."""
+
         model: str
-        said: TryoutEvent
+        tryout_event: TryoutEvent
 
     @dataclass
-    class Ended(Message):
-        trouble: str | None = None
+    class TrialEnded(Message):
+        """All models are through, or the trial was cancelled or failed with `error`."""
 
-    tryout: Tryout | None = None
-    models: tuple[str, ...] = ()
+        error: str | None = None
+
+    def __init__(self, draft: ProjectDraft) -> None:
+        super().__init__(draft)
+        self.tryout: Tryout | None = None
+        """The process of the model that is being tried; None while none is."""
+        self.models: tuple[str, ...] = ()
+        """The models whose prompts are shown."""
+        self.result_lines: list[str] = []
+        """The captions of the last trial."""
 
     def compose(self) -> ComposeResult:
         yield Vertical(id="prompts")
-        yield Label(f"Shearing: {', '.join(MODES)}", classes="field")
+        yield Label(f"Shearing: {', '.join(SHEAR_MODES)}", classes="field")
         yield Input(self.draft.mode, id="mode-of-shearing", compact=True)
         yield Label("At most this many words", classes="field")
         yield Input(placeholder="no limit", id="words", type="integer", compact=True)
@@ -52,9 +65,10 @@ class Prompts(Step):
     async def enter(self) -> None:
         if self.models != tuple(self.draft.models):
             self.models = tuple(self.draft.models)
-            await self.lay_out()
+            await self.mount_prompt_fields()
 
-    async def lay_out(self) -> None:
+    async def mount_prompt_fields(self) -> None:
+        """Mount a field for each model that takes a prompt."""
         box = self.query_one("#prompts")
         await box.remove_children()
         for number, name in enumerate(self.models):
@@ -72,81 +86,84 @@ class Prompts(Step):
             for field in self.query(f"#prompt-{number}").results(Input):
                 self.draft.prompts[name] = field.value
         mode = self.query_one("#mode-of-shearing", Input).value.strip()
-        if mode in MODES:
-            self.draft.mode = MODES[MODES.index(mode)]
-        words = self.query_one("#words", Input).value.strip()
-        self.draft.max_words = int(words) if words.isdecimal() and int(words) else None
+        if mode in SHEAR_MODES:
+            self.draft.mode = SHEAR_MODES[SHEAR_MODES.index(mode)]
+        max_words = self.query_one("#words", Input).value.strip()
+        self.draft.max_words = int(max_words) if max_words.isdecimal() and int(max_words) else None
         self.post_message(self.Changed())
 
     def why_not(self) -> str | None:
         mode = self.query_one("#mode-of-shearing", Input).value.strip()
-        if mode not in MODES:
-            return f"no such way of shearing: one of {', '.join(MODES)}"
-        words = self.query_one("#words", Input).value.strip()
-        if words and not (words.isdecimal() and int(words)):
+        if mode not in SHEAR_MODES:
+            return f"no such way of shearing: one of {', '.join(SHEAR_MODES)}"
+        max_words = self.query_one("#words", Input).value.strip()
+        if max_words and not (max_words.isdecimal() and int(max_words)):
             return "at most how many words? A number, or nothing"
-        return next(filter(None, map(self.wrong_prompt, self.models)), None)
+        return next(filter(None, map(self.prompt_problem, self.models)), None)
 
-    def wrong_prompt(self, name: str) -> str | None:
+    def prompt_problem(self, name: str) -> str | None:
+        """Return why a model cannot take the prompt entered for it, None if it can."""
         prompt = self.draft.prompts.get(name)
         if prompt is None:
             return None
         try:
-            whole_prompt(FAMILIES[name], Settings(prompt=prompt))
+            complete_prompt(FAMILIES[name], Settings(prompt=prompt))
         except BadInput as error:
             return f"{name}: {error}"
         return None
 
-    # One picture
+    # The trial on one image
 
     @on(Button.Pressed, "#try")
-    def pressed(self) -> None:
+    def start_or_cancel_trial(self) -> None:
         if self.tryout is not None:
             self.tryout.cancel()
             return
-        self.told: list[str] = []
-        self.label("Cancel")
-        self.say("#tried", "starting ...")
-        self.attempt()
+        self.result_lines = []
+        self.set_button_label("Cancel")
+        self.show_message("#tried", "starting ...")
+        self.run_trial()
 
-    def label(self, label: str) -> None:
+    def set_button_label(self, label: str) -> None:
         button = self.query_one("#try", Button)
         button.label = label
         button.refresh(layout=True)
 
     @work(thread=True, group="tryout", exclusive=True, exit_on_error=False)
-    def attempt(self) -> None:
+    def run_trial(self) -> None:
+        """Caption the first image with every model in turn."""
         try:
             for name, job in self.draft.plan(1).jobs:
                 self.tryout = Tryout(job)
-                for said in self.tryout:
-                    self.post_message(self.Told(name, said))
+                for tryout_event in self.tryout:
+                    self.post_message(self.TrialEventReceived(name, tryout_event))
                 if self.tryout.cancelled:
                     break
-            self.post_message(self.Ended())
+            self.post_message(self.TrialEnded())
         except (BadInput, TryoutFailed) as error:
-            self.post_message(self.Ended(str(error)))
+            self.post_message(self.TrialEnded(str(error)))
         except Exception as error:
-            self.post_message(self.Ended(describe_error(error)))
+            self.post_message(self.TrialEnded(describe_error(error)))
 
-    @on(Told)
-    def was_told(self, event: Prompts.Told) -> None:
-        said = event.said
-        if said.raw is not None:
+    @on(TrialEventReceived)
+    def trial_event_received(self, event: PromptsStep.TrialEventReceived) -> None:
+        tryout_event = event.tryout_event
+        if tryout_event.raw is not None:
             shearing = Shearing(self.draft.mode, self.draft.max_words)
-            kept = shear(said.raw, event.model, shearing, said.finish)
-            self.told += [f"{event.model}: {said.raw}", f"  sheared: {kept.text}"]
-        elif said.error is not None:
-            self.told.append(f"{event.model}: {said.error}")
-        now = [f"{event.model}: {said.loading} ..."] if said.loading else []
-        self.say("#tried", "\n".join([*self.told, *now]))
+            sheared = shear(tryout_event.raw, event.model, shearing, tryout_event.finish)
+            self.result_lines.append(f"{event.model}: {tryout_event.raw}")
+            self.result_lines.append(f"  sheared: {sheared.text}")
+        elif tryout_event.error is not None:
+            self.result_lines.append(f"{event.model}: {tryout_event.error}")
+        loading = [f"{event.model}: {tryout_event.loading} ..."] if tryout_event.loading else []
+        self.show_message("#tried", "\n".join([*self.result_lines, *loading]))
 
-    @on(Ended)
-    def was_ended(self, event: Prompts.Ended) -> None:
+    @on(TrialEnded)
+    def trial_ended(self, event: PromptsStep.TrialEnded) -> None:
         self.tryout = None
-        self.label("Try on the first picture")
-        if event.trouble:
-            self.say("#tried", event.trouble, bad=True)
+        self.set_button_label("Try on the first picture")
+        if event.error:
+            self.show_message("#tried", event.error, is_error=True)
 
     def on_unmount(self) -> None:
         if self.tryout is not None:

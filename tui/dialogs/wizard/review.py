@@ -1,3 +1,5 @@
+"""The wizard's Review page, and the commands that make and run the same project."""
+
 from __future__ import annotations
 
 import shutil
@@ -7,18 +9,22 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Label, Static
 
-from tui.dialogs.wizard.step import Step
+from db.rows import SHEAR_MODES
+from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.viewmodel import actions
-from tui.viewmodel.new_project import BYTES_A_CAPTION, MODES, Draft
+from tui.viewmodel.new_project import BYTES_PER_CAPTION, ProjectDraft
 
 
-class Review(Step):
-    """All of it in words, with what it will take."""
+class ReviewStep(WizardStep):
+    """The page that sums up the draft, with disk space and time, and takes the shard size."""
 
     NAME = "Review"
-    hours: str | None = None
-    """What a pilot said of the time."""
+
+    def __init__(self, draft: ProjectDraft) -> None:
+        super().__init__(draft)
+        self.time_estimate: str | None = None
+        """How long the run will take; None until a pilot has measured it."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="summary", markup=False)
@@ -27,13 +33,13 @@ class Review(Step):
         yield Static(id="command", markup=False, classes="seen muted")
 
     async def enter(self) -> None:
-        self.draw()
+        self.show_summary()
 
     @on(Input.Changed)
     def changed(self, event: Input.Changed) -> None:
         value = event.value.strip()
         self.draft.shard_size = int(value) if value.isdecimal() and int(value) else None
-        self.draw()
+        self.show_summary()
         self.post_message(self.Changed())
 
     def why_not(self) -> str | None:
@@ -42,41 +48,44 @@ class Review(Step):
             return "how many records a shard? A number, or nothing"
         return None
 
-    def draw(self) -> None:
-        self.say("#summary", "\n".join(summary(self.draft, self.hours)))
-        self.say("#command", f"the same as: {command(self.draft)}\nthen: {run_command(self.draft)}")
+    def show_summary(self) -> None:
+        self.show_message("#summary", "\n".join(summary_lines(self.draft, self.time_estimate)))
+        commands = f"the same as: {new_command(self.draft)}\nthen: {run_command(self.draft)}"
+        self.show_message("#command", commands)
 
 
-def summary(draft: Draft, hours: str | None) -> list[str]:
-    records = draft.peek.shown if draft.peek else "?"
-    need = draft.captions_wanted * BYTES_A_CAPTION
+def summary_lines(draft: ProjectDraft, time_estimate: str | None) -> list[str]:
+    """Return the draft in lines of text."""
+    records = draft.preview.total_text if draft.preview else "?"
+    needed = draft.expected_captions * BYTES_PER_CAPTION
     parent = next((p for p in Path(draft.folder).absolute().parents if p.is_dir()), Path("/"))
     free = shutil.disk_usage(parent).free
-    bad = "; those that cannot be read are left out" if draft.skip_bad else ""
-    looked = "every one is" if draft.check_images else "a sample of them is"
+    left_out = "; those that cannot be read are left out" if draft.skip_bad else ""
+    checked = "every one is" if draft.check_images else "a sample of them is"
     limit = f", at most {draft.max_words} words" if draft.max_words else ""
     about = "about " * records.startswith("about")
-    own = ", ".join(draft.changed_prompts)
+    time = time_estimate or "the pilot measures it: the first 64 images with every model"
+    changed = ", ".join(draft.changed_prompts)
     return [
-        f"Records   {records} of {draft.captions}{bad}",
-        f"Images    {looked} opened and decoded first",
-        f"Models    {', '.join(draft.models)}: {about}{draft.captions_wanted:,} captions",
-        *([f"Prompts   changed for {own}"] if own else []),
-        f"Devices   {', '.join(device.id for device in draft.found) or draft.devices}",
+        f"Records   {records} of {draft.captions}{left_out}",
+        f"Images    {checked} opened and decoded first",
+        f"Models    {', '.join(draft.models)}: {about}{draft.expected_captions:,} captions",
+        *([f"Prompts   changed for {changed}"] if changed else []),
+        f"Devices   {', '.join(device.id for device in draft.detected_devices) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",
         f"Project   {draft.folder}",
-        f"Disk      about {text.size(need)} of {text.size(free)} free"
-        + ("  ! too little" if need > free else ""),
-        f"Time      {hours or 'the pilot measures it: the first 64 images with every model'}",
+        f"Disk      about {text.size(needed)} of {text.size(free)} free"
+        + ("  ! too little" if needed > free else ""),
+        f"Time      {time}",
     ]
 
 
-def command(draft: Draft) -> str:
-    """What makes the same project without the application."""
+def new_command(draft: ProjectDraft) -> str:
+    """Return the shell command that makes the same project."""
     from shlex import quote
 
-    folder = actions.argument(str(Path(draft.folder).expanduser()))
-    captions = actions.argument(str(Path(draft.captions).expanduser()))
+    folder = actions.shell_argument(str(Path(draft.folder).expanduser()))
+    captions = actions.shell_argument(str(Path(draft.captions).expanduser()))
     parts = ["mllmaug-tui new", folder, captions]
     if draft.root is not None:
         parts.append(f"--image-root {quote(str(draft.root))}")
@@ -84,7 +93,7 @@ def command(draft: Draft) -> str:
         parts.append(f"--model {quote(f'{name}={path}' if path else name)}")
     for name, prompt in draft.changed_prompts.items():
         parts.append(f"--set {quote(f'{name}.prompt={prompt}')}")
-    if draft.mode != MODES[0]:
+    if draft.mode != SHEAR_MODES[0]:
         parts.append(f"--shear-mode {draft.mode}")
     if draft.max_words:
         parts.append(f"--shear-max-words {draft.max_words}")
@@ -95,10 +104,10 @@ def command(draft: Draft) -> str:
     return " ".join(parts)
 
 
-def run_command(draft: Draft) -> str:
-    """What then runs it on the chosen devices."""
+def run_command(draft: ProjectDraft) -> str:
+    """Return the shell command that runs the project on the chosen devices."""
     from shlex import quote
 
-    folder = actions.argument(str(Path(draft.folder).expanduser()))
+    folder = actions.shell_argument(str(Path(draft.folder).expanduser()))
     devices = f" --devices {quote(draft.devices)}" if draft.devices != "auto" else ""
     return f"mllmaug-tui run {folder}{devices}"

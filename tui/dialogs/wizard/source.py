@@ -1,3 +1,5 @@
+"""The wizard's Source page."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -9,33 +11,39 @@ from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from engine.datasets.inputs.skipped import BadRecord
-from engine.operations.input_preview import Peek, check_folder_is_free, peek
+from engine.operations.input_preview import InputPreview, check_folder_is_free, preview_input
 from engine.utils.errors import BadInput
-from tui.dialogs.wizard.step import Step
+from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.viewmodel import actions
-from tui.widgets.checkbox import Tick
+from tui.viewmodel.new_project import ProjectDraft
+from tui.widgets.checkbox import BracketCheckbox
 
-SHOWN = 5
+RECORDS_SHOWN = 5
 
-Values = tuple[str, str, str, bool]
+SourceFields = tuple[str, str, str, bool]
+"""Caption file, image root, project folder, and whether unreadable records are left out."""
 
 
-class Source(Step):
-    """Captions, image root and folder, with a look at the first records."""
+class SourceStep(WizardStep):
+    """The page for captions, image root and project folder, with a preview of the first records."""
 
     NAME = "Source"
     PATHS = ("captions", "root", "folder")
     FOLDERS = ("root", "folder")
 
     @dataclass
-    class Looked(Message):
-        values: Values
-        peek: Peek | None
-        trouble: str | None
+    class SourceChecked(Message):
+        """The source was read as far as the preview; `error` says what is wrong, if anything is."""
 
-    looked: Source.Looked | None = None
+        fields: SourceFields
+        preview: InputPreview | None
+        error: str | None
+
+    def __init__(self, draft: ProjectDraft) -> None:
+        super().__init__(draft)
+        self.last_check: SourceStep.SourceChecked | None = None
 
     def compose(self) -> ComposeResult:
         yield Label(
@@ -46,78 +54,85 @@ class Source(Step):
         yield Input(placeholder="the folder of the captions", id="root", compact=True)
         yield Label("Make the project in", classes="field")
         yield Input(self.draft.folder, id="folder", compact=True)
-        yield Tick("leave out records that cannot be read", id="skip-bad", compact=True)
-        yield Tick("open and decode every image, not a sample", id="check-images", compact=True)
+        yield BracketCheckbox("leave out records that cannot be read", id="skip-bad", compact=True)
+        yield BracketCheckbox(
+            "open and decode every image, not a sample", id="check-images", compact=True
+        )
         yield Static(id="source-seen", markup=False, classes="seen")
 
     @property
-    def values(self) -> Values:
+    def fields(self) -> SourceFields:
+        """The values that are entered now."""
         captions, root, folder = (self.query_one(f"#{name}", Input) for name in self.PATHS)
-        skip_bad = self.query_one("#skip-bad", Tick).value
+        skip_bad = self.query_one("#skip-bad", BracketCheckbox).value
         return captions.value.strip(), root.value.strip(), folder.value.strip(), skip_bad
 
     @on(Input.Changed)
-    @on(Tick.Changed)
+    @on(BracketCheckbox.Changed)
     def changed(self) -> None:
-        self.draft.check_images = self.query_one("#check-images", Tick).value
-        self.soon(lambda: self.look(self.values))
+        self.draft.check_images = self.query_one("#check-images", BracketCheckbox).value
+        self.check_soon(lambda: self.check_source(self.fields))
         self.post_message(self.Changed())
 
     @work(thread=True, group="peek", exclusive=True, exit_on_error=False)
-    def look(self, values: Values) -> None:
-        captions, root, folder, skip_bad = values
-        found, trouble = None, None
+    def check_source(self, fields: SourceFields) -> None:
+        captions, root, folder, skip_bad = fields
+        preview, problem = None, None
         try:
             if not captions:
                 raise BadInput("name a caption file")
-            found = peek(Path(captions), Path(root) if root else None, skip_bad=skip_bad)
+            preview = preview_input(Path(captions), Path(root) if root else None, skip_bad=skip_bad)
             if not folder:
                 raise BadInput("name a folder for the project")
             check_folder_is_free(Path(folder))
-            if not Path(found.paths.root).is_dir():
-                raise BadInput(f"there is no folder {found.paths.root}")
+            if not Path(preview.paths.root).is_dir():
+                raise BadInput(f"there is no folder {preview.paths.root}")
         except BadRecord as error:
-            trouble = f"{error}; tick 'leave out' to go on without it"
+            problem = f"{error}; tick 'leave out' to go on without it"
         except BadInput as error:
-            trouble = str(error)
+            problem = str(error)
         except Exception as error:
-            trouble = describe_error(error)
-        self.post_message(self.Looked(values, found, trouble))
+            problem = describe_error(error)
+        self.post_message(self.SourceChecked(fields, preview, problem))
 
-    @on(Looked)
-    def was_looked(self, event: Source.Looked) -> None:
-        if event.values != self.values:
+    @on(SourceChecked)
+    def source_checked(self, event: SourceStep.SourceChecked) -> None:
+        if event.fields != self.fields:
             return
-        self.looked = event
+        self.last_check = event
         draft = self.draft
-        draft.captions, draft.image_root, draft.folder, draft.skip_bad = event.values
-        self.draft.peek = event.peek
-        self.say("#source-seen", "\n".join(seen(event)), bad=bool(event.trouble))
+        draft.captions, draft.image_root, draft.folder, draft.skip_bad = event.fields
+        self.draft.preview = event.preview
+        message = "\n".join(preview_lines(event))
+        self.show_message("#source-seen", message, is_error=bool(event.error))
         self.post_message(self.Changed())
 
     @property
-    def looking(self) -> bool:
-        return self.looked is None or self.looked.values != self.values
+    def checking(self) -> bool:
+        return self.last_check is None or self.last_check.fields != self.fields
 
     def why_not(self) -> str | None:
-        if self.looked is None or self.looking:
+        check = self.last_check
+        if check is None or self.checking:
             return "looking at the files ..."
-        if self.looked.trouble is None and self.looked.peek and not self.looked.peek.present:
+        if check.error is None and check.preview and not check.preview.images_present:
             return "none of the first images was found: set the image root"
-        return self.looked.trouble
+        return check.error
 
 
-def seen(event: Source.Looked) -> list[str]:
-    said = [event.trouble] if event.trouble else []
-    if event.peek is None:
-        return said
-    found = f"{event.peek.present} of the first {len(event.peek.records)} images found"
-    root = actions.shortened(Path(event.peek.paths.root))
-    said.append(f"{event.peek.shown} records; {found} in {root}")
-    if event.peek.skipped:
-        said.append(f"{text.plural(event.peek.skipped, 'record')} so far cannot be read: left out")
-    for record in event.peek.records[:SHOWN]:
-        said.append(
+def preview_lines(check: SourceStep.SourceChecked) -> list[str]:
+    """Return what is wrong with the source, if anything, and the preview of its records."""
+    lines = [check.error] if check.error else []
+    preview = check.preview
+    if preview is None:
+        return lines
+    images = f"{preview.images_present} of the first {len(preview.records)} images found"
+    root = actions.relative_to_cwd(Path(preview.paths.root))
+    lines.append(f"{preview.total_text} records; {images} in {root}")
+    if preview.skipped:
+        lines.append(f"{text.plural(preview.skipped, 'record')} so far cannot be read: left out")
+    for record in preview.records[:RECORDS_SHOWN]:
+        lines.append(
             f"  {text.fit(record.image, 28)}  {text.clip(text.visible(record.caption), 40)}"
         )
-    return said
+    return lines

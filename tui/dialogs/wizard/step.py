@@ -1,3 +1,5 @@
+"""The base class of the wizard's pages."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -5,62 +7,71 @@ from typing import Any, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from tui.formatting import text
-from tui.viewmodel.new_project import Draft
+from tui.viewmodel.new_project import ProjectDraft
 from tui.widgets.path_complete import PathComplete
 
 REST_SECONDS = 0.25
-"""Whatever is typed is looked at when the typing rests."""
+"""Seconds without typing after which what was typed is checked."""
 
 
-class Step(VerticalScroll, can_focus=False):
-    """A page of the wizard: keeps what is entered in the draft."""
+class WizardStep(VerticalScroll, can_focus=False):
+    """A page of the wizard, which writes what is entered into the draft.
+
+    Some pages check what is entered in a thread: `checking` is True meanwhile.
+    """
 
     NAME: ClassVar[str] = ""
+    """The page's name in the list of steps; in lower case its id."""
     PATHS: ClassVar[tuple[str, ...]] = ()
-    """Ids of the fields that take a path, each with completion."""
+    """The ids of the fields that take a path; these offer completions."""
     FOLDERS: ClassVar[tuple[str, ...]] = ()
-    """Those of them that take a folder."""
+    """The ids of the fields that take a folder."""
 
     class Changed(Message):
-        """Whether one can go on may have changed."""
+        """The page was changed or checked, so that `why_not` may have another answer."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: ProjectDraft) -> None:
         super().__init__(id=self.NAME.lower())
         self.draft = draft
-        self.timer: Any = None
+        self.check_timer: Timer | None = None
+        """Starts the check once the typing rests."""
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
         for name in self.PATHS:
             for field in self.query(f"#{name}").results(Input):
-                self.mount(PathComplete(field, folders=name in self.FOLDERS))
+                self.mount(PathComplete(field, folders_only=name in self.FOLDERS))
 
     async def enter(self) -> None:
-        """Called when the page is shown."""
+        """Prepare the page. Called whenever it is shown."""
 
     @property
-    def looking(self) -> bool:
-        """Whether what was entered is still being looked at."""
+    def checking(self) -> bool:
+        """True while what was entered last is not checked yet."""
         return False
 
     def why_not(self) -> str | None:
-        """Why one cannot go on, None if one can."""
+        """Return why the user cannot go on to the next page, None if that is possible."""
         return None
 
-    def soon(self, look: Callable[[], Any]) -> None:
-        if self.timer is not None:
-            self.timer.stop()
-        self.timer = self.set_timer(REST_SECONDS, look)
+    def check_soon(self, check: Callable[[], Any]) -> None:
+        """Call `check` once the typing rests."""
+        if self.check_timer is not None:
+            self.check_timer.stop()
+        self.check_timer = self.set_timer(REST_SECONDS, check)
 
-    def say(self, selector: str, said: str, bad: bool = False) -> None:
+    def show_message(self, selector: str, message: str, is_error: bool = False) -> None:
+        """Show a text of one or more lines in the label that `selector` finds."""
         label = self.query_one(selector, Static)
-        label.update(text.visible(said) if "\n" not in said else lines(said))
-        label.set_class(bad, "error")
+        label.update(text.visible(message) if "\n" not in message else visible_lines(message))
+        label.set_class(is_error, "error")
 
 
-def lines(said: str) -> str:
-    return "\n".join(map(text.visible, said.split("\n")))
+def visible_lines(message: str) -> str:
+    """Return the text with what cannot be shown escaped, except for its line breaks."""
+    return "\n".join(map(text.visible, message.split("\n")))

@@ -1,3 +1,5 @@
+"""The wizard that makes a new project, page by page."""
+
 from __future__ import annotations
 
 import time
@@ -17,36 +19,35 @@ from textual.widgets import Button, ContentSwitcher, Input, Static
 from engine.utils.errors import BadInput
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.dialogs.report import Report
-from tui.dialogs.wizard.devices import Devices
-from tui.dialogs.wizard.models import Models
-from tui.dialogs.wizard.prompts import Prompts
-from tui.dialogs.wizard.review import Review, command
-from tui.dialogs.wizard.source import Source
-from tui.dialogs.wizard.step import Step
+from tui.dialogs.wizard.devices import DevicesStep
+from tui.dialogs.wizard.models import ModelsStep
+from tui.dialogs.wizard.prompts import PromptsStep
+from tui.dialogs.wizard.review import ReviewStep, new_command
+from tui.dialogs.wizard.source import SourceStep
+from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.viewmodel import actions, new_project
-from tui.viewmodel.new_project import Draft
-from tui.widgets.checkbox import Tick
+from tui.viewmodel.new_project import ProjectDraft
+from tui.widgets.checkbox import BracketCheckbox
 
 if TYPE_CHECKING:
-    from tui.dialogs.pilot import Outcome
+    from tui.dialogs.pilot import PilotOutcome
     from tui.session import Session
 
-WORD_SECONDS = 0.1
-"""Between two words of progress."""
+PROGRESS_SECONDS = 0.1
+"""Seconds between two reports of progress."""
+END_BUTTONS = ("pilot", "create", "run")
+"""The ids of the buttons that only the last page has."""
+STEPS = (SourceStep, ModelsStep, DevicesStep, PromptsStep, ReviewStep)
 
-ENDS = ("pilot", "create", "run")
-"""Buttons of the last page."""
-STEPS = (Source, Models, Devices, Prompts, Review)
 
-
-class Cancelled(Exception):
-    """Nothing is made."""
+class CreationCancelled(Exception):
+    """Raised in the thread that makes the project once the user has cancelled."""
 
 
 class Wizard(DeferredDialog[Path | None]):
-    """Makes a new project in five steps; returns its folder."""
+    """A dialog of five pages that makes a project; returns the project's folder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "step(1)", "Next", id="wizard.next"),
@@ -55,29 +56,37 @@ class Wizard(DeferredDialog[Path | None]):
     ]
 
     @dataclass
-    class Advanced(Message):
-        said: str
+    class CreationProgressed(Message):
+        """More of the input was read, or more images were opened."""
+
+        text: str
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, Wizard.Advanced)
+            return isinstance(message, Wizard.CreationProgressed)
 
     @dataclass
-    class Made(Message):
+    class CreationEnded(Message):
+        """The project was made, or was not: then `folder` is None, and `error` says why."""
+
         folder: Path | None
-        trouble: str | None = None
-        minded: tuple[str, ...] = ()
-        """What `new` would warn of."""
+        error: str | None = None
+        warnings: tuple[str, ...] = ()
+        """The warnings that the command `new` would print."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.draft = Draft()
+        self.draft = ProjectDraft()
         self.steps = tuple(step(self.draft) for step in STEPS)
-        self.at = 0
-        self.going_on = False
-        """To the next page, once what was entered is found good."""
-        self.making = False
+        self.step_index = 0
+        """The index of the page in front."""
+        self.next_when_checked = False
+        """True if the next page is to be shown once what is entered was checked and is good."""
+        self.creating = False
+        """True while a thread makes the project."""
         self.cancelled = False
-        self.next_word = 0.0
+        """True once the thread should stop."""
+        self.next_progress = 0.0
+        """The earliest time of the next report of progress, on the monotonic clock."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -92,61 +101,63 @@ class Wizard(DeferredDialog[Path | None]):
                 yield Button("Create", id="create", compact=True)
                 yield Button("Create and run", id="run", variant="primary", compact=True)
 
-    async def fill(self) -> None:
-        await self.show()
+    async def mount_fields(self) -> None:
+        await self.show_step()
 
-    def first(self) -> Widget:
-        return self.step.query("Input, Tick").first()
+    def first_field(self) -> Widget:
+        return self.step.query("Input, BracketCheckbox").first()
 
     @property
-    def step(self) -> Step:
+    def step(self) -> WizardStep:
         """The page in front."""
-        return self.steps[self.at]
+        return self.steps[self.step_index]
 
-    async def show(self) -> None:
+    async def show_step(self) -> None:
+        """Show the page in front, and mount it when it is shown first."""
         names = [
             Content.styled(f"[{n} {step.NAME}]", "bold")
-            if n - 1 == self.at
+            if n - 1 == self.step_index
             else Content.styled(f" {n} {step.NAME} ", "$foreground-muted")
             for n, step in enumerate(STEPS, 1)
         ]
         self.query_one("#steps", Static).update(Content("").join(names))
-        last = self.at == len(STEPS) - 1
+        last = self.step_index == len(STEPS) - 1
         self.query_one("#next").display = not last
-        for name in ENDS:
+        for name in END_BUTTONS:
             self.query_one(f"#{name}").display = last
         keys = "ctrl+y copies the command" if last else "ctrl+n next"
         self.query_one(".dialog").border_subtitle = f"{keys}, esc back"
         step, pages = self.step, self.query_one(ContentSwitcher)
-        if not step.is_attached:  # when it is first visited: all at once they hold the loop long
+        if not step.is_attached:  # mounting all pages at once would hold the loop too long
             await pages.add_content(step)
         pages.current = step.id
         await step.enter()
-        if self.filled:  # else `take_typed` does
-            self.set_focus(self.first())
-        self.changed()
+        if self.is_filled:  # before that, `replay_keys` sets it
+            self.set_focus(self.first_field())
+        self.update_buttons()
 
     @on(Input.Changed)
-    @on(Tick.Changed)
-    def entered(self) -> None:
-        self.going_on = False
+    @on(BracketCheckbox.Changed)
+    def field_changed(self) -> None:
+        self.next_when_checked = False
 
-    @on(Step.Changed)
-    async def looked(self) -> None:
-        self.changed()
-        if self.going_on and not self.step.looking:
+    @on(WizardStep.Changed)
+    async def step_changed(self) -> None:
+        self.update_buttons()
+        if self.next_when_checked and not self.step.checking:
             await self.action_step(1)
 
-    def changed(self) -> None:
-        why = self.step.why_not()
-        self.query_one("#next").disabled = why is not None
-        for name in ENDS:
-            self.query_one(f"#{name}").disabled = self.making or why is not None
-        if not self.making:
-            self.say(why or "")
+    def update_buttons(self) -> None:
+        """Enable the buttons, or show why the user cannot go on."""
+        reason = self.step.why_not()
+        self.query_one("#next").disabled = reason is not None
+        for name in END_BUTTONS:
+            self.query_one(f"#{name}").disabled = self.creating or reason is not None
+        if not self.creating:
+            self.show_message(reason or "")
 
-    def say(self, said: str) -> None:
-        self.query_one("#why-not", Static).update(text.visible(said))
+    def show_message(self, message: str) -> None:
+        self.query_one("#why-not", Static).update(text.visible(message))
 
     @on(Button.Pressed, "#next")
     async def next(self) -> None:
@@ -157,121 +168,127 @@ class Wizard(DeferredDialog[Path | None]):
         await self.action_step(-1)
 
     async def action_step(self, by: int) -> None:
-        if self.making and by < 0:
+        if self.creating and by < 0:
             self.cancelled = True
-            self.say("cancelling ...")
-        if self.making or (not self.filled and by > 0):
+            self.show_message("cancelling ...")
+        if self.creating or (not self.is_filled and by > 0):
             return
-        why_not = self.step.why_not()
-        self.going_on = by > 0 and why_not is not None and self.step.looking
-        if by > 0 and why_not is not None:
+        reason = self.step.why_not()
+        self.next_when_checked = by > 0 and reason is not None and self.step.checking
+        if by > 0 and reason is not None:
             return
-        if self.at + by < 0:
-            self.leave(None)
-        elif self.at + by < len(STEPS):
-            self.at += by
-            await self.show()
+        if self.step_index + by < 0:
+            self.dismiss_when_filled(None)
+        elif self.step_index + by < len(STEPS):
+            self.step_index += by
+            await self.show_step()
 
     def action_copy(self) -> None:
-        if isinstance(self.step, Review):
-            cast("Session", self.app).copy(command(self.draft))
+        if isinstance(self.step, ReviewStep):
+            cast("Session", self.app).copy(new_command(self.draft))
 
-    # The end
+    # Creating the project
 
     @on(Button.Pressed, "#pilot")
-    def pilot(self) -> None:
-        from engine.operations.pilot import IMAGES
+    def open_pilot(self) -> None:
+        from engine.operations.pilot import PILOT_IMAGES
         from tui.dialogs.pilot import Pilot
 
-        self.app.push_screen(Pilot(lambda: self.draft.plan(IMAGES)), self.piloted)
+        self.app.push_screen(Pilot(lambda: self.draft.plan(PILOT_IMAGES)), self.pilot_closed)
 
-    def piloted(self, outcome: Outcome | None) -> None:
+    def pilot_closed(self, outcome: PilotOutcome | None) -> None:
         if outcome is None:
             return
-        self.query_one(Review).hours = outcome.time
-        self.query_one(Review).draw()
+        self.query_one(ReviewStep).time_estimate = outcome.time
+        self.query_one(ReviewStep).show_summary()
         if outcome.go:
-            self.make(run=True)
+            self.start_creation(run=True)
 
     @on(Button.Pressed, "#create")
     def create(self) -> None:
-        self.make(run=False)
+        self.start_creation(run=False)
 
     @on(Button.Pressed, "#run")
     def create_and_run(self) -> None:
-        self.make(run=True)
+        self.start_creation(run=True)
 
-    def make(self, run: bool) -> None:
-        if not self.making:
+    def start_creation(self, run: bool) -> None:
+        """Start making the project; with `run`, also start captioning it."""
+        if not self.creating:
             self.cancelled = False
-            self.set_making(True)
-            self.say("reading records ...")
-            self.work_on_it(run)
+            self.set_creating(True)
+            self.show_message("reading records ...")
+            self.create_project(run)
 
-    def set_making(self, making: bool) -> None:
-        self.making = making
-        self.query_one("#back", Button).label = "Cancel" if making else "Back"
-        for name in ENDS:
-            self.query_one(f"#{name}").disabled = making
+    def set_creating(self, creating: bool) -> None:
+        self.creating = creating
+        self.query_one("#back", Button).label = "Cancel" if creating else "Back"
+        for name in END_BUTTONS:
+            self.query_one(f"#{name}").disabled = creating
 
     @work(thread=True, group="create", exit_on_error=False)
-    def work_on_it(self, run: bool) -> None:
+    def create_project(self, run: bool) -> None:
         from tui.formatting.created_lines import created_lines
 
         try:
-            made = new_project.create(self.draft, self.counted, self.checked)
-        except Cancelled:
-            self.post_message(self.Made(None, "cancelled; nothing was made"))
+            created = new_project.create(self.draft, self.report_records, self.report_images)
+        except CreationCancelled:
+            self.post_message(self.CreationEnded(None, "cancelled; nothing was made"))
         except BadInput as error:
-            self.post_message(self.Made(None, str(error)))
+            self.post_message(self.CreationEnded(None, str(error)))
         except Exception as error:
-            self.post_message(self.Made(None, describe_error(error)))
+            self.post_message(self.CreationEnded(None, describe_error(error)))
         else:
-            folder = made.project.folder
-            trouble = self.start(folder) if run and not self.cancelled else None
-            self.post_message(self.Made(folder, trouble, tuple(created_lines(made))))
+            folder = created.project.folder
+            problem = self.start_run(folder) if run and not self.cancelled else None
+            warnings = tuple(created_lines(created))
+            self.post_message(self.CreationEnded(folder, problem, warnings))
 
-    def counted(self, records: int) -> None:
-        self.advance(f"reading records ... {text.number(records)}")
+    def report_records(self, records: int) -> None:
+        self.report_progress(f"reading records ... {text.number(records)}")
 
-    def checked(self, images: int, records: int) -> None:
+    def report_images(self, images: int, records: int) -> None:
         of = f" of {text.number(records)}" if self.draft.check_images else ""
-        self.advance(f"opening images ... {text.number(images)}{of} (esc cancels)")
+        self.report_progress(f"opening images ... {text.number(images)}{of} (esc cancels)")
 
-    def advance(self, said: str) -> None:
-        """Called in the thread that makes the project. Raises `Cancelled`."""
+    def report_progress(self, message: str) -> None:
+        """Show a text, unless another was shown just now. Raises `CreationCancelled`.
+
+        Called in the thread that makes the project.
+        """
         if self.cancelled:
-            raise Cancelled
-        if time.monotonic() >= self.next_word:
-            self.next_word = time.monotonic() + WORD_SECONDS
-            self.post_message(self.Advanced(said))
+            raise CreationCancelled
+        if time.monotonic() >= self.next_progress:
+            self.next_progress = time.monotonic() + PROGRESS_SECONDS
+            self.post_message(self.CreationProgressed(message))
 
-    def start(self, folder: Path) -> str | None:
+    def start_run(self, folder: Path) -> str | None:
+        """Start a run of the new project. Return why it did not start, None if it did."""
         try:
             actions.start(actions.open_project(folder), self.draft.devices)
         except Exception as error:
             return f"the project is made, but did not start: {describe_error(error)}"
         return None
 
-    @on(Advanced)
-    def advanced(self, event: Advanced) -> None:
-        if self.making and not self.cancelled:
-            self.say(event.said)
+    @on(CreationProgressed)
+    def creation_progressed(self, event: CreationProgressed) -> None:
+        if self.creating and not self.cancelled:
+            self.show_message(event.text)
 
-    @on(Made)
-    def made(self, event: Made) -> None:
-        self.set_making(False)
-        said = [*event.minded, *filter(None, [event.trouble])]
+    @on(CreationEnded)
+    def creation_ended(self, event: CreationEnded) -> None:
+        self.set_creating(False)
+        lines = [*event.warnings, *filter(None, [event.error])]
         if event.folder is None:
-            self.say("; ".join(said))
-        elif said:
-            self.say("")
-            self.report(event.folder, said)
+            self.show_message("; ".join(lines))
+        elif lines:
+            self.show_message("")
+            self.show_report(event.folder, lines)
         else:
             self.dismiss(event.folder)
 
-    def report(self, folder: Path, lines: list[str]) -> None:
-        """What a person should know before the project is opened."""
+    def show_report(self, folder: Path, lines: list[str]) -> None:
+        """Show what the user should know, and open the project when that is closed."""
 
         def answer(_: None) -> None:
             self.dismiss(folder)

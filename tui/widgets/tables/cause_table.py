@@ -1,3 +1,5 @@
+"""The table of failure causes on the Failures screen."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -5,37 +7,38 @@ from typing import TYPE_CHECKING
 
 from tui.formatting import text
 from tui.viewmodel.failure_hints import hint_for
-from tui.widgets.tables.table import Cell, Column, Table
+from tui.widgets.tables.table import Cell, Column, VirtualTable
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping
 
 
-class CauseTable(Table["Cause"]):
-    """What went wrong, and what to do about it; in all, model by model or shard by shard."""
+class CauseTable(VirtualTable["Cause"]):
+    """One row per cause of failures, or per cause and model or shard, with what to do about it."""
 
     def __init__(self, model_name: Callable[[int], str], id: str | None = None) -> None:
-        self.by_cause: tuple[Column[Cause], ...] = (
+        self.cause_columns: tuple[Column[Cause], ...] = (
             Column("Cause", 0, lambda cause: cause.kind),
-            Column("Of", 6, scope),
-            Column("Count", 9, lambda cause: text.number(cause.count), right=True),
-            Column("Shards", 7, lambda cause: text.number(cause.shards), right=True),
-            Column("Retry", 5, lambda cause: "yes" if hint_for(cause).retry else "no"),
+            Column("Of", 6, scope_cell),
+            Column("Count", 9, lambda cause: text.number(cause.count), align_right=True),
+            Column("Shards", 7, lambda cause: text.number(cause.shards), align_right=True),
+            Column("Retry", 5, lambda cause: "yes" if hint_for(cause).can_retry else "no"),
             Column("Hint", 17, lambda cause: hint_for(cause).short),
         )
-        self.first: dict[Grouping, tuple[Column[Cause], ...]] = {
+        self.group_columns: dict[Grouping, tuple[Column[Cause], ...]] = {
             "cause": (),
             "model": (Column("Model", 10, lambda cause: model_name(cause.model_id or 0)),),
             "shard": (Column("Shard", 6, lambda cause: f"{cause.shard or 0:05}"),),
         }
-        super().__init__(self.by_cause, id=id)
+        super().__init__(self.cause_columns, id=id)
 
-    def group_by(self, by: Grouping) -> None:
-        self.columns = (*self.first[by], *self.by_cause)
+    def group_by(self, grouping: Grouping) -> None:
+        """Show the columns of rows that are grouped in this way."""
+        self.columns = (*self.group_columns[grouping], *self.cause_columns)
 
-    def key(self, row: Cause) -> object:
+    def row_key(self, row: Cause) -> object:
         return row.group
 
 
-def scope(cause: Cause) -> Cell:
+def scope_cell(cause: Cause) -> Cell:
     return cause.scope, "bad" if cause.scope == "shard" else ""

@@ -1,3 +1,5 @@
+"""The table of tasks on the Shards screen."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -5,18 +7,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from db.rows import STATE_WORDS
 from tui.formatting import text
-from tui.widgets.tables.table import Cell, Column, Table
+from tui.viewmodel.state_labels import TASK_LABELS
+from tui.widgets.tables.table import Cell, Column, VirtualTable
 
 if TYPE_CHECKING:
     from db.rows import TaskRow
 
-NAMES = {"done": "good", "failed": "bad", "running": "busy"}
+STATE_CLASSES = {"done": "good", "failed": "bad", "running": "busy"}
+"""The component class that colours a task state; others are `muted`."""
 
 
-class ShardTable(Table["TaskRow"]):
-    """Tasks: one shard for one model a row."""
+class ShardTable(VirtualTable["TaskRow"]):
+    """One row per task (a shard for a model); rows can be marked, one by one or in a range."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -43,19 +46,20 @@ class ShardTable(Table["TaskRow"]):
             (
                 Column("Shard", 6, lambda task: f"{task.shard:05}"),
                 Column("Model", 14, lambda task: model_name(task.model_id)),
-                Column("State", 5, state),
-                Column("Captioned", 15, captioned, right=True),
-                Column("Failed", 6, lambda task: text.number(task.failed), right=True),
-                Column("Prio", 4, lambda task: f"{task.priority:+}" if task.priority else "", True),
-                Column("Tries", 5, lambda task: str(task.attempt), right=True),
-                Column("Updated", 8, lambda task: text.clock(task.updated), right=True),
+                Column("State", 5, state_cell),
+                Column("Captioned", 15, captioned_cell, align_right=True),
+                Column("Failed", 6, lambda task: text.number(task.failed), align_right=True),
+                Column("Prio", 4, priority_cell, align_right=True),
+                Column("Tries", 5, lambda task: str(task.attempt), align_right=True),
+                Column("Updated", 8, lambda task: text.clock(task.updated), align_right=True),
                 Column("Error", 0, lambda task: task.error or ""),
             ),
             id=id,
         )
         self.last_mark = 0
+        """The index of the row that was marked or unmarked last."""
 
-    def key(self, row: TaskRow) -> object:
+    def row_key(self, row: TaskRow) -> object:
         return row.id
 
     def action_mark(self) -> None:
@@ -67,7 +71,7 @@ class ShardTable(Table["TaskRow"]):
             self.post_message(self.Moved(self))
 
     def action_mark_range(self) -> None:
-        """Rows that are not loaded stay as they are."""
+        """Mark the loaded rows from the one marked last to the cursor."""
         first, last = sorted((self.last_mark, self.cursor))
         rows = (self.row(index) for index in range(first, last + 1))
         self.marked |= {row.id for row in rows if row is not None}
@@ -75,9 +79,13 @@ class ShardTable(Table["TaskRow"]):
         self.post_message(self.Moved(self))
 
 
-def state(task: TaskRow) -> Cell:
-    return STATE_WORDS[task.state], NAMES.get(task.state, "muted")
+def state_cell(task: TaskRow) -> Cell:
+    return TASK_LABELS[task.state], STATE_CLASSES.get(task.state, "muted")
 
 
-def captioned(task: TaskRow) -> str:
+def priority_cell(task: TaskRow) -> str:
+    return f"{task.priority:+}" if task.priority else ""
+
+
+def captioned_cell(task: TaskRow) -> str:
     return f"{text.number(task.captioned)}/{text.number(task.count)}"

@@ -1,7 +1,7 @@
 """A table that draws the rows on screen and holds only those around them.
 
-Textual's DataTable measures every cell: 2 s for 10,000 rows, 0.1-0.3 s to swap in a page of 200,
-which is felt on each page while a key is held. Here a page costs a query in a thread and a repaint.
+Textual's DataTable measures every cell: 2 s for 10,000 rows, and 0.1 to 0.3 s for each new page of
+200 rows, which is felt while a key is held. Here a page costs a query in a thread and a repaint.
 """
 
 from __future__ import annotations
@@ -21,27 +21,31 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.formatting import text
-from tui.widgets.scroll_keys import moving
+from tui.widgets.scroll_keys import movement_bindings
 
 Row = TypeVar("Row")
 Cell = str | tuple[str, str]
-"""Text, or text with the name of a component class (`good`, `bad`, ...)."""
+"""The text of a cell, alone or with the component class that colours it (`good`, `bad`, ...)."""
 
 GUTTER = 2
+"""Cells in front of the first column, for the signs of the cursor and of a mark."""
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """`width` 0 takes what the others leave."""
+    """A column; `width` is in cells, and 0 takes what the others leave."""
 
     title: str
     width: int
     cell: Callable[[Row], Cell]
-    right: bool = False
+    align_right: bool = False
 
 
-class Table(ScrollView, Generic[Row], can_focus=True):
-    """`>` is the cursor, `*` a marked row. Subclasses say what identifies a row."""
+class VirtualTable(ScrollView, Generic[Row], can_focus=True):
+    """A table with a cursor (`>`) and marked rows (`*`), of which a part of the rows is loaded.
+
+    Subclasses say in `row_key` what identifies a row.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--heading",
@@ -53,76 +57,90 @@ class Table(ScrollView, Generic[Row], can_focus=True):
         "table--muted",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        *moving("table"),
+        *movement_bindings("table"),
         Binding(
             "enter", "open", "Open", show=False, tooltip="Open the row's details", id="table.open"
         ),
     ]
 
     cursor = reactive(0, repaint=True, init=False)
+    """The index of the row under the cursor."""
     total = reactive(0, repaint=True, init=False)
+    """The number of rows, loaded or not."""
 
     @dataclass
     class Moved(Message):
-        """The cursor stands on another row, or the same row changed."""
+        """The cursor moved to another row, or its row or the marks changed."""
 
-        table: Table[Any]
+        table: VirtualTable[Any]
 
         @property
-        def control(self) -> Table[Any]:
+        def control(self) -> VirtualTable[Any]:
             return self.table
 
     @dataclass
     class Opened(Message):
-        table: Table[Any]
+        """The user asked for the details of the row under the cursor."""
+
+        table: VirtualTable[Any]
 
         @property
-        def control(self) -> Table[Any]:
+        def control(self) -> VirtualTable[Any]:
             return self.table
 
     @dataclass
     class Scrolled(Message):
-        """Other rows are on screen."""
+        """Other rows came on screen."""
 
-        table: Table[Any]
+        table: VirtualTable[Any]
 
     def __init__(self, columns: Sequence[Column[Row]], id: str | None = None) -> None:
         super().__init__(id=id)
         self.columns = columns
         self.rows: Sequence[Row] = ()
-        self.offset_of_rows = 0
+        """The rows that are loaded."""
+        self.first_loaded = 0
+        """The index of the first loaded row."""
         self.marked: set[object] = set()
+        """The keys of the marked rows."""
         self.sorted_by = ""
+        """The title of the column that the rows are sorted by."""
 
-    def key(self, row: Row) -> object:
+    def row_key(self, row: Row) -> object:
+        """Return what identifies a row, whatever its index is."""
         raise NotImplementedError
 
     # Rows
 
     def row(self, index: int) -> Row | None:
-        place = index - self.offset_of_rows
-        return self.rows[place] if 0 <= place < len(self.rows) else None
+        """Return a row by its index, None if it is not loaded."""
+        i = index - self.first_loaded
+        return self.rows[i] if 0 <= i < len(self.rows) else None
 
     @property
     def current(self) -> Row | None:
+        """The row under the cursor; None if it is not loaded or there is none."""
         return self.row(self.cursor)
 
-    def set_rows(self, rows: Sequence[Row], offset: int, total: int, follow: bool = True) -> None:
-        """With `follow` the cursor stays on its row, at its place on the screen, where it can."""
+    def set_rows(self, rows: Sequence[Row], first: int, total: int, follow: bool = True) -> None:
+        """Show other rows, the first of which has the index `first` of `total`.
+
+        With `follow` the cursor and the screen move with the row under the cursor, if it is there.
+        """
         current = self.current
-        wanted = self.key(current) if current is not None and follow else None
-        self.rows, self.offset_of_rows = rows, offset
+        key = self.row_key(current) if current is not None and follow else None
+        self.rows, self.first_loaded = rows, first
         self.total = total
-        found = next((i for i, row in enumerate(rows, offset) if self.key(row) == wanted), None)
-        shift = 0 if found is None or wanted is None else found - self.cursor
-        self.set_reactive(Table.cursor, max(0, min(self.cursor + shift, total - 1)))
+        index = next((i for i, row in enumerate(rows, first) if self.row_key(row) == key), None)
+        shift = 0 if index is None or key is None else index - self.cursor
+        self.set_reactive(VirtualTable.cursor, max(0, min(self.cursor + shift, total - 1)))
         if shift:
             self.scroll_to(y=self.scroll_offset.y + shift, animate=False, immediate=True)
         self.refresh()
         self.post_message(self.Moved(self))
 
     def visible_rows(self) -> tuple[int, int]:
-        """The first on screen and the one after the last."""
+        """Return the index of the first row on screen, and the index after the last."""
         first = self.scroll_offset.y
         return first, min(self.total, first + self.page_size)
 
@@ -166,10 +184,10 @@ class Table(ScrollView, Generic[Row], can_focus=True):
             self.post_message(self.Opened(self))
 
     def on_click(self, event: Click) -> None:
-        place = event.get_content_offset(self)
-        if place is None or place.y < 1:
+        click_offset = event.get_content_offset(self)
+        if click_offset is None or click_offset.y < 1:
             return
-        index = self.scroll_offset.y + place.y - 1
+        index = self.scroll_offset.y + click_offset.y - 1
         if index < self.total:
             self.cursor = index
             if event.chain == 2:
@@ -180,44 +198,47 @@ class Table(ScrollView, Generic[Row], can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if y == 0:
-            return Strip(self.heading(width), width)
+            return Strip(self.heading_segments(width), width)
         index = self.scroll_offset.y + y - 1
         if index >= self.total:
             return Strip.blank(width, self.rich_style)
-        return Strip(self.line(index, width), width)
+        return Strip(self.row_segments(index, width), width)
 
-    def heading(self, width: int) -> list[Segment]:
+    def heading_segments(self, width: int) -> list[Segment]:
+        """Return the line of column titles."""
         style = self.get_component_rich_style("table--heading")
         segments = [Segment(" " * GUTTER, style)]
-        for column, cells in zip(self.columns, self.widths(width), strict=True):
+        for column, cells in zip(self.columns, self.column_widths(width), strict=True):
             chosen = style + Style(reverse=True) if column.title == self.sorted_by else style
-            segments.append(Segment(text.fit(column.title, cells, column.right), chosen))
+            segments.append(Segment(text.fit(column.title, cells, column.align_right), chosen))
             segments.append(Segment(" ", style))
         return segments
 
-    def line(self, index: int, width: int) -> list[Segment]:
+    def row_segments(self, index: int, width: int) -> list[Segment]:
+        """Return the line of a row; ` ...` if the row is not loaded."""
         row = self.row(index)
-        here = index == self.cursor
-        marked = row is not None and self.key(row) in self.marked
+        is_cursor = index == self.cursor
+        marked = row is not None and self.row_key(row) in self.marked
         style = self.rich_style
         if marked:
             style = self.get_component_rich_style("table--marked")
-        if here:
+        if is_cursor:
             style = self.get_component_rich_style("table--cursor")
-        segments = [Segment((">" if here else " ") + ("*" if marked else " "), style)]
+        segments = [Segment((">" if is_cursor else " ") + ("*" if marked else " "), style)]
         if row is None:
             return [*segments, Segment(text.fit(" ...", width - GUTTER), style)]
-        for column, cells in zip(self.columns, self.widths(width), strict=True):
+        for column, cells in zip(self.columns, self.column_widths(width), strict=True):
             cell = column.cell(row)
-            said, name = cell if isinstance(cell, tuple) else (cell, "")
-            own = style
-            if name and not here:
-                colour = self.get_component_rich_style(f"table--{name}", partial=True).color
-                own = style + Style(color=colour)
-            segments.append(Segment(text.fit(said, cells, column.right), own))
+            cell_text, component = cell if isinstance(cell, tuple) else (cell, "")
+            cell_style = style
+            if component and not is_cursor:
+                colour = self.get_component_rich_style(f"table--{component}", partial=True).color
+                cell_style = style + Style(color=colour)
+            segments.append(Segment(text.fit(cell_text, cells, column.align_right), cell_style))
             segments.append(Segment(" ", style))
         return segments
 
-    def widths(self, width: int) -> list[int]:
+    def column_widths(self, width: int) -> list[int]:
+        """Return the width of each column, in cells, for a table of `width` cells."""
         fixed = sum(column.width for column in self.columns) + len(self.columns) + GUTTER
         return [column.width or max(1, width - fixed) for column in self.columns]

@@ -1,4 +1,4 @@
-"""What every export writer shares."""
+"""The parts that all export formats share: the plan, rows, the encoded shard, base writers."""
 
 from __future__ import annotations
 
@@ -11,41 +11,46 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from db.rows import ModelRow
-from engine.datasets.exports.shard_captions import Column, ShardCaptions
+from engine.datasets.exports.shard_captions import CaptionColumn, ShardCaptions
 from engine.images.image import ImagePaths
 from engine.utils import jsonlines
 
 ORIGINAL = "original"
-"""What the original caption is called where captions have names."""
-BREAKS = re.compile(r"[\r\n\0\v\f\x1c-\x1e\x85\u2028\u2029]+")
+"""The name of the original caption where captions have names."""
+LINE_BREAKS = re.compile(r"[\r\n\0\v\f\x1c-\x1e\x85\u2028\u2029]+")
+"""The characters that a program which reads by lines may take for the end of one."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is written, and how the reader will find the images."""
+class ExportPlan:
+    """What an export writes, and how the program that reads it will find the images."""
 
     models: Sequence[ModelRow]
     with_original: bool
+    """True if the original captions are written."""
     provenance: bool
+    """True if the provenance of every caption is written."""
     image_root: str | None
+    """Put before every relative image path, or None."""
     path_map: tuple[tuple[str, str], ...]
-    images: str
-    """copy, link or none, where the format has image files."""
-    paths: ImagePaths
-    """Where the project finds them."""
+    """(old prefix, new prefix) of image paths; the first old one that fits is replaced."""
+    image_mode: str
+    """`copy`, `link` or `none`, for formats that have image files."""
+    image_paths: ImagePaths
+    """The rules by which the project itself finds the images."""
 
     @cached_property
     def names(self) -> list[str]:
-        """The columns: the original first if it is wanted, then the models in project order."""
+        """The columns: the original first if it is written, then the models in project order."""
         return [ORIGINAL] * self.with_original + [model.name for model in self.models]
 
     @property
     def rewrites_paths(self) -> bool:
-        """Whether any path changes."""
+        """True if any image path may change."""
         return self.image_root is not None or bool(self.path_map)
 
-    def mapped(self, image: str) -> str:
-        """The path as the reader of the export will find it."""
+    def map_path(self, image: str) -> str:
+        """Return the image path as the program that reads the export will find it."""
         for old, new in self.path_map:
             if image.startswith(old):
                 return new + image[len(old) :]
@@ -55,7 +60,7 @@ class Plan:
 
     @cached_property
     def origins(self) -> list[dict[str, Any]]:
-        """Provenance of each column, but for the finish reason of each caption."""
+        """The provenance of each column, without the finish reason, which each caption has."""
         unknown = {"checkpoint": None, "prompt": None, "seed": None}
         return [{"model": ORIGINAL} | unknown] * self.with_original + [
             {
@@ -69,53 +74,57 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExportRow:
     """One image with at least one caption; `captions` and `finishes` are in `plan.names`' order."""
 
-    place: int
-    """In the whole input."""
+    record_id: int
+    """The record's 0-based position in the whole data set."""
     image: str
-    """As the input wrote it."""
+    """The image path, as the input writes it."""
     path: str
+    """The image path, as the export writes it."""
     captions: Sequence[str | None]
     finishes: Sequence[str | None]
+    """How the generation of each caption ended, if the plan asks for provenance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """A shard in the form that is written: what each file of the format gets."""
+class EncodedShard:
+    """A shard in the form that is written."""
 
     pieces: list[Any]
+    """What `Writer.append` gets: as a rule the bytes for each file of the format."""
     captions: int
+    """Captions in the shard that are written."""
     unfit: int = 0
     """Images that the format cannot hold."""
     bytes: int = 0
-    """What was written already, beside the pieces."""
+    """Bytes that were written already, besides the pieces."""
 
 
 class Writer(ABC):
     """Appends encoded shards, in order, to `out`, a file or a folder that is not there yet.
 
-    Its module has `encode(plan, part, out)` too, which makes an `Encoded` of a shard's captions
-    and may run in another process.
+    Its module also has `encode(plan, shard_captions, out)`, which returns the `EncodedShard` of a
+    shard's captions and may run in another process.
     """
 
-    def __init__(self, out: Path, plan: Plan) -> None:
-        """Raises `BadInput` if the plan does not fit the format."""
+    def __init__(self, out: Path, plan: ExportPlan) -> None:
+        """Begin the output. Raises `BadInput` if the plan does not fit the format."""
         self.out = out
 
     @abstractmethod
     def append(self, pieces: list[Any]) -> int:
-        """Returns the bytes written."""
+        """Write the pieces of a shard, and return the number of bytes written."""
 
     def close(self) -> None:  # noqa: B027 (nothing to do for some)
-        """Ends the file."""
+        """End the output."""
 
 
 class FileWriter(Writer):
-    """One file that grows by bytes."""
+    """A writer of one file, to which the bytes of every shard are appended."""
 
-    def __init__(self, out: Path, plan: Plan) -> None:
+    def __init__(self, out: Path, plan: ExportPlan) -> None:
         super().__init__(out, plan)
         self.file = out.open("wb")
 
@@ -126,48 +135,63 @@ class FileWriter(Writer):
         self.file.close()
 
 
-def columns_of(plan: Plan, part: ShardCaptions) -> list[Column]:
-    """In the order of `plan.names`."""
-    return [part.originals] * plan.with_original + part.columns
+def columns_of(plan: ExportPlan, shard_captions: ShardCaptions) -> list[CaptionColumn]:
+    """Return the columns of captions in the order of `plan.names`."""
+    return [shard_captions.originals] * plan.with_original + shard_captions.columns
 
 
-def rows_of(plan: Plan, part: ShardCaptions) -> Iterator[Row]:
-    """Images that have no caption at all are passed over."""
-    nothing: list[str | None] = [None] * len(part.images)
-    finishes = [nothing] * plan.with_original + (part.finishes or [nothing] * len(part.columns))
+def rows_of(plan: ExportPlan, shard_captions: ShardCaptions) -> Iterator[ExportRow]:
+    """Yield the images of a shard; images that have no caption at all are passed over."""
+    images, first = shard_captions.images, shard_captions.shard.first
+    unknown: list[str | None] = [None] * len(images)
+    finishes = [unknown] * plan.with_original + (
+        shard_captions.finishes or [unknown] * len(shard_captions.columns)
+    )
     texts = [
         [None if caption is None else jsonlines.loads(caption) for caption in column]
-        for column in columns_of(plan, part)
+        for column in columns_of(plan, shard_captions)
     ]
-    columns = zip(part.images, zip(*texts, strict=True), zip(*finishes, strict=True), strict=True)
-    for place, (image, captions, ends) in enumerate(columns, start=part.shard.first):
+    rows = zip(images, zip(*texts, strict=True), zip(*finishes, strict=True), strict=True)
+    for record_id, (image, captions, row_finishes) in enumerate(rows, start=first):
         if any(captions):
-            yield Row(place, image, plan.mapped(image), captions, ends)
+            yield ExportRow(record_id, image, plan.map_path(image), captions, row_finishes)
 
 
-def named(plan: Plan, row: Row) -> dict[str, Any]:
-    """The row's captions by name, None where there is none, and their provenance if asked."""
-    found: dict[str, Any] = dict(zip(plan.names, row.captions, strict=True))
+def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:
+    """Return the row's captions by name, None where there is none.
+
+    The key `provenance` is added if the plan asks for it: by name, of the captions that are there.
+    """
+    values: dict[str, Any] = dict(zip(plan.names, row.captions, strict=True))
     if plan.provenance:
-        found["provenance"] = {
+        values["provenance"] = {
             origin["model"]: {**origin, "finish": finish}
             for origin, finish, caption in zip(
                 plan.origins, row.finishes, row.captions, strict=True
             )
             if caption
         }
-    return found
+    return values
 
 
-def captions_in(row: Row) -> int:
+def count_captions(row: ExportRow) -> int:
+    """Return how many captions the row has."""
     return sum(caption is not None for caption in row.captions)
 
 
 def one_line(text: str) -> str:
-    """Without what a reader by lines takes for the end of one."""
-    return BREAKS.sub(" ", text)
+    """Return the text with a blank instead of every line break."""
+    return LINE_BREAKS.sub(" ", text)
 
 
 def file_name(model: str) -> str:
-    """A model's name as a file's."""
+    """Return a model's name as it can be a file's."""
     return re.sub(r"[^\w.+-]", "_", model)
+
+
+def image_suffix(image: str) -> str:
+    """Return the suffix of an image for its copy: in lower case, as readers look for it.
+
+    An image without a suffix gets `.jpg`.
+    """
+    return PurePosixPath(image).suffix.lower() or ".jpg"

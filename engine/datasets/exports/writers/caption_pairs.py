@@ -1,23 +1,28 @@
-"""One {"image", "caption"} object a caption. Text is copied, not encoded again."""
+"""The JSON of one {"image", "caption"} object per caption, for several formats.
+
+The JSON of paths and captions is copied from where it was read, not encoded again.
+"""
 
 from __future__ import annotations
 
 from itertools import chain
 
 from engine.datasets.exports.shard_captions import ShardCaptions
-from engine.datasets.exports.writers.base import Plan, columns_of
+from engine.datasets.exports.writers.base import ExportPlan, columns_of
 from engine.utils import jsonlines
 
 
-def entries(plan: Plan, part: ShardCaptions) -> list[list[bytes | None]]:
-    """The objects by column, in the order of `plan.names`; None where there is no caption.
+def open_objects(plan: ExportPlan, shard_captions: ShardCaptions) -> list[list[bytes | None]]:
+    """Return the objects without their closing braces, which `join_objects` adds.
 
-    Their closing braces are left to `joined`.
+    There is one list per column, in the order of `plan.names`; None stands for no caption.
     """
-    images = list(map(plan.mapped, part.images)) if plan.rewrites_paths else part.images
+    images = shard_captions.images
+    if plan.rewrites_paths:
+        images = list(map(plan.map_path, images))
     encoded = jsonlines.dumps_lines(images).splitlines()
     heads = [b'{"image": ' + image + b', "caption": ' for image in encoded]
-    columns = columns_of(plan, part)
+    columns = columns_of(plan, shard_captions)
     if not plan.provenance:
         return [
             [
@@ -26,25 +31,27 @@ def entries(plan: Plan, part: ShardCaptions) -> list[list[bytes | None]]:
             ]
             for column in columns
         ]
-    finishes = [[None] * len(heads)] * plan.with_original + part.finishes
+    finishes = [[None] * len(heads)] * plan.with_original + shard_captions.finishes
     return [
         [
             None if caption is None else head + caption + tail + jsonlines.dumps(finish)
-            for head, caption, finish in zip(heads, column, ends, strict=True)
+            for head, caption, finish in zip(heads, column, column_finishes, strict=True)
         ]
-        for column, ends, tail in zip(columns, finishes, tails_of(plan), strict=True)
+        for column, column_finishes, tail in zip(columns, finishes, tails_of(plan), strict=True)
     ]
 
 
-def by_image(plan: Plan, part: ShardCaptions) -> list[bytes]:
-    """Per image the original caption, then the models."""
-    return list(filter(None, chain.from_iterable(zip(*entries(plan, part), strict=True))))
+def objects_by_image(plan: ExportPlan, shard_captions: ShardCaptions) -> list[bytes]:
+    """Return all objects, as `open_objects` does: image by image, the original caption first."""
+    columns = open_objects(plan, shard_captions)
+    return list(filter(None, chain.from_iterable(zip(*columns, strict=True))))
 
 
-def joined(objects: list[bytes], separator: bytes) -> bytes:
+def join_objects(objects: list[bytes], separator: bytes) -> bytes:
+    """Return the objects with their closing braces and a separator between them."""
     return (b"}" + separator).join(objects) + b"}" if objects else b""
 
 
-def tails_of(plan: Plan) -> list[bytes]:
-    """What follows a caption of each column, up to its finish reason."""
+def tails_of(plan: ExportPlan) -> list[bytes]:
+    """Return, for each column, what follows a caption up to the value of its finish reason."""
     return [b", " + jsonlines.dumps(origin)[1:-1] + b', "finish": ' for origin in plan.origins]

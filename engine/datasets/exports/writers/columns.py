@@ -15,9 +15,10 @@ from engine.utils import jsonlines
 __all__ = ["Writer", "encode"]
 
 
-def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
     captions, lines = 0, []
-    for row in base.rows_of(plan, part):
-        lines.append(jsonlines.dumps({"image": row.path} | base.named(plan, row)) + b"\n")
-        captions += base.captions_in(row)
-    return base.Encoded([b"".join(lines)], captions)
+    for row in base.rows_of(plan, shard_captions):
+        values = {"image": row.path} | base.captions_by_name(plan, row)
+        lines.append(jsonlines.dumps(values) + b"\n")
+        captions += base.count_captions(row)
+    return base.EncodedShard([b"".join(lines)], captions)

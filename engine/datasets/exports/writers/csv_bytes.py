@@ -8,10 +8,12 @@ from io import StringIO
 
 
 def csv_bytes(rows: Iterable[Sequence[str]], delimiter: str = ",") -> bytes:
+    """Return rows of cells as CSV."""
     text = StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
     return text_bytes(text.getvalue())
 
 
 def text_bytes(text: str) -> bytes:
+    """Return a text as UTF-8."""
     return text.encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""`jsonl`: one {"image", "caption"} a line."""
+"""`jsonl`: JSON Lines with one {"image", "caption"} per line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from engine.datasets.exports.writers.base import FileWriter as Writer
 __all__ = ["Writer", "encode"]
 
 
-def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
-    found = caption_pairs.by_image(plan, part)
-    return base.Encoded([caption_pairs.joined(found, b"\n") + b"\n"] if found else [], len(found))
+def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
+    objects = caption_pairs.objects_by_image(plan, shard_captions)
+    lines = caption_pairs.join_objects(objects, b"\n")
+    return base.EncodedShard([lines + b"\n"] if objects else [], len(objects))

@@ -1,7 +1,7 @@
-"""`llava`: LLaVA's conversations JSON, one question and answer a caption.
+"""`llava`: LLaVA's conversations JSON, with one question and answer per caption.
 
-As LLaVA's `LazySupervisedDataset` reads it: `image` below `--image_folder`, `<image>` in the
-first turn, the turns called human and gpt.
+LLaVA's `LazySupervisedDataset` reads it: `image` below `--image_folder`, `<image>` in the first
+turn, the turns called human and gpt.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from pathlib import Path
 
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
-from engine.datasets.exports.writers.json_array import Writer
+from engine.datasets.exports.writers.array_file import ArrayWriter as Writer
 from engine.utils import jsonlines
 
 __all__ = ["Writer", "encode"]
 
 QUESTION = "<image>\nDescribe the image in English."
+"""The human's turn of every conversation."""
 
 
-def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
-    found = [
+def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
+    conversations = [
         jsonlines.dumps(
             {
-                "id": f"{row.place:09}-{name}",
+                "id": f"{row.record_id:09}-{name}",
                 "image": row.path,
                 "conversations": [
                     {"from": "human", "value": QUESTION},
@@ -30,8 +31,8 @@ def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
                 ],
             }
         )
-        for row in base.rows_of(plan, part)
+        for row in base.rows_of(plan, shard_captions)
         for name, caption in zip(plan.names, row.captions, strict=True)
         if caption
     ]
-    return base.Encoded([b",\n".join(found)], len(found))
+    return base.EncodedShard([b",\n".join(conversations)], len(conversations))

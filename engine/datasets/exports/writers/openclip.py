@@ -1,8 +1,8 @@
-"""`openclip`: columns `filepath` and `title`, one row a caption, as open_clip's CSV data set reads.
+"""`openclip`: columns `filepath` and `title`, one row per caption, for open_clip's CSV data set.
 
-TAB between them, which is open_clip's default; a comma if the file is called .csv
-(`--csv-separator ,`). open_clip reads it with pandas, to which a caption that is only "NA" or
-"null" is none.
+A TAB is between them, which is open_clip's default, or a comma if the file is called .csv
+(`--csv-separator ,`). open_clip reads it with pandas, which takes a caption that is only "NA" or
+"null" for none.
 """
 
 from __future__ import annotations
@@ -13,24 +13,28 @@ from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
 from engine.datasets.exports.writers.csv_bytes import csv_bytes
 
-HEAD = ["filepath", "title"]
+HEADER = ["filepath", "title"]
+"""The names of the columns, which open_clip looks for."""
 
 
 def delimiter(out: Path) -> str:
+    """Return the character between the columns, by the name of the file that is written."""
     return "," if out.name.removesuffix(".part").endswith(".csv") else "\t"
 
 
-def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
     pairs = [
         (row.path, base.one_line(caption))
-        for row in base.rows_of(plan, part)
+        for row in base.rows_of(plan, shard_captions)
         for caption in row.captions
         if caption
     ]
-    return base.Encoded([csv_bytes(pairs, delimiter(out))], len(pairs))
+    return base.EncodedShard([csv_bytes(pairs, delimiter(out))], len(pairs))
 
 
 class Writer(base.FileWriter):
-    def __init__(self, out: Path, plan: base.Plan) -> None:
+    """A writer of the file, whose first row names the columns."""
+
+    def __init__(self, out: Path, plan: base.ExportPlan) -> None:
         super().__init__(out, plan)
-        self.append([csv_bytes([HEAD], delimiter(out))])
+        self.append([csv_bytes([HEADER], delimiter(out))])

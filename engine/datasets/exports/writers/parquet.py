@@ -1,4 +1,4 @@
-"""`parquet`: one row an image, `image` and a string column a model; a row group a shard.
+"""`parquet`: one row per image, with `image` and a string column per model; a row group per shard.
 
 `datasets.load_dataset("parquet", data_files=OUT)` and pandas read it. Provenance is a column of
 JSON.
@@ -12,44 +12,47 @@ from typing import Any
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
 from engine.utils import jsonlines
-from engine.utils.optional_imports import extra
+from engine.utils.optional_imports import import_extra
 
 
-def columns(plan: base.Plan) -> list[str]:
+def column_names(plan: base.ExportPlan) -> list[str]:
+    """Return the names of the file's columns, in order."""
     return ["image", *plan.names, *["provenance"] * plan.provenance]
 
 
-def encode(plan: base.Plan, part: ShardCaptions, out: Path) -> base.Encoded:
+def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
     captions = 0
-    values: dict[str, list[str | None]] = {name: [] for name in columns(plan)}
-    for row in base.rows_of(plan, part):
-        values["image"].append(sound(row.path))
-        for name, value in base.named(plan, row).items():
+    columns: dict[str, list[str | None]] = {name: [] for name in column_names(plan)}
+    for row in base.rows_of(plan, shard_captions):
+        columns["image"].append(without_surrogates(row.path))
+        for name, value in base.captions_by_name(plan, row).items():
             if name == "provenance":
                 value = jsonlines.dumps(value).decode()
-            values[name].append(sound(value))
-        captions += base.captions_in(row)
-    return base.Encoded([values], captions)
+            columns[name].append(without_surrogates(value))
+        captions += base.count_captions(row)
+    return base.EncodedShard([columns], captions)
 
 
 class Writer(base.Writer):
-    def __init__(self, out: Path, plan: base.Plan) -> None:
+    """A writer of the Parquet file."""
+
+    def __init__(self, out: Path, plan: base.ExportPlan) -> None:
         super().__init__(out, plan)
-        self.arrow = extra("pyarrow", "formats", "Parquet is written")
-        parquet = extra("pyarrow.parquet", "formats", "Parquet is written")
-        text = self.arrow.string()
-        self.schema = self.arrow.schema([(name, text) for name in columns(plan)])
+        self.arrow = import_extra("pyarrow", "formats", "Parquet is written")
+        parquet = import_extra("pyarrow.parquet", "formats", "Parquet is written")
+        string = self.arrow.string()
+        self.schema = self.arrow.schema([(name, string) for name in column_names(plan)])
         self.file = parquet.ParquetWriter(out, self.schema, compression="zstd")
 
     def append(self, pieces: list[dict[str, list[Any]]]) -> int:
-        (values,) = pieces
-        self.file.write_table(self.arrow.table(values, schema=self.schema))
+        (columns,) = pieces
+        self.file.write_table(self.arrow.table(columns, schema=self.schema))
         return 0
 
     def close(self) -> None:
         self.file.close()
 
 
-def sound(text: str | None) -> str | None:
-    """A lone surrogate, which has no UTF-8, becomes a question mark."""
+def without_surrogates(text: str | None) -> str | None:
+    """Return the text with a `?` for every lone surrogate, which has no UTF-8."""
     return None if text is None else text.encode("utf-8", "replace").decode()

@@ -19,15 +19,16 @@ from engine.captioners.registry import FAMILIES
 from tests.support.checkpoints import GOLDEN, change_json, to_safetensors, weight_paths
 
 SETTINGS = {name: replace(it.presets["paper"], dtype="float32") for name, it in FAMILIES.items()}
-MAIN = {"minigpt-4": "vicuna"}
-"""Where the language model lies, if not in the folder itself."""
-LANGUAGE = {
+LANGUAGE_FOLDER = {"minigpt-4": "vicuna"}
+"""The folder of the language model, if it is not the checkpoint's own."""
+LANGUAGE_KEY = {
     "llava-1.5": "model.layers.1.mlp.up_proj.weight",
     "minigpt-4": "model.layers.1.mlp.up_proj.weight",
     "otter": "lang_encoder.transformer.blocks.1.decoder_layer.ffn.up_proj.weight",
     "qwen-vl": "transformer.h.1.mlp.w1.weight",
 }
-VISION = {
+"""A key of each language model."""
+VISION_KEY = {
     "llava-1.5": (
         "pytorch_model.bin",
         "model.vision_tower.vision_tower.vision_model.encoder.layers.1.self_attn.k_proj.bias",
@@ -36,10 +37,11 @@ VISION = {
     "otter": ("pytorch_model.bin", "perceiver.layers.1.norm_media.weight"),
     "qwen-vl": ("pytorch_model.bin", "transformer.visual.attn_pool.pos_embed"),
 }
+"""A key of each vision side, with its file."""
 
 
 def refusal(family, folder) -> str:
-    """The one message of a load that must fail."""
+    """Return the message of a load that must fail."""
     with pytest.raises(CheckpointError) as caught:
         family.load(str(folder), SETTINGS[family.name], "cpu")
     text = str(caught.value)
@@ -49,13 +51,15 @@ def refusal(family, folder) -> str:
 
 
 def change(path: Path, edit) -> None:
-    held = torch.load(path, weights_only=True)
-    edit(held["model"] if isinstance(held.get("model"), dict) else held)
-    torch.save(held, path)
+    """Let `edit` change the weights in a file."""
+    contents = torch.load(path, weights_only=True)
+    edit(contents["model"] if isinstance(contents.get("model"), dict) else contents)
+    torch.save(contents, path)
 
 
-def main_file(family, folder: Path) -> Path:
-    return folder / MAIN.get(family.name, ".") / "pytorch_model.bin"
+def language_file(family, folder: Path) -> Path:
+    """Return the weight file with the language model."""
+    return folder / LANGUAGE_FOLDER.get(family.name, ".") / "pytorch_model.bin"
 
 
 def test_an_empty_folder(family, tmp_path):
@@ -63,57 +67,57 @@ def test_an_empty_folder(family, tmp_path):
     assert "no such checkpoint folder" in refusal(family, tmp_path / "nowhere")
 
 
-def test_every_weight_that_is_missing_is_named(family, broken):
-    key = LANGUAGE[family.name]
-    change(main_file(family, broken), lambda weights: weights.pop(key))
-    assert f"missing keys: {key}" in refusal(family, broken)
-    file, vision = VISION[family.name]
-    change(broken / file, lambda weights: weights.pop(vision))
-    said = refusal(family, broken)
-    assert key in said
-    assert vision in said
+def test_every_weight_that_is_missing_is_named(family, damaged_checkpoint):
+    key = LANGUAGE_KEY[family.name]
+    change(language_file(family, damaged_checkpoint), lambda weights: weights.pop(key))
+    assert f"missing keys: {key}" in refusal(family, damaged_checkpoint)
+    file, vision = VISION_KEY[family.name]
+    change(damaged_checkpoint / file, lambda weights: weights.pop(vision))
+    message = refusal(family, damaged_checkpoint)
+    assert key in message
+    assert vision in message
 
 
-def test_a_renamed_key_is_missing_and_unexpected(family, broken):
-    key = LANGUAGE[family.name]
+def test_a_renamed_key_is_missing_and_unexpected(family, damaged_checkpoint):
+    key = LANGUAGE_KEY[family.name]
 
     def rename(weights):
         weights[key.replace(".1.", ".1.renamed_")] = weights.pop(key)
 
-    change(main_file(family, broken), rename)
-    said = refusal(family, broken)
-    assert f"missing keys: {key}" in said
-    assert f"unexpected keys: {key.replace('.1.', '.1.renamed_')}" in said
+    change(language_file(family, damaged_checkpoint), rename)
+    message = refusal(family, damaged_checkpoint)
+    assert f"missing keys: {key}" in message
+    assert f"unexpected keys: {key.replace('.1.', '.1.renamed_')}" in message
 
 
 @pytest.mark.parametrize("where", ["language", "vision"])
-def test_a_wrong_width(family, broken, where):
-    file, key = VISION[family.name]
+def test_a_wrong_width(family, damaged_checkpoint, where):
+    file, key = VISION_KEY[family.name]
     path, key = (
-        (broken / file, key)
+        (damaged_checkpoint / file, key)
         if where == "vision"
-        else (main_file(family, broken), LANGUAGE[family.name])
+        else (language_file(family, damaged_checkpoint), LANGUAGE_KEY[family.name])
     )
 
     def widen(weights):
         weights[key] = torch.cat([weights[key], weights[key]])
 
     change(path, widen)
-    assert f"{key} has shape" in refusal(family, broken)
+    assert f"{key} has shape" in refusal(family, damaged_checkpoint)
 
 
-def test_every_file_that_is_cut_short(family, broken):
-    for path in weight_paths(broken):
+def test_every_file_that_is_cut_short(family, damaged_checkpoint):
+    for path in weight_paths(damaged_checkpoint):
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) * 2 // 3])
-        said = refusal(family, broken)
-        assert str(path) in said
-        assert "damaged" in said
+        message = refusal(family, damaged_checkpoint)
+        assert str(path) in message
+        assert "damaged" in message
         path.write_bytes(whole)
 
 
 class Trap:
-    """A pickle that would make a file."""
+    """An object whose pickle would make a file when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -122,43 +126,43 @@ class Trap:
         return Path.touch, (self.path,)
 
 
-def test_a_pickle_that_would_run_code(family, broken, tmp_path):
+def test_a_pickle_that_would_run_code(family, damaged_checkpoint, tmp_path):
     trapped = tmp_path / "it_ran"
-    for path in weight_paths(broken):
+    for path in weight_paths(damaged_checkpoint):
         whole = path.read_bytes()
         torch.save({"weight": torch.zeros(2), "trap": Trap(trapped)}, path)
-        assert "would run code" in refusal(family, broken)
+        assert "would run code" in refusal(family, damaged_checkpoint)
         path.write_bytes(pickle.dumps({"trap": Trap(trapped)}))
-        assert str(path) in refusal(family, broken)
+        assert str(path) in refusal(family, damaged_checkpoint)
         path.write_bytes(whole)
     assert not trapped.exists()
 
 
-def test_shards_in_safetensors(family, broken):
-    """They load as the one file does; without one of them, its name is told."""
+def test_shards_in_safetensors(family, damaged_checkpoint):
+    """Several files load as the one file does; if one is missing, the error names it."""
     loader = parity.LOADERS[family.name]
-    first, _ = loader(broken, torch.float32)
-    to_safetensors(main_file(family, broken).parent)
-    second, loaded = loader(broken, torch.float32)
+    first, _ = loader(damaged_checkpoint, torch.float32)
+    to_safetensors(language_file(family, damaged_checkpoint).parent)
+    second, loaded = loader(damaged_checkpoint, torch.float32)
     assert loaded.parameters == sum(it.numel() for it in first.parameters())
     for (name, one), other in zip(first.named_parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other), name
-    shard = next(main_file(family, broken).parent.glob("model-00002*"))
+    shard = next(language_file(family, damaged_checkpoint).parent.glob("model-00002*"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-10])
-    assert f"{shard.name} is damaged or cut short" in refusal(family, broken)
+    assert f"{shard.name} is damaged or cut short" in refusal(family, damaged_checkpoint)
     shard.unlink()
-    assert f"lacks {shard.relative_to(broken)}" in refusal(family, broken)
+    assert f"lacks {shard.relative_to(damaged_checkpoint)}" in refusal(family, damaged_checkpoint)
 
 
-def test_files_from_before_torch_1_6(family, checkpoints, broken):
-    for path in weight_paths(broken):
-        held = torch.load(path, weights_only=True)
-        torch.save(held, path, _use_new_zipfile_serialization=False)
+def test_files_from_before_torch_1_6(family, checkpoints, damaged_checkpoint):
+    for path in weight_paths(damaged_checkpoint):
+        contents = torch.load(path, weights_only=True)
+        torch.save(contents, path, _use_new_zipfile_serialization=False)
     loader = parity.LOADERS[family.name]
-    whole, _ = loader(checkpoints[family.name], torch.float32)
-    found, _ = loader(broken, torch.float32)
-    for one, other in zip(whole.parameters(), found.parameters(), strict=True):
+    expected, _ = loader(checkpoints[family.name], torch.float32)
+    model, _ = loader(damaged_checkpoint, torch.float32)
+    for one, other in zip(expected.parameters(), model.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
@@ -185,26 +189,26 @@ def test_unneeded_keys_are_listed(family, checkpoints):
         "otter": "post_layernorm",
         "qwen-vl": None,
     }[family.name]
-    assert bool(loaded.ignored) == (expected is not None)
-    assert expected is None or any(expected in key for key in loaded.ignored)
+    assert bool(loaded.unused_keys) == (expected is not None)
+    assert expected is None or any(expected in key for key in loaded.unused_keys)
 
 
-# What is not the checkpoint that it should be.
+# Checkpoints of another model than they should be
 
 
-def test_another_model(family, broken):
-    folder = main_file(family, broken).parent
+def test_another_model(family, damaged_checkpoint):
+    folder = language_file(family, damaged_checkpoint).parent
     change_json(folder / "config.json", model_type="bert", mm_projector_type="linear")
-    said = refusal(family, broken)
-    assert "bert" in said or "linear" in said or "vicuna" in said
+    message = refusal(family, damaged_checkpoint)
+    assert "bert" in message or "linear" in message or "vicuna" in message
 
 
 def test_13b_projection(checkpoints, tmp_path):
     folder = shutil.copytree(checkpoints["minigpt-4"], tmp_path / "c")
     wide = {"llama_proj.weight": torch.zeros(5120, 32), "llama_proj.bias": torch.zeros(5120)}
     torch.save({"model": wide}, folder / "prerained_minigpt4_7b.pth")
-    said = refusal(FAMILIES["minigpt-4"], folder)
-    assert "this is a 13B projection" in said
+    message = refusal(FAMILIES["minigpt-4"], folder)
+    assert "this is a 13B projection" in message
 
 
 def test_another_q_former(checkpoints, tmp_path):
@@ -217,9 +221,9 @@ def test_another_q_former(checkpoints, tmp_path):
 def test_chat_variant(checkpoints, tmp_path):
     folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
     (folder / "generation_config.json").write_text(json.dumps({"chat_format": "chatml"}))
-    said = refusal(FAMILIES["qwen-vl"], folder)
-    assert "Chat variant" in said
-    assert "Qwen/Qwen-VL" in said
+    message = refusal(FAMILIES["qwen-vl"], folder)
+    assert "Chat variant" in message
+    assert "Qwen/Qwen-VL" in message
 
 
 def test_newer_qwen(checkpoints, tmp_path):
@@ -238,36 +242,39 @@ def test_another_tokenizer(checkpoints, tmp_path):
 
 
 def test_llava_without_its_tower(checkpoints, tmp_path):
-    """And with it, in a folder of its own: whole CLIP models hold a text side, too."""
+    """The tower may lie in a folder of its own, where a whole CLIP has a text side, too."""
     family = FAMILIES["llava-1.5"]
     folder = shutil.copytree(checkpoints["llava-1.5"], tmp_path / "c")
     prefix = "model.vision_tower.vision_tower."
     weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
     tower = {key.removeprefix(prefix): weights.pop(key) for key in list(weights) if prefix in key}
     torch.save(weights, folder / "pytorch_model.bin")
-    said = refusal(family, folder)
-    assert "without its vision tower" in said
-    assert "vision_tower=FOLDER" in said
-    whole, _ = parity.LOADERS["llava-1.5"](checkpoints["llava-1.5"], torch.float32)
+    message = refusal(family, folder)
+    assert "without its vision tower" in message
+    assert "vision_tower=FOLDER" in message
+    expected, _ = parity.LOADERS["llava-1.5"](checkpoints["llava-1.5"], torch.float32)
     clip = tmp_path / "clip-vit"
     clip.mkdir()
-    sides = {"text_model.final_layer_norm.bias": torch.zeros(4), "logit_scale": torch.tensor(1.0)}
-    save_file(tower | sides, clip / "model.safetensors")
+    text_side = {
+        "text_model.final_layer_norm.bias": torch.zeros(4),
+        "logit_scale": torch.tensor(1.0),
+    }
+    save_file(tower | text_side, clip / "model.safetensors")
     vision = {"num_attention_heads": 2, "num_hidden_layers": 3}
     (clip / "config.json").write_text(json.dumps({"vision_config": vision}))
-    found, loaded = parity.LOADERS["llava-1.5"](folder, torch.float32, vision_tower=str(clip))
-    for one, other in zip(whole.parameters(), found.parameters(), strict=True):
+    model, loaded = parity.LOADERS["llava-1.5"](folder, torch.float32, vision_tower=str(clip))
+    for one, other in zip(expected.parameters(), model.parameters(), strict=True):
         assert torch.equal(one, other)
-    assert "logit_scale" in loaded.ignored
+    assert "logit_scale" in loaded.unused_keys
     shutil.copytree(clip, folder / "clip")
     family.load(str(folder), SETTINGS["llava-1.5"], "cpu")
 
 
-# The two checkpoints that transformers loads silently at random.
+# Two checkpoints that transformers loads with random weights, without an error
 
 
 def test_the_original_llava_is_no_random_llava_hf(checkpoints):
-    """`AutoModel` reads it as a default 7B configuration and matches one key of eighty."""
+    """`AutoModel` reads this layout as a default 7B configuration; one key of eighty matches."""
     config = json.loads((checkpoints["llava-1.5"] / "config.json").read_text())
     assert config["model_type"] == "llava"
     with pytest.raises(CheckpointError, match="original-layout LLaVA checkpoint"):
@@ -276,8 +283,8 @@ def test_the_original_llava_is_no_random_llava_hf(checkpoints):
         hf.load_model(checkpoints["llava-1.5"], torch.float32)
     model, _ = parity.LOADERS["llava-1.5"](checkpoints["llava-1.5"], torch.float32)
     weights = torch.load(checkpoints["llava-1.5"] / "pytorch_model.bin", weights_only=True)
-    found = model.language_model.model.layers[1].mlp.up_proj.weight
-    assert torch.equal(found, weights["model.layers.1.mlp.up_proj.weight"])
+    weight = model.language_model.model.layers[1].mlp.up_proj.weight
+    assert torch.equal(weight, weights["model.layers.1.mlp.up_proj.weight"])
 
 
 def test_the_vision_side_of_blip2_is_read(tmp_path):

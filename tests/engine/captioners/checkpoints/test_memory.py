@@ -1,4 +1,4 @@
-"""Loading makes no second copy of the weights, measured in a process of its own."""
+"""Loading makes no second copy of the weights; each load runs and is measured in a new process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 
 from tests.support.checkpoints import change_json
 
-WIDTH, INNER, LAYERS, WORDS = 768, 2048, 8, 12_000
+WIDTH, INNER, LAYERS, TOKENS = 768, 2048, 8, 12_000
+"""Sizes of the language model."""
 MEASURE = """
 import json, re, sys
 from dataclasses import replace
@@ -39,12 +40,12 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def large(checkpoints, tmp_path_factory):
-    """75 million parameters of Vicuna behind a small tower, in four float16 shards."""
+    """A LLaVA with 75 million parameters of Vicuna and a small tower, in four float16 files."""
     folder = tmp_path_factory.mktemp("large")
     source = checkpoints["llava-1.5"]
     small = torch.load(source / "pytorch_model.bin", weights_only=True)
     weights = {key: value for key, value in small.items() if "vision_tower" in key}
-    shapes = {"model.embed_tokens": (WORDS, WIDTH), "lm_head": (WORDS, WIDTH)}
+    shapes = {"model.embed_tokens": (TOKENS, WIDTH), "lm_head": (TOKENS, WIDTH)}
     shapes |= {"model.mm_projector.0": (WIDTH, 32), "model.mm_projector.2": (WIDTH, WIDTH)}
     for layer in range(LAYERS):
         at = f"model.layers.{layer}"
@@ -56,31 +57,34 @@ def large(checkpoints, tmp_path_factory):
     weights |= {f"{key}.weight": torch.randn(shape) for key, shape in shapes.items()}
     weights |= {f"model.mm_projector.{it}.bias": torch.zeros(WIDTH) for it in (0, 2)}
     names = list(weights)
-    where = {}
+    file_of_key = {}
     for number in range(4):
         file = f"pytorch_model-0000{number + 1}-of-00004.bin"
         part = names[number::4] if number else names[::4]
         torch.save({name: weights[name].half().clone() for name in part}, folder / file)
-        where |= dict.fromkeys(part, file)
-    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
+        file_of_key |= dict.fromkeys(part, file)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": file_of_key}))
     for path in (*source.glob("*.json"), source / "tokenizer.model"):
         shutil.copy(path, folder)
     sizes = {"hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS}
-    change_json(folder / "config.json", **sizes, vocab_size=WORDS)
+    change_json(folder / "config.json", **sizes, vocab_size=TOKENS)
     return folder
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("dtype", "copies"), [("float16", 1.1), ("bfloat16", 1.6)])
 def test_peak_memory(large, checkpoints, dtype, copies):
-    """In the files' dtype the maps of the files are the weights; in another of the same size
-    there are the weights, and the maps, which the system takes back when memory is short."""
+    """In the dtype of the files the weights are the maps of the files, and so in memory once.
+
+    In another dtype of the same size memory holds the weights and the maps, which the system takes
+    back when memory is short.
+    """
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, checkpoints["llava-1.5"], large, dtype],
         capture_output=True,
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
-    assert found["bytes"] > 100e6
-    assert found["peak"] < copies * found["bytes"], found
+    measured = json.loads(done.stdout)
+    assert measured["bytes"] > 100e6
+    assert measured["peak"] < copies * measured["bytes"], measured

@@ -11,12 +11,12 @@ from torch.nn.functional import linear
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints import quantization
-from engine.captioners.checkpoints.assembly import state
+from engine.captioners.checkpoints.assembly import named_tensors
 from engine.captioners.families import otter, spliced
 from engine.captioners.generation import static_decoders
-from engine.captioners.registry import FAMILIES, Settings, change, choose
+from engine.captioners.registry import FAMILIES, Settings, change_model, choose
 from engine.demo import checkpoint
-from engine.demo.scenes import write
+from engine.demo.scenes import write_scenes
 from engine.images.image import open_image
 from engine.utils.errors import BadInput
 from tests.engine.captioners.generation.test_cuda_graphs import imitated
@@ -28,8 +28,8 @@ LLAVA = FAMILIES["llava-1.5"]
 
 @pytest.fixture
 def on_cpu(monkeypatch):
-    """fp8, which torch multiplies on a CPU as well, ten times slower than float32."""
-    monkeypatch.setattr(quantization, "multiplies_fp8", lambda _: True)
+    """Allow fp8, which torch multiplies on a CPU as well, ten times slower than float32."""
+    monkeypatch.setattr(quantization, "supports_fp8", lambda _: True)
 
 
 def matrices(model: nn.Module, kind: type[nn.Module]) -> set[str]:
@@ -38,28 +38,28 @@ def matrices(model: nn.Module, kind: type[nn.Module]) -> set[str]:
 
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_all_families_caption(family, checkpoints, ask, on_cpu, how, dtype):
+def test_all_families_caption(family, checkpoints, caption_pictures, on_cpu, how, dtype):
     settings = replace(greedy(family), dtype=dtype, quantize=how)
-    found = ask(family, checkpoints[family.name], settings)
-    assert all(0 < caption.tokens <= 12 for caption in found)
+    captions = caption_pictures(family, checkpoints[family.name], settings)
+    assert all(0 < caption.tokens <= 12 for caption in captions)
 
 
-def test_captions_do_not_depend_on_the_batch(family, checkpoints, ask):
+def test_captions_do_not_depend_on_the_batch(family, checkpoints, caption_pictures):
     """Tokens are scaled one by one, and whole numbers are summed."""
     settings = replace(greedy(family), quantize="int8")
-    together = ask(family, checkpoints[family.name], settings)
+    together = caption_pictures(family, checkpoints[family.name], settings)
     for batch in (1, 2):
-        assert ask(family, checkpoints[family.name], settings, batch) == together
+        assert caption_pictures(family, checkpoints[family.name], settings, batch) == together
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dtype):
     folder, settings = str(checkpoints[family.name]), replace(greedy(family), dtype=dtype)
     plain = family.load(folder, settings, "cpu")
-    said: list[str] = []
-    captioner = family.load(folder, replace(settings, quantize="int8"), "cpu", said.append)
-    assert said[-1].startswith("rounding weights to int8, ")
-    before, after = state(plain.model), state(captioner.model)
+    reports: list[str] = []
+    captioner = family.load(folder, replace(settings, quantize="int8"), "cpu", reports.append)
+    assert reports[-1].startswith("rounding weights to int8, ")
+    before, after = named_tensors(plain.model), named_tensors(captioner.model)
     expected = sum(it.nbytes for it in before.values())
     for name, tensor in after.items():
         if tensor.dtype == torch.int8:
@@ -69,7 +69,7 @@ def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dt
     assert captioner.loaded.bytes == expected
     assert storage(captioner) == expected
     assert captioner.loaded.dtype == f"{dtype} and int8"
-    replaced = matrices(captioner.model, quantization.Quantized)
+    replaced = matrices(captioner.model, quantization.QuantizedLinear)
     if family.name == "otter":
         assert replaced == {"Wqkv", "out_proj", "up_proj", "down_proj"}
     else:
@@ -77,12 +77,12 @@ def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dt
 
 
 def storage(captioner) -> int:
-    """Bytes that the model and its decoder's joined matrices hold, whatever is a view of what."""
-    held = list(state(captioner.model).values())
+    """Return the bytes of the model and its decoder's fused matrices; views count once."""
+    tensors = list(named_tensors(captioner.model).values())
     for layer in getattr(getattr(captioner, "decoder", None), "layers", []):
-        held += [*layer.qkv.parameters(), *layer.gate_up.parameters()]
+        tensors += [*layer.qkv.parameters(), *layer.gate_up.parameters()]
     return sum(
-        {it.untyped_storage().data_ptr(): it.untyped_storage().nbytes() for it in held}.values()
+        {it.untyped_storage().data_ptr(): it.untyped_storage().nbytes() for it in tensors}.values()
     )
 
 
@@ -93,60 +93,61 @@ def test_products_are_those_of_the_rounded_numbers(how, dtype, rows):
     kind = quantization.KINDS[how]
     layer, hidden = nn.Linear(64, 48, dtype=dtype), torch.randn(2, rows, 64, dtype=dtype)
     with torch.inference_mode():
-        plain, found = layer(hidden), kind.of(layer)(hidden)
+        plain, quantized = layer(hidden), kind.from_linear(layer)(hidden)
         tokens, weight = rounded(kind, hidden.flatten(0, 1)), rounded(kind, layer.weight)
-        expected = linear(tokens, weight, layer.bias.double()).view_as(found)
-    assert found.dtype == dtype
+        expected = linear(tokens, weight, layer.bias.double()).view_as(quantized)
+    assert quantized.dtype == dtype
     coarse = 1e-5 if how == "int8" and dtype == torch.float32 else 0.01
-    assert (found - expected).abs().max() / plain.abs().max() < coarse
-    assert 0 < (found - plain).norm() / plain.norm() < (0.02 if how == "int8" else 0.06)
+    assert (quantized - expected).abs().max() / plain.abs().max() < coarse
+    assert 0 < (quantized - plain).norm() / plain.norm() < (0.02 if how == "int8" else 0.06)
 
 
 def rounded(kind, rows):
-    """As eight bits have them, in float64."""
-    step = kind.step(rows)
-    numbers = kind.numbers(rows, step).double()
-    assert numbers.abs().amax(-1).eq(kind.most).all()
-    return numbers * step
+    """Return the rows as eight bits have them, in float64."""
+    scale = kind.row_scale(rows)
+    numbers = kind.round_rows(rows, scale).double()
+    assert numbers.abs().amax(-1).eq(kind.max_value).all()
+    return numbers * scale
 
 
 @pytest.mark.parametrize("how", KINDS)
 def test_a_token_of_zeros(how):
     layer = nn.Linear(64, 48)
-    found = quantization.KINDS[how].of(layer)(torch.zeros(3, 64))
-    assert torch.equal(found, layer.bias.expand(3, -1))
+    output = quantization.KINDS[how].from_linear(layer)(torch.zeros(3, 64))
+    assert torch.equal(output, layer.bias.expand(3, -1))
 
 
 def test_sums_beyond_float16_survive():
     layer = nn.Linear(64, 16, bias=False, dtype=torch.float16)
     nn.init.constant_(layer.weight, 1.0)
     hidden = torch.full((1, 64), 500.0, dtype=torch.float16)
-    assert torch.allclose(quantization.Int8.of(layer)(hidden), layer(hidden), rtol=0.01)
+    quantized = quantization.Int8Linear.from_linear(layer)
+    assert torch.allclose(quantized(hidden), layer(hidden), rtol=0.01)
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_joined_matrices_change_nothing(how, on_cpu, checkpoints, ask, monkeypatch):
+def test_joined_matrices_change_nothing(how, on_cpu, checkpoints, caption_pictures, monkeypatch):
     settings = replace(greedy(LLAVA), quantize=how)
-    joined = ask(LLAVA, checkpoints["llava-1.5"], settings)
-    monkeypatch.setattr(static_decoders, "joined", static_decoders.apart)
-    assert ask(LLAVA, checkpoints["llava-1.5"], settings) == joined
+    joined = caption_pictures(LLAVA, checkpoints["llava-1.5"], settings)
+    monkeypatch.setattr(static_decoders, "fused", static_decoders.unfused)
+    assert caption_pictures(LLAVA, checkpoints["llava-1.5"], settings) == joined
 
 
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("name", ["llava-1.5", "otter"])
-def test_replayed_steps_say_the_same(name, how, on_cpu, checkpoints, ask, monkeypatch):
+def test_replayed_steps_say_the_same(name, how, on_cpu, checkpoints, caption_pictures, monkeypatch):
     family = FAMILIES[name]
     settings = replace(greedy(family), quantize=how)
-    plain = ask(family, checkpoints[name], settings)
+    plain = caption_pictures(family, checkpoints[name], settings)
     for module in (otter, spliced):
-        monkeypatch.setattr(module, "recorder", lambda *_: imitated)
-    assert ask(family, checkpoints[name], settings) == plain
+        monkeypatch.setattr(module, "capture_for", lambda *_: imitated)
+    assert caption_pictures(family, checkpoints[name], settings) == plain
 
 
 @pytest.mark.parametrize("how", KINDS)
 def test_greedy_captions_agree_with_float32(how, on_cpu, tmp_path):
-    """Of the demo LLaVA, sheared; tests/bench/README.md has the shares of all four."""
-    write(tmp_path, 32, 9)
+    """The demo LLaVA's sheared captions agree; tests/bench/README.md has the shares of all four."""
+    write_scenes(tmp_path, 32, 9)
     images = sorted((tmp_path / "images").iterdir())
     sides = []
     for quantize in ("none", how):
@@ -170,7 +171,7 @@ def test_the_setting_shapes_what_is_said(checkpoints):
         choose(text, None, {"quantize": "int4"})
     for name in ("hf", "endpoint"):
         with pytest.raises(BadInput, match="has no setting 'quantize'"):
-            change(name, name, None, Settings(), {"quantize": "int8"})
+            change_model(name, name, None, Settings(), {"quantize": "int8"})
 
 
 def test_fp8_is_refused_on_a_cpu(family, checkpoints):

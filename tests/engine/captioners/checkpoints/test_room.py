@@ -1,4 +1,4 @@
-"""Weights that do not fit are refused before the system ends the process for them."""
+"""Weights that do not fit into memory are refused before the system kills the process for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints import assembly
-from engine.hardware.memory import Room
+from engine.hardware.memory import HostMemory
 from tests.support.cli import cli
 
 
@@ -17,12 +17,13 @@ def load(family, checkpoints, dtype):
     return family.load(str(checkpoints[family.name]), settings, "cpu")
 
 
-def machine(monkeypatch, free, total):
-    monkeypatch.setattr(assembly, "room", lambda: Room(free, total))
+def set_memory(monkeypatch, free, total):
+    """Have this machine have so many bytes of memory."""
+    monkeypatch.setattr(assembly, "host_memory", lambda: HostMemory(free, total))
 
 
 def test_beyond_the_machine(family, checkpoints, monkeypatch):
-    machine(monkeypatch, 1000, 2000)
+    set_memory(monkeypatch, 1000, 2000)
     with pytest.raises(CheckpointError, match="dtype=bfloat16 halves that"):
         load(family, checkpoints, "float32")
     with pytest.raises(
@@ -33,14 +34,14 @@ def test_beyond_the_machine(family, checkpoints, monkeypatch):
 
 def test_beside_what_runs_now(family, checkpoints, monkeypatch):
     """The supervisor tries again after a while."""
-    machine(monkeypatch, 1000, 2**40)
+    set_memory(monkeypatch, 1000, 2**40)
     with pytest.raises(MemoryError, match=r"has 0\.0 GiB free"):
         load(family, checkpoints, "bfloat16")
 
 
 def test_half_of_it_fits(family, checkpoints, monkeypatch):
     needed = load(family, checkpoints, "bfloat16").loaded.bytes
-    machine(monkeypatch, needed, needed)
+    set_memory(monkeypatch, needed, needed)
     load(family, checkpoints, "bfloat16")
     with pytest.raises(CheckpointError):
         load(family, checkpoints, "float32")
@@ -48,7 +49,7 @@ def test_half_of_it_fits(family, checkpoints, monkeypatch):
 
 @pytest.mark.parametrize("total", [2000, 2**40])
 def test_the_doctor_says_so(family, checkpoints, monkeypatch, total):
-    machine(monkeypatch, 1000, total)
+    set_memory(monkeypatch, 1000, total)
     done = cli("doctor", "--model", f"{family.name}={checkpoints[family.name]}")
     assert done.returncode == 1
     assert "GiB of memory in float32 and this machine has" in done.stdout

@@ -1,4 +1,4 @@
-"""`hf` on tiny random models of four families, made here and loaded as published ones are."""
+"""The `hf` family on tiny random models of four architectures, saved as published ones are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints import assembly
 from engine.captioners.families import hf
 from engine.captioners.registry import FAMILIES
-from engine.hardware.memory import Room
+from engine.hardware.memory import HostMemory
 from engine.images.image import open_image
 
 SPECIAL = [
@@ -58,12 +58,13 @@ VISION = {
     "patch_size": 14,
 }
 SPREAD = 0.25
-"""Fresh weights are so small that no image shows in the answer."""
+"""Standard deviation of the weights: fresh ones are so small that the image changes no answer."""
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    words = {token: number for number, token in enumerate([*SPECIAL, *string.printable, "Ġ"])}
-    made = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    """Return a tokenizer of single characters and the special tokens."""
+    vocabulary = {token: number for number, token in enumerate([*SPECIAL, *string.printable, "Ġ"])}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     return PreTrainedTokenizerFast(
         tokenizer_object=made,
@@ -75,8 +76,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def llava(words: int):
-    text = {**TEXT, "model_type": "llama", "vocab_size": words}
+def llava(vocab_size: int):
+    text = {**TEXT, "model_type": "llama", "vocab_size": vocab_size}
     vision = {**VISION, "model_type": "clip_vision_model"}
     config = LlavaConfig(text_config=text, vision_config=vision, image_token_index=4)
     processor = {"processor_class": "LlavaProcessor", "patch_size": 14, "image_token": "<image>"}
@@ -86,8 +87,8 @@ def llava(words: int):
     return LlavaForConditionalGeneration(config), processor, images, "<image>"
 
 
-def blip2(words: int):
-    text = {"model_type": "opt", "vocab_size": words, "hidden_size": 32, "ffn_dim": 48}
+def blip2(vocab_size: int):
+    text = {"model_type": "opt", "vocab_size": vocab_size, "hidden_size": 32, "ffn_dim": 48}
     text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "word_embed_proj_dim": 32}
     qformer = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
     qformer |= {"num_attention_heads": 2, "encoder_hidden_size": 32}
@@ -100,11 +101,11 @@ def blip2(words: int):
     return Blip2ForConditionalGeneration(config), processor, images, None
 
 
-def qwen(words: int):
+def qwen(vocab_size: int):
     vision = {"hidden_size": 32, "intermediate_size": 48, "depth": 2, "num_heads": 2}
     vision |= {"out_hidden_size": 32, "patch_size": 14, "fullatt_block_indexes": [1]}
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
-    text = {**TEXT, "vocab_size": words, "rope_parameters": rope}
+    text = {**TEXT, "vocab_size": vocab_size, "rope_parameters": rope}
     config = Qwen2_5_VLConfig(
         text_config=text,
         vision_config=vision,
@@ -123,8 +124,8 @@ def qwen(words: int):
     )
 
 
-def idefics3(words: int):
-    text = {**TEXT, "model_type": "llama", "vocab_size": words, "pad_token_id": 3}
+def idefics3(vocab_size: int):
+    text = {**TEXT, "model_type": "llama", "vocab_size": vocab_size, "pad_token_id": 3}
     config = Idefics3Config(
         text_config=text, vision_config=VISION, image_token_id=4, scale_factor=2, pad_token_id=3
     )
@@ -140,15 +141,16 @@ def checkpoint(request, tmp_path_factory) -> Path:
 
 
 def save(make, folder: Path) -> Path:
+    """Write the checkpoint of `make` into a folder, with weights large enough to see the image."""
     torch.manual_seed(0)
-    words = tokenizer()
-    model, processor, images, image = make(len(words))
+    text_tokenizer = tokenizer()
+    model, processor, images, image = make(len(text_tokenizer))
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:
                 weight.normal_(0, SPREAD)
     model.save_pretrained(folder)
-    words.save_pretrained(folder)
+    text_tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(images))
     (folder / "processor_config.json").write_text(json.dumps(processor))
     if image:
@@ -158,16 +160,16 @@ def save(make, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Of different shapes, so that some models give them different numbers of tokens."""
+    """Pictures of different shapes, to which some models give different numbers of tokens."""
     folder = tmp_path_factory.mktemp("pictures")
-    drawn = []
+    paths = []
     for number, size in enumerate([(28, 28), (84, 28), (56, 56), (30, 90)]):
         generator = torch.Generator().manual_seed(number)
         pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=generator)
         path = folder / f"{number}.png"
         Image.fromarray(pixels.byte().numpy()).save(path)
-        drawn.append(str(path))
-    return drawn
+        paths.append(str(path))
+    return paths
 
 
 SETTINGS = replace(
@@ -177,11 +179,11 @@ SETTINGS = replace(
 
 def captions(captioner, pictures, batch):
     prepared = [captioner.prepare(open_image(path)) for path in pictures]
-    found = []
+    results = []
     for start in range(0, len(prepared), batch):
         part = prepared[start : start + batch]
-        found += captioner.caption(part, range(start, start + len(part)))
-    return found
+        results += captioner.caption(part, range(start, start + len(part)))
+    return results
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -196,17 +198,18 @@ def test_captions_do_not_depend_on_the_batch(checkpoint, pictures, temperature):
 
 def test_images_are_preprocessed_ahead_as_with_their_batch(checkpoint, pictures):
     captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    assert captioner.ahead
+    assert captioner.preprocesses_ahead
     ahead = captions(captioner, pictures, 4)
-    captioner.ahead = False
+    captioner.preprocesses_ahead = False
     assert captions(captioner, pictures, 4) == ahead
 
 
 def test_a_processor_that_makes_another_batch_is_given_batches(checkpoint, pictures, monkeypatch):
-    monkeypatch.setattr(hf, "TOKENS", ())  # padded behind, where the processor pads in front
+    monkeypatch.setattr(hf, "TOKEN_KEYS", ())  # padded behind, where the processor pads in front
     captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    different = len({captioner.process([Image.open(it)])["input_ids"].shape for it in pictures}) > 1
-    assert captioner.ahead == (not different)
+    inputs = [captioner.preprocess([Image.open(it)]) for it in pictures]
+    different = len({it["input_ids"].shape for it in inputs}) > 1
+    assert captioner.preprocesses_ahead == (not different)
     monkeypatch.undo()
     whole = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     assert captions(captioner, pictures, 4) == captions(whole, pictures, 4)
@@ -223,7 +226,7 @@ def test_the_prompt_reaches_the_model(checkpoint, pictures):
     loaded = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
     assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
-    assert "Say it." in loaded.text
+    assert "Say it." in loaded.prompt_text
 
 
 def test_a_missing_weight_is_named(checkpoint, tmp_path):
@@ -245,7 +248,7 @@ def load(checkpoint, dtype, device="cpu"):
 
 
 def machine(monkeypatch, free, total):
-    monkeypatch.setattr(assembly, "room", lambda: Room(free, total))
+    monkeypatch.setattr(assembly, "host_memory", lambda: HostMemory(free, total))
 
 
 def test_weights_beyond_the_machine_are_refused(checkpoint, monkeypatch):
@@ -256,7 +259,7 @@ def test_weights_beyond_the_machine_are_refused(checkpoint, monkeypatch):
         CheckpointError, match=r"in bfloat16 and .*: take a GPU or a larger machine$"
     ):
         load(checkpoint, "bfloat16")
-    # It takes the way through this machine's memory, and no GPU is touched before.
+    # Weights for a GPU pass through this machine's memory, which is checked before the GPU is used.
     with pytest.raises(CheckpointError, match=r"in bfloat16 and .*: take a larger machine$"):
         load(checkpoint, "bfloat16", "cuda")
 
@@ -277,7 +280,7 @@ def test_weights_of_which_half_fits(checkpoint, monkeypatch):
 
 
 def test_old_pickles_count_alike(checkpoint, tmp_path, monkeypatch):
-    """The weights as `pytorch_model.bin`."""
+    """Weights in a `pytorch_model.bin` are counted like those in safetensors."""
     from safetensors.torch import load_file
 
     for path in checkpoint.iterdir():

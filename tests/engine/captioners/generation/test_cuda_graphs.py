@@ -1,4 +1,4 @@
-"""Steps recorded on a GPU, where there is none: a recording is imitated by doing the step again."""
+"""Captured decode steps, tested without a GPU: a replay is imitated by running the step again."""
 
 from __future__ import annotations
 
@@ -8,82 +8,91 @@ import pytest
 import torch
 
 from engine.captioners.families import otter, spliced
-from engine.captioners.generation.cuda_graphs import SHARES, StepGraphs, recorder
+from engine.captioners.generation.cuda_graphs import ROW_FRACTIONS, StepGraphs, capture_for
 from engine.images.image import open_image
 
 
-def imitated(step, ids, place):
-    logits = step(ids, place).clone()
-    return lambda: logits.copy_(step(ids, place)), logits
+def imitated(step, input_ids, position):
+    """Capture a step whose replay runs it again."""
+    logits = step(input_ids, position).clone()
+    return lambda: logits.copy_(step(input_ids, position)), logits
 
 
-def refused(step, ids, place):
+def refused(step, input_ids, position):
+    """Fail as CUDA does for a step that cannot be captured."""
     raise RuntimeError("operation not permitted when stream is capturing")
 
 
-def forgetful(step, ids, place):
-    """A recording that missed what it should do."""
-    return lambda: None, torch.zeros_like(step(ids, place))
+def forgetful(step, input_ids, position):
+    """Capture a step whose replay does nothing."""
+    return lambda: None, torch.zeros_like(step(input_ids, position))
 
 
 @pytest.fixture
 def captions(family, checkpoints, pictures, monkeypatch):
-    """Of batches of several sizes, one after the other; rows end early."""
+    """Captions of batches of several sizes, one after the other, and the pool of their states.
+
+    The argument is how steps are captured. Rows end early.
+    """
     settings = replace(family.presets["paper"], dtype="float32", temperature=1.5)
     prepared: list = []
 
-    def made(record):
+    def of(capture):
         for module in (otter, spliced):
-            monkeypatch.setattr(module, "recorder", lambda *_: record)
+            monkeypatch.setattr(module, "capture_for", lambda *_: capture)
         captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
         text = "lang_encoder" if family.name == "otter" else "language_model"
-        words = captioner.model.get_submodule(text).config.vocab_size
-        captioner.stop_ids = range(0, words, 7)
+        vocab_size = captioner.model.get_submodule(text).config.vocab_size
+        captioner.stop_ids = range(0, vocab_size, 7)
         prepared[:] = [captioner.prepare(open_image(str(path))) for path in pictures] * 3
-        found = []
+        results = []
         for count in (5, len(prepared), 1, len(prepared), 7):
-            found += captioner.caption(prepared[:count], range(count))
-        kept = captioner.kept if family.name == "otter" else captioner.decoder.kept
-        return found, kept
+            results += captioner.caption(prepared[:count], range(count))
+        owner = captioner if family.name == "otter" else captioner.decoder
+        return results, owner.state_pool
 
-    return made
+    return of
 
 
 def test_replayed_steps_say_the_same(captions):
     plain, _ = captions(None)
-    replayed, kept = captions(imitated)
+    replayed, pool = captions(imitated)
     assert replayed == plain
     assert len({caption.tokens for caption in plain}) > 1
-    rows = kept.idle[0].rows.most
-    assert set(kept.idle[0].graphs.recorded) <= {-(-rows * it // 1) for it in SHARES}
-    assert len(kept.idle[0].graphs.recorded) > 1
+    state = pool.idle[0]
+    row_counts = {-(-state.rows.capacity * it // 1) for it in ROW_FRACTIONS}
+    assert set(state.graphs.captured) <= row_counts
+    assert len(state.graphs.captured) > 1
 
 
-@pytest.mark.parametrize("record", [refused, forgetful])
-def test_what_cannot_be_recorded_is_launched(captions, record, capsys):
+@pytest.mark.parametrize("capture", [refused, forgetful])
+def test_what_cannot_be_captured_is_launched(captions, capture, capsys):
     plain, _ = captions(None)
-    launched, kept = captions(record)
+    launched, pool = captions(capture)
     assert launched == plain
-    assert kept.idle[0].graphs is None
+    assert pool.idle[0].graphs is None
     assert "decode steps are launched one by one: " in capsys.readouterr().err
 
 
 def test_garbage_of_the_batch_before_is_not_read(captions, monkeypatch):
-    """What lies behind a batch's tokens is masked, but multiplied all the same."""
+    """A captured step multiplies positions behind a batch's tokens, too, though they are masked.
+
+    So NaN that another batch left there must be gone.
+    """
     plain, _ = captions(imitated)
-    spoil = StepGraphs.__call__
+    call = StepGraphs.__call__
 
-    def spoiled(self, ids, place):
-        found = spoil(self, ids, place)
+    def call_and_spoil(self, input_ids, position):
+        logits = call(self, input_ids, position)
         cache = self.step.__self__.cache
-        cache.layers[0][1][len(ids) :] = torch.nan
-        return found
+        cache.layers[0][1][len(input_ids) :] = torch.nan
+        return logits
 
-    monkeypatch.setattr(StepGraphs, "__call__", spoiled)
+    monkeypatch.setattr(StepGraphs, "__call__", call_and_spoil)
     assert captions(imitated)[0] == plain
 
 
-def test_nothing_is_recorded_without_cuda_or_against_the_setting():
-    assert recorder(torch.device("cpu"), True) is None
-    assert recorder(torch.device("cuda", 0), False) is None
-    assert recorder(torch.device("cuda", 0), True) is not None
+def test_nothing_is_captured_without_cuda_or_against_the_setting():
+    assert capture_for(torch.device("cpu"), True) is None
+    assert capture_for(torch.device("cuda", 0), False) is None
+    assert capture_for(torch.device("cuda", 0), True) is not None

@@ -1,4 +1,4 @@
-"""Our own decoding says what transformers' `generate` says, token for token, in float32."""
+"""The decode loop gives the same tokens as transformers' `generate`, in float32."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from engine.captioners.generation import static_decoders
-from engine.captioners.generation.decode_loop import Repeats, decode
+from engine.captioners.generation.decode_loop import NgramBlocker, decode
 from engine.captioners.generation.generate import GenerationRequest, generate, splice, to_captions
-from engine.captioners.generation.kv_cache import Rows
+from engine.captioners.generation.kv_cache import DenseRows
 from engine.captioners.registry import FAMILIES
 from engine.images.image import open_image
 from tests.support.checkpoints import CHECKPOINTS
@@ -33,7 +33,7 @@ def settings(request, family):
 
 @pytest.fixture
 def load(checkpoints, pictures):
-    """A captioner and the pictures prepared for it, several times over."""
+    """A captioner and the pictures prepared for it, three times each."""
 
     def of(family, settings):
         captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
@@ -44,119 +44,121 @@ def load(checkpoints, pictures):
 
 
 def pixel_values(captioner, prepared):
-    return captioner.square.pixel_values(prepared, torch.device("cpu"), torch.float32)
+    return captioner.preprocessor.pixel_values(prepared, torch.device("cpu"), torch.float32)
 
 
-def plainly(captioner, prepared, records, stops):
-    """The captions by way of `generate`."""
+def by_generate(captioner, prepared, record_ids, stop_ids):
+    """Return the captions that `generate` gives."""
     settings, pixels = captioner.settings, pixel_values(captioner, prepared)
     with torch.inference_mode():
         if hasattr(captioner, "prompt"):
             model, prompt = captioner.model.lang_encoder, torch.tensor(captioner.prompt)
-            captioner.model.see(pixels)
+            captioner.model.set_images(pixels)
             ids = prompt.expand(len(prepared), -1)
-            asked = GenerationRequest(settings, records, "otter", stops, captioner.pad_id)
-            mask, given = torch.ones_like(ids), {"input_ids": ids}
+            request = GenerationRequest(settings, record_ids, "otter", stop_ids, captioner.pad_id)
+            mask, inputs = torch.ones_like(ids), {"input_ids": ids}
         else:
             model, decoder = captioner.model.language_model, captioner.decoder
             features = captioner.model.image_features(pixels)
-            joined = splice(decoder.before, features, decoder.after)
+            embeds = splice(decoder.before, features, decoder.after)
             pad, text, tokenizer = captioner.pad_id, captioner.stop_text, captioner.tokenizer
-            asked = GenerationRequest(
-                settings, records, captioner.name, stops, pad, text, tokenizer
+            request = GenerationRequest(
+                settings, record_ids, captioner.name, stop_ids, pad, text, tokenizer
             )
-            mask = torch.ones(joined.shape[:2], dtype=torch.long)
-            given = {"inputs_embeds": joined}
-        return to_captions(generate(model, asked, mask, **given), captioner.tokenizer, asked)
+            mask = torch.ones(embeds.shape[:2], dtype=torch.long)
+            inputs = {"inputs_embeds": embeds}
+        return to_captions(generate(model, request, mask, **inputs), captioner.tokenizer, request)
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["to the cap", "early"])
 def test_equal_to_generate(family, settings, load, ends):
     captioner, prepared = load(family, settings)
-    records = range(100, 100 + len(prepared))
+    record_ids = range(100, 100 + len(prepared))
     if ends:
         language_model = captioner.model.get_submodule(LANGUAGE_MODELS.get(family.name, USUAL))
         captioner.stop_ids = range(0, language_model.config.vocab_size, 7)
-    expected = plainly(captioner, prepared, records, captioner.stop_ids)
-    assert captioner.caption(prepared, records) == expected
+    expected = by_generate(captioner, prepared, record_ids, captioner.stop_ids)
+    assert captioner.caption(prepared, record_ids) == expected
     if ends and settings.temperature:
         assert len({caption.tokens for caption in expected}) > 1, "all rows end together"
 
 
 @pytest.mark.parametrize("name", ["llava-1.5", "minigpt-4", "qwen-vl"])
-def test_a_shared_beginning_changes_nothing(name, load, monkeypatch):
+def test_a_cached_prefix_changes_nothing(name, load, monkeypatch):
     family = FAMILIES[name]
     settings = replace(family.presets["paper"], temperature=1.0, dtype="float32")
     captions = []
     for least in (1, 10_000):
-        monkeypatch.setattr(static_decoders, "SHARED_LEAST", least)
+        monkeypatch.setattr(static_decoders, "MIN_PREFIX_TOKENS", least)
         captioner, prepared = load(family, settings)
-        assert bool(captioner.decoder.shared) == (least == 1)
+        assert bool(captioner.decoder.prefix) == (least == 1)
         captions.append(captioner.caption(prepared, range(len(prepared))))
     assert captions[0] == captions[1]
 
 
 @pytest.mark.parametrize("name", ["llava-1.5", "minigpt-4", "qwen-vl"])
-def test_joined_matrices_change_nothing(name, load):
+def test_fused_matrices_change_nothing(name, load):
     family = FAMILIES[name]
     settings = replace(family.presets["paper"], temperature=1.0, dtype="float32")
     captioner, prepared = load(family, settings)
-    assert captioner.loaded.mapped  # and so they are not joined
-    apart = captioner.caption(prepared, range(len(prepared)))
+    assert captioner.loaded.memory_mapped  # and so they are not fused
+    unfused = captioner.caption(prepared, range(len(prepared)))
     before, after, model = captioner.decoder.before, captioner.decoder.after, captioner.model
     captioner.decoder = static_decoders.LlamaDecoder(model.language_model, before, after)
-    assert captioner.caption(prepared, range(len(prepared))) == apart
-    assert not load(family, replace(settings, dtype="bfloat16"))[0].loaded.mapped
+    assert captioner.caption(prepared, range(len(prepared))) == unfused
+    assert not load(family, replace(settings, dtype="bfloat16"))[0].loaded.memory_mapped
 
 
 def test_a_stop_text_ends_its_row_alone(load):
     family = FAMILIES["minigpt-4"]
     settings = replace(family.presets["paper"], temperature=1.0, top_p=None, dtype="float32")
     captioner, prepared = load(family, settings)
-    records = range(len(prepared))
-    texts = "".join(it.raw for it in captioner.caption(prepared, records))
+    record_ids = range(len(prepared))
+    texts = "".join(it.raw for it in captioner.caption(prepared, record_ids))
     captioner.stop_text = max(set(texts), key=texts.count)
-    expected = plainly(captioner, prepared, records, captioner.stop_ids)
-    assert captioner.caption(prepared, records) == expected
+    expected = by_generate(captioner, prepared, record_ids, captioner.stop_ids)
+    assert captioner.caption(prepared, record_ids) == expected
     assert {caption.finish for caption in expected} >= {"stop"}
 
 
 def test_gaps_are_filled_from_the_end():
-    rows = Rows(6)
-    tensor = rows.hold(torch.arange(6))
-    assert rows.keep([True, False, True, False, True, True]) == [0, 4, 2, 5]
-    assert (rows.count, tensor[:4].tolist()) == (4, [0, 4, 2, 5])
-    assert rows.keep([True, True, True, False]) == [0, 1, 2]
-    assert rows.keep([False, False, True]) == [2]
+    rows = DenseRows(6)
+    tensor = rows.register(torch.arange(6))
+    assert rows.compact([True, False, True, False, True, True]) == [0, 4, 2, 5]
+    assert (rows.active, tensor[:4].tolist()) == (4, [0, 4, 2, 5])
+    assert rows.compact([True, True, True, False]) == [0, 1, 2]
+    assert rows.compact([False, False, True]) == [2]
     assert tensor[:1].tolist() == [2]
 
 
 def test_repeats_count_the_prompt():
-    repeats = Repeats(3, [1, 2, 3, 1])
-    assert list(repeats.banned()) == []
-    repeats.add(2)
-    assert list(repeats.banned()) == [3]
-    repeats.add(4)
-    assert list(repeats.banned()) == []
-    assert list(Repeats(3, [1]).banned()) == []
+    blocker = NgramBlocker(3, [1, 2, 3, 1])
+    assert list(blocker.banned()) == []
+    blocker.add(2)
+    assert list(blocker.banned()) == [3]
+    blocker.add(4)
+    assert list(blocker.banned()) == []
+    assert list(NgramBlocker(3, [1]).banned()) == []
 
 
 def test_every_family_is_tried():
     others = ("hf", "endpoint")
-    assert set(CHECKPOINTS) == {n for n, f in FAMILIES.items() if f.checkpoint and n not in others}
+    assert set(CHECKPOINTS) == {
+        n for n, f in FAMILIES.items() if f.checkpoint_form and n not in others
+    }
 
 
-def test_steps_are_spent_on_running_rows_alone(load):
+def test_steps_are_spent_on_unfinished_rows_alone(load):
     family = FAMILIES["llava-1.5"]
     captioner, prepared = load(family, replace(family.presets["paper"], dtype="float32"))
     features = captioner.model.image_features(pixel_values(captioner, prepared))
     settings = replace(captioner.settings, temperature=2.0)
-    words = captioner.model.language_model.config.vocab_size
-    asked = GenerationRequest(settings, range(len(prepared)), "llava-1.5", range(0, words, 7), 0)
-    seen = []
-    with captioner.decoder.begin(features, 30) as running:
-        step = running.step
-        running.step = lambda ids: seen.append(len(ids)) or step(ids)
-        found = decode(running, asked)
-    longest = max(map(len, found))
-    assert seen == [sum(len(row) > number for row in found) for number in range(1, longest)]
+    stop_ids = range(0, captioner.model.language_model.config.vocab_size, 7)
+    request = GenerationRequest(settings, range(len(prepared)), "llava-1.5", stop_ids, 0)
+    row_counts = []
+    with captioner.decoder.prefill(features, 30) as state:
+        step = state.step
+        state.step = lambda ids: row_counts.append(len(ids)) or step(ids)
+        rows = decode(state, request)
+    longest = max(map(len, rows))
+    assert row_counts == [sum(len(row) > length for row in rows) for length in range(1, longest)]

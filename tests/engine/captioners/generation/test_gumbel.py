@@ -1,3 +1,5 @@
+"""Gumbel sampling: draws follow the softmax and depend on model, seed, record id, step, token."""
+
 from __future__ import annotations
 
 import math
@@ -12,13 +14,15 @@ from engine.captioners.generation.gumbel import REACH, GumbelSampler, keep_top_p
 LOGITS = torch.tensor([0.0, 1.0, 2.0, 3.0, 0.0, -1.0, 0.5, 2.0])
 
 
-def draw(records, step=0, seed=0, temperature=1.0, top_p=None, model="llava-1.5"):
-    sampler = GumbelSampler(records, seed, temperature, top_p, 0, torch.device("cpu"), model)
-    ids = torch.zeros(len(records), step, dtype=torch.long)
-    return sampler(ids, LOGITS.repeat(len(records), 1)).argmax(-1)
+def draw(record_ids, step=0, seed=0, temperature=1.0, top_p=None, model="llava-1.5"):
+    """Return the token that is drawn for each record."""
+    sampler = GumbelSampler(record_ids, seed, temperature, top_p, 0, torch.device("cpu"), model)
+    ids = torch.zeros(len(record_ids), step, dtype=torch.long)
+    return sampler(ids, LOGITS.repeat(len(record_ids), 1)).argmax(-1)
 
 
 def shares(drawn: torch.Tensor) -> torch.Tensor:
+    """Return the fraction of draws of each token."""
     return torch.bincount(drawn, minlength=len(LOGITS)) / len(drawn)
 
 
@@ -43,7 +47,7 @@ def test_a_draw_depends_on_seed_record_and_step_and_not_on_the_batch():
 
 
 def test_draws_are_the_same_in_every_process():
-    """Frozen: a change here changes the captions of every project that samples."""
+    """These tokens must never change: every project that samples would get other captions."""
     assert draw(range(12), step=2, seed=5).tolist() == [2, 7, 3, 7, 7, 3, 2, 2, 3, 2, 7, 3]
 
 
@@ -64,17 +68,17 @@ def test_no_noise_is_infinite():
     st.sampled_from([0.2, 1.0, 5.0]),
     st.sampled_from([None, 0.1, 0.5, 0.9, 0.99]),
 )
-def test_the_likely_tokens_are_drawn_as_from_the_whole_vocabulary(seed, words, spread, top_p):
-    """Rows need a few tokens or nearly all of them."""
+def test_the_likely_tokens_are_drawn_as_from_the_whole_vocabulary(seed, vocab_size, spread, top_p):
+    """The rows differ: some can draw a few tokens, others nearly all of them."""
     generator = torch.Generator().manual_seed(seed)
-    logits = torch.randn(6, words, generator=generator)
+    logits = torch.randn(6, vocab_size, generator=generator)
     logits *= spread * torch.tensor([0.1, 1.0, 3.0, 10.0, 30.0, 100.0])[:, None]
-    records = range(seed % 1000, seed % 1000 + 6)
-    sampler = GumbelSampler(records, seed, 0.7, top_p, 0, torch.device("cpu"), "otter")
+    record_ids = range(seed % 1000, seed % 1000 + 6)
+    sampler = GumbelSampler(record_ids, seed, 0.7, top_p, 0, torch.device("cpu"), "otter")
     scaled = logits / 0.7
     kept = scaled if top_p is None else keep_top_p(scaled, top_p)
-    expected = kept + noise(sampler.keys, 4, torch.arange(words)[None])
-    assert torch.equal(sampler.noisy(logits, 4).argmax(-1), expected.argmax(-1))
+    expected = kept + noise(sampler.keys, 4, torch.arange(vocab_size)[None])
+    assert torch.equal(sampler.add_noise(logits, 4).argmax(-1), expected.argmax(-1))
 
 
 def test_no_noise_goes_beyond_its_reach():

@@ -1,4 +1,4 @@
-"""A model on a CPU shows progress at its layers: within its first step and each one after it."""
+"""A model on a CPU reports progress at its layers: during prefill and during each decode step."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from engine.captioners.generation import layer_progress
 from engine.images.image import open_image
 
 DEPTH = 2
-"""Layers at least, of the vision tower and of the language model each."""
+"""Fewest layers of the small models: of the vision tower and of the language model each."""
 
 
 @pytest.fixture
-def signs(monkeypatch):
-    """One entry a sign; the hook is for good, so it is taken out here."""
-    monkeypatch.setattr(layer_progress, "SECONDS", 0.0)
+def reports(monkeypatch):
+    """A list with one entry for each report. The hook, which would stay, is removed afterwards."""
+    monkeypatch.setattr(layer_progress, "REPORT_SECONDS", 0.0)
     monkeypatch.setattr(module, "_global_forward_hooks", type(module._global_forward_hooks)())
-    found: list[None] = []
-    layer_progress.watch(lambda: found.append(None))
-    return found
+    reports: list[None] = []
+    layer_progress.watch(lambda: reports.append(None))
+    return reports
 
 
-def test_every_step_shows_progress(family, checkpoints, pictures, signs):
+def test_every_step_shows_progress(family, checkpoints, pictures, reports):
     counts = []
     for tokens in (1, 2, 4):
         settings = replace(
@@ -32,17 +32,17 @@ def test_every_step_shows_progress(family, checkpoints, pictures, signs):
         )
         captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
         inputs = [captioner.prepare(open_image(str(path))) for path in pictures[:2]]
-        before = len(signs)
+        before = len(reports)
         captioner.caption(inputs, [0, 1])
-        counts.append(len(signs) - before)
+        counts.append(len(reports) - before)
     first, second, fourth = counts
     assert first >= 2 * DEPTH
     assert second - first >= DEPTH
     assert fourth - second == 2 * (second - first)
 
 
-def test_not_at_every_layer(family, checkpoints, pictures, signs, monkeypatch):
-    monkeypatch.setattr(layer_progress, "SECONDS", 3600.0)
+def test_not_at_every_layer(family, checkpoints, pictures, reports, monkeypatch):
+    monkeypatch.setattr(layer_progress, "REPORT_SECONDS", 3600.0)
     captioner = family.load(str(checkpoints[family.name]), family.presets["paper"], "cpu")
     captioner.caption([captioner.prepare(open_image(str(pictures[0])))], [0])
-    assert not signs
+    assert not reports

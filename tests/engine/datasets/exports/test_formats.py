@@ -11,11 +11,11 @@ import pytest
 from engine.datasets.exports.export import ExportOptions, export
 from engine.datasets.exports.formats import FORMATS
 from engine.operations.new_project import NewProject, create
-from engine.operations.run_control import ask
+from engine.operations.run_control import send_request
 from engine.utils.errors import BadInput
 from tests.support.cli import cli
-from tests.support.pictures import draw
-from tests.support.projects import choice, write_captions
+from tests.support.pictures import draw_picture
+from tests.support.projects import model_choice, write_captions
 
 COUNT = 7
 ODD = 'a "quoted", tabbed\tand\nbroken caption with 猫'
@@ -30,18 +30,19 @@ def project(tmp_path_factory):
     records = []
     for number in range(COUNT):
         name = f"images/{number:02}.{'webp' if number == 6 else 'png'}"
-        draw(folder / name, number)
+        draw_picture(folder / name, number)
         records.append({"image": name, "caption": f"alt {number}"})
     records[4]["caption"] = ODD
     del records[2]["caption"]
     (folder / "captions.json").write_text(json.dumps(records))
-    models = [choice("one", prompt="Say:", seed=7), choice("two")]
+    models = [model_choice("one", prompt="Say:", seed=7), model_choice("two")]
     made = create(folder / "run", NewProject([folder / "captions.json"], models, shard_size=3))
-    write_captions(made.project, say)
+    write_captions(made.project, caption_row)
     return made.project
 
 
-def say(model, shard, i):
+def caption_row(model, shard, i):
+    """Return the caption log's row of a record, without its index."""
     number = shard * 3 + i
     if number == FAILED and model == "two":
         return {"error": "corrupt", "detail": "bad"}
@@ -51,12 +52,12 @@ def say(model, shard, i):
 
 
 def texts(model):
-    """What is kept of a model's captions."""
-    found = [f"{model} sees picture {number}" for number in range(COUNT)]
-    found[UNFINISHED] = f"{model} sees the"
+    """Return a model's sheared captions, one per record; None where it failed."""
+    captions = [f"{model} sees picture {number}" for number in range(COUNT)]
+    captions[UNFINISHED] = f"{model} sees the"
     if model == "two":
-        found[FAILED] = None
-    return found
+        captions[FAILED] = None
+    return captions
 
 
 ORIGINALS = ["alt 0", "alt 1", None, "alt 3", ODD, "alt 5", "alt 6"]
@@ -70,32 +71,34 @@ PAIRS = [
 FLAT = [(image, caption.translate({9: 9, 10: 32})) for image, caption in PAIRS]
 
 
-def written(project, tmp_path, form, name="out", **options):
+def written(project, tmp_path, format, name="out", **options):
+    """Export the project in a format, and return the path of the export."""
     options.setdefault("with_original", True)
-    result = export(project, tmp_path / name, ExportOptions(format=form, **options))
+    result = export(project, tmp_path / name, ExportOptions(format=format, **options))
     assert result.path == tmp_path / name
     assert result.bytes > 0
     assert not list(tmp_path.glob("*.part"))
     return tmp_path / name
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_without_flagged_records_every_format_is_as_if_they_were_not(project, tmp_path, form):
-    whole = export(project, tmp_path / "whole", ExportOptions(format=form))
-    ask(project, "flag", places=[(0, 1), (1, 0)], flagged=True)
-    options = ExportOptions(format=form, without_flagged=True, provenance=FORMATS[form].provenance)
+@pytest.mark.parametrize("format", FORMATS)
+def test_without_flagged_records_every_format_is_as_if_they_were_not(project, tmp_path, format):
+    whole = export(project, tmp_path / "whole", ExportOptions(format=format))
+    send_request(project, "flag", places=[(0, 1), (1, 0)], flagged=True)
+    provenance = FORMATS[format].provenance
+    options = ExportOptions(format=format, without_flagged=True, provenance=provenance)
     try:
         result = export(project, tmp_path / "out", options)
     finally:
-        ask(project, "flag", places=[(0, 1), (1, 0)], flagged=False)
+        send_request(project, "flag", places=[(0, 1), (1, 0)], flagged=False)
     assert result.flagged == 3, "of the four captions one failed"
-    original = 2 if FORMATS[form].original else 0
+    original = 2 if FORMATS[format].needs_original else 0
     assert result.captions == whole.captions - result.flagged - original
     files = [path for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")] if path.is_file()]
-    if form not in ("parquet", "hf", "wds"):
-        said = b"".join(path.read_bytes() for path in files)
-        assert b"picture 1" not in said and b"images/01.png" not in said
-        assert b"picture 2" in said
+    if format not in ("parquet", "hf", "wds"):
+        content = b"".join(path.read_bytes() for path in files)
+        assert b"picture 1" not in content and b"images/01.png" not in content
+        assert b"picture 2" in content
 
 
 def pairs_of(records):
@@ -112,11 +115,11 @@ def test_per_model_is_one_array_a_model(project, tmp_path):
     out = written(project, tmp_path, "per-model")
     assert sorted(path.name for path in out.iterdir()) == ["one.json", "original.json", "two.json"]
     for name, captions in (("one", texts("one")), ("two", texts("two")), ("original", ORIGINALS)):
-        found = pairs_of(json.loads((out / f"{name}.json").read_text()))
-        assert found == [(i, c) for i, c in zip(IMAGES, captions, strict=True) if c]
+        pairs = pairs_of(json.loads((out / f"{name}.json").read_text()))
+        assert pairs == [(i, c) for i, c in zip(IMAGES, captions, strict=True) if c]
 
 
-def rows(value=None):
+def rows():
     return [
         {"image": image, "original": original, "one": one, "two": two}
         for image, original, one, two in zip(
@@ -133,8 +136,8 @@ def test_columns_have_a_key_a_model(project, tmp_path):
 def test_parquet_and_columns_load_with_datasets(project, tmp_path):
     datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
-    for form, kind in (("parquet", "parquet"), ("columns", "json")):
-        out = written(project, tmp_path, form, form)
+    for format, kind in (("parquet", "parquet"), ("columns", "json")):
+        out = written(project, tmp_path, format, format)
         loaded = datasets.load_dataset(
             kind, data_files=str(out), split="train", cache_dir=str(tmp_path / "cache")
         )
@@ -149,10 +152,10 @@ def test_an_image_folder_loads_with_datasets(project, tmp_path, images):
     loaded = datasets.load_dataset(
         "imagefolder", data_dir=str(out), split="train", cache_dir=str(tmp_path / "cache")
     )
-    by_place = sorted(loaded, key=lambda row: row["image_path"])
-    assert [row["one"] for row in by_place] == texts("one")
-    assert [row["original"] for row in by_place] == ORIGINALS
-    for number, row in enumerate(by_place[:6]):
+    by_image = sorted(loaded, key=lambda row: row["image_path"])
+    assert [row["one"] for row in by_image] == texts("one")
+    assert [row["original"] for row in by_image] == ORIGINALS
+    for number, row in enumerate(by_image[:6]):
         assert row["image"].convert("RGB").getpixel((0, 0)) == (number, 0, 0)
 
 
@@ -169,13 +172,13 @@ def test_webdataset_reads_the_tars(project, tmp_path):
     out = written(project, tmp_path, "wds")
     tars = sorted(map(str, out.iterdir()))
     assert len(tars) == 3
-    found = list(webdataset.WebDataset(tars, shardshuffle=False))
-    assert [json.loads(sample["json"])["one"] for sample in found] == texts("one")
-    assert [sample["txt"].decode() for sample in found] == [
+    samples = list(webdataset.WebDataset(tars, shardshuffle=False))
+    assert [json.loads(sample["json"])["one"] for sample in samples] == texts("one")
+    assert [sample["txt"].decode() for sample in samples] == [
         original or one for original, one in zip(ORIGINALS, texts("one"), strict=True)
     ]
     root = project.folder.parent
-    for image, sample in zip(IMAGES, found, strict=True):
+    for image, sample in zip(IMAGES, samples, strict=True):
         assert sample[image.rpartition(".")[2]] == (root / image).read_bytes()
     bare = written(project, tmp_path, "wds", "bare", images="none")
     with tarfile.open(bare / "00000.tar") as tar:
@@ -212,25 +215,25 @@ def test_dreamlip_finds_six_columns_of_captions(project, tmp_path):
 
 
 def test_llava_has_conversations(project, tmp_path):
-    found = json.loads(written(project, tmp_path, "llava").read_text())
-    assert len({record["id"] for record in found}) == len(found)
-    for record, (image, caption) in zip(found, PAIRS, strict=True):
+    records = json.loads(written(project, tmp_path, "llava").read_text())
+    assert len({record["id"] for record in records}) == len(records)
+    for record, (image, caption) in zip(records, PAIRS, strict=True):
         human, gpt = record["conversations"]
         assert record["image"] == image
         assert "<image>" in human["value"]
         assert (human["from"], gpt["from"], gpt["value"]) == ("human", "gpt", caption)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_the_same_state_gives_the_same_bytes(project, tmp_path, form):
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_same_state_gives_the_same_bytes(project, tmp_path, format):
     first, second = (
-        written(project, tmp_path, form, name, images=images_of(form)) for name in ("a", "b")
+        written(project, tmp_path, format, name, images=images_of(format)) for name in ("a", "b")
     )
     assert contents(first) == contents(second) != []
 
 
-def images_of(form):
-    return "copy" if "copy" in FORMATS[form].images else None
+def images_of(format):
+    return "copy" if "copy" in FORMATS[format].image_modes else None
 
 
 def contents(path):
@@ -245,8 +248,8 @@ def contents(path):
 
 def test_filters(project, tmp_path):
     options = {"with_original": False, "only_finished": True}
-    found = json.loads(written(project, tmp_path, "json", "a", **options).read_text())
-    assert [record["caption"] for record in found] == [
+    records = json.loads(written(project, tmp_path, "json", "a", **options).read_text())
+    assert [record["caption"] for record in records] == [
         caption
         for pair in zip(texts("one"), texts("two"), strict=True)
         for caption in pair
@@ -258,8 +261,8 @@ def test_filters(project, tmp_path):
 
 
 def test_provenance_on_request(project, tmp_path):
-    found = json.loads(written(project, tmp_path, "json", "a", provenance=True).read_text())
-    first, second = found[:2]
+    records = json.loads(written(project, tmp_path, "json", "a", provenance=True).read_text())
+    first, second = records[:2]
     assert first["model"] == "original"
     assert second == {
         "image": IMAGES[0],
@@ -276,11 +279,11 @@ def test_provenance_on_request(project, tmp_path):
         written(project, tmp_path, "openclip", "c", provenance=True)
 
 
-@pytest.mark.parametrize("form", [name for name, form in FORMATS.items() if form.folder])
-def test_a_folder_with_something_in_it_is_left_alone(project, tmp_path, form):
+@pytest.mark.parametrize("format", [name for name, each in FORMATS.items() if each.folder])
+def test_a_folder_with_something_in_it_is_left_alone(project, tmp_path, format):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
-    done = cli("export", project.folder, tmp_path / "out", "--format", form)
+    done = cli("export", project.folder, tmp_path / "out", "--format", format)
     assert done.returncode == 2
     assert "not an empty folder" in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]

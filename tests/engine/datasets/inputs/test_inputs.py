@@ -1,4 +1,4 @@
-"""Every form of input, and everything that can be wrong with one."""
+"""Every format of input, and everything that can be wrong with one; also split and merge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from engine.datasets import split_merge
 from engine.datasets.inputs import json_reader
-from engine.datasets.inputs.open_input import Input, read_input
+from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.process import pool
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok
@@ -31,8 +31,8 @@ def data(tmp_path):
 
 
 def pairs(path, root=None, **columns):
-    found = read_input(Input(path, root or path.parent, **columns))
-    return [(record.image, record.caption) for batch in found for record in batch.records()]
+    batches = read_input(InputSource(path, root or path.parent, **columns))
+    return [(record.image, record.caption) for batch in batches for record in batch.records()]
 
 
 def lines() -> bytes:
@@ -56,7 +56,7 @@ def compressed(path, data, codec):
 
 
 def write_tar(path, samples, **options):
-    """`samples` are lists of (member name, bytes)."""
+    """Write a tar of `samples`, which are (member name, bytes)."""
     with tarfile.open(path, "w", **options) as tar:
         for name, data in samples:
             member = tarfile.TarInfo(name)
@@ -139,9 +139,9 @@ def wds_samples(data, first=0):
 def test_webdataset_tars_are_captioned_in_place(data, tmp_path):
     for shard in range(2):
         write_tar(data / f"{shard:05}.tar", wds_samples(data, 10 * shard))
-    found = pairs(data / "00000.tar")
-    assert found == [(f"00000.tar/{n:09}.jpg", text) for n, text in enumerate(TEXTS)]
-    assert pairs(data, data) == found + [
+    first_tar = pairs(data / "00000.tar")
+    assert first_tar == [(f"00000.tar/{n:09}.jpg", text) for n, text in enumerate(TEXTS)]
+    assert pairs(data, data) == first_tar + [
         (f"00001.tar/{n:09}.jpg", text) for n, text in enumerate(TEXTS, start=10)
     ]
     project = tmp_path / "run"
@@ -161,7 +161,7 @@ def test_webdataset_tars_are_captioned_in_place(data, tmp_path):
     assert image == (data / NAMES[3]).read_bytes()
 
 
-def test_several_inputs_in_one_project_and_duplicates_are_told(data, tmp_path):
+def test_several_inputs_in_one_project_and_duplicates_are_reported(data, tmp_path):
     (data / "more.csv").write_bytes(table())
     done = cli(
         "new", tmp_path / "run", data / "captions.json", data / "more.csv", "--model", "dry-run"
@@ -179,12 +179,12 @@ def test_new_looks_at_images(data, tmp_path):
     (data / NAMES[3]).unlink()
     options = [data / "captions.json", "--model", "dry-run"]
     done = cli("new", tmp_path / "a", *options)
-    said = "of 5 images opened, 2 cannot be captioned (1 corrupt, 1 missing)"
-    assert said in done.stderr
+    message = "of 5 images opened, 2 cannot be captioned (1 corrupt, 1 missing)"
+    assert message in done.stderr
     again = cli(
         "new", tmp_path / "b", data / "captions.json", "--model", "dry-run", "--check-images"
     )
-    assert said in again.stderr
+    assert message in again.stderr
 
 
 NULS = table().replace(b"alt text 1", b"alt\0text")
@@ -235,7 +235,7 @@ def test_bad_input_is_one_message_and_nothing_is_made(tmp_path, name, content, m
         assert done.returncode == 2, done
         assert len(done.stderr.strip().splitlines()) == 1
         assert str(path) in done.stderr
-    assert [found.name for found in tmp_path.iterdir()] == [name]
+    assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 def test_a_tar_that_was_cut_anywhere(data):
@@ -253,10 +253,10 @@ def test_a_tar_that_was_cut_anywhere(data):
         pairs(data / "a.tar")
 
 
-@pytest.mark.parametrize("exactly", [1, 3])
-def test_the_fast_and_the_exact_reader_take_turns(tmp_path, monkeypatch, exactly):
+@pytest.mark.parametrize("exact_records", [1, 3])
+def test_the_fast_and_the_exact_reader_take_turns(tmp_path, monkeypatch, exact_records):
     """Odd records force the exact reader, which hands back after a few."""
-    monkeypatch.setattr(json_reader, "EXACTLY", exactly)
+    monkeypatch.setattr(json_reader, "EXACT_RECORDS", exact_records)
     monkeypatch.setattr(json_reader, "READ_BYTES", 256)
     records = [{"image": f"{number}.png", "caption": "x" * (number % 50)} for number in range(200)]
     for number in range(0, 200, 17):
@@ -268,8 +268,8 @@ def test_the_fast_and_the_exact_reader_take_turns(tmp_path, monkeypatch, exactly
         "\n".join(map(json.dumps, records)),
     ):
         (tmp_path / "a").write_text(text)
-        found = [json.loads(record.line) for record in json_reader.read_records(tmp_path / "a")]
-        assert found == records
+        values = [json.loads(record.line) for record in json_reader.read_records(tmp_path / "a")]
+        assert values == records
 
 
 def test_split_and_merge_are_each_others_inverse(data, tmp_path):
@@ -301,7 +301,7 @@ def test_a_line_of_a_hundred_megabytes_is_refused_in_bounded_memory(tmp_path):
 
 @pytest.mark.parametrize("large", [False, True], ids=["here", "on all cores"])
 def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, large):
-    monkeypatch.setattr(split_merge, "LARGE", 0 if large else 1 << 40)
+    monkeypatch.setattr(split_merge, "PARALLEL_BYTES", 0 if large else 1 << 40)
     records = json.loads((data / "captions.json").read_text())
     odd = [{"image": "\ud800.png", "caption": "}, {", "n": 1.0}, {"image": "ä.png", "id": 2**70}]
     (tmp_path / "bom.json").write_bytes(
@@ -311,35 +311,37 @@ def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, 
     (tmp_path / "packed.json.gz").write_bytes(gzip.compress(json.dumps(records).encode()))
     (tmp_path / "table.csv").write_bytes(table())
     names = ["bom.json", "lines.jsonl", "packed.json.gz", "table.csv", "bom.json"]
-    sources = [Input(tmp_path / name, tmp_path) for name in names]
+    sources = [InputSource(tmp_path / name, tmp_path) for name in names]
     read, written = [], []
     count = split_merge.merge(sources, tmp_path / "out.json", read.append, written.append)
     merged = json.loads((tmp_path / "out.json").read_text())
     assert len(merged) == count == read[-1] == written[-1] == 4 + 3 * COUNT
     assert read == sorted(read) and written == sorted(written)
     assert merged[:2] == merged[-2:] == odd
-    assert [it["image"] for it in merged[2:-2]] == 3 * NAMES
+    assert [record["image"] for record in merged[2:-2]] == 3 * NAMES
 
     (tmp_path / "bad.json").write_text('[{"image": "a.png"}, {"caption": "b"}]')
     with pytest.raises(BadInput, match=r"bad\.json: record 1: no 'image'"):
-        split_merge.merge([*sources, Input(tmp_path / "bad.json", tmp_path)], tmp_path / "no.json")
+        split_merge.merge(
+            [*sources, InputSource(tmp_path / "bad.json", tmp_path)], tmp_path / "no.json"
+        )
     assert not list(tmp_path.glob("no.json*"))
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["here", "on all cores"])
 def test_merge_shows_progress_within_a_file(tmp_path, monkeypatch, large):
-    monkeypatch.setattr(split_merge, "LARGE", 0 if large else 1 << 40)
-    monkeypatch.setattr(split_merge, "TOLD_BYTES", split_merge.COPY_BYTES)
-    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(split_merge, "PARALLEL_BYTES", 0 if large else 1 << 40)
+    monkeypatch.setattr(split_merge, "PROGRESS_BYTES", split_merge.COPY_BYTES)
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 0.001)
     count = 200_000  # some 60 blocks
     record = json.dumps({"image": "a" * 100, "caption": "b" * 20})
     (tmp_path / "a.json").write_text(f"[{', '.join([record] * count)}]")
     names = ["a.json", "b.json"]
     (tmp_path / "b.json").symlink_to("a.json")
     read, written = [], []
-    sources = [Input(tmp_path / name, tmp_path) for name in names]
+    sources = [InputSource(tmp_path / name, tmp_path) for name in names]
     split_merge.merge(sources, tmp_path / "out.json", read.append, written.append)
-    for told in (read, written):
-        assert told == sorted(told) and told[-1] == 2 * count
-        assert any(0 < it < count for it in told)
-    assert {it for it in written if it > count} - {2 * count}
+    for reported in (read, written):
+        assert reported == sorted(reported) and reported[-1] == 2 * count
+        assert any(0 < records < count for records in reported)
+    assert {records for records in written if records > count} - {2 * count}

@@ -1,3 +1,5 @@
+"""The JSON readers, compared with the `json` module on good and damaged files."""
+
 from __future__ import annotations
 
 import json
@@ -36,12 +38,12 @@ def test_an_array_is_read_as_json_load_reads_it(tmp_path_factory, records, inden
     path.write_bytes(text.encode())
     json_reader.READ_BYTES, before = size, json_reader.READ_BYTES
     try:
-        found = list(read_records(path))
+        read = list(read_records(path))
     finally:
         json_reader.READ_BYTES = before
-    assert [json.loads(record.line) for record in found] == records
-    assert all(b"\n" not in record.line for record in found)
-    assert [(r.image, r.caption) for r in found] == [(r["image"], r["caption"]) for r in records]
+    assert [json.loads(record.line) for record in read] == records
+    assert all(b"\n" not in record.line for record in read)
+    assert [(r.image, r.caption) for r in read] == [(r["image"], r["caption"]) for r in records]
 
 
 def has_surrogates(records) -> bool:
@@ -59,36 +61,37 @@ def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
     path.write_bytes(newline.join(map(json.dumps, records)).encode())
     json_reader.READ_BYTES, before = size, json_reader.READ_BYTES
     try:
-        found = list(read_records(path))
+        read = list(read_records(path))
     finally:
         json_reader.READ_BYTES = before
-    assert [json.loads(record.line) for record in found] == records
+    assert [json.loads(record.line) for record in read] == records
 
 
 @settings(max_examples=300)
 @given(RECORDS, st.data())
 def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(tmp_path_factory, records, data):
     whole = json.dumps(records, ensure_ascii=True).encode()
-    at = data.draw(st.integers(0, len(whole) - 1))
+    offset = data.draw(st.integers(0, len(whole) - 1))
     mutation = data.draw(st.sampled_from(["cut", "flip", "drop", "insert"]))
     byte = bytes([data.draw(st.integers(0, 255))])
     damaged = {
-        "cut": whole[:at],
-        "flip": whole[:at] + byte + whole[at + 1 :],
-        "drop": whole[:at] + whole[at + 1 :],
-        "insert": whole[:at] + byte + whole[at:],
+        "cut": whole[:offset],
+        "flip": whole[:offset] + byte + whole[offset + 1 :],
+        "drop": whole[:offset] + whole[offset + 1 :],
+        "insert": whole[:offset] + byte + whole[offset:],
     }[mutation]
     path = tmp_path_factory.mktemp("damaged") / "captions.json"
     path.write_bytes(damaged)
     try:
-        found = [json.loads(record.line) for record in read_records(path)]
+        values = [json.loads(record.line) for record in read_records(path)]
     except BadInput as error:
         assert str(path) in str(error)
     else:
-        assert found == as_json_sees(damaged)
+        assert values == parsed_by_json(damaged)
 
 
-def as_json_sees(data: bytes):
+def parsed_by_json(data: bytes):
+    """Return the values of a JSON array or JSON Lines, as the `json` module parses them."""
     text = data.decode()
     if text.lstrip(" \t\r\n").startswith("["):
         return json.loads(text)
@@ -138,6 +141,6 @@ def test_a_byte_order_mark_and_missing_captions_are_fine(tmp_path):
 def test_the_position_of_an_error_counts_bytes_not_characters(tmp_path):
     path = tmp_path / "captions.json"
     path.write_text('[{"image": "猫猫", "caption": "é"}, x]')
-    at = path.read_bytes().index(b", x]") + 2
-    with pytest.raises(BadInput, match=rf"at byte {at}\)"):
+    offset = path.read_bytes().index(b", x]") + 2
+    with pytest.raises(BadInput, match=rf"at byte {offset}\)"):
         list(read_records(path))

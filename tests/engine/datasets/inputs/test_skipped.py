@@ -1,4 +1,4 @@
-"""`--skip-bad`: what cannot be read is left out and said with its place; nothing else is."""
+"""`--skip-bad` leaves out what cannot be read, with a message each, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.datasets.inputs import lenient_jsonl
-from engine.datasets.inputs.open_input import Input, read_input
-from engine.datasets.inputs.skipped import BadRecord, Skipped
+from engine.datasets.inputs.open_input import InputSource, read_input
+from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import make_captions
@@ -28,24 +28,24 @@ BAD_LINES = {
 
 
 def read(path, skipped=None):
-    found = read_input(Input(path, path.parent, skipped=skipped))
-    return [record.image for batch in found for record in batch.records()]
+    batches = read_input(InputSource(path, path.parent, skipped=skipped))
+    return [record.image for batch in batches for record in batch.records()]
 
 
 @pytest.mark.parametrize("bad", BAD_LINES, ids=BAD_LINES.values())
-@pytest.mark.parametrize("place", [0, 2, 4])
-def test_a_damaged_line_is_left_out(tmp_path, bad, place):
+@pytest.mark.parametrize("index", [0, 2, 4])
+def test_a_damaged_line_is_left_out(tmp_path, bad, index):
     path = tmp_path / "captions.jsonl"
-    path.write_bytes(b"\n".join([*GOOD[:place], bad, *GOOD[place:]]) + b"\n")
-    skipped = Skipped()
-    if bad.startswith(b"[") and place == 0:  # what begins like an array is read as one
+    path.write_bytes(b"\n".join([*GOOD[:index], bad, *GOOD[index:]]) + b"\n")
+    skipped = SkippedRecords()
+    if bad.startswith(b"[") and index == 0:  # what begins like an array is read as one
         with pytest.raises(BadInput):
             read(path, skipped)
         return
     assert read(path, skipped) == [f"{n}.png" for n in range(4)]
     assert skipped.count == 1
-    assert f"line {place + 1}: " in skipped.shown[0]
-    assert BAD_LINES[bad] in skipped.shown[0]
+    assert f"line {index + 1}: " in skipped.messages[0]
+    assert BAD_LINES[bad] in skipped.messages[0]
     with pytest.raises(BadInput):
         read(path)
 
@@ -54,7 +54,7 @@ def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path):
     path = tmp_path / "captions.json"
     values = [json.loads(GOOD[0]), 7, {"caption": "x"}, json.loads(GOOD[1]), {"image": None}]
     path.write_text(json.dumps(values))
-    skipped = Skipped()
+    skipped = SkippedRecords()
     assert read(path, skipped) == ["0.png", "1.png"]
     assert skipped.count == 3
     with pytest.raises(BadRecord, match="record 1: not an"):
@@ -65,17 +65,17 @@ def test_an_array_that_is_no_json_is_still_refused(tmp_path):
     path = tmp_path / "captions.json"
     path.write_bytes(b"[" + GOOD[0] + b", oops, " + GOOD[1] + b"]")
     with pytest.raises(BadInput, match="not JSON"):
-        read(path, Skipped())
+        read(path, SkippedRecords())
 
 
 @pytest.mark.parametrize("bad", ["only one cell", "a,b,c,d", ",no image", "nul\0.png,x"])
 def test_a_line_of_csv_is_left_out(tmp_path, bad):
     path = tmp_path / "captions.csv"
     path.write_text(f"image,caption\n0.png,zero\n{bad}\n1.png,one\n")
-    skipped = Skipped()
+    skipped = SkippedRecords()
     assert read(path, skipped) == ["0.png", "1.png"]
     assert skipped.count == 1
-    assert "line 3" in skipped.shown[0]
+    assert "line 3" in skipped.messages[0]
 
 
 def test_rows_of_parquet_without_an_image_are_left_out(tmp_path):
@@ -84,9 +84,9 @@ def test_rows_of_parquet_without_an_image_are_left_out(tmp_path):
     path = tmp_path / "captions.parquet"
     images = ["0.png", None, "", "1.png"]
     parquet.write_table(pyarrow.table({"image": images, "caption": ["x"] * 4}), path)
-    skipped = Skipped()
+    skipped = SkippedRecords()
     assert read(path, skipped) == ["0.png", "1.png"]
-    assert [why.rpartition("(in ")[2] for why in skipped.shown] == ["row 1)", "row 2)"]
+    assert [message.rpartition("(in ")[2] for message in skipped.messages] == ["row 1)", "row 2)"]
 
 
 def test_a_line_without_end_is_passed_over(tmp_path, monkeypatch):
@@ -94,9 +94,9 @@ def test_a_line_without_end_is_passed_over(tmp_path, monkeypatch):
     monkeypatch.setattr(lenient_jsonl, "LONGEST_RECORD", 500)
     path = tmp_path / "captions.jsonl"
     path.write_bytes(b"\n".join([GOOD[0], b'{"image": "' + b"x" * 5000, *GOOD[1:]]))
-    skipped = Skipped()
+    skipped = SkippedRecords()
     assert read(path, skipped) == [f"{n}.png" for n in range(4)]
-    assert "line 2: a line of more than 500 bytes" in skipped.shown[0]
+    assert "line 2: a line of more than 500 bytes" in skipped.messages[0]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(8, 400))
@@ -106,14 +106,14 @@ def test_every_good_line_is_read_and_every_bad_one_counted(tmp_path_factory, goo
     path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
     lines = [json.dumps({"image": f"{n}.png"}) if it else "{" for n, it in enumerate(good)]
     path.write_text("\n".join(lines))
-    skipped = Skipped()
+    skipped = SkippedRecords()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lenient_jsonl, "READ_BYTES", block)
         assert read(path, skipped) == [f"{n}.png" for n, it in enumerate(good) if it]
     assert skipped.count == good.count(False)
 
 
-def test_new_says_what_it_left_out_and_advises_the_option(tmp_path):
+def test_new_reports_what_it_left_out_and_advises_the_option(tmp_path):
     captions = make_captions(tmp_path / "data", 3)
     records = json.loads(captions.read_text())
     lines = tmp_path / "data" / "captions.jsonl"

@@ -1,12 +1,12 @@
-"""The devices of a cluster, from what Ray says of its nodes."""
+"""The devices of a cluster, made from Ray's list of its nodes."""
 
 from __future__ import annotations
 
 import pytest
 
-from engine.hardware.devices import kind, machine
+from engine.hardware.devices import device_kind, device_node
 from engine.launchers.factory import ClusterSpec, cluster_spec
-from engine.launchers.ray.nodes import Nodes
+from engine.launchers.ray.nodes import ClusterNodes
 from engine.utils.errors import BadInput
 
 
@@ -22,48 +22,48 @@ def node(number: int, name: str = "gpu-box", alive: bool = True, **resources: fl
 
 
 def test_nodes_with_one_name_stay_apart_and_keep_theirs():
-    nodes = Nodes(None)
+    nodes = ClusterNodes(None)
     first, second = node(1, GPU=1.0), node(2, GPU=1.0)
-    assert list(nodes.places([first])) == ["gpu-box/gpu:0"]
-    both = list(nodes.places([first, second]))
+    assert list(nodes.slots([first])) == ["gpu-box/gpu:0"]
+    both = list(nodes.slots([first, second]))
     assert both == ["gpu-box-200000/gpu:0", "gpu-box/gpu:0"]
-    assert list(nodes.places([first | {"Alive": False}, second])) == ["gpu-box-200000/gpu:0"]
+    assert list(nodes.slots([first | {"Alive": False}, second])) == ["gpu-box-200000/gpu:0"]
     # It comes back as a new node, and its name is free.
-    assert "gpu-box/gpu:0" in nodes.places([node(3, GPU=1.0), second])
+    assert "gpu-box/gpu:0" in nodes.slots([node(3, GPU=1.0), second])
 
 
 def test_cpus_work_only_where_no_gpu_was_seen():
-    nodes = Nodes(None)
-    assert list(nodes.places([node(1, "head")])) == ["head/cpu:0"]
+    nodes = ClusterNodes(None)
+    assert list(nodes.slots([node(1, "head")])) == ["head/cpu:0"]
     gpus = {"GPU": 2.0, "accelerator_type:H100": 1.0}
-    places = nodes.places([node(1, "head"), node(2, "box", **gpus)])
-    assert list(places) == ["box/gpu:0", "box/gpu:1"]
-    place = places["box/gpu:1"]
-    assert (place.device.label, place.gpus, place.cpus, place.cores) == ("H100", 1, 0, 4)
-    assert nodes.places([node(1, "head")]) == {}
+    slots = nodes.slots([node(1, "head"), node(2, "box", **gpus)])
+    assert list(slots) == ["box/gpu:0", "box/gpu:1"]
+    slot = slots["box/gpu:1"]
+    assert (slot.device.label, slot.gpus, slot.cpus, slot.cores) == ("H100", 1, 0, 4)
+    assert nodes.slots([node(1, "head")]) == {}
 
 
 @pytest.mark.parametrize(("workers", "share"), [(1, 8.0), (3, 2.0), (16, 0.5)])
 def test_cpu_workers_share_a_node(workers, share):
-    places = Nodes(workers).places([node(1, "a", GPU=2.0), node(2, "b", alive=False)])
-    assert len(places) == workers
-    assert {(place.cpus, place.gpus) for place in places.values()} == {(share, 0)}
+    slots = ClusterNodes(workers).slots([node(1, "a", GPU=2.0), node(2, "b", alive=False)])
+    assert len(slots) == workers
+    assert {(slot.cpus, slot.gpus) for slot in slots.values()} == {(share, 0)}
 
 
 def test_names_are_safe_in_file_names():
-    assert list(Nodes(None).places([node(1, "../[b] x/y", GPU=1.0)])) == ["..--b--x-y/gpu:0"]
+    assert list(ClusterNodes(None).slots([node(1, "../[b] x/y", GPU=1.0)])) == ["..--b--x-y/gpu:0"]
 
 
 def test_machine_and_kind_of_a_device():
-    assert (machine("cuda:1"), kind("cuda:1")) == ("", "cuda")
-    assert (machine("a/gpu:0"), kind("a/gpu:0")) == ("a", "gpu")
+    assert (device_node("cuda:1"), device_kind("cuda:1")) == ("", "cuda")
+    assert (device_node("a/gpu:0"), device_kind("a/gpu:0")) == ("a", "gpu")
 
 
 def test_specs():
-    assert ClusterSpec.of("cpu:2") is None
+    assert ClusterSpec.parse("cpu:2") is None
     spec = cluster_spec("10.0.0.5:6379", "cpu:2", True)
-    assert ClusterSpec.of(spec) == ClusterSpec("10.0.0.5:6379", 2, True)
-    assert ClusterSpec.of("ray:auto") == ClusterSpec("auto")
+    assert ClusterSpec.parse(spec) == ClusterSpec("10.0.0.5:6379", 2, True)
+    assert ClusterSpec.parse("ray:auto") == ClusterSpec("auto")
     for wrong in ("ray:", "ray:ray://head:10001", "ray:auto,cpu:0", "ray:auto,0,1", "ray:auto,0"):
         with pytest.raises(BadInput):
-            ClusterSpec.of(wrong)
+            ClusterSpec.parse(wrong)

@@ -1,4 +1,4 @@
-"""The application and its commands in a terminal of their own, as people run them."""
+"""The application and its commands in a pseudo-terminal, as people run them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import termios
 import time
 
 from tests.support.cli import MAIN
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 
 
 class Terminal:
-    """`mllmaug-tui` on a pseudo-terminal of 100 x 30."""
+    """A process of `mllmaug-tui` in a pseudo-terminal of 100 x 30 characters.
+
+    `screen` is everything that the process wrote so far, escape sequences included.
+    """
 
     def __init__(self, *arguments: object, code: str = MAIN, **environment: str) -> None:
         self.screen = b""
@@ -26,14 +29,15 @@ class Terminal:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | environment)
             os.execv(sys.executable, [sys.executable, "-c", code, *map(str, arguments)])
-        os.set_inheritable(self.master, False)  # or the next one would hold this line open
+        os.set_inheritable(self.master, False)  # the next terminal must not hold this one open
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
 
     def type(self, keys: str) -> None:
+        """Send keys, which may be escape sequences."""
         os.write(self.master, keys.encode())
 
     def read(self, seconds: float = 0.05) -> str:
-        """Everything that was written so far."""
+        """Wait at most `seconds` for output, and return everything that was written so far."""
         while select.select([self.master], [], [], seconds)[0]:
             try:
                 data = os.read(self.master, 65536)
@@ -45,8 +49,8 @@ class Terminal:
             seconds = 0
         return self.screen.decode(errors="replace")
 
-    def wait_for(self, text: str, timeout: float = PATIENCE) -> float:
-        """Seconds until the text is on the screen."""
+    def wait_for(self, text: str, timeout: float = TIMEOUT_SECONDS) -> float:
+        """Wait until the text was written, and return the seconds that this took."""
         began = time.monotonic()
         while text not in self.read():
             if time.monotonic() - began > timeout:
@@ -54,12 +58,13 @@ class Terminal:
         return time.monotonic() - began
 
     def hang_up(self) -> None:
-        """The line is lost: the kernel sends SIGHUP, and writing fails."""
+        """Close the terminal, as when a connection is lost: the kernel sends SIGHUP."""
         if self.master >= 0:
             os.close(self.master)
             self.master = -1
 
     def gone(self) -> bool:
+        """Return True if the process has ended."""
         try:
             pid, _ = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:
@@ -67,6 +72,7 @@ class Terminal:
         return pid != 0
 
     def kill(self) -> None:
+        """Send SIGKILL, unless the process has ended, and wait for its end."""
         if not self.gone():
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)

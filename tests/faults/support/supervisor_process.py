@@ -1,4 +1,4 @@
-"""Supervisors in processes of their own, forked: they need not import everything again."""
+"""Supervisors in child processes, forked so that they need not import everything again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import traceback
 
 import psutil
 
-from db.connection import Busy, writing
+from db.connection import DatabaseBusy, writing
 from engine.project.layout import Project
 from engine.project.opening import open_project
 from engine.state.policy import Policy
 from engine.supervisor.main import supervise
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 
-HASTY = Policy(
+FAST_POLICY = Policy(
     tick=0.02,
     commit_every=0.1,
     first_delay=0.05,
@@ -26,22 +26,22 @@ HASTY = Policy(
     cpu_row_limit=3.0,
     kill_after=1.0,
     memory_retry=0.05,
-    chunk=24,  # more than misses are withheld for
+    chunk=24,  # more records than rows of missing images that a worker withholds
     disk_floor=2**20,
     disk_retry=0.1,
 )
-"""Everything decided within a second."""
+"""A policy under which everything is decided within a second."""
 
 
-class Supervising:
-    """`supervise` in a child process, with its stderr in the project's log."""
+class SupervisorProcess:
+    """A child process that runs `supervise`, with its stderr in the project's log."""
 
     def __init__(
         self,
         project: Project,
         devices: str = "cpu",
-        policy: Policy = HASTY,
-        module: str = "tests.faults.support.workers",
+        policy: Policy = FAST_POLICY,
+        module: str = "tests.faults.support.misbehaving_worker",
         **environment: str,
     ) -> None:
         self.database = project.database
@@ -62,14 +62,18 @@ class Supervising:
                 os._exit(code)
 
     def poll(self) -> int | None:
-        """The exit code, 1 where tasks are left and 2 after an exception; None while it runs."""
+        """Return the exit code, or None while the process runs.
+
+        The code is 1 if tasks are left and 2 after an exception.
+        """
         if self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.code = os.waitstatus_to_exitcode(status)
         return self.code
 
-    def wait(self, timeout: float = PATIENCE) -> int:
+    def wait(self, timeout: float = TIMEOUT_SECONDS) -> int:
+        """Return the exit code. Kills the process and fails after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -79,11 +83,12 @@ class Supervising:
         return code
 
     def signal(self, number: int) -> None:
+        """Send the signal, unless the process has ended."""
         if self.code is None:
             os.kill(self.pid, number)
 
     def freeze(self) -> None:
-        """Until SIGCONT, and not in the middle of a commit, which would lock everyone out."""
+        """Stop the process until SIGCONT, but not during a commit, which would lock out others."""
         while True:
             self.signal(signal.SIGSTOP)
             _, status = os.waitpid(self.pid, os.WUNTRACED)
@@ -91,21 +96,23 @@ class Supervising:
             try:
                 with writing(self.database, busy_seconds=0.0):
                     return
-            except Busy:
+            except DatabaseBusy:
                 self.signal(signal.SIGCONT)
                 time.sleep(0.01)
 
     def kill(self) -> None:
+        """Send SIGKILL and wait until the process has ended."""
         self.signal(signal.SIGKILL)
         self.wait()
 
     def workers(self) -> list[int]:
+        """Return the pids of the workers."""
         try:
             return [child.pid for child in psutil.Process(self.pid).children()]
         except psutil.Error:
             return []
 
-    def __enter__(self) -> Supervising:
+    def __enter__(self) -> SupervisorProcess:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""A worker that answers every message with one as small as there is."""
+"""A worker that answers every message with a heartbeat, the smallest message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that sleeps as long as a GPU would take, without image or model."""
+"""The real worker without images and model: it sleeps as long as a GPU would take."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from engine.captioners.base import Caption, Captioner
 from engine.worker import worker
 
 BATCH = 32
-SECONDS = 0.4
-"""A batch: 80 images a second, as LLaVA-1.5 on a large GPU."""
+BATCH_SECONDS = 0.4
+"""The duration of a batch in seconds: 80 images a second, as LLaVA-1.5 on a large GPU."""
 
 
-class Sleeping(Captioner):
+class SleepingCaptioner(Captioner):
+    """A captioner that sleeps, and makes a caption of an image's path."""
+
     batch = BATCH
 
     def prepare(self, picture):
         return picture
 
     def caption(self, inputs, records):
-        time.sleep(SECONDS * len(inputs) / BATCH)
+        time.sleep(BATCH_SECONDS * len(inputs) / BATCH)
         return [Caption(f"an image called {name}. And a tail.", 30, "length") for name in inputs]
 
 
 class SleepingWorker(worker.Worker):
+    """The real worker, with paths in place of decoded images."""
+
     def make_captioner(self):
-        return Sleeping()
+        return SleepingCaptioner()
 
     def start(self, message):
         super().start(message)
-        self.images.prepare = str
+        self.prefetcher.prepare = str
 
 
 def main() -> None:

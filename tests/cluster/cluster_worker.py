@@ -1,4 +1,7 @@
-"""Workers that take their time, and on some nodes do not find what lies there for others."""
+"""A worker that is slow and that lacks images or checkpoints on some nodes.
+
+The launcher runs it as its module.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,26 @@ import time
 from pathlib import Path
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.families.dry_run import DryRun
+from engine.captioners.families.dry_run import DryRunCaptioner
 from engine.worker import worker
 
 NODE = os.environ["NODE"]
+"""The name of the node that this process runs on."""
 MISSING = Path(os.environ["MISSING"])
-"""A folder of files called `a.images`, `b.checkpoint`: what node a, node b does not find. On a node
-without `haste` an image takes longer; without `leave` nothing is captioned for as long."""
+"""A folder of empty files named NODE.WHAT, one for each thing that a node lacks.
+
+WHAT is `images` (the image root), `checkpoint`, `haste` (images take longer) or `leave` (nothing
+is captioned until the file is deleted)."""
 
 
 def missing(what: str) -> bool:
+    """Return True if this node lacks `what`."""
     return (MISSING / f"{NODE}.{what}").exists()
 
 
-class Slow(DryRun):
+class SlowCaptioner(DryRunCaptioner):
+    """The captioner `dry-run`, at a speed at which tests can intervene."""
+
     def caption(self, inputs, records):
         while missing("leave"):
             time.sleep(0.05)
@@ -28,7 +37,9 @@ class Slow(DryRun):
         return super().caption(inputs, records)
 
 
-class NodeWorker(worker.Worker):
+class ClusterWorker(worker.Worker):
+    """The real worker, on a node that may lack something."""
+
     def start(self, message):
         if missing("images"):
             message["images"]["root"] = "/nowhere"
@@ -37,8 +48,8 @@ class NodeWorker(worker.Worker):
     def make_captioner(self):
         if missing("checkpoint"):
             raise CheckpointError("there is no folder /nowhere/llava")
-        return Slow(8)
+        return SlowCaptioner(8)
 
 
 def main() -> None:
-    worker.main(NodeWorker)
+    worker.main(ClusterWorker)

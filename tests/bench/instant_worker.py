@@ -1,4 +1,4 @@
-"""A worker that answers at once: everything of the real one but the image and the model."""
+"""The real worker without images and model: it answers at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from engine.captioners.base import Caption, Captioner
 from engine.worker import worker
 
 
-class Instant(Captioner):
+class InstantCaptioner(Captioner):
+    """A captioner that makes a caption of an image's path."""
+
     batch = 256
 
     def prepare(self, picture):
@@ -17,12 +19,14 @@ class Instant(Captioner):
 
 
 class InstantWorker(worker.Worker):
+    """The real worker, with paths in place of decoded images."""
+
     def make_captioner(self):
-        return Instant()
+        return InstantCaptioner()
 
     def start(self, message):
         super().start(message)
-        self.images.prepare = str
+        self.prefetcher.prepare = str
 
 
 def main() -> None:

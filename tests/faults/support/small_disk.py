@@ -1,4 +1,4 @@
-"""Small disks, mounted where that is allowed."""
+"""Small disks in memory, for processes that may mount."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from pathlib import Path
 
 
 def mount(folder: Path, kilobytes: int) -> bool:
-    """A disk of this size in `folder`; False where nobody may mount."""
+    """Mount a disk of this size at `folder`. Return False if this process may not mount."""
     folder.mkdir(exist_ok=True)
     size = f"size={kilobytes}k"
-    return mounted("mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder))
+    return run_mount("mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder))
 
 
 def forbid_writing(folder: Path) -> bool:
-    return mounted("mount", "-o", "remount,ro", str(folder))
+    """Make the disk at `folder` read-only. Return False if this process may not."""
+    return run_mount("mount", "-o", "remount,ro", str(folder))
 
 
 def unmount(folder: Path) -> None:
-    mounted("umount", "-l", str(folder))
+    """Take the disk away, even while files on it are open."""
+    run_mount("umount", "-l", str(folder))
 
 
-def mounted(*command: str) -> bool:
+def run_mount(*command: str) -> bool:
+    """Return True if the command succeeds."""
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
@@ -31,7 +34,7 @@ def mounted(*command: str) -> bool:
 
 
 def fill(folder: Path, leave: int = 0) -> Path:
-    """Uses up what is free but for `leave` bytes; returns the file to delete."""
+    """Fill a disk except for `leave` bytes. Return the file to delete, which makes room again."""
     filler = folder / "filler"
     with filler.open("ab", buffering=0) as file, suppress(OSError):
         while file.write(b"x" * 4096):

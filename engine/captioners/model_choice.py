@@ -1,0 +1,152 @@
+"""Choosing a model: from `--model` and `--set` on the command line, or by changing another choice.
+
+A choice is checked, but nothing is loaded for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from engine.captioners.address import EXAMPLE, check_name, is_address
+from engine.captioners.model_families import ENDPOINT, FAMILIES, Family, check_checkpoint
+from engine.captioners.presets import PAPER
+from engine.captioners.settings import Settings, apply_changes, parse_assignment
+from engine.captioners.settings_hash import settings_hash
+from engine.utils.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model for a project: its family, checkpoint and settings, all of them checked."""
+
+    name: str
+    family: str
+    checkpoint: str | None
+    """An absolute path or an address; None for a family that needs no checkpoint."""
+    settings: dict[str, Any] = field(hash=False)
+    """The fields of `Settings`."""
+    settings_hash: str
+
+
+def parse_model(text: str) -> tuple[str, str, str]:
+    """Return name, family and checkpoint of a `--model`, unchecked; the last may be empty.
+
+    The text has the form `FAMILY[=CHECKPOINT]` or, with any name, `NAME=FAMILY[:CHECKPOINT]` or
+    `NAME=http://...`.
+    """
+    name, _, rest = text.partition("=")
+    head, colon, checkpoint = rest.partition(":")
+    if colon and head in FAMILIES:
+        return name, head, checkpoint
+    if rest in FAMILIES and name not in FAMILIES:
+        return name, rest, ""
+    return name, ENDPOINT if is_address(rest) else name, rest
+
+
+def choose(
+    text: str, preset: str | None = None, changes: Mapping[str, str] | None = None
+) -> ModelChoice:
+    """Return the choice that a `--model` stands for (see `parse_model`).
+
+    Without `preset` it begins with the preset `paper`; `changes` are settings as text. Raises
+    `BadInput`.
+    """
+    name, family_name, checkpoint = parse_model(text)
+    family = FAMILIES.get(family_name)
+    if family is None:
+        raise BadInput(
+            f"unknown model {name!r}: one of {', '.join(FAMILIES)}, or any name with a family and"
+            f" its checkpoint, --model {name or 'NAME'}=hf:FOLDER, or with a server's address,"
+            f" --model {name or 'NAME'}={EXAMPLE}"
+        )
+    if name != family.name:
+        check_name(name)
+        if name in FAMILIES and not family.remote:
+            raise BadInput(f"{name} is itself a family: give the model another name")
+    if family.checkpoint_form is None and checkpoint:
+        raise BadInput(f"{family.name} takes no checkpoint: write --model {family.name}")
+    if family.checkpoint_form is not None and not checkpoint:
+        example = EXAMPLE if family.remote else "FOLDER"
+        example = example if name == family.name or family.remote else f"{family.name}:{example}"
+        raise BadInput(
+            f"{name} needs a checkpoint: --model {name}={example}, {family.checkpoint_form}"
+        )
+    settings = preset_settings(family, preset or PAPER)
+    return change_model(name, family.name, checkpoint or None, settings, changes or {})
+
+
+def choose_all(
+    models: Sequence[str], preset: str | None, settings: Sequence[str]
+) -> list[ModelChoice]:
+    """Return the choices that the `--model`s stand for, with the `MODEL.KEY=VALUE`s of `--set`.
+
+    Raises `BadInput`.
+    """
+    changes: dict[str, dict[str, str]] = {text.partition("=")[0]: {} for text in models}
+    for text in settings:
+        key, value = parse_assignment(text)
+        name, dot, key = key.rpartition(".")
+        if not dot or name not in changes:
+            raise BadInput(
+                f"{text!r}: write MODEL.KEY=VALUE with a model that --model names"
+                f" ({', '.join(changes) or 'none'})"
+            )
+        changes[name][key] = value
+    return [choose(text, preset, changes[text.partition("=")[0]]) for text in models]
+
+
+def preset_settings(family: Family, preset: str) -> Settings:
+    """Return the settings of a family's preset. Raises `BadInput` for an unknown one."""
+    if preset not in family.presets:
+        raise BadInput(
+            f"{family.name} has no preset {preset!r}: one of {', '.join(family.presets)}"
+        )
+    return family.presets[preset]
+
+
+def change_model(
+    name: str,
+    family_name: str,
+    checkpoint: str | None,
+    settings: Settings,
+    changes: Mapping[str, str],
+) -> ModelChoice:
+    """Return the choice of this model with other settings, given as text.
+
+    `preset` and `checkpoint` are keys of `changes`, too. Raises `BadInput`.
+    """
+    family = FAMILIES[family_name]
+    rest = dict(changes)
+    if "checkpoint" in rest:
+        if family.checkpoint_form is None:
+            raise BadInput(f"{name} takes no checkpoint")
+        checkpoint = rest.pop("checkpoint")
+    if "preset" in rest:
+        settings = preset_settings(family, rest.pop("preset"))
+    unknown = next((key for key in rest if key not in family.setting_names), None)
+    if unknown is not None:
+        checkpoint_key = ("checkpoint",) if family.checkpoint_form is not None else ()
+        raise BadInput(
+            f"{family.name} has no setting {unknown!r}: it has"
+            f" {', '.join((*family.setting_names, 'preset', *checkpoint_key))}"
+        )
+    settings = complete_prompt(family, apply_changes(settings, rest))
+    if checkpoint is not None:
+        checkpoint = check_checkpoint(family, checkpoint, settings)
+    digest = settings_hash(family.name, checkpoint, settings)
+    return ModelChoice(name, family.name, checkpoint, asdict(settings), digest)
+
+
+def complete_prompt(family: Family, settings: Settings) -> Settings:
+    """Put a prompt that does not say where the image goes into the model's own conversation.
+
+    Raises `BadInput` if the placeholder of the image is in the prompt more than once.
+    """
+    prompt = settings.prompt
+    if not family.placeholder or prompt.count(family.placeholder) == 1:
+        return settings
+    if family.placeholder in prompt:
+        raise BadInput(f"the prompt must hold {family.placeholder} once: {prompt!r}")
+    return replace(settings, prompt=family.conversation.replace("{}", prompt))

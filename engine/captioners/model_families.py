@@ -1,0 +1,190 @@
+"""The model families: what a family is, the table of all, and the check of a checkpoint.
+
+A family's code is imported only when one of its models is loaded, so that this module imports no
+torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.captioners import presets
+from engine.captioners.address import EXAMPLE, read_address
+from engine.captioners.checkpoints import layouts
+from engine.captioners.settings import PARSERS, Settings
+from engine.utils.errors import BadInput
+
+if TYPE_CHECKING:
+    from engine.captioners.base import Captioner
+
+COMMON_SETTINGS = tuple(key for key in PARSERS if key not in ("vision_tower", "served_model"))
+"""Names of the settings that every family of local models has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A kind of model: how it is loaded, which checkpoint it needs, which settings it has."""
+
+    name: str
+    summary: str
+    """One line for people: the parts of the model."""
+    module: str
+    """The module that has `load(checkpoint, settings, device, report) -> Captioner`."""
+    presets: dict[str, Settings] = field(hash=False)
+    """Settings by the name of the preset."""
+    checkpoint_form: str | None = None
+    """Description, for people, of a checkpoint; None for a family that needs none."""
+    missing_files: Callable[[Path, Path | None], list[str]] = lambda _folder, _tokenizer: []
+    """Returns what a checkpoint folder lacks, for people; the second argument is the tokenizer's
+    path if the settings name one."""
+    placeholder: str = ""
+    """Text that stands once in every prompt, where the image goes; empty for families that place it
+    themselves."""
+    setting_names: tuple[str, ...] = COMMON_SETTINGS
+    """Names of the settings that have a meaning for this family."""
+    conversation: str = "{}"
+    """The model's own conversation, into which a prompt without placeholder is put for `{}`."""
+    remote: bool = False
+    """True if a checkpoint is the address of a server, not a folder."""
+
+    def load(
+        self,
+        checkpoint: str | None,
+        settings: Settings,
+        device: str,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> Captioner:
+        """Load a model, for which the family's libraries are imported.
+
+        `report` takes texts of progress. Raises `CheckpointError`, and `ServerUnavailable` if the
+        family is remote.
+        """
+        from engine.captioners.base import CheckpointError
+
+        if self.checkpoint_form is not None:
+            try:
+                check_checkpoint(self, checkpoint or "", settings)
+            except BadInput as error:
+                raise CheckpointError(str(error)) from error
+        if settings.quantize != "none":
+            from engine.captioners.checkpoints.quantization import check_quantization
+
+            check_quantization(settings.quantize, device)
+        captioner: Captioner = import_module(self.module).load(checkpoint, settings, device, report)
+        return captioner
+
+
+ENDPOINT = "endpoint"
+"""Name of the family of all servers."""
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            name="llava-1.5",
+            summary="LLaVA-1.5: CLIP ViT-L/14-336 and Vicuna v1.5",
+            module="engine.captioners.families.llava",
+            presets=presets.LLAVA,
+            checkpoint_form="a folder in the llava-hf layout (llava-hf/llava-1.5-7b-hf) or the"
+            " original one (liuhaotian/llava-v1.5-7b, CLIP in clip/ or named by vision_tower)",
+            missing_files=layouts.missing_llava_files,
+            placeholder="<image>",
+            setting_names=(*COMMON_SETTINGS, "vision_tower"),
+            conversation=presets.LLAVA_CONVERSATION,
+        ),
+        Family(
+            name="minigpt-4",
+            summary="MiniGPT-4: EVA ViT-g, BLIP-2's Q-Former and Vicuna v0",
+            module="engine.captioners.families.minigpt4",
+            presets=presets.MINIGPT4,
+            checkpoint_form="a folder with prerained_minigpt4_7b.pth, vicuna/, and eva_vit_g.pth"
+            " with blip2_pretrained_flant5xxl.pth or a folder of Salesforce/blip2-flan-t5-xxl",
+            missing_files=layouts.missing_minigpt4_files,
+            placeholder="<ImageHere>",
+            conversation=presets.MINIGPT4_CONVERSATION,
+        ),
+        Family(
+            name="otter",
+            summary="Otter: CLIP ViT-L/14, perceiver resampler and MPT-7B",
+            module="engine.captioners.families.otter",
+            presets=presets.OTTER,
+            checkpoint_form="a folder of luodian/OTTER-Image-MPT7B with its tokenizer",
+            missing_files=layouts.missing_otter_files,
+            placeholder="<image>",
+            conversation=presets.OTTER_CONVERSATION,
+        ),
+        Family(
+            name="qwen-vl",
+            summary="Qwen-VL: ViT-bigG and Qwen-7B",
+            module="engine.captioners.families.qwen_vl",
+            presets=presets.QWEN_VL,
+            checkpoint_form="a folder of the original Qwen/Qwen-VL, not of Qwen-VL-Chat",
+            missing_files=layouts.missing_qwen_vl_files,
+            placeholder="<img></img>",
+            conversation=presets.QWEN_VL_CONVERSATION,
+        ),
+        Family(
+            name="hf",
+            summary="any model that transformers' AutoModelForImageTextToText loads",
+            module="engine.captioners.families.hf",
+            presets=presets.HF,
+            checkpoint_form="a folder in the Hugging Face layout: weights, config, tokenizer, image"
+            " processor",
+            missing_files=layouts.missing_hf_files,
+            setting_names=tuple(
+                key
+                for key in COMMON_SETTINGS
+                if key not in ("preprocess", "fast_decode", "graphs", "overlap", "quantize")
+            ),
+        ),
+        Family(
+            name=ENDPOINT,
+            summary="any OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve",
+            module="engine.captioners.remote.captioner",
+            presets=presets.ENDPOINT,
+            checkpoint_form=f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
+            setting_names=(
+                *("prompt", "max_new_tokens", "temperature", "top_p", "seed"),
+                *("served_model", "batch"),
+            ),
+            remote=True,
+        ),
+        Family(
+            name="dry-run",
+            summary="opens and decodes every image and answers without a model",
+            module="engine.captioners.families.dry_run",
+            presets=presets.DRY_RUN,
+            setting_names=("batch",),
+        ),
+    )
+}
+"""All families by name, in the order in which people see them."""
+
+
+def check_checkpoint(family: Family, checkpoint: str, settings: Settings | None = None) -> str:
+    """Return a checkpoint as it is stored: an absolute path, or an address.
+
+    Raises `BadInput` if the address is none or the folder lacks something.
+    """
+    if family.remote:
+        return read_address(checkpoint)
+    folder = Path(checkpoint).expanduser().absolute()
+    check_folder(family, folder, settings)
+    return str(folder)
+
+
+def check_folder(family: Family, folder: Path, settings: Settings | None = None) -> None:
+    """Raise `BadInput`, which names what is missing, if a checkpoint folder is not complete."""
+    if not folder.is_dir():
+        raise BadInput(f"{family.name}: no such checkpoint folder: {folder}")
+    tokenizer = settings.tokenizer if settings else None
+    missing = family.missing_files(folder, Path(tokenizer) if tokenizer else None)
+    if missing:
+        raise BadInput(
+            f"{family.name}: {folder} lacks {', '.join(missing)}; it must be"
+            f" {family.checkpoint_form}"
+        )

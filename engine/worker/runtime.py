@@ -1,0 +1,58 @@
+"""A worker's own process: its torch device, its share of the cores, its memory and its stdout."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import BinaryIO
+
+from engine.hardware.devices import visible_gpus
+from engine.process.pool import usable_cores
+
+
+def torch_device(kind: str) -> str:
+    """Return torch's name of the device for its kind (see `engine.hardware.devices`).
+
+    A GPU that Ray counts (`gpu`) may be one in name only; then it is torch's `cpu`.
+    """
+    if kind != "gpu":
+        return kind
+    device = "cuda" if visible_gpus() else "cpu"
+    sys.stderr.write(f"the GPU that Ray gave is torch's {device}\n")
+    return device
+
+
+def core_share() -> int:
+    """Return the number of cores that the launcher gave to this worker; else all usable ones."""
+    return int(os.environ.get("OMP_NUM_THREADS", 0)) or usable_cores()
+
+
+def is_sticky_error(error: BaseException) -> bool:
+    """Return True for a CUDA error after which every further call in this process fails."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ()))
+
+
+def free_memory() -> None:
+    """Free what a load, the previous model or a batch that did not fit left behind."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the error's type and message, at most 2,000 characters, for a message."""
+    return f"{type(error).__name__}: {error}"[:2000]
+
+
+def claim_stdout() -> BinaryIO:
+    """Return the stream of the protocol and point stdout to stderr, the worker's log.
+
+    What a library prints then ends in the log and not among the messages.
+    """
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return stream

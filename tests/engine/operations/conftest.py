@@ -1,0 +1,10 @@
+"""The fixtures of this folder."""
+
+from __future__ import annotations
+
+from tests.support.checkpoint_fixtures import (  # noqa: F401 (pytest finds them by name)
+    checkpoints,
+    damaged_checkpoint,
+    family,
+    one_thread,
+)

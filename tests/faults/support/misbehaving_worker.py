@@ -1,0 +1,249 @@
+"""A worker that misbehaves on demand. A launcher runs it as its module.
+
+The environment variables below say how it misbehaves.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.worker import image_prefetch, worker
+
+MISBEHAVIOUR = os.environ.get("MISBEHAVIOUR", "")
+"""The name of the misbehaviour, some with an argument after a colon; empty for none."""
+STATE_FOLDER = Path(os.environ.get("MISBEHAVIOUR_STATE", "/nonexistent"))
+"""The folder in which calls are counted for all processes and threads (`count_call`)."""
+CHANCE = float(os.environ.get("MISBEHAVIOUR_CHANCE", "0"))
+"""The probability of each of the random faults, for each batch, load and rows message."""
+IMAGE_SECONDS = float(os.environ.get("MISBEHAVIOUR_SECONDS", "0"))
+"""The least time that captioning one image takes, in seconds."""
+
+
+worker.HEARTBEAT_SECONDS = 0.2
+worker.core_share = lambda: 2  # so that batches run side by side on any machine
+image_prefetch.IMAGE_TIMEOUT_SECONDS = 0.5 if MISBEHAVIOUR.startswith("endless:") else 30.0
+
+
+def count_call(name: str) -> int:
+    """Return how often all processes have called this with this name, this call included."""
+    (STATE_FOLDER / name).mkdir(exist_ok=True)
+    for number in count(1):
+        with suppress(FileExistsError):
+            (STATE_FOLDER / name / str(number)).touch(exist_ok=False)
+            return number
+    raise AssertionError
+
+
+def kill_at(point: str) -> None:
+    """Kill this process if it is the second time that any worker comes to this point."""
+    if f"killed:{point}" == MISBEHAVIOUR and count_call(point) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fork_child() -> None:
+    """Fork a child that keeps the worker's pipes open and survives the worker."""
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(3600)
+        os._exit(0)
+
+
+class FakeOutOfMemory(MemoryError):
+    """The error of a device that has no memory left."""
+
+
+class MisbehavingCaptioner(DryRunCaptioner):
+    """The captioner `dry-run` with the misbehaviours of a model."""
+
+    concurrent_batches = True
+
+    def prepare(self, picture):
+        kill_at("decoding")
+        return super().prepare(picture)
+
+    def caption(self, inputs, records):
+        kill_at("generating")
+        misbehave_by_chance(self, inputs)
+        time.sleep(IMAGE_SECONDS * len(inputs))
+        if MISBEHAVIOUR == "out_of_memory" and len(inputs) > 3:
+            raise FakeOutOfMemory("this many do not fit")
+        if MISBEHAVIOUR == "out_of_memory_at_last":
+            raise FakeOutOfMemory("not even one fits")
+        if MISBEHAVIOUR == "talks":
+            os.write(2, b"a library that talks a lot\n" * 400)
+        if MISBEHAVIOUR == "slow":
+            time.sleep(0.05 * len(inputs))
+        if "poison:" in MISBEHAVIOUR and int(MISBEHAVIOUR.partition("poison:")[2]) in records:
+            os._exit(11)
+        if MISBEHAVIOUR == "hang" and count_call("hang") == 2:
+            time.sleep(3600)
+        if MISBEHAVIOUR == "stops" and count_call("stops") == 2:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if MISBEHAVIOUR == "child" and count_call("child") == 2:
+            fork_child()
+            os._exit(9)
+        if MISBEHAVIOUR == "living_child":
+            fork_child()
+        return super().caption(inputs, records)
+
+
+class SlowLayersCaptioner(DryRunCaptioner):
+    """A model whose layers take half a second each in the first batch, an hour in the second."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch)
+        from torch import nn
+
+        class Layer(nn.Module):
+            def forward(self, seconds: float) -> float:
+                time.sleep(seconds)
+                return seconds
+
+        self.layers = nn.Sequential(*(Layer() for _ in range(8)))
+
+    def caption(self, inputs, records):
+        self.layers({1: 0.5, 2: 3600.0}.get(count_call("crawls"), 0.0))
+        return super().caption(inputs, records)
+
+
+class MisbehavingPrefetcher(image_prefetch.ImagePrefetcher):
+    """The real prefetcher, with an image that may block a decoding thread for ever."""
+
+    def prepare(self, image):
+        if MISBEHAVIOUR.startswith("endless:") and image.endswith(MISBEHAVIOUR.partition(":")[2]):
+            time.sleep(3600)
+        return super().prepare(image)
+
+
+worker.ImagePrefetcher = MisbehavingPrefetcher
+
+
+def misbehave_by_chance(captioner: MisbehavingCaptioner, inputs) -> None:
+    """Do each of the random faults with probability `CHANCE`, or half of it.
+
+    With a single record the worker is only killed: a crash would rightly be blamed on the record.
+    """
+    if CHANCE and random.random() < CHANCE:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if not CHANCE or len(inputs) < 2:
+        return
+    if random.random() < CHANCE:
+        os._exit(random.randrange(1, 30))
+    if random.random() < CHANCE:
+        raise FakeOutOfMemory("this many do not fit")
+    if random.random() < CHANCE / 2:
+        time.sleep(3600)
+    if random.random() < CHANCE / 2:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if random.random() < CHANCE / 2:
+        fork_child()
+    if random.random() < CHANCE:
+        os.write(1, b"a library that prints\n")
+
+
+class MisbehavingWorker(worker.Worker):
+    """The real worker with the misbehaviours of a process that loads models and sends messages."""
+
+    def load(self, message):
+        kill_at("loading")
+        match MISBEHAVIOUR:
+            case "cannot_load":
+                self.model = message["model"]
+                self.send_load_failed("checkpoint", "weights missing: [bold]x[/x] \udcff")
+                return
+            case "no_room_once" if count_call("load") == 1:
+                self.model = message["model"]
+                self.send_load_failed("memory", "no room")
+                raise worker.FatalWorkerError
+            case "never_room":
+                self.model = message["model"]
+                self.send_load_failed("memory", "no room")
+                raise worker.FatalWorkerError
+            case "freezes_loading" if count_call("load") == 1:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "dies_loading":
+                os._exit(7)
+        if MISBEHAVIOUR.startswith("cannot_load_on:"):
+            if self.logs_to(MISBEHAVIOUR.partition(":")[2]):
+                self.model = message["model"]
+                self.send_load_failed("checkpoint", "this device is odd")
+                return
+            time.sleep(1.0)  # large checkpoints take longer than it takes to fail
+        if CHANCE and random.random() < CHANCE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if MISBEHAVIOUR == "crawls":
+            from engine.captioners.generation import layer_progress
+
+            layer_progress.REPORT_SECONDS = 0.1
+        super().load(message)
+
+    def make_captioner(self):
+        batch = super().make_captioner().batch
+        return (SlowLayersCaptioner if MISBEHAVIOUR == "crawls" else MisbehavingCaptioner)(batch)
+
+    def logs_to(self, device: str) -> bool:
+        """Return True if this worker's stderr is the log of this device."""
+        return device.replace(":", "-") in Path("/proc/self/fd/2").readlink().name
+
+    def send(self, message):
+        if message["type"] == "rows":
+            self.misbehave(message)
+        super().send(message)
+
+    def misbehave(self, message) -> None:
+        """Do the misbehaviours that happen when rows are sent."""
+        kill_at("sending")
+        wrong = {"i": 0, "raw": "wrong.", "tokens": 1, "finish": "stop"}
+        name, _, device = MISBEHAVIOUR.partition(":")
+        if name == "always_dies_on" and self.logs_to(device):
+            os._exit(5)
+        if CHANCE and len(message["rows"]) > 1:
+            if random.random() < CHANCE:
+                self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
+            if random.random() < CHANCE:
+                self.send_half()
+            if random.random() < CHANCE:
+                super().send(message | {"attempt": message["attempt"] - 1, "rows": [wrong]})
+        match MISBEHAVIOUR:
+            case "protocol_error" if count_call("protocol_error") == 2:
+                self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
+            case "nonsense" if count_call("nonsense") == 2:
+                super().send({"type": "loaded", "model": "what", "batch": None})
+            case "nested" if count_call("nested") == 2:
+                self.stdout.write(b"[" * 100_000 + b"\n")
+            case "unhashable" if count_call("unhashable") == 2:
+                super().send({"type": "decoding", "attempt": message["attempt"], "records": [[]]})
+            case "flood" if count_call("flood") == 2:
+                while True:
+                    self.stdout.write(b"what a lot of rubbish" * 1000)
+            case "half" if count_call("half") == 2:
+                self.send_half()
+            case "old_attempt":
+                super().send(message | {"attempt": message["attempt"] - 1, "rows": [wrong]})
+                super().send(message | {"task": message["task"] + 1, "rows": [wrong]})
+            case "foreign_rows":
+                rows = [{"i": 10**6, "raw": "x"}, {"i": "0", "raw": "x"}, {"i": -1}, 7, None]
+                huge = wrong | {"tokens": 2**63}
+                super().send(message | {"rows": [*rows, huge, wrong | {"finish": {}}]})
+            case "always_dies":
+                os._exit(5)
+            case "prints":
+                print("a library that prints")
+                os.write(1, b"and one that writes to file descriptor 1\n")
+
+    def send_half(self) -> None:
+        """Send the beginning of a message and exit."""
+        self.stdout.write(b'{"type": "rows", "task": 1, "rows": [{"i"')
+        self.stdout.flush()
+        os._exit(9)
+
+
+def main() -> None:
+    worker.main(MisbehavingWorker)

@@ -1,0 +1,60 @@
+"""The messages in which the threads of the Samples screen hand over what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from tui.widgets.tables.record_table import RecordRow
+
+if TYPE_CHECKING:
+    from db.rows import RecordKey, SampleRow
+    from engine.operations.records import SampledImage
+
+
+@dataclass
+class RowsRead(Message):
+    """The records of the list were read."""
+
+    shard: int | None
+    """The shard that was read; None for the records captioned lately."""
+    rows: tuple[RecordRow, ...]
+    cursor: int | None = None
+    """The row to put the cursor on; None leaves the choice to the screen."""
+
+
+@dataclass
+class ImageRead(Message):
+    """The captions of a record were read; `image` is None if that failed, as `error` says."""
+
+    row: RecordRow
+    image: SampledImage | None
+    error: str = "this record is not in its shard file any more"
+
+
+@dataclass
+class RecordLocated(Message):
+    """The record to jump to was searched; `key` is None if nothing matches `text`."""
+
+    key: RecordKey | None
+    text: str
+
+
+@dataclass
+class RecordReadFailed(Message):
+    """A shard could not be read, or the text of a jump could not be understood."""
+
+    reason: str
+
+
+def rows_of_samples(samples: Iterable[SampleRow]) -> tuple[RecordRow, ...]:
+    """Return one row per record, in the order of their newest captions."""
+    rows: dict[RecordKey, RecordRow] = {}
+    for sample in samples:
+        key = sample.shard, sample.i
+        if key not in rows:
+            rows[key] = RecordRow(*key, sample.image, sample.original, sample.created)
+    return tuple(rows.values())

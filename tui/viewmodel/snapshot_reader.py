@@ -1,0 +1,237 @@
+"""Reads snapshots of a project from its database, once a tick.
+
+The modules of `db` that need SQLAlchemy are imported when the first snapshot is read, so that the
+application's first frame need not wait for them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from db.rows import DeviceRow, ModelRow, SupervisorRow
+from tui.viewmodel.snapshot import DeviceView, LiveWorker, ModelProgress, Snapshot
+from tui.viewmodel.throughput import Minute, ThroughputMeter
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from db.progress import TaskSums
+    from engine.project.layout import Project
+
+SERIES_MINUTES = 6 * 60
+"""Minutes of throughput that a snapshot holds: the longest window of the throughput chart."""
+EVENTS_SHOWN = 100
+"""The number of newest events that a snapshot holds."""
+SUMS_SHARE = 0.01
+"""The largest share of one core that summing all tasks may take.
+
+It is the one query whose cost grows with the project, so it rests after each time.
+"""
+
+
+class SnapshotReader:
+    """Reads snapshots over one connection; while nothing changes, it returns the last one.
+
+    Safe to use from several threads: one reads at a time.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.lock = Lock()
+        self.connection_context: AbstractContextManager[Connection] | None = None
+        self.connection: Connection | None = None
+        self.version: int | None = None
+        """SQLite's data version when `last` was read; None: read again in any case."""
+        self.last: Snapshot | None = None
+        self.images_by_minute: tuple[Minute, ...] = ()
+        self.dropped_images: Counter[int] = Counter()
+        """Images by model id of the minutes that left `images_by_minute` for their age."""
+        self.meter = ThroughputMeter()
+        self.sums: tuple[TaskSums, ...] = ()
+        self.sums_version: int | None = None
+        """The data version when `sums` were read."""
+        self.next_sums = 0.0
+        """When the tasks may be summed again (monotonic clock)."""
+
+    def read(self) -> Snapshot:
+        """Return the newest snapshot: the same object as last time if nothing changed.
+
+        Raises `DatabaseError`; the next call then opens the database again.
+        """
+        from db.connection import translate_sqlite_errors
+
+        with self.lock, translate_sqlite_errors(self.project.database):
+            try:
+                return self.read_if_changed()
+            except Exception:
+                self.disconnect()
+                raise
+
+    def read_if_changed(self) -> Snapshot:
+        from db import progress
+        from engine.process.identity import is_alive
+
+        connection = self.connect()
+        version = progress.data_version(connection)
+        sums_due = version != self.sums_version and time.monotonic() >= self.next_sums
+        if self.last and version == self.version and not sums_due:
+            workers = [worker.row for worker in self.last.workers]
+            supervisor = self.last.supervisor
+            # A process that is killed changes nothing in the database.
+            if all(map(is_alive, workers)) and (supervisor is None or is_alive(supervisor)):
+                return self.last
+        self.version = version
+        self.last = self.build_snapshot(connection)
+        return self.last
+
+    def connect(self) -> Connection:
+        from db.connection import reading
+
+        if self.connection is None:
+            self.connection_context = reading(self.project.database)
+            self.connection = self.connection_context.__enter__()
+        return self.connection
+
+    def close(self) -> None:
+        with self.lock:
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        context, self.connection_context, self.connection = self.connection_context, None, None
+        self.version = self.sums_version = None
+        if context is not None:
+            context.__exit__(None, None, None)
+
+    def build_snapshot(self, connection: Connection) -> Snapshot:
+        from db import flags, progress, projects, supervisor_writes
+        from engine.process.identity import is_alive
+
+        now = time.time()
+        models = projects.models(connection)
+        names = {model.id: model.name for model in models}
+        shards, records = progress.totals(connection)
+        sums = self.task_sums(connection)
+        last = progress.supervisor(connection)
+        supervisor = last if last and is_alive(last) else None
+        workers = live_workers(connection, names, supervisor)
+        images_by_minute = self.update_minutes(connection, int(now // 60))
+        self.meter.observe(now, self.dropped_images + images_by_model(images_by_minute))
+        return Snapshot(
+            taken_at=now,
+            folder=self.project.folder,
+            project=projects.project(connection),
+            shards=shards,
+            records=records,
+            tasks=progress.tasks_by_state(sums),
+            models=tuple(model_progress(model, sums, workers) for model in models),
+            devices=device_views(supervisor_writes.devices(connection), workers, names),
+            workers=workers,
+            supervisor=supervisor,
+            supervisor_died=last is not None and supervisor is None,
+            images_by_minute=images_by_minute,
+            recent_rates=self.meter.rates(now),
+            events=progress.events(connection, EVENTS_SHOWN),
+            latest_sample=next(iter(progress.samples(connection, 1)), None),
+            flagged=flags.record_keys(connection),
+            last_devices=progress.last_devices(connection) or "auto",
+        )
+
+    def update_minutes(self, connection: Connection, now: int) -> tuple[Minute, ...]:
+        """Bring `images_by_minute` up to `now` (minutes since the epoch) and return it."""
+        from db import progress
+
+        in_window = [row for row in self.images_by_minute if row[0] >= now - SERIES_MINUTES]
+        # Only the newest minutes are read again: the others do not change any more.
+        since = in_window[-1][0] - 1 if in_window else now - SERIES_MINUTES
+        unchanged = [row for row in in_window if row[0] < since]
+        dropped = self.images_by_minute[: len(self.images_by_minute) - len(in_window)]
+        self.dropped_images.update(images_by_model(dropped))
+        self.images_by_minute = (*unchanged, *progress.images_by_minute(connection, since))
+        return self.images_by_minute
+
+    def task_sums(self, connection: Connection) -> tuple[TaskSums, ...]:
+        """Return the sums over all tasks, read again at most as often as `SUMS_SHARE` allows."""
+        from db import progress
+
+        began = time.monotonic()
+        if began >= self.next_sums and self.version != self.sums_version:
+            self.sums = progress.task_sums(connection)
+            spent = time.monotonic() - began
+            self.sums_version = self.version
+            self.next_sums = began + spent / SUMS_SHARE
+        return self.sums
+
+
+def read_snapshot(project: Project) -> Snapshot:
+    """Read one snapshot, for commands. Raises `DatabaseError`."""
+    reader = SnapshotReader(project)
+    try:
+        return reader.read()
+    finally:
+        reader.close()
+
+
+def images_by_model(images_by_minute: tuple[Minute, ...]) -> Counter[int]:
+    """Return the images of all minutes together, by model id."""
+    images: Counter[int] = Counter()
+    for _, model, count in images_by_minute:
+        images[model] += count
+    return images
+
+
+def live_workers(
+    connection: Connection, names: Mapping[int, str], supervisor: SupervisorRow | None
+) -> tuple[LiveWorker, ...]:
+    """Return the workers whose processes are alive; `names` are the models' names by id."""
+    from db import progress
+    from engine.process.identity import ELSEWHERE, is_alive
+
+    # A worker on another machine is known through its supervisor alone.
+    rows = [
+        row
+        for row in progress.workers(connection)
+        if is_alive(row) and (supervisor is not None or row.boot_id != ELSEWHERE)
+    ]
+    tasks = {task.id: task for task in progress.running_tasks(connection)} if rows else {}
+    return tuple(
+        LiveWorker(
+            row,
+            None if row.model_id is None else names.get(row.model_id),
+            None if row.task_id is None else tasks.get(row.task_id),
+        )
+        for row in rows
+    )
+
+
+def model_progress(
+    model: ModelRow, sums: tuple[TaskSums, ...], workers: tuple[LiveWorker, ...]
+) -> ModelProgress:
+    own_sums = [row for row in sums if row.model_id == model.id and row.state != "skipped"]
+    return ModelProgress(
+        row=model,
+        captioned=sum(row.captioned for row in own_sums),
+        failed=sum(row.failed for row in own_sums),
+        total=sum(row.total for row in own_sums),
+        left=sum(row.left for row in own_sums if row.state in ("pending", "running")),
+        rate=sum((worker.row.rate for worker in workers if worker.row.model_id == model.id), 0.0),
+    )
+
+
+def device_views(
+    devices: tuple[DeviceRow, ...], workers: tuple[LiveWorker, ...], names: Mapping[int, str]
+) -> tuple[DeviceView, ...]:
+    """Return each device with its live worker; `names` are the models' names by id."""
+    by_device = {worker.row.device: worker for worker in workers}
+    return tuple(
+        DeviceView(
+            device,
+            by_device.get(device.id),
+            None if device.pinned_model_id is None else names.get(device.pinned_model_id),
+        )
+        for device in devices
+    )

@@ -16,7 +16,8 @@ from tui.cli.requests import EXIT_UNFINISHED, echo, open_project
 @click.option("--json", "as_json", is_flag=True)
 def models(as_json: bool) -> None:
     """Families, presets, what a checkpoint folder must hold."""
-    from tui.cli.output import family_dicts, family_lines
+    from engine.operations.model_catalogue import family_dicts
+    from tui.cli.output import family_lines
 
     if as_json:
         click.echo(json.dumps(family_dicts()))

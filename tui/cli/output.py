@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from db import failures, projects
 from db.connection import reading
@@ -117,27 +116,10 @@ def export_lines(result: ExportResult) -> Iterator[str]:
         yield f"left out: {', '.join(parts)}"
 
 
-def family_dicts() -> list[dict[str, Any]]:
-    """Return the JSON array that `models --json` prints."""
-    from engine.captioners.registry import FAMILIES
-    from engine.demo import checkpoint
-
-    built_in = {name: folder for name in FAMILIES if (folder := checkpoint(name)).is_dir()}
-    return [
-        {
-            "name": family.name,
-            "summary": family.summary,
-            "checkpoint": family.checkpoint_form,
-            "demo_checkpoint": str(built_in[family.name]) if family.name in built_in else None,
-            "settings": list(family.setting_names),
-            "presets": {name: asdict(preset) for name, preset in family.presets.items()},
-        }
-        for family in FAMILIES.values()
-    ]
-
-
 def family_lines() -> Iterator[str]:
     """Yield what `models` prints: each family with its checkpoint and its presets."""
+    from engine.operations.model_catalogue import family_dicts
+
     for family in family_dicts():
         yield f"{family['name']}: {family['summary']}"
         yield f"  checkpoint: {family['checkpoint'] or 'none needed'}"

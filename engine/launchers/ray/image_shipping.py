@@ -42,7 +42,7 @@ class FileReaders:
             threading.Thread(target=self.read_files, daemon=True, name="images").start()
 
     def read(self, path: str) -> Future[bytes]:
-        """Start to read a file. The future ends with its content or as `read_image_bytes` raises."""
+        """Start to read a file. The future ends with its bytes, or with the error of the read."""
         future: Future[bytes] = Future()
         self.queue.put((future, path))
         return future

@@ -1,4 +1,4 @@
-"""The lines that commands print, and the JSON of `models --json`."""
+"""The lines that commands print."""
 
 from __future__ import annotations
 

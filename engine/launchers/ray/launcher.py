@@ -55,7 +55,8 @@ MEASURED_FIELDS = ("label", "memory_total", "memory_used", "utilisation")
 NOT_COPIED = {"__pycache__", "golden", "__snapshots__"}
 """Names of folders that workers on other nodes do not need."""
 DEMO_CHECKPOINTS = CODE_ROOT / "engine/demo/checkpoints"
-"""A folder that they do not need, either. Other folders of its name hold code."""
+"""A folder of large files that workers on other nodes do not need. Other folders of its name hold
+code."""
 
 
 class RayWorker:

@@ -1,6 +1,7 @@
-"""Rebuilding a damaged or missing database from manifest, shards and caption logs.
+"""Rebuilding a damaged or missing database from the manifest.
 
-Only history is lost: attempts, events, throughput. The next run counts what the logs hold.
+Every task is then pending until the next run has counted its caption log. History (attempts,
+events, throughput), flags, and which tasks were skipped are lost.
 """
 
 from __future__ import annotations

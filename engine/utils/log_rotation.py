@@ -32,7 +32,7 @@ def rotate_log(log: Path, limit: int) -> bool:
         with log.open("r+b", buffering=0) as file:
             end = 0
             with suppress(OSError):
-                end = file.write(begun)  # over the old first line: writers only append
+                end = file.write(begun)  # at the start of the file; other writers append at its end
             file.truncate(end)
         return True
     return False

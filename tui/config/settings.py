@@ -12,7 +12,7 @@ from engine.utils.errors import BadInput
 from tui.config.user_files import config_file
 
 ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
-"""How images are drawn: `auto` takes the best that the terminal can do; `cells`: half cells."""
+"""How images are drawn: `auto` takes the best that the terminal can do, `cells` half blocks."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class UserSettings:
     """A theme of Textual or of `tui.config.themes`; None: the default one."""
     images: ImageMode = "auto"
     keys: Mapping[str, str] = field(default_factory=dict)
-    """For the id of a binding (Help shows the ids) the keys that replace its own, with commas."""
+    """Maps the id of a binding (shown in Help) to the keys that replace its own, with commas."""
 
 
 def read(path: Path | None = None) -> UserSettings:

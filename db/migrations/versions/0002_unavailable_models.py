@@ -1,4 +1,4 @@
-"""Models whose server does not answer wait"""
+"""Add the wait of a model whose server does not answer."""
 
 import sqlalchemy as sa
 from alembic import op

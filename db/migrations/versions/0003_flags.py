@@ -1,4 +1,4 @@
-"""Records that a person marked for later"""
+"""Add the table of flags: records that a person marked for later."""
 
 import sqlalchemy as sa
 from alembic import op

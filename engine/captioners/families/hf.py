@@ -127,7 +127,7 @@ class HuggingFaceCaptioner(Captioner):
         request = GenerationRequest(
             settings=self.settings,
             record_ids=record_ids,
-            model_name=self.name,
+            family_name=self.name,
             stop_ids=self.stop_ids,
             pad_id=pad_id,
             tokenizer=self.tokenizer,

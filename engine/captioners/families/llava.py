@@ -192,7 +192,7 @@ def add_tower(
         is_vision = inside != key or key.split(".", 1)[0] in (
             "embeddings",
             "encoder",
-            "pre_layrnorm",
+            "pre_layrnorm",  # spelled so in CLIP's own checkpoints
             "post_layernorm",
         )
         weights[ORIGINAL_TOWER + inside if is_vision else key] = value

@@ -190,7 +190,7 @@ class OtterCaptioner(Captioner):
         request = GenerationRequest(
             settings=self.settings,
             record_ids=record_ids,
-            model_name="otter",
+            family_name="otter",
             stop_ids=self.stop_ids,
             pad_id=self.pad_id,
             tokenizer=self.tokenizer,

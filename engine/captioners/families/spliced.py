@@ -118,7 +118,7 @@ class SplicedCaptioner(Captioner):
         request = GenerationRequest(
             settings=self.settings,
             record_ids=record_ids,
-            model_name=self.name,
+            family_name=self.name,
             stop_ids=self.stop_ids,
             pad_id=self.pad_id,
             stop_text=self.stop_text,

@@ -77,7 +77,7 @@ def make_sampler(request: GenerationRequest, device: torch.device) -> GumbelSamp
         top_p=settings.top_p,
         prompt_tokens=0,
         device=device,
-        model_name=request.model_name,
+        family_name=request.family_name,
     )
 
 

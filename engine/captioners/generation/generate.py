@@ -29,8 +29,8 @@ class GenerationRequest:
     settings: Settings
     record_ids: Sequence[int]
     """The record id of each row: sampling depends on it."""
-    model_name: str
-    """The model's name: sampling depends on it."""
+    family_name: str
+    """The family's name: sampling depends on it."""
     stop_ids: Sequence[int]
     """Token ids that end a row."""
     pad_id: int
@@ -152,7 +152,7 @@ def generate(
                 top_p=settings.top_p,
                 prompt_tokens=prompt_tokens,
                 device=attention_mask.device,
-                model_name=request.model_name,
+                family_name=request.family_name,
             )
         )
     stopping = StoppingCriteriaList()

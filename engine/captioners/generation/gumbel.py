@@ -1,4 +1,4 @@
-"""Sampling that depends on model, seed, record id, step and token, never on batch or worker.
+"""Sampling that depends on family, seed, record id, step and token, never on batch or worker.
 
 `argmax(logits / temperature + gumbel)` draws from the softmax (the Gumbel-max trick), so that
 `generate` of transformers runs without its own sampling. The noise is a hash of all that it may
@@ -62,10 +62,10 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
         top_p: float | None,
         prompt_tokens: int,
         device: torch.device,
-        model_name: str,
+        family_name: str,
     ) -> None:
         """`prompt_tokens` is the length of `input_ids` at the first step."""
-        key = (seed * GOLDEN ^ name_hash(model_name)) & MASK
+        key = (seed * GOLDEN ^ name_hash(family_name)) & MASK
         # The seed is mixed by itself first: otherwise the next seed would shift the draws by one
         # record.
         self.keys = mix(

@@ -20,9 +20,10 @@ class ServerHealth:
         self.in_flight: dict[int, float] = {}
         """When the requests that the server has now were sent, by record id."""
         self.last_success = 0.0
-        """When the last good answer came."""
+        """When the last good answer came (monotonic seconds); 0 before the first."""
         self.failing_since = -1.0
-        """When the first failure after a good answer came."""
+        """When the first failure after a good answer came; earlier than `last_success` while the
+        server answers."""
         self.suspects: set[int] = set()
         """Ids of records that the server had when it began to fail and that failed with it. One of
         them may be the cause. A record that is sent again is no suspect until it fails again."""

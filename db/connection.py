@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration in `migrations/versions`."""
 
 BUSY_SECONDS = 5.0
@@ -182,13 +182,11 @@ def schema_of(path: Path) -> str | None:
 
     Raises `DatabaseError`.
     """
-    try:
-        with translate_sqlite_errors(path), open_existing(path) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
+    is_project = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    with translate_sqlite_errors(path), open_existing(path) as connection:
+        if connection.execute(is_project).fetchone() is None:
             return None
-        raise
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return row[0] if row else None
 
 

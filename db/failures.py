@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, null, select
 
+from db.rows import TaskErrorCause
 from db.tables import FAILURE, MODEL, TASK
 
 NO_ERROR = "(no reason)"
@@ -17,14 +18,14 @@ GROUPINGS: tuple[Grouping, ...] = ("cause", "model", "shard")
 """The ways to group failures. `model` and `shard` split every cause further."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """Records that failed with one kind of error, or tasks that failed with one message.
 
     Its figures are over one model or one shard alone if `model_id` or `shard` is set.
     """
 
-    scope: str
+    scope: Literal["record", "shard"]
     """`record` for failed records, `shard` for failed tasks."""
     kind: str
     """The kind of error of the records, or the message of the tasks."""
@@ -36,6 +37,8 @@ class Cause:
     """Names of the models that they failed with."""
     updated: float
     """When the last one of the tasks concerned changed, in seconds since the epoch."""
+    error_cause: TaskErrorCause | None = None
+    """Why the tasks failed; None if it is not known, and for records."""
     model_id: int | None = None
     shard: int | None = None
 
@@ -49,7 +52,7 @@ class Cause:
         return self.scope, self.kind, self.model_id, self.shard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
     """One record that failed, or one task that failed, for a cause."""
 
@@ -76,57 +79,68 @@ def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
     """
     return tuple(
         Cause(
-            scope=scope,
-            kind=kind or NO_ERROR,
-            count=count,
-            shards=shards,
-            models=tuple(sorted(names.split(","))),
-            updated=updated or 0,
-            model_id=model_id if by == "model" else None,
-            shard=shard if by == "shard" else None,
+            scope=row.scope,
+            kind=row.kind,
+            count=row.failures,
+            shards=row.shards,
+            models=tuple(sorted(row.models.split(","))),
+            updated=row.updated or 0,
+            error_cause=row.error_cause,
+            model_id=row.model_id if by == "model" else None,
+            shard=row.shard if by == "shard" else None,
         )
         for query in grouped_queries(by)
-        for scope, kind, count, shards, names, updated, model_id, shard in connection.execute(query)
-        if count
+        for row in connection.execute(query)
+        if row.failures
     )
 
 
 def grouped_queries(by: Grouping) -> list[Select[Any]]:
-    """Return three queries: of failed tasks, failed records, captions sheared to nothing.
-
-    Their columns are scope, kind, count, and then `aggregates`.
-    """
+    """Return three queries: of failed tasks, failed records, captions sheared to nothing."""
     within = {"cause": (), "model": (MODEL.c.position,), "shard": (TASK.c.shard,)}[by]
-    aggregates = (
-        func.count(TASK.c.shard.distinct()),
-        func.group_concat(MODEL.c.name.distinct()),
-        func.max(TASK.c.updated),
-        func.min(TASK.c.model_id),
-        func.min(TASK.c.shard),
-    )
-    error = func.coalesce(TASK.c.error, "")
     tasks = (
-        select(literal("shard"), error, func.count(), *aggregates)
-        .join(MODEL, MODEL.c.id == TASK.c.model_id)
+        grouped("shard", error_text(), func.count(), func.min(TASK.c.error_cause))
         .where(TASK.c.state == "failed")
-        .group_by(*within, error)
+        .group_by(*within, error_text())
         .order_by(*within, func.count().desc())
     )
     records = (
-        select(literal("record"), FAILURE.c.kind, func.sum(FAILURE.c.count), *aggregates)
-        .join(TASK, TASK.c.id == FAILURE.c.task_id)
-        .join(MODEL, MODEL.c.id == TASK.c.model_id)
+        grouped("record", FAILURE.c.kind, func.sum(FAILURE.c.count))
+        .join(FAILURE, FAILURE.c.task_id == TASK.c.id)
         .group_by(*within, FAILURE.c.kind)
         .order_by(*within, func.sum(FAILURE.c.count).desc())
     )
     empty = (
-        select(literal("record"), literal("empty"), func.sum(TASK.c.empty), *aggregates)
-        .join(MODEL, MODEL.c.id == TASK.c.model_id)
+        grouped("record", literal("empty"), func.sum(TASK.c.empty))
         .where(TASK.c.empty > 0)
         .group_by(*within)
         .order_by(*within)
     )
     return [tasks, records, empty]
+
+
+def grouped(
+    scope: str,
+    kind: ColumnElement[str],
+    failures: ColumnElement[int],
+    error_cause: ColumnElement[Any] | None = None,
+) -> Select[Any]:
+    """Return a query over tasks and their models with the columns that `causes` reads."""
+    return (
+        select(
+            literal(scope).label("scope"),
+            kind.label("kind"),
+            failures.label("failures"),
+            (null() if error_cause is None else error_cause).label("error_cause"),
+            func.count(TASK.c.shard.distinct()).label("shards"),
+            func.group_concat(MODEL.c.name.distinct()).label("models"),
+            func.max(TASK.c.updated).label("updated"),
+            func.min(TASK.c.model_id).label("model_id"),
+            func.min(TASK.c.shard).label("shard"),
+        )
+        .select_from(TASK)
+        .join(MODEL, MODEL.c.id == TASK.c.model_id)
+    )
 
 
 def occurrences(connection: Connection, cause: Cause, limit: int) -> tuple[Occurrence, ...]:
@@ -137,8 +151,7 @@ def occurrences(connection: Connection, cause: Cause, limit: int) -> tuple[Occur
     task_columns = (TASK.c.id, TASK.c.shard, TASK.c.model_id, TASK.c.device, TASK.c.attempt)
     if cause.scope == "shard":
         query = select(*task_columns, TASK.c.updated, TASK.c.error, null()).where(
-            TASK.c.state == "failed",
-            has_error_of(cause),
+            TASK.c.state == "failed", error_text() == cause.kind
         )
     elif cause.kind == "empty":
         detail_text = func.printf("%d captions were sheared to nothing", TASK.c.empty)
@@ -177,7 +190,7 @@ def tasks_with_cause(connection: Connection, cause: Cause) -> tuple[int, ...]:
     query = select(TASK.c.id).where(*group_conditions(cause))
     query = query.order_by(TASK.c.shard, TASK.c.model_id)
     if cause.scope == "shard":
-        query = query.where(TASK.c.state == "failed", has_error_of(cause))
+        query = query.where(TASK.c.state == "failed", error_text() == cause.kind)
     elif cause.kind == "empty":
         query = query.where(TASK.c.empty > 0)
     else:
@@ -186,15 +199,15 @@ def tasks_with_cause(connection: Connection, cause: Cause) -> tuple[int, ...]:
     return tuple(connection.execute(query).scalars())
 
 
+def error_text() -> ColumnElement[str]:
+    """Return the error of a task, or what stands for it if it has none."""
+    return func.coalesce(func.nullif(TASK.c.error, ""), NO_ERROR)
+
+
 def group_conditions(cause: Cause) -> list[ColumnElement[bool]]:
     """Return the conditions that keep to the cause's model or shard, if it has one."""
     values = ((TASK.c.model_id, cause.model_id), (TASK.c.shard, cause.shard))
     return [column == value for column, value in values if value is not None]
-
-
-def has_error_of(cause: Cause) -> ColumnElement[bool]:
-    """Return the condition that a task has the cause's message as its error."""
-    return func.coalesce(TASK.c.error, "") == ("" if cause.kind == NO_ERROR else cause.kind)
 
 
 def failed_counts(connection: Connection, kind: str) -> dict[int, int]:

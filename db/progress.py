@@ -19,14 +19,13 @@ from db.rows import (
     SampleRow,
     SupervisorRow,
     TaskRow,
-    ThroughputRow,
     WorkerRow,
 )
 from db.tables import ATTEMPT, EVENT, FAILURE, SAMPLE, SHARD, SUPERVISOR, TASK, THROUGHPUT, WORKER
 from db.values import columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSums:
     """The tasks of one model in one state, and sums over their records.
 
@@ -106,16 +105,6 @@ def workers(connection: Connection) -> tuple[WorkerRow, ...]:
     return tuple(WorkerRow(**row._asdict()) for row in rows)
 
 
-def throughput(connection: Connection, since_minute: int) -> tuple[ThroughputRow, ...]:
-    """Return the throughput of every device and model, oldest minute first."""
-    rows = connection.execute(
-        select(*columns(THROUGHPUT, ThroughputRow))
-        .where(THROUGHPUT.c.minute >= since_minute)
-        .order_by(THROUGHPUT.c.minute)
-    )
-    return tuple(ThroughputRow(**row._asdict()) for row in rows)
-
-
 def images_by_minute(
     connection: Connection, since_minute: int = 0, step: int = 1
 ) -> tuple[tuple[int, int, int], ...]:
@@ -147,13 +136,9 @@ def events(connection: Connection, limit: int) -> tuple[EventRow, ...]:
     return tuple(EventRow(**row._asdict()) for row in rows)
 
 
-def samples(
-    connection: Connection, limit: int, model_id: int | None = None
-) -> tuple[SampleRow, ...]:
-    """Return the last `limit` samples, of one model or of all, newest first."""
+def samples(connection: Connection, limit: int) -> tuple[SampleRow, ...]:
+    """Return the last `limit` samples, newest first."""
     query = select(*columns(SAMPLE, SampleRow)).order_by(SAMPLE.c.id.desc()).limit(limit)
-    if model_id is not None:
-        query = query.where(SAMPLE.c.model_id == model_id)
     return tuple(SampleRow(**row._asdict()) for row in connection.execute(query))
 
 

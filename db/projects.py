@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from db.rows import ModelRow, ProjectRow, ShardRow, ShearMode, TaskRow
+from db.rows import ModelRow, PauseCause, ProjectRow, ShardRow, ShearMode, TaskRow
 from db.tables import MODEL, PROJECT, SHARD, TASK
 from db.values import columns, storable
 
@@ -75,18 +75,6 @@ def shard(connection: Connection, number: int) -> ShardRow | None:
     return None if row is None else ShardRow(**row._asdict())
 
 
-def shard_of_record(connection: Connection, record_id: int) -> ShardRow | None:
-    """Return the shard that holds the record with this id, or None beyond the last record."""
-    row = connection.execute(
-        select(*columns(SHARD, ShardRow))
-        .where(SHARD.c.first <= record_id)
-        .order_by(SHARD.c.number.desc())
-        .limit(1)
-    ).one_or_none()
-    shard = None if row is None else ShardRow(**row._asdict())
-    return shard if shard and record_id < shard.first + shard.count else None
-
-
 def tasks(connection: Connection) -> tuple[TaskRow, ...]:
     """Return every task, by shard and then model."""
     rows = connection.execute(
@@ -95,9 +83,11 @@ def tasks(connection: Connection) -> tuple[TaskRow, ...]:
     return tuple(TaskRow(**row._asdict()) for row in rows)
 
 
-def set_paused(connection: Connection, paused: bool, reason: str | None) -> None:
-    """Pause the project, for a reason that people read, or let it go on."""
-    values = {"paused": paused, "pause_reason": reason}
+def set_paused(
+    connection: Connection, paused: bool, reason: str | None, cause: PauseCause | None = None
+) -> None:
+    """Pause the project, for a cause and a reason that people read, or let it go on."""
+    values = {"paused": paused, "pause_reason": reason, "pause_cause": cause}
     connection.execute(update(PROJECT).values(storable(values)))
 
 

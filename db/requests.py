@@ -6,11 +6,19 @@ import json
 import time
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, LargeBinary, cast, insert, select, update
 
 from db.rows import RequestRow
 from db.tables import REQUEST
 from db.values import columns, storable
+
+FROM_ANYONE = ("kind", "payload")
+"""Columns that anyone may fill, with anything; they are read as bytes, which never fails."""
+COLUMNS = [
+    cast(column, LargeBinary).label(column.name) if column.name in FROM_ANYONE else column
+    for column in columns(REQUEST, RequestRow)
+]
+"""The columns of a request as `to_row` takes them."""
 
 
 def add(connection: Connection, kind: str, payload: dict[str, Any] | None = None) -> int:
@@ -22,26 +30,49 @@ def add(connection: Connection, kind: str, payload: dict[str, Any] | None = None
 
 def pending(connection: Connection) -> tuple[RequestRow, ...]:
     """Return the requests that nobody has answered yet, oldest first."""
-    rows = connection.execute(
-        select(*columns(REQUEST, RequestRow)).where(REQUEST.c.state == "new").order_by(REQUEST.c.id)
-    )
-    return tuple(to_row(row) for row in rows)
+    query = select(*COLUMNS).where(REQUEST.c.state == "new").order_by(REQUEST.c.id)
+    return tuple(to_row(row) for row in connection.execute(query))
 
 
 def get(connection: Connection, request_id: int) -> RequestRow:
     """Return the request with this id, which must exist."""
-    query = select(*columns(REQUEST, RequestRow)).where(REQUEST.c.id == request_id)
+    query = select(*COLUMNS).where(REQUEST.c.id == request_id)
     return to_row(connection.execute(query).one())
 
 
-def answer(connection: Connection, request_id: int, state: str, note: str | None) -> None:
-    """Answer a request with `done` or `refused` and a note, unless it was answered before."""
+def answer(
+    connection: Connection,
+    request_id: int,
+    state: str,
+    note: str | None,
+    result: dict[str, Any] | None = None,
+) -> None:
+    """Answer a request with `done` or `refused`, unless it was answered before.
+
+    `note` is a text for people, `result` the same as values.
+    """
+    values = {
+        "state": state,
+        "note": note,
+        "result": None if result is None else json.dumps(result),
+        "handled": time.time(),
+    }
     connection.execute(
         update(REQUEST)
         .where(REQUEST.c.id == request_id, REQUEST.c.state == "new")
-        .values(storable({"state": state, "note": note, "handled": time.time()}))
+        .values(storable(values))
     )
 
 
 def to_row(row: Any) -> RequestRow:
-    return RequestRow(**(row._asdict() | {"payload": json.loads(row.payload)}))
+    """Return a request as read with `COLUMNS`; a payload that is no JSON becomes None."""
+    try:
+        payload = json.loads(row.payload)
+    except (ValueError, RecursionError):
+        payload = None
+    decoded = {
+        "kind": row.kind.decode("utf-8", "replace"),
+        "payload": payload,
+        "result": None if row.result is None else json.loads(row.result),
+    }
+    return RequestRow(**(row._asdict() | decoded))

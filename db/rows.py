@@ -11,16 +11,97 @@ from typing import Any, Literal
 
 TaskState = Literal["pending", "running", "done", "failed", "skipped"]
 TASK_STATES: tuple[TaskState, ...] = ("pending", "running", "done", "failed", "skipped")
+Redo = Literal["all", "failed"]
+"""Which records of a task are captioned again: all, or those without a caption."""
 WorkerStatus = Literal["starting", "loading", "captioning", "idle", "stopping"]
 DeviceState = Literal["ready", "resting", "lost"]
+RequestState = Literal["new", "done", "refused"]
 ShearMode = Literal["paper", "sentence"]
 SHEAR_MODES: tuple[ShearMode, ...] = ("paper", "sentence")
 EventLevel = Literal["info", "warn", "fail"]
+PauseCause = Literal["user", "disk_full", "cannot_write", "root_lost", "devices_lost"]
+"""Why a project is paused.
+
+- `user`: a person paused it.
+- `disk_full`: a write failed for want of space.
+- `cannot_write`: a write or read of the project's own files failed for another reason.
+- `root_lost`: the image root is gone, and with it the images.
+- `devices_lost`: no device is left.
+"""
+AttemptOutcome = Literal["done", "withdrawn", "died", "stopped", "lost"]
+"""How an attempt ended.
+
+- `done`: every record had its row.
+- `withdrawn`: the supervisor took the task from a worker that lives on.
+- `died`: the worker ended.
+- `stopped`: the supervisor ended a worker that did not hang: its device or the run ended.
+- `lost`: the worker's machine is lost, or an earlier supervisor left the attempt open.
+"""
+TaskErrorCause = Literal[
+    "killed",
+    "crashed",
+    "exited",
+    "failed",
+    "out_of_memory",
+    "hung",
+    "stuck_read",
+    "protocol_error",
+    "machine_lost",
+    "stopped",
+    "server_unavailable",
+    "model_blocked",
+    "shard_missing",
+    "shard_changed",
+    "shard_unreadable",
+    "log_incomplete",
+    "cannot_write",
+    "withdrawn",
+]
+"""Why the last attempt at a task ended, or why the task failed.
+
+- `killed`: SIGKILL or SIGTERM from outside ended the worker.
+- `crashed`: another signal ended the worker.
+- `exited`: the worker ended by itself, with an exit code and no message.
+- `failed`: the worker reported an exception before it ended.
+- `out_of_memory`: a batch of one image did not fit into memory.
+- `hung`: the worker sent nothing, or captioned nothing, for too long and was ended.
+- `stuck_read`: half of the worker's decoding threads hung in a read.
+- `protocol_error`: the worker wrote something that is no message.
+- `machine_lost`: the worker's machine or device was lost.
+- `stopped`: the run was stopped.
+- `server_unavailable`: the model's server sent an error instead of a caption.
+- `model_blocked`: no worker may load the model.
+- `shard_missing`: the shard file does not exist.
+- `shard_changed`: the shard file is not the one that was written.
+- `shard_unreadable`: the shard file cannot be read.
+- `log_incomplete`: the caption log lacked records when it was read back.
+- `cannot_write`: a caption log could not be opened or written.
+- `withdrawn`: a pause, a request or a lost image root took the task from its worker.
+"""
+UnavailableCause = Literal[
+    "unreachable", "overloaded", "failing", "model_not_served", "unauthorized"
+]
+"""Why a model's server sent no caption.
+
+- `unreachable`: no connection, or no answer in time.
+- `overloaded`: the server asked to wait.
+- `failing`: the server answered with an error of its own.
+- `model_not_served`: the server does not serve the model.
+- `unauthorized`: the server refused the key.
+"""
+BlockedCause = Literal["memory", "checkpoint", "error", "died"]
+"""Why no worker may load a model.
+
+- `memory`: it needs more memory than any device has free.
+- `checkpoint`: its checkpoint is missing, damaged or of the wrong kind.
+- `error`: loading raised another exception.
+- `died`: workers ended while they loaded it.
+"""
 RecordKey = tuple[int, int]
 """The key of a record: (shard number, index in the shard)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRow:
     """The project itself: its data set, its image paths and the settings of a run."""
 
@@ -43,9 +124,11 @@ class ProjectRow:
     paused: bool = False
     pause_reason: str | None = None
     """Why the project is paused, as a text for people."""
+    pause_cause: PauseCause | None = None
+    """Why the project is paused; None while it is not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
     """One model of the project: a family, a checkpoint and settings, under a name of its own."""
 
@@ -68,6 +151,10 @@ class ModelRow:
     """The error that the model's server last sent instead of a caption; None while it answers."""
     not_before: float = 0.0
     """When a server that does not answer is asked again; 0 means at once."""
+    unavailable_cause: UnavailableCause | None = None
+    """The kind of `unavailable`."""
+    blocked_cause: BlockedCause | None = None
+    """The kind of `blocked`."""
 
     @property
     def folder(self) -> str:
@@ -75,7 +162,7 @@ class ModelRow:
         return f"{self.name}-{self.settings_hash}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShardRow:
     """One shard file, as it was written when the project was made."""
 
@@ -90,7 +177,7 @@ class ShardRow:
     """Digest of the file's bytes, by which a later change is noticed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
     """One shard to be captioned by one model.
 
@@ -120,7 +207,7 @@ class TaskRow:
     """Captions of which shearing leaves nothing; known once the task is done."""
     left: int = 0
     """Records that are still to be captioned, or to be captioned again."""
-    redo: Literal["all", "failed"] = "all"
+    redo: Redo = "all"
     redo_from: int = 0
     """An offset in the caption log, in bytes: rows before it belong to an earlier round."""
     rows: int = 0
@@ -140,12 +227,14 @@ class TaskRow:
     seconds: float = 0.0
     """How long all attempts together have lasted."""
     error: str | None = None
-    """Why the last attempt ended or the task failed."""
+    """Why the last attempt ended or the task failed, as a text for people."""
+    error_cause: TaskErrorCause | None = None
+    """The kind of `error`."""
     updated: float = 0.0
     """When the row last changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
     """One try at a task by one worker."""
 
@@ -157,15 +246,15 @@ class AttemptRow:
     started: float
     ended: float | None = None
     """None while the attempt is open."""
-    outcome: str | None = None
-    """`done`, `withdrawn`, `died`, `stopped` or `lost`; None while the attempt is open."""
+    outcome: AttemptOutcome | None = None
+    """None while the attempt is open."""
     rows: int = 0
     """Rows that the attempt added to the caption log."""
     detail: str | None = None
     """Why the attempt ended as it did, as a text for people."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRow:
     """One device that a run may use. `None` stands for what the machine cannot measure."""
 
@@ -187,7 +276,7 @@ class DeviceRow:
     """When a resting device is used again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
     """One worker process, from its start to its exit; a worker that restarts gets a new row."""
 
@@ -211,7 +300,7 @@ class WorkerRow:
     """When the process ended; None while it lives, as far as is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorRow:
     """The supervisor of the run that is under way."""
 
@@ -240,7 +329,7 @@ class FailureRow:
     """Up to 20 pairs of a record's index in the shard and the error's detail."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThroughputRow:
     """Images and tokens that one device made with one model in one minute."""
 
@@ -252,7 +341,7 @@ class ThroughputRow:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRow:
     """One caption of the sample ring, which the screens show while a run is under way."""
 
@@ -275,20 +364,23 @@ class SampleRow:
     """How generation ended: `stop` or `length`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRow:
     """One request of a person to the supervisor, and its answer."""
 
     id: int
     created: float
     kind: str
-    payload: dict[str, Any] = field(hash=False)
-    state: Literal["new", "done", "refused"] = "new"
+    payload: Any = field(hash=False)
+    """The JSON value with what `kind` needs; None if the database holds no JSON there."""
+    state: RequestState = "new"
     note: str | None = None
     """The answer, as a text for people."""
+    result: dict[str, Any] | None = field(default=None, hash=False)
+    """The answer as values, for programs: a JSON object, whose form depends on `kind`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """One message of the supervisor to people; the fields below `text` say what it is about."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, insert, selec
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from db.rows import (
+    AttemptOutcome,
     AttemptRow,
     DeviceRow,
     EventRow,
@@ -75,7 +76,7 @@ def save_attempts(connection: Connection, attempts: Sequence[AttemptRow]) -> Non
     save_rows(connection, ATTEMPT, ["task_id", "number"], ordered)
 
 
-def close_attempts(connection: Connection, now: float, outcome: str) -> None:
+def close_attempts(connection: Connection, now: float, outcome: AttemptOutcome) -> None:
     """End the attempts and workers that an earlier supervisor left open.
 
     `now` is in seconds since the epoch; `outcome` is that of the attempts.

@@ -1,4 +1,8 @@
-"""The tables of `project.db`, whose rows are the dataclasses of `db.rows` by similar names.
+"""The tables of `project.db`.
+
+The columns of a table are the fields of a dataclass of `db.rows`, by the same names and with the
+same defaults. Declared here is what a row does not say: keys, constraints, indexes, and the few
+columns that no row has.
 
 SQLModel does not validate `table=True` models, so the invariants are CHECK constraints and partial
 unique indexes: SQLite itself refuses a breach. Queries use the SQLAlchemy tables at the end of the
@@ -7,11 +11,60 @@ module. A change needs a migration (docs/architecture.md, "Recipes").
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Table, Text, UniqueConstraint, text
+import dataclasses
+import json
+import types
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
+
+from sqlalchemy import CheckConstraint, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-STATES = "'pending', 'running', 'done', 'failed', 'skipped'"
-"""The task states, as SQL."""
+from db import rows
+
+
+def table_for(row: type[Any]) -> Callable[[type], type]:
+    """Return a decorator that makes of a class a SQLModel table with a column for each field of
+    `row`.
+
+    What the class declares itself is added, and counts for fields of the same name.
+    """
+
+    def make_table(declared: type) -> type:
+        fields = dataclasses.fields(row)
+        hints = get_type_hints(row)
+        annotations = {field.name: column_type(hints[field.name]) for field in fields}
+        defaults = {
+            field.name: column_default(field.default)
+            for field in fields
+            if field.default is not dataclasses.MISSING
+        }
+        own = {k: v for k, v in vars(declared).items() if k not in ("__dict__", "__weakref__")}
+        body = defaults | own | {"__annotations__": annotations | declared.__annotations__}
+        return types.new_class(
+            declared.__name__,
+            (SQLModel,),
+            {"table": True},
+            lambda namespace: namespace.update(body),
+        )
+
+    return make_table
+
+
+def column_type(annotation: Any) -> Any:
+    """Return the type of the column for a field with this annotation.
+
+    It is text for a `Literal`, and for what is stored as JSON: tuples and dictionaries.
+    """
+    optional = types.NoneType in get_args(annotation)
+    value = get_args(annotation)[0] if optional else annotation
+    stored = value if value in (int, float, bool, str) else str
+    return stored | None if optional else stored
+
+
+def column_default(value: Any) -> Any:
+    """Return the default of the column for a field with this default."""
+    return json.dumps(value) if isinstance(value, tuple) else value
 
 
 def integer(column: str) -> CheckConstraint:
@@ -19,65 +72,59 @@ def integer(column: str) -> CheckConstraint:
     return CheckConstraint(f"typeof({column}) = 'integer'", name=f"{column}_is_integer")
 
 
-class ProjectTable(SQLModel, table=True):
+def known(column: str, values: Any, name: str = "") -> CheckConstraint:
+    """Return the constraint that a column holds one of the values of a `Literal`, or NULL."""
+    listed = ", ".join(f"'{value}'" for value in get_args(values))
+    return CheckConstraint(f"{column} IN ({listed})", name=name or f"known_{column}")
+
+
+@table_for(rows.ProjectRow)
+class ProjectTable:
     """The project itself; the table has one row."""
 
     __tablename__ = "project"
-    __table_args__ = (CheckConstraint("id = 1", name="one_project"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_project"),
+        known("pause_cause", rows.PauseCause),
+    )
 
     id: int = Field(default=1, primary_key=True)
-    uid: str
-    created: float
-    records: int
-    image_root: str
-    path_map: str = "[]"
-    allow_outside: bool = False
-    witness: str | None = None
-    shear_mode: str = "paper"
-    shear_max_words: int | None = None
-    paused: bool = False
-    pause_reason: str | None = None
 
 
-class ModelTable(SQLModel, table=True):
+@table_for(rows.ModelRow)
+class ModelTable:
     """The models of the project."""
 
     __tablename__ = "model"
+    __table_args__ = (
+        known("unavailable_cause", rows.UnavailableCause),
+        known("blocked_cause", rows.BlockedCause),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    position: int
     name: str = Field(unique=True)
-    family: str
-    checkpoint: str | None = None
-    settings: str = "{}"
-    settings_hash: str
-    blocked: str | None = None
-    load_failures: int = 0
-    unavailable: str | None = None
     not_before: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
-class ShardTable(SQLModel, table=True):
+@table_for(rows.ShardRow)
+class ShardTable:
     """The shard files, as they were written when the project was made."""
 
     __tablename__ = "shard"
     __table_args__ = (CheckConstraint("count > 0", name="not_empty"),)
 
     number: int = Field(primary_key=True)
-    first: int
-    count: int
-    bytes: int
-    digest: str
 
 
-class TaskTable(SQLModel, table=True):
+@table_for(rows.TaskRow)
+class TaskTable:
     """One task per shard and model."""
 
     __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("shard", "model_id", name="task_of_shard_and_model"),
-        CheckConstraint(f"state IN ({STATES})", name="known_state"),
-        CheckConstraint("redo IN ('all', 'failed')", name="known_redo"),
+        known("state", rows.TaskState),
+        known("redo", rows.Redo),
         CheckConstraint(
             "captioned >= 0 AND failed >= 0 AND left >= 0 AND captioned + failed <= count"
             " AND left <= count",
@@ -86,6 +133,7 @@ class TaskTable(SQLModel, table=True):
         CheckConstraint(
             "state <> 'done' OR (left = 0 AND digest IS NOT NULL)", name="done_is_whole"
         ),
+        known("error_cause", rows.TaskErrorCause),
         integer("shard"),
         # Covers the sums that every tick of the UI asks for.
         Index("task_sums", "model_id", "state", "captioned", "failed", "left", "count", "empty"),
@@ -95,31 +143,10 @@ class TaskTable(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     shard: int = Field(foreign_key="shard.number")
     model_id: int = Field(foreign_key="model.id")
-    count: int
-    state: str = "pending"
-    priority: int = 0
-    attempt: int = 0
-    strikes: int = 0
-    not_before: float = 0.0
-    captioned: int = 0
-    failed: int = 0
-    empty: int = 0
-    left: int = 0
-    redo: str = "all"
-    redo_from: int = 0
-    rows: int = 0
-    log_bytes: int = 0
-    log_mtime_ns: int = 0
-    digest: str | None = None
-    device: str | None = None
-    started: float | None = None
-    finished: float | None = None
-    seconds: float = 0.0
-    error: str | None = None
-    updated: float = 0.0
 
 
-class AttemptTable(SQLModel, table=True):
+@table_for(rows.AttemptRow)
+class AttemptTable:
     """The attempts at tasks."""
 
     __tablename__ = "attempt"
@@ -138,33 +165,17 @@ class AttemptTable(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     task_id: int = Field(foreign_key="task.id")
-    number: int
-    worker_id: str
-    device: str
-    started: float
-    ended: float | None = None
-    outcome: str | None = None
-    rows: int = 0
-    detail: str | None = None
 
 
-class DeviceTable(SQLModel, table=True):
+@table_for(rows.DeviceRow)
+class DeviceTable:
     """The devices that any run has used; `present` marks those of the present or last run."""
 
     __tablename__ = "device"
-    __table_args__ = (
-        CheckConstraint("state IN ('ready', 'resting', 'lost')", name="known_device_state"),
-    )
+    __table_args__ = (known("state", rows.DeviceState, name="known_device_state"),)
 
     id: str = Field(primary_key=True)
-    label: str = ""
-    uuid: str | None = None
-    memory_total: int | None = None
-    memory_used: int | None = None
-    utilisation: float | None = None
     pinned_model_id: int | None = Field(default=None, foreign_key="model.id")
-    state: str = "ready"
-    rest_until: float = 0.0
     present: bool = True
 
 
@@ -178,7 +189,8 @@ class BatchSizeTable(SQLModel, table=True):
     size: int = Field(gt=0)
 
 
-class WorkerTable(SQLModel, table=True):
+@table_for(rows.WorkerRow)
+class WorkerTable:
     """The worker processes, those that have ended among them."""
 
     __tablename__ = "worker"
@@ -187,20 +199,10 @@ class WorkerTable(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
-    device: str
-    pid: int
-    created: float
-    boot_id: str
-    model_id: int | None = None
-    task_id: int | None = None
-    state: str = "starting"
-    heartbeat: float = 0.0
-    rate: float = 0.0
-    batch: int = 0
-    ended: float | None = None
 
 
-class SupervisorTable(SQLModel, table=True):
+@table_for(rows.SupervisorRow)
+class SupervisorTable:
     """The supervisor of the present or last run.
 
     The table has one row, or none before the first run.
@@ -210,27 +212,21 @@ class SupervisorTable(SQLModel, table=True):
     __table_args__ = (CheckConstraint("id = 1", name="one_supervisor"),)
 
     id: int = Field(default=1, primary_key=True)
-    pid: int
-    created: float
-    boot_id: str
-    host: str
-    heartbeat: float
-    devices: str = "auto"
-    stopping: str | None = None
 
 
-class FailureTable(SQLModel, table=True):
+@table_for(rows.FailureRow)
+class FailureTable:
     """The failed records, by task and kind of error."""
 
     __tablename__ = "failure"
 
     task_id: int = Field(primary_key=True, foreign_key="task.id")
     kind: str = Field(primary_key=True)
-    count: int
     examples: str = Field(default="[]", sa_column=Column(Text, nullable=False))
 
 
-class ThroughputTable(SQLModel, table=True):
+@table_for(rows.ThroughputRow)
+class ThroughputTable:
     """Images and tokens by minute, device and model."""
 
     __tablename__ = "throughput"
@@ -238,28 +234,16 @@ class ThroughputTable(SQLModel, table=True):
     minute: int = Field(primary_key=True)
     device: str = Field(primary_key=True)
     model_id: int = Field(primary_key=True)
-    images: int
-    tokens: int
 
 
-class SampleTable(SQLModel, table=True):
+@table_for(rows.SampleRow)
+class SampleTable:
     """The sample ring: captions that the screens show while a run is under way."""
 
     __tablename__ = "sample"
 
     id: int | None = Field(default=None, primary_key=True)
-    created: float
     model_id: int = Field(index=True)
-    shard: int
-    i: int
-    image: str
-    original: str
-    raw: str
-    sheared: str
-    start: int | None = None
-    end: int | None = None
-    tokens: int
-    finish: str
 
 
 class FlagTable(SQLModel, table=True):
@@ -271,58 +255,42 @@ class FlagTable(SQLModel, table=True):
     i: int = Field(primary_key=True)
 
 
-class RequestTable(SQLModel, table=True):
+@table_for(rows.RequestRow)
+class RequestTable:
     """The requests of people to the supervisor, with their answers."""
 
     __tablename__ = "request"
     __table_args__ = (
-        CheckConstraint("state IN ('new', 'done', 'refused')", name="known_request_state"),
+        known("state", rows.RequestState, name="known_request_state"),
         Index("open_requests", "id", sqlite_where=text("state = 'new'")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    created: float
-    kind: str
-    payload: str = "{}"
-    state: str = "new"
-    note: str | None = None
     handled: float | None = None
 
 
-class EventTable(SQLModel, table=True):
+@table_for(rows.EventRow)
+class EventTable:
     """The messages of the supervisor to people."""
 
     __tablename__ = "event"
 
     id: int | None = Field(default=None, primary_key=True)
-    created: float
-    level: str
-    text: str
-    device: str | None = None
-    model: str | None = None
-    shard: int | None = None
 
 
-def table_of(model: type[SQLModel]) -> Table:
-    """Return the SQLAlchemy table of a SQLModel class.
-
-    Its columns have SQL's types; the attributes of a SQLModel class have Python's.
-    """
-    return SQLModel.metadata.tables[str(model.__tablename__)]
-
-
-PROJECT = table_of(ProjectTable)
-MODEL = table_of(ModelTable)
-SHARD = table_of(ShardTable)
-TASK = table_of(TaskTable)
-ATTEMPT = table_of(AttemptTable)
-DEVICE = table_of(DeviceTable)
-BATCH_SIZE = table_of(BatchSizeTable)
-WORKER = table_of(WorkerTable)
-SUPERVISOR = table_of(SupervisorTable)
-FAILURE = table_of(FailureTable)
-THROUGHPUT = table_of(ThroughputTable)
-SAMPLE = table_of(SampleTable)
-FLAG = table_of(FlagTable)
-REQUEST = table_of(RequestTable)
-EVENT = table_of(EventTable)
+TABLES = SQLModel.metadata.tables
+PROJECT = TABLES["project"]
+MODEL = TABLES["model"]
+SHARD = TABLES["shard"]
+TASK = TABLES["task"]
+ATTEMPT = TABLES["attempt"]
+DEVICE = TABLES["device"]
+BATCH_SIZE = TABLES["batch_size"]
+WORKER = TABLES["worker"]
+SUPERVISOR = TABLES["supervisor"]
+FAILURE = TABLES["failure"]
+THROUGHPUT = TABLES["throughput"]
+SAMPLE = TABLES["sample"]
+FLAG = TABLES["flag"]
+REQUEST = TABLES["request"]
+EVENT = TABLES["event"]

@@ -50,6 +50,8 @@ STATE_ALIASES = {
 
 A person types what a screen shows. The names stand here and not in `tui.viewmodel.state_labels`,
 where the labels are, because commands filter without the application; a test compares the two."""
+MAX_DIGITS = 18
+"""Digits of the longest number in a filter: SQLite's integers hold as many, whatever they are."""
 TERM = re.compile(r"(?P<no>!?)(?:(?P<key>[a-z]+)(?P<op>[:<>=]))?(?P<value>\S+)")
 """One term of a filter."""
 
@@ -100,7 +102,7 @@ def matching_tasks(connection: Connection, filter: str = "") -> tuple[int, ...]:
     return tuple(rows.scalars())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageCell:
     """The tasks of one model in a group of neighbouring shards."""
 
@@ -128,16 +130,22 @@ class CoverageCell:
 
 def coverage(connection: Connection, shards_per_group: int = 1) -> tuple[CoverageCell, ...]:
     """Return how far each model is with every group of `shards_per_group` shards."""
-    group = TASK.c.shard // shards_per_group
+    group = (TASK.c.shard // shards_per_group).label("group")
     counted = ("done", "running", "failed", "skipped")
-    states = (func.sum((TASK.c.state == state).cast(Integer)) for state in counted)
-    sums = (func.sum(column) for column in (TASK.c.captioned, TASK.c.count, TASK.c.failed))
     rows = connection.execute(
-        select(group, TASK.c.model_id, func.count(), *states, *sums)
+        select(
+            group,
+            TASK.c.model_id,
+            func.count().label("tasks"),
+            *(func.sum((TASK.c.state == state).cast(Integer)).label(state) for state in counted),
+            func.sum(TASK.c.captioned).label("captioned"),
+            func.sum(TASK.c.count).label("total"),
+            func.sum(TASK.c.failed).label("failed_records"),
+        )
         .group_by(group, TASK.c.model_id)
         .order_by(group)
     )
-    return tuple(CoverageCell(*row) for row in rows)
+    return tuple(CoverageCell(**row._asdict()) for row in rows)
 
 
 def with_model(query: Select[Any]) -> Select[Any]:
@@ -175,7 +183,7 @@ def word_condition(value: str) -> ColumnElement[bool]:
     if state in TASK_STATES:
         alternatives.append(TASK.c.state == state)
     if value.isdecimal():
-        alternatives.append(TASK.c.shard == int(value))
+        alternatives.append(TASK.c.shard == to_integer(value))
     return or_(*alternatives)
 
 
@@ -207,8 +215,13 @@ def comparison(column: Any, key: str, op: str, value: str) -> ColumnElement[bool
     if not value.isdecimal():
         raise FilterError(f"{key} wants a number, not {value!r}")
     compare = {">": operator.gt, "<": operator.lt}.get(op, operator.eq)
-    result: ColumnElement[bool] = compare(column, int(value))
+    result: ColumnElement[bool] = compare(column, to_integer(value))
     return result
+
+
+def to_integer(digits: str) -> int:
+    """Return the number, or the largest of `MAX_DIGITS` digits if it is larger."""
+    return int(digits) if len(digits) <= MAX_DIGITS else 10**MAX_DIGITS - 1
 
 
 def contains(column: Any, value: str) -> ColumnElement[bool]:

@@ -17,37 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from db import connection as connect
 from db import progress, projects, supervisor_writes, tables
-from db.rows import AttemptRow, EventRow, ModelRow, ProjectRow, ShardRow
-
-MODEL = ModelRow(
-    id=1,
-    position=1,
-    name="dry-run",
-    family="dry-run",
-    checkpoint=None,
-    settings={},
-    settings_hash="abcdef12",
-)
+from db.rows import AttemptRow, EventRow
+from tests.db.conftest import MODELS, PROJECT, SHARDS
 
 
-@pytest.fixture
-def database(tmp_path):
-    path = tmp_path / "project.db"
-    connect.migrate(path)
-    with connect.writing(path) as connection:
-        projects.create(
-            connection,
-            ProjectRow("uid", 0.0, 3, "/images"),
-            [MODEL],
-            [
-                ShardRow(number=0, first=0, count=2, bytes=10, digest="x"),
-                ShardRow(number=1, first=2, count=1, bytes=5, digest="y"),
-            ],
-        )
-    return path
-
-
-def test_the_migrations_make_the_tables(database):
+def test_the_migrations_make_the_tables(database: Path) -> None:
     with connect.reading(database) as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, tables.SQLModel.metadata) == []
@@ -60,52 +34,47 @@ def test_the_migrations_make_the_tables(database):
     for table in tables.SQLModel.metadata.tables.values():
         for check in table.constraints:
             if type(check).__name__ == "CheckConstraint":
-                assert str(check.name) in made[table.name]
+                assert f"CONSTRAINT {check.name} CHECK ({check.sqltext})" in made[table.name]
 
 
-def test_the_newest_migration_is_the_known_schema(database):
+def test_the_newest_migration_is_the_known_schema(database: Path) -> None:
     assert connect.schema_of(database) == connect.SCHEMA
     versions = (connect.Path(connect.__file__).parent / "migrations/versions").glob("*.py")
     assert max(path.name[:4] for path in versions) == connect.SCHEMA
-
-
-def test_rows_come_back_as_they_went_in(database):
-    with connect.reading(database) as connection:
-        assert projects.project(connection).records == 3
-        assert [shard.count for shard in projects.shards(connection)] == [2, 1]
-        assert [task.left for task in projects.tasks(connection)] == [2, 1]
-        assert projects.shard_of_record(connection, 2).number == 1
-        assert projects.shard_of_record(connection, 3) is None
 
 
 @pytest.mark.parametrize(
     "change",
     [
         "UPDATE task SET state = 'lost'",
-        "UPDATE task SET captioned = 3, left = 0",
+        "UPDATE task SET captioned = 11, left = 0",
         "UPDATE task SET captioned = -1",
         "UPDATE task SET state = 'done', left = 0",
         "UPDATE task SET state = 'done', digest = 'x'",
+        "UPDATE task SET error_cause = 'killed by signal 9'",
+        "UPDATE project SET pause_cause = 'the disk is full'",
+        "UPDATE model SET blocked_cause = 'exit code 3'",
+        "UPDATE model SET unavailable_cause = 'HTTP 503'",
         "INSERT INTO task (shard, model_id, count, state, priority, attempt, strikes, not_before,"
         " captioned, failed, empty, left, redo, redo_from, rows, log_bytes, log_mtime_ns, seconds,"
         " updated) SELECT shard, model_id, count, state, priority, attempt, strikes, not_before,"
         " captioned, failed, empty, left, redo, redo_from, rows, log_bytes, log_mtime_ns, seconds,"
         " updated FROM task LIMIT 1",
         "INSERT INTO project SELECT 2, uid, created, records, image_root, path_map, allow_outside,"
-        " witness, shear_mode, shear_max_words, paused, pause_reason FROM project",
+        " witness, shear_mode, shear_max_words, paused, pause_reason, pause_cause FROM project",
     ],
 )
-def test_the_database_refuses_what_must_not_be(database, change):
+def test_the_database_refuses_what_must_not_be(database: Path, change: str) -> None:
     with pytest.raises(IntegrityError), connect.writing(database) as connection:
         connection.execute(text(change))
 
 
-def attempt(**values):
+def attempt(**values: object) -> AttemptRow:
     """Return an open attempt."""
     return AttemptRow(started=0.0, **values)
 
 
-def test_one_open_attempt_per_task_and_per_worker(database):
+def test_one_open_attempt_per_task_and_per_worker(database: Path) -> None:
     first = attempt(task_id=1, number=1, worker_id="w1", device="cpu:0")
     with connect.writing(database) as connection:
         supervisor_writes.save_attempts(connection, [first])
@@ -121,7 +90,7 @@ def test_one_open_attempt_per_task_and_per_worker(database):
         supervisor_writes.save_attempts(connection, [following, ended])
 
 
-def test_a_task_that_someone_else_changed_is_a_conflict(database):
+def test_a_task_that_someone_else_changed_is_a_conflict(database: Path) -> None:
     with connect.reading(database) as connection:
         task = projects.tasks(connection)[0]
     now = replace(task, state="running")
@@ -131,7 +100,7 @@ def test_a_task_that_someone_else_changed_is_a_conflict(database):
         supervisor_writes.save_tasks(connection, [(task, now)])
 
 
-def test_two_writers_do_not_undo_each_other(database):
+def test_two_writers_do_not_undo_each_other(database: Path) -> None:
     with connect.writing(database) as connection:
         connection.execute(text("SELECT attempt FROM task")).all()
         with (
@@ -153,7 +122,7 @@ os._exit(9)
 """
 
 
-def test_a_reader_gets_past_a_hot_journal(database):
+def test_a_reader_gets_past_a_hot_journal(database: Path) -> None:
     subprocess.run([sys.executable, "-c", HOT_JOURNAL, str(database)], check=False)
     journal = database.with_name("project.db-journal")
     assert journal.stat().st_size > 0
@@ -163,7 +132,7 @@ def test_a_reader_gets_past_a_hot_journal(database):
         assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
 
 
-def test_a_newer_project_is_refused_and_a_foreign_file_too(database, tmp_path):
+def test_a_newer_project_is_refused_and_a_foreign_file_too(database: Path, tmp_path: Path) -> None:
     with connect.writing(database) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(connect.SchemaTooNew, match="newer mllmaug-tui"):
@@ -178,7 +147,7 @@ def test_a_newer_project_is_refused_and_a_foreign_file_too(database, tmp_path):
         connect.ensure_schema(tmp_path / "other.db")
 
 
-def test_a_path_with_odd_characters_opens(tmp_path):
+def test_a_path_with_odd_characters_opens(tmp_path: Path) -> None:
     folder = tmp_path / "a?b#c%20 d&e"
     folder.mkdir()
     connect.migrate(folder / "project.db")
@@ -186,7 +155,7 @@ def test_a_path_with_odd_characters_opens(tmp_path):
         assert connection.execute(text("SELECT count(*) FROM task")).scalar_one() == 0
 
 
-def test_text_that_is_not_unicode_is_stored_escaped(database):
+def test_text_that_is_not_unicode_is_stored_escaped(database: Path) -> None:
     event = EventRow(created=0.0, level="info", text="name \udcff here")
     with connect.writing(database) as connection:
         supervisor_writes.add_events(connection, [event])
@@ -194,7 +163,9 @@ def test_text_that_is_not_unicode_is_stored_escaped(database):
         assert progress.events(connection, 1)[0].text == "name \\udcff here"
 
 
-def test_a_relative_path_is_read_where_the_process_is(tmp_path, monkeypatch):
+def test_a_relative_path_is_read_where_the_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A path that was read before from another folder is not mixed up with it."""
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
@@ -203,9 +174,9 @@ def test_a_relative_path_is_read_where_the_process_is(tmp_path, monkeypatch):
         with connect.writing(Path("project.db")) as connection:
             projects.create(
                 connection,
-                ProjectRow(name, 0.0, 1, "."),
-                [MODEL],
-                [ShardRow(number=0, first=0, count=1, bytes=1, digest="x")],
+                replace(PROJECT, uid=name),
+                MODELS,
+                SHARDS,
             )
         with connect.reading(Path("project.db")) as connection:
             assert projects.project(connection).uid == name

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from db.rows import UnavailableCause
 from engine.images.image import ImageProblem, Picture
 
 Finish = Literal["stop", "length"]
@@ -26,9 +27,15 @@ class ServerUnavailable(Exception):
     """A server that gives no captions now, and why. It says nothing against a record."""
 
     def __init__(
-        self, text: str, retry_after: float = 0.0, record_ids: Collection[int] = ()
+        self,
+        text: str,
+        *,
+        cause: UnavailableCause,
+        retry_after: float = 0.0,
+        record_ids: Collection[int] = (),
     ) -> None:
         super().__init__(text)
+        self.cause: UnavailableCause = cause
         self.retry_after = retry_after
         """Seconds after which the server wants to be asked again; 0 if it did not say."""
         self.record_ids = record_ids
@@ -46,7 +53,7 @@ class Caption:
     finish: Finish
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedCheckpoint:
     """Layout, size and form of a checkpoint that was loaded, for the doctor's report."""
 

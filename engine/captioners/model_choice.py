@@ -17,7 +17,7 @@ from engine.captioners.settings_hash import settings_hash
 from engine.utils.errors import BadInput
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
     """A model for a project: its family, checkpoint and settings, all of them checked."""
 
@@ -136,7 +136,13 @@ def change_model(
     if checkpoint is not None:
         checkpoint = check_checkpoint(family, checkpoint, settings)
     digest = settings_hash(family.name, checkpoint, settings)
-    return ModelChoice(name, family.name, checkpoint, asdict(settings), digest)
+    return ModelChoice(
+        name=name,
+        family=family.name,
+        checkpoint=checkpoint,
+        settings=asdict(settings),
+        settings_hash=digest,
+    )
 
 
 def complete_prompt(family: Family, settings: Settings) -> Settings:

@@ -113,7 +113,11 @@ class OtterAdapter:
         self.input_ids, self.mask = inputs["input_ids"], inputs["attention_mask"]
         record_ids = range(len(self.input_ids))
         self.request = GenerationRequest(
-            Settings(), record_ids, "otter", [ids["<|endofchunk|>"]], ids["<PAD>"]
+            settings=Settings(),
+            record_ids=record_ids,
+            family_name="otter",
+            stop_ids=[ids["<|endofchunk|>"]],
+            pad_id=ids["<PAD>"],
         )
 
     def stages(self) -> Tensors:
@@ -151,7 +155,13 @@ def llava_adapter(model: llava.LlavaModel, folder: Path, inputs: Tensors) -> Gol
     rows = id_rows(inputs, "input_ids")
     prompts = [(row[: row.index(PLACEHOLDER)], row[row.index(PLACEHOLDER) + 1 :]) for row in rows]
     pixel_values = inputs["pixel_values"].to(model.dtype)
-    request = GenerationRequest(Settings(), range(len(rows)), "llava-1.5", [2], 0)
+    request = GenerationRequest(
+        settings=Settings(),
+        record_ids=range(len(rows)),
+        family_name="llava-1.5",
+        stop_ids=[2],
+        pad_id=0,
+    )
 
     def stages() -> Tensors:
         return {"image_features": model.image_features(pixel_values)}
@@ -171,7 +181,13 @@ def minigpt4_adapter(model: minigpt4.MiniGPT4Model, folder: Path, inputs: Tensor
             "image_embeds": model.image_features(pixel_values),
         }
 
-    request = GenerationRequest(Settings(), range(len(prompts)), "minigpt-4", [2], 0)
+    request = GenerationRequest(
+        settings=Settings(),
+        record_ids=range(len(prompts)),
+        family_name="minigpt-4",
+        stop_ids=[2],
+        pad_id=0,
+    )
     return SplicedAdapter(model, pixel_values, prompts, request, stages)
 
 
@@ -181,7 +197,13 @@ def qwen_adapter(model: qwen_vl.QwenVLModel, folder: Path, inputs: Tensors) -> G
     prompts = [(row[: row.index(start) + 1], row[row.index(start + 1) :]) for row in rows]
     pixel_values = inputs["pixel_values"].to(model.dtype)
     end = json.loads((folder / "provenance.json").read_text())["eod_id"]
-    request = GenerationRequest(Settings(), range(len(rows)), "qwen-vl", [end], end)
+    request = GenerationRequest(
+        settings=Settings(),
+        record_ids=range(len(rows)),
+        family_name="qwen-vl",
+        stop_ids=[end],
+        pad_id=end,
+    )
 
     def stages() -> Tensors:
         return {"image_features": model.image_features(pixel_values)}

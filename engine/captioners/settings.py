@@ -20,7 +20,7 @@ MAX_SEED = 2**63 - 1
 """The largest seed: that of a signed 64-bit integer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How a model is loaded and asked.
 

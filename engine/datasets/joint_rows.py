@@ -21,6 +21,7 @@ from engine.datasets.exports.shard_captions import (
 from engine.datasets.exports.source import open_export_source
 from engine.datasets.inputs.json_reader import read_records
 from engine.images.image import ImagePaths, ImageProblem
+from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.opening import open_project
 from engine.utils import jsonlines
@@ -127,8 +128,7 @@ def project_rows(
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield the project's captions as they are now, whether it is finished or not."""
     source = open_export_source(project)
-    settings = source.settings
-    paths = ImagePaths(str(project.image_root(settings)), settings.path_map, settings.allow_outside)
+    paths = image_paths_of(project, source.settings)
     for shard in source.shards:
         captions_of_shard = read_shard_captions(source, shard, caption_filter, ExportCounts())
         columns = [captions_of_shard.originals] * caption_filter.with_originals

@@ -15,7 +15,7 @@ from engine.images.image import open_image
 from engine.shearing.shear import Shearing, shear
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoMeasurement:
     """Counts over captions of unseen scenes. A claim is what can be checked against the scene."""
 

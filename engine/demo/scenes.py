@@ -41,7 +41,7 @@ WRONG_ALT_TEXT_SHARE = 0.15
 """Share of the original captions that name a shape that is not in the image."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ColouredShape:
     """One shape.
 
@@ -66,7 +66,7 @@ class ColouredShape:
         return f"{self.colour} {self.shape}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """Two different shapes that do not touch; `first` lies above or to the left of `second`."""
 
@@ -91,13 +91,13 @@ def make_scene(seed: int, index: int) -> Scene:
     names = [(colour, shape) for colour in COLOURS for shape in SHAPES]
     first, second = rng.sample(names, 2)
     return Scene(
-        seed,
-        index,
-        place_shape(first, relation, -1, rng),
-        place_shape(second, relation, 1, rng),
-        relation,
-        background,
-        vary(BACKGROUNDS[background], rng),
+        seed=seed,
+        index=index,
+        first=place_shape(first, relation, -1, rng),
+        second=place_shape(second, relation, 1, rng),
+        relation=relation,
+        background=background,
+        rgb=vary(BACKGROUNDS[background], rng),
     )
 
 
@@ -114,7 +114,15 @@ def place_shape(
     x, y = (across, along) if relation == "above" else (along, across)
     colour, shape = name
     angle = rng.uniform(-15, 15)
-    return ColouredShape(colour, shape, x, y, radius, angle, vary(COLOURS[colour], rng))
+    return ColouredShape(
+        colour=colour,
+        shape=shape,
+        x=x,
+        y=y,
+        radius=radius,
+        angle=angle,
+        rgb=vary(COLOURS[colour], rng),
+    )
 
 
 def vary(rgb: Rgb, rng: random.Random) -> Rgb:

@@ -116,11 +116,11 @@ class TrainingBatches:
         self.rng = random.Random(f"batches {seed}")  # noqa: S311
         self.order: list[int] = []
 
-    def next_batch(self, count: int = BATCH) -> list[int]:
+    def next_batch(self) -> list[int]:
         """Return the indices of the scenes of the next batch."""
-        if len(self.order) < count:
+        if len(self.order) < BATCH:
             self.order = self.rng.sample(range(len(self.scenes)), len(self.scenes))
-        return [self.order.pop() for _ in range(count)]
+        return [self.order.pop() for _ in range(BATCH)]
 
     def pixel_values(self, indices: list[int]) -> torch.Tensor:
         """Return the images (B, 3, S, S) as the captioner prepares them."""

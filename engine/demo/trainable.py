@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from engine.captioners.families.otter import OtterCaptioner
+from engine.captioners.families.qwen_tokenizer import QwenTokenizer
 from engine.captioners.families.spliced import SplicedCaptioner
 from engine.captioners.generation.generate import splice
 from engine.captioners.preprocessing.prompts import encode
@@ -49,9 +50,8 @@ class TrainableSplicedModel(TrainableModel):
         self.end_ids = self.encode(stop_text)[-1:] if stop_text else list(captioner.stop_ids[:1])
 
     def encode(self, text: str) -> list[int]:
-        if hasattr(self.tokenizer, "ranks"):  # Qwen-VL's tokenizer is our own
-            ids: list[int] = self.tokenizer.encode(text)
-            return ids
+        if isinstance(self.tokenizer, QwenTokenizer):
+            return self.tokenizer.encode(text)
         return encode(self.tokenizer, text)
 
     def encode_images(self, pixel_values: torch.Tensor) -> torch.Tensor:

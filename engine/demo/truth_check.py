@@ -121,8 +121,3 @@ def describes(caption: str, scene: Scene) -> bool:
         and all(relation_holds(match, scene) for match in relations)
         and all(claim_holds("background", match, scene) for match in backgrounds)
     )
-
-
-def wrong_claims(caption: str, scene: Scene) -> list[Claim]:
-    """Return the claims that are not true."""
-    return [claim for claim in find_claims(caption, scene) if not claim.holds]

@@ -14,6 +14,7 @@ from typing import Any
 import pynvml
 
 from db.rows import DeviceRow
+from engine.utils.cpu_count import usable_cores
 from engine.utils.errors import BadInput
 
 MIN_FREE_BYTES = 2 * 2**30
@@ -66,8 +67,7 @@ def auto_devices() -> list[DeviceRow]:
     """
     present = visible_gpus()
     if present:
-        # A GPU whose free memory is not known (MIG) is taken as well.
-        free = [d for d in present if (free_gpu_memory(d) or MIN_FREE_BYTES) >= MIN_FREE_BYTES]
+        free = [device for device in present if not is_full(device)]
         if not free:
             raise BadInput(
                 "every visible GPU is full (nvidia-smi shows by whom):"
@@ -75,20 +75,21 @@ def auto_devices() -> list[DeviceRow]:
             )
         return free
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return [DeviceRow("mps", "Apple GPU")]
+        return [DeviceRow(id="mps", label="Apple GPU")]
     return cpu_devices(1)
 
 
 def cpu_devices(count: int) -> list[DeviceRow]:
     """Return so many devices among which the cores of this machine are shared."""
-    cores = available_cores()
+    cores = usable_cores()
     label = f"CPU, {max(1, cores // count)} of {cores} cores"
-    return [DeviceRow(f"cpu:{number}", label) for number in range(count)]
+    return [DeviceRow(id=f"cpu:{number}", label=label) for number in range(count)]
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def is_full(device: DeviceRow) -> bool:
+    """Return True if a GPU has too little memory free; one that does not report it (MIG) is not."""
+    free = free_gpu_memory(device)
+    return free is not None and free < MIN_FREE_BYTES
 
 
 def free_gpu_memory(device: DeviceRow) -> int | None:
@@ -104,7 +105,7 @@ def visible_gpus() -> list[DeviceRow]:
         if not available:
             return []
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        devices = [DeviceRow(str(i), uuid=gpu_uuid(handle)) for i, handle in enumerate(handles)]
+        devices = [DeviceRow(id=str(i), uuid=gpu_uuid(handle)) for i, handle in enumerate(handles)]
         present = [measure_gpu(*pair) for pair in zip(devices, handles, strict=True)]
     visible = filter_visible(present)
     return [replace(device, id=f"cuda:{number}") for number, device in enumerate(visible)]

@@ -2,7 +2,7 @@
 
 Process: every process that opens images: workers, commands, the application's threads and training
 scripts; the supervisor uses it to find the image root again.
-May import: `utils` and Pillow.
+May import: `protocol`, for the rows of images that failed, `utils` and Pillow.
 Must never: import torch, a captioner or a project.
 """
 

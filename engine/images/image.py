@@ -9,6 +9,7 @@ import os
 import stat
 import tarfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -18,6 +19,8 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from engine.images import tar_members
+from engine.images.pillow_limit import PILLOW_LIMIT_LIFTED
+from engine.protocol.caption_row import ErrorRow
 
 ProblemKind = Literal[
     "missing",
@@ -42,8 +45,6 @@ DRAFT_FACTOR = 2
 """A JPEG is decoded at no less than this many times the size needed: the decoder's averaging
 followed by a reduction by this factor is close to one reduction of the whole."""
 Image.init()
-# The check in `open_image_bytes` replaces Pillow's, which gives no clear reason.
-Image.MAX_IMAGE_PIXELS = None
 KNOWN_FORMATS = {
     "JPEG",
     "MPO",
@@ -70,6 +71,21 @@ class ImageProblem(Exception):
         self.kind = kind
         self.detail = detail
 
+    def row(self, i: int) -> ErrorRow:
+        """Return the row of the caption log for the record with index `i`, which has this image."""
+        return ErrorRow(i=i, error=self.kind, detail=self.detail)
+
+
+def map_prefix(image: str, path_map: Sequence[tuple[str, str]]) -> str | None:
+    """Return an image path with a new prefix, or None if no old prefix fits.
+
+    `path_map` holds (old prefix, new prefix); the first old one that fits is replaced.
+    """
+    for old, new in path_map:
+        if image.startswith(old):
+            return new + image[len(old) :]
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class ImagePaths:
@@ -87,10 +103,8 @@ class ImagePaths:
 
         Raises `ImageProblem` if the path as written climbs out of the image root.
         """
-        for old, new in self.path_map:
-            if image.startswith(old):
-                image = new + image[len(old) :]
-                break
+        mapped = map_prefix(image, self.path_map)
+        image = image if mapped is None else mapped
         if "\0" in image:
             raise ImageProblem("missing", "the path holds a NUL character")
         relative = os.path.normpath(image)
@@ -99,7 +113,7 @@ class ImagePaths:
         return os.path.join(self.root, image)  # noqa: PTH118 (an absolute path wins)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Picture:
     """An opened image; `width`, `height` and `mode` are the file's, before any conversion."""
 
@@ -125,7 +139,8 @@ class Picture:
     def decode(self) -> Image.Image:
         """Decode the pixels of the first frame. Raises `ImageProblem`."""
         try:
-            self.image.load()
+            with PILLOW_LIMIT_LIFTED:
+                self.image.load()
         except Exception as error:  # Pillow's decoders raise nearly anything on bad data
             raise ImageProblem("corrupt", describe_error(error)) from error
         return self.image
@@ -153,7 +168,8 @@ def open_image(path: str) -> Picture:
 def open_image_bytes(data: bytes) -> Picture:
     """Decode the header of an image file's content. Raises `ImageProblem`."""
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
+        with PILLOW_LIMIT_LIFTED:
+            image = Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageProblem("corrupt", f"not an image: {describe_bytes(data)}") from error
     except Exception as error:
@@ -161,7 +177,7 @@ def open_image_bytes(data: bytes) -> Picture:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageProblem("too_large", f"{width}x{height} pixels, the limit is {MAX_PIXELS}")
-    return Picture(image, data, width, height, image.mode)
+    return Picture(image=image, data=data, width=width, height=height, mode=image.mode)
 
 
 def read_image_bytes(path: str) -> bytes:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from engine.images.image import ImagePaths, image_exists
+from engine.images.image import ImagePaths, ImageProblem, image_exists
+from engine.protocol.caption_row import ErrorRow
+from engine.protocol.messages import ImageAccess
 
 MISSES_BEFORE_PROBE = 20
 """The number of missing images in a row after which the image root is probed."""
 
-ROOT_LOST_SUFFIX = "is the image root mounted?"
-"""The end of the reason of a pause whose cause is a lost image root."""
-
 
 class ImageRootLost(Exception):
     """The image root is gone, or an image that was read from it earlier."""
+
+    def __init__(self, what: str) -> None:
+        """`what` shows that the root is lost, as the first half of a text for people."""
+        super().__init__(f"{what}: is the image root mounted?")
 
 
 class MissingImages:
@@ -29,28 +31,35 @@ class MissingImages:
         self.paths = paths
         self.witness = witness
         """The image, as the input names it, that was read last; None if none was."""
-        self.withheld: list[dict[str, Any]] = []
+        self.withheld: list[ErrorRow] = []
 
-    def add(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        """Withhold the row of a missing image; return the rows that may be sent now.
+    @classmethod
+    def of(cls, images: ImageAccess) -> MissingImages:
+        """Return an object that probes where the message says that the images are."""
+        return cls(ImagePaths(images.root, images.path_map, images.allow_outside), images.witness)
 
-        Raises `ImageRootLost`.
+    def on_problem(self, i: int, problem: ImageProblem) -> list[ErrorRow]:
+        """Return the rows that may be sent now that the image of record `i` has failed.
+
+        The row of a missing image is withheld. Raises `ImageRootLost`.
         """
-        self.withheld.append(row)
+        if problem.kind != "missing":
+            return [problem.row(i)]
+        self.withheld.append(problem.row(i))
         return self.settle() if len(self.withheld) >= MISSES_BEFORE_PROBE else []
 
-    def on_image_read(self, image: str) -> list[dict[str, Any]]:
+    def on_image_read(self, image: str) -> list[ErrorRow]:
         """Remember an image that was read as the witness; return the rows that may be sent now."""
         self.witness = image
         return self.release()
 
-    def settle(self) -> list[dict[str, Any]]:
+    def settle(self) -> list[ErrorRow]:
         """Probe the image root if rows are withheld, and return them. Raises `ImageRootLost`."""
         if self.withheld:
             self.probe()
         return self.release()
 
-    def release(self) -> list[dict[str, Any]]:
+    def release(self) -> list[ErrorRow]:
         rows, self.withheld = self.withheld, []
         return rows
 
@@ -61,8 +70,6 @@ class MissingImages:
     def probe(self) -> None:
         """Raise `ImageRootLost` if the image root or the witness is gone."""
         if not Path(self.paths.root).is_dir():
-            raise ImageRootLost(f"{self.paths.root} is not there: {ROOT_LOST_SUFFIX}")
+            raise ImageRootLost(f"{self.paths.root} is not there")
         if self.witness is not None and not image_exists(self.paths, self.witness):
-            raise ImageRootLost(
-                f"{self.witness}, which was in {self.paths.root}, is gone: {ROOT_LOST_SUFFIX}"
-            )
+            raise ImageRootLost(f"{self.witness}, which was in {self.paths.root}, is gone")

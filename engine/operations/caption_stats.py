@@ -34,7 +34,7 @@ MIN_PROMPT_LENGTH = 8
 """Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class CaptionCounts:
     """Sums over the captions of one model. A word is what stands between blanks.
 
@@ -127,7 +127,7 @@ def measure_captions(
         settings = projects.project(connection)
         models = select_models(projects.models(connection), names)
         shards = projects.shards(connection)
-    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
+    shearing = Shearing.of(settings)
     jobs = [
         StatsJob(
             shard.count,
@@ -181,10 +181,10 @@ def measure_log(
     texts: dict[int, str] = {}
     prompt = source.prompt if len(source.prompt) >= MIN_PROMPT_LENGTH else None
     for i, row in contents.captions.items():
-        raw: str = row["raw"]
-        sheared, ended = shear_text(raw, source.family, shearing, row["finish"])
+        raw = row.raw
+        sheared, ended = shear_text(raw, source.family, shearing, row.finish)
         raw_words, sheared_words = len(raw.split()), len(sheared.split())
-        counts.tokens += row["tokens"]
+        counts.tokens += row.tokens
         counts.raw_words += raw_words
         counts.sheared_words += sheared_words
         counts.cut += sheared_words < raw_words

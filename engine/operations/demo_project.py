@@ -35,7 +35,9 @@ def make_demo(folder: Path, images: int) -> Project:
     try:
         scenes.write_scenes(folder, images, SEED)
         models = [choose(f"{name}={checkpoint(name)}") for name in MODELS]
-        new_project = NewProject([folder / "captions.json"], models, shards=min(SHARDS, images))
+        new_project = NewProject(
+            captions=[folder / "captions.json"], models=models, shards=min(SHARDS, images)
+        )
         return create(folder, new_project).project
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from engine.captioners.registry import FAMILIES, Settings, check_checkpoint
 from engine.hardware import devices
 from engine.images.image import ImagePaths, image_exists
 from engine.operations.checkpoint_check import Finding, check_model, check_server
+from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.shard_file import read_shard
 from engine.utils.errors import BadInput
@@ -83,9 +84,7 @@ def examine_project(project: Project) -> Iterator[Finding]:
     if missing:
         yield Finding(False, f"{len(missing)} shard files are missing, first {missing[0]:05}.jsonl")
     else:
-        root = project.image_root(row)
-        paths = ImagePaths(str(root), row.path_map, row.allow_outside)
-        yield examine_images(project, paths)
+        yield examine_images(project, image_paths_of(project, row))
     yield examine_disk(project, sum(row.left for row in sums))
     kind = network_file_system(project.folder)
     if kind:

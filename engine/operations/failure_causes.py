@@ -14,7 +14,8 @@ from engine.operations import run_control
 from engine.project.caption_log import EXCLUDED_KIND
 from engine.project.layout import Project
 from engine.project.selectors import select_tasks
-from engine.requests.exclude import ExcludeResult
+from engine.requests.answers import ExcludeResult
+from engine.requests.kinds import Exclude, Retry
 from engine.utils.errors import BadInput, RequestRefused
 
 TASKS_PER_REQUEST = 50
@@ -52,12 +53,11 @@ def retry_cause(project: Project, cause: Cause) -> str:
     A cause of whole shards retries these; a cause of records retries all failed records of the
     shards in which it occurs. Raises `RequestRefused`.
     """
-    if cause.kind == EXCLUDED_KIND:
-        exclude_cause(project, cause, exclude=False)
-    failed_items = cause.scope == "record"
-    return run_control.send_request(
-        project, "retry", tasks=tasks_with_cause(project, cause), failed_items=failed_items
-    )
+    tasks = tasks_with_cause(project, cause)
+    if cause.scope == "record" and cause.kind == EXCLUDED_KIND:
+        exclude_cause(project, cause, exclude=False)  # after that, the cause has no tasks any more
+    request = Retry(tasks=tasks, failed_items=cause.scope == "record")
+    return run_control.send_request(project, request).text
 
 
 def exclude_cause(project: Project, cause: Cause, exclude: bool = True) -> str:
@@ -81,14 +81,14 @@ def exclude_records(
     """
     total = ExcludeResult()
     for start in range(0, len(chosen), TASKS_PER_REQUEST):
-        part = list(chosen[start : start + TASKS_PER_REQUEST])
+        part = chosen[start : start + TASKS_PER_REQUEST]
+        request = Exclude(records=part, failed_as=kind, exclude=exclude)
         try:
-            note = run_control.send_request(
-                project, "exclude", records=part, failed_as=kind, exclude=exclude
-            )
-            total.add(ExcludeResult.from_note(note))
+            answer = run_control.send_request(project, request)
         except RequestRefused as error:
-            total.trouble = str(error)
+            total += ExcludeResult(trouble=str(error))
+        else:
+            total += answer.result or ExcludeResult()
         if total.trouble:
             break
     if total.trouble or not total.records:

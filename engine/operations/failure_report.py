@@ -13,7 +13,7 @@ from db.rows import ModelRow, TaskRow
 from engine.project import caption_log
 from engine.project.layout import Project
 from engine.project.shard_file import read_shard
-from engine.utils.errors import BadInput
+from engine.utils.atomic_write import atomic_write
 
 COLUMNS = ("shard", "record", "image", "model", "kind", "detail")
 
@@ -26,19 +26,16 @@ def write_csv(project: Project, out: Path, cause: Cause | None = None) -> int:
 
     The file is written whole or not at all. Raises `BadInput` if it cannot be written.
     """
-    part = out.with_name(out.name + ".part")
     line_count = 0
-    try:
-        with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            table = csv.writer(file)
-            table.writerow(COLUMNS)
-            for line in report_lines(project, cause):
-                table.writerow(line)
-                line_count += 1
-        part.replace(out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {out}: {error.strerror or error}") from error
+    with (
+        atomic_write(out) as part,
+        part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for line in report_lines(project, cause):
+            table.writerow(line)
+            line_count += 1
     return line_count
 
 
@@ -64,10 +61,9 @@ def record_lines(
 ) -> Iterator[ReportLine]:
     """Yield the lines of the failed records of one task, of these kinds or of all."""
     log = caption_log.read(project.caption_log_file(model, task.shard), task.count)
-    errors = {i: row for i, row in log.errors.items() if kinds is None or row["error"] in kinds}
+    errors = {i: row for i, row in log.errors.items() if kinds is None or row.error in kinds}
     if not errors:
         return
     for i, record in read_shard(project.shard_file(task.shard)):
         if (row := errors.get(i)) is not None:
-            detail = str(row.get("detail", ""))
-            yield task.shard, i, record["image"], model.name, row["error"], detail
+            yield task.shard, i, record["image"], model.name, row.error, row.detail

@@ -18,7 +18,7 @@ PREVIEW_RECORDS = 100
 """The number of records that a preview reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputPreview:
     """The first records of an input, and how many there are in all."""
 
@@ -40,10 +40,8 @@ class InputPreview:
         return f"{self.total:,}" if self.whole else f"about {self.total:,}"
 
 
-def preview_input(
-    captions: Path, image_root: Path | None, count: int = PREVIEW_RECORDS, skip_bad: bool = False
-) -> InputPreview:
-    """Read the first `count` records of a caption file, and check that their images exist.
+def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = False) -> InputPreview:
+    """Read the first records of a caption file, and check that their images exist.
 
     Without `image_root` the folder of the file is taken. Raises `BadInput`, unless `skip_bad`, for
     a record that cannot be read.
@@ -51,10 +49,12 @@ def preview_input(
     captions = captions.expanduser()
     root = (image_root or captions.absolute().parent).expanduser().absolute()
     skipped = SkippedRecords()
-    batches = read_input(InputSource(captions, root, skipped=skipped if skip_bad else None))
+    batches = read_input(
+        InputSource(path=captions, root=root, skipped=skipped if skip_bad else None)
+    )
     read = (record for batch in batches for record in batch.records())
-    records = tuple(islice(read, count + 1))
-    whole, records = len(records) <= count, records[:count]
+    records = tuple(islice(read, PREVIEW_RECORDS + 1))
+    whole, records = len(records) <= PREVIEW_RECORDS, records[:PREVIEW_RECORDS]
     try:
         size = captions.stat().st_size
     except OSError as error:

@@ -35,7 +35,7 @@ from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewProject:
     """The specification of a project to be made."""
 
@@ -71,7 +71,7 @@ class NewProject:
         return first if first.is_dir() else first.parent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedProject:
     """A project that was made, with what its input showed."""
 
@@ -184,10 +184,15 @@ def write_shard_files(
     root = new_project.root()
 
     def batches(skipped: SkippedRecords) -> Iterator[RecordBatch]:
-        bad = skipped if new_project.skip_bad else None
         for path in new_project.captions:
-            columns = new_project.image_column, new_project.caption_column
-            yield from read_input(InputSource(path, root, *columns, bad))
+            source = InputSource(
+                path=path,
+                root=root,
+                image_column=new_project.image_column,
+                caption_column=new_project.caption_column,
+                skipped=skipped if new_project.skip_bad else None,
+            )
+            yield from read_input(source)
 
     def on_batch(first: int, batch: RecordBatch) -> None:
         findings.add_batch(first, batch)

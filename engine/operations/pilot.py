@@ -10,9 +10,9 @@ from db import projects
 from db.connection import reading
 from db.rows import DeviceRow
 from engine.hardware import devices
-from engine.images.image import ImagePaths
 from engine.operations.records import SampledCaption, SampledImage
 from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJob
+from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import select_models
 from engine.project.shard_file import read_shard
@@ -22,7 +22,7 @@ PILOT_IMAGES = 64
 """The number of images that a pilot captions unless the user asks for another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PilotPlan:
     """The work of a pilot, and the size of the run that follows it."""
 
@@ -105,7 +105,13 @@ class PilotFindings:
         """Return the record with index `i` and the captions that it has so far."""
         image, original = self.plan.records[i]
         captions = (self.captions.get((name, i)) for name, _ in self.plan.jobs)
-        return SampledImage(0, i, image, original, tuple(it for it in captions if it is not None))
+        return SampledImage(
+            shard=0,
+            i=i,
+            image=image,
+            original=original,
+            captions=tuple(it for it in captions if it is not None),
+        )
 
     @property
     def seconds(self) -> float | None:
@@ -147,7 +153,7 @@ def plan_pilot(
         settings = projects.project(connection)
         models = select_models(projects.models(connection), names)
     run_devices: list[DeviceRow] = devices.find_devices(spec)
-    paths = ImagePaths(str(project.image_root(settings)), settings.path_map, settings.allow_outside)
+    paths = image_paths_of(project, settings)
     records = list(islice(read_shard(project.shard_file(0)), count))
     images = [(i, record["image"]) for i, record in records]
     jobs = [
@@ -169,5 +175,5 @@ def plan_pilot(
         records=tuple((record["image"], record.get("caption") or "") for _, record in records),
         total=settings.records,
         devices=len(run_devices),
-        shearing=Shearing(settings.shear_mode, settings.shear_max_words),
+        shearing=Shearing.of(settings),
     )

@@ -12,8 +12,8 @@ from typing import Any
 from db import flags, progress, projects
 from db.connection import reading
 from db.rows import SHEAR_MODES, ModelRow, RecordKey
-from engine.images.image import ImagePaths
 from engine.project import caption_log
+from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_models
 from engine.project.shard_file import read_shard
@@ -21,7 +21,7 @@ from engine.shearing.shear import Shearing, shear, shear_text
 from engine.utils import jsonlines
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampledCaption:
     """The caption that one model wrote for one record, or why the record failed.
 
@@ -44,7 +44,7 @@ class SampledCaption:
     """The sheared caption by mode of shearing, whatever the project's own mode is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampledImage:
     """One record with the captions of every model that came to it."""
 
@@ -73,7 +73,7 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
         models = select_models(projects.models(connection), names)
         numbers = evenly_spaced(progress.shards_with_captions(connection), count)
         flagged = flags.record_keys(connection)
-    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
+    shearing = Shearing.of(settings)
     images: list[SampledImage] = []
     for position, shard in enumerate(numbers):
         # What one shard cannot give, the shards after it give.
@@ -93,7 +93,7 @@ def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[Sampled
         settings = projects.project(connection)
         models = select_models(projects.models(connection), names)
         keys = sorted(flags.record_keys(connection))
-    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
+    shearing = Shearing.of(settings)
     images: list[SampledImage] = []
     for shard, group in groupby(keys, key=itemgetter(0)):
         logs = read_logs(project, models, shard)
@@ -157,7 +157,7 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
     record = input_record(project, shard, i) if shard_row is not None else None
     if shard_row is None or record is None:
         return None
-    shearing = Shearing(settings.shear_mode, settings.shear_max_words)
+    shearing = Shearing.of(settings)
     captions = []
     for model in models:
         log = caption_log.parse_records(read_log(project, model, shard), shard_row.count, {i})
@@ -240,8 +240,7 @@ def image_path(project: Project, image: str) -> str:
     """Return the path of an image as the input names it. Raises `ImageProblem`."""
     with reading(project.database) as connection:
         settings = projects.project(connection)
-    root = str(project.image_root(settings))
-    return ImagePaths(root, settings.path_map, settings.allow_outside).resolve(image)
+    return image_paths_of(project, settings).resolve(image)
 
 
 def caption_of(
@@ -250,20 +249,18 @@ def caption_of(
     """Return what a model wrote about the record with index `i`, None if it has no row about it."""
     row = log.captions.get(i)
     if row is not None:
-        sheared = shear(row["raw"], model.family, shearing, row["finish"])
+        sheared = shear(row.raw, model.family, shearing, row.finish)
         return SampledCaption(
             model=model.name,
-            raw=row["raw"],
+            raw=row.raw,
             sheared=sheared.text,
             start=sheared.start,
             end=sheared.end,
-            tokens=row.get("tokens"),
-            finish=row.get("finish"),
+            tokens=row.tokens,
+            finish=row.finish,
             error=None,
             modes={
-                mode: shear_text(
-                    row["raw"], model.family, replace(shearing, mode=mode), row["finish"]
-                )[0]
+                mode: shear_text(row.raw, model.family, replace(shearing, mode=mode), row.finish)[0]
                 for mode in SHEAR_MODES
             },
         )
@@ -278,7 +275,7 @@ def caption_of(
         end=None,
         tokens=None,
         finish=None,
-        error=f"{error['error']}: {error.get('detail', '')}",
+        error=f"{error.error}: {error.detail}",
     )
 
 

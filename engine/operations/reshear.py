@@ -49,7 +49,7 @@ def reshear(
     """
     try:
         with ProjectLock(project.lock):
-            return reshear_locked(ProjectState(project, Policy()), shearing, progress)
+            return reshear_locked(ProjectState.load(project, Policy()), shearing, progress)
     except ProjectInUse as holder:
         message = f"the project is in use by {holder}: 'stop' it, shear, and 'run' it"
         raise RequestRefused(message) from holder

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.project import caption_log
-from engine.project.sheared_file import shear_rows, sheared_captions, sheared_path, write_sheared
+from engine.project.finished_log import not_as_read_back, read_if_unchanged
+from engine.project.sheared_file import shear_texts, sheared_captions, sheared_path, write_sheared
 from engine.shearing.shear import Shearing
-from engine.utils.errors import BadInput
 
 
 class ReshearJob(NamedTuple):
@@ -40,20 +40,15 @@ def shear_log(job: ReshearJob) -> ShearedLog:
     Raises `BadInput` if the log is missing or was changed after its task ended.
     """
     try:
-        rows = caption_log.read_if_unchanged(job.log, job.digest, job.rows)
+        texts = read_if_unchanged(job.log, job.digest, job.rows)
     except FileNotFoundError as error:
-        raise BadInput(
-            f"{job.log} is missing, its task is done: 'mllmaug-tui run' makes it again"
-        ) from error
-    if rows is not None:
-        captions = shear_rows(rows, job.records, job.family, job.shearing)
+        raise not_as_read_back(job.log) from error
+    if texts is not None:
+        captions = shear_texts(texts, job.records, job.family, job.shearing)
     else:
         contents = caption_log.read(job.log, job.records)
         if contents.digest != job.digest:
-            raise BadInput(
-                f"{job.log} was changed after its task was done: 'mllmaug-tui run' redoes what"
-                " it lacks"
-            )
+            raise not_as_read_back(job.log)
         captions = sheared_captions(contents, job.records, job.family, job.shearing)
     write_sheared(sheared_path(job.log, job.shearing, job.digest), captions, sync=False)
     return ShearedLog(job.task_id, job.records - captions.count(None), captions.count(""))

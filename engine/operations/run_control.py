@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from typing import Any
+
+import msgspec
 
 from db import progress, requests
 from db.connection import BUSY_SECONDS, reading, writing
-from db.rows import RequestRow, SupervisorRow
+from db.rows import SupervisorRow
 from engine.launchers.factory import check_devices
 from engine.launchers.local import python_command
 from engine.process import identity
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
-from engine.requests.handlers import handle_request
+from engine.requests.answers import Answer, ExcludeResult
+from engine.requests.handlers import carry_out, save_answer
+from engine.requests.kinds import Request, checked, to_payload
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
+from engine.utils.clock import Clock, SystemClock
 from engine.utils.errors import BadInput, RequestRefused
 
 START_SECONDS = 30.0
@@ -25,6 +28,8 @@ ANSWER_SECONDS = 10.0
 """Seconds within which a request must be answered."""
 POLL_SECONDS = 0.05
 """Seconds between two looks at the database while something is waited for."""
+SYSTEM_CLOCK = SystemClock()
+"""The clock by which everything here waits; a test hands in its own."""
 
 
 def live_supervisor(project: Project) -> SupervisorRow | None:
@@ -46,7 +51,7 @@ def last_devices(project: Project) -> str:
         return progress.last_devices(connection) or "auto"
 
 
-def start(project: Project, devices: str) -> SupervisorRow:
+def start(project: Project, devices: str, clock: Clock = SYSTEM_CLOCK) -> SupervisorRow:
     """Start a supervisor in its own session, wait until it is up, and return its row.
 
     Returns the row of a supervisor that is alive already. Raises `BadInput`.
@@ -56,8 +61,8 @@ def start(project: Project, devices: str) -> SupervisorRow:
         return running
     check_devices(devices)
     process = spawn(project, devices)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    deadline = clock.monotonic() + START_SECONDS
+    while clock.monotonic() < deadline:
         if (running := live_supervisor(project)) is not None:
             return running
         code = process.poll()
@@ -67,12 +72,12 @@ def start(project: Project, devices: str) -> SupervisorRow:
                 created=0.0,
                 boot_id="",
                 host=identity.host_name(),
-                heartbeat=time.time(),
+                heartbeat=clock.time(),
                 devices=devices,
             )
         if code is not None:
             raise BadInput(f"the supervisor did not start: {last_log_line(project)}")
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
     raise BadInput(f"the supervisor did not start within {START_SECONDS:.0f} s")
 
 
@@ -98,51 +103,55 @@ def last_log_line(project: Project) -> str:
     return lines[-1] if lines else f"see {project.supervisor_log}"
 
 
-def send_request(project: Project, kind: str, **payload: Any) -> str:
-    """Have a request carried out once, and return the reply.
+def send_request(project: Project, request: Request, clock: Clock = SYSTEM_CLOCK) -> Answer:
+    """Have a request carried out once, and return the answer.
 
     A live supervisor carries it out; if there is none, this process does, under the project's lock.
     Raises `RequestRefused`, `DatabaseError`.
     """
+    request = checked(request)
     request_id: int | None = None
-    deadline = time.monotonic() + ANSWER_SECONDS
+    deadline = clock.monotonic() + ANSWER_SECONDS
     while True:
         if request_id is None and live_supervisor(project) is not None:
             with writing(project.database) as connection:
-                request_id = requests.add(connection, kind, payload)
+                request_id = requests.add(connection, request.kind, to_payload(request))
         alive = live_supervisor(project) is not None
         # The answer is read after that: a supervisor that has ended answers no more.
-        if request_id is not None and (answered := read_answer(project, request_id)) is not None:
-            return reply_text(answered)
+        if request_id is not None and (answer := read_answer(project, request_id)) is not None:
+            return raise_if_refused(answer)
         holder = None
         if not alive:
             try:
-                return apply(project, kind, payload, request_id)
+                return raise_if_refused(apply(project, request, request_id, clock))
             except ProjectInUse as error:  # a supervisor starts up, or ends
                 holder = error
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             if holder is not None:
                 raise RequestRefused(f"the project is in use by {holder}")
             raise RequestRefused(f"no answer for {ANSWER_SECONDS:.0f} s; the request stands")
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
 
 
-def read_answer(project: Project, request_id: int) -> RequestRow | None:
-    """Return a request that was carried out or refused; None while it is new."""
+def read_answer(project: Project, request_id: int) -> Answer | None:
+    """Return the answer to a request; None while there is none."""
     with reading(project.database) as connection:
-        request = requests.get(connection, request_id)
-    return None if request.state == "new" else request
+        row = requests.get(connection, request_id)
+    if row.state == "new":
+        return None
+    result = None if row.result is None else msgspec.convert(row.result, ExcludeResult)
+    return Answer(row.note or row.state, result, row.state)
 
 
-def reply_text(request: RequestRow) -> str:
-    """Return the reply to a request that was carried out. Raises `RequestRefused` if it was not."""
-    if request.state == "refused":
-        raise RequestRefused(request.note or "refused")
-    return request.note or "done"
+def raise_if_refused(answer: Answer) -> Answer:
+    """Return the answer. Raises `RequestRefused` with its text if the request was refused."""
+    if answer.state == "refused":
+        raise RequestRefused(answer.text)
+    return answer
 
 
-def apply(project: Project, kind: str, payload: dict[str, Any], request_id: int | None) -> str:
-    """Carry a request out in this process, under the project's lock, and return the reply.
+def apply(project: Project, request: Request, request_id: int | None, clock: Clock) -> Answer:
+    """Carry a request out in this process, under the project's lock, and return the answer.
 
     `request_id` is its id if it was also added to the database for a supervisor. Raises
     `ProjectInUse`, `RequestRefused`.
@@ -150,17 +159,15 @@ def apply(project: Project, kind: str, payload: dict[str, Any], request_id: int 
     try:
         with ProjectLock(project.lock):
             if request_id is not None:
-                answered = read_answer(project, request_id)
-                if answered is not None:
-                    return reply_text(answered)
-            project_state = ProjectState(project, Policy(busy_seconds=BUSY_SECONDS))
-            request = RequestRow(request_id or 0, time.time(), kind, payload)
-            state, note = handle_request(project_state, request, None)
-            project_state.answers.append((request.id, state, note))
+                answer = read_answer(project, request_id)
+                if answer is not None:
+                    return answer
+            project_state = ProjectState.load(project, Policy(busy_seconds=BUSY_SECONDS), clock)
+            answer = carry_out(project_state, request, None)
+            if request_id is not None:
+                save_answer(project_state, request_id, answer)
             project_state.commit()
             keep_manifest(project, project_state)
     except OSError as error:
         raise RequestRefused(f"the project cannot be written: {error}") from error
-    return reply_text(
-        RequestRow(id=0, created=0.0, kind=kind, payload=payload, state=state, note=note)
-    )
+    return answer

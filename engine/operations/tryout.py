@@ -18,15 +18,15 @@ from typing import Any
 
 from db.rows import DeviceRow
 from engine.captioners.registry import FAMILIES, Settings
-from engine.hardware.devices import available_cores
 from engine.images.image import ImagePaths, ImageProblem, open_image
 from engine.launchers.local import python_command, worker_environment
+from engine.utils.cpu_count import usable_cores
 
 MAX_ERROR_CHARS = 400
 """Characters of the last line of the child's stderr that stand in a message."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TryoutJob:
     """The job of a child. The names of the fields are keys of the JSON that it gets."""
 
@@ -39,7 +39,7 @@ class TryoutJob:
     device: DeviceRow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TryoutEvent:
     """One of: a step of loading, a caption, a failed record, the speed at the end, a fatal error.
 
@@ -76,7 +76,7 @@ class Tryout:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
-            env=worker_environment(job.device, available_cores()),
+            env=worker_environment(job.device, usable_cores()),
             start_new_session=True,
         )
         self.job = job

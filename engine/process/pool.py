@@ -15,6 +15,8 @@ from itertools import islice
 from multiprocessing import get_context, resource_tracker
 from typing import TypeVar
 
+from engine.utils.cpu_count import usable_cores
+
 JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")
 
@@ -25,11 +27,6 @@ JOBS_AHEAD = 2
 """Number of jobs a core that are handed out before the first result is taken."""
 WAIT_SECONDS = 0.2
 """Seconds between two calls of `on_wait` while a result is waited for."""
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def map_on_all_cores(

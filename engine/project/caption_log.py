@@ -37,15 +37,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from engine.protocol.caption_row import (
+    TOKEN_COUNT_LIMIT,
+    CaptionRow,
+    ErrorRow,
+    Row,
+    parse_row,
+    row_fields,
+)
 from engine.utils import jsonlines
 
 CAPTION_LINE = re.compile(rb'\{"i": ?(\d+), ?"raw":')
 """The start of a caption's line as `CaptionLog.append` writes it; other writers may put a blank
 after colon and comma. Inside of a text it cannot occur: quotation marks are escaped there."""
-TOKEN_COUNT_LIMIT = 2**31
-"""A row with this many tokens or more is not a row: no model writes so many."""
+
+CaptionText = tuple[int, str, str]
+"""(index, raw caption, finish) of a caption row."""
 
 HAS_CAPTION = 1
 """The record has a caption."""
@@ -59,17 +67,17 @@ EXCLUDED_KIND = "excluded"
 """The error of a row that excludes a record."""
 READMITTED_KIND = "readmitted"
 """The error of a row that takes an excluded record back."""
-UNTRIED = {"error": "untried", "detail": "given up on before it was captioned"}
-"""Stands for the last error of a record that has no row yet."""
+UNTRIED_KIND = "untried"
+"""The error that stands for the last one of a record that has no row yet."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LogContents:
     """A caption log, or some records of it, as read from disk."""
 
-    captions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    captions: dict[int, CaptionRow] = field(default_factory=dict)
     """The caption row that counts, by the record's index in the shard."""
-    errors: dict[int, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[int, ErrorRow] = field(default_factory=dict)
     """The last error row of every record that has no caption, by its index in the shard."""
     flags: bytearray = field(default_factory=bytearray)
     """One byte per record of the shard."""
@@ -81,6 +89,22 @@ class LogContents:
     """The offset of the end of the last whole line; what follows is a torn or zero-filled tail."""
     digest: str = ""
     """The digest of the first `good_bytes` bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogCounts:
+    """Counts of what a caption log holds: fields of `TaskRow` by the same names."""
+
+    captioned: int
+    """Records that have a caption."""
+    failed: int
+    """Records that have an error and no caption."""
+    left: int
+    """Records that are still to be captioned, or to be captioned again."""
+    rows: int
+    """Rows in the log, repeated ones included."""
+    log_bytes: int
+    """Size of the log in bytes."""
 
 
 class DiskFull(OSError):
@@ -117,18 +141,6 @@ def read(path: Path, count: int, redo_from: int = 0) -> LogContents:
     return contents
 
 
-def read_if_unchanged(path: Path, log_digest: str, rows: int) -> list[dict[str, Any]] | None:
-    """Return the rows, in order, of a log that was read back when its task ended.
-
-    Returns None if the log has another digest by now or holds other lines than these rows. Faster
-    than `read`, which trusts no line. Raises `OSError`.
-    """
-    data = path.read_bytes()
-    if data.count(b"\n") != rows or digest(data) != log_digest:
-        return None
-    return jsonlines.loads_lines(data)
-
-
 def captioned(data: bytes) -> set[int]:
     """Return the indices of the records that have a caption, by the start of each line alone.
 
@@ -151,34 +163,30 @@ def parse_records(data: bytes, count: int, indices: set[int]) -> LogContents:
     return contents
 
 
-def parse(line: bytes, count: int) -> dict[str, Any] | None:
+def parse(line: bytes, count: int) -> Row | None:
     """Return the row in a line, or None if it is not a row of a shard of `count` records."""
     try:
-        row = jsonlines.loads(line)
+        value = jsonlines.loads(line)
+        if isinstance(value, dict) and not isinstance(value.get("detail", ""), str):
+            value["detail"] = str(value["detail"])  # written by no version of this program
+        row = parse_row(value)
     except ValueError:
         return None
-    return row if is_row(row, count) else None
+    return row if fits_shard(row, count) else None
 
 
-def is_row(row: Any, count: int) -> bool:
-    """True if a JSON value is a row about one of the `count` records of a shard."""
-    if not isinstance(row, dict) or type(row.get("i")) is not int or not 0 <= row["i"] < count:
+def fits_shard(row: Row, count: int) -> bool:
+    """Return True if the numbers of a row can be those of one of the `count` records of a shard."""
+    if not 0 <= row.i < count:
         return False
-    if "raw" not in row:
-        return isinstance(row.get("error"), str)
-    return (
-        isinstance(row["raw"], str)
-        and type(row.get("tokens")) is int
-        and 0 <= row["tokens"] < TOKEN_COUNT_LIMIT
-        and isinstance(row.get("finish"), str)
-    )
+    return isinstance(row, ErrorRow) or 0 <= row.tokens < TOKEN_COUNT_LIMIT
 
 
-def apply_row(contents: LogContents, row: dict[str, Any], redone: bool) -> None:
+def apply_row(contents: LogContents, row: Row, redone: bool) -> None:
     """Add the next row of a log to its contents, by the table in the module's docstring."""
-    i = row["i"]
+    i = row.i
     contents.rows += 1
-    if "raw" in row:
+    if isinstance(row, CaptionRow):
         contents.captions[i] = row
         contents.errors.pop(i, None)
         contents.flags[i] = contents.flags[i] & ~EXCLUDED | HAS_CAPTION
@@ -191,9 +199,9 @@ def apply_row(contents: LogContents, row: dict[str, Any], redone: bool) -> None:
         contents.flags[i] |= REDONE
 
 
-def with_exclusion(flags: int, row: dict[str, Any]) -> int:
+def with_exclusion(flags: int, row: ErrorRow) -> int:
     """Return the flags of a record without a caption after this error row about it."""
-    return flags | EXCLUDED if row["error"] == EXCLUDED_KIND else flags & ~EXCLUDED
+    return flags | EXCLUDED if row.error == EXCLUDED_KIND else flags & ~EXCLUDED
 
 
 def digest(data: bytes) -> str:
@@ -261,21 +269,32 @@ class CaptionLog:
         """The number of records that have an error and no caption."""
         return len(self.errors)
 
-    def append(self, rows: Iterable[dict[str, Any]]) -> int:
+    @property
+    def counts(self) -> LogCounts:
+        """What the log holds now."""
+        return LogCounts(
+            captioned=self.captioned,
+            failed=self.failed,
+            left=self.left,
+            rows=self.rows,
+            log_bytes=self.size,
+        )
+
+    def append(self, rows: Iterable[Row]) -> int:
         """Write the rows of records that are still missing, and return the number written.
 
         The rows are in the file when this returns; if it raises `OSError`, none of them is.
         """
-        new_rows: dict[int, dict[str, Any]] = {}
+        new_rows: dict[int, Row] = {}
         for row in rows:
-            if self.missing(row["i"]):
-                new_rows.setdefault(row["i"], row)
+            if self.missing(row.i):
+                new_rows.setdefault(row.i, row)
         if not new_rows:
             return 0
-        self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in new_rows.values()))
+        self.write(to_lines(new_rows.values()))
         for i, row in new_rows.items():
             had_caption = self.flags[i] & HAS_CAPTION
-            if "raw" in row:
+            if isinstance(row, CaptionRow):
                 self.captioned += not had_caption
                 self.errors.pop(i, None)
                 self.flags[i] |= HAS_CAPTION | REDONE
@@ -293,21 +312,21 @@ class CaptionLog:
 
         `records` are indices in the shard. Raises `DiskFull`, and then nothing changed.
         """
-        rows: dict[int, dict[str, Any]] = {}
+        rows: dict[int, ErrorRow] = {}
         for i in records:
             if not 0 <= i < self.count or self.flags[i] & HAS_CAPTION:
                 continue
-            error = self.errors.get(i, UNTRIED)
-            if exclude == (error["error"] == EXCLUDED_KIND) or (not exclude and error is UNTRIED):
-                continue
-            if exclude:
-                last_error = f"{error['error']}: {error.get('detail', '')}"
-                rows[i] = {"i": i, "error": EXCLUDED_KIND, "detail": last_error}
-            else:
-                rows[i] = {"i": i, "error": READMITTED_KIND, "detail": error.get("detail", "")}
+            error = self.errors.get(i) or ErrorRow(
+                i, UNTRIED_KIND, "given up on before it was captioned"
+            )
+            excluded = error.error == EXCLUDED_KIND
+            if exclude and not excluded:
+                rows[i] = ErrorRow(i, EXCLUDED_KIND, f"{error.error}: {error.detail}")
+            elif excluded and not exclude:
+                rows[i] = ErrorRow(i, READMITTED_KIND, error.detail)
         if not rows:
             return 0
-        self.write(b"".join(jsonlines.dumps(row) + b"\n" for row in rows.values()))
+        self.write(to_lines(rows.values()))
         for i, row in rows.items():
             self.errors[i] = row
             self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | REDONE
@@ -344,6 +363,11 @@ class CaptionLog:
         if self.file >= 0:
             os.close(self.file)
             self.file = -1
+
+
+def to_lines(rows: Iterable[Row]) -> bytes:
+    """Return the lines of a log that hold these rows."""
+    return b"".join(jsonlines.dumps(row_fields(row)) + b"\n" for row in rows)
 
 
 def sync_folder(folder: Path) -> None:

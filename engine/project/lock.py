@@ -2,6 +2,9 @@
 
 The lock is `flock` on the file, never the pid in it: the kernel releases it when the holder dies.
 The content of the file serves only the message to a process that is refused.
+
+filelock is not used: it hands out no descriptor for `intact` and the content, and where `flock` is
+missing it makes a lock file that outlives a killed holder.
 """
 
 from __future__ import annotations

@@ -7,21 +7,24 @@ them; the manifest, beside the database, keeps a copy of these.
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from db.rows import ModelRow, ProjectRow, ShardRow
 from engine.project.layout import Project
+from engine.utils.atomic_write import write_beside
 from engine.utils.errors import BadInput
 
+NOT_PAUSED: dict[str, Any] = {"paused": False, "pause_reason": None}
 NO_TROUBLE: dict[str, Any] = {
     "blocked": None,
     "load_failures": 0,
     "unavailable": None,
     "not_before": 0.0,
 }
-"""The fields of a model about its failures so far, as of a new model: they are not saved."""
+"""What stands in the manifest for pause and failures, whatever they are: they are not saved."""
+CAUSES = ("pause_cause", "unavailable_cause", "blocked_cause")
+"""Fields that the manifest leaves out, since versions that know none of them read it too."""
 
 ManifestContents = tuple[ProjectRow, list[ModelRow], list[ShardRow]]
 
@@ -31,19 +34,21 @@ def save(
 ) -> None:
     """Write the manifest, whole or not at all, unless nothing changed. Raises `OSError`."""
     contents = {
-        "project": asdict(replace(settings, paused=False, pause_reason=None)),
-        "models": [asdict(replace(model, **NO_TROUBLE)) for model in models],
+        "project": saved(settings, NOT_PAUSED),
+        "models": [saved(model, NO_TROUBLE) for model in models],
         "shards": [asdict(shard) for shard in shards],
     }
     data = json.dumps(contents, indent=1).encode()
     if project.manifest.exists() and project.manifest.read_bytes() == data:
         return
-    part = project.manifest.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(project.manifest)
+    with write_beside(project.manifest) as part:
+        part.write_bytes(data)
+
+
+def saved(row: ProjectRow | ModelRow, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Return the row's fields as the manifest holds them, some with the values in `fixed`."""
+    kept = {name: value for name, value in asdict(row).items() if name not in CAUSES}
+    return kept | fixed
 
 
 def load(project: Project) -> ManifestContents:

@@ -62,7 +62,9 @@ def rebuild(project: Project, cause: str) -> None:
     with writing(new) as connection:
         projects.create(connection, settings, models, shards)
         text = f"{cause}: it was rebuilt from shards and caption logs, its history is lost"
-        supervisor_writes.add_events(connection, [EventRow(time.time(), "fail", text)])
+        supervisor_writes.add_events(
+            connection, [EventRow(created=time.time(), level="fail", text=text)]
+        )
     suffix = time.strftime("damaged-%Y%m%d-%H%M%S")
     # A journal that stays behind would be rolled back into the new file.
     for old in (journal_path(project.database), project.database):

@@ -6,32 +6,31 @@ null. It can be made again from the caption log at any time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from engine.project.caption_log import LogContents
+from engine.project.caption_log import CaptionText, LogContents
 from engine.shearing.shear import Shearing, make_shearer
 from engine.utils import jsonlines
+from engine.utils.atomic_write import write_beside
 
 
 def sheared_captions(
     contents: LogContents, count: int, family: str, shearing: Shearing
 ) -> list[str | None]:
     """Return one sheared caption per record of a shard of `count`: None where there is none."""
-    return shear_rows(contents.captions.values(), count, family, shearing)
+    texts = ((row.i, row.raw, row.finish) for row in contents.captions.values())
+    return shear_texts(texts, count, family, shearing)
 
 
-def shear_rows(
-    rows: Iterable[dict[str, Any]], count: int, family: str, shearing: Shearing
+def shear_texts(
+    texts: Iterable[CaptionText], count: int, family: str, shearing: Shearing
 ) -> list[str | None]:
-    """Return the same from the rows of a log in their order, of which the last of an `i` counts."""
+    """Return the same of a log's captions in their order; the last one of an index counts."""
     shear = make_shearer(family, shearing)
     captions: list[str | None] = [None] * count
-    for row in rows:
-        if "raw" in row:
-            captions[row["i"]] = shear(row["raw"], row["finish"])
+    for i, raw, finish in texts:
+        captions[i] = shear(raw, finish)
     return captions
 
 
@@ -56,10 +55,5 @@ def write_sheared(path: Path, captions: Sequence[str | None], sync: bool) -> Non
 
     Without `sync`, a power cut may leave too few lines; a reader of the file notices that.
     """
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(jsonlines.dumps_lines(captions))
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    part.replace(path)
+    with write_beside(path, sync) as part:
+        part.write_bytes(jsonlines.dumps_lines(captions))

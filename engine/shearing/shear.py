@@ -10,8 +10,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Self
 
-from db.rows import ShearMode
+from db.rows import ProjectRow, ShearMode
 from engine.shearing.sentences import first_sentence
 
 
@@ -23,6 +24,11 @@ class Shearing:
     """"paper" cleans up as the paper's scripts do; "sentence" keeps the first sentence."""
     max_words: int | None = None
     """The cap on the words of a sheared caption; None is no cap."""
+
+    @classmethod
+    def of(cls, settings: ProjectRow) -> Self:
+        """Return the shearing that a project is set to."""
+        return cls(settings.shear_mode, settings.shear_max_words)
 
     def hash(self, log_digest: str) -> str:
         """Return the hash in the name of the sheared file of a caption log with this digest."""
@@ -86,22 +92,13 @@ def minigpt4(raw: str) -> str:
 def otter(raw: str) -> str:
     """Clean up as upstream does for Otter, but on the newly generated text without the prompt.
 
-    Upstream splits at blanks and drops what looks like a token: see `otter_upstream`.
+    Upstream (`Otter.py`) splits prompt and answer at blanks and drops what looks like a token, and
+    with it a first word that is glued to `<answer>`.
     """
     words = raw.partition("<|endofchunk|>")[0].partition(".")[0].split()
     if "<" in raw:
         words = [word for word in words if not word.startswith("<")]
     return " ".join(words)
-
-
-def otter_upstream(whole: str) -> str:
-    """Clean up prompt and answer together, exactly as upstream does for Otter (`Otter.py`).
-
-    It loses a first word that is glued to `<answer>`: only the tests compare `otter` with it.
-    """
-    words = [word for word in whole.split(" ") if not word.startswith("<")]
-    answer = words[words.index("GPT:") + 1 :]
-    return " ".join(answer).split("<|endofchunk|>")[0].split(".")[0].strip()
 
 
 CLEAN_UPS: dict[str, Callable[[str], str]] = {"minigpt-4": minigpt4, "otter": otter}

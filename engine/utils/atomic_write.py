@@ -12,27 +12,35 @@ from engine.utils.errors import BadInput
 
 
 @contextmanager
-def atomic_write(out: Path) -> Iterator[Path]:
+def write_beside(out: Path, sync: bool = True) -> Iterator[Path]:
     """Give a path beside `out` to write a file or a folder to; it becomes `out` at the end.
 
-    Everything is synced to the disk before the renaming. After any error nothing is left, and an
-    older `out` stays. Raises `BadInput` for what the disk refuses, and if a folder that is not
-    empty is in the way.
+    After any error nothing is left, and an older `out` stays. Without `sync`, what was written is
+    not synced to the disk before the renaming, so that a power cut may leave an `out` that is cut
+    short. Raises `OSError`, also if a folder that is not empty is in the way.
     """
     part = out.with_name(out.name + ".part")
     remove_path(part)
     try:
         yield part
-        sync_to_disk(part)
+        if sync:
+            sync_to_disk(part)
         if part.is_dir() and out.is_dir():
             out.rmdir()
         part.replace(out)
-    except OSError as error:
-        remove_path(part)
-        raise BadInput(f"cannot write {out}: {error.strerror or error}") from error
     except BaseException:
         remove_path(part)
         raise
+
+
+@contextmanager
+def atomic_write(out: Path) -> Iterator[Path]:
+    """Do as `write_beside` for a file or folder that a person named. Raises `BadInput`."""
+    try:
+        with write_beside(out) as part:
+            yield part
+    except OSError as error:
+        raise BadInput(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def remove_path(path: Path) -> None:

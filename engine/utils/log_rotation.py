@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from engine.utils.atomic_write import write_beside
+
 KEPT_FRACTION = 0.5
 """Fraction of the limit that is kept in the file beside the log when the log is emptied."""
+COPY_BYTES = 2**20
+"""Bytes that are copied at a time."""
 
 
 def rotated_log(log: Path) -> Path:
@@ -40,10 +45,11 @@ def rotate_log(log: Path, limit: int) -> bool:
 
 def copy_end(log: Path, start: int) -> None:
     """Copy the whole lines after the byte offset `start` to the file beside the log."""
-    part = log.with_name(f"{log.name}.part")
-    with log.open("rb") as source, part.open("wb") as target:
+    with (
+        write_beside(rotated_log(log), sync=False) as part,
+        log.open("rb") as source,
+        part.open("wb") as target,
+    ):
         source.seek(start)
         source.readline()
-        while data := source.read(2**20):
-            target.write(data)
-    part.replace(rotated_log(log))
+        shutil.copyfileobj(source, target, COPY_BYTES)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 TAIL_BYTES = 256 * 1024
 """Most bytes read from a file at a time."""
+LAST_LINES_BYTES = 16 * 1024
+"""Bytes at the end of a file among which its last lines are looked for."""
 MAX_LINE_CHARACTERS = 4_000
 """Most characters shown of one line."""
 
@@ -53,10 +55,10 @@ def line_text(line: bytes) -> str:
     return text.rpartition("\r")[2][:MAX_LINE_CHARACTERS]
 
 
-def last_lines(path: Path, count: int, limit: int = 16 * 1024) -> list[str]:
+def last_lines(path: Path, count: int) -> list[str]:
     """Return the last `count` lines of a file that are not blank; none if the file is missing."""
     try:
-        tail = Tail(path, limit)
+        tail = Tail(path, LAST_LINES_BYTES)
         lines = tail.read()
     except OSError:
         return []

@@ -71,7 +71,7 @@ class LlavaModel(SplicedModel):
         return features
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """How a checkpoint names its weights, and what its config.json says of the model's parts."""
 

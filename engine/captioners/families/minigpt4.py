@@ -136,7 +136,7 @@ class MiniGPT4Model(SplicedModel):
         return features
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenPart:
     """The frozen part of a checkpoint, which MiniGPT-4 took from BLIP-2: ViT and Q-Former."""
 

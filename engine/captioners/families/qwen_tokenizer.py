@@ -1,6 +1,6 @@
 """Qwen-VL's tokenizer: byte pair encoding by the ranks of its `qwen.tiktoken` file.
 
-The official one is `tokenization_qwen.py` of Qwen/Qwen-VL.
+The official one is `tokenization_qwen.py` of Qwen/Qwen-VL, which uses tiktoken as well.
 """
 
 from __future__ import annotations
@@ -8,16 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 import unicodedata
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 
-import regex
+import tiktoken
 
 from engine.captioners.base import CheckpointError
 
-WORD_PATTERN = regex.compile(
+WORD_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -44,60 +42,41 @@ class QwenTokenizer:
     def __init__(self, path: Path) -> None:
         """Read a `qwen.tiktoken` file, or that of a folder. Raises `CheckpointError`."""
         path = path / "qwen.tiktoken" if path.is_dir() else path
-        try:
-            lines = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
-            self.ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
-        except (OSError, ValueError, binascii.Error) as error:
-            raise CheckpointError(f"{path} is no tiktoken vocabulary: {error}") from error
-        if sorted(self.ranks.values()) != list(range(len(self.ranks))):
-            raise CheckpointError(f"{path} is cut short: its ranks are not 0 to {len(self.ranks)}")
-        self.tokens = {rank: token for token, rank in self.ranks.items()}
-        self.special = {
-            token: len(self.ranks) + index for index, token in enumerate(SPECIAL_TOKENS)
-        }
+        ranks = read_ranks(path)
+        self.rank_count = len(ranks)
+        self.special = {token: len(ranks) + index for index, token in enumerate(SPECIAL_TOKENS)}
         """The ids of the special tokens."""
-        self.special_pattern = regex.compile(
-            "(" + "|".join(map(regex.escape, SPECIAL_TOKENS)) + ")"
+        self.encoding = tiktoken.Encoding(
+            "qwen", pat_str=WORD_PATTERN, mergeable_ranks=ranks, special_tokens=self.special
         )
-        self.cached_merge = lru_cache(maxsize=65536)(self.merge)
 
     def __len__(self) -> int:
-        return len(self.ranks) + len(self.special)
+        return self.rank_count + len(self.special)
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text; special tokens in the text become their own ids."""
-        ids: list[int] = []
-        for part in self.special_pattern.split(unicodedata.normalize("NFC", text)):
-            if part in self.special:
-                ids.append(self.special[part])
-            else:
-                for word in WORD_PATTERN.findall(part):
-                    ids.extend(self.cached_merge(word.encode()))
-        return ids
-
-    def merge(self, word: bytes) -> tuple[int, ...]:
-        """Join the two neighbours whose token has the lowest rank, until no two make a token.
-
-        Return the ids of the pieces.
-        """
-        pieces = [word[index : index + 1] for index in range(len(word))]
-        while len(pieces) > 1:
-            ranks = [self.ranks.get(left + right) for left, right in pairwise(pieces)]
-            known = [rank for rank in ranks if rank is not None]
-            if not known:
-                break
-            index = ranks.index(min(known))
-            pieces[index : index + 2] = [pieces[index] + pieces[index + 1]]
-        return tuple(self.ranks[piece] for piece in pieces)
+        return self.encoding.encode(unicodedata.normalize("NFC", text), allowed_special="all")
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
-        """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
-        return b"".join(self.pieces(ids, skip_special_tokens)).decode("utf-8", "replace")
+        """Return the text of token ids; bytes that are no UTF-8 become U+FFFD.
 
-    def pieces(self, ids: Iterable[int], skip_special_tokens: bool) -> Iterator[bytes]:
-        """Yield the bytes of each token id; ids beyond the vocabulary yield nothing."""
-        for token_id in ids:
-            if token_id in self.tokens:
-                yield self.tokens[token_id]
-            elif not skip_special_tokens and 0 <= token_id - len(self.tokens) < len(SPECIAL_TOKENS):
-                yield SPECIAL_TOKENS[token_id - len(self.tokens)].encode()
+        Ids beyond the vocabulary are left out.
+        """
+        end = self.rank_count if skip_special_tokens else len(self)
+        return self.encoding.decode([token_id for token_id in ids if 0 <= token_id < end])
+
+
+def read_ranks(path: Path) -> dict[bytes, int]:
+    """Return the ranks of the byte strings in a `qwen.tiktoken` file. Raises `CheckpointError`."""
+    # tiktoken's own reader checks nothing, and downloads what looks like an address.
+    try:
+        lines = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
+        ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
+    except (OSError, ValueError, binascii.Error) as error:
+        raise CheckpointError(f"{path} is no tiktoken vocabulary: {error}") from error
+    if not ranks or sorted(ranks.values()) != list(range(len(ranks))):
+        raise CheckpointError(f"{path} is cut short: its ranks are not 0 to {len(ranks)}")
+    # Without one of them tiktoken panics at a text that has it, which would end the worker.
+    if any(bytes([value]) not in ranks for value in range(256)):
+        raise CheckpointError(f"{path} is no tiktoken vocabulary: it lacks single bytes")
+    return ranks

@@ -22,7 +22,7 @@ STOP_TEXT_TOKENS = 8
 """Number of newest tokens that are decoded to find a stop text, which has three characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """One batch to be generated: all that `generate` and `decode` need beside the prompt."""
 

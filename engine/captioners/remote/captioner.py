@@ -112,11 +112,11 @@ class EndpointCaptioner(RemoteCaptioner):
         try:
             listed = await self.client.list_models()
         except ImageRefused as refusal:
-            raise ServerUnavailable(f"{self.client.address}: {refusal}") from None
+            raise ServerUnavailable(f"{self.client.address}: {refusal}", cause="failing") from None
         except ServerError as error:
             # A server that answers may caption although it cannot list its models.
             if not (served_model and error.may_be_record):
-                raise ServerUnavailable(str(error), error.retry_after or 0.0) from None
+                raise error.as_unavailable() from None
         if served_model:
             return served_model
         if listed is not None and len(listed) == 1:
@@ -126,7 +126,8 @@ class EndpointCaptioner(RemoteCaptioner):
             serves = "does not say what it serves"
         raise ServerUnavailable(
             f"{self.client.address} {serves}: name the model to ask for with the setting"
-            " served_model"
+            " served_model",
+            cause="model_not_served",
         )
 
     def prepare(self, picture: Picture) -> str:
@@ -216,8 +217,7 @@ class EndpointCaptioner(RemoteCaptioner):
         """Raise `ServerUnavailable` if the server should not be asked again from here."""
         if self.health.is_outage(error, time.monotonic()):
             asked_to_wait = not (error.may_be_record or error.unreachable)
-            record_ids = () if asked_to_wait else self.health.lost_records()
-            raise ServerUnavailable(str(error), error.retry_after or 0.0, record_ids)
+            raise error.as_unavailable(() if asked_to_wait else self.health.lost_records())
 
     async def probe(self) -> bool:
         """Return True if the server captions the probe image now. Raises `ServerUnavailable`."""
@@ -225,7 +225,7 @@ class EndpointCaptioner(RemoteCaptioner):
             await self.request(self.probe_url, PROBE_ID)
         except ImageRefused as refusal:
             raise ServerUnavailable(
-                f"{self.client.address} refuses whatever it is asked: {refusal}"
+                f"{self.client.address} refuses whatever it is asked: {refusal}", cause="failing"
             ) from None
         except ServerError as error:
             self.raise_if_outage(error)
@@ -254,7 +254,8 @@ class EndpointCaptioner(RemoteCaptioner):
             return error
         if not listed:
             return error
-        return ServerUnavailable(f"{error}; it serves {', '.join(listed[:20])}", error.retry_after)
+        text = f"{error}; it serves {', '.join(listed[:20])}"
+        return ServerUnavailable(text, cause=error.cause, retry_after=error.retry_after)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

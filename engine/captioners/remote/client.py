@@ -9,12 +9,15 @@ import asyncio
 import email.utils
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
+from db.rows import UnavailableCause
 from engine.captioners.base import Caption, ServerUnavailable
+from engine.protocol.caption_row import TOKEN_COUNT_LIMIT
 from engine.utils import jsonlines
 
 API_KEY_VARIABLES = ("MLLMAUG_API_KEY", "OPENAI_API_KEY")
@@ -64,12 +67,15 @@ class ServerError(Exception):
         self,
         text: str,
         *,
+        cause: UnavailableCause = "failing",
         congested: bool = False,
         retry_after: float | None = None,
         may_be_record: bool = True,
         unreachable: bool = False,
     ) -> None:
         super().__init__(text)
+        self.cause: UnavailableCause = cause
+        """Why the server is unavailable, if this goes on."""
         self.congested = congested
         """True if the server had too many requests, or gave no answer in time."""
         self.retry_after = retry_after
@@ -78,6 +84,18 @@ class ServerError(Exception):
         """True if the image may be the cause."""
         self.unreachable = unreachable
         """True if nobody listens at the address."""
+
+    def as_unavailable(self, record_ids: Collection[int] = ()) -> ServerUnavailable:
+        """Return the error for a server that is not asked again after this one.
+
+        `record_ids` are the records that the server had.
+        """
+        return ServerUnavailable(
+            str(self),
+            cause=self.cause,
+            retry_after=self.retry_after or 0.0,
+            record_ids=record_ids,
+        )
 
 
 class ImageRefused(Exception):
@@ -133,18 +151,26 @@ class ServerClient:
 
         Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
         """
-        response = await self.send("POST", "chat/completions", body)
+        return self.read_caption(await self.send("POST", "chat/completions", body))
+
+    def read_caption(self, response: Response) -> Caption:
+        """Return the caption in a response.
+
+        Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
+        """
         value = self.parse(response)
         try:
             choice = value["choices"][0]
             text, finish = choice["message"]["content"], choice.get("finish_reason")
-            tokens = int((value.get("usage") or {}).get("completion_tokens") or 0)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            tokens = (value.get("usage") or {}).get("completion_tokens") or 0
+        except (KeyError, IndexError, TypeError, AttributeError):
             raise ServerError(self.describe_malformed("no choices", response)) from None
         if finish == "content_filter":
             raise ImageRefused("the server's content filter withheld the answer")
-        if not isinstance(text, str) or tokens < 0:
+        if not isinstance(text, str):
             raise ServerError(self.describe_malformed("no text", response))
+        if not is_token_count(tokens):
+            raise ServerError(self.describe_malformed("no count of tokens", response))
         return Caption(text, tokens, "length" if finish == "length" else "stop")
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> Response:
@@ -164,11 +190,17 @@ class ServerClient:
             connecting = isinstance(error, httpx2.ConnectTimeout)
             limit = self.policy.connect_timeout if connecting else self.policy.request_timeout
             failure = "does not take a connection" if connecting else "does not answer"
-            text = f"{self.address} {failure} within {limit:g} s"
-            raise ServerError(text, congested=True, may_be_record=not connecting) from None
+            raise ServerError(
+                f"{self.address} {failure} within {limit:g} s",
+                cause="unreachable",
+                congested=True,
+                may_be_record=not connecting,
+            ) from None
         except (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol) as error:
             text = f"{self.address} cannot be reached: {self.redact(str(error))}"
-            raise ServerError(text, may_be_record=False, unreachable=True) from None
+            raise ServerError(
+                text, cause="unreachable", may_be_record=False, unreachable=True
+            ) from None
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # From None: the library's own message may contain the key.
             message = self.redact(f"{type(error).__name__}: {error}")
@@ -203,24 +235,30 @@ class ServerClient:
         if status in REFUSAL_STATUSES:
             return ImageRefused(text)
         if status == 429 and code in QUOTA_CODES:
-            return ServerUnavailable(f"{self.address}: out of quota: {text}", wait or 0.0)
+            return ServerUnavailable(
+                f"{self.address}: out of quota: {text}", cause="overloaded", retry_after=wait or 0.0
+            )
         if status in OVERLOAD_STATUSES:
             return ServerError(
                 f"{self.address}: {text}",
+                cause="overloaded",
                 congested=True,
                 retry_after=wait,
                 may_be_record=status not in (429, 503, 529),
             )
         if status == 425 or status >= 500:
-            return ServerError(f"{self.address}: {text}", retry_after=wait)
+            cause: UnavailableCause = "overloaded" if wait else "failing"
+            return ServerError(f"{self.address}: {text}", cause=cause, retry_after=wait)
         if 200 <= status < 300:
             return ServerError(self.describe_malformed(f"HTTP {status}", response))
-        hint = ""
-        if status in (401, 403):
-            names = " or ".join(API_KEY_VARIABLES)
-            hint = f" (the key is taken from {names} in the environment of the run)"
-        kind = ModelNotServed if status == 404 else ServerUnavailable
-        return kind(f"{self.address}: {text}{hint}", wait or 0.0)
+        text, wait = f"{self.address}: {text}", wait or 0.0
+        if status == 404:
+            return ModelNotServed(text, cause="model_not_served", retry_after=wait)
+        if status not in (401, 403):
+            return ServerUnavailable(text, cause="failing", retry_after=wait)
+        names = " or ".join(API_KEY_VARIABLES)
+        hint = f" (the key is taken from {names} in the environment of the run)"
+        return ServerUnavailable(text + hint, cause="unauthorized", retry_after=wait)
 
     def describe_malformed(self, problem: str, response: Response) -> str:
         """Return the message for a response that no server should give, with its beginning."""
@@ -243,9 +281,16 @@ def find_api_key() -> str | None:
         key = os.environ.get(name, "").strip()
         if key:
             if not key.isascii() or not key.isprintable() or " " in key:
-                raise ServerUnavailable(f"the key in {name} holds characters that no key has")
+                text = f"the key in {name} holds characters that no key has"
+                raise ServerUnavailable(text, cause="unauthorized")
             return key
     return None
+
+
+def is_token_count(value: Any) -> bool:
+    """Return True if a JSON value of a server is a possible number of tokens."""
+    # A bool is an int to Python.
+    return type(value) is int and 0 <= value < TOKEN_COUNT_LIMIT
 
 
 def error_message(body: bytes) -> tuple[str, str]:

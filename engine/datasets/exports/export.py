@@ -16,14 +16,14 @@ from engine.datasets.exports.formats import ExportFormat, ImageMode, format_name
 from engine.datasets.exports.shard_captions import CaptionFilter, ExportCounts, ExportSource
 from engine.datasets.exports.source import open_export_source
 from engine.datasets.exports.writers.base import ExportPlan
-from engine.images.image import ImagePaths
 from engine.process.pool import map_on_all_cores
+from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """What to export, and how."""
 
@@ -63,7 +63,7 @@ class ExportProgress:
     """Bytes written so far."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
     """What an export has written. Fields without a docstring are as in `ExportCounts`."""
 
@@ -156,7 +156,6 @@ def make_plan(
     if options.images and options.images not in modes:
         ways = f"takes --images {' or '.join(modes)}" if modes else "holds no images"
         raise BadInput(f"the {export_format.name} format {ways}")
-    settings = source.settings
     return ExportPlan(
         models=source.models,
         with_original=options.with_original or export_format.needs_original,
@@ -164,9 +163,7 @@ def make_plan(
         image_root=options.image_root,
         path_map=options.path_map,
         image_mode=options.images or (modes[0] if modes else "none"),
-        image_paths=ImagePaths(
-            str(source.project.image_root(settings)), settings.path_map, settings.allow_outside
-        ),
+        image_paths=image_paths_of(source.project, source.settings),
     )
 
 

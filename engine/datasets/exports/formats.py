@@ -22,7 +22,7 @@ ImageMode = Literal["copy", "link", "none"]
 """What to do with the image files: copy them, link to them, or leave them where they are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFormat:
     """An export format. Its `module`, in `writers`, holds `encode` and a class `Writer`."""
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
 from engine.project import caption_log
+from engine.project.finished_log import check_unchanged
 from engine.project.layout import Project
+from engine.project.shard_file import CHANGED
 from engine.project.sheared_file import replace_sheared, sheared_captions, sheared_path
 from engine.shearing.shear import Shearing, shear
 from engine.utils import jsonlines
@@ -24,7 +26,7 @@ EMPTY = b'""'
 """The JSON of an empty caption."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ExportCounts:
     """What an export takes and leaves out. All but `records` and `unfit` count captions."""
 
@@ -51,7 +53,7 @@ class ExportCounts:
             setattr(self, entry.name, value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionFilter:
     """Which captions an export takes. `min_words` and `only_finished` spare the originals."""
 
@@ -67,7 +69,7 @@ class CaptionFilter:
     """True if the captions of records that a person flagged are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource:
     """A project, or one of its shards, as an export reads it. Can be pickled."""
 
@@ -91,10 +93,10 @@ class ExportSource:
     @property
     def shearing(self) -> Shearing:
         """The project's shearing settings."""
-        return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
+        return Shearing.of(self.settings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShardCaptions:
     """The captions of one shard; every list has one entry per record.
 
@@ -126,7 +128,7 @@ def read_shard_captions(
     except FileNotFoundError as error:
         raise BadInput(f"{shard_file} is missing") from error
     if caption_log.digest(data) != shard.digest:
-        raise BadInput(f"{shard_file} was changed since the input was split")
+        raise BadInput(f"{shard_file} {CHANGED}")
     records = jsonlines.loads_lines(data)
     counts.records += len(records)
     originals: CaptionColumn = []
@@ -191,29 +193,12 @@ def sheared_file_lines(
     It was written when the task ended or was sheared again. Raises `BadInput` if the caption log
     has changed since.
     """
-    check_log(log, task)
+    check_unchanged(log, task)
     try:
         lines = sheared_path(log, shearing, task.digest or "").read_bytes().splitlines()
     except FileNotFoundError:
         return None
     return lines if len(lines) == shard.count else None
-
-
-def check_log(log: Path, task: TaskRow) -> None:
-    """Raise `BadInput` unless the caption log is the one that was read back when its task ended."""
-    try:
-        status = log.stat()
-        same = status.st_size == task.log_bytes and (
-            status.st_mtime_ns == task.log_mtime_ns or caption_log.file_digest(log) == task.digest
-        )
-    except FileNotFoundError as error:
-        raise BadInput(
-            f"{log} is missing, its task is done: 'mllmaug-tui run' makes it again"
-        ) from error
-    if not same:
-        raise BadInput(
-            f"{log} was changed after its task was done: 'mllmaug-tui run' redoes what it lacks"
-        )
 
 
 def shear_log_lines(
@@ -245,19 +230,19 @@ def read_log_column(
     task = source.tasks[shard.number, model.id]
     log = source.project.caption_log_file(model, shard.number)
     if task.digest:
-        check_log(log, task)
+        check_unchanged(log, task)
     contents = caption_log.read(log, shard.count)
     column: CaptionColumn = [None] * shard.count
     finishes: list[str | None] = [None] * shard.count
     for i, row in contents.captions.items():
-        sheared = shear(row["raw"], model.family, source.shearing, row["finish"])
+        sheared = shear(row.raw, model.family, source.shearing, row.finish)
         if not sheared.text:
             counts.empty += 1
         elif caption_filter.only_finished and not sheared.ended:
             counts.filtered += 1
         else:
             column[i] = jsonlines.dumps(sheared.text)
-            finishes[i] = row["finish"]
+            finishes[i] = row.finish
     counts.failed += task.failed
     counts.missing += shard.count - len(contents.captions) - task.failed
     return column, finishes

@@ -20,7 +20,7 @@ PACKED_TARS = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
 """Compressed tars, which are refused: their members have no offset to read an image from."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputSource:
     """A caption file, an image folder or a tar, and how to read it."""
 

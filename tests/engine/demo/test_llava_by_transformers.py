@@ -11,7 +11,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from engine.demo import checkpoint
 from engine.demo.scenes import draw_scene, make_scene
-from engine.demo.truth_check import describes, wrong_claims
+from engine.demo.truth_check import describes
+from tests.engine.demo.wrong_claims import wrong_claims
 
 FOLDER = checkpoint("llava-1.5")
 UNSEEN = [make_scene(2_000_003, index) for index in range(60)]

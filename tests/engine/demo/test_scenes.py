@@ -27,14 +27,19 @@ from engine.demo.scenes import (
     true_caption,
     write_scenes,
 )
-from engine.demo.truth_check import describes, find_claims, wrong_claims
+from engine.demo.truth_check import describes, find_claims
+from tests.engine.demo.wrong_claims import wrong_claims
 
 SCENES = [make_scene(7, index) for index in range(2000)]
 EXAMPLE = Scene(
     seed=0,
     index=0,
-    first=ColouredShape("red", "circle", 0.5, 0.25, 0.2, 0.0, COLOURS["red"]),
-    second=ColouredShape("blue", "square", 0.5, 0.75, 0.15, 0.0, COLOURS["blue"]),
+    first=ColouredShape(
+        colour="red", shape="circle", x=0.5, y=0.25, radius=0.2, angle=0.0, rgb=COLOURS["red"]
+    ),
+    second=ColouredShape(
+        colour="blue", shape="square", x=0.5, y=0.75, radius=0.15, angle=0.0, rgb=COLOURS["blue"]
+    ),
     relation="above",
     background="grey",
     rgb=BACKGROUNDS["grey"],

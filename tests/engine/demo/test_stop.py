@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from engine.captioners.base import Caption
 from engine.captioners.registry import FAMILIES
 from engine.demo import checkpoint
 from engine.demo.scenes import write_scenes
@@ -17,7 +19,7 @@ COUNT = 12
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("scenes")
     write_scenes(folder, COUNT, 4_000_007)
     return sorted((folder / "images").iterdir())
@@ -25,10 +27,10 @@ def pictures(tmp_path_factory):
 
 # The demo LLaVA is in the llava-hf layout, which `hf` reads, too: through `generate`.
 @pytest.mark.parametrize("name", [*MODELS, "hf"])
-def test_a_caption_ends_with_its_first_sentence(name, pictures):
+def test_a_caption_ends_with_its_first_sentence(name: str, pictures: list[Path]) -> None:
     model = "llava-1.5" if name == "hf" else name
 
-    def ask(stop):
+    def ask(stop: bool) -> list[Caption]:
         settings = replace(
             FAMILIES[model].presets["paper"],
             dtype="float32",

@@ -8,3 +8,4 @@ from tests.support.checkpoint_fixtures import (  # noqa: F401 (pytest finds them
     family,
     one_thread,
 )
+from tests.support.small_project import small, template  # noqa: F401 (the same)

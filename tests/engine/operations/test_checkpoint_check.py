@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.captioners.model_families import Family
 from tests.support.checkpoints import GOLDEN
 from tests.support.cli import cli, cli_ok
 
 
-def test_a_good_checkpoint(checkpoints, family):
+def test_a_good_checkpoint(checkpoints: dict[str, Path], family: Family) -> None:
     output = cli_ok("doctor", "--model", f"{family.name}={checkpoints[family.name]}")
     assert "layout" in output
     assert "parameters, float32" in output
@@ -20,7 +22,7 @@ def test_a_good_checkpoint(checkpoints, family):
     assert "CHECK" not in output
 
 
-def test_a_damaged_checkpoint(damaged_checkpoint, family):
+def test_a_damaged_checkpoint(damaged_checkpoint: Path, family: Family) -> None:
     for path in damaged_checkpoint.rglob("*.bin"):
         path.write_bytes(path.read_bytes()[:5000])
     done = cli("doctor", "--model", f"{family.name}={damaged_checkpoint}")
@@ -28,7 +30,7 @@ def test_a_damaged_checkpoint(damaged_checkpoint, family):
     assert "damaged or cut short" in done.stdout
 
 
-def test_golden_files_are_compared(tmp_path):
+def test_golden_files_are_compared(tmp_path: Path) -> None:
     """Without a tokenizer nothing can be captioned, but tensors can be compared."""
     folder = shutil.copytree(GOLDEN / "qwen_vl/A", tmp_path / "A")
     output = cli("doctor", "--model", f"qwen-vl={folder}").stdout
@@ -42,7 +44,7 @@ def test_golden_files_are_compared(tmp_path):
     assert "4 of 5 golden tensors agree" in output
 
 
-def test_settings_reach_the_checkpoint(checkpoints):
+def test_settings_reach_the_checkpoint(checkpoints: dict[str, Path]) -> None:
     model = f"otter={checkpoints['otter']}"
     assert "bfloat16" in cli_ok("doctor", "--model", model, "--set", "otter.dtype=bfloat16")
     done = cli("doctor", "--model", model, "--set", "otter.dtype=int4")

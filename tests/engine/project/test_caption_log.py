@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,14 +14,19 @@ from hypothesis import strategies as st
 
 from engine.project import caption_log
 from engine.project.caption_log import CaptionLog
+from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, row_fields
 
 
-def caption(i: int, raw: str = "a dog. It") -> dict:
-    return {"i": i, "raw": raw, "tokens": 3, "finish": "stop"}
+def caption(i: int, raw: str = "a dog. It") -> CaptionRow:
+    return CaptionRow(i, raw, 3, "stop")
 
 
-def error(i: int) -> dict:
-    return {"i": i, "error": "missing", "detail": "no such file"}
+def error(i: int) -> ErrorRow:
+    return ErrorRow(i, "missing", "no such file")
+
+
+def line_of(row: Row) -> str:
+    return json.dumps(row_fields(row))
 
 
 ROWS = st.lists(
@@ -30,22 +36,28 @@ ROWS = st.lists(
 
 
 @given(st.lists(ROWS, max_size=4))
-def test_counts_are_the_same_when_the_log_is_read_again(tmp_path_factory, batches):
+def test_counts_are_the_same_when_the_log_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Row]]
+) -> None:
     path = tmp_path_factory.mktemp("log") / "00000.jsonl"
     for batch in batches:
         log = CaptionLog(path, 10)
         log.append(batch)
-        counted = (log.captioned, log.failed, log.left, log.rows, log.size)
+        counted = log.counts
         log.close()
         again = CaptionLog(path, 10)
-        assert (again.captioned, again.failed, again.left, again.rows, again.size) == counted
+        assert again.counts == counted
         again.close()
-        assert counted[0] + counted[1] + counted[2] == 10
+        assert counted.captioned + counted.failed + counted.left == 10
+        assert counted.rows == path.read_bytes().count(b"\n")
+        assert counted.log_bytes == path.stat().st_size
 
 
 @settings(max_examples=200)
 @given(st.integers(0, 400), st.binary(max_size=20), st.booleans())
-def test_a_torn_or_zeroed_tail_is_cut_and_nothing_else(tmp_path_factory, cut, tail, zeros):
+def test_a_torn_or_zeroed_tail_is_cut_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, tail: bytes, zeros: bool
+) -> None:
     path = tmp_path_factory.mktemp("torn") / "00000.jsonl"
     log = CaptionLog(path, 10)
     log.append([caption(i, f"caption {i}") for i in range(8)])
@@ -64,18 +76,18 @@ def test_a_torn_or_zeroed_tail_is_cut_and_nothing_else(tmp_path_factory, cut, ta
     assert path.stat().st_size == contents.good_bytes
 
 
-def test_zeros_that_end_in_a_line_break_are_a_tail_too(tmp_path):
+def test_zeros_that_end_in_a_line_break_are_a_tail_too(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
-    good = json.dumps(caption(0)).encode() + b"\n"
+    good = line_of(caption(0)).encode() + b"\n"
     path.write_bytes(good + b"\0" * 50 + b"\n" + b"\0" * 10)
     log = CaptionLog(path, 2)
     log.close()
     assert path.read_bytes() == good
 
 
-def test_a_foreign_line_in_the_middle_is_passed_over_and_kept(tmp_path):
+def test_a_foreign_line_in_the_middle_is_passed_over_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
-    lines = [json.dumps(caption(0)), "what is this", json.dumps(caption(99)), json.dumps(error(1))]
+    lines = [line_of(caption(0)), "what is this", line_of(caption(99)), line_of(error(1))]
     path.write_text("\n".join(lines) + "\n")
     log = CaptionLog(path, 3)
     assert (log.captioned, log.failed, log.left, log.foreign) == (1, 1, 1, 2)
@@ -83,17 +95,17 @@ def test_a_foreign_line_in_the_middle_is_passed_over_and_kept(tmp_path):
     assert path.read_text().splitlines() == lines
 
 
-def test_the_last_caption_counts_and_an_error_never_replaces_one(tmp_path):
+def test_the_last_caption_counts_and_an_error_never_replaces_one(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
     rows = [error(0), caption(0, "first"), caption(0, "second"), error(0)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(line_of(row) + "\n" for row in rows))
     contents = caption_log.read(path, 1)
-    assert contents.captions[0]["raw"] == "second"
+    assert contents.captions[0].raw == "second"
     assert contents.errors == {}
     assert contents.rows == 4
 
 
-def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path):
+def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
     log = CaptionLog(path, 3)
     assert log.append([caption(0, "a"), caption(0, "b"), error(1)]) == 2
@@ -112,15 +124,16 @@ def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path):
     everything.close()
     # The flag outlives a kill: what was redone is not asked for again.
     assert CaptionLog(path, 3, "all", size).left == 1
-    assert caption_log.read(path, 3).captions[0]["raw"] == "new"
+    assert caption_log.read(path, 3).captions[0].raw == "new"
 
 
 SMALL_DISK = """
 import resource, sys
 from pathlib import Path
 from engine.project.caption_log import CaptionLog, DiskFull
+from engine.protocol.caption_row import CaptionRow
 log = CaptionLog(Path(sys.argv[1]), 100)
-row = lambda i: {"i": i, "raw": "x" * 50, "tokens": 1, "finish": "stop"}
+row = lambda i: CaptionRow(i, "x" * 50, 1, "stop")
 log.append([row(0), row(1)])
 before = log.size
 resource.setrlimit(resource.RLIMIT_FSIZE, (before + 130, before + 130))
@@ -132,7 +145,7 @@ print(log.append([row(2)]))
 """
 
 
-def test_a_short_write_is_taken_back(tmp_path):
+def test_a_short_write_is_taken_back(tmp_path: Path) -> None:
     """A file size limit gives the same short write as a full disk."""
 
     def no_signal() -> None:
@@ -148,8 +161,13 @@ def test_a_short_write_is_taken_back(tmp_path):
     assert caption_log.read(tmp_path / "log.jsonl", 100).rows == 3
 
 
+def test_an_error_with_a_detail_that_is_no_text_is_a_row_all_the_same() -> None:
+    row = caption_log.parse(b'{"i": 1, "error": "corrupt", "detail": [7]}', 5)
+    assert row == ErrorRow(1, "corrupt", "[7]")
+
+
 @pytest.mark.parametrize(
     "line", [b"", b"{}", b"[1]", b'{"i": true, "raw": "x"}', b'{"i": 0}', b'{"i": 0, "raw": "x"}']
 )
-def test_lines_that_are_no_rows(line):
+def test_lines_that_are_no_rows(line: bytes) -> None:
     assert caption_log.parse(line, 5) is None

@@ -39,7 +39,7 @@ def test_a_process_writes_on_at_the_new_end(tmp_path: Path) -> None:
     assert after == list(range(after[0], after[-1] + 1))
     assert after[0] > before[-1], "no line is in both"
     assert rotated_log(log).stat().st_size > LIMIT / 3
-    assert not log.with_name("worker.log.part").exists()
+    assert not log.with_name("worker.log.1.part").exists()
 
 
 def test_a_small_log_stays_and_a_missing_one_is_none(tmp_path: Path) -> None:

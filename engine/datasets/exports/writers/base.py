@@ -12,7 +12,7 @@ from typing import Any
 
 from db.rows import ModelRow
 from engine.datasets.exports.shard_captions import CaptionColumn, ShardCaptions
-from engine.images.image import ImagePaths
+from engine.images.image import ImagePaths, map_prefix
 from engine.utils import jsonlines
 
 ORIGINAL = "original"
@@ -21,7 +21,7 @@ LINE_BREAKS = re.compile(r"[\r\n\0\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """The characters that a program which reads by lines may take for the end of one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportPlan:
     """What an export writes, and how the program that reads it will find the images."""
 
@@ -51,9 +51,9 @@ class ExportPlan:
 
     def map_path(self, image: str) -> str:
         """Return the image path as the program that reads the export will find it."""
-        for old, new in self.path_map:
-            if image.startswith(old):
-                return new + image[len(old) :]
+        mapped = map_prefix(image, self.path_map)
+        if mapped is not None:
+            return mapped
         if self.image_root is not None and not PurePosixPath(image).is_absolute():
             return str(PurePosixPath(self.image_root) / image)
         return image
@@ -73,7 +73,7 @@ class ExportPlan:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRow:
     """One image with at least one caption; `captions` and `finishes` are in `plan.names`' order."""
 
@@ -154,7 +154,13 @@ def rows_of(plan: ExportPlan, shard_captions: ShardCaptions) -> Iterator[ExportR
     rows = zip(images, zip(*texts, strict=True), zip(*finishes, strict=True), strict=True)
     for record_id, (image, captions, row_finishes) in enumerate(rows, start=first):
         if any(captions):
-            yield ExportRow(record_id, image, plan.map_path(image), captions, row_finishes)
+            yield ExportRow(
+                record_id=record_id,
+                image=image,
+                path=plan.map_path(image),
+                captions=captions,
+                finishes=row_finishes,
+            )
 
 
 def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,8 @@ from engine.datasets.exports.export import ExportOptions, export
 from engine.datasets.exports.formats import FORMATS
 from engine.operations.new_project import NewProject, create
 from engine.operations.run_control import send_request
+from engine.project.layout import Project
+from engine.requests.kinds import Flag
 from engine.utils.errors import BadInput
 from tests.support.cli import cli
 from tests.support.pictures import draw_picture
@@ -24,7 +29,7 @@ UNFINISHED = 5
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Seven images in shards of three, two models, one failed record, one without an original."""
     folder = tmp_path_factory.mktemp("formats")
     records = []
@@ -36,12 +41,14 @@ def project(tmp_path_factory):
     del records[2]["caption"]
     (folder / "captions.json").write_text(json.dumps(records))
     models = [model_choice("one", prompt="Say:", seed=7), model_choice("two")]
-    made = create(folder / "run", NewProject([folder / "captions.json"], models, shard_size=3))
+    made = create(
+        folder / "run", NewProject(captions=[folder / "captions.json"], models=models, shard_size=3)
+    )
     write_captions(made.project, caption_row)
     return made.project
 
 
-def caption_row(model, shard, i):
+def caption_row(model: str, shard: int, i: int) -> dict[str, int | str]:
     """Return the caption log's row of a record, without its index."""
     number = shard * 3 + i
     if number == FAILED and model == "two":
@@ -51,7 +58,7 @@ def caption_row(model, shard, i):
     return {"raw": f"{model} sees picture {number}. And more.", "tokens": 9, "finish": "length"}
 
 
-def texts(model):
+def texts(model: str) -> list[str | None]:
     """Return a model's sheared captions, one per record; None where it failed."""
     captions = [f"{model} sees picture {number}" for number in range(COUNT)]
     captions[UNFINISHED] = f"{model} sees the"
@@ -71,7 +78,9 @@ PAIRS = [
 FLAT = [(image, caption.translate({9: 9, 10: 32})) for image, caption in PAIRS]
 
 
-def written(project, tmp_path, format, name="out", **options):
+def written(
+    project: Project, tmp_path: Path, format: str, name: str = "out", **options: object
+) -> Path | None:
     """Export the project in a format, and return the path of the export."""
     options.setdefault("with_original", True)
     result = export(project, tmp_path / name, ExportOptions(format=format, **options))
@@ -82,15 +91,17 @@ def written(project, tmp_path, format, name="out", **options):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_without_flagged_records_every_format_is_as_if_they_were_not(project, tmp_path, format):
+def test_without_flagged_records_every_format_is_as_if_they_were_not(
+    project: Project, tmp_path: Path, format: str
+) -> None:
     whole = export(project, tmp_path / "whole", ExportOptions(format=format))
-    send_request(project, "flag", places=[(0, 1), (1, 0)], flagged=True)
+    send_request(project, Flag(records=[(0, 1), (1, 0)], flagged=True))
     provenance = FORMATS[format].provenance
     options = ExportOptions(format=format, without_flagged=True, provenance=provenance)
     try:
         result = export(project, tmp_path / "out", options)
     finally:
-        send_request(project, "flag", places=[(0, 1), (1, 0)], flagged=False)
+        send_request(project, Flag(records=[(0, 1), (1, 0)], flagged=False))
     assert result.flagged == 3, "of the four captions one failed"
     original = 2 if FORMATS[format].needs_original else 0
     assert result.captions == whole.captions - result.flagged - original
@@ -101,17 +112,17 @@ def test_without_flagged_records_every_format_is_as_if_they_were_not(project, tm
         assert b"picture 2" in content
 
 
-def pairs_of(records):
+def pairs_of(records: Iterator[Any] | list[dict[str, str]]) -> list[tuple[str, str]]:
     return [(record["image"], record["caption"]) for record in records]
 
 
-def test_json_and_json_lines(project, tmp_path):
+def test_json_and_json_lines(project: Project, tmp_path: Path) -> None:
     assert pairs_of(json.loads(written(project, tmp_path, "json", "a").read_bytes())) == PAIRS
     lines = written(project, tmp_path, "jsonl", "b").read_text().splitlines()
     assert pairs_of(map(json.loads, lines)) == PAIRS
 
 
-def test_per_model_is_one_array_a_model(project, tmp_path):
+def test_per_model_is_one_array_a_model(project: Project, tmp_path: Path) -> None:
     out = written(project, tmp_path, "per-model")
     assert sorted(path.name for path in out.iterdir()) == ["one.json", "original.json", "two.json"]
     for name, captions in (("one", texts("one")), ("two", texts("two")), ("original", ORIGINALS)):
@@ -119,7 +130,7 @@ def test_per_model_is_one_array_a_model(project, tmp_path):
         assert pairs == [(i, c) for i, c in zip(IMAGES, captions, strict=True) if c]
 
 
-def rows():
+def rows() -> list[dict[str, str | None] | dict[str, str]]:
     return [
         {"image": image, "original": original, "one": one, "two": two}
         for image, original, one, two in zip(
@@ -128,12 +139,12 @@ def rows():
     ]
 
 
-def test_columns_have_a_key_a_model(project, tmp_path):
+def test_columns_have_a_key_a_model(project: Project, tmp_path: Path) -> None:
     out = written(project, tmp_path, "columns")
     assert [json.loads(line) for line in out.read_text().splitlines()] == rows()
 
 
-def test_parquet_and_columns_load_with_datasets(project, tmp_path):
+def test_parquet_and_columns_load_with_datasets(project: Project, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
     for format, kind in (("parquet", "parquet"), ("columns", "json")):
@@ -145,7 +156,7 @@ def test_parquet_and_columns_load_with_datasets(project, tmp_path):
 
 
 @pytest.mark.parametrize("images", ["link", "copy"])
-def test_an_image_folder_loads_with_datasets(project, tmp_path, images):
+def test_an_image_folder_loads_with_datasets(project: Project, tmp_path: Path, images: str) -> None:
     datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
     out = written(project, tmp_path, "hf", images=images)
@@ -160,14 +171,16 @@ def test_an_image_folder_loads_with_datasets(project, tmp_path, images):
 
 
 @pytest.mark.parametrize(("name", "separator"), [("out.tsv", "\t"), ("out.csv", ",")])
-def test_open_clip_reads_filepath_and_title(project, tmp_path, name, separator):
+def test_open_clip_reads_filepath_and_title(
+    project: Project, tmp_path: Path, name: str, separator: str
+) -> None:
     """As open_clip's CsvDataset: pandas, then the two columns as lists."""
     pandas = pytest.importorskip("pandas")
     frame = pandas.read_csv(written(project, tmp_path, "openclip", name), sep=separator)
     assert list(zip(frame["filepath"].tolist(), frame["title"].tolist(), strict=True)) == FLAT
 
 
-def test_webdataset_reads_the_tars(project, tmp_path):
+def test_webdataset_reads_the_tars(project: Project, tmp_path: Path) -> None:
     webdataset = pytest.importorskip("webdataset")
     out = written(project, tmp_path, "wds")
     tars = sorted(map(str, out.iterdir()))
@@ -185,7 +198,7 @@ def test_webdataset_reads_the_tars(project, tmp_path):
         assert tar.getnames()[:2] == ["000000000.txt", "000000000.json"]
 
 
-def test_laclip_pairs_lines_with_rows(project, tmp_path):
+def test_laclip_pairs_lines_with_rows(project: Project, tmp_path: Path) -> None:
     """LaCLIP reads the CSV and the text files side by side, and passes over odd suffixes."""
     out = written(project, tmp_path, "laclip", image_root="/data")
     with (out / "captions.csv").open() as file:
@@ -205,7 +218,7 @@ def test_laclip_pairs_lines_with_rows(project, tmp_path):
         assert [line.replace("\n", "") for line in lines] == [t or "" for t in texts(name)[:6]]
 
 
-def test_dreamlip_finds_six_columns_of_captions(project, tmp_path):
+def test_dreamlip_finds_six_columns_of_captions(project: Project, tmp_path: Path) -> None:
     with written(project, tmp_path, "dreamlip").open() as file:
         table = list(csv.reader(file))[1:]
     assert [(row[0], row[2], row[3], row[4:]) for row in table] == [
@@ -214,7 +227,7 @@ def test_dreamlip_finds_six_columns_of_captions(project, tmp_path):
     ]
 
 
-def test_llava_has_conversations(project, tmp_path):
+def test_llava_has_conversations(project: Project, tmp_path: Path) -> None:
     records = json.loads(written(project, tmp_path, "llava").read_text())
     assert len({record["id"] for record in records}) == len(records)
     for record, (image, caption) in zip(records, PAIRS, strict=True):
@@ -225,18 +238,18 @@ def test_llava_has_conversations(project, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_same_state_gives_the_same_bytes(project, tmp_path, format):
+def test_the_same_state_gives_the_same_bytes(project: Project, tmp_path: Path, format: str) -> None:
     first, second = (
         written(project, tmp_path, format, name, images=images_of(format)) for name in ("a", "b")
     )
     assert contents(first) == contents(second) != []
 
 
-def images_of(format):
+def images_of(format: str) -> str | None:
     return "copy" if "copy" in FORMATS[format].image_modes else None
 
 
-def contents(path):
+def contents(path: Path) -> list[bytes | tuple[Path, bytes]]:
     if path.is_file():
         return [path.read_bytes()]
     return [
@@ -246,7 +259,7 @@ def contents(path):
     ]
 
 
-def test_filters(project, tmp_path):
+def test_filters(project: Project, tmp_path: Path) -> None:
     options = {"with_original": False, "only_finished": True}
     records = json.loads(written(project, tmp_path, "json", "a", **options).read_text())
     assert [record["caption"] for record in records] == [
@@ -260,7 +273,7 @@ def test_filters(project, tmp_path):
     assert len(long) == len(PAIRS) - 2
 
 
-def test_provenance_on_request(project, tmp_path):
+def test_provenance_on_request(project: Project, tmp_path: Path) -> None:
     records = json.loads(written(project, tmp_path, "json", "a", provenance=True).read_text())
     first, second = records[:2]
     assert first["model"] == "original"
@@ -280,7 +293,9 @@ def test_provenance_on_request(project, tmp_path):
 
 
 @pytest.mark.parametrize("format", [name for name, each in FORMATS.items() if each.folder])
-def test_a_folder_with_something_in_it_is_left_alone(project, tmp_path, format):
+def test_a_folder_with_something_in_it_is_left_alone(
+    project: Project, tmp_path: Path, format: str
+) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
     done = cli("export", project.folder, tmp_path / "out", "--format", format)
@@ -289,7 +304,7 @@ def test_a_folder_with_something_in_it_is_left_alone(project, tmp_path, format):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
-def test_an_unknown_format_and_what_does_not_fit(project, tmp_path):
+def test_an_unknown_format_and_what_does_not_fit(project: Project, tmp_path: Path) -> None:
     done = cli("export", project.folder, tmp_path / "out", "--format", "xml")
     assert done.returncode == 2
     assert "unknown format 'xml': one of json, jsonl" in done.stderr

@@ -7,6 +7,9 @@ import gzip
 import io
 import json
 import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,13 +28,13 @@ PAIRS = list(zip(NAMES, TEXTS, strict=True))
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     make_captions(tmp_path, COUNT)
     return tmp_path
 
 
-def pairs(path, root=None, **columns):
-    batches = read_input(InputSource(path, root or path.parent, **columns))
+def pairs(path: Path, root: Path | None = None, **columns: object) -> list[tuple[str, str]] | None:
+    batches = read_input(InputSource(path=path, root=root or path.parent, **columns))
     return [(record.image, record.caption) for batch in batches for record in batch.records()]
 
 
@@ -41,7 +44,11 @@ def lines() -> bytes:
     )
 
 
-def table(delimiter=",", header=("title", "id", "filepath"), quoting=csv.QUOTE_MINIMAL) -> bytes:
+def table(
+    delimiter: str = ",",
+    header: tuple[str, str, str] = ("title", "id", "filepath"),
+    quoting: int = csv.QUOTE_MINIMAL,
+) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, quoting=quoting)
     writer.writerow(header)
@@ -49,13 +56,13 @@ def table(delimiter=",", header=("title", "id", "filepath"), quoting=csv.QUOTE_M
     return out.getvalue().encode()
 
 
-def compressed(path, data, codec):
+def compressed(path: Path, data: bytes, codec: str) -> None:
     arrow = pytest.importorskip("pyarrow")
     with arrow.OSFile(str(path), "wb") as raw, arrow.CompressedOutputStream(raw, codec) as out:
         out.write(data)
 
 
-def write_tar(path, samples, **options):
+def write_tar(path: Path, samples: Iterator[Any], **options: object) -> None:
     """Write a tar of `samples`, which are (member name, bytes)."""
     with tarfile.open(path, "w", **options) as tar:
         for name, data in samples:
@@ -64,7 +71,7 @@ def write_tar(path, samples, **options):
             tar.addfile(member, io.BytesIO(data))
 
 
-def test_json_lines_plain_and_compressed(data):
+def test_json_lines_plain_and_compressed(data: Path) -> None:
     (data / "a.jsonl").write_bytes(lines())
     (data / "a.jsonl.gz").write_bytes(gzip.compress(lines(), mtime=0))
     compressed(data / "a.jsonl.zst", lines(), "zstd")
@@ -77,7 +84,7 @@ def test_json_lines_plain_and_compressed(data):
 @pytest.mark.parametrize(
     ("name", "delimiter"), [("a.csv", ","), ("a.tsv", "\t"), ("a.csv", ";"), ("b.csv", "\t")]
 )
-def test_tables_with_named_columns(data, name, delimiter):
+def test_tables_with_named_columns(data: Path, name: str, delimiter: str) -> None:
     (data / name).write_bytes(b"\xef\xbb\xbf" + table(delimiter))
     assert pairs(data / name) == PAIRS
     (data / name).write_bytes(table(delimiter, ("words", "id", "file"), csv.QUOTE_ALL))
@@ -86,7 +93,7 @@ def test_tables_with_named_columns(data, name, delimiter):
         pairs(data / name)
 
 
-def test_parquet(data):
+def test_parquet(data: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     captions = [*TEXTS[:-1], None]
@@ -106,7 +113,7 @@ def test_parquet(data):
         pairs(data / "a.parquet")
 
 
-def test_a_folder_of_images_with_texts(data):
+def test_a_folder_of_images_with_texts(data: Path) -> None:
     for image, text in PAIRS[:-1]:
         (data / image).with_suffix(".txt").write_text(text + "\n")
     assert pairs(data / "images", data) == [*PAIRS[:-1], (NAMES[-1], "")]
@@ -118,7 +125,7 @@ def test_a_folder_of_images_with_texts(data):
         pairs(elsewhere)
 
 
-def test_a_folder_with_metadata(data):
+def test_a_folder_with_metadata(data: Path) -> None:
     rows = [{"file_name": name.removeprefix("images/"), "text": text} for name, text in PAIRS]
     (data / "images/metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert pairs(data / "images", data) == PAIRS
@@ -128,7 +135,7 @@ def test_a_folder_with_metadata(data):
         pairs(data / "images", data)
 
 
-def wds_samples(data, first=0):
+def wds_samples(data: Path, first: int = 0) -> Iterator[tuple[str, bytes]]:
     for number, (image, text) in enumerate(PAIRS, start=first):
         yield f"{number:09}.jpg", (data / image).read_bytes()
         yield f"{number:09}.json", json.dumps({"caption": text, "key": f"{number:09}"}).encode()
@@ -136,7 +143,7 @@ def wds_samples(data, first=0):
             yield f"{number:09}.txt", text.encode()
 
 
-def test_webdataset_tars_are_captioned_in_place(data, tmp_path):
+def test_webdataset_tars_are_captioned_in_place(data: Path, tmp_path: Path) -> None:
     for shard in range(2):
         write_tar(data / f"{shard:05}.tar", wds_samples(data, 10 * shard))
     first_tar = pairs(data / "00000.tar")
@@ -161,7 +168,9 @@ def test_webdataset_tars_are_captioned_in_place(data, tmp_path):
     assert image == (data / NAMES[3]).read_bytes()
 
 
-def test_several_inputs_in_one_project_and_duplicates_are_reported(data, tmp_path):
+def test_several_inputs_in_one_project_and_duplicates_are_reported(
+    data: Path, tmp_path: Path
+) -> None:
     (data / "more.csv").write_bytes(table())
     done = cli(
         "new", tmp_path / "run", data / "captions.json", data / "more.csv", "--model", "dry-run"
@@ -174,7 +183,7 @@ def test_several_inputs_in_one_project_and_duplicates_are_reported(data, tmp_pat
     assert [json.loads(line)["image"] for line in shard] == NAMES * 2
 
 
-def test_new_looks_at_images(data, tmp_path):
+def test_new_looks_at_images(data: Path, tmp_path: Path) -> None:
     (data / NAMES[1]).write_bytes(b"no image")
     (data / NAMES[3]).unlink()
     options = [data / "captions.json", "--model", "dry-run"]
@@ -221,7 +230,9 @@ NULS = table().replace(b"alt text 1", b"alt\0text")
         ("a.jsonl", b'{"image": "a\0"}', "not JSON"),
     ],
 )
-def test_bad_input_is_one_message_and_nothing_is_made(tmp_path, name, content, message):
+def test_bad_input_is_one_message_and_nothing_is_made(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(BadInput, match=message):
@@ -238,7 +249,7 @@ def test_bad_input_is_one_message_and_nothing_is_made(tmp_path, name, content, m
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
-def test_a_tar_that_was_cut_anywhere(data):
+def test_a_tar_that_was_cut_anywhere(data: Path) -> None:
     write_tar(data / "a.tar", wds_samples(data))
     with tarfile.open(data / "a.tar") as tar:
         last = tar.getmembers()[-1]
@@ -254,7 +265,9 @@ def test_a_tar_that_was_cut_anywhere(data):
 
 
 @pytest.mark.parametrize("exact_records", [1, 3])
-def test_the_fast_and_the_exact_reader_take_turns(tmp_path, monkeypatch, exact_records):
+def test_the_fast_and_the_exact_reader_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact_records: int
+) -> None:
     """Odd records force the exact reader, which hands back after a few."""
     monkeypatch.setattr(json_reader, "EXACT_RECORDS", exact_records)
     monkeypatch.setattr(json_reader, "READ_BYTES", 256)
@@ -272,7 +285,7 @@ def test_the_fast_and_the_exact_reader_take_turns(tmp_path, monkeypatch, exact_r
         assert values == records
 
 
-def test_split_and_merge_are_each_others_inverse(data, tmp_path):
+def test_split_and_merge_are_each_others_inverse(data: Path, tmp_path: Path) -> None:
     records = json.loads((data / "captions.json").read_text())
     cli_ok("split", data / "captions.json", tmp_path / "parts", "--shards", 3)
     parts = sorted((tmp_path / "parts").iterdir())
@@ -286,7 +299,7 @@ def test_split_and_merge_are_each_others_inverse(data, tmp_path):
     assert not (tmp_path / "more").exists()
 
 
-def test_a_line_of_a_hundred_megabytes_is_refused_in_bounded_memory(tmp_path):
+def test_a_line_of_a_hundred_megabytes_is_refused_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     with path.open("wb") as file:
         file.write(b'{"image": "')
@@ -300,7 +313,9 @@ def test_a_line_of_a_hundred_megabytes_is_refused_in_bounded_memory(tmp_path):
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["here", "on all cores"])
-def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, large):
+def test_merge_of_every_kind_keeps_order_and_bytes(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
     monkeypatch.setattr(split_merge, "PARALLEL_BYTES", 0 if large else 1 << 40)
     records = json.loads((data / "captions.json").read_text())
     odd = [{"image": "\ud800.png", "caption": "}, {", "n": 1.0}, {"image": "ä.png", "id": 2**70}]
@@ -311,7 +326,7 @@ def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, 
     (tmp_path / "packed.json.gz").write_bytes(gzip.compress(json.dumps(records).encode()))
     (tmp_path / "table.csv").write_bytes(table())
     names = ["bom.json", "lines.jsonl", "packed.json.gz", "table.csv", "bom.json"]
-    sources = [InputSource(tmp_path / name, tmp_path) for name in names]
+    sources = [InputSource(path=tmp_path / name, root=tmp_path) for name in names]
     read, written = [], []
     count = split_merge.merge(sources, tmp_path / "out.json", read.append, written.append)
     merged = json.loads((tmp_path / "out.json").read_text())
@@ -323,13 +338,15 @@ def test_merge_of_every_kind_keeps_order_and_bytes(data, tmp_path, monkeypatch, 
     (tmp_path / "bad.json").write_text('[{"image": "a.png"}, {"caption": "b"}]')
     with pytest.raises(BadInput, match=r"bad\.json: record 1: no 'image'"):
         split_merge.merge(
-            [*sources, InputSource(tmp_path / "bad.json", tmp_path)], tmp_path / "no.json"
+            [*sources, InputSource(path=tmp_path / "bad.json", root=tmp_path)], tmp_path / "no.json"
         )
     assert not list(tmp_path.glob("no.json*"))
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["here", "on all cores"])
-def test_merge_shows_progress_within_a_file(tmp_path, monkeypatch, large):
+def test_merge_shows_progress_within_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
     monkeypatch.setattr(split_merge, "PARALLEL_BYTES", 0 if large else 1 << 40)
     monkeypatch.setattr(split_merge, "PROGRESS_BYTES", split_merge.COPY_BYTES)
     monkeypatch.setattr(pool, "WAIT_SECONDS", 0.001)
@@ -339,7 +356,7 @@ def test_merge_shows_progress_within_a_file(tmp_path, monkeypatch, large):
     names = ["a.json", "b.json"]
     (tmp_path / "b.json").symlink_to("a.json")
     read, written = [], []
-    sources = [InputSource(tmp_path / name, tmp_path) for name in names]
+    sources = [InputSource(path=tmp_path / name, root=tmp_path) for name in names]
     split_merge.merge(sources, tmp_path / "out.json", read.append, written.append)
     for reported in (read, written):
         assert reported == sorted(reported) and reported[-1] == 2 * count

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies._internal.core import DataObject
 
 from engine.datasets.inputs import json_reader
 from engine.datasets.inputs.json_reader import read_records
@@ -32,7 +35,13 @@ RECORDS = st.lists(
 
 @settings(max_examples=200)
 @given(RECORDS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 40))
-def test_an_array_is_read_as_json_load_reads_it(tmp_path_factory, records, indent, ascii, size):
+def test_an_array_is_read_as_json_load_reads_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    records: list[Any],
+    indent: int | str | None,
+    ascii: bool,
+    size: int,
+) -> None:
     path = tmp_path_factory.mktemp("array") / "captions.json"
     text = json.dumps(records, indent=indent, ensure_ascii=ascii or has_surrogates(records))
     path.write_bytes(text.encode())
@@ -46,7 +55,7 @@ def test_an_array_is_read_as_json_load_reads_it(tmp_path_factory, records, inden
     assert [(r.image, r.caption) for r in read] == [(r["image"], r["caption"]) for r in records]
 
 
-def has_surrogates(records) -> bool:
+def has_surrogates(records: list[Any]) -> bool:
     try:
         json.dumps(records, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -56,7 +65,9 @@ def has_surrogates(records) -> bool:
 
 @settings(max_examples=100)
 @given(RECORDS, st.integers(1, 40), st.sampled_from(["\n", "\r\n", "\n\n  "]))
-def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
+def test_json_lines_are_read_alike(
+    tmp_path_factory: pytest.TempPathFactory, records: list[Any], size: int, newline: str
+) -> None:
     path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
     path.write_bytes(newline.join(map(json.dumps, records)).encode())
     json_reader.READ_BYTES, before = size, json_reader.READ_BYTES
@@ -69,7 +80,9 @@ def test_json_lines_are_read_alike(tmp_path_factory, records, size, newline):
 
 @settings(max_examples=300)
 @given(RECORDS, st.data())
-def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(tmp_path_factory, records, data):
+def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, records: list[Any], data: DataObject
+) -> None:
     whole = json.dumps(records, ensure_ascii=True).encode()
     offset = data.draw(st.integers(0, len(whole) - 1))
     mutation = data.draw(st.sampled_from(["cut", "flip", "drop", "insert"]))
@@ -90,7 +103,7 @@ def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(tmp_path_factory, 
         assert values == parsed_by_json(damaged)
 
 
-def parsed_by_json(data: bytes):
+def parsed_by_json(data: bytes) -> list[Any]:
     """Return the values of a JSON array or JSON Lines, as the `json` module parses them."""
     text = data.decode()
     if text.lstrip(" \t\r\n").startswith("["):
@@ -125,20 +138,20 @@ def parsed_by_json(data: bytes):
         (b'[{"image": "a\nb"}]', "not JSON"),
     ],
 )
-def test_bad_input_is_named(tmp_path, content, message):
+def test_bad_input_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "captions.json"
     path.write_bytes(content)
     with pytest.raises(BadInput, match=message):
         list(read_records(path))
 
 
-def test_a_byte_order_mark_and_missing_captions_are_fine(tmp_path):
+def test_a_byte_order_mark_and_missing_captions_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     path.write_bytes(b'\xef\xbb\xbf [{"image": "a", "caption": null}, {"image": "b"}]\n')
     assert [(r.image, r.caption) for r in read_records(path)] == [("a", ""), ("b", "")]
 
 
-def test_the_position_of_an_error_counts_bytes_not_characters(tmp_path):
+def test_the_position_of_an_error_counts_bytes_not_characters(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     path.write_text('[{"image": "猫猫", "caption": "é"}, x]')
     offset = path.read_bytes().index(b", x]") + 2

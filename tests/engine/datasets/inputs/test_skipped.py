@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -27,14 +28,14 @@ BAD_LINES = {
 }
 
 
-def read(path, skipped=None):
-    batches = read_input(InputSource(path, path.parent, skipped=skipped))
+def read(path: Path, skipped: SkippedRecords | None = None) -> list[str] | None:
+    batches = read_input(InputSource(path=path, root=path.parent, skipped=skipped))
     return [record.image for batch in batches for record in batch.records()]
 
 
 @pytest.mark.parametrize("bad", BAD_LINES, ids=BAD_LINES.values())
 @pytest.mark.parametrize("index", [0, 2, 4])
-def test_a_damaged_line_is_left_out(tmp_path, bad, index):
+def test_a_damaged_line_is_left_out(tmp_path: Path, bad: bytes, index: int) -> None:
     path = tmp_path / "captions.jsonl"
     path.write_bytes(b"\n".join([*GOOD[:index], bad, *GOOD[index:]]) + b"\n")
     skipped = SkippedRecords()
@@ -50,7 +51,7 @@ def test_a_damaged_line_is_left_out(tmp_path, bad, index):
         read(path)
 
 
-def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path):
+def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     values = [json.loads(GOOD[0]), 7, {"caption": "x"}, json.loads(GOOD[1]), {"image": None}]
     path.write_text(json.dumps(values))
@@ -61,7 +62,7 @@ def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path):
         read(path)
 
 
-def test_an_array_that_is_no_json_is_still_refused(tmp_path):
+def test_an_array_that_is_no_json_is_still_refused(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     path.write_bytes(b"[" + GOOD[0] + b", oops, " + GOOD[1] + b"]")
     with pytest.raises(BadInput, match="not JSON"):
@@ -69,7 +70,7 @@ def test_an_array_that_is_no_json_is_still_refused(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["only one cell", "a,b,c,d", ",no image", "nul\0.png,x"])
-def test_a_line_of_csv_is_left_out(tmp_path, bad):
+def test_a_line_of_csv_is_left_out(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "captions.csv"
     path.write_text(f"image,caption\n0.png,zero\n{bad}\n1.png,one\n")
     skipped = SkippedRecords()
@@ -78,7 +79,7 @@ def test_a_line_of_csv_is_left_out(tmp_path, bad):
     assert "line 3" in skipped.messages[0]
 
 
-def test_rows_of_parquet_without_an_image_are_left_out(tmp_path):
+def test_rows_of_parquet_without_an_image_are_left_out(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "captions.parquet"
@@ -89,7 +90,7 @@ def test_rows_of_parquet_without_an_image_are_left_out(tmp_path):
     assert [message.rpartition("(in ")[2] for message in skipped.messages] == ["row 1)", "row 2)"]
 
 
-def test_a_line_without_end_is_passed_over(tmp_path, monkeypatch):
+def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lenient_jsonl, "READ_BYTES", 64)
     monkeypatch.setattr(lenient_jsonl, "LONGEST_RECORD", 500)
     path = tmp_path / "captions.jsonl"
@@ -100,7 +101,9 @@ def test_a_line_without_end_is_passed_over(tmp_path, monkeypatch):
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(8, 400))
-def test_every_good_line_is_read_and_every_bad_one_counted(tmp_path_factory, good, block):
+def test_every_good_line_is_read_and_every_bad_one_counted(
+    tmp_path_factory: pytest.TempPathFactory, good: list[bool], block: int
+) -> None:
     if not any(good):
         return
     path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
@@ -113,7 +116,7 @@ def test_every_good_line_is_read_and_every_bad_one_counted(tmp_path_factory, goo
     assert skipped.count == good.count(False)
 
 
-def test_new_reports_what_it_left_out_and_advises_the_option(tmp_path):
+def test_new_reports_what_it_left_out_and_advises_the_option(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 3)
     records = json.loads(captions.read_text())
     lines = tmp_path / "data" / "captions.jsonl"

@@ -1,0 +1,177 @@
+"""The input of an export: what of a shard's captions is taken, and what is counted as left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
+from engine.datasets.exports.shard_captions import (
+    CaptionFilter,
+    ExportCounts,
+    ExportSource,
+    ShardCaptions,
+    read_shard_captions,
+)
+from engine.project.caption_log import digest
+from engine.project.layout import Project
+from engine.project.sheared_file import sheared_path
+from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, row_fields
+from engine.utils import jsonlines
+from engine.utils.errors import BadInput
+
+RECORDS = [{"image": f"{i}.jpg", "caption": f"alt {i}" if i else ""} for i in range(5)]
+MODEL = ModelRow(
+    id=1,
+    position=1,
+    name="m",
+    family="llava-1.5",
+    checkpoint=None,
+    settings={},
+    settings_hash="h",
+)
+LOG = (
+    CaptionRow(0, "a red dog. It", 4, "stop"),
+    CaptionRow(1, "a cat", 2, "length"),
+    CaptionRow(2, ". nothing", 2, "stop"),
+    ErrorRow(3, "missing", ""),
+)
+"""Of the five records, one has no row."""
+
+
+def write_log(path: Path, rows: Iterable[Row]) -> bytes:
+    data = b"".join(jsonlines.dumps(row_fields(row)) + b"\n" for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return data
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> ExportSource:
+    """A project of one shard and one model, whose task is under way."""
+    project = Project(tmp_path)
+    data = b"".join(jsonlines.dumps(record) + b"\n" for record in RECORDS)
+    project.shards.mkdir()
+    project.shard_file(0).write_bytes(data)
+    write_log(project.caption_log_file(MODEL, 0), LOG)
+    shard = ShardRow(number=0, first=0, count=5, bytes=len(data), digest=digest(data))
+    return ExportSource(
+        project=project,
+        settings=ProjectRow(uid="u", created=0.0, records=5, image_root="images"),
+        shards=[shard],
+        models=[MODEL],
+        tasks={(0, 1): TaskRow(id=1, shard=0, model_id=1, count=5, failed=1)},
+    )
+
+
+def done(source: ExportSource, rows: Iterable[Row] = LOG) -> ExportSource:
+    """Return the source with its task done, whose log was read back."""
+    log = source.project.caption_log_file(MODEL, 0)
+    data = write_log(log, rows)
+    task = replace(
+        source.tasks[0, 1],
+        state="done",
+        digest=digest(data),
+        log_bytes=len(data),
+        log_mtime_ns=log.stat().st_mtime_ns,
+    )
+    return replace(source, tasks={(0, 1): task})
+
+
+def read(source: ExportSource, **options: Any) -> tuple[ShardCaptions, ExportCounts]:
+    counts = ExportCounts()
+    chosen = CaptionFilter(**options)
+    return read_shard_captions(source, source.shards[0], chosen, counts), counts
+
+
+DOG, CAT = b'"a red dog"', b'"a cat"'
+
+
+@pytest.mark.parametrize(
+    ("options", "column", "counts"),
+    [
+        ({}, [DOG, CAT, None, None, None], {}),
+        ({"min_words": 3}, [DOG, None, None, None, None], {"filtered": 1}),
+        ({"only_finished": True}, [DOG, None, None, None, None], {"filtered": 1}),
+        ({"only_finished": True, "min_words": 4}, [None] * 5, {"filtered": 2}),
+        ({"with_finishes": True}, [DOG, CAT, None, None, None], {}),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_is_taken_and_left_out(
+    source: ExportSource,
+    options: dict[str, Any],
+    column: list[bytes | None],
+    counts: dict[str, int],
+    finished: bool,
+) -> None:
+    captions, counted = read(done(source) if finished else source, **options)
+    assert captions.columns == [column]
+    assert counted == ExportCounts(records=5, failed=1, empty=1, missing=1, **counts)
+    assert captions.images == [record["image"] for record in RECORDS]
+    assert captions.originals == []
+
+
+def test_originals_and_finishes_are_read_on_demand(source: ExportSource) -> None:
+    captions, _ = read(source, with_originals=True, with_finishes=True)
+    assert captions.originals == [None, *(b'"alt %d"' % i for i in range(1, 5))]
+    assert captions.finishes == [["stop", "length", None, None, None]]
+
+
+def test_flagged_records_have_no_captions(source: ExportSource) -> None:
+    flagged = replace(source, flags=frozenset({(0, 0), (0, 4), (1, 1)}))
+    captions, counts = read(flagged, with_originals=True, without_flagged=True)
+    assert captions.columns == [[None, CAT, None, None, None]]
+    assert [text is None for text in captions.originals] == [True, False, False, False, True]
+    assert counts.flagged == 1
+
+
+def test_the_sheared_file_of_a_done_task_is_used_and_made_where_it_is_absent(
+    source: ExportSource,
+) -> None:
+    source = done(source)
+    log = source.project.caption_log_file(MODEL, 0)
+    sheared = sheared_path(log, source.shearing, source.tasks[0, 1].digest or "")
+    read(source)
+    assert sheared.exists()
+    sheared.write_bytes(sheared.read_bytes().replace(DOG, b'"from the file"'))
+    assert read(source)[0].columns[0][0] == b'"from the file"'
+    sheared.write_bytes(b"null\n")
+    assert read(source)[0].columns[0][0] == DOG, "a file that was cut short is not used"
+
+
+def test_a_task_that_is_not_done_leaves_no_sheared_file(source: ExportSource) -> None:
+    read(source)
+    assert not list(source.project.captions.rglob("*.sheared-*"))
+
+
+@pytest.mark.parametrize("options", [{}, {"only_finished": True}])
+def test_a_log_that_is_not_what_was_read_back_is_refused(
+    source: ExportSource, options: dict[str, Any]
+) -> None:
+    finished = done(source)
+    write_log(source.project.caption_log_file(MODEL, 0), LOG[:-1])
+    with pytest.raises(BadInput, match="was changed after its task was done"):
+        read(finished, **options)
+
+
+def test_a_shard_that_is_not_what_was_split_is_refused(source: ExportSource) -> None:
+    path = source.project.shard_file(0)
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(BadInput, match="was changed since the input was split"):
+        read(source)
+    path.unlink()
+    with pytest.raises(BadInput, match="is missing"):
+        read(source)
+
+
+def test_a_source_of_one_shard_holds_nothing_of_others(source: ExportSource) -> None:
+    shards = [replace(source.shards[0], number=number) for number in range(3)]
+    tasks = {(number, 1): source.tasks[0, 1] for number in range(3)}
+    flags = frozenset({(0, 1), (2, 1), (2, 3)})
+    part = replace(source, shards=shards, tasks=tasks, flags=flags).of_shard(shards[2])
+    assert (part.shards, set(part.tasks), part.flags) == ([shards[2]], {(2, 1)}, {(2, 1), (2, 3)})

@@ -1,138 +1,305 @@
-"""The messages between supervisor and worker: one JSON object a line, over stdin and stdout.
+"""The messages between supervisor and worker, one class each, and their form on the wire.
 
-`i` is the index of a record in its shard, `model`, `task` and `attempt` are ids, `text` is for the
-log of events. `records` are indices, except in the message `records` itself.
+On the wire a message is one line of JSON: an object with the fields of its class and with `type`,
+the class's tag. `from_supervisor` and `from_worker` check what was received; a message that is
+built here is checked by its types. Both ends are always of one version, so that a message carries
+none.
 
-Supervisor to worker
-    start     device, threads, images {root, path_map, allow_outside, witness}
-                                                once, before all others
-    load      model {id, name, family, checkpoint, settings}, batch (or null)
-                                                load a model; batch is the known batch size
-    image     i, bytes                          the image file of a record that comes next: so
-                                                many bytes follow the line
-    records   task, attempt, first, records [[i, image], ...], last, alone
-                                                records to caption; first is the record id of
-                                                index 0, last says that no more come for now,
-                                                alone that this record is isolated
-    cancel                                      forget the records that no batch holds yet
-    forget_witness                              when images are missing, probe only the image
-                                                root, not an image seen before
-
-Worker to supervisor
-    ready                                       the process is up
-    loading       text                          a step of a load
-    loaded        model, batch, seconds         a model is loaded; batch is its batch size
-    load_failed   model, kind (checkpoint, memory, error), text
-    decoding      attempt, records [i, ...]     the images of these are about to be decoded
-    generating    attempt, records [i, ...]     these are about to be captioned
-    rows          task, attempt, rows [...]     rows of the caption log
-    asking        attempt                       sign of life: a server has replied
-    computing     attempt                       sign of life: a layer of the model was computed
-    unavailable   model, text, seconds, records [i, ...]
-                                                a server captions nothing for now, and may have
-                                                asked to be left alone for so many seconds; it had
-                                                these records when it stopped; the worker has
-                                                forgotten all records and the model
-    batch         model, size, fits, text       the batch size has changed to size for the reason
-                                                text (memory, or a search for the fastest); fits is
-                                                the largest size that is known to fit
-    root_lost     attempt, text                 images are missing and so is the image root; the
-                                                worker has forgotten all records
-    stuck         text                          at least half of the decoding threads are blocked
-                                                in a read; the worker is about to exit
-    failed        kind (sticky, memory, error), text
-                                                the worker is about to exit
-    heartbeat     rss                           bytes of memory that the process uses
-
-Launcher to supervisor, in the name of a worker whose process is not up yet
-    waiting       text                          the worker waits for a slot to run in
+`i` is the index of a record in its shard; `model` and `task` are ids; `attempt` is the number of an
+attempt at its task; `records` are indexes, except in `Records`. `text` is for the log of events:
+nothing is decided by its words.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any, Literal
 
-from engine.utils import jsonlines
+import msgspec
+from msgspec import Meta, Struct
 
-MAX_LINE_BYTES = 32 * 2**20
-"""Bytes without a line's end after which a worker counts as not speaking this protocol."""
+from db.rows import UnavailableCause
+from engine.protocol.caption_row import Row, parse_row, row_fields
 
-OUT_OF_MEMORY = "out of memory"
-"""The text of a message `batch` if the batch size was halved because a batch did not fit."""
+LoadFailure = Literal["checkpoint", "memory", "error"]
+"""Why a load failed: a fault of the checkpoint's own, no room, or any other exception."""
+WorkerFailure = Literal["sticky", "memory", "error"]
+"""Why a worker's process ends itself: a CUDA error after which every call fails, no memory for a
+single image, or any other exception."""
+BatchCause = Literal["out_of_memory", "throughput"]
+"""Why the batch size changes: a batch did not fit, or the search for the fastest goes on."""
 
-Message = dict[str, Any]
-"""A message in either direction: its `type` and the fields of that type."""
+Count = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1, lt=2**31)]
+"""A number of images, which the database holds, too."""
 
-WORKER_MESSAGE_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "ready": {},
-    "loading": {"text": str},
-    "loaded": {"model": int, "batch": int, "seconds": (int, float)},
-    "load_failed": {"model": int, "kind": str, "text": str},
-    "decoding": {"attempt": int, "records": list},
-    "generating": {"attempt": int, "records": list},
-    "rows": {"task": int, "attempt": int, "rows": list},
-    "batch": {"model": int, "size": int, "fits": int, "text": str},
-    "asking": {"attempt": int},
-    "computing": {"attempt": int},
-    "unavailable": {"model": int, "text": str, "seconds": (int, float), "records": list},
-    "root_lost": {"attempt": int, "text": str},
-    "stuck": {"text": str},
-    "failed": {"kind": str, "text": str},
-    "heartbeat": {"rss": int},
-}
-"""The fields, with their Python types, on which the supervisor relies in each worker message."""
+
+# Supervisor to worker
+
+
+class ModelSpec(Struct, frozen=True, kw_only=True):
+    """The model that a worker is to load: fields of `db.rows.ModelRow` by the same names."""
+
+    id: int
+    name: str
+    family: str
+    checkpoint: str | None
+    settings: dict[str, Any]
+
+
+class ImageAccess(Struct, frozen=True, kw_only=True):
+    """Where a worker finds the images: fields of `db.rows.ProjectRow` by the same names."""
+
+    root: str
+    """The image root, absolute."""
+    path_map: tuple[tuple[str, str], ...]
+    allow_outside: bool
+    witness: str | None
+
+
+class Start(Struct, frozen=True, kw_only=True, tag="start"):
+    """The first message of all: what the worker runs on and where the images are."""
+
+    device: str
+    """The kind of the device (see `engine.hardware.devices`)."""
+    threads: Count
+    """Number of decoding threads."""
+    images: ImageAccess
+
+
+class Load(Struct, frozen=True, kw_only=True, tag="load"):
+    """Load this model in place of the current one."""
+
+    model: ModelSpec
+    batch: Size | None
+    """The largest batch size that is known to fit; None if none is known."""
+
+
+class ImageFile(Struct, frozen=True, kw_only=True, tag="image"):
+    """The image file of a record that comes next: its bytes follow the line."""
+
+    i: Count
+    bytes: Count
+    """Number of bytes that follow."""
+
+
+class Records(Struct, frozen=True, kw_only=True, tag="records"):
+    """Records to caption."""
+
+    task: int
+    attempt: int
+    first: Count
+    """Record id of the shard's index 0."""
+    records: tuple[tuple[int, str], ...]
+    """(index, image path) pairs."""
+    last: bool
+    """True if no more come for now."""
+    alone: bool
+    """True if this is one isolated record."""
+
+
+class Cancel(Struct, frozen=True, tag="cancel"):
+    """Forget the records that no batch holds yet."""
+
+
+class ForgetWitness(Struct, frozen=True, tag="forget_witness"):
+    """Probe only the image root when images are missing, and no image that was seen before."""
+
+
+ToWorker = Start | Load | ImageFile | Records | Cancel | ForgetWitness
+
+
+# Worker to supervisor
+
+
+class Ready(Struct, frozen=True, tag="ready"):
+    """The process is up."""
+
+
+class Loading(Struct, frozen=True, kw_only=True, tag="loading"):
+    """A step of a load, which is a sign of progress."""
+
+    text: str
+
+
+class Loaded(Struct, frozen=True, kw_only=True, tag="loaded"):
+    """The model is loaded."""
+
+    model: int
+    batch: Size
+    """The batch size that the worker begins with."""
+    seconds: float
+    """How long the load took."""
+
+
+class LoadFailed(Struct, frozen=True, kw_only=True, tag="load_failed"):
+    """The model is not loaded."""
+
+    model: int
+    kind: LoadFailure
+    text: str
+
+
+class Decoding(Struct, frozen=True, kw_only=True, tag="decoding"):
+    """The images of these records are about to be decoded."""
+
+    task: int
+    attempt: int
+    records: tuple[int, ...]
+
+
+class Generating(Struct, frozen=True, kw_only=True, tag="generating"):
+    """These records are about to be captioned."""
+
+    task: int
+    attempt: int
+    records: tuple[int, ...]
+
+
+class Rows(Struct, frozen=True, kw_only=True, tag="rows"):
+    """Rows of the caption log."""
+
+    task: int
+    attempt: int
+    rows: tuple[Row, ...]
+
+
+class RequestEnded(Struct, frozen=True, kw_only=True, tag="asking"):
+    """A server has replied to a request, well or not, which is a sign of progress."""
+
+    attempt: int
+
+
+class LayerComputed(Struct, frozen=True, kw_only=True, tag="computing"):
+    """A layer of the model was computed, which is a sign of progress."""
+
+    attempt: int
+
+
+class Unavailable(Struct, frozen=True, kw_only=True, tag="unavailable"):
+    """A server captions nothing for now; the worker has forgotten all records and the model."""
+
+    model: int
+    cause: UnavailableCause
+    text: str
+    seconds: float
+    """For how long the server asked to be left alone; 0 if it did not."""
+    records: tuple[int, ...]
+    """The records that the server had when it stopped answering."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.seconds) and self.seconds >= 0):
+            raise ValueError(f"seconds are {self.seconds}")
+
+
+class BatchChanged(Struct, frozen=True, kw_only=True, tag="batch"):
+    """The batch size has changed."""
+
+    model: int
+    size: Size
+    fits: Size
+    """The largest size that is known to fit."""
+    cause: BatchCause
+    text: str
+
+
+class RootLost(Struct, frozen=True, kw_only=True, tag="root_lost"):
+    """Images are missing and so is the image root; the worker has forgotten all records."""
+
+    task: int
+    attempt: int
+    text: str
+
+
+class Stuck(Struct, frozen=True, kw_only=True, tag="stuck"):
+    """Half of the decoding threads or more are blocked in a read; the worker is about to exit."""
+
+    text: str
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The worker is about to exit after an exception."""
+
+    kind: WorkerFailure
+    text: str
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True, tag="heartbeat"):
+    """A sign of life, every few seconds."""
+
+    rss: Count
+    """Bytes of memory that the process uses."""
+
+
+class WaitingForSlot(Struct, frozen=True, kw_only=True, tag="waiting"):
+    """The worker waits for a slot to run in; the launcher says so, for no process is up yet."""
+
+    text: str
+
+
+class WireRows(Struct, frozen=True, kw_only=True, tag="rows"):
+    """`Rows` as it is on the wire, where a row has no tag that says which of two kinds it is."""
+
+    task: int
+    attempt: int
+    rows: tuple[dict[str, Any], ...]
+
+
+OtherFromWorker = (
+    Ready
+    | Loading
+    | Loaded
+    | LoadFailed
+    | Decoding
+    | Generating
+    | RequestEnded
+    | LayerComputed
+    | Unavailable
+    | BatchChanged
+    | RootLost
+    | Stuck
+    | Failed
+    | Heartbeat
+)
+"""Every message of a worker but `Rows`."""
+FromWorker = OtherFromWorker | Rows | WaitingForSlot
+Message = ToWorker | FromWorker
 
 
 class ProtocolError(Exception):
-    """Raised when a worker wrote something that is not a message."""
+    """Raised when something was received that is not a message."""
 
 
-def encode(message: Message) -> bytes:
-    return jsonlines.dumps(message) + b"\n"
-
-
-def decode(line: bytes) -> Message:
-    """Return the message of one line, whose fields are not checked. Raises `ProtocolError`."""
+def from_supervisor(value: Any) -> ToWorker:
+    """Return the message that a JSON value stands for. Raises `ProtocolError`."""
     try:
-        message = jsonlines.loads(line)
-    except ValueError as error:
-        raise ProtocolError(f"not a message: {line[:200]!r}") from error
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise ProtocolError(f"not a message: {line[:200]!r}")
+        message: ToWorker = msgspec.convert(value, ToWorker)
+    except (ValueError, RecursionError) as error:
+        raise not_a_message(value, error) from error
     return message
 
 
-def check_message(message: Message) -> Message:
-    """Return a worker's message if it has every field that it must have.
-
-    Raises `ProtocolError`.
-    """
-    fields = WORKER_MESSAGE_FIELDS.get(message["type"])
-    valid = fields is not None and all(
-        isinstance(message.get(name), types) for name, types in fields.items()
-    )
-    # The rows themselves are checked where the supervisor appends them to the caption log.
-    if not valid or not all(type(i) is int for i in message.get("records", ())):
-        raise ProtocolError(f"not a message: {str(message)[:200]}")
+def from_worker(value: Any) -> OtherFromWorker | Rows:
+    """Return the message that a JSON value stands for. Raises `ProtocolError`."""
+    try:
+        message: OtherFromWorker | WireRows = msgspec.convert(value, OtherFromWorker | WireRows)
+        if isinstance(message, WireRows):
+            rows = tuple(map(parse_row, message.rows))
+            return Rows(task=message.task, attempt=message.attempt, rows=rows)
+    except (ValueError, RecursionError) as error:
+        raise not_a_message(value, error) from error
     return message
 
 
-class MessageReader:
-    """Cuts the bytes that one worker writes into messages."""
+def to_wire(message: Message) -> dict[str, Any]:
+    """Return the JSON object that a message is on the wire."""
+    if isinstance(message, Rows):
+        rows = [row_fields(row) for row in message.rows]
+        return {"type": "rows", "task": message.task, "attempt": message.attempt, "rows": rows}
+    wire: dict[str, Any] = msgspec.to_builtins(message)
+    return wire
 
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-        """The beginning of a line whose end has not come yet."""
 
-    def feed(self, data: bytes) -> list[Message]:
-        """Return the messages that end within `data`. Raises `ProtocolError`."""
-        first, end, rest = data.partition(b"\n")
-        self.buffer += first
-        if len(self.buffer) > MAX_LINE_BYTES:
-            raise ProtocolError(f"a line of more than {MAX_LINE_BYTES} bytes")
-        if not end:
-            return []
-        *lines, last = rest.split(b"\n")
-        lines.insert(0, bytes(self.buffer))
-        self.buffer = bytearray(last)
-        return [check_message(decode(line)) for line in lines]
+def not_a_message(value: Any, error: Exception) -> ProtocolError:
+    """Return the error that names what is wrong with a received value, and its beginning."""
+    return ProtocolError(f"not a message ({str(error)[:200]}): {str(value)[:200]}")

@@ -18,7 +18,7 @@ from engine.project.sheared_file import (
 from engine.shearing.shear import Shearing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedLog:
     """The facts of a whole log that its task row records: fields of `TaskRow` by the same names."""
 
@@ -57,12 +57,12 @@ def complete_log(
     captions = sheared_captions(contents, count, family, shearing)
     replace_sheared(sheared_path(log, shearing, contents.digest), captions)
     completed = CompletedLog(
-        contents.digest,
-        contents.rows,
-        status.st_size,
-        status.st_mtime_ns,
-        len(contents.captions),
-        len(contents.errors),
-        sum(not caption for caption in captions if caption is not None),
+        digest=contents.digest,
+        rows=contents.rows,
+        log_bytes=status.st_size,
+        log_mtime_ns=status.st_mtime_ns,
+        captioned=len(contents.captions),
+        failed=len(contents.errors),
+        empty=sum(not caption for caption in captions if caption is not None),
     )
     return completed, contents

@@ -6,11 +6,10 @@ Nothing fails meanwhile: the tasks of such a model stay pending. People wake a w
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 
-from db.rows import ModelRow
+from db.rows import ModelRow, UnavailableCause
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 
@@ -27,10 +26,12 @@ class ModelBackoff:
     def may_ask(self, model: ModelRow) -> bool:
         """Return True if the model's wait is over, or it has none."""
         # A not-before beyond any wait means that the clock was set back.
-        now = time.time()
+        now = self.project_state.clock.time()
         return not now < model.not_before <= now + self.policy.longest_wait
 
-    def on_unavailable(self, model_id: int, device: str, text: str, seconds: float) -> None:
+    def on_unavailable(
+        self, model_id: int, device: str, cause: UnavailableCause, text: str, seconds: float
+    ) -> None:
         """Have the model wait for its server; `seconds` is what the server asked for, at least."""
         model = self.project_state.models[model_id]
         if not self.may_ask(model):
@@ -40,7 +41,12 @@ class ModelBackoff:
         self.outages[model_id] += 1
         delay = max(self.policy.delay(self.outages[model_id]), seconds)
         delay = min(delay, self.policy.longest_wait)
-        model = replace(model, unavailable=text, not_before=time.time() + delay)
+        model = replace(
+            model,
+            unavailable=text,
+            unavailable_cause=cause,
+            not_before=self.project_state.clock.time() + delay,
+        )
         self.project_state.save_model(model)
         self.project_state.event("warn", f"waits {delay:.0f} s: {text}", device, model.name)
 
@@ -48,7 +54,9 @@ class ModelBackoff:
         """Note that the model captions, which ends its outage."""
         model = self.project_state.models[model_id]
         if model.unavailable is not None:
-            self.project_state.save_model(replace(model, unavailable=None, not_before=0.0))
+            self.project_state.save_model(
+                replace(model, unavailable=None, unavailable_cause=None, not_before=0.0)
+            )
             self.project_state.event("info", "captions again", model=model.name)
 
 

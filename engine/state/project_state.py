@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from sqlalchemy import Connection
 
@@ -24,11 +24,13 @@ from db.rows import (
     EventRow,
     FailureRow,
     ModelRow,
+    PauseCause,
     ProjectRow,
     RecordKey,
     SampleRow,
     ShardRow,
     SupervisorRow,
+    TaskRow,
     ThroughputRow,
     WorkerRow,
 )
@@ -38,8 +40,37 @@ from engine.project.layout import Project
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.task_ledger import TaskLedger
+from engine.utils.clock import Clock, SystemClock
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedProject:
+    """A project as its database has it."""
+
+    settings: ProjectRow
+    models: Sequence[ModelRow]
+    shards: Sequence[ShardRow]
+    tasks: Sequence[TaskRow]
+    batch_sizes: dict[tuple[str, int], int] = field(default_factory=dict)
+    """The largest batch that is known to fit, by (device id, model id)."""
+    flags: frozenset[RecordKey] = frozenset()
+    devices: Sequence[DeviceRow] = ()
+    """Every device of all runs so far."""
+
+
+def read_project(connection: Connection) -> SavedProject:
+    """Read everything that a run needs to know of a project."""
+    return SavedProject(
+        settings=projects.project(connection),
+        models=projects.models(connection),
+        shards=projects.shards(connection),
+        tasks=projects.tasks(connection),
+        batch_sizes=supervisor_writes.batch_sizes(connection),
+        flags=frozenset(flags.record_keys(connection)),
+        devices=supervisor_writes.devices(connection, present=False),
+    )
 
 
 class ProjectState:
@@ -49,22 +80,20 @@ class ProjectState:
     these tables.
     """
 
-    def __init__(self, project: Project, policy: Policy) -> None:
-        """Read everything from the project's database. Raises `DatabaseError`."""
+    def __init__(self, project: Project, saved: SavedProject, policy: Policy, clock: Clock) -> None:
         self.project = project
+        self.clock = clock
+        """The clock by which everything about this project is decided."""
         self.busy_seconds = policy.busy_seconds
-        with reading(project.database) as connection:
-            self.settings: ProjectRow = projects.project(connection)
-            self.models: dict[int, ModelRow] = {m.id: m for m in projects.models(connection)}
-            self.shards: dict[int, ShardRow] = {s.number: s for s in projects.shards(connection)}
-            self.ledger = TaskLedger(projects.tasks(connection), policy)
-            self.batch_sizes = supervisor_writes.batch_sizes(connection)
-            """The largest batch that is known to fit, by (device id, model id)."""
-            self.flags = flags.record_keys(connection)
-            self.known_devices = {
-                d.id: d for d in supervisor_writes.devices(connection, present=False)
-            }
-            """Every device of this and earlier runs, by id: their pins are taken over."""
+        self.settings = saved.settings
+        self.models = {model.id: model for model in saved.models}
+        self.shards = {shard.number: shard for shard in saved.shards}
+        self.ledger = TaskLedger(saved.tasks, policy)
+        self.batch_sizes = dict(saved.batch_sizes)
+        """The largest batch that is known to fit, by (device id, model id)."""
+        self.flags = set(saved.flags)
+        self.known_devices = {device.id: device for device in saved.devices}
+        """Every device of this and earlier runs, by id: their pins are taken over."""
         self.attempts: dict[tuple[int, int], AttemptRow] = {}
         """Attempts that run, or ended since the last commit, by (task id, number)."""
         self.workers: dict[str, WorkerRow] = {}
@@ -78,15 +107,22 @@ class ProjectState:
         """Tokens since the last commit, by the same keys."""
         self.samples: list[SampleRow] = []
         self.events: list[EventRow] = []
-        self.answers: list[tuple[int, str, str]] = []
-        """Answers to requests, as (request id, "done" or "refused", text)."""
+        self.answers: list[tuple[int, str, str, dict[str, Any] | None]] = []
+        """Answers to requests, as (request id, "done" or "refused", text, result)."""
         self.writes: list[Callable[[Connection], None]] = []
         """Rare changes, each as a function that makes it within the transaction, in order."""
+
+    @classmethod
+    def load(cls, project: Project, policy: Policy, clock: Clock | None = None) -> Self:
+        """Read the project's database. Raises `DatabaseError`."""
+        with reading(project.database) as connection:
+            saved = read_project(connection)
+        return cls(project, saved, policy, clock or SystemClock())
 
     @property
     def shearing(self) -> Shearing:
         """How the project shears its captions."""
-        return Shearing(self.settings.shear_mode, self.settings.shear_max_words)
+        return Shearing.of(self.settings)
 
     def model_named(self, name: str) -> ModelRow | None:
         """Return the model of that name, or None."""
@@ -103,17 +139,24 @@ class ProjectState:
         """Record an event for the screens and write it to the log of this process."""
         about = (device, model, None if shard is None else f"shard {shard:05}")
         logger.info("%s", "  ".join(filter(None, (level, *about, text))))
-        row = EventRow(time.time(), level, text, device=device, model=model, shard=shard)
+        row = EventRow(
+            created=self.clock.time(),
+            level=level,
+            text=text,
+            device=device,
+            model=model,
+            shard=shard,
+        )
         self.events.append(row)
 
-    def pause(self, reason: str | None) -> None:
-        """Pause the run; `reason` is None if a person asked for it."""
-        self.settings = replace(self.settings, paused=True, pause_reason=reason)
-        self.writes.append(lambda connection: projects.set_paused(connection, True, reason))
+    def pause(self, cause: PauseCause, reason: str | None = None) -> None:
+        """Pause the run. `reason` says the cause as a text; None if a person asked for it."""
+        self.settings = replace(self.settings, paused=True, pause_cause=cause, pause_reason=reason)
+        self.writes.append(lambda c: projects.set_paused(c, True, reason, cause))
 
     def resume(self) -> None:
         """Let the run go on."""
-        self.settings = replace(self.settings, paused=False, pause_reason=None)
+        self.settings = replace(self.settings, paused=False, pause_cause=None, pause_reason=None)
         self.writes.append(lambda connection: projects.set_paused(connection, False, None))
 
     def set_shearing(self, shearing: Shearing) -> None:
@@ -161,7 +204,7 @@ class ProjectState:
 
     def count_images(self, device: str, model_id: int, images: int, tokens: int) -> None:
         """Add to the throughput of the present minute."""
-        key = (int(time.time() // 60), device, model_id)
+        key = (int(self.clock.time() // 60), device, model_id)
         self.throughput[key] += images
         self.tokens[key] += tokens
 
@@ -200,14 +243,20 @@ class ProjectState:
         supervisor_writes.add_throughput(
             connection,
             [
-                ThroughputRow(*key, images, self.tokens[key])
-                for key, images in self.throughput.items()
+                ThroughputRow(
+                    minute=minute,
+                    device=device,
+                    model_id=model_id,
+                    images=images,
+                    tokens=self.tokens[minute, device, model_id],
+                )
+                for (minute, device, model_id), images in self.throughput.items()
             ],
         )
         supervisor_writes.add_samples(connection, self.samples)
         supervisor_writes.add_events(connection, self.events)
-        for number, state, note in self.answers:
-            requests.answer(connection, number, state, note)
+        for answer in self.answers:
+            requests.answer(connection, *answer)
         if supervisor is not None:
             supervisor_writes.save_supervisor(connection, supervisor)
 

@@ -6,16 +6,15 @@ task becomes done.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from db import supervisor_writes
 from db.rows import TaskRow
 from engine.project import caption_log
+from engine.project.finished_log import is_unchanged
 from engine.state.completion import IncompleteLog, complete_log
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
-from engine.state.task_ledger import LogCounts
 
 
 def reconcile(project_state: ProjectState) -> None:
@@ -23,7 +22,7 @@ def reconcile(project_state: ProjectState) -> None:
 
     Attempts that an earlier supervisor left open are ended as "lost".
     """
-    now = time.time()
+    now = project_state.clock.time()
     project_state.writes.append(
         lambda connection: supervisor_writes.close_attempts(connection, now, "lost")
     )
@@ -66,8 +65,7 @@ def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) 
             model=project_state.models[task.model_id].name,
             shard=task.shard,
         )
-    counts = LogCounts(opened.captioned, opened.failed, opened.left, opened.rows, opened.size)
-    project_state.ledger.set_counts(task.id, counts, now)
+    project_state.ledger.set_counts(task.id, opened.counts, now)
     project_state.failures[task.id] = group_failures(task.id, opened.errors)
     if task.state == "running":
         project_state.ledger.release(task.id, now)
@@ -77,14 +75,8 @@ def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) 
 
 def check_done_task(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> None:
     """Put a done task whose log is missing or changed back to pending. Raises `OSError`."""
-    try:
-        status = log.stat()
-        if status.st_size == task.log_bytes and (
-            status.st_mtime_ns == task.log_mtime_ns or caption_log.file_digest(log) == task.digest
-        ):
-            return
-    except FileNotFoundError:
-        pass
+    if is_unchanged(log, task):
+        return
     model = project_state.models[task.model_id]
     project_state.event(
         "warn",
@@ -109,7 +101,9 @@ def complete_if_whole(project_state: ProjectState, task: TaskRow, now: float) ->
         completed, contents = complete_log(log, task.count, model.family, project_state.shearing)
     except IncompleteLog as error:
         project_state.event("fail", str(error), model=model.name, shard=task.shard)
-        project_state.ledger.strike(task.id, now, added_rows=False, error=str(error))
+        project_state.ledger.strike(
+            task.id, now, added_rows=False, error=str(error), cause="log_incomplete"
+        )
         return
     project_state.failures[task.id] = group_failures(task.id, contents.errors)
     project_state.ledger.mark_done(

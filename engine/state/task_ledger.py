@@ -10,27 +10,12 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from db.rows import TaskRow
+from db.rows import TaskErrorCause, TaskRow
+from engine.project.caption_log import LogCounts
 from engine.state.policy import Policy
-
-
-@dataclass(frozen=True, slots=True)
-class LogCounts:
-    """Counts of what a caption log holds: fields of `TaskRow` by the same names."""
-
-    captioned: int
-    """Records that have a caption."""
-    failed: int
-    """Records that have an error and no caption."""
-    left: int
-    """Records that are still to be captioned, or to be captioned again."""
-    rows: int
-    """Rows in the log, repeated ones included."""
-    log_bytes: int
-    """Size of the log in bytes."""
 
 
 class TaskLedger:
@@ -124,6 +109,7 @@ class TaskLedger:
             started=now,
             finished=None,
             error=None,
+            error_cause=None,
         )
 
     def set_counts(self, task_id: int, counts: LogCounts, now: float) -> TaskRow:
@@ -138,8 +124,17 @@ class TaskLedger:
             log_bytes=counts.log_bytes,
         )
 
-    def release(self, task_id: int, now: float, error: str | None = None) -> TaskRow:
-        """running -> pending without a strike: the attempt ended through no fault of the task."""
+    def release(
+        self,
+        task_id: int,
+        now: float,
+        error: str | None = None,
+        cause: TaskErrorCause | None = None,
+    ) -> TaskRow:
+        """running -> pending without a strike: the attempt ended through no fault of the task.
+
+        `error` says why, as a text for people, and `cause` as a value.
+        """
         task = self.tasks[task_id]
         return self.change(
             task_id,
@@ -147,9 +142,12 @@ class TaskLedger:
             state="pending",
             seconds=task.seconds + running_seconds(task, now),
             error=error,
+            error_cause=cause,
         )
 
-    def strike(self, task_id: int, now: float, added_rows: bool, error: str) -> TaskRow:
+    def strike(
+        self, task_id: int, now: float, added_rows: bool, error: str, cause: TaskErrorCause
+    ) -> TaskRow:
         """running -> pending with a delay, or failed if the task got nowhere too often.
 
         An attempt that added rows clears strikes and delay instead.
@@ -165,10 +163,11 @@ class TaskLedger:
                 not_before=0.0,
                 seconds=seconds,
                 error=error,
+                error_cause=cause,
             )
         strikes = task.strikes + 1
         if strikes >= self.policy.strikes:
-            return self.fail(task_id, now, error, strikes=strikes)
+            return self.fail(task_id, now, error, cause, strikes=strikes)
         return self.change(
             task_id,
             now,
@@ -177,14 +176,24 @@ class TaskLedger:
             not_before=now + self.policy.delay(strikes),
             seconds=seconds,
             error=error,
+            error_cause=cause,
         )
 
-    def fail(self, task_id: int, now: float, error: str, **values: Any) -> TaskRow:
+    def fail(
+        self, task_id: int, now: float, error: str, cause: TaskErrorCause, **values: Any
+    ) -> TaskRow:
         """Any state -> failed, setting other fields by name as well."""
         task = self.tasks[task_id]
         seconds = task.seconds + running_seconds(task, now)
         return self.change(
-            task_id, now, state="failed", finished=now, seconds=seconds, error=error, **values
+            task_id,
+            now,
+            state="failed",
+            finished=now,
+            seconds=seconds,
+            error=error,
+            error_cause=cause,
+            **values,
         )
 
     def mark_done(self, task_id: int, now: float, **values: Any) -> TaskRow:
@@ -205,6 +214,7 @@ class TaskLedger:
             finished=now,
             seconds=task.seconds + running_seconds(task, now),
             error=None,
+            error_cause=None,
             **values,
         )
 
@@ -225,8 +235,18 @@ class TaskLedger:
         elif (failed_items or task.state == "failed") and not being_redone:
             left = task.count - task.captioned - excluded
             redo = {"redo": "failed", "redo_from": task.log_bytes, "left": left}
-        again = {"strikes": 0, "not_before": 0.0, "error": None, "digest": None, "finished": None}
-        self.change(task_id, now, state="pending", **again, **redo)
+        self.change(
+            task_id,
+            now,
+            state="pending",
+            strikes=0,
+            not_before=0.0,
+            error=None,
+            error_cause=None,
+            digest=None,
+            finished=None,
+            **redo,
+        )
         return True
 
     def restart(self, task_id: int, now: float) -> TaskRow:
@@ -254,6 +274,7 @@ class TaskLedger:
             started=None,
             finished=None,
             error=None,
+            error_cause=None,
         )
 
     def prioritise(self, task_id: int, now: float, by: int) -> bool:

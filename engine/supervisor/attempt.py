@@ -1,21 +1,20 @@
 """One attempt at a task: which records are with the worker, and which rows came back.
 
 An attempt belongs to one worker and ends with it. What becomes of its task afterwards is decided
-in `task_runner` and `worker_exit`.
+in `task_runner` and `exit_rules`.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from db.rows import FailureRow, ModelRow, ShardRow, TaskRow
-from engine.project.caption_log import CaptionLog, is_row
+from engine.project.caption_log import EXCLUDED_KIND, READMITTED_KIND, CaptionLog
 from engine.project.shard_file import (
     FileStamp,
     IndexedImage,
@@ -23,12 +22,38 @@ from engine.project.shard_file import (
     file_stamp,
     read_records,
 )
-from engine.protocol.messages import Message
+from engine.protocol.caption_row import (
+    RAW_CAPTION_LIMIT,
+    TOKEN_COUNT_LIMIT,
+    CaptionRow,
+    ErrorRow,
+    Row,
+)
+from engine.protocol.messages import Records
 from engine.state.failure_rows import group_failures
-from engine.state.task_ledger import LogCounts
+
+DETAIL_LIMIT = 2_000
+"""Characters of an error's detail that are kept: as many as a worker sends of an exception."""
+KIND_LIMIT = 40
+"""Characters from which on the kind of an error is none: the longest that we write has 10."""
+INVALID_KIND = "invalid"
+"""The error of a record for which a worker sent a row that cannot be kept."""
+
+DropReason = Literal["doubled", "not sent", "out of range", "stale"]
+"""Why a row of a worker is dropped: the record has its row already, was not with the worker, is
+none of the shard's, or the row is of an attempt that has ended."""
 
 
-@dataclass(slots=True)
+class AcceptedRow(NamedTuple):
+    """A row that was added to the caption log, with what the shard says of its record."""
+
+    row: Row
+    image: str
+    original: str
+    """The original caption; empty if there was none."""
+
+
+@dataclass(slots=True, kw_only=True)
 class Attempt:
     """A running attempt at a task, with the open caption log that it appends to.
 
@@ -46,7 +71,9 @@ class Attempt:
     """The open shard file, from which records are read as they are sent."""
     shard_stamp: FileStamp
     """The stamp that the shard file had when its digest was checked."""
-    unsent: Iterator[IndexedImage]
+    synced_at: float
+    """When the log was last synced, on the monotonic clock."""
+    unsent: Iterator[IndexedImage] = field(default_factory=lambda: iter(()))
     """Records that the log lacks, without suspects, in the order of the shard."""
     suspects: deque[IndexedImage] = field(default_factory=deque)
     """Records that were with a worker when it died and that are to be sent alone."""
@@ -56,17 +83,17 @@ class Attempt:
     outstanding: set[int] = field(default_factory=set)
     """Indexes of records that were sent to the worker and have no row yet."""
     originals: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Image path and original caption of the outstanding records, by index."""
+    """Image path and original caption of the records that were read and have no row yet."""
     in_progress: set[int] = field(default_factory=set)
     """Indexes of outstanding records that the worker reported to be decoding or generating."""
     isolated_record: int | None = None
     """Index of the suspect that is with the worker now, or None."""
     rows: int = 0
     """Rows that this attempt added to the log."""
+    dropped: Counter[DropReason] = field(default_factory=Counter)
+    """Rows that came and were dropped, by reason."""
     exhausted: bool = False
     """True once `unsent` has come to its end."""
-    synced_at: float = field(default_factory=time.monotonic)
-    """When the log was last synced, on the monotonic clock."""
 
     @property
     def number(self) -> int:
@@ -79,18 +106,12 @@ class Attempt:
         return self.task.id, self.task.attempt
 
     @property
-    def counts(self) -> LogCounts:
-        """Counts of what the log holds now."""
-        log = self.log
-        return LogCounts(log.captioned, log.failed, log.left, log.rows, log.size)
-
-    @property
     def isolating(self) -> bool:
         """True if all that is left are suspects of a server."""
         return self.exhausted and (bool(self.server_suspects) or self.isolated_record is not None)
 
-    def next_records(self, chunk: int) -> Message | None:
-        """Return the next `records` message for the worker, or None if it has enough for now.
+    def next_records(self, chunk: int) -> Records | None:
+        """Return the next records for the worker, or None if it has enough for now.
 
         A message holds up to `chunk` records, and none is sent while `chunk` or more are
         outstanding. Raises `ShardChanged`.
@@ -103,7 +124,7 @@ class Attempt:
         if suspects:
             i, image = suspects.popleft()
             self.isolated_record = i
-            return self.records_message([(i, image)], last=self.exhausted, alone=True)
+            return self.send([(i, image)], last=self.exhausted, alone=True)
         if self.exhausted or len(self.outstanding) >= chunk:
             return None
         records: list[IndexedImage] = []
@@ -114,9 +135,9 @@ class Attempt:
         self.exhausted = len(records) < chunk
         if not records and not self.outstanding:
             return None
-        return self.records_message(records, last=self.exhausted, alone=False)
+        return self.send(records, last=self.exhausted, alone=False)
 
-    def records_message(self, records: Sequence[IndexedImage], last: bool, alone: bool) -> Message:
+    def send(self, records: Sequence[IndexedImage], last: bool, alone: bool) -> Records:
         """Return the message that sends `records`, and note them as outstanding.
 
         Raises `ShardChanged` if the shard file was written to since its digest was checked.
@@ -125,56 +146,91 @@ class Attempt:
         if file_stamp(os.fstat(self.shard_file.fileno())) != self.shard_stamp:
             raise ShardChanged
         self.outstanding.update(i for i, _ in records)
-        return {
-            "type": "records",
-            "task": self.task.id,
-            "attempt": self.number,
-            "first": self.shard.first,
-            "records": records,
-            "last": last,
-            "alone": alone,
-        }
+        return Records(
+            task=self.task.id,
+            attempt=self.number,
+            first=self.shard.first,
+            records=tuple(records),
+            last=last,
+            alone=alone,
+        )
 
-    def accept(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    def accept(self, rows: Sequence[Row]) -> list[AcceptedRow]:
         """Append the rows of outstanding records to the log and return those rows.
 
-        Anything else among `rows` is dropped. Raises `OSError` (`DiskFull` among them), and then
-        no row is in the log.
+        A row that cannot be kept becomes its record's failure, so that nothing waits for it. Rows
+        that nothing waits for are dropped and counted. Raises `OSError` (`DiskFull` among them),
+        and then no row is in the log and none was dropped.
         """
-        accepted = [
-            row for row in rows if is_row(row, self.log.count) and row["i"] in self.outstanding
-        ]
-        self.rows += self.log.append(accepted)
-        for row in accepted:
-            self.outstanding.discard(row["i"])
-            self.in_progress.discard(row["i"])
-        return accepted
+        accepted: dict[int, Row] = {}
+        dropped: Counter[DropReason] = Counter()
+        for row in rows:
+            if not 0 <= row.i < self.log.count:
+                dropped["out of range"] += 1
+            elif row.i in accepted or not self.log.missing(row.i):
+                dropped["doubled"] += 1
+            elif row.i not in self.outstanding:
+                dropped["not sent"] += 1
+            else:
+                accepted[row.i] = valid_row(row)
+        self.rows += self.log.append(accepted.values())
+        self.dropped += dropped
+        return [AcceptedRow(row, *self.forget(row.i)) for row in accepted.values()]
 
-    def close_files(self) -> None:
-        """Close the caption log and the shard file."""
-        self.log.close()
-        self.shard_file.close()
+    def forget(self, i: int) -> tuple[str, str]:
+        """Free what is held for a record that has its row; return its image and caption."""
+        self.outstanding.discard(i)
+        self.in_progress.discard(i)
+        return self.originals.pop(i)
+
+    def close(self) -> None:
+        """Sync and close the caption log, and close the shard file. Raises `OSError`.
+
+        Both are closed even if the log cannot be synced.
+        """
+        self.unsent = iter(())  # it reads from the shard file
+        try:
+            self.log.sync()
+        finally:
+            self.log.close()
+            self.shard_file.close()
 
     def failures(self) -> list[FailureRow]:
         """Return the task's failed records by kind, as the database keeps them."""
         return group_failures(self.task.id, self.log.errors)
 
 
+def valid_row(row: Row) -> Row:
+    """Return the row of an outstanding record, or the failure that is recorded instead of it."""
+    if isinstance(row, CaptionRow):
+        if not 0 <= row.tokens < TOKEN_COUNT_LIMIT:
+            return ErrorRow(row.i, INVALID_KIND, "a caption with an impossible number of tokens")
+        if len(row.raw) > RAW_CAPTION_LIMIT:
+            return ErrorRow(row.i, INVALID_KIND, f"a caption of {len(row.raw):,} characters")
+        return row
+    # Only a person excludes records: a worker's word would keep them out for ever.
+    if len(row.error) > KIND_LIMIT or row.error in (EXCLUDED_KIND, READMITTED_KIND):
+        return ErrorRow(row.i, INVALID_KIND, f"an error {row.error[:KIND_LIMIT]!r}")
+    return ErrorRow(row.i, row.error, row.detail[:DETAIL_LIMIT])
+
+
 def open_attempt(
     task: TaskRow,
     model: ModelRow,
     shard: ShardRow,
+    *,
     shard_path: Path,
     stamp: FileStamp,
     log_path: Path,
+    now: float,
     suspects: Sequence[int] = (),
     server_suspects: Sequence[int] = (),
 ) -> Attempt:
     """Open the shard and the caption log, and line up the records that the log lacks.
 
     `suspects` and `server_suspects` are indexes in the order in which they are to be sent; an
-    index in both counts as a server's. Raises `OSError`, and `ValueError` for a line of the shard
-    that is no record.
+    index in both counts as a server's. `now` is of the monotonic clock. Raises `OSError`, and
+    `ValueError` for a line of the shard that is no record.
     """
     shard_file = shard_path.open("rb")
     try:
@@ -182,7 +238,15 @@ def open_attempt(
     except OSError:
         shard_file.close()
         raise
-    attempt = Attempt(task, model, shard, log, shard_file, stamp, iter(()))
+    attempt = Attempt(
+        task=task,
+        model=model,
+        shard=shard,
+        log=log,
+        shard_file=shard_file,
+        shard_stamp=stamp,
+        synced_at=now,
+    )
     suspected = {i for i in (*suspects, *server_suspects) if log.missing(i)}
 
     def remember(i: int, record: dict[str, Any]) -> IndexedImage:
@@ -197,7 +261,12 @@ def open_attempt(
                 yield remember(i, record)
 
     if suspected:
-        records = {i: record for i, record in read_records(shard_file) if i in suspected}
+        try:
+            records = {i: record for i, record in read_records(shard_file) if i in suspected}
+        except (OSError, ValueError):
+            log.close()
+            shard_file.close()
+            raise
         worker_suspects = [i for i in suspects if i in records and i not in server_suspects]
         attempt.suspects.extend(remember(i, records[i]) for i in worker_suspects)
         attempt.server_suspects.extend(

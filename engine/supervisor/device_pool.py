@@ -7,16 +7,25 @@ a bad device from a bad model or task.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from db import supervisor_writes
 from db.rows import DeviceRow
-from engine.hardware.devices import GpuMonitor, device_node
+from engine.hardware.devices import device_node
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
+
+
+class DeviceMonitor(Protocol):
+    """What measures the devices of a run, such as `engine.hardware.devices.GpuMonitor`."""
+
+    latest: dict[str, DeviceRow]
+    """The last measurement of each device that is measured, by device id."""
+    lost: set[str]
+    """Ids of devices that their driver does not find any more."""
 
 
 class DevicePool:
@@ -27,15 +36,20 @@ class DevicePool:
     """
 
     def __init__(
-        self, devices: Sequence[DeviceRow], project_state: ProjectState, policy: Policy
+        self,
+        devices: Sequence[DeviceRow],
+        project_state: ProjectState,
+        policy: Policy,
+        monitor: DeviceMonitor,
     ) -> None:
         """Start with the launcher's devices, pinned as they were in earlier runs."""
         self.project_state = project_state
+        self.clock = project_state.clock
         self.policy = policy
         self.devices = {device.id: self.restore_pin(device) for device in devices}
         self.listed: Sequence[DeviceRow] = devices
         """The devices as the launcher last listed them."""
-        self.monitor = GpuMonitor(devices)
+        self.monitor = monitor
         self.deaths: Counter[str] = Counter()
         """Deaths of a device's workers since the last row from that device, by device id."""
         self.proven: set[tuple[str, int]] = set()
@@ -123,7 +137,7 @@ class DevicePool:
 
     def delay_load(self, device_id: str, model_id: int, seconds: float) -> None:
         """Do not load the model on this device for so many seconds."""
-        self.load_not_before[device_id, model_id] = time.monotonic() + seconds
+        self.load_not_before[device_id, model_id] = self.clock.monotonic() + seconds
 
     def ready_devices(self) -> list[DeviceRow]:
         """Return the devices that are neither resting nor lost."""
@@ -132,6 +146,8 @@ class DevicePool:
     def update_measurements(self) -> dict[str, DeviceRow]:
         """Take in the monitor's newest utilisation and memory; return every device by id."""
         for device_id, latest in self.monitor.latest.items():
+            if device_id not in self.devices:
+                continue
             self.devices[device_id] = replace(
                 self.devices[device_id],
                 memory_used=latest.memory_used,
@@ -175,7 +191,7 @@ class DevicePool:
             return
         self.deaths.pop(device_id, None)
         self.proven = {(device, model) for device, model in self.proven if device != device_id}
-        until = time.time() + self.policy.device_rest
+        until = self.clock.time() + self.policy.device_rest
         device = replace(self.devices[device_id], state="resting", rest_until=until)
         self.devices[device_id] = device
         minutes = self.policy.device_rest / 60
@@ -188,7 +204,7 @@ class DevicePool:
 
     def wake_rested(self) -> None:
         """Make the devices ready whose rest is over."""
-        now = time.time()
+        now = self.clock.time()
         for device in list(self.devices.values()):
             clock_set_back = device.rest_until > now + self.policy.device_rest
             if device.state == "resting" and (now >= device.rest_until or clock_set_back):
@@ -200,6 +216,8 @@ class DevicePool:
 
     def mark_lost(self, device_id: str, reason: str) -> bool:
         """Use the device no more in this run. Returns True if every device is lost now."""
+        if device_id not in self.devices:  # it has left meanwhile
+            return False
         self.devices[device_id] = replace(self.devices[device_id], state="lost")
         self.project_state.event("fail", f"device lost: {reason}", device_id)
         return all(device.state == "lost" for device in self.devices.values())
@@ -222,4 +240,4 @@ class DevicePool:
 
     def may_load(self, device_id: str, model_id: int) -> bool:
         """Return True if no delay keeps the device from loading the model now."""
-        return time.monotonic() >= self.load_not_before.get((device_id, model_id), 0.0)
+        return self.clock.monotonic() >= self.load_not_before.get((device_id, model_id), 0.0)

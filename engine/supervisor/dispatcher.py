@@ -6,12 +6,12 @@ Which model a device works on is decided by `scheduler.choose_model`, which task
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
 from db.rows import DeviceRow
 from engine.hardware.devices import device_kind
 from engine.launchers.base import Launcher
+from engine.protocol.messages import ImageAccess, Start
 from engine.state.model_backoff import ModelBackoff
 from engine.state.project_state import ProjectState
 from engine.supervisor.device_pool import DevicePool
@@ -42,6 +42,7 @@ class Dispatcher:
         self.backoff = backoff
         self.model_loader = model_loader
         self.task_runner = task_runner
+        self.clock = project_state.clock
 
     def dispatch(self, stopping: bool) -> None:
         """Give every ready device something to do, unless the project is paused.
@@ -61,7 +62,7 @@ class Dispatcher:
             elif worker is None:
                 if self.choose_model_for(device, None) is not None:
                     self.start_worker(device)
-            elif worker.end_reason is None and worker.state == "idle":
+            elif worker.end_cause is None and worker.state == "idle":
                 self.give_work(worker, device)
 
     def choose_model_for(self, device: DeviceRow, loaded: int | None) -> int | None:
@@ -71,7 +72,7 @@ class Dispatcher:
         device while it is blocked, waits for its server, may not be loaded there yet, or has no
         task that is due.
         """
-        now = time.time()
+        now = self.clock.time()
         elsewhere = Counter(m.model_id for m in self.workers.values() if m.device != device.id)
         demands = []
         for model in self.project_state.models.values():
@@ -95,19 +96,19 @@ class Dispatcher:
             self.device_pool.rest(device.id)
             return
         handle.send(
-            {
-                "type": "start",
-                "device": device_kind(device.id),
-                "threads": max(2, handle.cores),
-                "images": {
-                    "root": str(self.project_state.project.image_root(settings)),
-                    "path_map": settings.path_map,
-                    "allow_outside": settings.allow_outside,
-                    "witness": settings.witness,
-                },
-            }
+            Start(
+                device=device_kind(device.id),
+                threads=max(2, handle.cores),
+                images=ImageAccess(
+                    root=str(self.project_state.project.image_root(settings)),
+                    path_map=settings.path_map,
+                    allow_outside=settings.allow_outside,
+                    witness=settings.witness,
+                ),
+            )
         )
-        self.workers[handle.id] = worker = WorkerState(handle)
+        worker = WorkerState(handle=handle, started_at=self.clock.monotonic())
+        self.workers[handle.id] = worker
         self.give_work(worker, device)
 
     def give_work(self, worker: WorkerState, device: DeviceRow) -> None:
@@ -118,6 +119,6 @@ class Dispatcher:
         if model_id != worker.model_id:
             self.model_loader.request_load(worker, model_id)
             return
-        task = self.project_state.ledger.next_task(model_id, time.time())
+        task = self.project_state.ledger.next_task(model_id, self.clock.time())
         if task is not None:
             self.task_runner.start_task(worker, task.id)

@@ -22,9 +22,7 @@ either may have hit any record."""
 class PoisonDetector:
     """The suspects of every task and the evidence against each, since the run started."""
 
-    def __init__(self, deaths: int) -> None:
-        """`deaths` crashes with a record alone, or twice as many kills, make it poison."""
-        self.threshold = deaths * CRASH_WEIGHT
+    def __init__(self) -> None:
         self.suspects: dict[int, set[int]] = {}
         """Indexes of suspected records, by task id."""
         self.evidence: Counter[tuple[int, int]] = Counter()
@@ -33,6 +31,10 @@ class PoisonDetector:
     def add_suspects(self, task_id: int, records: Iterable[int]) -> None:
         """Suspect the task's records with these indexes, too."""
         self.suspects.setdefault(task_id, set()).update(records)
+
+    def has_suspects(self, task_id: int) -> bool:
+        """Return True if a record of the task is suspected."""
+        return bool(self.suspects.get(task_id))
 
     def in_order(self, task_id: int) -> list[int]:
         """Return the indexes of the task's suspects in the order in which they are to run alone.
@@ -45,17 +47,9 @@ class PoisonDetector:
             key=lambda record: (self.evidence[task_id, record], record),
         )
 
-    def count_death_alone(self, task_id: int, record: int, killed: bool) -> bool:
-        """Count a death with the record alone. Returns True if the record is poison now.
-
-        `killed` is True if the cause lay outside: a kill, or a read that does not end.
-        """
-        self.evidence[task_id, record] += KILL_WEIGHT if killed else CRASH_WEIGHT
-        return self.evidence[task_id, record] >= self.threshold
-
-    def crashes_alone(self, task_id: int, record: int) -> int:
-        """Return how many crashes with the record alone the evidence amounts to."""
-        return self.evidence[task_id, record] // CRASH_WEIGHT
+    def add_evidence(self, task_id: int, record: int, weight: int) -> None:
+        """Count a death with the record alone."""
+        self.evidence[task_id, record] += weight
 
     def clear_suspects(self, task_id: int) -> None:
         """Suspect no record of the task any more; the evidence against each stays."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from engine.project.layout import Project
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.supervisor.device_pool import DevicePool
-from engine.supervisor.task_runner import DISK_FULL
 from engine.utils.log_rotation import rotate_log
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """Return how many bytes are free on the disk that holds the folder. Raises `OSError`."""
+    return shutil.disk_usage(folder).free
 
 
 class ResourceWatch:
@@ -27,11 +32,14 @@ class ResourceWatch:
         project_state: ProjectState,
         device_pool: DevicePool,
         policy: Policy,
+        free_bytes: Callable[[Path], int] = free_disk_bytes,
     ) -> None:
         self.project = project
         self.project_state = project_state
         self.device_pool = device_pool
         self.policy = policy
+        self.free_bytes = free_bytes
+        self.clock = project_state.clock
         self.disk_checked_at = 0.0
         """When the disk was last checked, on the monotonic clock."""
         self.next_log_check = 0.0
@@ -39,18 +47,18 @@ class ResourceWatch:
 
     def check_disk(self) -> None:
         """Resume a run that a full disk paused, once `Policy.disk_floor` bytes are free."""
-        now = time.monotonic()
-        paused = self.project_state.settings.pause_reason == DISK_FULL
+        now = self.clock.monotonic()
+        paused = self.project_state.settings.pause_cause == "disk_full"
         if not paused or now - self.disk_checked_at < self.policy.disk_retry:
             return
         self.disk_checked_at = now
-        if shutil.disk_usage(self.project.folder).free >= self.policy.disk_floor:
+        if self.free_bytes(self.project.folder) >= self.policy.disk_floor:
             self.project_state.event("info", "there is room on the disk again")
             self.project_state.resume()
 
     def bound_logs(self) -> None:
         """Begin every log anew that is larger than `Policy.log_limit`."""
-        now = time.monotonic()
+        now = self.clock.monotonic()
         if now < self.next_log_check:
             return
         self.next_log_check = now + self.policy.log_every

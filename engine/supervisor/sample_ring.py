@@ -6,14 +6,13 @@ their captions can be compared. The database keeps the newest samples as a ring.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from typing import Any
 
 from db.rows import SampleRow
+from engine.protocol.caption_row import CaptionRow
 from engine.shearing.shear import shear
 from engine.state.project_state import ProjectState
-from engine.supervisor.attempt import Attempt
+from engine.supervisor.attempt import AcceptedRow, Attempt
 
 SAMPLES_PER_COMMIT = 4
 """Samples that one worker contributes between two commits (about a second), at most: the ring of
@@ -36,33 +35,29 @@ class SampleRing:
         self.sampled: Counter[str] = Counter()
         """Samples since the last commit, by worker id."""
 
-    def offer(self, worker_id: str, attempt: Attempt, row: dict[str, Any]) -> None:
-        """Make the row's caption a sample if its record is one of those sampled.
-
-        To be called exactly once per accepted row: this also frees `Attempt.originals` of it.
-        """
-        image, original = attempt.originals.pop(row["i"])
-        chosen = (attempt.shard.first + row["i"]) % self.stride == 0
-        if not chosen or "raw" not in row or self.sampled[worker_id] >= SAMPLES_PER_COMMIT:
+    def offer(self, worker_id: str, attempt: Attempt, accepted: AcceptedRow) -> None:
+        """Make the row's caption a sample if its record is one of those sampled."""
+        row = accepted.row
+        chosen = (attempt.shard.first + row.i) % self.stride == 0
+        full = self.sampled[worker_id] >= SAMPLES_PER_COMMIT
+        if not chosen or full or not isinstance(row, CaptionRow):
             return
         self.sampled[worker_id] += 1
-        sheared = shear(
-            row["raw"], attempt.model.family, self.project_state.shearing, row["finish"]
-        )
+        sheared = shear(row.raw, attempt.model.family, self.project_state.shearing, row.finish)
         self.project_state.samples.append(
             SampleRow(
-                created=time.time(),
+                created=self.project_state.clock.time(),
                 model_id=attempt.model.id,
                 shard=attempt.shard.number,
-                i=row["i"],
-                image=image,
-                original=original,
-                raw=row["raw"],
+                i=row.i,
+                image=accepted.image,
+                original=accepted.original,
+                raw=row.raw,
                 sheared=sheared.text,
                 start=sheared.start,
                 end=sheared.end,
-                tokens=row["tokens"],
-                finish=row["finish"],
+                tokens=row.tokens,
+                finish=row.finish,
             )
         )
 

@@ -8,9 +8,11 @@ after the server had captioned the probe image, a picture of our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
 from shlex import quote
 
+from engine.protocol.caption_row import ErrorRow
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.supervisor.attempt import Attempt
@@ -23,11 +25,33 @@ NAMED_RECORDS = 5
 """Indexes of suspects that an event names, at most, so that it fits on a line or two."""
 
 
+@dataclass(frozen=True, slots=True)
+class OutageVerdict:
+    """What follows for the records that were with a server when it went away."""
+
+    times: int = 0
+    """Times that the server has gone away while the record that was alone was with it, this one
+    included; 0 if no record was alone."""
+    poison: bool = False
+    """True if that record is to be failed."""
+
+
+def judge_outage(lost: Set[int], alone: int | None, earlier: int, policy: Policy) -> OutageVerdict:
+    """Return what follows from an outage.
+
+    `lost` are the records that the server had, `alone` the suspect that was to be alone with it, or
+    None, and `earlier` the outages with that one alone before.
+    """
+    if alone is None or alone not in lost:
+        return OutageVerdict()
+    return OutageVerdict(earlier + 1, poison=earlier + 1 >= policy.server_deaths)
+
+
 class ServerOutages:
     """Names suspects after an outage, and fails the record that is guilty.
 
     That the model waits and the task goes back to pending is done elsewhere: in `ModelBackoff` and
-    `TaskRunner.release_task`.
+    `TaskRunner.end_attempt`.
     """
 
     def __init__(
@@ -51,35 +75,41 @@ class ServerOutages:
         attempt = worker.attempt
         if attempt is None:
             return
-        lost = sorted(attempt.outstanding.intersection(records))
-        if not lost:
-            return
-        self.suspects.add_suspects(attempt.task.id, lost)
-        if attempt.isolating and attempt.isolated_record in lost:
-            self.judge_record(worker, attempt, lost[0])
-        else:
-            named = ", ".join(map(str, lost[:NAMED_RECORDS])) + (
-                ", ..." if lost[NAMED_RECORDS:] else ""
-            )
-            self.warn(
-                worker,
-                attempt,
-                f"the server went away while it was asked about {plural(len(lost), 'record')},"
-                f" which come last, one at a time, to find out if it was one of them ({named})",
-            )
+        task_id = attempt.task.id
+        alone = attempt.isolated_record if attempt.isolating else None
+        earlier = 0 if alone is None else self.suspects.evidence[task_id, alone]
+        lost = attempt.outstanding.intersection(records)
+        verdict = judge_outage(lost, alone, earlier, self.policy)
+        self.suspects.add_suspects(task_id, lost)
+        if verdict.times and alone is not None:
+            self.suspects.add_evidence(task_id, alone, 1)
+            self.on_lost_alone(worker, attempt, alone, verdict)
+        elif lost:
+            self.warn_of_suspects(worker, attempt, sorted(lost))
 
-    def judge_record(self, worker: WorkerState, attempt: Attempt, i: int) -> None:
-        """Count an outage with this record alone, and fail the record if it is guilty."""
-        guilty = self.suspects.count_death_alone(attempt.task.id, i, killed=False)
-        times, most = self.suspects.crashes_alone(attempt.task.id, i), self.policy.server_deaths
-        image = attempt.originals[i][0]
-        if not guilty:
+    def warn_of_suspects(self, worker: WorkerState, attempt: Attempt, lost: list[int]) -> None:
+        """Log that these records are suspected."""
+        named = ", ".join(map(str, lost[:NAMED_RECORDS]))
+        named += ", ..." if lost[NAMED_RECORDS:] else ""
+        self.warn(
+            worker,
+            attempt,
+            f"the server went away while it was asked about {plural(len(lost), 'record')},"
+            f" which come last, one at a time, to find out if it was one of them ({named})",
+        )
+
+    def on_lost_alone(
+        self, worker: WorkerState, attempt: Attempt, i: int, verdict: OutageVerdict
+    ) -> None:
+        """Fail the record that was alone with the server, or say what may come."""
+        image, times = attempt.originals[i][0], verdict.times
+        if not verdict.poison:
             self.warn(
                 worker,
                 attempt,
                 f"the server went away while it was asked about record {i} alone ({image}),"
-                f" {times} of {most} times before that is failed; to give it up now:"
-                f" {self.exclude_command(attempt, i)}",
+                f" {times} of {self.policy.server_deaths} times before that is failed; to give it"
+                f" up now: {self.exclude_command(attempt, i)}",
             )
             return
         detail = (
@@ -87,7 +117,7 @@ class ServerOutages:
             " captioned another picture each time before"
         )
         try:
-            attempt.accept([{"i": i, "error": "poison", "detail": detail}])
+            attempt.accept([ErrorRow(i, "poison", detail)])
         except OSError as error:
             self.task_runner.on_write_error(error)
             return

@@ -7,18 +7,38 @@ the other modules of the package.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from db import requests, supervisor_writes
 from db.connection import DatabaseBusy, DatabaseDamaged, DatabaseUnusable, reading
 from db.rows import SupervisorRow
+from engine.hardware.devices import GpuMonitor
 from engine.launchers.base import Launcher, WorkerExit, WorkerHandle
 from engine.process import identity
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
-from engine.protocol.messages import Message
-from engine.requests.handlers import answer_leftovers, handle_request
+from engine.protocol.messages import (
+    BatchChanged,
+    Decoding,
+    Failed,
+    ForgetWitness,
+    FromWorker,
+    Generating,
+    LayerComputed,
+    Loaded,
+    LoadFailed,
+    Loading,
+    Ready,
+    RequestEnded,
+    RootLost,
+    Rows,
+    Stuck,
+    Unavailable,
+    WaitingForSlot,
+)
+from engine.requests.handlers import answer_leftovers, answer_request
 from engine.state.model_backoff import ModelBackoff, wake_models
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
@@ -27,12 +47,13 @@ from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.dispatcher import Dispatcher
 from engine.supervisor.model_loading import ModelLoader
 from engine.supervisor.poison import PoisonDetector
-from engine.supervisor.resource_watch import ResourceWatch
+from engine.supervisor.resource_watch import ResourceWatch, free_disk_bytes
 from engine.supervisor.server_outages import ServerOutages
 from engine.supervisor.task_runner import TaskRunner
 from engine.supervisor.watchdog import Watchdog
 from engine.supervisor.worker_exit import WorkerExitHandler
 from engine.supervisor.worker_state import WorkerState
+from engine.utils.clock import Clock, SystemClock
 from engine.utils.errors import BadInput
 
 
@@ -47,22 +68,31 @@ class Supervisor:
         spec: str = "auto",
         *,
         lock: ProjectLock,
+        clock: Clock | None = None,
+        free_bytes: Callable[[Path], int] = free_disk_bytes,
+        project_state: ProjectState | None = None,
     ) -> None:
-        """Read the project's state. The caller holds `lock`; `spec` names the devices."""
+        """Read the project's state, unless it is handed in. The caller holds `lock`.
+
+        `spec` names the devices. `clock` and `free_bytes` (of a disk, by folder) are those of this
+        machine unless others are handed in.
+        """
         self.lock = lock
         self.policy = policy or Policy()
         self.project = project
         self.launcher = launcher
-        self.project_state = ProjectState(project, self.policy)
-        self.device_pool = DevicePool(launcher.devices(), self.project_state, self.policy)
+        self.clock = clock or SystemClock()
+        self.project_state = project_state or ProjectState.load(project, self.policy, self.clock)
+        devices = launcher.devices()
+        self.device_pool = DevicePool(devices, self.project_state, self.policy, GpuMonitor(devices))
         self.backoff = ModelBackoff(self.project_state, self.policy)
         self.workers: dict[str, WorkerState] = {}
         """The live workers by worker id. The parts below share this dictionary."""
         self.model_loader = ModelLoader(
             self.workers, self.project_state, self.device_pool, self.backoff, self.policy
         )
-        suspects = PoisonDetector(self.policy.poison_deaths)
-        server_suspects = PoisonDetector(self.policy.server_deaths)
+        suspects = PoisonDetector()
+        server_suspects = PoisonDetector()
         self.task_runner = TaskRunner(
             self.workers,
             self.project_state,
@@ -101,10 +131,16 @@ class Supervisor:
             self.policy,
         )
         self.resource_watch = ResourceWatch(
-            project, self.project_state, self.device_pool, self.policy
+            project, self.project_state, self.device_pool, self.policy, free_bytes
         )
+        pid, created, boot_id = identity.this_process()
         self.row = SupervisorRow(
-            *identity.this_process(), host=identity.host_name(), heartbeat=time.time(), devices=spec
+            pid=pid,
+            created=created,
+            boot_id=boot_id,
+            host=identity.host_name(),
+            heartbeat=self.clock.time(),
+            devices=spec,
         )
         self.stopping: str | None = None
         """How the run was asked to stop, "now" or "after_shard"; None if it was not."""
@@ -172,10 +208,9 @@ class Supervisor:
     def shut_down(self) -> None:
         """End the workers, keep the rows that they still sent, release the tasks, and save."""
         for worker in self.workers.values():
-            worker.end_reason = worker.end_reason or "stopped"
-            worker.handle.kill()
-        deadline = time.monotonic() + self.policy.kill_after
-        while self.workers and time.monotonic() < deadline:
+            worker.stop()
+        deadline = self.clock.monotonic() + self.policy.kill_after
+        while self.workers and self.clock.monotonic() < deadline:
             for handle, message in self.launcher.receive(self.policy.tick):
                 self.receive(handle, message)
         self.launcher.close()
@@ -190,30 +225,31 @@ class Supervisor:
 
         What cannot be saved is found in the caption logs by the next run.
         """
-        deadline = time.monotonic() + self.policy.kill_after
-        while self.lock.intact() and time.monotonic() < deadline:
+        deadline = self.clock.monotonic() + self.policy.kill_after
+        while self.lock.intact() and self.clock.monotonic() < deadline:
             try:
                 self.project_state.commit()
                 return
             except DatabaseDamaged:
                 return
             except (DatabaseBusy, OSError):
-                time.sleep(self.policy.tick)
+                self.clock.sleep(self.policy.tick)
 
     def commit(self, force: bool = False) -> None:
         """Save what changed, if `Policy.commit_every` seconds have passed or `force` is True.
 
         A busy database is tried again in the next turn; one that cannot be written pauses the run.
         """
-        now = time.monotonic()
+        now = self.clock.monotonic()
         if not force and now - self.committed_at < self.policy.commit_every:
             return
+        epoch = self.clock.time()
         for worker in self.workers.values():
-            self.project_state.workers[worker.handle.id] = worker.to_row(now)
+            self.project_state.workers[worker.handle.id] = worker.to_row(now, epoch)
         self.task_runner.update_counts(self.workers.values())
         self.model_loader.fail_tasks_of_blocked_models()
         self.project_state.devices = self.device_pool.update_measurements()
-        self.row = replace(self.row, heartbeat=time.time(), stopping=self.stopping)
+        self.row = replace(self.row, heartbeat=epoch, stopping=self.stopping)
         try:
             self.project_state.commit(self.row)
         except DatabaseBusy:  # a reader that was stopped in mid-read: next tick
@@ -225,7 +261,7 @@ class Supervisor:
 
     # Messages of workers
 
-    def receive(self, handle: WorkerHandle, message: Message | WorkerExit) -> None:
+    def receive(self, handle: WorkerHandle, message: FromWorker | WorkerExit) -> None:
         """Carry out one message of a worker, or its exit."""
         worker = self.workers.get(handle.id)
         if worker is None:
@@ -234,65 +270,65 @@ class Supervisor:
             del self.workers[handle.id]
             self.worker_exits.on_worker_exit(worker, message)
             return
-        worker.last_message_at = time.monotonic()
-        match message["type"]:
-            case "rows":
+        now = self.clock.monotonic()
+        worker.on_message(now)
+        match message:
+            case Rows():
                 self.task_runner.on_rows(worker, message)
-            case "decoding" | "generating":
+            case Decoding() | Generating():
                 self.task_runner.on_in_progress(worker, message)
-            case "loading" | "asking" | "computing":
-                worker.progressed_at = time.monotonic()
-                worker.reports_layers = worker.reports_layers or message["type"] == "computing"
-            case "waiting":
-                self.on_waiting(worker, message)
-            case "loaded":
+            case Ready():
+                worker.on_ready()
+            case Loading() | RequestEnded():
+                worker.on_progress(now)
+            case LayerComputed():
+                worker.on_progress(now, layer=True)
+            case WaitingForSlot():
+                if worker.on_waiting(now):
+                    self.project_state.event("info", message.text, worker.device)
+            case Loaded():
                 self.model_loader.on_loaded(worker, message)
-            case "load_failed":
+            case LoadFailed():
                 self.model_loader.on_load_failed(worker, message)
-            case "unavailable":
-                self.outages.on_unavailable(worker, message["records"])
-                self.task_runner.release_task(worker, message["text"])
-                self.model_loader.on_unavailable(worker, message)
-            case "batch":
+            case Unavailable():
+                self.on_unavailable(worker, message)
+            case BatchChanged():
                 self.model_loader.on_batch_changed(worker, message)
-            case "root_lost":
+            case RootLost():
                 self.on_root_lost(worker, message)
-            case "stuck" | "failed":
-                self.on_failed(worker, message)
+            case Stuck() | Failed():
+                worker.on_last_words(message)  # its exit is judged when it comes
 
-    def on_root_lost(self, worker: WorkerState, message: Message) -> None:
+    def on_unavailable(self, worker: WorkerState, message: Unavailable) -> None:
+        """Take the task back from a worker whose server is gone, and make the model wait."""
+        if message.model != worker.model_id:
+            return
+        self.outages.on_unavailable(worker, message.records)
+        self.task_runner.end_attempt(
+            worker, "server_unavailable", message.text, "server_unavailable"
+        )
+        self.model_loader.on_unavailable(worker, message)
+
+    def on_root_lost(self, worker: WorkerState, message: RootLost) -> None:
         """Pause the run, or rest this machine only if another machine can go on."""
-        if worker.attempt is None or message["attempt"] != worker.attempt.number:
+        if worker.attempt is None or (message.task, message.attempt) != worker.attempt.key:
             return
         if self.device_pool.ready_on_other_machines(worker.device):
-            self.project_state.event("fail", message["text"], worker.device)
+            self.project_state.event("fail", message.text, worker.device)
             self.task_runner.cancel_tasks(
                 "image root lost", self.device_pool.devices_of_machine(worker.device)
             )
             self.device_pool.rest_machine(worker.device)
         else:
-            self.project_state.event("fail", f"paused: {message['text']}", worker.device)
-            self.project_state.pause(message["text"])
+            self.project_state.event("fail", f"paused: {message.text}", worker.device)
+            self.project_state.pause("root_lost", message.text)
             self.task_runner.cancel_tasks("image root lost")
-
-    def on_waiting(self, worker: WorkerState, message: Message) -> None:
-        """Note that the worker waits for a slot to run in, which is no fault of its model."""
-        worker.progressed_at = time.monotonic()
-        if not worker.waits_for_slot:
-            self.project_state.event("info", message["text"], worker.device)
-        worker.waits_for_slot = True
-
-    def on_failed(self, worker: WorkerState, message: Message) -> None:
-        """Note why the worker is about to exit; its exit is judged when it comes."""
-        worker.failure_text = message["text"]
-        worker.strikes_task = message["type"] == "failed"
-        worker.stuck_in_read = message["type"] == "stuck"
 
     # Requests of people
 
     def answer_requests(self) -> None:
         """Carry out the requests that came since the last turn; the next commit saves answers."""
-        now = time.monotonic()
+        now = self.clock.monotonic()
         if now - self.requests_read < self.policy.tick:
             return
         self.requests_read = now
@@ -301,12 +337,11 @@ class Supervisor:
                 waiting = requests.pending(connection)
         except (DatabaseBusy, DatabaseUnusable):
             return
-        answered = {number for number, _, _ in self.project_state.answers}
+        answered = {request_id for request_id, *_ in self.project_state.answers}
         for request in waiting:
             if request.id in answered:
                 continue
-            state, note = handle_request(self.project_state, request, self)
-            self.project_state.answers.append((request.id, state, note))
+            answer_request(self.project_state, request, self)
             self.committed_at = 0.0
 
     def on_paused(self) -> None:
@@ -320,4 +355,4 @@ class Supervisor:
     def forget_witness(self) -> None:
         """Have the workers probe for missing images with the image root alone."""
         for worker in self.workers.values():
-            worker.handle.send({"type": "forget_witness"})
+            worker.handle.send(ForgetWitness())

@@ -1,52 +1,31 @@
 """The tasks that are with workers: started, supplied with records, their rows written, ended.
 
-An attempt ends in one of these ways. "Cancels" means that the worker is told to forget the records
-that it is not generating yet; its model stays loaded.
-
-| method           | when                               | cancels | outcome   | task then          |
-|------------------|------------------------------------|---------|-----------|--------------------|
-| `finish_attempt` | every record has its row           | no      | done      | `complete_task`    |
-| `release_task`   | the worker can do no more now: its | no      | withdrawn | pending, no strike |
-|                  | server does not answer             |         |           |                    |
-| `cancel_task`    | a person excludes records of a     | yes     | withdrawn | pending, no strike |
-|                  | running task                       |         |           |                    |
-| `cancel_tasks`   | pause, lost image root, write      | yes     | withdrawn | pending, no strike |
-|                  | error: all tasks, or some devices' |         |           |                    |
-| `send_records`   | the shard file has changed         | yes     | withdrawn | failed             |
-| (`worker_exit`)  | the worker's process has ended     | no      | died,     | see there          |
-|                  |                                    |         | stopped,  |                    |
-|                  |                                    |         | or lost   |                    |
-
-All of them use `end_attempt`, which ends the attempt and leaves the task alone. `complete_task`
-ends no attempt: it reads the caption log back and makes the task done if the log is whole.
+`endings` lists the ways in which an attempt ends; `TaskRunner.end_attempt` carries them out.
 """
 
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Container, Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from db.rows import AttemptRow
-from engine.project.caption_log import file_digest
-from engine.project.shard_file import FileStamp, ShardChanged, file_stamp
-from engine.protocol.messages import Message
+from db.rows import AttemptRow, TaskErrorCause
+from engine.project.shard_file import CHANGED, ShardChanged, ShardDamage, inspect_shard
+from engine.protocol.caption_row import CaptionRow
+from engine.protocol.messages import Cancel, Decoding, Generating, Rows
 from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import complete_if_whole, log_path
 from engine.supervisor.attempt import Attempt, open_attempt
 from engine.supervisor.device_pool import DevicePool
+from engine.supervisor.endings import ENDINGS, EndKind
 from engine.supervisor.poison import PoisonDetector
 from engine.supervisor.sample_ring import SampleRing
 from engine.supervisor.worker_state import WorkerState
 
 DISK_FULL = "the disk is full"
-"""The pause reason after a write failed for want of space; `ResourceWatch` resumes from it."""
-CHANGED = "was changed since the input was split"
-"""How the error of a task ends whose shard file is not the one that was split."""
+"""The reason of a pause after a write failed for want of space, as people read it."""
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a write that mean a full disk: no space, a quota, a file that may not grow."""
 BATCHES_AHEAD = 6
@@ -86,15 +65,15 @@ class TaskRunner:
 
         The task fails at once if its shard file is missing, unreadable or changed.
         """
-        ledger, now = self.project_state.ledger, time.time()
+        state = self.project_state
+        ledger, now = state.ledger, state.clock.time()
         task = ledger[task_id]
-        shard = self.project_state.shards[task.shard]
-        model = self.project_state.models[task.model_id]
-        shard_path = self.project_state.project.shard_file(shard.number)
-        stamp, damage = inspect_shard(shard_path, shard.digest)
-        if damage or stamp is None:
-            self.project_state.event("fail", str(damage), worker.device, model.name, shard.number)
-            ledger.fail(task_id, now, str(damage))
+        shard, model = state.shards[task.shard], state.models[task.model_id]
+        shard_path = state.project.shard_file(shard.number)
+        inspection = inspect_shard(shard_path, shard.digest)
+        if isinstance(inspection, ShardDamage):
+            state.event("fail", inspection.text, worker.device, model.name, shard.number)
+            ledger.fail(task_id, now, inspection.text, inspection.cause)
             return
         task = ledger.start(task_id, worker.device, now)
         try:
@@ -102,23 +81,32 @@ class TaskRunner:
                 task,
                 model,
                 shard,
-                shard_path,
-                stamp,
-                log_path(self.project_state, task),
+                shard_path=shard_path,
+                stamp=inspection,
+                log_path=log_path(state, task),
+                now=state.clock.monotonic(),
                 suspects=self.suspects.in_order(task_id),
                 server_suspects=self.server_suspects.in_order(task_id),
             )
         except OSError as error:
-            ledger.release(task_id, now, str(error))
+            ledger.release(task_id, now, str(error), "cannot_write")
             self.on_write_error(error)
             return
-        self.project_state.attempts[attempt.key] = AttemptRow(
-            *attempt.key, worker.handle.id, worker.device, now
+        except ValueError:  # the shard was written to since it was inspected
+            text = f"shards/{shard_path.name} {CHANGED}"
+            state.event("fail", text, worker.device, model.name, shard.number)
+            ledger.fail(task_id, now, text, "shard_changed")
+            return
+        state.attempts[attempt.key] = AttemptRow(
+            task_id=task_id,
+            number=attempt.number,
+            worker_id=worker.handle.id,
+            device=worker.device,
+            started=now,
         )
-        worker.attempt, worker.state = attempt, "captioning"
-        worker.progressed_at = worker.last_rows_at = time.monotonic()
+        worker.begin_attempt(attempt, state.clock.monotonic())
         if attempt.log.left == 0:
-            self.finish_attempt(worker)
+            self.end_attempt(worker, "finished")
         else:
             self.send_records(worker)
 
@@ -137,17 +125,13 @@ class TaskRunner:
             ):
                 worker.handle.send(message)
         except (ShardChanged, ValueError):  # what is read may be cut in the middle
-            worker.handle.send({"type": "cancel"})
-            self.end_attempt(worker, "withdrawn", CHANGED)
-            name = self.project_state.project.shard_file(attempt.shard.number).name
-            text = f"shards/{name} {CHANGED}"
-            self.project_state.event(
-                "fail", text, worker.device, attempt.model.name, attempt.shard.number
-            )
-            self.project_state.ledger.fail(attempt.task.id, time.time(), text)
+            shard = attempt.shard.number
+            text = f"shards/{self.project_state.project.shard_file(shard).name} {CHANGED}"
+            self.project_state.event("fail", text, worker.device, attempt.model.name, shard)
+            self.end_attempt(worker, "shard_changed", text, "shard_changed")
             return
         if waits and not attempt.outstanding:
-            worker.progressed_at = worker.last_rows_at = time.monotonic()  # it does not hang
+            worker.on_waiting_for_server(self.project_state.clock.monotonic())
 
     def must_wait_for_server(self, attempt: Attempt) -> bool:
         """Return True if the attempt must send no record to its server now.
@@ -170,55 +154,56 @@ class TaskRunner:
 
     # What comes back
 
-    def on_rows(self, worker: WorkerState, message: Message) -> None:
+    def on_rows(self, worker: WorkerState, message: Rows) -> None:
         """Append the rows to the caption log, count them, and send the next records.
 
-        Rows of an attempt that has ended are dropped.
+        Rows of an attempt that has ended are dropped and counted.
         """
         attempt = worker.attempt
-        if attempt is None or (message["task"], message["attempt"]) != attempt.key:
+        if attempt is None or (message.task, message.attempt) != attempt.key:
+            worker.on_stale_rows(len(message.rows))
             return
         try:
-            rows = attempt.accept(message["rows"])
+            accepted = attempt.accept(message.rows)
         except OSError as error:
             self.on_write_error(error)
             return
-        if not rows:
+        if not accepted:
             return
-        worker.count_rows(len(rows), time.monotonic())
+        worker.on_rows(len(accepted), self.project_state.clock.monotonic())
         self.device_pool.mark_proven(worker.device, attempt.model.id)
-        if any("raw" in row for row in rows):
+        captions = [each.row for each in accepted if isinstance(each.row, CaptionRow)]
+        if captions:
             self.backoff.on_answer(attempt.model.id)
-        tokens = sum(row["tokens"] for row in rows if "raw" in row)
-        self.project_state.count_images(worker.device, attempt.model.id, len(rows), tokens)
-        for row in rows:
-            self.sample_ring.offer(worker.handle.id, attempt, row)
+        tokens = sum(row.tokens for row in captions)
+        self.project_state.count_images(worker.device, attempt.model.id, len(accepted), tokens)
+        for each in accepted:
+            self.sample_ring.offer(worker.handle.id, attempt, each)
         if attempt.log.left == 0:
-            self.finish_attempt(worker)
+            self.end_attempt(worker, "finished")
         else:
             self.send_records(worker)
 
-    def on_in_progress(self, worker: WorkerState, message: Message) -> None:
+    def on_in_progress(self, worker: WorkerState, message: Decoding | Generating) -> None:
         """Note which records the worker decodes or generates: suspects, should it die now."""
         attempt = worker.attempt
-        if attempt is not None and message["attempt"] == attempt.number:
-            attempt.in_progress.update(attempt.outstanding.intersection(message["records"]))
+        if attempt is not None and (message.task, message.attempt) == attempt.key:
+            attempt.in_progress.update(attempt.outstanding.intersection(message.records))
 
     def update_counts(self, workers: Iterable[WorkerState]) -> None:
         """Bring the tasks of these workers up to what their logs hold now."""
+        ledger, now = self.project_state.ledger, self.project_state.clock.time()
         for worker in workers:
             attempt = worker.attempt
-            if (
-                attempt is not None
-                and self.project_state.ledger[attempt.task.id].rows != attempt.log.rows
-            ):
-                self.project_state.ledger.set_counts(attempt.task.id, attempt.counts, time.time())
-                if attempt.log.errors:
-                    self.project_state.failures[attempt.task.id] = attempt.failures()
+            if attempt is None or ledger[attempt.task.id].rows == attempt.log.rows:
+                continue
+            ledger.set_counts(attempt.task.id, attempt.log.counts, now)
+            if attempt.log.errors:
+                self.project_state.failures[attempt.task.id] = attempt.failures()
 
     def sync_logs(self) -> None:
         """Sync the logs that have `Policy.sync_rows` unsynced rows, or any for `sync_every`."""
-        now = time.monotonic()
+        now = self.project_state.clock.monotonic()
         for worker in self.workers.values():
             attempt = worker.attempt
             if attempt is None:
@@ -234,41 +219,67 @@ class TaskRunner:
 
     # Ending
 
-    def end_attempt(self, worker: WorkerState, outcome: str, detail: str | None = None) -> bool:
-        """End the worker's attempt, and leave its task to the caller.
+    def end_attempt(
+        self,
+        worker: WorkerState,
+        kind: EndKind,
+        reason: str | None = None,
+        cause: TaskErrorCause | None = None,
+        at_once: bool = False,
+    ) -> None:
+        """End the worker's attempt, if it has one, and do with its task what `ENDINGS` says.
 
-        Returns False if the attempt's last rows could not be synced; the run is paused then.
+        `reason` is for people, `cause` the same as a value. With `at_once`, a task that got a
+        strike does not wait. A task that lacks no record any more is completed in any case. The run
+        is paused if the attempt's last rows cannot be synced.
         """
         attempt = worker.attempt
         if attempt is None:
-            return True
+            return
+        ending, ledger = ENDINGS[kind], self.project_state.ledger
+        task_id, now = attempt.task.id, self.project_state.clock.time()
+        if ending.cancels:
+            worker.handle.send(Cancel())
         self.update_counts([worker])
+        self.tell_dropped_rows(worker, attempt)
         self.project_state.attempts[attempt.key] = replace(
             self.project_state.attempts[attempt.key],
-            ended=time.time(),
-            outcome=outcome,
+            ended=now,
+            outcome=ending.outcome,
             rows=attempt.rows,
-            detail=detail,
+            detail=reason,
         )
-        worker.attempt, worker.state = None, "idle"
+        worker.end_attempt()
+        write_error: OSError | None = None
         try:
-            attempt.log.sync()
+            attempt.close()
         except OSError as error:
-            self.on_write_error(error)
-            return False
-        finally:
-            attempt.close_files()
-        return True
+            write_error = error
+        kept_reason, kept_cause = (reason, cause) if ending.keeps_reason else (None, None)
+        if ending.task == "strike":
+            ledger.strike(task_id, now, attempt.rows > 0, str(reason), cause or "exited")
+            if at_once:
+                ledger.change(task_id, now, not_before=0.0)
+        elif ending.task == "fail":
+            ledger.fail(task_id, now, str(reason), cause or "shard_changed")
+        elif ending.task == "release" or write_error is not None:
+            ledger.release(task_id, now, kept_reason, kept_cause)
+        if write_error is not None:
+            self.on_write_error(write_error)
+        elif attempt.log.left == 0 and ending.task != "fail":
+            self.complete_task(task_id)
 
-    def finish_attempt(self, worker: WorkerState) -> None:
-        """End an attempt whose log lacks no record, and complete its task."""
-        attempt = worker.attempt
-        if attempt is None:
-            return
-        if self.end_attempt(worker, "done"):
-            self.complete_task(attempt.task.id)
-        else:
-            self.project_state.ledger.release(attempt.task.id, time.time())
+    def tell_dropped_rows(self, worker: WorkerState, attempt: Attempt) -> None:
+        """Log how many rows of the attempt were dropped, and why, if any were."""
+        if attempt.dropped:
+            counts = ", ".join(f"{count} {reason}" for reason, count in attempt.dropped.items())
+            self.project_state.event(
+                "warn",
+                f"rows that nothing waited for were dropped: {counts}",
+                worker.device,
+                attempt.model.name,
+                attempt.shard.number,
+            )
 
     def complete_task(self, task_id: int) -> None:
         """Read the log back, and make the task done if the log is whole.
@@ -276,10 +287,11 @@ class TaskRunner:
         The task gets a strike if it is not. If the log cannot be read, or the sheared captions
         cannot be written, the task goes back to pending and the run is paused.
         """
+        task, now = self.project_state.ledger[task_id], self.project_state.clock.time()
         try:
-            complete_if_whole(self.project_state, self.project_state.ledger[task_id], time.time())
+            complete_if_whole(self.project_state, task, now)
         except OSError as error:
-            self.project_state.ledger.release(task_id, time.time())
+            self.project_state.ledger.release(task_id, now)
             self.on_write_error(error)
             return
         self.suspects.clear_suspects(task_id)
@@ -294,37 +306,17 @@ class TaskRunner:
                 task.shard,
             )
 
-    def release_task(self, worker: WorkerState, reason: str) -> None:
-        """Put the worker's task back to pending without a strike.
-
-        For a worker that has forgotten its records itself, so that nothing is to be cancelled.
-        """
-        attempt = worker.attempt
-        if attempt is not None:
-            self.end_attempt(worker, "withdrawn", reason)
-            self.project_state.ledger.release(attempt.task.id, time.time(), reason)
-            if not attempt.log.left:
-                self.complete_task(attempt.task.id)
-
     def cancel_task(self, task_id: int) -> None:
-        """Take the task back from its worker, if one has it; the batches in flight are lost."""
+        """Take the task back from its worker, if one has it."""
         for worker in self.workers.values():
             if worker.attempt is not None and worker.attempt.task.id == task_id:
-                worker.handle.send({"type": "cancel"})
-                self.release_task(worker, "taken back")
+                self.end_attempt(worker, "taken_back", "taken back", "withdrawn")
 
     def cancel_tasks(self, reason: str, devices: Container[str] | None = None) -> None:
-        """Take every task, or those of some devices, back from the workers.
-
-        The batches in flight are lost; the models stay loaded.
-        """
+        """Take every task, or those of some devices, back from the workers."""
         for worker in self.workers.values():
-            attempt = worker.attempt
-            if attempt is None or (devices is not None and worker.device not in devices):
-                continue
-            worker.handle.send({"type": "cancel"})
-            self.end_attempt(worker, "withdrawn", reason)
-            self.project_state.ledger.release(attempt.task.id, time.time())
+            if devices is None or worker.device in devices:
+                self.end_attempt(worker, "withdrawn", reason)
 
     def on_write_error(self, error: OSError) -> None:
         """Pause the run and take all tasks back; what is written is kept.
@@ -335,18 +327,5 @@ class TaskRunner:
         reason = DISK_FULL if full else f"the project cannot be written: {error}"
         if not self.project_state.settings.paused:
             self.project_state.event("fail", f"paused: {reason}")
-            self.project_state.pause(reason)
+            self.project_state.pause("disk_full" if full else "cannot_write", reason)
         self.cancel_tasks(reason)
-
-
-def inspect_shard(shard_path: Path, digest: str) -> tuple[FileStamp | None, str | None]:
-    """Return the shard file's stamp, and what is wrong with the file, or None if it is whole."""
-    name = f"shards/{shard_path.name}"
-    try:
-        stamp = file_stamp(shard_path.stat())
-        whole = file_digest(shard_path) == digest
-    except FileNotFoundError:
-        return None, f"{name} is missing since the input was split"
-    except OSError as error:
-        return None, f"{name} cannot be read: {error.strerror}"
-    return stamp, None if whole else f"{name} {CHANGED}"

@@ -6,8 +6,6 @@ of its task is decided in `worker_exit` when it has ended.
 
 from __future__ import annotations
 
-import time
-
 from engine.launchers.base import Launcher, WorkerExit
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
@@ -35,18 +33,18 @@ class Watchdog:
         self.device_pool = device_pool
         self.worker_exits = worker_exits
         self.policy = policy
+        self.clock = project_state.clock
 
     def check(self) -> None:
         """Look at every worker and every device once."""
-        now = time.monotonic()
+        now = self.clock.monotonic()
         for worker in list(self.workers.values()):
             if worker.terminated_at is None:
                 hang_reason = worker.hang_reason(now, self.policy)
                 if hang_reason is not None:
-                    self.terminate(worker, hang_reason, strikes_task=True)
+                    worker.terminate("hang", hang_reason, now)
             elif not worker.killed and now - worker.terminated_at > self.policy.kill_after:
-                worker.killed = True
-                worker.handle.kill()
+                worker.kill()
             elif now - worker.terminated_at > self.policy.kill_after + self.policy.lost_after:
                 self.abandon(worker)
         self.update_devices()
@@ -56,26 +54,21 @@ class Watchdog:
 
     def update_devices(self) -> None:
         """Take in devices that have come, and terminate the workers of those that have left."""
-        known = self.device_pool.devices.keys() | set()
+        known = set(self.device_pool.devices)
         left = self.device_pool.update_devices(self.launcher.devices())
         for worker in self.workers.values():
-            if worker.device in left and worker.end_reason is None:
-                self.terminate(worker, "its node has left the cluster", strikes_task=False)
+            if worker.device in left and worker.end_cause is None:
+                reason = "its node has left the cluster"
+                worker.terminate("node_left", reason, self.clock.monotonic())
         if self.device_pool.devices.keys() != known:
             self.device_pool.save()
-
-    def terminate(self, worker: WorkerState, reason: str, strikes_task: bool) -> None:
-        """Send SIGTERM; `strikes_task` is True if the end is to be held against the task."""
-        worker.end_reason, worker.strikes_task = reason, strikes_task
-        worker.terminated_at = time.monotonic()
-        worker.handle.terminate()
 
     def abandon(self, worker: WorkerState) -> None:
         """Go on without a process that outlives SIGKILL.
 
         Such a process sits in the driver: its device is lost.
         """
-        worker.end_reason, worker.strikes_task = "cannot be killed", False
+        worker.abandon()
         del self.workers[worker.handle.id]
         self.worker_exits.on_worker_exit(worker, WorkerExit(0))
         self.lose_device(worker.device, "its worker cannot be killed")
@@ -84,6 +77,6 @@ class Watchdog:
         """Use the device no more in this run, and pause the run if it was the last one."""
         for worker in self.workers.values():
             if worker.device == device_id:
-                self.terminate(worker, "device lost", strikes_task=False)
+                worker.terminate("device_lost", "device lost", self.clock.monotonic())
         if self.device_pool.mark_lost(device_id, reason):
-            self.project_state.pause("every device is lost")
+            self.project_state.pause("devices_lost", "every device is lost")

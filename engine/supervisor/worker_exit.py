@@ -1,30 +1,43 @@
-"""The end of a worker: who is to blame, and what becomes of its task.
-
-To blame can be the task, one record of it, the device, the model, or none of them (the node, a kill
-from outside, the user). docs/architecture.md, "States of a task", has the table.
-"""
+"""The end of a worker: gathering what is known, and carrying out what `exit_rules` says of it."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from signal import SIGKILL
 
+from db.rows import AttemptOutcome, TaskErrorCause
 from engine.launchers.base import WorkerExit
+from engine.protocol.caption_row import ErrorRow
+from engine.protocol.messages import Failed
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.supervisor.attempt import Attempt
 from engine.supervisor.device_pool import DevicePool
+from engine.supervisor.endings import EndKind
+from engine.supervisor.exit_rules import (
+    KILL_CODES,
+    AttemptFacts,
+    ExitFacts,
+    ExitVerdict,
+    judge_exit,
+)
 from engine.supervisor.model_loading import ModelLoader
 from engine.supervisor.poison import PoisonDetector
 from engine.supervisor.task_runner import TaskRunner
 from engine.supervisor.worker_state import WorkerState
+from engine.utils.plurals import plural
 
-KILL_CODES = (-9, -15)
-"""Exit codes of a process that SIGKILL or SIGTERM ended, usually from outside."""
+WORKER_ENDINGS: dict[AttemptOutcome, EndKind] = {
+    "died": "worker_died",
+    "stopped": "worker_stopped",
+    "lost": "worker_lost",
+}
+"""How an attempt ends whose worker has ended, by its outcome, unless the task gets a strike."""
+POISON_DETAIL = "the worker died again and again on this record alone"
 
 
 class WorkerExitHandler:
-    """Decides on strikes, poison and device deaths whenever a worker of the run has ended."""
+    """Carries out what follows whenever a worker of the run has ended."""
 
     def __init__(
         self,
@@ -47,26 +60,92 @@ class WorkerExitHandler:
 
     def on_worker_exit(self, worker: WorkerState, worker_exit: WorkerExit) -> None:
         """Record the end of a worker, and decide what becomes of its task and its device."""
-        row = replace(worker.to_row(time.monotonic()), ended=time.time(), task_id=None)
-        self.project_state.workers[worker.handle.id] = row
+        clock = self.project_state.clock
+        row = worker.to_row(clock.monotonic(), clock.time())
+        self.project_state.workers[worker.handle.id] = replace(
+            row, ended=clock.time(), task_id=None
+        )
         reason = exit_reason(worker, worker_exit)
-        attempt = worker.attempt
-        lost = worker_exit.lost is not None and worker.end_reason is None
-        if lost:
+        facts = self.exit_facts(worker, worker_exit)
+        verdict = judge_exit(facts, self.policy)
+        if verdict.outcome != "stopped":
             self.warn_ended(worker, reason)
+        if worker.attempt is not None:
+            verdict = self.judge_attempt(worker.attempt, facts, verdict)
+            self.task_runner.end_attempt(
+                worker,
+                "worker_struck" if verdict.task == "strike" else WORKER_ENDINGS[verdict.outcome],
+                reason,
+                exit_cause(worker, worker_exit),
+                at_once=verdict.at_once,
+            )
+        if worker.stale_rows:
+            text = f"{plural(worker.stale_rows, 'row')} of attempts that had ended were dropped"
+            self.project_state.event("info", text, worker.device)
+        if verdict.load_failure and worker.model_id is not None:
+            self.model_loader.record_load_failure(worker.device, worker.model_id, "died", reason)
+        if verdict.device_death:
             self.device_pool.count_death(worker.device)
-        if lost or (worker.end_reason is not None and not worker.strikes_task):
-            self.task_runner.end_attempt(worker, "lost" if lost else "stopped", reason)
-            if attempt is not None:
-                self.project_state.ledger.release(attempt.task.id, time.time())
-        else:
-            self.warn_ended(worker, reason)
-            if attempt is None:
-                self.blame_device_or_model(worker, worker_exit, reason)
-            elif not self.judge_task(worker, attempt, worker_exit, reason):
-                self.device_pool.count_death(worker.device)
-        if attempt is not None and self.project_state.ledger[attempt.task.id].left == 0:
-            self.task_runner.complete_task(attempt.task.id)
+
+    def exit_facts(self, worker: WorkerState, worker_exit: WorkerExit) -> ExitFacts:
+        """Return what is known about the end of a worker."""
+        return ExitFacts(
+            code=worker_exit.code,
+            machine_lost=worker_exit.lost is not None,
+            ended_by_us=worker.end_cause is not None,
+            at_fault=worker.at_fault,
+            stuck_in_read=worker.stuck_in_read,
+            loading=worker.state == "loading" and worker.model_id is not None,
+            load_failed=worker.load_failed,
+            attempt=self.attempt_facts(worker, worker.attempt) if worker.attempt else None,
+        )
+
+    def attempt_facts(self, worker: WorkerState, attempt: Attempt) -> AttemptFacts:
+        """Return what is known about the attempt of a worker that has ended."""
+        task_id, model_id = attempt.task.id, attempt.model.id
+        i = attempt.isolated_record if attempt.isolated_record in attempt.outstanding else None
+        return AttemptFacts(
+            rows=attempt.rows,
+            left=attempt.log.left,
+            in_progress=frozenset(attempt.in_progress),
+            isolated=i,
+            evidence=0 if i is None else self.suspects.evidence[task_id, i],
+            has_suspects=self.suspects.has_suspects(task_id),
+            strikes=attempt.task.strikes,
+            killed_before=task_id in self.killed_once,
+            proven=self.device_pool.is_proven(worker.device, model_id),
+            on_trial=self.device_pool.is_on_trial(worker.device, model_id),
+        )
+
+    def judge_attempt(
+        self, attempt: Attempt, facts: ExitFacts, verdict: ExitVerdict
+    ) -> ExitVerdict:
+        """Carry out what the verdict says of the attempt's records; return what holds now.
+
+        If the row of a poison record cannot be written, the verdict is as if it were none yet.
+        """
+        task_id = attempt.task.id
+        if verdict.poison is not None and not self.fail_as_poison(attempt, verdict.poison):
+            assert facts.attempt is not None  # noqa: S101 (there is no poison without an attempt)
+            unwritten = replace(facts, attempt=replace(facts.attempt, can_fail_records=False))
+            verdict = judge_exit(unwritten, self.policy)
+        if verdict.suspects:
+            self.suspects.add_suspects(task_id, verdict.suspects)
+        if verdict.evidence and attempt.isolated_record is not None:
+            self.suspects.add_evidence(task_id, attempt.isolated_record, verdict.evidence)
+        if verdict.counts_kill:
+            self.killed_once.add(task_id)
+        return verdict
+
+    def fail_as_poison(self, attempt: Attempt, i: int) -> bool:
+        """Fail a record. Returns False if its row cannot be written; the run is paused then."""
+        try:
+            attempt.accept([ErrorRow(i, "poison", POISON_DETAIL)])
+        except OSError as error:
+            self.task_runner.on_write_error(error)
+            return False
+        self.project_state.event("fail", f"record {i}: {POISON_DETAIL}", shard=attempt.shard.number)
+        return True
 
     def warn_ended(self, worker: WorkerState, reason: str) -> None:
         """Log the event that the worker has ended, with its model and shard."""
@@ -79,91 +158,35 @@ class WorkerExitHandler:
             attempt.shard.number if attempt else None,
         )
 
-    def blame_device_or_model(
-        self, worker: WorkerState, worker_exit: WorkerExit, reason: str
-    ) -> None:
-        """Count the end of a worker without a task as a load failure or as a device's death.
-
-        A worker whose load failed has been counted already.
-        """
-        if worker.load_failed:
-            return
-        if (
-            worker.state == "loading"
-            and worker.model_id is not None
-            and worker_exit.code not in KILL_CODES
-        ):
-            self.model_loader.record_load_failure(worker.device, worker.model_id, reason)
-        else:
-            self.device_pool.count_death(worker.device)
-
-    def judge_task(
-        self, worker: WorkerState, attempt: Attempt, worker_exit: WorkerExit, reason: str
-    ) -> bool:
-        """Put the task back to pending, with a strike if it may be to blame.
-
-        Returns True if one record of it was found to be poison: the device is not to blame then.
-        """
-        task_id, now, ledger = attempt.task.id, time.time(), self.project_state.ledger
-        self.suspects.add_suspects(task_id, attempt.in_progress)
-        proven = self.device_pool.is_proven(worker.device, attempt.model.id)
-        alone = attempt.isolated_record in attempt.outstanding
-        poison = alone and self.fail_if_poison(worker, attempt, worker_exit, proven)
-        killed_first = (
-            worker_exit.code == -9 and not worker.strikes_task and task_id not in self.killed_once
-        )
-        if killed_first:
-            self.killed_once.add(task_id)
-        self.task_runner.end_attempt(worker, "died", reason)
-        on_trial = self.device_pool.is_on_trial(worker.device, attempt.model.id)
-        if poison or killed_first or on_trial or worker.stuck_in_read or (alone and proven):
-            ledger.release(task_id, now, reason)
-            return poison
-        ledger.strike(task_id, now, added_rows=attempt.rows > 0, error=reason)
-        if self.suspects.suspects.get(task_id):
-            # One of the suspects may be the cause: they run alone, and without delay.
-            ledger.change(task_id, now, not_before=0.0)
-        return False
-
-    def fail_if_poison(
-        self, worker: WorkerState, attempt: Attempt, worker_exit: WorkerExit, proven: bool
-    ) -> bool:
-        """Count the death against the record that was alone, and fail that record if it is guilty.
-
-        Returns True if the record was failed. `proven` is True if the device has captioned with
-        the model: otherwise device or model are as likely to be the cause.
-        """
-        i, task = attempt.isolated_record, attempt.task
-        if i is None:
-            return False
-        # Where nothing was ever captioned the last record left still cannot fail its whole task.
-        last_strike = attempt.log.left == 1 and task.strikes + 1 >= self.policy.strikes
-        from_outside = worker.stuck_in_read or (
-            worker_exit.code in KILL_CODES and worker.end_reason is None
-        )
-        guilty = self.suspects.count_death_alone(task.id, i, from_outside)
-        # A read that does not end says nothing of device or model.
-        if not (guilty if proven or worker.stuck_in_read else last_strike):
-            return False
-        detail = "the worker died again and again on this record alone"
-        try:
-            attempt.accept([{"i": i, "error": "poison", "detail": detail}])
-        except OSError as error:
-            self.task_runner.on_write_error(error)
-            return False
-        self.project_state.event("fail", f"record {i}: {detail}", shard=attempt.shard.number)
-        return True
-
 
 def exit_reason(worker: WorkerState, worker_exit: WorkerExit) -> str:
     """Return why the worker ended, as events and attempts say it."""
     if worker_exit.protocol_error is not None:
         return f"it wrote {worker_exit.protocol_error}"
-    if worker.failure_text or worker.end_reason:
-        return worker.failure_text or str(worker.end_reason)
+    if worker.last_words is not None:
+        return worker.last_words.text
+    if worker.end_reason is not None:
+        return worker.end_reason
     if worker_exit.lost is not None:
         return worker_exit.lost
     if worker_exit.code < 0:
-        hint = " (the kernel, out of memory?)" if worker_exit.code == -9 else ""
+        hint = " (the kernel, out of memory?)" if worker_exit.code == -SIGKILL else ""
         return f"killed by signal {-worker_exit.code}{hint}"
     return f"exit code {worker_exit.code}"
+
+
+def exit_cause(worker: WorkerState, worker_exit: WorkerExit) -> TaskErrorCause:
+    """Return the same as a value."""
+    if worker_exit.protocol_error is not None:
+        return "protocol_error"
+    if worker.stuck_in_read:
+        return "stuck_read"
+    if isinstance(worker.last_words, Failed):
+        return "out_of_memory" if worker.last_words.kind == "memory" else "failed"
+    if worker.end_cause is not None:
+        return "hung" if worker.end_cause == "hang" else "stopped"
+    if worker_exit.lost is not None:
+        return "machine_lost"
+    if worker_exit.code < 0:
+        return "killed" if worker_exit.code in KILL_CODES else "crashed"
+    return "exited"

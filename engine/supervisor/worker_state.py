@@ -1,15 +1,20 @@
-"""The state of one worker as the supervisor sees it, and the test for a worker that hangs."""
+"""The state of one worker as the supervisor sees it, and the test for a worker that hangs.
+
+Other modules read the fields and call the methods; only this module sets fields
+(`tests/engine/supervisor/test_worker_state.py` proves it).
+"""
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from db.rows import WorkerRow, WorkerStatus
 from engine.hardware.devices import device_kind
 from engine.launchers.base import WorkerHandle
+from engine.protocol.messages import Failed, Stuck
 from engine.state.policy import Policy
 from engine.supervisor.attempt import Attempt
 
@@ -17,8 +22,11 @@ RATE_SECONDS = 15.0
 """Seconds over which the rate on screen is averaged: several batches of a GPU, and short enough to
 show a change soon."""
 
+EndCause = Literal["hang", "node_left", "device_lost", "unkillable", "run_stopped"]
+"""Why the supervisor ends a worker. Only a hang can be held against the worker's task."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, kw_only=True)
 class WorkerState:
     """One live worker process as the supervisor sees it.
 
@@ -26,6 +34,8 @@ class WorkerState:
     """
 
     handle: WorkerHandle
+    started_at: float
+    """When the process was started."""
     state: WorkerStatus = "starting"
     model_id: int | None = None
     """The model that is loaded or being loaded."""
@@ -35,51 +45,163 @@ class WorkerState:
     """The worker's batch size, 0 before its first model is loaded."""
     attempt: Attempt | None = None
     """The attempt that the worker is captioning, or None."""
-    last_message_at: float = field(default_factory=time.monotonic)
+    last_message_at: float = field(init=False)
     """When the last message came, heartbeats among them."""
-    progressed_at: float = field(default_factory=time.monotonic)
+    progressed_at: float = field(init=False)
     """When the worker last showed progress: a row, a step of a load, a layer, a server's answer."""
     remote: bool = False
     """True if the worker's model is a server's."""
     reports_layers: bool = False
     """True once the worker has reported a computed layer. It reports every layer then, so that a
     batch may take any time and a layer has the limit of a batch."""
-    last_rows_at: float = field(default_factory=time.monotonic)
+    last_rows_at: float = field(init=False)
     """When the last rows came, or the attempt began."""
     rows: int = 0
     """Rows that were accepted since the process started."""
+    stale_rows: int = 0
+    """Rows that came for an attempt which had ended, as after a pause; they were dropped."""
     batch_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """Seconds between the last `rows` messages, about the time of a batch."""
     recent_rows: deque[tuple[float, int]] = field(default_factory=deque)
     """(Time, images) of the `rows` messages of the last `RATE_SECONDS`."""
-    end_reason: str | None = None
+    end_cause: EndCause | None = None
     """Why the supervisor told the worker to end, or None if it did not."""
-    strikes_task: bool = False
-    """True if the worker's end is held against its task: it hung, or reported that it failed."""
+    end_reason: str | None = None
+    """The same as a text for people."""
     terminated_at: float | None = None
     """When the watchdog sent SIGTERM, or None."""
     killed: bool = False
-    """True once the watchdog sent SIGKILL."""
+    """True once SIGKILL was sent."""
     waits_for_slot: bool = False
-    """True once the launcher reported that the worker waits for a slot to run in."""
-    failure_text: str | None = None
-    """The text of the `failed` or `stuck` message that came just before the worker exited."""
+    """True while the worker waits for a slot to run in, as its launcher reported."""
+    last_words: Failed | Stuck | None = None
+    """The message in which the worker said that it was about to exit."""
     load_failed: bool = False
-    """True once a load failed: its exit is then part of that failure."""
-    stuck_in_read: bool = False
-    """True if the worker reported that half of its decoding threads hang in a read."""
+    """True if the last load failed: an exit now is part of that failure."""
+
+    def __post_init__(self) -> None:
+        self.last_message_at = self.progressed_at = self.last_rows_at = self.started_at
 
     @property
     def device(self) -> str:
         """The id of the worker's device."""
         return self.handle.device.id
 
-    def count_rows(self, images: int, now: float) -> None:
-        """Note that a `rows` message for so many images came at `now`."""
+    # What the worker does
+
+    def on_message(self, now: float) -> None:
+        """Note that a message came: a sign of life."""
+        self.last_message_at = now
+
+    def on_progress(self, now: float, layer: bool = False) -> None:
+        """Note a sign of progress; `layer` is True if it is a computed layer."""
+        self.progressed_at = now
+        self.reports_layers = self.reports_layers or layer
+
+    def on_ready(self) -> None:
+        """Note that the process is up, and so has its slot."""
+        self.waits_for_slot = False
+
+    def on_waiting(self, now: float) -> bool:
+        """Note that the worker waits for a slot, which is no fault of its model.
+
+        Returns True if it was not waiting before.
+        """
+        self.progressed_at = now
+        before, self.waits_for_slot = self.waits_for_slot, True
+        return not before
+
+    def begin_load(self, model_id: int, remote: bool, now: float) -> None:
+        """Note that the worker was told to load the model; `remote` is True for a server's."""
+        self.model_id, self.loaded, self.state = model_id, False, "loading"
+        self.remote, self.load_failed, self.progressed_at = remote, False, now
+
+    def on_loaded(self, batch: int, now: float) -> None:
+        """Note that the model is loaded, with this batch size."""
+        self.loaded, self.batch, self.state = True, batch, "idle"
+        self.reports_layers, self.progressed_at = False, now
+
+    def on_load_failed(self) -> None:
+        """Note that the load failed; the worker has no model now."""
+        self.on_unloaded()
+        self.load_failed = True
+
+    def on_unloaded(self) -> None:
+        """Note that the worker has no model any more."""
+        self.model_id, self.loaded, self.state = None, False, "idle"
+
+    def on_batch_changed(self, size: int) -> None:
+        """Note the worker's new batch size."""
+        self.batch = size
+
+    def begin_attempt(self, attempt: Attempt, now: float) -> None:
+        """Note that the worker captions from now on."""
+        self.attempt, self.state = attempt, "captioning"
+        self.progressed_at = self.last_rows_at = now
+
+    def on_waiting_for_server(self, now: float) -> None:
+        """Note that the attempt waits for its turn with a server, which is no hang."""
+        self.progressed_at = self.last_rows_at = now
+
+    def end_attempt(self) -> None:
+        """Note that the worker has no attempt any more."""
+        self.attempt, self.state = None, "idle"
+
+    def on_rows(self, images: int, now: float) -> None:
+        """Note that rows of so many images were accepted from one message."""
         self.batch_seconds.append(now - self.last_rows_at)
         self.progressed_at = self.last_rows_at = now
         self.rows += images
         self.recent_rows.append((now, images))
+
+    def on_stale_rows(self, rows: int) -> None:
+        """Note that so many rows were dropped, since their attempt has ended."""
+        self.stale_rows += rows
+
+    def on_last_words(self, message: Failed | Stuck) -> None:
+        """Note why the worker is about to exit."""
+        self.last_words = message
+
+    # How it ends
+
+    def terminate(self, cause: EndCause, reason: str, now: float) -> None:
+        """Send SIGTERM, unless that was sent before: then only the cause changes."""
+        self.end_cause, self.end_reason = cause, reason
+        if self.terminated_at is None:
+            self.terminated_at = now
+            self.handle.terminate()
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.killed = True
+        self.handle.kill()
+
+    def stop(self) -> None:
+        """Send SIGKILL because the run ends; an earlier reason to end the worker stays."""
+        if self.end_cause is None:
+            self.end_cause, self.end_reason = "run_stopped", "stopped"
+        self.kill()
+
+    def abandon(self) -> None:
+        """Note that the process outlives SIGKILL."""
+        self.end_cause, self.end_reason = "unkillable", "cannot be killed"
+
+    @property
+    def stuck_in_read(self) -> bool:
+        """True if the worker reported that half of its decoding threads hang in a read."""
+        return isinstance(self.last_words, Stuck)
+
+    @property
+    def at_fault(self) -> bool:
+        """True if the worker itself failed: it hung, or reported an exception of its own.
+
+        One whose device or node is gone is not at fault, whatever it reports about that.
+        """
+        if self.end_cause in ("node_left", "device_lost", "unkillable"):
+            return False
+        return self.end_cause == "hang" or isinstance(self.last_words, Failed)
+
+    # What is derived
 
     def rate(self, now: float) -> float:
         """Return images/s over the last `RATE_SECONDS`."""
@@ -106,8 +228,11 @@ class WorkerState:
                 return f"no caption for {limit:.0f} s"
         return None
 
-    def to_row(self, now: float) -> WorkerRow:
-        """Return the worker as the database keeps it, for the screens."""
+    def to_row(self, now: float, epoch: float) -> WorkerRow:
+        """Return the worker as the database keeps it, for the screens.
+
+        `now` and `epoch` are the same instant, on the monotonic clock and since the epoch.
+        """
         return WorkerRow(
             id=self.handle.id,
             device=self.device,
@@ -116,8 +241,8 @@ class WorkerState:
             boot_id=self.handle.boot_id,
             model_id=self.model_id,
             task_id=self.attempt.task.id if self.attempt else None,
-            state="stopping" if self.end_reason else self.state,
-            heartbeat=time.time() - (now - self.last_message_at),
+            state="stopping" if self.end_cause else self.state,
+            heartbeat=epoch - (now - self.last_message_at),
             rate=round(self.rate(now), 2),
             batch=self.batch,
         )

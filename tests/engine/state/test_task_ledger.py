@@ -14,12 +14,14 @@ from engine.supervisor.scheduler import Demand, choose_model
 POLICY = Policy()
 
 
-def make_ledger(count: int = 3, **values) -> TaskLedger:
-    tasks = [TaskRow(n + 1, n, 1, 10, left=10, **values) for n in range(count)]
+def make_ledger(count: int = 3, **values: object) -> TaskLedger:
+    tasks = [
+        TaskRow(id=n + 1, shard=n, model_id=1, count=10, left=10, **values) for n in range(count)
+    ]
     return TaskLedger(tasks, POLICY)
 
 
-def test_tasks_start_in_order_and_by_priority():
+def test_tasks_start_in_order_and_by_priority() -> None:
     ledger = make_ledger()
     assert ledger.next_task(1, 0.0).id == 1
     ledger.change(3, 0.0, priority=5)
@@ -29,37 +31,47 @@ def test_tasks_start_in_order_and_by_priority():
     assert ledger.next_task(2, 0.0) is None
 
 
-def test_strikes_delay_and_then_fail():
+def test_strikes_delay_and_then_fail() -> None:
     ledger = make_ledger(1)
     now = 1000.0
     for strike, delay in ((1, 30.0), (2, 60.0)):
         ledger.start(1, "cpu:0", now)
-        task = ledger.strike(1, now, added_rows=False, error="died")
+        task = ledger.strike(1, now, added_rows=False, error="died", cause="exited")
         assert (task.state, task.strikes, task.not_before) == ("pending", strike, now + delay)
         assert ledger.next_task(1, now + delay - 1) is None
         now += delay
         assert ledger.next_task(1, now).id == 1
     ledger.start(1, "cpu:0", now)
-    assert ledger.strike(1, now, added_rows=False, error="died").state == "failed"
+    assert ledger.strike(1, now, added_rows=False, error="died", cause="exited").state == "failed"
     assert ledger.finished
 
 
-def test_an_attempt_that_added_rows_clears_strikes():
+def test_an_attempt_that_added_rows_clears_strikes() -> None:
     ledger = make_ledger(1, strikes=2)
     ledger.start(1, "cpu:0", 0.0)
-    task = ledger.strike(1, 0.0, added_rows=True, error="died")
+    task = ledger.strike(1, 0.0, added_rows=True, error="died", cause="exited")
     assert (task.state, task.strikes, task.not_before) == ("pending", 0, 0.0)
 
 
-def test_the_longest_delay_holds_and_a_clock_set_back_does_not_wait_for_ever():
+def test_the_longest_delay_holds_and_a_clock_set_back_does_not_wait_for_ever() -> None:
     assert POLICY.delay(50) == POLICY.longest_delay
     ledger = make_ledger(1, not_before=10**9 + 30.0)
     assert ledger.next_task(1, 10**9) is None
     assert ledger.next_task(1, 10**9 - 10**6).id == 1
 
 
-def test_retry_of_failed_records_asks_for_what_has_no_caption():
-    done = TaskRow(1, 0, 1, 10, "done", captioned=7, failed=3, log_bytes=900, digest="d")
+def test_retry_of_failed_records_asks_for_what_has_no_caption() -> None:
+    done = TaskRow(
+        id=1,
+        shard=0,
+        model_id=1,
+        count=10,
+        state="done",
+        captioned=7,
+        failed=3,
+        log_bytes=900,
+        digest="d",
+    )
     ledger = TaskLedger([done], POLICY)
     assert ledger.retry(1, 0.0, failed_items=True)
     task = ledger[1]
@@ -67,8 +79,10 @@ def test_retry_of_failed_records_asks_for_what_has_no_caption():
     assert task.digest is None
 
 
-def test_retry_of_a_whole_shard_asks_for_everything():
-    done = TaskRow(1, 0, 1, 10, "done", captioned=10, log_bytes=900, digest="d")
+def test_retry_of_a_whole_shard_asks_for_everything() -> None:
+    done = TaskRow(
+        id=1, shard=0, model_id=1, count=10, state="done", captioned=10, log_bytes=900, digest="d"
+    )
     ledger = TaskLedger([done], POLICY)
     assert not ledger.retry(1, 0.0, failed_items=True)
     assert ledger.retry(1, 0.0, failed_items=False)
@@ -79,14 +93,25 @@ def test_retry_of_a_whole_shard_asks_for_everything():
     assert (ledger[1].redo, ledger[1].redo_from, ledger[1].left) == ("all", 900, 4)
 
 
-def test_a_failed_task_goes_on_where_it_was():
-    failed = TaskRow(1, 0, 1, 10, "failed", captioned=4, failed=1, left=5, strikes=3, log_bytes=50)
+def test_a_failed_task_goes_on_where_it_was() -> None:
+    failed = TaskRow(
+        id=1,
+        shard=0,
+        model_id=1,
+        count=10,
+        state="failed",
+        captioned=4,
+        failed=1,
+        left=5,
+        strikes=3,
+        log_bytes=50,
+    )
     ledger = TaskLedger([failed], POLICY)
     assert ledger.retry(1, 0.0, failed_items=False)
     assert (ledger[1].state, ledger[1].left, ledger[1].strikes) == ("pending", 6, 0)
 
 
-def test_a_running_task_is_left_alone():
+def test_a_running_task_is_left_alone() -> None:
     ledger = make_ledger(1)
     ledger.start(1, "cpu:0", 0.0)
     assert not ledger.retry(1, 0.0, failed_items=False)
@@ -104,7 +129,9 @@ MOVES = st.lists(
 
 
 @given(MOVES)
-def test_whatever_happens_the_sums_are_those_of_the_tasks(moves):
+def test_whatever_happens_the_sums_are_those_of_the_tasks(
+    moves: list[tuple[str, int, int]],
+) -> None:
     ledger = make_ledger()
     now = 0.0
     for move, task_id, amount in moves:
@@ -113,11 +140,17 @@ def test_whatever_happens_the_sums_are_those_of_the_tasks(moves):
         if move == "start" and ledger[task_id].state == "pending":
             ledger.start(task_id, "cpu:0", now)
         elif move == "count" and running:
-            ledger.set_counts(task_id, LogCounts(amount, 0, 10 - amount, amount, amount * 9), now)
+            ledger.set_counts(
+                task_id,
+                LogCounts(
+                    captioned=amount, failed=0, left=10 - amount, rows=amount, log_bytes=amount * 9
+                ),
+                now,
+            )
         elif move == "release" and running:
             ledger.release(task_id, now)
         elif move == "strike" and running:
-            ledger.strike(task_id, now, added_rows=amount > 5, error="x")
+            ledger.strike(task_id, now, added_rows=amount > 5, error="x", cause="exited")
         elif move == "done" and running:
             ledger.mark_done(task_id, now, captioned=10, failed=0, digest="d")
         elif move == "retry":
@@ -150,6 +183,6 @@ def test_whatever_happens_the_sums_are_those_of_the_tasks(moves):
     ],
 )
 def test_a_device_keeps_its_model_else_takes_the_one_with_most_left_per_worker(
-    demands, loaded, pinned, chosen
-):
+    demands: list[Demand], loaded: int | None, pinned: int | None, chosen: int | None
+) -> None:
     assert choose_model(demands, loaded, pinned) == chosen

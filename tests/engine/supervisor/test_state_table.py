@@ -1,0 +1,930 @@
+"""The table of states in docs/architecture.md, row by row, without a process.
+
+Every row of the page's tables has at least one case here, found by the beginning of its first cell.
+A case says which of the facts (`RunInMemory.facts`) have changed between just before the event and
+just after it.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from db.connection import DatabaseBusy, DatabaseDamaged
+from engine.protocol.caption_row import CaptionRow
+from engine.protocol.messages import (
+    BatchChanged,
+    Cancel,
+    Failed,
+    Generating,
+    Heartbeat,
+    LayerComputed,
+    Load,
+    Loaded,
+    LoadFailed,
+    Loading,
+    Records,
+    RequestEnded,
+    RootLost,
+    Rows,
+    Stuck,
+    Unavailable,
+)
+from engine.state.policy import Policy
+from engine.state.reconcile import log_path
+from engine.supervisor.worker_state import WorkerState
+from engine.utils.errors import BadInput
+from tests.support.run_in_memory import RunInMemory, caption, failure
+
+PAGE = Path(__file__).parents[3] / "docs/architecture.md"
+FULL = OSError(errno.ENOSPC, "No space left on device")
+UNREADABLE = OSError(errno.EIO, "Input/output error")
+
+Step = Callable[[RunInMemory], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a row."""
+
+    row: str
+    """The beginning of the row's first cell, without code marks."""
+    event: Step
+    """What happens."""
+    changed: dict[str, object]
+    """The facts that are different after it."""
+    given: Step = lambda run: None
+    """What was before."""
+    run: dict[str, object] = field(default_factory=dict)
+    """Arguments of `RunInMemory`."""
+    also: Step = lambda run: None
+    """Further assertions, afterwards."""
+    name: str = ""
+    """What tells this case from others of its row."""
+
+
+def worker(run: RunInMemory, device: str = "cuda:0") -> WorkerState:
+    return next(w for w in run.supervisor.workers.values() if w.device == device)
+
+
+def attempt_key(run: RunInMemory) -> tuple[int, int]:
+    attempt = worker(run).attempt
+    assert attempt is not None
+    return attempt.key
+
+
+def captioning(rows: int = 0) -> Step:
+    def begin(run: RunInMemory) -> None:
+        run.captioning(rows=rows)
+
+    return begin
+
+
+def loaded(run: RunInMemory) -> None:
+    run.loaded()
+
+
+def exits(code: int = 1, **values: str) -> Step:
+    return lambda run: run.exit(worker(run), code, **values)
+
+
+def both(*steps: Step) -> Step:
+    def run_all(run: RunInMemory) -> None:
+        for step in steps:
+            step(run)
+
+    return run_all
+
+
+def last_rows(run: RunInMemory) -> None:
+    run.rows(worker(run), 2, 3)
+
+
+def isolated(run: RunInMemory, times: int = 1) -> WorkerState:
+    """Bring record 0 alone to a worker: the worker before had reported it and crashed."""
+    first = run.captioning()
+    run.prove()
+    run.rows(first, 1)
+    run.decoding(first, 0)
+    run.exit(first, -11)
+    for _ in range(times - 1):
+        run.exit(run.captioning(), -11)
+        run.prove()
+    alone = run.captioning()
+    run.prove()
+    assert run.outstanding(alone) == [0]
+    return alone
+
+
+def isolated_once(run: RunInMemory) -> None:
+    isolated(run)
+
+
+def isolated_twice(run: RunInMemory) -> None:
+    isolated(run, 2)
+
+
+def second_device_proven(run: RunInMemory) -> None:
+    run.captioning("cuda:0")
+    run.prove("cuda:1")
+
+
+def to_server_suspect(run: RunInMemory, outages: int) -> None:
+    """Bring record 0 alone to its server, after so many outages with it alone."""
+    first = run.captioning()
+    run.rows(first, 1, 2, 3)
+    for n in range(outages + 1):
+        run.send(worker(run), unavailable(0))
+        run.clock.now += run.policy.longest_delay
+        run.captioning()
+        run.dispatch()
+        assert run.outstanding(worker(run)) == [0], n
+
+
+def unavailable(*records: int, seconds: float = 0.0) -> Unavailable:
+    return Unavailable(model=1, cause="failing", text="HTTP 500", seconds=seconds, records=records)
+
+
+def loading(run: RunInMemory) -> None:
+    assert run.starting().state == "loading"
+
+
+def load_fails(kind: str = "checkpoint") -> Step:
+    def fail(run: RunInMemory) -> None:
+        run.send(worker(run), LoadFailed(model=1, kind=kind, text="no weights"))  # type: ignore[arg-type]
+
+    return fail
+
+
+def loses_root(run: RunInMemory) -> None:
+    task, attempt = attempt_key(run)
+    run.send(worker(run), RootLost(task=task, attempt=attempt, text="is the image root mounted?"))
+
+
+def hang(run: RunInMemory) -> None:
+    run.turn(run.policy.heartbeat_limit + 1)
+    assert run.signals(worker(run)) == ["TERM"]
+
+
+def no_longer_listed(run: RunInMemory) -> None:
+    run.launcher.rows = run.launcher.rows[1:]
+    run.turn()
+    run.exit(worker(run), -15)
+
+
+def gpu_lost(run: RunInMemory) -> None:
+    run.supervisor.device_pool.monitor.lost.add("cuda:0")
+    run.turn()
+    run.exit(worker(run), -15)
+
+
+def starts_where_nothing_starts(run: RunInMemory) -> None:
+    run.launcher.cannot_start = True
+    run.dispatch()
+
+
+STRUCK = {"state": "pending", "outcome": "died", "deaths": {"cuda:0": 1}}
+"""The facts that most deaths of a worker change."""
+ENDPOINT: dict[str, object] = {"family": "endpoint", "models": ["endpoint"]}
+TWO_GPUS: dict[str, object] = {"devices": ["cuda:0", "cuda:1"], "shards": 2}
+TWO_NODES: dict[str, object] = {"devices": ["a/cuda:0", "b/cuda:0"], "shards": 2}
+
+
+CASES = [
+    # The ordinary course
+    Case(
+        "A free worker has the task's model loaded",
+        lambda run: run.dispatch(),
+        {"state": "running", "cause": None},
+        given=both(
+            lambda run: run.change_task(error="before", error_cause="hung"),
+            loaded,
+        ),
+        also=lambda run: check(run.task.attempt == 1, run.task.error is None),
+    ),
+    Case(
+        "Rows come for the running attempt",
+        lambda run: run.rows(worker(run), 0, failure(1)),
+        {"deaths": {}, "failed": 1},
+        given=both(captioning(), lambda run: run.supervisor.device_pool.count_death("cuda:0")),
+        also=lambda run: check(
+            run.supervisor.device_pool.is_proven("cuda:0", 1), worker(run).attempt.log.rows == 2
+        ),
+    ),
+    Case(
+        "Rows come that carry an old attempt's number",
+        lambda run: run.send(worker(run), Rows(task=1, attempt=99, rows=(caption(0), caption(1)))),
+        {},
+        given=captioning(),
+        also=lambda run: check(worker(run).attempt.log.rows == 0, worker(run).stale_rows == 2),
+    ),
+    Case(
+        "Rows come that carry an old attempt's number",
+        lambda run: run.rows(worker(run), 0, caption(4), caption(-1)),
+        {},
+        given=captioning(rows=1),
+        also=lambda run: check(
+            worker(run).attempt.log.rows == 1,
+            worker(run).attempt.dropped == {"doubled": 1, "out of range": 2},
+        ),
+        name="not with the worker",
+    ),
+    Case(
+        "The last missing row comes",
+        last_rows,
+        {"state": "done", "outcome": "done", "strikes": 0, "suspects": []},
+        given=both(
+            lambda run: run.change_task(strikes=2),
+            lambda run: run.supervisor.worker_exits.suspects.add_suspects(1, [0]),
+            captioning(),
+            lambda run: run.rows(worker(run), 0),
+            lambda run: run.rows(worker(run), 1),
+        ),
+    ),
+    Case(
+        "The same, but the log read back is not whole",
+        lambda run: both(lambda run: worker(run).attempt.log.path.write_bytes(b""), last_rows)(run),
+        {
+            "state": "pending",
+            "outcome": "done",
+            "strikes": 1,
+            "delay": 30.0,
+            "cause": "log_incomplete",
+        },
+        given=captioning(rows=2),
+    ),
+    Case(
+        "The same, but the log cannot be read",
+        last_rows,
+        {"state": "pending", "outcome": "done", "paused": "cannot_write"},
+        given=both(captioning(rows=2), lambda run: make_unreadable(run)),
+    ),
+    Case(
+        "The same, but the last rows cannot be synced",
+        last_rows,
+        {"state": "pending", "outcome": "done", "paused": "disk_full"},
+        given=both(captioning(rows=2), lambda run: run.break_log(worker(run), "sync", FULL)),
+    ),
+    Case(
+        "A batch is out of memory above batch 1",
+        lambda run: run.send(
+            worker(run),
+            BatchChanged(model=1, size=1, fits=1, cause="out_of_memory", text="out of memory"),
+        ),
+        {},
+        given=captioning(),
+        also=lambda run: check(run.state.batch_sizes == {("cuda:0", 1): 1}, worker(run).batch == 1),
+    ),
+    # Files
+    Case(
+        "The shard file is missing, unreadable or has another digest",
+        lambda run: run.dispatch(),
+        {"state": "failed", "cause": "shard_missing"},
+        given=both(loaded, lambda run: run.project.shard_file(0).unlink()),
+        name="missing",
+    ),
+    Case(
+        "The shard file is missing, unreadable or has another digest",
+        lambda run: run.dispatch(),
+        {"state": "failed", "cause": "shard_changed"},
+        given=both(loaded, lambda run: append_to_shard(run)),
+        name="another digest",
+    ),
+    Case(
+        "The shard file is missing, unreadable or has another digest",
+        lambda run: run.dispatch(),
+        {"state": "failed", "cause": "shard_unreadable"},
+        given=both(loaded, lambda run: make_folder(run.project.shard_file(0))),
+        name="unreadable",
+    ),
+    Case(
+        "The shard file is written to, or a line of it is no JSON",
+        lambda run: both(lambda run: append_to_shard(run), lambda run: run.rows(worker(run), 0))(
+            run
+        ),
+        {"state": "failed", "outcome": "withdrawn", "cause": "shard_changed"},
+        given=captioning(),
+        run={"records": 20, "policy": Policy(chunk=1)},
+        also=lambda run: check(len(run.sent(worker(run), Cancel)) == 1),
+    ),
+    Case(
+        "The caption log or the shard file cannot be opened",
+        lambda run: run.dispatch(),
+        {"state": "pending", "paused": "cannot_write", "cause": "cannot_write"},
+        given=both(loaded, lambda run: make_folder(log_path(run.state, run.task))),
+    ),
+    Case(
+        "The disk is full",
+        lambda run: run.rows(worker(run), 0),
+        {"state": "pending", "outcome": "withdrawn", "paused": "disk_full"},
+        given=both(captioning(), lambda run: run.break_log(worker(run), "append", FULL)),
+        also=lambda run: check(
+            len(run.sent(worker(run), Cancel)) == 1,
+            still_paused_with(run, run.policy.disk_floor - 1),
+            not still_paused_with(run, run.policy.disk_floor),
+        ),
+    ),
+    Case(
+        "The project cannot be written for another reason",
+        lambda run: run.rows(worker(run), 0),
+        {"state": "pending", "outcome": "withdrawn", "paused": "cannot_write"},
+        given=both(captioning(), lambda run: run.break_log(worker(run), "append", UNREADABLE)),
+        also=lambda run: check(still_paused_with(run, 2**40)),
+    ),
+    Case(
+        "The database is busy at a commit",
+        lambda run: run.supervisor.commit(force=True),
+        {},
+        given=both(captioning(rows=1), lambda run: break_database(run, DatabaseBusy("busy"))),
+        also=lambda run: check(run.supervisor.committed_at == 0.0, run.state.events),
+    ),
+    Case(
+        "The project folder was moved",
+        lambda run: raises(BadInput, run.supervisor.check_lock),
+        {},
+        given=captioning(),
+    ),
+    Case(
+        "The database is damaged",
+        lambda run: raises(DatabaseDamaged, lambda: run.supervisor.commit(force=True)),
+        {},
+        given=both(captioning(), lambda run: break_database(run, DatabaseDamaged("damaged"))),
+    ),
+    # The worker of a running task ends
+    Case(
+        "Its machine or Ray actor is lost",
+        exits(0, lost="its node is gone"),
+        {"state": "pending", "outcome": "lost", "deaths": {"cuda:0": 1}},
+        given=captioning(),
+    ),
+    Case(
+        "The supervisor ended it for another reason than a hang",
+        lambda run: both(lambda run: worker(run).stop(), exits(-9))(run),
+        {"state": "pending", "outcome": "stopped"},
+        given=captioning(),
+    ),
+    Case(
+        "It outlives SIGKILL by 60 s",
+        lambda run: [run.turn(s) for s in (11.0, 61.0)] and None,
+        {
+            "state": "pending",
+            "outcome": "stopped",
+            "devices": {"cuda:0": "lost"},
+            "paused": "devices_lost",
+        },
+        given=both(captioning(), hang),
+    ),
+    Case(
+        "The record that ran alone is found to be poison",
+        exits(-11),
+        {"state": "done", "outcome": "died", "failed": 1, "suspects": [], "evidence": {(1, 0): 4}},
+        given=both(isolated_twice, lambda run: finish_others(run)),
+    ),
+    Case(
+        "Killed by SIGKILL from outside",
+        exits(-9),
+        STRUCK | {"suspects": [0], "cause": "killed"},
+        given=both(captioning(), lambda run: run.decoding(worker(run), 0)),
+    ),
+    Case(
+        "The device is on trial",
+        exits(1),
+        STRUCK | {"suspects": [0], "cause": "exited"},
+        given=both(second_device_proven, lambda run: run.decoding(worker(run), 0)),
+        run=TWO_GPUS,
+    ),
+    Case(
+        "The worker reported stuck",
+        exits(3),
+        STRUCK | {"cause": "stuck_read"},
+        given=both(captioning(), lambda run: run.send(worker(run), Stuck(text="a read hangs"))),
+    ),
+    Case(
+        "A suspect was alone, the device is proven for the model",
+        exits(-11),
+        STRUCK | {"evidence": {(1, 0): 2}, "cause": "crashed"},
+        given=isolated_once,
+    ),
+    Case(
+        "Anything else, and the attempt had added rows",
+        exits(1),
+        STRUCK | {"strikes": 0, "cause": "exited"},
+        given=both(lambda run: run.change_task(strikes=2), captioning(rows=1)),
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(1),
+        STRUCK | {"strikes": 1, "delay": 30.0, "cause": "exited"},
+        given=captioning(),
+        name="no suspects",
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(1),
+        STRUCK | {"strikes": 2, "suspects": [0, 1], "cause": "exited"},
+        given=both(
+            lambda run: run.change_task(strikes=1),
+            captioning(),
+            lambda run: run.decoding(worker(run), 0, 1),
+        ),
+        name="suspects",
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(1),
+        STRUCK | {"state": "failed", "strikes": 3, "cause": "exited"},
+        given=both(lambda run: run.change_task(strikes=2), captioning()),
+        name="the third",
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(-15),
+        STRUCK | {"strikes": 1, "delay": 30.0, "cause": "killed"},
+        given=captioning(),
+        name="SIGTERM",
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(-9),
+        STRUCK | {"strikes": 1, "delay": 30.0, "deaths": {"cuda:0": 2}, "cause": "killed"},
+        given=both(captioning(), exits(-9), captioning()),
+        name="a second SIGKILL",
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(4),
+        STRUCK | {"strikes": 1, "delay": 30.0, "cause": "out_of_memory"},
+        given=both(
+            captioning(), lambda run: run.send(worker(run), Failed(kind="memory", text="no room"))
+        ),
+        name="a failed message",
+    ),
+    Case(
+        "Anything else, and the attempt had added no row",
+        exits(-9),
+        STRUCK | {"strikes": 1, "delay": 30.0, "cause": "hung"},
+        given=both(captioning(), hang),
+        name="a hang",
+    ),
+    Case(
+        "Killed by SIGKILL from outside",
+        exits(-9, protocol_error="not a message"),
+        STRUCK | {"cause": "protocol_error"},
+        given=captioning(),
+        name="wrote something that is no message",
+    ),
+    # Servers
+    Case(
+        "unavailable while captioning",
+        lambda run: run.send(worker(run), unavailable(0, 1)),
+        {
+            "state": "pending",
+            "outcome": "withdrawn",
+            "cause": "server_unavailable",
+            "server_suspects": [0, 1],
+            "unavailable": "failing",
+            "waits": 30.0,
+        },
+        given=captioning(),
+        run=ENDPOINT,
+        also=lambda run: check(worker(run).model_id is None, not run.sent(worker(run), Cancel)),
+    ),
+    Case(
+        "unavailable while captioning",
+        lambda run: run.send(worker(run), unavailable(seconds=7200.0)),
+        {
+            "state": "pending",
+            "outcome": "withdrawn",
+            "cause": "server_unavailable",
+            "unavailable": "failing",
+            "waits": 3600.0,
+        },
+        given=captioning(),
+        run=ENDPOINT,
+        name="asked to wait",
+    ),
+    Case(
+        "The same while one server suspect is alone with the server",
+        lambda run: run.send(worker(run), unavailable(0)),
+        {"state": "pending", "outcome": "withdrawn", "cause": "server_unavailable", "waits": 60.0},
+        given=lambda run: to_server_suspect(run, 0),
+        run=ENDPOINT,
+        also=lambda run: check(
+            run.supervisor.outages.suspects.evidence == {(1, 0): 1},
+            any("mllmaug-tui exclude" in text for text in run.events),
+        ),
+    ),
+    Case(
+        "The same, the third time",
+        lambda run: run.send(worker(run), unavailable(0)),
+        {
+            "state": "done",
+            "outcome": "withdrawn",
+            "failed": 1,
+            "server_suspects": [],
+            "waits": 240.0,
+        },
+        given=lambda run: to_server_suspect(run, 2),
+        run=ENDPOINT,
+    ),
+    Case(
+        "A suspect is, or is to be, alone with the server",
+        lambda run: run.dispatch(),
+        {},
+        given=lambda run: two_attempts_at_one_server(run),
+        run=ENDPOINT | TWO_GPUS,
+        also=lambda run: check(
+            [len(m.records) for m in run.sent(worker(run, "cuda:0"), Records)][-1] == 1,
+            not worker(run, "cuda:1").attempt.outstanding,
+            # The one that waits does not count as hung, and the other one does.
+            run.wait_alive(run.policy.row_limit + 60) is None,
+            run.signals(worker(run, "cuda:0")) == ["TERM", "KILL"],
+            run.signals(worker(run, "cuda:1")) == [],
+        ),
+    ),
+    Case(
+        "unavailable in answer to a load",
+        lambda run: run.send(worker(run), unavailable()),
+        {"unavailable": "failing", "waits": 30.0},
+        given=loading,
+        run=ENDPOINT,
+    ),
+    Case(
+        "The first caption after an outage",
+        lambda run: run.rows(worker(run), 0),
+        {"unavailable": None},
+        given=both(
+            captioning(),
+            lambda run: run.send(worker(run), unavailable()),
+            lambda run: run.turn(31.0),
+            captioning(),
+        ),
+        run=ENDPOINT,
+    ),
+    # Loading
+    Case(
+        "loaded",
+        loaded,
+        {"load_failures": 0},
+        given=both(
+            lambda run: run.change_model(load_failures=2),
+            loading,
+            lambda run: run.supervisor.device_pool.record_no_room("cuda:0", 1) and None,
+        ),
+        also=lambda run: check(not run.supervisor.device_pool.loads_without_room),
+    ),
+    Case(
+        "load_failed, kind memory",
+        load_fails("memory"),
+        {},
+        given=loading,
+        also=lambda run: check(
+            not may_load(run, seconds=59.0),
+            may_load(run, seconds=61.0),
+            run.supervisor.device_pool.record_no_room("cuda:0", 1) is False,
+            not may_load(run, seconds=119.0),
+            may_load(run, seconds=121.0),
+        ),
+    ),
+    Case(
+        "load_failed, kind memory",
+        load_fails("memory"),
+        {"load_failures": 1},
+        given=both(
+            loading,
+            lambda run: (
+                [run.supervisor.device_pool.record_no_room("cuda:0", 1) for _ in range(10)] and None
+            ),
+        ),
+        name="the eleventh",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        load_fails(),
+        {"deaths": {"cuda:0": 1}},
+        given=both(loading, lambda run: run.prove("cuda:1")),
+        run=TWO_GPUS,
+        name="on trial",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        lambda run: run.send(
+            worker(run, "a/cuda:0"), LoadFailed(model=1, kind="error", text="no file")
+        ),
+        {"devices": {"a/cuda:0": "resting", "b/cuda:0": "ready"}},
+        given=lambda run: run.dispatch(),
+        run=TWO_NODES,
+        name="another machine may",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        lambda run: run.send(
+            worker(run, "a/cuda:0"), LoadFailed(model=1, kind="error", text="no file")
+        ),
+        {},
+        given=lambda run: run.dispatch(),
+        run=TWO_NODES | {"models": ["one", "two"]},
+        also=lambda run: check(
+            not run.supervisor.device_pool.may_load("a/cuda:0", 1),
+            run.supervisor.device_pool.may_load("b/cuda:0", 1),
+        ),
+        name="another machine may, and this one has other work",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        load_fails(),
+        {"load_failures": 3},
+        given=both(lambda run: run.change_model(load_failures=2), lambda run: run.dispatch()),
+        run=TWO_GPUS,
+        also=lambda run: check(not may_load(run, seconds=29.0), may_load(run, seconds=31.0)),
+        name="loading elsewhere",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        load_fails(),
+        {"load_failures": 1},
+        given=loading,
+        name="the first",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        load_fails(),
+        {"load_failures": 3, "blocked": "checkpoint"},
+        given=both(lambda run: run.change_model(load_failures=2), loading),
+        name="the third",
+    ),
+    Case(
+        "load_failed, kind checkpoint or error",
+        exits(1),
+        {"load_failures": 1},
+        given=loading,
+        name="the worker dies",
+    ),
+    Case(
+        "The worker dies by SIGKILL or SIGTERM while it loads",
+        exits(-9),
+        {"deaths": {"cuda:0": 1}},
+        given=loading,
+        name="from outside",
+    ),
+    Case(
+        "The worker dies by SIGKILL or SIGTERM while it loads",
+        lambda run: both(hang_while_loading, exits(-15))(run),
+        {"deaths": {"cuda:0": 1}},
+        given=loading,
+        name="it hung",
+    ),
+    Case(
+        "The worker dies idle",
+        exits(1),
+        {"deaths": {"cuda:0": 1}},
+        given=loaded,
+    ),
+    Case(
+        "The worker dies idle",
+        exits(0, lost="its node is gone"),
+        {"deaths": {"cuda:0": 1}},
+        given=loading,
+        name="its machine is lost while it loads",
+    ),
+    Case(
+        "The supervisor ended it while it loaded or was idle",
+        lambda run: both(lambda run: worker(run).stop(), exits(-9))(run),
+        {},
+        given=loading,
+    ),
+    Case(
+        "The worker exits after its load_failed message",
+        exits(3),
+        {},
+        given=both(loading, load_fails("memory")),
+    ),
+    Case(
+        "A worker cannot be started",
+        starts_where_nothing_starts,
+        {"devices": {"cuda:0": "resting"}},
+    ),
+    Case(
+        "A model is blocked",
+        lambda run: run.supervisor.model_loader.fail_tasks_of_blocked_models(),
+        {"state": "failed", "cause": "model_blocked"},
+        given=lambda run: run.change_model(blocked="no weights", blocked_cause="checkpoint"),
+    ),
+    # Devices and machines
+    Case(
+        "The driver no longer finds the GPU",
+        gpu_lost,
+        {
+            "state": "pending",
+            "outcome": "stopped",
+            "devices": {"cuda:0": "lost"},
+            "paused": "devices_lost",
+        },
+        given=captioning(),
+    ),
+    Case(
+        "The node leaves the cluster",
+        no_longer_listed,
+        {"state": "pending", "outcome": "stopped", "devices": {}},
+        given=captioning(),
+    ),
+    Case(
+        "A device begins to rest",
+        lambda run: run.supervisor.device_pool.rest("cuda:0"),
+        {"devices": {"cuda:0": "resting"}},
+        given=captioning(),
+        also=lambda run: check(
+            wait_until_ready(run, 299.0) == "resting", wait_until_ready(run, 2.0) == "ready"
+        ),
+    ),
+    Case(
+        "root_lost: images are missing",
+        lambda run: loses_root(run),
+        {
+            "state": "pending",
+            "outcome": "withdrawn",
+            "devices": {"cuda:0": "resting", "b/cuda:0": "ready"},
+        },
+        given=captioning(),
+        run={"devices": ["cuda:0", "b/cuda:0"], "shards": 2},
+    ),
+    Case(
+        "The same where no other machine has a ready device",
+        lambda run: loses_root(run),
+        {"state": "pending", "outcome": "withdrawn", "paused": "root_lost"},
+        given=captioning(),
+        also=lambda run: check(len(run.sent(worker(run), Cancel)) == 1),
+    ),
+]
+
+
+def append_to_shard(run: RunInMemory) -> None:
+    with run.project.shard_file(0).open("a") as file:
+        file.write("no record")
+
+
+def make_folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir(parents=True)
+
+
+def still_paused_with(run: RunInMemory, free_bytes: int) -> bool:
+    """Return True if the run is still paused after it has looked at a disk with so much room."""
+    run.free_bytes = free_bytes
+    run.clock.now += run.policy.disk_retry + 1
+    run.supervisor.resource_watch.check_disk()
+    return run.state.settings.paused
+
+
+def break_database(run: RunInMemory, error: Exception) -> None:
+    """Have every commit raise the error."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    run.state.commit = fail  # type: ignore[method-assign]
+
+
+def raises(kind: type[Exception], call: Callable[[], None]) -> None:
+    with pytest.raises(kind):
+        call()
+
+
+def check(*conditions: object) -> None:
+    for number, condition in enumerate(conditions):
+        assert condition, number
+
+
+def may_load(run: RunInMemory, seconds: float) -> bool:
+    now = run.clock.now
+    run.clock.now += seconds
+    result = run.supervisor.device_pool.may_load("cuda:0", 1)
+    run.clock.now = now
+    return result
+
+
+def make_unreadable(run: RunInMemory) -> None:
+    """Make the log a folder once it is closed: reading it back then fails."""
+    attempt = worker(run).attempt
+    assert attempt is not None
+    log, close = attempt.log, attempt.log.close
+
+    def close_and_replace() -> None:
+        close()
+        log.path.unlink()
+        log.path.mkdir()
+
+    log.close = close_and_replace  # type: ignore[method-assign]
+
+
+def finish_others(run: RunInMemory) -> None:
+    """Have every record but the isolated one captioned in the log."""
+    attempt = worker(run).attempt
+    assert attempt is not None
+    attempt.log.append([caption(i) for i in (1, 2, 3)])
+
+
+def hang_while_loading(run: RunInMemory) -> None:
+    for _ in range(40):
+        run.clock.now += run.policy.load_limit / 40 + 1
+        run.send(worker(run), Heartbeat(rss=1))
+    run.turn()
+    assert run.signals(worker(run)) == ["TERM"]
+
+
+def two_attempts_at_one_server(run: RunInMemory) -> None:
+    """The first attempt is about to isolate a suspect; the second one has nothing with it."""
+    run.supervisor.outages.suspects.add_suspects(1, [0])
+    first = run.captioning("cuda:0")
+    run.rows(first, 1, 2, 3)
+    assert run.outstanding(first) == [0]
+    run.captioning("cuda:1")
+
+
+def wait_until_ready(run: RunInMemory, seconds: float) -> str:
+    run.clock.now += seconds
+    run.supervisor.device_pool.wake_rested()
+    return run.supervisor.device_pool.devices["cuda:0"].state
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row} {case.name}".strip())
+def test_row(case: Case, tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project", **case.run)  # type: ignore[arg-type]
+    case.given(run)
+    before = run.facts()
+    case.event(run)
+    run.supervisor.task_runner.update_counts(run.supervisor.workers.values())
+    after = run.facts()
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    expected = {name: value for name, value in case.changed.items() if value != before[name]}
+    assert changed == expected
+    case.also(run)
+
+
+def rows_of_page() -> list[str]:
+    """Return the first cell of every row of the page's tables of states, without code marks.
+
+    The start of a run and requests have their own tests (`tests/engine/state/test_reconcile.py`,
+    `tests/engine/requests/test_handlers.py`).
+    """
+    section = PAGE.read_text().partition("## States of a task")[2].partition("### The start of")[0]
+    rows = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
+    return [row.replace("`", "") for row in rows if row not in ("Event",) and "---" not in row]
+
+
+def test_every_row_of_the_page_has_a_case_and_every_case_its_row() -> None:
+    rows = rows_of_page()
+    assert len(rows) > 35
+    without_case = [row for row in rows if not any(row.startswith(case.row) for case in CASES)]
+    without_row = [case.row for case in CASES if not any(row.startswith(case.row) for row in rows)]
+    assert not without_case
+    assert not without_row
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Generating(task=1, attempt=99, records=(0,)),
+        Generating(task=99, attempt=1, records=(0,)),
+        Loading(text="of another model"),
+        Loaded(model=2, batch=1, seconds=0.0),
+        LoadFailed(model=2, kind="error", text="x"),
+        RequestEnded(attempt=99),
+        LayerComputed(attempt=99),
+        Unavailable(model=2, cause="failing", text="x", seconds=0.0, records=(0,)),
+        BatchChanged(model=2, size=1, fits=1, cause="throughput", text="x"),
+        RootLost(task=1, attempt=99, text="x"),
+        RootLost(task=99, attempt=1, text="x"),
+        Rows(task=99, attempt=1, rows=(caption(0),)),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_message_about_something_else_changes_nothing(message: object, tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    run.captioning()
+    before = run.facts(), worker(run).model_id, worker(run).batch
+    run.send(worker(run), message)  # type: ignore[arg-type]
+    assert (run.facts(), worker(run).model_id, worker(run).batch) == before
+
+
+def test_a_value_that_cannot_be_kept_fails_its_record(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    captioner = run.captioning()
+    run.rows(captioner, CaptionRow(0, "x", 2**31, "stop"), CaptionRow(1, "x" * 2**21, 1, "stop"))
+    run.rows(captioner, failure(2, "excluded"), CaptionRow(3, "x", -1, "stop"))
+    assert run.task.state == "done"
+    assert (run.task.captioned, run.task.failed) == (0, 4)
+    assert len(run.sent(captioner, Load)) == 1
+    (group,) = run.state.failures[1]
+    assert group.kind == "invalid"
+    assert [detail for _, detail in group.examples] == [
+        "a caption with an impossible number of tokens",
+        "a caption of 2,097,152 characters",
+        "an error 'excluded'",
+        "a caption with an impossible number of tokens",
+    ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 
 from db.rows import RecordKey
+from engine.requests.kinds import Flag
 from engine.state.project_state import ProjectState
 from engine.utils.errors import RequestRefused
 from engine.utils.plurals import plural
@@ -13,14 +14,13 @@ NAMED_RECORDS = 5
 """Records that an answer names, at most, so that it fits on a line; more are only counted."""
 
 
-def flag(
-    project_state: ProjectState, records: Iterable[Sequence[int]], flagged: bool | None
-) -> str:
-    """Flag the records, take their flags away if `flagged` is False, or turn each over with None.
+def flag(project_state: ProjectState, request: Flag) -> str:
+    """Flag records, take their flags away, or turn each over.
 
-    `records` are (shard number, index) pairs. Returns the answer as text. Raises `RequestRefused`.
+    Returns the answer as text. Raises `RequestRefused`.
     """
-    requested = {(shard, i) for shard, i in records}
+    flagged = request.flagged
+    requested = set(request.records)
     for shard, i in sorted(requested):
         if shard not in project_state.shards or not 0 <= i < project_state.shards[shard].count:
             raise RequestRefused(f"there is no record {shard}/{i}")

@@ -1,162 +1,145 @@
 """Requests of people, carried out on the project's state: pause, retry, skip, set, pin, ...
 
 The supervisor does it between two turns of its loop; where none runs, the command that makes the
-request does it itself under the project's lock. Both call `handle_request`.
+request does it itself under the project's lock. Both call `carry_out`. What a handler does follows
+from the project's state, the request and `ProjectState.clock` alone.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import assert_never
 
 from db import requests
-from db.connection import reading
-from db.rows import DeviceRow, RequestRow
-from engine.captioners.registry import ModelChoice
-from engine.images.image import ImagePaths, image_exists
-from engine.images.missing_root import ROOT_LOST_SUFFIX
+from db.connection import DatabaseBusy, DatabaseUnusable, reading
+from db.rows import RequestRow
+from engine.images.image import image_exists
+from engine.project.image_paths import image_paths_of
+from engine.requests.answers import Answer, ExcludeResult, refused
 from engine.requests.exclude import exclude, excluded_counts
 from engine.requests.flag import flag
+from engine.requests.kinds import (
+    AddModel,
+    Configure,
+    Exclude,
+    Flag,
+    Pause,
+    Pin,
+    Prioritise,
+    Request,
+    Resume,
+    Retry,
+    Skip,
+    Stop,
+    Wake,
+    parse_request,
+)
 from engine.requests.models import add_model, configure
+from engine.requests.named_tasks import known_tasks, name_tasks
+from engine.requests.running_supervisor import RunningSupervisor
 from engine.state.model_backoff import wake_models
 from engine.state.project_state import ProjectState
 from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
 
-AnswerState = Literal["done", "refused"]
-"""How a request was answered: the `state` of its row."""
-
-
-class RunDevices(Protocol):
-    """The devices of a run, as far as requests change them."""
-
-    devices: dict[str, DeviceRow]
-    """The devices by id."""
-
-    def pin(self, device_id: str, model_id: int | None) -> None:
-        """Have the device work on this model only, or on any with None. Raises `KeyError`."""
-
-    def wake(self, device_id: str) -> None:
-        """Make the device ready, whatever its state. Raises `KeyError`."""
-
-
-class RunningSupervisor(Protocol):
-    """The part of requests that only a running supervisor can do."""
-
-    def stop(self, after_shard: bool = False) -> None:
-        """End the run, now or after the running shards."""
-
-    def on_paused(self) -> None:
-        """Take all tasks back from the workers."""
-
-    def cancel_task(self, task_id: int) -> None:
-        """Take one task back from its worker, if one has it."""
-
-    def forget_witness(self) -> None:
-        """Have the workers probe for missing images with the image root alone."""
-
-    @property
-    def device_pool(self) -> RunDevices:
-        """The run's devices."""
-
-
-OUTLIVING_KINDS = ("retry", "skip", "flag")
+OUTLIVING_KINDS = (Retry.kind, Skip.kind, Flag.kind)
 """Kinds of requests that stay valid after the run during which they were made has ended."""
 
 
 def answer_leftovers(project_state: ProjectState) -> None:
     """Answer the requests that an earlier run did not come to.
 
-    Only `OUTLIVING_KINDS` are carried out: an old stop, for one, must not end this run.
+    Only `OUTLIVING_KINDS` are carried out: an old stop, for one, must not end this run. Raises
+    `DatabaseError`.
     """
     with reading(project_state.project.database) as connection:
         waiting = requests.pending(connection)
-    for request in waiting:
-        if request.kind in OUTLIVING_KINDS:
-            state, note = handle_request(project_state, request, None)
+    for row in waiting:
+        if row.kind in OUTLIVING_KINDS:
+            answer_request(project_state, row, None)
         else:
-            state, note = "refused", "the run has ended"
-        project_state.answers.append((request.id, state, note))
+            save_answer(project_state, row.id, Answer("the run has ended", state="refused"))
 
 
-def handle_request(
-    project_state: ProjectState, request: RequestRow, supervisor: RunningSupervisor | None
-) -> tuple[AnswerState, str]:
-    """Carry out a request. Returns how it was answered, and the answer as text.
+def answer_request(
+    project_state: ProjectState, row: RequestRow, supervisor: RunningSupervisor | None
+) -> None:
+    """Carry out a request of the database; the next commit saves its answer.
 
-    `supervisor` is None if none runs.
+    `supervisor` is None if none runs. A request that cannot be carried out is refused, whatever
+    stands in its row.
     """
     try:
-        return "done", dispatch(project_state, request.kind, request.payload, supervisor)
-    except (RequestRefused, BadInput) as refused:
-        return "refused", str(refused)
-    except (KeyError, TypeError, ValueError) as error:
-        return "refused", f"a request that makes no sense: {request.kind} ({error!r})"
+        answer = carry_out(project_state, parse_request(row.kind, row.payload), supervisor)
+    except (RequestRefused, DatabaseBusy, DatabaseUnusable) as error:
+        answer = refused(error)
+    save_answer(project_state, row.id, answer)
+
+
+def save_answer(project_state: ProjectState, request_id: int, answer: Answer) -> None:
+    """Have the next commit write the answer into the request's row."""
+    project_state.answers.append((request_id, answer.state, answer.text, answer.result_fields()))
+
+
+def carry_out(
+    project_state: ProjectState, request: Request, supervisor: RunningSupervisor | None
+) -> Answer:
+    """Carry out a request and return the answer, which may be that it is refused.
+
+    The fields of `request` have their types, as `parse_request` and `to_payload` check. A refused
+    request changes nothing. Raises `DatabaseError`, and without a supervisor `OSError`.
+    """
+    try:
+        return dispatch(project_state, request, supervisor)
+    except (RequestRefused, BadInput) as error:
+        return refused(error)
 
 
 def dispatch(
-    project_state: ProjectState,
-    kind: str,
-    payload: dict[str, Any],
-    supervisor: RunningSupervisor | None,
-) -> str:
-    """Call the handler of the request's kind and return its answer.
+    project_state: ProjectState, request: Request, supervisor: RunningSupervisor | None
+) -> Answer:
+    """Call the handler of the request and return its answer.
 
-    Raises `RequestRefused`, `BadInput`, and `KeyError`, `TypeError` or `ValueError` for a payload
-    that does not fit the kind.
+    Raises `RequestRefused` and `BadInput`.
     """
-    match kind:
-        case "pause":
-            return pause(project_state, supervisor)
-        case "resume":
-            return resume(project_state, supervisor)
-        case "stop":
-            return stop(project_state, bool(payload.get("after_shard")), supervisor)
-        case "retry":
-            return retry(project_state, payload["tasks"], bool(payload.get("failed_items")))
-        case "skip":
-            return skip(project_state, payload["tasks"], bool(payload.get("skip", True)))
-        case "priority":
-            return prioritise(project_state, payload["tasks"], int(payload["by"]))
-        case "exclude":
-            chosen = [(int(task), records) for task, records in payload["records"]]
-            result = exclude(
-                project_state,
-                chosen,
-                kind=payload.get("failed_as"),
-                exclude=bool(payload.get("exclude", True)),
-                cancel_task=None if supervisor is None else supervisor.cancel_task,
-            )
-            return result.to_note()
-        case "flag":
-            return flag(project_state, payload["places"], payload["flagged"])
-        case "pin":
-            return pin(project_state, payload["device"], payload.get("model"), supervisor)
-        case "wake":
-            return wake_device(payload["device"], supervisor)
-        case "set":
-            return configure(
-                project_state,
-                payload["model"],
-                payload["changes"],
-                running=supervisor is not None,
-            )
-        case "add_model":
-            return add_model(
-                project_state,
-                ModelChoice(**payload["choice"]),
-                running=supervisor is not None,
-            )
-    raise RequestRefused(f"unknown request {kind!r}")
+    result: ExcludeResult | None = None
+    running = supervisor is not None
+    match request:
+        case Pause():
+            text = pause(project_state, supervisor)
+        case Resume():
+            text = resume(project_state, supervisor)
+        case Stop():
+            text = stop(project_state, request, supervisor)
+        case Retry():
+            text = retry(project_state, request)
+        case Skip():
+            text = skip(project_state, request)
+        case Prioritise():
+            text = prioritise(project_state, request)
+        case Exclude():
+            result = exclude(project_state, request, supervisor)
+            text = result.summary(request.exclude)
+        case Flag():
+            text = flag(project_state, request)
+        case Pin():
+            text = pin(project_state, request, supervisor)
+        case Wake():
+            text = wake_device(request.device, supervisor)
+        case Configure():
+            text = configure(project_state, request, running)
+        case AddModel():
+            text = add_model(project_state, request.choice, running)
+        case _:
+            assert_never(request)
+    return Answer(text, result)
 
 
 def pause(project_state: ProjectState, supervisor: RunningSupervisor | None) -> str:
     """Pause the run, or have the next run begin paused."""
     if project_state.settings.paused:
         return "it is paused already"
-    project_state.pause(None)
+    project_state.pause("user")
     project_state.event("info", "paused by the user")
     if supervisor is not None:
         supervisor.on_paused()
@@ -175,7 +158,7 @@ def resume(project_state: ProjectState, supervisor: RunningSupervisor | None) ->
             return "it is not paused"
         project_state.event("info", f"asked again by the user: {', '.join(woken)}")
         return f"it is not paused; asks {', '.join(woken)} again"
-    lost_root = (project_state.settings.pause_reason or "").endswith(ROOT_LOST_SUFFIX)
+    lost_root = project_state.settings.pause_cause == "root_lost"
     project_state.resume()
     if lost_root and not witness_exists(project_state):
         project_state.forget_witness()
@@ -188,31 +171,28 @@ def resume(project_state: ProjectState, supervisor: RunningSupervisor | None) ->
 def witness_exists(project_state: ProjectState) -> bool:
     """Return True if the project has a witness image and that image is where it was."""
     settings = project_state.settings
-    root = str(project_state.project.image_root(settings))
-    paths = ImagePaths(root, settings.path_map, settings.allow_outside)
+    paths = image_paths_of(project_state.project, settings)
     return settings.witness is not None and image_exists(paths, settings.witness)
 
 
-def stop(
-    project_state: ProjectState, after_shard: bool, supervisor: RunningSupervisor | None
-) -> str:
+def stop(project_state: ProjectState, request: Stop, supervisor: RunningSupervisor | None) -> str:
     """End the run, now or after the running shards."""
     if supervisor is None:
         return "nothing is running"
-    supervisor.stop(after_shard)
-    project_state.event(
-        "info", f"stop asked for{' after the running shards' if after_shard else ''}"
-    )
-    return "stops after the running shards" if after_shard else "stopped"
+    supervisor.stop(request.after_shard)
+    later = " after the running shards" if request.after_shard else ""
+    project_state.event("info", f"stop asked for{later}")
+    return f"stops{later}" if later else "stopped"
 
 
-def retry(project_state: ProjectState, task_ids: Iterable[int], failed_items: bool) -> str:
-    """Ask for whole shards again, or with `failed_items` for their failed records.
+def retry(project_state: ProjectState, request: Retry) -> str:
+    """Ask for whole shards again, or for their failed records. Raises `RequestRefused`.
 
     Blocked and waiting models of these tasks are tried again at once.
     """
-    now = time.time()
-    requested = list(dict.fromkeys(task_ids))
+    now = project_state.clock.time()
+    failed_items = request.failed_items
+    requested = known_tasks(project_state, request.tasks)
     excluded = excluded_counts(project_state, requested)
     retried = [
         task_id
@@ -225,7 +205,10 @@ def retry(project_state: ProjectState, task_ids: Iterable[int], failed_items: bo
     for model_id in {project_state.ledger[t].model_id for t in retried}:
         model = project_state.models[model_id]
         if model.blocked or model.not_before:
-            project_state.save_model(replace(model, blocked=None, load_failures=0, not_before=0.0))
+            unblocked = replace(
+                model, blocked=None, blocked_cause=None, load_failures=0, not_before=0.0
+            )
+            project_state.save_model(unblocked)
     what = "the failed records of " if failed_items else ""
     text = f"retry of {what}{plural(len(retried), 'task')}"
     project_state.event("info", f"{text}: {name_tasks(project_state, retried)}")
@@ -233,29 +216,23 @@ def retry(project_state: ProjectState, task_ids: Iterable[int], failed_items: bo
     return text + (f"; {left} left as they are (running, or nothing failed)" if left else "")
 
 
-def name_tasks(project_state: ProjectState, task_ids: list[int]) -> str:
-    """Return the first few tasks as text, by shard and model."""
-    tasks = [project_state.ledger[task_id] for task_id in task_ids]
-    names = [f"{task.shard:05} {project_state.models[task.model_id].name}" for task in tasks[:5]]
-    return ", ".join(names) + (", ..." if len(tasks) > 5 else "")
-
-
-def skip(project_state: ProjectState, task_ids: Iterable[int], skip: bool) -> str:
-    """Leave tasks out, or no longer leave them out if `skip` is False."""
-    now = time.time()
-    changed = [t for t in task_ids if project_state.ledger.skip(t, now, skip)]
+def skip(project_state: ProjectState, request: Skip) -> str:
+    """Leave tasks out, or no longer leave them out. Raises `RequestRefused`."""
+    now = project_state.clock.time()
+    requested = known_tasks(project_state, request.tasks)
+    changed = [t for t in requested if project_state.ledger.skip(t, now, request.skip)]
     if not changed:
-        return "nothing to skip" if skip else "nothing is skipped among the chosen"
-    text = f"{'skipped' if skip else 'no longer skipped'}: {plural(len(changed), 'task')}"
+        return "nothing to skip" if request.skip else "nothing is skipped among the chosen"
+    text = f"{'skipped' if request.skip else 'no longer skipped'}: {plural(len(changed), 'task')}"
     project_state.event("info", f"{text}: {name_tasks(project_state, changed)}")
     return text
 
 
-def prioritise(project_state: ProjectState, task_ids: Iterable[int], by: int) -> str:
-    """Have pending tasks start sooner, or later if `by` is negative. Raises `RequestRefused`."""
-    now = time.time()
-    requested = list(dict.fromkeys(task_ids))
-    moved = [t for t in requested if project_state.ledger.prioritise(t, now, by)]
+def prioritise(project_state: ProjectState, request: Prioritise) -> str:
+    """Have pending tasks start sooner, or later. Raises `RequestRefused`."""
+    now = project_state.clock.time()
+    requested = known_tasks(project_state, request.tasks)
+    moved = [t for t in requested if project_state.ledger.prioritise(t, now, request.by)]
     if not moved:
         raise RequestRefused("only tasks that wait have a priority")
     priorities = sorted({project_state.ledger[task].priority for task in moved})
@@ -263,13 +240,9 @@ def prioritise(project_state: ProjectState, task_ids: Iterable[int], by: int) ->
     return f"priority {', '.join(map(str, priorities))}: {name_tasks(project_state, moved)}{left}"
 
 
-def pin(
-    project_state: ProjectState,
-    device: str,
-    name: str | None,
-    supervisor: RunningSupervisor | None,
-) -> str:
-    """Pin a device to the model of that name, or unpin it with None. Raises `RequestRefused`."""
+def pin(project_state: ProjectState, request: Pin, supervisor: RunningSupervisor | None) -> str:
+    """Pin a device to a model, or unpin it. Raises `RequestRefused`."""
+    device, name = request.device, request.model
     model = None if name is None else project_state.model_named(name)
     if name is not None and model is None:
         raise RequestRefused(f"the project has no model {name!r}")

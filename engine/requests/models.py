@@ -7,15 +7,18 @@ count again when the settings are set back.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
+
+import msgspec
 
 from db import projects
 from db.connection import reading
 from db.rows import ModelRow
-from engine.captioners.registry import ModelChoice, Settings, change_model, choose
+from engine.captioners.address import check_name
+from engine.captioners.registry import FAMILIES, ModelChoice, Settings, change_model, choose
 from engine.project.layout import Project
+from engine.requests.kinds import Configure
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import catch_up, log_path
 from engine.utils.errors import BadInput, RequestRefused
@@ -40,14 +43,13 @@ def restarts_tasks(project: Project, name: str, changes: Mapping[str, str]) -> b
     return changed_choice(models[name], changes).settings_hash != models[name].settings_hash
 
 
-def configure(
-    project_state: ProjectState, name: str, changes: Mapping[str, str], running: bool
-) -> str:
+def configure(project_state: ProjectState, request: Configure, running: bool) -> str:
     """Change a model's settings and return the answer as text.
 
     `running` is True if a supervisor runs: it has the old settings in its workers. Raises
     `RequestRefused`, and `BadInput` for changes that make no sense.
     """
+    name, changes = request.model, request.changes
     model = project_state.model_named(name)
     if model is None:
         raise RequestRefused(f"the project has no model {name!r}")
@@ -60,8 +62,10 @@ def configure(
         settings=choice.settings,
         settings_hash=choice.settings_hash,
         blocked=None,
+        blocked_cause=None,
         load_failures=0,
         unavailable=None,
+        unavailable_cause=None,
         not_before=0.0,
     )
     project_state.save_model(changed)
@@ -97,12 +101,13 @@ def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -
     """Add a model with a task for every shard, and return the answer as text.
 
     `running` is True if a supervisor runs: it would not know the new tasks. Raises
-    `RequestRefused`.
+    `RequestRefused`, and `BadInput` for a choice that `choose` would not make.
     """
     if project_state.model_named(choice.name) is not None:
         raise RequestRefused(f"the project has {choice.name} already")
     if running:
         raise RequestRefused("the project is running: stop it, add the model, then run it again")
+    choice = checked_choice(choice)
     model = ModelRow(
         id=max(project_state.models) + 1,
         position=max(model.position for model in project_state.models.values()) + 1,
@@ -118,13 +123,35 @@ def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -
     return text
 
 
+def checked_choice(choice: ModelChoice) -> ModelChoice:
+    """Return the choice as `choose` makes it. Raises `BadInput`, which names the bad field.
+
+    Name and settings hash become the name of a folder, so that they are not taken on trust.
+    """
+    family = FAMILIES.get(choice.family)
+    if family is None:
+        raise BadInput(f"choice.family: there is no family {choice.family!r}")
+    if choice.name != family.name:
+        check_name(choice.name)
+    if (choice.checkpoint is None) != (family.checkpoint_form is None):
+        raise BadInput(f"choice.checkpoint: {family.name} needs one or takes none")
+    try:
+        settings = msgspec.convert(choice.settings, Settings)
+    except ValueError as error:
+        raise BadInput(f"choice.settings: {error}") from error
+    checked = change_model(choice.name, choice.family, choice.checkpoint, settings, {})
+    if checked.settings_hash != choice.settings_hash:
+        raise BadInput("choice.settings_hash: these settings have another hash")
+    return checked
+
+
 def restart_tasks(project_state: ProjectState, model: ModelRow) -> tuple[int, int]:
     """Begin all tasks of a model with new settings anew.
 
     Returns how many tasks that are, and how many of them have a log in the folder of the new
     settings already, which they go on with.
     """
-    now = time.time()
+    now = project_state.clock.time()
     ids = [task.id for task in project_state.ledger.tasks.values() if task.model_id == model.id]
     with_captions = 0
     for task_id in ids:

@@ -1,0 +1,228 @@
+"""What all requests but pause, resume, stop, retry and exclude do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.captioners.registry import choose
+from engine.requests.kinds import AddModel, Configure, Flag, Pin, Prioritise, Skip, Wake
+from tests.engine.requests.row import (
+    BLOCKED,
+    DONE,
+    FAILED,
+    RUNNING,
+    SKIPPED,
+    UNBLOCKED,
+    WAITING,
+    Row,
+)
+
+SKIP_AND_PRIORITY = {
+    "skip": Row(
+        request=Skip(tasks=[1, 2, 3, 4]),
+        answer="skipped: 2 tasks",
+        tasks={2: FAILED, 3: DONE, 4: RUNNING},
+        changed={"tasks": {1: SKIPPED, 2: SKIPPED}},
+        events=("skipped: 2 tasks: 00000 dry-run, 00001 dry-run",),
+    ),
+    "skip of nothing": Row(request=Skip(tasks=[1]), answer="nothing to skip", tasks={1: DONE}),
+    "unskip": Row(
+        request=Skip(tasks=[1, 2], skip=False),
+        answer="no longer skipped: 1 task",
+        tasks={1: SKIPPED | {"strikes": 2, "not_before": 2e6}, 2: FAILED},
+        changed={"tasks": {1: {"state": "pending", "strikes": 0, "not_before": 0.0}}},
+        events=("no longer skipped: 1 task: 00000 dry-run",),
+    ),
+    "unskip of nothing": Row(
+        request=Skip(tasks=[1], skip=False), answer="nothing is skipped among the chosen"
+    ),
+    "skip of a task that is none": Row(
+        request=Skip(tasks=[1, 0]), answer="tasks: there is no task 0", state="refused"
+    ),
+    "priority": Row(
+        request=Prioritise(tasks=[1], by=1),
+        answer="priority 1: 00000 dry-run",
+        changed={"tasks": {1: {"priority": 1}}},
+    ),
+    "priority of several": Row(
+        request=Prioritise(tasks=[1, 2, 3, 1], by=-2),
+        answer="priority -2, 3: 00000 dry-run, 00001 dry-run; 1 do not wait",
+        tasks={2: {"priority": 5}, 3: DONE},
+        changed={"tasks": {1: {"priority": -2}, 2: {"priority": 3}}},
+    ),
+    "priority of what does not wait": Row(
+        request=Prioritise(tasks=[1, 2], by=1),
+        answer="only tasks that wait have a priority",
+        state="refused",
+        tasks={1: DONE, 2: RUNNING},
+    ),
+    "priority of a task that is none": Row(
+        request=Prioritise(tasks=[99], by=1), answer="tasks: there is no task 99", state="refused"
+    ),
+}
+
+FLAGS = {
+    "flag": Row(
+        request=Flag(records=[(0, 1), (2, 3)], flagged=True),
+        answer="flagged: 00000/1, 00002/3",
+        changed={"flags": {(0, 1), (2, 3)}},
+    ),
+    "flag of many": Row(
+        request=Flag(records=[(n, i) for n in range(2) for i in range(3)], flagged=True),
+        answer="flagged: 6 records",
+        changed={"flags": {(n, i) for n in range(2) for i in range(3)}},
+    ),
+    "flag of what is flagged": Row(
+        request=Flag(records=[(0, 1)], flagged=True),
+        answer="flagged already",
+        flags=frozenset({(0, 1)}),
+    ),
+    "unflag": Row(
+        request=Flag(records=[(0, 1), (0, 2)], flagged=False),
+        answer="no longer flagged: 00000/1",
+        flags=frozenset({(0, 1)}),
+        changed={"flags": set()},
+    ),
+    "unflag of what is not flagged": Row(
+        request=Flag(records=[(0, 1)], flagged=False), answer="not flagged"
+    ),
+    "flags turned over": Row(
+        request=Flag(records=[(0, 1), (0, 2)], flagged=None),
+        answer="flagged: 00000/2; no longer flagged: 00000/1",
+        flags=frozenset({(0, 1)}),
+        changed={"flags": {(0, 2)}},
+    ),
+    "flag beyond the shard": Row(
+        request=Flag(records=[(0, 1), (0, 4)], flagged=True),
+        answer="there is no record 0/4",
+        state="refused",
+    ),
+    "flag beyond the shards": Row(
+        request=Flag(records=[(3, 0)], flagged=True),
+        answer="there is no record 3/0",
+        state="refused",
+    ),
+}
+
+DEVICES = {
+    "pin without a run": Row(
+        request=Pin(device="cuda:0", model="served"),
+        answer="nothing is running: pin a device while it works",
+        state="refused",
+        live=False,
+    ),
+    "pin": Row(
+        request=Pin(device="cuda:0", model="served"),
+        answer="cuda:0 now works on served",
+        live=True,
+        changed={"devices": {"cuda:0": {"pinned_model_id": 2}}},
+    ),
+    "unpin": Row(
+        request=Pin(device="cuda:0"),
+        answer="cuda:0 takes any model",
+        live=True,
+    ),
+    "pin to a model that is none": Row(
+        request=Pin(device="cuda:0", model="[/x]"),
+        answer="the project has no model '[/x]'",
+        state="refused",
+    ),
+    "pin of a device that is none": Row(
+        request=Pin(device="cuda:9", model="served"),
+        answer="the run has no device 'cuda:9': it has cuda:0, cuda:1",
+        state="refused",
+        live=True,
+    ),
+    "wake without a run": Row(
+        request=Wake(device="cuda:1"), answer="nothing is running", state="refused", live=False
+    ),
+    "wake": Row(
+        request=Wake(device="cuda:1"),
+        answer="cuda:1 is awake",
+        live=True,
+        changed={"devices": {"cuda:1": {"state": "ready", "rest_until": 0.0}}},
+    ),
+    "wake of a device that is none": Row(
+        request=Wake(device="cuda:9"),
+        answer="the run has no device 'cuda:9': it has cuda:0, cuda:1",
+        state="refused",
+        live=True,
+    ),
+}
+
+NEW = choose("second=http://localhost:9000/v1")
+MODELS = {
+    "set while it runs": Row(
+        request=Configure(model="served", changes={"batch": "4"}),
+        answer="the project is running: stop it, set, then run it again",
+        state="refused",
+        live=True,
+    ),
+    "set of a model that is none": Row(
+        request=Configure(model="other", changes={"batch": "4"}),
+        answer="the project has no model 'other'",
+        state="refused",
+    ),
+    "set of a setting that is none": Row(
+        request=Configure(model="dry-run", changes={"colour": "red"}),
+        answer="dry-run has no setting 'colour': it has batch, preset",
+        state="refused",
+        live=False,
+    ),
+    "set to no value": Row(
+        request=Configure(model="dry-run", changes={"batch": "many"}),
+        answer="batch must be a whole number from 1 to 65536, or auto, not 'many'",
+        state="refused",
+        live=False,
+    ),
+    "set of what changes no caption": Row(
+        request=Configure(model="dry-run", changes={"batch": "4"}),
+        answer="dry-run: set batch=4; captions stay as they are",
+        live=False,
+        models={1: BLOCKED | WAITING},
+        tasks={1: DONE},
+        changed={
+            "models": {
+                1: UNBLOCKED
+                | {"unavailable": None, "unavailable_cause": None, "not_before": 0.0}
+                | {"settings": choose("dry-run", None, {"batch": "4"}).settings}
+            }
+        },
+        events=("dry-run: set batch=4; captions stay as they are",),
+    ),
+    "a model that the project has": Row(
+        request=AddModel(choice=choose("dry-run")),
+        answer="the project has dry-run already",
+        state="refused",
+    ),
+    "add a model while it runs": Row(
+        request=AddModel(choice=NEW),
+        answer="the project is running: stop it, add the model, then run it again",
+        state="refused",
+        live=True,
+    ),
+    "add a model of no family": Row(
+        request=AddModel(choice=replace(NEW, family="parrot")),
+        answer="choice.family: there is no family 'parrot'",
+        state="refused",
+        live=False,
+    ),
+    "add a model without an address": Row(
+        request=AddModel(choice=replace(NEW, checkpoint=None)),
+        answer="choice.checkpoint: endpoint needs one or takes none",
+        state="refused",
+        live=False,
+    ),
+    "add a model with a setting of another type": Row(
+        request=AddModel(choice=replace(NEW, settings=NEW.settings | {"seed": "7"})),
+        answer="choice.settings: Expected `int`, got `str` - at `$.seed`",
+        state="refused",
+        live=False,
+    ),
+    "add a model with the hash of other settings": Row(
+        request=AddModel(choice=replace(NEW, settings_hash="../../x")),
+        answer="choice.settings_hash: these settings have another hash",
+        state="refused",
+        live=False,
+    ),
+}

@@ -1,26 +1,39 @@
-"""The application: its modes, the keys that work on every screen, and its dialogs."""
+"""The application: its screens, its threads, and what becomes of their messages."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.text import Text
 from textual import on, work
-from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.events import Key, Resize
-from textual.geometry import Size
 from textual.screen import Screen
 
+from engine.project.layout import Project
 from tui import dialog_actions
+from tui.config.settings import UserSettings
 from tui.formatting import text
-from tui.screens.too_small import HEIGHT, WIDTH, TooSmall
-from tui.session import Session
+from tui.keys.action import ActionOwner, reason_disabled
+from tui.keys.app import APP_ACTIONS
+from tui.screens.too_small import cover_if_too_small
+from tui.session import messages
+from tui.session.feedback import notify
+from tui.session.session import Session
+from tui.terminal.graphics import ImageSupport
+from tui.threads.requests import outcome_of
+from tui.threads.snapshot_feed import SnapshotFeed
 from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from textual.command import Provider
+
+    from tui.screens.project_screen import ProjectScreen
 
 
 STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
@@ -33,34 +46,44 @@ PRELOAD_SECONDS = 1.0
 # Screens are imported when they are first opened.
 
 
-def create_dashboard() -> Screen[None]:
+def create_dashboard(session: Session, project: Project) -> ProjectScreen:
     from tui.screens.dashboard import Dashboard
 
-    return Dashboard()
+    return Dashboard(session, project)
 
 
-def create_shards() -> Screen[None]:
+def create_shards(session: Session, project: Project) -> ProjectScreen:
     from tui.screens.shards import Shards
 
-    return Shards()
+    return Shards(session, project)
 
 
-def create_samples() -> Screen[None]:
+def create_samples(session: Session, project: Project) -> ProjectScreen:
     from tui.screens.samples import Samples
 
-    return Samples()
+    return Samples(session, project)
 
 
-def create_failures() -> Screen[None]:
+def create_failures(session: Session, project: Project) -> ProjectScreen:
     from tui.screens.failures import Failures
 
-    return Failures()
+    return Failures(session, project)
 
 
-def create_logs() -> Screen[None]:
+def create_logs(session: Session, project: Project) -> ProjectScreen:
     from tui.screens.logs import Logs
 
-    return Logs()
+    return Logs(session, project)
+
+
+SCREENS: dict[str, Callable[[Session, Project], ProjectScreen]] = {
+    "dashboard": create_dashboard,
+    "shards": create_shards,
+    "samples": create_samples,
+    "failures": create_failures,
+    "logs": create_logs,
+}
+"""The application's modes, and the function that makes the screen of each."""
 
 
 def command_provider() -> type[Provider]:
@@ -69,61 +92,53 @@ def command_provider() -> type[Provider]:
     return BindingCommands
 
 
-class MllmaugApp(Session):
+class MllmaugApp(ActionOwner, App[Path]):
     """The application: opening it starts no work, closing it stops none.
 
-    `run` returns the folder of the project to open next, None to end.
+    `folder` is the project to open; None: no project, and the welcome screen is shown. `run`
+    returns the folder of the project to open next, None to end.
     """
 
     TITLE = "mllmaug-tui"
     # All style sheets at once: for a screen with a CSS_PATH of its own, Textual parses all of them
     # again when the screen opens.
     CSS_PATH = STYLES
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "dashboard": create_dashboard,
-        "shards": create_shards,
-        "samples": create_samples,
-        "failures": create_failures,
-        "logs": create_logs,
-    }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {command_provider}
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
     ALLOW_IN_MAXIMIZED_VIEW = "KeyBar, StatusBar"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "switch_mode('dashboard')", "Dashboard", False, id="app.dashboard"),
-        Binding("2", "switch_mode('shards')", "Shards", False, id="app.shards"),
-        Binding("3", "switch_mode('samples')", "Samples", False, id="app.samples"),
-        Binding("4", "switch_mode('failures')", "Failures", False, id="app.failures"),
-        Binding("5", "switch_mode('logs')", "Logs", False, id="app.logs"),
-        Binding("p", "start", "Run", tooltip="Start captioning", id="app.start"),
-        Binding("p", "pause", "Pause", tooltip="Pause captioning", id="app.pause"),
-        Binding("p", "resume", "Resume", tooltip="Go on captioning", id="app.resume"),
-        Binding("e", "export", "Export", tooltip="Write the merged captions", id="app.export"),
-        Binding("c", "coverage", "Coverage", False, tooltip="Shards by models", id="app.coverage"),
-        Binding("h", "lengths", "Lengths", False, tooltip="Caption lengths", id="app.lengths"),
-        Binding("n", "new", "New", False, tooltip="Make a new project", id="app.new"),
-        Binding("u", "start_on", "Devices", False, tooltip="Run on devices", id="app.start_on"),
-        Binding("M", "models", "Models", False, tooltip="Model settings, add", id="app.models"),
-        Binding("H", "reshear", "Shear", False, tooltip="Shear all again", id="app.reshear"),
-        Binding("D", "doctor", "Doctor", False, tooltip="Check this machine", id="app.doctor"),
-        Binding("T", "pilot", "Pilot", False, tooltip="Try the first images", id="app.pilot"),
-        Binding("question_mark,f1", "help", "Help", tooltip="What the keys do", id="app.help"),
-        Binding("q", "quit", "Quit", tooltip="Quit, or stop the run", id="app.quit"),
-        Binding("ctrl+q,ctrl+c", "quit", "Quit", False, priority=True, id="app.quit_anywhere"),
-        Binding("colon", "command_palette", "Commands", False, id="app.commands"),
-        Binding("ctrl+r", "refresh", "Refresh", False, tooltip="Read again now", id="app.refresh"),
-        Binding("ctrl+z", "suspend_process", "Suspend", False, id="app.suspend"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*APP_ACTIONS]
 
-    colours: dict[str, str] | None = None
-    """The CSS variables with which the style sheets were last applied."""
+    def __init__(
+        self,
+        folder: Path | None = None,
+        readonly: bool = False,
+        settings: UserSettings = UserSettings(),  # noqa: B008 (frozen)
+        image_support: ImageSupport = ImageSupport("cells"),  # noqa: B008 (frozen)
+    ) -> None:
+        super().__init__()
+        # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+        self.settings = settings
+        self.session = Session(readonly=readonly, image_support=image_support)
+        self.feed: SnapshotFeed | None = None
+        """Reads the snapshots; None without a project."""
+        self.opened = False
+        """True from when the first screen is open until the application ends."""
+        self.colours: dict[str, str] | None = None
+        """The CSS variables with which the style sheets were last applied."""
+        if folder is not None:
+            self.session.project = project = Project(folder.absolute())
+            self.feed = SnapshotFeed(folder, self.post_message)
+            for mode, create_screen in SCREENS.items():
+                self.add_mode(mode, partial(create_screen, self.session, project))
 
     async def on_mount(self) -> None:
         self.apply_settings()
-        if self.folder is None:
+        if self.feed is None:
             from tui.screens.welcome import Welcome
 
             await self.push_screen(Welcome())
@@ -132,8 +147,13 @@ class MllmaugApp(Session):
             self.set_interval(TICK_SECONDS, self.tick)
             self.call_after_refresh(self.tick)
         self.opened = True
-        self.check_size(self.size)
+        cover_if_too_small(self)
         self.set_timer(PRELOAD_SECONDS, self.preload)
+
+    def on_unmount(self) -> None:
+        self.opened = False
+        if self.feed is not None:
+            self.feed.close()
 
     def apply_settings(self) -> None:
         from tui.config.themes import COLOUR_BLIND_THEMES
@@ -143,7 +163,7 @@ class MllmaugApp(Session):
         if self.settings.theme in self.available_themes:
             self.theme = str(self.settings.theme)
         elif self.settings.theme is not None:
-            self.notify_plain(f"there is no theme {self.settings.theme!r}", "warning")
+            notify(self, f"there is no theme {self.settings.theme!r}", "warning")
         self.set_keymap(dict(self.settings.keys))
 
     def refresh_css(self, animate: bool = True) -> None:
@@ -156,15 +176,7 @@ class MllmaugApp(Session):
     @on(Resize)
     def resized(self) -> None:
         if self.opened:  # later, so that of several in a row the last size counts
-            self.call_later(lambda: self.check_size(self.size))
-
-    def check_size(self, size: Size) -> None:
-        """Cover the screen while the terminal is too small for it."""
-        small = size.width < WIDTH or size.height < HEIGHT
-        if small and not isinstance(self.screen, TooSmall):
-            self.push_screen(TooSmall())
-        elif not small and isinstance(self.screen, TooSmall):
-            self.pop_screen()
+            self.call_later(cover_if_too_small, self)
 
     @work(thread=True, group="preload", exit_on_error=False)
     def preload(self) -> None:
@@ -172,87 +184,107 @@ class MllmaugApp(Session):
 
         preload()
 
-    # Showing the snapshot
+    # The snapshot
+
+    def tick(self) -> None:
+        """Read the snapshot again in a thread, unless a thread is reading it already."""
+        if self.feed is not None and self.feed.claim():
+            self.run_worker(self.feed.read, thread=True, group="snapshot", exit_on_error=False)
+
+    @on(messages.ProjectRefused)
+    def project_refused(self, event: messages.ProjectRefused) -> None:
+        self.exit(return_code=2, message=Text(text.visible(event.reason)))
+
+    @on(messages.SnapshotRead)
+    def snapshot_read(self, event: messages.SnapshotRead) -> None:
+        before, snapshot = self.session.snapshot, event.snapshot
+        self.session.snapshot, self.session.snapshot_error = snapshot, None
+        self.refresh_screens()
+        died = snapshot.supervisor_died and not (before is not None and before.supervisor_died)
+        if died and snapshot.state == "idle":
+            notify(self, "the run was killed; no caption is lost, and p goes on with it", "warning")
+
+    @on(messages.SnapshotFailed)
+    def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
+        self.session.snapshot_error = event.reason
+        self.refresh_screens()
 
     def refresh_screens(self) -> None:
+        """Show the newest snapshot, or why there is none, on every screen of the stack."""
         from tui.screens.project_screen import ProjectScreen
 
         for screen in self.screen_stack:
             if isinstance(screen, ProjectScreen) and screen.is_mounted:
                 screen.refresh_all()
 
-    # Which actions can work now
+    def action_refresh(self) -> None:
+        if self.feed is not None:
+            self.feed.forget()
+        self.tick()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("start", "pause", "resume") and action != self.run_key_action:
-            return False
-        return None if self.why_not(action) else True
+    # What screens ask for
 
-    def on_key(self, event: Key) -> None:
-        """Show why a key cannot work now. Textual calls this before it looks at the bindings."""
-        from tui.dialogs.deferred_dialog import DeferredDialog
-        from tui.dialogs.help import disabled_reason
+    @on(messages.ActionRequested)
+    def perform(self, request: messages.ActionRequested) -> None:
+        """Carry out in a thread what a person asked for."""
+        if self.session.project is not None:
+            self.session.request_pending = True
+            self.refresh_screens()
+            self.perform_in_thread(request, self.session.project)
 
-        if isinstance(self.screen, DeferredDialog):
-            self.screen.store_key(event)
-        active = self.screen.active_bindings.get(event.key)
-        if active is not None and not active.enabled:
-            action = active.binding.action.removeprefix("app.").partition("(")[0]
-            reason = disabled_reason(active.node, action)
-            if reason:
-                message = f"{active.binding.description}: {reason}"
-                self.notify(text.visible(message), severity="warning", timeout=3, markup=False)
+    @work(thread=True, group="requests", exit_on_error=False)
+    def perform_in_thread(self, request: messages.ActionRequested, project: Project) -> None:
+        self.post_message(outcome_of(request, project))
 
-    # Requests to the run
+    @on(messages.ActionFinished)
+    def action_finished(self, event: messages.ActionFinished) -> None:
+        self.session.request_pending = False
+        self.refresh_screens()
+        if event.text:
+            notify(self, event.text, "information" if event.succeeded else "error")
+        if event.quit and event.succeeded:
+            self.exit(message=Text(text.visible(event.text)))
+        else:
+            self.tick()
 
-    def action_pause(self) -> None:
-        self.send_request("pause")
-
-    def action_resume(self) -> None:
-        self.perform(actions.resume)
-
+    @on(messages.RecordChosen)
     @work(group="show")
-    async def show_record(self, shard: int, i: int) -> None:
+    async def record_chosen(self, event: messages.RecordChosen) -> None:
         from tui.screens.samples import Samples
 
         await self.switch_mode("samples")
         if isinstance(self.screen, Samples):
-            self.screen.go_to(shard, i)
+            self.screen.go_to(event.shard, event.i)
 
-    # Dialogs
+    # Keys
 
-    def action_help(self) -> None:
-        dialog_actions.open_help(self)
+    def on_key(self, event: Key) -> None:
+        """Show why a key cannot work now. Textual calls this before it looks at the bindings."""
+        from tui.dialogs.deferred_dialog import DeferredDialog
 
-    def action_export(self) -> None:
-        dialog_actions.open_export(self)
+        if isinstance(self.screen, DeferredDialog):
+            self.screen.store_key(event)
+        active = self.screen.active_bindings.get(event.key)
+        if active is not None and not active.enabled and (reason := reason_disabled(active)):
+            message = f"{active.binding.description}: {reason}"
+            self.notify(text.visible(message), severity="warning", timeout=3, markup=False)
 
-    def action_coverage(self) -> None:
-        dialog_actions.open_coverage(self)
+    def action_start(self) -> None:
+        self.perform(messages.ActionRequested(actions.start))
 
-    def action_lengths(self) -> None:
-        dialog_actions.open_lengths(self)
+    def action_pause(self) -> None:
+        from engine.requests.kinds import Pause
 
-    def action_models(self) -> None:
-        dialog_actions.open_models(self)
+        self.post_message(messages.ActionRequested(partial(actions.send_request, request=Pause())))
 
-    def action_reshear(self) -> None:
-        dialog_actions.open_reshear(self)
+    def action_resume(self) -> None:
+        self.perform(messages.ActionRequested(actions.resume))
 
-    def action_doctor(self) -> None:
-        dialog_actions.open_doctor(self)
-
-    def action_start_on(self) -> None:
-        dialog_actions.open_device_prompt(self)
-
-    def action_new(self) -> None:
-        dialog_actions.open_wizard(self)
-
-    def action_pilot(self) -> None:
-        dialog_actions.open_pilot(self)
+    def action_open(self, dialog: str) -> None:
+        dialog_actions.OPENERS[dialog](self, self.session)
 
     async def action_quit(self) -> None:
-        dialog_actions.quit_or_ask(self)
+        dialog_actions.quit_or_ask(self, self.session)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield those commands of Textual that make sense here; ours come from the bindings."""

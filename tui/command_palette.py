@@ -8,8 +8,7 @@ from typing import Any
 from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-HIDDEN_ACTIONS = frozenset({"app.command_palette", "command_palette"})
-"""Actions that are not entries of the palette: it is open already."""
+from tui.keys.action import declaration_of
 
 PaletteEntry = tuple[str, str | None, Callable[[], Any]]
 """The title, the help text under it, and the function that does it."""
@@ -32,15 +31,21 @@ class BindingCommands(Provider):
                 yield Hit(score, matcher.highlight(title), run, text=title, help=help_text)
 
     def entries(self) -> Iterator[PaletteEntry]:
-        seen = set(HIDDEN_ACTIONS)
+        seen: set[str] = set()
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and binding.id and binding.action not in seen:
+            if self.is_offered(active) and binding.action not in seen:
                 seen.add(binding.action)
                 title = binding.tooltip or binding.description
                 yield f"{self.topic_of(active)}: {title}", None, self.runner(active)
         for command in self.app.get_system_commands(self.screen):
             yield command.title, command.help, command.callback
+
+    def is_offered(self, active: ActiveBinding) -> bool:
+        """True if a binding can work now and is one of ours that the palette offers."""
+        declared = declaration_of(active)
+        hidden = declared is not None and not declared.in_palette
+        return active.enabled and bool(active.binding.id) and not hidden
 
     def topic_of(self, active: ActiveBinding) -> str:
         """Return the topic before the colon: `app`, or the class of the screen in lower case."""

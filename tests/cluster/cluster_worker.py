@@ -9,6 +9,8 @@ import os
 import time
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine.captioners.base import CheckpointError
 from engine.captioners.families.dry_run import DryRunCaptioner
 from engine.worker import worker
@@ -40,12 +42,12 @@ class SlowCaptioner(DryRunCaptioner):
 class ClusterWorker(worker.Worker):
     """The real worker, on a node that may lack something."""
 
-    def start(self, message):
+    def start(self, message) -> None:
         if missing("images"):
-            message["images"]["root"] = "/nowhere"
+            message = replace(message, images=replace(message.images, root="/nowhere"))
         super().start(message)
 
-    def make_captioner(self):
+    def make_captioner(self, model):
         if missing("checkpoint"):
             raise CheckpointError("there is no folder /nowhere/llava")
         return SlowCaptioner(8)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.project.layout import Project
 from tests.faults.support.projects import exported_bytes, make_project
 from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
@@ -77,7 +78,7 @@ class LocalCluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory: pytest.TempPathFactory):
     pytest.importorskip("ray", reason="needs the extra ray: pip install 'mllmaug-tui[ray]'")
     # Ray puts its sockets there, and the path of a socket must be short.
     short = tempfile.mkdtemp(prefix="ray", dir="/tmp")
@@ -102,20 +103,20 @@ def nodes(cluster):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     make_captions(folder, COUNT)
     return folder
 
 
 @pytest.fixture
-def project(tmp_path, data):
+def project(tmp_path: Path, data: Path) -> Project:
     """A project of 20 shards of 20 records, with batches of 8."""
     return make_project(tmp_path / "run", data / "captions.json")
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory, data):
+def local(tmp_path_factory: pytest.TempPathFactory, data: Path) -> bytes:
     """The export of a run on this machine."""
     project = make_project(tmp_path_factory.mktemp("local") / "run", data / "captions.json")
     cli_ok("run", project.folder, "--devices", "cpu")

@@ -9,11 +9,14 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.project.layout import Project
 from tests.cluster.conftest import COUNT
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
@@ -36,7 +39,7 @@ RUN_SECONDS = 3 * TIMEOUT_SECONDS
 
 
 @contextmanager
-def running(project, nodes, *options):
+def running(project: Project, nodes, *options: object):
     """Run the project on the cluster, and end the run and its workers with the block."""
     started = start_cli(
         "run", project.folder, "--cluster", nodes.address, *options, code=SLOWLY + MAIN
@@ -73,27 +76,29 @@ def actors() -> list[int]:
     return sorted({worker.ppid() for worker in workers()} - pids)
 
 
-def attempts(project) -> list[tuple[str, str]]:
+def attempts(project: Project) -> list[tuple[str, str]]:
     """Return device and outcome of each attempt."""
     with closing(sqlite3.connect(project.database)) as connection:
         return connection.execute("SELECT device, outcome FROM attempt").fetchall()
 
 
-def devices(project, outcome: str | None = None) -> set[str]:
+def devices(project: Project, outcome: str | None = None) -> set[str]:
     """Return the devices that had an attempt, of that outcome if one is given."""
     return {device for device, its_outcome in attempts(project) if outcome in (None, its_outcome)}
 
 
-def strikes(project) -> int:
+def strikes(project: Project) -> int:
     with closing(sqlite3.connect(project.database)) as connection:
         return connection.execute("SELECT sum(strikes) FROM task").fetchone()[0]
 
 
-def wait_for_captions(project, count: int) -> None:
+def wait_for_captions(project: Project, count: int) -> None:
     wait_for(lambda: row_count(project) >= count)
 
 
-def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, local):
+def test_a_run_on_every_device_exports_what_a_local_one_does(
+    project: Project, nodes, local: bytes
+) -> None:
     every = {"a/gpu:0", "a/gpu:1", "b/gpu:0", "b/gpu:1"}
     for node in "ab":
         nodes.remove_thing(node, "leave")
@@ -112,7 +117,7 @@ def test_a_run_on_every_device_exports_what_a_local_one_does(project, nodes, loc
     assert exported_bytes(project) == local
 
 
-def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
+def test_a_node_that_dies_and_one_that_joins(project: Project, nodes, local: bytes) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 80)
         nodes.remove_thing("a", "leave")
@@ -130,7 +135,9 @@ def test_a_node_that_dies_and_one_that_joins(project, nodes, local):
     assert exported_bytes(project) == local
 
 
-def test_an_actor_and_a_worker_that_are_killed_are_replaced(project, nodes, local):
+def test_an_actor_and_a_worker_that_are_killed_are_replaced(
+    project: Project, nodes, local: bytes
+) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 80)
         victim = actors()[0]
@@ -145,7 +152,9 @@ def test_an_actor_and_a_worker_that_are_killed_are_replaced(project, nodes, loca
     assert exported_bytes(project) == local
 
 
-def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(project, nodes, local):
+def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(
+    project: Project, nodes, local: bytes
+) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 80)
         assert workers()
@@ -161,7 +170,7 @@ def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(project, node
     assert exported_bytes(project) == local
 
 
-def test_stop_ends_everything_at_once(project, nodes):
+def test_stop_ends_everything_at_once(project: Project, nodes) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 40)
         assert "stopped" in cli_ok("stop", project.folder)
@@ -174,7 +183,9 @@ def test_stop_ends_everything_at_once(project, nodes):
     ("what", "text"),
     [("images", "/nowhere is not there"), ("checkpoint", "there is no folder /nowhere/llava")],
 )
-def test_a_node_without_images_or_checkpoint_rests(project, nodes, local, what, text):
+def test_a_node_without_images_or_checkpoint_rests(
+    project: Project, nodes, local: bytes, what: str, text: str
+) -> None:
     nodes.remove_thing("b", what)
     nodes.remove_thing("a", "leave")
     working = {"a/gpu:0", "a/gpu:1"}
@@ -190,7 +201,7 @@ def test_a_node_without_images_or_checkpoint_rests(project, nodes, local, what, 
     assert exported_bytes(project) == local
 
 
-def test_a_root_that_no_node_sees_pauses_the_run(project, nodes):
+def test_a_root_that_no_node_sees_pauses_the_run(project: Project, nodes) -> None:
     nodes.remove_thing("a", "images")
     nodes.remove_thing("b", "images")
     with running(project, nodes):
@@ -198,7 +209,9 @@ def test_a_root_that_no_node_sees_pauses_the_run(project, nodes):
     assert sums(project)["pending"].failed == 0
 
 
-def test_images_are_shipped_to_nodes_that_do_not_see_them(tmp_path, nodes, data):
+def test_images_are_shipped_to_nodes_that_do_not_see_them(
+    tmp_path: Path, nodes, data: Path
+) -> None:
     nodes.remove_thing("a", "images")
     nodes.remove_thing("b", "images")
     records = json.loads((data / "captions.json").read_text())[:100]
@@ -218,14 +231,16 @@ def test_images_are_shipped_to_nodes_that_do_not_see_them(tmp_path, nodes, data)
     assert exported_bytes(there) == exported_bytes(here)
 
 
-def errors(project) -> dict[str, list[str]]:
+def errors(project: Project) -> dict[str, list[str]]:
     rows = [
         json.loads(line) for log in project.captions.glob("*/?????.jsonl") for line in log.open()
     ]
     return sorted((row["error"], row["detail"]) for row in rows if "error" in row)
 
 
-def test_a_cluster_that_is_not_there_is_reported(project, monkeypatch):
+def test_a_cluster_that_is_not_there_is_reported(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # as a cluster that ended leaves it behind
     done = cli("run", project.folder, "--cluster", "auto")
@@ -239,23 +254,25 @@ def test_a_cluster_that_is_not_there_is_reported(project, monkeypatch):
     assert done.returncode == 2 and "cpu:N" in done.stderr
 
 
-async def test_the_application_starts_a_run_on_the_cluster(project, nodes, local):
+async def test_the_application_starts_a_run_on_the_cluster(
+    project: Project, nodes, local: bytes
+) -> None:
     app = MllmaugApp(project.folder)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.snapshot is not None)
+        await until(pilot, lambda: app.session.snapshot is not None)
         await pilot.press("u")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         app.screen.query_one(Input).value = f"ray:{nodes.address}"
         await pilot.press("enter")
-        await until(pilot, lambda: app.snapshot.supervisor is not None)
-        assert app.snapshot.supervisor.devices == f"ray:{nodes.address}"
-        await until(pilot, lambda: app.snapshot.state == "finished")
+        await until(pilot, lambda: app.session.snapshot.supervisor is not None)
+        assert app.session.snapshot.supervisor.devices == f"ray:{nodes.address}"
+        await until(pilot, lambda: app.session.snapshot.state == "finished")
     wait_for(lambda: status(project.folder)["supervisor"] is None)
     check_invariants(project)
     assert exported_bytes(project) == local
 
 
-async def until(pilot, condition) -> None:
+async def until(pilot: Pilot[Path], condition) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import textual
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
 from engine.project.layout import Project
-from engine.requests.exclude import ExcludeResult
+from engine.requests.answers import Answer, ExcludeResult
+from engine.requests.kinds import Exclude, Request, to_payload
 from tests.support import canned_rows
 from tests.support.cli import cli_ok
 from tests.support.waiting import TIMEOUT_SECONDS
@@ -33,6 +37,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "snap_compare" in getattr(item, "fixturenames", ()):
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_styles() -> Iterator[None]:
+    """Parse each style sheet once for all applications, not once for each."""
+    parse = Stylesheet._parse_rules
+    parsed: dict[object, list[RuleSet]] = {}
+
+    def parse_once(self: Stylesheet, *source: object, **options: object) -> list[RuleSet]:
+        key = (source, *options.items(), *self._variables.items())
+        if key not in parsed:
+            parsed[key] = parse(self, *source, **options)
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -61,21 +82,21 @@ class FakeRunControl:
         self.error: Exception | None = None
         """Raised by every later request."""
 
-    def send_request(self, project: Project, kind: str, **payload: object) -> str:
+    def record(self, kind: str, payload: dict[str, object]) -> str:
         self.calls.append((kind, payload))
         if self.error is not None:
             raise self.error
-        if kind == "exclude":
-            return ExcludeResult(1, 1).to_note()
         return f"{kind} [/x] done"
 
+    def send_request(self, project: Project, request: Request) -> Answer:
+        text = self.record(request.kind, to_payload(request))
+        return Answer(text, ExcludeResult(1, 1) if isinstance(request, Exclude) else None)
+
     def start(self, project: Project, devices: str = "auto") -> str:
-        return self.send_request(
-            project, "start", **({"devices": devices} if devices != "auto" else {})
-        )
+        return self.record("start", {"devices": devices} if devices != "auto" else {})
 
     def resume(self, project: Project) -> str:
-        return self.send_request(project, "resume")
+        return self.record("resume", {})
 
 
 @pytest.fixture
@@ -93,7 +114,7 @@ def label_text(app: MllmaugApp, selector: str) -> str:
 
 
 async def until(
-    pilot: Pilot[None], condition: Callable[[], object], seconds: float = TIMEOUT_SECONDS
+    pilot: Pilot[Path], condition: Callable[[], object], seconds: float = TIMEOUT_SECONDS
 ) -> None:
     """Wait until a condition holds, such as when a thread has read something."""
     end = time.monotonic() + seconds
@@ -104,21 +125,21 @@ async def until(
     await pilot.pause()
 
 
-async def ready(pilot: Pilot[None]) -> None:
+async def ready(pilot: Pilot[Path]) -> None:
     """Wait until the first snapshot is on screen."""
     app = pilot.app
     assert isinstance(app, MllmaugApp)
-    await until(pilot, lambda: app.snapshot is not None)
+    await until(pilot, lambda: app.session.snapshot is not None)
 
 
-async def press(pilot: Pilot[None], *keys: str) -> None:
+async def press(pilot: Pilot[Path], *keys: str) -> None:
     """Press keys one by one, each after the effects of the one before have settled."""
     for key in keys:
         await pilot.press(key)
         await settle(pilot)
 
 
-async def open_wizard(pilot: Pilot[None]) -> Wizard:
+async def open_wizard(pilot: Pilot[Path]) -> Wizard:
     """Open the wizard from the Welcome screen."""
     await pilot.pause()
     await press(pilot, "n")
@@ -127,7 +148,7 @@ async def open_wizard(pilot: Pilot[None]) -> Wizard:
     return wizard
 
 
-async def settle(pilot: Pilot[None]) -> None:
+async def settle(pilot: Pilot[Path]) -> None:
     """Wait until all threads have answered, and those that their answers started as well."""
     for _ in range(5):
         await pilot.pause(0.005)
@@ -137,13 +158,13 @@ async def settle(pilot: Pilot[None]) -> None:
             await pilot.app.workers.wait_for_complete()
 
 
-async def steady(pilot: Pilot[None]) -> None:
+async def steady(pilot: Pilot[Path]) -> None:
     """Wait until the screen does not change any more."""
-    before = ""
+    before: list[Strip] = []
     for _ in range(50):
         await settle(pilot)
         await pilot.pause(0.05)
-        now = pilot.app.export_screenshot()
+        now = pilot.app.screen._compositor.render_strips()  # a screenshot takes six times as long
         if now == before:
             return
         before = now

@@ -86,7 +86,7 @@ async def test_p(
     app = make(tmp_path, variant)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        assert app.run_key_action == label
+        assert app.screen.active_bindings["p"].binding.action == label
         await press(pilot, "p")
         assert run_control.calls == [(kind, {})]
 
@@ -120,7 +120,7 @@ async def test_a_model_that_waits_for_its_server_says_so(tmp_path: Path) -> None
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        lines = app.screen.query_one(ModelsPane).lines(app.snapshot, 100)
+        lines = app.screen.query_one(ModelsPane).lines(app.session.snapshot, 100)
         shown = [line.plain for line in lines if "WAIT" in line.plain]
         assert len(shown) == 1
         assert "WAIT waits until 07:06:40: http://host/v1: HTTP 503 [/x]" in shown[0]
@@ -135,7 +135,7 @@ async def test_a_refusal_is_shown_and_nothing_breaks(
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "p")
-        assert app.request_pending is False
+        assert app.session.request_pending is False
         run_control.error = RuntimeError("[bold]what[/]")
         await press(pilot, "p")
         assert len(run_control.calls) == 2
@@ -244,6 +244,9 @@ async def test_a_killed_run_is_told_once(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
         for _ in range(2):
             await press(pilot, "ctrl+r")
-            await until(pilot, lambda: app.snapshot is not None and app.snapshot.supervisor_died)
+            await until(
+                pilot,
+                lambda: app.session.snapshot is not None and app.session.snapshot.supervisor_died,
+            )
         messages = [each.message for each in app._notifications if "was killed" in each.message]
         assert messages == ["the run was killed; no caption is lost, and p goes on with it"]

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from textual.events import Key
+from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from tests.support import canned_projects
@@ -33,7 +34,7 @@ def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp
     )
 
 
-async def submit(pilot, app: MllmaugApp, value: str) -> None:
+async def submit(pilot: Pilot[Path], app: MllmaugApp, value: str) -> None:
     """Submit a value without the enter key, which would accept a completion first."""
     field = app.screen.query_one(Input)
     field.value = value
@@ -98,20 +99,16 @@ async def test_priority_and_pin(tmp_path: Path, run_control: FakeRunControl) -> 
 
 async def test_priority_in_the_books(tmp_path: Path) -> None:
     from engine.operations.run_control import send_request
+    from engine.requests.kinds import Prioritise
     from engine.utils.errors import RequestRefused
 
     project = canned_projects.copy_canned_project(tmp_path / "p", "create")
-    assert send_request(project, "priority", tasks=[3], by=1).startswith(
-        "priority 1: 00002 llava-1.5"
-    )
-    assert send_request(project, "priority", tasks=[3], by=1).startswith("priority 2")
+    raise_it = Prioritise(tasks=[3], by=1)
+    assert send_request(project, raise_it).text.startswith("priority 1: 00002 llava-1.5")
+    assert send_request(project, raise_it).text.startswith("priority 2")
+    finished = canned_projects.copy_canned_project(tmp_path / "f", "finished")
     with pytest.raises(RequestRefused):
-        send_request(
-            canned_projects.copy_canned_project(tmp_path / "f", "finished"),
-            "priority",
-            tasks=[1],
-            by=1,
-        )
+        send_request(finished, Prioritise(tasks=[1], by=1))
 
 
 async def test_copy(tmp_path: Path) -> None:

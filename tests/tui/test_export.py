@@ -16,6 +16,7 @@ from tests.support.pictures import make_captions
 from tests.tui.conftest import label_text, press, ready, run_shell_command, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.export import Export
+from tui.session.feedback import notify
 from tui.widgets.checkbox import BracketCheckbox
 
 pytestmark = pytest.mark.asyncio
@@ -34,7 +35,7 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "my run"
 
 
-async def choose_format(pilot: Pilot[None], format: str) -> None:
+async def choose_format(pilot: Pilot[Path], format: str) -> None:
     """Open the dialog and choose a format."""
     await ready(pilot)
     await press(pilot, "e")
@@ -145,11 +146,11 @@ async def test_a_hostile_name(tmp_path: Path) -> None:
     app = MllmaugApp(tmp_path / "p")
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        assert app.project is not None
-        assert app.snapshot is not None
-        app.push_screen(Export(app.project, app.snapshot))
+        assert app.session.project is not None
+        assert app.session.snapshot is not None
+        app.push_screen(Export(app.session.project, app.session.snapshot))
         await settle(pilot)
-        app.notify_plain(canned_rows.HOSTILE)
+        notify(app, canned_rows.HOSTILE)
         await pilot.pause()
 
 

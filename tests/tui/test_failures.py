@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.project.layout import Project
@@ -30,7 +31,7 @@ def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp
     )
 
 
-async def failures(pilot, app: MllmaugApp) -> tuple[CauseTable, OccurrenceTable]:
+async def failures(pilot: Pilot[Path], app: MllmaugApp) -> tuple[CauseTable, OccurrenceTable]:
     await ready(pilot)
     await press(pilot, "4")
     assert isinstance(app.screen, Failures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.support import canned_projects
 from tests.tui.conftest import press, ready, until
@@ -22,7 +23,7 @@ def make(tmp_path: Path, variant: str = "busy", **options: object) -> MllmaugApp
     )
 
 
-async def logs(pilot, app: MllmaugApp) -> LogView:
+async def logs(pilot: Pilot[Path], app: MllmaugApp) -> LogView:
     await ready(pilot)
     await press(pilot, "5")
     assert isinstance(app.screen, Logs)

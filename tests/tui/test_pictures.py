@@ -6,7 +6,7 @@ stores the pictures as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,10 +68,12 @@ THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")
 
 @SIZES
 @pytest.mark.parametrize("scene", SCENES)
-def test_picture(snap_compare, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
+def test_picture(
+    snap_compare: Callable[..., bool], tmp_path: Path, scene: str, size: tuple[int, int]
+) -> None:
     variant, keys = SCENES[scene]
 
-    async def show(pilot: Pilot[None]) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
         await ready(pilot)
         await press(pilot, *keys)
         await steady(pilot)
@@ -81,15 +83,15 @@ def test_picture(snap_compare, tmp_path: Path, scene: str, size: tuple[int, int]
 
 
 @SIZES
-def test_welcome_picture(snap_compare, size: tuple[int, int]) -> None:
-    async def show(pilot: Pilot[None]) -> None:
+def test_welcome_picture(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
         await pilot.pause()
 
     assert snap_compare(MllmaugApp(None), terminal_size=size, run_before=show)
 
 
-def test_too_small_picture(snap_compare, tmp_path: Path) -> None:
-    async def show(pilot: Pilot[None]) -> None:
+def test_too_small_picture(snap_compare: Callable[..., bool], tmp_path: Path) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
         await ready(pilot)
 
     app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", "busy").folder)
@@ -97,8 +99,8 @@ def test_too_small_picture(snap_compare, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_theme_picture(snap_compare, tmp_path: Path, theme: str) -> None:
-    async def show(pilot: Pilot[None]) -> None:
+def test_theme_picture(snap_compare: Callable[..., bool], tmp_path: Path, theme: str) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
         await ready(pilot)
         await press(pilot, "2", "slash", *"status:failed", "enter")
         await steady(pilot)
@@ -111,7 +113,7 @@ def test_theme_picture(snap_compare, tmp_path: Path, theme: str) -> None:
 @SIZES
 @pytest.mark.parametrize("step", range(5), ids=[step.NAME for step in STEPS])
 def test_wizard_picture(
-    snap_compare,
+    snap_compare: Callable[..., bool],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],
@@ -125,7 +127,7 @@ def test_wizard_picture(
         lambda spec: [canned_rows.gpu_row(0), canned_rows.gpu_row(1)],
     )
 
-    async def show(pilot: Pilot[None]) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
         wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = "data/captions.json"
         wizard.query_one("#root", Input).value = "data"
@@ -157,7 +159,10 @@ class CannedTryout:
 
 @SIZES
 def test_pilot_picture(
-    snap_compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    snap_compare: Callable[..., bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
 ) -> None:
     monkeypatch.setattr("engine.operations.tryout.Tryout", CannedTryout)
     clock = SimpleNamespace(time=lambda: canned_rows.NOW)
@@ -174,7 +179,7 @@ def test_pilot_picture(
     jobs = tuple((name, job) for name in canned_rows.FAMILIES)
     plan = PilotPlan(jobs=jobs, records=records, total=3_318_000, devices=8, shearing=Shearing())
 
-    async def show(pilot: Pilot[None]) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
         await pilot.pause()
         pilot.app.push_screen(PilotScreen(lambda: plan))
         await settle(pilot)

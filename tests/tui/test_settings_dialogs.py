@@ -122,7 +122,7 @@ async def test_add_a_model(captioned: Path, tmp_path: Path) -> None:
         app.screen.query_one("#checkpoint", Input).value = str(otter)
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: len(manifest(captioned)["models"]) == 2)
-        await until(pilot, lambda: app.snapshot and len(app.snapshot.models) == 2)
+        await until(pilot, lambda: app.session.snapshot and len(app.session.snapshot.models) == 2)
     assert status(captioned)["tasks"]["pending"] == 2
 
 
@@ -139,7 +139,7 @@ async def test_add_a_second_model_of_a_family(captioned: Path) -> None:
         await until(pilot, lambda: "otter is itself a family" in label_text(app, "#said"))
         name.value = "again"
         await press(pilot, "ctrl+n")
-        await until(pilot, lambda: app.snapshot and len(app.snapshot.models) == 2)
+        await until(pilot, lambda: app.session.snapshot and len(app.session.snapshot.models) == 2)
     assert [it["name"] for it in manifest(captioned)["models"]] == ["dry-run", "again"]
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
 
 
-async def fill_source(pilot, captions: Path, folder: Path) -> Wizard:
+async def fill_source(pilot: Pilot[Path], captions: Path, folder: Path) -> Wizard:
     wizard = await open_wizard(pilot)
     wizard.query_one("#captions", Input).value = str(captions)
     wizard.query_one("#folder", Input).value = str(folder)
@@ -78,7 +78,9 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", ["", "x"])
-async def test_wizard_goes_on_once_it_has_looked(tmp_path: Path, monkeypatch, more: str) -> None:
+async def test_wizard_goes_on_once_it_has_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
     """It does not go on if something else was entered meanwhile (`more`)."""
     may_preview = Event()
     monkeypatch.setattr(
@@ -104,7 +106,7 @@ async def test_wizard_goes_on_once_it_has_looked(tmp_path: Path, monkeypatch, mo
         assert isinstance(wizard.step, ModelsStep) != bool(more)
 
 
-async def go_to_prompts(pilot, wizard: Wizard) -> None:
+async def go_to_prompts(pilot: Pilot[Path], wizard: Wizard) -> None:
     """Go from the first page to that of the prompts, with `dry-run` on a CPU."""
     await press(pilot, "ctrl+n")
     wizard.query_one(ModelsStep).query(BracketCheckbox).last().value = True

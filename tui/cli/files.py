@@ -29,7 +29,12 @@ def split(
     from tui.cli.progress_bars import record_counter
 
     with record_counter("reading records") as progress:
-        source = InputSource(captions, captions.parent, image_column, caption_column)
+        source = InputSource(
+            path=captions,
+            root=captions.parent,
+            image_column=image_column,
+            caption_column=caption_column,
+        )
         parts = split_merge.split(source, outdir, shards, progress)
     echo(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
 
@@ -46,7 +51,12 @@ def merge(
     from engine.datasets.inputs.open_input import InputSource
     from tui.cli.progress_bars import merge_counters
 
-    sources = [InputSource(path, path.parent, image_column, caption_column) for path in captions]
+    sources = [
+        InputSource(
+            path=path, root=path.parent, image_column=image_column, caption_column=caption_column
+        )
+        for path in captions
+    ]
     with merge_counters() as (reading, writing):
         count = split_merge.merge(sources, out, reading, writing)
     echo(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")

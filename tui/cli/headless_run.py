@@ -26,6 +26,7 @@ from db.connection import DatabaseError
 from engine.operations import run_control
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse
+from engine.requests.kinds import Resume
 from engine.supervisor.main import supervise
 from engine.utils.errors import RequestRefused
 from tui.cli.output import status_lines
@@ -91,7 +92,7 @@ def clear_old_pause(project: Project) -> None:
     """Resume a project that was paused when its last run ended: `run` means run."""
     if run_control.live_supervisor(project) is None and read_snapshot(project).project.paused:
         try:
-            run_control.send_request(project, "resume")
+            run_control.send_request(project, Resume())
         except RequestRefused:
             return
         click.echo("it was paused: going on", err=True)

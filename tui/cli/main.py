@@ -49,7 +49,8 @@ COMMANDS: tuple[click.Command, ...] = (
 class OpenByDefault(click.Group):
     """The group of commands, in which `mllmaug-tui FOLDER` is `mllmaug-tui open FOLDER`.
 
-    A folder that has the name of a command is written as a path: `./run`.
+    A folder that has the name of a command is written as a path: `./run`. click-default-group
+    would mark `open` in `--help` and take a misspelt command for a folder.
     """
 
     def resolve_command(

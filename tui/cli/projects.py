@@ -120,12 +120,13 @@ def set_model(folder: Path, model: str, changes: tuple[str, ...]) -> None:
     captioned so far stays on disk. Not while the project runs.
     """
     from engine.captioners.settings import parse_assignment
+    from engine.requests.kinds import Configure
     from engine.requests.models import restarts_tasks
 
     project = open_project(folder)
     parsed_changes = dict(parse_assignment(text) for text in changes)
     restarts_tasks(project, model, parsed_changes)
-    send_request(project, "set", model=model, changes=parsed_changes)
+    send_request(project, Configure(model=model, changes=parsed_changes))
 
 
 @click.command("add-model")
@@ -138,11 +139,10 @@ def add_model(folder: Path, model: str, changes: tuple[str, ...], preset: str | 
 
     Not while the project runs.
     """
-    from dataclasses import asdict
-
     from engine.captioners.settings import parse_assignment
+    from engine.requests.kinds import AddModel
     from engine.requests.models import choose_new
 
     project = open_project(folder)
     choice = choose_new(project, model, preset, dict(parse_assignment(text) for text in changes))
-    send_request(project, "add_model", choice=asdict(choice))
+    send_request(project, AddModel(choice=choice))

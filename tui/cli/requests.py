@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from tui.formatting.escape import visible
 
 if TYPE_CHECKING:
     from engine.project.layout import Project
+    from engine.requests.kinds import Request
 
 EXIT_UNFINISHED = 1
 """Exit code: tasks are not done, or the request was refused."""
@@ -39,11 +40,11 @@ def warn(text: str) -> None:
     click.echo(visible(text), err=True)
 
 
-def send_request(project: Project, kind: str, **payload: Any) -> None:
-    """Send a request to the run, or carry it out here while nothing runs; print the reply.
+def send_request(project: Project, request: Request) -> None:
+    """Send a request to the run, or carry it out here while nothing runs; print the answer.
 
     Raises `RequestRefused`, `DatabaseError`.
     """
     from engine.operations import run_control
 
-    echo(run_control.send_request(project, kind, **payload))
+    echo(run_control.send_request(project, request).text)

@@ -60,14 +60,18 @@ def status(folder: Path, as_json: bool) -> None:
 @project_argument
 def pause(folder: Path) -> None:
     """No new batches until `resume`; models stay loaded."""
-    send_request(open_project(folder), "pause")
+    from engine.requests.kinds import Pause
+
+    send_request(open_project(folder), Pause())
 
 
 @click.command()
 @project_argument
 def resume(folder: Path) -> None:
     """Go on after `pause`, or after the run paused itself."""
-    send_request(open_project(folder), "resume")
+    from engine.requests.kinds import Resume
+
+    send_request(open_project(folder), Resume())
 
 
 @click.command()
@@ -75,7 +79,9 @@ def resume(folder: Path) -> None:
 @click.option("--after-shard", is_flag=True, help="Let the running shards end first.")
 def stop(folder: Path, after_shard: bool) -> None:
     """End the run; `run` goes on where it was."""
-    send_request(open_project(folder), "stop", after_shard=after_shard)
+    from engine.requests.kinds import Stop
+
+    send_request(open_project(folder), Stop(after_shard=after_shard))
 
 
 @click.command()
@@ -84,7 +90,9 @@ def stop(folder: Path, after_shard: bool) -> None:
 @click.argument("model")
 def pin(folder: Path, device: str, model: str) -> None:
     """Have DEVICE (as `status` names it, such as cuda:0) work on MODEL alone."""
-    send_request(open_project(folder), "pin", device=device, model=model)
+    from engine.requests.kinds import Pin
+
+    send_request(open_project(folder), Pin(device=device, model=model))
 
 
 @click.command()
@@ -92,7 +100,9 @@ def pin(folder: Path, device: str, model: str) -> None:
 @click.argument("device")
 def unpin(folder: Path, device: str) -> None:
     """Let DEVICE take any model again."""
-    send_request(open_project(folder), "pin", device=device, model=None)
+    from engine.requests.kinds import Pin
+
+    send_request(open_project(folder), Pin(device=device, model=None))
 
 
 @click.command()
@@ -100,4 +110,6 @@ def unpin(folder: Path, device: str) -> None:
 @click.argument("device")
 def wake(folder: Path, device: str) -> None:
     """Have DEVICE work again that rests after failures."""
-    send_request(open_project(folder), "wake", device=device)
+    from engine.requests.kinds import Wake
+
+    send_request(open_project(folder), Wake(device=device))

@@ -44,11 +44,12 @@ def retry(
     """
     from engine.operations.failure_causes import find_cause, retry_cause
     from engine.project.selectors import select_tasks
+    from engine.requests.kinds import Retry
 
     project = open_project(folder)
     if cause is None:
         tasks = select_tasks(project, shards, models, failed_items)
-        send_request(project, "retry", tasks=tasks, failed_items=failed_items)
+        send_request(project, Retry(tasks=tasks, failed_items=failed_items))
         return
     if shards or models or failed_items:
         raise BadInput("--cause says which: give it alone")
@@ -61,9 +62,10 @@ def retry(
 def skip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
     """Leave shards out that wait or have failed, until `unskip`."""
     from engine.project.selectors import named_tasks
+    from engine.requests.kinds import Skip
 
     project = open_project(folder)
-    send_request(project, "skip", tasks=named_tasks(project, shards, models), skip=True)
+    send_request(project, Skip(tasks=named_tasks(project, shards, models)))
 
 
 @click.command()
@@ -72,10 +74,11 @@ def skip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None
 def unskip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
     """Take skipped shards back in: those named, else all of them."""
     from engine.project.selectors import named_tasks, skipped_tasks
+    from engine.requests.kinds import Skip
 
     project = open_project(folder)
     named = named_tasks(project, shards, models) if shards or models else skipped_tasks(project)
-    send_request(project, "skip", tasks=named, skip=False)
+    send_request(project, Skip(tasks=named, skip=False))
 
 
 @click.command()
@@ -85,9 +88,10 @@ def unskip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> No
 def priority(folder: Path, shards: tuple[int, ...], models: tuple[str, ...], by: int) -> None:
     """Have shards that wait start sooner, or later."""
     from engine.project.selectors import named_tasks
+    from engine.requests.kinds import Prioritise
 
     project = open_project(folder)
-    send_request(project, "priority", tasks=named_tasks(project, shards, models), by=by)
+    send_request(project, Prioritise(tasks=named_tasks(project, shards, models), by=by))
 
 
 @click.command()
@@ -140,9 +144,11 @@ def exclude(
 def flag(folder: Path, record_names: tuple[str, ...], undo: bool) -> None:
     """Mark records for later: `samples --flagged` lists, `export --without-flagged` omits them."""
     from engine.project.selectors import parse_record_keys
+    from engine.requests.kinds import Flag
 
     project = open_project(folder)
-    send_request(project, "flag", places=parse_record_keys(project, record_names), flagged=not undo)
+    records = parse_record_keys(project, record_names)
+    send_request(project, Flag(records=records, flagged=not undo))
 
 
 @click.command()
@@ -166,7 +172,10 @@ def failures(
         return
     causes = read_causes(project, by) if only is None else (only,)
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in causes]))
+        fields = [asdict(each) for each in causes]
+        for each in fields:
+            del each["error_cause"]  # what reads this output knows the fields of older versions
+        click.echo(json.dumps(fields))
         return
     for line in cause_lines(project, causes):
         echo(line)

@@ -19,14 +19,20 @@ DECLARING_MODULES = ("tui.app", "tui.screens.", "tui.dialogs.", "tui.widgets.")
 """Names, or beginnings of names, of the modules whose classes declare key bindings."""
 
 
-def declared_bindings() -> Iterator[Binding]:
-    """Yield each binding once, at the class that declares it."""
+def declaring_classes() -> Iterator[type[DOMNode]]:
+    """Yield the application and every screen, dialog and widget."""
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
         if module.name.startswith(DECLARING_MODULES):
             for _, cls in inspect.getmembers(import_module(module.name), inspect.isclass):
                 if issubclass(cls, DOMNode) and cls.__module__ == module.name:
-                    declared = cls.__dict__.get("BINDINGS", ())
-                    yield from (binding for binding in declared if isinstance(binding, Binding))
+                    yield cls
+
+
+def declared_bindings() -> Iterator[Binding]:
+    """Yield each binding once, at the class that declares it."""
+    for cls in declaring_classes():
+        declared = cls.__dict__.get("BINDINGS", ())
+        yield from (binding for binding in declared if isinstance(binding, Binding))
 
 
 def binding_ids() -> frozenset[str]:

@@ -16,9 +16,9 @@ from textual.widgets import Static
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.viewmodel.pages import CoverageMatrix, read_coverage
 
 if TYPE_CHECKING:
-    from db.rows import ModelRow
     from db.task_pages import CoverageCell
     from engine.project.layout import Project
 
@@ -27,18 +27,6 @@ REFRESH_SECONDS = 5.0
 """Seconds between two readings of the map."""
 GUTTER = 11
 """Cells for the model's name at the beginning of a line."""
-
-
-@dataclass(frozen=True)
-class CoverageMatrix:
-    """The state of every shard for every model, by groups of consecutive shards."""
-
-    models: tuple[ModelRow, ...]
-    shards: int
-    shards_per_cell: int
-    """The number of shards in a group; each group is one cell of the map."""
-    cells: dict[tuple[int, int], CoverageCell]
-    """The cells by the index of the group and the id of the model."""
 
 
 class Coverage(Dialog[str | None]):
@@ -103,19 +91,8 @@ class Coverage(Dialog[str | None]):
 
     @work(thread=True, group="coverage", exclusive=True, exit_on_error=False)
     def read(self, groups_per_line: int, lines: int) -> None:
-        from db import progress, projects, task_pages
-        from db.connection import reading
-
         try:
-            with reading(self.project.database) as connection:
-                models = projects.models(connection)
-                shards, _ = progress.totals(connection)
-                bands = max(1, lines // (len(models) + 1))
-                shards_per_cell = max(1, -(-shards // (groups_per_line * bands)))
-                cells = task_pages.coverage(connection, shards_per_cell)
-            by_group_and_model = {(cell.group, cell.model_id): cell for cell in cells}
-            matrix = CoverageMatrix(models, shards, shards_per_cell, by_group_and_model)
-            self.post_message(self.MatrixRead(matrix))
+            self.post_message(self.MatrixRead(read_coverage(self.project, groups_per_line, lines)))
         except Exception as error:
             self.post_message(self.MatrixReadFailed(describe_error(error)))
 
@@ -131,7 +108,7 @@ class Coverage(Dialog[str | None]):
     @property
     def groups(self) -> int:
         """The number of groups of shards."""
-        return -(-self.matrix.shards // self.matrix.shards_per_cell) if self.matrix else 1
+        return self.matrix.groups if self.matrix else 1
 
     def cell(self, group: int, model: int) -> CoverageCell | None:
         """Return a cell by the indices of its group and its model."""

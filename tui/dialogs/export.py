@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,13 +18,13 @@ from engine.utils.errors import BadInput, RequestRefused
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.session.feedback import copy, notify
 from tui.viewmodel import actions
 from tui.widgets.export_form import ExportForm
 
 if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportOptions, ExportProgress
     from engine.project.layout import Project
-    from tui.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 
@@ -81,10 +81,6 @@ class Export(DeferredDialog[str | None]):
         self.form_error = ""
         """Why nothing can be exported with what is entered."""
 
-    @property
-    def session(self) -> Session:
-        return cast("Session", self.app)
-
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = "Export"
@@ -139,13 +135,13 @@ class Export(DeferredDialog[str | None]):
             self.show_message("")
 
     def action_copy(self) -> None:
-        self.session.copy(self.command)
+        copy(self.app, self.command)
 
     def action_background(self) -> None:
         """Close the dialog while the export goes on; a notification tells when it ends."""
         if self.exporting:
             self.in_background = True
-            self.session.notify_plain("exporting in the background; its end will be said")
+            notify(self, "exporting in the background; its end will be said")
             self.dismiss(None)
 
     @on(Button.Pressed, "#export")
@@ -159,7 +155,9 @@ class Export(DeferredDialog[str | None]):
         out, options = Path(self.form.path).expanduser(), self.form.options()
         self.set_exporting(True)
         self.show_message("exporting ...")
-        self.session.run_in_background(lambda: self.export(out, options))
+        self.app.run_worker(
+            lambda: self.export(out, options), thread=True, group="export", exit_on_error=False
+        )
 
     def export(self, out: Path, options: ExportOptions) -> None:
         """Write the export. Called in a thread of the application, which may outlive the dialog."""
@@ -185,7 +183,7 @@ class Export(DeferredDialog[str | None]):
         """Tell the dialog, or the user if the dialog is closed, that the export ended."""
         if self.in_background:
             severity = "information" if ended.done else "error"
-            self.session.call_from_thread(self.session.notify_plain, ended.sentence, severity)
+            self.app.call_from_thread(notify, self.app, ended.sentence, severity)
         else:
             self.post_message(ended)
 

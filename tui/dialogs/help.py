@@ -12,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.dialogs.dialog import Dialog
+from tui.keys.action import declaration_of, reason_disabled
 
 NOTES = (
     ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
@@ -26,13 +26,14 @@ NOTES = (
     ("mouse", "Click rows, screens and footer keys"),
     ("shift+mouse", "Select text with the terminal"),
 )
-"""Keys that are described together, or are no bindings of ours."""
+"""Keys that are described together, or are no bindings of ours.
+
+The actions of ours among them say so (`Action.in_help`).
+"""
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
 """The sections of the dialog, in order."""
 SCROLLBAR = 2
 """Cells left free for the scroll bar."""
-DESCRIBED_IN_NOTES = ("switch_mode", "command_palette")
-"""Actions whose keys are in `NOTES`."""
 
 
 @dataclass(frozen=True)
@@ -135,28 +136,19 @@ def help_lines(screen: Screen[Any], focused: Widget | None) -> Iterator[HelpLine
     """Yield a line for each action, one more for each that is disabled, and the notes."""
     for bindings in group_by_action(screen.active_bindings.values()):
         first = bindings[0]
-        action = first.binding.action.removeprefix("app.").partition("(")[0]
-        if action in DESCRIBED_IN_NOTES or not any(active.binding.id for active in bindings):
+        declared = declaration_of(first)
+        if not any(active.binding.id for active in bindings) or (declared and not declared.in_help):
             continue
         keys = ", ".join(screen.app.get_key_display(active.binding) for active in bindings)
         with_id = next(active for active in bindings if active.binding.id)
         text = with_id.tooltip or with_id.binding.description
         section = section_of(first, screen)
         yield HelpLine(section, keys, text, with_id.binding.id or "")
-        reason = None if first.enabled else disabled_reason(first.node, action)
+        reason = None if first.enabled else reason_disabled(first)
         if reason:
             yield HelpLine(OFF, keys, f"{first.binding.description}: {reason}")
     for keys, text in NOTES:
         yield HelpLine(EVERYWHERE, keys, text)
-
-
-def disabled_reason(node: DOMNode, action: str) -> str | None:
-    """Return why an action cannot work now, as the screen or the application that has it says."""
-    for name in ("disabled_reason", "why_not"):
-        if hasattr(node, name):
-            reason: str | None = getattr(node, name)(action)
-            return reason
-    return None
 
 
 def section_of(active: ActiveBinding, screen: Screen[Any]) -> str:

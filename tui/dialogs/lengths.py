@@ -19,6 +19,7 @@ from tui.dialogs.dialog import Dialog
 from tui.dialogs.report import Report, ReportProgress
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.viewmodel.pages import read_newest_samples
 
 if TYPE_CHECKING:
     from db.rows import SampleRow
@@ -80,12 +81,8 @@ class Lengths(Dialog[None]):
 
     @work(thread=True, group="lengths", exit_on_error=False)
     def read(self) -> None:
-        from db import progress
-        from db.connection import reading
-
         try:
-            with reading(self.project.database) as connection:
-                self.post_message(self.SamplesRead(progress.samples(connection, CAPTIONS_READ)))
+            self.post_message(self.SamplesRead(read_newest_samples(self.project, CAPTIONS_READ)))
         except Exception as error:
             self.post_message(self.SamplesReadFailed(describe_error(error)))
 

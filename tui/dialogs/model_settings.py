@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -20,11 +20,13 @@ from engine.utils.errors import BadInput
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.keys import conditions
+from tui.keys.action import Action
+from tui.session.session import Session
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
     from engine.project.layout import Project
-    from tui.session import Session
     from tui.viewmodel.snapshot import ModelProgress
 
 PATH_SETTINGS = ("checkpoint", "tokenizer", "vision_tower")
@@ -56,12 +58,40 @@ class SettingFields(Vertical):
             field.cursor_blink = False
 
 
+@dataclass(frozen=True)
+class FormState:
+    """What decides whether the form can be saved."""
+
+    session: Session
+    changed: bool
+    """True if any value differs from the present one."""
+
+
+def no_run(state: FormState) -> str | None:
+    return conditions.no_run(state.session)
+
+
+def a_change(state: FormState) -> str | None:
+    return None if state.changed else "nothing is changed"
+
+
+SAVE = Action[FormState](
+    "ctrl+n",
+    "save",
+    "Save",
+    tooltip="Save the changes",
+    id="settings.save",
+    changes_run=True,
+    needs=(no_run, a_change),
+)
+
+
 class ModelSettings(DeferredDialog["SettingChanges | None"]):
     """A form of a model's checkpoint and settings; returns the changes once they are checked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="settings.close"),
-        Binding("ctrl+n", "save", "Save", tooltip="Save the changes", id="settings.save"),
+        SAVE,
     ]
 
     @dataclass
@@ -73,8 +103,9 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         """True if the model's tasks begin anew with these changes."""
         error: str | None = None
 
-    def __init__(self, project: Project, progress: ModelProgress) -> None:
+    def __init__(self, session: Session, project: Project, progress: ModelProgress) -> None:
         super().__init__()
+        self.session = session
         self.project = project
         self.model = model = progress.row
         self.captioned = progress.captioned
@@ -118,21 +149,19 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
     @on(Input.Changed)
     def update_state(self) -> None:
         """Enable the button, or show why nothing can be saved."""
-        reason = self.why_not("save")
+        reason = self.why_not_save()
         self.query_one("#save").disabled = reason is not None
         self.show_message(reason or "")
 
-    def why_not(self, action: str) -> str | None:
-        if action != "save":
-            return None
-        return cast("Session", self.app).why_no_change() or (
-            None if self.changes() else "nothing is changed"
-        )
+    def why_not_save(self) -> str | None:
+        """Return why nothing can be saved now, None if it can."""
+        state = FormState(self.session, changed=bool(self.changes()))
+        return SAVE.why_not(state, self.session.readonly)
 
     @on(Button.Pressed, "#save")
     @on(Input.Submitted)
     def action_save(self) -> None:
-        if self.why_not("save") is None:
+        if self.why_not_save() is None:
             self.check(self.changes())
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,24 +15,38 @@ from textual.widgets.option_list import Option
 from engine.captioners.registry import Settings
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
+from tui.keys import conditions
+from tui.keys.action import Action, ActionOwner
+from tui.session.session import Session
 
 if TYPE_CHECKING:
-    from tui.session import Session
     from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
 
-class Models(Dialog["ModelProgress | str | None"]):
+ADD = Action[Session](
+    "a",
+    "add",
+    "Add",
+    tooltip="Add a model",
+    id="models.add",
+    changes_run=True,
+    needs=(conditions.no_run,),
+)
+
+
+class Models(ActionOwner, Dialog["ModelProgress | str | None"]):
     """A list of the models; returns the model whose settings to open, or `"add"` to add one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="models.close"),
-        Binding("a", "add", "Add", tooltip="Add a model", id="models.add"),
+        ADD,
         Binding("j", "move('down')", "Down", show=False, id="models.down"),
         Binding("k", "move('up')", "Up", show=False, id="models.up"),
     ]
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
+        self.session = session
         self.snapshot = snapshot
 
     def compose(self) -> ComposeResult:
@@ -49,14 +63,6 @@ class Models(Dialog["ModelProgress | str | None"]):
         return Option(
             Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(details)}")
         )
-
-    def why_not(self, action: str) -> str | None:
-        if action != "add":
-            return None
-        return cast("Session", self.app).why_no_change()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.why_not(action) else True
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,23 +12,34 @@ from textual.widgets import Static
 
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
+from tui.keys.action import Action, ActionOwner
+
+if TYPE_CHECKING:
+    from tui.session.session import Session
 
 QuitChoice = Literal["detach", "after_shard", "now"]
 """Leave the run on, or stop it after the running shards or at once."""
 
 
-class Leave(Dialog[QuitChoice | None]):
+class Leave(ActionOwner, Dialog[QuitChoice | None]):
     """A choice of how to quit while a run is on; returns None to stay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "leave('detach')", "Detach", id="leave.detach"),
-        Binding("s", "leave('after_shard')", "Stop after the shards", id="leave.after_shard"),
-        Binding("K", "leave('now')", "Stop now", id="leave.now"),
+        Action(
+            "s",
+            "leave('after_shard')",
+            "Stop after the shards",
+            id="leave.after_shard",
+            changes_run=True,
+        ),
+        Action("K", "leave('now')", "Stop now", id="leave.now", changes_run=True),
         Binding("escape,n", "stay", "Stay", id="leave.stay"),
     ]
 
-    def __init__(self, workers_alive: int, eta: float | None) -> None:
+    def __init__(self, session: Session, workers_alive: int, eta: float | None) -> None:
         super().__init__()
+        self.session = session
         self.workers_alive = workers_alive
         self.eta = eta
 
@@ -49,13 +60,6 @@ class Leave(Dialog[QuitChoice | None]):
                 choice_line("K", "Stop now, and quit; the batches under way are done again")
             )
             yield Static(choice_line("esc", "Stay"))
-
-    def why_not(self, action: str) -> str | None:
-        readonly = getattr(self.app, "readonly", False)
-        return "opened with --readonly" if action == "leave" and readonly else None
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if parameters != ("detach",) and self.why_not(action) else True
 
     def action_leave(self, choice: QuitChoice) -> None:
         self.dismiss(choice)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
 from tui.formatting import text
+from tui.keys.dashboard import DASHBOARD_ACTIONS
 from tui.screens.project_screen import ProjectScreen
 from tui.viewmodel import actions
 from tui.widgets.devices import DevicesPane
@@ -29,34 +30,13 @@ class Dashboard(ProjectScreen):
     MODE = "dashboard"
     HELP = "What every device and model does now, and what happened last."
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "r", "retry_failed", "Retry", tooltip="Retry failed shards", id="dashboard.retry_failed"
-        ),
-        Binding(
-            "t",
-            "window",
-            "Window",
-            False,
-            tooltip="Plot 5, 30 min, 6 h, all",
-            id="plot.window",
-        ),
-        Binding(
-            "v",
-            "model",
-            "Model",
-            False,
-            tooltip="Plot all models or one",
-            id="plot.model",
-        ),
-        Binding("w", "wake", "Wake", False, tooltip="Wake resting devices", id="dashboard.wake"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*DASHBOARD_ACTIONS]
 
     def body(self) -> Iterable[Widget]:
         yield Container(
             DevicesPane(),
             ModelsPane(),
-            ThroughputPlot(),
+            ThroughputPlot(self.project),
             TaskCountsPane(),
             EventsPane(),
             LatestSamplePane(),
@@ -68,22 +48,6 @@ class Dashboard(ProjectScreen):
             pane.show(snapshot)
         self.query_one(ThroughputPlot).show(snapshot)
 
-    @property
-    def resting_devices(self) -> list[str]:
-        """Return the ids of the devices that get no task for a while after failures."""
-        snapshot = self.session.snapshot
-        if snapshot is None or snapshot.supervisor is None:
-            return []
-        return [view.row.id for view in snapshot.devices if view.row.state == "resting"]
-
-    def why_not(self, action: str) -> str | None:
-        snapshot = self.session.snapshot
-        if action == "retry_failed" and (snapshot is None or not snapshot.tasks["failed"]):
-            return "no shard failed; failed records are on Failures (4)"
-        if action == "wake" and not self.resting_devices:
-            return "no device rests"
-        return None
-
     def action_retry_failed(self) -> None:
         snapshot = self.session.snapshot
         if snapshot is not None:
@@ -92,7 +56,7 @@ class Dashboard(ProjectScreen):
             self.confirm(
                 f"Retry {failed_shards}?",
                 consequence,
-                lambda: self.session.perform(actions.retry_failed),
+                lambda: self.perform(actions.retry_failed),
             )
 
     def action_window(self) -> None:
@@ -102,5 +66,8 @@ class Dashboard(ProjectScreen):
         self.query_one(ThroughputPlot).next_model()
 
     def action_wake(self) -> None:
-        for device in self.resting_devices:
-            self.session.send_request("wake", device=device)
+        from engine.requests.kinds import Wake
+
+        snapshot = self.session.snapshot
+        for device in snapshot.resting_devices if snapshot is not None else ():
+            self.send_request(Wake(device=device))

@@ -6,21 +6,23 @@ Retries or excludes a whole cause or single records, and writes the failures as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.binding import Binding, BindingType
+from textual import on
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.formatting import text
+from tui.keys.failures import FAILURES_ACTIONS, FailuresState
 from tui.screens.project_screen import ProjectScreen
-from tui.viewmodel import actions
+from tui.session.messages import RecordChosen
+from tui.threads.page_loader import PageLoader
+from tui.viewmodel import actions, pages
 from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.tables.cause_table import CauseTable
 from tui.widgets.tables.occurrence_table import OccurrenceTable
@@ -29,26 +31,11 @@ from tui.widgets.tables.table import VirtualTable
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
     from engine.project.layout import Project
+    from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 OCCURRENCES_SHOWN = 5_000
 """At most this many occurrences of a cause are read; the CSV file holds all."""
-
-
-@dataclass
-class CausesRead(Message):
-    """The causes were read from the database."""
-
-    grouping: Grouping
-    causes: tuple[Cause, ...]
-
-
-@dataclass
-class OccurrencesRead(Message):
-    """The newest occurrences of `cause` were read from the database."""
-
-    cause: Cause
-    rows: tuple[Occurrence, ...]
 
 
 class Failures(ProjectScreen):
@@ -63,23 +50,18 @@ class Failures(ProjectScreen):
         " the marked or current rows. An excluded record stays failed and is not asked for again."
     )
     AUTO_FOCUS = "CauseTable"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "retry", "Retry", tooltip="Retry the cause or the rows", id="failures.retry"),
-        Binding("x", "exclude", "Exclude", tooltip="Give up on records", id="failures.exclude"),
-        Binding("o", "show", "Show", tooltip="Show the record in Samples", id="failures.show"),
-        Binding("w", "write", "CSV", tooltip="Write failures as CSV", id="failures.write"),
-        Binding("s", "group", "Group", tooltip="By cause, model or shard", id="failures.group"),
-        Binding("escape", "back", "Back", False, tooltip="Unmark, go up", id="failures.back"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*FAILURES_ACTIONS]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session, project: Project) -> None:
+        super().__init__(session, project)
+        self.cause_lists = PageLoader(self, partial(pages.read_causes, project), self.show_causes)
+        self.occurrence_lists = PageLoader(
+            self,
+            partial(pages.read_occurrences, project, limit=OCCURRENCES_SHOWN),
+            self.show_occurrences,
+        )
         self.failure_state: object = None
         """The values of the last snapshot that change whenever the failures do."""
-        self.reading = False
-        """True while a thread reads the causes."""
-        self.load_again = False
-        """True if the causes are to be read once more after the reading under way."""
         self.cause: Cause | None = None
         """The cause under the cursor, whose occurrences are listed."""
         self.grouping: Grouping = "cause"
@@ -113,33 +95,16 @@ class Failures(ProjectScreen):
     # Reading
 
     def load_causes(self) -> None:
-        """Start reading the causes, or have them read again after the reading under way."""
-        self.load_again = self.reading
-        if not self.reading and self.session.project is not None:
-            self.reading = True
-            self.read_causes(self.grouping)
+        """Read the causes in the chosen grouping."""
+        if self.session.snapshot is not None:
+            self.cause_lists.load(self.grouping)
 
-    @work(thread=True, group="causes", exit_on_error=False)
-    def read_causes(self, grouping: Grouping) -> None:
-        from db import failures
-        from db.connection import reading
-
-        assert self.session.project is not None  # noqa: S101
-        try:
-            with reading(self.session.project.database) as connection:
-                self.post_message(CausesRead(grouping, failures.causes(connection, grouping)))
-        finally:
-            self.reading = False
-
-    @on(CausesRead)
-    def causes_read(self, event: CausesRead) -> None:
-        if event.grouping == self.grouping:
-            self.causes.group_by(event.grouping)
-            self.causes.set_rows(event.causes, 0, len(event.causes))
-            self.causes.border_title = f"Failures by {event.grouping}"
-        if self.load_again or event.grouping != self.grouping:
-            self.load_causes()
-        if not event.causes:
+    def show_causes(self, grouping: Grouping, causes: tuple[Cause, ...]) -> None:
+        if grouping == self.grouping:
+            self.causes.group_by(grouping)
+            self.causes.set_rows(causes, 0, len(causes))
+            self.causes.border_title = f"Failures by {grouping}"
+        if not causes:
             self.cause = None
             self.occurrences.set_rows((), 0, 0)
             self.update_detail()
@@ -151,26 +116,15 @@ class Failures(ProjectScreen):
                 self.occurrences.marked.clear()
             self.cause = self.causes.current
             if self.cause is not None:
-                self.read_occurrences(self.cause)
+                self.occurrence_lists.load(self.cause)
         self.update_detail()
 
-    @work(thread=True, group="occurrences", exclusive=True, exit_on_error=False)
-    def read_occurrences(self, cause: Cause) -> None:
-        from db import failures
-        from db.connection import reading
-
-        assert self.session.project is not None  # noqa: S101
-        with reading(self.session.project.database) as connection:
-            rows = failures.occurrences(connection, cause, OCCURRENCES_SHOWN)
-        self.post_message(OccurrencesRead(cause, rows))
-
-    @on(OccurrencesRead)
-    def occurrences_read(self, event: OccurrencesRead) -> None:
-        if event.cause == self.cause:
-            self.occurrences.set_rows(event.rows, 0, len(event.rows))
-            not_shown = event.cause.count - len(event.rows)
-            of_all = f" of {text.number(event.cause.count)} (w writes all)" if not_shown > 0 else ""
-            self.occurrences.border_title = f"Occurrences: {text.number(len(event.rows))}{of_all}"
+    def show_occurrences(self, cause: Cause, rows: tuple[Occurrence, ...]) -> None:
+        if cause == self.cause:
+            self.occurrences.set_rows(rows, 0, len(rows))
+            not_shown = cause.count - len(rows)
+            of_all = f" of {text.number(cause.count)} (w writes all)" if not_shown > 0 else ""
+            self.occurrences.border_title = f"Occurrences: {text.number(len(rows))}{of_all}"
             self.update_detail()
 
     @on(VirtualTable.Moved, "#occurrences")
@@ -232,21 +186,14 @@ class Failures(ProjectScreen):
             return [row for row in rows if self.occurrences.row_key(row) in marked]
         return [self.occurrences.current] if self.occurrences.current is not None else []
 
-    def why_not(self, action: str) -> str | None:
-        if action not in ("retry", "exclude", "show", "write", "open", "mark"):
-            return None
-        if self.cause is None:
-            return "nothing failed"
-        if action == "exclude" and self.cause.scope == "shard":
-            return "only records can be excluded; x on Shards skips a shard"
-        if action == "exclude" and self.cause.kind in ("excluded", "empty"):
-            return "these are not asked for anyway"
-        if action == "retry" and self.cause.kind == "empty":
-            return "shearing again would give the same"
-        current = self.occurrences.current
-        if action == "show" and (current is None or current.index is None):
-            return "no single record is chosen"
-        return None
+    def action_state(self) -> FailuresState:
+        return FailuresState(
+            session=self.session,
+            has_focus=self.focused is not None,
+            value_to_copy=self.text_to_copy(False),
+            cause=self.cause,
+            occurrence=self.occurrences.current,
+        )
 
     def text_to_copy(self, row: bool) -> str | None:
         current = self.occurrences.current
@@ -263,6 +210,8 @@ class Failures(ProjectScreen):
         if cause is None:
             return
         if self.acts_on_rows:
+            from engine.requests.kinds import Retry
+
             tasks = sorted({row.task_id for row in self.chosen()})
             chosen_tasks = text.plural(len(tasks), "chosen shard")
             failed_items = cause.scope == "record"
@@ -270,7 +219,7 @@ class Failures(ProjectScreen):
                 f"Retry {'the failed records of ' if failed_items else ''}{chosen_tasks}?",
                 "Captions that are there stay as they are.",
                 lambda project: actions.send_request(
-                    project, "retry", tasks=tasks, failed_items=failed_items
+                    project, Retry(tasks=tasks, failed_items=failed_items)
                 ),
             )
             return
@@ -323,29 +272,26 @@ class Failures(ProjectScreen):
         def on_yes() -> None:
             self.occurrences.marked.clear()
             self.occurrences.refresh()
-            self.session.perform(action)
+            self.perform(action)
 
         self.confirm(question, consequence, on_yes)
 
     def action_show(self) -> None:
         row = self.occurrences.current
         if row is not None and row.index is not None:
-            self.session.show_record(row.shard, row.index)
+            self.post_message(RecordChosen(row.shard, row.index))
 
     def action_write(self) -> None:
         from tui.dialogs.text_prompt import Ask
 
-        project = self.session.project
-        if project is None:
-            return
         cause = self.cause if self.acts_on_rows else None
         scope = "the failures of this cause" if cause else "every failure"
-        name = f"{project.name}-failures.csv"
+        name = f"{self.project.name}-failures.csv"
 
         def answer(path: str | None) -> None:
             if path:
                 out = Path(path).expanduser()
-                self.run_and_notify(lambda: actions.write_failures(project, out, cause))
+                self.run_and_notify(lambda: actions.write_failures(self.project, out, cause))
 
         self.app.push_screen(Ask("Write CSV", f"Write {scope} to", name, path=True), answer)
 

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.utils.tail import Tail
 from tui.formatting import text
+from tui.keys.logs import LOGS_ACTIONS, LogsState
 from tui.screens.project_screen import ProjectScreen
 from tui.widgets.log_view import LEVELS, LogLevel, LogLine, LogView, level_of
 
 if TYPE_CHECKING:
+    from engine.project.layout import Project
+    from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 POLL_SECONDS = 1.0
@@ -43,27 +46,10 @@ class Logs(ProjectScreen):
     MODE = "logs"
     HELP = "The end of the log files in the project's logs folder, and what is added to them."
     AUTO_FOCUS = "LogView"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "follow", "Follow", tooltip="Follow the end, or stay", id="logs.follow"),
-        Binding("L", "level", "Level", tooltip="All, warnings, errors only", id="logs.level"),
-        Binding("right_square_bracket", "source(1)", "Source", tooltip="Next file", id="logs.next"),
-        Binding(
-            "left_square_bracket",
-            "source(-1)",
-            "Source",
-            False,
-            tooltip="Last file",
-            id="logs.last",
-        ),
-        Binding("slash", "find", "Find", tooltip="Search", id="logs.find"),
-        Binding("n", "match(1)", "Next", False, tooltip="Next match", id="logs.next_match"),
-        Binding("N", "match(-1)", "Last", False, tooltip="Match before", id="logs.last_match"),
-        Binding("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="logs.wrap"),
-        Binding("escape", "back", "Back", False, tooltip="Forget the search", id="logs.back"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*LOGS_ACTIONS]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session, project: Project) -> None:
+        super().__init__(session, project)
         self.reading = False
         """True while a thread reads the log files."""
         self.source: str | None = None
@@ -100,9 +86,9 @@ class Logs(ProjectScreen):
 
     def poll(self) -> None:
         """Start reading what was added to the log files, unless they are being read."""
-        if self.is_current and not self.reading and self.session.project is not None:
+        if self.is_current and not self.reading:
             self.reading = True
-            self.read(self.session.project.logs)
+            self.read(self.project.logs)
 
     @work(thread=True, group="logs", exit_on_error=False)
     def read(self, folder: Path) -> None:
@@ -190,10 +176,13 @@ class Logs(ProjectScreen):
         field.display = False
         self.view.focus()
 
-    def why_not(self, action: str) -> str | None:
-        if action == "match" and not self.view.match_rows:
-            return "nothing was searched, or found"
-        return None
+    def action_state(self) -> LogsState:
+        return LogsState(
+            session=self.session,
+            has_focus=self.focused is not None,
+            value_to_copy=self.text_to_copy(False),
+            matches=len(self.view.match_rows),
+        )
 
     def text_to_copy(self, row: bool) -> str | None:
         line = self.view.current

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
@@ -20,15 +20,18 @@ from textual.worker import get_current_worker
 from engine.utils.errors import BadInput
 from tui.formatting import captions, content, text
 from tui.formatting.text import describe_error
+from tui.keys.samples import SAMPLES_ACTIONS, SamplesState
 from tui.screens.project_screen import ProjectScreen
 from tui.screens.samples_messages import (
     ImageRead,
     RecordLocated,
     RecordReadFailed,
-    RowsRead,
+    ShardRead,
     rows_of_samples,
 )
-from tui.viewmodel import actions
+from tui.session.feedback import notify
+from tui.threads.page_loader import PageLoader
+from tui.viewmodel import actions, pages
 from tui.widgets.preview import Preview
 from tui.widgets.tables.record_table import RecordRow, RecordTable
 from tui.widgets.tables.table import VirtualTable
@@ -36,6 +39,8 @@ from tui.widgets.tables.table import VirtualTable
 if TYPE_CHECKING:
     from db.rows import RecordKey, SampleRow
     from engine.operations.records import SampledImage
+    from engine.project.layout import Project
+    from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 CAPTIONS_READ = 800
@@ -56,23 +61,11 @@ class Samples(ProjectScreen):
         " a record: export can leave those out."
     )
     AUTO_FOCUS = "RecordTable"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "live", "Live", tooltip="Follow the newest caption", id="samples.live"),
-        Binding("J,slash", "jump", "Jump", tooltip="Go to any record", id="samples.jump"),
-        Binding("m", "model", "Model", tooltip="Choose the model before", id="samples.model"),
-        Binding("d", "diff", "Diff", tooltip="Words that differ from it", id="samples.diff"),
-        Binding("b", "show", "Show", False, tooltip="Cuts, sheared, both", id="samples.show"),
-        Binding("f", "flag", "Flag", tooltip="Flag the record for later", id="samples.flag"),
-        Binding(
-            "F", "next_flag", "Next flag", False, tooltip="To the next flag", id="samples.next_flag"
-        ),
-        Binding("i", "image", "Image", False, tooltip="Show the image, or not", id="samples.image"),
-        Binding("o", "open_file", "Open", False, tooltip="Open the file", id="samples.open"),
-        Binding("escape", "back", "Back", False, tooltip="Back to live", id="samples.back"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*SAMPLES_ACTIONS]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session, project: Project) -> None:
+        super().__init__(session, project)
+        self.newest_samples = PageLoader(self, self.read_newest_samples, self.show_newest_samples)
         self.live = True
         """True while the cursor follows the newest caption."""
         self.shard: int | None = None
@@ -80,8 +73,6 @@ class Samples(ProjectScreen):
         self.newest: SampleRow | None = None
         """The newest sampled caption when the list was last read."""
         self.flags: frozenset[RecordKey] = frozenset()
-        self.reading = False
-        """True while a thread reads the records captioned lately."""
         self.row: RecordRow | None = None
         """The record whose image and captions are shown or being read."""
         self.image: SampledImage | None = None
@@ -101,7 +92,7 @@ class Samples(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="mode", markup=False)
-        yield Preview(self.session.image_support, id="preview")
+        yield Preview(self.project, self.session.image_support, id="preview")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Captions"
             yield Static("no caption yet", id="captions", markup=False)
@@ -133,53 +124,50 @@ class Samples(ProjectScreen):
     # The list
 
     def load(self) -> None:
-        """Start reading the records captioned lately, unless they are being read."""
-        if not self.reading and self.session.project is not None:
-            self.reading = True
-            self.read_ring()
+        """Read the records captioned lately."""
+        if self.session.snapshot is not None:
+            self.newest_samples.load(CAPTIONS_READ)
 
-    @work(thread=True, group="ring", exit_on_error=False)
-    def read_ring(self) -> None:
-        from db import progress
-        from db.connection import reading
+    def read_newest_samples(self, limit: int) -> tuple[RecordRow, ...]:
+        return rows_of_samples(pages.read_newest_samples(self.project, limit))
 
-        assert self.session.project is not None  # noqa: S101
-        try:
-            with reading(self.session.project.database) as connection:
-                samples = progress.samples(connection, CAPTIONS_READ)
-                self.post_message(RowsRead(None, rows_of_samples(samples)))
-        finally:
-            self.reading = False
+    def show_newest_samples(self, limit: int, rows: tuple[RecordRow, ...]) -> None:
+        if self.shard is None:
+            self.show_rows(rows)
 
     @work(thread=True, group="shard", exclusive=True, exit_on_error=False)
     def read_shard(self, shard: int, cursor: int) -> None:
         from engine.operations.records import read_shard_records
 
-        assert self.session.project is not None  # noqa: S101
         try:
-            records = read_shard_records(self.session.project, shard)
-            rows = tuple(RecordRow(shard, i, image, original) for i, image, original in records)
-            self.post_message(RowsRead(shard, rows, cursor))
+            rows = tuple(
+                RecordRow(shard=shard, i=i, image=image, original=original)
+                for i, image, original in read_shard_records(self.project, shard)
+            )
+            self.post_message(ShardRead(shard, rows, cursor))
         except (OSError, ValueError, KeyError) as error:
             self.post_message(
                 RecordReadFailed(f"shard {shard:05} cannot be read: {describe_error(error)}")
             )
 
-    @on(RowsRead)
-    def rows_read(self, event: RowsRead) -> None:
-        if event.shard != self.shard:
-            return
-        table, follow = self.table, event.cursor is None and not self.live
-        table.set_rows(event.rows, 0, len(event.rows), follow=follow)
-        if event.cursor is not None:
-            table.cursor = event.cursor
+    @on(ShardRead)
+    def shard_read(self, event: ShardRead) -> None:
+        if event.shard == self.shard:
+            self.show_rows(event.rows, event.cursor)
+
+    def show_rows(self, rows: tuple[RecordRow, ...], cursor: int | None = None) -> None:
+        """List records, with the cursor on the row `cursor`, if it is given."""
+        table = self.table
+        table.set_rows(rows, 0, len(rows), follow=cursor is None and not self.live)
+        if cursor is not None:
+            table.cursor = cursor
         elif self.live:
             table.cursor = 0
         self.update_mode_line()
 
     @on(RecordReadFailed)
     def record_read_failed(self, event: RecordReadFailed) -> None:
-        self.session.notify_plain(event.reason, "error")
+        notify(self, event.reason, "error")
 
     def go_to(self, shard: int, i: int) -> None:
         """List the records of a shard, with the cursor on the record with index `i`."""
@@ -224,10 +212,9 @@ class Samples(ProjectScreen):
         """Search the record that `typed` names, or the next one after `after` that holds it."""
         from engine.operations.records import locate_record
 
-        assert self.session.project is not None  # noqa: S101
         worker = get_current_worker()
         try:
-            key = locate_record(self.session.project, typed, after, lambda: worker.is_cancelled)
+            key = locate_record(self.project, typed, after, lambda: worker.is_cancelled)
             self.post_message(RecordLocated(key, typed))
         except (BadInput, OSError) as error:
             self.post_message(RecordReadFailed(str(error)))
@@ -235,7 +222,8 @@ class Samples(ProjectScreen):
     @on(RecordLocated)
     def record_located(self, event: RecordLocated) -> None:
         if event.key is None:
-            self.session.notify_plain(
+            notify(
+                self,
                 f"no image path or caption holds {event.text!r}; 7/120 or 7:120 goes to place 120"
                 " of shard 7, a number to that place in the whole input",
                 "warning",
@@ -279,9 +267,8 @@ class Samples(ProjectScreen):
     def read_image(self, row: RecordRow) -> None:
         from engine.operations.records import read_record
 
-        assert self.session.project is not None  # noqa: S101
         try:
-            self.post_message(ImageRead(row, read_record(self.session.project, row.shard, row.i)))
+            self.post_message(ImageRead(row, read_record(self.project, row.shard, row.i)))
         except (OSError, ValueError, KeyError) as error:
             self.post_message(ImageRead(row, None, f"cannot be read: {describe_error(error)}"))
 
@@ -322,7 +309,7 @@ class Samples(ProjectScreen):
     def action_flag(self) -> None:
         row = self.table.current
         if row is not None:
-            self.session.perform(lambda project: actions.flag(project, row.shard, row.i))
+            self.perform(lambda project: actions.flag(project, row.shard, row.i))
 
     def action_next_flag(self) -> None:
         """Go to the next flagged record of the data set; after the last one to the first."""
@@ -361,9 +348,9 @@ class Samples(ProjectScreen):
             self.call_after_refresh(preview.show, self.row.image)
 
     def action_open_file(self) -> None:
-        row, project = self.row, self.session.project
-        if row is not None and project is not None:
-            self.run_and_notify(lambda: actions.open_image(project, row.image))
+        row = self.row
+        if row is not None:
+            self.run_and_notify(lambda: actions.open_image(self.project, row.image))
 
     @on(VirtualTable.Opened)
     def opened(self) -> None:
@@ -372,12 +359,14 @@ class Samples(ProjectScreen):
         if self.row is not None:
             self.app.push_screen(Details(f"Record {self.row.shard:05}/{self.row.i}", self.shown))
 
-    def why_not(self, action: str) -> str | None:
-        if action == "next_flag" and not self.flags:
-            return "no record is flagged"
-        if action in ("open", "open_file", "diff", "flag") and self.table.current is None:
-            return "there is no caption yet"
-        return None
+    def action_state(self) -> SamplesState:
+        return SamplesState(
+            session=self.session,
+            has_focus=self.focused is not None,
+            value_to_copy=self.text_to_copy(False),
+            has_record=self.table.current is not None,
+            flags=len(self.flags),
+        )
 
     def text_to_copy(self, row: bool) -> str | None:
         """Return the chosen model's sheared caption, or with `row` the whole captions pane."""

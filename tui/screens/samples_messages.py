@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class RowsRead(Message):
-    """The records of the list were read."""
+class ShardRead(Message):
+    """All records of a shard were read."""
 
-    shard: int | None
-    """The shard that was read; None for the records captioned lately."""
+    shard: int
     rows: tuple[RecordRow, ...]
-    cursor: int | None = None
-    """The row to put the cursor on; None leaves the choice to the screen."""
+    cursor: int
+    """The row to put the cursor on."""
 
 
 @dataclass
@@ -56,5 +55,11 @@ def rows_of_samples(samples: Iterable[SampleRow]) -> tuple[RecordRow, ...]:
     for sample in samples:
         key = sample.shard, sample.i
         if key not in rows:
-            rows[key] = RecordRow(*key, sample.image, sample.original, sample.created)
+            rows[key] = RecordRow(
+                shard=sample.shard,
+                i=sample.i,
+                image=sample.image,
+                original=sample.original,
+                created=sample.created,
+            )
     return tuple(rows.values())

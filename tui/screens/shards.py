@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.binding import Binding, BindingType
+from textual import on
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.formatting import text
-from tui.formatting.text import describe_error
+from tui.keys.shards import SHARDS_ACTIONS, ShardsState
 from tui.screens.project_screen import ProjectScreen
+from tui.session.messages import RecordChosen
+from tui.threads.page_loader import PageLoader
+from tui.viewmodel import pages
+from tui.viewmodel.pages import TaskQuery
 from tui.widgets.tables.shard_table import ShardTable
 from tui.widgets.tables.table import VirtualTable
 from tui.widgets.task_detail import TaskDetail
 
 if TYPE_CHECKING:
     from db.task_pages import ShardPage, SortKey
+    from engine.project.layout import Project
+    from engine.requests.kinds import Request
+    from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 PAGE_ROWS = 200
@@ -29,52 +36,21 @@ PAGE_ROWS = 200
 ROWS_AHEAD = 40
 """Rows above and below the screen that must be loaded; with fewer a new page is read."""
 
-SORTS: tuple[tuple[SortKey, str], ...] = (
-    ("shard", "Shard"),
-    ("model", "Model"),
-    ("state", "State"),
-    ("captioned", "Captioned"),
-    ("failed", "Failed"),
-    ("priority", "Prio"),
-    ("attempt", "Tries"),
-    ("updated", "Updated"),
-    ("error", "Error"),
-)
-"""The orders of the rows: the key that the database sorts by, and the column's title."""
+TITLES: dict[SortKey, str] = {
+    "shard": "Shard",
+    "model": "Model",
+    "state": "State",
+    "captioned": "Captioned",
+    "failed": "Failed",
+    "priority": "Prio",
+    "attempt": "Tries",
+    "updated": "Updated",
+    "error": "Error",
+}
+"""The orders of the rows, each with the title of the column that they are sorted by."""
+SORTS = tuple(TITLES)
+"""The orders, in which `s` goes through them."""
 FILTER_HELP = "a word, or status:failed model:qwen gpu:3 tries>1 fail>100; ! negates"
-
-
-@dataclass(frozen=True)
-class TaskQuery:
-    """A filter and a sort order of the tasks; `sort` is an index of `SORTS`."""
-
-    filter: str = ""
-    sort: int = 0
-    descending: bool = False
-
-
-@dataclass
-class PageRead(Message):
-    """A page of rows was read for `query`."""
-
-    query: TaskQuery
-    page: ShardPage
-
-
-@dataclass
-class PageRefused(Message):
-    """No rows could be read for `query`, such as when its filter makes no sense."""
-
-    query: TaskQuery
-    reason: str
-
-
-@dataclass
-class MatchingTasksRead(Message):
-    """The ids of all tasks that match the filter of `query` were read."""
-
-    query: TaskQuery
-    tasks: tuple[int, ...]
 
 
 class Shards(ProjectScreen):
@@ -86,35 +62,21 @@ class Shards(ProjectScreen):
     MODE = "shards"
     HELP = "One row is one shard captioned by one model. Filter: " + FILTER_HELP
     AUTO_FOCUS = "ShardTable"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "retry(False)", "Retry", tooltip="Retry marked or current", id="shards.retry"),
-        Binding(
-            "R",
-            "retry(True)",
-            "Failed",
-            tooltip="Retry only the failed records",
-            id="shards.retry_failed",
-        ),
-        Binding("x", "skip", "Skip", False, tooltip="Skip, or take back", id="shards.skip"),
-        Binding("slash", "filter", "Filter", tooltip="Filter the rows", id="shards.filter"),
-        Binding("s", "sort", "Sort", False, tooltip="Sort by the next column", id="shards.sort"),
-        Binding("S", "reverse", "Reverse", False, tooltip="Reverse the sort", id="shards.reverse"),
-        Binding("a", "mark_all", "All", False, tooltip="Mark all that match", id="shards.all"),
-        Binding("plus", "priority(1)", "Sooner", False, tooltip="Start sooner", id="shards.sooner"),
-        Binding("minus", "priority(-1)", "Later", False, tooltip="Start later", id="shards.later"),
-        Binding("P", "pin", "Pin", False, tooltip="Pin a device to the model", id="shards.pin"),
-        Binding("o", "show", "Open", False, tooltip="Its captions in Samples", id="shards.show"),
-        Binding("escape", "back", "Back", False, tooltip="Unmark, unfilter", id="shards.back"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*SHARDS_ACTIONS]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session, project: Project) -> None:
+        super().__init__(session, project)
+        self.task_pages = PageLoader(
+            self,
+            self.read_page,
+            self.show_page,
+            lambda asked, reason: self.show_failure(asked[0], reason),
+        )
+        self.matching_tasks = PageLoader(
+            self, partial(pages.read_matching_tasks, project), self.mark, self.show_failure
+        )
         self.task_query = TaskQuery()
         """The filter and the sort of the rows that are to be shown."""
-        self.loading_page = False
-        """True while a thread reads a page."""
-        self.load_again = False
-        """True if a page is to be read once more after the reading under way."""
 
     def body(self) -> Iterable[Widget]:
         yield Input(placeholder=FILTER_HELP, id="filter", compact=True, select_on_focus=False)
@@ -122,12 +84,12 @@ class Shards(ProjectScreen):
         yield ShardTable(self.model_name, id="shards")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Attempts and failed records"
-            yield TaskDetail()
+            yield TaskDetail(self.project)
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).cursor_blink = False
         self.table.border_title = "Shards"
-        self.table.sorted_by = SORTS[0][1]
+        self.table.sorted_by = TITLES[self.task_query.sort]
 
     @property
     def table(self) -> ShardTable:
@@ -139,57 +101,25 @@ class Shards(ProjectScreen):
     # The page
 
     def load(self) -> None:
-        """Read the page around the rows on screen, after the one that is being read, if any."""
-        if self.session.project is None:
-            return
-        if self.loading_page:
-            self.load_again = True
-            return
-        self.loading_page = True
-        first, last = self.table.visible_rows()
-        first_row = max(0, (first + last - PAGE_ROWS) // 2)
-        self.read_page(self.task_query, first_row)
+        """Read the page around the rows on screen."""
+        if self.session.snapshot is not None:
+            first, last = self.table.visible_rows()
+            self.task_pages.load((self.task_query, max(0, (first + last - PAGE_ROWS) // 2)))
 
-    @work(thread=True, group="page", exit_on_error=False)
-    def read_page(self, query: TaskQuery, first_row: int) -> None:
-        from db.connection import reading
-        from db.task_pages import FilterError, shard_page
+    def read_page(self, asked: tuple[TaskQuery, int]) -> ShardPage:
+        """Read the page of a query that begins at the given row. Called in a thread."""
+        query, first_row = asked
+        return pages.read_tasks(self.project, query, first_row, PAGE_ROWS)
 
-        assert self.session.project is not None  # noqa: S101
-        try:
-            with reading(self.session.project.database) as connection:
-                sort = SORTS[query.sort][0]
-                page = shard_page(
-                    connection, query.filter, sort, query.descending, first_row, limit=PAGE_ROWS
-                )
-            self.post_message(PageRead(query, page))
-        except FilterError as error:
-            self.post_message(PageRefused(query, str(error)))
-        except Exception as error:
-            self.post_message(PageRefused(query, describe_error(error)))
-
-    @on(PageRead)
-    def page_read(self, event: PageRead) -> None:
-        page = event.page
-        if self.finish_loading(event.query):
+    def show_page(self, asked: tuple[TaskQuery, int], page: ShardPage) -> None:
+        if asked[0] == self.task_query:
             self.table.set_rows(page.rows, page.offset, page.matching)
             self.update_count_line()
 
-    @on(PageRefused)
-    def page_refused(self, event: PageRefused) -> None:
-        if self.finish_loading(event.query):
-            self.query_one("#count", Static).update(text.visible(event.reason))
-
-    def finish_loading(self, query: TaskQuery) -> bool:
-        """End a reading and start the one that waits, if any.
-
-        Return True if `query` is still the one whose rows are to be shown.
-        """
-        self.loading_page = False
-        if self.load_again or query != self.task_query:
-            self.load_again = False
-            self.load()
-        return query == self.task_query
+    def show_failure(self, query: TaskQuery, reason: str) -> None:
+        """Show in the line above the table why a query has no rows, such as a bad filter."""
+        if query == self.task_query:
+            self.query_one("#count", Static).update(text.visible(reason))
 
     @on(VirtualTable.Scrolled)
     def scrolled(self) -> None:
@@ -209,14 +139,14 @@ class Shards(ProjectScreen):
         marked = f"{text.number(len(self.table.marked))} marked  " if self.table.marked else ""
         self.query_one("#count", Static).update(
             f"{marked}{text.number(self.table.total)} of {text.number(tasks)}"
-            f"  by {SORTS[query.sort][1].lower()}, {order}"
+            f"  by {TITLES[query.sort].lower()}, {order}"
         )
 
     def set_query(self, query: TaskQuery) -> None:
         """Show the rows of another filter or sort."""
         if query != self.task_query:
             self.task_query = query
-            self.table.sorted_by = SORTS[query.sort][1]
+            self.table.sorted_by = TITLES[query.sort]
             self.table.refresh()
             self.load()
 
@@ -249,32 +179,19 @@ class Shards(ProjectScreen):
         self.update_count_line()
 
     def action_sort(self) -> None:
-        self.set_query(replace(self.task_query, sort=(self.task_query.sort + 1) % len(SORTS)))
+        index = SORTS.index(self.task_query.sort)
+        self.set_query(replace(self.task_query, sort=SORTS[(index + 1) % len(SORTS)]))
 
     def action_reverse(self) -> None:
         self.set_query(replace(self.task_query, descending=not self.task_query.descending))
 
     def action_mark_all(self) -> None:
-        self.read_matching_tasks(self.task_query)
+        self.matching_tasks.load(self.task_query)
 
-    @work(thread=True, group="all", exit_on_error=False)
-    def read_matching_tasks(self, query: TaskQuery) -> None:
-        from db.connection import reading
-        from db.task_pages import matching_tasks
-
-        assert self.session.project is not None  # noqa: S101
-        try:
-            with reading(self.session.project.database) as connection:
-                self.post_message(
-                    MatchingTasksRead(query, matching_tasks(connection, query.filter))
-                )
-        except Exception as error:
-            self.post_message(PageRefused(query, describe_error(error)))
-
-    @on(MatchingTasksRead)
-    def mark_all(self, event: MatchingTasksRead) -> None:
-        if event.query.filter == self.task_query.filter:
-            self.table.marked.update(event.tasks)
+    def mark(self, query: TaskQuery, tasks: tuple[int, ...]) -> None:
+        """Mark the rows of these tasks, if they match the filter that is entered now."""
+        if query.filter == self.task_query.filter:
+            self.table.marked.update(tasks)
             self.table.refresh()
             self.update_count_line()
             self.refresh_keys()
@@ -298,30 +215,14 @@ class Shards(ProjectScreen):
 
     # Requests to the run
 
-    def why_not(self, action: str) -> str | None:
-        current = self.table.current
-        if action in ("retry", "skip", "mark_all", "priority", "show") and current is None:
-            return "no shard is shown" if action == "show" or not self.table.marked else None
-        if (
-            action == "skip"
-            and not self.table.marked
-            and current
-            and current.state in ("done", "running")
-        ):
-            return "only what waits or has failed can be skipped"
-        if (
-            action == "priority"
-            and not self.table.marked
-            and current
-            and current.state != "pending"
-        ):
-            return "only what waits has a priority"
-        if action == "pin":
-            snapshot = self.session.snapshot
-            if snapshot is None or snapshot.supervisor is None:
-                return "nothing is running"
-            return "no shard is shown" if current is None else None
-        return None
+    def action_state(self) -> ShardsState:
+        return ShardsState(
+            session=self.session,
+            has_focus=self.focused is not None,
+            value_to_copy=self.text_to_copy(False),
+            task=self.table.current,
+            marked=bool(self.table.marked),
+        )
 
     def text_to_copy(self, row: bool) -> str | None:
         task = self.table.current
@@ -346,6 +247,8 @@ class Shards(ProjectScreen):
         return f"{text.plural(len(tasks), 'marked shard')}"
 
     def action_retry(self, failed_items: bool) -> None:
+        from engine.requests.kinds import Retry
+
         tasks = self.chosen()
         scope = "only failed records of " if failed_items else ""
         consequence = (
@@ -354,24 +257,29 @@ class Shards(ProjectScreen):
             else "Every record is captioned again; what is there counts until then."
         )
         question = f"Retry {scope}{text.visible(self.tasks_phrase(tasks))}?"
-        self.confirm_request(question, consequence, "retry", tasks=tasks, failed_items=failed_items)
+        self.confirm_request(question, consequence, Retry(tasks=tasks, failed_items=failed_items))
 
     def action_skip(self) -> None:
+        from engine.requests.kinds import Skip
+
         tasks, current = self.chosen(), self.table.current
         skip = not (current is not None and current.state == "skipped")
         tasks_phrase = text.visible(self.tasks_phrase(tasks))
         question = f"Skip {tasks_phrase}?" if skip else f"Take {tasks_phrase} back in?"
         consequence = "Skipped shards are not captioned until you take them back in (x again)."
-        self.confirm_request(question, consequence, "skip", tasks=tasks, skip=skip)
+        self.confirm_request(question, consequence, Skip(tasks=tasks, skip=skip))
 
     def action_priority(self, by: int) -> None:
-        self.session.send_request("priority", tasks=self.chosen(), by=by)
+        from engine.requests.kinds import Prioritise
+
+        self.send_request(Prioritise(tasks=self.chosen(), by=by))
 
     def action_show(self) -> None:
         if self.table.current is not None:
-            self.session.show_record(self.table.current.shard, 0)
+            self.post_message(RecordChosen(self.table.current.shard, 0))
 
     def action_pin(self) -> None:
+        from engine.requests.kinds import Pin as PinRequest
         from tui.dialogs.pin import Pin
 
         current, snapshot = self.table.current, self.session.snapshot
@@ -381,16 +289,16 @@ class Shards(ProjectScreen):
 
         def answer(choice: tuple[str, str | None] | None) -> None:
             if choice is not None:
-                self.session.send_request("pin", device=choice[0], model=choice[1])
+                self.send_request(PinRequest(device=choice[0], model=choice[1]))
 
         self.app.push_screen(Pin(snapshot.devices, model), answer)
 
-    def confirm_request(self, question: str, consequence: str, kind: str, **payload: Any) -> None:
+    def confirm_request(self, question: str, consequence: str, request: Request) -> None:
         """Ask a yes-no question; if the answer is yes, unmark all rows and send the request."""
 
         def on_yes() -> None:
             self.table.marked.clear()
             self.table.refresh()
-            self.session.send_request(kind, **payload)
+            self.send_request(request)
 
         self.confirm(question, consequence, on_yes)

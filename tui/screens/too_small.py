@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
@@ -32,3 +32,12 @@ class TooSmall(Screen[None]):
             f"This terminal has {width}x{height} cells; mllmaug-tui needs {WIDTH}x{HEIGHT}."
             " Make it larger, or press q."
         )
+
+
+def cover_if_too_small(app: App[Any]) -> None:
+    """Cover the application's screen while its terminal is too small, and uncover it after that."""
+    too_small = app.size.width < WIDTH or app.size.height < HEIGHT
+    if too_small and not isinstance(app.screen, TooSmall):
+        app.push_screen(TooSmall())
+    elif not too_small and isinstance(app.screen, TooSmall):
+        app.pop_screen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,11 +18,9 @@ from textual.widgets.option_list import Option
 from tui.config import user_files
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.session.feedback import notify
 from tui.viewmodel import actions
 from tui.widgets.key_bar import KeyBar
-
-if TYPE_CHECKING:
-    from tui.session import Session
 
 ABOUT = (
     "Captions an image data set with several multimodal LLMs, shears the captions\n"
@@ -43,7 +41,9 @@ class Welcome(Screen[None]):
     HELP = "Open a project, make one, or try the demonstration."
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "app.new", "New project", tooltip="Make a project", id="welcome.new"),
+        Binding(
+            "n", "app.open('wizard')", "New project", tooltip="Make a project", id="welcome.new"
+        ),
         Binding("D", "demo", "Demo", tooltip="Built-in scenes and models", id="welcome.demo"),
         Binding("o", "open_folder", "Open", tooltip="Open a project folder", id="welcome.open"),
         Binding("j", "move('down')", "Down", show=False, id="welcome.down"),
@@ -81,7 +81,7 @@ class Welcome(Screen[None]):
     async def chosen(self, event: OptionList.OptionSelected) -> None:
         choice = event.option.id or ""
         if choice == "new":
-            await self.run_action("app.new")
+            await self.run_action("app.open('wizard')")
         elif choice == "demo":
             self.action_demo()
         elif choice == "open":
@@ -128,7 +128,7 @@ class Welcome(Screen[None]):
     def opening_failed(self, reason: str) -> None:
         self.making_demo = False
         self.show_message("There is no project in this folder.")
-        cast("Session", self.app).notify_plain(reason, "error")
+        notify(self, reason, "error")
 
     def show_message(self, message: str) -> None:
         self.query_one("#here", Static).update(message)

@@ -1,4 +1,4 @@
-"""The application without its screens: snapshots, actions, hints, labels.
+"""The application without its screens: snapshots, pages of the database, actions, hints, labels.
 
 Process: the application and the commands.
 May import: engine, db, tui.formatting.text.

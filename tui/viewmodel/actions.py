@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportOptions, ExportProgress
     from engine.operations.failure_causes import RecordSelection
     from engine.project.layout import Project
+    from engine.requests.kinds import Request
 
 DEMO_IMAGES = 200
 """Scenes of a demonstration that is started in the application."""
@@ -61,12 +62,13 @@ def start(project: Project, devices: str | None = None) -> str:
     return f"the run started{where}; it goes on when this window closes"
 
 
-def send_request(project: Project, kind: str, **payload: Any) -> str:
+def send_request(project: Project, request: Request) -> str:
     """Send a request to the run, or carry it out here while nothing runs; return the reply."""
     from engine.operations import run_control
+    from engine.requests.kinds import Retry
 
-    reply = run_control.send_request(project, kind, **payload)
-    return with_start_hint(project, reply) if kind == "retry" else reply
+    reply = run_control.send_request(project, request).text
+    return with_start_hint(project, reply) if isinstance(request, Retry) else reply
 
 
 def with_start_hint(project: Project, reply: str) -> str:
@@ -79,16 +81,18 @@ def with_start_hint(project: Project, reply: str) -> str:
 def resume(project: Project) -> str:
     """Resume the run; start a supervisor if none is alive: a paused run may have been stopped."""
     from engine.operations import run_control
+    from engine.requests.kinds import Resume
 
-    reply = run_control.send_request(project, "resume")
+    reply = run_control.send_request(project, Resume()).text
     return reply if run_control.live_supervisor(project) else start(project)
 
 
 def retry_failed(project: Project) -> str:
     """Retry every shard that failed."""
     from engine.project.selectors import select_tasks
+    from engine.requests.kinds import Retry
 
-    return send_request(project, "retry", tasks=select_tasks(project, (), ()), failed_items=False)
+    return send_request(project, Retry(tasks=select_tasks(project, (), ())))
 
 
 def retry_cause(project: Project, cause: Cause) -> str:
@@ -108,7 +112,9 @@ def flag(project: Project, shard: int, i: int) -> str:
 
     Returns an empty text: the screen shows the flag.
     """
-    send_request(project, "flag", places=[(shard, i)], flagged=None)
+    from engine.requests.kinds import Flag
+
+    send_request(project, Flag(records=[(shard, i)], flagged=None))
     return ""
 
 

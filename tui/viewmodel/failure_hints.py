@@ -1,10 +1,11 @@
-"""Advice about failures: by the kind of a failed record, or by the error of a failed shard."""
+"""Advice about failures: by the kind of a failed record, or by the cause of a failed shard."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from db.failures import Cause
+from db.rows import TaskErrorCause
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,16 @@ RECORD_HINTS = {
     ),
 }
 """Hints by the kind of a failed record."""
-SHARD_HINTS = (
-    (
-        "out of memory",
-        Hint(True, "smaller batch", "set a smaller batch for this model, then retry"),
-    ),
-    ("signal 9", Hint(True, "host memory", "killed from outside: is the host out of memory?")),
-    ("killed by signal", Hint(True, "see its log", "the worker crashed: its log says more (5)")),
-    ("exit code", Hint(True, "see its log", "the worker ended by itself: its log says more (5)")),
-    ("no caption for", Hint(True, "it hung", "the model hung: see the worker's log (5), retry")),
-    ("no sign of life", Hint(True, "it hung", "the worker hung: see its log (5), then retry")),
-    (
-        "was changed since",
-        Hint(False, "restore the shard", "a file in shards/ was changed: restore"),
-    ),
-    ("is missing since", Hint(False, "restore the shard", "a file in shards/ is gone: restore it")),
-)
-"""Hints by a part of a shard's error message; the first that matches counts."""
+SHARD_HINTS: dict[TaskErrorCause, Hint] = {
+    "out_of_memory": Hint(True, "smaller batch", "set a smaller batch for this model, then retry"),
+    "killed": Hint(True, "host memory", "killed from outside: is the host out of memory?"),
+    "crashed": Hint(True, "see its log", "the worker crashed: its log says more (5)"),
+    "exited": Hint(True, "see its log", "the worker ended by itself: its log says more (5)"),
+    "hung": Hint(True, "it hung", "the worker hung: see its log (5), then retry"),
+    "shard_changed": Hint(False, "restore the shard", "a file in shards/ was changed: restore"),
+    "shard_missing": Hint(False, "restore the shard", "a file in shards/ is gone: restore it"),
+}
+"""Hints by the cause of a failed shard."""
 UNKNOWN_RECORD = Hint(True, "see the detail", "look at the detail, then retry or exclude")
 UNKNOWN_SHARD = Hint(True, "see its log", "look at the worker's log (5), then retry")
 
@@ -62,4 +56,6 @@ def hint_for(cause: Cause) -> Hint:
     """Return the hint for a cause of failed records or failed shards."""
     if cause.scope == "record":
         return RECORD_HINTS.get(cause.kind, UNKNOWN_RECORD)
-    return next((hint for part, hint in SHARD_HINTS if part in cause.kind), UNKNOWN_SHARD)
+    if cause.error_cause is None:
+        return UNKNOWN_SHARD
+    return SHARD_HINTS.get(cause.error_cause, UNKNOWN_SHARD)

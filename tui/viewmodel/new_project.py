@@ -23,7 +23,7 @@ BYTES_PER_CAPTION = 400
 """Bytes that a caption takes in caption log and sheared file together, rounded up."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ProjectDraft:
     """The entries of the wizard so far, and the results of checking them.
 

@@ -27,7 +27,7 @@ ProjectStatus = Literal["idle", "running", "paused", "finished"]
 """The state of the whole project; `idle`: tasks are left, but no supervisor runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelProgress:
     """A model and the counts of its records; records of skipped tasks do not count."""
 
@@ -69,7 +69,7 @@ class DeviceView:
     pinned_model: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The state of a project at one moment."""
 
@@ -147,6 +147,12 @@ class Snapshot:
             return None
         # Devices move to the model with most work left, so all of them share what is left.
         return self.left / self.rate if self.rate > 0 else None
+
+    @property
+    def resting_devices(self) -> tuple[str, ...]:
+        """The ids of the devices that the run gives no task for a while after failures."""
+        resting = (view.row.id for view in self.devices if view.row.state == "resting")
+        return tuple(resting) if self.supervisor is not None else ()
 
     def model_name(self, model_id: int | None) -> str | None:
         return next((m.row.name for m in self.models if m.row.id == model_id), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 Minute = tuple[int, int, int]
 """Minutes since the epoch, model id, images captioned in that minute."""
@@ -25,6 +26,21 @@ MIN_SECONDS = 3.0
 """A rate over fewer seconds than these says nothing yet and is not shown."""
 MAX_POINTS = 240
 """The most points of a curve; more are averaged in groups."""
+
+
+@dataclass(frozen=True)
+class ThroughputHistory:
+    """The images of all time by model, counted in steps of `step` minutes."""
+
+    step: int
+    read_at: float
+    """When it was read: seconds since the epoch."""
+    series: tuple[Minute, ...]
+
+    @property
+    def end(self) -> float:
+        """The end of the last step with an image, in seconds since the epoch."""
+        return 60.0 * max((minute + self.step for minute, _, _ in self.series), default=0)
 
 
 class ThroughputMeter:

@@ -2,7 +2,8 @@
 
 Process: the application.
 May import: tui.viewmodel, tui.formatting, tui.terminal, engine, db.
-Must never: import tui.app, tui.screens or tui.dialogs; read a database on the event loop.
+Must never: import tui.app, tui.screens or tui.dialogs; open a database (tui.viewmodel.pages does,
+in a thread).
 
 One module per widget; the tables are in `tables`.
 """

@@ -25,7 +25,7 @@ from tui.terminal.graphics import ImageSupport
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from tui.session import Session
+    from engine.project.layout import Project
 
 CACHED_PICTURES = 24
 """Pictures of the last records that are kept, so that going back shows them at once."""
@@ -74,8 +74,11 @@ class Preview(Container):
         """Its size and mode, or why it cannot be opened."""
         picture: HalfBlocks | Image | None
 
-    def __init__(self, image_support: ImageSupport, id: str | None = None) -> None:
+    def __init__(
+        self, project: Project, image_support: ImageSupport, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
+        self.project = project
         self.image_support = image_support
         self.image: str | None = None
         """The image that is shown or being loaded, as its record names it."""
@@ -128,12 +131,9 @@ class Preview(Container):
         from engine.images.image import ImageProblem, open_image
         from engine.operations.records import image_path
 
-        app: Session = self.app  # type: ignore[assignment]
-        if app.project is None:
-            return
         picture: HalfBlocks | Image | None = None
         try:
-            opened = open_image(image_path(app.project, image))
+            opened = open_image(image_path(self.project, image))
             caption = f"{opened.width}x{opened.height} {opened.mode}"
             if opened.image.format == "JPEG":  # decodes to about the size that is needed
                 pixels = (available.width * CELL_PIXELS[0], available.height * CELL_PIXELS[1])

@@ -11,13 +11,14 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
-from engine.utils.tail import last_lines
 from tui.formatting import content, text
+from tui.viewmodel import pages
 from tui.viewmodel.state_labels import TASK_LABELS
 
 if TYPE_CHECKING:
     from db.rows import AttemptRow, FailureRow, TaskRow
-    from tui.session import Session
+    from engine.project.layout import Project
+    from tui.viewmodel.pages import TaskHistory
 
 LOG_LINES = 12
 """Lines shown from the end of the worker's log."""
@@ -30,15 +31,14 @@ class TaskDetail(Static):
 
     @dataclass
     class DetailRead(Message):
-        """The detail of `task` was read; `log` holds the last lines of its worker's log."""
+        """The history of `task` was read."""
 
         task: TaskRow
-        attempts: tuple[AttemptRow, ...]
-        failures: tuple[FailureRow, ...]
-        log: list[str]
+        history: TaskHistory
 
-    def __init__(self) -> None:
+    def __init__(self, project: Project) -> None:
         super().__init__(markup=False)
+        self.project = project
         self.task_row: TaskRow | None = None
         self.shown: Content = Content("")
         """The text of the task that was read last."""
@@ -59,26 +59,16 @@ class TaskDetail(Static):
 
     @work(thread=True, group="detail", exit_on_error=False)
     def read_detail(self, task: TaskRow) -> None:
-        from db import progress
-        from db.connection import reading
-
-        app: Session = self.app  # type: ignore[assignment]
-        if app.project is None:
-            return
-        with reading(app.project.database) as connection:
-            attempts = progress.attempts(connection, task.id)
-            failures = progress.failures(connection, task.id)
-        log: list[str] = []
-        if task.device is not None:
-            log = last_lines(app.project.worker_log(task.device), LOG_LINES)
-        self.post_message(self.DetailRead(task, attempts, failures, log))
+        history = pages.read_task_history(self.project, task, LOG_LINES)
+        self.post_message(self.DetailRead(task, history))
 
     @on(DetailRead)
     def detail_read(self, event: DetailRead) -> None:
         event.stop()
         if event.task == self.task_row:
-            lines = detail_lines(event.task, event.attempts, event.failures)
-            self.shown = Content("\n").join([*lines, *log_lines(event.task, event.log)])
+            lines = detail_lines(event.task, event.history.attempts, event.history.failures)
+            lines += log_lines(event.task, event.history.log)
+            self.shown = Content("\n").join(lines)
             self.update(self.shown)
 
 

@@ -13,10 +13,10 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from tui.formatting import braille_plot, content, text
-from tui.viewmodel.throughput import MAX_POINTS, Minute, Point, minute_points, recent_points
+from tui.viewmodel.throughput import Point, ThroughputHistory, minute_points, recent_points
 
 if TYPE_CHECKING:
-    from tui.session import Session
+    from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
 
 WINDOWS: tuple[int | None, ...] = (5, 30, 360, None)
@@ -25,21 +25,6 @@ BARS = " ▁▂▃▄▅▆▇█"
 """Bars of a height of 0 to 8 eighths of a line."""
 CELLS_PER_TIME = 14
 """Cells of the time axis for each label."""
-
-
-@dataclass
-class ThroughputHistory:
-    """The images of all time by model, counted in steps of `step` minutes."""
-
-    step: int
-    read_at: float
-    """When it was read: seconds since the epoch."""
-    series: tuple[Minute, ...]
-
-    @property
-    def end(self) -> float:
-        """The end of the last step with an image, in seconds since the epoch."""
-        return 60.0 * max((minute + self.step for minute, _, _ in self.series), default=0)
 
 
 def initial_window(snapshot: Snapshot) -> int | None:
@@ -63,8 +48,9 @@ class ThroughputPlot(Static, can_focus=True):
     model: reactive[int | None] = reactive(None, init=False)
     """The id of the model that is shown; None is all models together."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: Project) -> None:
         super().__init__(markup=False)
+        self.project = project
         self.points: list[Point] = []
         self.snapshot: Snapshot | None = None
         self.history: ThroughputHistory | None = None
@@ -126,17 +112,9 @@ class ThroughputPlot(Static, can_focus=True):
 
     @work(thread=True, group="history", exclusive=True, exit_on_error=False)
     def read_history(self, now: float) -> None:
-        from db import progress
-        from db.connection import reading
+        from tui.viewmodel.pages import read_throughput_history
 
-        app: Session = self.app  # type: ignore[assignment]
-        if app.project is None:
-            return
-        with reading(app.project.database) as connection:
-            first = progress.first_minute(connection)
-            step = max(1, -(-int(now // 60 - (first or now // 60)) // MAX_POINTS))
-            series = progress.images_by_minute(connection, 0, step)
-        self.post_message(self.HistoryRead(ThroughputHistory(step, now, series)))
+        self.post_message(self.HistoryRead(read_throughput_history(self.project, now)))
 
     @on(HistoryRead)
     def history_read(self, event: HistoryRead) -> None:

@@ -95,7 +95,7 @@ def test_reads_only_when_something_changed(tmp_path: Path, monkeypatch: pytest.M
     first = reader.read()
     assert reader.read() is first
     with writing(project.database) as connection:
-        projects.set_paused(connection, True, None)
+        projects.set_paused(connection, True, None, "user")
     second = reader.read()
     assert second.state == "paused"
     alive_ids.discard("w3")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tui.viewmodel.throughput import ThroughputMeter, minute_points, recent_points
-from tui.widgets.throughput import ThroughputHistory
+from tui.viewmodel.throughput import (
+    ThroughputHistory,
+    ThroughputMeter,
+    minute_points,
+    recent_points,
+)
 
 
 def test_intervals_of_ten_seconds_count_new_images() -> None:

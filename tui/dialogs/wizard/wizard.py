@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -27,13 +27,13 @@ from tui.dialogs.wizard.source import SourceStep
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.session.feedback import copy
 from tui.viewmodel import actions, new_project
 from tui.viewmodel.new_project import ProjectDraft
 from tui.widgets.checkbox import BracketCheckbox
 
 if TYPE_CHECKING:
     from tui.dialogs.pilot import PilotOutcome
-    from tui.session import Session
 
 PROGRESS_SECONDS = 0.1
 """Seconds between two reports of progress."""
@@ -185,7 +185,7 @@ class Wizard(DeferredDialog[Path | None]):
 
     def action_copy(self) -> None:
         if isinstance(self.step, ReviewStep):
-            cast("Session", self.app).copy(new_command(self.draft))
+            copy(self.app, new_command(self.draft))
 
     # Creating the project
 

@@ -9,7 +9,7 @@ from tui.formatting import text
 from tui.widgets.tables.table import Column, VirtualTable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRow:
     """A record of the input, with its index `i` in its shard."""
 

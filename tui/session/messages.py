@@ -1,7 +1,8 @@
-"""Messages that the application's threads post to it: only its own loop may touch widgets."""
+"""Messages to the application: from its threads, and from screens that ask it for something."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,6 @@ from textual.message import Message
 if TYPE_CHECKING:
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
-
-
-@dataclass
-class ProjectOpened(Message):
-    """The project folder was opened."""
-
-    project: Project
 
 
 @dataclass
@@ -44,8 +38,26 @@ class SnapshotFailed(Message):
 
 
 @dataclass
+class RecordChosen(Message):
+    """A person wants to see a record on the Samples screen; `i` is its index in the shard."""
+
+    shard: int
+    i: int
+
+
+@dataclass
+class ActionRequested(Message):
+    """A person asked for something that the engine carries out."""
+
+    action: Callable[[Project], str]
+    """A function of `tui.viewmodel.actions`, which returns the text to show."""
+    quit: bool = False
+    """True if the application ends after success."""
+
+
+@dataclass
 class ActionFinished(Message):
-    """A function of `tui.viewmodel.actions` that `Session.perform` called has ended."""
+    """What an `ActionRequested` asked for was carried out, or failed."""
 
     text: str
     """What was done, or why it was not; empty if there is nothing to show."""

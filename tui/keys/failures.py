@@ -1,0 +1,90 @@
+"""The actions of the Failures screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.keys.action import Action
+from tui.keys.screen import ScreenState
+
+if TYPE_CHECKING:
+    from db.failures import Cause, Occurrence
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailuresState(ScreenState):
+    """What the Failures screen shows now."""
+
+    cause: Cause | None = None
+    """The cause under the cursor."""
+    occurrence: Occurrence | None = None
+    """The occurrence under the cursor of the lower table."""
+
+
+def a_cause(state: FailuresState) -> str | None:
+    return "nothing failed" if state.cause is None else None
+
+
+def failed_records(state: FailuresState) -> str | None:
+    if state.cause is not None and state.cause.scope == "shard":
+        return "only records can be excluded; x on Shards skips a shard"
+    return None
+
+
+def records_asked_for(state: FailuresState) -> str | None:
+    if state.cause is not None and state.cause.kind in ("excluded", "empty"):
+        return "these are not asked for anyway"
+    return None
+
+
+def another_caption(state: FailuresState) -> str | None:
+    if state.cause is not None and state.cause.kind == "empty":
+        return "shearing again would give the same"
+    return None
+
+
+def a_single_record(state: FailuresState) -> str | None:
+    if state.occurrence is None or state.occurrence.index is None:
+        return "no single record is chosen"
+    return None
+
+
+FAILURES_ACTIONS: tuple[Action[FailuresState], ...] = (
+    Action(
+        "r",
+        "retry",
+        "Retry",
+        tooltip="Retry the cause or the rows",
+        id="failures.retry",
+        changes_run=True,
+        needs=(a_cause, another_caption),
+    ),
+    Action(
+        "x",
+        "exclude",
+        "Exclude",
+        tooltip="Give up on records",
+        id="failures.exclude",
+        changes_run=True,
+        needs=(a_cause, failed_records, records_asked_for),
+    ),
+    Action(
+        "o",
+        "show",
+        "Show",
+        tooltip="Show the record in Samples",
+        id="failures.show",
+        needs=(a_cause, a_single_record),
+    ),
+    Action(
+        "w",
+        "write",
+        "CSV",
+        tooltip="Write failures as CSV",
+        id="failures.write",
+        needs=(a_cause,),
+    ),
+    Action("s", "group", "Group", tooltip="By cause, model or shard", id="failures.group"),
+    Action("escape", "back", "Back", show=False, tooltip="Unmark, go up", id="failures.back"),
+)

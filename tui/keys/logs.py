@@ -1,0 +1,56 @@
+"""The actions of the Logs screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.keys.action import Action
+from tui.keys.screen import ScreenState
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogsState(ScreenState):
+    """What the Logs screen shows now."""
+
+    matches: int = 0
+    """The number of rows that hold what was searched."""
+
+
+def a_match(state: LogsState) -> str | None:
+    return None if state.matches else "nothing was searched, or found"
+
+
+LOGS_ACTIONS: tuple[Action[LogsState], ...] = (
+    Action("f", "follow", "Follow", tooltip="Follow the end, or stay", id="logs.follow"),
+    Action("L", "level", "Level", tooltip="All, warnings, errors only", id="logs.level"),
+    Action("right_square_bracket", "source(1)", "Source", tooltip="Next file", id="logs.next"),
+    Action(
+        "left_square_bracket",
+        "source(-1)",
+        "Source",
+        show=False,
+        tooltip="Last file",
+        id="logs.last",
+    ),
+    Action("slash", "find", "Find", tooltip="Search", id="logs.find"),
+    Action(
+        "n",
+        "match(1)",
+        "Next",
+        show=False,
+        tooltip="Next match",
+        id="logs.next_match",
+        needs=(a_match,),
+    ),
+    Action(
+        "N",
+        "match(-1)",
+        "Last",
+        show=False,
+        tooltip="Match before",
+        id="logs.last_match",
+        needs=(a_match,),
+    ),
+    Action("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="logs.wrap"),
+    Action("escape", "back", "Back", show=False, tooltip="Forget the search", id="logs.back"),
+)

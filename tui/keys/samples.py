@@ -1,0 +1,71 @@
+"""The actions of the Samples screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.keys.action import Action
+from tui.keys.screen import ScreenState
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesState(ScreenState):
+    """What the Samples screen shows now."""
+
+    has_record: bool = False
+    """True if a record is under the cursor."""
+    flags: int = 0
+    """The number of flagged records."""
+
+
+def a_record(state: SamplesState) -> str | None:
+    return None if state.has_record else "there is no caption yet"
+
+
+def a_flag(state: SamplesState) -> str | None:
+    return None if state.flags else "no record is flagged"
+
+
+SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
+    Action("l", "live", "Live", tooltip="Follow the newest caption", id="samples.live"),
+    Action("J,slash", "jump", "Jump", tooltip="Go to any record", id="samples.jump"),
+    Action("m", "model", "Model", tooltip="Choose the model before", id="samples.model"),
+    Action(
+        "d",
+        "diff",
+        "Diff",
+        tooltip="Words that differ from it",
+        id="samples.diff",
+        needs=(a_record,),
+    ),
+    Action("b", "show", "Show", show=False, tooltip="Cuts, sheared, both", id="samples.show"),
+    Action(
+        "f",
+        "flag",
+        "Flag",
+        tooltip="Flag the record for later",
+        id="samples.flag",
+        changes_run=True,
+        needs=(a_record,),
+    ),
+    Action(
+        "F",
+        "next_flag",
+        "Next flag",
+        show=False,
+        tooltip="To the next flag",
+        id="samples.next_flag",
+        needs=(a_flag,),
+    ),
+    Action("i", "image", "Image", show=False, tooltip="Show the image, or not", id="samples.image"),
+    Action(
+        "o",
+        "open_file",
+        "Open",
+        show=False,
+        tooltip="Open the file",
+        id="samples.open",
+        needs=(a_record,),
+    ),
+    Action("escape", "back", "Back", show=False, tooltip="Back to live", id="samples.back"),
+)

@@ -1,0 +1,58 @@
+"""The actions of all five screens, and the state that the conditions of a screen look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.keys.action import Action
+from tui.session.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenState:
+    """What a screen shows now, for the conditions of its actions."""
+
+    session: Session
+    has_focus: bool = False
+    """True if a pane has the focus."""
+    value_to_copy: str | None = None
+    """What `y` copies; None if there is nothing."""
+
+
+def a_focus(state: ScreenState) -> str | None:
+    return None if state.has_focus else "no pane is focused (tab)"
+
+
+def something_to_copy(state: ScreenState) -> str | None:
+    return "there is nothing to copy" if state.value_to_copy is None else None
+
+
+SCREEN_ACTIONS: tuple[Action[ScreenState], ...] = (
+    Action(
+        "y",
+        "copy(False)",
+        "Copy",
+        show=False,
+        tooltip="Copy the value",
+        id="screen.copy",
+        needs=(something_to_copy,),
+    ),
+    Action(
+        "Y",
+        "copy(True)",
+        "Copy row",
+        show=False,
+        tooltip="Copy the row",
+        id="screen.copy_row",
+        needs=(something_to_copy,),
+    ),
+    Action(
+        "z",
+        "zoom",
+        "Zoom",
+        show=False,
+        tooltip="Enlarge the pane, or not",
+        id="screen.zoom",
+        needs=(a_focus,),
+    ),
+)

@@ -1,0 +1,131 @@
+"""The actions of the Shards screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.keys.action import Action
+from tui.keys.screen import ScreenState
+
+if TYPE_CHECKING:
+    from db.rows import TaskRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardsState(ScreenState):
+    """What the Shards screen shows now."""
+
+    task: TaskRow | None = None
+    """The task under the cursor."""
+    marked: bool = False
+    """True if any row is marked: then a key acts on the marked rows."""
+
+
+def a_task(state: ShardsState) -> str | None:
+    return "no shard is shown" if state.task is None else None
+
+
+def chosen_tasks(state: ShardsState) -> str | None:
+    return None if state.marked else a_task(state)
+
+
+def skippable_task(state: ShardsState) -> str | None:
+    if not state.marked and state.task is not None and state.task.state in ("done", "running"):
+        return "only what waits or has failed can be skipped"
+    return None
+
+
+def waiting_task(state: ShardsState) -> str | None:
+    if not state.marked and state.task is not None and state.task.state != "pending":
+        return "only what waits has a priority"
+    return None
+
+
+def a_run(state: ShardsState) -> str | None:
+    snapshot = state.session.snapshot
+    return "nothing is running" if snapshot is None or snapshot.supervisor is None else None
+
+
+SHARDS_ACTIONS: tuple[Action[ShardsState], ...] = (
+    Action(
+        "r",
+        "retry(False)",
+        "Retry",
+        tooltip="Retry marked or current",
+        id="shards.retry",
+        changes_run=True,
+        needs=(chosen_tasks,),
+    ),
+    Action(
+        "R",
+        "retry(True)",
+        "Failed",
+        tooltip="Retry only the failed records",
+        id="shards.retry_failed",
+        changes_run=True,
+        needs=(chosen_tasks,),
+    ),
+    Action(
+        "x",
+        "skip",
+        "Skip",
+        show=False,
+        tooltip="Skip, or take back",
+        id="shards.skip",
+        changes_run=True,
+        needs=(chosen_tasks, skippable_task),
+    ),
+    Action("slash", "filter", "Filter", tooltip="Filter the rows", id="shards.filter"),
+    Action("s", "sort", "Sort", show=False, tooltip="Sort by the next column", id="shards.sort"),
+    Action("S", "reverse", "Reverse", show=False, tooltip="Reverse the sort", id="shards.reverse"),
+    Action(
+        "a",
+        "mark_all",
+        "All",
+        show=False,
+        tooltip="Mark all that match",
+        id="shards.all",
+        needs=(chosen_tasks,),
+    ),
+    Action(
+        "plus",
+        "priority(1)",
+        "Sooner",
+        show=False,
+        tooltip="Start sooner",
+        id="shards.sooner",
+        changes_run=True,
+        needs=(chosen_tasks, waiting_task),
+    ),
+    Action(
+        "minus",
+        "priority(-1)",
+        "Later",
+        show=False,
+        tooltip="Start later",
+        id="shards.later",
+        changes_run=True,
+        needs=(chosen_tasks, waiting_task),
+    ),
+    Action(
+        "P",
+        "pin",
+        "Pin",
+        show=False,
+        tooltip="Pin a device to the model",
+        id="shards.pin",
+        changes_run=True,
+        needs=(a_run, a_task),
+    ),
+    Action(
+        "o",
+        "show",
+        "Open",
+        show=False,
+        tooltip="Its captions in Samples",
+        id="shards.show",
+        needs=(a_task,),
+    ),
+    Action("escape", "back", "Back", show=False, tooltip="Unmark, unfilter", id="shards.back"),
+)

@@ -1,0 +1,30 @@
+"""What the application's screens, dialogs and widgets share: the project, its newest snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tui.terminal.graphics import ImageSupport
+
+if TYPE_CHECKING:
+    from engine.project.layout import Project
+    from tui.viewmodel.snapshot import Snapshot
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One project as it is shown now. Only the loop of the application changes it."""
+
+    project: Project | None = None
+    """The project that is shown; None: the application was started without one."""
+    readonly: bool = False
+    """True if nothing may change the run."""
+    image_support: ImageSupport = field(default_factory=lambda: ImageSupport("cells"))
+    """How pictures are drawn, or why they are not."""
+    snapshot: Snapshot | None = None
+    """The newest snapshot; None until the project is opened."""
+    snapshot_error: str | None = None
+    """Why no snapshot could be read the last time; None if one was read."""
+    request_pending: bool = False
+    """True from when a request is sent to the engine until it is answered."""

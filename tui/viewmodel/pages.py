@@ -1,0 +1,148 @@
+"""What screens show besides the snapshot, read from the database a page at a time.
+
+Every function opens a connection of its own, for a thread, and raises `DatabaseError`. The modules
+of `db` that need SQLAlchemy are imported when they are first asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.utils.errors import BadInput
+from engine.utils.tail import last_lines
+from tui.viewmodel.throughput import MAX_POINTS, ThroughputHistory
+
+if TYPE_CHECKING:
+    from db.failures import Cause, Grouping, Occurrence
+    from db.rows import AttemptRow, FailureRow, ModelRow, SampleRow, TaskRow
+    from db.task_pages import CoverageCell, ShardPage, SortKey
+    from engine.project.layout import Project
+
+
+@dataclass(frozen=True)
+class TaskQuery:
+    """Which tasks the Shards screen lists, and in what order."""
+
+    filter: str = ""
+    """What a person typed; `db.task_pages` says what it means."""
+    sort: SortKey = "shard"
+    descending: bool = False
+
+
+def read_tasks(project: Project, query: TaskQuery, first: int, limit: int) -> ShardPage:
+    """Return up to `limit` tasks from the index `first` on. Raises `BadInput` for the filter."""
+    from db import task_pages
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        try:
+            return task_pages.shard_page(
+                connection, query.filter, query.sort, query.descending, first, limit
+            )
+        except task_pages.FilterError as error:
+            raise BadInput(str(error)) from error
+
+
+def read_matching_tasks(project: Project, query: TaskQuery) -> tuple[int, ...]:
+    """Return the ids of all tasks that match the filter. Raises `BadInput` for the filter."""
+    from db import task_pages
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        try:
+            return task_pages.matching_tasks(connection, query.filter)
+        except task_pages.FilterError as error:
+            raise BadInput(str(error)) from error
+
+
+@dataclass(frozen=True)
+class TaskHistory:
+    """The attempts of a task, what failed in them, and the end of its worker's log."""
+
+    attempts: tuple[AttemptRow, ...]
+    failures: tuple[FailureRow, ...]
+    log: list[str]
+
+
+def read_task_history(project: Project, task: TaskRow, log_lines: int) -> TaskHistory:
+    """Return the history of a task, with at most `log_lines` lines of the log."""
+    from db import progress
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        attempts = progress.attempts(connection, task.id)
+        failures = progress.failures(connection, task.id)
+    log = [] if task.device is None else last_lines(project.worker_log(task.device), log_lines)
+    return TaskHistory(attempts, failures, log)
+
+
+def read_causes(project: Project, grouping: Grouping) -> tuple[Cause, ...]:
+    """Return the causes of all failures, grouped."""
+    from db import failures
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        return failures.causes(connection, grouping)
+
+
+def read_occurrences(project: Project, cause: Cause, limit: int) -> tuple[Occurrence, ...]:
+    """Return the first occurrences of a cause, by shard and model, `limit` at most."""
+    from db import failures
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        return failures.occurrences(connection, cause, limit)
+
+
+def read_newest_samples(project: Project, limit: int) -> tuple[SampleRow, ...]:
+    """Return the newest sampled captions, `limit` at most, newest first."""
+    from db import progress
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        return progress.samples(connection, limit)
+
+
+@dataclass(frozen=True)
+class CoverageMatrix:
+    """The state of every shard for every model, by groups of consecutive shards."""
+
+    models: tuple[ModelRow, ...]
+    shards: int
+    shards_per_cell: int
+    """The number of shards in a group; each group is one cell of the map."""
+    cells: dict[tuple[int, int], CoverageCell]
+    """The cells by the index of the group and the id of the model."""
+
+    @property
+    def groups(self) -> int:
+        """The number of groups of shards."""
+        return -(-self.shards // self.shards_per_cell)
+
+
+def read_coverage(project: Project, groups_per_line: int, lines: int) -> CoverageMatrix:
+    """Return the map of all shards, in groups that fit into so many lines of so many cells."""
+    from db import progress, projects, task_pages
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        models = projects.models(connection)
+        shards, _ = progress.totals(connection)
+        bands = max(1, lines // (len(models) + 1))
+        shards_per_cell = max(1, -(-shards // (groups_per_line * bands)))
+        cells = task_pages.coverage(connection, shards_per_cell)
+    by_group_and_model = {(cell.group, cell.model_id): cell for cell in cells}
+    return CoverageMatrix(models, shards, shards_per_cell, by_group_and_model)
+
+
+def read_throughput_history(project: Project, now: float) -> ThroughputHistory:
+    """Return the images of all time in at most `MAX_POINTS` steps up to `now` (epoch seconds)."""
+    from db import progress
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        first = progress.first_minute(connection)
+        step = max(1, -(-int(now // 60 - (first or now // 60)) // MAX_POINTS))
+        series = progress.images_by_minute(connection, 0, step)
+    return ThroughputHistory(step, now, series)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from db.rows import DeviceRow
-from engine.protocol.messages import Message
+from engine.protocol.framing import MessageReader
+from engine.protocol.messages import FromWorker, ProtocolError, ToWorker
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,33 @@ class WorkerExit:
     """The bytes that were no message, if the worker was killed because it wrote them."""
     lost: str | None = None
     """The fate of the worker's machine, if the worker ended with it: no task is to blame."""
+
+
+Received = FromWorker | WorkerExit
+"""What a launcher reports of a worker."""
+
+
+class WorkerOutput:
+    """What one worker writes, cut into messages. A worker that writes anything else is killed."""
+
+    def __init__(self, kill: Callable[[], None]) -> None:
+        self.reader = MessageReader()
+        self.kill = kill
+        self.protocol_error: str | None = None
+        """The first bytes that were no message; None as long as there were none."""
+
+    def messages(self, data: bytes) -> Iterator[FromWorker]:
+        """Yield the messages that end within `data`, up to the first bytes that are none.
+
+        Nothing that comes after those is read.
+        """
+        if self.protocol_error is not None:
+            return
+        try:
+            yield from self.reader.feed(data)
+        except ProtocolError as error:
+            self.protocol_error = str(error)
+            self.kill()
 
 
 class WorkerHandle(Protocol):
@@ -38,7 +66,7 @@ class WorkerHandle(Protocol):
     """The boot in which it runs; `engine.process.identity.ELSEWHERE` on another machine, where
     `pid` and `created` say nothing to this one."""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: ToWorker) -> None:
         """Send a message without blocking: what the worker does not read yet waits here."""
 
     def terminate(self) -> None:
@@ -60,7 +88,7 @@ class Launcher(Protocol):
     def start(self, device: DeviceRow) -> WorkerHandle:
         """Start a worker on a device. Raises `OSError`."""
 
-    def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Message | WorkerExit]]:
+    def receive(self, timeout: float) -> Sequence[tuple[WorkerHandle, Received]]:
         """Return what the workers wrote, as soon as there is anything.
 
         Wait for it at most `timeout` seconds. `WorkerExit` is the last of a worker.

@@ -13,18 +13,20 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import engine
 from db.rows import DeviceRow
-from engine.hardware.devices import available_cores, device_kind
-from engine.launchers.base import WorkerExit
+from engine.hardware.devices import device_kind
+from engine.launchers.base import Received, WorkerExit, WorkerOutput
 from engine.process import identity
 from engine.process.kill_on_close import KillOnClose, kill_group_on_close
 from engine.project.layout import Project
-from engine.protocol.messages import Message, MessageReader, ProtocolError, encode
+from engine.protocol.framing import encode
+from engine.protocol.messages import FromWorker, ToWorker
+from engine.utils.cpu_count import usable_cores
 
 READ_BYTES = 2**20
 """Most bytes read from a worker's pipe at a time."""
@@ -104,10 +106,9 @@ class LocalWorker:
         self.pid = process.pid
         self.created = identity.process_start(process.pid) or time.time()
         self.boot_id = identity.boot_id()
-        self.reader = MessageReader()
+        self.output = WorkerOutput(self.kill)
         self.outgoing = bytearray()
         """Bytes that the pipe did not take yet."""
-        self.protocol_error: str | None = None
         if process.stdin is None or process.stdout is None:
             raise ValueError("a worker is started with pipes")
         self.stdin = process.stdin.fileno()
@@ -115,7 +116,7 @@ class LocalWorker:
         os.set_blocking(self.stdin, False)
         os.set_blocking(self.stdout, False)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: ToWorker) -> None:
         self.outgoing += encode(message)
         self.write()
 
@@ -131,23 +132,21 @@ class LocalWorker:
                 return
             del self.outgoing[:written]
 
-    def read(self) -> list[Message]:
-        """Return the messages that have come. Raises `ProtocolError`, and `EOFError` at the end."""
+    def read(self) -> Iterator[FromWorker]:
+        """Yield the messages that have come. Raises `EOFError` at the end of the output."""
         try:
             data = os.read(self.stdout, READ_BYTES)
         except BlockingIOError:
-            return []
+            return
         if not data:
             raise EOFError
-        return self.reader.feed(data)
+        yield from self.output.messages(data)
 
-    def drain(self) -> list[Message]:
-        """Return what an ended worker still wrote, without waiting for its children to end."""
-        messages: list[Message] = []
-        with contextlib.suppress(EOFError, ProtocolError):
+    def drain(self) -> Iterator[FromWorker]:
+        """Yield what an ended worker still wrote, without waiting for its children to end."""
+        with contextlib.suppress(EOFError):
             for _ in range(MAX_DRAIN_READS):
-                messages += self.read()
-        return messages
+                yield from self.read()
 
     def terminate(self) -> None:
         signal_process_group(self.pid, signal.SIGTERM)
@@ -177,7 +176,7 @@ class LocalLauncher:
         self.project = project
         self.run_devices = devices
         self.module = module
-        self.cores = max(1, available_cores() // max(1, len(devices)))
+        self.cores = max(1, usable_cores() // max(1, len(devices)))
         """Share of the cores that each worker gets."""
         self.workers: list[LocalWorker] = []
         self.selector = selectors.DefaultSelector()
@@ -189,13 +188,17 @@ class LocalLauncher:
     def start(self, device: DeviceRow) -> LocalWorker:
         with open_worker_log(self.project.worker_log(device.id)) as stderr:
             process = spawn_worker(self.module, device, self.cores, stderr, self.kill_on_close)
+        return self.follow(device, process)
+
+    def follow(self, device: DeviceRow, process: subprocess.Popen[bytes]) -> LocalWorker:
+        """Take over a process that was started with pipes, and return it as a worker."""
         worker = LocalWorker(device, self.cores, process)
         self.workers.append(worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
         return worker
 
-    def receive(self, timeout: float) -> list[tuple[LocalWorker, Message | WorkerExit]]:
-        received: list[tuple[LocalWorker, Message | WorkerExit]] = []
+    def receive(self, timeout: float) -> list[tuple[LocalWorker, Received]]:
+        received: list[tuple[LocalWorker, Received]] = []
         backlog = any(worker.outgoing for worker in self.workers)
         for key, _ in self.selector.select(min(timeout, 0.01) if backlog else timeout):
             worker: LocalWorker = key.data
@@ -203,9 +206,6 @@ class LocalLauncher:
                 received += [(worker, message) for message in worker.read()]
             except EOFError:
                 self.selector.unregister(worker.stdout)
-            except ProtocolError as error:
-                worker.protocol_error = str(error)
-                worker.kill()
         for worker in self.workers:
             worker.write()
         for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
@@ -220,7 +220,7 @@ class LocalLauncher:
             self.selector.unregister(worker.stdout)
         worker.close()
         self.workers.remove(worker)
-        return WorkerExit(worker.process.returncode or 0, worker.protocol_error)
+        return WorkerExit(worker.process.returncode or 0, worker.output.protocol_error)
 
     def close(self) -> None:
         for worker in list(self.workers):

@@ -2,7 +2,7 @@
 
 One batch alone leaves a part of the machine idle: the arithmetic units of a GPU while tokens are
 chosen one after the other, the other cores of a CPU while no images are left to decode. This module
-runs batches; `batch_loop` decides which records go into them.
+runs batches; `local_loop` decides which records go into them.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class ThreadBudget:
@@ -13,9 +14,11 @@ class ThreadBudget:
     two.
     """
 
-    def __init__(self, cores: int) -> None:
+    def __init__(self, cores: int, process_time: Callable[[], float] = time.process_time) -> None:
+        """`process_time` returns the CPU seconds that this process has used."""
         self.cores = cores
-        self.began = time.process_time()
+        self.process_time = process_time
+        self.began = process_time()
         """CPU seconds that this process had used at construction."""
 
     def threads_per_batch(self, decoding: float, batches: int) -> int:
@@ -23,6 +26,6 @@ class ThreadBudget:
 
         `decoding` is in CPU seconds spent on decoding since construction.
         """
-        used = time.process_time() - self.began
+        used = self.process_time() - self.began
         left = self.cores * (1 - decoding / used) if used else self.cores
         return max(1, round(left / batches))

@@ -32,9 +32,17 @@ class DecodingStuck(Exception):
 class ImagePrefetcher:
     """The decoding threads of one worker, and the image files that were sent to it."""
 
-    def __init__(self, paths: ImagePaths, threads: int, device: str) -> None:
+    def __init__(
+        self,
+        paths: ImagePaths,
+        threads: int,
+        device: str,
+        image_seconds: float = IMAGE_TIMEOUT_SECONDS,
+    ) -> None:
+        """Start without a captioner. `image_seconds` is how long one image is waited for."""
         self.paths = paths
         self.threads = threads
+        self.image_seconds = image_seconds
         self.pool = ThreadPoolExecutor(
             threads, "decode", lower_priority if device == "cpu" else None
         )
@@ -90,7 +98,7 @@ class ImagePrefetcher:
         is then left to itself. Raises `DecodingStuck` once too few threads are left.
         """
         try:
-            return future.result(timeout=IMAGE_TIMEOUT_SECONDS)
+            return future.result(timeout=self.image_seconds)
         except FutureTimeout as error:
             if future.done():
                 raise ImageProblem("corrupt", f"{type(error).__name__}: {error}") from error
@@ -98,5 +106,5 @@ class ImagePrefetcher:
             if self.stuck_threads * 2 >= self.threads:
                 raise DecodingStuck(f"reading {image} does not end") from error
             raise ImageProblem(
-                "timeout", f"not read and decoded within {IMAGE_TIMEOUT_SECONDS:.0f} s"
+                "timeout", f"not read and decoded within {self.image_seconds:.0f} s"
             ) from error

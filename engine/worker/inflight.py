@@ -7,8 +7,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.captioners.base import Caption
 
-@dataclass(slots=True, eq=False)
+
+@dataclass(slots=True, eq=False, kw_only=True)
 class InflightRecords:
     """The records of one attempt that were sent to the worker and are not captioned yet.
 
@@ -18,16 +20,16 @@ class InflightRecords:
     task: int
     """Id of the task."""
     attempt: int
-    """Id of the attempt."""
+    """Number of the attempt."""
     first_record_id: int
     """Record id of the shard's first record: the record id of index `i` is this plus `i`."""
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
     """(index, image) of records whose image is not being decoded yet."""
     decoding: deque[tuple[int, str, Future[Any]]] = field(default_factory=deque)
     """(index, image, prepared input) of records whose image is being or has been decoded."""
-    # Held here and not by the worker, so that a reply to another attempt can never be taken for
-    # one to this attempt.
-    pending_replies: dict[Future[Any], int] = field(default_factory=dict)
+    # Held here and not by the loop, so that a reply to another attempt can never be taken for one
+    # to this attempt.
+    pending_replies: dict[Future[Caption], int] = field(default_factory=dict)
     """Index of the record behind each caption that a server has not replied with yet."""
     complete: bool = False
     """True if no more records of this attempt will come for now: do not wait for a full batch."""
@@ -43,3 +45,10 @@ class InflightRecords:
     def exhausted(self) -> bool:
         """True if no record is queued and none will come for now."""
         return self.complete and not self.queued
+
+    def release(self) -> None:
+        """Give up what is under way for the records: images that wait, requests to a server."""
+        for _, _, image in self.decoding:
+            image.cancel()
+        for reply in self.pending_replies:
+            reply.cancel()

@@ -1,4 +1,4 @@
-"""A worker's own process: its torch device, its share of the cores, its memory and its stdout."""
+"""A worker's own process: its torch device, its share of the cores, its memory, its pipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import sys
 from typing import BinaryIO
 
 from engine.hardware.devices import visible_gpus
-from engine.process.pool import usable_cores
+from engine.utils.cpu_count import usable_cores
+
+
+class FatalWorkerError(Exception):
+    """Raised when the worker's process must end; the reason has been sent already."""
 
 
 def torch_device(kind: str) -> str:
@@ -45,6 +49,18 @@ def free_memory() -> None:
 def describe_error(error: BaseException) -> str:
     """Return the error's type and message, at most 2,000 characters, for a message."""
     return f"{type(error).__name__}: {error}"[:2000]
+
+
+def claim_stdin() -> BinaryIO:
+    """Return the stream of the supervisor's messages and make stdin empty.
+
+    A library that asks a question then gets no answer at once, and takes no message away.
+    """
+    stream = os.fdopen(os.dup(0), "rb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return stream
 
 
 def claim_stdout() -> BinaryIO:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from engine.protocol.messages import encode
+from engine.protocol.framing import encode
+from engine.protocol.messages import Heartbeat
 
 
 def main() -> None:
     for _ in sys.stdin.buffer:
-        sys.stdout.buffer.write(encode({"type": "heartbeat", "rss": 0}))
+        sys.stdout.buffer.write(encode(Heartbeat(rss=0)))
         sys.stdout.buffer.flush()

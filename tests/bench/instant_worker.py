@@ -21,10 +21,10 @@ class InstantCaptioner(Captioner):
 class InstantWorker(worker.Worker):
     """The real worker, with paths in place of decoded images."""
 
-    def make_captioner(self):
+    def make_captioner(self, model):
         return InstantCaptioner()
 
-    def start(self, message):
+    def start(self, message) -> None:
         super().start(message)
         self.prefetcher.prepare = str
 

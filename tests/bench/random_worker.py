@@ -10,9 +10,8 @@ from tests.bench.random_models import load
 class RandomWorker(worker.Worker):
     """The real worker, with a captioner from `random_models`."""
 
-    def make_captioner(self):
-        settings = Settings.of(self.model["settings"])
-        return load(self.model["family"], settings, self.device)
+    def make_captioner(self, model):
+        return load(model.family, Settings.of(model.settings), self.device)
 
 
 def main() -> None:

@@ -28,10 +28,10 @@ class SleepingCaptioner(Captioner):
 class SleepingWorker(worker.Worker):
     """The real worker, with paths in place of decoded images."""
 
-    def make_captioner(self):
+    def make_captioner(self, model):
         return SleepingCaptioner()
 
-    def start(self, message):
+    def start(self, message) -> None:
         super().start(message)
         self.prefetcher.prepare = str
 

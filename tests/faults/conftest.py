@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from engine.project.layout import Project
+from tests.faults.support.gate import Gate
 from tests.faults.support.projects import exported_bytes, make_project
 from tests.faults.support.supervisor_process import SupervisorProcess
 from tests.support.pictures import check_dry_run_export, make_captions
@@ -13,7 +17,7 @@ COUNT = 60
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 60 images and their caption file."""
     folder = tmp_path_factory.mktemp("data")
     make_captions(folder, COUNT)
@@ -21,13 +25,19 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def project(tmp_path, data):
+def project(tmp_path: Path, data: Path) -> Project:
     """A project of three shards of 20 records, with batches of 8."""
     return make_project(tmp_path / "run", data / "captions.json")
 
 
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A gate at which each worker process waits after its first batch."""
+    return Gate(tmp_path, 1)
+
+
 @pytest.fixture(scope="session")
-def undisturbed_export(tmp_path_factory, data):
+def undisturbed_export(tmp_path_factory: pytest.TempPathFactory, data: Path) -> bytes:
     """The bytes that a run without any fault exports."""
     project = make_project(tmp_path_factory.mktemp("undisturbed") / "run", data / "captions.json")
     with SupervisorProcess(project) as running:

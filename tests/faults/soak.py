@@ -31,6 +31,7 @@ from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 from engine.project.opening import open_project
 from engine.project.rebuild import damage
+from engine.requests.kinds import Pause, Request, Resume, Retry, Stop
 from engine.utils.errors import BadInput, RequestRefused
 from tests.faults.support import small_disk
 from tests.faults.support.damage import damage_database, damage_log, leave_hot_journal, tear_tails
@@ -112,7 +113,9 @@ class Soak:
         self.rounds += 1
         self.redone.clear()
         captions = self.data / "captions.json"
-        new_project = NewProject([captions], [choose("dry-run")], shard_size=SHARD_SIZE)
+        new_project = NewProject(
+            captions=[captions], models=[choose("dry-run")], shard_size=SHARD_SIZE
+        )
         self.project = create(self.disk / f"round{self.rounds}", new_project).project
         set_batch_size(self.project, 16)
         self.supervisor = self.start()
@@ -158,7 +161,7 @@ class Soak:
             if shards:
                 self.retried += len(shards)
                 self.redone.update(shards)
-                self.send_request("retry", tasks=self.task_ids(shards))
+                self.send_request(Retry(tasks=self.task_ids(shards)))
             self.resume()
             self.supervisor = self.start()
         self.problems.append(f"round {self.rounds} did not come to its end")
@@ -199,14 +202,14 @@ class Soak:
 
     # Faults
 
-    def send_request(self, kind: str, **payload: object) -> None:
+    def send_request(self, request: Request) -> None:
         """Send a request to the supervisor. A refusal is counted, a missing answer is a problem."""
         try:
-            run_control.send_request(open_project(self.project.folder), kind, **payload)
+            run_control.send_request(open_project(self.project.folder), request)
         except (RequestRefused, BadInput, DatabaseError) as refused:
-            self.injected[f"({kind} refused)"] += 1
+            self.injected[f"({request.kind} refused)"] += 1
             if "no answer" in str(refused):
-                self.problems.append(f"round {self.rounds}: {kind}: {refused}")
+                self.problems.append(f"round {self.rounds}: {request.kind}: {refused}")
 
     def task_ids(self, shards: list[int]) -> list[int]:
         """Return the ids of the shards' tasks."""
@@ -258,15 +261,15 @@ class Soak:
         self.supervisor.wait()
 
     def pause(self) -> None:
-        self.send_request("pause")
+        self.send_request(Pause())
         time.sleep(self.rng.uniform(0, 0.5))
         self.resume()
 
     def resume(self) -> None:
-        self.send_request("resume")
+        self.send_request(Resume())
 
     def stop(self) -> None:
-        self.send_request("stop", after_shard=self.rng.random() < 0.5)
+        self.send_request(Stop(after_shard=self.rng.random() < 0.5))
         self.supervisor.wait()
 
     def retry(self) -> None:
@@ -274,7 +277,7 @@ class Soak:
         self.redone.update(shards)
         only_failed = self.rng.random() < 0.5
         tasks = [shard + 1 for shard in shards]  # there is one model
-        self.send_request("retry", tasks=tasks, failed_items=only_failed)
+        self.send_request(Retry(tasks=tasks, failed_items=only_failed))
 
     def second_supervisor(self) -> None:
         """Start another supervisor, which must end at once as long as the first one runs."""

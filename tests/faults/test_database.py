@@ -9,38 +9,58 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from db import connection as connect
+from engine.project.layout import Project
 from engine.project.opening import open_project
 from tests.faults.support import damage
-from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, exported_bytes, row_count
-from tests.faults.support.supervisor_process import SupervisorProcess
+from tests.faults.support.gate import Gate
+from tests.faults.support.invariants import check_invariants, wait_until_gone
+from tests.faults.support.projects import (
+    copy_project,
+    events,
+    exported_bytes,
+    make_project,
+    row_count,
+)
+from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import dry_run_caption
 from tests.support.waiting import wait_for
 
 
-def finish(project) -> None:
+def finish(project: Project) -> None:
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
 
 
-@pytest.fixture
-def half_done(project):
-    """A project whose run was killed half way, without a hot journal."""
-    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.02") as running:
+@pytest.fixture(scope="module")
+def killed_half_way(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Project:
+    folder = tmp_path_factory.mktemp("half")
+    project = make_project(folder / "run", data / "captions.json")
+    gate = Gate(folder, 24).environment
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate) as running:
         wait_for(lambda: row_count(project) >= 24)
         running.kill()
+    wait_until_gone(project)
     connect.roll_back_hot_journal(project.database)
     return project
 
 
-def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(half_done, undisturbed_export):
+@pytest.fixture
+def half_done(tmp_path: Path, killed_half_way: Project) -> Project:
+    """A project whose run was killed half way, without a hot journal."""
+    return copy_project(killed_half_way, tmp_path / "half")
+
+
+def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(
+    half_done: Project, undisturbed_export: bytes
+) -> None:
     before = status(half_done.folder)
     damage.leave_hot_journal(half_done)
     assert status(half_done.folder) == before
@@ -52,7 +72,9 @@ def test_a_hot_journal_is_rolled_back_by_whoever_comes_first(half_done, undistur
 
 
 @pytest.mark.parametrize("how", damage.DATABASE_DAMAGE)
-def test_a_damaged_database_is_kept_aside_and_rebuilt(half_done, undisturbed_export, how):
+def test_a_damaged_database_is_kept_aside_and_rebuilt(
+    half_done: Project, undisturbed_export: bytes, how: str
+) -> None:
     damage.damage_database(half_done, random.Random(3), how)
     damaged = half_done.database.read_bytes() if half_done.database.exists() else None
     finish(half_done)
@@ -65,7 +87,9 @@ def test_a_damaged_database_is_kept_aside_and_rebuilt(half_done, undisturbed_exp
 
 
 @pytest.mark.parametrize("how", damage.DATABASE_DAMAGE)
-def test_a_hot_journal_beside_a_damaged_database_spoils_nothing(half_done, undisturbed_export, how):
+def test_a_hot_journal_beside_a_damaged_database_spoils_nothing(
+    half_done: Project, undisturbed_export: bytes, how: str
+) -> None:
     damage.leave_hot_journal(half_done)
     damage.damage_database(half_done, random.Random(3), how)
     finish(half_done)
@@ -77,7 +101,7 @@ def test_a_hot_journal_beside_a_damaged_database_spoils_nothing(half_done, undis
 
 
 @pytest.mark.parametrize("how", ["overwritten", "replaced"])
-def test_every_command_makes_a_damaged_database_good(half_done, how):
+def test_every_command_makes_a_damaged_database_good(half_done: Project, how: str) -> None:
     before = status(half_done.folder)["models"]
     damage.damage_database(half_done, random.Random(1), how)
     assert status(half_done.folder)["state"] == "idle"
@@ -87,9 +111,9 @@ def test_every_command_makes_a_damaged_database_good(half_done, how):
 
 
 def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(
-    project, undisturbed_export
-):
-    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.02") as running:
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) >= 8)
         project.database.write_bytes(b"what is this?\n" * 1000)
         assert running.wait() == 2
@@ -98,7 +122,7 @@ def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_without_a_manifest_nothing_is_guessed(project):
+def test_without_a_manifest_nothing_is_guessed(project: Project) -> None:
     project.manifest.unlink()
     project.database.write_bytes(b"what is this?\n" * 1000)
     result = cli("status", project.folder)
@@ -117,7 +141,7 @@ time.sleep(600)
 
 
 @contextmanager
-def stopped_reader(project):
+def stopped_reader(project: Project) -> Iterator[None]:
     """Keep the lock of a read, which no commit gets past, as ctrl+z during a read does."""
     with subprocess.Popen(
         [sys.executable, "-c", STOPPED_READER, str(project.database)],
@@ -130,20 +154,26 @@ def stopped_reader(project):
         reader.kill()
 
 
-def test_a_reader_that_was_stopped_holds_nothing_up(project, undisturbed_export):
-    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.01") as running:
+def test_a_reader_that_was_stopped_holds_nothing_up(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         with stopped_reader(project):
+            gate.open()
             wait_for(lambda: row_count(project) == 60)
         assert running.wait() == 0
     check_invariants(project)
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_reader_that_stays_stopped_until_the_end_costs_only_counters(project, undisturbed_export):
-    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.01") as running:
+def test_a_reader_that_stays_stopped_until_the_end_costs_only_counters(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         with stopped_reader(project):
+            gate.open()
             assert running.wait() == 0
     assert row_count(project) == 60
     finish(project)
@@ -155,7 +185,7 @@ OLD_PROJECT = Path(__file__).parent / "fixtures/schema-0001"
 """A project made by the first version and stopped after 7 of its 12 records."""
 
 
-def test_a_project_of_the_first_schema(tmp_path):
+def test_a_project_of_the_first_schema(tmp_path: Path) -> None:
     folder = tmp_path / "old"
     shutil.copytree(OLD_PROJECT, folder)
     assert connect.schema_of(folder / "project.db") == "0001"
@@ -171,7 +201,7 @@ def test_a_project_of_the_first_schema(tmp_path):
         assert record["caption"] == dry_run_caption(folder / record["image"])
 
 
-def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done):
+def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done: Project) -> None:
     with closing(sqlite3.connect(half_done.database)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
@@ -183,8 +213,8 @@ def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done):
     assert half_done.database.read_bytes() == before
 
 
-def test_no_upgrade_under_a_run(half_done):
-    with SupervisorProcess(half_done, MISBEHAVIOUR_SECONDS="0.5") as running:
+def test_no_upgrade_under_a_run(half_done: Project, gate: Gate) -> None:
+    with SupervisorProcess(half_done, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: status(half_done.folder)["state"] == "running")
         with closing(sqlite3.connect(half_done.database, timeout=30)) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '0000'")

@@ -5,20 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from engine.operations import run_control
+from engine.project.layout import Project
+from engine.requests.kinds import Resume
 from tests.faults.support import small_disk
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
-from tests.faults.support.supervisor_process import SupervisorProcess
+from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.waiting import wait_for
 
+SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
+"""The environment of workers that take 20 ms per image: the database is saved now and then."""
+
 
 @pytest.fixture
-def disk(tmp_path):
+def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     if not small_disk.mount(folder, 4096):
         pytest.skip("mounting a small disk is not allowed here")
@@ -27,16 +35,20 @@ def disk(tmp_path):
 
 
 @pytest.fixture
-def on_disk(disk, data):
+def on_disk(disk: Path, data: Path) -> Project:
     return make_project(disk / "run", data / "captions.json")
 
 
 @pytest.mark.parametrize("leave", [0, 4096, 40_000], ids=["nothing", "a page", "some"])
-def test_a_full_disk_pauses_the_run_until_there_is_room(disk, on_disk, undisturbed_export, leave):
+def test_a_full_disk_pauses_the_run_until_there_is_room(
+    disk: Path, on_disk: Project, gate: Gate, undisturbed_export: bytes, leave: int
+) -> None:
     """With one page left, rows can be appended but not committed, or the other way round."""
-    with SupervisorProcess(on_disk, "cpu:2", MISBEHAVIOUR_SECONDS="0.02") as running:
+    environment = gate.environment | SLOW
+    with SupervisorProcess(on_disk, "cpu:2", PATIENT_POLICY, **environment) as running:
         wait_for(lambda: row_count(on_disk) > 0)
         filler = small_disk.fill(disk, leave)
+        gate.open()
         wait_for(lambda: makes_no_progress(on_disk))
         assert running.poll() is None
         filler.unlink()
@@ -47,14 +59,16 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(disk, on_disk, undisturb
     assert exported_bytes(on_disk) == undisturbed_export
 
 
-def makes_no_progress(project) -> bool:
+def makes_no_progress(project: Project) -> bool:
     """Return True if no row was written for a second."""
     before = row_count(project)
     time.sleep(1.0)
     return row_count(project) == before
 
 
-def test_a_run_that_starts_on_a_full_disk(disk, on_disk, undisturbed_export):
+def test_a_run_that_starts_on_a_full_disk(
+    disk: Path, on_disk: Project, undisturbed_export: bytes
+) -> None:
     filler = small_disk.fill(disk)
     with SupervisorProcess(on_disk) as running:
         wait_for(lambda: makes_no_progress(on_disk) or running.poll() is not None)
@@ -66,10 +80,14 @@ def test_a_run_that_starts_on_a_full_disk(disk, on_disk, undisturbed_export):
     assert exported_bytes(on_disk) == undisturbed_export
 
 
-def test_a_supervisor_that_is_killed_on_a_full_disk(disk, on_disk, undisturbed_export):
-    with SupervisorProcess(on_disk, "cpu:2", MISBEHAVIOUR_SECONDS="0.02") as running:
+def test_a_supervisor_that_is_killed_on_a_full_disk(
+    disk: Path, on_disk: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    environment = gate.environment | SLOW
+    with SupervisorProcess(on_disk, "cpu:2", PATIENT_POLICY, **environment) as running:
         wait_for(lambda: row_count(on_disk) > 0)
         filler = small_disk.fill(disk, 4096)
+        gate.open()
         wait_for(lambda: makes_no_progress(on_disk))
         running.kill()
     assert cli("status", on_disk.folder).returncode in (0, 2)
@@ -80,7 +98,9 @@ def test_a_supervisor_that_is_killed_on_a_full_disk(disk, on_disk, undisturbed_e
     assert exported_bytes(on_disk) == undisturbed_export
 
 
-def test_an_export_onto_a_full_disk_leaves_nothing_and_keeps_the_old_one(project, disk):
+def test_an_export_onto_a_full_disk_leaves_nothing_and_keeps_the_old_one(
+    project: Project, disk: Path
+) -> None:
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
     out = disk / "out.json"
@@ -95,7 +115,7 @@ def test_an_export_onto_a_full_disk_leaves_nothing_and_keeps_the_old_one(project
     cli_ok("export", project.folder, out)
 
 
-def test_an_export_that_is_killed_leaves_the_old_one(project, tmp_path):
+def test_an_export_that_is_killed_leaves_the_old_one(project: Project, tmp_path: Path) -> None:
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
     out = tmp_path / "out.json"
@@ -110,8 +130,8 @@ def test_an_export_that_is_killed_leaves_the_old_one(project, tmp_path):
 
 
 def test_a_read_only_project_can_be_looked_at_and_exported(
-    disk, on_disk, tmp_path, undisturbed_export
-):
+    disk: Path, on_disk: Project, tmp_path: Path, undisturbed_export: bytes
+) -> None:
     with SupervisorProcess(on_disk) as running:
         assert running.wait() == 0
     cli_ok("retry", on_disk.folder, "--shard", 0)
@@ -127,17 +147,21 @@ def test_a_read_only_project_can_be_looked_at_and_exported(
         assert "Read-only file system" in refused.stderr, command
 
 
-def test_a_database_that_cannot_be_written_pauses_the_run(disk, on_disk, undisturbed_export):
-    with SupervisorProcess(on_disk, "cpu:2", MISBEHAVIOUR_SECONDS="0.02") as running:
+def test_a_database_that_cannot_be_written_pauses_the_run(
+    disk: Path, on_disk: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    environment = gate.environment | SLOW
+    with SupervisorProcess(on_disk, "cpu:2", PATIENT_POLICY, **environment) as running:
         wait_for(lambda: row_count(on_disk) > 0)
         # A disk with open logs cannot be made read-only: the database is what cannot be written.
         on_disk.database.rename(on_disk.database.with_name("away"))
+        gate.open()
         wait_for(lambda: makes_no_progress(on_disk))
         assert running.poll() is None
         on_disk.database.with_name("away").rename(on_disk.database)
         wait_for(lambda: status(on_disk.folder)["state"] == "paused")
         assert "cannot be written" in events(on_disk)
-        run_control.send_request(on_disk, "resume")
+        run_control.send_request(on_disk, Resume())
         assert running.wait() == 0
     check_invariants(on_disk)
     assert exported_bytes(on_disk) == undisturbed_export

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from engine.project.layout import Project
 from engine.project.opening import open_project
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
-from tests.faults.support.projects import events, make_project, row_count
-from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
+from tests.faults.support.projects import (
+    copy_project,
+    events,
+    exported_bytes,
+    make_project,
+    row_count,
+)
+from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import check_dry_run_export, make_captions
 from tests.support.waiting import wait_for
@@ -19,23 +28,28 @@ COUNT = 90
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     make_captions(folder, COUNT)
     return folder
 
 
-@pytest.fixture
-def done(tmp_path, data):
-    """A finished project of three shards, with its export in `before.json` beside it."""
-    project = tmp_path / "run"
-    cli_ok("new", project, data / "captions.json", "--model", "dry-run", "--shard-size", 30)
-    cli_ok("run", project, "--devices", "cpu")
-    cli_ok("export", project, tmp_path / "before.json")
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Project:
+    project = make_project(tmp_path_factory.mktemp("done") / "run", data / "captions.json", 30)
+    with SupervisorProcess(project) as running:
+        assert running.wait() == 0
     return project
 
 
-def caption_log(project, shard=1):
+@pytest.fixture
+def done(tmp_path: Path, done_once: Project) -> Path:
+    """A finished project of three shards, with its export in `before.json` beside it."""
+    (tmp_path / "before.json").write_bytes(exported_bytes(done_once))
+    return copy_project(done_once, tmp_path / "run").folder
+
+
+def caption_log(project: Path, shard: int = 1) -> Path:
     return next((project / "captions").glob(f"*/{shard:05}.jsonl"))
 
 
@@ -45,7 +59,9 @@ INSIDE = ("foreign", "torn inside", "hole")
 
 
 @pytest.mark.parametrize("damage", DAMAGES + INSIDE)
-def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, damage):
+def test_a_finished_log_that_changed_is_noticed_and_made_good(
+    done: Path, tmp_path: Path, damage: str
+) -> None:
     log = caption_log(done)
     whole = log.read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -83,7 +99,7 @@ def test_a_finished_log_that_changed_is_noticed_and_made_good(done, tmp_path, da
         check_invariants(open_project(done), foreign=damage in INSIDE)
 
 
-def test_a_shard_that_was_edited_after_the_split_is_refused(done):
+def test_a_shard_that_was_edited_after_the_split_is_refused(done: Path) -> None:
     shard = done / "shards/00001.jsonl"
     original = shard.read_bytes()
     shard.write_bytes(original.replace(b"000031", b"000030"))
@@ -98,14 +114,15 @@ def test_a_shard_that_was_edited_after_the_split_is_refused(done):
 
 
 @pytest.mark.parametrize("how", ["in place", "replaced"])
-def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
+def test_a_shard_that_is_edited_while_it_is_read(tmp_path: Path, data: Path, how: str) -> None:
     """Records that were read before the edit may be captioned, but no record after it."""
     project = make_project(tmp_path / "run", data / "captions.json", 90, 2)
     shard = project.shard_file(0)
     original = shard.read_bytes()
     swapped = b"".join(reversed(original.splitlines(keepends=True)))
-    policy = replace(FAST_POLICY, chunk=4)
-    with SupervisorProcess(project, policy=policy, MISBEHAVIOUR_SECONDS="0.02") as running:
+    policy = replace(PATIENT_POLICY, chunk=4)
+    gate = Gate(tmp_path, 2)
+    with SupervisorProcess(project, policy=policy, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         if how == "in place":
             shard.write_bytes(swapped)
@@ -113,6 +130,7 @@ def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
             other = shard.with_name("other")
             other.write_bytes(swapped)
             other.rename(shard)
+        gate.open()
         running.wait()
     assert ("was changed since" in events(project)) == (how == "in place")
     assert (
@@ -129,7 +147,7 @@ def test_a_shard_that_is_edited_while_it_is_read(tmp_path, data, how):
     check_dry_run_export(export, data, [f"images/{number:06}.png" for number in range(COUNT)])
 
 
-def test_sheared_files_are_never_the_truth(done, tmp_path):
+def test_sheared_files_are_never_the_truth(done: Path, tmp_path: Path) -> None:
     sheared = sorted((done / "captions").glob("*/*.sheared-*"))
     sheared[0].unlink()
     sheared[1].write_bytes(b'"cut short"\n')
@@ -137,7 +155,7 @@ def test_sheared_files_are_never_the_truth(done, tmp_path):
     assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
 
 
-def test_a_kept_folder_may_be_copied_while_nothing_runs(done, tmp_path):
+def test_a_kept_folder_may_be_copied_while_nothing_runs(done: Path, tmp_path: Path) -> None:
     shutil.copytree(done, tmp_path / "copy")
     cli_ok("run", tmp_path / "copy", "--devices", "cpu")
     cli_ok("export", tmp_path / "copy", tmp_path / "copy.json")

@@ -6,12 +6,14 @@ import json
 import os
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from db import progress
 from db.connection import reading
+from engine.project.layout import Project
 from engine.supervisor.main import supervise
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import exported_bytes, make_project, sums, tasks
@@ -67,7 +69,7 @@ def bomb() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image root with every kind of image, and a link that leads out of it."""
     root = tmp_path_factory.mktemp("zoo") / "root"
     root.mkdir()
@@ -94,7 +96,7 @@ def zoo(tmp_path_factory):
     return root
 
 
-def run(folder, root, images, **options):
+def run(folder: Path, root: Path, images: list[str], **options: object) -> Project:
     captions = root.parent / f"{folder.name}.json"
     captions.write_text(json.dumps([{"image": name, "caption": f"of {name}"} for name in images]))
     project = make_project(folder / "run", captions, 10, image_root=root, **options)
@@ -102,7 +104,7 @@ def run(folder, root, images, **options):
     return project
 
 
-def test_every_image_is_captioned_or_fails_with_its_reason(tmp_path, zoo):
+def test_every_image_is_captioned_or_fails_with_its_reason(tmp_path: Path, zoo: Path) -> None:
     animated = ["animated.gif", "animated.png", "exif.jpg"]
     linked = ["link.png", str(zoo.parent / "elsewhere.png")]  # an absolute path, and a link
     good = [*GOOD, *animated, *ODD_PATHS, *linked]
@@ -127,13 +129,13 @@ def test_every_image_is_captioned_or_fails_with_its_reason(tmp_path, zoo):
     assert reasons == BAD
 
 
-def test_paths_out_of_the_root_only_where_they_were_allowed(tmp_path, zoo):
+def test_paths_out_of_the_root_only_where_they_were_allowed(tmp_path: Path, zoo: Path) -> None:
     project = run(tmp_path, zoo, ["../outside.png", "1x1.png"], allow_outside=True)
     check_invariants(project)
     assert sums(project)["done"].captioned == 2
 
 
-def test_a_file_name_that_is_not_utf_8(tmp_path, zoo):
+def test_a_file_name_that_is_not_utf_8(tmp_path: Path, zoo: Path) -> None:
     """Python and JSON write a byte that is not UTF-8 as a lone surrogate."""
     name = os.fsdecode(b"caf\xe9.png")
     draw_picture(zoo / "plain.png", 5)

@@ -9,15 +9,19 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from signal import Signals
 
 import psutil
 import pytest
 
 from engine.project import caption_log
+from engine.project.layout import Project
 from tests.faults.support.damage import caption_logs, leave_hot_journal, tear_tails
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants, wait_until_gone
 from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
-from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
 from tests.support.pictures import dry_run_caption, make_captions
 from tests.support.waiting import wait_for
 
@@ -27,26 +31,29 @@ SLOW = {"MISBEHAVIOUR_SECONDS": "0.002"}
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory):
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("many")
     make_captions(folder, COUNT)
     return folder
 
 
 @pytest.fixture(scope="module")
-def expected(many):
+def expected(many: Path) -> list[dict[str, str]]:
     records = json.loads((many / "captions.json").read_text())
     return [r | {"caption": dry_run_caption(many / r["image"])} for r in records]
 
 
 @pytest.mark.parametrize("point", ["loading", "decoding", "generating", "sending"])
-def test_a_worker_that_is_killed(project, tmp_path, undisturbed_export, point):
+def test_a_worker_that_is_killed(
+    project: Project, tmp_path: Path, undisturbed_export: bytes, point: str
+) -> None:
     (tmp_path / "state").mkdir()
     environment = {
         "MISBEHAVIOUR": f"killed:{point}",
         "MISBEHAVIOUR_STATE": str(tmp_path / "state"),
-        "MISBEHAVIOUR_SECONDS": "0.02",  # both workers load before one has done everything
     }
+    if point == "loading":  # no worker does everything before the other one loads
+        environment["GATE"] = str(tmp_path / "state/loading/2")
     with SupervisorProcess(project, "cpu:2", **environment) as running:
         assert running.wait() == 0
     assert "killed by signal 9" in events(project)
@@ -54,9 +61,11 @@ def test_a_worker_that_is_killed(project, tmp_path, undisturbed_export, point):
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_supervisor_that_is_killed_between_append_and_commit(project, undisturbed_export):
-    never = replace(FAST_POLICY, commit_every=3600.0)
-    with SupervisorProcess(project, policy=never, MISBEHAVIOUR_SECONDS="0.02") as running:
+def test_a_supervisor_that_is_killed_between_append_and_commit(
+    project: Project, tmp_path: Path, undisturbed_export: bytes
+) -> None:
+    never = replace(PATIENT_POLICY, commit_every=3600.0)
+    with SupervisorProcess(project, policy=never, **Gate(tmp_path, 16).environment) as running:
         wait_for(lambda: row_count(project) >= 16, every=0.01)
         running.kill()
     assert row_count(project) < 60
@@ -69,19 +78,37 @@ def test_a_supervisor_that_is_killed_between_append_and_commit(project, undistur
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_supervisor_that_is_killed_at_200_random_instants(tmp_path, many, expected):
-    """Most kills come while it starts, the others while rows come in and shards and runs end."""
+def test_a_supervisor_that_is_killed_at_random_instants(
+    tmp_path: Path, many: Path, expected: list[dict[str, str]]
+) -> None:
+    kill_at_random_instants(tmp_path, many, expected, kills=40)
+
+
+@pytest.mark.slow
+def test_a_supervisor_that_is_killed_at_200_random_instants(
+    tmp_path: Path, many: Path, expected: list[dict[str, str]]
+) -> None:
+    kill_at_random_instants(tmp_path, many, expected, kills=200)
+
+
+def kill_at_random_instants(
+    tmp_path: Path, many: Path, expected: list[dict[str, str]], kills: int
+) -> None:
+    """Kill supervisors so many times: most while they start, every third while rows come in.
+
+    A project that is finished by itself is followed by a new one.
+    """
     rng = random.Random(5)
-    finished = kills = 0
     project = make_project(tmp_path / "run0", many / "captions.json", 50)
-    while kills < 200:
+    killed = finished = 0
+    while killed < kills:
         with SupervisorProcess(project, **SLOW) as running:
-            if rng.random() < 0.3:
+            if killed % 3 == 0:
                 wait_for_rows(project, running)
             time.sleep(rng.uniform(0, 0.1))
             if running.poll() is None:
                 running.kill()
-                kills += 1
+                killed += 1
                 continue
         check_finished(project, expected)
         finished += 1
@@ -89,37 +116,43 @@ def test_a_supervisor_that_is_killed_at_200_random_instants(tmp_path, many, expe
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
     check_finished(project, expected)
-    assert finished
 
 
-def wait_for_rows(project, running) -> None:
+def wait_for_rows(project: Project, running: SupervisorProcess) -> None:
+    """Wait until there are more rows than now, or the supervisor has ended."""
     before = row_count(project)
-    wait_for(lambda: row_count(project) > before or running.poll() is not None, every=0.01)
+    wait_for(lambda: row_count(project) > before or running.poll() is not None, every=0.005)
 
 
-def check_finished(project, expected) -> None:
+def check_finished(project: Project, expected: list[dict[str, str]]) -> None:
     check_invariants(project)
     assert json.loads(exported_bytes(project)) == expected
 
 
-def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor(project):
+def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor(
+    project: Project, tmp_path: Path, gate: Gate
+) -> None:
     """This holds even if the worker had not set up its guard process yet."""
-    unleashed = 0
-    for delay in (0.0, 0.0, 0.005, 0.01, 0.02, 0.05, 0.1):
-        with SupervisorProcess(project) as running:
+    held_back = f"import os, time\nwhile not os.path.exists({str(gate.path)!r}): time.sleep(0.01)"
+    (tmp_path / "sitecustomize.py").write_text(held_back)  # runs before any code of ours
+    for delay in (None, 0.0, 0.005, 0.01, 0.02, 0.05, 0.1):
+        environment = {"PYTHONPATH": str(tmp_path)} if delay is None else {}
+        with SupervisorProcess(project, **environment) as running:
             worker = psutil.Process(wait_for(lambda: started(running), every=0.0005))
-            time.sleep(delay)
+            time.sleep(delay or 0.0)
             worker.suspend()
-            unleashed += not worker.children()  # a guard is the first that it makes
+            wait_for(lambda: worker.status() == "stopped", every=0.0005)  # noqa: B023
+            if delay is None:
+                assert not worker.children()  # a guard is the first that it makes
             running.kill()
+        gate.open()
         wait_until_gone(project)
-    assert unleashed
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
     check_invariants(project)
 
 
-def started(running) -> int | None:
+def started(running: SupervisorProcess) -> int | None:
     """Return the pid of a worker that runs its own program, or None as long as none does."""
     for pid in running.workers():
         with suppress(psutil.Error):
@@ -129,56 +162,72 @@ def started(running) -> int | None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_supervisor_that_is_told_to_end_at_any_time(tmp_path, many, expected, number):
-    rng = random.Random(number)
+def test_a_supervisor_that_is_told_to_end_at_any_time(
+    tmp_path: Path, many: Path, expected: list[dict[str, str]], number: Signals
+) -> None:
+    """While it starts, while workers start, and while rows come in."""
     project = make_project(tmp_path / "run", many / "captions.json", 50)
-    for instant in [0.0, 0.02, 0.05, 0.1, *(rng.uniform(0.1, 1.0) for _ in range(5))]:
-        with SupervisorProcess(project, "cpu:2", **SLOW) as running:
-            time.sleep(instant)
-            running.signal(number)
-            # 2 and -number: it had not come to its first line yet.
-            assert running.wait() in (0, 1, 2, -number)
-        check_invariants(project)
+    for delay in (0.0, 0.02, 0.05, 0.1):
+        code = tell_to_end(project, number, Gate(tmp_path, 1), delay)
+        assert code in (0, 1, 2, -number)  # 2 and -number: it had not come to its first line yet
+    for _ in range(4):
+        assert tell_to_end(project, number, Gate(tmp_path, 16)) == 1
+    assert 0 < row_count(project) < COUNT
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
     check_finished(project, expected)
 
 
-def test_workers_and_supervisors_that_are_killed_by_turns(tmp_path, many, expected):
+def tell_to_end(project: Project, number: int, gate: Gate, delay: float | None = None) -> int:
+    """Start a run, send it a signal after `delay` seconds or with a row, and return its code."""
+    with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **gate.environment) as running:
+        if delay is None:
+            wait_for_rows(project, running)
+        else:
+            time.sleep(delay)
+        running.signal(number)
+        code = running.wait()
+    check_invariants(project)
+    return code
+
+
+def test_workers_and_supervisors_that_are_killed_by_turns(
+    tmp_path: Path, many: Path, expected: list[dict[str, str]]
+) -> None:
+    """The kills follow the rows, and a gate keeps most rows back until the last turn."""
     rng = random.Random(8)
     project = make_project(tmp_path / "run", many / "captions.json", 50)
-    kills = {"worker": 0, "supervisor": 0}
-    while True:
-        with SupervisorProcess(project, "cpu:3", **SLOW) as running:
-            until = time.monotonic() + rng.uniform(0.5, 1.5)
-            while time.monotonic() < until and running.poll() is None:
-                time.sleep(rng.uniform(0.05, 0.3))
-                if workers := running.workers():
-                    signal_one(rng.choice(workers))
-                    kills["worker"] += 1
-            if running.poll() is None and kills["supervisor"] < 6:
-                running.kill()
-                kills["supervisor"] += 1
-                continue
-            assert running.wait() == 0
-            break
-    assert kills["supervisor"] and kills["worker"]
+    environment = Gate(tmp_path, 4).environment
+    for _ in range(5):
+        with SupervisorProcess(project, "cpu:3", PATIENT_POLICY, **environment) as running:
+            wait_for_rows(project, running)
+            kill_one(rng.choice(running.workers()))
+            wait_for_rows(project, running)
+            assert running.poll() is None
+            running.kill()
+    assert row_count(project) < COUNT
+    with SupervisorProcess(project, "cpu:3") as running:
+        assert running.wait() == 0
     check_finished(project, expected)
 
 
-def signal_one(pid: int) -> None:
+def kill_one(pid: int) -> None:
+    """Kill a worker, unless it has ended."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
-def test_a_machine_that_is_cut_off(tmp_path, many, expected):
+def test_a_machine_that_is_cut_off(
+    tmp_path: Path, many: Path, expected: list[dict[str, str]]
+) -> None:
     """All processes end at once; the ends of the logs are torn or zeroed; a hot journal is left."""
     rng = random.Random(9)
     project = make_project(tmp_path / "run", many / "captions.json", 50)
+    environment = Gate(tmp_path, 16).environment
     for _ in range(6):
-        with SupervisorProcess(project, "cpu:2", **SLOW) as running:
+        with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **environment) as running:
             wait_for_rows(project, running)
             running.kill()
         wait_until_gone(project)
@@ -189,7 +238,7 @@ def test_a_machine_that_is_cut_off(tmp_path, many, expected):
     check_finished(project, expected)
 
 
-def test_torn_and_zeroed_tails_are_what_was_tested(tmp_path, many):
+def test_torn_and_zeroed_tails_are_what_was_tested(tmp_path: Path, many: Path) -> None:
     """The damage above is real: some logs end within a row, some in zeros."""
     project = make_project(tmp_path / "run", many / "captions.json", 50)
     with SupervisorProcess(project) as running:

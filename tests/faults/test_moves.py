@@ -13,23 +13,28 @@ import pytest
 from engine.operations import run_control
 from engine.project.layout import Project
 from engine.project.opening import open_project
+from engine.requests.kinds import Pause
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
-from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import (
+    FAST_POLICY,
+    PATIENT_POLICY,
+    SupervisorProcess,
+)
 from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
-SLOW = {"MISBEHAVIOUR_SECONDS": "0.02"}
-"""The environment of workers that take 20 ms per image."""
 
-
-def finish(project) -> None:
+def finish(project: Project) -> None:
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
 
 
-def test_a_project_that_is_moved_while_it_runs(project, undisturbed_export):
-    with SupervisorProcess(project, "cpu:2", **SLOW) as running:
+def test_a_project_that_is_moved_while_it_runs(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         moved = Project(project.folder.with_name("else where [x]"))
         project.folder.rename(moved.folder)
@@ -43,8 +48,10 @@ def test_a_project_that_is_moved_while_it_runs(project, undisturbed_export):
     assert exported_bytes(moved) == undisturbed_export
 
 
-def test_a_lock_that_is_removed_ends_the_run_that_held_it(project, undisturbed_export):
-    with SupervisorProcess(project, **SLOW) as running:
+def test_a_lock_that_is_removed_ends_the_run_that_held_it(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         project.lock.unlink()
         assert running.wait() == 2
@@ -53,10 +60,13 @@ def test_a_lock_that_is_removed_ends_the_run_that_held_it(project, undisturbed_e
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed_export):
-    with SupervisorProcess(project, **SLOW) as running:
+def test_a_copy_made_while_it_ran_is_a_project_of_its_own(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         shutil.copytree(project.folder, project.folder.with_name("copy"))
+        gate.open()
         assert running.wait() == 0
     copy = open_project(project.folder.with_name("copy"))
     finish(copy)
@@ -65,15 +75,18 @@ def test_a_copy_made_while_it_ran_is_a_project_of_its_own(project, undisturbed_e
         assert exported_bytes(whole) == undisturbed_export
 
 
-def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undisturbed_export):
-    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.1") as running:
+def test_a_second_supervisor_is_refused_and_a_second_run_attaches(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: run_control.live_supervisor(project) is not None)
         with SupervisorProcess(project) as second:
             assert second.wait() == 2
         assert f"process {running.pid} on " in project.supervisor_log.read_text()
-        run_control.send_request(project, "pause")
+        run_control.send_request(project, Pause())
         with start_cli("run", project.folder, "--devices", "cpu") as attached:
             assert "attached" in attached.stdout.readline()
+            gate.open()
             cli_ok("resume", project.folder)
             output, _ = attached.communicate(timeout=TIMEOUT_SECONDS)
             assert attached.returncode == 0, output
@@ -82,7 +95,9 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(project, undis
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_runs_that_start_at_once_do_the_work_once(project, undisturbed_export):
+def test_runs_that_start_at_once_do_the_work_once(
+    project: Project, undisturbed_export: bytes
+) -> None:
     starting = [start_cli("run", project.folder, "--devices", "cpu") for _ in range(3)]
     for process in starting:
         output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
@@ -92,7 +107,7 @@ def test_runs_that_start_at_once_do_the_work_once(project, undisturbed_export):
     assert exported_bytes(project) == undisturbed_export
 
 
-def set_clock(project, seconds: float) -> None:
+def set_clock(project: Project, seconds: float) -> None:
     """Change the times of tasks as if a clock that was `seconds` ahead had written them."""
     with closing(sqlite3.connect(project.database)) as connection:
         connection.execute(
@@ -118,8 +133,8 @@ threading.Thread(target=turn, daemon=True).start()
 
 @pytest.mark.parametrize("shifts", ["-7200.0, 7200.0, -1e6, 0.0", "1e6, -1e6, 1e9, -1.7e9"])
 def test_a_clock_that_is_set_back_and_forth_while_it_runs(
-    project, undisturbed_export, shifts, monkeypatch
-):
+    project: Project, undisturbed_export: bytes, shifts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     code = CLOCK.format(shifts=shifts) + MISBEHAVING + MAIN
     with start_cli("run", project.folder, "--devices", "cpu:2", code=code) as running:
@@ -129,7 +144,9 @@ def test_a_clock_that_is_set_back_and_forth_while_it_runs(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed_export):
+def test_a_clock_that_was_set_back_between_two_runs(
+    project: Project, undisturbed_export: bytes
+) -> None:
     delays = replace(FAST_POLICY, strikes=9, first_delay=2.0, longest_delay=2.0)
     with SupervisorProcess(project, policy=delays, MISBEHAVIOUR="always_dies") as running:
         wait_for(lambda: "the device rests" in events(project))
@@ -143,10 +160,11 @@ def test_a_clock_that_was_set_back_between_two_runs(project, undisturbed_export)
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_reading_is_allowed_while_it_runs(project):
-    with SupervisorProcess(project, MISBEHAVIOUR_SECONDS="0.1") as running:
+def test_reading_is_allowed_while_it_runs(project: Project, gate: Gate) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         assert cli("status", project.folder).returncode == 0
         assert status(project.folder)["supervisor"] == {"pid": running.pid}
         assert cli("export", project.folder, project.folder.parent / "x.json").returncode == 1
+        gate.open()
         assert running.wait() == 0

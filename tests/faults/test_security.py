@@ -7,8 +7,10 @@ import json
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +20,7 @@ from engine.captioners.registry import choose
 from engine.datasets.exports.export import ExportOptions, export
 from engine.demo import checkpoint
 from engine.operations.new_project import NewProject, create
+from engine.project.layout import Project
 from engine.supervisor.main import supervise
 from tests.faults.support.projects import events, make_project, row_count, sums
 from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
@@ -38,11 +41,11 @@ class Bomb:
     def __init__(self, mark: Path) -> None:
         self.mark = mark
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         return os.mkdir, (str(self.mark),)
 
 
-def test_a_checkpoint_runs_no_code(tmp_path):
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     """A model whose weights are a pickle with code in it is refused, and the run ends."""
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoint("llava-1.5"), folder)
@@ -52,7 +55,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     draw_picture(tmp_path / "a.png", 1)
     captions = tmp_path / "captions.json"
     captions.write_text(json.dumps([{"image": "a.png", "caption": ""}]))
-    new_project = NewProject([captions], [choose(f"llava-1.5={folder}")])
+    new_project = NewProject(captions=[captions], models=[choose(f"llava-1.5={folder}")])
     project = create(tmp_path / "run", new_project).project
     policy = replace(FAST_POLICY, load_failures=1)
     assert supervise(project, "cpu", policy)
@@ -63,7 +66,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     assert mark.exists()  # the pickle would have run
 
 
-def test_no_shell_no_eval_no_remote_code():
+def test_no_shell_no_eval_no_remote_code() -> None:
     """No function is called that would run code from its input."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -78,7 +81,7 @@ def test_no_shell_no_eval_no_remote_code():
                     assert getattr(options.get("weights_only"), "value", None) is True, path
 
 
-def test_no_port_is_opened(project, monkeypatch):
+def test_no_port_is_opened(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run is a command of its own: a forked supervisor has sockets that earlier tests left."""
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     code = MISBEHAVING + MAIN
@@ -95,7 +98,9 @@ def test_no_port_is_opened(project, monkeypatch):
 
 
 @pytest.mark.parametrize(("umask", "others"), [(0o077, 0), (0o022, 0o044), (0o002, 0o064)])
-def test_files_are_readable_by_those_whom_the_umask_names(tmp_path, data, umask, others):
+def test_files_are_readable_by_those_whom_the_umask_names(
+    tmp_path: Path, data: Path, umask: int, others: int
+) -> None:
     before = os.umask(umask)
     try:
         project = make_project(tmp_path / "run", data / "captions.json")
@@ -121,7 +126,7 @@ HOSTILE = [
 ]
 
 
-def test_control_characters_are_exported_unchanged_and_shown_as_text(tmp_path):
+def test_control_characters_are_exported_unchanged_and_shown_as_text(tmp_path: Path) -> None:
     records = []
     for number, text in enumerate(HOSTILE):
         image = f"{number} {text[:12]}.png".replace("/", "").replace("\0", "")
@@ -131,7 +136,9 @@ def test_control_characters_are_exported_unchanged_and_shown_as_text(tmp_path):
         records.append({"image": image, "caption": text})
     captions = tmp_path / "data/captions.json"
     captions.write_text(json.dumps(records))
-    project = create(tmp_path / "run", NewProject([captions], [choose("dry-run")])).project
+    project = create(
+        tmp_path / "run", NewProject(captions=[captions], models=[choose("dry-run")])
+    ).project
     assert supervise(project, "cpu", FAST_POLICY)
     export(project, tmp_path / "out.json", ExportOptions(with_original=True))
     exported = json.loads((tmp_path / "out.json").read_text())
@@ -143,7 +150,9 @@ def test_control_characters_are_exported_unchanged_and_shown_as_text(tmp_path):
     assert "\x7f" not in output and "\x9b" not in output
 
 
-def test_a_folder_with_our_names_in_it_shadows_nothing(project, tmp_path, monkeypatch):
+def test_a_folder_with_our_names_in_it_shadows_nothing(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """People run the command in folders that hold an engine.py of their own."""
     trap = "open('shadowed', 'w')\nraise SystemExit('shadowed')"
     for name in ("engine", "db", "tui", "orjson", "PIL", "site"):

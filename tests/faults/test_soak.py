@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from tests.faults.soak import soak
 
 
-def test_soak(tmp_path):
-    minutes = float(os.environ.get("SOAK_MINUTES", "0.3"))
+def test_soak(tmp_path: Path) -> None:
+    minutes = float(os.environ.get("SOAK_MINUTES", "0.1"))
     seed = int(os.environ.get("SOAK_SEED", time.strftime("%j")))
     problems, report = soak(minutes, seed, tmp_path)
     print(report)

@@ -9,26 +9,29 @@ import time
 import pytest
 
 from engine.operations import run_control
+from engine.project.layout import Project
+from engine.requests.kinds import Stop
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import exported_bytes, row_count
-from tests.faults.support.supervisor_process import SupervisorProcess
+from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
 from tests.faults.support.terminal import Terminal
 from tests.support.cli import MAIN, MISBEHAVING, status
 from tests.support.waiting import wait_for
 
-SLOW_UI = """
+MISBEHAVING_UI = """
 from engine.launchers.local import python_command
 from engine.operations import run_control
 run_control.python_command = lambda module, *arguments: python_command(
-    "tests.faults.support.slow_supervisor", *arguments)
+    "tests.faults.support.misbehaving_supervisor", *arguments)
 """
-"""Code by which the application starts supervisors with slow workers."""
+"""Code by which the application starts supervisors with workers that may misbehave."""
 
 
 def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(
-    project, undisturbed_export
-):
-    with Terminal(project.folder, code=SLOW_UI + MAIN) as first:
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with Terminal(project.folder, code=MISBEHAVING_UI + MAIN, **gate.environment) as first:
         first.wait_for("dry-run")
         first.type("p")
         wait_for(lambda: row_count(project) > 0)
@@ -43,7 +46,7 @@ def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(
         wait_for(second.gone)
         assert run_control.live_supervisor(project).pid == running.pid
     assert run_control.live_supervisor(project).pid == running.pid
-    run_control.send_request(project, "stop")
+    run_control.send_request(project, Stop())
     check_invariants(project)
     with SupervisorProcess(project) as last:
         assert last.wait() == 0
@@ -52,9 +55,9 @@ def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_new_application_shows_the_run_and_its_keys_act(project):
+def test_a_new_application_shows_the_run_and_its_keys_act(project: Project, gate: Gate) -> None:
     with (
-        SupervisorProcess(project, "cpu:2", MISBEHAVIOUR_SECONDS="0.5") as running,
+        SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **gate.environment) as running,
         Terminal(project.folder) as terminal,
     ):
         terminal.wait_for("Pause")
@@ -72,14 +75,17 @@ def test_a_new_application_shows_the_run_and_its_keys_act(project):
 
 
 @pytest.mark.parametrize("fault", ["hang up", "ctrl+c", "ctrl+z"])
-def test_run_in_a_terminal(project, undisturbed_export, fault):
+def test_run_in_a_terminal(
+    project: Project, gate: Gate, undisturbed_export: bytes, fault: str
+) -> None:
     with Terminal(
-        "run", project.folder, "--devices", "cpu", code=MISBEHAVING + MAIN, MISBEHAVIOUR="slow"
+        "run", project.folder, "--devices", "cpu", code=MISBEHAVING + MAIN, **gate.environment
     ) as terminal:
         wait_for(lambda: row_count(project) > 0)
         match fault:
             case "hang up":
                 terminal.hang_up()
+                gate.open()
                 wait_for(lambda: row_count(project) == 60)
             case "ctrl+c":
                 terminal.type("\x03")
@@ -89,6 +95,7 @@ def test_run_in_a_terminal(project, undisturbed_export, fault):
                 terminal.type("\x1a")
                 time.sleep(1)
                 os.kill(terminal.pid, signal.SIGCONT)
+                gate.open()
         wait_for(lambda: terminal.master < 0 or (terminal.read() is not None and terminal.gone()))
         wait_for(lambda: run_control.live_supervisor(project) is None)
     with SupervisorProcess(project) as running:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from db import progress, projects, supervisor_writes
 from db.connection import reading
+from engine.project.layout import Project
 from engine.state.policy import Policy
 from engine.supervisor.main import supervise
 from engine.utils.log_rotation import rotated_log
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants, leftover_processes, wait_until_gone
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
-from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import (
+    FAST_POLICY,
+    PATIENT_POLICY,
+    SupervisorProcess,
+)
 from tests.support.cli import cli_ok
 from tests.support.waiting import wait_for
 
@@ -23,7 +31,9 @@ COUNT = 60
 
 
 @pytest.fixture
-def run_misbehaving(monkeypatch, tmp_path, project):
+def run_misbehaving(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: Project
+) -> Callable[..., bool]:
     """A function that runs the project with workers that misbehave in the named way."""
 
     def run(how: str, devices: str = "cpu", policy: Policy = FAST_POLICY) -> bool:
@@ -46,6 +56,7 @@ def run_misbehaving(monkeypatch, tmp_path, project):
         ("prints", "finished"),
         ("old_attempt", "finished"),
         ("foreign_rows", "finished"),
+        ("doubled_rows", "finished"),
         ("protocol_error", "it wrote not a message"),
         ("nonsense", "it wrote not a message"),
         ("nested", "it wrote not a message"),
@@ -59,16 +70,20 @@ def run_misbehaving(monkeypatch, tmp_path, project):
     ],
 )
 def test_nothing_is_lost_doubled_or_misplaced(
-    project, run_misbehaving, undisturbed_export, how, text
-):
+    project: Project,
+    run_misbehaving: Callable[..., bool],
+    undisturbed_export: bytes,
+    how: str,
+    text: str,
+) -> None:
     assert run_misbehaving(how, "cpu:2")
     assert text in events(project)
     assert exported_bytes(project) == undisturbed_export
 
 
 def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(
-    project, run_misbehaving, undisturbed_export
-):
+    project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
+) -> None:
     """Both batches exceed the time limit for a row; only the first one reports its layers."""
     assert run_misbehaving(
         "crawls", policy=replace(FAST_POLICY, cpu_row_limit=2.0, row_limit_batches=0.0)
@@ -83,7 +98,9 @@ def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_what_libraries_print_is_in_the_log(project, run_misbehaving):
+def test_what_libraries_print_is_in_the_log(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     run_misbehaving("prints")
     log = project.worker_log("cpu:0").read_text()
     assert "a library that prints\n" in log
@@ -91,8 +108,8 @@ def test_what_libraries_print_is_in_the_log(project, run_misbehaving):
 
 
 def test_out_of_memory_halves_the_batch_and_is_remembered(
-    project, run_misbehaving, undisturbed_export
-):
+    project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
+) -> None:
     assert run_misbehaving("out_of_memory")
     assert "out of memory: batch 8 -> 4" in events(project)
     assert "out of memory: batch 4 -> 2" in events(project)
@@ -101,7 +118,9 @@ def test_out_of_memory_halves_the_batch_and_is_remembered(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_record_that_kills_every_worker_is_poison_and_the_rest_is_done(project, run_misbehaving):
+def test_a_record_that_kills_every_worker_is_poison_and_the_rest_is_done(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     assert run_misbehaving("poison:27")
     done = sums(project)["done"]
     assert (done.tasks, done.captioned, done.failed) == (3, COUNT - 1, 1)
@@ -114,7 +133,9 @@ def test_a_record_that_kills_every_worker_is_poison_and_the_rest_is_done(project
     assert len(images) == COUNT - 1
 
 
-def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(project, run_misbehaving):
+def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     assert run_misbehaving("cannot_load")
     failed = sums(project)["failed"]
     assert failed.tasks == 3
@@ -124,26 +145,32 @@ def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(project, run_
     assert sums(project)["done"].captioned == COUNT
 
 
-def test_a_worker_that_freezes_while_it_loads(project, run_misbehaving, undisturbed_export):
+def test_a_worker_that_freezes_while_it_loads(
+    project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
+) -> None:
     assert run_misbehaving("freezes_loading", policy=replace(FAST_POLICY, heartbeat_limit=2.0))
     assert "no sign of life for 2 s" in events(project)
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_model_that_never_fits_does_not_wait_for_ever(project, run_misbehaving):
+def test_a_model_that_never_fits_does_not_wait_for_ever(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     assert run_misbehaving("never_room", policy=replace(FAST_POLICY, memory_tries=1))
     assert "no room for the model" in events(project)
     assert sums(project)["failed"].tasks == 3
 
 
-def test_not_even_one_image_fits(project, run_misbehaving):
+def test_not_even_one_image_fits(project: Project, run_misbehaving: Callable[..., bool]) -> None:
     assert run_misbehaving("out_of_memory_at_last")
     assert "this device" not in events(project)
     assert "out of memory: batch 2 -> 1" in events(project)
     assert sums(project)["failed"].tasks == 3
 
 
-def test_an_image_whose_reading_never_ends_costs_one_record(project, run_misbehaving):
+def test_an_image_whose_reading_never_ends_costs_one_record(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     """The worker cannot end the thread that hangs, so it ends itself; no other record fails."""
     assert run_misbehaving("endless:000027.png")
     assert "reading images/000027.png does not end" in events(project)
@@ -152,8 +179,11 @@ def test_an_image_whose_reading_never_ends_costs_one_record(project, run_misbeha
 
 
 def test_a_device_that_cannot_load_blocks_no_model(
-    project, run_misbehaving, undisturbed_export, monkeypatch
-):
+    project: Project,
+    run_misbehaving: Callable[..., bool],
+    undisturbed_export: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
     assert run_misbehaving("cannot_load_on:cpu:1", "cpu:2")
     assert "this device is odd" in events(project)
@@ -163,8 +193,11 @@ def test_a_device_that_cannot_load_blocks_no_model(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
-    with SupervisorProcess(project, MISBEHAVIOUR="living_child") as running:
+def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(
+    project: Project, gate: Gate
+) -> None:
+    environment = gate.environment | {"MISBEHAVIOUR": "living_child"}
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **environment) as running:
         wait_for(lambda: row_count(project) > 0)
         # The supervisor, the worker, its guard, and its child.
         assert len(leftover_processes(project)) >= 4
@@ -172,22 +205,27 @@ def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(project):
     wait_until_gone(project)
 
 
-def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(project, tmp_path):
+def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(
+    project: Project, tmp_path: Path
+) -> None:
     (tmp_path / "state").mkdir()
     environment = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
-    patient = replace(FAST_POLICY, cpu_row_limit=60.0)
-    with SupervisorProcess(project, policy=patient, **environment) as running:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **environment) as running:
         wait_for(lambda: (tmp_path / "state/stops").is_dir() and row_count(project) > 0)
         running.kill()
     wait_until_gone(project)
 
 
-def test_workers_that_die_while_loading_do_not_go_on_for_ever(project, run_misbehaving):
+def test_workers_that_die_while_loading_do_not_go_on_for_ever(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     assert run_misbehaving("dies_loading", "cpu:2")
     assert sums(project)["failed"].tasks == 3
 
 
-def test_a_task_that_gets_nowhere_fails_after_three_strikes(project, run_misbehaving):
+def test_a_task_that_gets_nowhere_fails_after_three_strikes(
+    project: Project, run_misbehaving: Callable[..., bool]
+) -> None:
     assert run_misbehaving("always_dies")
     (failed,) = sums(project).values()
     assert (failed.state, failed.tasks, failed.captioned, failed.failed) == ("failed", 3, 0, 0)
@@ -195,15 +233,15 @@ def test_a_task_that_gets_nowhere_fails_after_three_strikes(project, run_misbeha
 
 
 def test_a_device_that_always_fails_spoils_nothing_for_the_others(
-    project, run_misbehaving, undisturbed_export
-):
+    project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
+) -> None:
     assert run_misbehaving("always_dies_on:cpu:1", "cpu:2")
     assert exported_bytes(project) == undisturbed_export
 
 
 def test_a_lost_image_root_pauses_and_fails_no_record(
-    project, data, run_misbehaving, undisturbed_export
-):
+    project: Project, data: Path, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
+) -> None:
     unmounted = data.with_name("unmounted")
 
     def mount_again() -> None:
@@ -223,7 +261,9 @@ def test_a_lost_image_root_pauses_and_fails_no_record(
     assert exported_bytes(project) == undisturbed_export
 
 
-def test_a_worker_that_talks_does_not_fill_the_disk(run_misbehaving, monkeypatch, project):
+def test_a_worker_that_talks_does_not_fill_the_disk(
+    run_misbehaving: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, project: Project
+) -> None:
     limit = 60_000
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
     assert run_misbehaving("talks", policy=replace(FAST_POLICY, log_limit=limit, log_every=0.05))

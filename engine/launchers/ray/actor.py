@@ -74,7 +74,8 @@ class NodeWorker:
             if out or err or code is not None or time.monotonic() > deadline:
                 latest = next(iter(self.monitor.latest.values()), None)
                 # The rest of what an ended worker wrote comes with the next polls.
-                return PollResult(self.process.pid, out, err, None if out or err else code, latest)
+                code = None if out or err else code
+                return PollResult(pid=self.process.pid, out=out, err=err, code=code, device=latest)
 
     def read(self, pipe: IO[bytes] | None, limit: int) -> bytes:
         """Return what is in a pipe now, at most `limit` bytes."""

@@ -11,14 +11,27 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+
+from msgspec.structs import replace
 
 from engine.images.image import ImagePaths, ImageProblem, describe_error, read_image_bytes
-from engine.images.missing_root import ROOT_LOST_SUFFIX, ImageRootLost, MissingImages
-from engine.protocol.messages import Message, encode
+from engine.images.missing_root import ImageRootLost, MissingImages
+from engine.protocol.caption_row import ErrorRow
+from engine.protocol.framing import encode
+from engine.protocol.messages import (
+    Cancel,
+    ForgetWitness,
+    FromWorker,
+    ImageFile,
+    Records,
+    RootLost,
+    Rows,
+    Start,
+    ToWorker,
+)
 
 READER_THREADS = 16
 """Number of threads that read image files, for all workers together."""
@@ -60,9 +73,9 @@ class FileReaders:
 
 @dataclass(slots=True)
 class Shipment:
-    """The records of one message `records` that were not sent to the worker yet."""
+    """The records of one message that were not sent to the worker yet."""
 
-    message: Message
+    message: Records
     waiting: deque[tuple[int, str]]
     """(index, image) of records whose image is not being read yet."""
     reading: deque[tuple[int, str, Future[bytes]]] = field(default_factory=deque)
@@ -77,14 +90,18 @@ class Shipment:
 class ImageShipper:
     """The images on their way from the supervisor to one worker."""
 
-    def __init__(self, readers: FileReaders) -> None:
+    def __init__(
+        self, readers: FileReaders, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.readers = readers
+        self.monotonic = monotonic
         self.missing_images: MissingImages | None = None
-        """The image root; None before the message `start`."""
+        """The image root; None before the message `Start`."""
         self.shipments: deque[Shipment] = deque()
         self.unanswered: dict[int, int] = {}
         """Bytes of each image sent, by index, until the worker sends a row for it."""
-        self.attempt: int | None = None
+        self.attempt: tuple[int, int] | None = None
+        """Task and number of the current attempt; None before the first."""
         self.sent_complete = True
         """True if the worker was told last that no more records come for now."""
         self.head_since: float | None = None
@@ -97,27 +114,24 @@ class ImageShipper:
         """True if there are records to send."""
         return bool(self.shipments)
 
-    def intercept(self, message: Message) -> bool:
+    def intercept(self, message: ToWorker) -> bool:
         """Look at a message to the worker, and keep it if it has records.
 
         Return True if it was kept: `step` then sends its records together with their images. Other
         messages are for the caller to send.
         """
-        match message["type"]:
-            case "start":
-                images = message["images"]
-                path_map = tuple((old, new) for old, new in images["path_map"])
-                paths = ImagePaths(images["root"], path_map, images["allow_outside"])
-                self.missing_images = MissingImages(paths, images["witness"])
-            case "forget_witness" if self.missing_images is not None:
+        match message:
+            case Start():
+                self.missing_images = MissingImages.of(message.images)
+            case ForgetWitness() if self.missing_images is not None:
                 self.missing_images.witness = None
-            case "cancel":
+            case Cancel():
                 self.clear()
-            case "records":
-                if message["attempt"] != self.attempt:
+            case Records():
+                if (message.task, message.attempt) != self.attempt:
                     self.clear()
-                self.attempt = message["attempt"]
-                self.shipments.append(Shipment(message, deque(message["records"])))
+                self.attempt = (message.task, message.attempt)
+                self.shipments.append(Shipment(message, deque(message.records)))
                 return True
         return False
 
@@ -132,41 +146,40 @@ class ImageShipper:
         if self.missing_images is not None:
             self.missing_images.discard()
 
-    def on_worker_message(self, message: Message) -> None:
+    def on_worker_message(self, message: FromWorker) -> None:
         """Look at a message from the worker: images that have rows now make room for others."""
-        if message["type"] == "rows" and message["attempt"] == self.attempt:
-            for row in message["rows"]:
-                i = row.get("i") if isinstance(row, dict) else None
-                if isinstance(i, int):
-                    self.unanswered.pop(i, None)
+        if isinstance(message, Rows) and (message.task, message.attempt) == self.attempt:
+            for row in message.rows:
+                self.unanswered.pop(row.i, None)
 
     @property
     def full(self) -> bool:
         """True if no more may be sent until the worker has sent rows."""
         return sum(self.unanswered.values()) >= MAX_UNANSWERED_BYTES
 
-    def step(self) -> tuple[bytes, list[Message]]:
+    def step(self) -> tuple[bytes, list[FromWorker]]:
         """Return the bytes to send to the worker, and messages to the supervisor in its name."""
-        to_supervisor: list[Message] = []
+        to_supervisor: list[FromWorker] = []
         to_worker = bytearray()
         while self.shipments and self.missing_images is not None:
             shipment = self.shipments[0]
+            message = shipment.message
+            task, attempt = message.task, message.attempt
             try:
                 rows, sent = self.advance(shipment, self.missing_images, to_worker)
-                if shipment.finished and shipment.message["last"]:
+                if shipment.finished and message.last:
                     rows += self.missing_images.settle()
             except ImageRootLost as error:
-                text = str(error)
-                to_supervisor.append({"type": "root_lost", "attempt": self.attempt, "text": text})
+                to_supervisor.append(RootLost(task=task, attempt=attempt, text=str(error)))
                 self.clear()
                 break
             if rows:
-                to_supervisor.append(rows_message(shipment.message, rows))
+                to_supervisor.append(Rows(task=task, attempt=attempt, rows=tuple(rows)))
             # If it is full, no more records come until there is room again: then the worker must
             # not wait for a full batch.
-            complete = shipment.message["last"] if shipment.finished else self.full
+            complete = message.last if shipment.finished else self.full
             if sent or (complete and not self.sent_complete):
-                to_worker += encode(shipment.message | {"records": sent, "last": complete})
+                to_worker += encode(replace(message, records=tuple(sent), last=complete))
                 self.sent_complete = complete
             if not shipment.finished:
                 break
@@ -175,13 +188,13 @@ class ImageShipper:
 
     def advance(
         self, shipment: Shipment, missing_images: MissingImages, to_worker: bytearray
-    ) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+    ) -> tuple[list[ErrorRow], list[tuple[int, str]]]:
         """Append images that were read, up to the first that is still being read, to `to_worker`.
 
         Return the rows of images that failed, and the (index, image) of those that were appended.
         Raises `ImageRootLost`.
         """
-        rows: list[dict[str, Any]] = []
+        rows: list[ErrorRow] = []
         sent: list[tuple[int, str]] = []
         self.read_ahead(shipment, missing_images.paths)
         while shipment.reading and not self.full:
@@ -189,13 +202,12 @@ class ImageShipper:
             try:
                 data = self.result(image, future)
             except ImageProblem as problem:
-                row = {"i": i, "error": problem.kind, "detail": problem.detail}
-                rows += missing_images.add(row) if problem.kind == "missing" else [row]
+                rows += missing_images.on_problem(i, problem)
             else:
                 if data is None:
                     break
                 rows += missing_images.on_image_read(image)
-                to_worker += encode({"type": "image", "i": i, "bytes": len(data)})
+                to_worker += encode(ImageFile(i=i, bytes=len(data)))
                 to_worker += data
                 self.unanswered[i] = len(data)
                 sent.append((i, image))
@@ -220,7 +232,7 @@ class ImageShipper:
 
         Raises `ImageProblem`, and `ImageRootLost` if too many reads do not end.
         """
-        now = time.monotonic()
+        now = self.monotonic()
         if future.done():
             try:
                 return future.result()
@@ -228,21 +240,11 @@ class ImageShipper:
                 raise
             except Exception as error:
                 raise ImageProblem("unreadable", describe_error(error)) from error
-        self.head_since = self.head_since or now
+        self.head_since = now if self.head_since is None else self.head_since
         if now - self.head_since < READ_SECONDS:
             return None
         self.stuck_reads += 1
         # A read that can still be cancelled has not begun: every thread is blocked in another one.
         if future.cancel() or self.stuck_reads * 2 >= READ_AHEAD:
-            raise ImageRootLost(f"reading {image} does not end: {ROOT_LOST_SUFFIX}")
+            raise ImageRootLost(f"reading {image} does not end")
         raise ImageProblem("timeout", f"not read within {READ_SECONDS:.0f} s")
-
-
-def rows_message(message: Message, rows: Iterable[dict[str, Any]]) -> Message:
-    """Return a message with rows for the attempt of a message `records`."""
-    return {
-        "type": "rows",
-        "task": message["task"],
-        "attempt": message["attempt"],
-        "rows": list(rows),
-    }

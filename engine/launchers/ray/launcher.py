@@ -25,7 +25,7 @@ from ray.exceptions import ActorUnavailableError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from db.rows import DeviceRow
-from engine.launchers.base import WorkerExit
+from engine.launchers.base import Received, WorkerExit, WorkerOutput
 from engine.launchers.factory import ClusterSpec
 from engine.launchers.local import CODE_ROOT, open_worker_log
 from engine.launchers.ray.actor import NodeWorker, PollResult
@@ -33,7 +33,8 @@ from engine.launchers.ray.image_shipping import FileReaders, ImageShipper
 from engine.launchers.ray.nodes import ClusterNodes, Slot
 from engine.process.identity import ELSEWHERE
 from engine.project.layout import Project
-from engine.protocol.messages import Message, MessageReader, ProtocolError, encode
+from engine.protocol.framing import encode
+from engine.protocol.messages import FromWorker, ToWorker, WaitingForSlot
 from engine.utils.errors import BadInput
 
 CONNECT_SECONDS = 10.0
@@ -71,10 +72,9 @@ class RayWorker:
         self.pid = 0
         self.created = 0.0
         self.boot_id = ELSEWHERE
-        self.reader = MessageReader()
+        self.output = WorkerOutput(self.kill)
         self.outgoing = bytearray()
         """Bytes that are not being sent yet."""
-        self.protocol_error: str | None = None
         self.reported_waiting_at = time.monotonic()
         """When a sign of life was last given in the name of the worker."""
         self.killed_at: float | None = None
@@ -83,13 +83,20 @@ class RayWorker:
         self.polling: Any = actor.poll.remote(POLL_SECONDS)
         """Ray's reference to the result of the poll under way."""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: ToWorker) -> None:
         if self.shipper is not None and self.shipper.intercept(message):
             return  # `ship` sends it, with its images
         self.outgoing += encode(message)
         self.flush()
 
-    def ship(self) -> list[Message]:
+    def messages(self, data: bytes) -> Iterator[FromWorker]:
+        """Yield the messages that end within `data`, which the worker wrote."""
+        for message in self.output.messages(data):
+            if self.shipper is not None:
+                self.shipper.on_worker_message(message)
+            yield message
+
+    def ship(self) -> list[FromWorker]:
         """Send the images that were read; return messages in the name of the worker."""
         if self.shipper is None or self.outgoing:
             return []
@@ -163,7 +170,7 @@ class RayLauncher:
         self.workers.append(worker)
         return worker
 
-    def receive(self, timeout: float) -> list[tuple[RayWorker, Message | WorkerExit]]:
+    def receive(self, timeout: float) -> list[tuple[RayWorker, Received]]:
         pending = {ref: worker for worker in self.workers for ref in worker.pending}
         if not pending:
             time.sleep(timeout)
@@ -173,7 +180,7 @@ class RayLauncher:
         ready, _ = ray.wait(list(pending), num_returns=1, timeout=timeout)
         if ready:
             ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0)
-        received: list[tuple[RayWorker, Message | WorkerExit]] = []
+        received: list[tuple[RayWorker, Received]] = []
         for ref in ready:
             worker = pending[ref]
             if worker in self.workers:
@@ -183,14 +190,14 @@ class RayLauncher:
             received += [(worker, message) for message in self.check_silence(worker)]
         return received
 
-    def take_result(self, worker: RayWorker, ref: Any) -> Iterator[Message | WorkerExit]:
+    def take_result(self, worker: RayWorker, ref: Any) -> Iterator[Received]:
         """Take the result of a poll or a send, start the next one, and yield messages."""
         try:
             result = ray.get(ref)
         except RayError as error:
             self.remove_worker(worker)
             lost = f"its actor is lost: {one_line(error)}"
-            yield WorkerExit(0, worker.protocol_error, lost=lost)
+            yield WorkerExit(0, worker.output.protocol_error, lost=lost)
             return
         if ref is worker.sending:
             worker.sending = None
@@ -199,20 +206,12 @@ class RayLauncher:
         poll: PollResult = result
         worker.pid = poll.pid
         self.take_stderr_and_gpu(worker, poll)
-        if worker.protocol_error is None:
-            try:
-                for message in worker.reader.feed(poll.out):
-                    if worker.shipper is not None:
-                        worker.shipper.on_worker_message(message)
-                    yield message
-            except ProtocolError as error:
-                worker.protocol_error = str(error)
-                worker.kill()
+        yield from worker.messages(poll.out)
         if poll.code is None:
             worker.polling = worker.actor.poll.remote(POLL_SECONDS)
         else:
             self.remove_worker(worker)
-            yield WorkerExit(poll.code, worker.protocol_error)
+            yield WorkerExit(poll.code, worker.output.protocol_error)
 
     def take_stderr_and_gpu(self, worker: RayWorker, poll: PollResult) -> None:
         """Append to the worker's log what it wrote to stderr, and note what its GPU does."""
@@ -226,7 +225,7 @@ class RayLauncher:
             fields = {name: getattr(poll.device, name) for name in MEASURED_FIELDS}
             self.measured[worker.device.id] = replace(worker.device, **fields)
 
-    def check_silence(self, worker: RayWorker) -> Iterator[Message | WorkerExit]:
+    def check_silence(self, worker: RayWorker) -> Iterator[Received]:
         """Yield what is to be reported of a worker that writes nothing.
 
         That is the end of one whose actor did not carry out a kill, and a sign of life of one that
@@ -236,11 +235,11 @@ class RayLauncher:
         patience = KILL_SECONDS if worker.pid else 0.0  # before it is placed nothing answers
         if worker.killed_at is not None and now - worker.killed_at > patience:
             self.remove_worker(worker)
-            yield WorkerExit(-signal.SIGKILL, worker.protocol_error)
+            yield WorkerExit(-signal.SIGKILL, worker.output.protocol_error)
         elif worker.pid == 0 and now - worker.reported_waiting_at > WAITING_SECONDS:
             worker.reported_waiting_at = now
             text = "waiting for Ray to place the worker: is the device in use by another job?"
-            yield {"type": "waiting", "text": text}
+            yield WaitingForSlot(text=text)
 
     def remove_worker(self, worker: RayWorker) -> None:
         """Forget a worker and have Ray end its actor."""

@@ -13,7 +13,7 @@ UNSAFE_CHARACTERS = re.compile(r"[^\w.-]")
 """Characters of a node's name that must not get into the names of files."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """Room for one worker on a node: its device, and what an actor requests from Ray to get it."""
 
@@ -79,9 +79,14 @@ class ClusterNodes:
         count = gpu_count(node)
         name = self.names[node["NodeID"]]
         cores = max(1, int(node["Resources"].get("CPU", 0)) // max(1, count))
-        devices = [DeviceRow(f"{name}/gpu:{n}", accelerator_name(node)) for n in range(count)]
+        devices = [
+            DeviceRow(id=f"{name}/gpu:{n}", label=accelerator_name(node)) for n in range(count)
+        ]
         # No CPUs are requested: a node whose CPUs others have would keep its GPUs idle.
-        return [Slot(device, node["NodeID"], gpus=1, cpus=0, cores=cores) for device in devices]
+        return [
+            Slot(device=device, node=node["NodeID"], gpus=1, cpus=0, cores=cores)
+            for device in devices
+        ]
 
     def cpu_slots(self, node: Mapping[str, Any], count: int) -> list[Slot]:
         """Return `count` slots that share the CPUs of a node; none if it has no CPUs."""
@@ -91,8 +96,13 @@ class ClusterNodes:
         share = float(int(share)) if share > 1 else share  # Ray takes fractions of one only
         label = f"CPU, {share:g} of {total:g} cores"
         cores = max(1, int(share))
-        devices = [DeviceRow(f"{name}/cpu:{n}", label) for n in range(count if total else 0)]
-        return [Slot(device, node["NodeID"], gpus=0, cpus=share, cores=cores) for device in devices]
+        devices = [
+            DeviceRow(id=f"{name}/cpu:{n}", label=label) for n in range(count if total else 0)
+        ]
+        return [
+            Slot(device=device, node=node["NodeID"], gpus=0, cpus=share, cores=cores)
+            for device in devices
+        ]
 
 
 def gpu_count(node: Mapping[str, Any]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.pictures import make_captions
 from tui.dialogs.wizard.models import checkpoint_problem
 
 
-def test_an_address_chooses_the_family_and_its_name_is_free():
+def test_an_address_chooses_the_family_and_its_name_is_free() -> None:
     choices = choose_all(
         ["qwen2.5-vl=http://localhost:8000/v1/", "b=https://host/v1"],
         None,
@@ -48,7 +49,9 @@ def test_an_address_chooses_the_family_and_its_name_is_free():
         ("dry-run=folder", "takes no checkpoint"),
     ],
 )
-def test_what_is_no_address_is_refused_and_no_password_repeated(tmp_path, model, message):
+def test_what_is_no_address_is_refused_and_no_password_repeated(
+    tmp_path: Path, model: str, message: str
+) -> None:
     make_captions(tmp_path, 2)
     done = cli("new", tmp_path / "run", tmp_path / "captions.json", "--model", model)
     assert done.returncode == 2
@@ -57,14 +60,14 @@ def test_what_is_no_address_is_refused_and_no_password_repeated(tmp_path, model,
     assert not (tmp_path / "run").exists()
 
 
-def test_settings_that_a_server_has_not_are_refused():
+def test_settings_that_a_server_has_not_are_refused() -> None:
     with pytest.raises(BadInput, match="no setting 'dtype'"):
         choose("a=http://host/v1", changes={"dtype": "float32"})
     with pytest.raises(BadInput, match="served_model"):
         choose("a=http://host/v1", changes={"served_model": ""})
 
 
-def test_a_server_that_moved_keeps_its_captions_if_its_model_is_named():
+def test_a_server_that_moved_keeps_its_captions_if_its_model_is_named() -> None:
     def settings_hash(address: str, **changes: str) -> str:
         return choose(f"a={address}", changes=changes).settings_hash
 
@@ -76,17 +79,17 @@ def test_a_server_that_moved_keeps_its_captions_if_its_model_is_named():
     assert settings_hash(one) != settings_hash(one, prompt="Else.")
 
 
-def test_the_wizard_takes_an_address():
+def test_the_wizard_takes_an_address() -> None:
     assert checkpoint_problem("endpoint", "http://localhost:8000/v1") is None
     assert "no server's address" in (checkpoint_problem("endpoint", "/some/folder") or "")
     assert "address of a server" in (checkpoint_problem("endpoint", "") or "")
 
 
-def test_models_lists_it():
+def test_models_lists_it() -> None:
     assert "endpoint: any OpenAI-compatible server" in cli_ok("models")
 
 
-def test_a_worker_that_asks_a_server_loads_no_torch():
+def test_a_worker_that_asks_a_server_loads_no_torch() -> None:
     code = (
         "import sys, engine.worker.worker, engine.captioners.remote.captioner; print(*sys.modules)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 LOAD = """
 import sys
@@ -16,7 +17,7 @@ for name, folder, tokenizer in zip(*[iter(sys.argv[1:])] * 3):
 """
 
 
-def test_nothing_is_said(checkpoints, tmp_path):
+def test_nothing_is_said(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     tokenizer = shutil.copytree(
         checkpoints["otter"],
         tmp_path / "mpt",

@@ -6,12 +6,15 @@ import os
 import random
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from engine.images.image import ImagePaths, ImageProblem, open_image
 from engine.images.missing_root import MISSES_BEFORE_PROBE, ImageRootLost, MissingImages
+from engine.protocol.caption_row import ErrorRow
+from engine.protocol.messages import ImageAccess
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -30,7 +33,7 @@ def noise(mode: str = "RGB") -> Image.Image:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     noise().save(tmp_path / "good.jpg")
     whole = (tmp_path / "good.jpg").read_bytes()
     (tmp_path / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
@@ -60,7 +63,7 @@ def folder(tmp_path):
         ("x" * 300, "unreadable"),
     ],
 )
-def test_an_image_that_cannot_be_captioned_has_a_reason(folder, name, kind):
+def test_an_image_that_cannot_be_captioned_has_a_reason(folder: Path, name: str, kind: str) -> None:
     with pytest.raises(ImageProblem) as caught:
         open_image(str(folder / name)).decode()
     assert caught.value.kind == kind
@@ -68,7 +71,7 @@ def test_an_image_that_cannot_be_captioned_has_a_reason(folder, name, kind):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK", "1", "LA", "I;16", "YCbCr"])
-def test_every_mode_becomes_rgb(tmp_path, mode):
+def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / f"image.{'tif' if mode in ('CMYK', 'YCbCr') else 'png'}"
     image = Image.new("I;16", (64, 48), 40_000) if mode == "I;16" else noise(mode)
     image.save(path)
@@ -81,13 +84,13 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
         assert rgb.getpixel((0, 0)) == (156, 156, 156)
 
 
-def test_the_first_frame_of_an_animation_counts(tmp_path):
+def test_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert open_image(str(tmp_path / "a.gif")).rgb().getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_exif_rotation_is_not_applied(tmp_path):
+def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     noise().save(tmp_path / "turned.jpg", exif=exif)
@@ -103,47 +106,68 @@ def test_exif_rotation_is_not_applied(tmp_path):
         ("old/b.jpg", "/new/b.jpg"),
     ],
 )
-def test_paths_are_resolved_as_written(image, resolved):
+def test_paths_are_resolved_as_written(image: str, resolved: str) -> None:
     assert ImagePaths("/root", (("old/", "/new/"),)).resolve(image) == resolved
 
 
 @pytest.mark.parametrize("image", ["..", "../b.jpg", "a/../../b.jpg", "./../b.jpg"])
-def test_paths_that_climb_out_are_refused_unless_allowed(image):
+def test_paths_that_climb_out_are_refused_unless_allowed(image: str) -> None:
     with pytest.raises(ImageProblem) as caught:
         ImagePaths("/root").resolve(image)
     assert caught.value.kind == "outside"
     assert ImagePaths("/root", allow_outside=True).resolve(image)
 
 
-def row(i: int) -> dict:
-    return {"i": i, "error": "missing", "detail": ""}
+MISSING = ImageProblem("missing", "no such file")
 
 
-def test_a_few_missing_images_are_failed_records(folder):
+def row(i: int) -> ErrorRow:
+    return ErrorRow(i=i, error="missing", detail="no such file")
+
+
+def test_a_few_missing_images_are_failed_records(folder: Path) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
-    assert missing_images.add(row(0)) == []
+    assert missing_images.on_problem(0, MISSING) == []
     assert missing_images.on_image_read("good.jpg") == [row(0)]
     assert missing_images.settle() == []
 
 
-def test_many_missing_images_are_failed_records_while_the_root_stands(folder):
+def test_an_image_that_is_not_missing_fails_at_once_and_settles_nothing(folder) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
-    released = [sent for i in range(2 * MISSES_BEFORE_PROBE) for sent in missing_images.add(row(i))]
-    assert released == [row(i) for i in range(2 * MISSES_BEFORE_PROBE)]
+    missing_images.on_problem(0, MISSING)
+    corrupt = ErrorRow(i=1, error="corrupt", detail="cut off")
+    assert missing_images.on_problem(1, ImageProblem("corrupt", "cut off")) == [corrupt]
+    assert missing_images.withheld == [row(0)]
+
+
+def test_where_images_are_missing_is_what_the_supervisor_said() -> None:
+    access = ImageAccess(
+        root="/root", path_map=(("old/", "/new/"),), allow_outside=True, witness="a.jpg"
+    )
+    missing_images = MissingImages.of(access)
+    assert missing_images.paths == ImagePaths("/root", (("old/", "/new/"),), True)
+    assert missing_images.witness == "a.jpg"
+
+
+def test_many_missing_images_are_failed_records_while_the_root_stands(folder: Path) -> None:
+    missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
+    count = 2 * MISSES_BEFORE_PROBE
+    released = [sent for i in range(count) for sent in missing_images.on_problem(i, MISSING)]
+    assert released == [row(i) for i in range(count)]
 
 
 @pytest.mark.parametrize("gone", ["root", "witness"])
-def test_missing_images_are_withheld_when_the_root_is_gone(folder, gone):
+def test_missing_images_are_withheld_when_the_root_is_gone(folder: Path, gone: str) -> None:
     root = folder / "unmounted" if gone == "root" else folder
     missing_images = MissingImages(ImagePaths(str(root)), "good.jpg")
     if gone == "witness":
         (folder / "good.jpg").unlink()
     for i in range(MISSES_BEFORE_PROBE - 1):
-        assert missing_images.add(row(i)) == []
+        assert missing_images.on_problem(i, MISSING) == []
     with pytest.raises(ImageRootLost, match="mounted"):
-        missing_images.add(row(MISSES_BEFORE_PROBE))
+        missing_images.on_problem(MISSES_BEFORE_PROBE, MISSING)
     missing_images.discard()
-    missing_images.add(row(0))
+    missing_images.on_problem(0, MISSING)
     with pytest.raises(ImageRootLost):
         missing_images.settle()
 
@@ -151,7 +175,7 @@ def test_missing_images_are_withheld_when_the_root_is_gone(folder, gone):
 @pytest.mark.parametrize(
     ("side", "decoded"), [(96, (320, 240)), (48, (160, 120)), (121, (640, 480)), (400, (640, 480))]
 )
-def test_a_draft_keeps_twice_the_side(tmp_path, side, decoded):
+def test_a_draft_keeps_twice_the_side(tmp_path: Path, side: int, decoded: tuple[int, int]) -> None:
     noise().resize((640, 480)).save(tmp_path / "large.jpg")
     picture = open_image(str(tmp_path / "large.jpg"))
     picture.draft(side)
@@ -159,7 +183,7 @@ def test_a_draft_keeps_twice_the_side(tmp_path, side, decoded):
     assert (picture.width, picture.height) == (640, 480)
 
 
-def test_only_jpegs_are_drafted(tmp_path):
+def test_only_jpegs_are_drafted(tmp_path: Path) -> None:
     noise().resize((640, 480)).save(tmp_path / "large.png")
     picture = open_image(str(tmp_path / "large.png"))
     picture.draft(16)

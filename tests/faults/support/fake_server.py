@@ -74,7 +74,7 @@ def caption_as_dry_run(image: bytes) -> str:
     )
 
 
-def caption_reply(text: str | None, finish: str = "stop", tokens: int = 9) -> Reply:
+def caption_reply(text: str | None, finish: str = "stop", tokens: float = 9) -> Reply:
     """Return a reply that holds this caption."""
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": finish}

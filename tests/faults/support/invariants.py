@@ -14,6 +14,7 @@ from db import progress, projects
 from db.connection import reading
 from engine.project import caption_log
 from engine.project.layout import Project
+from engine.protocol.caption_row import CaptionRow
 from tests.support.pictures import dry_run_caption
 from tests.support.waiting import wait_for
 
@@ -62,9 +63,9 @@ def check_invariants(
         if redone is not None and task.shard not in redone:
             assert records_captioned_twice(path, task.count) == []
         for i, row in log.captions.items():
-            assert row["raw"].startswith(dry_run_caption(root / images[i])), (path, i)
+            assert row.raw.startswith(dry_run_caption(root / images[i])), (path, i)
         for i, row in log.errors.items():
-            assert row["error"] and row["detail"], (path, i)
+            assert row.error and row.detail, (path, i)
 
 
 def records_captioned_twice(log: Path, count: int) -> list[int]:
@@ -72,7 +73,7 @@ def records_captioned_twice(log: Path, count: int) -> list[int]:
     if not log.exists():
         return []
     rows = [caption_log.parse(line, count) for line in log.read_bytes().splitlines()]
-    seen = Counter(row["i"] for row in rows if row is not None and "raw" in row)
+    seen = Counter(row.i for row in rows if isinstance(row, CaptionRow))
     return [i for i, times in seen.items() if times > 1]
 
 

@@ -12,8 +12,14 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from threading import Lock
+
+from msgspec.structs import replace
 
 from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.protocol.caption_row import CaptionRow
+from engine.protocol.messages import Rows
+from engine.utils import jsonlines
 from engine.worker import image_prefetch, worker
 
 MISBEHAVIOUR = os.environ.get("MISBEHAVIOUR", "")
@@ -24,11 +30,13 @@ CHANCE = float(os.environ.get("MISBEHAVIOUR_CHANCE", "0"))
 """The probability of each of the random faults, for each batch, load and rows message."""
 IMAGE_SECONDS = float(os.environ.get("MISBEHAVIOUR_SECONDS", "0"))
 """The least time that captioning one image takes, in seconds."""
-
+GATE = Path(os.environ.get("GATE", "/"))
+"""The file whose existence opens the gate (`tests.faults.support.gate`); open without one."""
+GATE_RECORDS = int(os.environ.get("GATE_RECORDS", "0"))
+"""The number of records that this process captions before it waits at the gate."""
 
 worker.HEARTBEAT_SECONDS = 0.2
 worker.core_share = lambda: 2  # so that batches run side by side on any machine
-image_prefetch.IMAGE_TIMEOUT_SECONDS = 0.5 if MISBEHAVIOUR.startswith("endless:") else 30.0
 
 
 def count_call(name: str) -> int:
@@ -45,6 +53,19 @@ def kill_at(point: str) -> None:
     """Kill this process if it is the second time that any worker comes to this point."""
     if f"killed:{point}" == MISBEHAVIOUR and count_call(point) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+passed_gate: list[int] = []
+"""The sizes of the batches that have passed the gate."""
+gate_lock = Lock()
+
+
+def pass_gate(records: int) -> None:
+    """Wait until the gate is open, unless fewer than `GATE_RECORDS` records have passed it."""
+    with gate_lock:
+        while sum(passed_gate) >= GATE_RECORDS and not GATE.exists():
+            time.sleep(0.01)
+        passed_gate.append(records)
 
 
 def fork_child() -> None:
@@ -70,6 +91,7 @@ class MisbehavingCaptioner(DryRunCaptioner):
 
     def caption(self, inputs, records):
         kill_at("generating")
+        pass_gate(len(inputs))
         misbehave_by_chance(self, inputs)
         time.sleep(IMAGE_SECONDS * len(inputs))
         if MISBEHAVIOUR == "out_of_memory" and len(inputs) > 3:
@@ -116,6 +138,10 @@ class SlowLayersCaptioner(DryRunCaptioner):
 class MisbehavingPrefetcher(image_prefetch.ImagePrefetcher):
     """The real prefetcher, with an image that may block a decoding thread for ever."""
 
+    def __init__(self, paths, threads, device) -> None:
+        endless = MISBEHAVIOUR.startswith("endless:")
+        super().__init__(paths, threads, device, image_seconds=0.5 if endless else 30.0)
+
     def prepare(self, image):
         if MISBEHAVIOUR.startswith("endless:") and image.endswith(MISBEHAVIOUR.partition(":")[2]):
             time.sleep(3600)
@@ -151,20 +177,18 @@ def misbehave_by_chance(captioner: MisbehavingCaptioner, inputs) -> None:
 class MisbehavingWorker(worker.Worker):
     """The real worker with the misbehaviours of a process that loads models and sends messages."""
 
-    def load(self, message):
+    def load(self, message) -> None:
         kill_at("loading")
         match MISBEHAVIOUR:
             case "cannot_load":
-                self.model = message["model"]
-                self.send_load_failed("checkpoint", "weights missing: [bold]x[/x] \udcff")
+                text = "weights missing: [bold]x[/x] \udcff"
+                self.send_load_failed(message.model, "checkpoint", text)
                 return
             case "no_room_once" if count_call("load") == 1:
-                self.model = message["model"]
-                self.send_load_failed("memory", "no room")
+                self.send_load_failed(message.model, "memory", "no room")
                 raise worker.FatalWorkerError
             case "never_room":
-                self.model = message["model"]
-                self.send_load_failed("memory", "no room")
+                self.send_load_failed(message.model, "memory", "no room")
                 raise worker.FatalWorkerError
             case "freezes_loading" if count_call("load") == 1:
                 os.kill(os.getpid(), signal.SIGSTOP)
@@ -172,8 +196,7 @@ class MisbehavingWorker(worker.Worker):
                 os._exit(7)
         if MISBEHAVIOUR.startswith("cannot_load_on:"):
             if self.logs_to(MISBEHAVIOUR.partition(":")[2]):
-                self.model = message["model"]
-                self.send_load_failed("checkpoint", "this device is odd")
+                self.send_load_failed(message.model, "checkpoint", "this device is odd")
                 return
             time.sleep(1.0)  # large checkpoints take longer than it takes to fail
         if CHANCE and random.random() < CHANCE:
@@ -184,54 +207,65 @@ class MisbehavingWorker(worker.Worker):
             layer_progress.REPORT_SECONDS = 0.1
         super().load(message)
 
-    def make_captioner(self):
-        batch = super().make_captioner().batch
+    def make_captioner(self, model):
+        batch = super().make_captioner(model).batch
         return (SlowLayersCaptioner if MISBEHAVIOUR == "crawls" else MisbehavingCaptioner)(batch)
 
     def logs_to(self, device: str) -> bool:
         """Return True if this worker's stderr is the log of this device."""
         return device.replace(":", "-") in Path("/proc/self/fd/2").readlink().name
 
-    def send(self, message):
-        if message["type"] == "rows":
+    def send(self, message) -> None:
+        if isinstance(message, Rows):
             self.misbehave(message)
         super().send(message)
 
-    def misbehave(self, message) -> None:
+    def send_rows(self, attempt: Rows, *rows: CaptionRow, later: int = 0, task: int = 0) -> None:
+        """Send rows in the name of an attempt so many attempts or tasks later."""
+        number, task = attempt.attempt + later, attempt.task + task
+        super().send(Rows(task=task, attempt=number, rows=rows))
+
+    def send_value(self, **value: object) -> None:
+        """Send a JSON object, which need not be a message."""
+        self.stdout.write(jsonlines.dumps(value) + b"\n")
+        self.stdout.flush()
+
+    def misbehave(self, message: Rows) -> None:
         """Do the misbehaviours that happen when rows are sent."""
         kill_at("sending")
-        wrong = {"i": 0, "raw": "wrong.", "tokens": 1, "finish": "stop"}
+        wrong = CaptionRow(i=0, raw="wrong.", tokens=1, finish="stop")
         name, _, device = MISBEHAVIOUR.partition(":")
         if name == "always_dies_on" and self.logs_to(device):
             os._exit(5)
-        if CHANCE and len(message["rows"]) > 1:
+        if CHANCE and len(message.rows) > 1:
             if random.random() < CHANCE:
                 self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
             if random.random() < CHANCE:
                 self.send_half()
             if random.random() < CHANCE:
-                super().send(message | {"attempt": message["attempt"] - 1, "rows": [wrong]})
+                self.send_rows(message, wrong, later=-1)
         match MISBEHAVIOUR:
             case "protocol_error" if count_call("protocol_error") == 2:
                 self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
             case "nonsense" if count_call("nonsense") == 2:
-                super().send({"type": "loaded", "model": "what", "batch": None})
+                self.send_value(type="loaded", model="what", batch=None)
             case "nested" if count_call("nested") == 2:
                 self.stdout.write(b"[" * 100_000 + b"\n")
             case "unhashable" if count_call("unhashable") == 2:
-                super().send({"type": "decoding", "attempt": message["attempt"], "records": [[]]})
+                attempt = {"task": message.task, "attempt": message.attempt}
+                self.send_value(type="decoding", **attempt, records=[[]])
             case "flood" if count_call("flood") == 2:
                 while True:
                     self.stdout.write(b"what a lot of rubbish" * 1000)
             case "half" if count_call("half") == 2:
                 self.send_half()
             case "old_attempt":
-                super().send(message | {"attempt": message["attempt"] - 1, "rows": [wrong]})
-                super().send(message | {"task": message["task"] + 1, "rows": [wrong]})
+                self.send_rows(message, wrong, later=-1)
+                self.send_rows(message, wrong, task=1)
+            case "doubled_rows":
+                super().send(message)
             case "foreign_rows":
-                rows = [{"i": 10**6, "raw": "x"}, {"i": "0", "raw": "x"}, {"i": -1}, 7, None]
-                huge = wrong | {"tokens": 2**63}
-                super().send(message | {"rows": [*rows, huge, wrong | {"finish": {}}]})
+                self.send_rows(message, replace(wrong, i=10**6), replace(wrong, i=-1))
             case "always_dies":
                 os._exit(5)
             case "prints":

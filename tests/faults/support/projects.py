@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,13 +21,21 @@ def make_project(
     folder: Path, captions: Path, shard_size: int = 20, batch: int = 8, **options: object
 ) -> Project:
     """Make a project for the model `dry-run`. `options` are further fields of `NewProject`."""
-    new_project = NewProject([captions], [choose("dry-run")], shard_size=shard_size, **options)
+    new_project = NewProject(
+        captions=[captions], models=[choose("dry-run")], shard_size=shard_size, **options
+    )
     project = create(folder, new_project).project
     with closing(sqlite3.connect(project.database)) as connection:
         change = f"UPDATE model SET settings = json_set(settings, '$.batch', {batch})"
         connection.execute(change)
         connection.commit()
     return project
+
+
+def copy_project(project: Project, folder: Path) -> Project:
+    """Copy a project while nothing runs: making one anew and running it takes longer."""
+    shutil.copytree(project.folder, folder)
+    return Project(folder)
 
 
 def exported_bytes(project: Project) -> bytes:

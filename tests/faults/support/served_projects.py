@@ -35,7 +35,9 @@ def make_served_project(
         choose(f"served-{n}={server.address}", changes={"batch": str(batch)} | changes)
         for n, server in enumerate(servers)
     ]
-    new_project = NewProject([data / "captions.json"], models, shard_size=SHARD_SIZE)
+    new_project = NewProject(
+        captions=[data / "captions.json"], models=models, shard_size=SHARD_SIZE
+    )
     return create(folder, new_project).project
 
 

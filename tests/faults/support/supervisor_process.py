@@ -6,6 +6,7 @@ import os
 import signal
 import time
 import traceback
+from dataclasses import replace
 
 import psutil
 
@@ -31,6 +32,8 @@ FAST_POLICY = Policy(
     disk_retry=0.1,
 )
 """A policy under which everything is decided within a second."""
+PATIENT_POLICY = replace(FAST_POLICY, row_limit=3600.0, cpu_row_limit=3600.0)
+"""The same, but no worker counts as hung because it sends no row."""
 
 
 class SupervisorProcess:
@@ -46,10 +49,13 @@ class SupervisorProcess:
     ) -> None:
         self.database = project.database
         self.code: int | None = None
+        # Not in the functions that Python runs after a fork: they swallow a KeyboardInterrupt.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         self.pid = os.fork()
         if self.pid == 0:
             code = 2
             try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
                 os.setsid()
                 project.logs.mkdir(exist_ok=True)
                 with project.supervisor_log.open("ab") as log:
@@ -60,6 +66,7 @@ class SupervisorProcess:
                 os.write(2, traceback.format_exc().encode())
             finally:
                 os._exit(code)
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs.

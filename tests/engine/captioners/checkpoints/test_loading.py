@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from engine.captioners import parity
 from engine.captioners.base import CheckpointError
 from engine.captioners.families import minigpt4
+from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES
 from tests.support.checkpoints import GOLDEN, change_json, to_safetensors, weight_paths
 
@@ -40,7 +43,7 @@ VISION_KEY = {
 """A key of each vision side, with its file."""
 
 
-def refusal(family, folder) -> str:
+def refusal(family: Family, folder: Path) -> str:
     """Return the message of a load that must fail."""
     with pytest.raises(CheckpointError) as caught:
         family.load(str(folder), SETTINGS[family.name], "cpu")
@@ -50,24 +53,24 @@ def refusal(family, folder) -> str:
     return text
 
 
-def change(path: Path, edit) -> None:
+def change(path: Path, edit: Callable[..., Any]) -> None:
     """Let `edit` change the weights in a file."""
     contents = torch.load(path, weights_only=True)
     edit(contents["model"] if isinstance(contents.get("model"), dict) else contents)
     torch.save(contents, path)
 
 
-def language_file(family, folder: Path) -> Path:
+def language_file(family: Family, folder: Path) -> Path:
     """Return the weight file with the language model."""
     return folder / LANGUAGE_FOLDER.get(family.name, ".") / "pytorch_model.bin"
 
 
-def test_an_empty_folder(family, tmp_path):
+def test_an_empty_folder(family: Family, tmp_path: Path) -> None:
     assert "lacks" in refusal(family, tmp_path)
     assert "no such checkpoint folder" in refusal(family, tmp_path / "nowhere")
 
 
-def test_every_weight_that_is_missing_is_named(family, damaged_checkpoint):
+def test_every_weight_that_is_missing_is_named(family: Family, damaged_checkpoint: Path) -> None:
     key = LANGUAGE_KEY[family.name]
     change(language_file(family, damaged_checkpoint), lambda weights: weights.pop(key))
     assert f"missing keys: {key}" in refusal(family, damaged_checkpoint)
@@ -78,10 +81,10 @@ def test_every_weight_that_is_missing_is_named(family, damaged_checkpoint):
     assert vision in message
 
 
-def test_a_renamed_key_is_missing_and_unexpected(family, damaged_checkpoint):
+def test_a_renamed_key_is_missing_and_unexpected(family: Family, damaged_checkpoint: Path) -> None:
     key = LANGUAGE_KEY[family.name]
 
-    def rename(weights):
+    def rename(weights: dict[str, torch.Tensor]) -> None:
         weights[key.replace(".1.", ".1.renamed_")] = weights.pop(key)
 
     change(language_file(family, damaged_checkpoint), rename)
@@ -91,7 +94,7 @@ def test_a_renamed_key_is_missing_and_unexpected(family, damaged_checkpoint):
 
 
 @pytest.mark.parametrize("where", ["language", "vision"])
-def test_a_wrong_width(family, damaged_checkpoint, where):
+def test_a_wrong_width(family: Family, damaged_checkpoint: Path, where: str) -> None:
     file, key = VISION_KEY[family.name]
     path, key = (
         (damaged_checkpoint / file, key)
@@ -99,14 +102,14 @@ def test_a_wrong_width(family, damaged_checkpoint, where):
         else (language_file(family, damaged_checkpoint), LANGUAGE_KEY[family.name])
     )
 
-    def widen(weights):
+    def widen(weights: dict[str, torch.Tensor]) -> None:
         weights[key] = torch.cat([weights[key], weights[key]])
 
     change(path, widen)
     assert f"{key} has shape" in refusal(family, damaged_checkpoint)
 
 
-def test_every_file_that_is_cut_short(family, damaged_checkpoint):
+def test_every_file_that_is_cut_short(family: Family, damaged_checkpoint: Path) -> None:
     for path in weight_paths(damaged_checkpoint):
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) * 2 // 3])
@@ -122,11 +125,13 @@ class Trap:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path]]:
         return Path.touch, (self.path,)
 
 
-def test_a_pickle_that_would_run_code(family, damaged_checkpoint, tmp_path):
+def test_a_pickle_that_would_run_code(
+    family: Family, damaged_checkpoint: Path, tmp_path: Path
+) -> None:
     trapped = tmp_path / "it_ran"
     for path in weight_paths(damaged_checkpoint):
         whole = path.read_bytes()
@@ -138,7 +143,7 @@ def test_a_pickle_that_would_run_code(family, damaged_checkpoint, tmp_path):
     assert not trapped.exists()
 
 
-def test_shards_in_safetensors(family, damaged_checkpoint):
+def test_shards_in_safetensors(family: Family, damaged_checkpoint: Path) -> None:
     """Several files load as the one file does; if one is missing, the error names it."""
     loader = parity.LOADERS[family.name]
     first, _ = loader(damaged_checkpoint, torch.float32)
@@ -155,7 +160,9 @@ def test_shards_in_safetensors(family, damaged_checkpoint):
     assert f"lacks {shard.relative_to(damaged_checkpoint)}" in refusal(family, damaged_checkpoint)
 
 
-def test_files_from_before_torch_1_6(family, checkpoints, damaged_checkpoint):
+def test_files_from_before_torch_1_6(
+    family: Family, checkpoints: dict[str, Path], damaged_checkpoint: Path
+) -> None:
     for path in weight_paths(damaged_checkpoint):
         contents = torch.load(path, weights_only=True)
         torch.save(contents, path, _use_new_zipfile_serialization=False)
@@ -166,7 +173,7 @@ def test_files_from_before_torch_1_6(family, checkpoints, damaged_checkpoint):
         assert torch.equal(one, other)
 
 
-def test_no_weight_is_left_random(family, checkpoints):
+def test_no_weight_is_left_random(family: Family, checkpoints: dict[str, Path]) -> None:
     """Two loads are equal whatever the seed, and every tensor lies on the CPU."""
     loader = parity.LOADERS[family.name]
     torch.manual_seed(1)
@@ -181,7 +188,7 @@ def test_no_weight_is_left_random(family, checkpoints):
         assert buffer.device.type == "cpu", name
 
 
-def test_unneeded_keys_are_listed(family, checkpoints):
+def test_unneeded_keys_are_listed(family: Family, checkpoints: dict[str, Path]) -> None:
     loaded = family.load(str(checkpoints[family.name]), SETTINGS[family.name], "cpu").loaded
     expected = {
         "llava-1.5": "post_layernorm",
@@ -196,14 +203,14 @@ def test_unneeded_keys_are_listed(family, checkpoints):
 # Checkpoints of another model than they should be
 
 
-def test_another_model(family, damaged_checkpoint):
+def test_another_model(family: Family, damaged_checkpoint: Path) -> None:
     folder = language_file(family, damaged_checkpoint).parent
     change_json(folder / "config.json", model_type="bert", mm_projector_type="linear")
     message = refusal(family, damaged_checkpoint)
     assert "bert" in message or "linear" in message or "vicuna" in message
 
 
-def test_13b_projection(checkpoints, tmp_path):
+def test_13b_projection(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(checkpoints["minigpt-4"], tmp_path / "c")
     wide = {"llama_proj.weight": torch.zeros(5120, 32), "llama_proj.bias": torch.zeros(5120)}
     torch.save({"model": wide}, folder / "prerained_minigpt4_7b.pth")
@@ -211,14 +218,14 @@ def test_13b_projection(checkpoints, tmp_path):
     assert "this is a 13B projection" in message
 
 
-def test_another_q_former(checkpoints, tmp_path):
+def test_another_q_former(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(checkpoints["minigpt-4"], tmp_path / "c")
     file = folder / "blip2_pretrained_flant5xxl.pth"
     change(file, lambda weights: weights.update({"t5_proj.weight": torch.zeros(2048, 32)}))
     assert "flan-t5-xxl" in refusal(FAMILIES["minigpt-4"], folder)
 
 
-def test_chat_variant(checkpoints, tmp_path):
+def test_chat_variant(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
     (folder / "generation_config.json").write_text(json.dumps({"chat_format": "chatml"}))
     message = refusal(FAMILIES["qwen-vl"], folder)
@@ -226,22 +233,22 @@ def test_chat_variant(checkpoints, tmp_path):
     assert "Qwen/Qwen-VL" in message
 
 
-def test_newer_qwen(checkpoints, tmp_path):
+def test_newer_qwen(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
     change_json(folder / "config.json", model_type="qwen2_5_vl")
     assert "--model hf" in refusal(FAMILIES["qwen-vl"], folder)
 
 
-def test_another_tokenizer(checkpoints, tmp_path):
+def test_another_tokenizer(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
     lines = (folder / "qwen.tiktoken").read_bytes().splitlines(keepends=True)
-    (folder / "qwen.tiktoken").write_bytes(b"".join(lines[:-1]))
+    (folder / "qwen.tiktoken").write_bytes(b"".join([*lines, b"YWI= %d\n" % len(lines)]))
     assert "another model's vocabulary" in refusal(FAMILIES["qwen-vl"], folder)
     (folder / "qwen.tiktoken").write_bytes(b"".join(lines[1:]))
     assert "cut short" in refusal(FAMILIES["qwen-vl"], folder)
 
 
-def test_llava_without_its_tower(checkpoints, tmp_path):
+def test_llava_without_its_tower(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     """The tower may lie in a folder of its own, where a whole CLIP has a text side, too."""
     family = FAMILIES["llava-1.5"]
     folder = shutil.copytree(checkpoints["llava-1.5"], tmp_path / "c")
@@ -273,7 +280,7 @@ def test_llava_without_its_tower(checkpoints, tmp_path):
 # Two checkpoints that transformers loads with random weights, without an error
 
 
-def test_the_original_llava_is_no_random_llava_hf(checkpoints):
+def test_the_original_llava_is_no_random_llava_hf(checkpoints: dict[str, Path]) -> None:
     """`AutoModel` reads this layout as a default 7B configuration; one key of eighty matches."""
     config = json.loads((checkpoints["llava-1.5"] / "config.json").read_text())
     assert config["model_type"] == "llava"
@@ -287,7 +294,7 @@ def test_the_original_llava_is_no_random_llava_hf(checkpoints):
     assert torch.equal(weight, weights["model.layers.1.mlp.up_proj.weight"])
 
 
-def test_the_vision_side_of_blip2_is_read(tmp_path):
+def test_the_vision_side_of_blip2_is_read(tmp_path: Path) -> None:
     """`Blip2VisionModel.from_pretrained` matches no key of a whole BLIP-2."""
     shutil.copytree(GOLDEN / "minigpt4/A", tmp_path, dirs_exist_ok=True)
     (tmp_path / "eva_vit_g.pth").unlink()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import linear
+from torch.nn.parameter import Parameter
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints import quantization
 from engine.captioners.checkpoints.assembly import named_tensors
+from engine.captioners.checkpoints.quantization import Fp8Linear, Int8Linear
 from engine.captioners.families import otter, spliced
 from engine.captioners.generation import static_decoders
+from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES, Settings, change_model, choose
 from engine.demo import checkpoint
 from engine.demo.scenes import write_scenes
@@ -27,7 +33,7 @@ LLAVA = FAMILIES["llava-1.5"]
 
 
 @pytest.fixture
-def on_cpu(monkeypatch):
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Allow fp8, which torch multiplies on a CPU as well, ten times slower than float32."""
     monkeypatch.setattr(quantization, "supports_fp8", lambda _: True)
 
@@ -38,13 +44,22 @@ def matrices(model: nn.Module, kind: type[nn.Module]) -> set[str]:
 
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_all_families_caption(family, checkpoints, caption_pictures, on_cpu, how, dtype):
+def test_all_families_caption(
+    family: Family,
+    checkpoints: dict[str, Path],
+    caption_pictures: Callable[..., Any],
+    on_cpu: None,
+    how: str,
+    dtype: str,
+) -> None:
     settings = replace(greedy(family), dtype=dtype, quantize=how)
     captions = caption_pictures(family, checkpoints[family.name], settings)
     assert all(0 < caption.tokens <= 12 for caption in captions)
 
 
-def test_captions_do_not_depend_on_the_batch(family, checkpoints, caption_pictures):
+def test_captions_do_not_depend_on_the_batch(
+    family: Family, checkpoints: dict[str, Path], caption_pictures: Callable[..., Any]
+) -> None:
     """Tokens are scaled one by one, and whole numbers are summed."""
     settings = replace(greedy(family), quantize="int8")
     together = caption_pictures(family, checkpoints[family.name], settings)
@@ -53,7 +68,9 @@ def test_captions_do_not_depend_on_the_batch(family, checkpoints, caption_pictur
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dtype):
+def test_the_layers_alone_are_replaced_and_no_copy_stays(
+    family: Family, checkpoints: dict[str, Path], dtype: str
+) -> None:
     folder, settings = str(checkpoints[family.name]), replace(greedy(family), dtype=dtype)
     plain = family.load(folder, settings, "cpu")
     reports: list[str] = []
@@ -76,7 +93,7 @@ def test_the_layers_alone_are_replaced_and_no_copy_stays(family, checkpoints, dt
         assert replaced == {f"{it}_proj" for it in ("q", "k", "v", "o", "gate", "up", "down")}
 
 
-def storage(captioner) -> int:
+def storage(captioner: Any) -> int:
     """Return the bytes of the model and its decoder's fused matrices; views count once."""
     tensors = list(named_tensors(captioner.model).values())
     for layer in getattr(getattr(captioner, "decoder", None), "layers", []):
@@ -89,7 +106,7 @@ def storage(captioner) -> int:
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("rows", [1, 17, 40])
-def test_products_are_those_of_the_rounded_numbers(how, dtype, rows):
+def test_products_are_those_of_the_rounded_numbers(how: str, dtype: torch.dtype, rows: int) -> None:
     kind = quantization.KINDS[how]
     layer, hidden = nn.Linear(64, 48, dtype=dtype), torch.randn(2, rows, 64, dtype=dtype)
     with torch.inference_mode():
@@ -102,7 +119,9 @@ def test_products_are_those_of_the_rounded_numbers(how, dtype, rows):
     assert 0 < (quantized - plain).norm() / plain.norm() < (0.02 if how == "int8" else 0.06)
 
 
-def rounded(kind, rows):
+def rounded(
+    kind: type[Fp8Linear] | type[Int8Linear], rows: torch.Tensor | Parameter
+) -> torch.Tensor:
     """Return the rows as eight bits have them, in float64."""
     scale = kind.row_scale(rows)
     numbers = kind.round_rows(rows, scale).double()
@@ -111,13 +130,13 @@ def rounded(kind, rows):
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_a_token_of_zeros(how):
+def test_a_token_of_zeros(how: str) -> None:
     layer = nn.Linear(64, 48)
     output = quantization.KINDS[how].from_linear(layer)(torch.zeros(3, 64))
     assert torch.equal(output, layer.bias.expand(3, -1))
 
 
-def test_sums_beyond_float16_survive():
+def test_sums_beyond_float16_survive() -> None:
     layer = nn.Linear(64, 16, bias=False, dtype=torch.float16)
     nn.init.constant_(layer.weight, 1.0)
     hidden = torch.full((1, 64), 500.0, dtype=torch.float16)
@@ -126,7 +145,13 @@ def test_sums_beyond_float16_survive():
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_joined_matrices_change_nothing(how, on_cpu, checkpoints, caption_pictures, monkeypatch):
+def test_joined_matrices_change_nothing(
+    how: str,
+    on_cpu: None,
+    checkpoints: dict[str, Path],
+    caption_pictures: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     settings = replace(greedy(LLAVA), quantize=how)
     joined = caption_pictures(LLAVA, checkpoints["llava-1.5"], settings)
     monkeypatch.setattr(static_decoders, "fused", static_decoders.unfused)
@@ -135,7 +160,14 @@ def test_joined_matrices_change_nothing(how, on_cpu, checkpoints, caption_pictur
 
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("name", ["llava-1.5", "otter"])
-def test_replayed_steps_say_the_same(name, how, on_cpu, checkpoints, caption_pictures, monkeypatch):
+def test_replayed_steps_say_the_same(
+    name: str,
+    how: str,
+    on_cpu: None,
+    checkpoints: dict[str, Path],
+    caption_pictures: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     family = FAMILIES[name]
     settings = replace(greedy(family), quantize=how)
     plain = caption_pictures(family, checkpoints[name], settings)
@@ -145,7 +177,7 @@ def test_replayed_steps_say_the_same(name, how, on_cpu, checkpoints, caption_pic
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_greedy_captions_agree_with_float32(how, on_cpu, tmp_path):
+def test_greedy_captions_agree_with_float32(how: str, on_cpu: None, tmp_path: Path) -> None:
     """The demo LLaVA's sheared captions agree; tests/bench/README.md has the shares of all four."""
     write_scenes(tmp_path, 32, 9)
     images = sorted((tmp_path / "images").iterdir())
@@ -161,7 +193,7 @@ def test_greedy_captions_agree_with_float32(how, on_cpu, tmp_path):
     assert len(set(sides[0])) > len(images) / 2
 
 
-def test_the_setting_shapes_what_is_said(checkpoints):
+def test_the_setting_shapes_what_is_said(checkpoints: dict[str, Path]) -> None:
     text = f"llava-1.5={checkpoints['llava-1.5']}"
     plain = choose(text)
     assert choose(text, None, {"quantize": "none"}).settings_hash == plain.settings_hash
@@ -174,6 +206,6 @@ def test_the_setting_shapes_what_is_said(checkpoints):
             change_model(name, name, None, Settings(), {"quantize": "int8"})
 
 
-def test_fp8_is_refused_on_a_cpu(family, checkpoints):
+def test_fp8_is_refused_on_a_cpu(family: Family, checkpoints: dict[str, Path]) -> None:
     with pytest.raises(CheckpointError, match=r"capability 8\.9 .* not: take quantize=int8"):
         family.load(str(checkpoints[family.name]), replace(greedy(family), quantize="fp8"), "cpu")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,9 +26,10 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-from engine.captioners.base import CheckpointError
+from engine.captioners.base import Caption, CheckpointError
 from engine.captioners.checkpoints import assembly
 from engine.captioners.families import hf
+from engine.captioners.families.hf import HuggingFaceCaptioner
 from engine.captioners.registry import FAMILIES
 from engine.hardware.memory import HostMemory
 from engine.images.image import open_image
@@ -76,7 +79,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def llava(vocab_size: int):
+def llava(
+    vocab_size: int,
+) -> tuple[
+    LlavaForConditionalGeneration, dict[str, int | str], dict[str, dict[str, int] | str], str
+]:
     text = {**TEXT, "model_type": "llama", "vocab_size": vocab_size}
     vision = {**VISION, "model_type": "clip_vision_model"}
     config = LlavaConfig(text_config=text, vision_config=vision, image_token_index=4)
@@ -87,7 +94,11 @@ def llava(vocab_size: int):
     return LlavaForConditionalGeneration(config), processor, images, "<image>"
 
 
-def blip2(vocab_size: int):
+def blip2(
+    vocab_size: int,
+) -> tuple[
+    Blip2ForConditionalGeneration, dict[str, int | str], dict[str, dict[str, int] | str], None
+]:
     text = {"model_type": "opt", "vocab_size": vocab_size, "hidden_size": 32, "ffn_dim": 48}
     text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "word_embed_proj_dim": 32}
     qformer = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
@@ -101,7 +112,9 @@ def blip2(vocab_size: int):
     return Blip2ForConditionalGeneration(config), processor, images, None
 
 
-def qwen(vocab_size: int):
+def qwen(
+    vocab_size: int,
+) -> tuple[Qwen2_5_VLForConditionalGeneration, dict[str, str], dict[str, int | str], str]:
     vision = {"hidden_size": 32, "intermediate_size": 48, "depth": 2, "num_heads": 2}
     vision |= {"out_hidden_size": 32, "patch_size": 14, "fullatt_block_indexes": [1]}
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
@@ -124,7 +137,14 @@ def qwen(vocab_size: int):
     )
 
 
-def idefics3(vocab_size: int):
+def idefics3(
+    vocab_size: int,
+) -> tuple[
+    Idefics3ForConditionalGeneration,
+    dict[str, int | str],
+    dict[str, bool | dict[str, int] | str],
+    str,
+]:
     text = {**TEXT, "model_type": "llama", "vocab_size": vocab_size, "pad_token_id": 3}
     config = Idefics3Config(
         text_config=text, vision_config=VISION, image_token_id=4, scale_factor=2, pad_token_id=3
@@ -136,11 +156,11 @@ def idefics3(vocab_size: int):
 
 
 @pytest.fixture(scope="module", params=[llava, blip2, qwen, idefics3], ids=lambda it: it.__name__)
-def checkpoint(request, tmp_path_factory) -> Path:
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(request.param, tmp_path_factory.mktemp(request.param.__name__))
 
 
-def save(make, folder: Path) -> Path:
+def save(make: Callable[..., Any], folder: Path) -> Path:
     """Write the checkpoint of `make` into a folder, with weights large enough to see the image."""
     torch.manual_seed(0)
     text_tokenizer = tokenizer()
@@ -159,7 +179,7 @@ def save(make, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Pictures of different shapes, to which some models give different numbers of tokens."""
     folder = tmp_path_factory.mktemp("pictures")
     paths = []
@@ -177,7 +197,7 @@ SETTINGS = replace(
 )
 
 
-def captions(captioner, pictures, batch):
+def captions(captioner: HuggingFaceCaptioner, pictures: list[str], batch: int) -> list[Caption]:
     prepared = [captioner.prepare(open_image(path)) for path in pictures]
     results = []
     for start in range(0, len(prepared), batch):
@@ -187,7 +207,9 @@ def captions(captioner, pictures, batch):
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_captions_do_not_depend_on_the_batch(checkpoint, pictures, temperature):
+def test_captions_do_not_depend_on_the_batch(
+    checkpoint: Path, pictures: list[str], temperature: float
+) -> None:
     settings = replace(SETTINGS, temperature=temperature)
     captioner = FAMILIES["hf"].load(str(checkpoint), settings, "cpu")
     together = captions(captioner, pictures, 4)
@@ -196,7 +218,9 @@ def test_captions_do_not_depend_on_the_batch(checkpoint, pictures, temperature):
     assert len({caption.raw for caption in together}) > 1
 
 
-def test_images_are_preprocessed_ahead_as_with_their_batch(checkpoint, pictures):
+def test_images_are_preprocessed_ahead_as_with_their_batch(
+    checkpoint: Path, pictures: list[str]
+) -> None:
     captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     assert captioner.preprocesses_ahead
     ahead = captions(captioner, pictures, 4)
@@ -204,7 +228,9 @@ def test_images_are_preprocessed_ahead_as_with_their_batch(checkpoint, pictures)
     assert captions(captioner, pictures, 4) == ahead
 
 
-def test_a_processor_that_makes_another_batch_is_given_batches(checkpoint, pictures, monkeypatch):
+def test_a_processor_that_makes_another_batch_is_given_batches(
+    checkpoint: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hf, "TOKEN_KEYS", ())  # padded behind, where the processor pads in front
     captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     inputs = [captioner.preprocess([Image.open(it)]) for it in pictures]
@@ -215,21 +241,21 @@ def test_a_processor_that_makes_another_batch_is_given_batches(checkpoint, pictu
     assert captions(captioner, pictures, 4) == captions(whole, pictures, 4)
 
 
-def test_threads_may_prepare_at_once(checkpoint, pictures):
+def test_threads_may_prepare_at_once(checkpoint: Path, pictures: list[str]) -> None:
     captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     with ThreadPoolExecutor(8) as pool:
         prepared = list(pool.map(lambda it: captioner.prepare(open_image(it)), 10 * pictures))
     assert captioner.caption(prepared[:4], range(4)) == captions(captioner, pictures, 4)
 
 
-def test_the_prompt_reaches_the_model(checkpoint, pictures):
+def test_the_prompt_reaches_the_model(checkpoint: Path, pictures: list[str]) -> None:
     loaded = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
     assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
     assert "Say it." in loaded.prompt_text
 
 
-def test_a_missing_weight_is_named(checkpoint, tmp_path):
+def test_a_missing_weight_is_named(checkpoint: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     weights = load_file(checkpoint / "model.safetensors")
@@ -243,15 +269,17 @@ def test_a_missing_weight_is_named(checkpoint, tmp_path):
         FAMILIES["hf"].load(str(tmp_path), SETTINGS, "cpu")
 
 
-def load(checkpoint, dtype, device="cpu"):
+def load(checkpoint: Path, dtype: str, device: str = "cpu") -> HuggingFaceCaptioner | None:
     return FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, dtype=dtype), device)
 
 
-def machine(monkeypatch, free, total):
+def machine(monkeypatch: pytest.MonkeyPatch, free: int, total: int) -> None:
     monkeypatch.setattr(assembly, "host_memory", lambda: HostMemory(free, total))
 
 
-def test_weights_beyond_the_machine_are_refused(checkpoint, monkeypatch):
+def test_weights_beyond_the_machine_are_refused(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine(monkeypatch, 1000, 2000)
     with pytest.raises(CheckpointError, match="dtype=bfloat16 halves that; else take a GPU or"):
         load(checkpoint, "float32")
@@ -264,14 +292,16 @@ def test_weights_beyond_the_machine_are_refused(checkpoint, monkeypatch):
         load(checkpoint, "bfloat16", "cuda")
 
 
-def test_weights_that_do_not_fit_beside_what_runs_now(checkpoint, monkeypatch):
+def test_weights_that_do_not_fit_beside_what_runs_now(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The supervisor tries again after a while."""
     machine(monkeypatch, 1000, 2**40)
     with pytest.raises(MemoryError, match=r"has 0\.0 GiB free"):
         load(checkpoint, "bfloat16")
 
 
-def test_weights_of_which_half_fits(checkpoint, monkeypatch):
+def test_weights_of_which_half_fits(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = load(checkpoint, "bfloat16").loaded.bytes
     machine(monkeypatch, needed, needed)
     load(checkpoint, "bfloat16")
@@ -279,7 +309,9 @@ def test_weights_of_which_half_fits(checkpoint, monkeypatch):
         load(checkpoint, "float32")
 
 
-def test_old_pickles_count_alike(checkpoint, tmp_path, monkeypatch):
+def test_old_pickles_count_alike(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Weights in a `pytorch_model.bin` are counted like those in safetensors."""
     from safetensors.torch import load_file
 

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from engine.captioners.base import Caption
 from engine.captioners.families import otter, spliced
 from engine.captioners.generation.cuda_graphs import ROW_FRACTIONS, StepGraphs, capture_for
+from engine.captioners.generation.static_decoders import DecodeStatePool
+from engine.captioners.model_families import Family
 from engine.images.image import open_image
 
 
-def imitated(step, input_ids, position):
+def imitated(
+    step: Callable[..., Any], input_ids: torch.Tensor, position: torch.Tensor
+) -> tuple[Callable[..., Any], torch.Tensor]:
     """Capture a step whose replay runs it again."""
     logits = step(input_ids, position).clone()
     return lambda: logits.copy_(step(input_ids, position)), logits
 
 
-def refused(step, input_ids, position):
+def refused(step: Callable[..., Any], input_ids: torch.Tensor, position: torch.Tensor) -> None:
     """Fail as CUDA does for a step that cannot be captured."""
     raise RuntimeError("operation not permitted when stream is capturing")
 
 
-def forgetful(step, input_ids, position):
+def forgetful(
+    step: Callable[..., Any], input_ids: torch.Tensor, position: torch.Tensor
+) -> tuple[Callable[..., Any], torch.Tensor]:
     """Capture a step whose replay does nothing."""
     return lambda: None, torch.zeros_like(step(input_ids, position))
 
 
 @pytest.fixture
-def captions(family, checkpoints, pictures, monkeypatch):
+def captions(
+    family: Family,
+    checkpoints: dict[str, Path],
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Any]:
     """Captions of batches of several sizes, one after the other, and the pool of their states.
 
     The argument is how steps are captured. Rows end early.
@@ -37,7 +52,7 @@ def captions(family, checkpoints, pictures, monkeypatch):
     settings = replace(family.presets["paper"], dtype="float32", temperature=1.5)
     prepared: list = []
 
-    def of(capture):
+    def of(capture: Callable[..., Any] | None) -> tuple[list[Caption], DecodeStatePool]:
         for module in (otter, spliced):
             monkeypatch.setattr(module, "capture_for", lambda *_: capture)
         captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
@@ -54,7 +69,7 @@ def captions(family, checkpoints, pictures, monkeypatch):
     return of
 
 
-def test_replayed_steps_say_the_same(captions):
+def test_replayed_steps_say_the_same(captions: Callable[..., Any]) -> None:
     plain, _ = captions(None)
     replayed, pool = captions(imitated)
     assert replayed == plain
@@ -66,7 +81,9 @@ def test_replayed_steps_say_the_same(captions):
 
 
 @pytest.mark.parametrize("capture", [refused, forgetful])
-def test_what_cannot_be_captured_is_launched(captions, capture, capsys):
+def test_what_cannot_be_captured_is_launched(
+    captions: Callable[..., Any], capture: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     plain, _ = captions(None)
     launched, pool = captions(capture)
     assert launched == plain
@@ -74,7 +91,9 @@ def test_what_cannot_be_captured_is_launched(captions, capture, capsys):
     assert "decode steps are launched one by one: " in capsys.readouterr().err
 
 
-def test_garbage_of_the_batch_before_is_not_read(captions, monkeypatch):
+def test_garbage_of_the_batch_before_is_not_read(
+    captions: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A captured step multiplies positions behind a batch's tokens, too, though they are masked.
 
     So NaN that another batch left there must be gone.
@@ -82,7 +101,7 @@ def test_garbage_of_the_batch_before_is_not_read(captions, monkeypatch):
     plain, _ = captions(imitated)
     call = StepGraphs.__call__
 
-    def call_and_spoil(self, input_ids, position):
+    def call_and_spoil(self, input_ids: torch.Tensor, position: int) -> torch.Tensor:
         logits = call(self, input_ids, position)
         cache = self.step.__self__.cache
         cache.layers[0][1][len(input_ids) :] = torch.nan
@@ -92,7 +111,7 @@ def test_garbage_of_the_batch_before_is_not_read(captions, monkeypatch):
     assert captions(imitated)[0] == plain
 
 
-def test_nothing_is_captured_without_cuda_or_against_the_setting():
+def test_nothing_is_captured_without_cuda_or_against_the_setting() -> None:
     assert capture_for(torch.device("cpu"), True) is None
     assert capture_for(torch.device("cuda", 0), False) is None
     assert capture_for(torch.device("cuda", 0), True) is not None

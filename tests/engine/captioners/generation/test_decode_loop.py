@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from numpy import ndarray
 
+from engine.captioners.base import Caption
 from engine.captioners.generation import static_decoders
 from engine.captioners.generation.decode_loop import NgramBlocker, decode
 from engine.captioners.generation.generate import GenerationRequest, generate, splice, to_captions
 from engine.captioners.generation.kv_cache import DenseRows
+from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES
+from engine.captioners.settings import Settings
 from engine.images.image import open_image
 from tests.support.checkpoints import CHECKPOINTS
 
@@ -26,16 +33,16 @@ WAYS = {
 
 
 @pytest.fixture(params=list(WAYS))
-def settings(request, family):
+def settings(request: pytest.FixtureRequest, family: Family) -> Settings:
     usual = {"dtype": "float32", "max_new_tokens": 16, "min_new_tokens": 0, "no_repeat_ngram": 0}
     return replace(family.presets["paper"], **usual | WAYS[request.param])
 
 
 @pytest.fixture
-def load(checkpoints, pictures):
+def load(checkpoints: dict[str, Path], pictures: list[Path]) -> Callable[..., Any]:
     """A captioner and the pictures prepared for it, three times each."""
 
-    def of(family, settings):
+    def of(family: Family, settings: Settings) -> tuple[Any, list[ndarray]]:
         captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
         prepared = [captioner.prepare(open_image(str(path))) for path in pictures]
         return captioner, prepared * 3
@@ -43,11 +50,13 @@ def load(checkpoints, pictures):
     return of
 
 
-def pixel_values(captioner, prepared):
+def pixel_values(captioner: Any, prepared: list[ndarray]) -> torch.Tensor:
     return captioner.preprocessor.pixel_values(prepared, torch.device("cpu"), torch.float32)
 
 
-def by_generate(captioner, prepared, record_ids, stop_ids):
+def by_generate(
+    captioner: Any, prepared: list[ndarray], record_ids: range, stop_ids: list[int] | range
+) -> list[Caption]:
     """Return the captions that `generate` gives."""
     settings, pixels = captioner.settings, pixel_values(captioner, prepared)
     with torch.inference_mode():
@@ -55,7 +64,13 @@ def by_generate(captioner, prepared, record_ids, stop_ids):
             model, prompt = captioner.model.lang_encoder, torch.tensor(captioner.prompt)
             captioner.model.set_images(pixels)
             ids = prompt.expand(len(prepared), -1)
-            request = GenerationRequest(settings, record_ids, "otter", stop_ids, captioner.pad_id)
+            request = GenerationRequest(
+                settings=settings,
+                record_ids=record_ids,
+                family_name="otter",
+                stop_ids=stop_ids,
+                pad_id=captioner.pad_id,
+            )
             mask, inputs = torch.ones_like(ids), {"input_ids": ids}
         else:
             model, decoder = captioner.model.language_model, captioner.decoder
@@ -63,7 +78,13 @@ def by_generate(captioner, prepared, record_ids, stop_ids):
             embeds = splice(decoder.before, features, decoder.after)
             pad, text, tokenizer = captioner.pad_id, captioner.stop_text, captioner.tokenizer
             request = GenerationRequest(
-                settings, record_ids, captioner.name, stop_ids, pad, text, tokenizer
+                settings=settings,
+                record_ids=record_ids,
+                family_name=captioner.name,
+                stop_ids=stop_ids,
+                pad_id=pad,
+                stop_text=text,
+                tokenizer=tokenizer,
             )
             mask = torch.ones(embeds.shape[:2], dtype=torch.long)
             inputs = {"inputs_embeds": embeds}
@@ -71,7 +92,9 @@ def by_generate(captioner, prepared, record_ids, stop_ids):
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["to the cap", "early"])
-def test_equal_to_generate(family, settings, load, ends):
+def test_equal_to_generate(
+    family: Family, settings: Settings, load: Callable[..., Any], ends: bool
+) -> None:
     captioner, prepared = load(family, settings)
     record_ids = range(100, 100 + len(prepared))
     if ends:
@@ -84,7 +107,9 @@ def test_equal_to_generate(family, settings, load, ends):
 
 
 @pytest.mark.parametrize("name", ["llava-1.5", "minigpt-4", "qwen-vl"])
-def test_a_cached_prefix_changes_nothing(name, load, monkeypatch):
+def test_a_cached_prefix_changes_nothing(
+    name: str, load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     family = FAMILIES[name]
     settings = replace(family.presets["paper"], temperature=1.0, dtype="float32")
     captions = []
@@ -97,7 +122,7 @@ def test_a_cached_prefix_changes_nothing(name, load, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["llava-1.5", "minigpt-4", "qwen-vl"])
-def test_fused_matrices_change_nothing(name, load):
+def test_fused_matrices_change_nothing(name: str, load: Callable[..., Any]) -> None:
     family = FAMILIES[name]
     settings = replace(family.presets["paper"], temperature=1.0, dtype="float32")
     captioner, prepared = load(family, settings)
@@ -109,7 +134,7 @@ def test_fused_matrices_change_nothing(name, load):
     assert not load(family, replace(settings, dtype="bfloat16"))[0].loaded.memory_mapped
 
 
-def test_a_stop_text_ends_its_row_alone(load):
+def test_a_stop_text_ends_its_row_alone(load: Callable[..., Any]) -> None:
     family = FAMILIES["minigpt-4"]
     settings = replace(family.presets["paper"], temperature=1.0, top_p=None, dtype="float32")
     captioner, prepared = load(family, settings)
@@ -121,7 +146,7 @@ def test_a_stop_text_ends_its_row_alone(load):
     assert {caption.finish for caption in expected} >= {"stop"}
 
 
-def test_gaps_are_filled_from_the_end():
+def test_gaps_are_filled_from_the_end() -> None:
     rows = DenseRows(6)
     tensor = rows.register(torch.arange(6))
     assert rows.compact([True, False, True, False, True, True]) == [0, 4, 2, 5]
@@ -131,7 +156,7 @@ def test_gaps_are_filled_from_the_end():
     assert tensor[:1].tolist() == [2]
 
 
-def test_repeats_count_the_prompt():
+def test_repeats_count_the_prompt() -> None:
     blocker = NgramBlocker(3, [1, 2, 3, 1])
     assert list(blocker.banned()) == []
     blocker.add(2)
@@ -141,20 +166,26 @@ def test_repeats_count_the_prompt():
     assert list(NgramBlocker(3, [1]).banned()) == []
 
 
-def test_every_family_is_tried():
+def test_every_family_is_tried() -> None:
     others = ("hf", "endpoint")
     assert set(CHECKPOINTS) == {
         n for n, f in FAMILIES.items() if f.checkpoint_form and n not in others
     }
 
 
-def test_steps_are_spent_on_unfinished_rows_alone(load):
+def test_steps_are_spent_on_unfinished_rows_alone(load: Callable[..., Any]) -> None:
     family = FAMILIES["llava-1.5"]
     captioner, prepared = load(family, replace(family.presets["paper"], dtype="float32"))
     features = captioner.model.image_features(pixel_values(captioner, prepared))
     settings = replace(captioner.settings, temperature=2.0)
     stop_ids = range(0, captioner.model.language_model.config.vocab_size, 7)
-    request = GenerationRequest(settings, range(len(prepared)), "llava-1.5", stop_ids, 0)
+    request = GenerationRequest(
+        settings=settings,
+        record_ids=range(len(prepared)),
+        family_name="llava-1.5",
+        stop_ids=stop_ids,
+        pad_id=0,
+    )
     row_counts = []
     with captioner.decoder.prefill(features, 30) as state:
         step = state.step

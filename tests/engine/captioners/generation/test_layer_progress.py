@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from torch.nn.modules import module
 
 from engine.captioners.generation import layer_progress
+from engine.captioners.model_families import Family
 from engine.images.image import open_image
 
 DEPTH = 2
@@ -15,7 +18,7 @@ DEPTH = 2
 
 
 @pytest.fixture
-def reports(monkeypatch):
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A list with one entry for each report. The hook, which would stay, is removed afterwards."""
     monkeypatch.setattr(layer_progress, "REPORT_SECONDS", 0.0)
     monkeypatch.setattr(module, "_global_forward_hooks", type(module._global_forward_hooks)())
@@ -24,7 +27,9 @@ def reports(monkeypatch):
     return reports
 
 
-def test_every_step_shows_progress(family, checkpoints, pictures, reports):
+def test_every_step_shows_progress(
+    family: Family, checkpoints: dict[str, Path], pictures: list[Path], reports: list[Any]
+) -> None:
     counts = []
     for tokens in (1, 2, 4):
         settings = replace(
@@ -41,7 +46,13 @@ def test_every_step_shows_progress(family, checkpoints, pictures, reports):
     assert fourth - second == 2 * (second - first)
 
 
-def test_not_at_every_layer(family, checkpoints, pictures, reports, monkeypatch):
+def test_not_at_every_layer(
+    family: Family,
+    checkpoints: dict[str, Path],
+    pictures: list[Path],
+    reports: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(layer_progress, "REPORT_SECONDS", 3600.0)
     captioner = family.load(str(checkpoints[family.name]), family.presets["paper"], "cpu")
     captioner.caption([captioner.prepare(open_image(str(pictures[0])))], [0])

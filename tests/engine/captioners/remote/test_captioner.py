@@ -9,8 +9,11 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,8 +21,9 @@ from PIL import Image
 from engine.captioners.base import ServerUnavailable
 from engine.captioners.registry import FAMILIES
 from engine.captioners.remote import captioner as endpoint
+from engine.captioners.remote.captioner import EndpointCaptioner
 from engine.captioners.remote.client import RetryPolicy
-from engine.images.image import ImageProblem, open_image
+from engine.images.image import ImageProblem, Picture, open_image
 from tests.faults.support.fake_server import FakeServer, Reply, caption_reply, error_reply
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import draw_picture, make_captions
@@ -37,22 +41,22 @@ HASTY = RetryPolicy(
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[FakeServer]:
     with FakeServer() as started:
         yield started
 
 
 @pytest.fixture
-def picture(tmp_path):
+def picture(tmp_path: Path) -> Picture:
     draw_picture(tmp_path / "a.png", 7)
     return open_image(str(tmp_path / "a.png"))
 
 
 @pytest.fixture
-def make(server):
+def make(server: FakeServer) -> Iterator[Callable[..., Any]]:
     captioners = []
 
-    def captioner(policy=HASTY, **settings):
+    def captioner(policy: RetryPolicy = HASTY, **settings: object) -> EndpointCaptioner | None:
         settings = replace(SETTINGS, **settings)
         captioners.append(endpoint.EndpointCaptioner(server.address, settings, policy))
         return captioners[-1]
@@ -65,7 +69,9 @@ def make(server):
 # What is sent
 
 
-def test_prompt_cap_temperature_and_seed_are_sent(make, server, picture):
+def test_prompt_cap_temperature_and_seed_are_sent(
+    make: Callable[..., Any], server: FakeServer, picture: Picture
+) -> None:
     captioner = make(prompt="Say it.", max_new_tokens=17, temperature=0.7, top_p=0.9, seed=3)
     captioner.caption([captioner.prepare(picture)] * 2, [10, 11])
     first, second = (each.body for each in server.requests)
@@ -80,7 +86,9 @@ def test_prompt_cap_temperature_and_seed_are_sent(make, server, picture):
     assert 0 <= first["seed"] < 2**31
 
 
-def test_no_top_p_and_no_key_are_sent_where_there_are_none(make, server, picture, monkeypatch):
+def test_no_top_p_and_no_key_are_sent_where_there_are_none(
+    make: Callable[..., Any], server: FakeServer, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("MLLMAUG_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     captioner = make()
@@ -101,8 +109,13 @@ def test_no_top_p_and_no_key_are_sent_where_there_are_none(make, server, picture
     ],
 )
 def test_what_every_server_reads_is_sent_as_it_lies(
-    tmp_path, make, server, format, mode, media_type
-):
+    tmp_path: Path,
+    make: Callable[..., Any],
+    server: FakeServer,
+    format: str,
+    mode: str,
+    media_type: str,
+) -> None:
     path = tmp_path / "image"
     Image.new("RGB", (40, 30), "teal").convert(mode).save(path, format)
     captioner = make()
@@ -121,7 +134,9 @@ def test_what_every_server_reads_is_sent_as_it_lies(
         ("PNG", "1", 1),
     ],
 )
-def test_the_rest_is_sent_as_a_jpeg_of_the_same_pixels(tmp_path, format, mode, colour):
+def test_the_rest_is_sent_as_a_jpeg_of_the_same_pixels(
+    tmp_path: Path, format: str, mode: str, colour: int | tuple[int, ...]
+) -> None:
     path = tmp_path / "image"
     Image.new(mode, (40, 30), colour).save(path, format)
     sent = sent_image(path)
@@ -130,14 +145,14 @@ def test_the_rest_is_sent_as_a_jpeg_of_the_same_pixels(tmp_path, format, mode, c
     assert all(abs(a - b) < 6 for a, b in zip(sent.getpixel((5, 5)), expected, strict=True))
 
 
-def test_a_large_file_is_sent_smaller(tmp_path, monkeypatch):
+def test_a_large_file_is_sent_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "MAX_FILE_BYTES", 1000)
     path = tmp_path / "large.png"
     Image.effect_noise((3000, 1500), 50).convert("RGB").save(path)
     assert sent_image(path).size == (2048, 1024)
 
 
-def sent_image(path) -> Image.Image:
+def sent_image(path: Path) -> Image.Image:
     captioner = object.__new__(endpoint.EndpointCaptioner)
     url = captioner.prepare(open_image(str(path)))
     kind, _, data = url.partition(",")
@@ -145,7 +160,9 @@ def sent_image(path) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
-def test_a_damaged_image_fails_before_it_is_sent(tmp_path, make, server):
+def test_a_damaged_image_fails_before_it_is_sent(
+    tmp_path: Path, make: Callable[..., Any], server: FakeServer
+) -> None:
     path = tmp_path / "a.png"
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:500])
@@ -157,7 +174,9 @@ def test_a_damaged_image_fails_before_it_is_sent(tmp_path, make, server):
 # What comes back
 
 
-def test_finish_and_tokens_are_the_servers(make, server, picture):
+def test_finish_and_tokens_are_the_servers(
+    make: Callable[..., Any], server: FakeServer, picture: Picture
+) -> None:
     captioner = make()
     replies = {1: ("Cut", "length", 30), 2: ("", "stop", 0), 3: ("Whole.", "eos", 4)}
     server.behave = lambda request: caption_reply(*replies[request.number])
@@ -169,14 +188,18 @@ def test_finish_and_tokens_are_the_servers(make, server, picture):
     ]
 
 
-def test_usage_may_be_left_out(make, server, picture):
+def test_usage_may_be_left_out(
+    make: Callable[..., Any], server: FakeServer, picture: Picture
+) -> None:
     body = b'{"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}'
     server.behave = lambda _: Reply(body=body)
     captioner = make()
     assert captioner.caption([captioner.prepare(picture)], [0])[0].tokens == 0
 
 
-def test_a_server_of_several_models_must_be_told_which(make, server):
+def test_a_server_of_several_models_must_be_told_which(
+    make: Callable[..., Any], server: FakeServer
+) -> None:
     server.models = ["one", "two"]
     with pytest.raises(ServerUnavailable, match="serves one, two: name the model"):
         make()
@@ -194,7 +217,9 @@ def test_a_server_of_several_models_must_be_told_which(make, server):
         make(served_model="two")
 
 
-def test_answers_keep_the_order_of_what_was_asked(make, server, tmp_path):
+def test_answers_keep_the_order_of_what_was_asked(
+    make: Callable[..., Any], server: FakeServer, tmp_path: Path
+) -> None:
     captioner = make()
     paths = [tmp_path / f"{number}.png" for number in range(40)]
     for number, path in enumerate(paths):
@@ -204,7 +229,9 @@ def test_answers_keep_the_order_of_what_was_asked(make, server, tmp_path):
     assert all(f"{it.crc32:08x}" in c.raw for it, c in zip(pictures, captions, strict=True))
 
 
-def test_retry_after_is_heeded(make, server, picture):
+def test_retry_after_is_heeded(
+    make: Callable[..., Any], server: FakeServer, picture: Picture
+) -> None:
     server.behave = lambda request: (
         error_reply(429, retry_after="1") if request.number == 1 else None
     )
@@ -214,8 +241,73 @@ def test_retry_after_is_heeded(make, server, picture):
     assert second.received_at - first.received_at >= 1
 
 
+# Servers that give no captions
+
+
+IMPATIENT = replace(HASTY, first_backoff=0.0, max_backoff=0.0, outage_seconds=0.0)
+"""A policy for which the first failure is an outage."""
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        (error_reply(500), "failing"),
+        (Reply(body=b"nonsense"), "failing"),
+        (Reply(body=b"cut off", delivery="cut"), "failing"),
+        (Reply(delivery="reset"), "failing"),
+        (error_reply(400, "I see no images"), "failing"),
+        (Reply(delivery="silent"), "unreachable"),
+        (error_reply(429, retry_after="60"), "overloaded"),
+        (error_reply(503), "overloaded"),
+        (error_reply(404), "model_not_served"),
+        (error_reply(401), "unauthorized"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.status}-{value.delivery}",
+)
+def test_a_server_that_gives_no_captions_is_unavailable_for_a_cause(
+    make, server, picture, reply, cause: str
+) -> None:
+    captioner = make(replace(IMPATIENT, request_timeout=0.2))
+    server.behave = lambda _: reply
+    with pytest.raises(ServerUnavailable) as caught:
+        captioner.caption([captioner.prepare(picture)], [0])
+    assert caught.value.cause == cause
+
+
+def test_a_server_that_is_not_there_is_unreachable(make, server) -> None:
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(ServerUnavailable) as caught:
+        make(IMPATIENT)
+    assert caught.value.cause == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("listing", "cause"),
+    [
+        (error_reply(500), "failing"),
+        (error_reply(400), "failing"),
+        (Reply(body=b"{}"), "failing"),
+        (error_reply(429, retry_after="60"), "overloaded"),
+        (error_reply(401), "unauthorized"),
+        (error_reply(404), "model_not_served"),
+        (Reply(body=b'{"data": []}'), "model_not_served"),
+        (Reply(body=b'{"data": [{"id": "one"}, {"id": "two"}]}'), "model_not_served"),
+    ],
+)
+def test_a_server_that_does_not_say_what_it_serves_is_unavailable_for_a_cause(
+    make, server, listing, cause: str
+) -> None:
+    server.listing = listing
+    with pytest.raises(ServerUnavailable) as caught:
+        make()
+    assert caught.value.cause == cause
+
+
 @pytest.mark.parametrize("every", [2, 3])
-def test_a_server_that_fails_every_so_many_times_fails_no_record(make, server, picture, every):
+def test_a_server_that_fails_every_so_many_times_fails_no_record(
+    make: Callable[..., Any], server: FakeServer, picture: Picture, every: int
+) -> None:
     """No record fails, although each is a suspect after its first failure.
 
     One in 200 failed when the server was probed once or twice.
@@ -232,7 +324,9 @@ def test_a_server_that_fails_every_so_many_times_fails_no_record(make, server, p
 # How many at a time
 
 
-def test_a_server_with_a_limit_is_kept_busy_and_loses_nothing(make, server, picture):
+def test_a_server_with_a_limit_is_kept_busy_and_loses_nothing(
+    make: Callable[..., Any], server: FakeServer, picture: Picture
+) -> None:
     server.delay_seconds = 0.02
     server.behave = lambda _: error_reply(429) if server.in_flight > 10 else None
     captioner = make(batch=32)
@@ -246,13 +340,13 @@ def test_a_server_with_a_limit_is_kept_busy_and_loses_nothing(make, server, pict
 # The doctor
 
 
-def test_the_doctor_asks_the_server(server):
+def test_the_doctor_asks_the_server(server: FakeServer) -> None:
     output = cli_ok("doctor", "--model", f"tiny={server.address}")
     assert f"{server.address} is asked for 'tiny'" in output
     assert "of a red disc over a blue bar it says '320x240 RGB image" in output
 
 
-def test_the_doctor_says_what_is_wrong(server, tmp_path):
+def test_the_doctor_says_what_is_wrong(server: FakeServer, tmp_path: Path) -> None:
     make_captions(tmp_path, 2)
     model = f"tiny={server.address}"
     cli_ok("new", tmp_path / "run", tmp_path / "captions.json", "--model", model)
@@ -275,7 +369,9 @@ def test_the_doctor_says_what_is_wrong(server, tmp_path):
     any(find_spec(name) is None for name in ("fastapi", "uvicorn", "openai")),
     reason="`transformers serve` needs the extra `serving`",
 )
-def test_transformers_serve_says_what_the_model_says_here(tmp_path, monkeypatch):
+def test_transformers_serve_says_what_the_model_says_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a tiny random LLaVA, greedy, the server's captions are those of `hf`."""
     from tests.engine.captioners.families.test_hf import llava, save
 
@@ -302,7 +398,7 @@ def test_transformers_serve_says_what_the_model_says_here(tmp_path, monkeypatch)
 class TransformersServe:
     """A process of `transformers serve` for one checkpoint; entering it returns its address."""
 
-    def __init__(self, checkpoint, folder) -> None:
+    def __init__(self, checkpoint: Path, folder: Path) -> None:
         self.checkpoint, self.folder = checkpoint, folder
 
     def __enter__(self) -> str:

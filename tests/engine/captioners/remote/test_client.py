@@ -1,16 +1,149 @@
-"""How the headers of a server's response are read."""
+"""What a server's response means: a caption, a refusal, or a fault of the server and its cause."""
 
 from __future__ import annotations
 
+import json
 import time
 from email.utils import formatdate
+from typing import Any
 
-from engine.captioners.remote.client import retry_after
+import httpx2
+import pytest
+
+from db.rows import UnavailableCause
+from engine.captioners.base import Caption, ServerUnavailable
+from engine.captioners.remote.client import (
+    API_KEY_VARIABLES,
+    ImageRefused,
+    ModelNotServed,
+    Response,
+    RetryPolicy,
+    ServerClient,
+    ServerError,
+    find_api_key,
+    retry_after,
+)
 
 
-def test_retry_after_is_seconds_or_a_date():
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> ServerClient:
+    for name in API_KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    return ServerClient("http://localhost:1/v1", 1, RetryPolicy())
+
+
+def response(body: bytes, status: int = 200, **headers: str) -> Response:
+    """Return a response of JSON. In names of headers, `_` stands for a hyphen."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, httpx2.Headers({"content-type": "application/json"} | named), body)
+
+
+def caption_body(usage: str) -> bytes:
+    """Return the body with a caption, and with `usage` as it is written."""
+    choice = {"message": {"content": "A dog."}, "finish_reason": "stop"}
+    return f'{{"choices": [{json.dumps(choice)}], "usage": {usage}}}'.encode()
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after("7") == 7
     assert retry_after("-3") == 0
     assert 50 < (retry_after(formatdate(time.time() + 60, usegmt=True)) or 0) < 70
     assert retry_after(formatdate(time.time() - 60, usegmt=True)) == 0
     assert [retry_after(text) for text in (None, "", "soon", "nan")] == [None] * 4
+
+
+# Tokens
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ('{"completion_tokens": 9}', 9),
+        ('{"completion_tokens": 0}', 0),
+        ('{"completion_tokens": null}', 0),
+        ('{"completion_tokens": 2147483647}', 2**31 - 1),
+        ("{}", 0),
+        ("null", 0),
+    ],
+)
+def test_tokens_are_the_servers_or_unknown(client: ServerClient, usage: str, tokens: Any) -> None:
+    caption = client.read_caption(response(caption_body(usage)))
+    assert caption == Caption("A dog.", tokens, "stop")
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    ["1e400", "-1e400", "NaN", "-1", "1099511627776", "2147483648", "9.5", '"9"', "true", "[9]"],
+)
+def test_a_count_of_tokens_that_is_none_is_a_malformed_reply(
+    client: ServerClient, tokens: str
+) -> None:
+    with pytest.raises(ServerError, match="answers nonsense: no count of tokens") as caught:
+        client.read_caption(response(caption_body(f'{{"completion_tokens": {tokens}}}')))
+    assert caught.value.cause == "failing" and caught.value.may_be_record
+
+
+@pytest.mark.parametrize("usage", ["7", '"x"', "[1]", "true"])
+def test_usage_that_is_no_object_is_a_malformed_reply(client: ServerClient, usage: str) -> None:
+    with pytest.raises(ServerError, match="answers nonsense"):
+        client.read_caption(response(caption_body(usage)))
+
+
+# Causes
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code", "kind", "cause"),
+    [
+        (500, {}, "", ServerError, "failing"),
+        (502, {}, "", ServerError, "failing"),
+        (500, {"retry_after": "60"}, "", ServerError, "overloaded"),
+        (425, {}, "", ServerError, "failing"),
+        (204, {}, "", ServerError, "failing"),
+        (408, {}, "", ServerError, "overloaded"),
+        (429, {}, "", ServerError, "overloaded"),
+        (429, {"retry_after": "60"}, "", ServerError, "overloaded"),
+        (503, {}, "", ServerError, "overloaded"),
+        (504, {}, "", ServerError, "overloaded"),
+        (529, {}, "", ServerError, "overloaded"),
+        (429, {}, "insufficient_quota", ServerUnavailable, "overloaded"),
+        (404, {}, "", ModelNotServed, "model_not_served"),
+        (401, {}, "", ServerUnavailable, "unauthorized"),
+        (403, {}, "", ServerUnavailable, "unauthorized"),
+        (402, {}, "", ServerUnavailable, "failing"),
+        (301, {}, "", ServerUnavailable, "failing"),
+        (400, {}, "", ImageRefused, None),
+        (422, {}, "", ImageRefused, None),
+    ],
+)
+def test_a_status_has_a_cause(
+    client: ServerClient,
+    status: int,
+    headers: dict[str, Any],
+    code: str,
+    kind: type[Exception],
+    cause: UnavailableCause | None,
+) -> None:
+    body = json.dumps({"error": {"message": "no", "code": code}}).encode()
+    error = client.error_of(response(body, status, **headers))
+    assert type(error) is kind
+    assert getattr(error, "cause", None) == cause
+    if headers:
+        assert getattr(error, "retry_after", None) == 60
+
+
+@pytest.mark.parametrize("body", [b"no JSON", b"[]", b'{"choices": []}', b'{"choices": [{}]}'])
+def test_a_malformed_reply_is_a_failing_server(client: ServerClient, body: bytes) -> None:
+    with pytest.raises(ServerError) as caught:
+        client.read_caption(response(body))
+    unavailable = caught.value.as_unavailable([3, 4])
+    assert (unavailable.cause, unavailable.retry_after) == ("failing", 0.0)
+    assert unavailable.record_ids == [3, 4]
+    assert str(unavailable) == str(caught.value)
+
+
+def test_a_malformed_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLLMAUG_API_KEY", "a secret")
+    with pytest.raises(ServerUnavailable) as caught:
+        find_api_key()
+    assert caught.value.cause == "unauthorized" and "secret" not in str(caught.value)

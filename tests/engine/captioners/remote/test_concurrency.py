@@ -13,25 +13,25 @@ def answer(window: RequestWindow, seconds_of: Callable[[int], float], count: int
         window.on_answer(sent_at=0.0, now=seconds_of(window.limit))
 
 
-def test_more_requests_while_they_pay():
+def test_more_requests_while_they_pay() -> None:
     window = RequestWindow(64)
     answer(window, lambda _: 1.0, 200)
     assert window.limit == 64
 
 
-def test_a_server_that_answers_one_after_the_other_gets_few():
+def test_a_server_that_answers_one_after_the_other_gets_few() -> None:
     window = RequestWindow(64)
     answer(window, lambda in_flight: float(in_flight), 5000)
     assert window.limit < 16
 
 
-def test_as_many_as_a_server_takes_at_once():
+def test_as_many_as_a_server_takes_at_once() -> None:
     window = RequestWindow(256)
     answer(window, lambda in_flight: max(1.0, in_flight / 16), 20_000)
     assert 16 <= window.limit <= 48
 
 
-def test_congestion_halves_once_for_all_that_were_in_flight():
+def test_congestion_halves_once_for_all_that_were_in_flight() -> None:
     window = RequestWindow(64)
     answer(window, lambda _: 1.0, 200)
     for _ in range(40):

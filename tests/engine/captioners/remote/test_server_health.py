@@ -22,7 +22,7 @@ def fail(health: ServerHealth, record_id: int, now: float, error: ServerError = 
     health.on_end(record_id)
 
 
-def test_a_good_answer_ends_a_failure(health):
+def test_a_good_answer_ends_a_failure(health: ServerHealth) -> None:
     health.on_sent(7, 1.0)
     fail(health, 7, 2.0)
     assert health.failing
@@ -31,7 +31,7 @@ def test_a_good_answer_ends_a_failure(health):
     assert health.lost_records() == set()
 
 
-def test_records_that_were_with_the_server_are_lost(health):
+def test_records_that_were_with_the_server_are_lost(health: ServerHealth) -> None:
     for record_id in (1, 2, PROBE_ID):
         health.on_sent(record_id, 1.0)
     fail(health, 1, 2.0)
@@ -40,7 +40,7 @@ def test_records_that_were_with_the_server_are_lost(health):
     assert health.lost_records() == {1, 2}
 
 
-def test_records_of_an_earlier_failure_are_not_lost(health):
+def test_records_of_an_earlier_failure_are_not_lost(health: ServerHealth) -> None:
     health.on_sent(1, 1.0)
     fail(health, 1, 2.0)
     health.on_success(3.0)
@@ -49,7 +49,7 @@ def test_records_of_an_earlier_failure_are_not_lost(health):
     assert health.lost_records() == {2}
 
 
-def test_an_unreachable_server_is_an_outage_if_it_had_records(health):
+def test_an_unreachable_server_is_an_outage_if_it_had_records(health: ServerHealth) -> None:
     health.on_sent(1, 1.0)
     fail(health, 1, 2.0, UNREACHABLE)
     assert not health.is_outage(UNREACHABLE, 2.0)
@@ -58,7 +58,7 @@ def test_an_unreachable_server_is_an_outage_if_it_had_records(health):
     assert not health.is_outage(BROKE_OFF, 2.0)
 
 
-def test_too_long_without_a_good_answer_is_an_outage(health):
+def test_too_long_without_a_good_answer_is_an_outage(health: ServerHealth) -> None:
     health.on_sent(1, 1.0)
     fail(health, 1, 2.0)
     assert not health.is_outage(BROKE_OFF, 32.0)
@@ -67,7 +67,7 @@ def test_too_long_without_a_good_answer_is_an_outage(health):
     assert not health.is_outage(BROKE_OFF, 99.0)
 
 
-def test_a_server_that_wants_to_be_left_alone(health):
+def test_a_server_that_wants_to_be_left_alone(health: ServerHealth) -> None:
     health.on_sent(1, 1.0)
     fail(health, 1, 2.0, ServerError("slow down", retry_after=5.0))
     assert health.retry_at == 7.0

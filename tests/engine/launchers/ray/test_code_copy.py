@@ -14,7 +14,7 @@ def modules(root: Path) -> set[Path]:
     return {path.relative_to(root) for path in paths}
 
 
-def test_every_module_is_copied_and_no_demo_checkpoint():
+def test_every_module_is_copied_and_no_demo_checkpoint() -> None:
     pytest.importorskip("ray", reason="needs the extra ray: pip install 'mllmaug-tui[ray]'")
     from engine.launchers.ray.launcher import code_copy
 

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 
 from db.rows import DeviceRow
 from engine.captioners.registry import choose
 from engine.launchers.base import WorkerExit
-from engine.launchers.local import LocalLauncher
+from engine.launchers.local import LocalLauncher, LocalWorker
 from engine.launchers.ray import image_shipping
-from engine.launchers.ray.image_shipping import FileReaders, ImageShipper
+from engine.launchers.ray.image_shipping import (
+    READ_AHEAD,
+    READ_SECONDS,
+    FileReaders,
+    ImageShipper,
+)
 from engine.project.layout import Project
+from engine.protocol.caption_row import CaptionRow, Row
+from engine.protocol.messages import (
+    Cancel,
+    FromWorker,
+    ImageAccess,
+    Load,
+    ModelSpec,
+    Records,
+    RootLost,
+    Rows,
+    Start,
+)
 from tests.support.pictures import dry_run_caption, make_captions
 from tests.support.waiting import TIMEOUT_SECONDS
 
@@ -20,38 +40,37 @@ COUNT = 60
 
 
 @pytest.fixture
-def worker(tmp_path):
+def worker(tmp_path: Path) -> Iterator[tuple[LocalLauncher, LocalWorker]]:
     """A launcher and a worker of it."""
-    launcher = LocalLauncher(Project(tmp_path / "run"), [DeviceRow("cpu:0")])
+    launcher = LocalLauncher(Project(tmp_path / "run"), [DeviceRow(id="cpu:0")])
     (tmp_path / "run").mkdir()
-    yield launcher, launcher.start(DeviceRow("cpu:0"))
+    yield launcher, launcher.start(DeviceRow(id="cpu:0"))
     launcher.close()
 
 
-def records(first: int, last: int, attempt: int = 1, final: bool = True) -> dict:
-    return {
-        "type": "records",
-        "task": 1,
-        "attempt": attempt,
-        "first": 0,
-        "records": [(i, f"images/{i:06}.png") for i in range(first, last)],
-        "last": final,
-        "alone": False,
-    }
+def records(first: int, last: int, attempt: int = 1, task: int = 1, final: bool = True) -> Records:
+    pairs = tuple((i, f"images/{i:06}.png") for i in range(first, last))
+    return Records(task=task, attempt=attempt, first=0, records=pairs, last=final, alone=False)
 
 
-def start_worker(launcher, worker, shipper, root, batch: int) -> None:
-    images = {"root": str(root), "path_map": [], "allow_outside": False, "witness": None}
-    start = {"type": "start", "device": "cpu", "threads": 2, "images": images}
-    assert not shipper.intercept(start)
-    worker.send(start | {"images": images | {"root": "/nowhere"}})
-    model = {"id": 1, "name": "dry-run", "family": "dry-run", "checkpoint": None}
-    worker.send(
-        {"type": "load", "model": model | {"settings": choose("dry-run").settings}, "batch": batch}
-    )
+def start(root: object) -> Start:
+    images = ImageAccess(root=str(root), path_map=(), allow_outside=False, witness=None)
+    return Start(device="cpu", threads=2, images=images)
 
 
-def captions(launcher, worker, shipper, count: int) -> tuple[dict[int, str], int]:
+def start_worker(
+    launcher: LocalLauncher, worker: LocalWorker, shipper: ImageShipper, root: Path, batch: int
+) -> None:
+    assert not shipper.intercept(start(root))
+    worker.send(start("/nowhere"))
+    settings = choose("dry-run").settings
+    model = ModelSpec(id=1, name="x", family="dry-run", checkpoint=None, settings=settings)
+    worker.send(Load(model=model, batch=batch))
+
+
+def captions(
+    launcher: LocalLauncher, worker: LocalWorker, shipper: ImageShipper, count: int
+) -> tuple[dict[int, str], int]:
     """Return the caption or error of so many records by index, and the most bytes under way."""
     rows: dict[int, str] = {}
     most = 0
@@ -64,14 +83,21 @@ def captions(launcher, worker, shipper, count: int) -> tuple[dict[int, str], int
         messages = [message for _, message in launcher.receive(0.02)]
         for message in [*from_shipper, *messages]:
             assert not isinstance(message, WorkerExit), message
-            if message["type"] == "rows":
+            if isinstance(message, Rows):
                 shipper.on_worker_message(message)
-                assert not rows.keys() & {row["i"] for row in message["rows"]}
-                rows |= {row["i"]: row.get("raw", row.get("error")) for row in message["rows"]}
+                assert not rows.keys() & {row.i for row in message.rows}
+                rows |= {row.i: text_of(row) for row in message.rows}
     return rows, most
 
 
-def test_a_batch_that_does_not_fit_under_way_is_captioned_in_parts(monkeypatch, tmp_path, worker):
+def text_of(row: Row) -> str:
+    """Return the caption of a row, or the kind of its error."""
+    return row.raw if isinstance(row, CaptionRow) else row.error
+
+
+def test_a_batch_that_does_not_fit_under_way_is_captioned_in_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, worker: tuple[LocalLauncher, LocalWorker]
+) -> None:
     make_captions(tmp_path, COUNT)
     size = (tmp_path / "images/000000.png").stat().st_size
     monkeypatch.setattr(image_shipping, "MAX_UNANSWERED_BYTES", 5 * size)
@@ -86,14 +112,16 @@ def test_a_batch_that_does_not_fit_under_way_is_captioned_in_parts(monkeypatch, 
     assert not shipper.busy
 
 
-def test_what_was_cancelled_is_not_sent(tmp_path, worker):
+def test_what_was_cancelled_is_not_sent(
+    tmp_path: Path, worker: tuple[LocalLauncher, LocalWorker]
+) -> None:
     make_captions(tmp_path, COUNT)
     shipper = ImageShipper(FileReaders())
     start_worker(*worker, shipper, tmp_path, batch=8)
     assert shipper.intercept(records(0, 40))
     worker[1].outgoing += shipper.step()[0]
-    assert not shipper.intercept({"type": "cancel"})
-    worker[1].send({"type": "cancel"})
+    assert not shipper.intercept(Cancel())
+    worker[1].send(Cancel())
     assert not shipper.busy and not shipper.unanswered
     assert shipper.intercept(records(40, COUNT, attempt=2))
     launcher, handle = worker
@@ -104,12 +132,14 @@ def test_what_was_cancelled_is_not_sent(tmp_path, worker):
         assert time.monotonic() < deadline
         handle.outgoing += shipper.step()[0]
         for _, message in launcher.receive(0.02):
-            if message["type"] == "rows" and message["attempt"] == 2:
-                rows |= {row["i"]: row["raw"] for row in message["rows"]}
+            if isinstance(message, Rows) and message.attempt == 2:
+                rows |= {row.i: text_of(row) for row in message.rows}
     assert set(rows) == set(range(40, COUNT))
 
 
-def test_missing_images_fail_where_the_root_is_there(tmp_path, worker):
+def test_missing_images_fail_where_the_root_is_there(
+    tmp_path: Path, worker: tuple[LocalLauncher, LocalWorker]
+) -> None:
     make_captions(tmp_path, COUNT)
     for i in range(10, 50):
         (tmp_path / f"images/{i:06}.png").unlink()
@@ -120,17 +150,80 @@ def test_missing_images_fail_where_the_root_is_there(tmp_path, worker):
     assert [i for i in rows if rows[i] == "missing"] == list(range(10, 50))
 
 
-def test_a_root_that_is_gone_fails_no_record(tmp_path):
+def test_a_root_that_is_gone_fails_no_record(tmp_path: Path) -> None:
     shipper = ImageShipper(FileReaders())
-    images = {"root": str(tmp_path / "no"), "path_map": [], "allow_outside": False, "witness": None}
-    shipper.intercept({"type": "start", "images": images})
-    shipper.intercept(records(0, COUNT))
-    messages = []
+    shipper.intercept(start(tmp_path / "no"))
+    shipper.intercept(records(0, COUNT, task=3, attempt=2))
+    messages: list[FromWorker] = []
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not messages:
         assert time.monotonic() < deadline
         data, messages = shipper.step()
         assert not data
-    assert [message["type"] for message in messages] == ["root_lost"]
-    assert "is not there" in str(messages)
+    (lost,) = messages
+    assert isinstance(lost, RootLost) and (lost.task, lost.attempt) == (3, 2)
+    assert "is not there" in lost.text
     assert not shipper.busy
+
+
+# Without a worker
+
+
+class StuckReaders(FileReaders):
+    """Readers whose threads are all blocked: what is read never comes."""
+
+    def __init__(self, begun: int) -> None:
+        """Let the first `begun` reads begin; the others can still be cancelled."""
+        self.begun = begun
+        self.futures: list[Future[bytes]] = []
+
+    def read(self, path: str) -> Future[bytes]:
+        future: Future[bytes] = Future()
+        self.futures.append(future)
+        if len(self.futures) <= self.begun:
+            future.set_running_or_notify_cancel()
+        return future
+
+
+def test_a_read_that_does_not_end_fails_its_record_and_several_lose_the_root(
+    tmp_path: Path,
+) -> None:
+    now = 0.0
+    shipper = ImageShipper(StuckReaders(begun=READ_AHEAD), monotonic=lambda: now)
+    shipper.intercept(start(tmp_path))
+    shipper.intercept(records(0, READ_AHEAD))
+    assert shipper.step() == (b"", [])
+    failed: list[FromWorker] = []
+    for _ in range(READ_AHEAD // 2):
+        now += READ_SECONDS
+        failed += shipper.step()[1]
+        shipper.step()  # the next image is waited for from here on
+    *rows, lost = failed
+    assert [(it.i, it.error) for message in rows for it in message.rows] == [
+        (i, "timeout") for i in range(READ_AHEAD // 2 - 1)
+    ]
+    assert isinstance(lost, RootLost) and "does not end" in lost.text and not shipper.busy
+
+
+def test_a_read_that_has_not_even_begun_loses_the_root(tmp_path: Path) -> None:
+    now = 0.0
+    shipper = ImageShipper(StuckReaders(begun=0), monotonic=lambda: now)
+    shipper.intercept(start(tmp_path))
+    shipper.intercept(records(0, READ_AHEAD))
+    shipper.step()
+    now = READ_SECONDS
+    assert [type(message) for message in shipper.step()[1]] == [RootLost]
+
+
+def test_only_rows_of_the_current_attempt_make_room(tmp_path: Path) -> None:
+    shipper = ImageShipper(StuckReaders(begun=0))
+    shipper.intercept(start(tmp_path))
+    shipper.intercept(records(0, 4, task=2, attempt=1))
+    shipper.unanswered = {0: 10, 1: 10}
+    row = CaptionRow(i=0, raw="a dog", tokens=2, finish="stop")
+    shipper.on_worker_message(Rows(task=1, attempt=1, rows=(row,)))
+    assert shipper.unanswered == {0: 10, 1: 10}
+    shipper.on_worker_message(Rows(task=2, attempt=1, rows=(row, row)))
+    assert shipper.unanswered == {1: 10}
+    shipper.intercept(records(0, 4, task=3, attempt=1))
+    assert not shipper.unanswered and shipper.attempt == (3, 1)

@@ -21,7 +21,7 @@ def node(number: int, name: str = "gpu-box", alive: bool = True, **resources: fl
     }
 
 
-def test_nodes_with_one_name_stay_apart_and_keep_theirs():
+def test_nodes_with_one_name_stay_apart_and_keep_theirs() -> None:
     nodes = ClusterNodes(None)
     first, second = node(1, GPU=1.0), node(2, GPU=1.0)
     assert list(nodes.slots([first])) == ["gpu-box/gpu:0"]
@@ -32,7 +32,7 @@ def test_nodes_with_one_name_stay_apart_and_keep_theirs():
     assert "gpu-box/gpu:0" in nodes.slots([node(3, GPU=1.0), second])
 
 
-def test_cpus_work_only_where_no_gpu_was_seen():
+def test_cpus_work_only_where_no_gpu_was_seen() -> None:
     nodes = ClusterNodes(None)
     assert list(nodes.slots([node(1, "head")])) == ["head/cpu:0"]
     gpus = {"GPU": 2.0, "accelerator_type:H100": 1.0}
@@ -44,22 +44,22 @@ def test_cpus_work_only_where_no_gpu_was_seen():
 
 
 @pytest.mark.parametrize(("workers", "share"), [(1, 8.0), (3, 2.0), (16, 0.5)])
-def test_cpu_workers_share_a_node(workers, share):
+def test_cpu_workers_share_a_node(workers: int, share: float) -> None:
     slots = ClusterNodes(workers).slots([node(1, "a", GPU=2.0), node(2, "b", alive=False)])
     assert len(slots) == workers
     assert {(slot.cpus, slot.gpus) for slot in slots.values()} == {(share, 0)}
 
 
-def test_names_are_safe_in_file_names():
+def test_names_are_safe_in_file_names() -> None:
     assert list(ClusterNodes(None).slots([node(1, "../[b] x/y", GPU=1.0)])) == ["..--b--x-y/gpu:0"]
 
 
-def test_machine_and_kind_of_a_device():
+def test_machine_and_kind_of_a_device() -> None:
     assert (device_node("cuda:1"), device_kind("cuda:1")) == ("", "cuda")
     assert (device_node("a/gpu:0"), device_kind("a/gpu:0")) == ("a", "gpu")
 
 
-def test_specs():
+def test_specs() -> None:
     assert ClusterSpec.parse("cpu:2") is None
     spec = cluster_spec("10.0.0.5:6379", "cpu:2", True)
     assert ClusterSpec.parse(spec) == ClusterSpec("10.0.0.5:6379", 2, True)

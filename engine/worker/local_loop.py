@@ -1,0 +1,184 @@
+"""The loop of a model in this process: batches in lanes, their size, and what does not fit.
+
+It decides which records make up the next batch; `batch_lanes` runs the batches, `batch_tuner`
+searches for their size, `cpu_threads` divides the cores.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import islice
+from typing import Any
+
+from engine.captioners.base import Caption, Captioner
+from engine.hardware.memory import is_out_of_memory
+from engine.images.missing_root import MissingImages
+from engine.protocol.messages import BatchCause, BatchChanged, Records
+from engine.worker.batch_lanes import LaneBatch, Lanes
+from engine.worker.batch_tuner import BatchTuner
+from engine.worker.caption_loop import CaptionLoop, Send, caption_row
+from engine.worker.cpu_threads import ThreadBudget
+from engine.worker.image_prefetch import ImagePrefetcher
+from engine.worker.inflight import InflightRecords
+from engine.worker.runtime import free_memory
+
+
+class LocalLoop(CaptionLoop[Captioner]):
+    """A model that captions in batches, in this process (see `CaptionLoop`)."""
+
+    def __init__(
+        self,
+        *,
+        model_id: int,
+        captioner: Captioner,
+        batch_size: int,
+        prefetcher: ImagePrefetcher,
+        missing_images: MissingImages,
+        send: Send,
+        wake: Callable[[], None],
+        lanes: Lanes,
+        tuner: BatchTuner | None = None,
+        thread_budget: ThreadBudget | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take over model and lanes, which `close` frees.
+
+        `wake` has the main thread look for work again; any thread may call it.
+        """
+        super().__init__(
+            model_id=model_id,
+            captioner=captioner,
+            batch_size=batch_size,
+            prefetcher=prefetcher,
+            missing_images=missing_images,
+            send=send,
+        )
+        self.wake = wake
+        self.lanes = lanes
+        self.tuner = tuner
+        """The search for the batch size, while it goes on."""
+        self.thread_budget = thread_budget
+        """The division of the cores; None unless the model computes on the CPU."""
+        self.monotonic = monotonic
+        self.awaited_image: Future[Any] | None = None
+        """The image whose end of decoding calls `wake`, since the next batch waits for it."""
+
+    def close(self) -> None:
+        """Forget the records, wait for the running batches and free the model."""
+        super().close()
+        self.lanes.close()
+
+    def begin_attempt(self, message: Records) -> InflightRecords:
+        if self.tuner is not None:
+            self.tuner.resume(self.monotonic())
+        return super().begin_attempt(message)
+
+    def release_attempt(self) -> None:
+        super().release_attempt()
+        self.awaited_image = None
+
+    def can_advance(self, inflight: InflightRecords) -> bool:
+        return bool(self.lanes.finished) or self.can_start_batch(inflight)
+
+    def can_start_batch(self, inflight: InflightRecords) -> bool:
+        """Return True if a batch can start now.
+
+        Its images are waited for only where no other batch runs.
+        """
+        full = inflight.queued >= self.batch_size
+        if self.lanes.free_lanes < 1 or not (full or (inflight.queued and inflight.complete)):
+            return False
+        if not self.lanes.running:
+            return True
+        if inflight.isolated:  # what still runs belongs to an attempt that was cancelled
+            return False
+        self.decode_ahead(inflight)
+        batch = islice(inflight.decoding, self.lanes.next_size(inflight, self.batch_size))
+        undecoded = [image for _, _, image in batch if not image.done()]
+        if undecoded and undecoded[-1] is not self.awaited_image:
+            self.awaited_image = undecoded[-1]
+            self.awaited_image.add_done_callback(lambda _: self.wake())
+        return not undecoded
+
+    def advance(self, inflight: InflightRecords) -> None:
+        for batch in self.lanes.pop_finished():
+            self.on_batch_end(batch)
+        self.decode_ahead(inflight)
+        while self.can_start_batch(inflight):
+            size = self.lanes.next_size(inflight, self.batch_size)
+            rows, ready = self.collect_decoded([inflight.decoding.popleft() for _ in range(size)])
+            self.send_rows(inflight, rows)
+            # The next images decode while this batch generates.
+            self.decode_ahead(inflight)
+            self.send_generating(inflight, ready)
+            if ready:
+                self.lanes.start(inflight, ready, size)
+
+    def on_batch_end(self, batch: LaneBatch) -> None:
+        """Send the rows of a batch, and let its duration change batch size and threads."""
+        try:
+            captions = batch.captions.result()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            captions = self.retry_batch(batch, error)
+        rows = [caption_row(i, it) for (i, _), it in zip(batch.ready, captions, strict=True)]
+        self.send_rows(batch.inflight, rows)
+        self.tune_batch_size(batch.size)
+        if self.thread_budget is not None:
+            self.lanes.torch_threads = self.thread_budget.threads_per_batch(
+                self.prefetcher.cpu_seconds, self.lanes.max_lanes
+            )
+
+    def retry_batch(self, batch: LaneBatch, error: Exception) -> list[Caption]:
+        """Caption a batch that did not fit into memory again, alone and in parts that fit.
+
+        Raises the last out-of-memory error if a single image does not fit.
+        """
+        captions: list[Caption] = []
+        ran_alone = self.lanes.max_lanes == 1
+        self.lanes.use_single_lane()
+        if ran_alone and len(batch.ready) <= self.batch_size:
+            self.halve_batch_size(error)
+        else:
+            self.release_memory()
+        while len(captions) < len(batch.ready):
+            part = batch.ready[len(captions) : len(captions) + self.batch_size]
+            try:
+                captions += self.lanes.submit(batch.inflight, part).result()
+            except Exception as part_error:
+                if not is_out_of_memory(part_error):
+                    raise
+                self.halve_batch_size(part_error)
+        return captions
+
+    def halve_batch_size(self, error: Exception) -> None:
+        """Go on with half the batch size for good. Raises `error` again at batch size 1."""
+        self.release_memory()
+        if self.batch_size == 1:
+            raise error
+        self.tuner = None
+        half = self.batch_size // 2
+        self.set_batch_size(half, fits=half, cause="out_of_memory", text="out of memory")
+
+    def release_memory(self) -> None:
+        self.captioner.release()
+        free_memory()
+
+    def tune_batch_size(self, images: int) -> None:
+        """Tell the tuner that a batch of so many images has ended, and do as it says."""
+        tuner = self.tuner
+        if tuner is None:
+            return
+        text = tuner.on_batch_end(images, self.monotonic())
+        if text is not None:
+            self.set_batch_size(tuner.size, fits=tuner.proven_size, cause="throughput", text=text)
+        if tuner.settled:
+            self.tuner = None
+
+    def set_batch_size(self, size: int, *, fits: int, cause: BatchCause, text: str) -> None:
+        """Change the batch size and report it; the arguments are fields of `BatchChanged`."""
+        self.batch_size = size
+        self.send(BatchChanged(model=self.model_id, size=size, fits=fits, cause=cause, text=text))

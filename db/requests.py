@@ -12,7 +12,7 @@ from db.rows import RequestRow
 from db.tables import REQUEST
 from db.values import columns, storable
 
-FROM_ANYONE = ("kind", "payload")
+FROM_ANYONE = ("kind", "payload", "note", "result")
 """Columns that anyone may fill, with anything; they are read as bytes, which never fails."""
 COLUMNS = [
     cast(column, LargeBinary).label(column.name) if column.name in FROM_ANYONE else column
@@ -65,14 +65,19 @@ def answer(
 
 
 def to_row(row: Any) -> RequestRow:
-    """Return a request as read with `COLUMNS`; a payload that is no JSON becomes None."""
-    try:
-        payload = json.loads(row.payload)
-    except (ValueError, RecursionError):
-        payload = None
+    """Return a request as read with `COLUMNS`; what should be JSON and is none becomes None."""
     decoded = {
         "kind": row.kind.decode("utf-8", "replace"),
-        "payload": payload,
-        "result": None if row.result is None else json.loads(row.result),
+        "payload": json_value(row.payload),
+        "note": None if row.note is None else row.note.decode("utf-8", "replace"),
+        "result": json_value(row.result),
     }
     return RequestRow(**(row._asdict() | decoded))
+
+
+def json_value(text: bytes | None) -> Any:
+    """Return the JSON value in a text, or None if it holds none."""
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -19,6 +19,11 @@ def storable(values: dict[str, Any]) -> dict[str, Any]:
     A lone surrogate, which stands for a byte of a file name that is not UTF-8, is escaped.
     """
     return {
-        key: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        key: storable_text(value) if isinstance(value, str) else value
         for key, value in values.items()
     }
+
+
+def storable_text(text: str) -> str:
+    """Return a text as SQLite can hold it, with lone surrogates escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -23,6 +23,24 @@ POLL_SECONDS = 1.0
 """Seconds between two measurements of the GPUs."""
 
 
+MAX_CPU_WORKERS = 1_024
+"""The most CPU workers on one machine. Each is a process of its own; a run was measured with 512
+(docs/scale.md), and no machine has more cores to share."""
+
+
+def parse_cpu_count(count: str) -> int | None:
+    """Return the number of CPU workers that the N of `cpu:N` asks for, 1 if it is empty.
+
+    Returns None if it is no number from 1 to `MAX_CPU_WORKERS`.
+    """
+    if not count:
+        return 1
+    # The length first: Python refuses to read a number of thousands of digits.
+    if not count.isdecimal() or len(count) > len(str(MAX_CPU_WORKERS)):
+        return None
+    return int(count) if 1 <= int(count) <= MAX_CPU_WORKERS else None
+
+
 def find_devices(spec: str) -> list[DeviceRow]:
     """Return the devices that a spec names: `auto`, `cpu`, `cpu:N` (N workers) or `0,1,...`.
 
@@ -32,9 +50,12 @@ def find_devices(spec: str) -> list[DeviceRow]:
         return auto_devices()
     kind, _, count = spec.partition(":")
     if kind == "cpu":
-        if count and (not count.isdecimal() or int(count) < 1):
-            raise BadInput(f"--devices {spec}: how many CPU workers? For example cpu:2")
-        return cpu_devices(int(count or 1))
+        workers = parse_cpu_count(count)
+        if workers is None:
+            raise BadInput(
+                f"--devices {spec}: how many CPU workers? From cpu:1 to cpu:{MAX_CPU_WORKERS}"
+            )
+        return cpu_devices(workers)
     numbers = spec.removeprefix("cuda:").split(",")
     if not all(number.isdecimal() for number in numbers):
         raise BadInput(f"--devices {spec}: use auto, cpu, cpu:N or GPU numbers such as 0,1")

@@ -56,9 +56,13 @@ class ClusterSpec:
 def cpu_count(text: str) -> int:
     """Return the number of CPU workers a node for `cpu` or `cpu:N`. Raises `BadInput`."""
     kind, _, count = text.partition(":")
-    if kind != "cpu" or (count and not (count.isdecimal() and int(count))):
-        raise BadInput(f"{text}: on a cluster Ray chooses among the GPUs; say auto, cpu or cpu:N")
-    return int(count or 1)
+    workers = devices.parse_cpu_count(count) if kind == "cpu" else None
+    if workers is None:
+        raise BadInput(
+            f"{text}: on a cluster Ray chooses among the GPUs; say auto, cpu or cpu:N, with N up to"
+            f" {devices.MAX_CPU_WORKERS}"
+        )
+    return workers
 
 
 def cluster_spec(address: str, devices: str, ship_images: bool) -> str:

@@ -170,7 +170,7 @@ def parse(line: bytes, count: int) -> Row | None:
         if isinstance(value, dict) and not isinstance(value.get("detail", ""), str):
             value["detail"] = str(value["detail"])  # written by no version of this program
         row = parse_row(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if fits_shard(row, count) else None
 

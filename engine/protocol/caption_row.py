@@ -14,7 +14,7 @@ TOKEN_COUNT_LIMIT = 2**31
 """Tokens from which on a count is no count of tokens: no model writes so many, and Parquet's 32-bit
 column of them must hold it."""
 RAW_CAPTION_LIMIT = 2**20
-"""Characters from which on a raw caption is not kept: 4,096 new tokens, the most that a model may
+"""The most characters of a raw caption that is kept: 4,096 new tokens, the most that a model may
 be told to write, are far fewer, and a longer text would be held in memory by every reader."""
 
 

@@ -302,4 +302,8 @@ def to_wire(message: Message) -> dict[str, Any]:
 
 def not_a_message(value: Any, error: Exception) -> ProtocolError:
     """Return the error that names what is wrong with a received value, and its beginning."""
-    return ProtocolError(f"not a message ({str(error)[:200]}): {str(value)[:200]}")
+    try:
+        beginning = str(value)[:200]
+    except RecursionError:
+        beginning = "a value that is nested too deeply"
+    return ProtocolError(f"not a message ({str(error)[:200]}): {beginning}")

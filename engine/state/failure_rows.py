@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from db.rows import FailureRow
+from db.values import storable_text
 from engine.protocol.caption_row import ErrorRow
 
 MAX_EXAMPLES = 20
@@ -17,12 +18,13 @@ def group_failures(task_id: int, errors: dict[int, ErrorRow]) -> list[FailureRow
 
     `errors` are rows of the caption log by the index of their record.
     """
-    counts = Counter(row.error for row in errors.values())
+    # As the database will have it: two kinds that it stores alike are one there.
+    kinds = {i: storable_text(row.error) for i, row in errors.items()}
+    counts = Counter(kinds.values())
     examples: dict[str, list[tuple[int, str]]] = {kind: [] for kind in counts}
     for i in sorted(errors):
-        row = errors[i]
-        if len(examples[row.error]) < MAX_EXAMPLES:
-            examples[row.error].append((i, row.detail[:500]))
+        if len(examples[kinds[i]]) < MAX_EXAMPLES:
+            examples[kinds[i]].append((i, errors[i].detail[:500]))
     return [
         FailureRow(task_id, kind, count, tuple(examples[kind])) for kind, count in counts.items()
     ]

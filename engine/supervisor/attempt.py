@@ -35,7 +35,9 @@ from engine.state.failure_rows import group_failures
 DETAIL_LIMIT = 2_000
 """Characters of an error's detail that are kept: as many as a worker sends of an exception."""
 KIND_LIMIT = 40
-"""Characters from which on the kind of an error is none: the longest that we write has 10."""
+"""The most characters of the kind of an error: the longest that we write has 10."""
+FINISHES = ("stop", "length")
+"""How the generation of a caption can end."""
 INVALID_KIND = "invalid"
 """The error of a record for which a worker sent a row that cannot be kept."""
 
@@ -207,10 +209,14 @@ def valid_row(row: Row) -> Row:
             return ErrorRow(row.i, INVALID_KIND, "a caption with an impossible number of tokens")
         if len(row.raw) > RAW_CAPTION_LIMIT:
             return ErrorRow(row.i, INVALID_KIND, f"a caption of {len(row.raw):,} characters")
+        if row.finish not in FINISHES:
+            return ErrorRow(row.i, INVALID_KIND, "a caption that ended in no known way")
         return row
     # Only a person excludes records: a worker's word would keep them out for ever.
-    if len(row.error) > KIND_LIMIT or row.error in (EXCLUDED_KIND, READMITTED_KIND):
-        return ErrorRow(row.i, INVALID_KIND, f"an error {row.error[:KIND_LIMIT]!r}")
+    reserved = row.error in (EXCLUDED_KIND, READMITTED_KIND)
+    if reserved or not (row.error.isprintable() and 0 < len(row.error) <= KIND_LIMIT):
+        kind = row.error[:KIND_LIMIT]
+        return ErrorRow(row.i, INVALID_KIND, f"an error of the kind {kind!r}, which no worker has")
     return ErrorRow(row.i, row.error, row.detail[:DETAIL_LIMIT])
 
 

@@ -107,6 +107,8 @@ class DevicePool:
         self.load_not_before = {
             key: at for key, at in self.load_not_before.items() if key[0] != device_id
         }
+        for key in [key for key in self.loads_without_room if key[0] == device_id]:
+            del self.loads_without_room[key]
 
     def devices_of_machine(self, device_id: str) -> list[str]:
         """Return the ids of all devices on this device's machine, itself among them."""

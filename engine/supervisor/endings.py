@@ -28,8 +28,8 @@ class Ending(NamedTuple):
     """True if the worker is told to forget the records that it is not generating yet; its model
     stays loaded, and what it is generating is lost."""
     task: Literal["complete", "release", "strike", "fail"]
-    """What becomes of the task: it is completed (`TaskRunner.complete_task`), or the ledger's
-    method of that name is called."""
+    """What becomes of the task: the ledger's method of that name is called. A task that lacks no
+    record is completed after each of them but `fail`, and `complete` does nothing else."""
     keeps_reason: bool
     """True if the task keeps the reason as its error."""
 

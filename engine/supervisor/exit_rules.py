@@ -31,7 +31,7 @@ class AttemptFacts:
     in_progress: Set[int] = frozenset()
     """Indexes of the records that the worker was decoding or generating."""
     isolated: int | None = None
-    """Index of the suspect that was alone with the worker and has no row, or None."""
+    """Index of the suspect that was alone with the worker, which had reported it, or None."""
     evidence: int = 0
     """Evidence against that suspect from earlier deaths (`PoisonDetector`)."""
     has_suspects: bool = False
@@ -109,7 +109,7 @@ def judge_exit(facts: ExitFacts, policy: Policy) -> ExitVerdict:
 
 
 def judge_attempt(facts: ExitFacts, attempt: AttemptFacts, policy: Policy) -> ExitVerdict:
-    """Return what follows where the worker was captioning and nobody had told it to end."""
+    """Return what follows for a worker that ended while captioning, though it was not told to."""
     alone = attempt.isolated is not None
     evidence = evidence_of(facts) if alone else 0
     if alone and attempt.can_fail_records and is_poison(facts, attempt, evidence, policy):

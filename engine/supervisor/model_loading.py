@@ -73,7 +73,7 @@ class ModelLoader:
 
     def on_loaded(self, worker: WorkerState, message: Loaded) -> None:
         """Make the worker idle with its model, and end the model's series of load failures."""
-        if message.model != worker.model_id:
+        if message.model != worker.model_id or worker.state != "loading":
             return
         worker.on_loaded(message.batch, self.project_state.clock.monotonic())
         model = self.project_state.models[message.model]
@@ -85,7 +85,7 @@ class ModelLoader:
 
     def on_load_failed(self, worker: WorkerState, message: LoadFailed) -> None:
         """Delay the next load where there was no room; count any other failure."""
-        if message.model != worker.model_id:
+        if message.model != worker.model_id or worker.state != "loading":
             return
         model_id, text = message.model, message.text
         worker.on_load_failed()
@@ -114,7 +114,7 @@ class ModelLoader:
         """Hold a failed load against the device, the machine or the model (`load_rules`)."""
         model = self.project_state.models[model_id]
         self.project_state.event("fail", f"cannot load: {text}", device, model.name)
-        if model.load_failures == 0:
+        if model.load_failures == 0:  # a new series of failures begins
             self.failed_on = {key for key in self.failed_on if key[1] != model_id}
         verdict = judge_load_failure(self.load_failure_facts(device, model), self.policy)
         if counts_against_model(verdict):
@@ -126,9 +126,9 @@ class ModelLoader:
         match verdict:
             case "device_death":
                 self.device_pool.count_death(device)
-            case "delay_on_machine" | "rest_machine":
+            case "delay_on_machine" | "delay_and_rest_machine":
                 self.device_pool.delay_load_on_machine(device, model_id)
-                if verdict == "rest_machine":
+                if verdict == "delay_and_rest_machine":
                     self.device_pool.rest_machine(device)
             case "delay_on_device":
                 self.device_pool.delay_load(device, model_id, self.policy.first_delay)
@@ -144,7 +144,7 @@ class ModelLoader:
                 for other in self.models_with_work()
                 if other.id != model.id
             ),
-            elsewhere=self.is_loaded_elsewhere(device, model.id),
+            loaded_elsewhere=self.is_loaded_elsewhere(device, model.id),
             failures=model.load_failures,
         )
 

@@ -26,7 +26,7 @@ class PoisonDetector:
         self.suspects: dict[int, set[int]] = {}
         """Indexes of suspected records, by task id."""
         self.evidence: Counter[tuple[int, int]] = Counter()
-        """Weighted deaths with the record alone, by (task id, index)."""
+        """Weighted deaths with the record alone, by (task id, index), on the caller's own scale."""
 
     def add_suspects(self, task_id: int, records: Iterable[int]) -> None:
         """Suspect the task's records with these indexes, too."""

@@ -80,7 +80,8 @@ class ServerOutages:
         earlier = 0 if alone is None else self.suspects.evidence[task_id, alone]
         lost = attempt.outstanding.intersection(records)
         verdict = judge_outage(lost, alone, earlier, self.policy)
-        self.suspects.add_suspects(task_id, lost)
+        if lost:
+            self.suspects.add_suspects(task_id, lost)
         if verdict.times and alone is not None:
             self.suspects.add_evidence(task_id, alone, 1)
             self.on_lost_alone(worker, attempt, alone, verdict)

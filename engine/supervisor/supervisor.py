@@ -157,14 +157,11 @@ class Supervisor:
         Returns True if no task is left pending or running. Raises `BadInput`, `DatabaseError`,
         `OSError` if the project cannot be worked on.
         """
-        keep_manifest(self.project, self.project_state)
-        self.device_pool.save()
-        reconcile(self.project_state)
-        wake_models(self.project_state)
-        answer_leftovers(self.project_state)
-        named = ", ".join(self.device_pool.devices) or "no device yet: it waits for nodes"
-        self.project_state.event("info", f"started on {named}")
-        self.commit(force=True)
+        try:
+            self.prepare()
+        except BaseException:
+            self.launcher.close()
+            raise
         try:
             while not self.is_finished():
                 self.check_lock()
@@ -180,6 +177,17 @@ class Supervisor:
         finally:
             self.shut_down()
         return self.project_state.ledger.finished
+
+    def prepare(self) -> None:
+        """Bring the project's state up to its files and to what people asked meanwhile."""
+        keep_manifest(self.project, self.project_state)
+        self.device_pool.save()
+        reconcile(self.project_state)
+        wake_models(self.project_state)
+        answer_leftovers(self.project_state)
+        named = ", ".join(self.device_pool.devices) or "no device yet: it waits for nodes"
+        self.project_state.event("info", f"started on {named}")
+        self.commit(force=True)
 
     def is_finished(self) -> bool:
         """Return True if the loop has to end: stopped, or nothing left to do and to wait for."""

@@ -70,7 +70,7 @@ class Watchdog:
         """
         worker.abandon()
         del self.workers[worker.handle.id]
-        self.worker_exits.on_worker_exit(worker, WorkerExit(0))
+        self.worker_exits.on_worker_exit(worker, WorkerExit(0))  # `end_cause` says why
         self.lose_device(worker.device, "its worker cannot be killed")
 
     def lose_device(self, device_id: str, reason: str) -> None:

@@ -34,6 +34,7 @@ WORKER_ENDINGS: dict[AttemptOutcome, EndKind] = {
 }
 """How an attempt ends whose worker has ended, by its outcome, unless the task gets a strike."""
 POISON_DETAIL = "the worker died again and again on this record alone"
+"""The detail of a record that is failed as poison."""
 
 
 class WorkerExitHandler:
@@ -71,7 +72,7 @@ class WorkerExitHandler:
         if verdict.outcome != "stopped":
             self.warn_ended(worker, reason)
         if worker.attempt is not None:
-            verdict = self.judge_attempt(worker.attempt, facts, verdict)
+            verdict = self.carry_out_on_records(worker.attempt, facts, verdict)
             self.task_runner.end_attempt(
                 worker,
                 "worker_struck" if verdict.task == "strike" else WORKER_ENDINGS[verdict.outcome],
@@ -103,7 +104,8 @@ class WorkerExitHandler:
     def attempt_facts(self, worker: WorkerState, attempt: Attempt) -> AttemptFacts:
         """Return what is known about the attempt of a worker that has ended."""
         task_id, model_id = attempt.task.id, attempt.model.id
-        i = attempt.isolated_record if attempt.isolated_record in attempt.outstanding else None
+        # A record that the worker had not touched yet has nothing to do with its end.
+        i = attempt.isolated_record if attempt.isolated_record in attempt.in_progress else None
         return AttemptFacts(
             rows=attempt.rows,
             left=attempt.log.left,
@@ -117,7 +119,7 @@ class WorkerExitHandler:
             on_trial=self.device_pool.is_on_trial(worker.device, model_id),
         )
 
-    def judge_attempt(
+    def carry_out_on_records(
         self, attempt: Attempt, facts: ExitFacts, verdict: ExitVerdict
     ) -> ExitVerdict:
         """Carry out what the verdict says of the attempt's records; return what holds now.

@@ -23,7 +23,7 @@ RATE_SECONDS = 15.0
 show a change soon."""
 
 EndCause = Literal["hang", "node_left", "device_lost", "unkillable", "run_stopped"]
-"""Why the supervisor ends a worker. Only a hang can be held against the worker's task."""
+"""Why the supervisor ends a worker. Of these causes only a hang is held against the task."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +56,6 @@ class WorkerState:
     batch may take any time and a layer has the limit of a batch."""
     last_rows_at: float = field(init=False)
     """When the last rows came, or the attempt began."""
-    rows: int = 0
-    """Rows that were accepted since the process started."""
     stale_rows: int = 0
     """Rows that came for an attempt which had ended, as after a pause; they were dropped."""
     batch_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=64))
@@ -151,7 +149,6 @@ class WorkerState:
         """Note that rows of so many images were accepted from one message."""
         self.batch_seconds.append(now - self.last_rows_at)
         self.progressed_at = self.last_rows_at = now
-        self.rows += images
         self.recent_rows.append((now, images))
 
     def on_stale_rows(self, rows: int) -> None:

@@ -36,7 +36,7 @@ def tasks(connection: Connection) -> dict[tuple[int, int], int]:
         (2, 2): crashed | {"failed": 1, "left": 4},
     }
     ids = {key: change(connection, *key, **changed) for key, changed in values.items()}
-    rows = {
+    rows: dict[tuple[int, int], list[Any]] = {
         (2, 1): [("missing", 2, ((0, "no file"), (3, "no file"))), ("corrupt", 1, ((4, "bad"),))],
         (2, 2): [("missing", 1, ((1, "no such file"),))],
     }

@@ -121,7 +121,7 @@ def add_tasks(path: Path, errors: list[str | None]) -> None:
 
 
 @pytest.mark.parametrize(("reason", "cause"), PAUSE_REASONS.items())
-def test_the_cause_of_an_old_pause(tmp_path: Path, reason, cause) -> None:
+def test_the_cause_of_an_old_pause(tmp_path: Path, reason: str | None, cause: str) -> None:
     path = old_database(tmp_path, "0003", paused=True, reason=reason)
     connect.ensure_schema(path)
     with connect.reading(path) as connection:
@@ -148,7 +148,9 @@ def test_the_causes_of_old_task_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "texts"), [("unavailable", UNAVAILABLE_TEXTS), ("blocked", BLOCKED_TEXTS)]
 )
-def test_the_causes_of_old_models(tmp_path: Path, column: str, texts) -> None:
+def test_the_causes_of_old_models(
+    tmp_path: Path, column: str, texts: dict[str | None, str | None]
+) -> None:
     path = old_database(tmp_path, "0003", paused=False, reason=None)
     add_models(path, column, list(texts))
     connect.ensure_schema(path)
@@ -176,6 +178,10 @@ def test_the_results_of_old_requests(tmp_path: Path) -> None:
         ("exclude", {}, "refused", "{no"),
         ("exclude", {"records": []}, "new", None),
         ("pause", {}, "done", "paused"),
+        # The first versions answered with a text.
+        ("exclude", {"records": []}, "done", "excluded: 3 records of 1 shards"),
+        ("exclude", {"records": []}, "done", "7"),
+        ("exclude", [], "done", None),
     ]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executemany(
@@ -183,14 +189,17 @@ def test_the_results_of_old_requests(tmp_path: Path) -> None:
             [(kind, json.dumps(load), state, note) for kind, load, state, note in old_requests],
         )
     connect.ensure_schema(path)
-    with connect.reading(path) as connection:
-        rows = [requests.get(connection, number) for number in range(1, 6)]
+    with connect.reading(path) as reading:
+        rows = [requests.get(reading, number) for number in range(1, 9)]
     assert [(row.note, row.result) for row in rows] == [
         ("excluded: 3 records of 1 shards", EXCLUDED),
         ("taken back in: 3 records of 1 shards", EXCLUDED),
         ("{no", None),
         (None, None),
         ("paused", None),
+        ("excluded: 3 records of 1 shards", None),
+        ("7", None),
+        (None, None),
     ]
 
 

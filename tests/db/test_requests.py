@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
 
 from db import requests
 
@@ -35,3 +38,14 @@ def test_only_the_first_answer_counts(connection: Connection) -> None:
     requests.answer(connection, request_id, "done", "skipped", {"tasks": 1})
     row = requests.get(connection, request_id)
     assert (row.state, row.note, row.result) == ("refused", "no file \\udcff", None)
+
+
+@pytest.mark.parametrize("column", ["kind", "payload", "note", "result"])
+@pytest.mark.parametrize("value", ["x", b"\xff\xfe", "[" * 100_000, 7])
+def test_nonsense_in_any_column_is_read(connection: Connection, column: str, value: Any) -> None:
+    number = requests.add(connection, "pause")
+    statement = text(f"UPDATE request SET {column} = CAST(:value AS TEXT)")
+    connection.execute(statement, {"value": value})
+    (row,) = requests.pending(connection)
+    assert row == requests.get(connection, number)
+    assert row.payload in ({}, None, 7)

@@ -8,15 +8,17 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import CheckConstraint, text
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
 
 from db import connection as connect
-from db import progress, projects, supervisor_writes, tables
+from db import progress, projects, supervisor_writes
 from db.rows import AttemptRow, EventRow
 from tests.db.conftest import MODELS, PROJECT, SHARDS
 
@@ -24,22 +26,22 @@ from tests.db.conftest import MODELS, PROJECT, SHARDS
 def test_the_migrations_make_the_tables(database: Path) -> None:
     with connect.reading(database) as connection:
         context = MigrationContext.configure(connection)
-        assert compare_metadata(context, tables.SQLModel.metadata) == []
+        assert compare_metadata(context, SQLModel.metadata) == []
         made = {
             row.name: row.sql
             for row in connection.execute(
                 text("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%CHECK%'")
             )
         }
-    for table in tables.SQLModel.metadata.tables.values():
+    for table in SQLModel.metadata.tables.values():
         for check in table.constraints:
-            if type(check).__name__ == "CheckConstraint":
+            if isinstance(check, CheckConstraint):
                 assert f"CONSTRAINT {check.name} CHECK ({check.sqltext})" in made[table.name]
 
 
 def test_the_newest_migration_is_the_known_schema(database: Path) -> None:
     assert connect.schema_of(database) == connect.SCHEMA
-    versions = (connect.Path(connect.__file__).parent / "migrations/versions").glob("*.py")
+    versions = (Path(connect.__file__).parent / "migrations/versions").glob("*.py")
     assert max(path.name[:4] for path in versions) == connect.SCHEMA
 
 
@@ -69,7 +71,7 @@ def test_the_database_refuses_what_must_not_be(database: Path, change: str) -> N
         connection.execute(text(change))
 
 
-def attempt(**values: object) -> AttemptRow:
+def attempt(**values: Any) -> AttemptRow:
     """Return an open attempt."""
     return AttemptRow(started=0.0, **values)
 

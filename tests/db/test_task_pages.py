@@ -85,7 +85,9 @@ def test_a_filter_that_makes_no_sense_is_an_error(connection: Connection, filter
 
 @pytest.mark.parametrize("sort", task_pages.SORT_KEYS)
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_cover_everything_once(connection: Connection, sort: str, descending: bool) -> None:
+def test_pages_cover_everything_once(
+    connection: Connection, sort: task_pages.SortKey, descending: bool
+) -> None:
     seen = []
     for offset in range(0, 600, 200):
         page = task_pages.shard_page(connection, "", sort, descending, offset)
@@ -101,7 +103,7 @@ def test_sorting_happens_in_sql(connection: Connection) -> None:
     assert page.rows[0].model_id == 2
 
 
-def test_coverage_by_groups_of_shards(connection) -> None:
+def test_coverage_by_groups_of_shards(connection: Connection) -> None:
     cells = task_pages.coverage(connection, shards_per_group=2)
     assert len(cells) == 300
     first, second, *others = sorted(cells, key=lambda cell: (cell.group, cell.model_id))

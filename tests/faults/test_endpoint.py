@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import signal
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 
 import pytest
 
@@ -24,7 +23,6 @@ from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 from tests.faults.support.crashing_server import CrashingServer
 from tests.faults.support.fake_server import (
-    Behaviour,
     CaptionRequest,
     FakeServer,
     Reply,
@@ -40,11 +38,8 @@ from tests.faults.support.served_projects import (
     models,
     run,
 )
-from tests.faults.support.supervisor_process import (
-    FAST_POLICY,
-    PATIENT_POLICY,
-    SupervisorProcess,
-)
+from tests.faults.support.server_faults import NONSENSE, hold_from, reply_to
+from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
 from tests.support.cli import cli_ok
 from tests.support.pictures import draw_picture, make_captions
 from tests.support.waiting import wait_for
@@ -65,11 +60,6 @@ def project(tmp_path: Path, data: Path, server: FakeServer) -> Project:
     return make_served_project(tmp_path / "run", data, server)
 
 
-def reply_to(images: set[bytes], reply: Reply) -> Behaviour:
-    """Return a behaviour that sends this reply to requests for these images."""
-    return lambda request: reply if request.image in images else None
-
-
 @pytest.fixture(autouse=True)
 def short_timeout_for_silence(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -79,76 +69,33 @@ def short_timeout_for_silence(
         monkeypatch.setenv("REQUEST_SECONDS", "1")
 
 
-def hold_from(server: FakeServer, number: int) -> Event:
-    """Let the server reply to no request after the first `number` until the event is set."""
-    go_on = Event()
-
-    def behave(request: CaptionRequest) -> None:
-        if request.number > number:
-            go_on.wait()
-
-    server.behave = behave
-    return go_on
-
-
-HTML = Reply(body=b"<html>It works!</html>", media_type="text/html")
-GOOD = caption_reply("a caption that must not be taken")
-NONSENSE = {  # by fault: the reply, and part of the message that reports it
-    "html": (HTML, "answers nonsense: an answer of type 'text/html'"),
-    "html as json": (replace(HTML, media_type="application/json"), "answers nonsense: no JSON"),
-    "json as html": (replace(GOOD, media_type="text/html"), "an answer of type 'text/html'"),
-    "no content type": (replace(GOOD, media_type=""), "an answer of type ''"),
-    "a list": (Reply(body=b"[]"), "answers nonsense: no JSON object"),
-    "empty choices": (Reply(body=b'{"choices": []}'), "answers nonsense: no choices"),
-    "no message": (Reply(body=b'{"choices": [{}]}'), "answers nonsense: no choices"),
-    "no text": (caption_reply(None), "answers nonsense: no text"),
-    "a number of text": (caption_reply(7), "answers nonsense: no text"),
-    "tokens without end": (caption_reply("x", tokens=math.inf), "nonsense: no count of tokens"),
-    "nothing": (Reply(body=b""), "answers nonsense: no JSON"),
-    "cut": (replace(GOOD, delivery="cut"), "broke off"),
-    "reset": (Reply(delivery="reset"), "broke off"),
-    "endless": (Reply(body=b"x", delivery="endless"), "answers without end"),
-    "silent": (Reply(delivery="silent"), "does not answer within 1 s"),
-    "204": (Reply(204), "answers nonsense: HTTP 204"),
-    "redirect": (Reply(302, headers={"Location": "http://example.com"}), "HTTP 302"),
-    "500": (error_reply(500, "a bug"), "HTTP 500 a bug"),
-    "502": (Reply(502, b"<html>bad gateway</html>", media_type="text/html"), "HTTP 502"),
-    "503": (error_reply(503, "loading"), "HTTP 503 loading"),
-    "429": (error_reply(429, "slowly"), "HTTP 429 slowly"),
-    "429 for long": (error_reply(429, "slowly", retry_after="1"), "HTTP 429 slowly"),
-    "quota": (error_reply(429, "pay", "insufficient_quota"), "out of quota: HTTP 429 pay"),
-    "402": (error_reply(402, "pay"), "HTTP 402 pay"),
-    "401": (error_reply(401, "wrong key"), "HTTP 401 wrong key (the key is taken from"),
-    "403": (error_reply(403, "not you"), "HTTP 403 not you (the key is taken from"),
-    "404": (error_reply(404, "no such model"), "HTTP 404 no such model; it serves tiny"),
-    "400 to everything": (error_reply(400, "no images"), "refuses whatever it is asked: HTTP 400"),
-    "413 to everything": (error_reply(413, "too large"), "refuses whatever it is asked: HTTP 413"),
-}
-
-
-RUNS = 6
-"""Number of runs that share the faults, so that none sees two with the same message."""
-
-
-@pytest.mark.parametrize("faults", [list(NONSENSE)[n::RUNS] for n in range(RUNS)], ids=", ".join)
+@pytest.mark.parametrize("faults", [list(NONSENSE)[n::6] for n in range(6)], ids=", ".join)
 def test_what_is_wrong_with_a_server_fails_no_record(
     project: Project, server: FakeServer, undisturbed_export: bytes, faults: list[str]
 ) -> None:
     """After some good replies the server misbehaves until it is reported; then in the next way."""
     left = [NONSENSE[fault] for fault in faults]
     replying = Lock()
-    good = 5
+    good, reported_before = 5, 0
 
     def behave(_: CaptionRequest) -> Reply | None:
-        nonlocal good
+        nonlocal good, reported_before
         with replying:
-            if left and good == 0 and left[0][1] in events(project):
-                del left[0]
-                good = 5
-            if not left or good > 0:
+            if not left:
+                return None
+            reply, message = left[0]
+            if good > 1:
                 good -= 1
                 return None
-            return left[0][0]
+            reported = events(project).count(message)
+            if good == 1:
+                good, reported_before = 0, reported
+                return None
+            if reported == reported_before:
+                return reply
+            del left[0]
+            good = 4
+            return None
 
     server.behave = behave
     assert run(project)

@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -96,7 +97,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(folder: Path, root: Path, images: list[str], **options: object) -> Project:
+def run(folder: Path, root: Path, images: list[str], **options: Any) -> Project:
     captions = root.parent / f"{folder.name}.json"
     captions.write_text(json.dumps([{"image": name, "caption": f"of {name}"} for name in images]))
     project = make_project(folder / "run", captions, 10, image_root=root, **options)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from signal import Signals
+from typing import Any
 
 import psutil
 import pytest
@@ -26,7 +27,7 @@ from tests.support.pictures import dry_run_caption, make_captions
 from tests.support.waiting import wait_for
 
 COUNT = 300
-SLOW = {"MISBEHAVIOUR_SECONDS": "0.002"}
+SLOW: dict[str, Any] = {"MISBEHAVIOUR_SECONDS": "0.002"}
 """The environment of workers that take 2 ms per image."""
 
 
@@ -48,7 +49,7 @@ def test_a_worker_that_is_killed(
     project: Project, tmp_path: Path, undisturbed_export: bytes, point: str
 ) -> None:
     (tmp_path / "state").mkdir()
-    environment = {
+    environment: dict[str, Any] = {
         "MISBEHAVIOUR": f"killed:{point}",
         "MISBEHAVIOUR_STATE": str(tmp_path / "state"),
     }
@@ -136,7 +137,7 @@ def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor
     held_back = f"import os, time\nwhile not os.path.exists({str(gate.path)!r}): time.sleep(0.01)"
     (tmp_path / "sitecustomize.py").write_text(held_back)  # runs before any code of ours
     for delay in (None, 0.0, 0.005, 0.01, 0.02, 0.05, 0.1):
-        environment = {"PYTHONPATH": str(tmp_path)} if delay is None else {}
+        environment: dict[str, Any] = {"PYTHONPATH": str(tmp_path)} if delay is None else {}
         with SupervisorProcess(project, **environment) as running:
             worker = psutil.Process(wait_for(lambda: started(running), every=0.0005))
             time.sleep(delay or 0.0)

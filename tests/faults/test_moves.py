@@ -17,11 +17,7 @@ from engine.requests.kinds import Pause
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
-from tests.faults.support.supervisor_process import (
-    FAST_POLICY,
-    PATIENT_POLICY,
-    SupervisorProcess,
-)
+from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
 from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorPr
 from tests.support.cli import cli_ok, status
 from tests.support.waiting import wait_for
 
-SLOW = {"MISBEHAVIOUR_SECONDS": "0.05"}
+SLOW: dict[str, Any] = {"MISBEHAVIOUR_SECONDS": "0.05"}
 """The environment of workers that take 50 ms per image."""
 SOON_SECONDS = 2.0
 """Seconds within which a request is carried out on an idle machine."""

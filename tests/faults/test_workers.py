@@ -19,11 +19,7 @@ from engine.utils.log_rotation import rotated_log
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants, leftover_processes, wait_until_gone
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
-from tests.faults.support.supervisor_process import (
-    FAST_POLICY,
-    PATIENT_POLICY,
-    SupervisorProcess,
-)
+from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
 from tests.support.cli import cli_ok
 from tests.support.waiting import wait_for
 
@@ -93,6 +89,7 @@ def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(
             attempt for attempt in progress.attempts(connection, 1) if attempt.outcome == "died"
         )
     assert died.rows == 8
+    assert died.ended is not None
     assert died.ended - died.started > 5.9
     assert events(project).count("no caption for 2 s") == 1
     assert exported_bytes(project) == undisturbed_export

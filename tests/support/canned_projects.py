@@ -13,13 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image, ImageDraw
 
 from db import flags, projects, supervisor_writes
 from db.connection import migrate, reading, writing
-from db.rows import AttemptRow, DeviceRow, EventRow, FailureRow, ProjectRow, SampleRow, ShardRow
+from db.rows import (
+    AttemptOutcome,
+    AttemptRow,
+    DeviceRow,
+    EventRow,
+    FailureRow,
+    ProjectRow,
+    SampleRow,
+    ShardRow,
+)
 from engine.project.layout import Project
 from engine.utils import jsonlines
 from tests.support.canned_rows import (
@@ -63,8 +72,13 @@ def make_new_project(
     project = Project(folder.absolute())
     migrate(project.database)
     models = [model_row(number, name) for number, name in enumerate(names, 1)]
-    rows = [ShardRow(n, n * size, size, 1_000, "d") for n in range(shards)]
-    head = ProjectRow("canned", NOW - 86_400, shards * size, image_root="images")
+    rows = [
+        ShardRow(number=n, first=n * size, count=size, bytes=1_000, digest="d")
+        for n in range(shards)
+    ]
+    head = ProjectRow(
+        uid="canned", created=NOW - 86_400, records=shards * size, image_root="images"
+    )
     with writing(project.database) as connection:
         projects.create(connection, head, models, rows)
     return project
@@ -147,7 +161,7 @@ def make_busy_project(folder: Path, shards: int = 331, paused: bool = False) -> 
         supervisor_writes.add_events(connection, event_rows())
         flags.change(connection, [(42, 9), (41, 7)], [])
         if paused:
-            projects.set_paused(connection, True, "paused by the user")
+            projects.set_paused(connection, True, "paused by the user", "user")
     return project
 
 
@@ -173,7 +187,7 @@ def make_hostile_project(folder: Path) -> Project:
                 device=HOSTILE,
                 started=NOW - 99,
                 ended=NOW - 9,
-                outcome=text,
+                outcome=cast("AttemptOutcome", text),
                 detail=text,
             )
             supervisor_writes.save_attempts(connection, [attempt])
@@ -189,7 +203,11 @@ def make_hostile_project(folder: Path) -> Project:
         supervisor_writes.add_samples(connection, bad)
         write_files(project, bad)
         supervisor_writes.add_events(
-            connection, [EventRow(NOW, "warn", t, HOSTILE, t) for t in HOSTILE_TEXTS]
+            connection,
+            [
+                EventRow(created=NOW, level="warn", text=t, device=HOSTILE, model=t)
+                for t in HOSTILE_TEXTS
+            ],
         )
     return project
 

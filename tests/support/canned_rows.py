@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import cast
 
 from db.rows import (
+    AttemptOutcome,
     AttemptRow,
     DeviceRow,
     EventRow,
@@ -90,6 +92,7 @@ def failed_task(task: TaskRow) -> TaskRow:
         captioned=0,
         device="cuda:5",
         error="out of memory at batch 1: tried to allocate 1.22 GiB",
+        error_cause="out_of_memory",
         updated=NOW - 3_000 + task.shard,
     )
 
@@ -182,20 +185,28 @@ def attempt_rows(tasks: list[TaskRow]) -> list[AttemptRow]:
     for task in tasks:
         if task.state == "running":
             number = task.device.removeprefix("cuda:") if task.device else "0"
-            rows.append(AttemptRow(task.id, 1, f"w{number}", f"cuda:{number}", NOW - 200))
+            rows.append(
+                AttemptRow(
+                    task_id=task.id,
+                    number=1,
+                    worker_id=f"w{number}",
+                    device=f"cuda:{number}",
+                    started=NOW - 200,
+                )
+            )
         if task.state == "failed":
-            for number in range(1, 4):
-                began = task.updated - 600 * (4 - number)
+            for attempt in range(1, 4):
+                began = task.updated - 600 * (4 - attempt)
                 detail = "tried to allocate 1.22 GiB"
                 rows.append(
                     AttemptRow(
                         task_id=task.id,
-                        number=number,
-                        worker_id=f"old{task.id}-{number}",
+                        number=attempt,
+                        worker_id=f"old{task.id}-{attempt}",
                         device="cuda:5",
                         started=began,
                         ended=began + 250,
-                        outcome="out of memory",
+                        outcome=cast("AttemptOutcome", "out of memory"),
                         rows=0,
                         detail=detail,
                     )
@@ -228,32 +239,37 @@ def throughput_rows(minutes: int) -> list[ThroughputRow]:
 
 def event_rows() -> list[EventRow]:
     return [
-        EventRow(NOW - 500, "info", "the run started on 8 devices"),
+        EventRow(created=NOW - 500, level="info", text="the run started on 8 devices"),
         EventRow(
-            NOW - 180,
-            "info",
-            "done: 9,997 captions, 3 failed",
+            created=NOW - 180,
+            level="info",
+            text="done: 9,997 captions, 3 failed",
             device="cuda:7",
             model="minigpt-4",
             shard=409,
         ),
         EventRow(
-            NOW - 150,
-            "fail",
-            "3 attempts without a row",
+            created=NOW - 150,
+            level="fail",
+            text="3 attempts without a row",
             device="cuda:5",
             model="qwen-vl",
             shard=47,
         ),
         EventRow(
-            NOW - 90,
-            "warn",
-            "out of memory, batch 32 -> 16",
+            created=NOW - 90,
+            level="warn",
+            text="out of memory, batch 32 -> 16",
             device="cuda:5",
             model="otter",
             shard=120,
         ),
         EventRow(
-            NOW - 20, "info", "done: 10,000 captions", device="cuda:2", model="qwen-vl", shard=414
+            created=NOW - 20,
+            level="info",
+            text="done: 10,000 captions",
+            device="cuda:2",
+            model="qwen-vl",
+            shard=414,
         ),
     ]

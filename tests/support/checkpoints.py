@@ -121,7 +121,7 @@ def to_safetensors(folder: Path) -> None:
     """Replace the one `pytorch_model.bin` by two safetensors files with an index."""
     weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
     names = sorted(weights)
-    file_of_key = {}
+    file_of_key: dict[str, str] = {}
     for number, part in enumerate((names[::2], names[1::2]), start=1):
         file = f"model-0000{number}-of-00002.safetensors"
         save_file({name: weights[name].contiguous() for name in part}, folder / file)

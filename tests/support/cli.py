@@ -42,6 +42,7 @@ def cli(*arguments: object) -> CommandResult:
             main([str(argument) for argument in arguments])
         except SystemExit as error:
             code = error.code
+    assert isinstance(code, int)
     return CommandResult(code, out.getvalue(), err.getvalue())
 
 
@@ -52,7 +53,9 @@ def cli_ok(*arguments: object) -> str:
     return result.stdout
 
 
-def start_cli(*arguments: object, code: str = MAIN, cwd: Path | None = None) -> subprocess.Popen:
+def start_cli(
+    *arguments: object, code: str = MAIN, cwd: Path | None = None
+) -> subprocess.Popen[str]:
     """Start a Python process that runs `code`, by default `mllmaug-tui`, with these arguments."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],

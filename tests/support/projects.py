@@ -16,7 +16,13 @@ from engine.utils import jsonlines
 
 def model_choice(name: str, **settings: Any) -> ModelChoice:
     """Return the choice of a model that is never loaded."""
-    return ModelChoice(name, "dry-run", None, settings, f"hash-{name}"[:12])
+    return ModelChoice(
+        name=name,
+        family="dry-run",
+        checkpoint=None,
+        settings=settings,
+        settings_hash=f"hash-{name}"[:12],
+    )
 
 
 def write_captions(project: Project, make_row: Callable[[str, int, int], dict[str, Any]]) -> None:
@@ -25,7 +31,7 @@ def write_captions(project: Project, make_row: Callable[[str, int, int], dict[st
     `make_row` returns the row without `i`, from the model's name, shard number and index.
     """
     with ProjectLock(project.lock):
-        project_state = ProjectState(project, Policy())
+        project_state = ProjectState.load(project, Policy())
         for task in project_state.ledger.tasks.values():
             model = project_state.models[task.model_id]
             log = project.caption_log_file(model, task.shard)

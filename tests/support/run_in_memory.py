@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from db.rows import DeviceRow, ModelRow, ProjectRow, ShardRow, TaskRow
 from engine.launchers.base import WorkerExit
@@ -32,6 +33,8 @@ from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, SavedProject
 from engine.supervisor.supervisor import Supervisor
 from engine.supervisor.worker_state import WorkerState
+
+Sent = TypeVar("Sent")
 
 
 class ManualClock:
@@ -277,7 +280,7 @@ class RunInMemory:
     def model(self) -> ModelRow:
         return self.state.models[1]
 
-    def sent(self, worker: WorkerState, kind: type[ToWorker]) -> list[ToWorker]:
+    def sent(self, worker: WorkerState, kind: type[Sent]) -> list[Sent]:
         handle = worker.handle
         assert isinstance(handle, FakeHandle)
         return [message for message in handle.sent if isinstance(message, kind)]

@@ -30,6 +30,7 @@ RECORD_HINTS = {
     "timeout": Hint(True, "slow storage", "the storage was too slow: retry when it is not"),
     "refused": Hint(False, "the server's no", "the server will not caption it: see its message"),
     "unanswered": Hint(True, "server fails at it", "the server fails at this image: see its log"),
+    "invalid": Hint(True, "see its log", "the worker sent nonsense for it: see its log, retry"),
     "poison": Hint(False, "kills the worker", "it ends worker or server: look, then exclude it"),
     "excluded": Hint(True, "given up on", "not asked for again; r takes the records back in"),
     "readmitted": Hint(True, "taken back in", "taken back in after an exclusion: retry"),

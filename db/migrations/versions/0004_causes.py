@@ -5,6 +5,7 @@ once.
 """
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -106,6 +107,15 @@ def fill_cause(
     op.execute(sa.update(table).where(where).values({cause: value}))
 
 
+def json_object(text: str | None) -> dict[str, Any]:
+    """Return the JSON object in a text, an empty one if there is none."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def fill_results() -> None:
     """Move the results of `exclude`, which were JSON in the note, to a column of their own."""
     columns = ("id", "kind", "state", "payload", "note", "result")
@@ -113,8 +123,10 @@ def fill_results() -> None:
     answered = (request.c.kind == "exclude", request.c.state == "done")
     connection = op.get_bind()
     for row in connection.execute(sa.select(request).where(*answered)).all():
-        result = json.loads(row.note)
-        done = "excluded" if json.loads(row.payload).get("exclude", True) else "taken back in"
+        result, payload = json_object(row.note), json_object(row.payload)
+        if not {"records", "shards"} <= result.keys():
+            continue  # the first versions wrote a text for people
+        done = "excluded" if payload.get("exclude", True) else "taken back in"
         note = f"{done}: {result['records']} records of {result['shards']} shards"
         changes = {"note": note, "result": row.note}
         connection.execute(sa.update(request).where(request.c.id == row.id).values(changes))

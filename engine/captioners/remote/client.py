@@ -169,9 +169,10 @@ class ServerClient:
             raise ImageRefused("the server's content filter withheld the answer")
         if not isinstance(text, str):
             raise ServerError(self.describe_malformed("no text", response))
-        if not is_token_count(tokens):
+        count = token_count(tokens)
+        if count is None:
             raise ServerError(self.describe_malformed("no count of tokens", response))
-        return Caption(text, tokens, "length" if finish == "length" else "stop")
+        return Caption(text, count, "length" if finish == "length" else "stop")
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> Response:
         """Send one request. Raises `ServerError` unless a whole response comes."""
@@ -287,10 +288,17 @@ def find_api_key() -> str | None:
     return None
 
 
-def is_token_count(value: Any) -> bool:
-    """Return True if a JSON value of a server is a possible number of tokens."""
+def token_count(value: Any) -> int | None:
+    """Return the number of tokens that a JSON value of a server stands for, None if it is none.
+
+    Some servers write `12.0` or `"12"`.
+    """
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(TOKEN_COUNT_LIMIT)):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():  # infinity and NaN are none
+        value = int(value)
     # A bool is an int to Python.
-    return type(value) is int and 0 <= value < TOKEN_COUNT_LIMIT
+    return value if type(value) is int and 0 <= value < TOKEN_COUNT_LIMIT else None
 
 
 def error_message(body: bytes) -> tuple[str, str]:

@@ -93,7 +93,7 @@ def test_each_row_stops_by_itself_at_hashes() -> None:
     dog = tokenizer("A dog.", add_special_tokens=False).input_ids
     hashes = tokenizer("###", add_special_tokens=False).input_ids
     rows = torch.tensor([[*dog, *dog[: len(hashes)]], [*dog, *hashes]])
-    stop = StopAtText("###", tokenizer, 0)
+    stop: Any = StopAtText("###", tokenizer, 0)
     assert stop(rows, torch.zeros(2, 1)).tolist() == [False, True]
     request = GenerationRequest(
         settings=Settings(),

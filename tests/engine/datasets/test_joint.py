@@ -55,7 +55,7 @@ def source(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> Pat
 
 def test_it_reads_the_project_and_every_export_alike(source: Path, project: Path) -> None:
     data = JointCaptions(source, image_root=project.parent)
-    assert isinstance(data, Dataset)
+    assert issubclass(JointCaptions, Dataset)
     assert len(data) == COUNT
     for number, sample in enumerate(data):
         assert sample.captions == expected(number)
@@ -79,7 +79,7 @@ def test_the_draw_depends_on_seed_and_epoch_alone(project: Path) -> None:
     first = list(data)
     assert first == list(JointCaptions(project, seed=3, transform=caption_of))
     assert first != list(JointCaptions(project, seed=4, transform=caption_of))
-    drawn = Counter()
+    drawn: Counter[str] = Counter()
     for epoch in range(30):
         data.set_epoch(epoch)
         drawn.update(caption.split()[0] for caption in data)

@@ -31,7 +31,7 @@ SetGpus = Callable[..., None]
 @pytest.fixture
 def set_gpus(monkeypatch: pytest.MonkeyPatch) -> SetGpus:
     """Return a function that says which GPUs are visible."""
-    monkeypatch.setattr(devices.platform, "system", lambda: "Linux")
+    monkeypatch.setattr("engine.hardware.devices.platform.system", lambda: "Linux")
     return lambda *gpus: monkeypatch.setattr(devices, "visible_gpus", lambda: list(gpus))
 
 
@@ -83,6 +83,8 @@ def test_the_devices_of_a_spec(set_gpus: SetGpus, spec: str, ids: list[str]) -> 
     [
         ("cpu:0", "how many CPU workers"),
         ("cpu:x", "how many CPU workers"),
+        ("cpu:1025", "From cpu:1 to cpu:1024"),
+        ("cpu:" + "9" * 5_000, "From cpu:1 to cpu:1024"),
         ("tpu", "use auto, cpu, cpu:N or GPU numbers"),
         ("0,", "use auto, cpu, cpu:N or GPU numbers"),
         ("7", "there is no GPU 7: this machine has cuda:0"),

@@ -132,7 +132,7 @@ def test_a_few_missing_images_are_failed_records(folder: Path) -> None:
     assert missing_images.settle() == []
 
 
-def test_an_image_that_is_not_missing_fails_at_once_and_settles_nothing(folder) -> None:
+def test_an_image_that_is_not_missing_fails_at_once_and_settles_nothing(folder: Path) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
     missing_images.on_problem(0, MISSING)
     corrupt = ErrorRow(i=1, error="corrupt", detail="cut off")

@@ -94,7 +94,9 @@ def test_a_network_file_system(whole: SmallProject, monkeypatch: pytest.MonkeyPa
 def test_the_disk_must_hold_twice_what_is_left(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch, free: int, left: int, good: bool
 ) -> None:
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    monkeypatch.setattr(
+        "engine.operations.doctor.shutil.disk_usage", lambda folder: SimpleNamespace(free=free)
+    )
     assert examine_disk(small.project, left).good == good
 
 
@@ -119,5 +121,5 @@ def test_the_innermost_mount_counts(
         SimpleNamespace(mountpoint=mount.format(folder=folder), fstype=fstype)
         for mount, fstype in mounts
     ]
-    monkeypatch.setattr(doctor.psutil, "disk_partitions", lambda all: parts)
+    monkeypatch.setattr("engine.operations.doctor.psutil.disk_partitions", lambda all: parts)
     assert doctor.network_file_system(small.project.folder) == kind

@@ -8,7 +8,7 @@ from engine.operations.reshear import ReshearResult, reshear
 from engine.operations.reshear_job import ReshearJob, ShearedLog, shear_log
 from engine.project.lock import ProjectLock
 from engine.project.sheared_file import sheared_path
-from engine.protocol.caption_row import CaptionRow
+from engine.protocol.caption_row import CaptionRow, ErrorRow
 from engine.shearing.shear import Shearing
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput, RequestRefused
@@ -20,7 +20,12 @@ SENTENCE = Shearing("sentence", 5)
 @pytest.fixture
 def done(small: SmallProject) -> SmallProject:
     """The small project with task 1 done: three captions, one of which shears to nothing."""
-    rows = [caption(0), error(1), CaptionRow(2, " . x", 1, "stop"), caption(3)]
+    rows: list[CaptionRow | ErrorRow] = [
+        caption(0),
+        error(1),
+        CaptionRow(2, " . x", 1, "stop"),
+        caption(3),
+    ]
     small.write_log(1, rows)
     small.take_over_logs()
     return small

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ HERE = WorkerRow(id="w", device="cpu:0", pid=PID, created=CREATED, boot_id=BOOT)
         ({"boot_id": ELSEWHERE, "heartbeat": time.time() - REMOTE_ALIVE_SECONDS - 1}, False),
     ],
 )
-def test_a_process_is_known_by_pid_start_and_boot(changes: dict[str, object], alive: bool) -> None:
+def test_a_process_is_known_by_pid_start_and_boot(changes: dict[str, Any], alive: bool) -> None:
     assert is_alive(replace(HERE, **changes)) == alive
 
 

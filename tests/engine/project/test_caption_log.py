@@ -97,7 +97,12 @@ def test_a_foreign_line_in_the_middle_is_passed_over_and_kept(tmp_path: Path) ->
 
 def test_the_last_caption_counts_and_an_error_never_replaces_one(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
-    rows = [error(0), caption(0, "first"), caption(0, "second"), error(0)]
+    rows: list[CaptionRow | ErrorRow] = [
+        error(0),
+        caption(0, "first"),
+        caption(0, "second"),
+        error(0),
+    ]
     path.write_text("".join(line_of(row) + "\n" for row in rows))
     contents = caption_log.read(path, 1)
     assert contents.captions[0].raw == "second"
@@ -164,6 +169,11 @@ def test_a_short_write_is_taken_back(tmp_path: Path) -> None:
 def test_an_error_with_a_detail_that_is_no_text_is_a_row_all_the_same() -> None:
     row = caption_log.parse(b'{"i": 1, "error": "corrupt", "detail": [7]}', 5)
     assert row == ErrorRow(1, "corrupt", "[7]")
+
+
+def test_a_detail_nested_without_end_is_no_row() -> None:
+    nested = b"[" * 1_000 + b"]" * 1_000
+    assert caption_log.parse(b'{"i": 1, "error": "corrupt", "detail": %s}' % nested, 5) is None
 
 
 @pytest.mark.parametrize(

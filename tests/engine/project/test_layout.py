@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from engine.project.layout import Project
 PROJECT = Project(Path("/p"))
 
 
-def settings(**values: object) -> ProjectRow:
-    row: dict[str, object] = {"uid": "u", "created": 0.0, "records": 1, "image_root": "images"}
+def settings(**values: Any) -> ProjectRow:
+    row: dict[str, Any] = {"uid": "u", "created": 0.0, "records": 1, "image_root": "images"}
     return ProjectRow(**row | values)
 
 

@@ -135,6 +135,7 @@ def test_a_field_of_a_wrong_type_is_refused(message: FromWorker, data: st.DataOb
         b'{"type": "load", "model": 1}',
         b'{"type": "waiting", "text": "only a launcher says this"}',
         b"[" * 100_000,
+        b"[" * 1_010 + b"]" * 1_010,
     ],
 )
 def test_what_is_no_message_is_refused_after_what_came_before(line: bytes) -> None:
@@ -169,7 +170,7 @@ def test_the_supervisor_sends_what_a_worker_reads(tmp_path: Path) -> None:
     worker = run.captioning(rows=2)
     run.supervisor.task_runner.cancel_tasks("paused")
     run.supervisor.forget_witness()
-    sent = run.sent(worker, object)  # type: ignore[type-abstract]
+    sent: list[Any] = run.sent(worker, object)
     assert {type(message) for message in sent} >= {
         messages.Start,
         messages.Load,

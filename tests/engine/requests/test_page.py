@@ -34,7 +34,7 @@ TESTS = {
     ),
     "add a model": "test_a_model_is_added_with_a_task_for_every_shard",
 }
-"""The test of each row, by the beginning of the row's first cell: a case of `ROWS` or a function."""
+"""The test of each row, by the beginning of its first cell: a case of `ROWS` or a function."""
 
 
 def test_every_row_of_the_page_has_its_test() -> None:

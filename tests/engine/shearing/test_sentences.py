@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.operations.new_project import NewProject, create
 from engine.process import pool
+from engine.project.layout import Project
 from engine.shearing.sentences import (
     DANGLING,
     first_sentence,
@@ -26,7 +28,7 @@ from tests.support.projects import model_choice, write_captions
 SENTENCE = Shearing("sentence")
 
 
-def test_the_splitter_is_right_on_most_hard_cases():
+def test_the_splitter_is_right_on_most_hard_cases() -> None:
     correct = [split_first_sentence(text) == first for first, text in hard_cases()]
     assert len(correct) > 200
     assert sum(correct) / len(correct) > 0.94
@@ -49,14 +51,14 @@ def test_the_splitter_is_right_on_most_hard_cases():
         ("", "stop", "", True),
     ],
 )
-def test_the_first_sentence_is_kept(raw, finish, text, ended):
+def test_the_first_sentence_is_kept(raw: str, finish: str, text: str, ended: bool) -> None:
     sheared, sentence_ended = first_sentence(raw, finish, None)
     assert sheared == text
     if "\n\n" not in raw:
         assert sentence_ended == ended
 
 
-def test_a_cap_in_words_ends_on_a_word_that_can_end():
+def test_a_cap_in_words_ends_on_a_word_that_can_end() -> None:
     assert first_sentence("A dog runs on the beach at noon. More.", "stop", 5) == (
         "A dog runs",
         False,
@@ -65,7 +67,7 @@ def test_a_cap_in_words_ends_on_a_word_that_can_end():
 
 
 @given(st.text(), st.sampled_from(["stop", "length"]), st.none() | st.integers(1, 5))
-def test_any_text_can_be_sheared_and_spans_hold(raw, finish, words):
+def test_any_text_can_be_sheared_and_spans_hold(raw: str, finish: str, words: int | None) -> None:
     sheared = shear(raw, "llava-1.5", Shearing("sentence", words), finish)
     if sheared.start is not None:
         assert raw[sheared.start : sheared.end] == sheared.text
@@ -80,17 +82,21 @@ ENDS = [" ", ". ", ". The ", ". I ", ".", "? ", "### ", "</s>", '" ', ", (", "\n
 
 
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(ENDS)), max_size=6))
-def test_the_fast_path_for_plain_sentences_agrees_with_the_splitter(pieces):
+def test_the_fast_path_for_plain_sentences_agrees_with_the_splitter(
+    pieces: list[tuple[str, str]],
+) -> None:
     raw = "".join(map("".join, pieces))
     text, ended = split_by_sentencex(raw, "stop")
     assert first_sentence(raw, "stop", None) == (text, ended)
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path: Path) -> Project:
     captions = make_captions(tmp_path / "data", 12)
     models = [model_choice("one", prompt="<image> Describe the picture"), model_choice("two")]
-    project = create(tmp_path / "run", NewProject([captions], models, shard_size=2)).project
+    project = create(
+        tmp_path / "run", NewProject(captions=[captions], models=models, shard_size=2)
+    ).project
     write_captions(project, row_of)
     return project
 
@@ -106,7 +112,7 @@ RAWS = {
 }
 
 
-def row_of(model, shard, i):
+def row_of(model: str, shard: int, i: int) -> dict[str, int | str]:
     """Return the caption or the error that a model has for a record."""
     number = shard * 2 + i
     if number == 11:
@@ -114,13 +120,13 @@ def row_of(model, shard, i):
     return {"raw": RAWS.get(number, f"{model} {number}. End"), "tokens": 5, "finish": "length"}
 
 
-def exported(project, path, *options):
+def exported(project: Project, path: Path, *options: object) -> list[str]:
     """Return the captions of the model "one" in an export."""
     cli_ok("export", project.folder, path, "--model", "one", *options)
     return [record["caption"] for record in json.loads(path.read_text())]
 
 
-def test_reshear_changes_what_is_exported_and_back(project, tmp_path):
+def test_reshear_changes_what_is_exported_and_back(project: Project, tmp_path: Path) -> None:
     paper = exported(project, tmp_path / "a.json")
     assert paper[:2] == ["Dr", "A dog on the"]
     output = cli_ok("reshear", project.folder, "--mode", "sentence")
@@ -135,7 +141,9 @@ def test_reshear_changes_what_is_exported_and_back(project, tmp_path):
     assert exported(project, tmp_path / "e.json")[:2] == ["Dr", "A dog"]
 
 
-def test_other_processes_shear_alike(project, tmp_path, monkeypatch):
+def test_other_processes_shear_alike(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli_ok("reshear", project.folder, "--mode", "sentence")
     alone = sorted(path.read_bytes() for path in project.captions.glob("*/*.sheared-*"))
     cli_ok("reshear", project.folder, "--mode", "paper")
@@ -144,14 +152,14 @@ def test_other_processes_shear_alike(project, tmp_path, monkeypatch):
     assert sorted(p.read_bytes() for p in project.captions.glob("*/*.sheared-*")) == alone
 
 
-def test_samples_show_both_modes(project):
+def test_samples_show_both_modes(project: Project) -> None:
     (sample,) = json.loads(cli_ok("samples", project.folder, "--count", 1, "--json"))
     modes = sample["captions"][0]["modes"]
     assert modes == {"paper": "Dr", "sentence": "Dr. Smith runs."}
     assert "sheared in mode sentence: Dr. Smith runs." in cli_ok("samples", project.folder)
 
 
-def test_reshear_refuses_a_log_that_was_changed(project, tmp_path):
+def test_reshear_refuses_a_log_that_was_changed(project: Project, tmp_path: Path) -> None:
     log = next(project.captions.glob("one-*/00003.jsonl"))
     log.write_bytes(log.read_bytes().replace(b"Meow", b"Woof"))
     done = cli("reshear", project.folder, "--mode", "sentence")
@@ -159,7 +167,7 @@ def test_reshear_refuses_a_log_that_was_changed(project, tmp_path):
     assert "was changed after its task was done" in done.stderr
 
 
-def test_stats_count_captions(project):
+def test_stats_count_captions(project: Project) -> None:
     one, two = json.loads(cli_ok("stats", project.folder, "--json"))
     assert one["model"] == "one"
     assert (one["captions"], one["failed"], one["tokens"]) == (11, 1, 55)
@@ -171,7 +179,7 @@ def test_stats_count_captions(project):
     assert "kept words" in cli_ok("stats", project.folder).splitlines()[0]
 
 
-def test_a_sentence_is_complete_only_when_nothing_can_change_it():
+def test_a_sentence_is_complete_only_when_nothing_can_change_it() -> None:
     complete_early = 0
     for _, text in hard_cases():
         whole = f"{text} More words follow here. And again."

@@ -16,12 +16,12 @@ GOLDEN = json.loads((Path(__file__).parents[2] / "golden/prompts.json").read_tex
 
 @pytest.mark.parametrize(("raw", "text"), GOLDEN["post"]["qwen_and_llava"])
 @pytest.mark.parametrize("family", ["llava-1.5", "dry-run"])
-def test_paper_mode_is_upstreams(family, raw, text):
+def test_paper_mode_is_upstreams(family: str, raw: str, text: str) -> None:
     assert shear(raw, family, Shearing()).text == text
 
 
 @given(st.text())
-def test_the_span_holds_the_sheared_text(raw):
+def test_the_span_holds_the_sheared_text(raw: str) -> None:
     sheared = shear(raw, "llava-1.5", Shearing())
     assert raw[sheared.start : sheared.end] == sheared.text
     assert "." not in sheared.text
@@ -29,14 +29,14 @@ def test_the_span_holds_the_sheared_text(raw):
 
 
 @given(st.text(), st.integers(1, 5))
-def test_a_cap_in_words_holds(raw, words):
+def test_a_cap_in_words_holds(raw: str, words: int) -> None:
     sheared = shear(raw, "llava-1.5", Shearing(max_words=words))
     assert len(sheared.text.split()) <= words
     if sheared.start is not None:
         assert raw[sheared.start : sheared.end] == sheared.text
 
 
-def test_the_hash_tells_settings_and_logs_apart():
+def test_the_hash_tells_settings_and_logs_apart() -> None:
     hashes = {
         Shearing(max_words=cap).hash(digest) for cap in (None, 5) for digest in ("one", "two")
     }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def whole_log(run: RunInMemory) -> None:
     append(*(caption(i) for i in range(COUNT)))(run)
 
 
-def saved(state: str, **values: object) -> Step:
+def saved(state: str, **values: Any) -> Step:
     """Return the step after which the database has the task as it is, in this state."""
 
     def save(run: RunInMemory) -> None:

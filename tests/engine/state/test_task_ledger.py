@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from db.rows import TaskRow
+from engine.project.caption_log import LogCounts
 from engine.state.policy import Policy
-from engine.state.task_ledger import LogCounts, TaskLedger
+from engine.state.task_ledger import TaskLedger
 from engine.supervisor.scheduler import Demand, choose_model
 
 POLICY = Policy()
 
 
-def make_ledger(count: int = 3, **values: object) -> TaskLedger:
+def make_ledger(count: int = 3, **values: Any) -> TaskLedger:
     tasks = [
         TaskRow(id=n + 1, shard=n, model_id=1, count=10, left=10, **values) for n in range(count)
     ]

@@ -121,7 +121,7 @@ NOTHING_KNOWN = LoadFailureFacts(
     on_trial=False,
     other_machine_may_load=False,
     machine_has_other_work=False,
-    elsewhere=False,
+    loaded_elsewhere=False,
     failures=0,
 )
 
@@ -129,11 +129,11 @@ NOTHING_KNOWN = LoadFailureFacts(
 @pytest.mark.parametrize(
     ("facts", "verdict"),
     [
-        (NOTHING_KNOWN, None),
-        (replace(NOTHING_KNOWN, failures=1), None),
+        (NOTHING_KNOWN, "count"),
+        (replace(NOTHING_KNOWN, failures=1), "count"),
         (replace(NOTHING_KNOWN, failures=2), "block"),
-        (replace(NOTHING_KNOWN, failures=2, elsewhere=True), "delay_on_device"),
-        (replace(NOTHING_KNOWN, failures=2, other_machine_may_load=True), "rest_machine"),
+        (replace(NOTHING_KNOWN, failures=2, loaded_elsewhere=True), "delay_on_device"),
+        (replace(NOTHING_KNOWN, failures=2, other_machine_may_load=True), "delay_and_rest_machine"),
         (
             replace(NOTHING_KNOWN, other_machine_may_load=True, machine_has_other_work=True),
             "delay_on_machine",
@@ -144,7 +144,7 @@ NOTHING_KNOWN = LoadFailureFacts(
         ),
     ],
 )
-def test_load_failure(facts: LoadFailureFacts, verdict: LoadVerdict | None) -> None:
+def test_load_failure(facts: LoadFailureFacts, verdict: LoadVerdict) -> None:
     assert judge_load_failure(facts, POLICY) == verdict
 
 

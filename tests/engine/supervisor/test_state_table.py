@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +45,7 @@ PAGE = Path(__file__).parents[3] / "docs/architecture.md"
 FULL = OSError(errno.ENOSPC, "No space left on device")
 UNREADABLE = OSError(errno.EIO, "Input/output error")
 
-Step = Callable[[RunInMemory], None]
+Step = Callable[[RunInMemory], object]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Case:
     """The beginning of the row's first cell, without code marks."""
     event: Step
     """What happens."""
-    changed: dict[str, object]
+    changed: Mapping[str, object]
     """The facts that are different after it."""
     given: Step = lambda run: None
     """What was before."""
@@ -113,11 +113,14 @@ def isolated(run: RunInMemory, times: int = 1) -> WorkerState:
     run.decoding(first, 0)
     run.exit(first, -11)
     for _ in range(times - 1):
-        run.exit(run.captioning(), -11)
+        alone = run.captioning()
+        run.decoding(alone, 0)
+        run.exit(alone, -11)
         run.prove()
     alone = run.captioning()
     run.prove()
     assert run.outstanding(alone) == [0]
+    run.decoding(alone, 0)
     return alone
 
 
@@ -370,7 +373,7 @@ CASES = [
     ),
     Case(
         "It outlives SIGKILL by 60 s",
-        lambda run: [run.turn(s) for s in (11.0, 61.0)] and None,
+        both(lambda run: run.turn(11.0), lambda run: run.turn(61.0)),
         {
             "state": "pending",
             "outcome": "stopped",
@@ -538,13 +541,17 @@ CASES = [
         {},
         given=lambda run: two_attempts_at_one_server(run),
         run=ENDPOINT | TWO_GPUS,
-        also=lambda run: check(
-            [len(m.records) for m in run.sent(worker(run, "cuda:0"), Records)][-1] == 1,
-            not worker(run, "cuda:1").attempt.outstanding,
+        also=both(
+            lambda run: check(
+                [len(m.records) for m in run.sent(worker(run, "cuda:0"), Records)][-1] == 1,
+                not worker(run, "cuda:1").attempt.outstanding,
+            ),
             # The one that waits does not count as hung, and the other one does.
-            run.wait_alive(run.policy.row_limit + 60) is None,
-            run.signals(worker(run, "cuda:0")) == ["TERM", "KILL"],
-            run.signals(worker(run, "cuda:1")) == [],
+            lambda run: run.wait_alive(run.policy.row_limit + 60),
+            lambda run: check(
+                run.signals(worker(run, "cuda:0")) == ["TERM", "KILL"],
+                run.signals(worker(run, "cuda:1")) == [],
+            ),
         ),
     ),
     Case(
@@ -787,7 +794,7 @@ def break_database(run: RunInMemory, error: Exception) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    run.state.commit = fail  # type: ignore[method-assign]
+    run.state.commit = fail  # type: ignore[method-assign, assignment]
 
 
 def raises(kind: type[Exception], call: Callable[[], None]) -> None:
@@ -912,6 +919,46 @@ def test_a_message_about_something_else_changes_nothing(message: object, tmp_pat
     assert (run.facts(), worker(run).model_id, worker(run).batch) == before
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        Loaded(model=1, batch=3, seconds=1.0),
+        LoadFailed(model=1, kind="error", text="x"),
+        LoadFailed(model=1, kind="memory", text="x"),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_load_that_ends_out_of_turn_changes_nothing(message: object, tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    captioner = run.captioning()
+    before = run.facts()
+    run.send(captioner, message)  # type: ignore[arg-type]
+    assert (run.facts(), captioner.state, captioner.model_id) == (before, "captioning", 1)
+    run.wait_alive(run.policy.row_limit + 60)
+    assert run.signals(captioner)[:1] == ["TERM"], "a worker without a row counts as hung"
+
+
+def test_a_record_that_the_worker_had_not_touched_is_not_poison(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    isolated(run)
+    run.exit(worker(run), -11)
+    for _ in range(2):
+        run.prove()
+        run.exit(run.captioning(), -11)
+    assert run.supervisor.worker_exits.suspects.evidence == {(1, 0): 2}
+    assert run.task.failed == 0
+
+
+def test_kinds_that_the_database_stores_alike_are_one(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    captioner = run.captioning()
+    log = captioner.attempt.log if captioner.attempt else None
+    assert log is not None
+    log.append([failure(0, "\ud800"), failure(1, "\\ud800")])
+    run.supervisor.task_runner.update_counts([captioner])
+    assert [(row.kind, row.count) for row in run.state.failures[1]] == [("\\ud800", 2)]
+
+
 def test_a_value_that_cannot_be_kept_fails_its_record(tmp_path: Path) -> None:
     run = RunInMemory(tmp_path / "project")
     captioner = run.captioning()
@@ -925,6 +972,6 @@ def test_a_value_that_cannot_be_kept_fails_its_record(tmp_path: Path) -> None:
     assert [detail for _, detail in group.examples] == [
         "a caption with an impossible number of tokens",
         "a caption of 2,097,152 characters",
-        "an error 'excluded'",
+        "an error of the kind 'excluded', which no worker has",
         "a caption with an impossible number of tokens",
     ]

@@ -132,5 +132,5 @@ def test_only_its_own_module_sets_the_fields_of_a_worker() -> None:
 
 
 def test_a_planted_write_to_a_field_is_found() -> None:
-    planted = "worker.attempt, worker.state = None, 'idle'\nworker.rows += 1\nother.name = 2\n"
-    assert sorted(fields_set(planted)) == ["worker.attempt", "worker.rows", "worker.state"]
+    planted = "worker.attempt, worker.state = None, 'idle'\nworker.batch += 1\nother.name = 2\n"
+    assert sorted(fields_set(planted)) == ["worker.attempt", "worker.batch", "worker.state"]

@@ -46,7 +46,7 @@ class CrashingServer:
 
     def read_pids(self) -> None:
         """Collect the pids that the keeper prints, until it ends."""
-        self.pids.extend(map(int, self.keeper.stdout))
+        self.pids.extend(map(int, self.keeper.stdout or ()))
 
     def __enter__(self) -> CrashingServer:
         self.keeper = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

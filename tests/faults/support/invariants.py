@@ -64,8 +64,8 @@ def check_invariants(
             assert records_captioned_twice(path, task.count) == []
         for i, row in log.captions.items():
             assert row.raw.startswith(dry_run_caption(root / images[i])), (path, i)
-        for i, row in log.errors.items():
-            assert row.error and row.detail, (path, i)
+        for i, failure in log.errors.items():
+            assert failure.error and failure.detail, (path, i)
 
 
 def records_captioned_twice(log: Path, count: int) -> list[int]:

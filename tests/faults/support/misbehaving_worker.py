@@ -9,18 +9,23 @@ import os
 import random
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from msgspec.structs import replace
 
+from engine.captioners.base import Caption, Captioner
 from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.images.image import ImagePaths, Picture
 from engine.protocol.caption_row import CaptionRow
-from engine.protocol.messages import Rows
+from engine.protocol.messages import FromWorker, Load, ModelSpec, Rows
 from engine.utils import jsonlines
 from engine.worker import image_prefetch, worker
+from engine.worker.runtime import FatalWorkerError
 
 MISBEHAVIOUR = os.environ.get("MISBEHAVIOUR", "")
 """The name of the misbehaviour, some with an argument after a colon; empty for none."""
@@ -36,7 +41,7 @@ GATE_RECORDS = int(os.environ.get("GATE_RECORDS", "0"))
 """The number of records that this process captions before it waits at the gate."""
 
 worker.HEARTBEAT_SECONDS = 0.2
-worker.core_share = lambda: 2  # so that batches run side by side on any machine
+setattr(worker, "core_share", lambda: 2)  # noqa: B010 (so that batches run side by side on any machine)
 
 
 def count_call(name: str) -> int:
@@ -85,14 +90,14 @@ class MisbehavingCaptioner(DryRunCaptioner):
 
     concurrent_batches = True
 
-    def prepare(self, picture):
+    def prepare(self, picture: Picture) -> str:
         kill_at("decoding")
         return super().prepare(picture)
 
-    def caption(self, inputs, records):
+    def caption(self, inputs: Sequence[str], records: Sequence[int]) -> list[Caption]:
         kill_at("generating")
         pass_gate(len(inputs))
-        misbehave_by_chance(self, inputs)
+        misbehave_by_chance(inputs)
         time.sleep(IMAGE_SECONDS * len(inputs))
         if MISBEHAVIOUR == "out_of_memory" and len(inputs) > 3:
             raise FakeOutOfMemory("this many do not fit")
@@ -130,7 +135,7 @@ class SlowLayersCaptioner(DryRunCaptioner):
 
         self.layers = nn.Sequential(*(Layer() for _ in range(8)))
 
-    def caption(self, inputs, records):
+    def caption(self, inputs: Sequence[str], records: Sequence[int]) -> list[Caption]:
         self.layers({1: 0.5, 2: 3600.0}.get(count_call("crawls"), 0.0))
         return super().caption(inputs, records)
 
@@ -138,20 +143,20 @@ class SlowLayersCaptioner(DryRunCaptioner):
 class MisbehavingPrefetcher(image_prefetch.ImagePrefetcher):
     """The real prefetcher, with an image that may block a decoding thread for ever."""
 
-    def __init__(self, paths, threads, device) -> None:
+    def __init__(self, paths: ImagePaths, threads: int, device: str) -> None:
         endless = MISBEHAVIOUR.startswith("endless:")
         super().__init__(paths, threads, device, image_seconds=0.5 if endless else 30.0)
 
-    def prepare(self, image):
+    def prepare(self, image: str) -> Any:
         if MISBEHAVIOUR.startswith("endless:") and image.endswith(MISBEHAVIOUR.partition(":")[2]):
             time.sleep(3600)
         return super().prepare(image)
 
 
-worker.ImagePrefetcher = MisbehavingPrefetcher
+setattr(worker, "ImagePrefetcher", MisbehavingPrefetcher)  # noqa: B010 (not its name)
 
 
-def misbehave_by_chance(captioner: MisbehavingCaptioner, inputs) -> None:
+def misbehave_by_chance(inputs: Sequence[str]) -> None:
     """Do each of the random faults with probability `CHANCE`, or half of it.
 
     With a single record the worker is only killed: a crash would rightly be blamed on the record.
@@ -177,7 +182,7 @@ def misbehave_by_chance(captioner: MisbehavingCaptioner, inputs) -> None:
 class MisbehavingWorker(worker.Worker):
     """The real worker with the misbehaviours of a process that loads models and sends messages."""
 
-    def load(self, message) -> None:
+    def load(self, message: Load) -> None:
         kill_at("loading")
         match MISBEHAVIOUR:
             case "cannot_load":
@@ -186,10 +191,10 @@ class MisbehavingWorker(worker.Worker):
                 return
             case "no_room_once" if count_call("load") == 1:
                 self.send_load_failed(message.model, "memory", "no room")
-                raise worker.FatalWorkerError
+                raise FatalWorkerError
             case "never_room":
                 self.send_load_failed(message.model, "memory", "no room")
-                raise worker.FatalWorkerError
+                raise FatalWorkerError
             case "freezes_loading" if count_call("load") == 1:
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "dies_loading":
@@ -207,7 +212,7 @@ class MisbehavingWorker(worker.Worker):
             layer_progress.REPORT_SECONDS = 0.1
         super().load(message)
 
-    def make_captioner(self, model):
+    def make_captioner(self, model: ModelSpec) -> Captioner:
         batch = super().make_captioner(model).batch
         return (SlowLayersCaptioner if MISBEHAVIOUR == "crawls" else MisbehavingCaptioner)(batch)
 
@@ -215,7 +220,7 @@ class MisbehavingWorker(worker.Worker):
         """Return True if this worker's stderr is the log of this device."""
         return device.replace(":", "-") in Path("/proc/self/fd/2").readlink().name
 
-    def send(self, message) -> None:
+    def send(self, message: FromWorker) -> None:
         if isinstance(message, Rows):
             self.misbehave(message)
         super().send(message)

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from db import progress, projects
 from db.connection import reading
@@ -18,7 +19,7 @@ from engine.project.layout import Project
 
 
 def make_project(
-    folder: Path, captions: Path, shard_size: int = 20, batch: int = 8, **options: object
+    folder: Path, captions: Path, shard_size: int = 20, batch: int = 8, **options: Any
 ) -> Project:
     """Make a project for the model `dry-run`. `options` are further fields of `NewProject`."""
     new_project = NewProject(

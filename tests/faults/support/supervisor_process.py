@@ -18,8 +18,8 @@ from engine.supervisor.main import supervise
 from tests.support.waiting import TIMEOUT_SECONDS
 
 FAST_POLICY = Policy(
-    tick=0.02,
-    commit_every=0.1,
+    tick=0.05,
+    commit_every=0.2,
     first_delay=0.05,
     longest_delay=0.2,
     device_rest=0.3,

@@ -53,7 +53,10 @@ def large(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     source = checkpoints["llava-1.5"]
     small = torch.load(source / "pytorch_model.bin", weights_only=True)
     weights = {key: value for key, value in small.items() if "vision_tower" in key}
-    shapes = {"model.embed_tokens": (TOKENS, WIDTH), "lm_head": (TOKENS, WIDTH)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens": (TOKENS, WIDTH),
+        "lm_head": (TOKENS, WIDTH),
+    }
     shapes |= {"model.mm_projector.0": (WIDTH, 32), "model.mm_projector.2": (WIDTH, WIDTH)}
     for layer in range(LAYERS):
         at = f"model.layers.{layer}"
@@ -65,7 +68,7 @@ def large(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     weights |= {f"{key}.weight": torch.randn(shape) for key, shape in shapes.items()}
     weights |= {f"model.mm_projector.{it}.bias": torch.zeros(WIDTH) for it in (0, 2)}
     names = list(weights)
-    file_of_key = {}
+    file_of_key: dict[str, str] = {}
     for number in range(4):
         file = f"pytorch_model-0000{number + 1}-of-00004.bin"
         part = names[number::4] if number else names[::4]

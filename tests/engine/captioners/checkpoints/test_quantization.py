@@ -16,7 +16,6 @@ from torch.nn.parameter import Parameter
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints import quantization
 from engine.captioners.checkpoints.assembly import named_tensors
-from engine.captioners.checkpoints.quantization import Fp8Linear, Int8Linear
 from engine.captioners.families import otter, spliced
 from engine.captioners.generation import static_decoders
 from engine.captioners.model_families import Family
@@ -72,9 +71,9 @@ def test_the_layers_alone_are_replaced_and_no_copy_stays(
     family: Family, checkpoints: dict[str, Path], dtype: str
 ) -> None:
     folder, settings = str(checkpoints[family.name]), replace(greedy(family), dtype=dtype)
-    plain = family.load(folder, settings, "cpu")
+    plain: Any = family.load(folder, settings, "cpu")
     reports: list[str] = []
-    captioner = family.load(folder, replace(settings, quantize="int8"), "cpu", reports.append)
+    captioner: Any = family.load(folder, replace(settings, quantize="int8"), "cpu", reports.append)
     assert reports[-1].startswith("rounding weights to int8, ")
     before, after = named_tensors(plain.model), named_tensors(captioner.model)
     expected = sum(it.nbytes for it in before.values())
@@ -120,7 +119,7 @@ def test_products_are_those_of_the_rounded_numbers(how: str, dtype: torch.dtype,
 
 
 def rounded(
-    kind: type[Fp8Linear] | type[Int8Linear], rows: torch.Tensor | Parameter
+    kind: type[quantization.QuantizedLinear], rows: torch.Tensor | Parameter
 ) -> torch.Tensor:
     """Return the rows as eight bits have them, in float64."""
     scale = kind.row_scale(rows)

@@ -26,10 +26,9 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-from engine.captioners.base import Caption, CheckpointError
+from engine.captioners.base import Caption, Captioner, CheckpointError
 from engine.captioners.checkpoints import assembly
 from engine.captioners.families import hf
-from engine.captioners.families.hf import HuggingFaceCaptioner
 from engine.captioners.registry import FAMILIES
 from engine.hardware.memory import HostMemory
 from engine.images.image import open_image
@@ -79,26 +78,29 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def llava(
-    vocab_size: int,
-) -> tuple[
-    LlavaForConditionalGeneration, dict[str, int | str], dict[str, dict[str, int] | str], str
-]:
+SmallModel = tuple[Any, dict[str, Any], dict[str, Any], str | None]
+"""A model, the configs of its processor and image processor, and the text before a prompt."""
+
+
+def llava(vocab_size: int) -> SmallModel:
     text = {**TEXT, "model_type": "llama", "vocab_size": vocab_size}
     vision = {**VISION, "model_type": "clip_vision_model"}
     config = LlavaConfig(text_config=text, vision_config=vision, image_token_index=4)
-    processor = {"processor_class": "LlavaProcessor", "patch_size": 14, "image_token": "<image>"}
+    processor: dict[str, Any] = {
+        "processor_class": "LlavaProcessor",
+        "patch_size": 14,
+        "image_token": "<image>",
+    }
     processor |= {"vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
-    images = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 28}}
+    images: dict[str, Any] = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": 28},
+    }
     images["crop_size"] = {"height": 28, "width": 28}
     return LlavaForConditionalGeneration(config), processor, images, "<image>"
 
 
-def blip2(
-    vocab_size: int,
-) -> tuple[
-    Blip2ForConditionalGeneration, dict[str, int | str], dict[str, dict[str, int] | str], None
-]:
+def blip2(vocab_size: int) -> SmallModel:
     text = {"model_type": "opt", "vocab_size": vocab_size, "hidden_size": 32, "ffn_dim": 48}
     text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "word_embed_proj_dim": 32}
     qformer = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
@@ -107,15 +109,21 @@ def blip2(
         vision_config=VISION, qformer_config=qformer, text_config=text, num_query_tokens=4
     )
     config.image_token_index = 4
-    processor = {"processor_class": "Blip2Processor", "num_query_tokens": 4}
-    images = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}}
+    processor: dict[str, Any] = {"processor_class": "Blip2Processor", "num_query_tokens": 4}
+    images: dict[str, Any] = {
+        "image_processor_type": "BlipImageProcessor",
+        "size": {"height": 28, "width": 28},
+    }
     return Blip2ForConditionalGeneration(config), processor, images, None
 
 
-def qwen(
-    vocab_size: int,
-) -> tuple[Qwen2_5_VLForConditionalGeneration, dict[str, str], dict[str, int | str], str]:
-    vision = {"hidden_size": 32, "intermediate_size": 48, "depth": 2, "num_heads": 2}
+def qwen(vocab_size: int) -> SmallModel:
+    vision: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "depth": 2,
+        "num_heads": 2,
+    }
     vision |= {"out_hidden_size": 32, "patch_size": 14, "fullatt_block_indexes": [1]}
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
     text = {**TEXT, "vocab_size": vocab_size, "rope_parameters": rope}
@@ -127,7 +135,7 @@ def qwen(
         vision_start_token_id=7,
         vision_end_token_id=8,
     )
-    images = {"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14}
+    images: dict[str, Any] = {"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14}
     images |= {"min_pixels": 28 * 28, "max_pixels": 28 * 28 * 6}
     return (
         Qwen2_5_VLForConditionalGeneration(config),
@@ -137,21 +145,17 @@ def qwen(
     )
 
 
-def idefics3(
-    vocab_size: int,
-) -> tuple[
-    Idefics3ForConditionalGeneration,
-    dict[str, int | str],
-    dict[str, bool | dict[str, int] | str],
-    str,
-]:
+def idefics3(vocab_size: int) -> SmallModel:
     text = {**TEXT, "model_type": "llama", "vocab_size": vocab_size, "pad_token_id": 3}
     config = Idefics3Config(
         text_config=text, vision_config=VISION, image_token_id=4, scale_factor=2, pad_token_id=3
     )
-    images = {"image_processor_type": "Idefics3ImageProcessor", "size": {"longest_edge": 28}}
+    images: dict[str, Any] = {
+        "image_processor_type": "Idefics3ImageProcessor",
+        "size": {"longest_edge": 28},
+    }
     images |= {"max_image_size": {"longest_edge": 28}, "do_image_splitting": False}
-    processor = {"processor_class": "Idefics3Processor", "image_seq_len": 1}
+    processor: dict[str, Any] = {"processor_class": "Idefics3Processor", "image_seq_len": 1}
     return Idefics3ForConditionalGeneration(config), processor, images, "<image>"
 
 
@@ -197,7 +201,7 @@ SETTINGS = replace(
 )
 
 
-def captions(captioner: HuggingFaceCaptioner, pictures: list[str], batch: int) -> list[Caption]:
+def captions(captioner: Captioner, pictures: list[str], batch: int) -> list[Caption]:
     prepared = [captioner.prepare(open_image(path)) for path in pictures]
     results = []
     for start in range(0, len(prepared), batch):
@@ -211,7 +215,7 @@ def test_captions_do_not_depend_on_the_batch(
     checkpoint: Path, pictures: list[str], temperature: float
 ) -> None:
     settings = replace(SETTINGS, temperature=temperature)
-    captioner = FAMILIES["hf"].load(str(checkpoint), settings, "cpu")
+    captioner: Any = FAMILIES["hf"].load(str(checkpoint), settings, "cpu")
     together = captions(captioner, pictures, 4)
     assert together == captions(captioner, pictures, 1)
     assert all(caption.tokens <= 6 for caption in together)
@@ -221,7 +225,7 @@ def test_captions_do_not_depend_on_the_batch(
 def test_images_are_preprocessed_ahead_as_with_their_batch(
     checkpoint: Path, pictures: list[str]
 ) -> None:
-    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    captioner: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     assert captioner.preprocesses_ahead
     ahead = captions(captioner, pictures, 4)
     captioner.preprocesses_ahead = False
@@ -232,7 +236,7 @@ def test_a_processor_that_makes_another_batch_is_given_batches(
     checkpoint: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hf, "TOKEN_KEYS", ())  # padded behind, where the processor pads in front
-    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    captioner: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     inputs = [captioner.preprocess([Image.open(it)]) for it in pictures]
     different = len({it["input_ids"].shape for it in inputs}) > 1
     assert captioner.preprocesses_ahead == (not different)
@@ -242,14 +246,14 @@ def test_a_processor_that_makes_another_batch_is_given_batches(
 
 
 def test_threads_may_prepare_at_once(checkpoint: Path, pictures: list[str]) -> None:
-    captioner = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    captioner: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     with ThreadPoolExecutor(8) as pool:
         prepared = list(pool.map(lambda it: captioner.prepare(open_image(it)), 10 * pictures))
     assert captioner.caption(prepared[:4], range(4)) == captions(captioner, pictures, 4)
 
 
 def test_the_prompt_reaches_the_model(checkpoint: Path, pictures: list[str]) -> None:
-    loaded = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    loaded: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
     assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
     assert "Say it." in loaded.prompt_text
@@ -269,7 +273,7 @@ def test_a_missing_weight_is_named(checkpoint: Path, tmp_path: Path) -> None:
         FAMILIES["hf"].load(str(tmp_path), SETTINGS, "cpu")
 
 
-def load(checkpoint: Path, dtype: str, device: str = "cpu") -> HuggingFaceCaptioner | None:
+def load(checkpoint: Path, dtype: str, device: str = "cpu") -> Captioner:
     return FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, dtype=dtype), device)
 
 

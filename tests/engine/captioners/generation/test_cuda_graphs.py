@@ -50,12 +50,12 @@ def captions(
     The argument is how steps are captured. Rows end early.
     """
     settings = replace(family.presets["paper"], dtype="float32", temperature=1.5)
-    prepared: list = []
+    prepared: list[Any] = []
 
-    def of(capture: Callable[..., Any] | None) -> tuple[list[Caption], DecodeStatePool]:
+    def of(capture: Callable[..., Any] | None) -> tuple[list[Caption], DecodeStatePool[Any]]:
         for module in (otter, spliced):
             monkeypatch.setattr(module, "capture_for", lambda *_: capture)
-        captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
+        captioner: Any = family.load(str(checkpoints[family.name]), settings, "cpu")
         text = "lang_encoder" if family.name == "otter" else "language_model"
         vocab_size = captioner.model.get_submodule(text).config.vocab_size
         captioner.stop_ids = range(0, vocab_size, 7)
@@ -101,7 +101,7 @@ def test_garbage_of_the_batch_before_is_not_read(
     plain, _ = captions(imitated)
     call = StepGraphs.__call__
 
-    def call_and_spoil(self, input_ids: torch.Tensor, position: int) -> torch.Tensor:
+    def call_and_spoil(self: Any, input_ids: torch.Tensor, position: int) -> torch.Tensor:
         logits = call(self, input_ids, position)
         cache = self.step.__self__.cache
         cache.layers[0][1][len(input_ids) :] = torch.nan

@@ -23,7 +23,7 @@ from engine.images.image import open_image
 from tests.support.checkpoints import CHECKPOINTS
 
 USUAL, LANGUAGE_MODELS = "language_model", {"otter": "lang_encoder"}
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0.0, "top_p": None},
     "sampled": {"temperature": 1.0, "top_p": None},
     "top-p": {"temperature": 0.7, "top_p": 0.9},
@@ -34,7 +34,12 @@ WAYS = {
 
 @pytest.fixture(params=list(WAYS))
 def settings(request: pytest.FixtureRequest, family: Family) -> Settings:
-    usual = {"dtype": "float32", "max_new_tokens": 16, "min_new_tokens": 0, "no_repeat_ngram": 0}
+    usual: dict[str, Any] = {
+        "dtype": "float32",
+        "max_new_tokens": 16,
+        "min_new_tokens": 0,
+        "no_repeat_ngram": 0,
+    }
     return replace(family.presets["paper"], **usual | WAYS[request.param])
 
 
@@ -186,10 +191,15 @@ def test_steps_are_spent_on_unfinished_rows_alone(load: Callable[..., Any]) -> N
         stop_ids=stop_ids,
         pad_id=0,
     )
-    row_counts = []
+    row_counts: list[int] = []
+
+    def counted(ids: torch.Tensor) -> torch.Tensor:
+        row_counts.append(len(ids))
+        return step(ids)
+
     with captioner.decoder.prefill(features, 30) as state:
         step = state.step
-        state.step = lambda ids: row_counts.append(len(ids)) or step(ids)
+        state.step = counted
         rows = decode(state, request)
     longest = max(map(len, rows))
     assert row_counts == [sum(len(row) > length for row in rows) for length in range(1, longest)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,9 @@ def draw(
     model: str = "llava-1.5",
 ) -> torch.Tensor:
     """Return the token that is drawn for each record."""
-    sampler = GumbelSampler(record_ids, seed, temperature, top_p, 0, torch.device("cpu"), model)
+    sampler: Any = GumbelSampler(
+        record_ids, seed, temperature, top_p, 0, torch.device("cpu"), model
+    )
     ids = torch.zeros(len(record_ids), step, dtype=torch.long)
     return sampler(ids, LOGITS.repeat(len(record_ids), 1)).argmax(-1)
 
@@ -65,7 +68,7 @@ def test_top_p_keeps_the_fewest_that_reach_it() -> None:
 
 def test_no_noise_is_infinite() -> None:
     wide = torch.zeros(200_000)
-    sampler = GumbelSampler([1, 2], 0, 1.0, None, 0, torch.device("cpu"), "otter")
+    sampler: Any = GumbelSampler([1, 2], 0, 1.0, None, 0, torch.device("cpu"), "otter")
     assert torch.isfinite(sampler(torch.zeros(2, 0, dtype=torch.long), wide.repeat(2, 1))).all()
 
 
@@ -83,7 +86,7 @@ def test_the_likely_tokens_are_drawn_as_from_the_whole_vocabulary(
     logits = torch.randn(6, vocab_size, generator=generator)
     logits *= spread * torch.tensor([0.1, 1.0, 3.0, 10.0, 30.0, 100.0])[:, None]
     record_ids = range(seed % 1000, seed % 1000 + 6)
-    sampler = GumbelSampler(record_ids, seed, 0.7, top_p, 0, torch.device("cpu"), "otter")
+    sampler: Any = GumbelSampler(record_ids, seed, 0.7, top_p, 0, torch.device("cpu"), "otter")
     scaled = logits / 0.7
     kept = scaled if top_p is None else keep_top_p(scaled, top_p)
     expected = kept + noise(sampler.keys, 4, torch.arange(vocab_size)[None])

@@ -60,6 +60,8 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     [
         ('{"completion_tokens": 9}', 9),
         ('{"completion_tokens": 0}', 0),
+        ('{"completion_tokens": 12.0}', 12),
+        ('{"completion_tokens": "12"}', 12),
         ('{"completion_tokens": null}', 0),
         ('{"completion_tokens": 2147483647}', 2**31 - 1),
         ("{}", 0),
@@ -73,7 +75,7 @@ def test_tokens_are_the_servers_or_unknown(client: ServerClient, usage: str, tok
 
 @pytest.mark.parametrize(
     "tokens",
-    ["1e400", "-1e400", "NaN", "-1", "1099511627776", "2147483648", "9.5", '"9"', "true", "[9]"],
+    ["1e400", "-1e400", "NaN", "-1", "1099511627776", "2147483648", "9.5", '"many"', "true", "[9]"],
 )
 def test_a_count_of_tokens_that_is_none_is_a_malformed_reply(
     client: ServerClient, tokens: str

@@ -60,7 +60,7 @@ def caption_row(model: str, shard: int, i: int) -> dict[str, int | str]:
 
 def texts(model: str) -> list[str | None]:
     """Return a model's sheared captions, one per record; None where it failed."""
-    captions = [f"{model} sees picture {number}" for number in range(COUNT)]
+    captions: list[str | None] = [f"{model} sees picture {number}" for number in range(COUNT)]
     captions[UNFINISHED] = f"{model} sees the"
     if model == "two":
         captions[FAILED] = None
@@ -79,8 +79,8 @@ FLAT = [(image, caption.translate({9: 9, 10: 32})) for image, caption in PAIRS]
 
 
 def written(
-    project: Project, tmp_path: Path, format: str, name: str = "out", **options: object
-) -> Path | None:
+    project: Project, tmp_path: Path, format: str, name: str = "out", **options: Any
+) -> Path:
     """Export the project in a format, and return the path of the export."""
     options.setdefault("with_original", True)
     result = export(project, tmp_path / name, ExportOptions(format=format, **options))

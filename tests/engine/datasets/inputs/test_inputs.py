@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def pairs(path: Path, root: Path | None = None, **columns: object) -> list[tuple[str, str]] | None:
+def pairs(path: Path, root: Path | None = None, **columns: Any) -> list[tuple[str, str]]:
     batches = read_input(InputSource(path=path, root=root or path.parent, **columns))
     return [(record.image, record.caption) for batch in batches for record in batch.records()]
 
@@ -47,7 +47,7 @@ def lines() -> bytes:
 def table(
     delimiter: str = ",",
     header: tuple[str, str, str] = ("title", "id", "filepath"),
-    quoting: int = csv.QUOTE_MINIMAL,
+    quoting: Any = csv.QUOTE_MINIMAL,
 ) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, quoting=quoting)
@@ -62,7 +62,7 @@ def compressed(path: Path, data: bytes, codec: str) -> None:
         out.write(data)
 
 
-def write_tar(path: Path, samples: Iterator[Any], **options: object) -> None:
+def write_tar(path: Path, samples: Iterator[Any], **options: Any) -> None:
     """Write a tar of `samples`, which are (member name, bytes)."""
     with tarfile.open(path, "w", **options) as tar:
         for name, data in samples:
@@ -271,7 +271,9 @@ def test_the_fast_and_the_exact_reader_take_turns(
     """Odd records force the exact reader, which hands back after a few."""
     monkeypatch.setattr(json_reader, "EXACT_RECORDS", exact_records)
     monkeypatch.setattr(json_reader, "READ_BYTES", 256)
-    records = [{"image": f"{number}.png", "caption": "x" * (number % 50)} for number in range(200)]
+    records: list[dict[str, Any]] = [
+        {"image": f"{number}.png", "caption": "x" * (number % 50)} for number in range(200)
+    ]
     for number in range(0, 200, 17):
         records[number]["caption"] = ['}, {"image": "no"}', "\ud83d", "}\n,{"][number % 3]
         records[number]["n"] = 10**40
@@ -327,7 +329,8 @@ def test_merge_of_every_kind_keeps_order_and_bytes(
     (tmp_path / "table.csv").write_bytes(table())
     names = ["bom.json", "lines.jsonl", "packed.json.gz", "table.csv", "bom.json"]
     sources = [InputSource(path=tmp_path / name, root=tmp_path) for name in names]
-    read, written = [], []
+    read: list[int] = []
+    written: list[int] = []
     count = split_merge.merge(sources, tmp_path / "out.json", read.append, written.append)
     merged = json.loads((tmp_path / "out.json").read_text())
     assert len(merged) == count == read[-1] == written[-1] == 4 + 3 * COUNT
@@ -355,7 +358,8 @@ def test_merge_shows_progress_within_a_file(
     (tmp_path / "a.json").write_text(f"[{', '.join([record] * count)}]")
     names = ["a.json", "b.json"]
     (tmp_path / "b.json").symlink_to("a.json")
-    read, written = [], []
+    read: list[int] = []
+    written: list[int] = []
     sources = [InputSource(path=tmp_path / name, root=tmp_path) for name in names]
     split_merge.merge(sources, tmp_path / "out.json", read.append, written.append)
     for reported in (read, written):

@@ -46,8 +46,8 @@ class FakeActor:
 def launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ray_launcher.RayLauncher:
     """A launcher on no cluster; a reference to a result is the result itself."""
     monkeypatch.setattr(ray_launcher, "join_cluster", lambda *_: None)
-    monkeypatch.setattr(ray_launcher.ray, "get", lambda reference: reference)
-    monkeypatch.setattr(ray_launcher.ray, "kill", lambda actor: None)
+    monkeypatch.setattr("engine.launchers.ray.launcher.ray.get", lambda reference: reference)
+    monkeypatch.setattr("engine.launchers.ray.launcher.ray.kill", lambda actor: None)
     return ray_launcher.RayLauncher(Project(tmp_path), ClusterSpec("auto"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.hardware.devices import device_kind, device_node
@@ -10,7 +12,9 @@ from engine.launchers.ray.nodes import ClusterNodes
 from engine.utils.errors import BadInput
 
 
-def node(number: int, name: str = "gpu-box", alive: bool = True, **resources: float) -> dict:
+def node(
+    number: int, name: str = "gpu-box", alive: bool = True, **resources: float
+) -> dict[str, Any]:
     return {
         "NodeID": f"{number:056x}"[::-1],
         "NodeName": f"10.0.0.{number}",
@@ -35,7 +39,7 @@ def test_nodes_with_one_name_stay_apart_and_keep_theirs() -> None:
 def test_cpus_work_only_where_no_gpu_was_seen() -> None:
     nodes = ClusterNodes(None)
     assert list(nodes.slots([node(1, "head")])) == ["head/cpu:0"]
-    gpus = {"GPU": 2.0, "accelerator_type:H100": 1.0}
+    gpus: dict[str, Any] = {"GPU": 2.0, "accelerator_type:H100": 1.0}
     slots = nodes.slots([node(1, "head"), node(2, "box", **gpus)])
     assert list(slots) == ["box/gpu:0", "box/gpu:1"]
     slot = slots["box/gpu:1"]

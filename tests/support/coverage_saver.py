@@ -1,0 +1,33 @@
+"""A plugin of coverage.py that saves now and then what was measured (`make coverage`).
+
+Most processes of a run end by SIGKILL, workers above all, and have no last moment for it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from threading import Thread
+
+from coverage import Coverage
+from coverage.plugin_support import Plugins
+from coverage.types import TConfigSectionOut
+
+SAVE_SECONDS = 0.2
+"""Seconds between two times. What the last ones of a killed process ran is not counted."""
+
+
+def coverage_init(_: Plugins, __: TConfigSectionOut) -> None:
+    """Start to save; coverage.py calls this in every process that it measures."""
+    if "coverage.cmdline" not in sys.modules:  # not in the first process, which ends in peace
+        Thread(target=save_now_and_then, daemon=True).start()
+
+
+def save_now_and_then() -> None:
+    # Signals are for the threads that they would reach without this one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    while True:
+        time.sleep(SAVE_SECONDS)
+        if (measured := Coverage.current()) is not None:
+            measured.save()

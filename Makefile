@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Else every one of the many processes of a test run compiles what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: demo test check suite cluster install install-test bench clean
+.PHONY: demo test check suite cluster slow coverage install install-test bench clean
 
 demo: install
 	$(BIN)/mllmaug-tui demo
@@ -15,11 +15,25 @@ demo: install
 test: install-test check
 	$(MAKE) --no-print-directory -j 2 suite cluster
 
+# By file, so that what a module's fixtures make is made once.
 suite: install-test
-	$(BIN)/python -m pytest -n 4 --ignore=tests/cluster
+	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/cluster
 
 cluster: install-test
 	$(BIN)/python -m pytest tests/cluster
+
+# What takes long and is random: of each, `make test` runs a shorter form.
+slow: install-test
+	$(BIN)/python -m pytest -n 4 -m slow --ignore=tests/cluster
+	$(BIN)/python -m tests.faults.soak --minutes 5
+
+# In the path for the processes that tests start: they must find the plugin (`pyproject.toml`).
+coverage: export PYTHONPATH := $(CURDIR)
+coverage: install-test
+	rm -f .coverage .coverage.*
+	-$(BIN)/python -m coverage run -m pytest -n 4 --dist loadfile --ignore=tests/cluster
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered --show-missing
 
 check: install-test
 	$(BIN)/ruff check .
@@ -46,4 +60,4 @@ bench: install-test
 	for bench in split merge export new status reshear; do $(BIN)/python -m tests.bench $$bench || exit 1; done
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -144,7 +144,7 @@ def mutant(whole: bytes, chance: random.Random) -> bytes:
 def outcome(path: Path) -> str:
     """Return `read` or `refused`. Anything else is an exception or an assertion."""
     try:
-        for batch in read_input(InputSource(path, path.parent)):
+        for batch in read_input(InputSource(path=path, root=path.parent)):
             for record in batch.records():
                 assert isinstance(record.image, str) and record.image
                 assert isinstance(record.caption, str)

@@ -49,7 +49,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     os.environ["TZ"] = "UTC"
     time.tzset()
-    snapshot_reader.time = SimpleNamespace(time=lambda: canned_rows.NOW, monotonic=time.monotonic)
+    clock = SimpleNamespace(time=lambda: canned_rows.NOW, monotonic=time.monotonic)
+    setattr(snapshot_reader, "time", clock)  # noqa: B010 (a module)
     identity.is_alive = lambda row: True
     asyncio.run(save_screenshots(out))
 

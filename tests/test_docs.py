@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,6 +96,7 @@ def headings(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+@cache
 def classes() -> dict[str, set[str]]:
     """The names that stand in the body of each class of ours, by the name of the class."""
     names: dict[str, set[str]] = {}
@@ -170,6 +172,7 @@ def key_table(text: str) -> str:
     return found[1] if found else ""
 
 
+@cache
 def python_sources() -> str:
     files = (file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
     return "\n".join(file.read_text() for file in (*files, ROOT / ".ci/run"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from engine.captioners.checkpoints import quantization
@@ -49,7 +50,7 @@ def main(cases: list[str]) -> None:
                     report("agreement", case, same / COUNT, "share of captions", 1.0)
 
 
-def raw_captions(name: str, changes: dict[str, str], images: list[Path]) -> list[str]:
+def raw_captions(name: str, changes: dict[str, Any], images: list[Path]) -> list[str]:
     """Return greedy captions of the images by a demo checkpoint, in float32 before `changes`."""
     paper = FAMILIES[name].presets["paper"]
     settings = replace(paper, temperature=0.0, top_p=None, **{"dtype": "float32"} | changes)

@@ -63,7 +63,12 @@ def make_project(folder: Path, count: int, models: int) -> Project:
     first.write_bytes(b"".join(jsonlines.dumps(record) + b"\n" for record in records(SHARD_SIZE)))
     numbers = range(count // SHARD_SIZE)
     size, digest = first.stat().st_size, caption_log.file_digest(first)
-    shards = [ShardRow(number, number * SHARD_SIZE, SHARD_SIZE, size, digest) for number in numbers]
+    shards = [
+        ShardRow(
+            number=number, first=number * SHARD_SIZE, count=SHARD_SIZE, bytes=size, digest=digest
+        )
+        for number in numbers
+    ]
     rows = [
         ModelRow(
             id=number,
@@ -77,11 +82,16 @@ def make_project(folder: Path, count: int, models: int) -> Project:
         for number in range(1, models + 1)
     ]
     migrate(project.database)
-    row = ProjectRow(uuid.uuid4().hex, time.time(), len(numbers) * SHARD_SIZE, str(folder))
+    row = ProjectRow(
+        uid=uuid.uuid4().hex,
+        created=time.time(),
+        records=len(numbers) * SHARD_SIZE,
+        image_root=str(folder),
+    )
     with writing(project.database) as connection:
         projects.create(connection, row, rows, shards)
     link(first, [project.shard_file(number) for number in numbers[1:]])
-    project_state = ProjectState(project, Policy())
+    project_state = ProjectState.load(project, Policy())
     for model in rows:
         log = project.caption_log_file(model, 0)
         log.parent.mkdir()

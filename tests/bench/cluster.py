@@ -21,6 +21,7 @@ from engine.launchers.base import Launcher, WorkerExit
 from engine.launchers.factory import make_launcher
 from engine.operations.new_project import NewProject, create
 from engine.project.lock import ProjectLock
+from engine.protocol.messages import ForgetWitness, Heartbeat, Rows
 from engine.supervisor.supervisor import Supervisor
 from tests.bench.measuring import measure, sizes
 from tests.bench.report import report
@@ -76,7 +77,10 @@ def run_supervisor(spec: str) -> SupervisorRate:
         records = [{"image": f"{i:07}.jpg", "caption": ""} for i in range(RECORDS)]
         captions.write_text(json.dumps(records))
         new_project = NewProject(
-            [captions], [choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
+            captions=[captions],
+            models=[choose("dry-run")],
+            shard_size=SHARD_SIZE,
+            allow_missing=True,
         )
         project = create(Path(folder) / "run", new_project).project
         with ProjectLock(project.lock) as lock:
@@ -102,10 +106,10 @@ class RowTimingSupervisor(Supervisor):
     def receive(self, handle: Any, message: Any) -> None:
         super().receive(handle, message)
         now = (time.perf_counter(), time.process_time())
-        if isinstance(message, dict) and message["type"] == "rows":
+        if isinstance(message, Rows):
             self.last = now
             if self.first[0]:
-                self.rows += len(message["rows"])
+                self.rows += len(message.rows)
         if self.last[0]:
             self.first = self.first if self.first[0] else now
             self.messages += 1
@@ -116,15 +120,17 @@ def round_trip(spec: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         captions = Path(folder) / "captions.json"
         captions.write_text('[{"image": "a.jpg", "caption": ""}]')
-        new_project = NewProject([captions], [choose("dry-run")], allow_missing=True)
+        new_project = NewProject(
+            captions=[captions], models=[choose("dry-run")], allow_missing=True
+        )
         project = create(Path(folder) / "run", new_project).project
         launcher = make_launcher(project, spec, "tests.bench.echo_worker")
         worker = launcher.start(launcher.devices()[0])
-        worker.send({"type": "forget_witness"})
+        worker.send(ForgetWitness())
         await_answer(launcher)
         began = time.perf_counter()
         for _ in range(ROUND_TRIPS):
-            worker.send({"type": "forget_witness"})
+            worker.send(ForgetWitness())
             await_answer(launcher)
         seconds = time.perf_counter() - began
         launcher.close()
@@ -137,5 +143,5 @@ def await_answer(launcher: Launcher) -> None:
         for _, message in launcher.receive(1.0):
             if isinstance(message, WorkerExit):
                 raise SystemExit(f"the worker ended: {message}")
-            if message["type"] == "heartbeat":
+            if isinstance(message, Heartbeat):
                 return

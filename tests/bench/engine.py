@@ -26,10 +26,11 @@ from engine.demo.scenes import write_scenes
 from engine.hardware.devices import find_devices, visible_gpus
 from engine.launchers.local import LocalLauncher
 from engine.operations.new_project import NewProject, create
-from engine.process.pool import usable_cores
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
+from engine.protocol.messages import Loaded, Rows
 from engine.supervisor.supervisor import Supervisor
+from engine.utils.cpu_count import usable_cores
 from tests.bench.measuring import Measurement, measure
 from tests.bench.report import report
 
@@ -175,7 +176,7 @@ def run(model: BenchModel, images: list[str], folder: Path) -> None:
     if model.device == "cpu":
         shared = measure_stages_side_by_side(model, images, batch)
         for name, rate in shared.items():
-            report_value(f"{name}_beside_cpu", rate.cpu * 1e3, "ms/image")
+            report_value(f"{name}_beside_cpu", (rate.cpu or 0.0) * 1e3, "ms/image")
         report_value(
             "worker_over_limit_beside", worker_rate.images / hardware_limit(model, shared), "ratio"
         )
@@ -216,7 +217,8 @@ def measure_stages_side_by_side(
             rates_by_stage.setdefault(name, []).append(rate)
     return {
         name: CaptioningRate(
-            images=fmean(rate.images for rate in rates), cpu=fmean(rate.cpu for rate in rates)
+            images=fmean(rate.images for rate in rates),
+            cpu=fmean(rate.cpu or 0.0 for rate in rates),
         )
         for name, rates in rates_by_stage.items()
     }
@@ -225,7 +227,7 @@ def measure_stages_side_by_side(
 def hardware_limit(model: BenchModel, alone: dict[str, CaptioningRate]) -> float:
     """Return the images a second that the hardware allows, from the rates of the stages alone."""
     if model.device == "cpu":
-        return usable_cores() / sum(rate.cpu for rate in alone.values())
+        return usable_cores() / sum(rate.cpu or 0.0 for rate in alone.values())
     generating = 1 / (1 / alone["prefill"].images + 1 / alone["decode_steps"].images)
     return min(alone["decode_all_cores"].images, generating)
 
@@ -236,7 +238,13 @@ def run_worker(model: BenchModel, images: list[str], folder: Path) -> tuple[Capt
     captions.write_text(json.dumps([{"image": image, "caption": ""} for image in images]))
     if model.checkpoint == "random-7b":
         settings = asdict(model.settings)
-        model_choice = ModelChoice(model.family, model.family, None, settings, "random")
+        model_choice = ModelChoice(
+            name=model.family,
+            family=model.family,
+            checkpoint=None,
+            settings=settings,
+            settings_hash="random",
+        )
         module = "tests.bench.random_worker"
     else:
         changes = {
@@ -248,7 +256,9 @@ def run_worker(model: BenchModel, images: list[str], folder: Path) -> tuple[Capt
         }
         model_choice = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker.worker"
-    new_project = NewProject([captions], [model_choice], shard_size=10_000, allow_outside=True)
+    new_project = NewProject(
+        captions=[captions], models=[model_choice], shard_size=10_000, allow_outside=True
+    )
     project = create(folder / "run", new_project).project
     spec = "cpu" if model.device == "cpu" else "0"
     with ProjectLock(project.lock) as lock:
@@ -313,9 +323,9 @@ class WorkerTimingSupervisor(Supervisor):
     """Seconds, and CPU seconds of supervisor and worker, at `loaded` and the last rows message."""
 
     def receive(self, handle: Any, message: Any) -> None:
-        kind = message["type"] if isinstance(message, dict) else None
-        if kind in ("loaded", "rows"):
+        loaded = isinstance(message, Loaded)
+        if loaded or isinstance(message, Rows):
             times = psutil.Process(handle.pid).cpu_times()
             now = (time.perf_counter(), times.user + times.system + time.process_time())
-            self.first, self.last = (now, now) if kind == "loaded" else (self.first, now)
+            self.first, self.last = (now, now) if loaded else (self.first, now)
         super().receive(handle, message)

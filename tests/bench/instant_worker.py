@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from engine.captioners.base import Caption, Captioner
+from engine.protocol.messages import ModelSpec, Start
 from engine.worker import worker
 
 
@@ -11,22 +15,22 @@ class InstantCaptioner(Captioner):
 
     batch = 256
 
-    def prepare(self, picture):
+    def prepare(self, picture: Any) -> Any:
         return picture
 
-    def caption(self, inputs, records):
+    def caption(self, inputs: Sequence[str], records: Sequence[int]) -> list[Caption]:
         return [Caption(f"an image called {name}. And a tail.", 9, "stop") for name in inputs]
 
 
 class InstantWorker(worker.Worker):
     """The real worker, with paths in place of decoded images."""
 
-    def make_captioner(self, model):
+    def make_captioner(self, model: ModelSpec) -> Captioner:
         return InstantCaptioner()
 
-    def start(self, message) -> None:
+    def start(self, message: Start) -> None:
         super().start(message)
-        self.prefetcher.prepare = str
+        setattr(self.prefetcher, "prepare", str)  # noqa: B010 (a method)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def measure_jobs(case: str, records: int, folder: Path) -> None:
             file.write(("," if i else "") + json.dumps(record))
         file.write("]")
     new_project = NewProject(
-        [captions], [choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
+        captions=[captions], models=[choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
     )
     project = create(folder / "run", new_project).project
     began = time.monotonic()

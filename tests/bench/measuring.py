@@ -36,7 +36,7 @@ def measure(
     The modules of `preload` are imported once in a server process, from which all such processes
     are forked: they share the modules' memory.
     """
-    context = get_context("forkserver" if preload else "spawn")
+    context: Any = get_context("forkserver" if preload else "spawn")
     if preload:
         context.set_forkserver_preload(list(preload))
     receiver, sender = context.Pipe()

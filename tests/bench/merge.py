@@ -28,7 +28,7 @@ def main(cases: list[str]) -> None:
                 os.link(sources[0], source)
             ours = measure(
                 split_merge.merge,
-                [InputSource(source, folder) for source in sources],
+                [InputSource(path=source, root=folder) for source in sources],
                 folder / "ours.json",
             )
             base_sources = sources[: max(1, min(FILES, UPSTREAM_LIMIT // count))]

@@ -27,7 +27,9 @@ def main(cases: list[str]) -> None:
             theirs = measure(upstream.split, source, folder / "theirs", parts)
             if count > base_count:
                 write_array(source, count)
-            new_project = NewProject([source], [choose("dry-run")], allow_missing=True)
+            new_project = NewProject(
+                captions=[source], models=[choose("dry-run")], allow_missing=True
+            )
             ours = measure(create, folder / "run", new_project)
         rate, base = count / ours.seconds, base_count / theirs.seconds
         report("new", f"{count} records", rate, "records/s", base)

@@ -190,7 +190,12 @@ def load(family: str, settings: Settings, device: str) -> Any:
     model: Any = BUILDERS[family]()
     dtype = choose_dtype(settings.dtype, device)
     fill(model, dtype, device)
-    loaded = LoadedCheckpoint("random", str(dtype), sum(map(torch.numel, model.parameters())), 0)
+    loaded = LoadedCheckpoint(
+        layout="random",
+        dtype=str(dtype),
+        parameters=sum(map(torch.numel, model.parameters())),
+        bytes=0,
+    )
     before, after = (list(range(5, 5 + count)) for count in PROMPTS[family])
     if family == "otter":
         return OtterCaptioner(model, loaded, NumberTokenizer([1, *after]), settings)

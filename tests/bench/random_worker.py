@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from engine.captioners.base import Captioner
 from engine.captioners.registry import Settings
+from engine.protocol.messages import ModelSpec
 from engine.worker import worker
 from tests.bench.random_models import load
 
@@ -10,7 +12,7 @@ from tests.bench.random_models import load
 class RandomWorker(worker.Worker):
     """The real worker, with a captioner from `random_models`."""
 
-    def make_captioner(self, model):
+    def make_captioner(self, model: ModelSpec) -> Captioner:
         return load(model.family, Settings.of(model.settings), self.device)
 
 

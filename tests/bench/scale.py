@@ -28,7 +28,19 @@ from engine.process import identity
 from engine.project.caption_log import CaptionLog
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
-from engine.protocol.messages import decode, encode
+from engine.protocol.caption_row import CaptionRow
+from engine.protocol.framing import MessageReader, encode, parse_line
+from engine.protocol.messages import (
+    Decoding,
+    FromWorker,
+    Generating,
+    Load,
+    Loaded,
+    Records,
+    Rows,
+    ToWorker,
+    from_supervisor,
+)
 from engine.shearing.shear import Shearing
 from engine.state.completion import complete_log
 from engine.state.policy import Policy
@@ -98,18 +110,24 @@ def fill(project: Project, shards: int, models: int) -> None:
         )
         for n in range(1, models + 1)
     ]
-    shard_rows = [ShardRow(n, n * SHARD_SIZE, SHARD_SIZE, 10**6, f"{n:064}") for n in range(shards)]
+    shard_rows = [
+        ShardRow(number=n, first=n * SHARD_SIZE, count=SHARD_SIZE, bytes=10**6, digest=f"{n:064}")
+        for n in range(shards)
+    ]
     with writing(project.database) as connection:
         projects.create(
-            connection, ProjectRow("uid", 0.0, shards * SHARD_SIZE, "/x"), model_rows, shard_rows
+            connection,
+            ProjectRow(uid="uid", created=0.0, records=shards * SHARD_SIZE, image_root="/x"),
+            model_rows,
+            shard_rows,
         )
         tasks = projects.tasks(connection)
         attempts = [
             AttemptRow(
-                t.id,
-                1,
-                f"{t.id:012}",
-                "cuda:0",
+                task_id=t.id,
+                number=1,
+                worker_id=f"{t.id:012}",
+                device="cuda:0",
                 started=0.0,
                 ended=1.0,
                 outcome="done",
@@ -120,9 +138,15 @@ def fill(project: Project, shards: int, models: int) -> None:
         supervisor_writes.save_attempts(connection, attempts)
         text = "done: 9990 captioned, 10 failed, 500 s"
         supervisor_writes.add_events(
-            connection, [EventRow(0.0, "info", text, "cuda:0", "m1", t.shard) for t in tasks]
+            connection,
+            [
+                EventRow(
+                    created=0.0, level="info", text=text, device="cuda:0", model="m1", shard=t.shard
+                )
+                for t in tasks
+            ],
         )
-    project_state = ProjectState(project, Policy())
+    project_state = ProjectState.load(project, Policy())
     for model in model_rows:
         (project.captions / model.folder).mkdir(parents=True)
     for task in list(project_state.ledger.tasks.values()):
@@ -139,7 +163,7 @@ def start_supervisor(project: Project) -> dict[str, float]:
     project_state: list[ProjectState] = []
     return {
         "reading the tasks": seconds_of(
-            lambda: project_state.append(ProjectState(project, Policy()))
+            lambda: project_state.append(ProjectState.load(project, Policy()))
         ),
         "comparing with the logs": seconds_of(lambda: reconcile(project_state[0])),
         "first commit": seconds_of(lambda: project_state[0].commit()),
@@ -185,7 +209,13 @@ def measure_minutes(size: str) -> None:
         before = database.stat().st_size
         devices = [f"node-{n // 8:02}/cuda:{n % 8}" for n in range(512)]
         rows = [
-            ThroughputRow(29_000_000 + n // 512, devices[n % 512], 1, 1200, 36_000)
+            ThroughputRow(
+                minute=29_000_000 + n // 512,
+                device=devices[n % 512],
+                model_id=1,
+                images=1200,
+                tokens=36_000,
+            )
             for n in range(int(size))
         ]
         with writing(database) as connection:
@@ -209,24 +239,30 @@ class InProcessWorker:
     cores: int = 1
     outbox: deque[bytes] = field(default_factory=deque)
     """Encoded messages that the supervisor has not received yet."""
+    reader: MessageReader = field(default_factory=MessageReader)
 
-    def send(self, message: dict[str, Any]) -> None:
-        message = decode(encode(message))
-        if message["type"] == "load":
-            self.answer(type="loaded", model=message["model"]["id"], batch=BATCH, seconds=0.0)
-        elif message["type"] == "records":
-            indexes = [i for i, _ in message["records"]]
-            attempt = {"task": message["task"], "attempt": message["attempt"]}
+    def send(self, message: ToWorker) -> None:
+        message = from_supervisor(parse_line(encode(message)))
+        if isinstance(message, Load):
+            self.answer(Loaded(model=message.model.id, batch=BATCH, seconds=0.0))
+        elif isinstance(message, Records):
+            indexes = tuple(i for i, _ in message.records)
+            task, attempt = message.task, message.attempt
             for first in range(0, len(indexes), BATCH):
                 part = indexes[first : first + BATCH]
-                self.answer(type="decoding", attempt=message["attempt"], records=part)
-                self.answer(type="generating", attempt=message["attempt"], records=part)
-                rows = [{"i": i, "raw": CAPTION, "tokens": 30, "finish": "length"} for i in part]
-                self.answer(type="rows", rows=rows, **attempt)
+                self.answer(Decoding(task=task, attempt=attempt, records=part))
+                self.answer(Generating(task=task, attempt=attempt, records=part))
+                rows = tuple(CaptionRow(i=i, raw=CAPTION, tokens=30, finish="length") for i in part)
+                self.answer(Rows(task=task, attempt=attempt, rows=rows))
 
-    def answer(self, **message: Any) -> None:
+    def answer(self, message: FromWorker) -> None:
         """Put a message into the outbox."""
         self.outbox.append(encode(message))
+
+    def receive(self) -> list[FromWorker]:
+        """Return up to three messages from the outbox: a batch."""
+        lines = b"".join(self.outbox.popleft() for _ in range(min(3, len(self.outbox))))
+        return list(self.reader.feed(lines))
 
     def terminate(self) -> None:
         pass
@@ -260,8 +296,7 @@ class InProcessLauncher:
                 lambda: self.supervisor.dispatcher.dispatch(stopping=False)
             )
         for worker in self.workers:
-            for _ in range(min(3, len(worker.outbox))):
-                received.append((worker, decode(worker.outbox.popleft())))
+            received += [(worker, message) for message in worker.receive()]
         self.messages += len(received)
         return received
 
@@ -280,15 +315,15 @@ def measure_loop(size: str) -> None:
             for i in range(shards * 1000):
                 file.write(f'{{"image": "images/{i:09}.jpg", "caption": "alt text {i}"}}\n')
         new_project = NewProject(
-            [captions], [choose("dry-run")], shard_size=1000, allow_missing=True
+            captions=[captions], models=[choose("dry-run")], shard_size=1000, allow_missing=True
         )
         project = create(folder / "run", new_project).project
-        launcher = InProcessLauncher([DeviceRow(f"cuda:{n}") for n in range(devices)])
+        launcher = InProcessLauncher([DeviceRow(id=f"cuda:{n}") for n in range(devices)])
         with ProjectLock(project.lock) as lock:
             supervisor = Supervisor(project, launcher, Policy(kill_after=0.0), lock=lock)
             launcher.supervisor = supervisor
             commits = Stopwatch(supervisor.project_state.commit)
-            supervisor.project_state.commit = commits
+            setattr(supervisor.project_state, "commit", commits)  # noqa: B010 (a method)
             began, cpu = time.perf_counter(), cpu_seconds()
             supervisor.run()
             seconds, cpu = time.perf_counter() - began, cpu_seconds() - cpu

@@ -17,6 +17,7 @@ from engine.hardware.devices import find_devices
 from engine.launchers.local import LocalLauncher
 from engine.operations.new_project import NewProject, create
 from engine.project.lock import ProjectLock
+from engine.protocol.messages import Loaded, Rows
 from engine.supervisor.supervisor import Supervisor
 from tests.bench.measuring import sizes
 from tests.bench.report import report
@@ -41,7 +42,7 @@ def measure_rate(devices: int, folder: Path) -> float:
     records = range(SHARD_SIZE * SHARDS * devices)
     captions.write_text(json.dumps([{"image": f"{i:06}.jpg", "caption": ""} for i in records]))
     new_project = NewProject(
-        [captions], [choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
+        captions=[captions], models=[choose("dry-run")], shard_size=SHARD_SIZE, allow_missing=True
     )
     project = create(folder / "run", new_project).project
     spec = f"cpu:{devices}"
@@ -67,12 +68,11 @@ class RateTimingSupervisor(Supervisor):
         self.rows: dict[str, int] = {}
 
     def receive(self, handle: Any, message: Any) -> None:
-        kind = message["type"] if isinstance(message, dict) else None
-        if kind == "loaded":
+        if isinstance(message, Loaded):
             self.loaded[handle.id] = time.monotonic()
-        elif kind == "rows":
+        elif isinstance(message, Rows):
             self.last[handle.id] = time.monotonic()
-            self.rows[handle.id] = self.rows.get(handle.id, 0) + len(message["rows"])
+            self.rows[handle.id] = self.rows.get(handle.id, 0) + len(message.rows)
         super().receive(handle, message)
 
     def rate(self, worker: str) -> float:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from engine.captioners.base import Caption, Captioner
+from engine.protocol.messages import ModelSpec, Start
 from engine.worker import worker
 
 BATCH = 32
@@ -17,10 +20,10 @@ class SleepingCaptioner(Captioner):
 
     batch = BATCH
 
-    def prepare(self, picture):
+    def prepare(self, picture: Any) -> Any:
         return picture
 
-    def caption(self, inputs, records):
+    def caption(self, inputs: Sequence[str], records: Sequence[int]) -> list[Caption]:
         time.sleep(BATCH_SECONDS * len(inputs) / BATCH)
         return [Caption(f"an image called {name}. And a tail.", 30, "length") for name in inputs]
 
@@ -28,12 +31,12 @@ class SleepingCaptioner(Captioner):
 class SleepingWorker(worker.Worker):
     """The real worker, with paths in place of decoded images."""
 
-    def make_captioner(self, model):
+    def make_captioner(self, model: ModelSpec) -> Captioner:
         return SleepingCaptioner()
 
-    def start(self, message) -> None:
+    def start(self, message: Start) -> None:
         super().start(message)
-        self.prefetcher.prepare = str
+        setattr(self.prefetcher, "prepare", str)  # noqa: B010 (a method)
 
 
 def main() -> None:

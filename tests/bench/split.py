@@ -22,7 +22,9 @@ def main(cases: list[str]) -> None:
             source = folder / "captions.json"
             write_array(source, count)
             theirs = measure(upstream.split, source, folder / "theirs", PARTS)
-            ours = measure(split_merge.split, InputSource(source, folder), folder / "ours", PARTS)
+            ours = measure(
+                split_merge.split, InputSource(path=source, root=folder), folder / "ours", PARTS
+            )
         rate, base = count / ours.seconds, count / theirs.seconds
         report("split", f"{count} records", rate, "records/s", base)
         report("split", f"{count} peak memory", ours.megabytes, "MB", theirs.megabytes)

@@ -6,7 +6,7 @@ On a CPU each uses one thread: more threads only add CPU seconds.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 
 from engine.captioners.generation import decode_loop
 from engine.images.image import open_image
-from engine.process.pool import usable_cores
+from engine.utils.cpu_count import usable_cores
 from tests.bench.roofline import measure_machine, measure_work, use_decode_loop
 
 MIN_BATCHES = 3
@@ -113,8 +113,8 @@ class Clock:
 
     def __init__(self, device: str) -> None:
         self.cuda = device != "cpu"
-        self.wall: Counter[str] = Counter()
-        self.cpu: Counter[str] = Counter()
+        self.wall: dict[str, float] = defaultdict(float)
+        self.cpu: dict[str, float] = defaultdict(float)
         self.start()
 
     def start(self) -> None:

@@ -35,9 +35,9 @@ def main(cases: list[str]) -> None:
     for name in cases or ["llava-1.5"]:
         imports = min(import_seconds() for _ in range(ROUNDS))
         rounds = [startup_seconds(name) for _ in range(ROUNDS)]
-        for step in ("ready", "loaded", "rows"):
+        for step in ("Ready", "Loaded", "Rows"):
             seconds = min(times[step] for times in rounds)
-            report("startup", f"{name}: {step}", seconds, "s", imports)
+            report("startup", f"{name}: {step.lower()}", seconds, "s", imports)
 
 
 def import_seconds() -> float:
@@ -52,7 +52,9 @@ def startup_seconds(name: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_scenes(folder, COUNT, 7)
-        new_project = NewProject([folder / "captions.json"], [choose(f"{name}={checkpoint(name)}")])
+        new_project = NewProject(
+            captions=[folder / "captions.json"], models=[choose(f"{name}={checkpoint(name)}")]
+        )
         project = create(folder / "run", new_project).project
         with ProjectLock(project.lock) as lock:
             launcher = LocalLauncher(project, find_devices("cpu"))
@@ -76,9 +78,8 @@ class FirstMessageSupervisor(Supervisor):
         super().__init__(*arguments, **named)
         self.began = time.perf_counter()
         self.times: dict[str, float] = {}
-        """Seconds since the start, by type of message."""
+        """Seconds since the start, by name of the message's class."""
 
     def receive(self, handle: Any, message: Any) -> None:
-        if isinstance(message, dict):
-            self.times.setdefault(message["type"], time.perf_counter() - self.began)
+        self.times.setdefault(type(message).__name__, time.perf_counter() - self.began)
         super().receive(handle, message)

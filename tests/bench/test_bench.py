@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import pytest
+
+from tests.bench.measuring import Measurement
 
 SMALL_CASES = [
     ("jobs", "2000"),
@@ -20,18 +25,50 @@ SMALL_CASES = [
     ("engine", "--count", "8", "--batch", "8"),
     ("load", "--size", "small", "--caption"),
 ]
+each_case = pytest.mark.parametrize("case", SMALL_CASES, ids=lambda case: case[0])
 
 
-@pytest.mark.parametrize("case", SMALL_CASES, ids=lambda case: case[0])
-def test_a_bench_prints_its_figures(case):
+@each_case
+def test_a_bench_prints_its_figures(
+    case: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is measured runs here: a process for each figure would import everything again."""
+    bench = import_module(f"tests.bench.{case[0]}")
+    monkeypatch.setattr(bench, "measure", measure_here, raising=False)
+    bench.main(list(case[1:]))
+    check_lines(case[0], capsys.readouterr().out)
+
+
+def measure_here(function: Callable[..., Any], *arguments: Any, **_: object) -> Measurement:
+    """Call the function, and take no measure."""
+    return Measurement(seconds=1.0, cpu=1.0, megabytes=1.0, result=function(*arguments))
+
+
+def test_a_bench_measures_in_processes_of_their_own() -> None:
+    run_bench("status", "10000")
+
+
+@pytest.mark.slow
+@each_case
+def test_a_bench_as_people_run_it(case: tuple[str, ...]) -> None:
+    run_bench(*case)
+
+
+def run_bench(*case: str) -> None:
+    """Run a bench in a process of its own and check what it prints."""
     command = [sys.executable, "-m", "tests.bench", *case]
     # One thread: upstream's loop would otherwise take both cores, which other tests need.
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    check_lines(case[0], result.stdout)
+
+
+def check_lines(bench: str, output: str) -> None:
+    """Assert that each line is a figure of the bench."""
+    lines = [json.loads(line) for line in output.splitlines()]
     assert lines
     for line in lines:
         assert set(line) == {"bench", "case", "value", "unit", "baseline", "ratio"}
-        assert line["bench"] == case[0]
+        assert line["bench"] == bench
         assert line["value"] >= 0

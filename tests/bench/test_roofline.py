@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES
 from engine.images.image import open_image
 from tests.bench.roofline import Machine, Work, measure_machine, measure_work, read_each_step
 
 
-def test_steps_are_counted(family, checkpoints, pictures):
+def test_steps_are_counted(
+    family: Family, checkpoints: dict[str, Path], pictures: list[Path]
+) -> None:
     settings = replace(family.presets["paper"], dtype="float32", max_new_tokens=9, temperature=0.0)
-    captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
+    captioner: Any = family.load(str(checkpoints[family.name]), settings, "cpu")
     captioner.stop_ids = []
     prepared = [captioner.prepare(open_image(str(path))) for path in pictures]
     work = measure_work(captioner, prepared)
@@ -25,14 +30,16 @@ def test_steps_are_counted(family, checkpoints, pictures):
     assert work.prefill_flops > work.step_flops
 
 
-def test_steps_of_eight_bits_are_counted(checkpoints, pictures):
+def test_steps_of_eight_bits_are_counted(
+    checkpoints: dict[str, Path], pictures: list[Path]
+) -> None:
     """int8 takes as many operations and reads fewer bytes."""
     family = FAMILIES["llava-1.5"]
     settings = replace(family.presets["paper"], dtype="bfloat16", max_new_tokens=3)
     works = []
     for quantize in ("none", "int8"):
         quantized = replace(settings, quantize=quantize)
-        captioner = family.load(str(checkpoints[family.name]), quantized, "cpu")
+        captioner: Any = family.load(str(checkpoints[family.name]), quantized, "cpu")
         captioner.stop_ids = []
         prepared = [captioner.prepare(open_image(str(path))) for path in pictures] * 8
         works.append(measure_work(captioner, prepared))
@@ -42,12 +49,12 @@ def test_steps_of_eight_bits_are_counted(checkpoints, pictures):
     assert int8.step_bytes < plain.step_bytes
 
 
-def test_the_slower_of_arithmetic_and_memory_counts():
+def test_the_slower_of_arithmetic_and_memory_counts() -> None:
     assert Work(10, 4, 1).seconds(Machine(2, 1)) == 5 + 2
     assert Work(10, 4, 6).seconds(Machine(2, 1)) == 5 + 6
 
 
-def test_a_machine_is_measured():
+def test_a_machine_is_measured() -> None:
     machine = measure_machine("cpu", 256, 2**20)
     assert machine.flops > 1e8
     assert machine.bytes > 1e8

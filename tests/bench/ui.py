@@ -20,6 +20,7 @@ import tempfile
 import termios
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ import psutil
 from db import progress, supervisor_writes
 from db.connection import reading, writing
 from engine.process import identity
+from engine.project.layout import Project
 from tests.bench.loop_turns import longest_turn
 from tests.bench.report import report
 from tests.support import canned_projects
@@ -167,7 +169,7 @@ class TimedTerminal:
 
 
 @contextmanager
-def run_in_terminal(code: str, *arguments: str):
+def run_in_terminal(code: str, *arguments: str) -> Iterator[TimedTerminal]:
     """Run the code in a terminal, which is closed with the block."""
     terminal = TimedTerminal(code, *arguments)
     try:
@@ -197,7 +199,7 @@ def cpu_and_output(app: TimedTerminal) -> tuple[float, float]:
 
 
 @contextmanager
-def eight_workers(project):
+def eight_workers(project: Project) -> Iterator[None]:
     """Give the project's workers live processes, and commit new figures once a second."""
     sleepers = [subprocess.Popen(["sleep", "600"]) for _ in range(8)]
     stop = threading.Event()
@@ -209,12 +211,13 @@ def eight_workers(project):
         replace(
             worker,
             pid=sleeper.pid,
-            created=identity.process_start(sleeper.pid),
+            created=identity.process_start(sleeper.pid) or 0.0,
             boot_id=identity.boot_id(),
         )
         for worker, sleeper in zip(workers, sleepers, strict=True)
     ]
     pid, created, boot = identity.this_process()
+    assert supervisor is not None
     supervisor = replace(supervisor, pid=pid, created=created, boot_id=boot)
 
     def commit_every_second() -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from engine.captioners.base import CheckpointError
+from engine.captioners.base import Caption, Captioner, CheckpointError
 from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.protocol.messages import ModelSpec, Start
 from engine.worker import worker
 
 NODE = os.environ["NODE"]
@@ -32,7 +34,7 @@ def missing(what: str) -> bool:
 class SlowCaptioner(DryRunCaptioner):
     """The captioner `dry-run`, at a speed at which tests can intervene."""
 
-    def caption(self, inputs, records):
+    def caption(self, inputs: Sequence[str], records: Sequence[int]) -> list[Caption]:
         while missing("leave"):
             time.sleep(0.05)
         time.sleep((0.1 if missing("haste") else 0.03) * len(inputs))
@@ -42,12 +44,12 @@ class SlowCaptioner(DryRunCaptioner):
 class ClusterWorker(worker.Worker):
     """The real worker, on a node that may lack something."""
 
-    def start(self, message) -> None:
+    def start(self, message: Start) -> None:
         if missing("images"):
             message = replace(message, images=replace(message.images, root="/nowhere"))
         super().start(message)
 
-    def make_captioner(self, model):
+    def make_captioner(self, model: ModelSpec) -> Captioner:
         if missing("checkpoint"):
             raise CheckpointError("there is no folder /nowhere/llava")
         return SlowCaptioner(8)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +39,7 @@ class LocalCluster:
 
         self.folder = folder
         self.cluster = Cluster()
-        self.nodes = {}
+        self.nodes: dict[str, Any] = {}
         self.add("head", gpus=0, _system_config=FAST_HEALTH_CHECKS)
 
     @property
@@ -78,7 +80,7 @@ class LocalCluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory):
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     pytest.importorskip("ray", reason="needs the extra ray: pip install 'mllmaug-tui[ray]'")
     # Ray puts its sockets there, and the path of a socket must be short.
     short = tempfile.mkdtemp(prefix="ray", dir="/tmp")
@@ -96,7 +98,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture
-def nodes(cluster):
+def nodes(cluster: LocalCluster) -> LocalCluster:
     """The cluster, with nodes a and b."""
     cluster.restore()
     return cluster

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.project.layout import Project
-from tests.cluster.conftest import COUNT
+from tests.cluster.conftest import COUNT, LocalCluster
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
 from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
@@ -39,7 +40,9 @@ RUN_SECONDS = 3 * TIMEOUT_SECONDS
 
 
 @contextmanager
-def running(project: Project, nodes, *options: object):
+def running(
+    project: Project, nodes: LocalCluster, *options: object
+) -> Iterator[subprocess.Popen[str]]:
     """Run the project on the cluster, and end the run and its workers with the block."""
     started = start_cli(
         "run", project.folder, "--cluster", nodes.address, *options, code=SLOWLY + MAIN
@@ -52,7 +55,7 @@ def running(project: Project, nodes, *options: object):
         wait_for(lambda: not workers())
 
 
-def finish(started: subprocess.Popen) -> str:
+def finish(started: subprocess.Popen[str]) -> str:
     """Wait for the run, which must succeed, and return its output."""
     output = started.communicate(timeout=RUN_SECONDS)[0]
     assert started.returncode == 0, output
@@ -97,7 +100,7 @@ def wait_for_captions(project: Project, count: int) -> None:
 
 
 def test_a_run_on_every_device_exports_what_a_local_one_does(
-    project: Project, nodes, local: bytes
+    project: Project, nodes: LocalCluster, local: bytes
 ) -> None:
     every = {"a/gpu:0", "a/gpu:1", "b/gpu:0", "b/gpu:1"}
     for node in "ab":
@@ -117,7 +120,9 @@ def test_a_run_on_every_device_exports_what_a_local_one_does(
     assert exported_bytes(project) == local
 
 
-def test_a_node_that_dies_and_one_that_joins(project: Project, nodes, local: bytes) -> None:
+def test_a_node_that_dies_and_one_that_joins(
+    project: Project, nodes: LocalCluster, local: bytes
+) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 80)
         nodes.remove_thing("a", "leave")
@@ -136,7 +141,7 @@ def test_a_node_that_dies_and_one_that_joins(project: Project, nodes, local: byt
 
 
 def test_an_actor_and_a_worker_that_are_killed_are_replaced(
-    project: Project, nodes, local: bytes
+    project: Project, nodes: LocalCluster, local: bytes
 ) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 80)
@@ -153,7 +158,7 @@ def test_an_actor_and_a_worker_that_are_killed_are_replaced(
 
 
 def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(
-    project: Project, nodes, local: bytes
+    project: Project, nodes: LocalCluster, local: bytes
 ) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 80)
@@ -170,7 +175,7 @@ def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(
     assert exported_bytes(project) == local
 
 
-def test_stop_ends_everything_at_once(project: Project, nodes) -> None:
+def test_stop_ends_everything_at_once(project: Project, nodes: LocalCluster) -> None:
     with running(project, nodes) as started:
         wait_for_captions(project, 40)
         assert "stopped" in cli_ok("stop", project.folder)
@@ -184,7 +189,7 @@ def test_stop_ends_everything_at_once(project: Project, nodes) -> None:
     [("images", "/nowhere is not there"), ("checkpoint", "there is no folder /nowhere/llava")],
 )
 def test_a_node_without_images_or_checkpoint_rests(
-    project: Project, nodes, local: bytes, what: str, text: str
+    project: Project, nodes: LocalCluster, local: bytes, what: str, text: str
 ) -> None:
     nodes.remove_thing("b", what)
     nodes.remove_thing("a", "leave")
@@ -201,7 +206,7 @@ def test_a_node_without_images_or_checkpoint_rests(
     assert exported_bytes(project) == local
 
 
-def test_a_root_that_no_node_sees_pauses_the_run(project: Project, nodes) -> None:
+def test_a_root_that_no_node_sees_pauses_the_run(project: Project, nodes: LocalCluster) -> None:
     nodes.remove_thing("a", "images")
     nodes.remove_thing("b", "images")
     with running(project, nodes):
@@ -210,7 +215,7 @@ def test_a_root_that_no_node_sees_pauses_the_run(project: Project, nodes) -> Non
 
 
 def test_images_are_shipped_to_nodes_that_do_not_see_them(
-    tmp_path: Path, nodes, data: Path
+    tmp_path: Path, nodes: LocalCluster, data: Path
 ) -> None:
     nodes.remove_thing("a", "images")
     nodes.remove_thing("b", "images")
@@ -231,7 +236,7 @@ def test_images_are_shipped_to_nodes_that_do_not_see_them(
     assert exported_bytes(there) == exported_bytes(here)
 
 
-def errors(project: Project) -> dict[str, list[str]]:
+def errors(project: Project) -> list[tuple[str, str]]:
     rows = [
         json.loads(line) for log in project.captions.glob("*/?????.jsonl") for line in log.open()
     ]
@@ -255,7 +260,7 @@ def test_a_cluster_that_is_not_there_is_reported(
 
 
 async def test_the_application_starts_a_run_on_the_cluster(
-    project: Project, nodes, local: bytes
+    project: Project, nodes: LocalCluster, local: bytes
 ) -> None:
     app = MllmaugApp(project.folder)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -272,7 +277,7 @@ async def test_the_application_starts_a_run_on_the_cluster(
     assert exported_bytes(project) == local
 
 
-async def until(pilot: Pilot[Path], condition) -> None:
+async def until(pilot: Pilot[Path], condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline

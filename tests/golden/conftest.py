@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -51,7 +53,7 @@ def find_cases(root: Path) -> list[Case]:
     return cases
 
 
-def pytest_generate_tests(metafunc):
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     root = metafunc.config.getoption("golden")
     if "expected_key" in metafunc.fixturenames:
         pairs = [(case, key) for case in find_cases(root) for key in case.expected_keys()]
@@ -73,12 +75,12 @@ def pytest_generate_tests(metafunc):
         parametrize_files(metafunc, "qwen_tokens", sorted(root.glob("qwen_vl/tokens*.json")), root)
 
 
-def parametrize_files(metafunc, name, paths, root):
+def parametrize_files(metafunc: pytest.Metafunc, name: str, paths: list[Path], root: Path) -> None:
     metafunc.parametrize(name, paths, ids=[str(path.relative_to(root)) for path in paths])
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Limit torch to one thread: for models this small, more threads only wait for each other."""
     import torch
 
@@ -89,7 +91,7 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Path]:
     """A function that returns the checkpoint folder of a case."""
 
     @lru_cache
@@ -109,14 +111,14 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model(checkpoint):
+def model(checkpoint: Callable[[Case], Path]) -> Callable[[Case], Any]:
     """A function that returns the loaded model of a case, in float32."""
     import torch
 
     from engine.captioners.parity import LOADERS
 
     @lru_cache
-    def of(case: Case):
+    def of(case: Case) -> Any:
         found, _ = LOADERS[case.family](checkpoint(case), torch.float32)
         return found
 
@@ -124,12 +126,12 @@ def model(checkpoint):
 
 
 @pytest.fixture(scope="session")
-def differences(model):
+def differences(model: Callable[[Case], Any]) -> Callable[[Case], Any]:
     """A function that returns all checks of a case, by the expected tensor's name."""
     from engine.captioners.parity import checks
 
     @lru_cache
-    def of(case: Case):
+    def of(case: Case) -> Any:
         return {check.name: check for check in checks(case.family, model(case), case.folder)}
 
     return of

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,21 +15,22 @@ from safetensors.torch import load_file
 from engine.captioners.generation.generate import pad_left
 from engine.captioners.parity import TOLERANCE, checks
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
+from tests.golden.conftest import Case
 from tests.golden.pixels import pixel_values
 
 
-def test_expected(case, expected_key, differences):
+def test_expected(case: Case, expected_key: str, differences: Callable[[Case], Any]) -> None:
     check = differences(case)[expected_key]
     assert check.good, f"{check.name} is off by {check.worst}, {check.limit} are allowed"
 
 
-def test_every_expected_tensor_is_compared(case, differences):
+def test_every_expected_tensor_is_compared(case: Case, differences: Callable[[Case], Any]) -> None:
     assert sorted(differences(case)) == case.expected_keys()
     assert "logits" in differences(case)
     assert "generated" in differences(case)
 
 
-def test_the_comparison_sees_a_small_change(case, model):
+def test_the_comparison_sees_a_small_change(case: Case, model: Callable[[Case], Any]) -> None:
     """The change is a hundredth on one weight of the language model's final norm."""
     changed = copy.deepcopy(model(case))
     layers = "lang_encoder.transformer.norm_f" if case.family == "otter" else None
@@ -38,7 +41,7 @@ def test_the_comparison_sees_a_small_change(case, model):
     assert not found["logits"].good
 
 
-def test_images_of_the_case(case):
+def test_images_of_the_case(case: Case) -> None:
     """Pixel values are equal to the bit.
 
     LLaVA's `pixel_values` are those of cropped images, as upstream preprocesses them.
@@ -59,14 +62,14 @@ def test_images_of_the_case(case):
             )
 
 
-def prompts():
+def prompts() -> list[tuple[list[int], list[int]]]:
     """Return two prompts of different lengths: token ids before and after the image."""
     vocabulary = 60
     drawn = torch.randint(5, vocabulary, (9,), generator=torch.Generator().manual_seed(3)).tolist()
     return [(drawn[:3], drawn[3:4]), (drawn[4:5], drawn[5:9])]
 
 
-def test_rows_padded_together_answer_as_alone(case, model):
+def test_rows_padded_together_answer_as_alone(case: Case, model: Callable[[Case], Any]) -> None:
     """Padding in front changes nothing: the next token's logits are the same."""
     found = model(case)
     inputs = load_file(case.folder / "inputs.safetensors")
@@ -76,17 +79,17 @@ def test_rows_padded_together_answer_as_alone(case, model):
         pixels = inputs["vision_x"][:1, 0, 0].expand(2, -1, -1, -1)
         rows = [torch.tensor([image, 7, 9, 11, 12]), torch.tensor([image, 30])]
 
-        def answer(chosen):
+        def answer(chosen: list[int]) -> torch.Tensor:
             ids, mask = pad_left([rows[number] for number in chosen])
             found.set_images(pixels[: len(chosen)])
             return found.lang_encoder(input_ids=ids, attention_mask=mask).logits[:, -1]
     else:
         pixels = inputs["pixel_values"][:1].expand(2, -1, -1, -1)
-        rows = prompts()
+        texts = prompts()
 
-        def answer(chosen):
+        def answer(chosen: list[int]) -> torch.Tensor:
             joined, mask = found.embed_prompts(
-                pixels[: len(chosen)], [rows[number] for number in chosen]
+                pixels[: len(chosen)], [texts[number] for number in chosen]
             )
             made = found.language_model(inputs_embeds=joined, attention_mask=mask)
             return made.logits[:, -1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -13,7 +15,7 @@ from tests.golden.pixels import pixel_values
 MODES = {"squash": "squash", "clip_crop": "crop", "clip_pad": "pad"}
 
 
-def test_pixel_values(preprocess_folder):
+def test_pixel_values(preprocess_folder: Path) -> None:
     """Pixel values are equal to the bit, also for files that are opened as a project opens them."""
     expected = load_file(preprocess_folder / "expected.safetensors")
     compared = set()

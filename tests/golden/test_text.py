@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
+from transformers.models.llama.tokenization_llama import LlamaTokenizer
 
 from engine.captioners.families.qwen_tokenizer import QwenTokenizer
 from engine.captioners.families.qwen_vl import encode_prompt
 from engine.captioners.preprocessing.prompts import encode, encode_around_image, load_tokenizer
 from engine.captioners.registry import FAMILIES
-from engine.shearing.shear import before_full_stop, minigpt4, otter_upstream
+from engine.shearing.shear import before_full_stop, minigpt4
+
+Llama = tuple[LlamaTokenizer, dict[str, Any]]
+"""A tokenizer, and what the official code makes of texts with it."""
 
 
 @pytest.fixture
-def llama(llama_folder):
+def llama(
+    llama_folder: Path,
+) -> Llama:
     return (
         load_tokenizer(llama_folder / "tok"),
         json.loads((llama_folder / "tokens.json").read_text()),
     )
 
 
-def test_minigpt4_segments(llama):
+def test_minigpt4_segments(
+    llama: Llama,
+) -> None:
     tokenizer, expected = llama
     before, after = (it["ids"] for it in expected["minigpt4"]["segments"])
     prompt = expected["minigpt4"]["prompt"]
     assert encode_around_image(tokenizer, prompt, "<ImageHere>") == (before, after)
 
 
-def test_llava_prompts(llama):
+def test_llava_prompts(
+    llama: Llama,
+) -> None:
     tokenizer, expected = llama
     for case in expected["llava"]:
         at = case["ids"].index(-200)
@@ -36,7 +48,9 @@ def test_llava_prompts(llama):
         assert found == (case["ids"][:at], case["ids"][at + 1 :]), case["name"]
 
 
-def test_hashes_and_decoding(llama):
+def test_hashes_and_decoding(
+    llama: Llama,
+) -> None:
     tokenizer, expected = llama
     for text, ids in expected["hashes"].items():
         assert encode(tokenizer, text) == ids, text
@@ -49,7 +63,7 @@ def without_path(ids: list[int], start: int, end: int) -> list[int]:
     return ids[: ids.index(start) + 1] + ids[ids.index(end) :] if start in ids else ids
 
 
-def test_qwen_tokens(qwen_tokens):
+def test_qwen_tokens(qwen_tokens: Path) -> None:
     """This test needs the real vocabulary, and is skipped where the fixtures lack it."""
     ranks = qwen_tokens.parent / "qwen.tiktoken"
     if not ranks.is_file():
@@ -82,12 +96,22 @@ PRESETS = {
 }
 
 
-def test_prompts_of_the_presets(prompt_file):
+def test_prompts_of_the_presets(prompt_file: Path) -> None:
     expected = json.loads(prompt_file.read_text())
     for name, (family, preset) in PRESETS.items():
         if name in expected:
             prompt = FAMILIES[family].presets[preset].prompt
             assert prompt == expected[name].replace("<img>{}</img>", "<img></img>"), name
+
+
+def otter_upstream(whole: str) -> str:
+    """Clean up prompt and answer together, exactly as upstream does for Otter (`Otter.py`).
+
+    It loses a first word that is glued to `<answer>`, which `engine.shearing.shear.otter` keeps.
+    """
+    words = [word for word in whole.split(" ") if not word.startswith("<")]
+    answer = words[words.index("GPT:") + 1 :]
+    return " ".join(answer).split("<|endofchunk|>")[0].split(".")[0].strip()
 
 
 CLEAN_UPS = {
@@ -97,7 +121,7 @@ CLEAN_UPS = {
 }
 
 
-def test_upstream_clean_ups(prompt_file):
+def test_upstream_clean_ups(prompt_file: Path) -> None:
     """Upstream's functions are reproduced as they are, Otter's lost first words included."""
     for name, pairs in json.loads(prompt_file.read_text()).get("post", {}).items():
         for raw, cleaned in pairs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +20,12 @@ from tui.viewmodel import actions
 
 
 @pytest.fixture
-def captions(tmp_path):
+def captions(tmp_path: Path) -> Path:
     return make_captions(tmp_path / "data", 5)
 
 
 @pytest.fixture
-def project(tmp_path, captions):
+def project(tmp_path: Path, captions: Path) -> Path:
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shard-size", 2)
     return tmp_path / "run"
 
@@ -38,13 +39,13 @@ def refused(*arguments: object) -> str:
     return done.stderr.strip()
 
 
-def test_bad_input_ends_the_process_with_exit_code_2(tmp_path):
+def test_bad_input_ends_the_process_with_exit_code_2(tmp_path: Path) -> None:
     done = start_cli("status", tmp_path)
     assert len(done.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()) == 1
     assert done.returncode == 2
 
 
-def test_a_run_uses_the_devices_of_the_last_run(project):
+def test_a_run_uses_the_devices_of_the_last_run(project: Path) -> None:
     opened = open_project(project)
     assert run_control.last_devices(opened) == "auto"
     cli_ok("run", project, "--devices", "cpu:2")
@@ -56,7 +57,7 @@ def test_a_run_uses_the_devices_of_the_last_run(project):
     assert run_control.last_devices(opened) == "auto"
 
 
-def test_a_run_on_a_lost_cluster_does_not_move_to_this_machine(project):
+def test_a_run_on_a_lost_cluster_does_not_move_to_this_machine(project: Path) -> None:
     opened, cluster = open_project(project), "ray:127.0.0.1:9"
     with writing(opened.database) as connection:
         supervisor_writes.save_supervisor(
@@ -85,7 +86,9 @@ def test_a_run_on_a_lost_cluster_does_not_move_to_this_machine(project):
         ('[{"image": "images/000000.png"}, {"image": "a"', "not JSON"),
     ],
 )
-def test_new_refuses_bad_captions_and_leaves_nothing(tmp_path, captions, content, message):
+def test_new_refuses_bad_captions_and_leaves_nothing(
+    tmp_path: Path, captions: Path, content: str, message: str
+) -> None:
     captions.write_text(content)
     error = refused("new", tmp_path / "run", captions, "--model", "dry-run")
     assert message in error
@@ -93,7 +96,7 @@ def test_new_refuses_bad_captions_and_leaves_nothing(tmp_path, captions, content
     assert not (tmp_path / "run").exists()
 
 
-def test_new_leaves_the_files_of_an_existing_folder(tmp_path, captions):
+def test_new_leaves_the_files_of_an_existing_folder(tmp_path: Path, captions: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
     captions.write_text("[")
@@ -101,7 +104,7 @@ def test_new_leaves_the_files_of_an_existing_folder(tmp_path, captions):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
-def test_new_refuses_an_occupied_folder_and_keeps_it(project, captions):
+def test_new_refuses_an_occupied_folder_and_keeps_it(project: Path, captions: Path) -> None:
     before = (project / "project.db").read_bytes()
     assert "already holds a project" in refused("new", project, captions, "--model", "dry-run")
     assert (project / "project.db").read_bytes() == before
@@ -128,12 +131,14 @@ def test_new_refuses_an_occupied_folder_and_keeps_it(project, captions):
         (["--model", "dry-run", "--image-root", "/"], "0 of the first 5 images were found"),
     ],
 )
-def test_new_refuses_bad_options_and_leaves_nothing(tmp_path, captions, arguments, message):
+def test_new_refuses_bad_options_and_leaves_nothing(
+    tmp_path: Path, captions: Path, arguments: list[str], message: str
+) -> None:
     assert message in refused("new", tmp_path / "run", captions, *arguments)
     assert not (tmp_path / "run").exists()
 
 
-def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path, captions):
+def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path: Path, captions: Path) -> None:
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     for name in ("config.json", "tokenizer.json"):
@@ -165,12 +170,14 @@ def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path, captions):
         (["status"], "Missing argument"),
     ],
 )
-def test_other_commands_refuse_bad_input(tmp_path, project, arguments, message):
+def test_other_commands_refuse_bad_input(
+    tmp_path: Path, project: Path, arguments: list[str], message: str
+) -> None:
     filled = [part.format(tmp=tmp_path, run=project) for part in arguments]
     assert message in refused(*filled)
 
 
-def test_records_keep_their_other_keys_and_their_text(tmp_path, captions):
+def test_records_keep_their_other_keys_and_their_text(tmp_path: Path, captions: Path) -> None:
     images = json.loads(captions.read_text())
     lines = [
         f'{{"image": "{images[0]["image"]}",\n  "caption": "a", "score": 1.50, "id": {10**30}}}',
@@ -182,7 +189,7 @@ def test_records_keep_their_other_keys_and_their_text(tmp_path, captions):
     assert shard_lines == [line.replace("\n", " ") for line in lines]
 
 
-def test_status_json_has_exactly_the_documented_form(project):
+def test_status_json_has_exactly_the_documented_form(project: Path) -> None:
     assert status(project) == {
         "project": str(project),
         "state": "idle",
@@ -204,7 +211,9 @@ def test_status_json_has_exactly_the_documented_form(project):
     }
 
 
-def test_export_refuses_an_unfinished_project_and_writes_nothing(tmp_path, project):
+def test_export_refuses_an_unfinished_project_and_writes_nothing(
+    tmp_path: Path, project: Path
+) -> None:
     done = cli("export", project, tmp_path / "out.json")
     assert done.returncode == 1
     assert "3 of 3 tasks are not done" in done.stderr
@@ -217,7 +226,7 @@ def test_export_refuses_an_unfinished_project_and_writes_nothing(tmp_path, proje
     assert json.loads((tmp_path / "out.json").read_text()) == []
 
 
-def test_models_and_doctor_print_what_they_find(project):
+def test_models_and_doctor_print_what_they_find(project: Path) -> None:
     families = json.loads(cli_ok("models", "--json"))
     assert {"llava-1.5", "dry-run"} <= {family["name"] for family in families}
     assert "Describe <image> in English:" in cli_ok("models")
@@ -229,7 +238,7 @@ def test_models_and_doctor_print_what_they_find(project):
     assert "shard files are missing" in unhealthy.stdout
 
 
-def test_a_request_that_changes_nothing_says_so_and_is_no_error(project):
+def test_a_request_that_changes_nothing_says_so_and_is_no_error(project: Path) -> None:
     assert "nothing is running" in cli_ok("stop", project)
     assert "not paused" in cli_ok("resume", project)
     assert cli_ok("pause", project).strip() == "paused"
@@ -239,7 +248,9 @@ def test_a_request_that_changes_nothing_says_so_and_is_no_error(project):
 
 
 @pytest.mark.parametrize("arguments", [(), ("open", "./run"), ("./run",), ("demo",)])
-def test_without_a_terminal_the_application_names_the_commands_to_use(tmp_path, project, arguments):
+def test_without_a_terminal_the_application_names_the_commands_to_use(
+    tmp_path: Path, project: Path, arguments: tuple[str, ...]
+) -> None:
     before = sorted(tmp_path.iterdir())
     ran = start_cli(*arguments, cwd=tmp_path)
     lines = ran.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()
@@ -248,7 +259,7 @@ def test_without_a_terminal_the_application_names_the_commands_to_use(tmp_path, 
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_two_models_of_one_family_have_different_names(tmp_path, captions):
+def test_two_models_of_one_family_have_different_names(tmp_path: Path, captions: Path) -> None:
     project = tmp_path / "run"
     options = ("--model", "dry-run", "--model", "again=dry-run", "--set", "again.batch=2")
     cli_ok("new", project, captions, *options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from engine.demo import scenes
 from engine.demo.phrasing import PHRASINGS
@@ -14,7 +15,7 @@ from tests.support.cli import cli, cli_ok, status
 COUNT = 40
 
 
-def test_demo_captions_what_was_drawn_with_any_number_of_workers(tmp_path):
+def test_demo_captions_what_was_drawn_with_any_number_of_workers(tmp_path: Path) -> None:
     merged = []
     for devices in ("cpu", "cpu:2"):
         folder = tmp_path / devices.replace(":", "-")
@@ -49,7 +50,7 @@ def test_demo_captions_what_was_drawn_with_any_number_of_workers(tmp_path):
     assert [model["name"] for model in final["models"]] == list(MODELS)
 
 
-def test_demo_refuses_a_folder_with_other_files(tmp_path):
+def test_demo_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
     scenes.write_scenes(tmp_path / "other", 3, 5)
     (tmp_path / "other" / "captions.json").unlink()
 

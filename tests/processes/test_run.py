@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
 
 import psutil
 import pytest
 
 from engine.project.opening import open_project
+from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import GONE_SECONDS, check_invariants
 from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
 from tests.support.pictures import check_dry_run_export, draw_picture, make_captions
@@ -19,28 +23,30 @@ COUNT = 400
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     make_captions(folder, COUNT)
     return folder
 
 
 @pytest.fixture
-def run(tmp_path, data):
+def run(tmp_path: Path, data: Path) -> Callable[..., Path]:
     """A function that makes a project of the data and returns its folder."""
 
-    def new(name="run", *options):
+    def new(name: str = "run", *options: object) -> Path:
         cli_ok("new", tmp_path / name, data / "captions.json", "--model", "dry-run", *options)
         return tmp_path / name
 
     return new
 
 
-def image_names(count=COUNT):
+def image_names(count: int = COUNT) -> list[str]:
     return [f"images/{number:06}.png" for number in range(count)]
 
 
-def test_every_caption_belongs_to_its_image(run, data, tmp_path):
+def test_every_caption_belongs_to_its_image(
+    run: Callable[..., Path], data: Path, tmp_path: Path
+) -> None:
     project = run("run", "--shard-size", 30)
     assert "400 of 400 captioned" in cli_ok("run", project, "--devices", "cpu")
     assert "400 captions of 400 images" in cli_ok("export", project, tmp_path / "out.json")
@@ -50,7 +56,9 @@ def test_every_caption_belongs_to_its_image(run, data, tmp_path):
     assert len(sheared) == 14
 
 
-def test_export_gives_the_same_bytes_twice_and_with_other_workers(run, tmp_path):
+def test_export_gives_the_same_bytes_twice_and_with_other_workers(
+    run: Callable[..., Path], tmp_path: Path
+) -> None:
     exports = []
     for number, devices in enumerate(("cpu", "cpu:3")):
         project = run(f"run{number}", "--shards", 7)
@@ -66,7 +74,7 @@ def test_export_gives_the_same_bytes_twice_and_with_other_workers(run, tmp_path)
     assert out.read_bytes() == exports[0]
 
 
-def test_bad_images_are_failed_records_and_can_be_retried(tmp_path):
+def test_bad_images_are_failed_records_and_can_be_retried(tmp_path: Path) -> None:
     data = tmp_path / "data"
     captions = make_captions(data, 12)
     whole = (data / "images/000003.png").read_bytes()
@@ -97,7 +105,9 @@ def test_bad_images_are_failed_records_and_can_be_retried(tmp_path):
     check_invariants(open_project(project))
 
 
-def test_a_retried_shard_is_done_again_and_the_others_are_not(run, tmp_path):
+def test_a_retried_shard_is_done_again_and_the_others_are_not(
+    run: Callable[..., Path], tmp_path: Path
+) -> None:
     project = run("run", "--shard-size", 100)
     cli_ok("run", project, "--devices", "cpu")
     logs = sorted((project / "captions").glob("*/0000?.jsonl"))
@@ -109,7 +119,9 @@ def test_a_retried_shard_is_done_again_and_the_others_are_not(run, tmp_path):
     check_invariants(open_project(project), redone=[2])
 
 
-def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
+def test_pause_resume_stop_and_a_second_run(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
     project = run("run", "--shard-size", 20)
     with slow_run(project, monkeypatch) as running:
@@ -137,17 +149,33 @@ def test_pause_resume_stop_and_a_second_run(run, monkeypatch, tmp_path):
     check_invariants(open_project(project))
 
 
-def slow_run(project, monkeypatch, devices="cpu:2"):
+def slow_run(project: Path, monkeypatch: pytest.MonkeyPatch, devices: str = "cpu:2") -> Popen[str]:
     """Start `run` with workers that take 50 ms an image."""
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     return start_cli("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
 
 
-def test_stop_after_shard_lets_the_running_shards_end(run, monkeypatch):
+def gated_run(project: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> Popen[str]:
+    """Start `run` with two workers that wait at the gate."""
+    for name, value in gate.environment.items():
+        monkeypatch.setenv(name, value)
+    return start_cli("run", project, "--devices", "cpu:2", code=MISBEHAVING + MAIN)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A gate at which each worker process waits after its first batch."""
+    return Gate(tmp_path, 1)
+
+
+def test_stop_after_shard_lets_the_running_shards_end(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, gate: Gate
+) -> None:
     project = run("run", "--shard-size", 20)
-    with slow_run(project, monkeypatch) as running:
+    with gated_run(project, monkeypatch, gate) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
         assert "after the running shards" in cli_ok("stop", project, "--after-shard")
+        gate.open()
         assert running.wait(timeout=TIMEOUT_SECONDS) == 1
     after = status(project)
     assert after["tasks"]["running"] == 0
@@ -155,9 +183,11 @@ def test_stop_after_shard_lets_the_running_shards_end(run, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_at_once_and_loses_nothing(run, monkeypatch, number):
+def test_an_interrupted_run_ends_at_once_and_loses_nothing(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, gate: Gate, number: signal.Signals
+) -> None:
     project = run("run", "--shard-size", 20)
-    with slow_run(project, monkeypatch) as running:
+    with gated_run(project, monkeypatch, gate) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
         running.send_signal(number)
         assert running.wait(timeout=TIMEOUT_SECONDS) == 130
@@ -168,15 +198,17 @@ def test_an_interrupted_run_ends_at_once_and_loses_nothing(run, monkeypatch, num
     check_invariants(open_project(project))
 
 
-def caption_log_rows(project) -> int:
+def caption_log_rows(project: Path) -> int:
     return sum(len(log.read_bytes().splitlines()) for log in caption_logs(project))
 
 
-def caption_logs(project):
+def caption_logs(project: Path) -> list[Path]:
     return [p for p in (project / "captions").glob("*/*.jsonl") if "sheared" not in p.name]
 
 
-def test_a_run_that_was_started_detached_outlives_its_starter(run, tmp_path):
+def test_a_run_that_was_started_detached_outlives_its_starter(
+    run: Callable[..., Path], tmp_path: Path
+) -> None:
     project = run("run", "--shard-size", 20)
     assert "running as process" in cli_ok("run", project, "--devices", "cpu", "--detach")
     wait_for(lambda: status(project)["state"] == "finished")
@@ -185,7 +217,7 @@ def test_a_run_that_was_started_detached_outlives_its_starter(run, tmp_path):
     assert cli("run", project, "--detach").returncode == 0
 
 
-def test_a_project_can_be_moved(run, tmp_path, data):
+def test_a_project_can_be_moved(run: Callable[..., Path], tmp_path: Path, data: Path) -> None:
     project = run("run", "--shard-size", 100)
     moved = tmp_path / "else where" / "moved [x]"
     moved.parent.mkdir()
@@ -195,7 +227,9 @@ def test_a_project_can_be_moved(run, tmp_path, data):
     check_dry_run_export(tmp_path / "out.json", data, image_names())
 
 
-def test_images_and_paths_of_an_export_can_be_mapped(run, tmp_path):
+def test_images_and_paths_of_an_export_can_be_mapped(
+    run: Callable[..., Path], tmp_path: Path
+) -> None:
     project = run()
     cli_ok("run", project, "--devices", "cpu")
     cli_ok("export", project, tmp_path / "a.json", "--image-root", "/data/cc3m")
@@ -209,7 +243,7 @@ def test_images_and_paths_of_an_export_can_be_mapped(run, tmp_path):
     assert [record["caption"][:8] for record in records[:4]] == ["alt text", "24x16 RG"] * 2
 
 
-def test_samples_show_both_texts(run):
+def test_samples_show_both_texts(run: Callable[..., Path]) -> None:
     project = run("run", "--shard-size", 100)
     cli_ok("run", project, "--devices", "cpu")
     samples = json.loads(cli_ok("samples", project, "--count", 5, "--json"))
@@ -223,7 +257,9 @@ def test_samples_show_both_texts(run):
     assert "//. This second sentence is here to be sheared.//" in output
 
 
-def test_no_process_is_left_when_the_supervisor_is_killed(run, monkeypatch):
+def test_no_process_is_left_when_the_supervisor_is_killed(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = run("run", "--shard-size", 20)
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "60")  # an orphan would be at it for minutes
     with slow_run(project, monkeypatch, "cpu:3") as running:
@@ -234,6 +270,6 @@ def test_no_process_is_left_when_the_supervisor_is_killed(run, monkeypatch):
     assert status(project)["state"] == "idle"
 
 
-def pids_of_three_workers(project):
+def pids_of_three_workers(project: Path) -> list[int] | None:
     pids = [worker["pid"] for worker in status(project)["workers"]]
     return pids if len(pids) == 3 else None

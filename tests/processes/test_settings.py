@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from db import projects
 from db.connection import reading
+from db.rows import ModelRow
 from engine.captioners.registry import FAMILIES, choose, choose_all
 from engine.project.lock import ProjectLock
 from engine.project.opening import open_project
@@ -19,18 +21,18 @@ from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
 
 @pytest.fixture(scope="module")
-def otter(tmp_path_factory):
+def otter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return CHECKPOINTS["otter"](tmp_path_factory.mktemp("otter") / "otter")
 
 
 @pytest.fixture
-def project(tmp_path, otter):
+def project(tmp_path: Path, otter: Path) -> Path:
     data = make_captions(tmp_path / "data", 4)
     cli_ok("new", tmp_path / "run", data, "--model", f"otter={otter}", "--model", "dry-run")
     return tmp_path / "run"
 
 
-def read_model(project, name="otter"):
+def read_model(project: Path, name: str = "otter") -> ModelRow:
     with reading(open_project(project).database) as connection:
         return next(row for row in projects.models(connection) if row.name == name)
 
@@ -55,7 +57,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("change", REFUSED)
-def test_bad_settings_are_refused_in_one_line(project, change):
+def test_bad_settings_are_refused_in_one_line(project: Path, change: str) -> None:
     before = read_model(project)
     done = cli("set", project, "otter", change)
     assert done.returncode == 2
@@ -64,12 +66,12 @@ def test_bad_settings_are_refused_in_one_line(project, change):
     assert read_model(project) == before
 
 
-def test_an_unknown_model_is_refused(project):
+def test_an_unknown_model_is_refused(project: Path) -> None:
     done = cli("set", project, "llama", "batch=2")
     assert (done.returncode, "no model 'llama'" in done.stderr) == (2, True)
 
 
-def test_another_batch_keeps_the_settings_hash(project):
+def test_another_batch_keeps_the_settings_hash(project: Path) -> None:
     before = read_model(project)
     assert "captions stay as they are" in cli_ok("set", project, "otter", "batch=3")
     after = read_model(project)
@@ -77,14 +79,14 @@ def test_another_batch_keeps_the_settings_hash(project):
     assert after.settings_hash == before.settings_hash
 
 
-def test_a_plain_prompt_is_put_into_the_conversation_template(project):
+def test_a_plain_prompt_is_put_into_the_conversation_template(project: Path) -> None:
     cli_ok("set", project, "otter", "prompt=What is it?")
     assert read_model(project).settings["prompt"] == "<image>User: What is it? GPT:<answer>"
     cli_ok("set", project, "otter", "preset=official")
     assert read_model(project).settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
 
 
-def test_tasks_begin_anew_and_earlier_captions_count_again(project):
+def test_tasks_begin_anew_and_earlier_captions_count_again(project: Path) -> None:
     cli_ok("set", project, "otter", "max_new_tokens=3")
     cli_ok("run", project, "--devices", "cpu")
     first = read_model(project).folder
@@ -104,7 +106,7 @@ def test_tasks_begin_anew_and_earlier_captions_count_again(project):
     assert len(json.loads((project / "out.json").read_text())) == 8
 
 
-def test_settings_cannot_change_while_the_project_runs(project):
+def test_settings_cannot_change_while_the_project_runs(project: Path) -> None:
     with ProjectLock(project / "lock"):
         done = cli("set", project, "otter", "batch=2")
     assert (done.returncode, "in use" in done.stderr) == (1, True)
@@ -119,7 +121,7 @@ def test_settings_cannot_change_while_the_project_runs(project):
         running.communicate(timeout=TIMEOUT_SECONDS)
 
 
-def test_new_applies_presets_and_settings(tmp_path, otter):
+def test_new_applies_presets_and_settings(tmp_path: Path, otter: Path) -> None:
     choices = choose_all(
         [f"otter={otter}", "dry-run"], "official", ["otter.batch=2", "dry-run.batch=9"]
     )
@@ -130,7 +132,7 @@ def test_new_applies_presets_and_settings(tmp_path, otter):
             choose_all([f"otter={otter}"], None, [wrong])
 
 
-def test_the_tokenizer_may_be_in_another_folder(tmp_path, otter):
+def test_the_tokenizer_may_be_in_another_folder(tmp_path: Path, otter: Path) -> None:
     tokenizer_folder = tmp_path / "tokenizer"
     tokenizer_folder.mkdir()
     checkpoint = tmp_path / "bare"

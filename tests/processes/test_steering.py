@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def tasks(project: Path) -> list[tuple[int, str, int]]:
         return [(task.shard, task.state, task.priority) for task in projects.tasks(connection)]
 
 
-def manifest(project: Path) -> dict:
+def manifest(project: Path) -> dict[str, Any]:
     return json.loads((project / "project.json").read_text())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import textual
@@ -45,7 +46,7 @@ def parsed_styles() -> Iterator[None]:
     parse = Stylesheet._parse_rules
     parsed: dict[object, list[RuleSet]] = {}
 
-    def parse_once(self: Stylesheet, *source: object, **options: object) -> list[RuleSet]:
+    def parse_once(self: Stylesheet, *source: Any, **options: Any) -> list[RuleSet]:
         key = (source, *options.items(), *self._variables.items())
         if key not in parsed:
             parsed[key] = parse(self, *source, **options)

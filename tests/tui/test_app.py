@@ -120,6 +120,7 @@ async def test_a_model_that_waits_for_its_server_says_so(tmp_path: Path) -> None
     app = MllmaugApp(project.folder)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
+        assert app.session.snapshot is not None
         lines = app.screen.query_one(ModelsPane).lines(app.session.snapshot, 100)
         shown = [line.plain for line in lines if "WAIT" in line.plain]
         assert len(shown) == 1

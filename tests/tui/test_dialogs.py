@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -234,6 +235,15 @@ async def test_a_dialog_closes_itself_alone(tmp_path: Path) -> None:
         assert app.screen is below
 
 
+def shows(app: MllmaugApp, field: str) -> bool:
+    """Return True if the screen in front has this field."""
+    return bool(app.screen.query(field))
+
+
+def holds(field: Input, text: str) -> bool:
+    return field.value == text
+
+
 async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
@@ -241,9 +251,9 @@ async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) 
         for key, field in (("n", "#captions"), ("e", "#path")):
             for typed in (key, *"data"):
                 app.post_message(Key(typed, typed))
-            await until(pilot, lambda field=field: app.screen.query(field))
+            await until(pilot, partial(shows, app, field))
             path = app.screen.query_one(field, Input)
-            await until(pilot, lambda path=path: path.value == "data")
+            await until(pilot, partial(holds, path, "data"))
             while len(app.screen_stack) > 1:
                 await press(pilot, "escape")
 

@@ -57,7 +57,7 @@ async def test_causes_with_what_to_do(tmp_path: Path) -> None:
         await press(pilot, "enter")
         assert isinstance(app.screen, Details)
         await press(pilot, "escape", "escape")
-        assert app.focused is causes
+        assert app.screen.focused is causes
 
 
 async def test_grouped_by_model_and_by_shard(tmp_path: Path, run_control: FakeRunControl) -> None:
@@ -124,7 +124,7 @@ async def test_exclude_a_cause_or_marked_records(
         assert payload["failed_as"] == "missing"
         assert [records for _, records in payload["records"]] == [None] * 4  # type: ignore[attr-defined]
         await press(pilot, "enter", "space", "space", "x")
-        assert "Exclude 2 records" in app.screen.question  # type: ignore[attr-defined]
+        assert "Exclude 2 records" in app.screen.question
         await press(pilot, "y")
         assert run_control.calls[1][1]["records"] == [(2, [17, 18])]
         assert not occurrences.marked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Input, OptionList, Select, Static
@@ -39,7 +40,7 @@ def captioned(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def manifest(folder: Path) -> dict:
+def manifest(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "project.json").read_text())
 
 

@@ -96,7 +96,7 @@ async def test_the_cursor_and_marks_stay_while_rows_move(tmp_path: Path) -> None
                 connection, [(tasks[200], canned_rows.running_task(tasks[200], "cuda:0", 0.5))]
             )
         await press(pilot, "ctrl+r")
-        await until(pilot, lambda: table.row(0) is not None and table.row(0).state == "running")  # type: ignore[union-attr]
+        await until(pilot, lambda: table.row(0) is not None and table.row(0).state == "running")
         assert table.current is not None
         assert table.current.id == current.id
         assert table.cursor != cursor

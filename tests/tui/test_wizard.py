@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from engine.images.image import ImageProblem
@@ -17,7 +18,7 @@ from tests.support import canned_projects
 from tests.support.pictures import make_captions
 from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
 from tui.app import MllmaugApp
-from tui.dialogs.pilot import Pilot
+from tui.dialogs.pilot import Pilot as PilotScreen
 from tui.dialogs.report import Report
 from tui.dialogs.wizard import source
 from tui.dialogs.wizard.models import ModelsStep
@@ -189,7 +190,7 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         await until(pilot, lambda: "sheared: 24x16 RGB image" in label_text(app, "#tried"))
         await press(pilot, "ctrl+n")
         wizard.query_one("#pilot", Button).press()
-        await until(pilot, lambda: isinstance(app.screen, Pilot))
+        await until(pilot, lambda: isinstance(app.screen, PilotScreen))
         await until(pilot, lambda: "DONE" in label_text(app, "#models"))
         assert "3 records on 1 device: about 0s in all" in label_text(app, "#models")
         assert "image 1 of 3" in label_text(app, "#captions")

@@ -86,5 +86,5 @@ def test_readonly_is_the_first_reason() -> None:
 
 
 def test_detaching_from_a_run_changes_nothing() -> None:
-    detach = next(each for each in Leave.BINDINGS if each.id == "leave.detach")  # type: ignore[union-attr]
+    detach = next(each for each in Leave.BINDINGS if each.id == "leave.detach")
     assert not isinstance(detach, Action)

@@ -16,6 +16,9 @@ from db.rows import ModelRow, PauseCause, ProjectRow, ShardRow, ShearMode, TaskR
 from db.tables import MODEL, PROJECT, SHARD, TASK
 from db.values import columns, storable
 
+SHARD_NUMBER_LIMIT = 2**63
+"""The number from which on SQLite holds no integer, and no shard."""
+
 
 def create(
     connection: Connection,
@@ -69,6 +72,8 @@ def shards(connection: Connection) -> tuple[ShardRow, ...]:
 
 def shard(connection: Connection, number: int) -> ShardRow | None:
     """Return the shard with this number, or None."""
+    if not 0 <= number < SHARD_NUMBER_LIMIT:
+        return None
     row = connection.execute(
         select(*columns(SHARD, ShardRow)).where(SHARD.c.number == number)
     ).one_or_none()

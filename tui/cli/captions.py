@@ -10,7 +10,7 @@ import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.exports.formats import FORMATS, ImageMode
-from tui.cli.options import File, path_map_option, project_argument
+from tui.cli.options import File, check_max_words, path_map_option, project_argument
 from tui.cli.requests import EXIT_UNFINISHED, echo, open_project, warn
 
 SAMPLES = 8
@@ -148,7 +148,13 @@ def export(
 @click.command()
 @project_argument
 @click.option("--mode", required=True, type=click.Choice(SHEAR_MODES))
-@click.option("--max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
+@click.option(
+    "--max-words",
+    type=click.IntRange(min=1),
+    metavar="N",
+    callback=check_max_words,
+    help="A cap in words.",
+)
 def reshear(folder: Path, mode: ShearMode, max_words: int | None) -> None:
     """Shear all captions again, from the raw texts and without a GPU, and from now on."""
     from engine.operations.reshear import reshear as shear_again

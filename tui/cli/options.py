@@ -13,6 +13,17 @@ File = click.Path(path_type=Path)
 """The type of a parameter that names a file or any other path, which may not exist yet."""
 
 
+MAX_WORDS = 1_000_000
+"""The largest cap on the words of a sheared caption: no caption has so many."""
+
+
+def check_max_words(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
+    """Return the value of an option that caps the words of captions."""
+    if value is not None and value > MAX_WORDS:
+        raise click.BadParameter(f"{value} is more than {MAX_WORDS:,}")
+    return value
+
+
 def parse_path_maps(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Any:
     """Return the values of `--path-map` as pairs of old and new beginning."""
     pairs = []

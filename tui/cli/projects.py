@@ -9,7 +9,13 @@ import click
 from db.rows import SHEAR_MODES, ShearMode
 from engine.utils.errors import BadInput
 from engine.utils.plurals import plural
-from tui.cli.options import File, column_options, path_map_option, project_argument
+from tui.cli.options import (
+    File,
+    check_max_words,
+    column_options,
+    path_map_option,
+    project_argument,
+)
 from tui.cli.requests import echo, open_project, send_request, warn
 
 
@@ -34,7 +40,13 @@ from tui.cli.requests import echo, open_project, send_request, warn
     help="Another setting for a model, as `set` takes it; may be given several times.",
 )
 @click.option("--shear-mode", type=click.Choice(SHEAR_MODES), help="As `reshear --mode` (paper).")
-@click.option("--shear-max-words", type=click.IntRange(min=1), metavar="N", help="A cap in words.")
+@click.option(
+    "--shear-max-words",
+    type=click.IntRange(min=1),
+    metavar="N",
+    callback=check_max_words,
+    help="A cap in words.",
+)
 @click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
 @click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")

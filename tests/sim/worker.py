@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from signal import SIGKILL, SIGTERM
@@ -70,8 +70,6 @@ class HeldRecords:
     task: int
     attempt: int
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
-    received: set[int] = field(default_factory=set)
-    """Indexes of all records of the attempt that have come."""
     told: set[int] = field(default_factory=set)
     complete: bool = False
     alone: int | None = None
@@ -107,6 +105,8 @@ class SimulatedWorker:
         self.last_sent = 0.0
         self.sent_rows: list[Rows] = []
         """Messages with rows that were sent, of which one may come again."""
+        self.sent_indexes: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+        """Indexes of the records that were sent, by task id and attempt number."""
         self.loads = itertools.count()
         if self.faults.happens("worker waits for a slot"):
             self.launcher.deliver(self, WaitingForSlot(text="waiting for a slot"))
@@ -118,6 +118,9 @@ class SimulatedWorker:
 
     def send(self, message: ToWorker) -> None:
         received = from_supervisor(parse_line(encode(message)[:-1]))
+        if isinstance(received, Records):
+            key = received.task, received.attempt
+            self.sent_indexes[key].update(i for i, _ in received.records)
         delay = self.rng.uniform(0, LATE_SECONDS) if self.late() else self.rng.uniform(0, 0.05)
         self.last_arrival = max(self.last_arrival, self.time.now + delay)
         self.later(self.last_arrival - self.time.now, lambda: self.take(received))
@@ -255,7 +258,6 @@ class SimulatedWorker:
         if held is None or (held.task, held.attempt) != (message.task, message.attempt):
             held = self.held = HeldRecords(message.task, message.attempt)
         held.waiting.extend(message.records)
-        held.received.update(i for i, _ in message.records)
         held.alone = message.records[0][0] if message.alone else None
         held.complete = message.last or message.alone
         self.step()
@@ -366,7 +368,8 @@ class SimulatedWorker:
         if happens("row out of range"):
             rows.append(CaptionRow(self.rng.choice([-1, 10**6, 2**62]), "out", 1, "stop"))
         if happens("row that was not sent"):
-            others = [i for i in range(SHARD_SIZE) if i not in held.received]
+            sent = self.sent_indexes[held.task, held.attempt]
+            others = [i for i in range(SHARD_SIZE) if i not in sent]
             rows += [wrong_caption(i) for i in others[:1]]
         cut = self.rng.randrange(len(rows) + 1)
         for part in (rows[:cut], rows[cut:]):

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from db.rows import UnavailableCause
-from engine.protocol.caption_row import Row, parse_row, row_fields
+from engine.protocol.caption_row import Row, parse_rows, row_fields
 
 LoadFailure = Literal["checkpoint", "memory", "error"]
 """Why a load failed: a fault of the checkpoint's own, no room, or any other exception."""
@@ -284,7 +284,7 @@ def from_worker(value: Any) -> OtherFromWorker | Rows:
     try:
         message: OtherFromWorker | WireRows = msgspec.convert(value, OtherFromWorker | WireRows)
         if isinstance(message, WireRows):
-            rows = tuple(map(parse_row, message.rows))
+            rows = parse_rows(message.rows)
             return Rows(task=message.task, attempt=message.attempt, rows=rows)
     except (ValueError, RecursionError) as error:
         raise not_a_message(value, error) from error

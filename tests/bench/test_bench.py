@@ -71,4 +71,5 @@ def check_lines(bench: str, output: str) -> None:
     for line in lines:
         assert set(line) == {"bench", "case", "value", "unit", "baseline", "ratio"}
         assert line["bench"] == bench
-        assert line["value"] >= 0
+        # Memory is a difference, and what this process needed before may have been freed meanwhile.
+        assert line["value"] >= 0 or line["unit"] in ("GB", "MB"), line

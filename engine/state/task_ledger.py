@@ -146,7 +146,12 @@ class TaskLedger:
         )
 
     def strike(
-        self, task_id: int, now: float, added_rows: bool, error: str, cause: TaskErrorCause
+        self,
+        task_id: int,
+        now: float,
+        added_rows: bool,
+        error: str | None,
+        cause: TaskErrorCause | None,
     ) -> TaskRow:
         """running -> pending with a delay, or failed if the task got nowhere too often.
 
@@ -180,7 +185,12 @@ class TaskLedger:
         )
 
     def fail(
-        self, task_id: int, now: float, error: str, cause: TaskErrorCause, **values: Any
+        self,
+        task_id: int,
+        now: float,
+        error: str | None,
+        cause: TaskErrorCause | None,
+        **values: Any,
     ) -> TaskRow:
         """Any state -> failed, setting other fields by name as well."""
         task = self.tasks[task_id]

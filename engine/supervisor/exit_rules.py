@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from signal import SIGKILL, SIGTERM
-from typing import Literal
 
-from db.rows import AttemptOutcome
 from engine.state.policy import Policy
+from engine.supervisor.endings import EndKind
 from engine.supervisor.poison import CRASH_WEIGHT, KILL_WEIGHT
 
 KILL_CODES = (-SIGKILL, -SIGTERM)
@@ -74,9 +73,8 @@ class ExitFacts:
 class ExitVerdict:
     """What is to be done after the end of a worker."""
 
-    outcome: AttemptOutcome = "died"
-    task: Literal["release", "strike"] = "release"
-    """What becomes of the task: `TaskLedger.release` or `TaskLedger.strike`."""
+    ending: EndKind = "worker_died"
+    """How the attempt ends, if there is one."""
     at_once: bool = False
     """True if the task does not wait after a strike: its suspects run alone first."""
     suspects: Set[int] = frozenset()
@@ -96,9 +94,9 @@ class ExitVerdict:
 def judge_exit(facts: ExitFacts, policy: Policy) -> ExitVerdict:
     """Return what follows from the end of a worker: the first rule that holds."""
     if facts.machine_lost and not facts.ended_by_us:
-        return ExitVerdict(outcome="lost", device_death=True)
+        return ExitVerdict(ending="worker_lost", device_death=True)
     if facts.ended_by_us and not facts.at_fault:
-        return ExitVerdict(outcome="stopped")
+        return ExitVerdict(ending="worker_stopped")
     if facts.attempt is not None:
         return judge_attempt(facts, facts.attempt, policy)
     if facts.load_failed:
@@ -122,7 +120,7 @@ def judge_attempt(facts: ExitFacts, attempt: AttemptFacts, policy: Policy) -> Ex
         or (alone and attempt.proven)  # the record is under suspicion, and not the task
     )
     return ExitVerdict(
-        task="release" if forgiven else "strike",
+        ending="worker_died" if forgiven else "worker_struck",
         at_once=not forgiven and (attempt.has_suspects or bool(attempt.in_progress)),
         suspects=attempt.in_progress,
         evidence=evidence,

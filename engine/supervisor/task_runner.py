@@ -257,11 +257,11 @@ class TaskRunner:
             write_error = error
         kept_reason, kept_cause = (reason, cause) if ending.keeps_reason else (None, None)
         if ending.task == "strike":
-            ledger.strike(task_id, now, attempt.rows > 0, str(reason), cause or "exited")
+            ledger.strike(task_id, now, attempt.rows > 0, reason, cause)
             if at_once:
                 ledger.change(task_id, now, not_before=0.0)
         elif ending.task == "fail":
-            ledger.fail(task_id, now, str(reason), cause or "shard_changed")
+            ledger.fail(task_id, now, reason, cause)
         elif ending.task == "release" or write_error is not None:
             ledger.release(task_id, now, kept_reason, kept_cause)
         if write_error is not None:

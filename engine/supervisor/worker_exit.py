@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from signal import SIGKILL
 
-from db.rows import AttemptOutcome, TaskErrorCause
+from db.rows import TaskErrorCause
 from engine.launchers.base import WorkerExit
 from engine.protocol.caption_row import ErrorRow
 from engine.protocol.messages import Failed
@@ -13,7 +13,6 @@ from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.supervisor.attempt import Attempt
 from engine.supervisor.device_pool import DevicePool
-from engine.supervisor.endings import EndKind
 from engine.supervisor.exit_rules import (
     KILL_CODES,
     AttemptFacts,
@@ -27,12 +26,6 @@ from engine.supervisor.task_runner import TaskRunner
 from engine.supervisor.worker_state import WorkerState
 from engine.utils.plurals import plural
 
-WORKER_ENDINGS: dict[AttemptOutcome, EndKind] = {
-    "died": "worker_died",
-    "stopped": "worker_stopped",
-    "lost": "worker_lost",
-}
-"""How an attempt ends whose worker has ended, by its outcome, unless the task gets a strike."""
 POISON_DETAIL = "the worker died again and again on this record alone"
 """The detail of a record that is failed as poison."""
 
@@ -69,13 +62,13 @@ class WorkerExitHandler:
         reason = exit_reason(worker, worker_exit)
         facts = self.exit_facts(worker, worker_exit)
         verdict = judge_exit(facts, self.policy)
-        if verdict.outcome != "stopped":
+        if verdict.ending != "worker_stopped":
             self.warn_ended(worker, reason)
         if worker.attempt is not None:
             verdict = self.carry_out_on_records(worker.attempt, facts, verdict)
             self.task_runner.end_attempt(
                 worker,
-                "worker_struck" if verdict.task == "strike" else WORKER_ENDINGS[verdict.outcome],
+                verdict.ending,
                 reason,
                 exit_cause(worker, worker_exit),
                 at_once=verdict.at_once,

@@ -104,7 +104,6 @@ class Coverage:
             (ModelLoader, "on_unavailable", self.on_unavailable_load),
             (ModelLoader, "fail_tasks_of_blocked_models", self.on_blocked),
             (ServerOutages, "on_lost_alone", self.on_lost_alone),
-            (ServerOutages, "warn_of_suspects", self.on_suspects),
             (DevicePool, "rest", self.on_rest),
             (Dispatcher, "start_worker", self.on_start_worker),
             (Watchdog, "abandon", self.on_abandon),
@@ -221,9 +220,6 @@ class Coverage:
         row = "The same, the third time" if poison else "The same while one server suspect"
         self.take(row, attempt.task.id)
 
-    def on_suspects(self, call: Call, *arguments: Any) -> None:
-        call(*arguments)
-
     def on_rest(self, call: Call, pool: Any, device: str) -> None:
         if device in pool.devices:
             self.take("A device begins to rest")
@@ -337,7 +333,7 @@ def row_of_exit(facts: ExitFacts, verdict: ExitVerdict) -> str:
     """Return the row of the end of a worker, by the order of the table."""
     attempt = facts.attempt
     if attempt is None:
-        if verdict.outcome == "stopped":
+        if verdict.ending == "worker_stopped":
             return "The supervisor ended it while it loaded"
         if facts.load_failed and not facts.machine_lost:
             return "The worker exits after its load_failed"
@@ -346,9 +342,9 @@ def row_of_exit(facts: ExitFacts, verdict: ExitVerdict) -> str:
         if facts.loading and not facts.machine_lost:
             return "The worker dies by SIGKILL or SIGTERM"
         return "The worker dies idle"
-    if verdict.outcome == "lost":
+    if verdict.ending == "worker_lost":
         return "Its machine or Ray actor is lost"
-    if verdict.outcome == "stopped":
+    if verdict.ending == "worker_stopped":
         return "The supervisor ended it for another reason"
     return row_of_death(facts, attempt, verdict)
 
@@ -362,7 +358,7 @@ def row_of_death(facts: ExitFacts, attempt: AttemptFacts, verdict: ExitVerdict) 
         return "The device is on trial"
     if facts.stuck_in_read:
         return "The worker reported stuck"
-    if verdict.task == "release":
+    if verdict.ending == "worker_died":
         return "A suspect was alone, the device is proven"
     added = "had added rows" if attempt.rows else "had added no row"
     return f"Anything else, and the attempt {added}"

@@ -32,23 +32,25 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
         (ExitFacts(code=-9, loading=True), ExitVerdict(device_death=True)),
         (ExitFacts(code=-15, loading=True), ExitVerdict(device_death=True)),
         (ExitFacts(code=3, load_failed=True), ExitVerdict()),
-        (ExitFacts(code=-9, ended_by_us=True), ExitVerdict(outcome="stopped")),
+        (ExitFacts(code=-9, ended_by_us=True), ExitVerdict(ending="worker_stopped")),
         (
             ExitFacts(code=-15, ended_by_us=True, at_fault=True, loading=True),
             ExitVerdict(device_death=True),
         ),
-        (ExitFacts(machine_lost=True), ExitVerdict(outcome="lost", device_death=True)),
-        (ExitFacts(machine_lost=True, ended_by_us=True), ExitVerdict(outcome="stopped")),
+        (ExitFacts(machine_lost=True), ExitVerdict(ending="worker_lost", device_death=True)),
+        (ExitFacts(machine_lost=True, ended_by_us=True), ExitVerdict(ending="worker_stopped")),
         # With an attempt
-        (replace(CRASH, machine_lost=True), ExitVerdict(outcome="lost", device_death=True)),
-        (CRASH, ExitVerdict(task="strike", device_death=True)),
+        (replace(CRASH, machine_lost=True), ExitVerdict(ending="worker_lost", device_death=True)),
+        (CRASH, ExitVerdict(ending="worker_struck", device_death=True)),
         (
             replace(CRASH, attempt=replace(AT_WORK, in_progress=frozenset({1}))),
-            ExitVerdict(task="strike", at_once=True, suspects=frozenset({1}), device_death=True),
+            ExitVerdict(
+                ending="worker_struck", at_once=True, suspects=frozenset({1}), device_death=True
+            ),
         ),
         (
             replace(CRASH, attempt=replace(AT_WORK, has_suspects=True)),
-            ExitVerdict(task="strike", at_once=True, device_death=True),
+            ExitVerdict(ending="worker_struck", at_once=True, device_death=True),
         ),
         (
             replace(CRASH, attempt=replace(AT_WORK, on_trial=True)),
@@ -58,15 +60,15 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
         (replace(CRASH, code=-9), ExitVerdict(counts_kill=True, device_death=True)),
         (
             replace(CRASH, code=-9, attempt=replace(AT_WORK, killed_before=True)),
-            ExitVerdict(task="strike", device_death=True),
+            ExitVerdict(ending="worker_struck", device_death=True),
         ),
         (
             replace(CRASH, code=-9, at_fault=True),  # it said that it failed, then was killed
-            ExitVerdict(task="strike", device_death=True),
+            ExitVerdict(ending="worker_struck", device_death=True),
         ),
         (
             replace(CRASH, code=-9, ended_by_us=True, at_fault=True),  # it hung
-            ExitVerdict(task="strike", device_death=True),
+            ExitVerdict(ending="worker_struck", device_death=True),
         ),
         # With a suspect alone
         (alone(), ExitVerdict(suspects=frozenset({3}), evidence=2, device_death=True)),
@@ -86,7 +88,7 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
         (
             alone(evidence=9, proven=False),  # device or model are as likely to be the cause
             ExitVerdict(
-                task="strike",
+                ending="worker_struck",
                 at_once=True,
                 suspects=frozenset({3}),
                 evidence=2,
@@ -100,7 +102,7 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
         (
             alone(evidence=0, proven=False, left=2, strikes=2),
             ExitVerdict(
-                task="strike",
+                ending="worker_struck",
                 at_once=True,
                 suspects=frozenset({3}),
                 evidence=2,

@@ -18,9 +18,9 @@ from typing import Any
 from db.rows import ModelRow
 from engine.captioners.base import Captioner, CheckpointError, LoadedCheckpoint, ServerUnavailable
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parse_model
-from engine.captioners.remote.probe_image import draw_probe_image
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImageProblem, open_image
+from engine.images.probe_image import draw_probe_image
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
 

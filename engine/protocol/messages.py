@@ -96,6 +96,8 @@ class Records(Struct, frozen=True, kw_only=True, tag="records"):
     """True if no more come for now."""
     alone: bool
     """True if this is one isolated record."""
+    probe: bool
+    """True if the worker is to caption the probe image first: if it does, it sends `Probed`."""
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
@@ -154,6 +156,13 @@ class Generating(Struct, frozen=True, kw_only=True, tag="generating"):
     task: int
     attempt: int
     records: tuple[int, ...]
+
+
+class Probed(Struct, frozen=True, kw_only=True, tag="probed"):
+    """The model has captioned the probe image: what ends the worker now is not the model."""
+
+    task: int
+    attempt: int
 
 
 class Rows(Struct, frozen=True, kw_only=True, tag="rows"):
@@ -252,6 +261,7 @@ OtherFromWorker = (
     | LoadFailed
     | Decoding
     | Generating
+    | Probed
     | RequestEnded
     | LayerComputed
     | Unavailable

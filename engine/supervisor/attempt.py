@@ -112,11 +112,12 @@ class Attempt:
         """True if all that is left are suspects of a server."""
         return self.exhausted and (bool(self.server_suspects) or self.isolated_record is not None)
 
-    def next_records(self, chunk: int) -> Records | None:
+    def next_records(self, chunk: int, probe: bool = False) -> Records | None:
         """Return the next records for the worker, or None if it has enough for now.
 
         A message holds up to `chunk` records, and none is sent while `chunk` or more are
-        outstanding. Raises `ShardChanged`.
+        outstanding. With `probe`, the worker captions the probe image before a suspect. Raises
+        `ShardChanged`.
         """
         suspects = self.server_suspects if self.exhausted else self.suspects
         if suspects or self.isolated_record is not None:
@@ -126,7 +127,7 @@ class Attempt:
         if suspects:
             i, image = suspects.popleft()
             self.isolated_record = i
-            return self.send([(i, image)], last=self.exhausted, alone=True)
+            return self.send([(i, image)], last=self.exhausted, alone=True, probe=probe)
         if self.exhausted or len(self.outstanding) >= chunk:
             return None
         records: list[IndexedImage] = []
@@ -139,7 +140,9 @@ class Attempt:
             return None
         return self.send(records, last=self.exhausted, alone=False)
 
-    def send(self, records: Sequence[IndexedImage], last: bool, alone: bool) -> Records:
+    def send(
+        self, records: Sequence[IndexedImage], last: bool, alone: bool, probe: bool = False
+    ) -> Records:
         """Return the message that sends `records`, and note them as outstanding.
 
         Raises `ShardChanged` if the shard file was written to since its digest was checked.
@@ -155,6 +158,7 @@ class Attempt:
             records=tuple(records),
             last=last,
             alone=alone,
+            probe=probe,
         )
 
     def accept(self, rows: Sequence[Row]) -> list[AcceptedRow]:

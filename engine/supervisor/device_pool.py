@@ -162,7 +162,10 @@ class DevicePool:
         self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
 
     def mark_proven(self, device_id: str, model_id: int) -> None:
-        """Note that the device has captioned with the model, which clears its deaths."""
+        """Note that the device has captioned with the model, which clears its deaths.
+
+        What it captioned is a record or the probe image.
+        """
         self.deaths.pop(device_id, None)
         self.proven.add((device_id, model_id))
 
@@ -178,6 +181,17 @@ class DevicePool:
         others = (device.id for device in self.ready_devices() if device.id != device_id)
         return not self.is_proven(device_id, model_id) and any(
             self.is_proven(other, model_id) for other in others
+        )
+
+    def needs_probe(self, device_id: str, model_id: int) -> bool:
+        """Return True if the device is to caption the probe image before it gets a suspect.
+
+        Otherwise the suspect's end would say nothing: on a device that has captioned nothing, the
+        device or the model is as likely to be the cause. Where other devices have captioned with
+        the model, they show it, and this device has yet to prove itself by its records.
+        """
+        return not self.is_proven(device_id, model_id) and not self.is_on_trial(
+            device_id, model_id
         )
 
     def count_death(self, device_id: str) -> None:

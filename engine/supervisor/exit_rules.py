@@ -25,8 +25,6 @@ class AttemptFacts:
 
     rows: int
     """Rows that the attempt had added."""
-    left: int
-    """Records that still lack a row."""
     in_progress: Set[int] = frozenset()
     """Indexes of the records that the worker was decoding or generating."""
     isolated: int | None = None
@@ -35,12 +33,11 @@ class AttemptFacts:
     """Evidence against that suspect from earlier deaths (`PoisonDetector`)."""
     has_suspects: bool = False
     """True if the task has suspects from earlier deaths."""
-    strikes: int = 0
-    """Strikes of the task so far."""
     killed_before: bool = False
     """True if SIGKILL from outside has ended a worker of this task before, in this run."""
     proven: bool = False
-    """True if the device has captioned with the model since it last rested."""
+    """True if the device has captioned with the model, a record or the probe image, since it last
+    rested."""
     on_trial: bool = False
     """True if other ready devices have captioned with the model, and this one has not."""
     can_fail_records: bool = True
@@ -138,7 +135,6 @@ def evidence_of(facts: ExitFacts) -> int:
 def is_poison(facts: ExitFacts, attempt: AttemptFacts, evidence: int, policy: Policy) -> bool:
     """Return True if the record that was alone is to be failed."""
     # A read that does not end says nothing of device or model.
-    if attempt.proven or facts.stuck_in_read:
-        return attempt.evidence + evidence >= policy.poison_deaths * CRASH_WEIGHT
-    # Where nothing was ever captioned the last record left still cannot fail its whole task.
-    return attempt.left == 1 and attempt.strikes + 1 >= policy.strikes
+    if not (attempt.proven or facts.stuck_in_read):
+        return False
+    return attempt.evidence + evidence >= policy.poison_deaths * CRASH_WEIGHT

@@ -30,6 +30,7 @@ from engine.protocol.messages import (
     Loaded,
     LoadFailed,
     Loading,
+    Probed,
     Ready,
     RequestEnded,
     RootLost,
@@ -285,6 +286,8 @@ class Supervisor:
                 self.task_runner.on_rows(worker, message)
             case Decoding() | Generating():
                 self.task_runner.on_in_progress(worker, message)
+            case Probed():
+                self.task_runner.on_probed(worker, message)
             case Ready():
                 worker.on_ready()
             case Loading() | RequestEnded():

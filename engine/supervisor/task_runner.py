@@ -12,7 +12,7 @@ from dataclasses import replace
 from db.rows import AttemptRow, TaskErrorCause
 from engine.project.shard_file import CHANGED, ShardChanged, ShardDamage, inspect_shard
 from engine.protocol.caption_row import CaptionRow
-from engine.protocol.messages import Cancel, Decoding, Generating, Rows
+from engine.protocol.messages import Cancel, Decoding, Generating, Probed, Rows
 from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
@@ -119,9 +119,10 @@ class TaskRunner:
         if attempt is None:
             return
         chunk = max(self.policy.chunk, BATCHES_AHEAD * worker.batch)
+        probe = self.device_pool.needs_probe(worker.device, attempt.model.id)
         try:
             while not (waits := self.must_wait_for_server(attempt)) and (
-                message := attempt.next_records(chunk)
+                message := attempt.next_records(chunk, probe)
             ):
                 worker.handle.send(message)
         except (ShardChanged, ValueError):  # what is read may be cut in the middle
@@ -189,6 +190,12 @@ class TaskRunner:
         attempt = worker.attempt
         if attempt is not None and (message.task, message.attempt) == attempt.key:
             attempt.in_progress.update(attempt.outstanding.intersection(message.records))
+
+    def on_probed(self, worker: WorkerState, message: Probed) -> None:
+        """Note that the device captions with the model, though no record has shown it yet."""
+        attempt = worker.attempt
+        if attempt is not None and (message.task, message.attempt) == attempt.key:
+            self.device_pool.mark_proven(worker.device, attempt.model.id)
 
     def update_counts(self, workers: Iterable[WorkerState]) -> None:
         """Bring the tasks of these workers up to what their logs hold now."""

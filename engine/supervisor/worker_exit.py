@@ -101,12 +101,10 @@ class WorkerExitHandler:
         i = attempt.isolated_record if attempt.isolated_record in attempt.in_progress else None
         return AttemptFacts(
             rows=attempt.rows,
-            left=attempt.log.left,
             in_progress=frozenset(attempt.in_progress),
             isolated=i,
             evidence=0 if i is None else self.suspects.evidence[task_id, i],
             has_suspects=self.suspects.has_suspects(task_id),
-            strikes=attempt.task.strikes,
             killed_before=task_id in self.killed_once,
             proven=self.device_pool.is_proven(worker.device, model_id),
             on_trial=self.device_pool.is_on_trial(worker.device, model_id),

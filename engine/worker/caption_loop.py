@@ -15,11 +15,13 @@ from typing import Any, Generic, TypeVar
 from engine.captioners.base import Caption, Captioner
 from engine.images.image import ImageProblem
 from engine.images.missing_root import ImageRootLost, MissingImages
+from engine.images.probe_image import open_probe_image
 from engine.protocol.caption_row import CaptionRow, Row
 from engine.protocol.messages import (
     Decoding,
     FromWorker,
     Generating,
+    Probed,
     Records,
     RootLost,
     Rows,
@@ -85,6 +87,13 @@ class CaptionLoop(ABC, Generic[C]):
         Raises `ImageRootLost`, `DecodingStuck`, `ModelUnavailable`.
         """
 
+    @abstractmethod
+    def caption_probe(self, inflight: InflightRecords, prepared: Any) -> None:
+        """Wait until the prepared probe image has a caption. Raises `ImageProblem`.
+
+        Raises `ModelUnavailable`, too, and any error of the model.
+        """
+
     def close(self) -> None:
         """Forget the records and free the model."""
         self.cancel()
@@ -104,6 +113,7 @@ class CaptionLoop(ABC, Generic[C]):
         inflight.waiting.extend(message.records)
         inflight.complete = message.last or message.alone
         inflight.isolated = message.alone
+        inflight.probe = message.probe
 
     def begin_attempt(self, message: Records) -> InflightRecords:
         """Forget the attempt before, and return the new one, still without records.
@@ -145,6 +155,8 @@ class CaptionLoop(ABC, Generic[C]):
         if inflight is None:
             return
         try:
+            if inflight.probe:
+                self.probe(inflight)
             self.advance(inflight)
             if inflight.exhausted:
                 self.send_rows(inflight, self.missing_images.settle())
@@ -154,6 +166,19 @@ class CaptionLoop(ABC, Generic[C]):
         except DecodingStuck as error:
             self.send(Stuck(text=str(error)))
             raise FatalWorkerError from error
+
+    def probe(self, inflight: InflightRecords) -> None:
+        """Caption the probe image, and report it if the model gives it a caption.
+
+        Raises what ends the worker or unloads the model: then the record that comes next, which
+        was not touched yet, has nothing to do with it.
+        """
+        inflight.probe = False
+        try:
+            self.caption_probe(inflight, self.captioner.prepare(open_probe_image()))
+        except ImageProblem:
+            return
+        self.send(Probed(task=inflight.task, attempt=inflight.attempt))
 
     def decode_ahead(self, inflight: InflightRecords) -> None:
         """Keep the images of one batch beyond the next one in the decoding threads."""

@@ -35,6 +35,8 @@ class InflightRecords:
     """True if no more records of this attempt will come for now: do not wait for a full batch."""
     isolated: bool = False
     """True if the last record sent is a suspect that is captioned alone: it may end the worker."""
+    probe: bool = False
+    """True if the probe image is to be captioned before anything else is done."""
 
     @property
     def queued(self) -> int:

@@ -116,6 +116,10 @@ class LocalLoop(CaptionLoop[Captioner]):
             if ready:
                 self.lanes.start(inflight, ready, size)
 
+    def caption_probe(self, inflight: InflightRecords, prepared: Any) -> None:
+        self.lanes.wait()  # a batch of an attempt before may still run
+        self.lanes.submit(inflight, [(0, prepared)]).result()
+
     def on_batch_end(self, batch: LaneBatch) -> None:
         """Send the rows of a batch, and let its duration change batch size and threads."""
         try:

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.captioners.registry import FAMILIES
-from engine.captioners.remote.probe_image import draw_probe_image
 from engine.captioners.settings import DTYPES
 from engine.images.image import open_image
+from engine.images.probe_image import draw_probe_image
 from tests.bench.checkpoint_layouts import FAMILY, SHARD_BYTES
 from tests.bench.measuring import cpu_seconds, measure
 from tests.bench.report import report

@@ -32,10 +32,10 @@ from engine.captioners.remote.client import (
     ServerError,
 )
 from engine.captioners.remote.concurrency import RequestWindow
-from engine.captioners.remote.probe_image import draw_probe_image
 from engine.captioners.remote.server_health import PROBE_ID, ServerHealth
 from engine.captioners.settings import Settings
 from engine.images.image import ImageProblem, Picture
+from engine.images.probe_image import draw_probe_image
 from engine.utils import jsonlines
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from engine.supervisor.load_rules import LoadFailureFacts, LoadVerdict, judge_lo
 from engine.supervisor.server_outages import OutageVerdict, judge_outage
 
 POLICY = Policy()
-AT_WORK = AttemptFacts(rows=0, left=10)
-ALONE = AttemptFacts(rows=0, left=10, in_progress=frozenset({3}), isolated=3, proven=True)
+AT_WORK = AttemptFacts(rows=0)
+ALONE = AttemptFacts(rows=0, in_progress=frozenset({3}), isolated=3, proven=True)
 CRASH = ExitFacts(code=-11, attempt=AT_WORK)
 
 
@@ -87,20 +87,6 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
         ),
         (
             alone(evidence=9, proven=False),  # device or model are as likely to be the cause
-            ExitVerdict(
-                ending="worker_struck",
-                at_once=True,
-                suspects=frozenset({3}),
-                evidence=2,
-                device_death=True,
-            ),
-        ),
-        (
-            alone(evidence=0, proven=False, left=1, strikes=2),
-            ExitVerdict(suspects=frozenset({3}), evidence=2, poison=3),
-        ),
-        (
-            alone(evidence=0, proven=False, left=2, strikes=2),
             ExitVerdict(
                 ending="worker_struck",
                 at_once=True,

@@ -28,6 +28,7 @@ from engine.protocol.messages import (
     Loaded,
     LoadFailed,
     Loading,
+    Probed,
     Records,
     RequestEnded,
     RootLost,
@@ -947,6 +948,42 @@ def test_a_record_that_the_worker_had_not_touched_is_not_poison(tmp_path: Path) 
         run.exit(run.captioning(), -11)
     assert run.supervisor.worker_exits.suspects.evidence == {(1, 0): 2}
     assert run.task.failed == 0
+
+
+def test_two_records_that_end_every_worker_do_not_fail_their_task(tmp_path: Path) -> None:
+    """Nothing but the probe image shows here that device and model are sound."""
+    run = RunInMemory(tmp_path / "project", records=2)
+    while run.task.state not in ("done", "failed"):
+        captioner = run.captioning()
+        if run.sent(captioner, Records)[-1].probe:
+            task, attempt = attempt_key(run)
+            run.send(captioner, Probed(task=task, attempt=attempt))
+        run.decoding(captioner, *run.outstanding(captioner))
+        run.exit(captioner, -11)
+        run.turn(run.policy.device_rest)
+    assert (run.task.state, run.task.failed, run.task.strikes) == ("done", 2, 0)
+    assert [group.kind for group in run.state.failures[1]] == ["poison"]
+
+
+def test_a_device_or_model_that_fails_at_the_probe_image_fails_no_record(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project", records=1)
+    while run.task.state not in ("done", "failed"):
+        captioner = run.captioning()
+        if not run.sent(captioner, Records)[-1].probe:
+            run.decoding(captioner, 0)
+        run.exit(captioner, -11)
+        run.turn(run.policy.device_rest)
+    assert (run.task.state, run.task.failed, run.task.strikes) == ("failed", 0, 3)
+
+
+def test_the_probe_image_is_asked_for_only_where_it_is_needed(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project", **TWO_GPUS)  # type: ignore[arg-type]
+    pool = run.supervisor.device_pool
+    assert pool.needs_probe("cuda:0", 1)
+    run.prove("cuda:1")
+    assert not pool.needs_probe("cuda:0", 1), "it is on trial, and has records to prove itself by"
+    run.prove("cuda:0")
+    assert not pool.needs_probe("cuda:0", 1)
 
 
 def test_kinds_that_the_database_stores_alike_are_one(tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ def records(
     first_id: int = 0,
     last: bool = False,
     alone: bool = False,
+    probe: bool = False,
 ) -> Records:
     """Return the message with so many records from index `first` on.
 
@@ -179,5 +180,11 @@ def records(
     """
     pairs = tuple((i, f"image {i}") for i in range(first, first + count))
     return Records(
-        task=task, attempt=attempt, first=first_id, records=pairs, last=last, alone=alone
+        task=task,
+        attempt=attempt,
+        first=first_id,
+        records=pairs,
+        last=last,
+        alone=alone,
+        probe=probe,
     )

@@ -50,7 +50,9 @@ def worker(tmp_path: Path) -> Iterator[tuple[LocalLauncher, LocalWorker]]:
 
 def records(first: int, last: int, attempt: int = 1, task: int = 1, final: bool = True) -> Records:
     pairs = tuple((i, f"images/{i:06}.png") for i in range(first, last))
-    return Records(task=task, attempt=attempt, first=0, records=pairs, last=final, alone=False)
+    return Records(
+        task=task, attempt=attempt, first=0, records=pairs, last=final, alone=False, probe=False
+    )
 
 
 def start(root: object) -> Start:

@@ -6,8 +6,6 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-from engine.images.image import Picture, open_image_bytes
-
 
 def draw_probe_image() -> Image.Image:
     """Return a red disc above a blue bar, which any model can describe."""
@@ -18,8 +16,8 @@ def draw_probe_image() -> Image.Image:
     return image
 
 
-def open_probe_image() -> Picture:
-    """Return the probe image as it is opened from a JPEG file, still to be decoded."""
+def probe_image_file() -> bytes:
+    """Return the content of a JPEG file with the probe image."""
     file = BytesIO()
     draw_probe_image().save(file, "JPEG")
-    return open_image_bytes(file.getvalue())
+    return file.getvalue()

@@ -97,7 +97,7 @@ class Records(Struct, frozen=True, kw_only=True, tag="records"):
     alone: bool
     """True if this is one isolated record."""
     probe: bool
-    """True if the worker is to caption the probe image first: if it does, it sends `Probed`."""
+    """True if this is no record but stands for the probe image, which the worker draws itself."""
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
@@ -156,13 +156,6 @@ class Generating(Struct, frozen=True, kw_only=True, tag="generating"):
     task: int
     attempt: int
     records: tuple[int, ...]
-
-
-class Probed(Struct, frozen=True, kw_only=True, tag="probed"):
-    """The model has captioned the probe image: what ends the worker now is not the model."""
-
-    task: int
-    attempt: int
 
 
 class Rows(Struct, frozen=True, kw_only=True, tag="rows"):
@@ -261,7 +254,6 @@ OtherFromWorker = (
     | LoadFailed
     | Decoding
     | Generating
-    | Probed
     | RequestEnded
     | LayerComputed
     | Unavailable

@@ -54,6 +54,9 @@ class Policy:
     poison_deaths: int = 2
     """Crashes of a worker with one record alone before that record is failed as poison: one may be
     chance. Kills from outside count half."""
+    poison_in_a_row: int = 10
+    """Records that one device fails as poison without a row between before the model on it is
+    blamed again: more than ever lie together by chance, and few enough to caption again."""
     server_deaths: int = 3
     """Times that a server went away with one record alone before that record is failed as poison:
     one more than of a worker, since a server has other requests to die of, too."""

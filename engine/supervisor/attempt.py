@@ -31,6 +31,7 @@ from engine.protocol.caption_row import (
 )
 from engine.protocol.messages import Records
 from engine.state.failure_rows import group_failures
+from engine.utils.plain_files import open_stream
 
 DETAIL_LIMIT = 2_000
 """Characters of an error's detail that are kept: as many as a worker sends of an exception."""
@@ -90,6 +91,8 @@ class Attempt:
     """Indexes of outstanding records that the worker reported to be decoding or generating."""
     isolated_record: int | None = None
     """Index of the suspect that is with the worker now, or None."""
+    probe: Literal["sent", "captioned", "failed"] | None = None
+    """What became of the probe image; None if the worker did not get it."""
     rows: int = 0
     """Rows that this attempt added to the log."""
     dropped: Counter[DropReason] = field(default_factory=Counter)
@@ -108,6 +111,11 @@ class Attempt:
         return self.task.id, self.task.attempt
 
     @property
+    def worker_has_images(self) -> bool:
+        """True if records, or the probe image, are with the worker."""
+        return bool(self.outstanding) or self.probe == "sent"
+
+    @property
     def isolating(self) -> bool:
         """True if all that is left are suspects of a server."""
         return self.exhausted and (bool(self.server_suspects) or self.isolated_record is not None)
@@ -116,18 +124,21 @@ class Attempt:
         """Return the next records for the worker, or None if it has enough for now.
 
         A message holds up to `chunk` records, and none is sent while `chunk` or more are
-        outstanding. With `probe`, the worker captions the probe image before a suspect. Raises
+        outstanding. With `probe`, the worker gets the probe image before its first suspect. Raises
         `ShardChanged`.
         """
         suspects = self.server_suspects if self.exhausted else self.suspects
         if suspects or self.isolated_record is not None:
-            if self.outstanding:
+            if self.worker_has_images:
                 return None
             self.isolated_record = None
+        if suspects and probe and self.probe is None:
+            self.probe = "sent"
+            return self.message([(self.log.count, "")], alone=True, probe=True)
         if suspects:
             i, image = suspects.popleft()
             self.isolated_record = i
-            return self.send([(i, image)], last=self.exhausted, alone=True, probe=probe)
+            return self.send([(i, image)], last=self.exhausted, alone=True)
         if self.exhausted or len(self.outstanding) >= chunk:
             return None
         records: list[IndexedImage] = []
@@ -140,9 +151,7 @@ class Attempt:
             return None
         return self.send(records, last=self.exhausted, alone=False)
 
-    def send(
-        self, records: Sequence[IndexedImage], last: bool, alone: bool, probe: bool = False
-    ) -> Records:
+    def send(self, records: Sequence[IndexedImage], last: bool, alone: bool) -> Records:
         """Return the message that sends `records`, and note them as outstanding.
 
         Raises `ShardChanged` if the shard file was written to since its digest was checked.
@@ -151,6 +160,17 @@ class Attempt:
         if file_stamp(os.fstat(self.shard_file.fileno())) != self.shard_stamp:
             raise ShardChanged
         self.outstanding.update(i for i, _ in records)
+        return self.message(records, last=last, alone=alone)
+
+    def message(
+        self,
+        records: Sequence[IndexedImage],
+        *,
+        last: bool = False,
+        alone: bool = False,
+        probe: bool = False,
+    ) -> Records:
+        """Return a message of this attempt. The index of the probe image is one past the shard."""
         return Records(
             task=self.task.id,
             attempt=self.number,
@@ -165,13 +185,16 @@ class Attempt:
         """Append the rows of outstanding records to the log and return those rows.
 
         A row that cannot be kept becomes its record's failure, so that nothing waits for it. Rows
-        that nothing waits for are dropped and counted. Raises `OSError` (`DiskFull` among them),
+        that nothing waits for are dropped and counted; that of the probe image becomes `probe`.
+        Raises `OSError` (`DiskFull` among them),
         and then no row is in the log and none was dropped.
         """
         accepted: dict[int, Row] = {}
         dropped: Counter[DropReason] = Counter()
         for row in rows:
-            if not 0 <= row.i < self.log.count:
+            if row.i == self.log.count and self.probe == "sent":
+                self.probe = "captioned" if isinstance(row, CaptionRow) else "failed"
+            elif not 0 <= row.i < self.log.count:
                 dropped["out of range"] += 1
             elif row.i in accepted or not self.log.missing(row.i):
                 dropped["doubled"] += 1
@@ -242,7 +265,7 @@ def open_attempt(
     index in both counts as a server's. `now` is of the monotonic clock. Raises `OSError`, and
     `ValueError` for a line of the shard that is no record.
     """
-    shard_file = shard_path.open("rb")
+    shard_file = open_stream(shard_path, "rb")
     try:
         log = CaptionLog(log_path, shard.count, task.redo, task.redo_from)
     except OSError:

@@ -55,6 +55,8 @@ class DevicePool:
         self.proven: set[tuple[str, int]] = set()
         """(Device id, model id) pairs that have captioned something since the device last
         rested."""
+        self.poison_in_a_row: Counter[tuple[str, int]] = Counter()
+        """Records failed as poison since the last row, by (device id, model id)."""
         self.loads_without_room: Counter[tuple[str, int]] = Counter()
         """Loads in a row for which the device had no room, by (device id, model id)."""
         self.load_not_before: dict[tuple[str, int], float] = {}
@@ -107,8 +109,9 @@ class DevicePool:
         self.load_not_before = {
             key: at for key, at in self.load_not_before.items() if key[0] != device_id
         }
-        for key in [key for key in self.loads_without_room if key[0] == device_id]:
-            del self.loads_without_room[key]
+        for counter in (self.loads_without_room, self.poison_in_a_row):
+            for key in [key for key in counter if key[0] == device_id]:
+                del counter[key]
 
     def devices_of_machine(self, device_id: str) -> list[str]:
         """Return the ids of all devices on this device's machine, itself among them."""
@@ -162,12 +165,24 @@ class DevicePool:
         self.devices[device_id] = replace(self.devices[device_id], pinned_model_id=model_id)
 
     def mark_proven(self, device_id: str, model_id: int) -> None:
-        """Note that the device has captioned with the model, which clears its deaths.
+        """Note that the device has captioned a record with the model, which clears its deaths."""
+        self.poison_in_a_row.pop((device_id, model_id), None)
+        self.mark_probed(device_id, model_id)
 
-        What it captioned is a record or the probe image.
-        """
+    def mark_probed(self, device_id: str, model_id: int) -> None:
+        """Note that the device has captioned something with the model, if only the probe image."""
         self.deaths.pop(device_id, None)
         self.proven.add((device_id, model_id))
+
+    def count_poison(self, device_id: str, model_id: int) -> None:
+        """Count a record that was failed as poison.
+
+        After too many without a row between them, it is no longer believed that the records are to
+        blame: the model may fail at all but the probe image.
+        """
+        self.poison_in_a_row[device_id, model_id] += 1
+        if self.poison_in_a_row[device_id, model_id] >= self.policy.poison_in_a_row:
+            self.proven.discard((device_id, model_id))
 
     def is_proven(self, device_id: str, model_id: int) -> bool:
         """Return True if the device has captioned with the model since it last rested."""
@@ -190,8 +205,10 @@ class DevicePool:
         device or the model is as likely to be the cause. Where other devices have captioned with
         the model, they show it, and this device has yet to prove itself by its records.
         """
-        return not self.is_proven(device_id, model_id) and not self.is_on_trial(
-            device_id, model_id
+        return (
+            not self.is_proven(device_id, model_id)
+            and not self.is_on_trial(device_id, model_id)
+            and self.poison_in_a_row[device_id, model_id] < self.policy.poison_in_a_row
         )
 
     def count_death(self, device_id: str) -> None:

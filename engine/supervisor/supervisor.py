@@ -30,7 +30,6 @@ from engine.protocol.messages import (
     Loaded,
     LoadFailed,
     Loading,
-    Probed,
     Ready,
     RequestEnded,
     RootLost,
@@ -286,8 +285,6 @@ class Supervisor:
                 self.task_runner.on_rows(worker, message)
             case Decoding() | Generating():
                 self.task_runner.on_in_progress(worker, message)
-            case Probed():
-                self.task_runner.on_probed(worker, message)
             case Ready():
                 worker.on_ready()
             case Loading() | RequestEnded():

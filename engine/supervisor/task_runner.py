@@ -12,7 +12,7 @@ from dataclasses import replace
 from db.rows import AttemptRow, TaskErrorCause
 from engine.project.shard_file import CHANGED, ShardChanged, ShardDamage, inspect_shard
 from engine.protocol.caption_row import CaptionRow
-from engine.protocol.messages import Cancel, Decoding, Generating, Probed, Rows
+from engine.protocol.messages import Cancel, Decoding, Generating, Rows
 from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
@@ -131,7 +131,7 @@ class TaskRunner:
             self.project_state.event("fail", text, worker.device, attempt.model.name, shard)
             self.end_attempt(worker, "shard_changed", text, "shard_changed")
             return
-        if waits and not attempt.outstanding:
+        if waits and not attempt.worker_has_images:
             worker.on_waiting_for_server(self.project_state.clock.monotonic())
 
     def must_wait_for_server(self, attempt: Attempt) -> bool:
@@ -150,7 +150,7 @@ class TaskRunner:
             and other.model.checkpoint == attempt.model.checkpoint
         ]
         if attempt.isolating:
-            return any(other.outstanding for other in others)
+            return any(other.worker_has_images for other in others)
         return any(other.isolating for other in others)
 
     # What comes back
@@ -164,11 +164,14 @@ class TaskRunner:
         if attempt is None or (message.task, message.attempt) != attempt.key:
             worker.on_stale_rows(len(message.rows))
             return
+        probe_before = attempt.probe
         try:
             accepted = attempt.accept(message.rows)
         except OSError as error:
             self.on_write_error(error)
             return
+        if attempt.probe != probe_before:
+            self.on_probe_answered(worker, attempt)
         if not accepted:
             return
         worker.on_rows(len(accepted), self.project_state.clock.monotonic())
@@ -185,17 +188,18 @@ class TaskRunner:
         else:
             self.send_records(worker)
 
+    def on_probe_answered(self, worker: WorkerState, attempt: Attempt) -> None:
+        """Go on with the suspect for which the worker got the probe image."""
+        worker.on_progress(self.project_state.clock.monotonic())
+        if attempt.probe == "captioned":
+            self.device_pool.mark_probed(worker.device, attempt.model.id)
+        self.send_records(worker)
+
     def on_in_progress(self, worker: WorkerState, message: Decoding | Generating) -> None:
         """Note which records the worker decodes or generates: suspects, should it die now."""
         attempt = worker.attempt
         if attempt is not None and (message.task, message.attempt) == attempt.key:
             attempt.in_progress.update(attempt.outstanding.intersection(message.records))
-
-    def on_probed(self, worker: WorkerState, message: Probed) -> None:
-        """Note that the device captions with the model, though no record has shown it yet."""
-        attempt = worker.attempt
-        if attempt is not None and (message.task, message.attempt) == attempt.key:
-            self.device_pool.mark_proven(worker.device, attempt.model.id)
 
     def update_counts(self, workers: Iterable[WorkerState]) -> None:
         """Bring the tasks of these workers up to what their logs hold now."""

@@ -66,6 +66,8 @@ class WorkerExitHandler:
             self.warn_ended(worker, reason)
         if worker.attempt is not None:
             verdict = self.carry_out_on_records(worker.attempt, facts, verdict)
+            if verdict.poison is not None:
+                self.device_pool.count_poison(worker.device, worker.attempt.model.id)
             self.task_runner.end_attempt(
                 worker,
                 verdict.ending,

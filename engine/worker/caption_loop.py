@@ -15,13 +15,12 @@ from typing import Any, Generic, TypeVar
 from engine.captioners.base import Caption, Captioner
 from engine.images.image import ImageProblem
 from engine.images.missing_root import ImageRootLost, MissingImages
-from engine.images.probe_image import open_probe_image
+from engine.images.probe_image import probe_image_file
 from engine.protocol.caption_row import CaptionRow, Row
 from engine.protocol.messages import (
     Decoding,
     FromWorker,
     Generating,
-    Probed,
     Records,
     RootLost,
     Rows,
@@ -87,13 +86,6 @@ class CaptionLoop(ABC, Generic[C]):
         Raises `ImageRootLost`, `DecodingStuck`, `ModelUnavailable`.
         """
 
-    @abstractmethod
-    def caption_probe(self, inflight: InflightRecords, prepared: Any) -> None:
-        """Wait until the prepared probe image has a caption. Raises `ImageProblem`.
-
-        Raises `ModelUnavailable`, too, and any error of the model.
-        """
-
     def close(self) -> None:
         """Forget the records and free the model."""
         self.cancel()
@@ -113,7 +105,10 @@ class CaptionLoop(ABC, Generic[C]):
         inflight.waiting.extend(message.records)
         inflight.complete = message.last or message.alone
         inflight.isolated = message.alone
-        inflight.probe = message.probe
+        inflight.probing = message.probe
+        if message.probe:
+            for i, _ in message.records:
+                self.prefetcher.add_file(i, probe_image_file())
 
     def begin_attempt(self, message: Records) -> InflightRecords:
         """Forget the attempt before, and return the new one, still without records.
@@ -155,8 +150,6 @@ class CaptionLoop(ABC, Generic[C]):
         if inflight is None:
             return
         try:
-            if inflight.probe:
-                self.probe(inflight)
             self.advance(inflight)
             if inflight.exhausted:
                 self.send_rows(inflight, self.missing_images.settle())
@@ -166,19 +159,6 @@ class CaptionLoop(ABC, Generic[C]):
         except DecodingStuck as error:
             self.send(Stuck(text=str(error)))
             raise FatalWorkerError from error
-
-    def probe(self, inflight: InflightRecords) -> None:
-        """Caption the probe image, and report it if the model gives it a caption.
-
-        Raises what ends the worker or unloads the model: then the record that comes next, which
-        was not touched yet, has nothing to do with it.
-        """
-        inflight.probe = False
-        try:
-            self.caption_probe(inflight, self.captioner.prepare(open_probe_image()))
-        except ImageProblem:
-            return
-        self.send(Probed(task=inflight.task, attempt=inflight.attempt))
 
     def decode_ahead(self, inflight: InflightRecords) -> None:
         """Keep the images of one batch beyond the next one in the decoding threads."""
@@ -192,7 +172,7 @@ class CaptionLoop(ABC, Generic[C]):
             inflight.decoding.append((i, image, self.prefetcher.start(i, image)))
 
     def collect_decoded(
-        self, batch: Iterable[tuple[int, str, Future[Any]]]
+        self, inflight: InflightRecords, batch: Iterable[tuple[int, str, Future[Any]]]
     ) -> tuple[list[Row], list[PreparedRecord]]:
         """Wait for the images of a batch.
 
@@ -207,7 +187,8 @@ class CaptionLoop(ABC, Generic[C]):
             except ImageProblem as problem:
                 rows += self.missing_images.on_problem(i, problem)
             else:
-                rows += self.missing_images.on_image_read(image)
+                if not inflight.probing:  # the probe image shows nothing of the image root
+                    rows += self.missing_images.on_image_read(image)
         return rows, ready
 
     def send_generating(self, inflight: InflightRecords, ready: list[PreparedRecord]) -> None:

@@ -35,8 +35,8 @@ class InflightRecords:
     """True if no more records of this attempt will come for now: do not wait for a full batch."""
     isolated: bool = False
     """True if the last record sent is a suspect that is captioned alone: it may end the worker."""
-    probe: bool = False
-    """True if the probe image is to be captioned before anything else is done."""
+    probing: bool = False
+    """True if what was sent last is no record but the probe image."""
 
     @property
     def queued(self) -> int:

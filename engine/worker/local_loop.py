@@ -108,17 +108,14 @@ class LocalLoop(CaptionLoop[Captioner]):
         self.decode_ahead(inflight)
         while self.can_start_batch(inflight):
             size = self.lanes.next_size(inflight, self.batch_size)
-            rows, ready = self.collect_decoded([inflight.decoding.popleft() for _ in range(size)])
+            taken = [inflight.decoding.popleft() for _ in range(size)]
+            rows, ready = self.collect_decoded(inflight, taken)
             self.send_rows(inflight, rows)
             # The next images decode while this batch generates.
             self.decode_ahead(inflight)
             self.send_generating(inflight, ready)
             if ready:
                 self.lanes.start(inflight, ready, size)
-
-    def caption_probe(self, inflight: InflightRecords, prepared: Any) -> None:
-        self.lanes.wait()  # a batch of an attempt before may still run
-        self.lanes.submit(inflight, [(0, prepared)]).result()
 
     def on_batch_end(self, batch: LaneBatch) -> None:
         """Send the rows of a batch, and let its duration change batch size and threads."""

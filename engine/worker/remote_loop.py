@@ -7,7 +7,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
-from engine.captioners.remote.server_health import PROBE_ID
 from engine.images.image import ImageProblem
 from engine.protocol.caption_row import Row
 from engine.protocol.messages import RequestEnded, Unavailable
@@ -41,21 +40,6 @@ class RemoteLoop(CaptionLoop[RemoteCaptioner]):
         except ServerUnavailable as error:
             lost = [record_id - inflight.first_record_id for record_id in error.record_ids]
             raise ModelUnavailable(unavailable_message(self.model_id, error, lost)) from error
-        self.report_progress(inflight, ended_before)
-
-    def caption_probe(self, inflight: InflightRecords, prepared: Any) -> None:
-        reply = self.captioner.submit(prepared, PROBE_ID)
-        while not reply.done():
-            ended_before = self.captioner.ended_requests
-            wait([reply], REPLY_SECONDS)
-            self.report_progress(inflight, ended_before)
-        try:
-            reply.result()
-        except ServerUnavailable as error:
-            raise ModelUnavailable(unavailable_message(self.model_id, error)) from error
-
-    def report_progress(self, inflight: InflightRecords, ended_before: int) -> None:
-        """Say that the server has replied, if it has replied to more requests than before."""
         if self.captioner.ended_requests != ended_before:
             self.send(RequestEnded(attempt=inflight.attempt))
 
@@ -68,7 +52,7 @@ class RemoteLoop(CaptionLoop[RemoteCaptioner]):
             if (replies or batch) and not inflight.decoding[0][2].done():
                 break
             batch.append(inflight.decoding.popleft())
-        rows, ready = self.collect_decoded(batch)
+        rows, ready = self.collect_decoded(inflight, batch)
         self.send_rows(inflight, rows)
         self.send_generating(inflight, ready)
         for i, prepared in ready:

@@ -131,6 +131,8 @@ class ImageShipper:
                 if (message.task, message.attempt) != self.attempt:
                     self.clear()
                 self.attempt = (message.task, message.attempt)
+                if message.probe:
+                    return False
                 self.shipments.append(Shipment(message, deque(message.records)))
                 return True
         return False

@@ -28,7 +28,6 @@ from engine.protocol.messages import (
     Loaded,
     LoadFailed,
     Loading,
-    Probed,
     Records,
     RequestEnded,
     RootLost,
@@ -244,6 +243,7 @@ CASES = [
         {"state": "done", "outcome": "done", "strikes": 0, "suspects": []},
         given=both(
             lambda run: run.change_task(strikes=2),
+            lambda run: run.prove(),
             lambda run: run.supervisor.worker_exits.suspects.add_suspects(1, [0]),
             captioning(),
             lambda run: run.rows(worker(run), 0),
@@ -956,8 +956,8 @@ def test_two_records_that_end_every_worker_do_not_fail_their_task(tmp_path: Path
     while run.task.state not in ("done", "failed"):
         captioner = run.captioning()
         if run.sent(captioner, Records)[-1].probe:
-            task, attempt = attempt_key(run)
-            run.send(captioner, Probed(task=task, attempt=attempt))
+            run.decoding(captioner, *run.outstanding(captioner))
+            run.rows(captioner, *run.outstanding(captioner))
         run.decoding(captioner, *run.outstanding(captioner))
         run.exit(captioner, -11)
         run.turn(run.policy.device_rest)
@@ -974,6 +974,34 @@ def test_a_device_or_model_that_fails_at_the_probe_image_fails_no_record(tmp_pat
         run.exit(captioner, -11)
         run.turn(run.policy.device_rest)
     assert (run.task.state, run.task.failed, run.task.strikes) == ("failed", 0, 3)
+
+
+def test_a_probe_image_that_fails_proves_nothing_and_is_not_sent_again(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    run.supervisor.worker_exits.suspects.add_suspects(1, [2])
+    captioner = run.captioning()
+    assert run.outstanding(captioner) == [4], "an index that no record has"
+    run.rows(captioner, failure(4))
+    assert run.outstanding(captioner) == [2]
+    assert not run.supervisor.device_pool.is_proven("cuda:0", 1)
+    run.rows(captioner, 4)
+    assert captioner.attempt is not None
+    assert captioner.attempt.dropped == {"out of range": 1}
+    assert captioner.attempt.log.rows == 0
+
+
+def test_a_model_that_captions_nothing_but_the_probe_image_is_to_blame_in_the_end(
+    tmp_path: Path,
+) -> None:
+    run = RunInMemory(tmp_path / "project", records=5, policy=Policy(poison_in_a_row=2))
+    while run.task.state not in ("done", "failed"):
+        captioner = run.captioning()
+        if run.sent(captioner, Records)[-1].probe:
+            run.rows(captioner, *run.outstanding(captioner))
+        run.decoding(captioner, *run.outstanding(captioner))
+        run.exit(captioner, -11)
+        run.turn(run.policy.device_rest)
+    assert (run.task.state, run.task.failed, run.task.strikes) == ("failed", 2, 3)
 
 
 def test_the_probe_image_is_asked_for_only_where_it_is_needed(tmp_path: Path) -> None:

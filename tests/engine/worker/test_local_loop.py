@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.images.image import ImagePaths, ImageProblem
+from engine.images.image import ImagePaths, open_image_bytes
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import (
     BatchChanged,
     Decoding,
     Generating,
-    Probed,
     RootLost,
     Rows,
     Stuck,
@@ -219,35 +218,17 @@ def test_a_suspect_is_captioned_alone_even_by_a_worker_that_was_cancelled(case: 
     assert [rows.attempt for rows in case.wire.of(Rows)] == [1, 2]
 
 
-def test_the_probe_image_is_captioned_before_a_suspect_is_touched(case: LocalCase) -> None:
+def test_the_probe_image_is_captioned_like_a_record(case: LocalCase) -> None:
     case.captioner.open_all()
     case.loop.add_records(records(9, 1, attempt=2, alone=True, probe=True))
     case.finish()
-    assert case.wire.kinds() == ["Probed", "Decoding", "Generating", "Rows"]
-    assert case.wire.of(Probed) == [Probed(task=1, attempt=2)]
-    (probe, *_), _ = case.captioner.gates[0]
-    assert (probe.width, probe.height) == (320, 240)
-
-
-def test_a_model_that_fails_at_the_probe_image_says_nothing_of_the_suspect(case: LocalCase) -> None:
-    case.captioner.largest = 0
-    case.loop.add_records(records(9, 1, alone=True, probe=True))
-    with pytest.raises(MemoryError):
-        case.turn()
-    assert case.wire == []
-
-
-def test_a_probe_image_that_is_refused_proves_nothing(
-    case: LocalCase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_: object) -> None:
-        raise ImageProblem("refused", "too red")
-
-    monkeypatch.setattr(case.captioner, "prepare", refuse)
-    case.captioner.open_all()
-    case.loop.add_records(records(9, 1, alone=True, probe=True))
-    case.finish()
     assert case.wire.kinds() == ["Decoding", "Generating", "Rows"]
+    image = open_image_bytes(case.images.received_files[9])
+    assert (image.image.format, image.width, image.height) == ("JPEG", 320, 240)
+    assert case.loop.missing_images.witness is None, "it shows nothing of the image root"
+    case.loop.add_records(records(3, 1, attempt=2, alone=True))
+    case.finish()
+    assert case.loop.missing_images.witness == "image 3"
 
 
 def test_a_closed_loop_has_freed_the_model(case: LocalCase) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from engine.captioners.base import Caption, ServerUnavailable
-from engine.captioners.remote.server_health import PROBE_ID
 from engine.images.image import ImagePaths, ImageProblem
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import Generating, RequestEnded, RootLost, Rows, Unavailable
@@ -101,30 +100,6 @@ def test_an_isolated_record_is_sent_as_such(case: RemoteCase) -> None:
     case.loop.add_records(records(5, 1, alone=True))
     case.loop.step()
     assert [(record_id, alone) for record_id, alone, _ in case.server.requests] == [(5, True)]
-
-
-@pytest.mark.parametrize("answers", [True, False], ids=["answers", "gone"])
-def test_the_server_captions_the_probe_image_before_a_suspect_is_touched(
-    answers: bool, case: RemoteCase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def wait_for_reply(*_: object) -> None:
-        gone = ServerUnavailable("it is gone", cause="failing", record_ids=[PROBE_ID])
-        case.server.reply(PROBE_ID, "a disc" if answers else gone)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(remote_loop, "wait", wait_for_reply)
-        case.loop.add_records(records(5, 1, alone=True, probe=True))
-        assert case.loop.inflight is not None
-        if answers:
-            case.loop.probe(case.loop.inflight)
-        else:
-            with pytest.raises(ModelUnavailable) as raised:
-                case.loop.probe(case.loop.inflight)
-            assert raised.value.message.records == ()
-    assert case.wire.kinds() == ["RequestEnded", *(["Probed"] if answers else [])]
-    if answers:
-        case.loop.step()
-        assert case.wire.kinds()[2:] == ["Decoding", "Generating"]
 
 
 def test_a_record_that_the_server_refuses_is_a_failed_record(case: RemoteCase) -> None:

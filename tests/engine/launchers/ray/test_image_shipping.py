@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from db.rows import DeviceRow
 from engine.captioners.registry import choose
@@ -90,6 +91,13 @@ def captions(
                 assert not rows.keys() & {row.i for row in message.rows}
                 rows |= {row.i: text_of(row) for row in message.rows}
     return rows, most
+
+
+def test_the_probe_image_is_drawn_by_the_worker(tmp_path: Path) -> None:
+    shipper = ImageShipper(FileReaders())
+    assert not shipper.intercept(start(tmp_path))
+    assert not shipper.intercept(replace(records(30, 31), alone=True, probe=True))
+    assert shipper.intercept(replace(records(3, 4), alone=True))
 
 
 def text_of(row: Row) -> str:

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from db.rows import UnavailableCause
+from engine.captioners.errors import CheckpointError as CheckpointError
 from engine.images.image import ImageProblem, Picture
 
 Finish = Literal["stop", "length"]
 """Why generation ended: an end token, or the limit of new tokens."""
-
-
-class CheckpointError(Exception):
-    """A checkpoint that cannot be loaded, by its own fault; the message says what is wrong."""
 
 
 class ServerUnavailable(Exception):

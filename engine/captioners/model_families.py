@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 
 from engine.captioners import presets
 from engine.captioners.address import EXAMPLE, read_address
+from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.checkpoints import layouts
+from engine.captioners.config_files import check_entries
+from engine.captioners.errors import CheckpointError, first_line
 from engine.captioners.settings import PARSERS, Settings
+from engine.hardware.memory import is_out_of_memory
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,7 +37,8 @@ class Family:
     summary: str
     """One line for people: the parts of the model."""
     module: str
-    """The module that has `load(checkpoint, settings, device, report) -> Captioner`."""
+    """The module that has `load(checkpoint, settings, device, report) -> Captioner`; that of a
+    remote family takes a `KeySource` as well."""
     presets: dict[str, Settings] = field(hash=False)
     """Settings by the name of the preset."""
     checkpoint_form: str | None = None
@@ -57,25 +62,52 @@ class Family:
         settings: Settings,
         device: str,
         report: Callable[[str], None] = lambda _: None,
+        key: KeySource = NO_KEY,
     ) -> Captioner:
         """Load a model, for which the family's libraries are imported.
 
-        `report` takes texts of progress. Raises `CheckpointError`, and `ServerUnavailable` if the
-        family is remote.
+        `report` takes texts of progress; `key` is for a server. Raises `CheckpointError`, and
+        `ServerUnavailable` if the family is remote.
         """
-        from engine.captioners.base import CheckpointError
-
         if self.checkpoint_form is not None:
             try:
                 check_checkpoint(self, checkpoint or "", settings)
             except BadInput as error:
                 raise CheckpointError(str(error)) from error
+        if not self.remote:
+            for folder in (checkpoint, settings.tokenizer, settings.vision_tower):
+                if folder and Path(folder).is_dir():
+                    check_entries(Path(folder))
         if settings.quantize != "none":
             from engine.captioners.checkpoints.quantization import check_quantization
 
             check_quantization(settings.quantize, device)
-        captioner: Captioner = import_module(self.module).load(checkpoint, settings, device, report)
+        module = import_module(self.module)
+        captioner: Captioner
+        if self.remote:
+            captioner = module.load(checkpoint, settings, device, report, key)
+            return captioner
+        try:
+            captioner = module.load(checkpoint, settings, device, report)
+        except BaseException as error:
+            if not is_fault_of_files(error, device):
+                raise
+            what = f"{type(error).__name__}: {first_line(error)}"
+            raise CheckpointError(f"{checkpoint or self.name} cannot be loaded: {what}") from error
         return captioner
+
+
+def is_fault_of_files(error: BaseException, device: str) -> bool:
+    """Return True for an error that a load ends with where files hold what they should not.
+
+    Errors of the system, of memory and of a GPU are none; a GPU's may be plain `RuntimeError`s.
+    """
+    if not isinstance(error, Exception):
+        # So does Rust code end, that of tokenizers for one, where it did not expect an input.
+        return type(error).__name__ == "PanicException"
+    if isinstance(error, CheckpointError | OSError | ImportError | MemoryError):
+        return False
+    return not isinstance(error, RuntimeError) or (device == "cpu" and not is_out_of_memory(error))
 
 
 ENDPOINT = "endpoint"

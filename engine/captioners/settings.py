@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from engine.utils.errors import BadInput
 
@@ -18,11 +21,22 @@ PREPROCESSING = ("crop", "pad", "squash")
 """Values of `preprocess`: the keys of `preprocessing.pixels.RESIZERS`."""
 MAX_SEED = 2**63 - 1
 """The largest seed: that of a signed 64-bit integer."""
+MAX_NEW_TOKENS = 4096
+"""The largest `max_new_tokens`: far above any caption, within the context of every family."""
+MAX_NGRAM = 64
+"""The largest `no_repeat_ngram`."""
+MAX_BATCH = 65536
+"""The largest `batch`."""
+
+
+def any_of(values: Sequence[str], empty: bool = False) -> Meta:
+    """Return the constraint that a text is one of `values`, or with `empty` empty."""
+    return Meta(pattern=f"^({'|'.join(values)}){'?' if empty else ''}\\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a model is loaded and asked.
+    """How a model is loaded and asked. `msgspec.convert` checks types and ranges.
 
     All but `batch`, `auto_batch`, `graphs` and `overlap` change the raw captions, and therefore the
     settings hash.
@@ -30,24 +44,24 @@ class Settings:
 
     prompt: str = ""
     """The whole prompt, with the family's placeholder where the image goes."""
-    preprocess: str = ""
+    preprocess: Annotated[str, any_of(PREPROCESSING, empty=True)] = ""
     """How an image becomes the square that the model takes: `crop` (resize the shortest edge, cut
     out the centre), `pad` (first pad to a square with the mean colour) or `squash` (lose the aspect
     ratio). It is empty where the checkpoint's own processor decides."""
-    max_new_tokens: int = 30
-    min_new_tokens: int = 0
-    temperature: float = 0.0
+    max_new_tokens: Annotated[int, Meta(ge=1, le=MAX_NEW_TOKENS)] = 30
+    min_new_tokens: Annotated[int, Meta(ge=0, le=MAX_NEW_TOKENS)] = 0
+    temperature: Annotated[float, Meta(ge=0, le=sys.float_info.max)] = 0.0
     """The temperature of sampling; 0 means greedy decoding."""
-    top_p: float | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     """The probability mass that nucleus sampling keeps; None keeps all tokens."""
-    no_repeat_ngram: int = 0
+    no_repeat_ngram: Annotated[int, Meta(ge=0, le=MAX_NGRAM)] = 0
     """Length of the n-grams that may not occur twice in a caption; 0 allows all."""
-    dtype: str = "auto"
+    dtype: Annotated[str, any_of(DTYPES)] = "auto"
     """Floating-point type of the weights; `auto` is bfloat16 on a GPU and float32 elsewhere."""
-    quantize: str = "none"
+    quantize: Annotated[str, any_of(QUANTIZATIONS)] = "none"
     """Type of eight bits for the matrices of the language model's layers: `int8`, or `fp8` on a GPU
     that can multiply it. It halves their memory and changes captions a little."""
-    seed: int = 0
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 0
     """Seed of sampling. Each record draws its own noise from it."""
     tokenizer: str | None = None
     """Folder or file of the tokenizer; None if it is in the checkpoint's folder."""
@@ -61,7 +75,7 @@ class Settings:
     stop_at_sentence: bool = False
     """True to end a caption when its first sentence is complete: fewer tokens and the same sheared
     caption, but there is no rest that was sheared off to look at."""
-    batch: int = 32
+    batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 32
     """Images per batch; for a server, the most requests at a time."""
     auto_batch: bool = True
     """True to double the batch while that is faster, beginning with `batch`."""
@@ -142,7 +156,7 @@ def yes_or_no(text: str) -> bool:
 
 def batch_size(text: str) -> int | None:
     """a whole number from 1 to 65536, or auto"""
-    return None if text == "auto" else whole_number(1, 65536)(text)
+    return None if text == "auto" else whole_number(1, MAX_BATCH)(text)
 
 
 def served_model(text: str) -> str | None:
@@ -162,11 +176,11 @@ def any_text(text: str) -> str:
 PARSERS: dict[str, Callable[[str], Any]] = {
     "prompt": any_text,
     "preprocess": one_of(PREPROCESSING),
-    "max_new_tokens": whole_number(1, 4096),
-    "min_new_tokens": whole_number(0, 4096),
+    "max_new_tokens": whole_number(1, MAX_NEW_TOKENS),
+    "min_new_tokens": whole_number(0, MAX_NEW_TOKENS),
     "temperature": temperature,
     "top_p": probability,
-    "no_repeat_ngram": whole_number(0, 64),
+    "no_repeat_ngram": whole_number(0, MAX_NGRAM),
     "dtype": one_of(DTYPES),
     "quantize": one_of(QUANTIZATIONS),
     "seed": whole_number(0, MAX_SEED),

@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from db.rows import ModelRow
+from engine.captioners.address import read_address
+from engine.captioners.api_keys import key_source
 from engine.captioners.base import Captioner, CheckpointError, LoadedCheckpoint, ServerUnavailable
+from engine.captioners.config_files import check_entries
+from engine.captioners.errors import first_line
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parse_model
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImageProblem, open_image
@@ -50,22 +55,50 @@ def check_model(text: str, settings: Sequence[str]) -> Iterator[Finding]:
         choice = choose_all([text], None, settings)[0]
     except BadInput as error:
         yield Finding(False, str(error))
-        yield from compare_uncaptioned(family, Path(folder).expanduser())
+        yield from findings(name, compare_uncaptioned(family, Path(folder).expanduser()))
         return
     if choice.checkpoint is None:
         yield Finding(True, f"{name}: needs no checkpoint")
-        return
+    elif FAMILIES[choice.family].remote:
+        yield from findings(name, check_server(choice, draw=True))
+    else:
+        yield from findings(name, check_local(choice))
+
+
+def findings(name: str, check: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield the findings of a check, and the error that ends it, if one does, as the last one.
+
+    A library that reads stdin meanwhile finds it empty: a checkpoint may have it ask a question.
+    """
     try:
-        if FAMILIES[choice.family].remote:
-            yield from check_server(choice, draw=True)
-        else:
-            yield from check_local(choice)
+        with empty_stdin():
+            yield from check
     except CheckpointError as error:
         yield Finding(False, f"{name}: {error}")
     except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        yield Finding(False, f"{name}: no room for it: {error}")
+        if is_out_of_memory(error):
+            yield Finding(False, f"{name}: no room for it: {error}")
+        else:
+            yield Finding(False, f"{name}: {type(error).__name__}: {first_line(error)}")
+
+
+@contextmanager
+def empty_stdin() -> Iterator[None]:
+    """Make stdin empty, for this process and its children, as it is for a worker."""
+    stdin = sys.stdin
+    if stdin is None:  # it was closed, and its descriptor may be another file's
+        yield
+        return
+    kept = os.dup(0)
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = stdin
+            os.dup2(kept, 0)
+            os.close(kept)
 
 
 def check_local(choice: ModelChoice) -> Iterator[Finding]:
@@ -89,13 +122,17 @@ def check_server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[
     """Check that a model's server answers and has the model; caption a drawing if `draw`."""
     from engine.captioners.remote import captioner as endpoint
 
-    address, settings = model.checkpoint or "", Settings.of(model.settings)
+    settings = Settings.of(model.settings)
     try:
-        with closing(endpoint.load(address, settings, "cpu", lambda _: None)) as captioner:
-            yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}")
+        address = read_address(model.checkpoint or "")
+        key = key_source(model.name, address)
+        with closing(endpoint.load(address, settings, "cpu", lambda _: None, key)) as captioner:
+            variable = captioner.client.key_variable
+            sent = f", with the key in {variable}" if variable else ""
+            yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}{sent}")
             if draw:
                 yield from caption_drawing(model, captioner)
-    except (ServerUnavailable, ImageProblem) as error:
+    except (BadInput, ServerUnavailable, ImageProblem) as error:
         yield Finding(False, f"{model.name}: {error}")
 
 
@@ -137,6 +174,7 @@ def compare_uncaptioned(family: str, folder: Path) -> Iterator[Finding]:
     """Compare an incomplete checkpoint with golden files, if there are any.
 
     A folder that lacks something, its tokenizer for example, cannot caption but can be compared.
+    Raises `CheckpointError`.
     """
     golden = golden_folder(folder)
     if golden is None:
@@ -147,12 +185,10 @@ def compare_uncaptioned(family: str, folder: Path) -> Iterator[Finding]:
         return
     import torch
 
-    try:
-        model, loaded = parity.LOADERS[family](folder, torch.float32)
-        yield from report_load(family, loaded, "cpu", 0.0)
-        yield from compare_golden(family, model, golden)
-    except CheckpointError as error:
-        yield Finding(False, f"{family}: {error}")
+    check_entries(folder)
+    model, loaded = parity.LOADERS[family](folder, torch.float32)
+    yield from report_load(family, loaded, "cpu", 0.0)
+    yield from compare_golden(family, model, golden)
 
 
 def compare_golden(name: str, model: Any, golden: Path) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 from typing import BinaryIO
 
 from engine.hardware.devices import visible_gpus
@@ -49,6 +50,12 @@ def free_memory() -> None:
 def describe_error(error: BaseException) -> str:
     """Return the error's type and message, at most 2,000 characters, for a message."""
     return f"{type(error).__name__}: {error}"[:2000]
+
+
+def log_cause(error: BaseException) -> None:
+    """Write the error that another one was made from, with its place, into the worker's log."""
+    if error.__cause__ is not None:
+        traceback.print_exception(error.__cause__)
 
 
 def claim_stdin() -> BinaryIO:

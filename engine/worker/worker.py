@@ -16,11 +16,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import psutil
 
+from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.base import Captioner, CheckpointError, RemoteCaptioner, ServerUnavailable
 from engine.captioners.registry import FAMILIES, Settings
 from engine.hardware.memory import is_out_of_memory
@@ -64,6 +65,7 @@ from engine.worker.runtime import (
     describe_error,
     free_memory,
     is_sticky_error,
+    log_cause,
     torch_device,
 )
 
@@ -98,6 +100,8 @@ class Worker:
         self.prefetcher = ImagePrefetcher(no_images, threads=1, device=self.device)
         self.loop: CaptionLoop[Any] | None = None
         """The loop of the loaded model; None while no model is loaded."""
+        self.key_source = NO_KEY
+        """Where the API key of the model to load is looked for, if that is on a server."""
         self.watches_layers = False
         """True once the progress of every layer of a model is reported."""
 
@@ -212,11 +216,14 @@ class Worker:
         """
         self.unload()
         model = message.model
+        self.key_source = KeySource(message.key_variables, message.key_advice)
+        self.prefetcher.paths = replace(self.missing_images.paths, confined=message.confined)
         began = time.monotonic()
         self.send_loading("starting")
         try:
             captioner = self.make_captioner(model)
         except CheckpointError as error:
+            log_cause(error)
             self.send_load_failed(model, "checkpoint", str(error))
             return
         except ServerUnavailable as error:
@@ -241,9 +248,9 @@ class Worker:
 
         Raises `CheckpointError`, `ServerUnavailable`, `torch.OutOfMemoryError`.
         """
-        settings = Settings.of(model.settings)
-        family = FAMILIES[model.family]
-        return family.load(model.checkpoint, settings, self.device, self.send_loading)
+        settings, family = Settings.of(model.settings), FAMILIES[model.family]
+        report = self.send_loading
+        return family.load(model.checkpoint, settings, self.device, report, self.key_source)
 
     def make_loop(self, captioner: Captioner, message: Load) -> CaptionLoop[Any]:
         """Return the loop for a captioner that was loaded because of a message."""

@@ -66,19 +66,63 @@ def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     assert mark.exists()  # the pickle would have run
 
 
+def code_runners(source: str) -> list[str]:
+    """Return the calls in a Python source that would run code from their input, or fetch some."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        options = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
+        wrong = name in ("eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads")
+        for forbidden in ("shell", "trust_remote_code", "allow_pickle", "use_kernels"):
+            wrong = wrong or options.get(forbidden, False) is not False
+        if name == "torch.load":
+            wrong = wrong or options.get("weights_only") is not True
+        if name.rpartition(".")[2] in LOADERS:
+            wrong = wrong or options.get("trust_remote_code") is not False
+        if name.endswith("from_pretrained"):
+            wrong = wrong or options.get("local_files_only") is not True
+        if name.rpartition(".")[2] in FETCHERS:
+            wrong = True
+        if wrong:
+            found.append(ast.unparse(node))
+    return found
+
+
+LOADERS = ("from_pretrained", "from_config", "pipeline", "load_custom_generate", "load_dataset")
+"""Functions that run the code of what they load unless they are told not to."""
+FETCHERS = ("hf_hub_download", "snapshot_download", "cached_file", "get_kernel")
+"""Functions that download what they are given the name of."""
+
+
 def test_no_shell_no_eval_no_remote_code() -> None:
     """No function is called that would run code from its input."""
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call):
-                name = ast.unparse(node.func)
-                options = {keyword.arg: keyword.value for keyword in node.keywords}
-                assert name not in ("eval", "exec", "os.system", "os.popen", "pickle.load"), path
-                for forbidden in ("shell", "trust_remote_code", "allow_pickle"):
-                    value = options.get(forbidden, ast.Constant(False))
-                    assert getattr(value, "value", None) is False, path
-                if name == "torch.load":
-                    assert getattr(options.get("weights_only"), "value", None) is True, path
+        assert code_runners(path.read_text()) == [], path
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        "eval(text)",
+        "subprocess.run(command, shell=True)",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "numpy.load(path, allow_pickle=flag)",
+        "AutoConfig.from_pretrained(folder, local_files_only=True)",
+        "AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=True)",
+        "AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=None)",
+        "AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)",
+        "AutoModel.from_pretrained(folder, local_files_only=True, **options)",
+        "AutoProcessor.from_pretrained(folder, trust_remote_code=False)",
+        "AutoModelForCausalLM.from_config(config)",
+        "transformers.pipeline('image-to-text', folder)",
+        "huggingface_hub.snapshot_download(name)",
+    ],
+)
+def test_a_call_that_would_run_code_is_found(breach: str) -> None:
+    assert code_runners(f"def load(folder):\n    return [{breach}]") == [breach]
 
 
 def test_no_port_is_opened(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ it is complete. This module imports no torch, so that the application can check 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from engine.captioners.config_files import read_json
+from engine.captioners.errors import CheckpointError
 
 WEIGHT_FILES = (
     ("model.safetensors", "model.safetensors.index.json"),
@@ -31,12 +33,25 @@ def missing_weights(folder: Path) -> list[str]:
 
 
 def missing_weight_files(folder: Path, index: Path) -> list[str]:
-    """Return the names of weight files that an index lists and the folder does not have."""
+    """Return the names of weight files that an index lists and the folder does not have.
+
+    A file outside of the folder counts as one that it does not have.
+    """
     try:
-        names = set(json.loads(index.read_text())["weight_map"].values())
-        return sorted(str(name) for name in names if not (folder / name).is_file())
-    except (ValueError, KeyError, AttributeError, OSError, TypeError):
+        names = set(read_json(index)["weight_map"].values())
+        return sorted(
+            str(name) if is_inside(name) else f"{name!r} (which {index.name} wants from outside)"
+            for name in names
+            if not (is_inside(name) and (folder / name).is_file())
+        )
+    except (CheckpointError, ValueError, KeyError, AttributeError, OSError, TypeError):
         return [f"a readable {index.name}"]
+
+
+def is_inside(name: str) -> bool:
+    """Return True if a path stays in the folder to which it belongs, wherever links lead."""
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def missing_config(folder: Path) -> list[str]:
@@ -53,10 +68,9 @@ def missing_tokenizer(folder: Path) -> list[str]:
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the contents of config.json; empty if it is missing or unreadable."""
     try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError):
+        return read_json(folder / "config.json")
+    except CheckpointError:
         return {}
-    return config if isinstance(config, dict) else {}
 
 
 def subfolder_of_type(folder: Path, model_type: str) -> Path | None:

@@ -6,7 +6,6 @@ nothing until a tensor is used, and on a CPU, in the file's own dtype, it is nev
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 from collections.abc import Callable, Iterable
@@ -17,26 +16,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints.layouts import WEIGHT_FILES, missing_weight_files
+from engine.captioners.config_files import read_json
+from engine.captioners.errors import CheckpointError, first_line
 
 Weights = dict[str, torch.Tensor]
 """Tensors by the keys of a checkpoint."""
 TEST_HEAD_DIM = 16
 """Width of an attention head in the small models that are drawn for tests and demonstrations."""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file. Raises `CheckpointError`."""
-    try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path.parent} lacks {path.name}") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
-    return value
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -108,12 +95,6 @@ def load_pickle(path: Path) -> Any:
         # Files of torch before 1.6 are not zip archives and cannot be mapped.
         is_zip = file.read(4) == b"PK\x03\x04"
     return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip or None)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, 200 characters at most, or its type's name."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
 
 
 def image_side(patches: int, patch: int) -> int:

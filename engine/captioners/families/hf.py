@@ -1,7 +1,9 @@
 """The `hf` family: any model that transformers' AutoModelForImageTextToText loads.
 
 Image processor, tokenizer and chat template come with the checkpoint. Code from the checkpoint is
-never run. Torchvision is not needed: video processors, which need it, are left out.
+never run: its configs are looked at first (`checkpoints.foreign_code`), every load says so as well,
+and a template is rendered in a process of its own. Torchvision is not needed: video processors,
+which need it, are left out.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from PIL import Image
 from transformers import (
     AutoConfig,
@@ -21,19 +25,31 @@ from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
     AutoTokenizer,
+    dynamic_module_utils,
 )
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
 from engine.captioners.base import Caption, Captioner, CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.assembly import check_host_memory, summarise_keys
-from engine.captioners.checkpoints.weights import first_line, read_folder, read_json
+from engine.captioners.checkpoints.foreign_code import (
+    NativeCode,
+    check_folder_runs_no_code,
+    code_advice,
+)
+from engine.captioners.checkpoints.layouts import read_config
+from engine.captioners.checkpoints.weights import read_folder
+from engine.captioners.config_files import read_json, read_text
+from engine.captioners.errors import first_line
 from engine.captioners.generation.generate import (
     GenerationRequest,
     choose_dtype,
     generate,
     to_captions,
 )
+from engine.captioners.preprocessing.chat_template import render
 from engine.captioners.preprocessing.prompts import as_id_list
 from engine.captioners.settings import Settings
 from engine.images.image import Picture
@@ -56,9 +72,18 @@ class HuggingFaceCaptioner(Captioner):
     """
 
     def __init__(
-        self, model: Any, loaded: LoadedCheckpoint, processor: Any, settings: Settings, name: str
+        self,
+        model: Any,
+        loaded: LoadedCheckpoint,
+        processor: Any,
+        prompt_text: str,
+        settings: Settings,
+        name: str,
     ) -> None:
-        """`name` is the family's name, by which the sampler seeds its noise."""
+        """Take a loaded model, its processor, and the prompt as `format_prompt` returns it.
+
+        `name` is the family's name, by which the sampler seeds its noise.
+        """
         self.model = model
         self.loaded = loaded
         self.processor = processor
@@ -75,7 +100,7 @@ class HuggingFaceCaptioner(Captioner):
         # GumbelSampler does the sampling; transformers would only warn about these.
         for key in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, key, None)
-        self.prompt_text = format_prompt(processor, settings.prompt)
+        self.prompt_text = prompt_text
         self.processor_lock = threading.Lock()  # a tokenizer cannot serve two threads at once
         self.preprocesses_ahead = self.single_equals_batched()
         """True if `prepare` preprocesses; False if `caption` does, with the whole batch."""
@@ -162,16 +187,19 @@ def pad_to(value: torch.Tensor, length: int, fill: int, in_front: bool) -> torch
 def format_prompt(processor: Any, prompt: str) -> str:
     """Return the prompt in the checkpoint's chat template.
 
-    Without a template, it is the prompt behind the image token.
+    Without a template, it is the prompt behind the image token. Raises `CheckpointError`.
     """
-    if processor.chat_template or getattr(processor.tokenizer, "chat_template", None):
-        template = processor.chat_template or processor.tokenizer.chat_template
+    template = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
+    if isinstance(template, dict):
+        if "default" not in template:
+            raise CheckpointError(f"no chat template is the default one of {', '.join(template)}")
+        template = template["default"]
+    if template:
+        if not isinstance(template, str):
+            raise CheckpointError(f"the checkpoint's chat template is no text: {template!r}")
         content = [{"type": "image"}, {"type": "text", "text": prompt}]
         conversation = [{"role": "user", "content": content}]
-        text: str = processor.apply_chat_template(
-            conversation, chat_template=template, add_generation_prompt=True, tokenize=False
-        )
-        return text
+        return render(template, conversation, processor.tokenizer.special_tokens_map)
     token = str(getattr(processor, "image_token", "") or "")
     # BLIP-2's processors add the image tokens themselves.
     if not token or token in prompt or hasattr(processor, "num_query_tokens"):
@@ -187,7 +215,9 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
     try:
         if tokenizer_path == folder:
             try:
-                return AutoProcessor.from_pretrained(folder, local_files_only=True)
+                return AutoProcessor.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False
+                )
             except ImportError:
                 pass  # the video processor needs torchvision
         return image_only_processor(folder, tokenizer_path)
@@ -197,7 +227,7 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
 
 def image_only_processor(folder: Path, tokenizer_path: Path) -> Any:
     """Build the checkpoint's processor from its image processor and a tokenizer alone."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     processor_class = PROCESSOR_MAPPING[type(config)]
     module = sys.modules[processor_class.__module__]
     # Needed for SmolVLMProcessor: in transformers 4.50.0, 5.0.0 and 5.23.0 (the oldest version that
@@ -220,8 +250,12 @@ def image_only_processor(folder: Path, tokenizer_path: Path) -> Any:
     stored = read_json(file) if file.is_file() else {}
     parameters = inspect.signature(processor_class.__init__).parameters
     arguments: dict[str, Any] = {key: value for key, value in stored.items() if key in parameters}
-    arguments["tokenizer"] = AutoTokenizer.from_pretrained(tokenizer_path, local_files_only=True)
-    arguments["image_processor"] = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    arguments["tokenizer"] = AutoTokenizer.from_pretrained(
+        tokenizer_path, local_files_only=True, trust_remote_code=False
+    )
+    arguments["image_processor"] = AutoImageProcessor.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
     arguments["chat_template"] = chat_template(folder, arguments["tokenizer"])
     if "video_processor" in parameters:
         arguments["video_processor"] = None
@@ -233,10 +267,25 @@ def chat_template(folder: Path, tokenizer: Any) -> str | None:
     for name in ("chat_template.jinja", "chat_template.json"):
         file = folder / name
         if file.is_file():
-            text = file.read_text()
-            return text if name.endswith("jinja") else read_json(file)["chat_template"]
+            if name.endswith("jinja"):
+                return read_text(file)
+            text: str | None = read_json(file).get("chat_template")
+            return text
     template: str | None = getattr(tokenizer, "chat_template", None)
     return template
+
+
+def has_model(model_type: str) -> bool:
+    """Return True if transformers itself can caption with this type of model."""
+    return (
+        model_type in CONFIG_MAPPING
+        and CONFIG_MAPPING[model_type] in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    )
+
+
+def has_class(name: str) -> bool:
+    """Return True if transformers has a class of this name, which need not be importable here."""
+    return any(hasattr(transformers, it) for it in (name, name.removesuffix("Fast")))
 
 
 def load_model(
@@ -267,6 +316,8 @@ def load_model(
             folder,
             dtype=dtype,
             local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
@@ -299,7 +350,20 @@ def load(
     Raises `CheckpointError`, and whatever `check_host_memory` raises.
     """
     folder = Path(checkpoint or "")
-    model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
     tokenizer_path = Path(settings.tokenizer) if settings.tokenizer else folder
-    processor = load_processor(folder, tokenizer_path)
-    return HuggingFaceCaptioner(model, loaded, processor, settings, "hf")
+    # Otherwise transformers would ask on the terminal whether a part's code may run.
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
+    has_code = check_folder_runs_no_code(folder, NativeCode(has_model, has_class))
+    try:
+        # The processor comes first, for it is refused in seconds.
+        processor = load_processor(folder, tokenizer_path)
+        prompt_text = format_prompt(processor, settings.prompt)
+        model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
+        if has_code:
+            loaded = replace(loaded, layout=f"{loaded.layout} (its own code is left aside)")
+        return HuggingFaceCaptioner(model, loaded, processor, prompt_text, settings, "hf")
+    except CheckpointError as error:
+        if not has_code:
+            raise
+        advice = code_advice(str(read_config(folder).get("model_type")))
+        raise CheckpointError(f"{error}; the folder has code of its own, {advice}") from error

@@ -24,7 +24,8 @@ from engine.captioners.checkpoints.modules import (
     clip_depth,
     unread_layers_pattern,
 )
-from engine.captioners.checkpoints.weights import Weights, read_folder, read_json
+from engine.captioners.checkpoints.weights import Weights, read_folder
+from engine.captioners.config_files import read_json
 from engine.captioners.families.spliced import SplicedCaptioner, SplicedModel
 from engine.captioners.generation.generate import choose_dtype
 from engine.captioners.preprocessing.prompts import as_id_list, encode_around_image, load_tokenizer

@@ -32,9 +32,9 @@ from engine.captioners.checkpoints.weights import (
     image_side,
     read_file,
     read_folder,
-    read_json,
     tensor_shape,
 )
+from engine.captioners.config_files import read_json
 from engine.captioners.families.spliced import SplicedCaptioner, SplicedModel
 from engine.captioners.generation.generate import choose_dtype
 from engine.captioners.preprocessing.prompts import encode_around_image, load_tokenizer

@@ -19,7 +19,8 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from engine.captioners.base import CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.assembly import Recipe, assemble, recipe_by_rules
 from engine.captioners.checkpoints.layouts import read_config
-from engine.captioners.checkpoints.weights import Weights, read_folder, read_json, tensor_shape
+from engine.captioners.checkpoints.weights import Weights, read_folder, tensor_shape
+from engine.captioners.config_files import read_json
 from engine.captioners.families.qwen_tokenizer import END_OF_TEXT, QwenTokenizer
 from engine.captioners.families.spliced import SplicedCaptioner, SplicedModel
 from engine.captioners.generation.generate import check_length, choose_dtype

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from transformers import LlamaTokenizer, LlamaTokenizerFast, PreTrainedTokenizerFast
 
-from engine.captioners.base import CheckpointError
+from engine.captioners.config_files import read_json
+from engine.captioners.errors import CheckpointError, first_line
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -22,18 +22,20 @@ def load_tokenizer(folder: Path) -> Any:
         PreTrainedTokenizerFast if has_json and not is_llama_tokenizer(folder) else LlamaTokenizer
     )
     try:
-        return kind.from_pretrained(folder, local_files_only=True)
+        return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        raise CheckpointError(f"the tokenizer in {folder} cannot be read: {error}") from error
+        raise CheckpointError(
+            f"the tokenizer in {folder} cannot be read: {first_line(error)}"
+        ) from error
 
 
 def is_llama_tokenizer(folder: Path) -> bool:
     """Return True if tokenizer_config.json names a class of Llama."""
     try:
-        config = json.loads((folder / "tokenizer_config.json").read_text())
-        return str(config["tokenizer_class"]).startswith("Llama")
-    except (OSError, ValueError, KeyError, TypeError):
+        config = read_json(folder / "tokenizer_config.json")
+    except CheckpointError:
         return False
+    return str(config.get("tokenizer_class")).startswith("Llama")
 
 
 def encode(tokenizer: Any, chunk: str) -> list[int]:
@@ -63,5 +65,11 @@ def encode_around_image(
 
 
 def as_id_list(value: int | list[int]) -> list[int]:
-    """Return one token id or several as a list, as configs have either."""
-    return value if isinstance(value, list) else [value]
+    """Return one token id or several as a list, as configs have either.
+
+    Raises `CheckpointError` for anything else.
+    """
+    ids = value if isinstance(value, list) else [value]
+    if not ids or not all(isinstance(it, int) for it in ids):
+        raise CheckpointError(f"the end of an answer is the token {value!r}, which is no number")
+    return ids

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
 
+from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
 from engine.captioners.remote.client import (
     ImageRefused,
@@ -72,12 +73,16 @@ class EndpointCaptioner(RemoteCaptioner):
     """
 
     def __init__(
-        self, address: str, settings: Settings, policy: RetryPolicy = RETRY_POLICY
+        self,
+        address: str,
+        settings: Settings,
+        policy: RetryPolicy = RETRY_POLICY,
+        key: KeySource = NO_KEY,
     ) -> None:
         """Connect, and find out which model to ask for. Raises `ServerUnavailable`."""
         self.settings = settings
         self.policy = policy
-        self.client = ServerClient(address, settings.batch, policy)
+        self.client = ServerClient(address, settings.batch, policy, key)
         self.batch = settings.batch
         self.health = ServerHealth(policy)
         self.window = RequestWindow(settings.batch)
@@ -121,7 +126,9 @@ class EndpointCaptioner(RemoteCaptioner):
             return served_model
         if listed is not None and len(listed) == 1:
             return listed[0]
-        serves = "serves no model" if not listed else f"serves {', '.join(listed[:20])}"
+        serves = "serves no model"
+        if listed:
+            serves = f"serves {self.client.redact(', '.join(listed[:20]))}"
         if listed is None:
             serves = "does not say what it serves"
         raise ServerUnavailable(
@@ -254,7 +261,7 @@ class EndpointCaptioner(RemoteCaptioner):
             return error
         if not listed:
             return error
-        text = f"{error}; it serves {', '.join(listed[:20])}"
+        text = f"{error}; it serves {self.client.redact(', '.join(listed[:20]))}"
         return ServerUnavailable(text, cause=error.cause, retry_after=error.retry_after)
 
     @asynccontextmanager
@@ -319,11 +326,15 @@ def record_seed(seed: int, record_id: int) -> int:
 
 
 def load(
-    checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
+    checkpoint: str | None,
+    settings: Settings,
+    device: str,
+    report: Callable[[str], None],
+    key: KeySource = NO_KEY,
 ) -> EndpointCaptioner:
     """Return the captioner of the server whose address is `checkpoint`.
 
     `device` has no meaning here. Raises `ServerUnavailable`.
     """
     report(f"asking {checkpoint} what it serves")
-    return EndpointCaptioner(checkpoint or "", settings, RETRY_POLICY)
+    return EndpointCaptioner(checkpoint or "", settings, RETRY_POLICY, key)

@@ -9,19 +9,18 @@ import asyncio
 import email.utils
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from db.rows import UnavailableCause
+from engine.captioners.api_keys import NO_KEY, UNNAMED_VARIABLES, KeySource
 from engine.captioners.base import Caption, ServerUnavailable
 from engine.protocol.caption_row import TOKEN_COUNT_LIMIT
 from engine.utils import jsonlines
 
-API_KEY_VARIABLES = ("MLLMAUG_API_KEY", "OPENAI_API_KEY")
-"""Environment variables that may hold the API key, which is never stored nor shown."""
 MAX_RESPONSE_BYTES = 4 * 2**20
 """Size above which a response is given up: a caption has a few hundred bytes."""
 SHOWN_CHARACTERS = 300
@@ -118,16 +117,24 @@ class Response:
 class ServerClient:
     """Connections to one server, for use in one event loop."""
 
-    def __init__(self, address: str, max_connections: int, policy: RetryPolicy) -> None:
+    def __init__(
+        self,
+        address: str,
+        max_connections: int,
+        policy: RetryPolicy,
+        key_source: KeySource = NO_KEY,
+    ) -> None:
         """Keep at most `max_connections` open. Raises `ServerUnavailable` for a malformed key."""
         self.address = address
         self.policy = policy
-        self.api_key = find_api_key()
+        self.key_source = key_source
+        self.key_variable, self.api_key = find_api_key(key_source.variables)
         self.client = httpx2.AsyncClient(
             base_url=f"{address}/",
             headers={"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
             timeout=httpx2.Timeout(policy.request_timeout, connect=policy.connect_timeout),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=max_connections),
+            follow_redirects=False,  # another host must get neither the key nor the images
         )
 
     async def close(self) -> None:
@@ -257,9 +264,17 @@ class ServerClient:
             return ModelNotServed(text, cause="model_not_served", retry_after=wait)
         if status not in (401, 403):
             return ServerUnavailable(text, cause="failing", retry_after=wait)
-        names = " or ".join(API_KEY_VARIABLES)
-        hint = f" (the key is taken from {names} in the environment of the run)"
-        return ServerUnavailable(text + hint, cause="unauthorized", retry_after=wait)
+        return ServerUnavailable(
+            f"{text} ({self.key_advice()})", cause="unauthorized", retry_after=wait
+        )
+
+    def key_advice(self) -> str:
+        """Return what to do about a server that wants a key, or another one."""
+        if self.key_variable:
+            return f"the key is taken from {self.key_variable}, and was sent"
+        unsent = next((name for name in UNNAMED_VARIABLES if os.environ.get(name)), None)
+        note = f"; {unsent} names no server and is not sent" if unsent else ""
+        return f"{self.key_source.advice or 'no key was sent'}{note}"
 
     def describe_malformed(self, problem: str, response: Response) -> str:
         """Return the message for a response that no server should give, with its beginning."""
@@ -273,19 +288,20 @@ class ServerClient:
         return " ".join(text.split())[:SHOWN_CHARACTERS]
 
 
-def find_api_key() -> str | None:
-    """Return the API key of the environment, or None.
+def find_api_key(variables: Sequence[str]) -> tuple[str, str]:
+    """Return the first of these environment variables that is set, and the API key in it.
 
-    Raises `ServerUnavailable`, whose message does not contain the key, if it is malformed.
+    Both are empty if none is set. The key is never stored nor shown. Raises `ServerUnavailable`,
+    whose message does not contain the key, if it is malformed.
     """
-    for name in API_KEY_VARIABLES:
+    for name in variables:
         key = os.environ.get(name, "").strip()
         if key:
             if not key.isascii() or not key.isprintable() or " " in key:
                 text = f"the key in {name} holds characters that no key has"
                 raise ServerUnavailable(text, cause="unauthorized")
-            return key
-    return None
+            return name, key
+    return "", ""
 
 
 def token_count(value: Any) -> int | None:

@@ -25,7 +25,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from engine.captioners.checkpoints.assembly import recipe_by_rules, rename_keys
-from engine.captioners.checkpoints.weights import read_json
+from engine.captioners.config_files import read_json
 from engine.captioners.families.llava import HF_NEWER_RULES, LlavaModel, recognise_layout
 from engine.captioners.registry import FAMILIES
 from engine.demo.layouts.parts import to_float16, weights_by_key

@@ -43,3 +43,40 @@ def test_a_supervisor_that_sends_nonsense_ends_the_worker_with_a_clear_text() ->
         done.stderr.decode()
     )
     assert b'"type":"failed","kind":"error"' in done.stdout
+
+
+ASKING = """
+import engine.captioners.families.dry_run as family
+from engine.worker.worker import main
+def ask(*arguments):
+    print("a library talks")
+    input("Do you wish to run the custom code? [y/N] ")
+family.load = ask
+main()
+"""
+"""A worker whose model asks a question while it is loaded."""
+LOAD = (
+    b'{"type":"load","model":{"id":7,"name":"m","family":"dry-run","checkpoint":null,"settings":{}},'
+    b'"batch":null}\n'
+)
+
+
+def test_a_load_that_asks_fails_at_once_and_the_worker_goes_on() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+    ) as worker:
+        assert worker.stdin is not None and worker.stdout is not None and worker.stderr is not None
+        for _ in range(2):
+            worker.stdin.write(LOAD)
+            worker.stdin.flush()
+            answer = next(line for line in worker.stdout if b'"type":"load_failed"' in line)
+            assert b'"model":7,"kind":"checkpoint"' in answer
+            assert b"EOFError: EOF when reading a line" in answer
+        worker.kill()
+        log = worker.stderr.read().decode()
+    assert log.count("a library talks") == 2
+    assert log.count("in ask") == 2, "the log says where"

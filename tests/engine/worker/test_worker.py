@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.captioners.api_keys import KeySource
 from engine.captioners.base import Captioner, CheckpointError, ServerUnavailable
+from engine.images.image import ImagePaths
 from engine.protocol.framing import encode
 from engine.protocol.messages import (
     Cancel,
@@ -105,6 +107,17 @@ def test_a_start_says_where_the_images_are(tmp_path: Path) -> None:
     assert made.missing_images.witness == "a.png"
     made.handle(ForgetWitness())
     assert made.missing_images.witness is None
+
+
+def test_a_load_says_what_a_server_may_get_and_whose_key(tmp_path: Path) -> None:
+    made = ScriptedWorker(GONE)
+    made.handle(start(tmp_path))
+    made.handle(Load(model=MODEL, batch=None, key_variables=("A",), confined=True))
+    assert made.prefetcher.paths == ImagePaths(str(tmp_path), confined=True)
+    assert made.key_source == KeySource(("A",), "")
+    made.handle(load())
+    assert made.prefetcher.paths == ImagePaths(str(tmp_path))
+    assert made.key_source == KeySource()
 
 
 def read(*received: Message | bytes) -> list[object]:

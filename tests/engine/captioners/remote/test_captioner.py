@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from engine.captioners.api_keys import KeySource
 from engine.captioners.base import ServerUnavailable
 from engine.captioners.registry import FAMILIES
 from engine.captioners.remote import captioner as endpoint
@@ -90,11 +92,40 @@ def test_no_top_p_and_no_key_are_sent_where_there_are_none(
     make: Callable[..., Any], server: FakeServer, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MLLMAUG_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "sk-secret")
     captioner = make()
     captioner.caption([captioner.prepare(picture)], [0])
     assert "top_p" not in server.requests[0].body
     assert server.requests[0].key is None
+
+
+def test_a_redirect_takes_neither_key_nor_image_elsewhere(
+    server: FakeServer, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", "sk-secret")
+    with FakeServer() as other:
+        for status in (301, 302, 307, 308):
+            place = f"{other.address}/chat/completions"
+            moved = error_reply(status, "moved", location=place)
+            server.behave = lambda _, moved=moved: moved  # type: ignore[misc]
+            key = KeySource(("A_KEY",))
+            with (
+                closing(EndpointCaptioner(server.address, SETTINGS, HASTY, key)) as captioner,
+                pytest.raises(ServerUnavailable, match=f"HTTP {status}"),
+            ):
+                captioner.caption([captioner.prepare(picture)], [0])
+        assert not other.requests
+    assert {request.key for request in server.requests} == {"Bearer sk-secret"}
+
+
+def test_a_server_that_names_its_models_like_the_key_does_not_show_it(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", "sk-secret")
+    server.models = ["sk-secret", "b"]
+    with pytest.raises(ServerUnavailable) as caught:
+        EndpointCaptioner(server.address, SETTINGS, HASTY, KeySource(("A_KEY",)))
+    assert "sk-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

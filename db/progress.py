@@ -61,6 +61,16 @@ def task_sums(connection: Connection) -> tuple[TaskSums, ...]:
     return tuple(TaskSums(**row._asdict()) for row in rows)
 
 
+def first_due(connection: Connection) -> dict[int, float]:
+    """Return, by model id, when the first of a model's pending tasks may start; 0 means now."""
+    rows = connection.execute(
+        select(TASK.c.model_id, func.min(TASK.c.not_before))
+        .where(TASK.c.state == "pending")
+        .group_by(TASK.c.model_id)
+    )
+    return {model_id: not_before for model_id, not_before in rows}
+
+
 def tasks_by_state(rows: Sequence[TaskSums]) -> dict[str, int]:
     """Return the number of tasks of all models in each state, 0 among them."""
     return {state: sum(row.tasks for row in rows if row.state == state) for state in TASK_STATES}
@@ -93,6 +103,12 @@ def last_devices(connection: Connection) -> str | None:
     """Return the devices that the present or last run was told to use; None before the first."""
     devices: str | None = connection.execute(select(SUPERVISOR.c.devices)).scalar_one_or_none()
     return devices
+
+
+def last_boot(connection: Connection) -> str | None:
+    """Return the boot in which the present or last run was started; None before the first."""
+    boot_id: str | None = connection.execute(select(SUPERVISOR.c.boot_id)).scalar_one_or_none()
+    return boot_id
 
 
 def workers(connection: Connection) -> tuple[WorkerRow, ...]:
@@ -134,6 +150,29 @@ def events(connection: Connection, limit: int) -> tuple[EventRow, ...]:
         select(*columns(EVENT, EventRow)).order_by(EVENT.c.id.desc()).limit(limit)
     )
     return tuple(EventRow(**row._asdict()) for row in rows)
+
+
+def last_event_id(connection: Connection) -> int:
+    """Return the id of the newest event, 0 if there is none."""
+    newest: int | None = connection.execute(select(func.max(EVENT.c.id))).scalar_one()
+    return newest or 0
+
+
+def events_after(
+    connection: Connection, event_id: int, limit: int
+) -> tuple[tuple[int, EventRow], ...]:
+    """Return the first `limit` events after the one with this id, as (id, event), oldest first."""
+    rows = connection.execute(
+        select(EVENT.c.id, *columns(EVENT, EventRow))
+        .where(EVENT.c.id > event_id)
+        .order_by(EVENT.c.id)
+        .limit(limit)
+    )
+    found = []
+    for row in rows:
+        values = row._asdict()
+        found.append((values.pop("id"), EventRow(**values)))
+    return tuple(found)
 
 
 def samples(connection: Connection, limit: int) -> tuple[SampleRow, ...]:

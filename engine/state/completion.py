@@ -16,6 +16,7 @@ from engine.project.sheared_file import (
     sheared_path,
 )
 from engine.shearing.shear import Shearing
+from engine.utils import plain_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def complete_log(
     missing = contents.flags.count(0)
     if missing:
         raise IncompleteLog(f"{missing} of {count} records have no row in {log.name}")
-    status = log.stat()
+    status = plain_files.status(log)
     if status.st_size != contents.good_bytes:
         raise IncompleteLog(f"{log.name} ends in the middle of a row")
     captions = sheared_captions(contents, count, family, shearing)

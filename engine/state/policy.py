@@ -45,6 +45,11 @@ class Policy:
     load_failures: int = 3
     """Load failures in a row after which a model is blocked: more than one, since a file system may
     fail for a moment, and few, since each may take minutes."""
+    load_kills: int = 3
+    """Kills from outside, or hangs, in a row while one device loads one model, from which on they
+    count as load failures too. With the delays between them, `memory_retry` and doubled each time,
+    a model is blocked after a quarter of an hour at the earliest: a job of somebody else's that
+    takes all memory for some minutes blocks nothing."""
     device_failures: int = 3
     """Deaths of a device's workers without a row between them, after which the device rests."""
     device_rest: float = 300.0

@@ -11,12 +11,19 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection
 
 from db import flags, projects, requests, supervisor_writes
-from db.connection import DatabaseDiskFull, DatabaseUnusable, reading, writing
+from db.connection import (
+    DatabaseDamaged,
+    DatabaseDiskFull,
+    DatabaseUnusable,
+    reading,
+    writing,
+)
 from db.rows import (
     AttemptRow,
     DeviceRow,
@@ -34,7 +41,7 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
-from engine.project import manifest
+from engine.project import manifest, outside_images
 from engine.project.caption_log import DiskFull
 from engine.project.layout import Project
 from engine.shearing.shear import Shearing
@@ -109,6 +116,11 @@ class ProjectState:
         self.events: list[EventRow] = []
         self.answers: list[tuple[int, str, str, dict[str, Any] | None]] = []
         """Answers to requests, as (request id, "done" or "refused", text, result)."""
+        self.unwritable: Path | None = None
+        """The file that could not be written or read when the run was paused for that; None if it
+        is not known."""
+        self.unsaved = False
+        """True if the last commit failed for another reason than a busy database."""
         self.writes: list[Callable[[Connection], None]] = []
         """Rare changes, each as a function that makes it within the transaction, in order."""
 
@@ -123,6 +135,12 @@ class ProjectState:
     def shearing(self) -> Shearing:
         """How the project shears its captions."""
         return Shearing.of(self.settings)
+
+    def outside_allowed(self) -> bool:
+        """Return True if this user has allowed images outside the image root (`outside_images`)."""
+        return outside_images.is_allowed(
+            self.project, self.settings, self.models.values(), self.shards.values()
+        )
 
     def model_named(self, name: str) -> ModelRow | None:
         """Return the model of that name, or None."""
@@ -213,15 +231,21 @@ class ProjectState:
 
         Raises `DatabaseBusy`, or `OSError` (`DiskFull` among them), and then nothing is saved and
         all of it is kept for the next commit; `DatabaseDamaged` if the database is not sound any
-        more.
+        more, or is gone.
         """
         try:
             with writing(self.project.database, self.busy_seconds) as connection:
                 self.save(connection, supervisor)
         except DatabaseDiskFull as error:
+            self.unsaved = True
             raise DiskFull(str(error)) from error
         except DatabaseUnusable as error:
+            self.unsaved = True
+            if not self.project.database.exists():
+                text = f"{self.project.database} was removed: 'mllmaug-tui run' makes it again"
+                raise DatabaseDamaged(text) from error
             raise OSError(errno.EIO, str(error)) from error
+        self.unsaved = False
         self.ledger.last_saved.clear()
         self.attempts = {key: row for key, row in self.attempts.items() if row.ended is None}
         self.workers = {key: row for key, row in self.workers.items() if row.ended is None}

@@ -13,8 +13,10 @@ from db.rows import TaskRow
 from engine.project import caption_log
 from engine.project.finished_log import is_unchanged
 from engine.state.completion import IncompleteLog, complete_log
+from engine.state.damaged_log import check_log
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
+from engine.utils import plain_files
 
 
 def reconcile(project_state: ProjectState) -> None:
@@ -34,6 +36,27 @@ def reconcile(project_state: ProjectState) -> None:
             catch_up(project_state, task, log, now)
 
 
+def take_over_running_tasks(project_state: ProjectState) -> None:
+    """Bring the tasks that a killed supervisor left running up to their caption logs.
+
+    The caller holds the lock, so that nothing runs. A task whose log cannot be read now becomes
+    pending as it is: the next run counts its log.
+    """
+    running = [task for task in project_state.ledger.tasks.values() if task.state == "running"]
+    if not running:
+        return
+    now = project_state.clock.time()
+    project_state.writes.append(
+        lambda connection: supervisor_writes.close_attempts(connection, now, "lost")
+    )
+    for task in running:
+        try:
+            catch_up(project_state, task, log_path(project_state, task), now)
+        except OSError:
+            if project_state.ledger[task.id].state == "running":
+                project_state.ledger.release(task.id, now)
+
+
 def log_path(project_state: ProjectState, task: TaskRow) -> Path:
     """Return the path of the task's caption log."""
     return project_state.project.caption_log_file(project_state.models[task.model_id], task.shard)
@@ -42,7 +65,7 @@ def log_path(project_state: ProjectState, task: TaskRow) -> Path:
 def file_size(path: Path) -> int:
     """Return the file's size in bytes, 0 if there is no such file."""
     try:
-        return path.stat().st_size
+        return plain_files.status(path).st_size
     except FileNotFoundError:
         return 0
 
@@ -53,11 +76,17 @@ def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) 
     A running task, whose worker is gone, becomes pending; a pending task whose log turns out whole
     becomes done. Raises `OSError`.
     """
+    if task.digest is not None:  # rows came after a retry of a finished shard
+        check_log(project_state, task, log, now)
+        task = project_state.ledger.change(task.id, now, digest=None)
     size = file_size(log)
     if size < task.redo_from:  # what it lost is missing anyhow, wherever it is written now
         task = project_state.ledger.change(task.id, now, redo_from=size)
     opened = caption_log.CaptionLog(log, task.count, task.redo, task.redo_from)
-    opened.close()
+    try:
+        opened.sync()  # a killed supervisor may not have come to it; what is counted must last
+    finally:
+        opened.close()
     if opened.foreign:
         project_state.event(
             "warn",
@@ -74,20 +103,9 @@ def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) 
 
 
 def check_done_task(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> None:
-    """Put a done task whose log is missing or changed back to pending. Raises `OSError`."""
-    if is_unchanged(log, task):
-        return
-    model = project_state.models[task.model_id]
-    project_state.event(
-        "warn",
-        "the caption log of a finished shard is missing or was changed: what it lacks is redone",
-        model=model.name,
-        shard=task.shard,
-    )
-    project_state.ledger.change(
-        task.id, now, state="pending", digest=None, left=task.count, redo_from=0
-    )
-    catch_up(project_state, project_state.ledger[task.id], log, now)
+    """Have a done task captioned again if its log is missing or was changed. Raises `OSError`."""
+    if not is_unchanged(log, task):
+        check_log(project_state, task, log, now)
 
 
 def complete_if_whole(project_state: ProjectState, task: TaskRow, now: float) -> None:

@@ -28,6 +28,8 @@ class TaskLedger:
         """Tasks that changed since the last commit, as the database still has them."""
         self.states: Counter[str] = Counter()
         """Number of tasks by state."""
+        self.pending: Counter[int] = Counter()
+        """Number of pending tasks, by model id."""
         self.pending_left: Counter[int] = Counter()
         """Records left in pending tasks, by model id."""
         self.queues: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
@@ -47,10 +49,12 @@ class TaskLedger:
         if before is not None:
             self.states[before.state] -= 1
             if before.state == "pending":
+                self.pending[before.model_id] -= 1
                 self.pending_left[before.model_id] -= before.left
         self.tasks[task.id] = task
         self.states[task.state] += 1
         if task.state == "pending":
+            self.pending[task.model_id] += 1
             self.pending_left[task.model_id] += task.left
             if before is None or queue_key(before) != queue_key(task) or before.state != "pending":
                 heapq.heappush(self.queues[task.model_id], queue_key(task))
@@ -73,7 +77,14 @@ class TaskLedger:
         return not self.states["pending"] and not self.states["running"]
 
     def is_due(self, task: TaskRow, now: float) -> bool:
-        """Return True if the task's delay is over, or it has none."""
+        """Return True if the task's delay is over, or it has none.
+
+        A task that the database still has as done is not due before the next commit: what stands
+        behind the recorded part of a finished log counts as damage.
+        """
+        saved = self.last_saved.get(task.id)
+        if saved is not None and saved.state == "done":
+            return False
         # A not-before beyond any delay means that the clock was set back.
         return not now < task.not_before <= now + self.policy.longest_delay
 
@@ -99,11 +110,12 @@ class TaskLedger:
         return None
 
     def start(self, task_id: int, device: str, now: float) -> TaskRow:
-        """pending -> running, as the task's next attempt."""
+        """pending -> running, as the task's next attempt. Its log is to grow, without a digest."""
         return self.change(
             task_id,
             now,
             state="running",
+            digest=None,
             attempt=self.tasks[task_id].attempt + 1,
             device=device,
             started=now,
@@ -231,7 +243,8 @@ class TaskLedger:
     def retry(self, task_id: int, now: float, failed_items: bool, excluded: int = 0) -> bool:
         """Ask for a whole shard again, or with `failed_items` for what has no caption.
 
-        Captions stay in the log and count until they are replaced. `excluded` is how many of the
+        Captions stay in the log and count until they are replaced. Its digest stays, too, until the
+        log grows: what it held must not be damaged meanwhile. `excluded` is how many of the
         failed records are excluded: those are not asked for. Returns False, and changes nothing,
         if the task is running or there is nothing to ask for.
         """
@@ -253,7 +266,6 @@ class TaskLedger:
             not_before=0.0,
             error=None,
             error_cause=None,
-            digest=None,
             finished=None,
             **redo,
         )

@@ -289,9 +289,13 @@ def open_attempt(
 
     def read_unsent() -> Iterator[IndexedImage]:
         shard_file.seek(0)
+        count = 0
         for i, record in read_records(shard_file):
-            if log.missing(i) and i not in suspected:
+            count += 1
+            if count <= shard.count and log.missing(i) and i not in suspected:
                 yield remember(i, record)
+        if count != shard.count:  # with the right digest: only somebody else can have written both
+            raise ValueError(f"it has {count} records, not {shard.count}")
 
     if suspected:
         try:

@@ -50,6 +50,8 @@ class DevicePool:
         self.listed: Sequence[DeviceRow] = devices
         """The devices as the launcher last listed them."""
         self.monitor = monitor
+        self.gone: set[str] = set()
+        """Ids of GPUs that were lost because the driver did not find them."""
         self.deaths: Counter[str] = Counter()
         """Deaths of a device's workers since the last row from that device, by device id."""
         self.proven: set[tuple[str, int]] = set()
@@ -59,6 +61,8 @@ class DevicePool:
         """Records failed as poison since the last row, by (device id, model id)."""
         self.loads_without_room: Counter[tuple[str, int]] = Counter()
         """Loads in a row for which the device had no room, by (device id, model id)."""
+        self.killed_loads: Counter[tuple[str, int]] = Counter()
+        """Loads in a row in which the worker was killed or hung, by (device id, model id)."""
         self.load_not_before: dict[tuple[str, int], float] = {}
         """When a model may be loaded again, on the monotonic clock, by (device id, model id)."""
 
@@ -109,7 +113,7 @@ class DevicePool:
         self.load_not_before = {
             key: at for key, at in self.load_not_before.items() if key[0] != device_id
         }
-        for counter in (self.loads_without_room, self.poison_in_a_row):
+        for counter in (self.loads_without_room, self.killed_loads, self.poison_in_a_row):
             for key in [key for key in counter if key[0] == device_id]:
                 del counter[key]
 
@@ -120,12 +124,6 @@ class DevicePool:
     def ready_on_other_machines(self, device_id: str) -> list[str]:
         """Return the ids of ready devices on machines other than this device's."""
         return [d.id for d in self.ready_devices() if device_node(d.id) != device_node(device_id)]
-
-    def may_load_on_other_machine(self, device_id: str, model_id: int) -> bool:
-        """Return True if a device of another machine may try to load the model now."""
-        return any(
-            self.may_load(other, model_id) for other in self.ready_on_other_machines(device_id)
-        )
 
     def rest_machine(self, device_id: str) -> None:
         """Rest every device on this device's machine."""
@@ -141,8 +139,10 @@ class DevicePool:
             self.delay_load(other, model_id, self.policy.device_rest)
 
     def delay_load(self, device_id: str, model_id: int, seconds: float) -> None:
-        """Do not load the model on this device for so many seconds."""
-        self.load_not_before[device_id, model_id] = self.clock.monotonic() + seconds
+        """Do not load the model on this device for so many seconds at least."""
+        key = device_id, model_id
+        at = self.clock.monotonic() + seconds
+        self.load_not_before[key] = max(at, self.load_not_before.get(key, 0.0))
 
     def ready_devices(self) -> list[DeviceRow]:
         """Return the devices that are neither resting nor lost."""
@@ -191,9 +191,14 @@ class DevicePool:
     def is_on_trial(self, device_id: str, model_id: int) -> bool:
         """Return True if other ready devices have captioned with this model and this one has not.
 
-        What fails on such a device may then be the device's fault.
+        What fails on such a device may then be the device's fault. A device that is pinned to
+        another model does not count: it will not do this one's tasks instead.
         """
-        others = (device.id for device in self.ready_devices() if device.id != device_id)
+        others = (
+            device.id
+            for device in self.ready_devices()
+            if device.id != device_id and device.pinned_model_id in (None, model_id)
+        )
         return not self.is_proven(device_id, model_id) and any(
             self.is_proven(other, model_id) for other in others
         )
@@ -245,7 +250,14 @@ class DevicePool:
 
     def newly_lost(self) -> list[str]:
         """Return the ids of ready GPUs that the driver no longer finds."""
-        return [d.id for d in self.ready_devices() if d.id in self.monitor.lost]
+        found = [d.id for d in self.ready_devices() if d.id in self.monitor.lost]
+        self.gone.update(found)
+        return found
+
+    def found_again(self) -> list[str]:
+        """Return the ids of GPUs that were lost, and that the driver finds again."""
+        lost = {device.id for device in self.devices.values() if device.state == "lost"}
+        return sorted((self.gone & lost) - self.monitor.lost)
 
     def mark_lost(self, device_id: str, reason: str) -> bool:
         """Use the device no more in this run. Returns True if every device is lost now."""
@@ -261,15 +273,35 @@ class DevicePool:
         Returns True if it has failed to fit so often that the load counts as a failure of the
         model from now on.
         """
-        earlier = self.loads_without_room[device_id, model_id]
         self.loads_without_room[device_id, model_id] += 1
-        delay = min(self.policy.longest_delay, self.policy.memory_retry * 2**earlier)
-        self.delay_load(device_id, model_id, delay)
-        return earlier >= self.policy.memory_tries
+        times = self.loads_without_room[device_id, model_id]
+        self.delay_load(device_id, model_id, self.load_delay(times))
+        return times > self.policy.memory_tries
 
-    def record_room(self, device_id: str, model_id: int) -> None:
-        """Note that the model fits, which ends its series of loads without room."""
+    def record_killed_load(self, device_id: str, model_id: int) -> int:
+        """Note that the worker was killed, or hung, while it loaded the model.
+
+        The next load there is delayed, longer each time. Returns how often that was so in a row.
+        """
+        self.killed_loads[device_id, model_id] += 1
+        times = self.killed_loads[device_id, model_id]
+        self.delay_load(device_id, model_id, self.load_delay(times))
+        return times
+
+    def load_delay(self, times: int) -> float:
+        """Return the delay in seconds of the next load after so many in a row that ended alike."""
+        return min(self.policy.longest_delay, self.policy.memory_retry * 2.0 ** (times - 1))
+
+    def record_loaded(self, device_id: str, model_id: int) -> None:
+        """Note that the device has loaded the model, which ends a series of failures there."""
         self.loads_without_room.pop((device_id, model_id), None)
+        self.killed_loads.pop((device_id, model_id), None)
+
+    def forget_loads(self, model_id: int) -> None:
+        """Forget every failed load of the model: who has it tried again has it tried at once."""
+        for history in (self.loads_without_room, self.killed_loads, self.load_not_before):
+            for key in [key for key in history if key[1] == model_id]:
+                del history[key]
 
     def may_load(self, device_id: str, model_id: int) -> bool:
         """Return True if no delay keeps the device from loading the model now."""

@@ -62,7 +62,7 @@ class Dispatcher:
             elif worker is None:
                 if self.choose_model_for(device, None) is not None:
                     self.start_worker(device)
-            elif worker.end_cause is None and worker.state == "idle":
+            elif worker.end_cause is None and worker.state in ("idle", "starting"):
                 self.give_work(worker, device)
 
     def choose_model_for(self, device: DeviceRow, loaded: int | None) -> int | None:
@@ -102,7 +102,7 @@ class Dispatcher:
                 images=ImageAccess(
                     root=str(self.project_state.project.image_root(settings)),
                     path_map=settings.path_map,
-                    allow_outside=settings.allow_outside,
+                    allow_outside=settings.allow_outside or self.project_state.outside_allowed(),
                     witness=settings.witness,
                 ),
             )

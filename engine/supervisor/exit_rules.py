@@ -86,6 +86,8 @@ class ExitVerdict:
     """True if the end counts as a death of the device."""
     load_failure: bool = False
     """True if the end counts as a failure to load the model."""
+    killed_load: bool = False
+    """True if the worker was killed, or hung, while it loaded (`load_rules` says what follows)."""
 
 
 def judge_exit(facts: ExitFacts, policy: Policy) -> ExitVerdict:
@@ -98,8 +100,9 @@ def judge_exit(facts: ExitFacts, policy: Policy) -> ExitVerdict:
         return judge_attempt(facts, facts.attempt, policy)
     if facts.load_failed:
         return ExitVerdict()
-    if facts.loading and facts.code not in KILL_CODES:
-        return ExitVerdict(load_failure=True)
+    if facts.loading:
+        killed = facts.code in KILL_CODES
+        return ExitVerdict(load_failure=not killed, killed_load=killed)
     return ExitVerdict(device_death=True)
 
 

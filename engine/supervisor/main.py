@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from db.connection import DatabaseError
+from engine.hardware.open_files import ensure_open_files
 from engine.launchers.factory import make_launcher
+from engine.project import outside_images
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
 from engine.project.opening import open_project
@@ -54,9 +56,10 @@ def supervise(
 
     try:
         with signal_handlers(interrupt), ProjectLock(project.lock) as lock:
-            supervisor = Supervisor(
-                project, make_launcher(project, spec, module), policy, spec, lock=lock
-            )
+            outside_images.check_image_root(project)
+            launcher = make_launcher(project, spec, module)
+            ensure_open_files(len(launcher.devices()))
+            supervisor = Supervisor(project, launcher, policy, spec, lock=lock)
             if interrupted:
                 supervisor.stop()
             return supervisor.run()

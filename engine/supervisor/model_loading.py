@@ -1,17 +1,24 @@
 """Loading models onto workers: requesting a load, what came of it, and when to stop trying.
 
 A load can end in four ways: the model is loaded; it had no room, which delays the next try on that
-device; its server does not answer, which makes the model wait; or it failed, and then `load_rules`
-says whether the device, the machine or the model is to blame.
+device; its server does not answer, which makes the model wait; or it failed, or its worker was
+killed, and then `load_rules` says whether the device, the machine or the model is to blame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from shlex import quote
+from typing import Literal
 
 from db.rows import BlockedCause, EventLevel, ModelRow
+from engine.captioners.api_keys import NO_KEY, key_source
+from engine.captioners.checkpoints.weight_size import weight_bytes
 from engine.captioners.registry import FAMILIES
+from engine.hardware.devices import device_node
+from engine.hardware.memory import host_memory
+from engine.project.sound_models import check_model
 from engine.protocol.messages import (
     BatchChanged,
     Load,
@@ -25,8 +32,11 @@ from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.load_rules import (
+    KilledLoad,
     LoadFailureFacts,
+    LoadVerdict,
     counts_against_model,
+    describe_killed_load,
     judge_load_failure,
 )
 from engine.supervisor.worker_state import WorkerState
@@ -54,10 +64,20 @@ class ModelLoader:
         model: a successful load of it begins a new series."""
 
     def request_load(self, worker: WorkerState, model_id: int) -> None:
-        """Have the worker load the model, in the largest batch that is known to fit there."""
+        """Have the worker load the model, in the largest batch that is known to fit there.
+
+        A model that makes no sense, as a tracker that was edited may have it, is blocked instead.
+        """
         model = self.project_state.models[model_id]
+        try:
+            check_model(model)
+        except ValueError as error:
+            self.block(model, "error", str(error))
+            return
         now = self.project_state.clock.monotonic()
-        worker.begin_load(model_id, FAMILIES[model.family].remote, now)
+        remote = FAMILIES[model.family].remote
+        key = key_source(model.name, model.checkpoint or "") if remote else NO_KEY
+        worker.begin_load(model_id, remote, now)
         worker.handle.send(
             Load(
                 model=ModelSpec(
@@ -68,6 +88,9 @@ class ModelLoader:
                     settings=model.settings,
                 ),
                 batch=self.project_state.batch_sizes.get((worker.device, model_id)),
+                key_variables=key.variables,
+                key_advice=key.advice,
+                confined=remote and not self.project_state.outside_allowed(),
             )
         )
 
@@ -77,7 +100,8 @@ class ModelLoader:
             return
         worker.on_loaded(message.batch, self.project_state.clock.monotonic())
         model = self.project_state.models[message.model]
-        self.device_pool.record_room(worker.device, model.id)
+        self.device_pool.record_loaded(worker.device, model.id)
+        self.forget_failures(model.id)
         if model.load_failures:
             self.project_state.save_model(replace(model, load_failures=0))
         text = f"loaded in {message.seconds:.1f} s, batch {worker.batch}"
@@ -114,31 +138,87 @@ class ModelLoader:
         """Hold a failed load against the device, the machine or the model (`load_rules`)."""
         model = self.project_state.models[model_id]
         self.project_state.event("fail", f"cannot load: {text}", device, model.name)
-        if model.load_failures == 0:  # a new series of failures begins
-            self.failed_on = {key for key in self.failed_on if key[1] != model_id}
         verdict = judge_load_failure(self.load_failure_facts(device, model), self.policy)
+        self.carry_out(verdict, device, model, cause, text)
+
+    def record_killed_load(
+        self, device: str, model_id: int, reason: str, signal: Literal["SIGKILL", "SIGTERM"] | None
+    ) -> None:
+        """Hold a load whose worker was killed, or hung, against the device or the model.
+
+        `signal` is that from outside which ended the worker, or None.
+        """
+        model = self.project_state.models[model_id]
+        times = self.device_pool.record_killed_load(device, model_id)
+        facts = replace(self.load_failure_facts(device, model), kills=times)
+        verdict = judge_load_failure(facts, self.policy)
+        text = self.killed_load_text(device, model, reason, signal) if verdict == "block" else ""
+        again = "" if text else f"; tried again after {self.device_pool.load_delay(times):.0f} s"
+        self.project_state.event("fail", f"cannot load: {reason}{again}", device, model.name)
+        self.carry_out(verdict, device, model, "died", text)
+
+    def killed_load_text(
+        self,
+        device: str,
+        model: ModelRow,
+        reason: str,
+        signal: Literal["SIGKILL", "SIGTERM"] | None,
+    ) -> str:
+        """Return why the model is blocked after its loads were killed, and what to do."""
+        killed = self.device_pool.killed_loads
+        load = KilledLoad(
+            reason=reason,
+            signal=signal,
+            times=sum(times for (_, model_id), times in killed.items() if model_id == model.id),
+            weight_bytes=weight_bytes(model.checkpoint) if signal == "SIGKILL" else None,
+            machine_bytes=None if device_node(device) else host_memory().total,
+        )
+        folder, name = quote(str(self.project_state.project.folder)), quote(model.name)
+        return f"{describe_killed_load(load)}; then 'mllmaug-tui retry {folder} --model {name}'"
+
+    def carry_out(
+        self, verdict: LoadVerdict, device: str, model: ModelRow, cause: BlockedCause, text: str
+    ) -> None:
+        """Do what `load_rules` says; `cause` and `text` say why, should the model be blocked."""
+        if verdict != "device_death":
+            self.failed_on.add((device, model.id))
         if counts_against_model(verdict):
-            self.failed_on.add((device, model_id))
             model = replace(model, load_failures=model.load_failures + 1)
-            if verdict == "block":
-                model = replace(model, blocked=text, blocked_cause=cause)
             self.project_state.save_model(model)
+            if verdict == "block":
+                self.block(model, cause, text)
         match verdict:
             case "device_death":
                 self.device_pool.count_death(device)
             case "delay_on_machine" | "delay_and_rest_machine":
-                self.device_pool.delay_load_on_machine(device, model_id)
+                self.device_pool.delay_load_on_machine(device, model.id)
                 if verdict == "delay_and_rest_machine":
                     self.device_pool.rest_machine(device)
             case "delay_on_device":
-                self.device_pool.delay_load(device, model_id, self.policy.first_delay)
+                self.device_pool.delay_load(device, model.id, self.policy.first_delay)
+
+    def block(self, model: ModelRow, cause: BlockedCause, text: str) -> None:
+        """Have no worker load the model any more, until a person has one of its tasks retried."""
+        self.project_state.save_model(replace(model, blocked=text, blocked_cause=cause))
+        self.project_state.event("fail", f"blocked: {text}", model=model.name)
+        self.forget_failures(model.id)
+        self.device_pool.forget_loads(model.id)
+
+    def forget_failures(self, model_id: int) -> None:
+        """End the model's present series of failed loads."""
+        self.failed_on = {key for key in self.failed_on if key[1] != model_id}
 
     def load_failure_facts(self, device: str, model: ModelRow) -> LoadFailureFacts:
         """Return what is known at the time of a failed load."""
         pool = self.device_pool
         return LoadFailureFacts(
             on_trial=pool.is_on_trial(device, model.id),
-            other_machine_may_load=pool.may_load_on_other_machine(device, model.id),
+            other_machine_may_load=any(
+                pool.may_load(other, model.id)
+                and pool.devices[other].pinned_model_id in (None, model.id)
+                and (other, model.id) not in self.failed_on
+                for other in pool.ready_on_other_machines(device)
+            ),
             machine_has_other_work=any(
                 pool.may_load(device, other.id)
                 for other in self.models_with_work()

@@ -45,11 +45,13 @@ from engine.state.project_state import ProjectState, keep_manifest
 from engine.state.reconcile import reconcile
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.dispatcher import Dispatcher
+from engine.supervisor.log_watch import LogWatch
 from engine.supervisor.model_loading import ModelLoader
+from engine.supervisor.pause_watch import PauseWatch, free_disk_bytes
 from engine.supervisor.poison import PoisonDetector
-from engine.supervisor.resource_watch import ResourceWatch, free_disk_bytes
 from engine.supervisor.server_outages import ServerOutages
 from engine.supervisor.task_runner import TaskRunner
+from engine.supervisor.wait_reporter import WaitReporter
 from engine.supervisor.watchdog import Watchdog
 from engine.supervisor.worker_exit import WorkerExitHandler
 from engine.supervisor.worker_state import WorkerState
@@ -130,9 +132,13 @@ class Supervisor:
             self.worker_exits,
             self.policy,
         )
-        self.resource_watch = ResourceWatch(
+        self.wait_reporter = WaitReporter(
+            self.workers, self.project_state, self.device_pool, self.policy
+        )
+        self.pause_watch = PauseWatch(
             project, self.project_state, self.device_pool, self.policy, free_bytes
         )
+        self.log_watch = LogWatch(project, self.device_pool, self.policy, self.clock)
         pid, created, boot_id = identity.this_process()
         self.row = SupervisorRow(
             pid=pid,
@@ -169,11 +175,14 @@ class Supervisor:
                     self.receive(handle, message)
                 self.watchdog.check()
                 self.answer_requests()
-                self.resource_watch.check_disk()
-                self.resource_watch.bound_logs()
+                self.pause_watch.check()
+                self.log_watch.bound_logs()
                 self.dispatcher.dispatch(stopping=self.stopping is not None)
                 self.task_runner.sync_logs()
                 self.commit()
+        except DatabaseDamaged:
+            self.check_lock()  # it is not there, either, when the project was moved
+            raise
         finally:
             self.shut_down()
         return self.project_state.ledger.finished
@@ -256,6 +265,7 @@ class Supervisor:
             self.project_state.workers[worker.handle.id] = worker.to_row(now, epoch)
         self.task_runner.update_counts(self.workers.values())
         self.model_loader.fail_tasks_of_blocked_models()
+        self.wait_reporter.tell(stopping=self.stopping is not None)
         self.project_state.devices = self.device_pool.update_measurements()
         self.row = replace(self.row, heartbeat=epoch, stopping=self.stopping)
         try:
@@ -264,6 +274,9 @@ class Supervisor:
             return
         except OSError as error:
             self.task_runner.on_write_error(error)
+        if not self.project.manifest.exists() and self.lock.intact():
+            # Without it a damaged database cannot be made again.
+            keep_manifest(self.project, self.project_state)
         self.committed_at = now
         self.task_runner.sample_ring.on_commit()
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Container, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from db.rows import AttemptRow, TaskErrorCause
 from engine.project.shard_file import CHANGED, ShardChanged, ShardDamage, inspect_shard
 from engine.protocol.caption_row import CaptionRow
 from engine.protocol.messages import Cancel, Decoding, Generating, Rows
+from engine.state.damaged_log import check_log
 from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
@@ -75,22 +77,24 @@ class TaskRunner:
             state.event("fail", inspection.text, worker.device, model.name, shard.number)
             ledger.fail(task_id, now, inspection.text, inspection.cause)
             return
-        task = ledger.start(task_id, worker.device, now)
+        path = log_path(state, task)
         try:
+            check_log(state, task, path, now)  # of a retried shard; nothing is to hide damage
+            task = ledger.start(task_id, worker.device, now)
             attempt = open_attempt(
                 task,
                 model,
                 shard,
                 shard_path=shard_path,
                 stamp=inspection,
-                log_path=log_path(state, task),
+                log_path=path,
                 now=state.clock.monotonic(),
                 suspects=self.suspects.in_order(task_id),
                 server_suspects=self.server_suspects.in_order(task_id),
             )
         except OSError as error:
             ledger.release(task_id, now, str(error), "cannot_write")
-            self.on_write_error(error)
+            self.on_write_error(error, path)
             return
         except ValueError:  # the shard was written to since it was inspected
             text = f"shards/{shard_path.name} {CHANGED}"
@@ -168,7 +172,7 @@ class TaskRunner:
         try:
             accepted = attempt.accept(message.rows)
         except OSError as error:
-            self.on_write_error(error)
+            self.on_write_error(error, attempt.log.path)
             return
         if attempt.probe != probe_before:
             self.on_probe_answered(worker, attempt)
@@ -225,7 +229,7 @@ class TaskRunner:
                 try:
                     attempt.log.sync()
                 except OSError as error:
-                    self.on_write_error(error)
+                    self.on_write_error(error, attempt.log.path)
                     return
 
     # Ending
@@ -276,7 +280,7 @@ class TaskRunner:
         elif ending.task == "release" or write_error is not None:
             ledger.release(task_id, now, kept_reason, kept_cause)
         if write_error is not None:
-            self.on_write_error(write_error)
+            self.on_write_error(write_error, attempt.log.path)
         elif attempt.log.left == 0 and ending.task != "fail":
             self.complete_task(task_id)
 
@@ -303,7 +307,7 @@ class TaskRunner:
             complete_if_whole(self.project_state, task, now)
         except OSError as error:
             self.project_state.ledger.release(task_id, now)
-            self.on_write_error(error)
+            self.on_write_error(error, log_path(self.project_state, task))
             return
         self.suspects.clear_suspects(task_id)
         self.server_suspects.clear_suspects(task_id)
@@ -329,14 +333,21 @@ class TaskRunner:
             if devices is None or worker.device in devices:
                 self.end_attempt(worker, "withdrawn", reason)
 
-    def on_write_error(self, error: OSError) -> None:
+    def on_write_error(self, error: OSError, path: Path | None = None) -> None:
         """Pause the run and take all tasks back; what is written is kept.
 
-        After a full disk the run goes on by itself when there is room (`ResourceWatch`).
+        `path` is the file that gave the error, unless the error names it. The run goes on by
+        itself when there is room again, or the file can be used again (`PauseWatch`).
         """
+        what = str(error)
+        if isinstance(error.filename, str) and Path(error.filename).is_absolute():
+            path = Path(error.filename)
+        elif path is not None:
+            what = f"{path}: {error.strerror or error}"
         full = error.errno in NO_SPACE_ERRNOS
-        reason = DISK_FULL if full else f"the project cannot be written: {error}"
+        reason = DISK_FULL if full else f"the project cannot be written: {what}"
         if not self.project_state.settings.paused:
+            self.project_state.unwritable = path
             self.project_state.event("fail", f"paused: {reason}")
             self.project_state.pause("disk_full" if full else "cannot_write", reason)
         self.cancel_tasks(reason)

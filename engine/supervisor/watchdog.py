@@ -50,6 +50,9 @@ class Watchdog:
         self.update_devices()
         for device_id in self.device_pool.newly_lost():
             self.lose_device(device_id, "the GPU is not there any more")
+        for device_id in self.device_pool.found_again():
+            self.project_state.event("info", "the GPU is there again", device_id)
+            self.device_pool.rest(device_id)  # one that comes and goes takes work from the others
         self.device_pool.wake_rested()
 
     def update_devices(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from signal import SIGKILL
+from typing import Literal
 
 from db.rows import TaskErrorCause
 from engine.launchers.base import WorkerExit
@@ -80,6 +81,9 @@ class WorkerExitHandler:
             self.project_state.event("info", text, worker.device)
         if verdict.load_failure and worker.model_id is not None:
             self.model_loader.record_load_failure(worker.device, worker.model_id, "died", reason)
+        if verdict.killed_load and worker.model_id is not None:
+            signal = outside_signal(worker, worker_exit)
+            self.model_loader.record_killed_load(worker.device, worker.model_id, reason, signal)
         if verdict.device_death:
             self.device_pool.count_death(worker.device)
 
@@ -168,6 +172,15 @@ def exit_reason(worker: WorkerState, worker_exit: WorkerExit) -> str:
         hint = " (the kernel, out of memory?)" if worker_exit.code == -SIGKILL else ""
         return f"killed by signal {-worker_exit.code}{hint}"
     return f"exit code {worker_exit.code}"
+
+
+def outside_signal(
+    worker: WorkerState, worker_exit: WorkerExit
+) -> Literal["SIGKILL", "SIGTERM"] | None:
+    """Return the signal from outside that ended the worker; None if it ended in another way."""
+    if exit_cause(worker, worker_exit) != "killed":
+        return None
+    return "SIGKILL" if worker_exit.code == -SIGKILL else "SIGTERM"
 
 
 def exit_cause(worker: WorkerState, worker_exit: WorkerExit) -> TaskErrorCause:

@@ -64,6 +64,14 @@ def test_sums_by_model_and_state(connection: Connection) -> None:
     }
 
 
+def test_when_the_first_pending_task_of_each_model_is_due(connection: Connection) -> None:
+    assert progress.first_due(connection) == {1: 0.0, 2: 0.0}
+    change(connection, 0, 1, state="done", digest="d", left=0)
+    change(connection, 1, 1, not_before=70.0)
+    change(connection, 2, 1, not_before=50.0)
+    assert progress.first_due(connection) == {1: 50.0, 2: 0.0}
+
+
 def test_totals(connection: Connection) -> None:
     assert progress.totals(connection) == (3, 25)
 
@@ -121,6 +129,17 @@ def test_the_last_events_come_first(connection: Connection) -> None:
     ]
     supervisor_writes.add_events(connection, events)
     assert progress.events(connection, 2) == (events[3], events[2])
+
+
+def test_events_are_read_on_from_where_one_was(connection: Connection) -> None:
+    assert progress.last_event_id(connection) == 0
+    events = [EventRow(created=float(n), level="info", text=f"event {n}") for n in range(5)]
+    supervisor_writes.add_events(connection, events)
+    newest = progress.last_event_id(connection)
+    assert progress.events_after(connection, newest, 9) == ()
+    first = progress.events_after(connection, newest - 5, 3)
+    assert [row for _, row in first] == events[:3]
+    assert [row for _, row in progress.events_after(connection, first[-1][0], 9)] == events[3:]
 
 
 def test_the_last_samples_come_first(connection: Connection) -> None:

@@ -189,7 +189,7 @@ class RunInMemory:
         """Let time pass, then do what a turn of the loop does without a database."""
         self.clock.now += seconds
         self.supervisor.watchdog.check()
-        self.supervisor.resource_watch.check_disk()
+        self.supervisor.pause_watch.check()
         self.dispatch()
         self.supervisor.model_loader.fail_tasks_of_blocked_models()
 

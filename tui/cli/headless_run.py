@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -29,10 +29,11 @@ from engine.project.lock import ProjectInUse
 from engine.requests.kinds import Resume
 from engine.supervisor.main import supervise
 from engine.utils.errors import RequestRefused
-from tui.cli.output import status_lines
-from tui.cli.requests import EXIT_INTERRUPTED, EXIT_UNFINISHED
+from engine.utils.plurals import plural
+from tui.cli.output import failure_lines, status_lines
+from tui.cli.requests import EXIT_INTERRUPTED, EXIT_UNFINISHED, warn
+from tui.cli.run_report import RunReport
 from tui.formatting.escape import visible
-from tui.viewmodel.model_waiting import describe_wait
 from tui.viewmodel.snapshot import Snapshot
 from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
 
@@ -40,6 +41,10 @@ TICK_SECONDS = 0.5
 """Seconds between two reads of the snapshot."""
 LINE_SECONDS = 30.0
 """Seconds between two lines of progress where there is no terminal."""
+REMINDER_SECONDS = 600.0
+"""Seconds after which a line of progress that says the same is printed again all the same."""
+LAST_LINES_SECONDS = 5.0
+"""Seconds for which the end of a run waits until its last events are printed."""
 
 
 def devices_of_last_run(project: Project) -> str:
@@ -48,6 +53,15 @@ def devices_of_last_run(project: Project) -> str:
     if devices != "auto" and run_control.live_supervisor(project) is None:
         click.echo(f"on {devices}, where it ran last (otherwise: --devices auto)", err=True)
     return devices
+
+
+def refuse_other_devices(project: Project, devices: str) -> None:
+    """Raise `RequestRefused` if the project runs on other devices than these."""
+    running = run_control.live_supervisor(project)
+    if running is not None and running.devices != devices:
+        raise RequestRefused(
+            f"it runs on {running.devices} already: 'stop' it, then run it on {devices}"
+        )
 
 
 def start_detached(project: Project, devices: str) -> int:
@@ -78,13 +92,14 @@ def attach_or_run(project: Project, devices: str) -> int:
 def run_here(project: Project, devices: str) -> int:
     """Run the project in this process; return the exit code. Raises `ProjectInUse`."""
     ended, interrupted = threading.Event(), threading.Event()
-    progress = threading.Thread(target=show_progress_safely, args=(project, ended), daemon=True)
+    arguments = (project, RunReport(project), ended)
+    progress = threading.Thread(target=show_progress_safely, args=arguments, daemon=True)
     progress.start()
     try:
         supervise(project, devices, on_interrupt=interrupted.set)
     finally:
         ended.set()
-        progress.join(timeout=2 * TICK_SECONDS)
+        progress.join(timeout=LAST_LINES_SECONDS)
     return print_result(project, interrupted.is_set())
 
 
@@ -103,9 +118,12 @@ def attach(project: Project) -> int:
 
     Ctrl-C ends this process and leaves the run alone.
     """
-    click.echo("attached to the run that there is (Ctrl-C leaves it running)", err=True)
+    elsewhere = run_control.live_run(project).elsewhere
+    where = "" if elsewhere is None else f", {elsewhere}"
+    warn(f"attached to the run that there is{where} (Ctrl-C leaves it running)")
     try:
-        show_progress(project, lambda: run_control.live_supervisor(project) is None)
+        report = RunReport(project, attached=True)
+        show_progress(project, report, lambda: run_control.live_supervisor(project) is None)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return print_result(project, interrupted=False)
@@ -114,32 +132,44 @@ def attach(project: Project) -> int:
 def print_result(project: Project, interrupted: bool) -> int:
     """Print the state of the project after its run; return the exit code."""
     snapshot = read_snapshot(project)
-    for line in status_lines(snapshot):
+    for line in (*status_lines(snapshot), *failure_lines(project)):
         click.echo(visible(line))
+    tasks = snapshot.tasks
+    unfinished = tasks["pending"] + tasks["running"] + tasks["failed"]
+    code = EXIT_UNFINISHED if unfinished else 0
     if interrupted:
-        return EXIT_INTERRUPTED
-    unfinished = snapshot.tasks["pending"] + snapshot.tasks["running"] + snapshot.tasks["failed"]
-    return EXIT_UNFINISHED if unfinished else 0
+        code = EXIT_INTERRUPTED
+    if unfinished:
+        left = unfinished - tasks["failed"]
+        warn(
+            f"{plural(unfinished, 'task')} not done ({tasks['failed']:,} failed, {left:,} left):"
+            f" exit code {code}"
+        )
+    return code
 
 
-def show_progress_safely(project: Project, ended: threading.Event) -> None:
+def show_progress_safely(project: Project, report: RunReport, ended: threading.Event) -> None:
     """Show progress until `ended` is set; a terminal that goes away must not end the run."""
     try:
-        show_progress(project, ended.is_set)
+        show_progress(project, report, ended.is_set)
     except OSError:
         return
 
 
-def show_progress(project: Project, has_ended: Callable[[], bool]) -> None:
-    """Show progress on stderr until the run has ended."""
+def show_progress(project: Project, report: RunReport, has_ended: Callable[[], bool]) -> None:
+    """Show progress and events on stderr until the run has ended."""
     console = Console(stderr=True)
     if console.is_terminal:
-        show_bars(project, console, has_ended)
+        show_bars(project, report, console, has_ended)
     else:
-        show_lines(project, has_ended)
+        show_lines(project, report, has_ended)
+    for line in report.last_lines():
+        click.echo(visible(line), err=True)
 
 
-def show_bars(project: Project, console: Console, has_ended: Callable[[], bool]) -> None:
+def show_bars(
+    project: Project, report: RunReport, console: Console, has_ended: Callable[[], bool]
+) -> None:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -149,7 +179,6 @@ def show_bars(project: Project, console: Console, has_ended: Callable[[], bool])
         TimeRemainingColumn(),
     )
     reader = SnapshotReader(project)
-    paused, outages = False, OutageReporter()
     with Progress(*columns, console=console) as bars:
         bar_ids: dict[int, Any] = {}
         while not has_ended():
@@ -161,43 +190,27 @@ def show_bars(project: Project, console: Console, has_ended: Callable[[], bool])
                 bars.update(
                     bar_ids[model.row.id], total=model.total, completed=done, rate=model.rate
                 )
-            if snapshot and snapshot.project.paused != paused:
-                paused = snapshot.project.paused
-                bars.console.print(Text(visible(pause_line(snapshot))))
-            for line in outages.new_lines(snapshot):
+            for line in report.new_lines(snapshot):
                 bars.console.print(Text(visible(line)))
             time.sleep(TICK_SECONDS)
 
 
-def show_lines(project: Project, has_ended: Callable[[], bool]) -> None:
+def show_lines(project: Project, report: RunReport, has_ended: Callable[[], bool]) -> None:
     reader = SnapshotReader(project)
-    paused, printed_at, outages = False, time.monotonic(), OutageReporter()
+    printed, printed_at = "", time.monotonic()
     while not has_ended():
         snapshot = read_or_none(reader)
-        if snapshot and snapshot.project.paused != paused:
-            paused = snapshot.project.paused
-            click.echo(visible(pause_line(snapshot)), err=True)
-        for line in outages.new_lines(snapshot):
+        for line in report.new_lines(snapshot):
             click.echo(visible(line), err=True)
-        if snapshot and time.monotonic() - printed_at > LINE_SECONDS:
-            printed_at = time.monotonic()
-            click.echo(progress_line(snapshot), err=True)
+        since = time.monotonic() - printed_at
+        if snapshot and since > LINE_SECONDS:
+            line = progress_line(snapshot)
+            if line != printed or since > REMINDER_SECONDS:
+                click.echo(line, err=True)
+                for reminder in report.reminders(snapshot) if line == printed else ():
+                    click.echo(visible(reminder), err=True)
+                printed, printed_at = line, time.monotonic()
         time.sleep(TICK_SECONDS)
-
-
-class OutageReporter:
-    """Reports, once each, the errors of servers that stop answering and that they answer again."""
-
-    def __init__(self) -> None:
-        self.reported: dict[int, str | None] = {}
-        """The error that was last reported, by model id; None: the server answers."""
-
-    def new_lines(self, snapshot: Snapshot | None) -> Iterator[str]:
-        """Yield a line for each model whose error has changed since the last call."""
-        for model in (progress.row for progress in snapshot.models) if snapshot else ():
-            if model.unavailable != self.reported.get(model.id):
-                self.reported[model.id] = model.unavailable
-                yield f"{model.name} {describe_wait(model) or 'captions again'}"
 
 
 def read_or_none(reader: SnapshotReader) -> Snapshot | None:
@@ -206,14 +219,6 @@ def read_or_none(reader: SnapshotReader) -> Snapshot | None:
         return reader.read()
     except DatabaseError:
         return None
-
-
-def pause_line(snapshot: Snapshot) -> str:
-    """Return the line that says that the project was paused, and why, or goes on."""
-    if not snapshot.project.paused:
-        return "going on"
-    reason = snapshot.project.pause_reason or "by the user"
-    return f"paused: {reason} ('mllmaug-tui resume {snapshot.folder}' goes on)"
 
 
 def progress_line(snapshot: Snapshot) -> str:

@@ -10,7 +10,8 @@ from db.connection import reading
 from engine.project.layout import Project
 from engine.utils.plurals import plural
 from tui.viewmodel.failure_hints import hint_for
-from tui.viewmodel.model_waiting import describe_wait
+from tui.viewmodel.model_waiting import describe_wait, model_waits
+from tui.viewmodel.pause import how_to_go_on
 from tui.viewmodel.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
     counts = ", ".join(f"{count:,} {state}" for state, count in snapshot.tasks.items() if count)
     reason = f" ({snapshot.project.pause_reason})" if snapshot.project.pause_reason else ""
     images = plural(snapshot.records, "image")
-    yield f"{snapshot.name}: {snapshot.state}{reason}; {images}; tasks: {counts}"
+    yield f"{snapshot.name}: {snapshot.state}{snapshot.where}{reason}; {images}; tasks: {counts}"
+    if snapshot.state == "paused":
+        yield f"  {how_to_go_on(snapshot)}"
     for model in snapshot.models:
         eta = "" if model.eta is None else f", {hours_minutes_seconds(model.eta)} left"
         rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
@@ -36,10 +39,30 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
             yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
         if outage := describe_wait(model.row):
             yield f"  {model.row.name} {outage}"
+    for wait in model_waits(snapshot).values():
+        yield f"  {wait.text}"
+    if has_uncounted_captions(snapshot):
+        yield "  the tracker knows of no caption: the next run counts those in the caption logs"
     for worker in snapshot.workers:
         shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
         model_name = worker.model or "no model"
         yield f"  {worker.row.device}: {worker.row.state} {model_name}{shard}"
+
+
+def has_uncounted_captions(snapshot: Snapshot) -> bool:
+    """Return True if there are caption logs of which nothing is counted.
+
+    So it is after the database was rebuilt, until a run has begun.
+    """
+    if snapshot.captioned or snapshot.failed:
+        return False
+    project = Project(snapshot.folder)
+    logs = (project.caption_log_file(model.row, 0).parent for model in snapshot.models)
+    return any(
+        ".sheared-" not in file.name and file.stat().st_size > 0
+        for folder in logs
+        for file in folder.glob("*.jsonl")
+    )
 
 
 def failure_lines(project: Project) -> Iterator[str]:
@@ -109,6 +132,7 @@ def export_lines(result: ExportResult) -> Iterator[str]:
         "captions are not there yet": result.missing,
         "captions not wanted": result.filtered,
         "captions of flagged records": result.flagged,
+        "captions in damaged files": result.damaged,
         "images that do not fit the format": result.unfit,
     }
     parts = [f"{count:,} {reason}" for reason, count in left_out.items() if count]

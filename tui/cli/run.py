@@ -18,22 +18,45 @@ from tui.cli.requests import echo, open_project, send_request
 @click.option("--devices", help="auto, cpu, cpu:N or GPU numbers: 0,1; else as the last run.")
 @click.option("--cluster", metavar="auto|ADDRESS", help="On a Ray cluster that runs already.")
 @click.option("--ship-images", is_flag=True, help="To nodes that do not see the images' folder.")
+@click.option(
+    "--allow-outside",
+    is_flag=True,
+    help="Servers get images outside the image root too, in this and later runs of yours.",
+)
 @click.option("--detach", is_flag=True, help="Start it and return; it goes on by itself.")
 def run(
-    folder: Path, devices: str | None, cluster: str | None, ship_images: bool, detach: bool
+    folder: Path,
+    devices: str | None,
+    cluster: str | None,
+    ship_images: bool,
+    allow_outside: bool,
+    detach: bool,
 ) -> None:
     """Caption what is left, with progress bars; attaches if the project is running already.
 
     Goes on where it ran last unless --devices or --cluster say otherwise.
     """
     from engine.launchers.factory import cluster_spec
-    from tui.cli.headless_run import attach_or_run, devices_of_last_run, start_detached
+    from engine.operations.run_control import live_supervisor
+    from engine.project import outside_images
+    from tui.cli.headless_run import (
+        attach_or_run,
+        devices_of_last_run,
+        refuse_other_devices,
+        start_detached,
+    )
 
     if cluster is not None:
         devices = cluster_spec(cluster, devices or "auto", ship_images)
     elif ship_images:
         raise BadInput("--ship-images goes with --cluster: here the workers see what you see")
     project = open_project(folder)
+    if allow_outside:
+        outside_images.allow_in(project)
+        if live_supervisor(project) is not None:
+            echo("the run that there is heeds it only where it loads a model: 'stop' it, run again")
+    if devices is not None:
+        refuse_other_devices(project, devices)
     chosen_devices = devices or devices_of_last_run(project)
     sys.exit((start_detached if detach else attach_or_run)(project, chosen_devices))
 
@@ -44,8 +67,8 @@ def run(
 def status(folder: Path, as_json: bool) -> None:
     """Where the project stands."""
     from tui.cli.output import failure_lines, status_lines
-    from tui.viewmodel.snapshot import status_dict
     from tui.viewmodel.snapshot_reader import read_snapshot
+    from tui.viewmodel.status import status_dict
 
     project = open_project(folder)
     snapshot = read_snapshot(project)
@@ -90,9 +113,13 @@ def stop(folder: Path, after_shard: bool) -> None:
 @click.argument("model")
 def pin(folder: Path, device: str, model: str) -> None:
     """Have DEVICE (as `status` names it, such as cuda:0) work on MODEL alone."""
+    from engine.project.selectors import check_device, check_model
     from engine.requests.kinds import Pin
 
-    send_request(open_project(folder), Pin(device=device, model=model))
+    project = open_project(folder)
+    check_device(project, device)
+    check_model(project, model)
+    send_request(project, Pin(device=device, model=model))
 
 
 @click.command()
@@ -100,9 +127,12 @@ def pin(folder: Path, device: str, model: str) -> None:
 @click.argument("device")
 def unpin(folder: Path, device: str) -> None:
     """Let DEVICE take any model again."""
+    from engine.project.selectors import check_device
     from engine.requests.kinds import Pin
 
-    send_request(open_project(folder), Pin(device=device, model=None))
+    project = open_project(folder)
+    check_device(project, device)
+    send_request(project, Pin(device=device, model=None))
 
 
 @click.command()
@@ -110,6 +140,9 @@ def unpin(folder: Path, device: str) -> None:
 @click.argument("device")
 def wake(folder: Path, device: str) -> None:
     """Have DEVICE work again that rests after failures."""
+    from engine.project.selectors import check_device
     from engine.requests.kinds import Wake
 
-    send_request(open_project(folder), Wake(device=device))
+    project = open_project(folder)
+    check_device(project, device)
+    send_request(project, Wake(device=device))

@@ -25,23 +25,21 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
     from engine.requests.kinds import Request
 
-DEMO_IMAGES = 200
-"""Scenes of a demonstration that is started in the application."""
 OPENERS = ("xdg-open", "open")
 """Programs that open a file on the desktop: of Linux, of macOS."""
 
 
-def open_project(folder: Path) -> Project:
+def open_project(folder: Path, readonly: bool = False) -> Project:
     from engine.project.opening import open_project
 
-    return open_project(folder)
+    return open_project(folder, readonly)
 
 
 def start_demo(folder: Path) -> Path:
     """Make the demonstration, or take the one that is there, start it, and return its folder."""
     from engine.operations.demo_project import make_demo
 
-    project = make_demo(folder, DEMO_IMAGES)
+    project = make_demo(folder, None)
     start(project)
     return project.folder
 
@@ -146,10 +144,13 @@ def open_image(project: Project, image: str) -> str:
     return f"opened {path}"
 
 
-def write_failures(project: Project, out: Path, cause: Cause | None) -> str:
+def write_failures(
+    project: Project, out: Path, cause: Cause | None, force: bool, tell: bool = True
+) -> str:
+    """Write the failures as CSV; `tell` is as in `export`."""
     from engine.operations.failure_report import write_csv
 
-    count = write_csv(project, out, cause)
+    count = write_csv(project, out, cause, force, tell)
     return f"{count:,} failures are in {out}"
 
 
@@ -159,12 +160,16 @@ def export(
     options: ExportOptions,
     progress: Callable[[ExportProgress], None],
     cancelled: Callable[[], bool],
+    tell: bool = True,
 ) -> str:
+    """Write an export. The tracker is told of damage that is found, unless `tell` is False."""
     from engine.datasets.exports.export import UnfinishedTasks
     from engine.datasets.exports.export import export as write_export
+    from engine.operations.damage import describe_damage, telling_damage
 
     try:
-        result = write_export(project, out, options, progress, cancelled)
+        with telling_damage(project, tell):
+            result = write_export(project, out, options, progress, cancelled)
     except UnfinishedTasks as error:
         tasks = str(error).partition(": ")[0]
         message = f"{tasks}: run them, or tick 'unfinished' for what there is"
@@ -174,11 +179,14 @@ def export(
         left_out += f", {result.filtered:,} not wanted"
     if result.flagged:
         left_out += f", {result.flagged:,} of flagged records"
+    if result.damaged:
+        left_out += f", {result.damaged:,} in damaged files"
     if result.unfit:
         left_out += f"; {result.unfit:,} images do not fit the format"
+    damage = f". {describe_damage(project, result.damage, tell)}" if result.damage else ""
     return (
         f"{plural(result.captions, 'caption')} of {plural(result.records, 'record')}"
-        f" ({size(result.bytes)}) in {result.path}; left out: {left_out}"
+        f" ({size(result.bytes)}) in {result.path}; left out: {left_out}{damage}"
     )
 
 

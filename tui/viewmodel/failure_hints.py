@@ -22,7 +22,9 @@ class Hint:
 
 RECORD_HINTS = {
     "missing": Hint(True, "find the file", "put the file there, or fix the image root, then retry"),
-    "outside": Hint(False, "outside the root", "the path climbs out of the image root: fix it"),
+    "outside": Hint(
+        True, "outside the root", "it leaves the image root: fix it, or run --allow-outside, retry"
+    ),
     "not_a_file": Hint(False, "not a file", "a folder, pipe or device stands in for the image"),
     "unreadable": Hint(True, "permissions", "permissions or the disk: make it readable, retry"),
     "corrupt": Hint(False, "bad source file", "the file is damaged: replace it, or exclude it"),

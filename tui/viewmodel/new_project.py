@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +78,7 @@ class ProjectDraft:
 
     def plan(self, count: int) -> PilotPlan:
         """Return the plan to try the models on the first `count` records. Raises `BadInput`."""
+        from engine.captioners.registry import FAMILIES
         from engine.operations.pilot import PilotPlan
         from engine.operations.tryout import TryoutJob
         from engine.shearing.shear import Shearing
@@ -92,11 +93,12 @@ class ProjectDraft:
             (
                 choice.name,
                 TryoutJob(
+                    name=choice.name,
                     family=choice.family,
                     checkpoint=choice.checkpoint,
                     settings=choice.settings,
                     records=images,
-                    paths=self.preview.paths,
+                    paths=replace(self.preview.paths, confined=FAMILIES[choice.family].remote),
                     device=device,
                 ),
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from db.rows import (
     DeviceRow,
@@ -22,6 +22,9 @@ from db.rows import (
     WorkerRow,
 )
 from tui.viewmodel.throughput import Minute, RateInterval
+
+if TYPE_CHECKING:
+    from engine.project.lock import LockHolder
 
 ProjectStatus = Literal["idle", "running", "paused", "finished"]
 """The state of the whole project; `idle`: tasks are left, but no supervisor runs."""
@@ -39,6 +42,13 @@ class ModelProgress:
     """Records that a run will still caption: those left in pending and running tasks."""
     rate: float
     """Images per second of all its workers together."""
+    pending: int = 0
+    """Number of its pending tasks."""
+    running: int = 0
+    """Number of its running tasks."""
+    due_at: float = 0.0
+    """When the first of the pending tasks may start, in seconds since the epoch; known only while
+    nothing runs."""
 
     @property
     def share(self) -> float:
@@ -97,6 +107,8 @@ class Snapshot:
     """The records that a person flagged."""
     last_devices: str = "auto"
     """The devices that the present or the last run was told to use."""
+    elsewhere: LockHolder | None = None
+    """Who works on the project on another machine or in another PID namespace; None if nobody."""
     supervisor_died: bool = False
     """True if the last supervisor ended without saying so: killed, or its machine went down."""
 
@@ -111,7 +123,12 @@ class Snapshot:
             return "finished"
         if self.project.paused:
             return "paused"
-        return "running" if self.supervisor else "idle"
+        return "running" if self.supervisor or self.elsewhere else "idle"
+
+    @property
+    def where(self) -> str:
+        """Where the run is, for behind its state: empty if on this machine, or if nothing runs."""
+        return "" if self.elsewhere is None else f" elsewhere ({self.elsewhere})"
 
     @property
     def rate(self) -> float:
@@ -167,38 +184,3 @@ def done_share(done: int, left: int, total: int) -> float:
     if not total:
         return 0.0
     return min(done, total - 1 if left else total) / total
-
-
-def status_dict(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the JSON object that `status --json` prints."""
-    supervisor = snapshot.supervisor
-    return {
-        "project": str(snapshot.folder),
-        "state": snapshot.state,
-        "images": snapshot.records,
-        "shards": snapshot.shards,
-        "tasks": dict(snapshot.tasks),
-        "models": [
-            {
-                "name": model.row.name,
-                "captioned": model.captioned,
-                "failed": model.failed,
-                "total": model.total,
-                "images_per_second": round(model.rate, 3),
-                "eta_seconds": None if model.eta is None else round(model.eta, 1),
-            }
-            for model in snapshot.models
-        ],
-        "workers": [
-            {
-                "device": worker.row.device,
-                "pid": worker.row.pid,
-                "model": worker.model,
-                "state": worker.row.state,
-                "shard": None if worker.task is None else worker.task.shard,
-                "images_per_second": round(worker.row.rate, 3),
-            }
-            for worker in snapshot.workers
-        ],
-        "supervisor": None if supervisor is None else {"pid": supervisor.pid},
-    }

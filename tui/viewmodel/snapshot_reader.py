@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from db.rows import DeviceRow, ModelRow, SupervisorRow
+from db.rows import DeviceRow, ModelRow, SupervisorRow, WorkerRow
 from tui.viewmodel.snapshot import DeviceView, LiveWorker, ModelProgress, Snapshot
 from tui.viewmodel.throughput import Minute, ThroughputMeter
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from db.progress import TaskSums
     from engine.project.layout import Project
+    from engine.project.live_run import LiveRun
 
 SERIES_MINUTES = 6 * 60
 """Minutes of throughput that a snapshot holds: the longest window of the throughput chart."""
@@ -48,6 +49,8 @@ class SnapshotReader:
         self.version: int | None = None
         """SQLite's data version when `last` was read; None: read again in any case."""
         self.last: Snapshot | None = None
+        self.supervisor_row: SupervisorRow | None = None
+        """The supervisor that `last` was made of, alive or not."""
         self.images_by_minute: tuple[Minute, ...] = ()
         self.dropped_images: Counter[int] = Counter()
         """Images by model id of the minutes that left `images_by_minute` for their age."""
@@ -74,16 +77,17 @@ class SnapshotReader:
 
     def read_if_changed(self) -> Snapshot:
         from db import progress
-        from engine.process.identity import is_alive
+        from engine.project.live_run import LiveRun, find_live_run
 
         connection = self.connect()
         version = progress.data_version(connection)
         sums_due = version != self.sums_version and time.monotonic() >= self.next_sums
         if self.last and version == self.version and not sums_due:
+            live_run = find_live_run(self.project, self.supervisor_row)
             workers = [worker.row for worker in self.last.workers]
-            supervisor = self.last.supervisor
             # A process that is killed changes nothing in the database.
-            if all(map(is_alive, workers)) and (supervisor is None or is_alive(supervisor)):
+            unchanged = live_run == LiveRun(self.last.supervisor, self.last.elsewhere)
+            if unchanged and live_workers(workers, live_run) == workers:
                 return self.last
         self.version = version
         self.last = self.build_snapshot(connection)
@@ -109,16 +113,20 @@ class SnapshotReader:
 
     def build_snapshot(self, connection: Connection) -> Snapshot:
         from db import flags, progress, projects, supervisor_writes
-        from engine.process.identity import is_alive
+        from engine.project.live_run import find_live_run
 
         now = time.time()
         models = projects.models(connection)
         names = {model.id: model.name for model in models}
         shards, records = progress.totals(connection)
         sums = self.task_sums(connection)
-        last = progress.supervisor(connection)
-        supervisor = last if last and is_alive(last) else None
-        workers = live_workers(connection, names, supervisor)
+        self.supervisor_row = progress.supervisor(connection)
+        live_run = find_live_run(self.project, self.supervisor_row)
+        workers = views_of_workers(
+            connection, names, live_workers(progress.workers(connection), live_run)
+        )
+        nothing_runs = live_run.supervisor is not None and not any(w.task for w in workers)
+        due_at = progress.first_due(connection) if nothing_runs else {}
         images_by_minute = self.update_minutes(connection, int(now // 60))
         self.meter.observe(now, self.dropped_images + images_by_model(images_by_minute))
         return Snapshot(
@@ -128,11 +136,14 @@ class SnapshotReader:
             shards=shards,
             records=records,
             tasks=progress.tasks_by_state(sums),
-            models=tuple(model_progress(model, sums, workers) for model in models),
+            models=tuple(
+                model_progress(model, sums, workers, due_at.get(model.id, 0.0)) for model in models
+            ),
             devices=device_views(supervisor_writes.devices(connection), workers, names),
             workers=workers,
-            supervisor=supervisor,
-            supervisor_died=last is not None and supervisor is None,
+            supervisor=live_run.supervisor,
+            elsewhere=live_run.elsewhere,
+            supervisor_died=self.supervisor_row is not None and live_run.supervisor is None,
             images_by_minute=images_by_minute,
             recent_rates=self.meter.rates(now),
             events=progress.events(connection, EVENTS_SHOWN),
@@ -184,19 +195,25 @@ def images_by_model(images_by_minute: tuple[Minute, ...]) -> Counter[int]:
     return images
 
 
-def live_workers(
-    connection: Connection, names: Mapping[int, str], supervisor: SupervisorRow | None
-) -> tuple[LiveWorker, ...]:
-    """Return the workers whose processes are alive; `names` are the models' names by id."""
-    from db import progress
-    from engine.process.identity import ELSEWHERE, is_alive
+def live_workers(rows: Sequence[WorkerRow], live_run: LiveRun) -> list[WorkerRow]:
+    """Return the workers whose processes are alive."""
+    from engine.process.identity import ELSEWHERE, has_heartbeat, is_alive
 
-    # A worker on another machine is known through its supervisor alone.
-    rows = [
+    if live_run.supervisor is None:  # a worker on another machine is known through it alone
+        return [row for row in rows if row.boot_id != ELSEWHERE and is_alive(row)]
+    return [
         row
-        for row in progress.workers(connection)
-        if is_alive(row) and (supervisor is not None or row.boot_id != ELSEWHERE)
+        for row in rows
+        if (has_heartbeat(row) if live_run.elsewhere is not None else is_alive(row))
     ]
+
+
+def views_of_workers(
+    connection: Connection, names: Mapping[int, str], rows: Sequence[WorkerRow]
+) -> tuple[LiveWorker, ...]:
+    """Return live workers with their tasks; `names` are the models' names by id."""
+    from db import progress
+
     tasks = {task.id: task for task in progress.running_tasks(connection)} if rows else {}
     return tuple(
         LiveWorker(
@@ -209,7 +226,7 @@ def live_workers(
 
 
 def model_progress(
-    model: ModelRow, sums: tuple[TaskSums, ...], workers: tuple[LiveWorker, ...]
+    model: ModelRow, sums: tuple[TaskSums, ...], workers: tuple[LiveWorker, ...], due_at: float
 ) -> ModelProgress:
     own_sums = [row for row in sums if row.model_id == model.id and row.state != "skipped"]
     return ModelProgress(
@@ -219,6 +236,9 @@ def model_progress(
         total=sum(row.total for row in own_sums),
         left=sum(row.left for row in own_sums if row.state in ("pending", "running")),
         rate=sum((worker.row.rate for worker in workers if worker.row.model_id == model.id), 0.0),
+        pending=sum(row.tasks for row in own_sums if row.state == "pending"),
+        running=sum(row.tasks for row in own_sums if row.state == "running"),
+        due_at=due_at,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui.formatting import text
-from tui.viewmodel.model_waiting import describe_wait
+from tui.viewmodel.model_waiting import describe_wait, model_waits
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class ModelsPane(Pane):
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         name_width = max((len(model.row.name) for model in snapshot.models), default=0)
         lines: list[Content] = []
+        waits_by_model = model_waits(snapshot)
         for model in snapshot.models:
             if width >= ONE_LINE_WIDTH:
                 lines.append(one_line(model, min(name_width, 24), width))
@@ -46,7 +47,10 @@ class ModelsPane(Pane):
             if model.row.blocked:
                 blocked = f"  FAIL blocked: {text.visible(model.row.blocked)}"
                 lines.append(Content.styled(blocked, "$text-error"))
-            if waits := describe_wait(model.row):
+            waits = describe_wait(model.row)
+            if wait := waits_by_model.get(model.row.id):
+                waits = wait.reason
+            if waits:
                 lines.append(Content.styled(f"  WAIT {text.visible(waits)}", "$text-warning"))
         if len(snapshot.models) > 1 and not self.screen.has_class("-short"):
             lines.append(total_line(snapshot, width))

@@ -82,6 +82,7 @@ class StatusBar(Static):
         busy = sum(worker.row.state == "captioning" for worker in snapshot.workers)
         state = content.state_label(state_labels.project_label(snapshot))
         workers = f" {busy}/{len(snapshot.devices)}" if snapshot.workers else ""
+        workers += " elsewhere" * (snapshot.elsewhere is not None)
         parts = [text.percent(snapshot.share)]
         if snapshot.workers:
             parts.insert(0, f"{text.rate(snapshot.rate)}/s")

@@ -106,6 +106,11 @@ def replace_last_row(run: RunInMemory) -> None:
     log_of(run).write_bytes(data.replace(b"picture of 3", b"puzzles of 3"))
 
 
+def append_another_caption(run: RunInMemory) -> None:
+    with log_of(run).open("ab") as file:
+        file.write(b'{"i":3,"raw":"of another image","tokens":3,"finish":"stop"}\n')
+
+
 RUNNING = then(append(caption(0), caption(1)), saved("running", attempt=1, left=2, strikes=1))
 
 CASES = [
@@ -140,26 +145,33 @@ CASES = [
         done,
         lambda run: log_of(run).unlink(),
         {"state": "pending", "captioned": 0, "left": 4, "digest": None},
-        event="missing or was changed",
+        event="is missing: the shard is captioned again",
     ),
     Case(
         4,
         done,
         cut_last_row,
-        {"state": "pending", "captioned": 3, "left": 1},
-        event="missing or was changed",
+        {"state": "pending", "captioned": 0, "left": 4, "digest": None},
+        event="was damaged and is kept as",
         name="cut",
     ),
     Case(
         4,
         done,
         replace_last_row,
-        {"state": "done", "captioned": 4, "left": 0},
-        event="missing or was changed",
+        {"state": "pending", "captioned": 0, "left": 4, "digest": None},
+        event="was damaged and is kept as",
         name="whole",
     ),
     Case(
-        6,
+        5,
+        done,
+        append_another_caption,
+        {"state": "done", "captioned": 4, "rows": 4},
+        event="something was appended",
+    ),
+    Case(
+        7,
         saved("pending", redo="failed", redo_from=999, rows=9),
         append(caption(0)),
         {"state": "pending", "redo_from": len(b'{"i":0,"raw":"A picture of 0. And more.",')},
@@ -186,7 +198,7 @@ def test_row(case: Case, tmp_path: Path) -> None:
 def test_a_log_that_is_whole_and_then_is_not_gives_a_strike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row 5: somebody writes to the log between the two times that it is read."""
+    """Row 6: somebody writes to the log between the two times that it is read."""
     run = RunInMemory(tmp_path / "project", records=COUNT)
     then(append(caption(0)), saved("running", attempt=1), append(*map(caption, range(COUNT))))(run)
 
@@ -205,4 +217,4 @@ def test_a_log_that_is_whole_and_then_is_not_gives_a_strike(
 def test_every_row_of_the_page_has_a_case() -> None:
     section = PAGE.read_text().partition("### The start of a run")[2].partition("###")[0]
     rows = re.findall(r"^\| (?!The database has)(.+?) \|", section, flags=re.MULTILINE)
-    assert {*range(len(rows))} == {case.row for case in CASES} | {5}
+    assert {*range(len(rows))} == {case.row for case in CASES} | {6}

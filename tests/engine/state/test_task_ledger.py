@@ -79,7 +79,17 @@ def test_retry_of_failed_records_asks_for_what_has_no_caption() -> None:
     assert ledger.retry(1, 0.0, failed_items=True)
     task = ledger[1]
     assert (task.state, task.redo, task.redo_from, task.left) == ("pending", "failed", 900, 3)
-    assert task.digest is None
+    assert task.digest == "d", "what the log held is compared when the task starts"
+
+
+def test_a_retried_task_starts_only_once_the_database_has_it_so() -> None:
+    done = TaskRow(id=1, shard=0, model_id=1, count=10, state="done", captioned=10, digest="d")
+    ledger = TaskLedger([done], POLICY)
+    ledger.retry(1, 0.0, failed_items=False)
+    assert ledger.next_task(1, 0.0) is None
+    ledger.last_saved.clear()  # a commit
+    assert ledger.next_task(1, 0.0) == ledger[1]
+    assert ledger.start(1, "cpu", 0.0).digest is None
 
 
 def test_retry_of_a_whole_shard_asks_for_everything() -> None:

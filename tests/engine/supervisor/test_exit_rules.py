@@ -29,13 +29,13 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
         # Without an attempt
         (ExitFacts(code=1), ExitVerdict(device_death=True)),
         (ExitFacts(code=1, loading=True), ExitVerdict(load_failure=True)),
-        (ExitFacts(code=-9, loading=True), ExitVerdict(device_death=True)),
-        (ExitFacts(code=-15, loading=True), ExitVerdict(device_death=True)),
+        (ExitFacts(code=-9, loading=True), ExitVerdict(killed_load=True)),
+        (ExitFacts(code=-15, loading=True), ExitVerdict(killed_load=True)),
         (ExitFacts(code=3, load_failed=True), ExitVerdict()),
         (ExitFacts(code=-9, ended_by_us=True), ExitVerdict(ending="worker_stopped")),
         (
             ExitFacts(code=-15, ended_by_us=True, at_fault=True, loading=True),
-            ExitVerdict(device_death=True),
+            ExitVerdict(killed_load=True),
         ),
         (ExitFacts(machine_lost=True), ExitVerdict(ending="worker_lost", device_death=True)),
         (ExitFacts(machine_lost=True, ended_by_us=True), ExitVerdict(ending="worker_stopped")),

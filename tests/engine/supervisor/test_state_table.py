@@ -164,6 +164,11 @@ def load_fails(kind: str = "checkpoint") -> Step:
     return fail
 
 
+def killed_loads(run: RunInMemory, times: int) -> None:
+    """Note that so many loads on the first device ended by a kill before."""
+    run.supervisor.device_pool.killed_loads["cuda:0", 1] = times
+
+
 def loses_root(run: RunInMemory) -> None:
     task, attempt = attempt_key(run)
     run.send(worker(run), RootLost(task=task, attempt=attempt, text="is the image root mounted?"))
@@ -678,6 +683,7 @@ CASES = [
         exits(-9),
         {"deaths": {"cuda:0": 1}},
         given=loading,
+        also=lambda run: check(not may_load(run, seconds=59.0), may_load(run, seconds=61.0)),
         name="from outside",
     ),
     Case(
@@ -686,6 +692,39 @@ CASES = [
         {"deaths": {"cuda:0": 1}},
         given=loading,
         name="it hung",
+    ),
+    Case(
+        "The worker dies by SIGKILL or SIGTERM while it loads",
+        exits(-9),
+        {"load_failures": 1},
+        given=both(loading, lambda run: killed_loads(run, 2)),
+        also=lambda run: check(not may_load(run, seconds=239.0), may_load(run, seconds=241.0)),
+        name="the third",
+    ),
+    Case(
+        "The worker dies by SIGKILL or SIGTERM while it loads",
+        exits(-9),
+        {"load_failures": 3, "blocked": "died"},
+        given=both(
+            lambda run: run.change_model(load_failures=2),
+            loading,
+            lambda run: killed_loads(run, 4),
+        ),
+        also=lambda run: check(
+            "killed while it loaded 5 times (SIGKILL), probably out of memory"
+            in str(run.model.blocked),
+            f"mllmaug-tui retry {run.project.folder} --model dry-run" in str(run.model.blocked),
+            may_load(run, seconds=0.0),
+        ),
+        name="the fifth",
+    ),
+    Case(
+        "The worker dies by SIGKILL or SIGTERM while it loads",
+        exits(-9),
+        {"deaths": {"cuda:0": 1}},
+        given=both(loading, lambda run: run.prove("cuda:1"), lambda run: killed_loads(run, 9)),
+        run=TWO_GPUS,
+        name="on trial",
     ),
     Case(
         "The worker dies idle",
@@ -784,8 +823,9 @@ def make_folder(path: Path) -> None:
 def still_paused_with(run: RunInMemory, free_bytes: int) -> bool:
     """Return True if the run is still paused after it has looked at a disk with so much room."""
     run.free_bytes = free_bytes
+    run.supervisor.pause_watch.check()
     run.clock.now += run.policy.disk_retry + 1
-    run.supervisor.resource_watch.check_disk()
+    run.supervisor.pause_watch.check()
     return run.state.settings.paused
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from db import projects, supervisor_writes
-from db.connection import writing
+from db import progress, projects, supervisor_writes
+from db.connection import reading, writing
 from db.rows import SupervisorRow, WorkerRow
 from tests.support import canned_projects, canned_rows
-from tui.viewmodel.snapshot import done_share, status_dict
+from tui.cli.output import status_lines
+from tui.viewmodel.snapshot import done_share
 from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
+from tui.viewmodel.status import status_dict
 
 
 @pytest.fixture
@@ -83,6 +87,27 @@ def test_paused_and_finished(tmp_path: Path, alive: None) -> None:
     assert read_snapshot(canned_projects.make_finished_project(tmp_path / "b")).state == "finished"
 
 
+def test_a_run_that_cannot_be_looked_up_is_elsewhere(tmp_path: Path) -> None:
+    project = canned_projects.make_busy_project(tmp_path)
+    with reading(project.database) as connection:
+        row = progress.supervisor(connection)
+    assert row is not None
+    reader = SnapshotReader(project)
+    project.lock.write_text(json.dumps({"host": row.host, "pid": row.pid, "boot_id": row.boot_id}))
+    assert reader.read().state == "idle", "nobody holds the lock"
+    holder = project.lock.open("r+b")
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    snapshot = reader.read()
+    assert (snapshot.state, snapshot.supervisor) == ("running", row)
+    where = f"running elsewhere (process {row.pid} on {row.host})"
+    assert next(status_lines(snapshot)).partition("; ")[0].endswith(where)
+    assert status_dict(snapshot)["elsewhere"] == {"host": row.host, "pid": row.pid}
+    assert reader.read() is snapshot
+    holder.close()
+    assert reader.read().state == "idle"
+    reader.close()
+
+
 def test_reads_only_when_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alive_ids = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7", "supervisor"}
 
@@ -136,7 +161,8 @@ def test_status(tmp_path: Path, alive: None) -> None:
     project = canned_projects.make_busy_project(tmp_path)
     status = status_dict(read_snapshot(project))
     assert list(status) == [
-        "project", "state", "images", "shards", "tasks", "models", "workers", "supervisor"
+        "project", "state", "images", "shards", "tasks", "models", "workers", "supervisor",
+        "elsewhere", "pause_reason", "waits",
     ]  # fmt: skip
     assert status["tasks"].keys() == {"pending", "running", "done", "failed", "skipped"}
     assert status["supervisor"] == {"pid": 20_900}

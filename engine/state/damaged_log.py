@@ -1,0 +1,116 @@
+"""Caption logs that no longer hold what was read back when their task was done.
+
+Damage may leave lines that parse, and captions that belong to other records. So nothing of such a
+log counts: it is kept beside its place, and the shard is captioned anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from db import progress
+from db.connection import reading
+from db.rows import TaskRow
+from engine.project.caption_log import EXCLUDED_KIND, CaptionLog, read, sync_folder
+from engine.project.finished_log import recorded_bytes
+from engine.state.failure_rows import group_failures
+from engine.state.project_state import ProjectState
+from engine.utils import plain_files
+
+
+def check_log(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> TaskRow:
+    """Compare a log with the digest that its task has, and return the task as it is then.
+
+    A log that is damaged is set aside, and its task begins anew; a task without a digest is
+    returned as it is. No row is appended to a finished log before the database has its task as
+    another, so what stands behind its recorded part came from elsewhere: a copy is kept, and it is
+    cut off. Raises `OSError`.
+    """
+    if task.digest is None:
+        return task
+    if recorded_bytes(log, task) is None:
+        return begin_anew(project_state, task, log, now)
+    status = plain_files.status(log)
+    if task.state != "done" or (status.st_size, status.st_mtime_ns) == (
+        task.log_bytes,
+        task.log_mtime_ns,
+    ):
+        return task
+    if status.st_size != task.log_bytes:
+        kept = free_name(log, now)
+        with plain_files.replacing(log.with_name(kept)) as copy:
+            copy.write(plain_files.read_bytes(log))
+        sync_folder(log.parent)
+        with plain_files.open_stream(log, "r+b") as file:
+            file.truncate(task.log_bytes)
+            os.fsync(file.fileno())
+        text = f"something was appended to the caption log of a finished shard: see {kept}"
+        tell(project_state, task, text)
+    mtime_ns = plain_files.status(log).st_mtime_ns
+    return project_state.ledger.change(task.id, now, log_mtime_ns=mtime_ns)
+
+
+def begin_anew(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> TaskRow:
+    """Set a damaged log aside, and have all records of its shard captioned but excluded ones.
+
+    Excluded records stay excluded as far as the tracker names them. Raises `OSError`.
+    """
+    excluded = excluded_records(project_state, task, log)
+    kept = None
+    if log.exists():
+        kept = free_name(log, now)
+        plain_files.rename(log, log.with_name(kept))
+    if log.parent.exists():  # or a power cut could bring the log back, as one without a digest
+        sync_folder(log.parent)
+    what = "is missing" if kept is None else f"was damaged and is kept as {kept}"
+    text = f"the caption log of a finished shard {what}: the shard is captioned again"
+    tell(project_state, task, text)
+    project_state.failures[task.id] = ()
+    task = project_state.ledger.restart(task.id, now)
+    if excluded:
+        new = CaptionLog(log, task.count)
+        try:
+            new.exclude(excluded)
+            new.sync()
+        finally:
+            new.close()
+        project_state.failures[task.id] = group_failures(task.id, new.errors)
+        task = project_state.ledger.set_counts(task.id, new.counts, now)
+    return task
+
+
+def free_name(log: Path, now: float) -> str:
+    """Return a name under which a damaged log can be kept, and which nothing reads."""
+    stamp = time.strftime("damaged-%Y%m%d-%H%M%S", time.localtime(now))
+    name, number = f"{log.name}.{stamp}", 1
+    while log.with_name(name).exists():
+        number += 1
+        name = f"{log.name}.{stamp}-{number}"
+    return name
+
+
+def tell(project_state: ProjectState, task: TaskRow, text: str) -> None:
+    model = project_state.models[task.model_id]
+    project_state.event("warn", text, model=model.name, shard=task.shard)
+
+
+def excluded_records(project_state: ProjectState, task: TaskRow, log: Path) -> set[int]:
+    """Return the indexes of the excluded records of a task whose log is damaged.
+
+    The tracker names the first few of them; others are those of which the log still says so. Raises
+    `OSError`, `DatabaseError`.
+    """
+    if not task.failed:
+        return set()
+    rows = project_state.failures.get(task.id)
+    if rows is None:
+        with reading(project_state.project.database) as connection:
+            rows = progress.failures(connection, task.id)
+    excluded = [row for row in rows if row.kind == EXCLUDED_KIND]
+    named = {i for row in excluded for i, _ in row.examples}
+    if sum(row.count for row in excluded) > len(named):
+        errors = read(log, task.count).errors
+        named |= {i for i, row in errors.items() if row.error == EXCLUDED_KIND}
+    return named

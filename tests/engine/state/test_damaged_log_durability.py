@@ -1,0 +1,66 @@
+"""A damaged log that is set aside: it does not come back after a power cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.project.caption_log import CaptionLog
+from engine.state import reconcile
+from engine.state.damaged_log import check_log
+from engine.state.reconcile import log_path
+from tests.support.run_in_memory import RunInMemory, caption
+
+COUNT = 4
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunInMemory:
+    """A run with a finished task."""
+    run = RunInMemory(tmp_path / "project", records=COUNT)
+    log = CaptionLog(log_path(run.state, run.task), COUNT)
+    log.append([caption(i) for i in range(COUNT)])
+    log.close()
+    reconcile.catch_up(run.state, run.task, log.path, run.clock.time())
+    assert run.task.state == "done"
+    return run
+
+
+def states_at_syncs(run: RunInMemory, monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
+    """Return the state of the task at the last sync of each file and folder, by inode, filled
+    later."""
+    states: dict[int, str] = {}
+
+    def note(handle: int) -> None:
+        states[os.fstat(handle).st_ino] = run.task.state
+
+    monkeypatch.setattr(os, "fsync", note)
+    return states
+
+
+@pytest.mark.parametrize("already_gone", [False, True], ids=["damaged", "already set aside"])
+def test_its_name_is_free_for_good_before_its_task_begins_anew(
+    run: RunInMemory, monkeypatch: pytest.MonkeyPatch, already_gone: bool
+) -> None:
+    path = log_path(run.state, run.task)
+    path.write_bytes(path.read_bytes().replace(b"a", b"b"))
+    if already_gone:
+        path.rename(path.with_name("aside"))
+    states = states_at_syncs(run, monkeypatch)
+    check_log(run.state, run.task, path, run.clock.time())
+    assert run.task.state == "pending"
+    assert states[path.parent.stat().st_ino] == "done"
+
+
+def test_what_was_appended_is_cut_for_good_and_its_copy_is_there_for_good(
+    run: RunInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = log_path(run.state, run.task)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"more\n")
+    states = states_at_syncs(run, monkeypatch)
+    check_log(run.state, run.task, path, run.clock.time())
+    assert path.read_bytes() == whole
+    assert {path.stat().st_ino, path.parent.stat().st_ino} <= states.keys()

@@ -1,0 +1,51 @@
+"""A snapshot as the JSON object of `status --json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tui.viewmodel.model_waiting import model_waits
+
+if TYPE_CHECKING:
+    from tui.viewmodel.snapshot import Snapshot
+
+
+def status_dict(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the JSON object that `status --json` prints."""
+    supervisor, elsewhere = snapshot.supervisor, snapshot.elsewhere
+    return {
+        "project": str(snapshot.folder),
+        "state": snapshot.state,
+        "images": snapshot.records,
+        "shards": snapshot.shards,
+        "tasks": dict(snapshot.tasks),
+        "models": [
+            {
+                "name": model.row.name,
+                "captioned": model.captioned,
+                "failed": model.failed,
+                "total": model.total,
+                "images_per_second": round(model.rate, 3),
+                "eta_seconds": None if model.eta is None else round(model.eta, 1),
+            }
+            for model in snapshot.models
+        ],
+        "workers": [
+            {
+                "device": worker.row.device,
+                "pid": worker.row.pid,
+                "model": worker.model,
+                "state": worker.row.state,
+                "shard": None if worker.task is None else worker.task.shard,
+                "images_per_second": round(worker.row.rate, 3),
+            }
+            for worker in snapshot.workers
+        ],
+        "supervisor": None if supervisor is None else {"pid": supervisor.pid},
+        "elsewhere": None if elsewhere is None else {"host": elsewhere.host, "pid": elsewhere.pid},
+        "pause_reason": snapshot.project.pause_reason,
+        "waits": [
+            {"model": wait.model.name, "tasks": wait.tasks, "reason": wait.reason}
+            for wait in model_waits(snapshot).values()
+        ],
+    }

@@ -97,11 +97,14 @@ class ImagePaths:
     """(old prefix, new prefix); the first old one that a name starts with is replaced."""
     allow_outside: bool = False
     """True if a relative path may climb out of the image root."""
+    confined: bool = False
+    """True if every image must really lie in the image root: absolute paths and links, too."""
 
     def resolve(self, image: str) -> str:
-        """Return the path of an image. The file need not exist, and links are not followed.
+        """Return the path of an image. The file need not exist.
 
-        Raises `ImageProblem` if the path as written climbs out of the image root.
+        Raises `ImageProblem` if the path as written climbs out of the image root, or leads out of
+        it in another way although it is `confined`.
         """
         mapped = map_prefix(image, self.path_map)
         image = image if mapped is None else mapped
@@ -110,7 +113,23 @@ class ImagePaths:
         relative = os.path.normpath(image)
         if not self.allow_outside and relative.split(os.sep, 1)[0] == os.pardir:
             raise ImageProblem("outside", f"{image} lies outside the image root")
-        return os.path.join(self.root, image)  # noqa: PTH118 (an absolute path wins)
+        path = os.path.join(self.root, image)  # noqa: PTH118 (an absolute path wins)
+        if self.confined and not lies_in(path, self.root):
+            raise ImageProblem(
+                "outside",
+                f"{image} lies outside the image root and was not sent to the server: 'run"
+                " --allow-outside' allows it",
+            )
+        return path
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Return True if a file really lies in a folder, links followed; it need not exist."""
+    try:
+        real_folder = os.path.realpath(folder)
+        return os.path.commonpath((os.path.realpath(path), real_folder)) == real_folder
+    except ValueError:  # a name that no file system takes: opening it says so
+        return True
 
 
 @dataclass(kw_only=True)

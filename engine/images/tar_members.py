@@ -6,12 +6,12 @@ The first image of a tar reads the headers of all its members; every image is th
 from __future__ import annotations
 
 import os
-import tarfile
 import threading
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+from engine.images.tar_reading import DamagedTar, TarReader
 
 SUFFIX = ".tar"
 MAX_INDEXED_TARS = 16
@@ -28,10 +28,19 @@ class TarMember(NamedTuple):
     size: int
 
 
+class TarIndex(NamedTuple):
+    """The members of a tar, as far as it can be read."""
+
+    members: dict[str, tuple[int, int]]
+    """Offset and size in bytes of every regular file, by its name."""
+    damage: DamagedTar | None
+    """Why there may be more members that were not found; None if the tar is sound."""
+
+
 def find_member(path: str) -> TarMember | None:
     """Return the member that a path through a tar names, or None if there is none.
 
-    Raises `OSError`, and `tarfile.TarError` for a damaged tar.
+    Raises `OSError`, and `DamagedTar` if the member may stand behind a damaged place.
     """
     start = 0
     while (suffix_at := path.find(SUFFIX + os.sep, start)) >= 0:
@@ -43,8 +52,10 @@ def find_member(path: str) -> TarMember | None:
             continue
         if Path(archive).is_file():
             with INDEX_LOCK:
-                members = index_tar(archive, status.st_mtime_ns, status.st_size)
-            span = members.get(normalise(path[suffix_at + len(SUFFIX) + 1 :]))
+                index = index_tar(archive, status.st_mtime_ns, status.st_size)
+            span = index.members.get(normalise(path[suffix_at + len(SUFFIX) + 1 :]))
+            if span is None and index.damage is not None:
+                raise DamagedTar(index.damage.problem, index.damage.offset)
             return None if span is None else TarMember(archive, *span)
     return None
 
@@ -54,23 +65,21 @@ def normalise(name: str) -> str:
 
 
 @lru_cache(maxsize=MAX_INDEXED_TARS)
-def index_tar(archive: str, mtime_ns: int, size: int) -> dict[str, tuple[int, int]]:
-    """Return the offset and size in bytes of every regular file in a tar, by its name.
+def index_tar(archive: str, mtime_ns: int, size: int) -> TarIndex:
+    """Return the index of a tar. Raises `OSError`.
 
     `mtime_ns` and `size` are the tar's own: with them the cache tells a replaced tar from the one
     before.
     """
-    with tarfile.open(archive, "r:") as tar:
-        return {normalise(m.name): (m.offset_data, m.size) for m in regular_members(tar)}
-
-
-def regular_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Yield the regular files of a tar in order, in constant memory."""
-    while (member := tar.next()) is not None:
-        # The list that tarfile keeps would grow with the archive.
-        tar.members = []  # type: ignore[attr-defined]
-        if member.isreg():
-            yield member
+    members: dict[str, tuple[int, int]] = {}
+    damage = None
+    with TarReader(archive) as tar:
+        try:
+            for member in tar.regular_members():
+                members[normalise(member.name)] = (member.offset_data, member.size)
+        except DamagedTar as error:
+            damage = error
+    return TarIndex(members, damage)
 
 
 def read_member(member: TarMember) -> bytes:

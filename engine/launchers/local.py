@@ -27,6 +27,7 @@ from engine.project.layout import Project
 from engine.protocol.framing import encode
 from engine.protocol.messages import FromWorker, ToWorker
 from engine.utils.cpu_count import usable_cores
+from engine.utils.plain_files import make_folder, open_stream
 
 READ_BYTES = 2**20
 """Most bytes read from a worker's pipe at a time."""
@@ -90,9 +91,9 @@ def signal_process_group(leader: int, number: signal.Signals) -> None:
 
 def open_worker_log(path: Path) -> IO[bytes]:
     """Open a worker's log for appending. Raises `OSError`."""
-    path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent)
     # For appending, because the supervisor empties the log while it is written (`log_rotation`).
-    return path.open("ab")
+    return open_stream(path, "ab")
 
 
 class LocalWorker:

@@ -73,6 +73,13 @@ class Load(Struct, frozen=True, kw_only=True, tag="load"):
     model: ModelSpec
     batch: Size | None
     """The largest batch size that is known to fit; None if none is known."""
+    key_variables: tuple[str, ...] = ()
+    """Environment variables that may hold the API key of the model's server: fields of
+    `captioners.api_keys.KeySource`, as the next one."""
+    key_advice: str = ""
+    confined: bool = False
+    """True if the model may get only images that really lie in the image root: it is on a server,
+    and this user has allowed it no others."""
 
 
 class ImageFile(Struct, frozen=True, kw_only=True, tag="image"):

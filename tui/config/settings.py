@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from engine.captioners.api_keys import table_problems
 from engine.utils.errors import BadInput
 from tui.config.user_files import config_file
 
@@ -24,6 +25,8 @@ class UserSettings:
     images: ImageMode = "auto"
     keys: Mapping[str, str] = field(default_factory=dict)
     """Maps the id of a binding (shown in Help) to the keys that replace its own, with commas."""
+    api_keys: Mapping[str, str] = field(default_factory=dict)
+    """Maps servers to environment variables: `engine.captioners.api_keys` reads it where needed."""
 
 
 def read(path: Path | None = None) -> UserSettings:
@@ -47,7 +50,7 @@ def read(path: Path | None = None) -> UserSettings:
 
 def problems(values: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the values of the file."""
-    known = ("theme", "images", "keys")
+    known = ("theme", "images", "keys", "api_keys")
     for name in values:
         if name not in known:
             yield f"no setting {name!r}: one of {', '.join(known)}"
@@ -55,6 +58,7 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
         yield "theme must be text"
     if values.get("images", "auto") not in get_args(ImageMode):
         yield f"images must be one of {', '.join(get_args(ImageMode))}"
+    yield from table_problems(values.get("api_keys", {}))
     keys = values.get("keys", {})
     if not isinstance(keys, dict):
         yield "keys must be a table"

@@ -7,24 +7,26 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_config_path, user_state_path
+from engine.utils.user_config import config_file, state_folder
 
-APP_NAME = "mllmaug-tui"
-"""The name of our folders among the user's configuration and state."""
+__all__ = [
+    "config_file",
+    "last_copy_file",
+    "recent_file",
+    "recent_projects",
+    "remember_project",
+    "write_private",
+]
 MAX_RECENT = 9
 """Recent projects that are remembered and listed on the welcome screen."""
 
 
-def config_file() -> Path:
-    return user_config_path(APP_NAME) / "config.toml"
-
-
 def last_copy_file() -> Path:
-    return user_state_path(APP_NAME) / "last-copy.txt"
+    return state_folder() / "last-copy.txt"
 
 
 def recent_file() -> Path:
-    return user_state_path(APP_NAME) / "recent.json"
+    return state_folder() / "recent.json"
 
 
 def recent_projects() -> list[Path]:

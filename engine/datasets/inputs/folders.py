@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
 from engine.datasets.inputs.byte_stream import open_stream
+from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
 from engine.datasets.inputs.tables import (
     BATCH_ROWS,
     LONGEST_LINE,
@@ -17,7 +18,7 @@ from engine.datasets.inputs.tables import (
     read_csv,
     text_lines,
 )
-from engine.images import tar_members
+from engine.images.tar_reading import DamagedTar, TarReader
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
@@ -45,9 +46,13 @@ def image_path(path: Path, root: Path) -> str:
 
 
 def read_folder(
-    folder: Path, root: Path, image: str | None, caption: str | None
+    folder: Path,
+    root: Path,
+    image: str | None,
+    caption: str | None,
+    skipped: SkippedRecords | None = None,
 ) -> Iterator[RecordBatch]:
-    """Yield the records of a folder. Raises `BadInput`.
+    """Yield the records of a folder. Raises `BadInput`; `skipped` is as in `read_tar`.
 
     It holds WebDataset tars, or metadata.jsonl or metadata.csv, whose columns `image` and `caption`
     name, or images with .txt files beside them.
@@ -55,7 +60,7 @@ def read_folder(
     archives = sorted(folder.glob("*.tar"))
     if archives:
         for archive in archives:
-            yield from read_tar(archive, root)
+            yield from read_tar(archive, root, skipped)
     elif (folder / "metadata.jsonl").is_file():
         records = read_metadata(folder / "metadata.jsonl", image, caption)
         yield from relative_to_root(records, folder, root)
@@ -137,61 +142,64 @@ def metadata_pairs(
         yield file_name, text or ""
 
 
-def read_tar(archive: Path, root: Path) -> Iterator[RecordBatch]:
+def read_tar(
+    archive: Path, root: Path, skipped: SkippedRecords | None = None
+) -> Iterator[RecordBatch]:
     """Yield the records of a tar in WebDataset's layout: KEY.jpg with KEY.txt or KEY.json beside.
 
     Nothing is unpacked: a record's image is `ARCHIVE/MEMBER`, which `engine.images.image` opens.
-    Raises `BadInput`.
+    Raises `BadInput`. With `skipped`, a damaged tar ends before its damage.
     """
-    tar = None
+    left_out = 0 if skipped is None else skipped.count
     try:
-        with tarfile.open(archive, "r:") as tar:
-            archive_path = image_path(archive, root)
+        with TarReader(str(archive)) as tar:
             empty = True
-            for batch in batches(tar_pairs(archive, archive_path, tar)):
+            for batch in batches(tar_pairs(archive, image_path(archive, root), tar, skipped)):
                 empty = False
                 yield batch
-            if empty:
+            if empty and (skipped is None or skipped.count == left_out):
                 raise BadInput(f"{archive} holds no images")
-            refuse_cut_archive(archive, tar.offset)
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        offset = 0 if tar is None else tar.offset
-        raise BadInput(
-            f"{archive}: not a sound tar: {error} (at byte {offset:,}): fetch it again, or unpack"
-            " it if it is compressed"
-        ) from error
     except OSError as error:
         raise BadInput(f"cannot read {archive}: {error.strerror or error}") from error
 
 
-def refuse_cut_archive(archive: Path, end: int) -> None:
-    """Raise `tarfile.ReadError` unless the block of zeros that ends a tar is at the offset `end`.
-
-    tarfile itself takes the end of the file and a damaged header for the end of the archive.
-    """
-    with archive.open("rb") as file:
-        file.seek(end)
-        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("it is cut short or damaged: the archive does not end")
-
-
-def tar_pairs(archive: Path, archive_path: str, tar: tarfile.TarFile) -> Pairs:
+def tar_pairs(
+    archive: Path, archive_path: str, tar: TarReader, skipped: SkippedRecords | None
+) -> Pairs:
     """Yield (image, caption) of every key of a tar; `archive_path` is the tar as records name it.
 
-    Neighbouring members of one key belong together; the first image among them counts.
+    Neighbouring members of one key belong together; the first image among them counts. With
+    `skipped`, a record whose text cannot be read is left out, and so is all that follows a damaged
+    place, with the record before it, which may be incomplete. Otherwise raises `BadRecord`.
     """
-    for _, members in groupby(
-        tar_members.regular_members(tar), key=lambda member: key_and_extension(member.name)[0]
-    ):
-        image, texts = "", {}
-        for member in members:
-            extension = key_and_extension(member.name)[1]
-            if f".{extension}" in SUFFIXES:
-                image = image or member.name
-            elif extension in ("txt", "json"):
-                texts[extension] = read_member(archive, tar, member)
-        if image:
-            yield f"{archive_path}/{image}", caption_of(archive, image, texts)
+    try:
+        for _, members in groupby(
+            tar.regular_members(), key=lambda member: key_and_extension(member.name)[0]
+        ):
+            image, texts = "", {}
+            for member in members:
+                extension = key_and_extension(member.name)[1]
+                if f".{extension}" in SUFFIXES:
+                    image = image or member.name
+                elif extension in ("txt", "json"):
+                    texts[extension] = member
+            if not image:
+                continue
+            try:
+                caption = caption_of(archive, image, tar, texts)
+            except BadRecord as error:
+                if skipped is None:
+                    raise
+                skipped.add(str(error))
+            else:
+                yield f"{archive_path}/{image}", caption
+    except DamagedTar as error:
+        problem = f"{archive}: not a sound tar: {error}"
+        if skipped is None:
+            raise BadRecord(
+                f"{problem}: fetch it again, or unpack it if it is compressed"
+            ) from error
+        skipped.add(f"{problem}: the rest of it is left out")
 
 
 def key_and_extension(name: str) -> tuple[str, str]:
@@ -201,28 +209,21 @@ def key_and_extension(name: str) -> tuple[str, str]:
     return str(path.parent / stem), extension.lower()
 
 
-def read_member(archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """Return the bytes of a text in a tar. Raises `BadInput` and `tarfile.ReadError`."""
-    if member.size > LONGEST_LINE:
-        raise BadInput(f"{archive}: {member.name!r} has {member.size:,} bytes: is this a caption?")
-    file = tar.extractfile(member)
-    data = b"" if file is None else file.read()
-    if len(data) < member.size:
-        raise tarfile.ReadError(f"{member.name!r} is cut off")
-    return data
-
-
-def caption_of(archive: Path, image: str, texts: dict[str, bytes]) -> str:
+def caption_of(archive: Path, image: str, tar: TarReader, texts: dict[str, tarfile.TarInfo]) -> str:
     """Return the caption among an image's texts, by extension: .txt counts before .json.
 
-    Without a text it is empty. Raises `BadInput`.
+    Without a text it is empty. Raises `BadRecord`, `DamagedTar`.
     """
+    member = texts.get("txt") or texts.get("json")
+    if member is None:
+        return ""
+    if member.size > LONGEST_LINE:
+        raise BadRecord(f"{archive}: {member.name!r} has {member.size:,} bytes: is this a caption?")
+    data = tar.read(member)
     try:
         if "txt" in texts:
-            return texts["txt"].decode("utf-8-sig").strip()
-        if "json" in texts:
-            caption = jsonlines.loads(texts["json"]).get("caption")
-            return caption if isinstance(caption, str) else ""
+            return data.decode("utf-8-sig").strip()
+        caption = jsonlines.loads(data).get("caption")
+        return caption if isinstance(caption, str) else ""
     except (ValueError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{archive}: the text beside {image!r} cannot be read: {error}") from error
-    return ""
+        raise BadRecord(f"{archive}: the text beside {image!r} cannot be read: {error}") from error

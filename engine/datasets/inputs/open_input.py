@@ -44,11 +44,11 @@ def read_input(source: InputSource) -> Iterator[RecordBatch]:
     columns = source.image_column, source.caption_column
     suffix = file_suffix(path)
     if path.is_dir():
-        return read_folder(path, source.root, *columns)
+        return read_folder(path, source.root, *columns, source.skipped)
     if path.name.lower().endswith(PACKED_TARS):
         raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
     if suffix == ".tar":
-        return read_tar(path, source.root)
+        return read_tar(path, source.root, source.skipped)
     if suffix == ".parquet":
         return read_parquet(path, *columns, source.skipped)
     if suffix in TABLES:

@@ -7,6 +7,7 @@ with the same checks as a file.
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import threading
 import time
@@ -26,6 +27,7 @@ from engine.protocol.messages import (
     ForgetWitness,
     FromWorker,
     ImageFile,
+    Load,
     Records,
     RootLost,
     Rows,
@@ -97,6 +99,8 @@ class ImageShipper:
         self.monotonic = monotonic
         self.missing_images: MissingImages | None = None
         """The image root; None before the message `Start`."""
+        self.confined = False
+        """True if the worker's model may get only images that really lie in the image root."""
         self.shipments: deque[Shipment] = deque()
         self.unanswered: dict[int, int] = {}
         """Bytes of each image sent, by index, until the worker sends a row for it."""
@@ -123,6 +127,8 @@ class ImageShipper:
         match message:
             case Start():
                 self.missing_images = MissingImages.of(message.images)
+            case Load():
+                self.confined = message.confined
             case ForgetWitness() if self.missing_images is not None:
                 self.missing_images.witness = None
             case Cancel():
@@ -220,6 +226,7 @@ class ImageShipper:
 
     def read_ahead(self, shipment: Shipment, paths: ImagePaths) -> None:
         """Start to read images until `READ_AHEAD` are being read."""
+        paths = dataclasses.replace(paths, confined=self.confined)
         while shipment.waiting and len(shipment.reading) < READ_AHEAD and not self.full:
             i, image = shipment.waiting.popleft()
             try:

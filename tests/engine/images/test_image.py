@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import struct
+import tarfile
 import zlib
 from pathlib import Path
 
@@ -116,6 +117,77 @@ def test_paths_that_climb_out_are_refused_unless_allowed(image: str) -> None:
         ImagePaths("/root").resolve(image)
     assert caught.value.kind == "outside"
     assert ImagePaths("/root", allow_outside=True).resolve(image)
+
+
+@pytest.fixture
+def linked_root(tmp_path: Path) -> Path:
+    """An image root that a link names, with images and links in it, and with images outside."""
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    (inside / "folder").mkdir(parents=True)
+    outside.mkdir()
+    for path in (inside / "a.png", inside / "folder/b.png", outside / "c.png"):
+        path.write_bytes(b"png")
+    for folder in (inside, outside):
+        with tarfile.open(folder / "x.tar", "w") as tar:
+            tar.add(inside / "a.png", "a.png")
+    (inside / "link.png").symlink_to(outside / "c.png")
+    (inside / "away").symlink_to(outside)
+    (inside / "away.tar").symlink_to(outside / "x.tar")
+    (inside / "within.png").symlink_to("folder/b.png")
+    (inside / "loop.png").symlink_to("loop.png")
+    (tmp_path / "root").symlink_to("inside")
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "{parent}/outside/c.png",
+        "/etc/passwd",
+        "/dev/stdin",
+        "../outside/c.png",
+        "folder/../../outside/c.png",
+        "away/../outside/c.png",
+        "link.png",
+        "away/c.png",
+        "away.tar/a.png",
+        "away/x.tar/a.png",
+        "mapped/c.png",
+        "../inside-not/c.png",
+        "away/absent.png",
+    ],
+)
+def test_confined_paths_lead_out_of_the_root_in_no_way(linked_root: Path, image: str) -> None:
+    path_map = (("mapped/", f"{linked_root.parent}/outside/"),)
+    paths = ImagePaths(str(linked_root), path_map, allow_outside=True, confined=True)
+    with pytest.raises(ImageProblem) as caught:
+        paths.resolve(image.format(parent=linked_root.parent))
+    assert caught.value.kind == "outside"
+    assert "run --allow-outside" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "a.png",
+        "folder/b.png",
+        "{parent}/root/a.png",
+        "{parent}/inside/a.png",
+        "folder/../a.png",
+        "../inside/a.png",
+        "within.png",
+        "x.tar/a.png",
+        "absent.png",
+        "loop.png",
+        "lone \ud83d.png",
+    ],
+)
+def test_what_lies_in_the_root_is_not_refused(linked_root: Path, image: str) -> None:
+    paths = ImagePaths(str(linked_root), allow_outside=True, confined=True)
+    path = paths.resolve(image.format(parent=linked_root.parent))
+    assert path == ImagePaths(str(linked_root), allow_outside=True).resolve(
+        image.format(parent=linked_root.parent)
+    )
 
 
 MISSING = ImageProblem("missing", "no such file")

@@ -100,6 +100,25 @@ def test_the_probe_image_is_drawn_by_the_worker(tmp_path: Path) -> None:
     assert shipper.intercept(replace(records(3, 4), alone=True))
 
 
+def test_images_outside_the_root_are_not_shipped_for_a_server(tmp_path: Path) -> None:
+    make_captions(tmp_path / "data", 1)
+    (tmp_path / "data/images/000001.png").symlink_to("../../outside.png")
+    (tmp_path / "outside.png").write_bytes(b"png")
+    settings = choose("dry-run").settings
+    model = ModelSpec(id=1, name="x", family="dry-run", checkpoint=None, settings=settings)
+    for confined in (True, False):
+        shipper = ImageShipper(FileReaders())
+        shipper.intercept(start(tmp_path / "data"))
+        assert not shipper.intercept(Load(model=model, batch=1, confined=confined))
+        shipper.intercept(records(1, 2))
+        sent, messages = shipper.step()
+        while not sent and not messages:
+            sent, messages = shipper.step()
+        refused = [text_of(row) for it in messages if isinstance(it, Rows) for row in it.rows]
+        assert refused == ["outside"] * confined
+        assert (b"png" in sent) == (not confined)
+
+
 def text_of(row: Row) -> str:
     """Return the caption of a row, or the kind of its error."""
     return row.raw if isinstance(row, CaptionRow) else row.error

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
+
+from db.files import ForeignJournal, NotOneFile, check_files, remove_database
 
 SCHEMA = "0004"
 """The newest migration in `migrations/versions`."""
@@ -94,7 +96,8 @@ def writing(path: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[Connecti
 @contextmanager
 def translate_sqlite_errors(path: Path) -> Iterator[None]:
     """Raise `DatabaseError` for SQLite errors about the file or its disk; others are bugs, and
-    pass through."""
+    pass through. First the files are looked at (`db.files`)."""
+    refuse_unsafe_files(path)
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -102,6 +105,18 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
         if translated is None:
             raise
         raise translated from error
+
+
+def refuse_unsafe_files(path: Path) -> None:
+    """Raise `DatabaseError` if SQLite must not open a database or what lies beside it."""
+    try:
+        check_files(path)
+    except ForeignJournal as error:
+        raise DatabaseDamaged(f"{path} is damaged: {error}") from error
+    except NotOneFile as error:
+        raise DatabaseUnusable(str(error)) from error
+    except OSError as error:
+        raise DatabaseUnusable(f"{path} cannot be used: {error}") from error
 
 
 def to_database_error(path: Path, error: BaseException | None) -> DatabaseError | None:
@@ -182,23 +197,17 @@ def schema_of(path: Path) -> str | None:
 
     Raises `DatabaseError`.
     """
-    is_project = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
     with translate_sqlite_errors(path), open_existing(path) as connection:
-        if connection.execute(is_project).fetchone() is None:
-            return None
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return read_version(connection)
+
+
+def read_version(connection: sqlite3.Connection) -> str | None:
+    """Return the migration that an open database stands at, or None if it is not a project's."""
+    is_project = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    if connection.execute(is_project).fetchone() is None:
+        return None
+    row = connection.execute("SELECT CAST(version_num AS TEXT) FROM alembic_version").fetchone()
     return row[0] if row else None
-
-
-def check_integrity(path: Path) -> None:
-    """Read the whole file. Raises `DatabaseDamaged`; a writer that holds the file is no damage."""
-    with (
-        suppress(DatabaseBusy),
-        translate_sqlite_errors(path),
-        open_existing(path, busy_seconds=0.0) as connection,
-    ):
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise DatabaseDamaged(f"{path} is damaged")
 
 
 def ensure_schema(path: Path) -> None:
@@ -222,7 +231,8 @@ def ensure_schema(path: Path) -> None:
 
 
 def back_up(path: Path, copy: Path) -> None:
-    """Copy a database to the file `copy`."""
+    """Copy a database to the file `copy`, in place of what is there."""
+    remove_database(copy)
     with open_existing(path) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 

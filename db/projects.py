@@ -88,6 +88,12 @@ def tasks(connection: Connection) -> tuple[TaskRow, ...]:
     return tuple(TaskRow(**row._asdict()) for row in rows)
 
 
+def tasks_of_shard(connection: Connection, shard: int) -> dict[int, TaskRow]:
+    """Return the tasks of a shard by model id."""
+    rows = connection.execute(select(*columns(TASK, TaskRow)).where(TASK.c.shard == shard))
+    return {row.model_id: TaskRow(**row._asdict()) for row in rows}
+
+
 def set_paused(
     connection: Connection, paused: bool, reason: str | None, cause: PauseCause | None = None
 ) -> None:

@@ -217,7 +217,8 @@ class TaskRow:
     log_mtime_ns: int = 0
     """Modification time of the caption log when it was read back, in nanoseconds."""
     digest: str | None = None
-    """Digest of the caption log when it was read back; None unless the task is done."""
+    """Digest of the first `log_bytes` bytes of the caption log, when the task was done; None from
+    the next row on."""
     device: str | None = None
     """Id of the device of the last attempt."""
     started: float | None = None

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Delete, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from db.rows import (
@@ -45,6 +47,25 @@ MAX_EVENTS = 20_000
 """Events that the database holds; older ones are deleted."""
 
 
+TASK_COLUMNS = tuple(field.name for field in fields(TaskRow) if field.name != "id")
+UPDATE_TASK = (
+    update(TASK)
+    .where(TASK.c.id == bindparam("task_id"), TASK.c.state == bindparam("expected"))
+    .values({name: bindparam(f"new_{name}") for name in TASK_COLUMNS})
+)
+"""Writes the whole row of a task that still is in the state `expected`."""
+
+
+INSERT_THROUGHPUT = upsert(THROUGHPUT)
+ADD_THROUGHPUT = INSERT_THROUGHPUT.on_conflict_do_update(
+    ["minute", "device", "model_id"],
+    set_={
+        name: THROUGHPUT.c[name] + INSERT_THROUGHPUT.excluded[name] for name in ("images", "tokens")
+    },
+)
+"""Adds to the images and tokens of a minute."""
+
+
 class TaskConflict(Exception):
     """Raised if a task was changed by someone who is not the supervisor."""
 
@@ -54,18 +75,12 @@ def save_tasks(connection: Connection, changed: Iterable[tuple[TaskRow, TaskRow]
 
     Raises `TaskConflict` if one is not in the state in which it was last saved.
     """
-    names = [field.name for field in fields(TaskRow) if field.name != "id"]
-    statement = (
-        update(TASK)
-        .where(TASK.c.id == bindparam("task_id"), TASK.c.state == bindparam("expected"))
-        .values({name: bindparam(f"new_{name}") for name in names})
-    )
     values = [
-        storable({f"new_{name}": getattr(now, name) for name in names})
+        storable({f"new_{name}": getattr(now, name) for name in TASK_COLUMNS})
         | {"task_id": now.id, "expected": before.state}
         for before, now in changed
     ]
-    if values and connection.execute(statement, values).rowcount != len(values):
+    if values and connection.execute(UPDATE_TASK, values).rowcount != len(values):
         raise TaskConflict("a task was changed while the supervisor ran")
 
 
@@ -90,7 +105,8 @@ def close_attempts(connection: Connection, now: float, outcome: AttemptOutcome) 
 def save_supervisor(connection: Connection, supervisor: SupervisorRow) -> None:
     """Make this the supervisor of the present run."""
     values = asdict(supervisor) | {"id": 1}
-    connection.execute(upsert(SUPERVISOR).values(values).on_conflict_do_update(["id"], set_=values))
+    names = tuple(field.name for field in fields(SupervisorRow))
+    connection.execute(insert_or_update(SUPERVISOR, ("id",), names), values)
 
 
 def forget_supervisor(connection: Connection) -> None:
@@ -105,11 +121,10 @@ def set_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
     its last measurements.
     """
     connection.execute(update(DEVICE).values(present=False))
-    names = ("label", "uuid", "memory_total", "state", "rest_until")
-    for device in devices:
-        statement = upsert(DEVICE).values(asdict(device) | {"present": True})
-        changed = {name: statement.excluded[name] for name in names} | {"present": True}
-        connection.execute(statement.on_conflict_do_update(["id"], set_=changed))
+    if devices:
+        names = ("label", "uuid", "memory_total", "state", "rest_until", "present")
+        rows = [storable(asdict(device) | {"present": True}) for device in devices]
+        connection.execute(insert_or_update(DEVICE, ("id",), names), rows)
 
 
 def save_devices(connection: Connection, devices: Sequence[DeviceRow]) -> None:
@@ -137,12 +152,20 @@ def save_rows(
     """Insert whole rows, or update those that are there. `keys` are the primary or unique key."""
     if not rows:
         return
-    statement = upsert(table)
-    names = [field.name for field in fields(rows[0]) if field.name not in keys]
+    names = tuple(field.name for field in fields(rows[0]) if field.name not in keys)
     connection.execute(
-        statement.on_conflict_do_update(keys, set_={n: statement.excluded[n] for n in names}),
-        [storable(asdict(row)) for row in rows],
+        insert_or_update(table, tuple(keys), names), [storable(asdict(row)) for row in rows]
     )
+
+
+@cache
+def insert_or_update(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Insert:
+    """Return the statement that inserts a row, or updates the columns `names` of a known one.
+
+    It is kept, since SQLAlchemy takes longer to build one than to carry it out.
+    """
+    statement = upsert(table)
+    return statement.on_conflict_do_update(keys, set_={n: statement.excluded[n] for n in names})
 
 
 def batch_sizes(connection: Connection) -> dict[tuple[str, int], int]:
@@ -183,15 +206,7 @@ def add_throughput(connection: Connection, rows: Sequence[ThroughputRow]) -> Non
     """Add images and tokens to the minutes that the rows name."""
     if not rows:
         return
-    statement = upsert(THROUGHPUT)
-    added = {
-        "images": THROUGHPUT.c.images + statement.excluded.images,
-        "tokens": THROUGHPUT.c.tokens + statement.excluded.tokens,
-    }
-    connection.execute(
-        statement.on_conflict_do_update(["minute", "device", "model_id"], set_=added),
-        [asdict(row) for row in rows],
-    )
+    connection.execute(ADD_THROUGHPUT, [asdict(row) for row in rows])
 
 
 def add_samples(connection: Connection, samples: Sequence[SampleRow]) -> None:
@@ -199,8 +214,7 @@ def add_samples(connection: Connection, samples: Sequence[SampleRow]) -> None:
     if not samples:
         return
     connection.execute(insert(SAMPLE), [storable(asdict(row)) for row in samples])
-    newest = select(func.max(SAMPLE.c.id)).scalar_subquery()
-    connection.execute(delete(SAMPLE).where(SAMPLE.c.id <= newest - SAMPLE_RING_SIZE))
+    connection.execute(delete_all_but(SAMPLE, SAMPLE_RING_SIZE))
 
 
 def add_events(connection: Connection, events: Sequence[EventRow]) -> None:
@@ -208,5 +222,11 @@ def add_events(connection: Connection, events: Sequence[EventRow]) -> None:
     if not events:
         return
     connection.execute(insert(EVENT), [storable(asdict(row)) for row in events])
-    newest = select(func.max(EVENT.c.id)).scalar_subquery()
-    connection.execute(delete(EVENT).where(EVENT.c.id <= newest - MAX_EVENTS))
+    connection.execute(delete_all_but(EVENT, MAX_EVENTS))
+
+
+@cache
+def delete_all_but(table: Table, newest: int) -> Delete:
+    """Return the statement that deletes all rows but so many of the newest."""
+    last = select(func.max(table.c.id)).scalar_subquery()
+    return delete(table).where(table.c.id <= last - newest)

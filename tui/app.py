@@ -131,8 +131,8 @@ class MllmaugApp(ActionOwner, App[Path]):
         self.colours: dict[str, str] | None = None
         """The CSS variables with which the style sheets were last applied."""
         if folder is not None:
-            self.session.project = project = Project(folder.absolute())
-            self.feed = SnapshotFeed(folder, self.post_message)
+            self.session.project = project = Project.at(folder)
+            self.feed = SnapshotFeed(folder, self.post_message, readonly)
             for mode, create_screen in SCREENS.items():
                 self.add_mode(mode, partial(create_screen, self.session, project))
 
@@ -203,6 +203,8 @@ class MllmaugApp(ActionOwner, App[Path]):
         died = snapshot.supervisor_died and not (before is not None and before.supervisor_died)
         if died and snapshot.state == "idle":
             notify(self, "the run was killed; no caption is lost, and p goes on with it", "warning")
+        if snapshot.elsewhere is not None and (before is None or before.elsewhere is None):
+            notify(self, f"the project is {snapshot.state}{snapshot.where}")
 
     @on(messages.SnapshotFailed)
     def snapshot_failed(self, event: messages.SnapshotFailed) -> None:

@@ -39,7 +39,7 @@ def open_export(app: App[Path], session: Session) -> None:
     from tui.dialogs.export import Export
 
     if session.project is not None and session.snapshot is not None:
-        app.push_screen(Export(session.project, session.snapshot))
+        app.push_screen(Export(session.project, session.snapshot, session.readonly))
 
 
 def open_coverage(app: App[Path], session: Session) -> None:
@@ -61,7 +61,7 @@ def open_lengths(app: App[Path], session: Session) -> None:
     from tui.dialogs.lengths import Lengths
 
     if session.project is not None and session.snapshot is not None:
-        app.push_screen(Lengths(session.project, session.snapshot))
+        app.push_screen(Lengths(session.project, session.snapshot, session.readonly))
 
 
 def open_wizard(app: App[Path], session: Session) -> None:
@@ -172,6 +172,21 @@ def open_doctor(app: App[Path], session: Session) -> None:
     app.push_screen(Report("Doctor: is this machine fit to run?", report_lines))
 
 
+def open_verify(app: App[Path], session: Session) -> None:
+    from tui.dialogs.report import Report
+
+    project = session.project
+    if project is None:
+        return
+
+    def report_lines(progress: ReportProgress) -> list[str]:
+        from engine.operations.verify import verify
+
+        return list(verify(project.folder, progress, tell=not session.readonly).lines())
+
+    app.push_screen(Report("Verify: are all files as they were recorded?", report_lines))
+
+
 def open_device_prompt(app: App[Path], session: Session) -> None:
     """Ask for devices and start the run on them."""
     from tui.dialogs.text_prompt import Ask
@@ -197,6 +212,7 @@ OPENERS: Mapping[str, Callable[[App[Path], Session], None]] = {
     "models": open_models,
     "reshear": open_reshear,
     "doctor": open_doctor,
+    "verify": open_verify,
     "devices": open_device_prompt,
     "wizard": open_wizard,
     "pilot": open_pilot,

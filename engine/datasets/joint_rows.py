@@ -21,6 +21,7 @@ from engine.datasets.exports.shard_captions import (
 from engine.datasets.exports.source import open_export_source
 from engine.datasets.inputs.json_reader import read_records
 from engine.images.image import ImagePaths, ImageProblem
+from engine.project.damage import Damage, DamagedFiles
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.opening import open_project
@@ -126,17 +127,25 @@ def map_columns_file(path: Path) -> PackedRows:
 def project_rows(
     project: Project, caption_filter: CaptionFilter
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield the project's captions as they are now, whether it is finished or not."""
+    """Yield the project's captions as they are now, whether it is finished or not.
+
+    Raises `BadInput` at the end if files are damaged.
+    """
+    damage: list[Damage] = []
     source = open_export_source(project)
     paths = image_paths_of(project, source.settings)
     for shard in source.shards:
-        captions_of_shard = read_shard_captions(source, shard, caption_filter, ExportCounts())
+        counts = ExportCounts()
+        captions_of_shard = read_shard_captions(source, shard, caption_filter, counts)
+        damage += counts.damage
         columns = [captions_of_shard.originals] * caption_filter.with_originals
         columns += captions_of_shard.columns
         for image, *encoded in zip(captions_of_shard.images, *columns, strict=True):
             captions = [jsonlines.loads(caption) for caption in encoded if caption is not None]
             if captions:
                 yield resolve_image(paths, image), captions
+    if damage:
+        raise BadInput(f"{DamagedFiles(damage)}: 'mllmaug-tui verify {project.folder}' says more")
 
 
 def resolve_image(paths: ImagePaths, image: str) -> str:

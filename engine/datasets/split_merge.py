@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from engine.datasets.inputs.open_input import InputSource, is_array, read_input
 from engine.datasets.sharding import even_sizes
 from engine.process.pool import map_on_all_cores
+from engine.project.protected_files import refuse_protected
 from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
 from engine.utils.shared_counter import SharedCounter
@@ -46,6 +47,7 @@ def split(
         raise BadInput(f"{folder} is not an empty folder: name a new one")
     if not folder.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {folder.absolute().parent}")
+    refuse_protected(folder)
     with atomic_write(folder) as part, TemporaryFile(dir=folder.absolute().parent) as spool:
         part.mkdir()
         count = 0
@@ -78,8 +80,11 @@ def merge(
     out: Path,
     reading: Callable[[int], None] = lambda records: None,
     writing: Callable[[int], None] = lambda records: None,
+    force: bool = False,
 ) -> int:
     """Write the records of all files as one JSON array, in order, and return their number.
+
+    A file that is there is replaced only if `force` is True, and an input never.
 
     JSON arrays are checked on all cores, then their bytes are copied. `reading` and `writing` are
     called with the number of records that are read or written. Raises `BadInput`.
@@ -88,11 +93,12 @@ def merge(
         raise BadInput(f"{out} is a folder: name a file")
     if not out.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {out.absolute().parent}")
+    refuse_protected(out, [source.path for source in captions])
     count = 0
     input_bytes = sum(source.path.stat().st_size for source in captions if source.path.is_file())
     min_jobs = 2 if input_bytes > PARALLEL_BYTES else None
     with (
-        atomic_write(out) as part,
+        atomic_write(out, force) as part,
         part.open("wb") as file,
         NamedTemporaryFile() as counts,
     ):

@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from db import projects
 from db.connection import reading
+from db.rows import TaskRow
+from engine.operations.damage import telling_damage
 from engine.process.pool import map_on_all_cores
 from engine.project import caption_log
+from engine.project.damage import Damage, DamagedFiles
+from engine.project.finished_log import damage_of
 from engine.project.layout import Project
 from engine.project.selectors import select_models
 from engine.shearing.shear import Shearing, shear_text
@@ -94,9 +98,10 @@ class ModelStats:
 
 
 class ModelLog(NamedTuple):
-    """A caption log, with the family of its model and the text of its prompt."""
+    """The caption log of a task, with the family of its model and the text of its prompt."""
 
     log: Path
+    task: TaskRow
     family: str
     prompt: str
 
@@ -113,20 +118,40 @@ Hashes = NDArray[np.uint64]
 """One hash per sheared caption."""
 
 
+class ShardStats(NamedTuple):
+    """What was measured in one shard."""
+
+    models: list[tuple[CaptionCounts, Hashes]]
+    """The counts of each model, and a hash of every sheared caption."""
+    damage: list[Damage]
+    """Logs that are not what was read back."""
+
+
 def measure_captions(
     project: Project,
     names: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
+    tell: bool = True,
 ) -> list[ModelStats]:
     """Read every caption log, on all cores; return the statistics of the named models, or of all.
 
     `progress` gets the numbers of shards measured and of all shards. Raises `BadInput` for a model
-    that the project does not have.
+    that the project does not have, and if any log is damaged; the tracker is told of that unless
+    `tell` is False.
     """
+    with telling_damage(project, tell):
+        return measure_undamaged(project, names, progress)
+
+
+def measure_undamaged(
+    project: Project, names: Sequence[str], progress: Callable[[int, int], None]
+) -> list[ModelStats]:
+    """Do as `measure_captions`. Raises `DamagedFiles`."""
     with reading(project.database) as connection:
         settings = projects.project(connection)
         models = select_models(projects.models(connection), names)
         shards = projects.shards(connection)
+        tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
     shearing = Shearing.of(settings)
     jobs = [
         StatsJob(
@@ -134,6 +159,7 @@ def measure_captions(
             [
                 ModelLog(
                     project.caption_log_file(model, shard.number),
+                    tasks[shard.number, model.id],
                     model.family,
                     PROMPT_TAGS.sub("", str(model.settings.get("prompt", ""))).strip(),
                 )
@@ -145,38 +171,44 @@ def measure_captions(
     ]
     totals = [CaptionCounts() for _ in models]
     hashes: list[list[Hashes]] = [[] for _ in models]  # per model one array per shard
-    for number, results in enumerate(map_on_all_cores(measure_shard, jobs), start=1):
+    damage: list[Damage] = []
+    for number, shard_stats in enumerate(map_on_all_cores(measure_shard, jobs), start=1):
         for total, model_hashes, (counts, shard_hashes) in zip(
-            totals, hashes, results, strict=True
+            totals, hashes, shard_stats.models, strict=True
         ):
             total.add(counts)
             model_hashes.append(shard_hashes)
+        damage += shard_stats.damage
         progress(number, len(jobs))
+    if damage:
+        raise DamagedFiles(damage)
     for total, model_hashes in zip(totals, hashes, strict=True):
         all_hashes = np.concatenate(model_hashes)
         total.repeated = len(all_hashes) - len(np.unique(all_hashes))
     return [ModelStats(model.name, total) for model, total in zip(models, totals, strict=True)]
 
 
-def measure_shard(job: StatsJob) -> list[tuple[CaptionCounts, Hashes]]:
-    """Return for each model its counts in one shard, and a hash of every sheared caption."""
-    results = [measure_log(log, job.records, job.shearing) for log in job.logs]
+def measure_shard(job: StatsJob) -> ShardStats:
+    """Measure the captions of one shard."""
+    results, damage = [], []
+    for log in job.logs:
+        contents = caption_log.read(log.log, job.records)
+        log_damage = damage_of(log.log, contents, log.task)
+        damage += [] if log_damage is None else [log_damage]
+        results.append(measure_log(log, contents, job.shearing))
     for index, (counts, texts) in enumerate(results):
         others = [other for j, (_, other) in enumerate(results) if j != index]
         counts.shared = sum(
             any(other.get(i) == text for other in others) for i, text in texts.items()
         )
-    return [
-        (counts, np.array(list(map(text_hash, texts.values())), dtype=np.uint64))
-        for counts, texts in results
-    ]
+    hashes = (np.array(list(map(text_hash, texts.values())), np.uint64) for _, texts in results)
+    return ShardStats([(counts, h) for (counts, _), h in zip(results, hashes, strict=True)], damage)
 
 
 def measure_log(
-    source: ModelLog, count: int, shearing: Shearing
+    source: ModelLog, contents: caption_log.LogContents, shearing: Shearing
 ) -> tuple[CaptionCounts, dict[int, str]]:
     """Return the counts of one caption log, and its sheared captions by the record's index."""
-    contents = caption_log.read(source.log, count)
     counts = CaptionCounts(captions=len(contents.captions), failed=len(contents.errors))
     texts: dict[int, str] = {}
     prompt = source.prompt if len(source.prompt) >= MIN_PROMPT_LENGTH else None

@@ -13,7 +13,7 @@ from db.failures import Cause, Grouping
 from engine.operations import run_control
 from engine.project.caption_log import EXCLUDED_KIND
 from engine.project.layout import Project
-from engine.project.selectors import select_tasks
+from engine.project.selectors import parse_record_keys, select_tasks
 from engine.requests.answers import ExcludeResult
 from engine.requests.kinds import Exclude, Retry
 from engine.utils.errors import BadInput, RequestRefused
@@ -77,7 +77,8 @@ def exclude_records(
     """Exclude failed records, or take them back; return what was done.
 
     With `kind` only records whose last error is of this kind are changed. Raises `RequestRefused`,
-    whose text says what was done before, if something was not.
+    whose text says what was done before, if something was not, and `BadInput` if none of the
+    records can be excluded or taken back.
     """
     total = ExcludeResult()
     for start in range(0, len(chosen), TASKS_PER_REQUEST):
@@ -91,8 +92,10 @@ def exclude_records(
             total += answer.result or ExcludeResult()
         if total.trouble:
             break
-    if total.trouble or not total.records:
+    if total.trouble or (total.running and not total.records):
         raise RequestRefused(total.summary(exclude))
+    if not total.records:
+        raise BadInput(total.summary(exclude))
     return total.summary(exclude)
 
 
@@ -101,6 +104,8 @@ def select_records(
 ) -> list[tuple[int, list[int]]]:
     """Return these records of a shard, in the tasks of the named models or of all.
 
-    `records` are indices in the shard. Raises `BadInput`.
+    `records` are indices in the shard. Raises `BadInput`, also for an index that it does not have.
     """
-    return [(task, list(records)) for task in select_tasks(project, [shard], models)]
+    tasks = select_tasks(project, [shard], models)
+    parse_record_keys(project, [f"{shard}:{i}" for i in records])
+    return [(task, list(records)) for task in tasks]

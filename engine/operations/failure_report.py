@@ -10,8 +10,12 @@ from db import failures, progress, projects
 from db.connection import reading
 from db.failures import Cause
 from db.rows import ModelRow, TaskRow
+from engine.operations.damage import telling_damage
 from engine.project import caption_log
+from engine.project.damage import DamagedFiles
+from engine.project.finished_log import damage_of
 from engine.project.layout import Project
+from engine.project.protected_files import refuse_protected
 from engine.project.shard_file import read_shard
 from engine.utils.atomic_write import atomic_write
 
@@ -21,14 +25,19 @@ ReportLine = tuple[int, int | str, str, str, str, str]
 """The values of `COLUMNS`; the line of a failed shard has no record and no image."""
 
 
-def write_csv(project: Project, out: Path, cause: Cause | None = None) -> int:
+def write_csv(
+    project: Project, out: Path, cause: Cause | None = None, force: bool = False, tell: bool = True
+) -> int:
     """Write what failed for one cause, or for all, and return the number of lines.
 
-    The file is written whole or not at all. Raises `BadInput` if it cannot be written.
+    The file is written whole or not at all, over one that is there only if `force` is True. Raises
+    `BadInput` if it cannot be written, or if a log is damaged: see `telling_damage` for `tell`.
     """
+    refuse_protected(out, project=project)
     line_count = 0
     with (
-        atomic_write(out) as part,
+        telling_damage(project, tell),
+        atomic_write(out, force) as part,
         part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         table = csv.writer(file)
@@ -59,8 +68,15 @@ def report_lines(project: Project, cause: Cause | None) -> Iterator[ReportLine]:
 def record_lines(
     project: Project, task: TaskRow, model: ModelRow, kinds: set[str] | None
 ) -> Iterator[ReportLine]:
-    """Yield the lines of the failed records of one task, of these kinds or of all."""
-    log = caption_log.read(project.caption_log_file(model, task.shard), task.count)
+    """Yield the lines of the failed records of one task, of these kinds or of all.
+
+    Raises `OSError`, `DamagedFiles`.
+    """
+    path = project.caption_log_file(model, task.shard)
+    log = caption_log.read(path, task.count)
+    damage = damage_of(path, log, task)
+    if damage is not None:
+        raise DamagedFiles([damage])
     errors = {i: row for i, row in log.errors.items() if kinds is None or row.error in kinds}
     if not errors:
         return

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.datasets.inputs.batch import RecordBatch
-from engine.images.image import ImagePaths, ImageProblem, image_exists, open_image
+from engine.images.image import ImagePaths, ImageProblem, image_exists, lies_in, open_image
 from engine.project.shard_file import read_shard
 
 FIRST_IMAGES = 1000
@@ -42,7 +42,7 @@ class Duplicates:
     """One of these paths and its first two records, for a message."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ImageCheck:
     """The outcome for all images that were opened and decoded."""
 
@@ -52,12 +52,19 @@ class ImageCheck:
     """The number of images that cannot be captioned, by kind of problem."""
     example: str = ""
     """The first of these, and its problem."""
+    links: int = 0
+    """The number of images that lie outside the image root although their paths do not say so."""
+    link_example: str = ""
+    """The first of these."""
 
-    def add(self, image: str, problem: ImageProblem | None) -> None:
+    def add(self, image: str, problem: ImageProblem | None, links_out: bool) -> None:
         self.images += 1
         if problem is not None:
             self.bad[problem.kind] += 1
             self.example = self.example or f"{image}: {problem.detail}"
+        if links_out:
+            self.links += 1
+            self.link_example = self.link_example or image
 
 
 class InputFindings:
@@ -68,7 +75,14 @@ class InputFindings:
         self.records = 0
         """The number of records so far."""
         self.outside = 0
-        """The number of records whose path climbs out of the image root."""
+        """The number of records whose path climbs out of the image root: they will fail."""
+        self.outside_example = ""
+        """The first of these paths."""
+        self.leaving = 0
+        """The number of other records whose path, as written, leads out of the image root. A model
+        on this machine reads them."""
+        self.leaving_example = ""
+        """The first of these paths."""
         self.images_checked = 0
         """The number of images whose files were looked for: of the first records."""
         self.images_present = 0
@@ -83,15 +97,16 @@ class InputFindings:
         self.random = random.Random(0)  # noqa: S311 (a sample, no secret)
         self.next_sample = 0
         """The record, by its 0-based position in the input, that enters the sample next."""
-        self.path_map_climbs = any(".." in new for _, new in paths.path_map)
+        self.path_map_leaves = any(".." in new or new[:1] == os.sep for _, new in paths.path_map)
+        self.root_prefixes = root_prefixes(paths.root)
 
     def add_batch(self, first: int, batch: RecordBatch) -> None:
         """Look at the next records, of which the first has the record id `first`."""
         self.records += len(batch.images)
         self.hashes.extend(map(hash, batch.images))
         for image in batch.images:
-            if self.path_map_climbs or ".." in image:
-                self.outside += is_outside(self.paths, image)
+            if self.path_map_leaves or ".." in image or image[:1] == os.sep:
+                self.look_where_it_leads(image)
         if first < FIRST_IMAGES:
             for image in batch.images[: FIRST_IMAGES - first]:
                 self.images_checked += 1
@@ -99,6 +114,22 @@ class InputFindings:
                     self.images_present += 1
                     self.witness = self.witness or image
         self.add_to_sample(first, batch.images)
+
+    def look_where_it_leads(self, image: str) -> None:
+        """Count a path that leads out of the image root."""
+        try:
+            path = image
+            # Normalising millions of absolute paths would take a quarter of the time of `new`.
+            if self.paths.path_map or ".." in image or "/./" in image or "//" in image:
+                path = os.path.normpath(self.paths.resolve(image))
+        except ImageProblem as problem:
+            if problem.kind == "outside":
+                self.outside += 1
+                self.outside_example = self.outside_example or image
+            return
+        if not path.startswith(self.root_prefixes):
+            self.leaving += 1
+            self.leaving_example = self.leaving_example or image
 
     def add_to_sample(self, first: int, images: list[str]) -> None:
         """Sample by reservoir: in the end every image is equally likely to be in the sample."""
@@ -127,13 +158,9 @@ class InputFindings:
         return Duplicates(extra, paths, example)
 
 
-def is_outside(paths: ImagePaths, image: str) -> bool:
-    """True if the path of an image climbs out of the image root."""
-    try:
-        paths.resolve(image)
-    except ImageProblem as problem:
-        return problem.kind == "outside"
-    return False
+def root_prefixes(root: str) -> tuple[str, str]:
+    """Return how paths in the image root begin: as the root is named, and as it really lies."""
+    return os.path.join(os.path.normpath(root), ""), os.path.join(os.path.realpath(root), "")  # noqa: PTH118
 
 
 def first_duplicate(shard_files: Iterable[Path], hashes: set[int]) -> str:
@@ -165,16 +192,20 @@ def check_images(
     threads = min(32, 2 * (os.cpu_count() or 1))
     stream = iter(images)
 
-    def check(image: str) -> tuple[str, ImageProblem | None]:
+    prefixes = root_prefixes(paths.root)
+
+    def check(image: str) -> tuple[str, ImageProblem | None, bool]:
         try:
-            open_image(paths.resolve(image)).decode()
+            path = paths.resolve(image)
+            open_image(path).decode()
         except ImageProblem as problem:
-            return image, problem
-        return image, None
+            return image, problem, False
+        is_written_inside = os.path.normpath(path).startswith(prefixes)
+        return image, None, is_written_inside and not lies_in(path, paths.root)
 
     with ThreadPoolExecutor(threads, "check") as pool:
         while chunk := list(islice(stream, threads * IMAGES_PER_THREAD)):
-            for image, problem in pool.map(check, chunk):
-                result.add(image, problem)
+            for image, problem, links_out in pool.map(check, chunk):
+                result.add(image, problem, links_out)
                 progress(result.images)
     return result

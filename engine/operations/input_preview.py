@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from engine.datasets.inputs.batch import Record
 from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.datasets.inputs.skipped import SkippedRecords
-from engine.images.image import ImagePaths, image_exists
+from engine.images.image import ImagePaths, ImageProblem, image_exists
 from engine.operations.new_project import refuse_occupied
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
@@ -31,6 +31,10 @@ class InputPreview:
     images_present: int
     """The number of images of `records` that exist."""
     paths: ImagePaths
+    leaving: int = 0
+    """The number of images of `records` that lie outside the image root, links followed."""
+    leaving_example: str = ""
+    """The first of these, as the input names it."""
     skipped: int = 0
     """The number of unreadable records before the last one read."""
 
@@ -63,7 +67,11 @@ def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = Fals
     total = len(records) if whole else round(size / length * len(records))
     paths = ImagePaths(str(root))
     images_present = sum(image_exists(paths, record.image) for record in records)
+    confined = replace(paths, allow_outside=True, confined=True)
+    leaving = [record.image for record in records if leads_out(confined, record.image)]
     return InputPreview(
+        leaving=len(leaving),
+        leaving_example=leaving[0] if leaving else "",
         records=records,
         total=total,
         whole=whole,
@@ -73,6 +81,15 @@ def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = Fals
     )
 
 
+def leads_out(confined: ImagePaths, image: str) -> bool:
+    """Return True if confined paths refuse an image."""
+    try:
+        confined.resolve(image)
+    except ImageProblem as problem:
+        return problem.kind == "outside"
+    return False
+
+
 def check_folder_is_free(folder: Path) -> None:
     """Raise `BadInput` if no project can be made in a folder."""
-    refuse_occupied(Project(folder.expanduser().absolute()))
+    refuse_occupied(Project.at(folder.expanduser()))

@@ -5,6 +5,7 @@ This happens in a hidden folder inside the project's folder, so that it is done 
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -16,7 +17,7 @@ from pathlib import Path
 from db import projects
 from db.connection import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
-from engine.captioners.registry import ModelChoice
+from engine.captioners.registry import FAMILIES, ModelChoice
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
@@ -29,8 +30,9 @@ from engine.operations.input_checks import (
     check_images,
     image_paths,
 )
-from engine.project import manifest
+from engine.project import manifest, outside_images
 from engine.project.layout import Project
+from engine.project.protected_files import save_inputs
 from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
 
@@ -51,7 +53,7 @@ class NewProject:
     shards: int | None = None
     """The number of shards; takes precedence over `shard_size`."""
     allow_outside: bool = False
-    """True if image paths may climb out of the image root."""
+    """True if image paths may climb out of the image root, and servers get images outside it."""
     allow_missing: bool = False
     """True if the project is made although none of the first images exists."""
     image_column: str | None = None
@@ -86,6 +88,14 @@ class CreatedProject:
     """The number of these images that exist."""
     outside: int
     """The number of records whose path climbs out of the image root: they will fail."""
+    outside_example: str
+    """The first of these paths."""
+    leaving: int
+    """The number of other records whose path, as written, leads out of the image root."""
+    leaving_example: str
+    """The first of these paths."""
+    outside_allowed: bool
+    """True if servers may get these images, and images that links lead out to."""
     duplicates: Duplicates
     images: ImageCheck
     """The images that were opened: a sample, or all."""
@@ -104,7 +114,7 @@ def create(
     `progress` gets the number of records read, `checking` those of images opened and of records.
     Raises `BadInput`, and what these two raise.
     """
-    project = Project(folder.absolute())
+    project = Project.at(folder)
     refuse_occupied(project)
     if not new_project.models:
         raise BadInput("name at least one model: --model dry-run, --model llava-1.5=FOLDER")
@@ -153,6 +163,10 @@ def create(
         images_checked=findings.images_checked,
         images_present=findings.images_present,
         outside=findings.outside,
+        outside_example=findings.outside_example,
+        leaving=findings.leaving,
+        leaving_example=findings.leaving_example,
+        outside_allowed=new_project.allow_outside,
         duplicates=duplicates,
         images=image_check,
         skipped=skipped,
@@ -163,8 +177,9 @@ def refuse_occupied(project: Project) -> None:
     """Raise `BadInput` if something in the folder is in the way of a new project."""
     if project.database.exists():
         raise BadInput(f"{project.folder} already holds a project: choose another folder")
-    for path in (project.shards, project.captions):
-        if path.exists():
+    own = (project.shards, project.captions, project.logs, project.manifest, project.inputs)
+    for path in (*own, project.lock):
+        if os.path.lexists(path):
             raise BadInput(f"{path} is in the way: choose another folder")
     if project.folder.exists() and not project.folder.is_dir():
         raise BadInput(f"{project.folder} is a file: name a folder for the project")
@@ -258,6 +273,10 @@ def fill_database(
     with writing(stage.database) as connection:
         projects.create(connection, row, models, shards)
     manifest.save(stage, row, models, list(shards))
+    save_inputs(stage, new_project.captions)
+    outside_images.name_root(project, row)
+    if new_project.allow_outside and any(FAMILIES[model.family].remote for model in models):
+        outside_images.allow(project, row, models, shards)
 
 
 def move_into_place(stage: Project, project: Project) -> None:
@@ -265,7 +284,8 @@ def move_into_place(stage: Project, project: Project) -> None:
     for folder in (stage.captions, stage.logs):
         folder.mkdir()
     # The database moves last: a folder without it is no project.
-    for source in (stage.shards, stage.captions, stage.logs, stage.manifest, stage.database):
+    own = (stage.shards, stage.captions, stage.logs, stage.inputs, stage.manifest, stage.database)
+    for source in own:
         source.rename(project.folder / source.name)
     stage.folder.rmdir()
 

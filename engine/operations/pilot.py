@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from db import projects
 from db.connection import reading
 from db.rows import DeviceRow
+from engine.captioners.registry import FAMILIES
 from engine.hardware import devices
 from engine.operations.records import SampledCaption, SampledImage
 from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJob
+from engine.project import outside_images
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import select_models
@@ -151,20 +153,26 @@ def plan_pilot(
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = select_models(projects.models(connection), names)
+        all_models = projects.models(connection)
+        models = select_models(all_models, names)
+        shards = projects.shards(connection)
     run_devices: list[DeviceRow] = devices.find_devices(spec)
     paths = image_paths_of(project, settings)
+    if any(FAMILIES[model.family].remote for model in models):
+        outside_images.check_image_root(project)
+    confined = not outside_images.is_allowed(project, settings, all_models, shards)
     records = list(islice(read_shard(project.shard_file(0)), count))
     images = [(i, record["image"]) for i, record in records]
     jobs = [
         (
             model.name,
             TryoutJob(
+                name=model.name,
                 family=model.family,
                 checkpoint=model.checkpoint,
                 settings=model.settings,
                 records=images,
-                paths=paths,
+                paths=replace(paths, confined=confined and FAMILIES[model.family].remote),
                 device=run_devices[0],
             ),
         )

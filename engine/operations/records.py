@@ -11,14 +11,17 @@ from typing import Any
 
 from db import flags, progress, projects
 from db.connection import reading
-from db.rows import SHEAR_MODES, ModelRow, RecordKey
+from db.rows import SHEAR_MODES, ModelRow, RecordKey, TaskRow
+from engine.operations.damage import check_shard, telling_damage
 from engine.project import caption_log
+from engine.project.damage import DamagedFiles
+from engine.project.finished_log import log_damage
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_models
 from engine.project.shard_file import read_shard
 from engine.shearing.shear import Shearing, shear, shear_text
-from engine.utils import jsonlines
+from engine.utils import jsonlines, plain_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,8 @@ class SampledImage:
 def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> list[SampledImage]:
     """Return up to `count` records, spread evenly over the shards that have captions.
 
-    Each has the captions of the models with these names, or of all. Raises `BadInput`.
+    Each has the captions of the models with these names, or of all. Raises `BadInput`, also if
+    files that were read are damaged.
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
@@ -75,19 +79,21 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
         flagged = flags.record_keys(connection)
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
-    for position, shard in enumerate(numbers):
-        # What one shard cannot give, the shards after it give.
-        share = (count - len(images)) // (len(numbers) - position)
-        logs = read_logs(project, models, shard)
-        captioned = sorted(set[int]().union(*(caption_log.captioned(data) for _, data in logs)))
-        images += samples_of_shard(project, logs, shearing, shard, evenly_spaced(captioned, share))
+    with telling_damage(project):
+        for position, shard in enumerate(numbers):
+            # What one shard cannot give, the shards after it give.
+            share = (count - len(images)) // (len(numbers) - position)
+            logs = read_logs(project, models, shard)
+            indices = set[int]().union(*(caption_log.captioned(data) for _, data in logs))
+            chosen = evenly_spaced(sorted(indices), share)
+            images += samples_of_shard(project, logs, shearing, shard, chosen)
     return [replace(image, flagged=(image.shard, image.i) in flagged) for image in images]
 
 
 def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[SampledImage]:
     """Return every flagged record, captioned or not, with the captions of these models or of all.
 
-    Raises `BadInput`.
+    Raises `BadInput`, also if files that were read are damaged.
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
@@ -95,9 +101,10 @@ def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[Sampled
         keys = sorted(flags.record_keys(connection))
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
-    for shard, group in groupby(keys, key=itemgetter(0)):
-        logs = read_logs(project, models, shard)
-        images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])
+    with telling_damage(project):
+        for shard, group in groupby(keys, key=itemgetter(0)):
+            logs = read_logs(project, models, shard)
+            images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])
     return [replace(image, flagged=True) for image in images]
 
 
@@ -106,8 +113,11 @@ ShardLogs = Sequence[tuple[ModelRow, bytes]]
 
 
 def read_logs(project: Project, models: Sequence[ModelRow], shard: int) -> ShardLogs:
-    """Read the caption logs of a shard. Raises `OSError`."""
-    return [(model, read_log(project, model, shard)) for model in models]
+    """Read the caption logs of a shard. Raises `OSError`, `DamagedFiles`."""
+    check_shard(project, shard)
+    with reading(project.database) as connection:
+        tasks = projects.tasks_of_shard(connection, shard)
+    return [(model, read_log(project, model, tasks[model.id])) for model in models]
 
 
 def samples_of_shard(
@@ -136,12 +146,19 @@ def samples_of_shard(
     ]
 
 
-def read_log(project: Project, model: ModelRow, shard: int) -> bytes:
-    """Return the bytes of a caption log, none if it does not exist yet. Raises `OSError`."""
+def read_log(project: Project, model: ModelRow, task: TaskRow) -> bytes:
+    """Return the bytes of a caption log, none if it does not exist yet.
+
+    Raises `OSError`, and `DamagedFiles` if it is not what was read back when its task was done.
+    """
+    log = project.caption_log_file(model, task.shard)
     try:
-        return project.caption_log_file(model, shard).read_bytes()
+        data = plain_files.read_bytes(log)
     except FileNotFoundError:
-        return b""
+        data = b""
+    if task.state == "done" and caption_log.digest(data) != task.digest:
+        raise DamagedFiles([log_damage(log, task)])
+    return data
 
 
 def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
@@ -153,14 +170,20 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
         settings = projects.project(connection)
         models = projects.models(connection)
         shard_row = projects.shard(connection, shard)
+        tasks = projects.tasks_of_shard(connection, shard)
         flagged = (shard, i) in flags.record_keys(connection, shard)
     record = input_record(project, shard, i) if shard_row is not None else None
     if shard_row is None or record is None:
         return None
     shearing = Shearing.of(settings)
-    captions = []
+    captions: list[SampledCaption | None] = []
     for model in models:
-        log = caption_log.parse_records(read_log(project, model, shard), shard_row.count, {i})
+        try:
+            data = read_log(project, model, tasks[model.id])
+        except DamagedFiles as error:
+            captions.append(no_caption(model, f"damaged: {error}"))
+            continue
+        log = caption_log.parse_records(data, shard_row.count, {i})
         captions.append(caption_of(model, log, i, shearing))
     return SampledImage(
         shard=shard,
@@ -174,7 +197,7 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
 
 def input_record(project: Project, shard: int, i: int) -> dict[str, Any] | None:
     """Return a record as the input has it, or None if the shard is shorter. Raises `OSError`."""
-    with project.shard_file(shard).open("rb") as file:
+    with plain_files.open_stream(project.shard_file(shard), "rb") as file:
         line = next(islice(file, i, None), None)
     record: dict[str, Any] | None = None if line is None else jsonlines.loads(line)
     return record
@@ -229,7 +252,7 @@ def search_shards(
         shard = (after[0] + step) % shards
         if cancelled():
             return None
-        with project.shard_file(shard).open("rb") as file:
+        with plain_files.open_stream(project.shard_file(shard), "rb") as file:
             for i, line in enumerate(file):
                 if (step or i > after[1]) and any(each in line for each in spellings):
                     return shard, i
@@ -265,8 +288,11 @@ def caption_of(
             },
         )
     error = log.errors.get(i)
-    if error is None:
-        return None
+    return None if error is None else no_caption(model, f"{error.error}: {error.detail}")
+
+
+def no_caption(model: ModelRow, error: str) -> SampledCaption:
+    """Return what stands in the place of a caption that failed, or cannot be believed."""
     return SampledCaption(
         model=model.name,
         raw=None,
@@ -275,7 +301,7 @@ def caption_of(
         end=None,
         tokens=None,
         finish=None,
-        error=f"{error.error}: {error.detail}",
+        error=error,
     )
 
 

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from db.rows import ShearMode
+from engine.operations.damage import telling_damage
 from engine.operations.reshear_job import ReshearJob, shear_log
 from engine.process.pool import map_on_all_cores
+from engine.project.damage import Damage, DamagedFiles
+from engine.project.finished_log import log_damage
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
 from engine.project.sheared_file import sheared_path
@@ -16,6 +19,7 @@ from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
 from engine.utils.errors import BadInput, RequestRefused
+from engine.utils.plain_files import names_in, remove_files
 from engine.utils.plurals import plural
 
 
@@ -45,10 +49,11 @@ def reshear(
 
     The project keeps its old shearing until the end, and the name of a sheared file holds a hash of
     its shearing: if this ends early, no wrong file is ever read. `progress` gets the numbers of
-    tasks done and of all. Raises `RequestRefused` while the project runs, `BadInput`.
+    tasks done and of all. Raises `RequestRefused` while the project runs, `BadInput`, also if any
+    log is damaged.
     """
     try:
-        with ProjectLock(project.lock):
+        with telling_damage(project), ProjectLock(project.lock):
             return reshear_locked(ProjectState.load(project, Policy()), shearing, progress)
     except ProjectInUse as holder:
         message = f"the project is in use by {holder}: 'stop' it, shear, and 'run' it"
@@ -60,7 +65,7 @@ def reshear(
 def reshear_locked(
     project_state: ProjectState, shearing: Shearing, progress: Callable[[int, int], None]
 ) -> ReshearResult:
-    """Do as `reshear` in a process that holds the project's lock."""
+    """Do as `reshear` in a process that holds the project's lock. Raises `DamagedFiles`."""
     jobs = [
         ReshearJob(
             task_id=task.id,
@@ -74,15 +79,21 @@ def reshear_locked(
             shearing=shearing,
         )
         for task in project_state.ledger.tasks.values()
-        if task.digest is not None
+        if task.state == "done" and task.digest is not None
     ]
     now = time.time()
     captions = empty = 0
+    damage: list[Damage] = []
     for number, result in enumerate(map_on_all_cores(shear_log, jobs), start=1):
+        if result.damaged:
+            damage.append(log_damage(jobs[number - 1].log, project_state.ledger[result.task_id]))
+            continue
         project_state.ledger.change(result.task_id, now, empty=result.empty)
         captions += result.captions
         empty += result.empty
         progress(number, len(jobs))
+    if damage:
+        raise DamagedFiles(damage)
     project_state.set_shearing(shearing)
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     project_state.event("info", f"sheared again: {shearing.mode}{cap}")
@@ -97,6 +108,5 @@ def remove_stale_files(jobs: list[ReshearJob]) -> None:
     current = {sheared_path(job.log, job.shearing, job.digest) for job in jobs}
     # Each folder is listed once, not once per shard.
     for folder in {job.log.parent for job in jobs}:
-        for path in folder.glob("*.sheared-*"):
-            if path not in current:
-                path.unlink(missing_ok=True)
+        names = [name for name in names_in(folder) if ".sheared-" in name]
+        remove_files(folder, [name for name in names if folder / name not in current])

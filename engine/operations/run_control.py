@@ -9,18 +9,22 @@ import msgspec
 from db import progress, requests
 from db.connection import BUSY_SECONDS, reading, writing
 from db.rows import SupervisorRow
-from engine.launchers.factory import check_devices
+from engine.launchers.factory import ClusterSpec, check_devices
 from engine.launchers.local import python_command
 from engine.process import identity
 from engine.project.layout import Project
+from engine.project.live_run import LiveRun, find_live_run
 from engine.project.lock import ProjectInUse, ProjectLock
 from engine.requests.answers import Answer, ExcludeResult
 from engine.requests.handlers import carry_out, save_answer
 from engine.requests.kinds import Request, checked, to_payload
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
+from engine.state.reconcile import take_over_running_tasks
 from engine.utils.clock import Clock, SystemClock
 from engine.utils.errors import BadInput, RequestRefused
+from engine.utils.plain_files import make_folder, open_stream
+from engine.utils.tail import last_lines
 
 START_SECONDS = 30.0
 """Seconds within which a supervisor must be up after its start."""
@@ -32,11 +36,16 @@ SYSTEM_CLOCK = SystemClock()
 """The clock by which everything here waits; a test hands in its own."""
 
 
-def live_supervisor(project: Project) -> SupervisorRow | None:
-    """Return the supervisor of the project if it is alive, otherwise None."""
+def live_run(project: Project) -> LiveRun:
+    """Return who works on the project now."""
     with reading(project.database) as connection:
         row = progress.supervisor(connection)
-    return row if row is not None and identity.is_alive(row) else None
+    return find_live_run(project, row)
+
+
+def live_supervisor(project: Project) -> SupervisorRow | None:
+    """Return the supervisor of the project if it is alive, otherwise None."""
+    return live_run(project).supervisor
 
 
 def refuse_while_running(project: Project, what: str) -> None:
@@ -46,9 +55,21 @@ def refuse_while_running(project: Project, what: str) -> None:
 
 
 def last_devices(project: Project) -> str:
-    """Return the devices of the last run, on which the next one runs if no others are named."""
+    """Return the devices of the last run, on which the next one runs if no others are named.
+
+    Raises `BadInput` for a cluster at an address that no run of this boot has used: Ray trusts a
+    cluster with everything, and the tracker may be a received one.
+    """
     with reading(project.database) as connection:
-        return progress.last_devices(connection) or "auto"
+        devices = progress.last_devices(connection) or "auto"
+        boot_id = progress.last_boot(connection)
+    cluster = ClusterSpec.parse(devices)
+    if cluster is not None and cluster.address != "auto" and boot_id != identity.boot_id():
+        raise BadInput(
+            f"the project says that it ran last on the cluster {cluster.address}: if you know it,"
+            f" name it again with --cluster {cluster.address} (in the application: u)"
+        )
+    return devices
 
 
 def start(project: Project, devices: str, clock: Clock = SYSTEM_CLOCK) -> SupervisorRow:
@@ -84,8 +105,8 @@ def start(project: Project, devices: str, clock: Clock = SYSTEM_CLOCK) -> Superv
 def spawn(project: Project, devices: str) -> subprocess.Popen[bytes]:
     """Start the process of a supervisor, whose output goes into its log. Raises `BadInput`."""
     try:
-        project.logs.mkdir(exist_ok=True)
-        with project.supervisor_log.open("ab") as log:
+        make_folder(project.logs)
+        with open_stream(project.supervisor_log, "ab") as log:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and code)
                 python_command("engine.supervisor.main", str(project.folder), devices),
                 stdin=subprocess.DEVNULL,
@@ -99,7 +120,7 @@ def spawn(project: Project, devices: str) -> subprocess.Popen[bytes]:
 
 def last_log_line(project: Project) -> str:
     """Return the last line of the supervisor's log, or where that log lies if it is empty."""
-    lines = project.supervisor_log.read_text(errors="replace").strip().splitlines()
+    lines = last_lines(project.supervisor_log, 1)
     return lines[-1] if lines else f"see {project.supervisor_log}"
 
 
@@ -107,13 +128,19 @@ def send_request(project: Project, request: Request, clock: Clock = SYSTEM_CLOCK
     """Have a request carried out once, and return the answer.
 
     A live supervisor carries it out; if there is none, this process does, under the project's lock.
-    Raises `RequestRefused`, `DatabaseError`.
+    Raises `RequestRefused`, also if the project is in use on another machine: two machines are not
+    trusted to write one database, `DatabaseError`.
     """
     request = checked(request)
     request_id: int | None = None
     deadline = clock.monotonic() + ANSWER_SECONDS
     while True:
-        if request_id is None and live_supervisor(project) is not None:
+        run = live_run(project)
+        if run.elsewhere is not None and not run.elsewhere.on_this_machine:
+            raise RequestRefused(
+                f"the project is in use elsewhere, by {run.elsewhere}: give this command there"
+            )
+        if request_id is None and run.supervisor is not None:
             with writing(project.database) as connection:
                 request_id = requests.add(connection, request.kind, to_payload(request))
         alive = live_supervisor(project) is not None
@@ -163,6 +190,7 @@ def apply(project: Project, request: Request, request_id: int | None, clock: Clo
                 if answer is not None:
                     return answer
             project_state = ProjectState.load(project, Policy(busy_seconds=BUSY_SECONDS), clock)
+            take_over_running_tasks(project_state)
             answer = carry_out(project_state, request, None)
             if request_id is not None:
                 save_answer(project_state, request_id, answer)

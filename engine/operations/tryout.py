@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from db.rows import DeviceRow
+from engine.captioners.api_keys import key_source
 from engine.captioners.registry import FAMILIES, Settings
 from engine.images.image import ImagePaths, ImageProblem, open_image
 from engine.launchers.local import python_command, worker_environment
@@ -37,6 +38,8 @@ class TryoutJob:
     """The record id of each image, and the image as the input names it."""
     paths: ImagePaths
     device: DeviceRow
+    name: str = ""
+    """The model's name, by which the API key of its server is found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,7 @@ def caption_records(job: dict[str, Any], emit: Callable[[TryoutEvent], None]) ->
         Settings.of(job["settings"]),
         job["device"]["id"].partition(":")[0],
         lambda step: emit(TryoutEvent(loading=step)),
+        key_source(job["name"], job["checkpoint"] or ""),
     )
     spent, done = 0.0, 0
     records = [(i, image) for i, image in job["records"]]

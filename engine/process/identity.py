@@ -58,6 +58,11 @@ def this_process() -> tuple[int, float, str]:
     return pid, process_start(pid) or 0.0, boot_id()
 
 
+def has_heartbeat(row: WorkerRow) -> bool:
+    """Return True if a worker that cannot be looked up counts as alive by its last heartbeat."""
+    return time.time() - row.heartbeat < REMOTE_ALIVE_SECONDS
+
+
 def is_alive(row: SupervisorRow | WorkerRow) -> bool:
     """Return True if the process of a row still runs, in this boot of this machine.
 
@@ -65,7 +70,7 @@ def is_alive(row: SupervisorRow | WorkerRow) -> bool:
     """
     if isinstance(row, WorkerRow) and row.boot_id == ELSEWHERE:
         # Its supervisor wrote the row, and knows as much of the worker as can be known.
-        return time.time() - row.heartbeat < REMOTE_ALIVE_SECONDS
+        return has_heartbeat(row)
     if row.boot_id != boot_id():
         return False
     return process_start(row.pid) == row.created

@@ -47,8 +47,15 @@ from engine.protocol.caption_row import (
     row_fields,
 )
 from engine.utils import jsonlines
+from engine.utils.plain_files import (
+    make_folder,
+    open_file,
+    open_folder,
+    open_stream,
+    read_bytes,
+)
 
-CAPTION_LINE = re.compile(rb'\{"i": ?(\d+), ?"raw":')
+CAPTION_LINE = re.compile(rb'\{"i": ?(\d{1,8}), ?"raw":')
 """The start of a caption's line as `CaptionLog.append` writes it; other writers may put a blank
 after colon and comma. Inside of a text it cannot occur: quotation marks are escaped there."""
 
@@ -121,7 +128,7 @@ def read(path: Path, count: int, redo_from: int = 0) -> LogContents:
     """
     contents = LogContents(flags=bytearray(count))
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError:
         data = b""
     end = data.rfind(b"\n") + 1
@@ -211,8 +218,12 @@ def digest(data: bytes) -> str:
 
 def file_digest(path: Path) -> str:
     """Return the `digest` of a file, read in pieces. Raises `OSError`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    with open_stream(path, "rb") as file:
+        blake2b = hashlib.file_digest(
+            file,  # type: ignore[arg-type]  # every stream of bytes has the `readinto` it asks for
+            lambda: hashlib.blake2b(digest_size=16),
+        )
+        return blake2b.hexdigest()
 
 
 class CaptionLog:
@@ -224,7 +235,7 @@ class CaptionLog:
         `redo` says which records without a row at or after the offset `redo_from` are captioned
         again: "all", or only those that "failed". Raises `OSError`.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         contents = read(path, count, redo_from)
         self.path = path
         self.count = count
@@ -242,17 +253,23 @@ class CaptionLog:
         """The number of records that have a caption."""
         self.left = sum(self.needs_row(flags) for flags in self.flags)
         """The number of records that are still to be captioned."""
-        self.unsynced = 0
-        """The number of rows written since the last `sync`."""
-        self.new = not path.exists()
-        """True until the entry of a new file in its folder is synced."""
-        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.unsynced = self.rows
+        """The number of rows that may be lost in a power cut: at first all of them, since who wrote
+        them may have been killed before it synced them."""
+        self.entry_synced = False
+        """True once the entries of the file and of its folder are synced. A process that was killed
+        may have made them and not come to that."""
+        self.file = open_file(path, os.O_WRONLY | os.O_CREAT)
         """The file descriptor; -1 once the log is closed."""
         self.size = os.lseek(self.file, 0, os.SEEK_END)
         """The bytes of the file."""
         if self.size != contents.good_bytes:
-            os.ftruncate(self.file, contents.good_bytes)
-            self.size = os.lseek(self.file, 0, os.SEEK_END)
+            try:
+                self.cut(contents.good_bytes)
+            except OSError:
+                self.close()
+                raise
+            self.size = contents.good_bytes
 
     def needs_row(self, flags: int) -> bool:
         """True if a record with these flags is still to be captioned."""
@@ -343,20 +360,29 @@ class CaptionLog:
         finally:
             # A full disk gives a short write without an exception: the part is taken back.
             if written < len(data):
-                os.ftruncate(self.file, self.size)
-                os.lseek(self.file, self.size, os.SEEK_SET)
+                self.cut(self.size)
         if written < len(data):
             raise DiskFull(f"only {written} of {len(data)} bytes fitted into {self.path}")
         self.size += written
 
+    def cut(self, size: int) -> None:
+        """Take away what lies beyond so many bytes. Raises `OSError`.
+
+        It is synced: after a power cut no sector of what lay there may stand within a later row.
+        """
+        os.ftruncate(self.file, size)
+        os.lseek(self.file, size, os.SEEK_SET)
+        os.fsync(self.file)
+
     def sync(self) -> None:
-        """Make the rows written so far, and a new file's entry, outlive a power cut."""
+        """Make the rows written so far, and the file itself, outlive a power cut."""
         if self.unsynced:
             os.fsync(self.file)
             self.unsynced = 0
-        if self.new:
+        if not self.entry_synced:
             sync_folder(self.path.parent)
-            self.new = False
+            sync_folder(self.path.parent.parent)
+            self.entry_synced = True
 
     def close(self) -> None:
         """Close the file without syncing it; a second call does nothing."""
@@ -372,7 +398,7 @@ def to_lines(rows: Iterable[Row]) -> bytes:
 
 def sync_folder(folder: Path) -> None:
     """Make the entry of a new or renamed file in `folder` outlive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = open_folder(folder)
     try:
         os.fsync(handle)
     finally:

@@ -7,23 +7,41 @@ from pathlib import Path
 from db.connection import SCHEMA, DatabaseError, ensure_schema, schema_of
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
-from engine.project.rebuild import rebuild_if_damaged
+from engine.project.plain_folder import refuse_links
+from engine.project.rebuild import damage, rebuild_if_damaged
 from engine.utils.errors import BadInput
 
 
-def open_project(folder: Path) -> Project:
+def open_project(folder: Path, readonly: bool = False) -> Project:
     """Return the project in a folder, with its database repaired and upgraded where needed.
 
-    Raises `BadInput` if the folder holds no project, or one that cannot be used.
+    With `readonly` nothing is changed: a project that would need it is refused. Raises `BadInput`
+    if the folder holds no project, or one that cannot be used.
     """
-    project = Project(folder.absolute())
+    project = Project.at(folder)
     if not project.database.is_file() and not project.manifest.is_file():
         raise BadInput(
             f"{folder} holds no project (no project.db):"
             f" make one with 'mllmaug-tui new {folder} CAPTIONS.json'"
         )
-    prepare_database(project)
+    refuse_links(project)
+    if readonly:
+        refuse_unprepared(project)
+    else:
+        prepare_database(project)
     return project
+
+
+def refuse_unprepared(project: Project) -> None:
+    """Raise `BadInput` if the database is damaged or of another version."""
+    try:
+        found = damage(project)
+        if found is not None:
+            raise BadInput(f"{found}: without --readonly it is rebuilt")
+        if schema_of(project.database) != SCHEMA:
+            raise BadInput(f"{project.folder} is of another version: open it without --readonly")
+    except DatabaseError as error:
+        raise BadInput(str(error)) from error
 
 
 def prepare_database(project: Project) -> None:
@@ -32,6 +50,7 @@ def prepare_database(project: Project) -> None:
         rebuild_if_damaged(project)
         if schema_of(project.database) != SCHEMA:
             upgrade_database(project)
+            rebuild_if_damaged(project)  # no check knows all columns of an older version
     except DatabaseError as error:
         raise BadInput(str(error)) from error
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from db import progress, projects
+from db import progress, projects, supervisor_writes
 from db.connection import reading
 from db.rows import ModelRow, RecordKey
 from db.task_pages import matching_tasks
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
 
-RECORD_KEY_PATTERN = re.compile(r"([0-9]+)[:/]([0-9]+)")
+RECORD_KEY_PATTERN = re.compile(r"([0-9]{1,30})[:/]([0-9]{1,30})")
 """A record key as commands take it, `SHARD:INDEX`, or as screens show it, `SHARD/INDEX`."""
 
 
@@ -61,6 +61,20 @@ def named_tasks(project: Project, shards: Sequence[int], names: Sequence[str]) -
     if not shards and not names:
         raise BadInput("name what is meant: --shard N, --model NAME or both")
     return select_tasks(project, shards, names)
+
+
+def check_model(project: Project, name: str) -> None:
+    """Raise `BadInput` if the project has no model of that name."""
+    with reading(project.database) as connection:
+        select_models(projects.models(connection), [name])
+
+
+def check_device(project: Project, name: str) -> None:
+    """Raise `BadInput` if the present run, or the last one, has no device of that name."""
+    with reading(project.database) as connection:
+        known = [device.id for device in supervisor_writes.devices(connection)]
+    if known and name not in known:
+        raise BadInput(f"the run has no device {name!r}: it has {', '.join(known)}")
 
 
 def skipped_tasks(project: Project) -> list[int]:

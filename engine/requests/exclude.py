@@ -8,7 +8,6 @@ among the missing.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -19,10 +18,12 @@ from engine.requests.answers import ExcludeResult
 from engine.requests.kinds import Exclude
 from engine.requests.named_tasks import known_tasks
 from engine.requests.running_supervisor import RunningSupervisor
+from engine.state.damaged_log import check_log
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import complete_if_whole, log_path
 from engine.utils.errors import RequestRefused
+from engine.utils.plain_files import remove_files
 
 
 def excluded_counts(project_state: ProjectState, task_ids: Sequence[int]) -> dict[int, int]:
@@ -80,12 +81,14 @@ def exclude_in_task(
 ) -> int:
     """Do what `exclude` does for one task that is not running. Returns how many records changed.
 
-    A task that lacks no record afterwards is completed. Raises `OSError`, and then the task is as
-    it was.
+    A task that lacks no record afterwards is completed; one whose log was damaged begins anew.
+    Raises `OSError`, and then the log is as it was.
     """
     now = project_state.clock.time()
-    task = project_state.ledger[task_id]
-    log = CaptionLog(log_path(project_state, task), task.count, task.redo, task.redo_from)
+    path = log_path(project_state, project_state.ledger[task_id])
+    task = check_log(project_state, project_state.ledger[task_id], path, now)
+    is_new = not path.exists()
+    log = CaptionLog(path, task.count, task.redo, task.redo_from)
     size_before = log.size
     try:
         if indexes is None:
@@ -93,16 +96,20 @@ def exclude_in_task(
             indexes = [i for i, row in log.errors.items() if kind in (None, row.error)]
         changed = log.exclude(indexes, request.exclude)
         if not changed:
+            if is_new:  # an empty log would count as captions from before
+                remove_files(path.parent, [path.name])
             return 0
         log.sync()
         if task.state == "done" or (task.state != "skipped" and not log.left):
             complete_if_whole(project_state, task, now)
     except OSError:
         with suppress(OSError):  # the next run takes over what the log then holds
-            os.truncate(log.path, size_before)
+            log.cut(size_before)
         raise
     finally:
         log.close()
+    if project_state.ledger[task_id].state != "done":
+        project_state.ledger.change(task_id, now, digest=None)
     project_state.ledger.set_counts(task_id, log.counts, now)
     project_state.failures[task_id] = group_failures(task_id, log.errors)
     return changed

@@ -26,6 +26,7 @@ from engine.requests.kinds import (
     Pause,
     Pin,
     Prioritise,
+    Recheck,
     Request,
     Resume,
     Retry,
@@ -36,13 +37,14 @@ from engine.requests.kinds import (
 )
 from engine.requests.models import add_model, configure
 from engine.requests.named_tasks import known_tasks, name_tasks
+from engine.requests.recheck import recheck
 from engine.requests.running_supervisor import RunningSupervisor
 from engine.state.model_backoff import wake_models
 from engine.state.project_state import ProjectState
 from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
 
-OUTLIVING_KINDS = (Retry.kind, Skip.kind, Flag.kind)
+OUTLIVING_KINDS = (Retry.kind, Skip.kind, Flag.kind, Recheck.kind)
 """Kinds of requests that stay valid after the run during which they were made has ended."""
 
 
@@ -120,6 +122,8 @@ def dispatch(
         case Exclude():
             result = exclude(project_state, request, supervisor)
             text = result.summary(request.exclude)
+        case Recheck():
+            text = recheck(project_state, request)
         case Flag():
             text = flag(project_state, request)
         case Pin():

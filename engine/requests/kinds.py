@@ -101,6 +101,13 @@ class Exclude(RequestFields, frozen=True):
     """False to take them back in."""
 
 
+class Recheck(RequestFields, frozen=True):
+    """Compare the files of tasks with what is recorded of them, and make good what is damaged."""
+
+    kind: ClassVar[str] = "recheck"
+    tasks: TaskIds
+
+
 class Flag(RequestFields, frozen=True):
     """Flag records, or take their flags away."""
 
@@ -153,6 +160,7 @@ Request = (
     | Skip
     | Prioritise
     | Exclude
+    | Recheck
     | Flag
     | Pin
     | Wake
@@ -170,6 +178,7 @@ REQUEST_CLASSES: dict[str, type[Request]] = {
         Skip,
         Prioritise,
         Exclude,
+        Recheck,
         Flag,
         Pin,
         Wake,

@@ -148,7 +148,7 @@ def checked_choice(choice: ModelChoice) -> ModelChoice:
 def restart_tasks(project_state: ProjectState, model: ModelRow) -> tuple[int, int]:
     """Begin all tasks of a model with new settings anew.
 
-    Returns how many tasks that are, and how many of them have a log in the folder of the new
+    Returns how many tasks that are, and how many of them have captions in the folder of the new
     settings already, which they go on with.
     """
     now = project_state.clock.time()
@@ -159,6 +159,6 @@ def restart_tasks(project_state: ProjectState, model: ModelRow) -> tuple[int, in
         project_state.failures[task_id] = ()
         log = log_path(project_state, task)
         if log.exists():
-            with_captions += 1
             catch_up(project_state, task, log, now)
+            with_captions += project_state.ledger[task_id].captioned > 0
     return len(ids), with_captions

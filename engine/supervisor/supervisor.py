@@ -231,6 +231,7 @@ class Supervisor:
             for handle, message in self.launcher.receive(self.policy.tick):
                 self.receive(handle, message)
         self.launcher.close()
+        self.task_runner.sync_logs(at_once=True)  # of workers that outlive SIGKILL
         self.project_state.event(
             "info", "finished" if self.project_state.ledger.finished else "stopped"
         )

@@ -216,14 +216,17 @@ class TaskRunner:
             if attempt.log.errors:
                 self.project_state.failures[attempt.task.id] = attempt.failures()
 
-    def sync_logs(self) -> None:
-        """Sync the logs that have `Policy.sync_rows` unsynced rows, or any for `sync_every`."""
+    def sync_logs(self, at_once: bool = False) -> None:
+        """Sync the logs that have `Policy.sync_rows` unsynced rows, or any for `sync_every`.
+
+        With `at_once`, all of them.
+        """
         now = self.project_state.clock.monotonic()
         for worker in self.workers.values():
             attempt = worker.attempt
             if attempt is None:
                 continue
-            overdue = now - attempt.synced_at > self.policy.sync_every
+            overdue = at_once or now - attempt.synced_at > self.policy.sync_every
             if attempt.log.unsynced >= self.policy.sync_rows or overdue:
                 attempt.synced_at = now
                 try:

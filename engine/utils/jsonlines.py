@@ -43,6 +43,8 @@ def loads_lines(data: bytes) -> list[Any]:
 
 def dumps_lines(texts: Sequence[str | None]) -> bytes:
     """Return the texts as JSON, one string or null a line."""
+    if not texts:
+        return b""
     try:
         # Each element of an indented array has a line to itself, since a line break within a string
         # is escaped.

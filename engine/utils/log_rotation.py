@@ -6,7 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from engine.utils.atomic_write import write_beside
+from engine.utils.plain_files import PART, names_in, open_stream, remove_files, replacing, status
 
 KEPT_FRACTION = 0.5
 """Fraction of the limit that is kept in the file beside the log when the log is emptied."""
@@ -27,14 +27,14 @@ def rotate_log(log: Path, limit: int) -> bool:
     was emptied. Raises `OSError`.
     """
     with suppress(FileNotFoundError):
-        size = log.stat().st_size
+        size = status(log).st_size
         if size <= limit:
             return False
         # A full disk cannot keep the end; emptying the log all the same makes room.
         with suppress(OSError):
             copy_end(log, size - int(limit * KEPT_FRACTION))
         begun = f"(begun anew at {size:,} bytes; before: {rotated_log(log).name})\n".encode()
-        with log.open("r+b", buffering=0) as file:
+        with open_stream(log, "r+b", buffering=0) as file:
             end = 0
             with suppress(OSError):
                 end = file.write(begun)  # at the start of the file; other writers append at its end
@@ -45,11 +45,11 @@ def rotate_log(log: Path, limit: int) -> bool:
 
 def copy_end(log: Path, start: int) -> None:
     """Copy the whole lines after the byte offset `start` to the file beside the log."""
-    with (
-        write_beside(rotated_log(log), sync=False) as part,
-        log.open("rb") as source,
-        part.open("wb") as target,
-    ):
+    target_path = rotated_log(log)
+    # Whoever holds the project's lock alone rotates its logs, so that nobody writes these now.
+    parts = filter(None, map(PART.fullmatch, names_in(log.parent)))
+    remove_files(log.parent, [part[0] for part in parts if part[1] == target_path.name])
+    with replacing(target_path, sync=False) as target, open_stream(log, "rb") as source:
         source.seek(start)
         source.readline()
         shutil.copyfileobj(source, target, COPY_BYTES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from engine.utils.plain_files import open_stream
+
 TAIL_BYTES = 256 * 1024
 """Most bytes read from a file at a time."""
 LAST_LINES_BYTES = 16 * 1024
@@ -34,7 +36,7 @@ class Tail:
         If more than `limit` bytes were written, only those of the last `limit` bytes. Raises
         `OSError`.
         """
-        with self.path.open("rb") as file:
+        with open_stream(self.path, "rb") as file:
             status = os.fstat(file.fileno())
             if status.st_ino != self.inode or status.st_size < self.offset:
                 self.inode, self.offset, self.partial_line = status.st_ino, 0, b""

@@ -80,18 +80,3 @@ def test_nothing_is_written_when_a_transaction_fails(database: Path) -> None:
 def test_a_reader_cannot_write(database: Path) -> None:
     with pytest.raises(DatabaseUnusable), connect.reading(database) as connection:
         projects.set_paused(connection, True, None, "user")
-
-
-def test_a_damaged_page_is_found(database: Path) -> None:
-    connect.check_integrity(database)
-    contents = bytearray(database.read_bytes())
-    contents[4096:8192] = b"\xff" * 4096
-    database.write_bytes(contents)
-    with pytest.raises(DatabaseDamaged):
-        connect.check_integrity(database)
-
-
-def test_a_writer_is_no_damage(database: Path) -> None:
-    with closing(sqlite3.connect(database)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        connect.check_integrity(database)

@@ -141,6 +141,7 @@ def test_a_read_only_project_can_be_looked_at_and_exported(
     assert "60 of 60 captioned" in cli_ok("status", on_disk.folder)
     cli_ok("export", on_disk.folder, tmp_path / "out.json", "--allow-partial")
     assert (tmp_path / "out.json").read_bytes() == undisturbed_export
+    assert "sound: " in cli_ok("verify", on_disk.folder)
     for command in (["run", "--devices", "cpu"], ["run", "--detach"], ["retry"], ["pause"]):
         refused = cli(command[0], on_disk.folder, *command[1:])
         assert refused.returncode in (1, 2), command

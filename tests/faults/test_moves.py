@@ -56,6 +56,43 @@ def test_a_lock_that_is_removed_ends_the_run_that_held_it(
     assert exported_bytes(project) == undisturbed_export
 
 
+def test_a_manifest_that_is_removed_is_written_again(project: Project, gate: Gate) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+        wait_for(lambda: row_count(project) > 0)
+        before = project.manifest.read_bytes()
+        project.manifest.unlink()
+        wait_for(project.manifest.exists)
+        assert project.manifest.read_bytes() == before
+        gate.open()
+        assert running.wait() == 0
+
+
+def test_a_database_that_is_removed_ends_the_run_and_is_made_again(
+    project: Project, gate: Gate, undisturbed_export: bytes
+) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+        wait_for(lambda: row_count(project) > 0)
+        project.database.unlink()
+        assert running.wait() == 2
+    assert "project.db was removed" in project.supervisor_log.read_text()
+    assert "the next run counts those in the caption logs" in cli_ok("status", project.folder)
+    finish(project)
+    check_invariants(project)
+    assert exported_bytes(project) == undisturbed_export
+    assert "caption logs" not in cli_ok("status", project.folder)
+
+
+def test_a_live_copy_knows_that_nothing_runs_in_it(project: Project, gate: Gate) -> None:
+    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+        wait_for(lambda: run_control.live_supervisor(project) is not None)
+        shutil.copytree(project.folder, project.folder.with_name("copy"))
+        copy = open_project(project.folder.with_name("copy"))
+        assert run_control.live_supervisor(copy) is None
+        assert run_control.send_request(copy, Pause()).text == "paused"
+        gate.open()
+        assert running.wait() == 0
+
+
 def test_a_copy_made_while_it_ran_is_a_project_of_its_own(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:

@@ -67,6 +67,20 @@ def makes_no_progress(project: Project) -> bool:
     return row_count(project) == before
 
 
+def test_after_a_kill_nothing_is_still_running(
+    project: Project, running: SupervisorProcess
+) -> None:
+    running.kill()
+    assert [task.state for task in tasks(project)] == ["running", "running", "pending"]
+    assert cli_ok("exclude", project.folder, "--shard", 1, "--record", 19).startswith("excluded: 1")
+    assert cli_ok("retry", project.folder, "--shard", 0) == "retry of 1 task\n"
+    assert [task.state for task in tasks(project)] == ["pending"] * 3
+    with SupervisorProcess(project) as again:
+        assert again.wait() == 0
+    assert sums(project)["done"].failed == 1
+    check_invariants(project)
+
+
 def test_pause_and_resume_act_at_once(
     project: Project, running: SupervisorProcess, gate: Gate
 ) -> None:

@@ -142,6 +142,17 @@ def test_a_model_that_cannot_be_loaded_is_blocked_and_the_run_ends(
     assert sums(project)["done"].captioned == COUNT
 
 
+def test_a_model_whose_every_load_is_killed_is_blocked_and_the_run_ends(
+    project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
+) -> None:
+    assert run_misbehaving("killed_loading")
+    assert sums(project)["failed"].tasks == 3
+    assert "blocked: killed while it loaded 5 times (SIGKILL)" in events(project)
+    cli_ok("retry", project.folder)
+    assert run_misbehaving("well")
+    assert exported_bytes(project) == undisturbed_export
+
+
 def test_a_worker_that_freezes_while_it_loads(
     project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
 ) -> None:

@@ -11,6 +11,7 @@ from db import supervisor_writes
 from db.connection import writing
 from db.rows import SupervisorRow
 from engine.operations import run_control
+from engine.process import identity
 from engine.project.opening import open_project
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok, start_cli, status
@@ -63,7 +64,12 @@ def test_a_run_on_a_lost_cluster_does_not_move_to_this_machine(project: Path) ->
         supervisor_writes.save_supervisor(
             connection,
             SupervisorRow(
-                pid=1, created=0.0, boot_id="", host="host", heartbeat=0.0, devices=cluster
+                pid=1,
+                created=0.0,
+                boot_id=identity.boot_id(),
+                host="host",
+                heartbeat=0.0,
+                devices=cluster,
             ),
         )
         supervisor_writes.forget_supervisor(connection)
@@ -161,6 +167,21 @@ def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path: Path, captions
         (["retry", "{run}", "--shard", "9"], "they are 0 to 2"),
         (["retry", "{run}", "--shard", "99999999999999999999"], "they are 0 to 2"),
         (["exclude", "{run}", "--shard", "9" * 20, "--record", "0"], "there is no shard"),
+        (["exclude", "{run}", "--shard", "0", "--record", "9"], "shard 0 has 0 to 1"),
+        (["exclude", "{run}", "--shard", "0", "--record", "-1"], "write SHARD:PLACE"),
+        (["exclude", "{run}", "--shard", "0", "--record", "0", "--undo"], "nothing to take back"),
+        (["priority", "{run}", "--shard", "0", "--by", "9" * 20], "is not in the range"),
+        (["pin", "{run}", "cuda:0", "otter"], "it has dry-run"),
+        (["flag", "{run}", "9" * 5000 + ":1"], "write SHARD:PLACE"),
+        (["doctor", "--set", "otter.batch=1"], "it goes with a --model of that name"),
+        (["failures", "{run}", "--csv", "{tmp}/x", "--json"], "neither --by nor --json"),
+        (["failures", "{run}", "--csv", "{tmp}/x", "--by", "model"], "neither --by nor --json"),
+        (["failures", "{run}", "--force"], "--force goes with --csv"),
+        (["failures", "{run}", "--cause", "x", "--by", "model"], "nothing to group"),
+        (["demo", "{run}", "--headless"], "holds a project that is no demo"),
+        (["demo", "/proc/none", "--headless"], "cannot make /proc/none"),
+        (["--readonly", "pause", "{run}"], "'pause' would change a project"),
+        (["--readonly", "demo", "{tmp}/new"], "'demo' would change a project"),
         (["reshear", "{run}", "--mode", "paper", "--max-words", "9" * 20], "is more than"),
         (["retry", "{run}", "--model", "otter"], "it has dry-run"),
         (["samples", "{run}", "--model", "otter"], "it has dry-run"),
@@ -212,6 +233,9 @@ def test_status_json_has_exactly_the_documented_form(project: Path) -> None:
         ],
         "workers": [],
         "supervisor": None,
+        "elsewhere": None,
+        "pause_reason": None,
+        "waits": [],
     }
 
 
@@ -226,7 +250,7 @@ def test_export_refuses_an_unfinished_project_and_writes_nothing(
     assert [r["caption"] for r in json.loads((tmp_path / "out.json").read_text())] == [
         f"alt text {n}" for n in range(5)
     ]
-    cli_ok("export", project, tmp_path / "out.json", "--allow-partial")
+    cli_ok("export", project, tmp_path / "out.json", "--allow-partial", "--force")
     assert json.loads((tmp_path / "out.json").read_text()) == []
 
 
@@ -240,6 +264,54 @@ def test_models_and_doctor_print_what_they_find(project: Path) -> None:
     unhealthy = cli("doctor", project)
     assert unhealthy.returncode == 1
     assert "shard files are missing" in unhealthy.stdout
+
+
+def test_readonly_repairs_nothing(project: Path) -> None:
+    assert "3 pending" in cli_ok("--readonly", "status", project)
+    (project / "project.db").write_bytes(b"no database" * 1000)
+    before = sorted(path.name for path in project.iterdir())
+    assert "without --readonly it is rebuilt" in refused("--readonly", "status", project)
+    assert sorted(path.name for path in project.iterdir()) == before
+    assert "3 pending" in cli_ok("status", project)
+
+
+def test_devices_are_not_ignored_while_it_runs_on_others(project: Path) -> None:
+    opened = open_project(project)
+    pid, created, boot_id = identity.this_process()
+    row = SupervisorRow(
+        pid=pid, created=created, boot_id=boot_id, host="host", heartbeat=0.0, devices="cpu:2"
+    )
+    with writing(opened.database) as connection:
+        supervisor_writes.save_supervisor(connection, row)
+    done = cli("run", project, "--devices", "cpu", "--detach")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "it runs on cpu:2 already: 'stop' it, then run it on cpu\n"
+    assert f"process {pid}" in cli_ok("run", project, "--devices", "cpu:2", "--detach")
+
+
+def test_an_exclusion_of_nothing_leaves_no_log(project: Path) -> None:
+    refused("exclude", project, "--shard", 1, "--record", 0, "--undo")
+    assert not list((project / "captions").rglob("*.jsonl"))
+
+
+def test_a_lost_shard_file_is_one_message(tmp_path: Path, project: Path) -> None:
+    cli_ok("run", project, "--devices", "cpu")
+    for shard in (project / "shards").iterdir():
+        shard.unlink()
+    for command in (["samples", project], ["pilot", project]):
+        assert "shards/00000.jsonl is missing" in refused(*command)
+
+
+def test_new_takes_the_place_of_no_file(tmp_path: Path, captions: Path) -> None:
+    """The input may be called like a file of the project's own."""
+    for name in ("project.json", "lock", "logs", "inputs.json"):
+        folder = tmp_path / f"with {name}"
+        folder.mkdir()
+        (folder / name).write_bytes(captions.read_bytes())
+        error = refused("new", folder, folder / name, "--model", "dry-run", "--allow-missing")
+        assert f"{name} is in the way" in error
+        assert (folder / name).read_bytes() == captions.read_bytes()
+        assert [path.name for path in folder.iterdir()] == [name]
 
 
 def test_a_request_that_changes_nothing_says_so_and_is_no_error(project: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from db.connection import writing
 from engine.demo import scenes
 from engine.demo.phrasing import PHRASINGS
 from engine.demo.truth_check import describes
-from engine.operations.demo_project import MODELS, SEED
+from engine.operations.demo_project import MODELS, SEED, make_demo
 from engine.project.opening import open_project
+from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok, status
 
 COUNT = 40
@@ -57,3 +61,15 @@ def test_demo_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
     refused = cli("demo", tmp_path / "other", "--headless")
     assert refused.returncode == 2
     assert "is not empty" in refused.stderr
+
+
+def test_demo_takes_over_a_demo_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    project = make_demo(folder, 3)
+    assert make_demo(folder, None) == make_demo(folder, 3) == project
+    with pytest.raises(BadInput, match="holds a demo of 3 scenes"):
+        make_demo(folder, 4)
+    with writing(project.database) as connection:
+        connection.exec_driver_sql("UPDATE model SET checkpoint = '/mine' WHERE name = 'otter'")
+    with pytest.raises(BadInput, match="holds a project that is no demo"):
+        make_demo(folder, None)

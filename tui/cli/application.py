@@ -16,7 +16,7 @@ from tui.cli.requests import open_project
 
 @click.command("open", hidden=True)
 @click.argument("folder", metavar="[PROJECT]", type=Folder, required=False)
-@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in the project.")
 @click.pass_context
 def open_application(ctx: click.Context, folder: Path | None, readonly: bool) -> None:
     """The application; no PROJECT: the one in this folder, else a welcome screen."""
@@ -74,10 +74,10 @@ def forget_exported_size() -> None:
 
 @click.command()
 @click.argument("folder", metavar="[PROJECT]", type=Folder, default="demo")
-@click.option("--images", default=200, type=click.IntRange(min=1), help="Scenes to draw (200).")
+@click.option("--images", type=click.IntRange(min=1), help="Scenes to draw (200).")
 @click.option("--headless", is_flag=True, help="Without the application.")
 @click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
-def demo(folder: Path, images: int, headless: bool, devices: str) -> None:
+def demo(folder: Path, images: int | None, headless: bool, devices: str) -> None:
     """The whole way on built-in scenes and tiny built-in models, in ./demo."""
     from engine.operations.demo_project import make_demo
     from tui.cli.demo import run_headless

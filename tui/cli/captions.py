@@ -10,7 +10,13 @@ import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.exports.formats import FORMATS, ImageMode
-from tui.cli.options import File, check_max_words, path_map_option, project_argument
+from tui.cli.options import (
+    File,
+    check_max_words,
+    force_option,
+    path_map_option,
+    project_argument,
+)
 from tui.cli.requests import EXIT_UNFINISHED, echo, open_project, warn
 
 SAMPLES = 8
@@ -87,6 +93,7 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 @click.option("--provenance", is_flag=True, help="Model, checkpoint, prompt, seed and finish.")
 @click.option("--images", type=click.Choice(["copy", "link", "none"]), help="For wds and hf.")
 @click.option("--without-flagged", is_flag=True, help="Leave out records that were flagged.")
+@force_option
 def export(
     folder: Path,
     out: Path,
@@ -101,6 +108,7 @@ def export(
     provenance: bool,
     images: ImageMode | None,
     without_flagged: bool,
+    force: bool,
 ) -> None:
     """Write the captions: by default one array of {"image", "caption"}, in input order.
 
@@ -119,6 +127,7 @@ def export(
     """
     from engine.datasets.exports.export import ExportOptions, UnfinishedTasks
     from engine.datasets.exports.export import export as write_export
+    from engine.operations.damage import describe_damage, telling_damage
     from tui.cli.output import export_lines
     from tui.cli.progress_bars import export_bar
 
@@ -134,15 +143,19 @@ def export(
         provenance=provenance,
         images=images,
         without_flagged=without_flagged,
+        force=force,
     )
+    project = open_project(folder)
     try:
-        with export_bar() as progress:
-            result = write_export(open_project(folder), out, options, progress)
+        with export_bar() as progress, telling_damage(project):
+            result = write_export(project, out, options, progress)
     except UnfinishedTasks as unfinished:
         warn(str(unfinished))
         sys.exit(EXIT_UNFINISHED)
     for line in export_lines(result):
         echo(line)
+    if result.damage:
+        warn(describe_damage(project, result.damage))
 
 
 @click.command()
@@ -164,6 +177,28 @@ def reshear(folder: Path, mode: ShearMode, max_words: int | None) -> None:
     with step_bar("shearing shards") as progress:
         result = shear_again(open_project(folder), Shearing(mode, max_words), progress)
     echo(result.summary(mode))
+
+
+@click.command()
+@project_argument
+@click.option("--json", "as_json", is_flag=True)
+def verify(folder: Path, as_json: bool) -> None:
+    """Compare every file with what is recorded; `run` then makes good what is damaged.
+
+    Exit code 1 if anything is damaged. It may be called while the project runs.
+    """
+    from engine.operations.verify import verify as verify_project
+    from tui.cli.progress_bars import step_bar
+
+    with step_bar("reading shards") as progress:
+        verification = verify_project(folder, progress)
+    if as_json:
+        click.echo(json.dumps(verification.as_dict()))
+    else:
+        for line in verification.lines():
+            echo(line)
+    if verification.damage:
+        sys.exit(EXIT_UNFINISHED)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from engine.utils.plurals import plural
-from tui.cli.options import File, Folder, column_options
+from tui.cli.options import File, Folder, column_options, force_option
 from tui.cli.requests import echo
 
 
@@ -43,8 +43,13 @@ def split(
 @click.argument("out", type=File)
 @click.argument("captions", type=File, nargs=-1, required=True)
 @column_options
+@force_option
 def merge(
-    out: Path, captions: tuple[Path, ...], image_column: str | None, caption_column: str | None
+    out: Path,
+    captions: tuple[Path, ...],
+    image_column: str | None,
+    caption_column: str | None,
+    force: bool,
 ) -> None:
     """Write the records of all CAPTIONS, in this order, as one JSON array."""
     from engine.datasets import split_merge
@@ -58,5 +63,5 @@ def merge(
         for path in captions
     ]
     with merge_counters() as (reading, writing):
-        count = split_merge.merge(sources, out, reading, writing)
+        count = split_merge.merge(sources, out, reading, writing, force)
     echo(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from engine.utils.errors import BadInput
 from tui.cli.options import Folder
 from tui.cli.requests import EXIT_UNFINISHED, echo, open_project
 
@@ -40,6 +41,10 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
     """Devices, checkpoints, image paths, disk space, in words."""
     from engine.operations.doctor import examine
 
+    names = {model.partition("=")[0] for model in models}
+    for setting in settings:
+        if setting.partition(".")[0] not in names:
+            raise BadInput(f"--set {setting}: it goes with a --model of that name")
     project = open_project(folder) if folder else None
     healthy = True
     for finding in examine(project, models, settings):

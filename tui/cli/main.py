@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from engine.utils.errors import BadInput, RequestRefused
-from tui.cli import application, captions, files, machine, projects, run, tasks
+from tui.cli import (
+    application,
+    captions,
+    files,
+    machine,
+    projects,
+    run,
+    standard_streams,
+    tasks,
+)
 from tui.cli.requests import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNFINISHED, warn
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -39,11 +48,28 @@ COMMANDS: tuple[click.Command, ...] = (
     captions.stats,
     captions.reshear,
     captions.export,
+    captions.verify,
     files.split,
     files.merge,
     machine.models,
     machine.doctor,
 )
+
+
+READONLY_COMMANDS = {
+    "open",
+    "status",
+    "failures",
+    "pilot",
+    "samples",
+    "stats",
+    "export",
+    "split",
+    "merge",
+    "models",
+    "doctor",
+}
+"""Commands that change nothing in a project: `--readonly` allows them."""
 
 
 class OpenByDefault(click.Group):
@@ -66,7 +92,7 @@ class OpenByDefault(click.Group):
 
 @click.group(cls=OpenByDefault, invoke_without_command=True)
 @click.version_option(package_name="mllmaug-tui")
-@click.option("--readonly", is_flag=True, help="Look, but change nothing in the run.")
+@click.option("--readonly", is_flag=True, help="Look, but change nothing in a project.")
 @click.pass_context
 def cli(ctx: click.Context, readonly: bool) -> None:
     """Caption an image data set with several multimodal LLMs, shear the captions, merge them.
@@ -76,6 +102,8 @@ def cli(ctx: click.Context, readonly: bool) -> None:
     mllmaug-tui demo          the whole way on built-in scenes and tiny built-in models
     mllmaug-tui COMMAND -h    everything else, without the application
     """
+    if readonly and ctx.invoked_subcommand not in (None, *READONLY_COMMANDS):
+        raise click.UsageError(f"--readonly: '{ctx.invoked_subcommand}' would change a project")
     if ctx.invoked_subcommand is None:
         ctx.invoke(application.open_application, folder=None, readonly=readonly)
 
@@ -90,12 +118,14 @@ for command in COMMANDS:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and end the process.
 
-    Exit codes: 0 done, 1 tasks not done or request refused, 2 bad input or usage, 130 interrupted.
+    Exit codes: 0 done, 1 tasks not done, request refused or output not written, 2 bad input or
+    usage, 130 interrupted.
     """
-    try:
-        sys.exit(exit_code_of(lambda: cli.main(arguments, standalone_mode=False)))
-    except BrokenPipeError:
-        sys.exit(0)
+    if not standard_streams.open_all():
+        sys.exit(EXIT_UNFINISHED)
+    code = exit_code_of(lambda: cli.main(arguments, standalone_mode=False))
+    failure = standard_streams.flush()
+    sys.exit(code if failure is None else failure)
 
 
 def exit_code_of(command: Callable[[], Any]) -> int:
@@ -104,6 +134,8 @@ def exit_code_of(command: Callable[[], Any]) -> int:
         result = command()
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as error:
@@ -123,6 +155,12 @@ def report_error(error: Exception) -> int:
     if isinstance(error, ProjectInUse):
         warn(f"the project is in use by {error}")
         return EXIT_UNFINISHED
+    if isinstance(error, standard_streams.OutputNotWritten):
+        return standard_streams.report(error)
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{error.filename}: "
+        warn(f"{where}{error.strerror or error}")
+        return EXIT_BAD_INPUT
     if not isinstance(error, (BadInput, DatabaseError, RequestRefused)):
         raise error
     warn(str(error))

@@ -42,6 +42,7 @@ path_map_option = click.option(
     callback=parse_path_maps,
     help="Replace this beginning of image paths; may be given several times.",
 )
+force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
 project_argument = click.argument("folder", metavar="PROJECT", type=Folder)
 
 

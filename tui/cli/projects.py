@@ -49,7 +49,7 @@ from tui.cli.requests import echo, open_project, send_request, warn
 )
 @click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
-@click.option("--allow-outside", is_flag=True, help="Image paths may climb out of the root.")
+@click.option("--allow-outside", is_flag=True, help="Image paths may leave the root.")
 @click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
 @column_options
 @click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")

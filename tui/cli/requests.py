@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,17 @@ EXIT_INTERRUPTED = 130
 
 
 def open_project(folder: Path) -> Project:
-    """Open the project in a folder. Raises `BadInput`."""
+    """Open the project in a folder; after `--readonly` nothing of it is changed.
+
+    Raises `BadInput`.
+    """
     # Imported here: it imports SQLAlchemy, and neither `--help` nor the application's first frame
     # need wait for that.
     from engine.project.opening import open_project
 
-    return open_project(folder)
+    context = click.get_current_context(silent=True)
+    readonly = context is not None and bool(context.find_root().params.get("readonly"))
+    return open_project(folder, readonly)
 
 
 def echo(text: str) -> None:
@@ -36,8 +42,9 @@ def echo(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line on stderr, with control characters made visible."""
-    click.echo(visible(text), err=True)
+    """Print a line on stderr, with control characters made visible, as far as it can be written."""
+    with suppress(OSError):
+        click.echo(visible(text), err=True)
 
 
 def send_request(project: Project, request: Request) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.utils.errors import BadInput
-from tui.cli.options import File, project_argument
+from tui.cli.options import File, force_option, project_argument
 from tui.cli.requests import echo, open_project, send_request
 
 if TYPE_CHECKING:
@@ -84,7 +84,13 @@ def unskip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> No
 @click.command()
 @project_argument
 @task_options
-@click.option("--by", default=1, metavar="N", help="Raise it by N (1); below 0 starts later.")
+@click.option(
+    "--by",
+    default=1,
+    type=click.IntRange(-(2**31), 2**31),
+    metavar="N",
+    help="Raise it by N (1); below 0 starts later.",
+)
 def priority(folder: Path, shards: tuple[int, ...], models: tuple[str, ...], by: int) -> None:
     """Have shards that wait start sooner, or later."""
     from engine.project.selectors import named_tasks
@@ -153,14 +159,26 @@ def flag(folder: Path, record_names: tuple[str, ...], undo: bool) -> None:
 
 @click.command()
 @project_argument
-@click.option("--by", type=click.Choice(["cause", "model", "shard"]), default="cause")
+@click.option("--by", type=click.Choice(["cause", "model", "shard"]), help="cause (the default).")
 @click.option("--csv", "out", type=File, metavar="OUT", help="Write every one of them as CSV.")
+@force_option
 @cause_option
 @click.option("--json", "as_json", is_flag=True)
 def failures(
-    folder: Path, by: Grouping, out: Path | None, cause: str | None, as_json: bool
+    folder: Path,
+    by: Grouping | None,
+    out: Path | None,
+    force: bool,
+    cause: str | None,
+    as_json: bool,
 ) -> None:
     """What failed, by cause, with a hint what to do about it."""
+    if out is not None and (by is not None or as_json):
+        raise BadInput("--csv writes a line a failure: give neither --by nor --json with it")
+    if force and out is None:
+        raise BadInput("--force goes with --csv OUT")
+    if by is not None and cause is not None:
+        raise BadInput("--cause chooses one cause: there is nothing to group --by")
     from engine.operations.failure_causes import find_cause, read_causes
     from engine.operations.failure_report import write_csv
     from tui.cli.output import cause_lines
@@ -168,9 +186,9 @@ def failures(
     project = open_project(folder)
     only = None if cause is None else find_cause(project, cause)
     if out is not None:
-        echo(f"{write_csv(project, out, only):,} failures are in {out}")
+        echo(f"{write_csv(project, out, only, force):,} failures are in {out}")
         return
-    causes = read_causes(project, by) if only is None else (only,)
+    causes = read_causes(project, by or "cause") if only is None else (only,)
     if as_json:
         fields = [asdict(each) for each in causes]
         for each in fields:

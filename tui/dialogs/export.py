@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -62,10 +62,12 @@ class Export(DeferredDialog[str | None]):
         Binding("ctrl+n", "background", "Background", False, id="export.background"),
     ]
 
-    def __init__(self, project: Project, snapshot: Snapshot) -> None:
+    def __init__(self, project: Project, snapshot: Snapshot, readonly: bool = False) -> None:
         super().__init__()
         self.project = project
         self.snapshot = snapshot
+        self.readonly = readonly
+        """True if nothing of the project may change: damage that is found is only shown."""
         self.exporting = False
         """True while a thread writes the export."""
         self.cancelled = False
@@ -168,9 +170,10 @@ class Export(DeferredDialog[str | None]):
             sentence = actions.export(
                 self.project,
                 out,
-                options,
+                replace(options, force=out == self.replaceable_path),
                 self.report_progress,
                 lambda: self.cancelled,
+                tell=not self.readonly,
             )
             self.report_end(ExportEnded(sentence, True))
         except (BadInput, RequestRefused) as error:

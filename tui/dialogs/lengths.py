@@ -60,10 +60,12 @@ class Lengths(Dialog[None]):
 
         reason: str
 
-    def __init__(self, project: Project, snapshot: Snapshot) -> None:
+    def __init__(self, project: Project, snapshot: Snapshot, readonly: bool = False) -> None:
         super().__init__()
         self.project = project
         self.snapshot = snapshot
+        self.readonly = readonly
+        """True if nothing of the project may change: damage that is found is only shown."""
         self.samples: tuple[SampleRow, ...] | None = None
         """The captions that are measured; None until they are read."""
 
@@ -123,13 +125,13 @@ class Lengths(Dialog[None]):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_all(self) -> None:
-        project = self.project
+        project, tell = self.project, not self.readonly
 
         def measure_all(progress: ReportProgress) -> list[str]:
             from engine.operations.caption_stats import measure_captions
             from tui.formatting.stats_table import transposed_stats_lines
 
-            return list(transposed_stats_lines(measure_captions(project, (), progress)))
+            return list(transposed_stats_lines(measure_captions(project, (), progress, tell)))
 
         self.app.push_screen(Report("All captions, per model", measure_all))
 

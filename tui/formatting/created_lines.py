@@ -25,8 +25,18 @@ def created_lines(created: CreatedProject) -> Iterator[str]:
         )
     if created.outside:
         yield (
-            f"{created.outside:,} image paths climb out of the image root and will fail:"
-            " --allow-outside permits them"
+            f"{created.outside:,} image paths climb out of the image root and will fail, such as"
+            f" {created.outside_example}: --allow-outside permits them"
+        )
+    servers = (
+        "a server gets them, as you allow"
+        if created.outside_allowed
+        else "a server gets none of them without --allow-outside"
+    )
+    if created.leaving:
+        yield (
+            f"{plural(created.leaving, 'image path')} outside the image root, such as"
+            f" {created.leaving_example}: {servers}"
         )
     same = created.duplicates
     if same.extra:
@@ -35,6 +45,11 @@ def created_lines(created: CreatedProject) -> Iterator[str]:
             f" {plural(same.paths, 'path')} more than once, such as {same.example}"
         )
     images = created.images
+    if images.links:
+        yield (
+            f"of {plural(images.images, 'image')} opened, links lead {images.links:,} out of the"
+            f" image root, such as {images.link_example}: {servers}"
+        )
     if images.bad:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(images.bad.items()))
         yield (

@@ -139,6 +139,15 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         id="app.doctor",
     ),
     Action(
+        "V",
+        "open('verify')",
+        "Verify",
+        show=False,
+        tooltip="Check all files",
+        id="app.verify",
+        needs=OPENED,
+    ),
+    Action(
         "T",
         "open('pilot')",
         "Pilot",

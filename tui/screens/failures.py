@@ -289,9 +289,23 @@ class Failures(ProjectScreen):
         name = f"{self.project.name}-failures.csv"
 
         def answer(path: str | None) -> None:
-            if path:
-                out = Path(path).expanduser()
-                self.run_and_notify(lambda: actions.write_failures(self.project, out, cause))
+            if not path:
+                return
+            out = Path(path).expanduser()
+            if out.is_file():
+                self.confirm(
+                    f"{text.visible(str(out))} exists. Replace it?",
+                    "",
+                    lambda: write(out, force=True),
+                )
+            else:
+                write(out)
+
+        def write(out: Path, force: bool = False) -> None:
+            tell = not self.session.readonly
+            self.run_and_notify(
+                lambda: actions.write_failures(self.project, out, cause, force, tell)
+            )
 
         self.app.push_screen(Ask("Write CSV", f"Write {scope} to", name, path=True), answer)
 

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from engine.utils.plain_files import names_in
 from engine.utils.tail import Tail
 from tui.formatting import text
 from tui.keys.logs import LOGS_ACTIONS, LogsState
@@ -93,7 +94,8 @@ class Logs(ProjectScreen):
     @work(thread=True, group="logs", exit_on_error=False)
     def read(self, folder: Path) -> None:
         try:
-            paths = sorted(folder.glob("*.log"), key=lambda path: (len(path.name), path.name))
+            names = [name for name in names_in(folder) if name.endswith(".log")]
+            paths = [folder / name for name in sorted(names, key=lambda name: (len(name), name))]
             lines: list[LogLine] = []
             for path in paths:
                 source = path.stem.removeprefix("worker-")

@@ -145,7 +145,7 @@ class Samples(ProjectScreen):
                 for i, image, original in read_shard_records(self.project, shard)
             )
             self.post_message(ShardRead(shard, rows, cursor))
-        except (OSError, ValueError, KeyError) as error:
+        except (BadInput, OSError, ValueError, KeyError) as error:
             self.post_message(
                 RecordReadFailed(f"shard {shard:05} cannot be read: {describe_error(error)}")
             )

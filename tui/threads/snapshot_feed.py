@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 class SnapshotFeed:
     """Reads one snapshot at a time and posts each new one as a message, or why there is none."""
 
-    def __init__(self, folder: Path, post: Callable[[Message], object]) -> None:
+    def __init__(
+        self, folder: Path, post: Callable[[Message], object], readonly: bool = False
+    ) -> None:
         self.folder = folder
+        self.readonly = readonly
+        """True if the project must not be changed, not even to repair its database."""
         self.post = post
         """Takes the messages. Called in a thread."""
         self.reader: SnapshotReader | None = None
@@ -57,7 +61,7 @@ class SnapshotFeed:
         from tui.viewmodel.snapshot_reader import SnapshotReader
 
         if self.reader is None:
-            project = actions.open_project(self.folder)
+            project = actions.open_project(self.folder, self.readonly)
             user_files.remember_project(project.folder)
             self.reader = SnapshotReader(project)
         before = self.reader.last

@@ -111,7 +111,7 @@ def json_object(text: str | None) -> dict[str, Any]:
     """Return the JSON object in a text, an empty one if there is none."""
     try:
         value = json.loads(text or "{}")
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -17,8 +17,10 @@ from engine.datasets.exports.shard_captions import CaptionFilter, ExportCounts, 
 from engine.datasets.exports.source import open_export_source
 from engine.datasets.exports.writers.base import ExportPlan
 from engine.process.pool import map_on_all_cores
+from engine.project.damage import Damage, DamagedFiles
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
+from engine.project.protected_files import refuse_protected
 from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
 
@@ -36,7 +38,8 @@ class ExportOptions:
     path_map: tuple[tuple[str, str], ...] = ()
     """(old prefix, new prefix) of image paths; the first old one that fits is replaced."""
     allow_partial: bool = False
-    """True if tasks may be unfinished or failed; their missing captions are left out."""
+    """True if tasks may be unfinished, failed or damaged; their captions are left out as far as
+    they are missing or damaged."""
     format: str = "json"
     """A name in `engine.datasets.exports.formats`."""
     min_words: int = 0
@@ -49,6 +52,8 @@ class ExportOptions:
     """What to do with the image files, for formats that have them; None is the format's own way."""
     without_flagged: bool = False
     """True if the records that a person flagged are left out."""
+    force: bool = False
+    """True if a file that is there may be replaced, but no input and nothing of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class ExportResult:
     filtered: int = 0
     unfit: int = 0
     flagged: int = 0
+    damaged: int = 0
+    damage: tuple[Damage, ...] = ()
 
 
 class UnfinishedTasks(Exception):
@@ -99,13 +106,14 @@ def export(
     """Write the export to `out`, whole or not at all.
 
     `progress` is called after every shard; the export is given up once `cancelled` returns True.
-    Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`.
+    Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`, and `DamagedFiles` with all files that
+    are damaged, unless the options allow for them.
     """
     export_format = format_named(options.format)
     source = open_export_source(project, options.models)
     refuse_unfinished(source, options)
     out = check_target(project, out, export_format)
-    plan = make_plan(source, options, export_format)
+    plan = make_plan(source, options, export_format, out.name)
     caption_filter = CaptionFilter(
         with_originals=plan.with_original,
         min_words=options.min_words,
@@ -115,7 +123,7 @@ def export(
     )
     counts = ExportCounts()
     written = 0
-    with atomic_write(out) as part:
+    with atomic_write(out, options.force) as part:
         writer = export_format.writer_class()(part, plan)
         jobs = (
             EncodeJob(export_format, plan, caption_filter, source.of_shard(shard), part)
@@ -131,6 +139,8 @@ def export(
                     shards = len(source.shards)
                     progress(ExportProgress(shards_done, shards, counts.captions, written))
         writer.close()
+        if counts.damage and not options.allow_partial:
+            raise DamagedFiles(counts.damage)
         size = size_of(part)
     return ExportResult(
         path=out,
@@ -143,13 +153,17 @@ def export(
         filtered=counts.filtered,
         unfit=counts.unfit,
         flagged=counts.flagged,
+        damaged=counts.damaged,
+        damage=counts.damage,
     )
 
 
 def make_plan(
-    source: ExportSource, options: ExportOptions, export_format: ExportFormat
+    source: ExportSource, options: ExportOptions, export_format: ExportFormat, out_name: str
 ) -> ExportPlan:
-    """Return the plan of an export. Raises `BadInput` for options that the format cannot follow."""
+    """Return the plan of an export to a file or folder of this name.
+
+    Raises `BadInput` for options that the format cannot follow."""
     if options.provenance and not export_format.provenance:
         raise BadInput(f"the {export_format.name} format has no place for provenance")
     modes = export_format.image_modes
@@ -164,6 +178,7 @@ def make_plan(
         path_map=options.path_map,
         image_mode=options.images or (modes[0] if modes else "none"),
         image_paths=image_paths_of(source.project, source.settings),
+        out_name=out_name,
     )
 
 
@@ -192,10 +207,7 @@ def check_target(project: Project, out: Path, export_format: ExportFormat) -> Pa
         raise BadInput(f"{out} is a folder: name a file, such as {out / 'captions.json'}")
     if not out.parent.is_dir():
         raise BadInput(f"there is no folder {out.parent}")
-    own = (project.shards, project.captions, project.logs, project.database, project.lock)
-    inside = out.is_relative_to(project.folder) and out.parent != project.folder
-    if inside or out in (*own, project.folder):
-        raise BadInput(f"{out} lies among the project's own files: write the export elsewhere")
+    refuse_protected(out, project=project)
     return out
 
 

@@ -12,13 +12,20 @@ from pathlib import Path
 
 from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
 from engine.project import caption_log
-from engine.project.finished_log import check_unchanged
+from engine.project.caption_log import LogContents
+from engine.project.damage import Damage
+from engine.project.finished_log import damage_of, is_unchanged
 from engine.project.layout import Project
-from engine.project.shard_file import CHANGED
-from engine.project.sheared_file import replace_sheared, sheared_captions, sheared_path
+from engine.project.shard_file import parse_shard, shard_damage
+from engine.project.sheared_file import (
+    read_sheared,
+    sheared_captions,
+    sheared_path,
+    write_sheared,
+)
 from engine.shearing.shear import Shearing, shear
 from engine.utils import jsonlines
-from engine.utils.errors import BadInput
+from engine.utils.plain_files import read_bytes
 
 CaptionColumn = list[bytes | None]
 """One caption per record of a shard, as a JSON string; None where there is none."""
@@ -28,7 +35,10 @@ EMPTY = b'""'
 
 @dataclass(slots=True, kw_only=True)
 class ExportCounts:
-    """What an export takes and leaves out. All but `records` and `unfit` count captions."""
+    """What an export takes and leaves out.
+
+    All but `records`, `unfit` and `damage` count captions.
+    """
 
     records: int = 0
     captions: int = 0
@@ -45,6 +55,10 @@ class ExportCounts:
     """Captions of records that a person flagged, where those are left out."""
     unfit: int = 0
     """Images that the format cannot hold."""
+    damaged: int = 0
+    """Captions that the files in `damage` would hold."""
+    damage: tuple[Damage, ...] = ()
+    """Files that are not as the project recorded them; nothing of them is taken."""
 
     def add(self, other: ExportCounts) -> None:
         """Add the counts of another shard to these."""
@@ -120,16 +134,22 @@ def read_shard_captions(
 ) -> ShardCaptions:
     """Read a shard's captions, and add to `counts` what is taken and left out.
 
-    Raises `BadInput` if the shard or a caption log is not as the project knows it.
+    A shard file that is not as the project knows it gives a shard without records, such a caption
+    log a column without captions. Raises `OSError`.
     """
     shard_file = source.project.shard_file(shard.number)
     try:
-        data = shard_file.read_bytes()
-    except FileNotFoundError as error:
-        raise BadInput(f"{shard_file} is missing") from error
-    if caption_log.digest(data) != shard.digest:
-        raise BadInput(f"{shard_file} {CHANGED}")
-    records = jsonlines.loads_lines(data)
+        data = read_bytes(shard_file)
+    except FileNotFoundError:
+        data = b""
+    records = None
+    if caption_log.digest(data) == shard.digest:
+        with suppress(ValueError):
+            records = parse_shard(data, shard.count)
+    if records is None:
+        counts.damage += (shard_damage(shard_file, shard.number),)
+        counts.damaged += shard.count * len(source.models)
+        return without_records(shard, len(source.models))
     counts.records += len(records)
     originals: CaptionColumn = []
     if caption_filter.with_originals:
@@ -156,6 +176,17 @@ def read_shard_captions(
     )
 
 
+def without_records(shard: ShardRow, models: int) -> ShardCaptions:
+    """Return the captions of a shard of which nothing is taken."""
+    return ShardCaptions(
+        shard=shard,
+        images=[],
+        originals=[],
+        columns=[[] for _ in range(models)],
+        finishes=[[] for _ in range(models)],
+    )
+
+
 def drop_record(i: int, originals: CaptionColumn, columns: list[CaptionColumn]) -> int:
     """Leave the record with index `i` without captions, so that no format writes it.
 
@@ -173,9 +204,12 @@ def read_sheared_column(
     """Return the shard's sheared captions by one model, from its sheared file if there is one."""
     task = source.tasks[shard.number, model.id]
     log = source.project.caption_log_file(model, shard.number)
-    lines = sheared_file_lines(log, task, shard, source.shearing) if task.digest else None
+    lines = sheared_file_lines(log, task, shard, source.shearing)
     if lines is None:
-        lines = shear_log_lines(log, task, shard, model, source.shearing)
+        contents = read_log(log, task, counts)
+        if contents is None:
+            return [None] * shard.count
+        lines = shear_log_lines(log, contents, task, model, source.shearing)
     absent, empty = lines.count(b"null"), lines.count(EMPTY)
     counts.empty += empty
     counts.failed += task.failed
@@ -188,31 +222,41 @@ def read_sheared_column(
 def sheared_file_lines(
     log: Path, task: TaskRow, shard: ShardRow, shearing: Shearing
 ) -> list[bytes] | None:
-    """Return the lines of the sheared file of a task that is done, or None if there is none.
+    """Return the lines of the sheared file of a task that is done, without the last.
 
-    It was written when the task ended or was sheared again. Raises `BadInput` if the caption log
-    has changed since.
+    Returns None if the log has another size or time than when the task was done, or if there is no
+    sheared file that can be trusted: then the log is to be read.
     """
-    check_unchanged(log, task)
+    if task.state != "done" or task.digest is None or not is_unchanged(log, task):
+        return None
     try:
-        lines = sheared_path(log, shearing, task.digest or "").read_bytes().splitlines()
+        return read_sheared(sheared_path(log, shearing, task.digest), shard.count)
     except FileNotFoundError:
         return None
-    return lines if len(lines) == shard.count else None
+
+
+def read_log(log: Path, task: TaskRow, counts: ExportCounts) -> LogContents | None:
+    """Read a caption log; return None, and count it, if it was damaged after its task was done."""
+    contents = caption_log.read(log, task.count)
+    damage = damage_of(log, contents, task)
+    if damage is None:
+        return contents
+    counts.damage += (damage,)
+    counts.damaged += task.captioned
+    return None
 
 
 def shear_log_lines(
-    log: Path, task: TaskRow, shard: ShardRow, model: ModelRow, shearing: Shearing
+    log: Path, contents: LogContents, task: TaskRow, model: ModelRow, shearing: Shearing
 ) -> list[bytes]:
     """Shear the captions of a log and return them as the lines of a sheared file.
 
     The sheared file of a task that is done is written too.
     """
-    contents = caption_log.read(log, shard.count)
-    captions = sheared_captions(contents, shard.count, model.family, shearing)
-    if task.digest is not None:
+    captions = sheared_captions(contents, task.count, model.family, shearing)
+    if task.state == "done":
         with suppress(OSError):  # a project that is read-only, or whose disk is full
-            replace_sheared(sheared_path(log, shearing, contents.digest), captions)
+            write_sheared(sheared_path(log, shearing, contents.digest), captions, sync=True)
     return [jsonlines.dumps(caption) for caption in captions]
 
 
@@ -229,11 +273,11 @@ def read_log_column(
     """
     task = source.tasks[shard.number, model.id]
     log = source.project.caption_log_file(model, shard.number)
-    if task.digest:
-        check_unchanged(log, task)
-    contents = caption_log.read(log, shard.count)
     column: CaptionColumn = [None] * shard.count
     finishes: list[str | None] = [None] * shard.count
+    contents = read_log(log, task, counts)
+    if contents is None:
+        return column, finishes
     for i, row in contents.captions.items():
         sheared = shear(row.raw, model.family, source.shearing, row.finish)
         if not sheared.text:

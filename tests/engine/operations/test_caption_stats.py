@@ -16,6 +16,7 @@ from engine.operations.caption_stats import (
     measure_log,
     measure_shard,
 )
+from engine.project import caption_log
 from engine.protocol.caption_row import CaptionRow
 from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
@@ -24,10 +25,16 @@ from tests.support.small_project import SmallProject, error
 PROMPT = "Describe the picture in detail"
 
 
-def measure(small: SmallProject, raw: str, finish: str, shearing: Shearing) -> CaptionCounts:
+def measure(
+    small: SmallProject, raw: str, finish: str, shearing: Shearing, prompt: str = PROMPT
+) -> CaptionCounts:
     small.write_log(1, [CaptionRow(0, raw, 7, finish)])
-    log = ModelLog(small.log(1), "llava-1.5", PROMPT)
-    return measure_log(log, 4, shearing)[0]
+    log = model_log(small, 1, "llava-1.5", prompt)
+    return measure_log(log, caption_log.read(log.log, 4), shearing)[0]
+
+
+def model_log(small: SmallProject, task_id: int, family: str, prompt: str) -> ModelLog:
+    return ModelLog(small.log(task_id), small.state.ledger[task_id], family, prompt)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +59,16 @@ def test_what_is_counted_of_a_caption(
 
 @pytest.mark.parametrize("prompt", ["", "a dog"])
 def test_a_short_prompt_may_stand_in_a_caption_by_chance(small: SmallProject, prompt: str) -> None:
-    small.write_log(1, [CaptionRow(0, "a dog", 1, "stop")])
-    counts, _ = measure_log(ModelLog(small.log(1), "otter", prompt), 4, Shearing())
-    assert counts.leaks == 0
+    assert measure(small, "a dog", "stop", Shearing(), prompt).leaks == 0
 
 
 @pytest.mark.parametrize("mode", SHEAR_MODES)
 def test_captions_that_two_models_share(small: SmallProject, mode: Any) -> None:
     small.write_log(1, [CaptionRow(i, text, 1, "stop") for i, text in enumerate(["a.", "b.", "c"])])
     small.write_log(4, [CaptionRow(i, text, 1, "stop") for i, text in enumerate(["a.", "x.", "b"])])
-    logs = [ModelLog(small.log(task), "otter", "") for task in (1, 4)]
+    logs = [model_log(small, task, "otter", "") for task in (1, 4)]
     results = measure_shard(StatsJob(4, logs, Shearing(mode)))
-    assert [counts.shared for counts, _ in results] == [1, 1], "b is another image's"
+    assert [counts.shared for counts, _ in results.models] == [1, 1], "b is another image's"
 
 
 def test_the_statistics_of_a_project(small: SmallProject) -> None:
@@ -87,3 +92,11 @@ def test_the_statistics_of_a_project(small: SmallProject) -> None:
     )
     with pytest.raises(BadInput, match="no model 'x'"):
         measure_captions(small.project, ["x"])
+
+
+def test_damaged_logs_are_refused_and_the_tracker_is_told(small: SmallProject) -> None:
+    small.write_log(1, [CaptionRow(i, "a dog", 4, "stop") for i in range(4)])
+    small.take_over_logs()
+    small.write_log(1, [CaptionRow(i, "a cat", 4, "stop") for i in range(4)])
+    with pytest.raises(BadInput, match=r"was changed after its task was done\. 1 task failed"):
+        measure_captions(small.project)

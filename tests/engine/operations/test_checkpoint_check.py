@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from engine.captioners.model_families import Family
-from tests.support.checkpoints import GOLDEN
+from engine.captioners.preprocessing import chat_template
+from engine.demo import checkpoint
+from tests.support.checkpoints import GOLDEN, change_json
 from tests.support.cli import cli, cli_ok
 
 
@@ -50,3 +55,65 @@ def test_settings_reach_the_checkpoint(checkpoints: dict[str, Path]) -> None:
     done = cli("doctor", "--model", model, "--set", "otter.dtype=int4")
     assert "dtype must be one of" in done.stdout + done.stderr
     assert cli("doctor", "--model", "llama=x").returncode == 2
+
+
+def test_a_load_that_asks_finds_nobody(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person types next is for the shell, not for a library."""
+    heard: list[bytes] = []
+
+    def ask(*arguments: object) -> None:
+        heard.append(os.read(0, 10))
+        input("Do you wish to run the custom code? [y/N] ")
+
+    monkeypatch.setattr("engine.captioners.families.llava.load", ask)
+    stdin = sys.stdin
+    reader, writer = os.pipe()
+    kept = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        os.write(writer, b"yes\n")
+        done = cli("doctor", "--model", f"llava-1.5={checkpoints['llava-1.5']}")
+        assert os.read(0, 10) == b"yes\n"
+    finally:
+        os.dup2(kept, 0)
+        for end in (reader, writer, kept):
+            os.close(end)
+    assert heard == [b""]
+    assert sys.stdin is stdin
+    assert done.returncode == 1
+    assert "cannot be loaded: EOFError: EOF when reading a line" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("vision_config"), RuntimeError("shape '[-1]' is invalid\nin full"), OSError(5)],
+)
+def test_a_load_never_ends_in_a_traceback(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("engine.captioners.families.llava.load", fail)
+    done = cli("doctor", "--model", f"llava-1.5={checkpoints['llava-1.5']}")
+    assert done.returncode == 1
+    assert type(error).__name__ in done.stdout.splitlines()[-1]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_code_and_templates_of_a_folder(tmp_path: Path) -> None:
+    """As people meet them: a folder with its own code, and one whose template never ends."""
+    folder = shutil.copytree(checkpoint("llava-1.5"), tmp_path / "llava")
+    loops = "{% for a in range(99999) %}" * 4 + "{% endfor %}" * 4
+    (folder / "chat_template.jinja").write_text(loops)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chat_template, "CPU_SECONDS", 1)
+        done = cli("doctor", "--model", f"own=hf:{folder}")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("CHECK own: the checkpoint's chat template")
+    change_json(folder / "config.json", model_type="own", auto_map={"AutoModel": "own.Own"})
+    done = cli("doctor", "--model", f"own=hf:{folder}")
+    assert done.returncode == 1
+    assert "config.json: auto_map names code of the checkpoint" in done.stdout.splitlines()[-1]

@@ -62,7 +62,7 @@ def test_many_requests_are_answered_for_as_one(
 ) -> None:
     monkeypatch.setattr(failure_causes, "TASKS_PER_REQUEST", 2)
     assert exclude_records(books.project, EVERY) == "excluded: 4 records of 4 shards"
-    with pytest.raises(RequestRefused, match=r"^nothing to exclude$"):
+    with pytest.raises(BadInput, match=r"^nothing to exclude$"):
         exclude_records(books.project, EVERY)
 
 
@@ -99,7 +99,7 @@ def test_trouble_with_a_file_ends_it(books: SmallProject, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("kind", ["poison", None])
 def test_only_failed_records_can_be_excluded(books: SmallProject, kind: str | None) -> None:
     before = causes(books.project)
-    with pytest.raises(RequestRefused, match="nothing to exclude"):
+    with pytest.raises(BadInput, match="nothing to exclude"):
         exclude_records(books.project, [(1, [0, 1]), (2, [] if kind is None else None)], kind)
     assert causes(books.project) == before
 
@@ -110,3 +110,5 @@ def test_records_are_those_of_the_named_models(books: SmallProject) -> None:
     assert select(books.project, 1, [3], []) == [(2, [3]), (5, [3])]
     with pytest.raises(BadInput, match="there is no shard 9"):
         select(books.project, 9, [3], [])
+    with pytest.raises(BadInput, match="there is no record 1:4: shard 1 has 0 to 3"):
+        select(books.project, 1, [3, 4], [])

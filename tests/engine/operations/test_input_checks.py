@@ -51,6 +51,33 @@ def test_paths_that_climb_out_are_counted(
     assert look_at(ImagePaths("/r", path_map), names).outside == outside
 
 
+def test_paths_that_lead_out_of_the_root_are_counted_with_an_example(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "root").symlink_to("real")
+    inside = ["a.png", "in/../a.png", f"{tmp_path}/root/a.png", f"{tmp_path}/real/a.png", "old/b"]
+    outside = ["/etc/a.png", f"{tmp_path}/root-not/a.png", f"{tmp_path}/root/../x.png", "new/b"]
+    inside += ["/old/a.png", f"{tmp_path}//root/./a.png"]
+    path_map = (("new/", "/elsewhere/"), ("/old/", "in/"))
+    paths = ImagePaths(str(tmp_path / "root"), path_map)
+    findings = look_at(paths, [*inside, "../climbs.png", *outside])
+    assert (findings.leaving, findings.leaving_example) == (4, "/etc/a.png")
+    assert (findings.outside, findings.outside_example) == (1, "../climbs.png")
+    allowed = ImagePaths(str(tmp_path / "root"), path_map, allow_outside=True)
+    assert look_at(allowed, ["../climbs.png", *outside]).leaving == 5
+    assert look_at(ImagePaths("/r"), ["/r/a.png", "/r/../a.png", "/r//a.png"]).leaving == 1
+    assert look_at(ImagePaths("/r", (("/old/", "new/"),)), ["/old/a", "/r/a"]).leaving == 0
+
+
+def test_links_that_lead_out_of_the_root_are_counted_where_images_are_opened(images: Path) -> None:
+    root = images / "root"
+    root.mkdir()
+    (root / "link.png").symlink_to("../a.png")
+    (root / "away").symlink_to("..")
+    names = ["link.png", "away/b.png", "away/bad.png", str(images / "a.png")]
+    check = check_images(ImagePaths(str(root)), names)
+    assert (check.links, check.link_example) == (2, "link.png")
+
+
 @pytest.mark.parametrize(
     ("shards", "duplicates"),
     [
@@ -133,3 +160,12 @@ def test_a_folder_for_a_new_project(tmp_path: Path) -> None:
     (tmp_path / "project.db").write_text("")
     with pytest.raises(BadInput, match="already holds a project"):
         check_folder_is_free(tmp_path)
+
+
+def test_the_preview_counts_images_outside_the_root(images: Path) -> None:
+    root = images / "root"
+    root.mkdir()
+    (root / "link.png").symlink_to("../a.png")
+    captions = write_captions(root, ["no.png", "link.png", str(images / "b.png"), "../a.png"])
+    preview = preview_input(captions, None)
+    assert (preview.leaving, preview.leaving_example) == (3, "link.png")

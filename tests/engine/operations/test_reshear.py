@@ -53,7 +53,7 @@ def test_finished_tasks_are_sheared_and_the_project_keeps_the_shearing(done: Sma
     assert result == ReshearResult(tasks=1, captions=3, empty=0)
     assert progress == [(1, 1)]
     new = sheared_path(done.log(1), SENTENCE, digest)
-    assert jsonlines.loads_lines(new.read_bytes()) == [
+    assert jsonlines.loads_lines(new.read_bytes())[:-1] == [
         "A picture of 0.",
         None,
         ".",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -186,6 +185,42 @@ def test_a_lock_that_stays_held(small: SmallProject) -> None:
     assert not small.load().settings.paused
 
 
+def test_what_runs_on_another_machine_is_asked_there(small: SmallProject) -> None:
+    with ProjectLock(small.project.lock):
+        small.project.lock.write_text(json.dumps({"host": "far", "pid": 7, "boot_id": "another"}))
+        text = "in use elsewhere, by process 7 on far: give this command there"
+        with pytest.raises(RequestRefused, match=text):
+            run_control.send_request(small.project, Pause(), small.clock)
+    assert rows(small) == []
+    assert not small.load().settings.paused
+
+
+@pytest.mark.parametrize("in_database", [True, False])
+def test_after_a_kill_what_was_running_can_be_excluded_and_retried(
+    small: SmallProject, in_database: bool
+) -> None:
+    """The tracker says `running`, the lock is free; the supervisor's row may still be there."""
+    small.write_log(1, [caption(0), error(1)])
+    small.change_tasks({1: {"state": "running", "attempt": 1}, 2: {"state": "running"}})
+    small.save()
+    if in_database:
+        supervise(small, 2**22 + 1)
+    answer = run_control.send_request(small.project, Exclude(records=[(1, None)]), small.clock)
+    assert answer.text == "excluded: 1 record of 1 shard"
+    task = small.load().ledger[1]
+    assert (task.state, task.captioned, task.failed) == ("pending", 1, 1)
+    answer = run_control.send_request(small.project, Retry(tasks=[2]), small.clock)
+    assert answer.text == "retry of 1 task"
+
+
+def test_a_log_that_cannot_be_read_holds_up_no_other_request(small: SmallProject) -> None:
+    small.change_tasks({1: {"state": "running", "attempt": 1}})
+    small.save()
+    small.log(1).mkdir(parents=True)
+    assert run_control.send_request(small.project, Pause(), small.clock).text == "paused"
+    assert small.load().ledger[1].state == "pending"
+
+
 @pytest.mark.parametrize("request_", [Pause(), Skip(tasks=[1])])
 def test_a_project_that_cannot_be_written(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch, request_: Request
@@ -280,7 +315,32 @@ def test_a_run_in_a_folder_that_cannot_be_written(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(run_control, "make_folder", refuse)
     with pytest.raises(BadInput, match=r"cannot start a run in .*Read-only"):
         run_control.spawn(small.project, "cpu")
     assert run_control.last_devices(small.project) == "auto"
+
+
+@pytest.mark.parametrize(
+    ("devices", "boot_id", "trusted"),
+    [
+        ("ray:10.0.0.1:6379", "", False),
+        ("ray:10.0.0.1:6379,cpu:2,ship-images", "another", False),
+        ("ray:10.0.0.1:6379", identity.boot_id(), True),
+        ("ray:auto", "another", True),
+        ("cpu:2", "another", True),
+    ],
+)
+def test_a_cluster_that_only_the_tracker_names_is_not_trusted(
+    small: SmallProject, devices: str, boot_id: str, trusted: bool
+) -> None:
+    row = SupervisorRow(
+        pid=0, created=0.0, boot_id=boot_id, host="host", heartbeat=0.0, devices=devices
+    )
+    with writing(small.project.database) as connection:
+        supervisor_writes.save_supervisor(connection, row)
+    if trusted:
+        assert run_control.last_devices(small.project) == devices
+    else:
+        with pytest.raises(BadInput, match=r"name it again with --cluster 10.0.0.1:6379"):
+            run_control.last_devices(small.project)

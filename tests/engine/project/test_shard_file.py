@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.project.caption_log import digest
-from engine.project.shard_file import ShardDamage, inspect_shard, read_shard
+from engine.project.shard_file import ShardDamage, inspect_shard, parse_shard, read_shard
+from engine.utils.errors import BadInput
 
 DATA = b'{"image": "a.jpg", "caption": "a"}\n{"image": "b.jpg"}\n'
 
@@ -30,8 +31,17 @@ def test_a_line_that_is_no_record(path: Path, line: bytes) -> None:
     path.write_bytes(DATA + line)
     records = read_shard(path)
     assert [i for i, _ in (next(records), next(records))] == [0, 1]
-    with pytest.raises(ValueError):
+    with pytest.raises(BadInput, match="was changed since the input was split"):
         next(records)
+
+
+def test_a_file_that_is_missing_or_no_file_is_one_message(path: Path) -> None:
+    path.unlink()
+    with pytest.raises(BadInput, match=f"{path} is missing: put it back"):
+        next(read_shard(path))
+    path.mkdir()
+    with pytest.raises(BadInput, match=f"{path} cannot be read: Is a directory"):
+        next(read_shard(path))
 
 
 def test_a_whole_file_has_the_same_stamp_until_it_is_written_to(path: Path) -> None:
@@ -58,3 +68,12 @@ def test_what_is_wrong_with_a_file(
     assert isinstance(damage, ShardDamage)
     assert damage.cause == cause
     assert damage.text.startswith("shards/00000.jsonl ")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b'{"image": "a"}\n', b"[1]\n[2]\n", b'{"image": 1}\n' * 2, b"{\n{\n", b"[" * 9999]
+)
+def test_what_is_not_the_records_of_a_shard(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_shard(data, 2)
+    assert parse_shard(b'{"image": "a"}\n' * 2, 2) == [{"image": "a"}] * 2

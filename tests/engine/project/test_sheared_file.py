@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.project.caption_log import LogContents
 from engine.project.sheared_file import (
+    read_sheared,
     replace_sheared,
     shear_texts,
     sheared_captions,
@@ -62,9 +64,39 @@ def test_a_file_has_one_line_per_record(log: Path, sync: bool) -> None:
     captions = ["a dog.", None, "", "two\nlines \u2028 \udce9"]
     path = sheared_path(log, SENTENCE, "d")
     write_sheared(path, captions, sync)
-    data = path.read_bytes()
-    assert data.count(b"\n") == len(captions)
-    assert jsonlines.loads_lines(data) == captions
+    *lines, last = path.read_bytes().splitlines(keepends=True)
+    assert jsonlines.loads_lines(b"".join(lines)) == captions
+    assert set(jsonlines.loads(last)) == {"digest"}
+    assert read_sheared(path, len(captions)) == b"".join(lines).splitlines()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.replace(b"a dog", b"a cat"),
+        lambda data: data.replace(b"null", b'"no"'),
+        lambda data: data[:-1],
+        lambda data: data[: data.rindex(b"{")],
+        lambda data: data + b"\n",
+        lambda data: data[:5] + b"\0" * 5 + data[10:],
+        lambda data: bytes(len(data)),
+        lambda data: b"",
+    ],
+)
+def test_a_damaged_file_is_not_read(log: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = sheared_path(log, SENTENCE, "d")
+    write_sheared(path, ["a dog.", None, "a cow."], sync=False)
+    assert read_sheared(path, 3) == [b'"a dog."', b"null", b'"a cow."']
+    assert read_sheared(path, 4) is None
+    path.write_bytes(damage(path.read_bytes()))
+    assert read_sheared(path, 3) is None
+
+
+def test_another_sheared_file_does_not_pass_for_one(log: Path) -> None:
+    path, other = sheared_path(log, SENTENCE, "d"), sheared_path(log, Shearing(), "d")
+    write_sheared(other, ["a dog"], sync=False)
+    other.rename(path)
+    assert read_sheared(path, 1) is None
 
 
 def test_a_file_stays_if_it_cannot_be_written_again(
@@ -79,5 +111,5 @@ def test_a_file_stays_if_it_cannot_be_written_again(
     monkeypatch.setattr(jsonlines, "dumps_lines", disk_full)
     with pytest.raises(OSError, match="the disk is full"):
         replace_sheared(path, ["a cat."])
-    assert path.read_bytes() == b'"a dog."\n'
+    assert read_sheared(path, 1) == [b'"a dog."']
     assert list(log.parent.iterdir()) == [path]

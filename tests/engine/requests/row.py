@@ -21,10 +21,9 @@ AGAIN = {
     "not_before": 0.0,
     "error": None,
     "error_cause": None,
-    "digest": None,
     "finished": None,
 }
-"""What every retry sets."""
+"""What every retry sets; the digest of a finished log stays until the log grows."""
 ALL_AGAIN = AGAIN | {"redo": "all", "redo_from": 99, "left": 4}
 BLOCKED = {"blocked": "no", "blocked_cause": "died", "load_failures": 3}
 UNBLOCKED: dict[str, Any] = {"blocked": None, "blocked_cause": None, "load_failures": 0}

@@ -112,6 +112,7 @@ def test_settings_that_shape_captions_begin_the_tasks_anew(small: SmallProject) 
 def test_captions_of_the_same_settings_count_again(small: SmallProject) -> None:
     for i, number in enumerate((4, 5)):
         small.write_log(number, [caption(k) for k in range(4 - 2 * i)])
+    small.write_log(6, [])  # no caption in it
     small.take_over_logs()
     assert small.state.ledger[4].state == "done"
     carry_out(small.state, Configure(model="served", changes={"seed": "7"}), None)

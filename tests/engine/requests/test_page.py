@@ -20,6 +20,10 @@ TESTS = {
     "retry of failed records": "retry of failed records",
     "retry of a running shard": "retry of a running shard",
     "any retry": "retry of a blocked model's shard",
+    "recheck, from whoever found damage": (
+        "test_a_damaged_log_is_set_aside_and_its_task_begins_anew"
+    ),
+    "recheck, and the shard file is damaged": "test_a_damaged_shard_fails_its_tasks",
     "skip": "skip",
     "unskip": "unskip",
     "priority": "priority",

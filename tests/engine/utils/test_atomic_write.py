@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -54,12 +56,97 @@ def test_after_an_error_nothing_is_left(tmp_path: Path, error: BaseException) ->
     assert names(tmp_path) == {"out.txt"}
 
 
-def test_what_an_earlier_process_left_is_no_hindrance(tmp_path: Path) -> None:
-    (tmp_path / "out.part").mkdir()
-    (tmp_path / "out.part" / "rest").write_text("rest")
-    with write_beside(tmp_path / "out") as part:
+def test_of_two_writers_at_once_each_one_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    with write_beside(out) as first:
+        with write_beside(out) as second:
+            first.write_text("first")
+            second.write_text("second")
+        assert out.read_text() == "second"
+    assert out.read_text() == "first"
+    assert names(tmp_path) == {"out.txt"}
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    """Only by whoever has the lock of the name, and nothing of another name."""
+    (tmp_path / "o[u]t.0123abcd.part").mkdir()
+    (tmp_path / "o[u]t.0123abcd.part" / "rest").write_text("rest")
+    (tmp_path / ".o[u]t.lock").write_text("")
+    others = {"out.0123abcd.part", "o[u]t.mine.part", "o[u]t.json.0123abcd.part"}
+    for name in others:
+        (tmp_path / name).write_text("other")
+    with atomic_write(tmp_path / "o[u]t") as part:
         part.write_text("new")
-    assert (tmp_path / "out").read_text() == "new"
+    assert names(tmp_path) == {"o[u]t", *others}
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_one_at_a_time_writes_what_a_person_named(tmp_path: Path, is_folder: bool) -> None:
+    out = tmp_path / "out"
+    with atomic_write(out) as part:
+        part.mkdir() if is_folder else part.write_text("first")
+        with (
+            pytest.raises(BadInput, match=f"{out} is being written by another command"),
+            atomic_write(out, replace=True),
+        ):
+            raise AssertionError("the second one must not begin")
+        assert part.exists(), "and it takes nothing from the first one"
+    assert names(tmp_path) == {"out"}
+
+
+def test_where_no_lock_works_the_results_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    out = tmp_path / "out"
+    with atomic_write(out, replace=True) as first:
+        first.write_text("first")
+        with atomic_write(out) as second:
+            second.write_text("second")
+    assert out.read_text() == "first"
+    assert names(tmp_path) == {"out"}
+
+
+def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("old")
+    with pytest.raises(BadInput, match=f"{out} exists: name another"), atomic_write(out):
+        raise AssertionError("nothing begins")
+    assert out.read_text() == "old"
+    with atomic_write(out, replace=True) as part:
+        part.write_text("new")
+    assert out.read_text() == "new"
+    out.unlink()
+    with pytest.raises(BadInput, match="exists"), atomic_write(out) as part:
+        part.write_text("newer")
+        out.write_text("made by another program meanwhile")
+    assert out.read_text() == "made by another program meanwhile"
+    assert names(tmp_path) == {"out"}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path, replace: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "null", "/dev/null", "/dev/stdout"):
+        with (
+            pytest.raises(BadInput, match=r"no file but a device|exists"),
+            atomic_write(tmp_path / name, replace),
+        ):
+            raise AssertionError("nothing begins")
+    assert (tmp_path / "null").is_symlink()
+
+
+def test_an_error_about_another_file_names_that_one(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.jsonl"
+    with (
+        pytest.raises(BadInput, match=rf"^{gone}: No such file .*out was not written$"),
+        atomic_write(tmp_path / "out"),
+    ):
+        gone.read_bytes()
 
 
 def test_a_folder_takes_the_place_of_an_empty_one_only(tmp_path: Path) -> None:

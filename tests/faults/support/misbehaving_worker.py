@@ -197,6 +197,8 @@ class MisbehavingWorker(worker.Worker):
                 raise FatalWorkerError
             case "freezes_loading" if count_call("load") == 1:
                 os.kill(os.getpid(), signal.SIGSTOP)
+            case "killed_loading":
+                os.kill(os.getpid(), signal.SIGKILL)
             case "dies_loading":
                 os._exit(7)
         if MISBEHAVIOUR.startswith("cannot_load_on:"):

@@ -13,7 +13,7 @@ from db.connection import reading
 from db.progress import TaskSums
 from db.rows import TaskRow
 from engine.captioners.registry import choose
-from engine.datasets.exports.export import export
+from engine.datasets.exports.export import ExportOptions, export
 from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 
@@ -42,7 +42,7 @@ def copy_project(project: Project, folder: Path) -> Project:
 def exported_bytes(project: Project) -> bytes:
     """Export the project and return the file's content."""
     out = project.folder.parent / f"{project.folder.name}-out.json"
-    export(project, out)
+    export(project, out, ExportOptions(force=True))
     return out.read_bytes()
 
 

@@ -131,6 +131,11 @@ def preview_lines(check: SourceStep.SourceChecked) -> list[str]:
     lines.append(f"{preview.total_text} records; {images} in {root}")
     if preview.skipped:
         lines.append(f"{text.plural(preview.skipped, 'record')} so far cannot be read: left out")
+    if preview.leaving:
+        lines.append(
+            f"{preview.leaving} of them outside the image root, such as"
+            f" {text.fit(preview.leaving_example, 40).rstrip()}: a server gets none of these"
+        )
     for record in preview.records[:RECORDS_SHOWN]:
         lines.append(
             f"  {text.fit(record.image, 28)}  {text.clip(text.visible(record.caption), 40)}"

@@ -38,6 +38,8 @@ class ExportPlan:
     """`copy`, `link` or `none`, for formats that have image files."""
     image_paths: ImagePaths
     """The rules by which the project itself finds the images."""
+    out_name: str
+    """The name that the file or folder has in the end; while it is written it has another."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -52,8 +54,7 @@ class ExportPlan:
     def map_path(self, image: str) -> str:
         """Return the image path as the program that reads the export will find it."""
         mapped = map_prefix(image, self.path_map)
-        if mapped is not None:
-            return mapped
+        image = image if mapped is None else mapped
         if self.image_root is not None and not PurePosixPath(image).is_absolute():
             return str(PurePosixPath(self.image_root) / image)
         return image

@@ -17,9 +17,9 @@ HEADER = ["filepath", "title"]
 """The names of the columns, which open_clip looks for."""
 
 
-def delimiter(out: Path) -> str:
+def delimiter(plan: base.ExportPlan) -> str:
     """Return the character between the columns, by the name of the file that is written."""
-    return "," if out.name.removesuffix(".part").endswith(".csv") else "\t"
+    return "," if plan.out_name.endswith(".csv") else "\t"
 
 
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
@@ -29,7 +29,7 @@ def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> b
         for caption in row.captions
         if caption
     ]
-    return base.EncodedShard([csv_bytes(pairs, delimiter(out))], len(pairs))
+    return base.EncodedShard([csv_bytes(pairs, delimiter(plan))], len(pairs))
 
 
 class Writer(base.FileWriter):
@@ -37,4 +37,4 @@ class Writer(base.FileWriter):
 
     def __init__(self, out: Path, plan: base.ExportPlan) -> None:
         super().__init__(out, plan)
-        self.append([csv_bytes([HEADER], delimiter(out))])
+        self.append([csv_bytes([HEADER], delimiter(plan))])

@@ -6,6 +6,7 @@ import csv
 import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.datasets.exports.export import ExportOptions, export
 from engine.datasets.exports.formats import FORMATS
 from engine.operations.new_project import NewProject, create
 from engine.operations.run_control import send_request
+from engine.project.damage import DamagedFiles
 from engine.project.layout import Project
 from engine.requests.kinds import Flag
 from engine.utils.errors import BadInput
@@ -88,6 +90,25 @@ def written(
     assert result.bytes > 0
     assert not list(tmp_path.glob("*.part"))
     return tmp_path / name
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_of_a_damaged_shard_every_format_takes_nothing(
+    project: Project, tmp_path: Path, format: str
+) -> None:
+    shard = project.shard_file(1)
+    whole = shard.read_bytes()
+    shard.write_bytes(whole.replace(b"alt 3", b"alt 8"))
+    options = ExportOptions(format=format, provenance=FORMATS[format].provenance)
+    try:
+        with pytest.raises(DamagedFiles, match="jsonl was changed since the input was split"):
+            export(project, tmp_path / "out", options)
+        assert not list(tmp_path.iterdir())
+        result = export(project, tmp_path / "out", replace(options, allow_partial=True))
+    finally:
+        shard.write_bytes(whole)
+    assert (result.records, result.damaged) == (4, 6)
+    assert [each.path for each in result.damage] == [shard]
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -40,6 +40,7 @@ def make_plan(**values: Any) -> ExportPlan:
         "path_map": (),
         "image_mode": "none",
         "image_paths": ImagePaths("/images"),
+        "out_name": "out.tsv",
     }
     return ExportPlan(**plain | values)
 
@@ -61,7 +62,8 @@ CAPTIONS = ShardCaptions(
         ({"image_root": "/data"}, "/a/b.jpg", "/a/b.jpg"),
         ({"path_map": (("a/", "c/"),)}, "a/b.jpg", "c/b.jpg"),
         ({"path_map": (("x", "y"), ("a", "c"), ("a/", "d/"))}, "a/b.jpg", "c/b.jpg"),
-        ({"path_map": (("a/", ""),), "image_root": "/data"}, "a/b.jpg", "b.jpg"),
+        ({"path_map": (("a/", ""),), "image_root": "/data"}, "a/b.jpg", "/data/b.jpg"),
+        ({"path_map": (("a/", "/c/"),), "image_root": "/data"}, "a/b.jpg", "/c/b.jpg"),
         ({"path_map": (("x/", ""),), "image_root": "/data"}, "a/b.jpg", "/data/a/b.jpg"),
     ],
 )

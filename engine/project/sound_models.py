@@ -1,0 +1,55 @@
+"""Whether the models of a received project are such as this program would have made.
+
+A model's name and settings hash are part of paths, its settings go to workers as they are: none of
+them is taken on trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+
+import msgspec
+
+from db.rows import ModelRow
+from engine.captioners.address import MODEL_NAME, read_address
+from engine.captioners.registry import FAMILIES, Settings
+from engine.utils.errors import BadInput
+
+KNOWN_SETTINGS = {field.name for field in fields(Settings)}
+"""The settings that this version knows; it passes over others."""
+
+
+def check_models(models: Iterable[ModelRow]) -> None:
+    """Raise `ValueError`, which says what is wrong, unless all models make sense."""
+    for model in models:
+        check_model(model)
+
+
+def check_model(model: ModelRow) -> None:
+    """Raise `ValueError`, which says what is wrong, unless the model makes sense."""
+    if not MODEL_NAME.fullmatch(model.name):
+        raise ValueError(f"no model can have the name {model.name[:100]!r}")
+    if not MODEL_NAME.fullmatch(model.settings_hash):
+        raise ValueError(f"{model.name} has the settings hash {model.settings_hash[:100]!r}")
+    family = FAMILIES.get(model.family)
+    if family is None:
+        raise ValueError(
+            f"{model.name} is of the family {model.family[:100]!r}, which this version has not"
+        )
+    if (model.checkpoint is None) != (family.checkpoint_form is None):
+        raise ValueError(f"{model.name} has no checkpoint, or one that its family does not take")
+    if model.checkpoint is not None and "\0" in model.checkpoint:
+        raise ValueError(f"{model.name} has a checkpoint that no path can name")
+    if model.checkpoint is not None and family.remote:
+        try:
+            read_address(model.checkpoint)
+        except BadInput as error:
+            raise ValueError(f"{model.name}: {error}") from error
+    known = {key: value for key, value in model.settings.items() if key in KNOWN_SETTINGS}
+    try:
+        settings = msgspec.convert(known, Settings)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{model.name} has settings that make no sense: {error}") from error
+    if settings.min_new_tokens > settings.max_new_tokens:
+        raise ValueError(f"{model.name} has min_new_tokens above max_new_tokens")

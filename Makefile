@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Else every one of the many processes of a test run compiles what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: demo test check suite cluster slow coverage install install-test bench clean
+.PHONY: demo test check suite cluster sim slow coverage install install-test bench clean
 
 demo: install
 	$(BIN)/mllmaug-tui demo
@@ -13,14 +13,18 @@ demo: install
 # Side by side: the tests on a Ray cluster wait, most of the time. Not in one pytest: Ray ends a
 # process that asked it and then hears nothing for a minute.
 test: install-test check
-	$(MAKE) --no-print-directory -j 2 suite cluster
+	$(MAKE) --no-print-directory -j 3 suite cluster sim
 
 # By file, so that what a module's fixtures make is made once.
 suite: install-test
-	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/cluster
+	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/cluster --ignore=tests/sim/storm
 
 cluster: install-test
 	$(BIN)/python -m pytest tests/cluster
+
+# Two minutes of CPU time of simulated runs, the same schedules every time.
+sim: install-test
+	$(BIN)/python -m pytest -n 2 tests/sim/storm
 
 # What takes long and is random: of each, `make test` runs a shorter form.
 slow: install-test
@@ -31,7 +35,8 @@ slow: install-test
 coverage: export PYTHONPATH := $(CURDIR)
 coverage: install-test
 	rm -f .coverage .coverage.*
-	-$(BIN)/python -m coverage run -m pytest -n 4 --dist loadfile --ignore=tests/cluster
+	-$(BIN)/python -m coverage run -m pytest -n 4 --dist loadfile --ignore=tests/cluster \
+		--ignore=tests/sim/storm
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered --show-missing
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -155,14 +156,19 @@ def check_entries(folder: Path) -> None:
 
 
 def entries(folder: Path) -> Iterator[Path]:
-    """Yield the entries of a folder and of its folders. Raises `CheckpointError`."""
+    """Yield the entries of a folder and of its folders. Raises `CheckpointError`.
+
+    A folder in it that cannot be listed is passed over: no model needs a disk's `lost+found`.
+    """
     try:
-        for entry in sorted(folder.iterdir()):
-            yield entry
-            if entry.is_dir():
-                yield from sorted(entry.iterdir())
+        found = sorted(folder.iterdir())
     except OSError as error:
         raise CheckpointError(f"{folder} cannot be listed: {error}") from error
+    for entry in found:
+        yield entry
+        with suppress(OSError):
+            if entry.is_dir():
+                yield from sorted(entry.iterdir())
 
 
 def raise_for_kind(path: Path, kind: str) -> NoReturn:

@@ -140,11 +140,17 @@ def dispatch(
 
 
 def pause(project_state: ProjectState, supervisor: RunningSupervisor | None) -> str:
-    """Pause the run, or have the next run begin paused."""
-    if project_state.settings.paused:
+    """Pause the run, or have the next run begin paused.
+
+    A run that paused itself does not go on by itself any more.
+    """
+    settings = project_state.settings
+    if settings.paused and settings.pause_cause in (None, "user"):
         return "it is paused already"
     project_state.pause("user")
     project_state.event("info", "paused by the user")
+    if settings.paused:
+        return "it was paused already; now it stays so until 'resume'"
     if supervisor is not None:
         supervisor.on_paused()
     return "paused"

@@ -6,12 +6,13 @@ log counts: it is kept beside its place, and the shard is captioned anew.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
 
 from db import progress
-from db.connection import reading
+from db.connection import DatabaseBusy, DatabaseUnusable, reading
 from db.rows import TaskRow
 from engine.project.caption_log import EXCLUDED_KIND, CaptionLog, read, sync_folder
 from engine.project.finished_log import recorded_bytes
@@ -100,14 +101,17 @@ def excluded_records(project_state: ProjectState, task: TaskRow, log: Path) -> s
     """Return the indexes of the excluded records of a task whose log is damaged.
 
     The tracker names the first few of them; others are those of which the log still says so. Raises
-    `OSError`, `DatabaseError`.
+    `OSError`, also if the tracker cannot be read.
     """
     if not task.failed:
         return set()
     rows = project_state.failures.get(task.id)
     if rows is None:
-        with reading(project_state.project.database) as connection:
-            rows = progress.failures(connection, task.id)
+        try:
+            with reading(project_state.project.database) as connection:
+                rows = progress.failures(connection, task.id)
+        except (DatabaseBusy, DatabaseUnusable) as error:  # as for a file: later it may be readable
+            raise OSError(errno.EIO, str(error)) from error
     excluded = [row for row in rows if row.kind == EXCLUDED_KIND]
     named = {i for row in excluded for i, _ in row.examples}
     if sum(row.count for row in excluded) > len(named):

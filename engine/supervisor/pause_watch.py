@@ -116,7 +116,7 @@ def can_use(project: Project, path: Path | None) -> bool:
     """
     try:
         folders = {project.folder, project.captions}
-        if path is not None:
+        if path is not None and path.parent != project.shards:  # those may be read-only
             folders.add(path.parent)
         for folder in folders:
             make_folder(folder)

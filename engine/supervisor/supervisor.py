@@ -230,8 +230,8 @@ class Supervisor:
         while self.workers and self.clock.monotonic() < deadline:
             for handle, message in self.launcher.receive(self.policy.tick):
                 self.receive(handle, message)
-        self.launcher.close()
         self.task_runner.sync_logs(at_once=True)  # of workers that outlive SIGKILL
+        self.launcher.close()
         self.project_state.event(
             "info", "finished" if self.project_state.ledger.finished else "stopped"
         )

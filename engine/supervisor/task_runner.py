@@ -339,12 +339,14 @@ class TaskRunner:
     def on_write_error(self, error: OSError, path: Path | None = None) -> None:
         """Pause the run and take all tasks back; what is written is kept.
 
-        `path` is the file that gave the error, unless the error names it. The run goes on by
-        itself when there is room again, or the file can be used again (`PauseWatch`).
+        `path` is the file that gave the error, unless the error names another one. The run goes on
+        by itself when there is room again, or the file can be used again (`PauseWatch`).
         """
         what = str(error)
         if isinstance(error.filename, str) and Path(error.filename).is_absolute():
-            path = Path(error.filename)
+            named = Path(error.filename)
+            if path is None or named not in path.parents:  # a folder is on the way to the file
+                path = named
         elif path is not None:
             what = f"{path}: {error.strerror or error}"
         full = error.errno in NO_SPACE_ERRNOS

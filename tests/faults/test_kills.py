@@ -44,7 +44,7 @@ def expected(many: Path) -> list[dict[str, str]]:
     return [r | {"caption": dry_run_caption(many / r["image"])} for r in records]
 
 
-@pytest.mark.parametrize("point", ["loading", "decoding", "generating", "sending"])
+@pytest.mark.parametrize("point", ["loading", "generating"])
 def test_a_worker_that_is_killed(
     project: Project, tmp_path: Path, undisturbed_export: bytes, point: str
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_supervisor_that_is_killed_between_append_and_commit(
 def test_a_supervisor_that_is_killed_at_random_instants(
     tmp_path: Path, many: Path, expected: list[dict[str, str]]
 ) -> None:
-    kill_at_random_instants(tmp_path, many, expected, kills=40)
+    kill_at_random_instants(tmp_path, many, expected, kills=12)
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor
     """This holds even if the worker had not set up its guard process yet."""
     held_back = f"import os, time\nwhile not os.path.exists({str(gate.path)!r}): time.sleep(0.01)"
     (tmp_path / "sitecustomize.py").write_text(held_back)  # runs before any code of ours
-    for delay in (None, 0.0, 0.005, 0.01, 0.02, 0.05, 0.1):
+    for delay in (None, 0.0, 0.02, 0.1):
         environment: dict[str, Any] = {"PYTHONPATH": str(tmp_path)} if delay is None else {}
         with SupervisorProcess(project, **environment) as running:
             worker = psutil.Process(wait_for(lambda: started(running), every=0.0005))
@@ -168,10 +168,10 @@ def test_a_supervisor_that_is_told_to_end_at_any_time(
 ) -> None:
     """While it starts, while workers start, and while rows come in."""
     project = make_project(tmp_path / "run", many / "captions.json", 50)
-    for delay in (0.0, 0.02, 0.05, 0.1):
+    for delay in (0.0, 0.05):
         code = tell_to_end(project, number, Gate(tmp_path, 1), delay)
         assert code in (0, 1, 2, -number)  # 2 and -number: it had not come to its first line yet
-    for _ in range(4):
+    for _ in range(2):
         assert tell_to_end(project, number, Gate(tmp_path, 16)) == 1
     assert 0 < row_count(project) < COUNT
     with SupervisorProcess(project) as running:
@@ -199,7 +199,7 @@ def test_workers_and_supervisors_that_are_killed_by_turns(
     rng = random.Random(8)
     project = make_project(tmp_path / "run", many / "captions.json", 50)
     environment = Gate(tmp_path, 4).environment
-    for _ in range(5):
+    for _ in range(3):
         with SupervisorProcess(project, "cpu:3", PATIENT_POLICY, **environment) as running:
             wait_for_rows(project, running)
             kill_one(rng.choice(running.workers()))
@@ -227,7 +227,7 @@ def test_a_machine_that_is_cut_off(
     rng = random.Random(9)
     project = make_project(tmp_path / "run", many / "captions.json", 50)
     environment = Gate(tmp_path, 16).environment
-    for _ in range(6):
+    for _ in range(3):
         with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **environment) as running:
             wait_for_rows(project, running)
             running.kill()

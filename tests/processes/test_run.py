@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,8 @@ from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
 from tests.support.pictures import check_dry_run_export, draw_picture, make_captions
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
-COUNT = 400
+COUNT = 120
+"""Number of records in the data set."""
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +46,37 @@ def image_names(count: int = COUNT) -> list[str]:
     return [f"images/{number:06}.png" for number in range(count)]
 
 
-def test_every_caption_belongs_to_its_image(
-    run: Callable[..., Path], data: Path, tmp_path: Path
-) -> None:
-    project = run("run", "--shard-size", 30)
-    assert "400 of 400 captioned" in cli_ok("run", project, "--devices", "cpu")
-    assert "400 captions of 400 images" in cli_ok("export", project, tmp_path / "out.json")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """A project of four shards that has been captioned; tests only read it, or copy it."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    cli_ok("new", folder, data / "captions.json", "--model", "dry-run", "--shard-size", 30)
+    assert f"{COUNT} of {COUNT} captioned" in cli_ok("run", folder, "--devices", "cpu")
+    return folder
+
+
+def test_every_caption_belongs_to_its_image(finished: Path, data: Path, tmp_path: Path) -> None:
+    output = cli_ok("export", finished, tmp_path / "out.json")
+    assert f"{COUNT} captions of {COUNT} images" in output
     check_dry_run_export(tmp_path / "out.json", data, image_names())
-    check_invariants(open_project(project))
-    sheared = sorted((project / "captions").glob("*/*.sheared-*.jsonl"))
-    assert len(sheared) == 14
+    check_invariants(open_project(finished))
+    assert len(list((finished / "captions").glob("*/*.sheared-*.jsonl"))) == 4
 
 
 def test_export_gives_the_same_bytes_twice_and_with_other_workers(
-    run: Callable[..., Path], tmp_path: Path
+    run: Callable[..., Path], finished: Path, tmp_path: Path
 ) -> None:
+    other = run("other", "--shards", 7)
+    cli_ok("run", other, "--devices", "cpu:3")
     exports = []
-    for number, devices in enumerate(("cpu", "cpu:3")):
-        project = run(f"run{number}", "--shards", 7)
-        cli_ok("run", project, "--devices", devices)
-        for again in range(2):
-            out = tmp_path / f"{number}-{again}.json"
-            cli_ok("export", project, out)
-            exports.append(out.read_bytes())
+    for number, project in enumerate((finished, finished, other, other)):
+        out = tmp_path / f"{number}.json"
+        cli_ok("export", project, out)
+        exports.append(out.read_bytes())
     assert len(set(exports)) == 1
-    for sheared in (project / "captions").glob("*/*.sheared-*"):
+    for sheared in (other / "captions").glob("*/*.sheared-*"):
         sheared.unlink()
-    cli_ok("export", project, out)
+    cli_ok("export", other, out)
     assert out.read_bytes() == exports[0]
 
 
@@ -106,10 +112,9 @@ def test_bad_images_are_failed_records_and_can_be_retried(tmp_path: Path) -> Non
 
 
 def test_a_retried_shard_is_done_again_and_the_others_are_not(
-    run: Callable[..., Path], tmp_path: Path
+    finished: Path, tmp_path: Path
 ) -> None:
-    project = run("run", "--shard-size", 100)
-    cli_ok("run", project, "--devices", "cpu")
+    project = shutil.copytree(finished, tmp_path / "run")
     logs = sorted((project / "captions").glob("*/0000?.jsonl"))
     sizes = [log.stat().st_size for log in logs]
     assert "retry of 1 task" in cli_ok("retry", project, "--shard", 2)
@@ -122,7 +127,7 @@ def test_a_retried_shard_is_done_again_and_the_others_are_not(
 def test_pause_resume_stop_and_a_second_run(
     run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.05")
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.2")
     project = run("run", "--shard-size", 20)
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
@@ -150,7 +155,7 @@ def test_pause_resume_stop_and_a_second_run(
 
 
 def slow_run(project: Path, monkeypatch: pytest.MonkeyPatch, devices: str = "cpu:2") -> Popen[str]:
-    """Start `run` with workers that take 50 ms an image."""
+    """Start `run` with workers that take 50 ms an image, or more."""
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     return start_cli("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
 
@@ -218,7 +223,7 @@ def test_a_run_that_was_started_detached_outlives_its_starter(
 
 
 def test_a_project_can_be_moved(run: Callable[..., Path], tmp_path: Path, data: Path) -> None:
-    project = run("run", "--shard-size", 100)
+    project = run("run", "--shard-size", 30)
     moved = tmp_path / "else where" / "moved [x]"
     moved.parent.mkdir()
     project.rename(moved)
@@ -227,33 +232,27 @@ def test_a_project_can_be_moved(run: Callable[..., Path], tmp_path: Path, data: 
     check_dry_run_export(tmp_path / "out.json", data, image_names())
 
 
-def test_images_and_paths_of_an_export_can_be_mapped(
-    run: Callable[..., Path], tmp_path: Path
-) -> None:
-    project = run()
-    cli_ok("run", project, "--devices", "cpu")
-    cli_ok("export", project, tmp_path / "a.json", "--image-root", "/data/cc3m")
+def test_images_and_paths_of_an_export_can_be_mapped(finished: Path, tmp_path: Path) -> None:
+    cli_ok("export", finished, tmp_path / "a.json", "--image-root", "/data/cc3m")
     assert json.loads((tmp_path / "a.json").read_text())[0]["image"] == (
         "/data/cc3m/images/000000.png"
     )
-    cli_ok("export", project, tmp_path / "b.json", "--path-map", "images/=pictures/")
+    cli_ok("export", finished, tmp_path / "b.json", "--path-map", "images/=pictures/")
     assert json.loads((tmp_path / "b.json").read_text())[1]["image"] == "pictures/000001.png"
-    cli_ok("export", project, tmp_path / "c.json", "--with-original", "--model", "dry-run")
+    cli_ok("export", finished, tmp_path / "c.json", "--with-original", "--model", "dry-run")
     records = json.loads((tmp_path / "c.json").read_text())
     assert [record["caption"][:8] for record in records[:4]] == ["alt text", "24x16 RG"] * 2
 
 
-def test_samples_show_both_texts(run: Callable[..., Path]) -> None:
-    project = run("run", "--shard-size", 100)
-    cli_ok("run", project, "--devices", "cpu")
-    samples = json.loads(cli_ok("samples", project, "--count", 5, "--json"))
+def test_samples_show_both_texts(finished: Path) -> None:
+    samples = json.loads(cli_ok("samples", finished, "--count", 5, "--json"))
     assert len(samples) == 5
     assert len({sample["shard"] for sample in samples}) == 4
     for sample in samples:
         (caption,) = sample["captions"]
         assert caption["raw"].endswith("to be sheared.")
         assert caption["raw"][caption["start"] : caption["end"]] == caption["sheared"]
-    output = cli_ok("samples", project, "--count", 1)
+    output = cli_ok("samples", finished, "--count", 1)
     assert "//. This second sentence is here to be sheared.//" in output
 
 

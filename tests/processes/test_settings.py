@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from engine.captioners.registry import FAMILIES, choose, choose_all
 from engine.project.lock import ProjectLock
 from engine.project.opening import open_project
 from engine.utils.errors import BadInput
+from tests.faults.support.fake_server import FakeServer
 from tests.support.checkpoints import CHECKPOINTS
 from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
 from tests.support.pictures import make_captions
@@ -25,11 +27,18 @@ def otter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return CHECKPOINTS["otter"](tmp_path_factory.mktemp("otter") / "otter")
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, otter: Path) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    data = make_captions(folder / "data", 4)
+    cli_ok("new", folder / "run", data, "--model", f"otter={otter}", "--model", "dry-run")
+    return folder / "run"
+
+
 @pytest.fixture
-def project(tmp_path: Path, otter: Path) -> Path:
-    data = make_captions(tmp_path / "data", 4)
-    cli_ok("new", tmp_path / "run", data, "--model", f"otter={otter}", "--model", "dry-run")
-    return tmp_path / "run"
+def project(tmp_path: Path, template: Path) -> Path:
+    """A project with the models `otter` and `dry-run`, in which nothing was captioned."""
+    return shutil.copytree(template, tmp_path / "run")
 
 
 def read_model(project: Path, name: str = "otter") -> ModelRow:
@@ -86,21 +95,24 @@ def test_a_plain_prompt_is_put_into_the_conversation_template(project: Path) -> 
     assert read_model(project).settings["prompt"] == FAMILIES["otter"].presets["official"].prompt
 
 
-def test_tasks_begin_anew_and_earlier_captions_count_again(project: Path) -> None:
-    cli_ok("set", project, "otter", "max_new_tokens=3")
-    cli_ok("run", project, "--devices", "cpu")
-    first = read_model(project).folder
+def test_tasks_begin_anew_and_earlier_captions_count_again(tmp_path: Path) -> None:
+    project, data = tmp_path / "run", make_captions(tmp_path / "data", 4)
+    with FakeServer() as server:
+        cli_ok("new", project, data, "--model", f"served={server.address}", "--model", "dry-run")
+        cli_ok("set", project, "served", "max_new_tokens=3")
+        cli_ok("run", project, "--devices", "cpu")
+    first = read_model(project, "served").folder
     logs = {path: path.read_bytes() for path in (project / "captions" / first).iterdir()}
-    assert "1 task to do anew" in cli_ok("set", project, "otter", "seed=7")
-    assert read_model(project).folder != first
+    assert "1 task to do anew" in cli_ok("set", project, "served", "seed=7")
+    assert read_model(project, "served").folder != first
     after = status(project)
     assert after["state"] == "idle"
     assert after["tasks"] == {"pending": 1, "running": 0, "done": 1, "failed": 0, "skipped": 0}
     assert [model["captioned"] for model in after["models"]] == [0, 4]
     assert {path: path.read_bytes() for path in logs} == logs
-    output = cli_ok("set", project, "otter", "seed=0")
+    output = cli_ok("set", project, "served", "seed=0")
     assert "1 of them with captions of the same settings from before" in output
-    assert read_model(project).folder == first
+    assert read_model(project, "served").folder == first
     assert status(project)["state"] == "finished"
     cli_ok("export", project, project / "out.json")
     assert len(json.loads((project / "out.json").read_text())) == 8

@@ -11,12 +11,10 @@ import json
 import os
 import sys
 import time
-from collections import Counter
 
-from tests.sim.coverage import Coverage
-from tests.sim.faults import RATES
 from tests.sim.shrink import shrink
 from tests.sim.simulation import Result, simulate
+from tests.sim.tally import Tally
 
 HASH_SEED = "0"
 """The seed of Python's hashes, on which the order within a set of texts depends."""
@@ -29,18 +27,19 @@ def main() -> None:
         environment = os.environ | {"PYTHONHASHSEED": HASH_SEED}
         command = [sys.executable, "-m", "tests.sim", *sys.argv[1:]]
         os.execve(sys.executable, command, environment)
-    options = parse_arguments()
+    options = parse_arguments(sys.argv[1:])
     sys.exit(replay(options.replay) if options.replay is not None else storm(options))
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--faults", type=int, default=10_000, help="faults to throw, at least")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first schedule")
     parser.add_argument("--cpu-minutes", type=float, help="stop after so much CPU time, too")
     parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one schedule, in full view")
-    return parser.parse_args()
+    parser.add_argument("--coverage", action="store_true", help="list how often each row was taken")
+    return parser.parse_args(arguments)
 
 
 def replay(seed: int) -> int:
@@ -56,39 +55,26 @@ def replay(seed: int) -> int:
 def storm(options: argparse.Namespace) -> int:
     """Run schedules from one seed on, until there were enough faults."""
     began = time.process_time()
-    seed, faults, violations, seconds = options.seed, 0, 0, 0.0
-    kinds: Counter[str] = Counter()
-    coverage = Coverage()
-    while faults < options.faults:
-        result = simulate(seed, coverage=coverage)
-        faults += len(result.happened)
-        kinds.update(kind for kind, _ in result.happened)
-        seconds += result.simulated_seconds
+    tally = Tally(options.seed)
+    while tally.faults < options.faults:
+        seed = tally.next_seed
+        result = tally.run()
         if result.violations:
-            violations += 1
             report(seed, result)
             if not options.keep_going:
                 break
-        seed += 1
         used = (time.process_time() - began) / 60
         if options.cpu_minutes is not None and used >= options.cpu_minutes:
             break
-    for row in coverage.missed():
+    if options.coverage:
+        for row in tally.coverage.rows:
+            print(f"{tally.coverage.taken[row]:8} {row}")
+    for row in tally.coverage.missed():
         print(f"not taken: {row}")
-    summary = {
-        "faults": faults,
-        "kinds": len(kinds),
-        "kinds_known": len(RATES),
-        "schedules": seed - options.seed + (violations > 0 and not options.keep_going),
-        "violations": violations,
-        "cpu_seconds": round(time.process_time() - began, 1),
-        "simulated_hours": round(seconds / 3600, 1),
-        "rows_of_the_table": len(coverage.rows),
-        "rows_not_taken": len(coverage.missed()),
-        "pairs_of_rows": len(coverage.pairs),
-    }
-    print(json.dumps(summary))
-    return 1 if violations else 0
+    for kind in tally.kinds_missed():
+        print(f"did not happen: {kind}")
+    print(json.dumps(tally.summary(time.process_time() - began)))
+    return 1 if tally.violations else 0
 
 
 def report(seed: int, result: Result) -> None:

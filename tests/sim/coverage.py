@@ -15,27 +15,26 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from db.connection import DatabaseBusy, DatabaseDamaged
 from db.rows import TaskRow
 from engine.requests import handlers, kinds
 from engine.state import reconcile
+from engine.state.model_backoff import ModelBackoff
+from engine.state.project_state import ProjectState
 from engine.supervisor import model_loading, task_runner, worker_exit
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.dispatcher import Dispatcher
-from engine.supervisor.exit_rules import AttemptFacts, ExitFacts, ExitVerdict
+from engine.supervisor.exit_rules import ExitFacts, ExitVerdict
 from engine.supervisor.model_loading import ModelLoader
 from engine.supervisor.server_outages import ServerOutages
 from engine.supervisor.supervisor import Supervisor
 from engine.supervisor.task_runner import TaskRunner
 from engine.supervisor.watchdog import Watchdog
+from tests.sim.rows import row_of_exit, row_of_finish, rows_of_request
 
 Call = Callable[..., Any]
 """A function that decides, as an observer gets it."""
 PAGE = Path(__file__).parents[2] / "docs/architecture.md"
-OUT_OF_REACH = {
-    "The database is damaged": "the database is SQLite's own here; tests/faults damages it",
-    "A batch is out of memory above batch 1": "a decision of the worker's, which is simulated",
-}
-"""Rows that this simulation cannot take, and why."""
 
 
 def rows_of_page() -> list[str]:
@@ -58,6 +57,11 @@ class Coverage:
 
     def __init__(self) -> None:
         self.rows = rows_of_page()
+        self.rows_by_beginning: dict[str, str] = {}
+        self.unsynced = False
+        """True if the last rows of the attempt that ends now could not be synced."""
+        self.completing = False
+        """True while a task is completed."""
         self.taken: Counter[str] = Counter()
         self.pairs: Counter[tuple[str, str]] = Counter()
         self.last: dict[tuple[int, int], str] = {}
@@ -66,9 +70,7 @@ class Coverage:
 
     def take(self, beginning: str, task_id: int | None = None) -> None:
         """Note that the row with this beginning was taken, for a task or for none."""
-        matches = [row for row in self.rows if row.startswith(beginning)]
-        assert len(matches) == 1, (beginning, matches)
-        (row,) = matches
+        row = self.row_of(beginning)
         self.taken[row] += 1
         if task_id is not None:
             before = self.last.get((self.schedule, task_id))
@@ -76,13 +78,16 @@ class Coverage:
                 self.pairs[before, row] += 1
             self.last[self.schedule, task_id] = row
 
+    def row_of(self, beginning: str) -> str:
+        if beginning not in self.rows_by_beginning:
+            matches = [row for row in self.rows if row.startswith(beginning)]
+            assert len(matches) == 1, (beginning, matches)
+            self.rows_by_beginning[beginning] = matches[0]
+        return self.rows_by_beginning[beginning]
+
     def missed(self) -> list[str]:
-        """Return the rows that were not taken and are not out of reach."""
-        return [
-            row
-            for row in self.rows
-            if not self.taken[row] and not row.startswith(tuple(OUT_OF_REACH))
-        ]
+        """Return the rows that were not taken."""
+        return [row for row in self.rows if not self.taken[row]]
 
     def next_schedule(self) -> None:
         self.schedule += 1
@@ -98,7 +103,11 @@ class Coverage:
             (TaskRunner, "end_attempt", self.on_end),
             (TaskRunner, "must_wait_for_server", self.on_wait),
             (TaskRunner, "on_write_error", self.on_write_error),
+            (TaskRunner, "complete_task", self.on_complete_task),
             (task_runner, "complete_if_whole", self.on_complete),
+            (ModelBackoff, "on_answer", self.on_answer),
+            (ProjectState, "commit", self.on_commit),
+            (ModelLoader, "on_batch_changed", self.on_batch_changed),
             (ModelLoader, "on_loaded", self.on_loaded),
             (ModelLoader, "on_load_failed", self.on_load_failed),
             (ModelLoader, "on_unavailable", self.on_unavailable_load),
@@ -163,12 +172,14 @@ class Coverage:
         **named: Any,
     ) -> None:
         attempt = worker.attempt
+        outer, self.unsynced = self.unsynced, False
         call(runner, worker, kind, *rest, **named)
+        unsynced, self.unsynced = self.unsynced, outer
         if attempt is None:
             return
         task = runner.project_state.ledger[attempt.task.id]
         if kind == "finished":
-            self.take(row_of_finish(task, runner), task.id)
+            self.take(row_of_finish(task, unsynced), task.id)
         elif kind == "server_unavailable" and attempt.outstanding:
             self.take("unavailable while captioning", task.id)
         elif kind == "shard_changed":
@@ -182,10 +193,18 @@ class Coverage:
             self.take("A suspect is, or is to be, alone with the server")
         return waits
 
-    def on_write_error(self, call: Call, runner: TaskRunner, error: OSError) -> None:
+    def on_write_error(self, call: Call, runner: TaskRunner, error: OSError, *rest: Any) -> None:
+        self.unsynced = not self.completing
         full = error.errno in task_runner.NO_SPACE_ERRNOS
         self.take("The disk is full" if full else "The project cannot be written")
-        call(runner, error)
+        call(runner, error, *rest)
+
+    def on_complete_task(self, call: Call, *arguments: Any) -> None:
+        self.completing = True
+        try:
+            call(*arguments)
+        finally:
+            self.completing = False
 
     def on_complete(self, call: Call, state: Any, task: TaskRow, *rest: Any) -> None:
         call(state, task, *rest)
@@ -205,6 +224,27 @@ class Coverage:
         if worker.state == "loading":
             self.take("unavailable in answer to a load")
         call(loader, worker, m)
+
+    def on_answer(self, call: Call, backoff: ModelBackoff, model_id: int) -> None:
+        if backoff.project_state.models[model_id].unavailable is not None:
+            self.take("The first caption after an outage")
+        call(backoff, model_id)
+
+    def on_batch_changed(self, call: Call, loader: Any, worker: Any, m: Any) -> None:
+        if m.cause == "out_of_memory":
+            self.take("A batch is out of memory above batch 1")
+        call(loader, worker, m)
+
+    def on_commit(self, call: Call, state: ProjectState, supervisor: Any = None) -> None:
+        try:
+            call(state, supervisor)
+        except DatabaseBusy:
+            if supervisor is not None:
+                self.take("The database is busy at a commit")
+            raise
+        except DatabaseDamaged:
+            self.take("The database is damaged")
+            raise
 
     def on_blocked(self, call: Call, loader: ModelLoader) -> None:
         before = loader.project_state.ledger.states["failed"]
@@ -271,11 +311,13 @@ class Coverage:
 
     def on_reconcile_done(self, call: Call, state: Any, task: TaskRow, *rest: Any) -> None:
         call(state, task, *rest)
-        unchanged = state.ledger[task.id] is task
-        self.take(
-            "done | has the saved size" if unchanged else "done | is missing or was changed",
-            task.id,
-        )
+        now = state.ledger[task.id]
+        if now is task:
+            self.take("done | has the saved size", task.id)
+        elif now.state == "done":
+            self.take("done | begins with what has the saved digest", task.id)
+        else:
+            self.take("done | is missing or was changed", task.id)
 
     def on_catch_up(self, call: Call, state: Any, task: TaskRow, log: Path, now: float) -> None:
         shorter = reconcile.file_size(log) < task.redo_from
@@ -283,10 +325,10 @@ class Coverage:
         if shorter:
             self.take("any that is counted again | is shorter", task.id)
         if state.ledger[task.id].error_cause == "log_incomplete":
-            self.take("running, pending, or done and changed | turned out whole", task.id)
+            self.take("running or pending | turned out whole", task.id)
         elif task.state == "running":
             self.take("running (the supervisor was killed", task.id)
-        elif task.state == "pending" and task.digest is None:
+        elif task.state == "pending":
             self.take("pending | has another size", task.id)
         elif task.state in ("failed", "skipped"):
             self.take("failed, skipped | has another size", task.id)
@@ -295,15 +337,25 @@ class Coverage:
         tasks = [state.ledger.tasks.get(t) for t in getattr(request, "tasks", ())]
         before = {task.id: task for task in tasks if task is not None}
         answer = call(state, request, supervisor)
-        for row in rows_of_request(request, supervisor is not None):
+        for row in rows_of_request(request, answer, supervisor is not None):
             self.take(row)
         if isinstance(request, kinds.Retry):
             self.on_retry(request, before, state)
+        if isinstance(request, kinds.Recheck):
+            self.on_recheck(before, state)
         if isinstance(request, kinds.Skip):
             for task_id, task in before.items():
                 if state.ledger[task_id].state != task.state:
                     self.take("skip" if request.skip else "unskip", task_id)
         return answer
+
+    def on_recheck(self, before: dict[int, TaskRow], state: Any) -> None:
+        for task_id, task in before.items():
+            now = state.ledger[task_id]
+            if now.state == "failed" and now is not task:
+                self.take("recheck, and the shard file is damaged", task_id)
+            elif (now.digest, now.log_mtime_ns) != (task.digest, task.log_mtime_ns):
+                self.take("recheck, from whoever found damage", task_id)
 
     def on_retry(self, request: kinds.Retry, before: dict[int, TaskRow], state: Any) -> None:
         for task_id, task in before.items():
@@ -327,70 +379,3 @@ def observed(owner: Any, name: str, observer: Callable[..., Any]) -> Callable[..
         return observer(original, *arguments, **named)
 
     return call
-
-
-def row_of_exit(facts: ExitFacts, verdict: ExitVerdict) -> str:
-    """Return the row of the end of a worker, by the order of the table."""
-    attempt = facts.attempt
-    if attempt is None:
-        if verdict.ending == "worker_stopped":
-            return "The supervisor ended it while it loaded"
-        if facts.load_failed and not facts.machine_lost:
-            return "The worker exits after its load_failed"
-        if verdict.load_failure:
-            return "load_failed, kind checkpoint or error"
-        if facts.loading and not facts.machine_lost:
-            return "The worker dies by SIGKILL or SIGTERM"
-        return "The worker dies idle"
-    if verdict.ending == "worker_lost":
-        return "Its machine or Ray actor is lost"
-    if verdict.ending == "worker_stopped":
-        return "The supervisor ended it for another reason"
-    return row_of_death(facts, attempt, verdict)
-
-
-def row_of_death(facts: ExitFacts, attempt: AttemptFacts, verdict: ExitVerdict) -> str:
-    if verdict.poison is not None:
-        return "The record that ran alone is found to be poison"
-    if verdict.counts_kill:
-        return "Killed by SIGKILL from outside"
-    if attempt.on_trial:
-        return "The device is on trial"
-    if facts.stuck_in_read:
-        return "The worker reported stuck"
-    if verdict.ending == "worker_died":
-        return "A suspect was alone, the device is proven"
-    added = "had added rows" if attempt.rows else "had added no row"
-    return f"Anything else, and the attempt {added}"
-
-
-def row_of_finish(task: TaskRow, runner: TaskRunner) -> str:
-    """Return the row of an attempt that ended because every record has its row."""
-    if task.state == "done":
-        return "The last missing row comes"
-    if task.error_cause == "log_incomplete":
-        return "The same, but the log read back is not whole"
-    if task.rows == 0 or runner.project_state.settings.paused:
-        return "The same, but the log cannot be read"
-    return "The same, but the last rows cannot be synced"
-
-
-def rows_of_request(request: kinds.Request, live: bool) -> list[str]:
-    """Return the rows that a request takes whatever the tasks are."""
-    if isinstance(request, kinds.Pause):
-        return ["pause"]
-    if isinstance(request, kinds.Resume):
-        return ["resume"]
-    if isinstance(request, kinds.Prioritise):
-        return ["priority"]
-    if isinstance(request, kinds.Exclude):
-        if any(indexes is None for _, indexes in request.records):
-            return ["exclude records, or take them back in"] + (
-                ["exclude all records of a cause"] if live else []
-            )
-        return ["exclude records, or take them back in"]
-    if isinstance(request, kinds.Configure) and not live:
-        return ["set, with settings that shape"]
-    if isinstance(request, kinds.AddModel) and not live:
-        return ["add a model"]
-    return []

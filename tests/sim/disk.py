@@ -1,8 +1,9 @@
 """The disk under the caption logs: it may refuse, lie about a sync, and forget at a power cut.
 
-It stands in for the module `os` in `engine.project.caption_log`. The files are real ones, in
-memory. What a power cut leaves of a file is drawn: everything that was synced, and a part of the
-rest, cut anywhere or filled with zeros.
+It stands in for the functions by which `engine.project.caption_log` opens and writes a log. The
+files are real ones, in memory. What a power cut leaves of a file is drawn: everything that was
+synced, and of the rest a part, cut anywhere, filled with zeros, or with a hole before what was
+written later.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal, NoReturn
 
+from engine.utils import plain_files
 from tests.sim.faults import Faults
+from tests.sim.virtual_time import VirtualTime
 
 
 class Killed(BaseException):
@@ -22,22 +25,44 @@ class Killed(BaseException):
 
 
 class SimulatedDisk:
-    """The functions of `os` that a caption log calls, and what is known to be on the disk."""
+    """What a caption log calls to open, write and sync, and what is known to be on the disk."""
 
-    def __init__(self, faults: Faults, rng: random.Random, die: Callable[[str], None]) -> None:
-        """`die` kills the supervisor if a fault of that kind happens."""
+    def __init__(
+        self,
+        faults: Faults,
+        rng: random.Random,
+        time: VirtualTime,
+        die: Callable[[str | None], None],
+        kill: Callable[[], NoReturn],
+        on_write: Callable[[Path, bytes], None],
+        on_damage: Callable[[Path], None],
+        touched_shards: set[int],
+    ) -> None:
+        """`die` kills the supervisor if a fault of that kind happens, or raises if it is dead.
+
+        `on_write` is told what is about to be appended to a log, `on_damage` the logs that lost
+        something which had been written. `touched_shards` gets those that cannot be read.
+        """
         self.faults = faults
         self.rng = rng
+        self.time = time
         self.die = die
+        self.kill = kill
+        self.on_write = on_write
+        self.on_damage = on_damage
+        self.touched_shards = touched_shards
         self.paths: dict[int, Path] = {}
-        """Path of every open file, by descriptor."""
+        """Path of every open log, by descriptor."""
         self.synced: dict[Path, int] = {}
-        """Bytes of each log that outlive a power cut."""
+        """Bytes of each log that outlive a power cut, but for `lost`."""
+        self.unsynced_since: dict[Path, float] = {}
+        """When the first byte was written to a log that nobody has tried to sync since, on the
+        monotonic clock."""
         self.new: set[Path] = set()
         """Logs whose entry in their folder was not synced yet."""
-        self.lost_pages: dict[Path, int] = {}
-        """Offset from which on a log's pages were dropped by a failed fsync: no later one writes
-        them."""
+        self.lost: dict[Path, list[tuple[int, int]]] = {}
+        """Ranges of each log whose pages a failed fsync has dropped: they are still to be read,
+        from memory, until they are evicted, and no later fsync writes them."""
         self.full_until_calm = False
         """True while the disk stays full, as it does until somebody makes room."""
 
@@ -48,19 +73,38 @@ class SimulatedDisk:
     def free_bytes(self) -> int:
         return 0 if self.full_until_calm and not self.faults.calm else 2**40
 
-    def open(self, path: Any, flags: int, mode: int = 0o777) -> int:
-        path = Path(path)
-        is_log = path.suffix == ".jsonl"
-        if is_log and self.faults.happens("log cannot be opened"):
+    # In the place of `engine.utils.plain_files`
+
+    def open_file(self, path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+        self.die(None)
+        if self.faults.happens("log cannot be opened"):
             raise OSError(self.rng.choice([errno.EIO, errno.EACCES, errno.EMFILE]), "simulated")
-        is_new = is_log and not path.exists()
-        handle = os.open(path, flags, mode)
-        if is_log:
-            self.paths[handle] = path
-            if is_new:
-                self.new.add(path)
-            self.synced.setdefault(path, 0 if is_new else os.fstat(handle).st_size)
+        is_new = not path.exists()
+        handle = plain_files.open_file(path, flags, mode)
+        self.paths[handle] = path
+        if is_new:
+            self.new.add(path)
+        self.synced.setdefault(path, 0 if is_new else os.fstat(handle).st_size)
+        self.die("supervisor is killed after a new file" if is_new else None)
         return handle
+
+    def open_stream(self, path: Path, mode: Literal["rb"]) -> BinaryIO:
+        if path.parent.name == "shards" and self.faults.happens("shard cannot be read"):
+            self.touched_shards.add(int(path.stem))
+            raise OSError(errno.EIO, "simulated")
+        return plain_files.open_stream(path, mode)
+
+    def read_bytes(self, path: Path) -> bytes:
+        """Read a log: pages that a failed fsync has dropped may be evicted just before."""
+        if self.faults.happens("log cannot be read"):
+            raise OSError(errno.EIO, "simulated")
+        if path in self.lost and self.faults.happens("dropped pages are evicted"):
+            self.evict(path)
+        if self.faults.happens("log loses its end while it is in use"):
+            self.cut(path)
+        return plain_files.read_bytes(path)
+
+    # In the place of `os`
 
     def close(self, handle: int) -> None:
         self.paths.pop(handle, None)
@@ -68,6 +112,7 @@ class SimulatedDisk:
 
     def write(self, handle: int, data: bytes) -> int:
         self.die("supervisor is killed before a write")
+        self.on_write(self.paths[handle], data)
         if self.free_bytes == 0:
             raise OSError(errno.ENOSPC, "simulated")
         if self.faults.happens("write gives EIO"):
@@ -81,34 +126,83 @@ class SimulatedDisk:
         if self.faults.happens("write is a short one and then fails"):
             os.write(handle, part)
             raise OSError(errno.EIO, "simulated")
+        if self.faults.happens("supervisor is killed in a write"):
+            os.write(handle, part)
+            self.kill()
         written = os.write(handle, data)
+        self.unsynced_since.setdefault(self.paths[handle], self.time.now)
         self.die("supervisor is killed after a write")
         return written
 
     def ftruncate(self, handle: int, size: int) -> None:
+        self.die("supervisor is killed before a log is cut")
+        if self.faults.happens("log cannot be cut"):
+            self.on_damage(self.paths[handle])
+            raise OSError(errno.EIO, "simulated")
         os.ftruncate(handle, size)
-        path = self.paths.get(handle)
-        if path is not None:
-            self.synced[path] = min(self.synced.get(path, 0), size)
+        self.forget_after(self.paths[handle], size)
 
     def fsync(self, handle: int) -> None:
         path = self.paths.get(handle)
+        self.die("supervisor is killed before a sync")
         if path is None:  # a folder: the new entries in it are synced
             self.new.clear()
             return
+        self.unsynced_since.pop(path, None)
+        size = os.fstat(handle).st_size
+        synced = self.synced.get(path, 0)
         if self.faults.happens("fsync fails"):
-            # The kernel has dropped the dirty pages: a second fsync says nothing about them.
-            self.lost_pages.setdefault(path, self.synced.get(path, 0))
+            if synced < size:
+                self.lost.setdefault(path, []).append((synced, size))
+            self.synced[path] = size
             raise OSError(errno.EIO, "simulated")
-        self.synced[path] = self.lost_pages.get(path, os.fstat(handle).st_size)
+        self.synced[path] = size
+        self.die("supervisor is killed after a sync")
+
+    # What a disk does by itself
+
+    def forget_after(self, path: Path, size: int) -> None:
+        """Note that a log ends at `size` now."""
+        self.synced[path] = min(self.synced.get(path, 0), size)
+        ranges = [(start, min(end, size)) for start, end in self.lost.pop(path, []) if start < size]
+        if ranges:
+            self.lost[path] = ranges
+
+    def durable_bytes(self, path: Path, data: bytes) -> bytes:
+        """Return what a power cut would leave of a log that holds `data`, for certain."""
+        durable = bytearray(data[: self.synced.get(path, len(data))])
+        for start, end in self.lost.get(path, ()):
+            durable[start:end] = bytes(len(durable[start:end]))
+        return bytes(durable)
+
+    def evict(self, path: Path) -> None:
+        """Have the pages that a failed fsync dropped read as what the disk holds: nothing."""
+        data = bytearray(path.read_bytes())
+        for start, end in self.lost.pop(path):
+            data[start:end] = bytes(len(data[start:end]))
+        overwrite(path, data)
+        self.on_damage(path)
+
+    def cut(self, path: Path) -> None:
+        """Cut a log anywhere, as a person or a file system check may."""
+        if not path.exists() or not (size := path.stat().st_size):
+            return
+        end = self.rng.randrange(size)
+        os.truncate(path, end)
+        self.forget_after(path, end)
+        self.on_damage(path)
 
     def close_all(self) -> None:
         """Close what a killed supervisor had open."""
         for handle in list(self.paths):
             self.close(handle)
+        self.unsynced_since.clear()
 
     def cut_power(self) -> None:
         """Forget what was not synced, or a part of it."""
+        for path in list(self.lost):
+            if path.exists():
+                self.evict(path)
         for path, synced in list(self.synced.items()):
             if not path.exists():
                 continue
@@ -116,11 +210,25 @@ class SimulatedDisk:
                 path.unlink()
                 self.synced[path] = 0
                 continue
-            data = path.read_bytes()
+            data = bytearray(path.read_bytes())
             keep = min(synced, len(data))
             end = keep + self.rng.randrange(len(data) - keep + 1)
-            zeros = self.faults.happens("power cut leaves zeros")
-            path.write_bytes(data[:end] + (b"\0" * (len(data) - end) if zeros else b""))
-            self.synced[path] = keep
-        self.lost_pages.clear()
+            later = end + self.rng.randrange(len(data) - end + 1)
+            if self.faults.happens("power cut leaves a hole"):
+                data[end:later] = bytes(later - end)
+                self.on_damage(path)
+            elif self.faults.happens("power cut leaves zeros"):
+                data[end:] = bytes(len(data) - end)
+            else:
+                del data[end:]
+            overwrite(path, data)
+            self.synced[path] = len(data)  # what is there after it came from the disk
+        self.lost.clear()
         self.new.clear()
+
+
+def overwrite(path: Path, data: bytes | bytearray) -> None:
+    """Change the contents of a file in place, so that those who have it open see it."""
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate()

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import select
+
 from db import progress, projects, requests
 from db.connection import reading
-from db.rows import ModelRow, TaskRow
+from db.rows import AttemptRow, ModelRow, TaskRow
+from db.tables import ATTEMPT
+from db.values import columns
 from engine.project import caption_log
+from engine.project.caption_log import LogContents
 from engine.project.layout import Project
-from engine.protocol.caption_row import CaptionRow
-from tests.sim.worker import BAD, POISON, SERVER_POISON, caption_of
+from engine.protocol.caption_row import CaptionRow, ErrorRow
+from tests.sim.disk import SimulatedDisk
+from tests.sim.naming import BAD, POISON, SERVER_POISON, caption_of
+from tests.sim.truth import Truth
+
+SHARD_CAUSES = ("shard_missing", "shard_changed", "shard_unreadable")
+STRIKES = 3
+"""Strikes with which a task fails, and failures of loads that block a model."""
+OWN_FILES = re.compile(
+    r"project\.(db|json)[\w.-]*|lock|inputs\.json"
+    r"|shards/\d{5}\.jsonl"
+    r"|captions/[\w.-]+/\d{5}(\.sheared-\w+)?\.jsonl(\.\w+\.part|\.damaged-[\d-]+)?"
+    r"|logs/[\w.-]+"
+)
+"""Every file that a project may have, by its path in the project's folder."""
+ENDED_OUTCOMES = ("done", "withdrawn", "died", "stopped", "lost")
 
 
 @dataclass
@@ -21,91 +41,181 @@ class Checker:
     """What has been seen of one project so far, and what was violated."""
 
     project: Project
+    images: Mapping[int, Sequence[str]]
+    """The images of every shard, as it was cut."""
+    truth: Truth = field(default_factory=Truth)
     violations: list[str] = field(default_factory=list)
     durable: dict[Path, set[int]] = field(default_factory=dict)
     """Indexes of the captions that each log held, durably, at an earlier check."""
-    redone: set[int] = field(default_factory=set)
-    """Tasks that a person had done again: only their records may be captioned twice."""
-    excluded: bool = False
-    """True if a person has excluded records."""
-    deaths_alone: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """Evidence as the checker counts it: ends of a worker (2) or kills (1) with one record alone,
-    by (task id, index)."""
-    outages_alone: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """The same for servers that went away with one record alone."""
+    power_was_cut: bool = False
+    """True once logs may have lost rows that the database counts."""
+    where: str = ""
+    """After what the present check is made."""
 
     def violate(self, text: str) -> None:
-        self.violations.append(text)
+        self.violations.append(f"{self.where}: {text}")
 
-    def check(self, where: str, synced: dict[Path, int]) -> None:
-        """Check logs and database after a run; `synced` are the durable bytes of each log."""
+    def forget_durable(self, path: Path) -> None:
+        """Expect nothing of a log that was damaged: a finished one is captioned anew."""
+        self.durable.pop(path, None)
+        self.truth.damaged.add(path)
+
+    def on_write(self, path: Path, data: bytes) -> None:
+        """Check what is about to be appended to a log: only rows that a worker was asked for."""
+        for line in data.splitlines():
+            row = caption_log.parse(line, 2**31)
+            if row is None:
+                self.violate(f"a line that is no row is written: {line[:80]!r}")
+            elif not isinstance(row, ErrorRow) or row.error not in ("excluded", "readmitted"):
+                self.check_sent(path, row.i)
+
+    def check_sent(self, path: Path, i: int) -> None:
+        sent = (
+            indexes
+            for task_id, (_, indexes) in self.truth.sent.items()
+            if self.truth.names[task_id][1] == int(path.stem)
+            and path.parent.name.startswith(f"{self.truth.names[task_id][0]}-")
+        )
+        if not any(i in indexes for indexes in sent):
+            self.violate(f"record {i} of {path.name} gets a row, and was with no worker")
+
+    # After every run
+
+    def check(self, where: str, disk: SimulatedDisk, saved: bool) -> None:
+        """Check logs and database after a run; `saved` is True if it came to its last commit."""
+        self.where = where
         with reading(self.project.database) as connection:
             tasks = projects.tasks(connection)
             models = {model.id: model for model in projects.models(connection)}
+            query = select(*columns(ATTEMPT, AttemptRow)).order_by(ATTEMPT.c.number)
+            attempts = [AttemptRow(**row._asdict()) for row in connection.execute(query)]
+        self.truth.learn_tasks(list(tasks), models)
         for task in tasks:
-            self.check_task(where, task, models[task.model_id], synced)
+            model = models[task.model_id]
+            path = self.project.caption_log_file(model, task.shard)
+            log = caption_log.read(path, task.count)
+            self.check_log(task, model, path, log, disk)
+            self.check_counts(task, path, log, saved)
+            self.check_reason(task, model, path)
+            own = [attempt for attempt in attempts if attempt.task_id == task.id]
+            self.check_attempts(task, own, saved)
+        for breach in self.truth.breaches:
+            self.violate(breach)
+        self.truth.breaches.clear()
+        for request_id, times in self.truth.answers.items():
+            if times > 1:
+                self.violate(f"request {request_id} was answered {times} times")
 
-    def check_task(
-        self, where: str, task: TaskRow, model: ModelRow, synced: dict[Path, int]
+    def check_log(
+        self, task: TaskRow, model: ModelRow, path: Path, log: LogContents, disk: SimulatedDisk
     ) -> None:
-        path = self.project.caption_log_file(model, task.shard)
-        before = self.durable.get(path, set())
-        if not path.exists():
-            if before:
-                self.violate(f"{where}: the log of task {task.id} has vanished")
-            return
-        images = self.images(task.shard)
-        contents = caption_log.read(path, task.count)
-        if contents.foreign:
-            self.violate(f"{where}: task {task.id} has {contents.foreign} foreign lines")
-        for i, row in contents.captions.items():
+        """Every record has its own caption or a failure for a reason, and none is lost."""
+        data = path.read_bytes() if path.exists() else b""
+        if log.foreign and path not in self.truth.damaged:
+            self.violate(f"task {task.id} has {log.foreign} foreign lines")
+        images = self.images[task.shard]
+        for i, row in log.captions.items():
             if row.raw != caption_of(model.name, images[i]):
-                self.violate(f"{where}: record {task.id}/{i} has a caption of another: {row.raw}")
-        if lost := before - set(contents.captions):
-            self.violate(f"{where}: captions of task {task.id} are lost: {sorted(lost)}")
-        data = path.read_bytes()
-        self.durable.setdefault(path, set()).update(
-            caption_log.captioned(data[: synced.get(path, len(data))])
-        )
-        if task.id not in self.redone and (twice := captioned_twice(data, task.count)):
-            self.violate(f"{where}: records of task {task.id} were captioned twice: {twice}")
-        for i, error in contents.errors.items():
-            self.check_failure(where, task, model, i, images[i], error.error)
-        self.check_reason(where, task, model)
+                self.violate(f"record {task.id}/{i} has a caption of another: {row.raw}")
+        unsynced = task.state == "done" and disk.synced.get(path, len(data)) < len(data)
+        if unsynced and path not in self.truth.damaged:
+            self.violate(f"task {task.id} is done, and its log was not synced")
+        if lost := self.durable.get(path, set()) - set(log.captions):
+            self.violate(f"captions of task {task.id} are lost: {sorted(lost)}")
+        if path not in self.truth.damaged:
+            durable = caption_log.captioned(disk.durable_bytes(path, data)) & set(log.captions)
+            self.durable.setdefault(path, set()).update(durable)
+        redone = self.truth.names[task.id] in self.truth.redone
+        if not redone and (twice := captioned_twice(data, task.count)):
+            self.violate(f"records of task {task.id} were captioned twice: {twice}")
+        if path not in self.truth.damaged and (asked := asked_again(data, task.count)):
+            self.violate(f"excluded records of task {task.id} were asked again: {asked}")
+        for i, error in log.errors.items():
+            self.check_failure(task, model, i, images[i], error)
 
     def check_failure(
-        self, where: str, task: TaskRow, model: ModelRow, i: int, image: str, kind: str
+        self, task: TaskRow, model: ModelRow, i: int, image: str, error: ErrorRow
     ) -> None:
         """An innocent record is not failed, not even for a time."""
-        key = (task.id, i)
-        allowed = {"invalid"}  # the row that came could not be kept
+        name = (model.name, task.shard, i)
+        allowed = set()
         if BAD in image:
             allowed.add("corrupt")
-        # Less evidence is enough only for the last record of a task whose strikes are used up.
-        last_strike = self.deaths_alone[key] >= 1 and task.attempt >= 3
-        if self.deaths_alone[key] >= 4 or last_strike or self.outages_alone[key] >= 3:
+        if name in self.truth.unkeepable:  # the row that came could not be kept
+            allowed.add("invalid")
+        if name in self.truth.guilty:
             allowed.add("poison")
-        if self.excluded:
+        if name[:2] in self.truth.excluded:
             allowed |= {"excluded", "readmitted"}
-        if kind not in allowed:
-            self.violate(f"{where}: record {task.id}/{i} ({image}) was failed as {kind}")
+        if error.error not in allowed:
+            self.violate(f"record {task.id}/{i} ({image}) was failed as {error.error}")
+        elif not error.detail:
+            self.violate(f"record {task.id}/{i} ({image}) was failed without a reason")
 
-    def check_reason(self, where: str, task: TaskRow, model: ModelRow) -> None:
-        """A task is failed only for a reason that the table of states has."""
+    def check_counts(self, task: TaskRow, path: Path, log: LogContents, saved: bool) -> None:
+        """The database believes no more than the logs hold, and as much after a last commit."""
+        if path in self.truth.damaged or self.power_was_cut:
+            return
+        if task.rows > log.rows:
+            self.violate(f"task {task.id} counts {task.rows} rows, its log has {log.rows}")
+        counted = (task.captioned, task.failed, task.rows)
+        if saved and task.state != "running":
+            if counted != (len(log.captions), len(log.errors), log.rows):
+                self.violate(f"task {task.id} counts {counted}, which its log does not hold")
+            if task.state == "done" and task.digest != log.digest:
+                self.violate(f"the digest of task {task.id} is not that of its log")
+
+    def check_reason(self, task: TaskRow, model: ModelRow, path: Path) -> None:
+        """A task is failed only for a reason that the table of states has, and that is true."""
         if task.state != "failed":
             return
-        if task.error_cause is None or not task.error:
-            self.violate(f"{where}: task {task.id} failed without a reason")
-        shard_or_model = ("shard_missing", "shard_changed", "shard_unreadable", "model_blocked")
-        if task.error_cause not in shard_or_model and task.strikes < 3:
-            self.violate(f"{where}: task {task.id} failed with {task.strikes} strikes")
+        truth, name, cause = self.truth, (model.name, task.shard), task.error_cause
+        if cause is None or not task.error:
+            self.violate(f"task {task.id} failed without a reason")
+        elif cause in SHARD_CAUSES:
+            if task.shard not in truth.touched_shards:
+                self.violate(f"task {task.id} failed as {cause}, and its shard was not touched")
+        elif cause == "model_blocked":
+            if truth.load_failures[model.name] < STRIKES:
+                self.violate(f"task {task.id} failed, and its model was loaded well enough")
+        elif task.strikes < STRIKES:
+            self.violate(f"task {task.id} failed as {cause} with {task.strikes} strikes")
+        elif truth.ends[name] < STRIKES and path not in truth.damaged:
+            self.violate(f"task {task.id} failed as {cause} after {truth.ends[name]} ends")
 
-    def images(self, shard: int) -> list[str]:
-        lines = self.project.shard_file(shard).read_text().splitlines()
-        return [json.loads(line)["image"] for line in lines if line.startswith("{")]
+    def check_attempts(self, task: TaskRow, attempts: list[AttemptRow], saved: bool) -> None:
+        """The attempts of a task are consistent with it and with each other."""
+        open_attempts = [attempt for attempt in attempts if attempt.ended is None]
+        if len(open_attempts) > 1:
+            self.violate(f"task {task.id} has {len(open_attempts)} open attempts")
+        if open_attempts and task.state != "running":
+            self.violate(f"task {task.id} is {task.state} and has an open attempt")
+        if saved and task.state == "running" and not open_attempts:
+            self.violate(f"task {task.id} is running and has no open attempt")
+        for attempt in attempts:
+            if attempt.number > task.attempt:
+                self.violate(f"task {task.id} has attempt {attempt.number} of {task.attempt}")
+            if (attempt.ended is None) != (attempt.outcome is None):
+                self.violate(f"attempt {attempt.number} of task {task.id} has half an end")
+            if attempt.outcome not in (None, *ENDED_OUTCOMES):
+                self.violate(f"attempt {attempt.number} of task {task.id}: {attempt.outcome}")
+        if task.state == "running" and any(a.number != task.attempt for a in open_attempts):
+            self.violate(f"task {task.id} is at attempt {task.attempt}, an older one is open")
 
-    def check_end(self, where: str) -> None:
+    # At the end
+
+    def unlike_undisturbed(self) -> list[str]:
+        """Return what is not yet as if nothing had happened, without holding it against anybody."""
+        kept, self.violations = self.violations, []
+        try:
+            self.check_end()
+            return self.violations
+        finally:
+            self.violations = kept
+
+    def check_end(self) -> None:
         """Check that everything is done as if nothing had happened."""
+        self.where = "at the end"
         with reading(self.project.database) as connection:
             tasks = projects.tasks(connection)
             models = {model.id: model for model in projects.models(connection)}
@@ -114,26 +224,36 @@ class Checker:
                 for task in tasks
             }
             waiting = requests.pending(connection)
-        if waiting:
-            self.violate(f"{where}: {len(waiting)} requests were never answered")
+        unanswered = [i for i in self.truth.asked if self.truth.answers[i] != 1]
+        if waiting or unanswered:
+            self.violate(f"{len(waiting)} requests wait, {unanswered} were not answered once")
         for task in tasks:
-            if task.state != "done":
-                self.violate(f"{where}: task {task.id} is {task.state}: {task.error}")
-                continue
-            model = models[task.model_id]
-            log = caption_log.read(self.project.caption_log_file(model, task.shard), task.count)
-            if (task.captioned, task.failed) != (len(log.captions), len(log.errors)):
-                self.violate(f"{where}: the counts of task {task.id} are not those of its log")
-            if failed[task.id] != task.failed:
-                self.violate(f"{where}: the failures of task {task.id} are not those it counts")
-            if task.digest != log.digest:
-                self.violate(f"{where}: the digest of task {task.id} is not that of its log")
-            for i, image in enumerate(self.images(task.shard)):
-                want = expected_end(model, image)
-                error = log.errors.get(i)
-                got = "caption" if i in log.captions else error.error if error else "nothing"
-                if got != want:
-                    self.violate(f"{where}: record {task.id}/{i} ({image}) ends as {got}")
+            self.check_done(task, models[task.model_id], failed[task.id])
+        self.check_files()
+
+    def check_done(self, task: TaskRow, model: ModelRow, failed: int) -> None:
+        if task.state != "done":
+            self.violate(f"task {task.id} is {task.state}: {task.error}")
+            return
+        log = caption_log.read(self.project.caption_log_file(model, task.shard), task.count)
+        if (task.captioned, task.failed) != (len(log.captions), len(log.errors)):
+            self.violate(f"the counts of task {task.id} are not those of its log")
+        if failed != task.failed:
+            self.violate(f"the failures of task {task.id} are not those it counts")
+        if task.digest != log.digest:
+            self.violate(f"the digest of task {task.id} is not that of its log")
+        for i, image in enumerate(self.images[task.shard]):
+            want, error = expected_end(model, image), log.errors.get(i)
+            got = "caption" if i in log.captions else error.error if error else "nothing"
+            if got != want:
+                self.violate(f"record {task.id}/{i} ({image}) ends as {got}")
+
+    def check_files(self) -> None:
+        """Check that nothing is in the project that does not belong there."""
+        for path in sorted(self.project.folder.rglob("*")):
+            name = path.relative_to(self.project.folder).as_posix()
+            if path.is_symlink() or (path.is_file() and not OWN_FILES.fullmatch(name)):
+                self.violate(f"{name} is no file of a project")
 
 
 def expected_end(model: ModelRow, image: str) -> str:
@@ -145,6 +265,24 @@ def expected_end(model: ModelRow, image: str) -> str:
 
 
 def captioned_twice(data: bytes, count: int) -> list[int]:
+    """Return the indexes of the records that have more than one caption in a log."""
     rows = [caption_log.parse(line, count) for line in data.splitlines()]
     seen = Counter(row.i for row in rows if isinstance(row, CaptionRow))
     return [i for i, times in seen.items() if times > 1]
+
+
+def asked_again(data: bytes, count: int) -> list[int]:
+    """Return the indexes of excluded records that have a row though nobody took them back."""
+    rows = [caption_log.parse(line, count) for line in data.splitlines()]
+    excluded: set[int] = set()
+    asked: list[int] = []
+    for row in rows:
+        if row is None:
+            continue
+        kind = row.error if isinstance(row, ErrorRow) else None
+        if row.i in excluded and kind != "readmitted":
+            asked.append(row.i)
+        excluded.discard(row.i)
+        if kind == "excluded":
+            excluded.add(row.i)
+    return asked

@@ -6,13 +6,16 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from engine.captioners.registry import choose
 from engine.requests.kinds import (
+    AddModel,
     Configure,
     Exclude,
     Flag,
     Pause,
     Pin,
     Prioritise,
+    Recheck,
     Request,
     Resume,
     Retry,
@@ -20,7 +23,8 @@ from engine.requests.kinds import (
     Stop,
     Wake,
 )
-from tests.sim.worker import SHARD_SIZE
+from tests.sim.naming import SHARD_SIZE, TaskName
+from tests.sim.truth import Truth
 
 KINDS_OF_FAILURE = (None, "corrupt", "poison", "invalid", "excluded")
 NONSENSE: tuple[tuple[str, Any], ...] = (
@@ -31,26 +35,35 @@ NONSENSE: tuple[tuple[str, Any], ...] = (
     ("skip", {"tasks": [-1]}),
     ("priority", {"tasks": [1], "by": 10**30}),
     ("exclude", {"records": [[1, [10**9]]], "exclude": 3}),
+    ("exclude", {"records": [[1, None], [1, None]]}),
     ("flag", {"places": [[99, 0]], "flagged": True}),
     ("pin", {"device": "nothing", "model": "a"}),
+    ("pin", {"device": "cpu:0", "model": "no such model"}),
     ("wake", {}),
     ("set", {"model": "a", "changes": {"family": "x"}}),
+    ("add_model", {"choice": {"name": "../x", "family": "dry-run"}}),
+    ("stop", "now"),
+    ("pause", [1]),
 )
 """Rows of the table of requests that make no sense: kind and payload."""
 
 
 def sensible_request(
-    rng: random.Random, tasks: Sequence[int], devices: Sequence[str], live: bool
+    rng: random.Random, tasks: Sequence[int], devices: Sequence[str], models: Sequence[str]
 ) -> Request:
-    """Return a request that a person might make; `live` is True for one to a run."""
+    """Return a request that a person might make, to a run or to a project that does not run."""
     some = sorted(rng.sample(list(tasks), rng.randint(1, len(tasks))))
     records = tuple(sorted(rng.sample(range(SHARD_SIZE), 2)))
     device = rng.choice(list(devices))
+    model = rng.choice(list(models))
+    # A server's model has settings that shape captions, a dry run has none.
+    settings = {"max_new_tokens": rng.choice(["20", "25"])} if model == "s" else {"batch": "4"}
     choices: list[Request] = [
         Pause(),
         Resume(),
         Resume(),
         Resume(),
+        Stop(after_shard=rng.random() < 0.7),
         Retry(tasks=some),
         Retry(tasks=some, failed_items=True),
         Retry(tasks=some, failed_items=True),
@@ -62,14 +75,25 @@ def sensible_request(
         Exclude(records=((some[0], None),), failed_as=rng.choice(KINDS_OF_FAILURE)),
         Exclude(records=((some[0], records),), exclude=False),
         Exclude(records=tuple((task, None) for task in some), exclude=False),
+        Recheck(tasks=some),
+        Recheck(tasks=tuple(tasks)),
         Flag(records=((0, 1),), flagged=rng.choice([True, False, None])),
-        Pin(device=device, model=rng.choice(["a", "b", "s", None])),
+        Pin(device=device, model=model),
         Pin(device=device),
         Wake(device=device),
+        Configure(model=model, changes=settings),
+        AddModel(choice=choose("c=dry-run")),
     ]
-    if live:
-        choices.append(Stop(after_shard=rng.random() < 0.7))
-    else:
-        changes = {"max_new_tokens": rng.choice(["20", "30"])}
-        choices.append(Configure(model=rng.choice(["a", "b"]), changes=changes))
     return rng.choice(choices)
+
+
+def remember(request: Request, truth: Truth) -> None:
+    """Note in the truth what a request allows the product to do."""
+    if isinstance(request, Retry):
+        truth.redone.update(known_names(request.tasks, truth))
+    if isinstance(request, Exclude):
+        truth.excluded.update(known_names([task for task, _ in request.records], truth))
+
+
+def known_names(tasks: Sequence[int], truth: Truth) -> list[TaskName]:
+    return [truth.names[task] for task in tasks if task in truth.names]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import random
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 from engine.captioners.registry import choose
 from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
-from tests.sim.worker import BAD, POISON, SERVER_POISON, SHARD_SIZE
+from tests.sim.naming import BAD, POISON, SERVER_POISON, SHARD_SIZE
 
 TEMPLATES = 12
 """Shapes of projects: making one takes as long as some hundred faults."""
@@ -27,7 +29,14 @@ class Template:
     folder: Path
     images: tuple[str, ...]
 
+    @property
+    def shards(self) -> dict[int, tuple[str, ...]]:
+        """The images of each shard."""
+        starts = range(0, len(self.images), SHARD_SIZE)
+        return {n: self.images[at : at + SHARD_SIZE] for n, at in enumerate(starts)}
+
     def copy(self, folder: Path) -> Project:
+        shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder)
         return Project(folder)
 
@@ -35,7 +44,10 @@ class Template:
 @cache
 def base_folder() -> Path:
     """Return a folder in memory, where there is one, that is removed at the end."""
-    return Path(tempfile.mkdtemp(prefix="sim-", dir=MEMORY if MEMORY.is_dir() else None))
+    folder = tempfile.mkdtemp(prefix="sim-", dir=MEMORY if MEMORY.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (Path(folder) / "exports").mkdir()
+    return Path(folder)
 
 
 @cache
@@ -68,3 +80,13 @@ def image_kind(rng: random.Random) -> str:
     if draw < 0.15:
         return POISON
     return SERVER_POISON if draw < 0.2 else "good"
+
+
+def check_outside() -> list[str]:
+    """Return what lies beside the project that no simulation has put there."""
+    own = re.compile(r"project(\.aside)?|exports|template-\d+")
+    return [
+        f"{path.name} was made outside the project"
+        for path in sorted(base_folder().iterdir())
+        if not own.fullmatch(path.name)
+    ]

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import defaultdict, deque
-from collections.abc import Callable
+from collections import deque
 from dataclasses import dataclass, field
-from signal import SIGKILL, SIGTERM
+from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from db.rows import DeviceRow
-from engine.launchers.base import WorkerExit
 from engine.protocol.caption_row import CaptionRow, ErrorRow, Row
-from engine.protocol.framing import encode, parse_line
 from engine.protocol.messages import (
     BatchChanged,
     Cancel,
     Decoding,
     Failed,
-    FromWorker,
     Generating,
-    Heartbeat,
+    LayerComputed,
     Load,
     Loaded,
     LoadFailed,
+    LoadFailure,
     Loading,
     ModelSpec,
-    Ready,
     Records,
     RequestEnded,
     RootLost,
@@ -35,32 +31,17 @@ from engine.protocol.messages import (
     Stuck,
     ToWorker,
     Unavailable,
-    WaitingForSlot,
-    from_supervisor,
 )
-from engine.supervisor.poison import CRASH_WEIGHT, KILL_WEIGHT
+from tests.sim.naming import BAD, POISON, SERVER_POISON, SHARD_SIZE, caption_of, wrong_caption
+from tests.sim.process import SimulatedProcess
 
 if TYPE_CHECKING:
     from tests.sim.launcher import SimulatedLauncher
 
-HEARTBEAT_SECONDS = 3.0
-LATE_SECONDS = 2.0
-"""The most that a message is on its way."""
-CRASH_CODES = (-11, -6, 1, 3, 4)
-SHARD_SIZE = 10
-"""Records of every shard but the last one."""
-POISON, SERVER_POISON, BAD = "poison", "server-poison", "bad"
-"""Parts of the names of images that end their worker, end their server, or cannot be read."""
-
-
-def caption_of(model: str, image: str) -> str:
-    """Return what a simulated model says of an image: each pair has a caption of its own."""
-    return f"{model} says {image.partition('.')[0]}."
-
-
-def wrong_caption(i: int) -> CaptionRow:
-    """Return a row that must never be kept."""
-    return CaptionRow(i, "a caption of another picture.", 3, "stop")
+PROBE = ""
+"""What stands for the image of the probe, which a worker draws itself."""
+Batch = list[tuple[int, str]]
+"""(index, image) of the records that go through the model together."""
 
 
 @dataclass(eq=False)
@@ -76,144 +57,46 @@ class HeldRecords:
     """Index of the record that is alone with the worker and has no row yet, or None."""
 
 
-class SimulatedWorker:
-    """A worker's process and its supervisor's handle of it in one (`WorkerHandle`)."""
+class SimulatedWorker(SimulatedProcess):
+    """A worker that loads models and captions, more or less."""
 
     def __init__(
         self, launcher: SimulatedLauncher, device: DeviceRow, number: int, rng: random.Random
     ) -> None:
-        self.launcher = launcher
-        self.faults = launcher.faults
-        self.time = launcher.time
-        self.rng = rng
-        self.id = f"worker-{number}"
-        self.device = device
-        self.cores = 1
-        self.pid = 4_000_000 + number
-        self.created = 1.0
-        self.boot_id = "simulated"
-        self.alive = True
-        self.frozen = False
-        self.ending = False
         self.model: ModelSpec | None = None
         self.ready = False
         """True while the model is loaded."""
         self.held: HeldRecords | None = None
+        self.told_to_forget = True
+        """True if the supervisor has no records with the worker that it may still hold."""
         self.busy = False
         self.batch = 2
-        self.last_arrival = 0.0
-        self.last_sent = 0.0
         self.sent_rows: list[Rows] = []
         """Messages with rows that were sent, of which one may come again."""
-        self.sent_indexes: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
-        """Indexes of the records that were sent, by task id and attempt number."""
         self.loads = itertools.count()
-        if self.faults.happens("worker waits for a slot"):
-            self.launcher.deliver(self, WaitingForSlot(text="waiting for a slot"))
-            self.time.after(self.rng.uniform(5, 40), self.come_up)
-        else:
-            self.time.after(self.rng.uniform(0, 2), self.come_up)
-
-    # What the supervisor does with it
-
-    def send(self, message: ToWorker) -> None:
-        received = from_supervisor(parse_line(encode(message)[:-1]))
-        if isinstance(received, Records):
-            key = received.task, received.attempt
-            self.sent_indexes[key].update(i for i, _ in received.records)
-        delay = self.rng.uniform(0, LATE_SECONDS) if self.late() else self.rng.uniform(0, 0.05)
-        self.last_arrival = max(self.last_arrival, self.time.now + delay)
-        self.later(self.last_arrival - self.time.now, lambda: self.take(received))
-
-    def terminate(self) -> None:
-        if not self.frozen and not self.faults.happens("worker outlives SIGTERM"):
-            self.time.after(self.rng.uniform(0, 1), lambda: self.die(-SIGTERM))
-
-    def kill(self) -> None:
-        if not self.ending:
-            self.ending = True
-            stays = self.faults.happens("worker outlives SIGKILL")
-            delay = 1_000.0 if stays else self.rng.uniform(0, 0.2)
-            self.time.after(delay, lambda: self.die(-SIGKILL))
-
-    # What it writes
-
-    def late(self) -> bool:
-        return self.faults.happens("messages come late")
-
-    def later(self, seconds: float, what: Callable[[], None]) -> None:
-        """Have something happen if the worker is alive and well then."""
-
-        def if_well() -> None:
-            if self.alive and not self.frozen:
-                what()
-
-        self.time.after(seconds, if_well)
-
-    def say(self, message: FromWorker) -> None:
-        if self.alive and not self.frozen:
-            self.write(encode(message))
-
-    def write(self, data: bytes) -> None:
-        """Have bytes come to the supervisor, after those that were written before."""
-        delay = self.rng.uniform(0, LATE_SECONDS) if self.late() else 0.0
-        self.last_sent = max(self.last_sent, self.time.now + delay)
-        self.time.after(self.last_sent - self.time.now, lambda: self.launcher.feed(self, data))
-
-    def die(self, code: int, protocol_error: str | None = None, lost: str | None = None) -> None:
-        if not self.alive:
-            return
-        self.alive = False
-        if self.held is not None and self.held.alone is not None:
-            weight = KILL_WEIGHT if code in (-SIGKILL, -SIGTERM) or code == 3 else CRASH_WEIGHT
-            self.launcher.on_end_alone(self.held.task, self.held.alone, weight)
-        if self.faults.happens("message cut by the end of the worker"):
-            whole = encode(Heartbeat(rss=1))
-            self.write(whole[: self.rng.randrange(len(whole) - 1)])
-        wait = max(0.0, self.last_sent - self.time.now)
-        ended = WorkerExit(code, protocol_error, lost)
-        self.time.after(wait, lambda: self.launcher.deliver(self, ended))
-
-    def come_up(self) -> None:
-        if self.alive:
-            self.say(Ready())
-            self.beat()
-
-    def beat(self) -> None:
-        self.say(Heartbeat(rss=1))
-        self.later(HEARTBEAT_SECONDS, self.beat)
-
-    # What it does
-
-    def fate(self, doing: str) -> bool:
-        """Return True if the worker comes to its end, or to a standstill, at this point."""
-        happens = self.faults.happens
-        if happens(f"worker dies {doing}"):
-            self.die(self.rng.choice(CRASH_CODES))
-        elif happens("worker is killed"):
-            self.die(-SIGKILL)
-        elif happens("worker is terminated from outside"):
-            self.die(-SIGTERM)
-        elif happens("machine is lost"):
-            self.die(0, lost="its machine is lost")
-        elif happens("worker freezes"):
-            self.frozen = True
-        elif happens("line that is no JSON"):
-            self.write(b"A library printed this\n")
-        elif happens("line that is no message"):
-            self.write(b'{"type": "rows", "task": "x"}\n')
-        else:
-            return False
-        return True
+        super().__init__(launcher, device, number, rng)
 
     def take(self, message: ToWorker) -> None:
-        """Carry out a message of the supervisor."""
         if isinstance(message, Load):
             self.load(message)
         elif isinstance(message, Records):
             self.hold(message)
         elif isinstance(message, Cancel):
-            self.held = None
+            self.told_to_forget = True
+            if not self.fate("while it is told to forget"):
+                self.held = None
+
+    def record_alone(self) -> tuple[int, int] | None:
+        held = self.held
+        if held is None or held.alone is None or held.alone not in held.told:
+            return None
+        return held.task, held.alone
+
+    def has_captioned(self) -> bool:
+        model = self.model
+        return model is not None and self.launcher.has_captioned(self.device.id, model)
+
+    # Loads
 
     def load(self, message: Load) -> None:
         old = self.model
@@ -239,16 +122,22 @@ class SimulatedWorker:
             self.unavailable(())
         elif not remote and happens("checkpoint is bad"):
             self.model = None
-            self.say(LoadFailed(model=model.id, kind="checkpoint", text="a key is missing"))
+            self.load_failed(model, "checkpoint")
         elif not remote and happens("load has no memory"):
-            self.say(LoadFailed(model=model.id, kind="memory", text="no room"))
+            self.load_failed(model, "memory")
             self.die(3)
         elif happens("load fails by an exception"):
-            self.say(LoadFailed(model=model.id, kind="error", text="OSError"))
+            self.load_failed(model, "error")
             self.die(4)
         else:
             self.ready = True
             self.say(Loaded(model=model.id, batch=self.batch, seconds=1.0))
+
+    def load_failed(self, model: ModelSpec, kind: LoadFailure) -> None:
+        self.launcher.truth.load_failures[model.name] += 1
+        self.say(LoadFailed(model=model.id, kind=kind, text=f"simulated: {kind}"))
+
+    # Records
 
     def hold(self, message: Records) -> None:
         """Take records, which may begin a new attempt."""
@@ -256,9 +145,14 @@ class SimulatedWorker:
             return
         held = self.held
         if held is None or (held.task, held.attempt) != (message.task, message.attempt):
+            if held is not None and held.waiting and not self.told_to_forget:
+                self.launcher.truth.breaches.append(
+                    f"{self.id} got task {message.task}, and was not told to forget {held.task}"
+                )
+            self.told_to_forget = False
             held = self.held = HeldRecords(message.task, message.attempt)
         held.waiting.extend(message.records)
-        held.alone = message.records[0][0] if message.alone else None
+        held.alone = message.records[0][0] if message.alone and not message.probe else None
         held.complete = message.last or message.alone
         self.step()
 
@@ -272,60 +166,77 @@ class SimulatedWorker:
         if len(held.waiting) < self.batch and not held.complete:
             return
         batch = [held.waiting.popleft() for _ in range(min(self.batch, len(held.waiting)))]
+        if self.decode(held, batch) and self.generate(held, model, batch):
+            self.busy = True
+            seconds = self.rng.uniform(0.05, 1.5)
+            self.later(seconds, lambda: self.end_batch(model, held, batch))
+
+    def decode(self, held: HeldRecords, batch: Batch) -> bool:
+        """Return True if the worker has the pictures of the batch."""
         ahead = [i for i, _ in (*batch, *list(held.waiting)[: 2 * self.batch])]
         if new := [i for i in ahead if i not in held.told]:
             held.told.update(new)
             self.say(Decoding(task=held.task, attempt=held.attempt, records=tuple(new)))
-        if self.faults.happens("image root is lost"):
+        happens = self.faults.happens
+        if happens("image root is lost"):
             self.held = None
             self.say(RootLost(task=held.task, attempt=held.attempt, text="no image root"))
-            return
-        if self.faults.happens("worker is stuck in reads"):
+        elif happens("worker is stuck in reads"):
             self.say(Stuck(text="reading does not end"))
-            self.die(3)
-            return
-        if self.fate("while it decodes"):
-            return
+            self.die(3, stuck=True)
+        elif not happens("worker hangs while it decodes") and not self.fate("while it decodes"):
+            return True
+        return False
+
+    def generate(self, held: HeldRecords, model: ModelSpec, batch: Batch) -> bool:
+        """Return True if the batch is with the model, or the server, and nothing happens yet."""
         indexes = tuple(i for i, _ in batch)
         self.say(Generating(task=held.task, attempt=held.attempt, records=indexes))
+        if self.device.id.startswith("cpu") and model.family != "endpoint":
+            self.say(LayerComputed(attempt=held.attempt))
         images = [image for _, image in batch]
-        if model.family == "endpoint":
-            if self.server_goes(held, batch, images):
-                return
-        elif any(image.startswith(POISON) for image in images):
+        happens = self.faults.happens
+        if self.launcher.is_deadly(self.device.id, model, PROBE in images):
             self.die(-11)
-            return
-        if self.faults.happens("worker hangs in a batch") or self.fate("while it generates"):
-            return
-        if self.faults.happens("batch does not fit"):
-            if self.batch == 1 and self.faults.happens("worker is out of memory at batch 1"):
-                self.say(Failed(kind="memory", text="no room for one image"))
-                self.die(4)
-                return
-            self.batch = max(1, self.batch // 2)
-            change = BatchChanged(
-                model=model.id, size=self.batch, fits=self.batch, cause="out_of_memory", text="oom"
-            )
-            self.say(change)
-        if self.faults.happens("worker has a sticky error"):
+        elif model.family == "endpoint" and self.server_goes(held, batch, images):
+            pass
+        elif model.family != "endpoint" and any(image.startswith(POISON) for image in images):
+            self.die(-11)
+        elif happens("worker has a sticky error"):
             self.say(Failed(kind="sticky", text="CUDA error"))
             self.die(4)
-            return
-        self.busy = True
-        self.later(self.rng.uniform(0.05, 1.5), lambda: self.end_batch(model, held, batch))
+        elif happens("batch does not fit") and not self.halve_batch(model):
+            self.say(Failed(kind="memory", text="no room for one image"))
+            self.die(4)
+        elif not happens("worker hangs in a batch") and not self.fate("while it generates"):
+            return True
+        return False
 
-    def server_goes(
-        self, held: HeldRecords, batch: list[tuple[int, str]], images: list[str]
-    ) -> bool:
+    def halve_batch(self, model: ModelSpec) -> bool:
+        """Return False if not even one image fits."""
+        if self.batch == 1 and self.faults.happens("worker is out of memory at batch 1"):
+            return False
+        self.batch = size = max(1, self.batch // 2)
+        self.say(
+            BatchChanged(model=model.id, size=size, fits=size, cause="out_of_memory", text="oom")
+        )
+        return True
+
+    # Servers
+
+    def server_goes(self, held: HeldRecords, batch: Batch, images: list[str]) -> bool:
         """Return True if the server of the worker's model goes away with this batch."""
         with_server = tuple(i for i, _ in batch)
+        happens = self.faults.happens
         if any(image.startswith(SERVER_POISON) for image in images):
             self.unavailable(with_server)
-        elif self.faults.happens("server goes away"):
+        elif happens("server goes away"):
             self.unavailable((*with_server, *(i for i, _ in held.waiting)))
-        elif self.faults.happens("server goes away without records"):
+        elif happens("server goes away without records"):
             self.unavailable(())
-        elif self.faults.happens("server asks to wait"):
+        elif happens("server is said to have other records"):
+            self.unavailable((*range(SHARD_SIZE), -1, 2**40))
+        elif happens("server asks to wait"):
             self.unavailable((), seconds=self.rng.choice([1.0, 30.0, 1e5]))
         else:
             return False
@@ -333,7 +244,7 @@ class SimulatedWorker:
 
     def unavailable(self, records: tuple[int, ...], seconds: float = 0.0) -> None:
         if self.held is not None and self.held.alone in records:
-            self.launcher.on_outage_alone(self.held.task, self.held.alone)
+            self.launcher.truth.on_outage_alone(self.held.task, self.held.alone)
         model, self.model, self.held, self.ready = self.model, None, None, False
         assert model is not None
         self.say(
@@ -346,7 +257,9 @@ class SimulatedWorker:
             )
         )
 
-    def end_batch(self, model: ModelSpec, held: HeldRecords, batch: list[tuple[int, str]]) -> None:
+    # Rows
+
+    def end_batch(self, model: ModelSpec, held: HeldRecords, batch: Batch) -> None:
         """Send the rows of a batch, in all the ways in which rows can come."""
         self.busy = False
         if self.fate("while it generates"):
@@ -355,51 +268,76 @@ class SimulatedWorker:
             self.say(RequestEnded(attempt=held.attempt))
         rows: list[Row] = [
             ErrorRow(i, "corrupt", "not an image")
-            if BAD in image
+            if BAD in image or (image == PROBE and self.faults.happens("probe image fails"))
             else CaptionRow(i, caption_of(model.name, image), 3, "stop")
             for i, image in batch
         ]
         happens = self.faults.happens
         if happens("rows come in another order"):
             self.rng.shuffle(rows)
-        rows = [self.spoil(row) for row in rows]
-        if happens("rows come doubled"):
+        rows = [self.spoil(held, row) for row in rows]
+        if happens("row is left out"):
+            rows.pop()
+        if rows and happens("rows come doubled"):
             rows.append(self.rng.choice(rows))
         if happens("row out of range"):
-            rows.append(CaptionRow(self.rng.choice([-1, 10**6, 2**62]), "out", 1, "stop"))
+            rows.append(
+                CaptionRow(self.rng.choice([-1, SHARD_SIZE, 10**6, 2**62]), "out", 1, "stop")
+            )
         if happens("row that was not sent"):
-            sent = self.sent_indexes[held.task, held.attempt]
-            others = [i for i in range(SHARD_SIZE) if i not in sent]
-            rows += [wrong_caption(i) for i in others[:1]]
+            rows += self.launcher.rows_not_sent(model, held.task)
         cut = self.rng.randrange(len(rows) + 1)
         for part in (rows[:cut], rows[cut:]):
             if part:
-                self.say_rows(Rows(task=held.task, attempt=held.attempt, rows=tuple(part)))
-        if happens("rows of another task"):
-            wrong = tuple(wrong_caption(i) for i in range(SHARD_SIZE))
-            self.say(Rows(task=held.task + 1_000, attempt=held.attempt, rows=wrong))
-        if happens("rows of another attempt"):
-            wrong = tuple(wrong_caption(i) for i in range(SHARD_SIZE))
-            self.say(Rows(task=held.task, attempt=held.attempt - 1, rows=wrong))
-        if happens("rows come again, late"):
-            self.say(self.rng.choice(self.sent_rows))
+                self.say_rows(model, Rows(task=held.task, attempt=held.attempt, rows=tuple(part)))
+        self.say_foreign_rows(held)
         if not self.fate("after its rows"):
             self.step()
 
-    def say_rows(self, message: Rows) -> None:
+    def say_rows(self, model: ModelSpec, message: Rows) -> None:
         self.sent_rows.append(message)
+        if not self.is_failed_probe(message):
+            self.launcher.captioned.add((self.device.id, model.name))
         self.say(message)
         if self.held is not None and any(row.i == self.held.alone for row in message.rows):
             self.held.alone = None
 
-    def spoil(self, row: Row) -> Row:
+    def is_failed_probe(self, message: Rows) -> bool:
+        """Return True if the rows hold nothing but an error instead of the probe's caption."""
+        _, shard = self.launcher.truth.names[message.task]
+        probe = len(self.launcher.images[shard])
+        return all(row.i == probe and isinstance(row, ErrorRow) for row in message.rows)
+
+    def say_foreign_rows(self, held: HeldRecords) -> None:
+        """Send rows that must not be kept: they are of another task or attempt, or come again."""
+        wrong = tuple(wrong_caption(i) for i in range(SHARD_SIZE))
+        happens = self.faults.happens
+        if happens("rows of another task"):
+            self.say(Rows(task=held.task + 1_000, attempt=held.attempt, rows=wrong))
+        if happens("rows of another attempt"):
+            self.say(Rows(task=held.task, attempt=held.attempt - 1, rows=wrong))
+        if self.sent_rows and happens("rows come again, late"):
+            self.say(self.rng.choice(self.sent_rows))
+
+    def spoil(self, held: HeldRecords, row: Row) -> Row:
         """Return the row, or one that cannot be kept."""
+        spoilt = self.spoilt_row(row)
+        if spoilt is not row:
+            self.launcher.truth.unkeepable.add(self.launcher.truth.record(held.task, row.i))
+        return spoilt
+
+    def spoilt_row(self, row: Row) -> Row:
+        happens = self.faults.happens
+        if happens("row with an error of no kind"):
+            return ErrorRow(row.i, self.rng.choice(["", "x" * 41, "\0"]), "says the worker")
         if not isinstance(row, CaptionRow):
             return row
-        if self.faults.happens("row with impossible tokens"):
+        if happens("row with impossible tokens"):
             return CaptionRow(row.i, row.raw, self.rng.choice([-1, 2**31, 2**62]), "stop")
-        if self.faults.happens("row with a caption too large"):
+        if happens("row with a caption too large"):
             return CaptionRow(row.i, "x" * (2**20 + 1), 3, "stop")
-        if self.faults.happens("row that excludes its record"):
+        if happens("row that ends in no known way"):
+            return CaptionRow(row.i, row.raw, 3, "tired")
+        if happens("row that excludes its record"):
             return ErrorRow(row.i, "excluded", "says the worker")
         return row

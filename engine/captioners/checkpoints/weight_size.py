@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
@@ -16,7 +17,8 @@ def weight_bytes(checkpoint: str | None) -> int | None:
         return None
     sizes: dict[Path, dict[str, int]] = {}
     with suppress(OSError):
-        for path in Path(checkpoint).rglob("*"):
+        # Not deeper: a project may come from somebody else and name any folder, "/" for one.
+        for path in chain(Path(checkpoint).glob("*"), Path(checkpoint).glob("*/*")):
             if path.suffix in SUFFIXES and path.is_file():
                 by_suffix = sizes.setdefault(path.parent, {})
                 by_suffix[path.suffix] = by_suffix.get(path.suffix, 0) + path.stat().st_size

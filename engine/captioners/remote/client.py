@@ -135,6 +135,8 @@ class ServerClient:
             timeout=httpx2.Timeout(policy.request_timeout, connect=policy.connect_timeout),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=max_connections),
             follow_redirects=False,  # another host must get neither the key nor the images
+            # To read the system's certificates takes long, and a server without TLS needs none.
+            verify=not address.startswith("http:"),
         )
 
     async def close(self) -> None:

@@ -37,7 +37,14 @@ PAUSE_AND_RESUME = {
         events=("paused by the user",),
     ),
     "pause while paused": Row(
-        request=Pause(), answer="it is paused already", paused=("disk_full", "the disk is full")
+        request=Pause(), answer="it is paused already", paused=("user",)
+    ),
+    "pause of a run that paused itself": Row(
+        request=Pause(),
+        answer="it was paused already; now it stays so until 'resume'",
+        paused=("disk_full", "the disk is full"),
+        changed={"pause_cause": "user"},
+        events=("paused by the user",),
     ),
     "resume while not paused": Row(request=Resume(), answer="it is not paused"),
     "resume of a model that waits": Row(

@@ -64,3 +64,17 @@ def test_what_was_appended_is_cut_for_good_and_its_copy_is_there_for_good(
     check_log(run.state, run.task, path, run.clock.time())
     assert path.read_bytes() == whole
     assert {path.stat().st_ino, path.parent.stat().st_ino} <= states.keys()
+
+
+def test_a_database_that_cannot_be_read_pauses_the_run(run: RunInMemory) -> None:
+    path = log_path(run.state, run.task)
+    path.write_bytes(path.read_bytes().replace(b"a", b"b"))
+    ledger = run.state.ledger
+    ledger.change(run.task.id, run.clock.time(), state="pending", failed=1)
+    ledger.last_saved.clear()
+    run.state.failures.clear()  # as after a commit: only the database has them now
+    run.loaded()
+    run.dispatch()
+    assert run.state.settings.pause_cause == "cannot_write"
+    assert run.task.state == "pending"
+    assert run.task.digest is not None

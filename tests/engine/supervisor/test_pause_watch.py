@@ -10,6 +10,7 @@ import pytest
 
 from db.rows import DeviceRow
 from engine.state.reconcile import log_path
+from engine.supervisor import pause_watch
 from engine.supervisor.pause_watch import can_use
 from tests.support.run_in_memory import RunInMemory
 
@@ -60,6 +61,20 @@ def test_a_write_error_that_was_for_once(tmp_path: Path) -> None:
     assert run.state.unwritable == log_path(run.state, run.task)
     assert paused_at(run, 30.0) == []
     run.turn(10.0)
+    assert not run.state.settings.paused
+
+
+def test_an_error_of_a_folder_on_the_way_to_a_log(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    worker = run.captioning()
+    log = log_path(run.state, run.task)
+    error = PermissionError(errno.EACCES, "Permission denied", str(log.parent))
+    run.break_log(worker, "append", error)
+    run.rows(worker, 0)
+    assert run.state.unwritable == log
+    assert str(log.parent) in (run.state.settings.pause_reason or "")
+    run.turn(1.0)
+    run.turn(40.0)
     assert not run.state.settings.paused
 
 
@@ -162,6 +177,16 @@ def test_what_can_be_used(tmp_path: Path) -> None:
     log.mkdir()
     assert not can_use(project, log)
     assert sorted(path.name for path in project.folder.iterdir()) == ["captions", "shards"]
+
+
+def test_nothing_is_ever_written_into_the_folder_of_the_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunInMemory(tmp_path / "project")
+    written: list[Path] = []
+    monkeypatch.setattr(pause_watch, "try_write", written.append)
+    assert can_use(run.project, run.project.shard_file(0))
+    assert sorted(written) == sorted([run.project.folder, run.project.captions])
 
 
 @NO_ROOT

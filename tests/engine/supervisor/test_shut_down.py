@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from engine.protocol.messages import ToWorker
 from tests.support.run_in_memory import RunInMemory
 
 
@@ -26,3 +28,22 @@ def test_the_rows_of_a_worker_that_outlives_the_run_are_synced(
     run.supervisor.shut_down()  # nothing ever comes of the worker
     assert worker.handle.id in run.supervisor.workers
     assert attempt.log.unsynced == 0
+
+
+def test_nothing_is_sent_to_a_worker_whose_pipes_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunInMemory(tmp_path)
+    worker = run.captioning()
+    run.rows(worker, 0)
+    run.break_log(worker, "sync", OSError(errno.EIO, "Input/output error"))
+    happened: list[str] = []
+
+    def send(message: ToWorker) -> None:
+        happened.append("sent")
+
+    monkeypatch.setattr(worker.handle, "send", send)
+    monkeypatch.setattr(run.launcher, "close", lambda: happened.append("closed"))
+    monkeypatch.setattr(run.launcher, "receive", lambda timeout: run.clock.sleep(timeout) or [])
+    run.supervisor.shut_down()
+    assert happened == ["sent", "closed"]

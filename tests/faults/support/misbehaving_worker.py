@@ -16,16 +16,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from msgspec.structs import replace
-
 from engine.captioners.base import Caption, Captioner
 from engine.captioners.families.dry_run import DryRunCaptioner
 from engine.images.image import ImagePaths, Picture
 from engine.protocol.caption_row import CaptionRow
 from engine.protocol.messages import FromWorker, Load, ModelSpec, Rows
-from engine.utils import jsonlines
 from engine.worker import image_prefetch, worker
-from engine.worker.runtime import FatalWorkerError
 
 MISBEHAVIOUR = os.environ.get("MISBEHAVIOUR", "")
 """The name of the misbehaviour, some with an argument after a colon; empty for none."""
@@ -101,8 +97,6 @@ class MisbehavingCaptioner(DryRunCaptioner):
         time.sleep(IMAGE_SECONDS * len(inputs))
         if MISBEHAVIOUR == "out_of_memory" and len(inputs) > 3:
             raise FakeOutOfMemory("this many do not fit")
-        if MISBEHAVIOUR == "out_of_memory_at_last":
-            raise FakeOutOfMemory("not even one fits")
         if MISBEHAVIOUR == "talks":
             os.write(2, b"a library that talks a lot\n" * 400)
         if MISBEHAVIOUR == "slow":
@@ -189,23 +183,10 @@ class MisbehavingWorker(worker.Worker):
                 text = "weights missing: [bold]x[/x] \udcff"
                 self.send_load_failed(message.model, "checkpoint", text)
                 return
-            case "no_room_once" if count_call("load") == 1:
-                self.send_load_failed(message.model, "memory", "no room")
-                raise FatalWorkerError
-            case "never_room":
-                self.send_load_failed(message.model, "memory", "no room")
-                raise FatalWorkerError
             case "freezes_loading" if count_call("load") == 1:
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "killed_loading":
                 os.kill(os.getpid(), signal.SIGKILL)
-            case "dies_loading":
-                os._exit(7)
-        if MISBEHAVIOUR.startswith("cannot_load_on:"):
-            if self.logs_to(MISBEHAVIOUR.partition(":")[2]):
-                self.send_load_failed(message.model, "checkpoint", "this device is odd")
-                return
-            time.sleep(1.0)  # large checkpoints take longer than it takes to fail
         if CHANCE and random.random() < CHANCE:
             os.kill(os.getpid(), signal.SIGKILL)
         if MISBEHAVIOUR == "crawls":
@@ -218,61 +199,30 @@ class MisbehavingWorker(worker.Worker):
         batch = super().make_captioner(model).batch
         return (SlowLayersCaptioner if MISBEHAVIOUR == "crawls" else MisbehavingCaptioner)(batch)
 
-    def logs_to(self, device: str) -> bool:
-        """Return True if this worker's stderr is the log of this device."""
-        return device.replace(":", "-") in Path("/proc/self/fd/2").readlink().name
-
     def send(self, message: FromWorker) -> None:
         if isinstance(message, Rows):
             self.misbehave(message)
         super().send(message)
 
-    def send_rows(self, attempt: Rows, *rows: CaptionRow, later: int = 0, task: int = 0) -> None:
-        """Send rows in the name of an attempt so many attempts or tasks later."""
-        number, task = attempt.attempt + later, attempt.task + task
-        super().send(Rows(task=task, attempt=number, rows=rows))
-
-    def send_value(self, **value: object) -> None:
-        """Send a JSON object, which need not be a message."""
-        self.stdout.write(jsonlines.dumps(value) + b"\n")
-        self.stdout.flush()
-
     def misbehave(self, message: Rows) -> None:
         """Do the misbehaviours that happen when rows are sent."""
         kill_at("sending")
         wrong = CaptionRow(i=0, raw="wrong.", tokens=1, finish="stop")
-        name, _, device = MISBEHAVIOUR.partition(":")
-        if name == "always_dies_on" and self.logs_to(device):
-            os._exit(5)
         if CHANCE and len(message.rows) > 1:
             if random.random() < CHANCE:
                 self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
             if random.random() < CHANCE:
                 self.send_half()
             if random.random() < CHANCE:
-                self.send_rows(message, wrong, later=-1)
+                super().send(Rows(task=message.task, attempt=message.attempt - 1, rows=(wrong,)))
         match MISBEHAVIOUR:
             case "protocol_error" if count_call("protocol_error") == 2:
                 self.stdout.write(b"Traceback (most recent call last):\n\xff\xfe\n")
-            case "nonsense" if count_call("nonsense") == 2:
-                self.send_value(type="loaded", model="what", batch=None)
-            case "nested" if count_call("nested") == 2:
-                self.stdout.write(b"[" * 100_000 + b"\n")
-            case "unhashable" if count_call("unhashable") == 2:
-                attempt = {"task": message.task, "attempt": message.attempt}
-                self.send_value(type="decoding", **attempt, records=[[]])
             case "flood" if count_call("flood") == 2:
                 while True:
                     self.stdout.write(b"what a lot of rubbish" * 1000)
             case "half" if count_call("half") == 2:
                 self.send_half()
-            case "old_attempt":
-                self.send_rows(message, wrong, later=-1)
-                self.send_rows(message, wrong, task=1)
-            case "doubled_rows":
-                super().send(message)
-            case "foreign_rows":
-                self.send_rows(message, replace(wrong, i=10**6), replace(wrong, i=-1))
             case "always_dies":
                 os._exit(5)
             case "prints":

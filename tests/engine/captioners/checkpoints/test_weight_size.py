@@ -8,7 +8,7 @@ from engine.captioners.checkpoints.weight_size import weight_bytes
 
 
 def test_weights_are_counted_once_and_in_every_folder(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "deeper").mkdir(parents=True)
     for name, size in (
         ("model-1.safetensors", 100),
         ("model-2.safetensors", 10),
@@ -16,6 +16,7 @@ def test_weights_are_counted_once_and_in_every_folder(tmp_path: Path) -> None:
         ("tokenizer.json", 5_000),
         ("inner/part.pth", 7),
         ("inner/other.bin", 1),
+        ("inner/deeper/of-another-model.safetensors", 900),
     ):
         (tmp_path / name).write_bytes(b"x" * size)
     assert weight_bytes(str(tmp_path)) == 118

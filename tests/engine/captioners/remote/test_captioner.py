@@ -9,9 +9,9 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,52 +21,19 @@ from PIL import Image
 
 from engine.captioners.api_keys import KeySource
 from engine.captioners.base import ServerUnavailable
-from engine.captioners.registry import FAMILIES
 from engine.captioners.remote import captioner as endpoint
 from engine.captioners.remote.captioner import EndpointCaptioner
-from engine.captioners.remote.client import RetryPolicy
 from engine.images.image import ImageProblem, Picture, open_image
-from tests.faults.support.fake_server import FakeServer, Reply, caption_reply, error_reply
+from tests.engine.captioners.remote.conftest import HASTY, SETTINGS
+from tests.faults.support.fake_server import (
+    FakeServer,
+    Reply,
+    caption_reply,
+    error_reply,
+)
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import draw_picture, make_captions
 from tests.support.waiting import wait_for
-
-SETTINGS = FAMILIES["endpoint"].presets["paper"]
-HASTY = RetryPolicy(
-    connect_timeout=1,
-    request_timeout=2,
-    first_backoff=0.01,
-    max_backoff=0.05,
-    outage_seconds=0.3,
-)
-"""A policy that gives up soon, so that tests end."""
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as started:
-        yield started
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Picture:
-    draw_picture(tmp_path / "a.png", 7)
-    return open_image(str(tmp_path / "a.png"))
-
-
-@pytest.fixture
-def make(server: FakeServer) -> Iterator[Callable[..., Any]]:
-    captioners = []
-
-    def captioner(policy: RetryPolicy = HASTY, **settings: Any) -> EndpointCaptioner:
-        changed = replace(SETTINGS, **settings)
-        captioners.append(endpoint.EndpointCaptioner(server.address, changed, policy))
-        return captioners[-1]
-
-    yield captioner
-    for each in captioners:
-        each.close()
-
 
 # What is sent
 
@@ -180,7 +147,7 @@ def test_the_rest_is_sent_as_a_jpeg_of_the_same_pixels(
 def test_a_large_file_is_sent_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "MAX_FILE_BYTES", 1000)
     path = tmp_path / "large.png"
-    Image.effect_noise((3000, 1500), 50).convert("RGB").save(path)
+    Image.new("L", (3000, 1500)).save(path, compress_level=1)
     assert sent_image(path).size == (2048, 1024)
 
 
@@ -257,6 +224,7 @@ def test_answers_keep_the_order_of_what_was_asked(
     for number, path in enumerate(paths):
         draw_picture(path, number)
     pictures = [open_image(str(path)) for path in paths]
+    server.behave = lambda _: time.sleep(random.random() / 20)
     captions = captioner.caption([captioner.prepare(it) for it in pictures], range(40))
     assert all(f"{it.crc32:08x}" in c.raw for it, c in zip(pictures, captions, strict=True))
 
@@ -273,88 +241,6 @@ def test_retry_after_is_heeded(
     assert second.received_at - first.received_at >= 1
 
 
-# Servers that give no captions
-
-
-IMPATIENT = replace(HASTY, first_backoff=0.0, max_backoff=0.0, outage_seconds=0.0)
-"""A policy for which the first failure is an outage."""
-
-
-@pytest.mark.parametrize(
-    ("reply", "cause"),
-    [
-        (error_reply(500), "failing"),
-        (Reply(body=b"nonsense"), "failing"),
-        (Reply(body=b"cut off", delivery="cut"), "failing"),
-        (Reply(delivery="reset"), "failing"),
-        (error_reply(400, "I see no images"), "failing"),
-        (Reply(delivery="silent"), "unreachable"),
-        (error_reply(429, retry_after="60"), "overloaded"),
-        (error_reply(503), "overloaded"),
-        (error_reply(404), "model_not_served"),
-        (error_reply(401), "unauthorized"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else f"{value.status}-{value.delivery}",
-)
-def test_a_server_that_gives_no_captions_is_unavailable_for_a_cause(
-    make: Callable[..., Any], server: FakeServer, picture: Picture, reply: Reply, cause: str
-) -> None:
-    captioner = make(replace(IMPATIENT, request_timeout=0.2))
-    server.behave = lambda _: reply
-    with pytest.raises(ServerUnavailable) as caught:
-        captioner.caption([captioner.prepare(picture)], [0])
-    assert caught.value.cause == cause
-
-
-def test_a_server_that_is_not_there_is_unreachable(
-    make: Callable[..., Any], server: FakeServer
-) -> None:
-    server.shutdown()
-    server.server_close()
-    with pytest.raises(ServerUnavailable) as caught:
-        make(IMPATIENT)
-    assert caught.value.cause == "unreachable"
-
-
-@pytest.mark.parametrize(
-    ("listing", "cause"),
-    [
-        (error_reply(500), "failing"),
-        (error_reply(400), "failing"),
-        (Reply(body=b"{}"), "failing"),
-        (error_reply(429, retry_after="60"), "overloaded"),
-        (error_reply(401), "unauthorized"),
-        (error_reply(404), "model_not_served"),
-        (Reply(body=b'{"data": []}'), "model_not_served"),
-        (Reply(body=b'{"data": [{"id": "one"}, {"id": "two"}]}'), "model_not_served"),
-    ],
-)
-def test_a_server_that_does_not_say_what_it_serves_is_unavailable_for_a_cause(
-    make: Callable[..., Any], server: FakeServer, listing: Reply, cause: str
-) -> None:
-    server.listing = listing
-    with pytest.raises(ServerUnavailable) as caught:
-        make()
-    assert caught.value.cause == cause
-
-
-@pytest.mark.parametrize("every", [2, 3])
-def test_a_server_that_fails_every_so_many_times_fails_no_record(
-    make: Callable[..., Any], server: FakeServer, picture: Picture, every: int
-) -> None:
-    """No record fails, although each is a suspect after its first failure.
-
-    One in 200 failed when the server was probed once or twice.
-    """
-    server.behave = lambda request: error_reply(500) if request.number % every == 1 else None
-    captioner = make(replace(HASTY, first_backoff=0.0, max_backoff=0.0, tries_before_suspicion=1))
-    image = captioner.prepare(picture)
-    for record_id in range(350):
-        random.seed(record_id)  # so that the test does not pass by luck
-        server.requests.clear()
-        assert captioner.caption([image], [record_id])
-
-
 # How many at a time
 
 
@@ -364,11 +250,11 @@ def test_a_server_with_a_limit_is_kept_busy_and_loses_nothing(
     server.delay_seconds = 0.02
     server.behave = lambda _: error_reply(429) if server.in_flight > 10 else None
     captioner = make(batch=32)
-    captions = captioner.caption([captioner.prepare(picture)] * 300, range(300))
-    assert len(captions) == 300
+    captions = captioner.caption([captioner.prepare(picture)] * 150, range(150))
+    assert len(captions) == 150
     assert server.max_in_flight > 4
-    refused = len(server.requests) - 300
-    assert refused < 150
+    refused = len(server.requests) - 150
+    assert refused < 100
 
 
 # The doctor

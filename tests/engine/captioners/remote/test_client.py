@@ -112,6 +112,8 @@ def test_usage_that_is_no_object_is_a_malformed_reply(client: ServerClient, usag
         (402, {}, "", ServerUnavailable, "failing"),
         (301, {}, "", ServerUnavailable, "failing"),
         (400, {}, "", ImageRefused, None),
+        (413, {}, "", ImageRefused, None),
+        (415, {}, "", ImageRefused, None),
         (422, {}, "", ImageRefused, None),
     ],
 )
@@ -139,6 +141,12 @@ def test_a_malformed_reply_is_a_failing_server(client: ServerClient, body: bytes
     assert (unavailable.cause, unavailable.retry_after) == ("failing", 0.0)
     assert unavailable.record_ids == [3, 4]
     assert str(unavailable) == str(caught.value)
+
+
+def test_an_answer_that_a_content_filter_withheld_is_a_refusal(client: ServerClient) -> None:
+    choice = {"message": {"content": ""}, "finish_reason": "content_filter"}
+    with pytest.raises(ImageRefused, match="content filter"):
+        client.read_caption(response(json.dumps({"choices": [choice]}).encode()))
 
 
 def test_a_malformed_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:

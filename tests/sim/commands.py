@@ -1,0 +1,138 @@
+"""Commands and screens beside a simulated run, and while nothing runs."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert
+
+from db import requests
+from db.connection import DatabaseError, reading, writing
+from db.tables import REQUEST
+from engine.operations import run_control
+from engine.project.lock import ProjectInUse
+from engine.requests.kinds import Request, parse_request, to_payload
+from engine.supervisor.supervisor import Supervisor
+from engine.utils.errors import BadInput, RequestRefused
+from tests.sim.disk import Killed
+from tests.sim.people import NONSENSE, remember, sensible_request
+from tui.viewmodel.snapshot_reader import read_snapshot
+
+if TYPE_CHECKING:
+    from tests.sim.simulation import Simulation
+
+REFUSALS = (RequestRefused, BadInput, DatabaseError, ProjectInUse)
+"""What a command may end with: each is one message for its user."""
+
+
+class Commands:
+    """What people do with one simulated project."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.project = simulation.project
+        self.rng = simulation.rng
+        self.happens = simulation.faults.happens
+        self.waiting = True
+        """True if a request may be waiting in the database."""
+
+    def begin_run(self, supervisor: Supervisor) -> None:
+        """Spare a run the query for requests in the turns in which nobody has made one.
+
+        It would be two thirds of all CPU time. What is not proved by this: that a turn without a
+        request does no harm.
+        """
+        answer_requests = supervisor.answer_requests
+        self.waiting = True
+
+        def answer() -> None:
+            if self.waiting:
+                answer_requests()
+                with suppress(DatabaseError), reading(self.project.database) as connection:
+                    self.waiting = bool(requests.pending(connection))
+
+        supervisor.answer_requests = answer  # type: ignore[method-assign]
+
+    def during_run(self, supervisor: Supervisor) -> None:
+        """Do what people may do between two turns of a run."""
+        if self.happens("request to a run"):
+            for _ in range(2 if self.happens("two requests at once") else 1):
+                self.ask()
+        if self.happens("run is stopped"):
+            supervisor.stop(after_shard=self.rng.random() < 0.5)
+        if self.happens("command beside a run"):
+            self.carry_out(self.some_request(), beside_run=True)
+        if self.happens("two screens read"):
+            for _ in range(2):
+                with suppress(DatabaseError):
+                    read_snapshot(self.project)
+
+    def some_request(self) -> Request:
+        simulation = self.simulation
+        models = [model.name for model in simulation.models.values()]
+        return sensible_request(self.rng, simulation.tasks, simulation.devices, models)
+
+    def ask(self) -> None:
+        """Put a request into the database, as a command does while a run is under way."""
+        if self.happens("request that makes no sense"):
+            kind, payload = self.rng.choice(NONSENSE)
+        else:
+            request = self.some_request()
+            remember(request, self.simulation.truth)
+            kind, payload = request.kind, to_payload(request)
+        self.simulation.note(f"asked: {kind} {payload}")
+        values = {
+            "created": self.simulation.time.time(),
+            "kind": kind,
+            "payload": json.dumps(payload),
+        }
+        with suppress(DatabaseError), writing(self.project.database) as connection:
+            added = connection.execute(insert(REQUEST).values(values).returning(REQUEST.c.id))
+            self.simulation.truth.asked.add(int(added.scalar_one()))
+        self.waiting = True
+
+    def ask_offline(self) -> None:
+        """Have requests carried out while nothing runs, each by a process of its own."""
+        for _ in range(self.rng.randint(1, 4)):
+            request = self.some_request()
+            remember(request, self.simulation.truth)
+            self.carry_out(request)
+            self.simulation.after_process("a request")
+        if self.happens("command carries out what a run did not come to"):
+            self.carry_out_leftover()
+
+    def carry_out_leftover(self) -> None:
+        """Have the command that made a request carry it out, since its run has ended."""
+        with reading(self.project.database) as connection:
+            waiting = requests.pending(connection)
+        for row in waiting[:1]:
+            with suppress(RequestRefused):
+                self.carry_out(parse_request(row.kind, row.payload), row.id)
+                self.simulation.after_process("a request that was left")
+
+    def carry_out(
+        self, request: Request, request_id: int | None = None, beside_run: bool = False
+    ) -> None:
+        """Carry a request out as a command does; beside a run, it must not get the lock."""
+        simulation = self.simulation
+        simulation.note(f"command: {request.kind} {to_payload(request)}")
+        alive, simulation.alive = simulation.alive, True
+        try:
+            run_control.apply(self.project, request, request_id, simulation.time)
+            if beside_run and simulation.supervisor and simulation.supervisor.lock.intact():
+                simulation.checker.violate(f"{request.kind} was carried out beside a run")
+        except Killed:
+            if beside_run:
+                raise
+        except REFUSALS as error:
+            simulation.note(f"refused: {error}")
+        except Exception as error:
+            where = traceback.format_exc(limit=-3)
+            simulation.checker.violate(
+                f"{request.kind} ended with {type(error).__name__}: {error}\n{where}"
+            )
+        finally:
+            simulation.alive = alive

@@ -1,0 +1,1 @@
+"""The storms that `make sim` runs: many schedules, in chunks, side by side."""

@@ -1,0 +1,34 @@
+"""Fixed storms: about two minutes of CPU time, the same on every machine.
+
+A chunk ends with a number of faults, and never by the clock. `python -m tests.sim` runs others.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.tally import Tally
+
+CHUNKS = 12
+CHUNK_FAULTS = 1_500
+"""Faults of one chunk, at least: about ten seconds of CPU time."""
+CHUNK_SEEDS = 1_000_000
+"""Seeds from the first of one chunk to the first of the next."""
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_nothing_is_violated_in_a_storm(chunk: int) -> None:
+    tally = Tally(chunk * CHUNK_SEEDS + 1)
+    while tally.faults < CHUNK_FAULTS:
+        seed = tally.next_seed
+        assert tally.run().violations == [], f"python -m tests.sim --replay {seed}"
+
+
+@pytest.mark.slow
+def test_a_storm_takes_every_row_of_the_tables_and_every_kind_of_fault() -> None:
+    tally = Tally(1)
+    while tally.faults < 30_000:
+        seed = tally.next_seed
+        assert tally.run().violations == [], f"python -m tests.sim --replay {seed}"
+    assert (tally.kinds_missed(), tally.coverage.missed()) == ([], [])
+    assert len(tally.coverage.pairs) > 200

@@ -31,9 +31,11 @@ from engine.operations.input_checks import (
     image_paths,
 )
 from engine.project import manifest, outside_images
+from engine.project.caption_log import sync_folder
 from engine.project.layout import Project
 from engine.project.protected_files import save_inputs
 from engine.shearing.shear import Shearing
+from engine.utils.atomic_write import sync_to_disk
 from engine.utils.errors import BadInput
 
 
@@ -280,7 +282,12 @@ def fill_database(
 
 
 def move_into_place(stage: Project, project: Project) -> None:
-    """Move everything from the hidden folder into the project's folder."""
+    """Move everything from the hidden folder into the project's folder.
+
+    What a run relies on outlives a power cut: shards are found by the digests in the database.
+    """
+    sync_to_disk(stage.shards)
+    sync_folder(stage.shards)
     for folder in (stage.captions, stage.logs):
         folder.mkdir()
     # The database moves last: a folder without it is no project.
@@ -288,6 +295,8 @@ def move_into_place(stage: Project, project: Project) -> None:
     for source in own:
         source.rename(project.folder / source.name)
     stage.folder.rmdir()
+    sync_folder(project.folder)
+    sync_folder(project.folder.parent)
 
 
 def remove(stage: Project, project: Project, folder_is_new: bool) -> None:

@@ -1,0 +1,41 @@
+"""Making a project: what is on the disk for good before its database is there."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.captioners.registry import choose
+from engine.operations.new_project import NewProject, create
+from engine.project.layout import Project
+
+
+def test_every_shard_is_synced_before_the_database_is_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = tmp_path / "captions.json"
+    captions.write_text(json.dumps([{"image": f"{i}.jpg", "caption": "a"} for i in range(7)]))
+    project = Project(tmp_path / "project")
+    synced: set[int] = set()
+    """Inodes of the files that were synced before the database had its name."""
+    real_sync = os.fsync
+
+    def sync(handle: int) -> None:
+        if not project.database.exists():
+            synced.add(os.fstat(handle).st_ino)
+        real_sync(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    new = NewProject(
+        captions=[captions],
+        models=[choose("dry-run")],
+        shard_size=3,
+        allow_missing=True,
+    )
+    create(project.folder, new)
+    shards = sorted(project.shards.iterdir())
+    assert len(shards) == 3
+    assert {path.stat().st_ino for path in [*shards, project.shards]} <= synced

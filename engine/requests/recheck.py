@@ -10,7 +10,7 @@ from engine.project.shard_file import ShardDamage, inspect_shard
 from engine.project.sheared_file import read_sheared, sheared_path
 from engine.requests.kinds import Recheck
 from engine.requests.named_tasks import known_tasks
-from engine.state.completion import complete_log
+from engine.state.completion import IncompleteLog, complete_log
 from engine.state.damaged_log import check_log
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import file_size, log_path
@@ -63,7 +63,10 @@ def is_sheared_file_sound(project_state: ProjectState, task_id: int) -> bool:
             return True
     except FileNotFoundError:
         return True  # the next export makes it
-    complete_log(log, task.count, project_state.models[task.model_id].family, shearing)
+    try:
+        complete_log(log, task.count, project_state.models[task.model_id].family, shearing)
+    except IncompleteLog:  # it was damaged after it was found sound
+        is_log_sound(project_state, task_id)
     return False
 
 

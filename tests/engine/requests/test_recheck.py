@@ -8,6 +8,7 @@ import pytest
 
 from engine.project.caption_log import file_digest
 from engine.project.sheared_file import read_sheared, sheared_path
+from engine.requests import recheck as recheck_module
 from engine.requests.handlers import carry_out
 from engine.requests.kinds import Exclude, Recheck, Retry
 from engine.state.project_state import ProjectState
@@ -69,6 +70,18 @@ def test_a_damaged_log_is_set_aside_and_its_task_begins_anew(done: SmallProject)
         "the caption log of a finished shard was damaged and is kept as"
         f" {kept.name}: the shard is captioned again"
     ]
+
+
+def test_a_log_that_is_damaged_while_it_is_looked_at_is_set_aside_too(
+    done: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage(*_: object) -> None:
+        done.log(1).write_bytes(done.log(1).read_bytes()[:-10])
+
+    monkeypatch.setattr(recheck_module, "read_sheared", damage)
+    assert recheck(done, 1) == "damaged: 1 task"
+    task = done.state.ledger[1]
+    assert (task.state, task.left, task.digest) == ("pending", RECORDS, None)
 
 
 def test_two_damaged_logs_of_one_second_are_both_kept(done: SmallProject) -> None:

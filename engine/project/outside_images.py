@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from db import projects
@@ -71,7 +72,8 @@ def check_image_root(project: Project) -> None:
         return
     raise BadInput(
         f"{servers[0]} would get images from {root}, which lies outside the project and which this"
-        f" user has not named: if that is right, 'mllmaug-tui run {project.folder} --allow-outside'"
+        " user has not named: if that is right,"
+        f" 'mllmaug-tui run {quote(str(project.folder))} --allow-outside'"
     )
 
 

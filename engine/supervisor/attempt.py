@@ -212,6 +212,14 @@ class Attempt:
         self.in_progress.discard(i)
         return self.originals.pop(i)
 
+    def sync(self) -> None:
+        """Sync the caption log. Raises `OSError`, and then rows since the last sync are gone."""
+        rows_before = self.log.rows
+        try:
+            self.log.sync()
+        finally:
+            self.rows -= rows_before - self.log.rows
+
     def close(self) -> None:
         """Sync and close the caption log, and close the shard file. Raises `OSError`.
 
@@ -219,7 +227,7 @@ class Attempt:
         """
         self.unsent = iter(())  # it reads from the shard file
         try:
-            self.log.sync()
+            self.sync()
         finally:
             self.log.close()
             self.shard_file.close()

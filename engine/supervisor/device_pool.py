@@ -31,8 +31,8 @@ class DeviceMonitor(Protocol):
 class DevicePool:
     """The devices that a run may use now, by id, and their history since the run started.
 
-    A device is `ready`, `resting` until `rest_until` (seconds since the epoch), or `lost` for the
-    rest of the run. Devices with the same node in their id are on one machine.
+    A device is `ready`, `resting` until `rest_until` (seconds since the epoch), or `lost` until its
+    driver finds it again. Devices with the same node in their id are on one machine.
     """
 
     def __init__(
@@ -260,7 +260,7 @@ class DevicePool:
         return sorted((self.gone & lost) - self.monitor.lost)
 
     def mark_lost(self, device_id: str, reason: str) -> bool:
-        """Use the device no more in this run. Returns True if every device is lost now."""
+        """Use the device no more, until it is found again. Returns True if every one is lost."""
         if device_id not in self.devices:  # it has left meanwhile
             return False
         self.devices[device_id] = replace(self.devices[device_id], state="lost")

@@ -109,7 +109,9 @@ def judge_exit(facts: ExitFacts, policy: Policy) -> ExitVerdict:
 def judge_attempt(facts: ExitFacts, attempt: AttemptFacts, policy: Policy) -> ExitVerdict:
     """Return what follows for a worker that ended while captioning, though it was not told to."""
     alone = attempt.isolated is not None
-    evidence = evidence_of(facts) if alone else 0
+    # On trial, the device is the likelier cause: its deaths must not count where it is not.
+    counts = alone and (facts.stuck_in_read or not attempt.on_trial)
+    evidence = evidence_of(facts) if counts else 0
     if alone and attempt.can_fail_records and is_poison(facts, attempt, evidence, policy):
         return ExitVerdict(suspects=attempt.in_progress, evidence=evidence, poison=attempt.isolated)
     killed_first = facts.code == -SIGKILL and not facts.at_fault and not attempt.killed_before

@@ -230,7 +230,7 @@ class TaskRunner:
             if attempt.log.unsynced >= self.policy.sync_rows or overdue:
                 attempt.synced_at = now
                 try:
-                    attempt.log.sync()
+                    attempt.sync()
                 except OSError as error:
                     self.on_write_error(error, attempt.log.path)
                     return
@@ -258,6 +258,11 @@ class TaskRunner:
         task_id, now = attempt.task.id, self.project_state.clock.time()
         if ending.cancels:
             worker.handle.send(Cancel())
+        write_error: OSError | None = None
+        try:
+            attempt.close()
+        except OSError as error:  # rows that could not be synced are gone, and count no more
+            write_error = error
         self.update_counts([worker])
         self.tell_dropped_rows(worker, attempt)
         self.project_state.attempts[attempt.key] = replace(
@@ -268,11 +273,6 @@ class TaskRunner:
             detail=reason,
         )
         worker.end_attempt()
-        write_error: OSError | None = None
-        try:
-            attempt.close()
-        except OSError as error:
-            write_error = error
         kept_reason, kept_cause = (reason, cause) if ending.keeps_reason else (None, None)
         if ending.task == "strike":
             ledger.strike(task_id, now, attempt.rows > 0, reason, cause)

@@ -77,7 +77,7 @@ class Watchdog:
         self.lose_device(worker.device, "its worker cannot be killed")
 
     def lose_device(self, device_id: str, reason: str) -> None:
-        """Use the device no more in this run, and pause the run if it was the last one."""
+        """Use the device no more for now, and pause the run if it was the last one."""
         for worker in self.workers.values():
             if worker.device == device_id:
                 worker.terminate("device_lost", "device lost", self.clock.monotonic())

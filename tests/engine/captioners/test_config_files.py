@@ -177,5 +177,13 @@ def test_a_folder_beside_the_model_that_cannot_be_listed_is_passed_over(
     monkeypatch.setattr(Path, "iterdir", iterdir)
     check_entries(tmp_path)
     make_pipe(tmp_path / "z.jinja")
-    with pytest.raises(CheckpointError, match="z.jinja"):
+    with pytest.raises(CheckpointError, match=r"z\.jinja"):
         check_entries(tmp_path)
+
+
+def test_names_of_tensors_are_no_settings(tmp_path: Path) -> None:
+    """An index maps the names of tensors to files, which may lie in a folder."""
+    path = tmp_path / "model.safetensors.index.json"
+    names = {"audio_tokenizer.weight": "a.safetensors", "conv.kernel": "parts/a.safetensors"}
+    path.write_text(json.dumps({"weight_map": names}))
+    assert read_json(path)["weight_map"] == names

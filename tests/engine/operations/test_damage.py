@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from engine.datasets.exports.export import ExportOptions
 from engine.datasets.joint_rows import read_rows
 from engine.operations.caption_stats import measure_captions
+from engine.operations.damage import NOT_TOLD
 from engine.operations.failure_report import write_csv
 from engine.operations.new_project import NewProject, create
 from engine.operations.records import flagged_samples, read_record, read_samples
@@ -25,6 +27,7 @@ from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 from engine.utils.errors import BadInput
 from tests.support.projects import model_choice, write_captions
+from tui.cli.main import cli
 from tui.viewmodel import actions
 
 
@@ -86,6 +89,31 @@ def test_a_damaged_log_is_refused_and_its_task_begins_anew(
     )
     assert sorted(states(project)) == ["done", "done", "done", "pending"]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["samples", "RUN"],
+        ["samples", "RUN", "--flagged"],
+        ["stats", "RUN"],
+        ["failures", "RUN", "--csv", "OUT"],
+        ["export", "RUN", "OUT", "--provenance"],
+        ["export", "RUN", "OUT", "--provenance", "--allow-partial"],
+    ],
+    ids=" ".join,
+)
+def test_after_readonly_a_command_tells_the_tracker_nothing(
+    project: Project, tmp_path: Path, arguments: list[str]
+) -> None:
+    names = {"RUN": str(project.folder), "OUT": str(tmp_path / "out")}
+    arguments = [names.get(argument, argument) for argument in arguments]
+    result = CliRunner().invoke(cli, ["--readonly", *arguments])
+    assert NOT_TOLD in f"{result.exception} {result.output}"
+    assert states(project) == ["done"] * 4
+    (tmp_path / "out").unlink(missing_ok=True)
+    CliRunner().invoke(cli, arguments)
+    assert "pending" in states(project)
 
 
 def test_an_export_of_what_there_is_says_what_is_damaged(project: Project, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.project import caption_log
 from engine.project.caption_log import CaptionLog, DiskFull
-from engine.protocol.caption_row import CaptionRow
+from engine.protocol.caption_row import CaptionRow, ErrorRow
 
 
 def row(i: int) -> CaptionRow:
@@ -48,13 +49,10 @@ def test_a_sync_covers_the_file_and_the_entries_that_lead_to_it(
     assert len(synced) == 4
 
 
-@pytest.mark.parametrize("rows", [[], [row(0), row(1)]], ids=["nothing", "rows"])
-def test_the_first_sync_covers_what_a_killed_process_left_unsynced(
-    path: Path, synced: list[int], rows: list[CaptionRow]
+def test_the_first_sync_covers_the_empty_file_that_a_killed_process_left(
+    path: Path, synced: list[int]
 ) -> None:
-    killed = CaptionLog(path, 4)
-    killed.append(rows)
-    killed.close()
+    CaptionLog(path, 4).close()
     log = CaptionLog(path, 4)
     log.append([row(2)])
     log.sync()
@@ -62,14 +60,84 @@ def test_the_first_sync_covers_what_a_killed_process_left_unsynced(
     assert synced == inodes_of(path)
 
 
-def test_rows_that_were_there_are_synced_without_a_new_one(path: Path, synced: list[int]) -> None:
+def test_an_opening_writes_and_syncs_the_rows_that_were_there(
+    path: Path, synced: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     killed = CaptionLog(path, 4)
     killed.append([row(0)])
     killed.close()
+    written: list[tuple[bytes, int]] = []
+    pwrite = os.pwrite
+
+    def write(handle: int, data: bytes, offset: int) -> int:
+        assert synced == []
+        written.append((data, offset))
+        return pwrite(handle, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", write)
     log = CaptionLog(path, 4)
+    log.close()
+    assert written == [(path.read_bytes(), 0)]
+    assert synced == inodes_of(path)
+
+
+def fail(*_: object) -> None:
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first sync", "a later sync"])
+def test_a_failed_sync_takes_back_what_it_did_not_reach(
+    path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    log = CaptionLog(path, 4)
+    if not first:
+        log.append([row(0), ErrorRow(1, "corrupt", "no image")])
+        log.sync()
+    before, data, errors = log.counts, path.read_bytes(), dict(log.errors)
+    log.append([row(2), ErrorRow(3, "corrupt", "no image")])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            log.sync()
+    assert (log.counts, path.read_bytes(), log.errors) == (before, data, errors)
+    assert log.missing(2) and log.missing(3)
+    assert log.append([row(2)]) == 1
     log.sync()
     log.close()
-    assert synced == inodes_of(path)
+    assert CaptionLog(path, 4).counts == log.counts
+
+
+def test_rows_that_could_not_be_taken_back_are_not_counted_and_go_before_the_next_row(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = CaptionLog(path, 4)
+    log.append([row(0)])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        patch.setattr(os, "ftruncate", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            log.sync()
+    assert (log.rows, log.captioned, log.left, log.size) == (0, 0, 4, 0)
+    assert CaptionLog(path, 4).rows == 1  # the next opening counts what stands there
+    log.append([row(1)])
+    assert set(caption_log.read(path, 4).captions) == {1}
+
+
+def test_a_whole_row_of_a_write_that_failed_goes_before_the_next_row(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = CaptionLog(path, 4)
+    lines = caption_log.to_lines([row(0)])
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda handle, data: write(handle, data[: len(lines)]))
+        patch.setattr(os, "ftruncate", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            log.append([row(0), row(1)])
+    assert path.read_bytes() == lines
+    assert (log.rows, log.left) == (0, 4)
+    log.append([row(0), row(2)])
+    assert caption_log.read(path, 4).rows == log.rows == 2
 
 
 def test_a_torn_tail_is_gone_for_good_before_a_row_follows(path: Path, synced: list[int]) -> None:
@@ -104,9 +172,6 @@ def test_no_descriptor_is_left_if_a_tail_cannot_be_cut(
     path.parent.mkdir(parents=True)
     path.write_bytes(b"torn")
     open_before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 (fewer descriptors of its own)
-
-    def fail(_: int) -> None:
-        raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="Input/output"):

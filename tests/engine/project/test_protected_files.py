@@ -100,6 +100,16 @@ def test_everything_else_may_be_written(tmp_path: Path, project: Project) -> Non
         refuse_protected(tmp_path / name, project=project)
 
 
+def test_the_project_json_of_another_program_protects_nothing(tmp_path: Path) -> None:
+    (tmp_path / "project.json").write_text("{}")
+    (tmp_path / "data").mkdir()
+    for name in ("captions.json", "data/captions.json", "data/deeper/captions.json"):
+        refuse_protected(tmp_path / name)
+    (tmp_path / "shards").mkdir()
+    with pytest.raises(BadInput, match="a project's own files"):
+        refuse_protected(tmp_path / "data/captions.json")
+
+
 @pytest.mark.parametrize("note", ["", "no JSON", "7", "[7]", "{}"])
 def test_a_note_that_makes_no_sense_names_nothing(project: Project, note: str) -> None:
     project.inputs.write_text(note)

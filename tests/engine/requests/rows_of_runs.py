@@ -36,9 +36,7 @@ PAUSE_AND_RESUME = {
         told=[("on_paused",)],
         events=("paused by the user",),
     ),
-    "pause while paused": Row(
-        request=Pause(), answer="it is paused already", paused=("user",)
-    ),
+    "pause while paused": Row(request=Pause(), answer="it is paused already", paused=("user",)),
     "pause of a run that paused itself": Row(
         request=Pause(),
         answer="it was paused already; now it stays so until 'resume'",

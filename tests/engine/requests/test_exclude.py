@@ -251,14 +251,14 @@ def test_rows_that_may_be_lost_in_a_power_cut_do_not_count(
 def test_what_was_done_before_a_failing_file_counts(
     books: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = caption_log.read
+    read_bytes = caption_log.read_bytes
 
-    def read_all_but_one(path: Path, *arguments: int) -> LogContents:
+    def read_all_but_one(path: Path) -> bytes:
         if path == books.log(2):
             raise OSError(errno.EIO, "Input/output error")
-        return read(path, *arguments)
+        return read_bytes(path)
 
-    monkeypatch.setattr(caption_log, "read", read_all_but_one)
+    monkeypatch.setattr(caption_log, "read_bytes", read_all_but_one)
     answer = carry_out(books.state, Exclude(records=[(1, None), (2, None), (3, [1])]), None)
     trouble = "the captions of shard 00001 cannot be changed: [Errno 5] Input/output error"
     assert answer.result == ExcludeResult(records=2, shards=1, trouble=trouble)

@@ -96,6 +96,14 @@ def alone(code: int = -11, **values: object) -> ExitFacts:
             ),
         ),
         (
+            alone(proven=False, on_trial=True),  # other devices caption: the device is suspected
+            ExitVerdict(suspects=frozenset({3}), device_death=True),
+        ),
+        (
+            replace(alone(proven=False, on_trial=True), stuck_in_read=True),
+            ExitVerdict(suspects=frozenset({3}), evidence=1, device_death=True),
+        ),
+        (
             replace(alone(evidence=3, proven=False), stuck_in_read=True),
             ExitVerdict(suspects=frozenset({3}), evidence=1, poison=3),
         ),

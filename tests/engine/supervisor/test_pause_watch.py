@@ -88,6 +88,15 @@ def test_a_file_that_always_fails_is_tried_ever_less_often(tmp_path: Path) -> No
     assert len(went_on) < 15
 
 
+def test_room_is_looked_for_often_however_long_the_disk_was_full(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    run.free_bytes = 0
+    run.state.pause("disk_full")
+    assert paused_at(run, 7_200.0) == []
+    run.free_bytes = 2**40
+    assert paused_at(run, 2 * run.policy.disk_retry)
+
+
 def test_after_long_work_the_waits_begin_anew(tmp_path: Path) -> None:
     run = RunInMemory(tmp_path / "project")
     run.state.pause("cannot_write")

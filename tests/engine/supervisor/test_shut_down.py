@@ -39,11 +39,15 @@ def test_nothing_is_sent_to_a_worker_whose_pipes_are_closed(
     run.break_log(worker, "sync", OSError(errno.EIO, "Input/output error"))
     happened: list[str] = []
 
+    def receive(timeout: float) -> list[tuple[object, object]]:
+        run.clock.sleep(timeout)
+        return []
+
     def send(message: ToWorker) -> None:
         happened.append("sent")
 
     monkeypatch.setattr(worker.handle, "send", send)
     monkeypatch.setattr(run.launcher, "close", lambda: happened.append("closed"))
-    monkeypatch.setattr(run.launcher, "receive", lambda timeout: run.clock.sleep(timeout) or [])
+    monkeypatch.setattr(run.launcher, "receive", receive)
     run.supervisor.shut_down()
     assert happened == ["sent", "closed"]

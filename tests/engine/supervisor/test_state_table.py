@@ -1005,6 +1005,20 @@ def test_two_records_that_end_every_worker_do_not_fail_their_task(tmp_path: Path
     assert [group.kind for group in run.state.failures[1]] == ["poison"]
 
 
+def test_the_deaths_of_a_bad_device_are_no_evidence_on_a_good_one(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project", devices=("cuda:1", "cuda:0"))
+    run.prove("cuda:0")
+    for _ in range(3):
+        worker = run.captioning("cuda:1")
+        run.decoding(worker, 0)
+        run.exit(worker, -11)
+    worker = run.captioning("cuda:0")
+    assert run.outstanding(worker) == [0]
+    run.decoding(worker, 0)
+    run.exit(worker, -9)  # by chance
+    assert run.facts()["failed"] == 0
+
+
 def test_a_device_or_model_that_fails_at_the_probe_image_fails_no_record(tmp_path: Path) -> None:
     run = RunInMemory(tmp_path / "project", records=1)
     while run.task.state not in ("done", "failed"):

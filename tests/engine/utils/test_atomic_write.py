@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -125,6 +126,21 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path: Path) ->
         out.write_text("made by another program meanwhile")
     assert out.read_text() == "made by another program meanwhile"
     assert names(tmp_path) == {"out"}
+
+
+def test_what_is_refused_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock beside a device, for one, cannot be made by everybody: its error would say less."""
+
+    def no_lock(out: Path) -> NoReturn:
+        raise AssertionError(f"{out} is locked")
+
+    monkeypatch.setattr("engine.utils.atomic_write.output_lock", no_lock)
+    (tmp_path / "out").touch()
+    for out in (tmp_path / "out", Path("/dev/stdout")):
+        with pytest.raises(BadInput, match="name "), atomic_write(out):
+            raise AssertionError("nothing begins")
 
 
 @pytest.mark.parametrize("replace", [False, True])

@@ -40,6 +40,30 @@ def test_a_file_that_the_last_holder_has_just_removed_is_not_locked(
     assert removed
 
 
+def test_what_a_killed_process_of_another_user_left_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a shared folder it can be read, and neither be written nor be removed."""
+    left = tmp_path / ".out.lock"
+    left.touch()
+    open_file = os.open
+
+    def open_read_only(path: Path, flags: int, mode: int = 0o777) -> int:
+        if path == left and flags & (os.O_RDWR | os.O_CREAT):
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_file(path, flags, mode)
+
+    def keep(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "open", open_read_only)
+    monkeypatch.setattr(Path, "unlink", keep)
+    with output_lock(tmp_path / "out") as locked:
+        assert locked
+        with pytest.raises(BadInput), output_lock(tmp_path / "out"):
+            pass
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / ".out.lock").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError), output_lock(tmp_path / "out"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from email.utils import formatdate
+from ssl import CERT_NONE, CERT_REQUIRED
 from typing import Any
 
 import httpx2
@@ -147,6 +148,15 @@ def test_an_answer_that_a_content_filter_withheld_is_a_refusal(client: ServerCli
     choice = {"message": {"content": ""}, "finish_reason": "content_filter"}
     with pytest.raises(ImageRefused, match="content filter"):
         client.read_caption(response(json.dumps({"choices": [choice]}).encode()))
+
+
+@pytest.mark.parametrize(
+    ("address", "verified"), [("http://localhost:1/v1", False), ("https://localhost:1/v1", True)]
+)
+def test_a_server_with_tls_must_prove_who_it_is(address: str, verified: bool) -> None:
+    client = ServerClient(address, 1, RetryPolicy())
+    pool: Any = client.client._transport
+    assert pool._pool._ssl_context.verify_mode == (CERT_REQUIRED if verified else CERT_NONE)
 
 
 def test_a_malformed_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(RECORDS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 40))
 def test_an_array_is_read_as_json_load_reads_it(
     tmp_path_factory: pytest.TempPathFactory,
@@ -78,7 +78,7 @@ def test_json_lines_are_read_alike(
     assert [json.loads(record.line) for record in read] == records
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(RECORDS, st.data())
 def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(
     tmp_path_factory: pytest.TempPathFactory, records: list[Any], data: DataObject

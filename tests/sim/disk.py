@@ -56,13 +56,16 @@ class SimulatedDisk:
         self.synced: dict[Path, int] = {}
         """Bytes of each log that outlive a power cut, but for `lost`."""
         self.unsynced_since: dict[Path, float] = {}
-        """When the first byte was written to a log that nobody has tried to sync since, on the
-        monotonic clock."""
+        """When the first byte was written to a log that was neither synced nor cut back to its last
+        sync since, on the monotonic clock."""
         self.new: set[Path] = set()
         """Logs whose entry in their folder was not synced yet."""
         self.lost: dict[Path, list[tuple[int, int]]] = {}
         """Ranges of each log whose pages a failed fsync has dropped: they are still to be read,
         from memory, until they are evicted, and no later fsync writes them."""
+        self.written_again: set[Path] = set()
+        """Logs that were written again whole since their last sync: the next one that succeeds
+        writes what was dropped, too."""
         self.full_until_calm = False
         """True while the disk stays full, as it does until somebody makes room."""
 
@@ -134,13 +137,27 @@ class SimulatedDisk:
         self.die("supervisor is killed after a write")
         return written
 
+    def pwrite(self, handle: int, data: bytes, offset: int) -> int:
+        """Write a log's own bytes again."""
+        self.die("supervisor is killed before a write")
+        if self.faults.happens("write gives EIO"):
+            raise OSError(errno.EIO, "simulated")
+        written = os.pwrite(handle, data, offset)
+        self.written_again.add(self.paths[handle])
+        self.die("supervisor is killed after a write")
+        return written
+
     def ftruncate(self, handle: int, size: int) -> None:
         self.die("supervisor is killed before a log is cut")
         if self.faults.happens("log cannot be cut"):
             self.on_damage(self.paths[handle])
+            self.unsynced_since.pop(self.paths[handle], None)  # nothing more can be done
             raise OSError(errno.EIO, "simulated")
+        path = self.paths[handle]
         os.ftruncate(handle, size)
-        self.forget_after(self.paths[handle], size)
+        self.forget_after(path, size)
+        if self.synced[path] == size and path not in self.lost:
+            self.unsynced_since.pop(path, None)
 
     def fsync(self, handle: int) -> None:
         path = self.paths.get(handle)
@@ -148,15 +165,20 @@ class SimulatedDisk:
         if path is None:  # a folder: the new entries in it are synced
             self.new.clear()
             return
-        self.unsynced_since.pop(path, None)
         size = os.fstat(handle).st_size
         synced = self.synced.get(path, 0)
+        written_again = path in self.written_again
+        self.written_again.discard(path)
         if self.faults.happens("fsync fails"):
             if synced < size:
                 self.lost.setdefault(path, []).append((synced, size))
             self.synced[path] = size
             raise OSError(errno.EIO, "simulated")
         self.synced[path] = size
+        if written_again:
+            self.lost.pop(path, None)
+        if path not in self.lost:
+            self.unsynced_since.pop(path, None)
         self.die("supervisor is killed after a sync")
 
     # What a disk does by itself

@@ -117,7 +117,7 @@ class Checker:
         for i, row in log.captions.items():
             if row.raw != caption_of(model.name, images[i]):
                 self.violate(f"record {task.id}/{i} has a caption of another: {row.raw}")
-        unsynced = task.state == "done" and disk.synced.get(path, len(data)) < len(data)
+        unsynced = task.state == "done" and disk.durable_bytes(path, data) != data
         if unsynced and path not in self.truth.damaged:
             self.violate(f"task {task.id} is done, and its log was not synced")
         if lost := self.durable.get(path, set()) - set(log.captions):

@@ -92,8 +92,9 @@ def test_what_was_synced_outlives_a_power_cut_and_the_rest_need_not(stage: Stage
 
 
 def test_pages_that_a_failed_sync_dropped_are_gone_though_a_later_sync_succeeds(
-    stage: Stage,
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(CaptionLog, "take_back", lambda _: None)
     stage.append(0)
     stage.log.sync()
     stage.append(1)
@@ -109,6 +110,32 @@ def test_pages_that_a_failed_sync_dropped_are_gone_though_a_later_sync_succeeds(
     stage.faults.on = {"dropped pages are evicted"}
     assert 1 not in stage.captions()
     assert stage.damaged == [stage.path]
+
+
+def test_a_log_is_durable_after_a_failed_sync(stage: Stage) -> None:
+    stage.append(0)
+    stage.log.sync()
+    stage.append(1)
+    stage.faults.on = {"fsync fails"}
+    with pytest.raises(OSError):
+        stage.log.sync()
+    stage.faults.on = set()
+    assert (stage.log.rows, stage.captions(), stage.disk.lost) == (1, {0}, {})
+    assert stage.disk.unsynced_since == {}
+
+
+def test_an_opening_makes_durable_what_a_failed_sync_dropped(stage: Stage) -> None:
+    stage.append(0)
+    stage.log.sync()
+    stage.append(1)
+    stage.faults.on = {"fsync fails", "log cannot be cut"}
+    with pytest.raises(OSError):
+        stage.log.sync()
+    stage.log.close()
+    assert stage.disk.lost
+    stage.faults.on = set()
+    stage.log = CaptionLog(stage.path, 10)
+    assert (stage.log.rows, stage.disk.lost) == (2, {})
 
 
 @pytest.mark.parametrize(

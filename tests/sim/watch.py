@@ -10,6 +10,7 @@ from engine.project.layout import Project
 from engine.state.policy import Policy
 from engine.supervisor.supervisor import Supervisor
 from tests.sim.disk import SimulatedDisk
+from tests.sim.process import SimulatedProcess
 from tests.sim.virtual_time import VirtualTime
 from tui.cli.output import status_lines
 from tui.viewmodel.snapshot_reader import read_snapshot
@@ -47,6 +48,8 @@ class RunWatch:
         """Seconds that a run may take to end."""
         self.rest_seconds = policy.device_rest
         """Seconds for which a device rests."""
+        self.hang_seconds = 5 + max(policy.heartbeat_limit, policy.load_limit, policy.row_limit)
+        """Seconds within which it is noticed that a worker stands still."""
         self.began: dict[str, float] = {}
         """Since when something holds that must not hold for long, by what it is."""
         self.waiting: dict[int, TaskRow] = {}
@@ -62,6 +65,8 @@ class RunWatch:
         self.check_room(supervisor)
         self.check_lock(supervisor)
         self.check_devices(supervisor)
+        self.check_workers(supervisor)
+        self.check_running(supervisor)
         self.check_order(supervisor)
         for path, since in self.disk.unsynced_since.items():
             if self.time.now - since > self.unsynced_seconds:
@@ -130,14 +135,41 @@ class RunWatch:
         """A device that is lost, or has left, has no task, and none rests for too long."""
         now = self.time.time()
         for device in supervisor.device_pool.devices.values():
-            rests = device.state == "resting"
-            if rests and not now <= device.rest_until <= now + self.rest_seconds:
+            over = not now <= device.rest_until <= now + self.rest_seconds
+            seconds = self.seconds_of(f"rest of {device.id}", device.state == "resting" and over)
+            if seconds > self.ending_seconds:
                 self.violate(f"device {device.id} rests for too long")
         for worker in supervisor.workers.values():
-            device = supervisor.device_pool.devices.get(worker.device)
-            lost = device is None or device.state == "lost"
+            its_device = supervisor.device_pool.devices.get(worker.device)
+            lost = its_device is None or its_device.state == "lost"
             if lost and worker.attempt is not None and worker.end_cause is None:
                 self.violate(f"device {worker.device} is lost and has a task")
+
+    def check_workers(self, supervisor: Supervisor) -> None:
+        """A worker that stands still is ended, and one that has a task has records of it."""
+        for worker in supervisor.workers.values():
+            process = worker.handle
+            hangs = isinstance(process, SimulatedProcess) and process.alive and process.frozen
+            seconds = self.seconds_of(f"hang of {process.id}", hangs and worker.end_cause is None)
+            if seconds > self.hang_seconds:
+                self.violate(f"{process.id} stands still, and is not ended")
+            attempt = worker.attempt
+            starves = (
+                attempt is not None
+                and not attempt.worker_has_images
+                and attempt.model.family != "endpoint"  # they wait for each other's suspects
+                and worker.end_cause is None
+            )
+            if self.seconds_of(f"want of {process.id}", starves) > self.ending_seconds:
+                self.violate(f"{process.id} has a task and gets no records of it")
+
+    def check_running(self, supervisor: Supervisor) -> None:
+        """The tasks that are running are those that workers have."""
+        tasks = supervisor.project_state.ledger.tasks.values()
+        running = sorted(task.id for task in tasks if task.state == "running")
+        attempts = [worker.attempt for worker in supervisor.workers.values() if worker.attempt]
+        if running != (had := sorted(attempt.task.id for attempt in attempts)):
+            self.violate(f"tasks {running} are running, and workers have {had}")
 
     def check_order(self, supervisor: Supervisor) -> None:
         """Of the tasks of a model that wait, one of the highest priority starts."""

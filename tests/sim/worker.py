@@ -70,7 +70,8 @@ class SimulatedWorker(SimulatedProcess):
         self.told_to_forget = True
         """True if the supervisor has no records with the worker that it may still hold."""
         self.busy = False
-        self.batch = 2
+        self.batch = rng.choice([1, 2])
+        """Records in a batch: with 1, a shard does not fit into one message of records."""
         self.sent_rows: list[Rows] = []
         """Messages with rows that were sent, of which one may come again."""
         self.loads = itertools.count()

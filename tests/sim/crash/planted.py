@@ -38,6 +38,16 @@ def init_with(change: Callable[[CaptionLog], object]) -> Patch:
     return patch.object(CaptionLog, "__init__", init)
 
 
+def init_with_sync(sync: Callable[[CaptionLog], object]) -> Patch:
+    """Have every log that is opened synced in another way then, and as ever afterwards."""
+
+    def init(log: CaptionLog, *arguments: Any) -> None:
+        with patch.object(CaptionLog, "sync", sync):
+            real_init(log, *arguments)
+
+    return patch.object(CaptionLog, "__init__", init)
+
+
 def nothing_is_synced() -> Patch:
     return patch.object(CaptionLog, "sync", lambda _: None)
 
@@ -47,11 +57,11 @@ def folders_are_not_synced() -> Patch:
 
 
 def what_a_killed_process_left_is_not_synced() -> Patch:
-    return init_with(lambda log: setattr(log, "unsynced", 0))
+    return init_with_sync(lambda log: setattr(log, "unsynced", 0))
 
 
 def entries_of_a_log_that_exists_are_not_synced() -> Patch:
-    return init_with(lambda log: setattr(log, "entry_synced", log.size > 0))
+    return init_with_sync(lambda log: setattr(log, "entry_synced", True))
 
 
 def the_redone_round_is_forgotten() -> Patch:

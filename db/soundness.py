@@ -56,7 +56,12 @@ MAX_SHARD_RECORDS = 10**8
 MAX_TIME = 253_402_300_799
 """Bound of times, in seconds since the epoch: the end of the year 9999, the last of `datetime`."""
 MAX_TEXT = 2**24
-"""Bound of a text, in bytes: an original caption may be any file's content."""
+"""Bound of a text, in bytes."""
+TEXTS_OF_RECORDS = {("sample", "image"), ("sample", "original")}
+"""Columns (table, column) of texts that come from a record of the input as they are."""
+MAX_RECORD_TEXT = 2**29
+"""Bound of these, in bytes. A record may have 2**26 characters (`engine.datasets`), and each of
+them six bytes (`db.values.storable_text`)."""
 RANGES: dict[str, tuple[int, int]] = {
     "records": (1, MAX_COUNT),
     "count": (1, MAX_SHARD_RECORDS),
@@ -117,6 +122,7 @@ TEXTS_OF_OLD = {("attempt", "outcome")}
 """Columns (table, column) of texts that earlier versions chose freely, and that are only shown."""
 RULES = {
     "the project has one row": "SELECT count(*) = 1 FROM project",
+    "the image root is a path": "SELECT instr(image_root, char(0)) = 0 FROM project",
     "the project has a model": "SELECT count(*) > 0 FROM model",
     "shards are numbered from 0, without a gap": "SELECT count(*) > 0 AND min(number) = 0 AND"
     " max(number) = count(*) - 1 FROM shard",
@@ -259,7 +265,8 @@ def condition(table: str, column: str, hint: Any) -> str:
         return f"({name} BETWEEN {low} AND {high} AND {name} | 0 = {name})"
     if hint is float:
         return f"{name} BETWEEN 0 AND {MAX_TIME}"
-    checks = [f"typeof({name}) = 'text'", f"length(CAST({name} AS BLOB)) <= {MAX_TEXT}"]
+    longest = MAX_RECORD_TEXT if (table, column) in TEXTS_OF_RECORDS else MAX_TEXT
+    checks = [f"typeof({name}) = 'text'", f"length(CAST({name} AS BLOB)) <= {longest}"]
     if (table, column) in JSON_CHECKS:
         # CASE, since the functions of JSON are errors for a text that is none.
         form = JSON_CHECKS[table, column].format(name)

@@ -182,7 +182,7 @@ def open_verify(app: App[Path], session: Session) -> None:
     def report_lines(progress: ReportProgress) -> list[str]:
         from engine.operations.verify import verify
 
-        return list(verify(project.folder, progress, tell=not session.readonly).lines())
+        return list(verify(project.folder, progress, readonly=session.readonly).lines())
 
     app.push_screen(Report("Verify: are all files as they were recorded?", report_lines))
 

@@ -66,11 +66,13 @@ class SampledImage:
         return asdict(self)
 
 
-def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> list[SampledImage]:
+def read_samples(
+    project: Project, count: int, names: Sequence[str] = (), tell: bool = True
+) -> list[SampledImage]:
     """Return up to `count` records, spread evenly over the shards that have captions.
 
     Each has the captions of the models with these names, or of all. Raises `BadInput`, also if
-    files that were read are damaged.
+    files that were read are damaged: see `telling_damage` for `tell`.
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
@@ -79,7 +81,7 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
         flagged = flags.record_keys(connection)
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
-    with telling_damage(project):
+    with telling_damage(project, tell):
         for position, shard in enumerate(numbers):
             # What one shard cannot give, the shards after it give.
             share = (count - len(images)) // (len(numbers) - position)
@@ -90,10 +92,12 @@ def read_samples(project: Project, count: int, names: Sequence[str] = ()) -> lis
     return [replace(image, flagged=(image.shard, image.i) in flagged) for image in images]
 
 
-def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[SampledImage]:
+def flagged_samples(
+    project: Project, names: Sequence[str] = (), tell: bool = True
+) -> list[SampledImage]:
     """Return every flagged record, captioned or not, with the captions of these models or of all.
 
-    Raises `BadInput`, also if files that were read are damaged.
+    Raises `BadInput`, also if files that were read are damaged: see `telling_damage` for `tell`.
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
@@ -101,7 +105,7 @@ def flagged_samples(project: Project, names: Sequence[str] = ()) -> list[Sampled
         keys = sorted(flags.record_keys(connection))
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
-    with telling_damage(project):
+    with telling_damage(project, tell):
         for shard, group in groupby(keys, key=itemgetter(0)):
             logs = read_logs(project, models, shard)
             images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])

@@ -81,16 +81,17 @@ class Verification:
 def verify(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    tell: bool = True,
+    readonly: bool = False,
     clock: Clock = run_control.SYSTEM_CLOCK,
 ) -> Verification:
-    """Read the project in a folder, and with `tell` have its tracker know what is damaged.
+    """Read the project in a folder, and have its tracker know what is damaged.
 
+    With `readonly` nothing is changed: the tracker is not told, and a damaged one is not rebuilt.
     `progress` gets the numbers of shards read and of all. Raises `BadInput` if the folder holds no
     project that can be used.
     """
     tracker = tracker_damage(Project.at(folder))
-    project = open_project(folder)
+    project = open_project(folder, readonly)
     damage = [*tracker, *manifest_damage(project)]
     files = size = 0
     jobs = list(verify_jobs(project))
@@ -113,7 +114,7 @@ def verify(
         files=files,
         bytes=size,
         running=running,
-        told=what_was_told(project, damage, tell),
+        told=what_was_told(project, damage, tell=not readonly),
     )
 
 

@@ -40,5 +40,6 @@ class DamagedFiles(BadInput):
         sentences = [str(each) for each in self.damage[:NAMED_FILES]]
         more = len(self.damage) - len(sentences)
         if more:
-            sentences.append(f"{more:,} more files are damaged ('mllmaug-tui verify' names them)")
+            are = "file is" if more == 1 else "files are"
+            sentences.append(f"{more:,} more {are} damaged ('mllmaug-tui verify' names them)")
         return "; ".join(sentences)

@@ -69,8 +69,11 @@ class Project:
         return self.folder / "logs"
 
     def is_there(self) -> bool:
-        """Return True if the folder holds a project, damaged or not."""
-        return self.database.is_file() or self.manifest.is_file()
+        """Return True if the folder holds a project, damaged or not.
+
+        Other programs have a `project.json`, too, but none beside our shards.
+        """
+        return self.database.is_file() or (self.manifest.is_file() and self.shards.is_dir())
 
     @staticmethod
     def owns_name(name: str) -> bool:

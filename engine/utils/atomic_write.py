@@ -59,13 +59,13 @@ def atomic_write(out: Path, replace: bool = False) -> Iterator[Path]:
     if not out.name:
         raise BadInput(f"{out} is a folder: name a file")
     try:
+        refuse_existing(out, replace)
         with output_lock(out) as locked:
-            refuse_existing(out, replace)
             if locked:
                 remove_leftovers(out)
             with write_beside(out) as part:
                 yield part
-                refuse_existing(out, replace)  # another program may have made it in the meantime
+                refuse_existing(out, replace)  # another command may have made it in the meantime
     except OSError as error:
         reason = error.strerror or error
         if error.filename is None or is_part_of(out, Path(str(error.filename))):

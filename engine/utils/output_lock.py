@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.utils.errors import BadInput
@@ -29,7 +29,8 @@ def output_lock(out: Path) -> Iterator[bool]:
     try:
         yield locked
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # where only its owner, another user, may remove it
+            path.unlink()
         os.close(handle)
 
 
@@ -39,7 +40,7 @@ def lock_file(path: Path) -> tuple[int, bool]:
     Raises `BlockingIOError` if another process has locked it, `OSError`.
     """
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        handle = open_lock_file(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -50,6 +51,20 @@ def lock_file(path: Path) -> tuple[int, bool]:
         if is_same_file(handle, path):
             return handle, True
         os.close(handle)  # the last holder has just removed it: lock the next one
+
+
+def open_lock_file(path: Path) -> int:
+    """Return the descriptor of the file at the path, which is made unless it exists.
+
+    One that a killed process of another user left behind can only be read. Raises `OSError`.
+    """
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+    except PermissionError:
+        with suppress(OSError):
+            return os.open(path, os.O_RDONLY | flags)
+        raise
 
 
 def is_same_file(handle: int, path: Path) -> bool:

@@ -268,9 +268,11 @@ def test_models_and_doctor_print_what_they_find(project: Path) -> None:
 
 def test_readonly_repairs_nothing(project: Path) -> None:
     assert "3 pending" in cli_ok("--readonly", "status", project)
+    assert "sound: 3 files" in cli_ok("--readonly", "verify", project)
     (project / "project.db").write_bytes(b"no database" * 1000)
     before = sorted(path.name for path in project.iterdir())
-    assert "without --readonly it is rebuilt" in refused("--readonly", "status", project)
+    for command in ("status", "verify"):
+        assert "without --readonly it is rebuilt" in refused("--readonly", command, project)
     assert sorted(path.name for path in project.iterdir()) == before
     assert "3 pending" in cli_ok("status", project)
 

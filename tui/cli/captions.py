@@ -17,7 +17,7 @@ from tui.cli.options import (
     path_map_option,
     project_argument,
 )
-from tui.cli.requests import EXIT_UNFINISHED, echo, open_project, warn
+from tui.cli.requests import EXIT_UNFINISHED, echo, is_readonly, open_project, warn
 
 SAMPLES = 8
 """Images that `samples` shows unless --count says otherwise."""
@@ -36,10 +36,11 @@ def samples(
     from engine.operations.records import flagged_samples, read_samples
     from tui.cli.output import sample_lines
 
+    project, tell = open_project(folder), not is_readonly()
     if flagged:
-        images = flagged_samples(open_project(folder), models)[:count]
+        images = flagged_samples(project, models, tell)[:count]
     else:
-        images = read_samples(open_project(folder), count or SAMPLES, models)
+        images = read_samples(project, count or SAMPLES, models, tell)
     if as_json:
         click.echo(json.dumps([image.as_dict() for image in images]))
         return
@@ -145,9 +146,9 @@ def export(
         without_flagged=without_flagged,
         force=force,
     )
-    project = open_project(folder)
+    project, tell = open_project(folder), not is_readonly()
     try:
-        with export_bar() as progress, telling_damage(project):
+        with export_bar() as progress, telling_damage(project, tell):
             result = write_export(project, out, options, progress)
     except UnfinishedTasks as unfinished:
         warn(str(unfinished))
@@ -155,7 +156,7 @@ def export(
     for line in export_lines(result):
         echo(line)
     if result.damage:
-        warn(describe_damage(project, result.damage))
+        warn(describe_damage(project, result.damage, tell))
 
 
 @click.command()
@@ -191,7 +192,7 @@ def verify(folder: Path, as_json: bool) -> None:
     from tui.cli.progress_bars import step_bar
 
     with step_bar("reading shards") as progress:
-        verification = verify_project(folder, progress)
+        verification = verify_project(folder, progress, is_readonly())
     if as_json:
         click.echo(json.dumps(verification.as_dict()))
     else:
@@ -212,7 +213,7 @@ def stats(folder: Path, models: tuple[str, ...], as_json: bool) -> None:
     from tui.formatting.stats_table import stats_lines
 
     with step_bar("reading shards") as progress:
-        model_stats = measure_captions(open_project(folder), models, progress)
+        model_stats = measure_captions(open_project(folder), models, progress, not is_readonly())
     if as_json:
         click.echo(json.dumps([model.as_dict() for model in model_stats]))
         return

@@ -64,6 +64,7 @@ READONLY_COMMANDS = {
     "samples",
     "stats",
     "export",
+    "verify",
     "split",
     "merge",
     "models",
@@ -135,7 +136,7 @@ def exit_code_of(command: Callable[[], Any]) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as error:

@@ -31,9 +31,13 @@ def open_project(folder: Path) -> Project:
     # need wait for that.
     from engine.project.opening import open_project
 
+    return open_project(folder, is_readonly())
+
+
+def is_readonly() -> bool:
+    """Return True after `--readonly`: nothing of the project is changed, damage is only shown."""
     context = click.get_current_context(silent=True)
-    readonly = context is not None and bool(context.find_root().params.get("readonly"))
-    return open_project(folder, readonly)
+    return context is not None and bool(context.find_root().params.get("readonly"))
 
 
 def echo(text: str) -> None:

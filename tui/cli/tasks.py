@@ -11,7 +11,7 @@ import click
 
 from engine.utils.errors import BadInput
 from tui.cli.options import File, force_option, project_argument
-from tui.cli.requests import echo, open_project, send_request
+from tui.cli.requests import echo, is_readonly, open_project, send_request
 
 if TYPE_CHECKING:
     from db.failures import Grouping
@@ -186,7 +186,8 @@ def failures(
     project = open_project(folder)
     only = None if cause is None else find_cause(project, cause)
     if out is not None:
-        echo(f"{write_csv(project, out, only, force):,} failures are in {out}")
+        count = write_csv(project, out, only, force, not is_readonly())
+        echo(f"{count:,} failures are in {out}")
         return
     causes = read_causes(project, by or "cause") if only is None else (only,)
     if as_json:

@@ -20,6 +20,7 @@ from engine.operations.new_project import NewProject, create
 from engine.operations.records import flagged_samples, read_record, read_samples
 from engine.operations.reshear import reshear
 from engine.operations.run_control import send_request
+from engine.project.damage import Damage, DamagedFiles
 from engine.project.layout import Project
 from engine.requests.kinds import Flag
 from engine.shearing.shear import Shearing
@@ -114,6 +115,15 @@ def test_after_readonly_a_command_tells_the_tracker_nothing(
     (tmp_path / "out").unlink(missing_ok=True)
     CliRunner().invoke(cli, arguments)
     assert "pending" in states(project)
+
+
+def test_an_error_names_a_few_damaged_files_and_counts_the_others() -> None:
+    damage = [Damage(Path(f"/p/{number}"), "is missing", "") for number in range(5)]
+    for count, end in ((3, "/p/2 is missing"), (4, "; 1 more file is"), (5, "; 2 more files are")):
+        text = str(DamagedFiles(damage[:count])).removesuffix(
+            " damaged ('mllmaug-tui verify' names them)"
+        )
+        assert text.endswith(end)
 
 
 def test_an_export_of_what_there_is_says_what_is_damaged(project: Project, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_the_manifest(done: SmallProject) -> None:
 
 def test_the_tracker_is_told_unless_nothing_may_change(done: SmallProject) -> None:
     append(done.log(1))
-    looked = verify(done.project.folder, tell=False)
+    looked = verify(done.project.folder, readonly=True)
     assert not looked.as_dict()["sound"]
     assert looked.told.startswith("The tracker was not told")
     assert done.load().ledger[1].state == "done"
@@ -164,7 +164,7 @@ def test_what_looks_damaged_while_it_runs_is_read_again(
     clock = ManualClock()
     monkeypatch.setattr(run_control, "live_supervisor", lambda _: object())
     begun = clock.monotonic()
-    result = verify(done.project.folder, tell=False, clock=clock)
+    result = verify(done.project.folder, readonly=True, clock=clock)
     assert clock.monotonic() == begun + SETTLE_SECONDS
     assert len(result.damage) == 3, "the shard files are damaged still"
 

@@ -35,6 +35,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +115,15 @@ class LogCounts:
     """Size of the log in bytes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncedState:
+    """A caption log as it was when it was last synced, to which a failed sync takes it back."""
+
+    counts: LogCounts
+    flags: bytes
+    errors: dict[int, ErrorRow]
+
+
 class DiskFull(OSError):
     """The disk is full; no byte of what was to be appended is in the file."""
 
@@ -126,11 +136,20 @@ def read(path: Path, count: int, redo_from: int = 0) -> LogContents:
 
     Rows at or after the offset `redo_from`, in bytes, get the flag REDONE. Raises `OSError`.
     """
-    contents = LogContents(flags=bytearray(count))
+    return parse_log(read_if_there(path), count, redo_from)
+
+
+def read_if_there(path: Path) -> bytes:
+    """Return the bytes of a log, none if it does not exist. Raises `OSError`."""
     try:
-        data = read_bytes(path)
+        return read_bytes(path)
     except FileNotFoundError:
-        data = b""
+        return b""
+
+
+def parse_log(data: bytes, count: int, redo_from: int = 0) -> LogContents:
+    """Return what the bytes of a whole log say, as `read` does."""
+    contents = LogContents(flags=bytearray(count))
     end = data.rfind(b"\n") + 1
     # A machine that lost its power can leave zeros where the last rows should be.
     while end and b"\0" in data[data.rfind(b"\n", 0, end - 1) + 1 : end]:
@@ -232,11 +251,16 @@ class CaptionLog:
     def __init__(self, path: Path, count: int, redo: str = "all", redo_from: int = 0) -> None:
         """Open the log of a shard of `count` records, cut a torn tail, and count what is there.
 
+        What is there is written again and synced. Whoever wrote it may have been killed before a
+        sync, or a sync of theirs may have failed: then the kernel still shows the rows, but holds
+        them to be on the disk, and a sync alone would write nothing.
+
         `redo` says which records without a row at or after the offset `redo_from` are captioned
         again: "all", or only those that "failed". Raises `OSError`.
         """
         make_folder(path.parent)
-        contents = read(path, count, redo_from)
+        data = read_if_there(path)
+        contents = parse_log(data, count, redo_from)
         self.path = path
         self.count = count
         """The number of records in the shard."""
@@ -254,22 +278,26 @@ class CaptionLog:
         self.left = sum(self.needs_row(flags) for flags in self.flags)
         """The number of records that are still to be captioned."""
         self.unsynced = self.rows
-        """The number of rows that may be lost in a power cut: at first all of them, since who wrote
-        them may have been killed before it synced them."""
+        """The number of rows that may be lost in a power cut."""
         self.entry_synced = False
         """True once the entries of the file and of its folder are synced. A process that was killed
         may have made them and not come to that."""
         self.file = open_file(path, os.O_WRONLY | os.O_CREAT)
         """The file descriptor; -1 once the log is closed."""
         self.size = os.lseek(self.file, 0, os.SEEK_END)
-        """The bytes of the file."""
-        if self.size != contents.good_bytes:
-            try:
-                self.cut(contents.good_bytes)
-            except OSError:
-                self.close()
-                raise
-            self.size = contents.good_bytes
+        """The bytes of the file that count."""
+        self.has_remains = self.size != contents.good_bytes
+        """True if bytes that do not count may lie beyond `size`."""
+        self.size = contents.good_bytes
+        self.synced = self.state()
+        try:
+            self.cut_remains()
+            if self.unsynced:
+                self.write_again(data[: self.size])
+                self.sync()
+        except OSError:
+            self.close()
+            raise
 
     def needs_row(self, flags: int) -> bool:
         """True if a record with these flags is still to be captioned."""
@@ -354,6 +382,7 @@ class CaptionLog:
 
     def write(self, data: bytes) -> None:
         """Append bytes, all or none of them. Raises `DiskFull`, `OSError`."""
+        self.cut_remains()  # of an earlier write, which could not be cut then
         written = 0
         try:
             written = os.write(self.file, data)
@@ -365,24 +394,60 @@ class CaptionLog:
             raise DiskFull(f"only {written} of {len(data)} bytes fitted into {self.path}")
         self.size += written
 
+    def write_again(self, data: bytes) -> None:
+        """Write the bytes that were read once more in their place, so that a sync writes them."""
+        if os.pwrite(self.file, data, 0) < len(data):
+            raise OSError(errno.EIO, f"{self.path} could not be written again")
+
     def cut(self, size: int) -> None:
         """Take away what lies beyond so many bytes. Raises `OSError`.
 
         It is synced: after a power cut no sector of what lay there may stand within a later row.
         """
+        self.has_remains = True
         os.ftruncate(self.file, size)
         os.lseek(self.file, size, os.SEEK_SET)
         os.fsync(self.file)
+        self.has_remains = False
+
+    def cut_remains(self) -> None:
+        """Take away bytes that do not count. Raises `OSError`."""
+        if self.has_remains:
+            self.cut(self.size)
 
     def sync(self) -> None:
-        """Make the rows written so far, and the file itself, outlive a power cut."""
+        """Make the rows written so far, and the file itself, outlive a power cut.
+
+        If it raises `OSError`, the log is what it was when it was last synced: the kernel writes
+        what a failed sync left behind at no later sync.
+        """
+        try:
+            if self.unsynced:
+                os.fsync(self.file)
+            if not self.entry_synced:
+                sync_folder(self.path.parent)
+                sync_folder(self.path.parent.parent)
+                self.entry_synced = True
+        except OSError:
+            self.take_back()
+            raise
         if self.unsynced:
-            os.fsync(self.file)
             self.unsynced = 0
-        if not self.entry_synced:
-            sync_folder(self.path.parent)
-            sync_folder(self.path.parent.parent)
-            self.entry_synced = True
+            self.synced = self.state()
+
+    def state(self) -> SyncedState:
+        """Return a copy of what the log holds now."""
+        return SyncedState(counts=self.counts, flags=bytes(self.flags), errors=dict(self.errors))
+
+    def take_back(self) -> None:
+        """Take away, and count no more, what was written since the last sync."""
+        counts = self.synced.counts
+        self.captioned, self.left = counts.captioned, counts.left
+        self.rows, self.size = counts.rows, counts.log_bytes
+        self.flags, self.errors = bytearray(self.synced.flags), dict(self.synced.errors)
+        self.unsynced = 0
+        with suppress(OSError):  # then the next write cuts it, or the next opening counts it
+            self.cut(self.size)
 
     def close(self) -> None:
         """Close the file without syncing it; a second call does nothing."""

@@ -12,11 +12,10 @@ import pytest
 
 from db import failures
 from db.connection import reading
-from engine.project import caption_log
-from engine.project.caption_log import LogContents
 from engine.requests.answers import ExcludeResult
 from engine.requests.handlers import carry_out
 from engine.requests.kinds import Exclude, Retry
+from engine.utils import plain_files
 from tests.support.small_project import FakeSupervisor, SmallProject, caption, error
 
 
@@ -251,14 +250,13 @@ def test_rows_that_may_be_lost_in_a_power_cut_do_not_count(
 def test_what_was_done_before_a_failing_file_counts(
     books: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_bytes = caption_log.read_bytes
 
     def read_all_but_one(path: Path) -> bytes:
         if path == books.log(2):
             raise OSError(errno.EIO, "Input/output error")
-        return read_bytes(path)
+        return plain_files.read_bytes(path)
 
-    monkeypatch.setattr(caption_log, "read_bytes", read_all_but_one)
+    monkeypatch.setattr("engine.project.caption_log.read_bytes", read_all_but_one)
     answer = carry_out(books.state, Exclude(records=[(1, None), (2, None), (3, [1])]), None)
     trouble = "the captions of shard 00001 cannot be changed: [Errno 5] Input/output error"
     assert answer.result == ExcludeResult(records=2, shards=1, trouble=trouble)

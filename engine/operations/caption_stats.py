@@ -17,7 +17,7 @@ from db.connection import reading
 from db.rows import TaskRow
 from engine.operations.damage import telling_damage
 from engine.process.pool import map_on_all_cores
-from engine.project import caption_log
+from engine.project import caption_log, log_rows
 from engine.project.damage import Damage, DamagedFiles
 from engine.project.finished_log import damage_of
 from engine.project.layout import Project
@@ -206,7 +206,7 @@ def measure_shard(job: StatsJob) -> ShardStats:
 
 
 def measure_log(
-    source: ModelLog, contents: caption_log.LogContents, shearing: Shearing
+    source: ModelLog, contents: log_rows.LogContents, shearing: Shearing
 ) -> tuple[CaptionCounts, dict[int, str]]:
     """Return the counts of one caption log, and its sheared captions by the record's index."""
     counts = CaptionCounts(captions=len(contents.captions), failed=len(contents.errors))

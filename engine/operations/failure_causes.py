@@ -11,8 +11,8 @@ from db import failures
 from db.connection import reading
 from db.failures import Cause, Grouping
 from engine.operations import run_control
-from engine.project.caption_log import EXCLUDED_KIND
 from engine.project.layout import Project
+from engine.project.log_rows import EXCLUDED_KIND
 from engine.project.selectors import parse_record_keys, select_tasks
 from engine.requests.answers import ExcludeResult
 from engine.requests.kinds import Exclude, Retry

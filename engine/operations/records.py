@@ -13,7 +13,7 @@ from db import flags, progress, projects
 from db.connection import reading
 from db.rows import SHEAR_MODES, ModelRow, RecordKey, TaskRow
 from engine.operations.damage import check_shard, telling_damage
-from engine.project import caption_log
+from engine.project import log_rows
 from engine.project.damage import DamagedFiles
 from engine.project.finished_log import log_damage
 from engine.project.image_paths import image_paths_of
@@ -86,7 +86,7 @@ def read_samples(
             # What one shard cannot give, the shards after it give.
             share = (count - len(images)) // (len(numbers) - position)
             logs = read_logs(project, models, shard)
-            indices = set[int]().union(*(caption_log.captioned(data) for _, data in logs))
+            indices = set[int]().union(*(log_rows.captioned(data) for _, data in logs))
             chosen = evenly_spaced(sorted(indices), share)
             images += samples_of_shard(project, logs, shearing, shard, chosen)
     return [replace(image, flagged=(image.shard, image.i) in flagged) for image in images]
@@ -131,7 +131,7 @@ def samples_of_shard(
     last = max(indices, default=-1)
     records = dict(islice(read_shard(project.shard_file(shard)), last + 1))
     contents = [
-        (model, caption_log.parse_records(data, last + 1, set(indices))) for model, data in logs
+        (model, log_rows.parse_records(data, last + 1, set(indices))) for model, data in logs
     ]
     return [
         SampledImage(
@@ -160,7 +160,7 @@ def read_log(project: Project, model: ModelRow, task: TaskRow) -> bytes:
         data = plain_files.read_bytes(log)
     except FileNotFoundError:
         data = b""
-    if task.state == "done" and caption_log.digest(data) != task.digest:
+    if task.state == "done" and log_rows.digest(data) != task.digest:
         raise DamagedFiles([log_damage(log, task)])
     return data
 
@@ -187,7 +187,7 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
         except DamagedFiles as error:
             captions.append(no_caption(model, f"damaged: {error}"))
             continue
-        log = caption_log.parse_records(data, shard_row.count, {i})
+        log = log_rows.parse_records(data, shard_row.count, {i})
         captions.append(caption_of(model, log, i, shearing))
     return SampledImage(
         shard=shard,
@@ -271,7 +271,7 @@ def image_path(project: Project, image: str) -> str:
 
 
 def caption_of(
-    model: ModelRow, log: caption_log.LogContents, i: int, shearing: Shearing
+    model: ModelRow, log: log_rows.LogContents, i: int, shearing: Shearing
 ) -> SampledCaption | None:
     """Return what a model wrote about the record with index `i`, None if it has no row about it."""
     row = log.captions.get(i)

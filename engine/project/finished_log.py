@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from db.rows import TaskRow
-from engine.project.caption_log import CaptionText, LogContents, digest, file_digest
+from engine.project.caption_log import file_digest
 from engine.project.damage import Damage
+from engine.project.log_rows import CaptionText, LogContents, digest
 from engine.utils import jsonlines, plain_files
 
 

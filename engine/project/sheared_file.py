@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from engine.project.caption_log import CaptionText, LogContents
+from engine.project.log_rows import CaptionText, LogContents
 from engine.shearing.shear import Shearing, make_shearer
 from engine.utils import jsonlines, plain_files
 

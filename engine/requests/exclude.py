@@ -13,7 +13,8 @@ from contextlib import suppress
 
 from db import failures
 from db.connection import reading
-from engine.project.caption_log import EXCLUDED_KIND, CaptionLog
+from engine.project.caption_log import CaptionLog
+from engine.project.log_rows import EXCLUDED_KIND
 from engine.requests.answers import ExcludeResult
 from engine.requests.kinds import Exclude
 from engine.requests.named_tasks import known_tasks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.project import caption_log
-from engine.project.caption_log import LogContents
+from engine.project.log_rows import LogContents
 from engine.project.sheared_file import (
     replace_sheared,
     sheared_captions,

@@ -14,8 +14,9 @@ from pathlib import Path
 from db import progress
 from db.connection import DatabaseBusy, DatabaseUnusable, reading
 from db.rows import TaskRow
-from engine.project.caption_log import EXCLUDED_KIND, CaptionLog, read, sync_folder
+from engine.project.caption_log import CaptionLog, read, sync_folder
 from engine.project.finished_log import recorded_bytes
+from engine.project.log_rows import EXCLUDED_KIND
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
 from engine.utils import plain_files

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from db.rows import FailureRow, ModelRow, ShardRow, TaskRow
-from engine.project.caption_log import EXCLUDED_KIND, READMITTED_KIND, CaptionLog
+from engine.project.caption_log import CaptionLog
+from engine.project.log_rows import EXCLUDED_KIND, READMITTED_KIND
 from engine.project.shard_file import (
     FileStamp,
     IndexedImage,

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from db.connection import writing
-from engine.project.caption_log import digest
 from engine.project.layout import Project
+from engine.project.log_rows import digest
 from engine.project.opening import open_project
 from engine.supervisor.main import supervise
 from engine.utils.errors import BadInput

@@ -15,9 +15,9 @@ from db.connection import reading
 from db.rows import AttemptRow, ModelRow, TaskRow
 from db.tables import ATTEMPT
 from db.values import columns
-from engine.project import caption_log
-from engine.project.caption_log import LogContents
+from engine.project import caption_log, log_rows
 from engine.project.layout import Project
+from engine.project.log_rows import LogContents
 from engine.protocol.caption_row import CaptionRow, ErrorRow
 from tests.sim.disk import SimulatedDisk
 from tests.sim.naming import BAD, POISON, SERVER_POISON, caption_of
@@ -63,7 +63,7 @@ class Checker:
     def on_write(self, path: Path, data: bytes) -> None:
         """Check what is about to be appended to a log: only rows that a worker was asked for."""
         for line in data.splitlines():
-            row = caption_log.parse(line, 2**31)
+            row = log_rows.parse(line, 2**31)
             if row is None:
                 self.violate(f"a line that is no row is written: {line[:80]!r}")
             elif not isinstance(row, ErrorRow) or row.error not in ("excluded", "readmitted"):
@@ -123,7 +123,7 @@ class Checker:
         if lost := self.durable.get(path, set()) - set(log.captions):
             self.violate(f"captions of task {task.id} are lost: {sorted(lost)}")
         if path not in self.truth.damaged:
-            durable = caption_log.captioned(disk.durable_bytes(path, data)) & set(log.captions)
+            durable = log_rows.captioned(disk.durable_bytes(path, data)) & set(log.captions)
             self.durable.setdefault(path, set()).update(durable)
         redone = self.truth.names[task.id] in self.truth.redone
         if not redone and (twice := captioned_twice(data, task.count)):
@@ -266,14 +266,14 @@ def expected_end(model: ModelRow, image: str) -> str:
 
 def captioned_twice(data: bytes, count: int) -> list[int]:
     """Return the indexes of the records that have more than one caption in a log."""
-    rows = [caption_log.parse(line, count) for line in data.splitlines()]
+    rows = [log_rows.parse(line, count) for line in data.splitlines()]
     seen = Counter(row.i for row in rows if isinstance(row, CaptionRow))
     return [i for i, times in seen.items() if times > 1]
 
 
 def asked_again(data: bytes, count: int) -> list[int]:
     """Return the indexes of excluded records that have a row though nobody took them back."""
-    rows = [caption_log.parse(line, count) for line in data.splitlines()]
+    rows = [log_rows.parse(line, count) for line in data.splitlines()]
     excluded: set[int] = set()
     asked: list[int] = []
     for row in rows:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from engine.project import caption_log, sheared_file
+from engine.project.log_rows import LogContents
 from engine.utils.atomic_write import write_beside
 from tests.sim.file_operations import before_each
 
@@ -55,7 +56,7 @@ def stand_in(simulation: Simulation) -> Iterator[None]:
 def reader_back(simulation: Simulation) -> Any:
     """Return what reads a log back at its end: somebody may have cut it just before."""
 
-    def read(path: Path, count: int) -> caption_log.LogContents:
+    def read(path: Path, count: int) -> LogContents:
         if simulation.faults.happens("log is cut while it is read back"):
             simulation.disk.cut(path)
         return caption_log.read(path, count)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from db.connection import DatabaseDamaged, reading, writing
-from engine.project import caption_log
+from engine.project import caption_log, log_rows
 from engine.project.caption_log import CaptionLog, DiskFull
 from engine.protocol.caption_row import CaptionRow
 from tests.sim.database import SimulatedDatabase
@@ -106,7 +106,7 @@ def test_pages_that_a_failed_sync_dropped_are_gone_though_a_later_sync_succeeds(
     stage.log.sync()
     assert stage.captions() == {0, 1, 2}  # from memory
     durable = stage.disk.durable_bytes(stage.path, stage.path.read_bytes())
-    assert caption_log.captioned(durable) == {0, 2}
+    assert log_rows.captioned(durable) == {0, 2}
     stage.faults.on = {"dropped pages are evicted"}
     assert 1 not in stage.captions()
     assert stage.damaged == [stage.path]

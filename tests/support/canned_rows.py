@@ -19,6 +19,7 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
+from engine.project import log_rows
 
 NOW = 1_760_000_000.0
 """The present in the canned projects, in seconds since the epoch: 2025-10-09 08:53:20 UTC."""
@@ -39,6 +40,8 @@ HOSTILE_TEXTS = (
 FAMILIES = ("llava-1.5", "minigpt-4", "otter", "qwen-vl")
 SHARD_SIZE = 10_000
 """Number of records in a shard."""
+EMPTY_DIGEST = log_rows.digest(b"")
+"""The digest of a caption log without rows, as which one that was never written is read."""
 RAW = (
     "A brown dog runs along a sandy beach next to the sea. It has a red ball in its mouth and",
     "Two people sit on a wooden bench under a tree. The sky behind them is grey and",
@@ -73,7 +76,7 @@ def done_task(task: TaskRow, failed: int = 0, minutes: float = 4.2) -> TaskRow:
         failed=failed,
         left=0,
         rows=task.count,
-        digest="d",
+        digest=EMPTY_DIGEST,
         device=f"cuda:{task.shard % 8}",
         started=ended - 60 * minutes,
         finished=ended,

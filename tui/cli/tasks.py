@@ -125,7 +125,7 @@ def exclude(
         find_cause,
         select_records,
     )
-    from engine.project.caption_log import EXCLUDED_KIND
+    from engine.project.log_rows import EXCLUDED_KIND
 
     project = open_project(folder)
     names_records = shard is not None or records or models

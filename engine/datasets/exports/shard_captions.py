@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
-from engine.project import caption_log
-from engine.project.caption_log import LogContents
+from engine.project import caption_log, log_rows
 from engine.project.damage import Damage
 from engine.project.finished_log import damage_of, is_unchanged
 from engine.project.layout import Project
+from engine.project.log_rows import LogContents
 from engine.project.shard_file import parse_shard, shard_damage
 from engine.project.sheared_file import (
     read_sheared,
@@ -143,7 +143,7 @@ def read_shard_captions(
     except FileNotFoundError:
         data = b""
     records = None
-    if caption_log.digest(data) == shard.digest:
+    if log_rows.digest(data) == shard.digest:
         with suppress(ValueError):
             records = parse_shard(data, shard.count)
     if records is None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.project import caption_log
+from engine.project import caption_log, log_rows
 from engine.project.caption_log import CaptionLog
 from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, row_fields
 
@@ -167,17 +167,17 @@ def test_a_short_write_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_an_error_with_a_detail_that_is_no_text_is_a_row_all_the_same() -> None:
-    row = caption_log.parse(b'{"i": 1, "error": "corrupt", "detail": [7]}', 5)
+    row = log_rows.parse(b'{"i": 1, "error": "corrupt", "detail": [7]}', 5)
     assert row == ErrorRow(1, "corrupt", "[7]")
 
 
 def test_a_detail_nested_without_end_is_no_row() -> None:
     nested = b"[" * 1_000 + b"]" * 1_000
-    assert caption_log.parse(b'{"i": 1, "error": "corrupt", "detail": %s}' % nested, 5) is None
+    assert log_rows.parse(b'{"i": 1, "error": "corrupt", "detail": %s}' % nested, 5) is None
 
 
 @pytest.mark.parametrize(
     "line", [b"", b"{}", b"[1]", b'{"i": true, "raw": "x"}', b'{"i": 0}', b'{"i": 0, "raw": "x"}']
 )
 def test_lines_that_are_no_rows(line: bytes) -> None:
-    assert caption_log.parse(line, 5) is None
+    assert log_rows.parse(line, 5) is None

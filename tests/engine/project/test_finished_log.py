@@ -11,7 +11,7 @@ import pytest
 
 from db.rows import TaskRow
 from engine.project import finished_log
-from engine.project.caption_log import digest, read
+from engine.project.caption_log import read
 from engine.project.finished_log import (
     damage_of,
     is_unchanged,
@@ -19,6 +19,7 @@ from engine.project.finished_log import (
     read_if_unchanged,
     recorded_bytes,
 )
+from engine.project.log_rows import digest
 
 DATA = (
     b'{"i":1,"raw":"b","tokens":1,"finish":"stop"}\n'

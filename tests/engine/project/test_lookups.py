@@ -8,7 +8,7 @@ import pytest
 
 from engine.operations.records import locate_record, read_record
 from engine.project import caption_log
-from engine.project.caption_log import parse_records
+from engine.project.log_rows import parse_records
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 from tests.support import canned_projects, canned_rows

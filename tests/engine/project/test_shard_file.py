@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.project.caption_log import digest
+from engine.project.log_rows import digest
 from engine.project.shard_file import ShardDamage, inspect_shard, parse_shard, read_shard
 from engine.utils.errors import BadInput
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.project.caption_log import LogContents
+from engine.project.log_rows import LogContents
 from engine.project.sheared_file import (
     read_sheared,
     replace_sheared,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from db import progress, projects
 from db.connection import reading
-from engine.project import caption_log
+from engine.project import caption_log, log_rows
 from engine.project.layout import Project
 from engine.protocol.caption_row import CaptionRow
 from tests.support.pictures import dry_run_caption
@@ -72,7 +72,7 @@ def records_captioned_twice(log: Path, count: int) -> list[int]:
     """Return the indexes of records with more than one caption in a caption log."""
     if not log.exists():
         return []
-    rows = [caption_log.parse(line, count) for line in log.read_bytes().splitlines()]
+    rows = [log_rows.parse(line, count) for line in log.read_bytes().splitlines()]
     seen = Counter(row.i for row in rows if isinstance(row, CaptionRow))
     return [i for i, times in seen.items() if times > 1]
 

@@ -14,15 +14,16 @@ from unittest.mock import patch
 
 import msgspec
 
-from engine.project import caption_log
-from engine.project.caption_log import CaptionLog, LogContents
+from engine.project import caption_log, log_rows
+from engine.project.caption_log import CaptionLog
 from engine.project.layout import Project
+from engine.project.log_rows import LogContents
 from engine.state import reconcile
 
 Patch = AbstractContextManager[Any]
 
 real_init = CaptionLog.__init__
-real_parse_log = caption_log.parse_log
+real_parse_log = log_rows.parse_log
 real_cut = CaptionLog.cut
 real_to_lines = caption_log.to_lines
 real_catch_up = reconcile.catch_up

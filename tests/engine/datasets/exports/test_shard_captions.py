@@ -18,8 +18,8 @@ from engine.datasets.exports.shard_captions import (
     ShardCaptions,
     read_shard_captions,
 )
-from engine.project.caption_log import digest
 from engine.project.layout import Project
+from engine.project.log_rows import digest
 from engine.project.sheared_file import sheared_path, write_sheared
 from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, row_fields
 from engine.utils import jsonlines

@@ -9,8 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
 import db
 import engine
 import tui
@@ -26,51 +24,45 @@ def modules(package: ModuleType) -> list[str]:
     return [module.name for module in found if not any(name in module.name for name in off)]
 
 
-def loaded_by(names: list[str]) -> set[str]:
-    """Top-level modules in a process that imported these."""
-    code = f"import sys, importlib\nfor name in {names!r}: importlib.import_module(name)\n"
-    code += "print(*{name.partition('.')[0] for name in sys.modules})"
+def loaded_in_turn(*parts: list[str]) -> list[set[str]]:
+    """Return the top-level modules in one fresh process after each part was imported."""
+    code = f"""
+import sys, importlib
+for part in {parts!r}:
+    for name in part:
+        importlib.import_module(name)
+    print(*{{name.partition('.')[0] for name in sys.modules}})
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return [set(line.split()) for line in done.stdout.splitlines()]
 
 
-def test_db_knows_neither_torch_nor_textual_nor_the_other_packages() -> None:
-    assert not loaded_by(modules(db)) & (HEAVY | {"textual", "engine", "tui"})
+def test_each_part_knows_only_what_it_may() -> None:
+    """One process imports one part after the other; `lint-imports` proves the rest of the engine.
+
+    The parts are the database, the supervisor and all that it needs (with a worker of the dry run,
+    and one of a server), the application, and what a run on a cluster needs besides.
+    """
+    supervisor = [name for name in modules(engine) if not name.startswith((*WITH_TORCH, *WITH_RAY))]
+    parts = ("registry", "base", "families.dry_run", "remote.captioner")
+    supervisor += [f"engine.captioners.{part}" for part in parts]
+    assert "engine.supervisor.supervisor" in supervisor
+    assert "engine.datasets.exports.export" in supervisor
+    cluster = [name for name in modules(engine) if name.startswith(WITH_RAY)]
+    by_db, by_supervisor, by_application, by_cluster = loaded_in_turn(
+        modules(db), supervisor, modules(tui), cluster
+    )
+    assert not by_db & (HEAVY | {"textual", "engine", "tui", "ray"})
+    assert not by_supervisor & (HEAVY | {"textual", "tui", "ray"})
+    assert not by_application & (HEAVY | {"ray"})
+    assert not by_cluster & HEAVY
 
 
-def test_engine_knows_no_textual() -> None:
-    assert not loaded_by(modules(engine)) & {"textual", "tui"}
-
-
-def test_the_supervisor_and_all_it_needs_know_no_torch() -> None:
-    names = [name for name in modules(engine) if not name.startswith(WITH_TORCH)]
-    parts = (
-        "registry",
-        "base",
-        "families.dry_run",
-        "remote.captioner",
-    )  # a worker of the last two, as well
-    names += [f"engine.captioners.{part}" for part in parts]
-    assert "engine.supervisor.supervisor" in names
-    assert "engine.datasets.exports.export" in names
-    assert not loaded_by(names) & HEAVY
-
-
-def test_only_a_run_on_a_cluster_imports_ray() -> None:
-    names = [name for name in modules(engine) if not name.startswith((*WITH_TORCH, *WITH_RAY))]
-    assert "ray" not in loaded_by(names + modules(tui))
-
-
-def test_the_application_knows_no_torch() -> None:
-    assert not loaded_by(modules(tui)) & HEAVY
-
-
-@pytest.mark.parametrize("name", ["engine.py", "db.py", "orjson.py"])
-def test_a_file_in_the_current_folder_shadows_nothing_of_ours(tmp_path: Path, name: str) -> None:
+def test_a_file_in_the_current_folder_shadows_nothing_of_ours(tmp_path: Path) -> None:
     from engine.launchers.local import python_command
 
-    (tmp_path / name).write_text("raise SystemExit('shadowed')")
-    (tmp_path / "protocol.py").write_text("raise SystemExit('shadowed')")
+    for name in ("engine.py", "db.py", "orjson.py", "protocol.py"):
+        (tmp_path / name).write_text("raise SystemExit('shadowed')")
     done = subprocess.run(
         python_command("engine.protocol.messages", "x"),
         cwd=tmp_path,

@@ -50,8 +50,8 @@ from engine.supervisor.supervisor import Supervisor
 from engine.utils import jsonlines
 from tests.bench.measuring import measure
 from tests.bench.report import report
-from tui.viewmodel.snapshot import status_dict
 from tui.viewmodel.snapshot_reader import read_snapshot
+from tui.viewmodel.status import status_dict
 
 CASES = (
     *("open 1500x4", "open 40000x4", "loop 8", "loop 64", "loop 512"),

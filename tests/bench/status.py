@@ -10,8 +10,8 @@ from engine.operations.records import read_samples
 from tests.bench.bench_data import make_project
 from tests.bench.measuring import sizes
 from tests.bench.report import report
-from tui.viewmodel.snapshot import status_dict
 from tui.viewmodel.snapshot_reader import read_snapshot
+from tui.viewmodel.status import status_dict
 
 MODELS = 4
 

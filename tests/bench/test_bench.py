@@ -14,6 +14,8 @@ import pytest
 
 from tests.bench.measuring import Measurement
 
+ENGINE = ("engine", "--count", "8", "--batch", "8")
+"""The bench of the engine, which starts a worker with a model: it runs as people run it alone."""
 SMALL_CASES = [
     ("jobs", "2000"),
     ("split", "2000"),
@@ -22,13 +24,11 @@ SMALL_CASES = [
     ("export", "10000"),
     ("status", "10000"),
     ("reshear", "10000"),
-    ("engine", "--count", "8", "--batch", "8"),
     ("load", "--size", "small", "--caption"),
 ]
-each_case = pytest.mark.parametrize("case", SMALL_CASES, ids=lambda case: case[0])
 
 
-@each_case
+@pytest.mark.parametrize("case", SMALL_CASES, ids=lambda case: case[0])
 def test_a_bench_prints_its_figures(
     case: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,7 +49,7 @@ def test_a_bench_measures_in_processes_of_their_own() -> None:
 
 
 @pytest.mark.slow
-@each_case
+@pytest.mark.parametrize("case", [*SMALL_CASES, ENGINE], ids=lambda case: case[0])
 def test_a_bench_as_people_run_it(case: tuple[str, ...]) -> None:
     run_bench(*case)
 

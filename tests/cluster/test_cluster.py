@@ -175,23 +175,11 @@ def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(
     assert exported_bytes(project) == local
 
 
-def test_stop_ends_everything_at_once(project: Project, nodes: LocalCluster) -> None:
-    with running(project, nodes) as started:
-        wait_for_captions(project, 40)
-        assert "stopped" in cli_ok("stop", project.folder)
-        started.wait(timeout=TIMEOUT_SECONDS)
-        assert started.returncode == 1
-    check_invariants(project)
-
-
-@pytest.mark.parametrize(
-    ("what", "text"),
-    [("images", "/nowhere is not there"), ("checkpoint", "there is no folder /nowhere/llava")],
-)
-def test_a_node_without_images_or_checkpoint_rests(
-    project: Project, nodes: LocalCluster, local: bytes, what: str, text: str
+def test_a_node_without_the_checkpoint_rests(
+    project: Project, nodes: LocalCluster, local: bytes
 ) -> None:
-    nodes.remove_thing("b", what)
+    text = "there is no folder /nowhere/llava"
+    nodes.remove_thing("b", "checkpoint")
     nodes.remove_thing("a", "leave")
     working = {"a/gpu:0", "a/gpu:1"}
     with running(project, nodes) as started:
@@ -206,12 +194,20 @@ def test_a_node_without_images_or_checkpoint_rests(
     assert exported_bytes(project) == local
 
 
-def test_a_root_that_no_node_sees_pauses_the_run(project: Project, nodes: LocalCluster) -> None:
+def test_a_root_that_no_node_sees_pauses_the_run_and_a_stop_ends_it(
+    project: Project, nodes: LocalCluster
+) -> None:
+    """The device on which images are missing first rests; the run pauses at the last one."""
     nodes.remove_thing("a", "images")
     nodes.remove_thing("b", "images")
-    with running(project, nodes):
+    with running(project, nodes) as started:
         wait_for(lambda: status(project.folder)["state"] == "paused")
+        assert "the device rests" in events(project)
+        assert "stopped" in cli_ok("stop", project.folder)
+        assert started.wait(timeout=TIMEOUT_SECONDS) == 1
+        wait_for(lambda: not workers())
     assert sums(project)["pending"].failed == 0
+    check_invariants(project)
 
 
 def test_images_are_shipped_to_nodes_that_do_not_see_them(

@@ -48,7 +48,7 @@ def expected(many: Path) -> list[dict[str, str]]:
 def test_a_worker_that_is_killed(
     project: Project, tmp_path: Path, undisturbed_export: bytes, point: str
 ) -> None:
-    (tmp_path / "state").mkdir()
+    (tmp_path / "state").mkdir(exist_ok=True)
     environment: dict[str, Any] = {
         "MISBEHAVIOUR": f"killed:{point}",
         "MISBEHAVIOUR_STATE": str(tmp_path / "state"),

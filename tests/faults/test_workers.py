@@ -174,7 +174,7 @@ def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(
 def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(
     project: Project, tmp_path: Path
 ) -> None:
-    (tmp_path / "state").mkdir()
+    (tmp_path / "state").mkdir(exist_ok=True)
     environment = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
     with SupervisorProcess(project, policy=PATIENT_POLICY, **environment) as running:
         wait_for(lambda: (tmp_path / "state/stops").is_dir() and row_count(project) > 0)

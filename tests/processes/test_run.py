@@ -76,7 +76,7 @@ def test_export_gives_the_same_bytes_twice_and_with_other_workers(
     assert len(set(exports)) == 1
     for sheared in (other / "captions").glob("*/*.sheared-*"):
         sheared.unlink()
-    cli_ok("export", other, out)
+    cli_ok("export", other, out, "--force")
     assert out.read_bytes() == exports[0]
 
 
@@ -104,7 +104,7 @@ def test_bad_images_are_failed_records_and_can_be_retried(tmp_path: Path) -> Non
     assert "retry of the failed records of 2 tasks" in cli_ok("retry", project, "--failed-items")
     assert status(project)["tasks"]["pending"] == 2
     cli_ok("run", project, "--devices", "cpu")
-    cli_ok("export", project, tmp_path / "out.json")
+    cli_ok("export", project, tmp_path / "out.json", "--force")
     check_dry_run_export(tmp_path / "out.json", data, image_names(12))
     added = log.read_bytes().removeprefix(before).splitlines()
     assert sorted(json.loads(line)["i"] for line in added) == [1, 3]
@@ -130,7 +130,7 @@ def test_pause_resume_stop_and_a_second_run(
     monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "0.2")
     project = run("run", "--shard-size", 20)
     with slow_run(project, monkeypatch) as running:
-        wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
+        wait_for(lambda: status(project)["models"][0]["captioned"] > 0, every=0.2)
         before = status(project)
         assert before["state"] == "running"
         assert before["supervisor"]["pid"] == running.pid
@@ -141,7 +141,7 @@ def test_pause_resume_stop_and_a_second_run(
         assert status(project)["state"] == "paused"
         captioned = wait_for(lambda: status(project)["models"][0]["captioned"])
         assert cli_ok("resume", project).strip() == "resumed"
-        wait_for(lambda: status(project)["models"][0]["captioned"] > captioned)
+        wait_for(lambda: status(project)["models"][0]["captioned"] > captioned, every=0.2)
 
         with start_cli("run", project) as second:
             assert "attached" in second.stdout.readline()
@@ -173,27 +173,13 @@ def gate(tmp_path: Path) -> Gate:
     return Gate(tmp_path, 1)
 
 
-def test_stop_after_shard_lets_the_running_shards_end(
-    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, gate: Gate
-) -> None:
-    project = run("run", "--shard-size", 20)
-    with gated_run(project, monkeypatch, gate) as running:
-        wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
-        assert "after the running shards" in cli_ok("stop", project, "--after-shard")
-        gate.open()
-        assert running.wait(timeout=TIMEOUT_SECONDS) == 1
-    after = status(project)
-    assert after["tasks"]["running"] == 0
-    assert after["models"][0]["captioned"] == 20 * after["tasks"]["done"] > 0
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_ends_at_once_and_loses_nothing(
     run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, gate: Gate, number: signal.Signals
 ) -> None:
     project = run("run", "--shard-size", 20)
     with gated_run(project, monkeypatch, gate) as running:
-        wait_for(lambda: status(project)["models"][0]["captioned"] > 0)
+        wait_for(lambda: caption_log_rows(project) > 0)
         running.send_signal(number)
         assert running.wait(timeout=TIMEOUT_SECONDS) == 130
     captioned = status(project)["models"][0]["captioned"]

@@ -15,11 +15,12 @@ def wait_for(
 ) -> Any:
     """Return the first true value of `condition`, called every `every` seconds.
 
-    Raises AssertionError after `timeout` seconds.
+    A condition that takes long is called less often, so that the wait takes no CPU time from what
+    it waits for. Raises AssertionError after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    while (began := time.monotonic()) < deadline:
         if value := condition():
             return value
-        time.sleep(every)
+        time.sleep(max(every, 4 * (time.monotonic() - began)))
     raise AssertionError(f"not so within {timeout} s: {condition}")

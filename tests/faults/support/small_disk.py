@@ -19,9 +19,17 @@ def forbid_writing(folder: Path) -> bool:
     return run_mount("mount", "-o", "remount,ro", str(folder))
 
 
-def unmount(folder: Path) -> None:
-    """Take the disk away, even while files on it are open."""
-    run_mount("umount", "-l", str(folder))
+def forbid_writing_file(file: Path) -> bool:
+    """Make one file read-only until `unmount(file)`. Return False if this process may not."""
+    name = str(file)
+    return run_mount("mount", "--bind", name, name) and run_mount(
+        "mount", "-o", "remount,bind,ro", name
+    )
+
+
+def unmount(path: Path) -> None:
+    """Take away the disk, or what makes one file read-only, even while files on it are open."""
+    run_mount("umount", "-l", str(path))
 
 
 def run_mount(*command: str) -> bool:

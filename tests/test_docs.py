@@ -39,6 +39,7 @@ OTHER_PROGRAMS = {
     "--signal",
     "--temp-dir",
     "--golden",
+    "--replay",
     "--snapshot-update",
     "--image_folder",
     "--cases",

@@ -18,6 +18,9 @@ MAX_HEADER_BYTES = 2**20
 """Most bytes that the headers of one member may take: a name and its attributes have a few
 thousand."""
 
+PADDING_BYTES = 2**20
+"""Bytes behind the end of an archive that are read at a time."""
+
 
 class DamagedTar(tarfile.ReadError):
     """Raised for a tar that is cut short or whose headers make no sense; `offset` is in bytes."""
@@ -113,6 +116,16 @@ class TarReader:
         # really is a block of zeros.
         if headers.last_read != bytes(tarfile.BLOCKSIZE):
             raise DamagedTar("it is cut short or damaged: the archive does not end", tar.offset)
+        self.check_end(headers.position)
+
+    def check_end(self, offset: int) -> None:
+        """Raise `DamagedTar` if anything but zeros follows what looks like the end, at `offset`."""
+        while data := os.pread(self.handle, PADDING_BYTES, offset):
+            rest = data.lstrip(b"\0")
+            if rest:
+                offset += len(data) - len(rest)
+                raise DamagedTar("a header is zeroed, or archives were joined", offset)
+            offset += len(data)
 
     def check(self, member: tarfile.TarInfo) -> None:
         """Raise `DamagedTar` for a member whose bytes are not where its header says."""

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
 from PIL import Image, UnidentifiedImageError
 
 from engine.project.layout import Project
@@ -20,13 +21,13 @@ def save_inputs(project: Project, inputs: Sequence[Path]) -> None:
     project.inputs.write_text(json.dumps([str(path.absolute()) for path in inputs], indent=1))
 
 
-def read_inputs(project: Project) -> list[Path]:
-    """Return the noted inputs; none if the project has no such note or none that makes sense."""
+def read_inputs(project: Project) -> list[Path] | None:
+    """Return the noted inputs; None if the project has no such note or none that makes sense."""
     try:
-        noted = json.loads(read_bytes(project.inputs))
-        return [Path(path) for path in noted]
-    except (OSError, ValueError, TypeError):
-        return []
+        noted = msgspec.json.decode(read_bytes(project.inputs), type=list[str])
+    except (OSError, ValueError, RecursionError):
+        return None
+    return [Path(path) for path in noted]
 
 
 def refuse_protected(
@@ -45,7 +46,13 @@ def refuse_protected(
         return
     if project is not None and is_linked_into(target, project.folder):
         raise BadInput(f"{out} is another name of one of the project's own files: name another")
-    for path in (*inputs, *(read_inputs(project) if project else ())):
+    noted = read_inputs(project) if project is not None else []
+    if noted is None:  # it was made by an older version, or the note was lost
+        raise BadInput(
+            f"{out} may be an input of the project, which does not say what its inputs are"
+            " (inputs.json): name another file, or take that one away first"
+        )
+    for path in (*inputs, *noted):
         if is_or_holds(path, target):
             raise BadInput(f"{out} is an input, {path}: name another file")
     if is_image_or_tar(target):

@@ -193,6 +193,8 @@ def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path: Path, captions
         (["{tmp}/nowhere"], "no such command or folder"),
         (["frobnicate"], "no such command or folder"),
         (["status"], "Missing argument"),
+        (["status", ""], "the name is empty"),
+        (["new", "", "captions.json"], "the name is empty"),
     ],
 )
 def test_other_commands_refuse_bad_input(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +31,7 @@ from db.rows import (
     SampleRow,
     ShardRow,
 )
+from engine.project.caption_log import file_digest
 from engine.project.layout import Project
 from engine.utils import jsonlines
 from tests.support.canned_rows import (
@@ -115,11 +118,38 @@ def write_files(project: Project, rows: Sequence[SampleRow]) -> None:
     project.supervisor_log.write_text("2025-10-09 08:45:00 info started on cuda:0\n")
 
 
+def record_digests(project: Project) -> None:
+    """Record the digests of the shards and caption logs that were written."""
+    with reading(project.database) as connection:
+        models = projects.models(connection)
+        shards = projects.shards(connection)
+    with closing(sqlite3.connect(project.database)) as database, database:
+        for shard in (each.number for each in shards):
+            if (file := project.shard_file(shard)).exists():
+                database.execute(
+                    "UPDATE shard SET digest = ? WHERE number = ?", (file_digest(file), shard)
+                )
+            for model in models:
+                if (log := project.caption_log_file(model, shard)).exists():
+                    database.execute(
+                        "UPDATE task SET digest = ?"
+                        " WHERE shard = ? AND model_id = ? AND state = 'done'",
+                        (file_digest(log), shard, model.id),
+                    )
+
+
 def write_missing_shards(project: Project, count: int) -> None:
-    """Write a shard of one record for each of the first `count` shards without a file."""
+    """Write what the first `count` shards lack: a shard file of one record, empty caption logs."""
+    with reading(project.database) as connection:
+        models = projects.models(connection)
     for number in range(count):
         if not project.shard_file(number).exists():
             project.shard_file(number).write_bytes(b'{"image": "none.jpg", "caption": ""}\n')
+        for model in models:
+            log = project.caption_log_file(model, number)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.touch()
+    record_digests(project)
 
 
 def make_busy_project(folder: Path, shards: int = 331, paused: bool = False) -> Project:
@@ -162,6 +192,7 @@ def make_busy_project(folder: Path, shards: int = 331, paused: bool = False) -> 
         flags.change(connection, [(42, 9), (41, 7)], [])
         if paused:
             projects.set_paused(connection, True, "paused by the user", "user")
+    record_digests(project)
     return project
 
 

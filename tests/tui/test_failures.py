@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from db.failures import Cause
 from engine.project.layout import Project
 from tests.support import canned_projects
 from tests.tui.conftest import FakeRunControl, press, ready, settle, until
@@ -147,6 +148,32 @@ async def test_show_the_record_and_write_csv(tmp_path: Path) -> None:
         assert isinstance(app.screen, Samples)
         table = app.screen.query_one(RecordTable)
         await until(pilot, lambda: table.total == 1)
+
+
+async def test_a_file_that_is_there_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[Path, bool]] = []
+
+    def write(_: Project, out: Path, __: Cause | None, force: bool, ___: bool) -> str:
+        written.append((out, force))
+        return "written"
+
+    monkeypatch.setattr("tui.viewmodel.actions.write_failures", write)
+    out = tmp_path / "out.csv"
+    out.write_text("mine")
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await failures(pilot, app)
+        for answer in ("n", "y"):
+            await press(pilot, "w")
+            field = app.screen.query_one(Input)
+            field.value = str(out)
+            await field.action_submit()
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await press(pilot, answer)
+        await until(pilot, lambda: written)
+    assert written == [(out, True)]
 
 
 async def test_nothing_failed(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("figures of the captions", "stats", ("app.lengths", "lengths.all")),
     ("export", "export", ("app.export",)),
     ("check the machine", "doctor", ("app.doctor",)),
+    ("check all files", "verify", ("app.verify",)),
     ("families and presets", "models", ("models.add", "app.new")),
 )
 WITHOUT_A_KEY = {

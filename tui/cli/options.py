@@ -7,9 +7,19 @@ from typing import Any
 
 import click
 
-Folder = click.Path(file_okay=False, path_type=Path)
+
+class NamedPath(click.Path):
+    """A path that has a name: an empty one, as of a shell variable that is not set, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+Folder = NamedPath(file_okay=False, path_type=Path)
 """The type of a parameter that names a folder, which may not exist yet."""
-File = click.Path(path_type=Path)
+File = NamedPath(path_type=Path)
 """The type of a parameter that names a file or any other path, which may not exist yet."""
 
 

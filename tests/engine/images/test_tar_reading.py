@@ -62,6 +62,8 @@ IMPOSSIBLE = {
     + header(size=BLOCK)
     + padded(b"9999999999\n" + b"1\n" * 100),
     "a wrong checksum": b"?" + header()[1:],
+    "a header of zeros": bytes(BLOCK) + padded(b"what the header was for"),
+    "a second archive": END + member(),
     "no end": b"",
 }
 """Tars whose first member is sound, by what is wrong with what follows."""

@@ -111,6 +111,13 @@ def test_the_project_json_of_another_program_protects_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("note", ["", "no JSON", "7", "[7]", "{}"])
-def test_a_note_that_makes_no_sense_names_nothing(project: Project, note: str) -> None:
+def test_a_note_that_makes_no_sense_lets_nothing_be_replaced(
+    tmp_path: Path, project: Project, note: str
+) -> None:
     project.inputs.write_text(note)
-    assert read_inputs(project) == []
+    assert read_inputs(project) is None
+    old = tmp_path / "data" / "old.json"
+    refuse_protected(old, project=project)
+    old.write_text("[]")
+    with pytest.raises(BadInput, match="does not say what its inputs are"):
+        refuse_protected(old, project=project)

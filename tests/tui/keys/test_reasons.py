@@ -48,7 +48,15 @@ def all_of(reason: str, *ids: str) -> dict[str, str]:
 
 MODES = tuple(f"app.{mode}" for mode in ("dashboard", "shards", "samples", "failures", "logs"))
 RUN_KEYS = ("app.start", "app.pause", "app.resume")
-SHOWING = ("app.export", "app.coverage", "app.lengths", "app.models", "app.reshear", "app.pilot")
+SHOWING = (
+    "app.export",
+    "app.coverage",
+    "app.lengths",
+    "app.models",
+    "app.reshear",
+    "app.pilot",
+    "app.verify",
+)
 DEVICES_TAKEN = all_of("the run has the devices", "app.start_on", "app.pilot")
 NOT_WHILE_RUNNING = {"app.reshear": "the project is running: stop it first (q)"}
 CHOSEN = ("shards.retry", "shards.retry_failed", "shards.skip", "shards.all", "shards.sooner")

@@ -264,7 +264,7 @@ class CaptionLog:
         """Make the rows written so far, and the file itself, outlive a power cut.
 
         If it raises `OSError`, the log is what it was when it was last synced: the kernel writes
-        what a failed sync left behind at no later sync.
+        what a failed sync left behind at no later sync. Rows stay only in a folder that was moved.
         """
         try:
             if self.unsynced:
@@ -273,6 +273,8 @@ class CaptionLog:
                 sync_folder(self.path.parent)
                 sync_folder(self.path.parent.parent)
                 self.entry_synced = True
+        except FileNotFoundError:
+            raise
         except OSError:
             self.take_back()
             raise

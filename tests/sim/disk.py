@@ -192,6 +192,8 @@ class SimulatedDisk:
 
     def durable_bytes(self, path: Path, data: bytes) -> bytes:
         """Return what a power cut would leave of a log that holds `data`, for certain."""
+        if path in self.new:
+            return b""
         durable = bytearray(data[: self.synced.get(path, len(data))])
         for start, end in self.lost.get(path, ()):
             durable[start:end] = bytes(len(durable[start:end]))

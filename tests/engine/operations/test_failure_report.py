@@ -9,6 +9,7 @@ import pytest
 
 from engine.operations.failure_causes import find_cause
 from engine.operations.failure_report import COLUMNS, write_csv
+from engine.project.protected_files import save_inputs
 from engine.protocol.caption_row import ErrorRow
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
@@ -71,6 +72,7 @@ def test_what_cannot_be_written_leaves_nothing(failed: SmallProject, tmp_path: P
     failed.project.shard_file(0).unlink()
     out = tmp_path / "failures.csv"
     out.write_text("old")
+    save_inputs(failed.project, [])
     with pytest.raises(BadInput, match=r"shards/00000.jsonl is missing: put it back"):
         write_csv(failed.project, out, force=True)
     assert out.read_text() == "old"

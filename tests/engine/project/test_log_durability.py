@@ -107,6 +107,16 @@ def test_a_failed_sync_takes_back_what_it_did_not_reach(
     assert CaptionLog(path, 4).counts == log.counts
 
 
+def test_rows_stay_in_a_folder_that_was_moved_before_the_first_sync(path: Path) -> None:
+    log = CaptionLog(path, 4)
+    log.append([row(0)])
+    moved = path.parent.parent.rename(path.parent.parent.with_name("elsewhere"))
+    with pytest.raises(FileNotFoundError):
+        log.sync()
+    assert log.rows == 1
+    assert set(caption_log.read(moved / path.parent.name / path.name, 4).captions) == {0}
+
+
 def test_rows_that_could_not_be_taken_back_are_not_counted_and_go_before_the_next_row(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -328,6 +328,13 @@ CASES = [
         given=both(loaded, lambda run: make_folder(log_path(run.state, run.task))),
     ),
     Case(
+        "A caption log cannot be synced",
+        lambda run: run.supervisor.task_runner.sync_logs(at_once=True),
+        {"state": "pending", "outcome": "withdrawn", "paused": "disk_full"},
+        given=both(captioning(rows=1), lambda run: run.break_log(worker(run), "sync", FULL)),
+        also=lambda run: check(len(run.sent(worker(run), Cancel)) == 1),
+    ),
+    Case(
         "The disk is full",
         lambda run: run.rows(worker(run), 0),
         {"state": "pending", "outcome": "withdrawn", "paused": "disk_full"},

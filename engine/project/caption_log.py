@@ -247,12 +247,17 @@ class CaptionLog:
     def cut(self, size: int) -> None:
         """Take away what lies beyond so many bytes. Raises `OSError`.
 
-        It is synced: after a power cut no sector of what lay there may stand within a later row.
+        It is synced: after a power cut no sector of what lay there may stand within a later row. If
+        that fails, rows that were not synced count no more, as after any failed sync.
         """
         self.has_remains = True
         os.ftruncate(self.file, size)
         os.lseek(self.file, size, os.SEEK_SET)
-        os.fsync(self.file)
+        try:
+            os.fsync(self.file)
+        except OSError:
+            self.forget_unsynced()
+            raise
         self.has_remains = False
 
     def cut_remains(self) -> None:
@@ -288,13 +293,17 @@ class CaptionLog:
 
     def take_back(self) -> None:
         """Take away, and count no more, what was written since the last sync."""
+        self.forget_unsynced()
+        with suppress(OSError):  # then the next write cuts it, or the next opening counts it
+            self.cut(self.size)
+
+    def forget_unsynced(self) -> None:
+        """Count no more what was written since the last sync; the bytes may stay as remains."""
         counts = self.synced.counts
         self.captioned, self.left = counts.captioned, counts.left
         self.rows, self.size = counts.rows, counts.log_bytes
         self.flags, self.errors = bytearray(self.synced.flags), dict(self.synced.errors)
         self.unsynced = 0
-        with suppress(OSError):  # then the next write cuts it, or the next opening counts it
-            self.cut(self.size)
 
     def close(self) -> None:
         """Close the file without syncing it; a second call does nothing."""

@@ -94,8 +94,8 @@ class Attempt:
     """Index of the suspect that is with the worker now, or None."""
     probe: Literal["sent", "captioned", "failed"] | None = None
     """What became of the probe image; None if the worker did not get it."""
-    rows: int = 0
-    """Rows that this attempt added to the log."""
+    rows_before: int
+    """Rows that the log had when the attempt started."""
     dropped: Counter[DropReason] = field(default_factory=Counter)
     """Rows that came and were dropped, by reason."""
     exhausted: bool = False
@@ -110,6 +110,11 @@ class Attempt:
     def key(self) -> tuple[int, int]:
         """Task id and attempt number, which every message about records carries."""
         return self.task.id, self.task.attempt
+
+    @property
+    def rows(self) -> int:
+        """Rows that this attempt added to the log."""
+        return self.log.rows - self.rows_before
 
     @property
     def worker_has_images(self) -> bool:
@@ -203,7 +208,7 @@ class Attempt:
                 dropped["not sent"] += 1
             else:
                 accepted[row.i] = valid_row(row)
-        self.rows += self.log.append(accepted.values())
+        self.log.append(accepted.values())
         self.dropped += dropped
         return [AcceptedRow(row, *self.forget(row.i)) for row in accepted.values()]
 
@@ -215,11 +220,7 @@ class Attempt:
 
     def sync(self) -> None:
         """Sync the caption log. Raises `OSError`, and then rows since the last sync are gone."""
-        rows_before = self.log.rows
-        try:
-            self.log.sync()
-        finally:
-            self.rows -= rows_before - self.log.rows
+        self.log.sync()
 
     def close(self) -> None:
         """Sync and close the caption log, and close the shard file. Raises `OSError`.
@@ -285,6 +286,7 @@ def open_attempt(
         model=model,
         shard=shard,
         log=log,
+        rows_before=log.rows,
         shard_file=shard_file,
         shard_stamp=stamp,
         synced_at=now,

@@ -41,7 +41,7 @@ class Damage:
     def during_run(self) -> None:
         """Do what may happen between two turns of a run."""
         happens = self.faults.happens
-        if happens("project folder is moved away"):
+        if not self.moved and happens("project folder is moved away"):
             self.project.folder.rename(self.aside)
             self.moved = True
             return

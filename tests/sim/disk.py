@@ -66,6 +66,8 @@ class SimulatedDisk:
         self.written_again: set[Path] = set()
         """Logs that were written again whole since their last sync: the next one that succeeds
         writes what was dropped, too."""
+        self.cut_now: Path | None = None
+        """The log that was cut last, until something else is done to it."""
         self.full_until_calm = False
         """True while the disk stays full, as it does until somebody makes room."""
 
@@ -116,6 +118,7 @@ class SimulatedDisk:
     def write(self, handle: int, data: bytes) -> int:
         self.die("supervisor is killed before a write")
         self.on_write(self.paths[handle], data)
+        self.cut_now = None
         if self.free_bytes == 0:
             raise OSError(errno.ENOSPC, "simulated")
         if self.faults.happens("write gives EIO"):
@@ -155,6 +158,7 @@ class SimulatedDisk:
             raise OSError(errno.EIO, "simulated")
         path = self.paths[handle]
         os.ftruncate(handle, size)
+        self.cut_now = path
         self.forget_after(path, size)
         if self.synced[path] == size and path not in self.lost:
             self.unsynced_since.pop(path, None)
@@ -173,7 +177,10 @@ class SimulatedDisk:
             if synced < size:
                 self.lost.setdefault(path, []).append((synced, size))
             self.synced[path] = size
+            if path == self.cut_now:  # the rows are to be forgotten; they cannot be taken away
+                self.unsynced_since.pop(path, None)
             raise OSError(errno.EIO, "simulated")
+        self.cut_now = None
         self.synced[path] = size
         if written_again:
             self.lost.pop(path, None)

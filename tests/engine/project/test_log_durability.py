@@ -107,6 +107,24 @@ def test_a_failed_sync_takes_back_what_it_did_not_reach(
     assert CaptionLog(path, 4).counts == log.counts
 
 
+def test_a_cut_that_cannot_be_synced_costs_the_unsynced_rows_before_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = CaptionLog(path, 4)
+    log.append([row(0)])
+    log.sync()
+    log.append([row(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            log.append([row(2)])
+    assert (log.rows, log.captioned, log.missing(1)) == (1, 1, True)
+    log.append([row(3)])
+    log.sync()
+    assert set(caption_log.read(path, 4).captions) == {0, 3}
+
+
 def test_rows_stay_in_a_folder_that_was_moved_before_the_first_sync(path: Path) -> None:
     log = CaptionLog(path, 4)
     log.append([row(0)])

@@ -218,10 +218,6 @@ class Attempt:
         self.in_progress.discard(i)
         return self.originals.pop(i)
 
-    def sync(self) -> None:
-        """Sync the caption log. Raises `OSError`, and then rows since the last sync are gone."""
-        self.log.sync()
-
     def close(self) -> None:
         """Sync and close the caption log, and close the shard file. Raises `OSError`.
 
@@ -229,7 +225,7 @@ class Attempt:
         """
         self.unsent = iter(())  # it reads from the shard file
         try:
-            self.sync()
+            self.log.sync()
         finally:
             self.log.close()
             self.shard_file.close()

@@ -230,7 +230,7 @@ class TaskRunner:
             if attempt.log.unsynced >= self.policy.sync_rows or overdue:
                 attempt.synced_at = now
                 try:
-                    attempt.sync()
+                    attempt.log.sync()
                 except OSError as error:
                     self.on_write_error(error, attempt.log.path)
                     return

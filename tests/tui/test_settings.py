@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.utils.errors import BadInput
+from engine.utils.user_config import config_file
 from tests.faults.support.terminal import Terminal
 from tests.support import canned_projects
 from tests.tui.conftest import FakeRunControl, press, ready
@@ -20,7 +21,7 @@ from tui.terminal import clipboard, graphics
 
 
 def write_config(content: str) -> Path:
-    path = user_files.config_file()
+    path = config_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
     return path

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from engine.captioners.api_keys import table_problems
 from engine.utils.errors import BadInput
-from tui.config.user_files import config_file
+from engine.utils.user_config import config_file
 
 ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
 """How images are drawn: `auto` takes the best that the terminal can do, `cells` half blocks."""

@@ -7,16 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from engine.utils.user_config import config_file, state_folder
+from engine.utils.user_config import state_folder
 
-__all__ = [
-    "config_file",
-    "last_copy_file",
-    "recent_file",
-    "recent_projects",
-    "remember_project",
-    "write_private",
-]
 MAX_RECENT = 9
 """Recent projects that are remembered and listed on the welcome screen."""
 

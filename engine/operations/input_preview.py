@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from engine.datasets.inputs.batch import Record
+from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
-from engine.datasets.inputs.skipped import SkippedRecords
 from engine.images.image import ImagePaths, ImageProblem, image_exists
 from engine.operations.new_project import refuse_occupied
 from engine.project.layout import Project
@@ -52,10 +52,8 @@ def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = Fals
     """
     captions = captions.expanduser()
     root = (image_root or captions.absolute().parent).expanduser().absolute()
-    skipped = SkippedRecords()
-    batches = read_input(
-        InputSource(path=captions, root=root, skipped=skipped if skip_bad else None)
-    )
+    report = InputReport(skip_bad=skip_bad)
+    batches = read_input(InputSource(path=captions, root=root), report)
     read = (record for batch in batches for record in batch.records())
     records = tuple(islice(read, PREVIEW_RECORDS + 1))
     whole, records = len(records) <= PREVIEW_RECORDS, records[:PREVIEW_RECORDS]
@@ -77,7 +75,7 @@ def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = Fals
         whole=whole,
         images_present=images_present,
         paths=paths,
-        skipped=skipped.count,
+        skipped=report.skipped.count,
     )
 
 

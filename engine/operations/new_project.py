@@ -19,8 +19,9 @@ from db.connection import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
 from engine.captioners.registry import FAMILIES, ModelChoice
 from engine.datasets.inputs.batch import RecordBatch
+from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
-from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.sharding import DEFAULT_SHARD_SIZE, even_sizes, write_shards
 from engine.images.image import ImagePaths
 from engine.operations.input_checks import (
@@ -58,9 +59,8 @@ class NewProject:
     """True if image paths may climb out of the image root, and servers get images outside it."""
     allow_missing: bool = False
     """True if the project is made although none of the first images exists."""
-    image_column: str | None = None
-    caption_column: str | None = None
-    """Column names in CSV and Parquet; None means the usual ones."""
+    options: ReadOptions = ReadOptions()  # noqa: RUF009 (frozen)
+    """How the inputs are read."""
     check_images: bool = False
     """True if every image is opened and decoded, not only a sample."""
     skip_bad: bool = False
@@ -101,8 +101,8 @@ class CreatedProject:
     duplicates: Duplicates
     images: ImageCheck
     """The images that were opened: a sample, or all."""
-    skipped: SkippedRecords
-    """The records that were left out."""
+    report: InputReport
+    """What the readers have seen and left out."""
 
 
 def create(
@@ -130,9 +130,9 @@ def create(
     stage = Project(project.folder / f".new-{uuid.uuid4().hex[:8]}")
     try:
         stage.shards.mkdir(parents=True)
-        skipped = SkippedRecords()
+        report = InputReport(skip_bad=new_project.skip_bad)
         try:
-            shards = write_shard_files(stage, new_project, findings, progress, skipped)
+            shards = write_shard_files(stage, new_project, findings, progress, report)
         except BadRecord as error:
             raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
         refuse_missing_images(findings, root, new_project.allow_missing)
@@ -171,7 +171,7 @@ def create(
         outside_allowed=new_project.allow_outside,
         duplicates=duplicates,
         images=image_check,
-        skipped=skipped,
+        report=report,
     )
 
 
@@ -192,24 +192,22 @@ def write_shard_files(
     new_project: NewProject,
     findings: InputFindings,
     progress: Callable[[int], None],
-    skipped: SkippedRecords,
+    report: InputReport,
 ) -> list[ShardRow]:
     """Cut the records of all inputs into shard files. Raises `BadInput`, `OSError`.
 
-    `findings` and `skipped` take what is seen of the records on the way.
+    `findings` and `report` take what is seen of the records on the way.
     """
     root = new_project.root()
 
-    def batches(skipped: SkippedRecords) -> Iterator[RecordBatch]:
+    def batches(report: InputReport) -> Iterator[RecordBatch]:
         for path in new_project.captions:
             source = InputSource(
                 path=path,
                 root=root,
-                image_column=new_project.image_column,
-                caption_column=new_project.caption_column,
-                skipped=skipped if new_project.skip_bad else None,
+                options=new_project.options,
             )
-            yield from read_input(source)
+            yield from read_input(source, report)
 
     def on_batch(first: int, batch: RecordBatch) -> None:
         findings.add_batch(first, batch)
@@ -219,11 +217,11 @@ def write_shard_files(
         sizes: Iterator[int] = repeat(new_project.shard_size or DEFAULT_SHARD_SIZE)
     else:
         # The sizes of a number of shards need a first pass over the input.
-        count = sum(len(batch) for batch in batches(SkippedRecords()))
+        count = sum(len(batch) for batch in batches(InputReport(skip_bad=new_project.skip_bad)))
         if new_project.shards > count:
             raise BadInput(f"{new_project.shards} shards are more than the {count:,} records")
         sizes = chain(even_sizes(count, new_project.shards))
-    return write_shards(batches(skipped), sizes, stage.shard_file, on_batch)
+    return write_shards(batches(report), sizes, stage.shard_file, on_batch)
 
 
 def refuse_missing_images(findings: InputFindings, root: Path, allow_missing: bool) -> None:

@@ -26,14 +26,14 @@ def split(
     """Cut CAPTIONS into N JSON arrays of nearly equal size in OUTDIR."""
     from engine.datasets import split_merge
     from engine.datasets.inputs.open_input import InputSource
+    from engine.datasets.inputs.read_options import ReadOptions
     from tui.cli.progress_bars import record_counter
 
     with record_counter("reading records") as progress:
         source = InputSource(
             path=captions,
             root=captions.parent,
-            image_column=image_column,
-            caption_column=caption_column,
+            options=ReadOptions(image_column=image_column, caption_column=caption_column),
         )
         parts = split_merge.split(source, outdir, shards, progress)
     echo(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
@@ -54,14 +54,11 @@ def merge(
     """Write the records of all CAPTIONS, in this order, as one JSON array."""
     from engine.datasets import split_merge
     from engine.datasets.inputs.open_input import InputSource
+    from engine.datasets.inputs.read_options import ReadOptions
     from tui.cli.progress_bars import merge_counters
 
-    sources = [
-        InputSource(
-            path=path, root=path.parent, image_column=image_column, caption_column=caption_column
-        )
-        for path in captions
-    ]
+    options = ReadOptions(image_column=image_column, caption_column=caption_column)
+    sources = [InputSource(path=path, root=path.parent, options=options) for path in captions]
     with merge_counters() as (reading, writing):
         count = split_merge.merge(sources, out, reading, writing, force)
     echo(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")

@@ -75,6 +75,7 @@ def new(
 ) -> None:
     """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
     from engine.captioners.registry import choose_all
+    from engine.datasets.inputs.read_options import ReadOptions
     from engine.operations.new_project import NewProject, create
     from engine.shearing.shear import Shearing
     from tui.cli.progress_bars import record_counter, step_bar
@@ -92,8 +93,7 @@ def new(
         shards=shards,
         allow_outside=allow_outside,
         allow_missing=allow_missing,
-        image_column=image_column,
-        caption_column=caption_column,
+        options=ReadOptions(image_column=image_column, caption_column=caption_column),
         check_images=check_images,
         skip_bad=skip_bad,
         shearing=Shearing(shear_mode or SHEAR_MODES[0], shear_max_words),

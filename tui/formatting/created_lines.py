@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def created_lines(created: CreatedProject) -> Iterator[str]:
     """Yield what a person should look at: records left out, missing images, repeats, bad images."""
-    skipped = created.skipped
+    skipped = created.report.skipped
     if skipped.count:
         yield f"left out as unreadable: {plural(skipped.count, 'record')}"
         yield from (f"  {why}" for why in skipped.messages)

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.datasets.inputs.batch import Record
 from engine.datasets.inputs.byte_stream import ByteStream
-from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
+from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.utils.errors import BadInput
 
 LONGEST_RECORD = 64 << 20
@@ -107,14 +107,12 @@ class TextWindow:
         return BadInput(f"{self.path}: {message} (at byte {offset:,})")
 
 
-def read_array(
-    text: TextWindow, number: int, skipped: SkippedRecords | None = None
-) -> Iterator[Record | None]:
+def read_array(text: TextWindow, number: int, report: InputReport) -> Iterator[Record | None]:
     """Yield the rest of an array's records; the text stands at the start of one.
 
     `number` is that record's number in the file, from 0. After each comma None is yielded: the text
-    stands at the start of a record again. Values that are no records are left out if `skipped`
-    takes them. Raises `BadInput`.
+    stands at the start of a record again. Values that are no records are bad
+    records. Raises `BadInput`.
     """
     decoder = json.JSONDecoder()
     while True:
@@ -124,9 +122,7 @@ def read_array(
         try:
             yield to_record(text, number, *value)
         except BadRecord as error:
-            if skipped is None:
-                raise
-            skipped.add(str(error))
+            report.leave_out(error)
         number += 1
         following = text.skip_blanks()
         if following == "]":

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
 from engine.datasets.inputs.byte_stream import open_stream
-from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
+from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.tables import (
     BATCH_ROWS,
     LONGEST_LINE,
@@ -46,26 +47,22 @@ def image_path(path: Path, root: Path) -> str:
 
 
 def read_folder(
-    folder: Path,
-    root: Path,
-    image: str | None,
-    caption: str | None,
-    skipped: SkippedRecords | None = None,
+    folder: Path, root: Path, options: ReadOptions, report: InputReport
 ) -> Iterator[RecordBatch]:
-    """Yield the records of a folder. Raises `BadInput`; `skipped` is as in `read_tar`.
+    """Yield the records of a folder. Raises `BadInput`.
 
-    It holds WebDataset tars, or metadata.jsonl or metadata.csv, whose columns `image` and `caption`
-    name, or images with .txt files beside them.
+    It holds WebDataset tars, or metadata.jsonl or metadata.csv, or images with .txt files beside
+    them.
     """
     archives = sorted(folder.glob("*.tar"))
     if archives:
         for archive in archives:
-            yield from read_tar(archive, root, skipped)
+            yield from read_tar(archive, root, report)
     elif (folder / "metadata.jsonl").is_file():
-        records = read_metadata(folder / "metadata.jsonl", image, caption)
+        records = read_metadata(folder / "metadata.jsonl", options)
         yield from relative_to_root(records, folder, root)
     elif (folder / "metadata.csv").is_file():
-        records = read_csv(folder / "metadata.csv", image, caption)
+        records = read_csv(folder / "metadata.csv", options, report)
         yield from relative_to_root(records, folder, root)
     else:
         empty = True
@@ -116,15 +113,13 @@ def read_text(path: Path) -> str:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def read_metadata(path: Path, image: str | None, caption: str | None) -> Iterator[RecordBatch]:
+def read_metadata(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     """Yield the records of Hugging Face's metadata.jsonl: `file_name` and a text column."""
     with open_stream(path) as stream:
-        yield from batches(metadata_pairs(path, text_lines(stream), image, caption))
+        yield from batches(metadata_pairs(path, text_lines(stream), options))
 
 
-def metadata_pairs(
-    path: Path, lines: Iterator[str], image: str | None, caption: str | None
-) -> Pairs:
+def metadata_pairs(path: Path, lines: Iterator[str], options: ReadOptions) -> Pairs:
     """Yield (image, caption) of every line of a metadata.jsonl. Raises `BadInput`."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -135,42 +130,38 @@ def metadata_pairs(
                 raise ValueError("no object")
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{path}: not JSON: {error} (at line {number:,})") from error
-        name, text_name = choose_columns(path, list(row), image, caption)
+        name, text_name = choose_columns(path, list(row), options)
         file_name, text = row[name], row[text_name] if text_name else ""
         if not isinstance(file_name, str) or not file_name or not isinstance(text or "", str):
             raise BadInput(f"{path}: {name!r} and {text_name!r} must be text (at line {number:,})")
         yield file_name, text or ""
 
 
-def read_tar(
-    archive: Path, root: Path, skipped: SkippedRecords | None = None
-) -> Iterator[RecordBatch]:
+def read_tar(archive: Path, root: Path, report: InputReport) -> Iterator[RecordBatch]:
     """Yield the records of a tar in WebDataset's layout: KEY.jpg with KEY.txt or KEY.json beside.
 
     Nothing is unpacked: a record's image is `ARCHIVE/MEMBER`, which `engine.images.image` opens.
-    Raises `BadInput`. With `skipped`, a damaged tar ends before its damage.
+    Raises `BadInput`. If bad records are left out, a damaged tar ends before its damage.
     """
-    left_out = 0 if skipped is None else skipped.count
+    left_out = report.skipped.count
     try:
         with TarReader(str(archive)) as tar:
             empty = True
-            for batch in batches(tar_pairs(archive, image_path(archive, root), tar, skipped)):
+            for batch in batches(tar_pairs(archive, image_path(archive, root), tar, report)):
                 empty = False
                 yield batch
-            if empty and (skipped is None or skipped.count == left_out):
+            if empty and report.skipped.count == left_out:
                 raise BadInput(f"{archive} holds no images")
     except OSError as error:
         raise BadInput(f"cannot read {archive}: {error.strerror or error}") from error
 
 
-def tar_pairs(
-    archive: Path, archive_path: str, tar: TarReader, skipped: SkippedRecords | None
-) -> Pairs:
+def tar_pairs(archive: Path, archive_path: str, tar: TarReader, report: InputReport) -> Pairs:
     """Yield (image, caption) of every key of a tar; `archive_path` is the tar as records name it.
 
-    Neighbouring members of one key belong together; the first image among them counts. With
-    `skipped`, a record whose text cannot be read is left out, and so is all that follows a damaged
-    place, with the record before it, which may be incomplete. Otherwise raises `BadRecord`.
+    Neighbouring members of one key belong together; the first image among them counts. A record
+    whose text cannot be read is bad, and so is all that follows a damaged place, with the record
+    before it, which may be incomplete. Raises `BadRecord` unless the report leaves these out.
     """
     try:
         for _, members in groupby(
@@ -188,18 +179,16 @@ def tar_pairs(
             try:
                 caption = caption_of(archive, image, tar, texts)
             except BadRecord as error:
-                if skipped is None:
-                    raise
-                skipped.add(str(error))
+                report.leave_out(error)
             else:
                 yield f"{archive_path}/{image}", caption
     except DamagedTar as error:
         problem = f"{archive}: not a sound tar: {error}"
-        if skipped is None:
+        if not report.skip_bad:
             raise BadRecord(
                 f"{problem}: fetch it again, or unpack it if it is compressed"
             ) from error
-        skipped.add(f"{problem}: the rest of it is left out")
+        report.skipped.add(f"{problem}: the rest of it is left out")
 
 
 def key_and_extension(name: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from engine.datasets.inputs import exact_json, lenient_jsonl
 from engine.datasets.inputs.batch import Record, RecordBatch
 from engine.datasets.inputs.byte_stream import ByteStream, open_stream
 from engine.datasets.inputs.exact_json import TextWindow
-from engine.datasets.inputs.skipped import SkippedRecords
+from engine.datasets.inputs.input_report import InputReport, SkippedRecords
 from engine.utils.errors import BadInput
 
 READ_BYTES = 1 << 19
@@ -41,15 +41,14 @@ the bytes that follow them."""
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a caption file in order. Raises `BadInput` with the position."""
-    for batch in read_batches(path):
+    for batch in read_batches(path, InputReport()):
         yield from batch.records()
 
 
-def read_batches(path: Path, skipped: SkippedRecords | None = None) -> Iterator[RecordBatch]:
+def read_batches(path: Path, report: InputReport) -> Iterator[RecordBatch]:
     """Yield the records of a caption file in order, in batches. Raises `BadInput`.
 
-    With `skipped` it takes what cannot be read, which is then left out: values of an array that are
-    no records, and damaged lines of JSON Lines.
+    Bad records are values of an array that are no records, and damaged lines of JSON Lines.
     """
     with open_stream(path) as stream:
         first = skip_blanks(stream)
@@ -57,10 +56,10 @@ def read_batches(path: Path, skipped: SkippedRecords | None = None) -> Iterator[
             stream.read(1)
             if skip_blanks(stream) == b"]":
                 raise BadInput(f"{path} holds no records: the array is empty")
-            read_exactly = partial(exact_json.read_array, skipped=skipped)
+            read_exactly = partial(exact_json.read_array, report=report)
             yield from read_in_turns(stream, parse_array_block, read_exactly)
-        elif first and skipped is not None:
-            yield from read_good_lines(stream, skipped)
+        elif first and report.skip_bad:
+            yield from read_good_lines(stream, report.skipped)
         elif first == b"{":
             yield from read_in_turns(stream, parse_lines_block, exact_json.read_lines)
         elif not first:

@@ -9,7 +9,7 @@ from engine.datasets.inputs import exact_json
 from engine.datasets.inputs.batch import Record, RecordBatch
 from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.exact_json import LONGEST_RECORD
-from engine.datasets.inputs.skipped import SkippedRecords
+from engine.datasets.inputs.input_report import SkippedRecords
 
 READ_BYTES = 1 << 19
 """Bytes that are read at a time."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.byte_stream import BYTE_ORDER_MARK
 from engine.datasets.inputs.folders import read_folder, read_tar
+from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.json_reader import BLANKS, read_batches
-from engine.datasets.inputs.skipped import SkippedRecords
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.tables import read_csv, read_parquet
 from engine.utils.errors import BadInput
 
@@ -27,33 +28,38 @@ class InputSource:
     path: Path
     root: Path
     """The image root, to which the paths of images found in folders and tars are relative."""
-    image_column: str | None = None
-    """The column of image paths in a table; None means the usual names."""
-    caption_column: str | None = None
-    """The column of captions in a table; None means the usual names."""
-    skipped: SkippedRecords | None = None
-    """Takes records that cannot be read, which are then left out; None makes them an error."""
+    options: ReadOptions = ReadOptions()  # noqa: RUF009 (frozen)
 
 
-def read_input(source: InputSource) -> Iterator[RecordBatch]:
-    """Yield the records in order. Raises `BadInput` with the position.
+def read_input(source: InputSource, report: InputReport | None = None) -> Iterator[RecordBatch]:
+    """Yield the records in order, and count them in `report`.
+
+    Raises `BadInput` with the position, and `BadRecord` unless the report leaves such records out.
+    """
+    report = InputReport() if report is None else report
+    for batch in choose_reader(source, report):
+        report.add_batch(batch)
+        yield batch
+
+
+def choose_reader(source: InputSource, report: InputReport) -> Iterator[RecordBatch]:
+    """Return the records of an input, from the reader that its name and content ask for.
 
     The name decides: .csv, .tsv, .tab, .parquet, .tar, a folder. Anything else must be JSON.
     """
-    path = source.path
-    columns = source.image_column, source.caption_column
+    path, options = source.path, source.options
     suffix = file_suffix(path)
     if path.is_dir():
-        return read_folder(path, source.root, *columns, source.skipped)
+        return read_folder(path, source.root, options, report)
     if path.name.lower().endswith(PACKED_TARS):
         raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
     if suffix == ".tar":
-        return read_tar(path, source.root, source.skipped)
+        return read_tar(path, source.root, report)
     if suffix == ".parquet":
-        return read_parquet(path, *columns, source.skipped)
+        return read_parquet(path, options, report)
     if suffix in TABLES:
-        return read_csv(path, *columns, source.skipped)
-    return read_batches(path, source.skipped)
+        return read_csv(path, options, report)
+    return read_batches(path, report)
 
 
 def file_suffix(path: Path) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
 from engine.datasets.inputs.byte_stream import ByteStream, open_stream
-from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
+from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.utils.errors import BadInput
 from engine.utils.optional_imports import import_extra
 
@@ -35,13 +36,13 @@ DOWNLOAD = (
 
 
 def choose_columns(
-    path: Path, names: Sequence[str], image: str | None, caption: str | None
+    path: Path, names: Sequence[str], options: ReadOptions
 ) -> tuple[str, str | None]:
     """Return the columns of image paths and of captions; without captions the latter is None.
 
-    `image` and `caption` are the names that a person gave, or None. Raises `BadInput`, which lists
-    the columns of the table.
+    Raises `BadInput`, which lists the columns of the table.
     """
+    image, caption = options.image_column, options.caption_column
     image_column = first_of(names, [image] if image else IMAGE_COLUMNS)
     caption_column = first_of(names, [caption] if caption else CAPTION_COLUMNS)
     listed = ", ".join(repr(name[:40]) for name in names[:12])
@@ -62,21 +63,16 @@ def first_of(names: Sequence[str], candidates: Sequence[str]) -> str | None:
     return next((name for name in candidates if name in names), None)
 
 
-def read_csv(
-    path: Path, image: str | None, caption: str | None, skipped: SkippedRecords | None = None
-) -> Iterator[RecordBatch]:
-    """Yield the records of a CSV or TSV file. Raises `BadInput` with the line.
-
-    Rows that are no records are left out if `skipped` takes them.
-    """
+def read_csv(path: Path, options: ReadOptions, report: InputReport) -> Iterator[RecordBatch]:
+    """Yield the records of a CSV or TSV file. Raises `BadInput` with the line."""
     with open_stream(path) as stream:
         lines = text_lines(stream)
         header = next(lines, "")
-        delimiter = choose_delimiter(path, header, image)
+        delimiter = choose_delimiter(path, header, options.image_column)
         rows = numbered_rows(path, delimiter, header, lines)
         _, names = next(rows, (1, []))
-        columns = column_indices(path, names, image, caption)
-        pairs = row_pairs(path, rows, names, columns, skipped)
+        columns = column_indices(path, names, options)
+        pairs = row_pairs(path, rows, names, columns, report)
         empty = True
         while chunk := list(islice(pairs, BATCH_ROWS)):
             empty = False
@@ -107,11 +103,9 @@ def choose_delimiter(path: Path, header: str, image: str | None) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def column_indices(
-    path: Path, names: list[str], image: str | None, caption: str | None
-) -> tuple[int, int | None]:
+def column_indices(path: Path, names: list[str], options: ReadOptions) -> tuple[int, int | None]:
     """Return the indices of the columns of image paths and of captions. Raises `BadInput`."""
-    image_column, caption_column = choose_columns(path, names, image, caption)
+    image_column, caption_column = choose_columns(path, names, options)
     caption_index = None if caption_column is None else names.index(caption_column)
     return names.index(image_column), caption_index
 
@@ -144,16 +138,14 @@ def row_pairs(
     rows: Iterator[tuple[int, list[str]]],
     names: list[str],
     columns: tuple[int, int | None],
-    skipped: SkippedRecords | None,
+    report: InputReport,
 ) -> Iterator[tuple[str, str]]:
-    """Yield (image, caption) of each row. Raises `BadRecord`, unless `skipped` takes the row."""
+    """Yield (image, caption) of each row. Raises `BadRecord` unless such rows are left out."""
     for line, row in rows:
         try:
             pair = row_pair(path, line, row, names, *columns)
         except BadRecord as error:
-            if skipped is None:
-                raise
-            skipped.add(str(error))
+            report.leave_out(error)
         else:
             yield pair
 
@@ -207,12 +199,10 @@ def decode(stream: ByteStream, data: bytes, bytes_after: int) -> str:
         raise BadInput(f"{stream.path}: not UTF-8 at byte {offset:,}: save it as UTF-8") from error
 
 
-def read_parquet(
-    path: Path, image: str | None, caption: str | None, skipped: SkippedRecords | None = None
-) -> Iterator[RecordBatch]:
+def read_parquet(path: Path, options: ReadOptions, report: InputReport) -> Iterator[RecordBatch]:
     """Yield the records of a Parquet file. Raises `BadInput` with the row.
 
-    Rows without an image are left out if `skipped` takes them.
+    Rows without an image are bad records.
     """
     arrow = import_extra("pyarrow", "formats", f"{path} is Parquet")
     parquet = import_extra("pyarrow.parquet", "formats", f"{path} is Parquet")
@@ -220,7 +210,7 @@ def read_parquet(
     try:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            image_column, caption_column = choose_columns(path, names, image, caption)
+            image_column, caption_column = choose_columns(path, names, options)
             columns = [image_column] if caption_column is None else [image_column, caption_column]
             for name in columns:
                 refuse_other_types(path, arrow, file.schema_arrow.field(name))
@@ -231,10 +221,9 @@ def read_parquet(
                 else:
                     captions = table.column(caption_column).to_pylist()
                 for index in (index for index, image in enumerate(images) if not image):
-                    message = f"{path}: no image path (in row {row_count + index:,})"
-                    if skipped is None:
-                        raise BadRecord(message)
-                    skipped.add(message)
+                    report.leave_out(
+                        BadRecord(f"{path}: no image path (in row {row_count + index:,})")
+                    )
                 pairs = [(i, c or "") for i, c in zip(images, captions, strict=True) if i]
                 if pairs:
                     yield batch_of_pairs(pairs)

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
-from engine.datasets.inputs.skipped import BadRecord
+from engine.datasets.inputs.input_report import BadRecord
 from engine.operations.input_preview import InputPreview, check_folder_is_free, preview_input
 from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
-from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
 from engine.utils.errors import BadInput
 from tests.support.tars import END, base_256, member, with_size
 
@@ -16,8 +16,8 @@ SOUND = member("0.jpg") + member("0.txt", b"a cat")
 DAMAGE = with_size(base_256(-512))
 
 
-def read(path: Path, skipped: SkippedRecords | None = None) -> list[tuple[str, str]]:
-    batches = read_input(InputSource(path=path, root=path.parent, skipped=skipped))
+def read(path: Path, report: InputReport | None = None) -> list[tuple[str, str]]:
+    batches = read_input(InputSource(path=path, root=path.parent), report)
     return [(record.image, record.caption) for batch in batches for record in batch.records()]
 
 
@@ -37,19 +37,19 @@ def test_what_follows_the_damage_is_left_out_with_the_record_before_it(tmp_path:
     (folder / "a.tar").write_bytes(SOUND + member("1.jpg") + DAMAGE + member("2.jpg") + END)
     (folder / "b.tar").write_bytes(DAMAGE)
     (folder / "c.tar").write_bytes(member("3.jpg") + END)
-    skipped = SkippedRecords()
-    assert read(folder, skipped) == [("tars/a.tar/0.jpg", "a cat"), ("tars/c.tar/3.jpg", "")]
-    assert skipped.count == 2
-    assert all("the rest of it is left out" in message for message in skipped.messages)
+    report = InputReport(skip_bad=True)
+    assert read(folder, report) == [("tars/a.tar/0.jpg", "a cat"), ("tars/c.tar/3.jpg", "")]
+    assert report.skipped.count == 2
+    assert all("the rest of it is left out" in message for message in report.skipped.messages)
 
 
 def test_a_text_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     broken = member("1.jpg") + member("1.txt", b"caf\xe9")
     path.write_bytes(SOUND + broken + member("2.jpg") + END)
-    skipped = SkippedRecords()
-    assert [image for image, _ in read(path, skipped)] == ["a.tar/0.jpg", "a.tar/2.jpg"]
-    assert skipped.count == 1 and "'1.jpg'" in skipped.messages[0]
+    report = InputReport(skip_bad=True)
+    assert [image for image, _ in read(path, report)] == ["a.tar/0.jpg", "a.tar/2.jpg"]
+    assert report.skipped.count == 1 and "'1.jpg'" in report.skipped.messages[0]
     with pytest.raises(BadRecord, match="cannot be read"):
         read(path)
 

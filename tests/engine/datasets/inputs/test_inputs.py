@@ -16,6 +16,7 @@ import pytest
 from engine.datasets import split_merge
 from engine.datasets.inputs import json_reader
 from engine.datasets.inputs.open_input import InputSource, read_input
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.process import pool
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok
@@ -34,7 +35,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def pairs(path: Path, root: Path | None = None, **columns: Any) -> list[tuple[str, str]]:
-    batches = read_input(InputSource(path=path, root=root or path.parent, **columns))
+    batches = read_input(
+        InputSource(path=path, root=root or path.parent, options=ReadOptions(**columns))
+    )
     return [(record.image, record.caption) for batch in batches for record in batch.records()]
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.datasets.inputs import lenient_jsonl
+from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
-from engine.datasets.inputs.skipped import BadRecord, SkippedRecords
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import make_captions
@@ -28,8 +28,8 @@ BAD_LINES = {
 }
 
 
-def read(path: Path, skipped: SkippedRecords | None = None) -> list[str] | None:
-    batches = read_input(InputSource(path=path, root=path.parent, skipped=skipped))
+def read(path: Path, report: InputReport | None = None) -> list[str] | None:
+    batches = read_input(InputSource(path=path, root=path.parent), report)
     return [record.image for batch in batches for record in batch.records()]
 
 
@@ -38,15 +38,15 @@ def read(path: Path, skipped: SkippedRecords | None = None) -> list[str] | None:
 def test_a_damaged_line_is_left_out(tmp_path: Path, bad: bytes, index: int) -> None:
     path = tmp_path / "captions.jsonl"
     path.write_bytes(b"\n".join([*GOOD[:index], bad, *GOOD[index:]]) + b"\n")
-    skipped = SkippedRecords()
+    report = InputReport(skip_bad=True)
     if bad.startswith(b"[") and index == 0:  # what begins like an array is read as one
         with pytest.raises(BadInput):
-            read(path, skipped)
+            read(path, report)
         return
-    assert read(path, skipped) == [f"{n}.png" for n in range(4)]
-    assert skipped.count == 1
-    assert f"line {index + 1}: " in skipped.messages[0]
-    assert BAD_LINES[bad] in skipped.messages[0]
+    assert read(path, report) == [f"{n}.png" for n in range(4)]
+    assert report.skipped.count == 1
+    assert f"line {index + 1}: " in report.skipped.messages[0]
+    assert BAD_LINES[bad] in report.skipped.messages[0]
     with pytest.raises(BadInput):
         read(path)
 
@@ -55,9 +55,9 @@ def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path: Path) -> 
     path = tmp_path / "captions.json"
     values = [json.loads(GOOD[0]), 7, {"caption": "x"}, json.loads(GOOD[1]), {"image": None}]
     path.write_text(json.dumps(values))
-    skipped = SkippedRecords()
-    assert read(path, skipped) == ["0.png", "1.png"]
-    assert skipped.count == 3
+    report = InputReport(skip_bad=True)
+    assert read(path, report) == ["0.png", "1.png"]
+    assert report.skipped.count == 3
     with pytest.raises(BadRecord, match="record 1: not an"):
         read(path)
 
@@ -66,17 +66,17 @@ def test_an_array_that_is_no_json_is_still_refused(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     path.write_bytes(b"[" + GOOD[0] + b", oops, " + GOOD[1] + b"]")
     with pytest.raises(BadInput, match="not JSON"):
-        read(path, SkippedRecords())
+        read(path, InputReport(skip_bad=True))
 
 
 @pytest.mark.parametrize("bad", ["only one cell", "a,b,c,d", ",no image", "nul\0.png,x"])
 def test_a_line_of_csv_is_left_out(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "captions.csv"
     path.write_text(f"image,caption\n0.png,zero\n{bad}\n1.png,one\n")
-    skipped = SkippedRecords()
-    assert read(path, skipped) == ["0.png", "1.png"]
-    assert skipped.count == 1
-    assert "line 3" in skipped.messages[0]
+    report = InputReport(skip_bad=True)
+    assert read(path, report) == ["0.png", "1.png"]
+    assert report.skipped.count == 1
+    assert "line 3" in report.skipped.messages[0]
 
 
 def test_rows_of_parquet_without_an_image_are_left_out(tmp_path: Path) -> None:
@@ -85,9 +85,13 @@ def test_rows_of_parquet_without_an_image_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "captions.parquet"
     images = ["0.png", None, "", "1.png"]
     parquet.write_table(pyarrow.table({"image": images, "caption": ["x"] * 4}), path)
-    skipped = SkippedRecords()
-    assert read(path, skipped) == ["0.png", "1.png"]
-    assert [message.rpartition("(in ")[2] for message in skipped.messages] == ["row 1)", "row 2)"]
+    report = InputReport(skip_bad=True)
+    assert read(path, report) == ["0.png", "1.png"]
+    messages = report.skipped.messages
+    assert [message.rpartition("(in ")[2] for message in messages] == [
+        "row 1)",
+        "row 2)",
+    ]
 
 
 def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +99,9 @@ def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(lenient_jsonl, "LONGEST_RECORD", 500)
     path = tmp_path / "captions.jsonl"
     path.write_bytes(b"\n".join([GOOD[0], b'{"image": "' + b"x" * 5000, *GOOD[1:]]))
-    skipped = SkippedRecords()
-    assert read(path, skipped) == [f"{n}.png" for n in range(4)]
-    assert "line 2: a line of more than 500 bytes" in skipped.messages[0]
+    report = InputReport(skip_bad=True)
+    assert read(path, report) == [f"{n}.png" for n in range(4)]
+    assert "line 2: a line of more than 500 bytes" in report.skipped.messages[0]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(8, 400))
@@ -109,11 +113,11 @@ def test_every_good_line_is_read_and_every_bad_one_counted(
     path = tmp_path_factory.mktemp("lines") / "captions.jsonl"
     lines = [json.dumps({"image": f"{n}.png"}) if it else "{" for n, it in enumerate(good)]
     path.write_text("\n".join(lines))
-    skipped = SkippedRecords()
+    report = InputReport(skip_bad=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lenient_jsonl, "READ_BYTES", block)
-        assert read(path, skipped) == [f"{n}.png" for n, it in enumerate(good) if it]
-    assert skipped.count == good.count(False)
+        assert read(path, report) == [f"{n}.png" for n, it in enumerate(good) if it]
+    assert report.skipped.count == good.count(False)
 
 
 def test_new_reports_what_it_left_out_and_advises_the_option(tmp_path: Path) -> None:

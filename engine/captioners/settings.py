@@ -19,6 +19,12 @@ QUANTIZATIONS = ("none", "int8", "fp8")
 """Values of `quantize`."""
 PREPROCESSING = ("crop", "pad", "squash")
 """Values of `preprocess`: the keys of `preprocessing.pixels.RESIZERS`."""
+ALPHAS = ("drop", "white")
+"""Values of `alpha`."""
+EXIFS = ("stored", "upright")
+"""Values of `exif`."""
+JPEG_ENDS = ("required", "optional")
+"""Values of `jpeg_end`."""
 MAX_SEED = 2**63 - 1
 """The largest seed: that of a signed 64-bit integer."""
 MAX_NEW_TOKENS = 4096
@@ -69,6 +75,12 @@ class Settings:
     """Folder of the CLIP model, for an original LLaVA checkpoint that does not contain it."""
     served_model: str | None = None
     """Id of the model to ask a server for; None if it serves only one."""
+    alpha: Annotated[str, any_of(ALPHAS)] = "drop"
+    """What becomes of transparency, as in `PixelRules`."""
+    exif: Annotated[str, any_of(EXIFS)] = "stored"
+    """Whether pictures are turned as their EXIF tag says, as in `PixelRules`."""
+    jpeg_end: Annotated[str, any_of(JPEG_ENDS)] = "required"
+    """Whether a JPEG may lack its end marker, as in `PixelRules`."""
     fast_decode: bool = False
     """True to decode large JPEGs at a fraction of their size, but at least twice the size of the
     model's square. This is faster, and the pixels differ a little from upstream's."""
@@ -187,6 +199,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "tokenizer": existing_path,
     "vision_tower": existing_path,
     "served_model": served_model,
+    "alpha": one_of(ALPHAS),
+    "exif": one_of(EXIFS),
+    "jpeg_end": one_of(JPEG_ENDS),
     "fast_decode": yes_or_no,
     "stop_at_sentence": yes_or_no,
     "batch": batch_size,

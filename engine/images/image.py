@@ -18,8 +18,19 @@ from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
-from engine.images import tar_members
+from engine.images import table_images, tar_members
+from engine.images.file_repair import with_jpeg_end, without_png_texts
+from engine.images.formats import FORMATS, HOW_TO_READ, unread_format
 from engine.images.pillow_limit import PILLOW_LIMIT_LIFTED
+from engine.images.pixel_rules import (
+    OFFICIAL_RULES,
+    UNTURN,
+    PixelRules,
+    UnknownSamples,
+    tiff_orientation,
+    to_rgb,
+    turn_back,
+)
 from engine.protocol.caption_row import ErrorRow
 
 ProblemKind = Literal[
@@ -34,8 +45,8 @@ ProblemKind = Literal[
     "unanswered",
 ]
 """The reason why an image cannot be captioned. "timeout" is set where a blocked read is given up;
-"refused" and "unanswered" are set for a model server, which will not caption the image or fails at
-it every time."""
+"refused" is set for a model or a server that will not caption the image, "unanswered" for a server
+that fails at it every time."""
 
 MAX_PIXELS = 200_000_000
 """Pixels; a larger image is refused before it is decoded. This many take 600 MB as RGB."""
@@ -44,23 +55,6 @@ MAX_BYTES = 512 * 2**20
 DRAFT_FACTOR = 2
 """A JPEG is decoded at no less than this many times the size needed: the decoder's averaging
 followed by a reduction by this factor is close to one reduction of the whole."""
-Image.init()
-KNOWN_FORMATS = {
-    "JPEG",
-    "MPO",
-    "PNG",
-    "WEBP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "JPEG2000",
-    "AVIF",
-    "PPM",
-    "TGA",
-}
-FORMATS = sorted(KNOWN_FORMATS & Image.OPEN.keys())
-"""The formats that data sets hold, as far as this Pillow decodes them. Files of other formats are
-refused: EPS, for one, would start Ghostscript."""
 
 
 class ImageProblem(Exception):
@@ -142,6 +136,8 @@ class Picture:
     width: int
     height: int
     mode: str
+    sound_data: bytes
+    """The bytes from which Pillow decodes the pixels: `data`, or a repaired copy of it."""
 
     @cached_property
     def crc32(self) -> int:
@@ -155,26 +151,30 @@ class Picture:
         if min(self.width, self.height) >= DRAFT_FACTOR * side * 2 and self.image.format == "JPEG":
             self.image.draft(None, (DRAFT_FACTOR * side, DRAFT_FACTOR * side))
 
-    def decode(self) -> Image.Image:
+    def decode(self, rules: PixelRules = OFFICIAL_RULES) -> Image.Image:
         """Decode the pixels of the first frame. Raises `ImageProblem`."""
+        turn = tiff_orientation(self.image)
         try:
             with PILLOW_LIMIT_LIFTED:
                 self.image.load()
         except Exception as error:  # Pillow's decoders raise nearly anything on bad data
-            raise ImageProblem("corrupt", describe_error(error)) from error
+            repaired = without_png_texts(self.data)
+            if repaired is None and rules.jpeg_end == "optional":
+                repaired = with_jpeg_end(self.data)
+            if repaired is None:
+                raise ImageProblem("corrupt", describe_error(error)) from error
+            self.image, self.sound_data = load_repaired(repaired), repaired
+        if rules.exif == "stored" and turn in UNTURN:
+            self.image = turn_back(self.image, turn)
         return self.image
 
-    def rgb(self) -> Image.Image:
-        """Return the first frame as `convert("RGB")` gives it, with 16 bits scaled to 8.
-
-        Raises `ImageProblem`.
-        """
-        image = self.decode()
+    def rgb(self, rules: PixelRules = OFFICIAL_RULES) -> Image.Image:
+        """Return the first frame as RGB. Raises `ImageProblem`."""
+        image = self.decode(rules)
         try:
-            if image.mode.startswith("I"):
-                image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-            # Converting an image to its own mode would copy it.
-            return image if image.mode == "RGB" else image.convert("RGB")
+            return to_rgb(image, rules)
+        except UnknownSamples as error:
+            raise ImageProblem("corrupt", str(error)) from error
         except Exception as error:
             raise ImageProblem("corrupt", describe_error(error)) from error
 
@@ -186,17 +186,44 @@ def open_image(path: str) -> Picture:
 
 def open_image_bytes(data: bytes) -> Picture:
     """Decode the header of an image file's content. Raises `ImageProblem`."""
-    try:
-        with PILLOW_LIMIT_LIFTED:
-            image = Image.open(BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise ImageProblem("corrupt", f"not an image: {describe_bytes(data)}") from error
-    except Exception as error:
-        raise ImageProblem("corrupt", describe_error(error)) from error
+    image, sound_data = read_header(data)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageProblem("too_large", f"{width}x{height} pixels, the limit is {MAX_PIXELS}")
-    return Picture(image=image, data=data, width=width, height=height, mode=image.mode)
+    return Picture(
+        image=image, data=data, width=width, height=height, mode=image.mode, sound_data=sound_data
+    )
+
+
+def read_header(data: bytes) -> tuple[Image.Image, bytes]:
+    """Return the image of a file's content, whose header alone is decoded, and its bytes.
+
+    The bytes are a repaired copy if Pillow refuses the file's own. Raises `ImageProblem`.
+    """
+    try:
+        with PILLOW_LIMIT_LIFTED:
+            return Image.open(BytesIO(data), formats=FORMATS), data
+    except UnidentifiedImageError as error:
+        unread = unread_format(data)
+        if unread is not None:
+            raise ImageProblem("unreadable", HOW_TO_READ[unread]) from error
+        raise ImageProblem("corrupt", f"not an image: {describe_bytes(data)}") from error
+    except Exception as error:
+        repaired = without_png_texts(data)
+        if repaired is None:
+            raise ImageProblem("corrupt", describe_error(error)) from error
+        return read_header(repaired)
+
+
+def load_repaired(data: bytes) -> Image.Image:
+    """Return the decoded image of a file that was repaired. Raises `ImageProblem`."""
+    image, _ = read_header(data)
+    try:
+        with PILLOW_LIMIT_LIFTED:
+            image.load()
+    except Exception as error:
+        raise ImageProblem("corrupt", describe_error(error)) from error
+    return image
 
 
 def read_image_bytes(path: str) -> bytes:
@@ -205,7 +232,7 @@ def read_image_bytes(path: str) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except NotADirectoryError:
-        return read_tar_image(path)
+        return read_packed_image(path)
     except FileNotFoundError as error:
         raise ImageProblem("missing", f"no such file: {path}") from error
     except (OSError, UnicodeEncodeError) as error:
@@ -223,6 +250,28 @@ def read_image_bytes(path: str) -> bytes:
             raise ImageProblem("unreadable", describe_error(error)) from error
     if len(data) > MAX_BYTES:  # the size of a file in /proc or /sys is 0
         raise ImageProblem("too_large", f"more than {MAX_BYTES} bytes")
+    return data
+
+
+def read_packed_image(path: str) -> bytes:
+    """Return the content of an image inside of a tar, Parquet or Arrow file.
+
+    Raises `ImageProblem`.
+    """
+    place = table_images.find_row(path)
+    return read_tar_image(path) if place is None else read_table_image(path, place)
+
+
+def read_table_image(path: str, place: table_images.TableRow) -> bytes:
+    """Return the content of an image inside of a Parquet or Arrow file. Raises `ImageProblem`."""
+    try:
+        data = table_images.read_row(place)
+    except OSError as error:
+        raise ImageProblem("unreadable", describe_error(error)) from error
+    if data is None:
+        raise ImageProblem("missing", f"no such file: {path}")
+    if len(data) > MAX_BYTES:
+        raise ImageProblem("too_large", f"{len(data)} bytes, the limit is {MAX_BYTES}")
     return data
 
 
@@ -251,11 +300,11 @@ def describe_error(error: BaseException) -> str:
 
 
 def image_exists(paths: ImagePaths, image: str) -> bool:
-    """True if a regular file or a member of a tar has the path of this image."""
+    """True if a file, a member of a tar or a row of a table has the path of this image."""
     try:
         path = paths.resolve(image)
-        return Path(path).is_file() or (
-            tar_members.SUFFIX + os.sep in path and tar_members.find_member(path) is not None
-        )
+        if (place := table_images.find_row(path)) is not None:
+            return table_images.row_exists(place)
+        return Path(path).is_file() or tar_members.find_member(path) is not None
     except (ImageProblem, OSError, ValueError, tarfile.TarError):
         return False

@@ -31,6 +31,7 @@ from engine.captioners.generation.generate import (
 )
 from engine.captioners.generation.mpt_decoder import MptDecodeState
 from engine.captioners.generation.static_decoders import DecodeStatePool
+from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
 from engine.captioners.preprocessing.prompts import load_tokenizer
 from engine.captioners.settings import Settings
@@ -179,7 +180,7 @@ class OtterCaptioner(Captioner):
         """Return the model's square of the image, (S, S, 3)."""
         if self.settings.fast_decode:
             picture.draft(self.preprocessor.side)
-        return self.preprocessor.resize(picture.rgb())
+        return self.preprocessor.resize(picture.rgb(pixel_rules(self.settings)))
 
     @torch.inference_mode()
     def caption(

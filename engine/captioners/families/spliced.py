@@ -16,6 +16,7 @@ from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import GenerationRequest, pad_left, splice, to_caption
 from engine.captioners.generation.static_decoders import LlamaDecoder
+from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
 from engine.captioners.settings import Settings
 from engine.images.image import Picture
@@ -107,7 +108,7 @@ class SplicedCaptioner(Captioner):
         """Return the model's square of the image, (S, S, 3)."""
         if self.settings.fast_decode:
             picture.draft(self.preprocessor.side)
-        return self.preprocessor.resize(picture.rgb())
+        return self.preprocessor.resize(picture.rgb(pixel_rules(self.settings)))
 
     @torch.inference_mode()
     def caption(

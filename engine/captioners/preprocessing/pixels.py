@@ -15,10 +15,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.captioners.preprocessing.partial_resize import resize_part
+
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 """Mean and standard deviation of red, green and blue in CLIP's training images, from 0 to 1."""
 BICUBIC = Image.Resampling.BICUBIC
+MAX_RESIZED_SIDES = 8
+"""The most sides of the square that an image is resized to before it is cut or padded: with more,
+a thin image would take gigabytes."""
+MAX_ASPECT_RATIO = 8
+"""Times the short side that the long side of an image may have to be padded before it is resized,
+as the official code does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +90,24 @@ def crop(image: Image.Image, square: SquarePreprocessor) -> Image.Image:
         if short == width
         else (int(square.side * width / height), square.side)
     )
-    resized = image.resize(size, BICUBIC)
     left, top = (size[0] - square.side) // 2, (size[1] - square.side) // 2
-    return resized.crop((left, top, left + square.side, top + square.side))
+    box = (left, top, left + square.side, top + square.side)
+    if max(size) > MAX_RESIZED_SIDES * square.side:
+        return resize_part(image, size, box)
+    return image.resize(size, BICUBIC).crop(box)
 
 
 def pad(image: Image.Image, square: SquarePreprocessor) -> Image.Image:
-    """Put the image into the centre of a square of the mean colour and resize that."""
+    """Put the image into the centre of a square of the mean colour and resize that.
+
+    A thin image, whose square would be many times its own size, is resized first.
+    """
     width, height = image.size
-    longest = max(width, height)
+    longest, shortest = max(width, height), min(width, height)
+    if longest > max(MAX_RESIZED_SIDES * square.side, MAX_ASPECT_RATIO * shortest):
+        width = max(1, round(width * square.side / longest))
+        height = max(1, round(height * square.side / longest))
+        image, longest = image.resize((width, height), BICUBIC), square.side
     colour = tuple(int(value * 255) for value in square.mean)
     canvas = Image.new("RGB", (longest, longest), colour)
     canvas.paste(image, ((longest - width) // 2, (longest - height) // 2))

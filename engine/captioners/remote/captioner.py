@@ -9,7 +9,6 @@ the server had.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import random
 import threading
@@ -17,14 +16,12 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from PIL import Image
-
 from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
+from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.remote.client import (
     ImageRefused,
     ModelNotServed,
@@ -33,30 +30,15 @@ from engine.captioners.remote.client import (
     ServerError,
 )
 from engine.captioners.remote.concurrency import RequestWindow
+from engine.captioners.remote.picture_encoding import data_url, encode_picture
 from engine.captioners.remote.server_health import PROBE_ID, ServerHealth
 from engine.captioners.settings import Settings
 from engine.images.image import ImageProblem, Picture
-from engine.images.probe_image import draw_probe_image
+from engine.images.probe_image import probe_image_file
 from engine.utils import jsonlines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-}
-"""Media types of the formats that every server reads; such files are sent as they are."""
-PLAIN_MODES = ("RGB", "RGBA", "L", "P")
-"""Pixel modes of these formats that every server reads correctly: not CMYK, not 16 bits."""
-MAX_FILE_BYTES = 2 * 2**20
-"""Files above this size are sent as a JPEG of `LONGEST_SIDE`: no model here sees more of them."""
-LONGEST_SIDE = 2048
-"""Longest side, in pixels, of an image that is sent as a new JPEG."""
-JPEG_QUALITY = 95
 
 RETRY_POLICY = RetryPolicy()
 
@@ -88,7 +70,7 @@ class EndpointCaptioner(RemoteCaptioner):
         self.window = RequestWindow(settings.batch)
         self.used_slots = 0
         """Slots of the window in use: requests that are in flight or wait for `retry_at`."""
-        self.probe_url = data_url(draw_probe_image(), None, b"")
+        self.probe_url = data_url("image/jpeg", probe_image_file())
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.run_loop, daemon=True, name="requests").start()
         self.slot_freed = asyncio.Condition()
@@ -138,22 +120,8 @@ class EndpointCaptioner(RemoteCaptioner):
         )
 
     def prepare(self, picture: Picture) -> str:
-        """Return the image as a data URL.
-
-        Every image is decoded, so that a damaged one fails here as it does with a local model.
-        """
-        picture.decode()
-        format = picture.image.format or ""
-        plain = (
-            format in MEDIA_TYPES
-            and picture.mode in PLAIN_MODES
-            and len(picture.data) <= MAX_FILE_BYTES
-        )
-        return data_url(
-            picture.image if plain else picture.rgb(),
-            MEDIA_TYPES[format] if plain else None,
-            picture.data,
-        )
+        """Return the image as a data URL. Raises `ImageProblem`."""
+        return encode_picture(picture, pixel_rules(self.settings))
 
     def submit(self, inputs: str, record_id: int, isolated: bool = False) -> Future[Caption]:
         return self.start(self.caption_record(inputs, record_id, isolated))
@@ -304,16 +272,6 @@ class EndpointCaptioner(RemoteCaptioner):
         if settings.top_p is not None:
             body["top_p"] = settings.top_p
         return jsonlines.dumps(body)
-
-
-def data_url(image: Image.Image, media_type: str | None, data: bytes) -> str:
-    """Return a data URL of the file's bytes or, without a media type, of the image as a JPEG."""
-    if media_type is None:
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        file = BytesIO()
-        image.save(file, "JPEG", quality=JPEG_QUALITY)
-        media_type, data = "image/jpeg", file.getvalue()
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 def record_seed(seed: int, record_id: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.captioners.settings import Settings
 from engine.images.image import ImagePaths, ImageProblem
 from engine.worker.image_prefetch import DecodingStuck, ImagePrefetcher
 from tests.support.pictures import draw_picture
@@ -19,7 +20,7 @@ def prefetcher(tmp_path: Path) -> ImagePrefetcher:
     """Four threads that wait for no image, with a captioner and the image `a.png`."""
     draw_picture(tmp_path / "a.png", 7)
     made = ImagePrefetcher(ImagePaths(str(tmp_path)), 4, "cuda", image_seconds=0.0)
-    made.set_captioner(DryRunCaptioner(4))
+    made.set_captioner(DryRunCaptioner(Settings(batch=4)))
     return made
 
 

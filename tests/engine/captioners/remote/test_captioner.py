@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import random
 import subprocess
@@ -93,70 +91,6 @@ def test_a_server_that_names_its_models_like_the_key_does_not_show_it(
     with pytest.raises(ServerUnavailable) as caught:
         EndpointCaptioner(server.address, SETTINGS, HASTY, KeySource(("A_KEY",)))
     assert "sk-secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("format", "mode", "media_type"),
-    [
-        ("JPEG", "RGB", "image/jpeg"),
-        ("JPEG", "L", "image/jpeg"),
-        ("PNG", "RGBA", "image/png"),
-        ("PNG", "P", "image/png"),
-        ("WEBP", "RGB", "image/webp"),
-        ("GIF", "P", "image/gif"),
-    ],
-)
-def test_what_every_server_reads_is_sent_as_it_lies(
-    tmp_path: Path,
-    make: Callable[..., Any],
-    server: FakeServer,
-    format: str,
-    mode: str,
-    media_type: str,
-) -> None:
-    path = tmp_path / "image"
-    Image.new("RGB", (40, 30), "teal").convert(mode).save(path, format)
-    captioner = make()
-    captioner.caption([captioner.prepare(open_image(str(path)))], [0])
-    assert server.requests[0].image == path.read_bytes()
-    assert server.requests[0].media_type == media_type
-
-
-@pytest.mark.parametrize(
-    ("format", "mode", "colour"),
-    [
-        ("TIFF", "RGB", (0, 128, 128)),
-        ("BMP", "RGB", (0, 128, 128)),
-        ("JPEG", "CMYK", (255, 127, 127, 0)),
-        ("PNG", "I;16", 32768),
-        ("PNG", "1", 1),
-    ],
-)
-def test_the_rest_is_sent_as_a_jpeg_of_the_same_pixels(
-    tmp_path: Path, format: str, mode: str, colour: int | tuple[int, ...]
-) -> None:
-    path = tmp_path / "image"
-    Image.new(mode, (40, 30), colour).save(path, format)
-    sent = sent_image(path)
-    assert (sent.format, sent.mode, sent.size) == ("JPEG", "RGB", (40, 30))
-    shown: Any = sent.getpixel((5, 5))
-    expected: Any = open_image(str(path)).rgb().getpixel((5, 5))
-    assert all(abs(a - b) < 6 for a, b in zip(shown, expected, strict=True))
-
-
-def test_a_large_file_is_sent_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "MAX_FILE_BYTES", 1000)
-    path = tmp_path / "large.png"
-    Image.new("L", (3000, 1500)).save(path, compress_level=1)
-    assert sent_image(path).size == (2048, 1024)
-
-
-def sent_image(path: Path) -> Image.Image:
-    captioner = object.__new__(endpoint.EndpointCaptioner)
-    url = captioner.prepare(open_image(str(path)))
-    kind, _, data = url.partition(",")
-    assert kind == "data:image/jpeg;base64"
-    return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
 def test_a_damaged_image_fails_before_it_is_sent(

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from engine.captioners.address import EXAMPLE, check_name, is_address
-from engine.captioners.model_families import ENDPOINT, FAMILIES, Family, check_checkpoint
+from engine.captioners.checkpoints.layouts import read_config
+from engine.captioners.model_families import ENDPOINT, FAMILIES, HF, Family, check_checkpoint
+from engine.captioners.open_models import own_prompt
 from engine.captioners.presets import PAPER
 from engine.captioners.settings import Settings, apply_changes, parse_assignment
 from engine.captioners.settings_hash import settings_hash
@@ -133,8 +136,15 @@ def change_model(
             f" {', '.join((*family.setting_names, 'preset', *checkpoint_key))}"
         )
     settings = complete_prompt(family, apply_changes(settings, rest))
+    if settings.unsent and not family.remote:
+        raise BadInput(
+            f"{settings.unsent_names[0]} must have a value: only a server may do without"
+        )
     if checkpoint is not None:
         checkpoint = check_checkpoint(family, checkpoint, settings)
+        if family.name == HF:
+            config = read_config(Path(checkpoint))
+            settings = replace(settings, prompt=own_prompt(config, settings.prompt))
     digest = settings_hash(family.name, checkpoint, settings)
     return ModelChoice(
         name=name,

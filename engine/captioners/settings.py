@@ -25,6 +25,10 @@ EXIFS = ("stored", "upright")
 """Values of `exif`."""
 JPEG_ENDS = ("required", "optional")
 """Values of `jpeg_end`."""
+MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
+"""Values of `max_tokens_name`."""
+UNSENDABLE = ("max_new_tokens", "temperature", "seed")
+"""Settings that a server need not be sent, by the value `none`."""
 MAX_SEED = 2**63 - 1
 """The largest seed: that of a signed 64-bit integer."""
 MAX_NEW_TOKENS = 4096
@@ -75,6 +79,10 @@ class Settings:
     """Folder of the CLIP model, for an original LLaVA checkpoint that does not contain it."""
     served_model: str | None = None
     """Id of the model to ask a server for; None if it serves only one."""
+    max_tokens_name: Annotated[str, any_of(MAX_TOKENS_NAMES)] = "max_tokens"
+    """What a server calls the most tokens of an answer."""
+    unsent: Annotated[str, Meta(pattern=f"^({'|'.join(UNSENDABLE)}|,)*\\Z")] = ""
+    """Names of settings that a server is not sent, with commas between."""
     alpha: Annotated[str, any_of(ALPHAS)] = "drop"
     """What becomes of transparency, as in `PixelRules`."""
     exif: Annotated[str, any_of(EXIFS)] = "stored"
@@ -97,6 +105,11 @@ class Settings:
     overlap: bool = False
     """True to run the prefill of one batch on a GPU while the batch before is in its decode steps.
     This takes more memory."""
+
+    @property
+    def unsent_names(self) -> list[str]:
+        """Names of settings that a server is not sent."""
+        return [name for name in self.unsent.split(",") if name]
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -199,6 +212,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "tokenizer": existing_path,
     "vision_tower": existing_path,
     "served_model": served_model,
+    "max_tokens_name": one_of(MAX_TOKENS_NAMES),
     "alpha": one_of(ALPHAS),
     "exif": one_of(EXIFS),
     "jpeg_end": one_of(JPEG_ENDS),
@@ -210,7 +224,8 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 """For each setting its parser, which raises `ValueError` or `KeyError` for text that it refuses.
 
-`auto_batch` has no parser: it is True if `batch` is `auto`.
+`auto_batch` and `unsent` have no parser: `batch` may be `auto`, and for a server the settings in
+`UNSENDABLE` may be `none`.
 """
 
 
@@ -228,12 +243,19 @@ def apply_changes(settings: Settings, changes: Mapping[str, str]) -> Settings:
     Raises `BadInput`.
     """
     values: dict[str, Any] = {}
+    unsent = set(settings.unsent_names)
     for key, text in changes.items():
+        if key in UNSENDABLE:
+            unsent.discard(key)
+            if text == "none":
+                unsent.add(key)
+                continue
         parse = PARSERS[key]
         try:
             values[key] = parse(text)
         except (ValueError, KeyError):
             raise BadInput(f"{key} must be {parse.__doc__}, not {text!r}") from None
+    values["unsent"] = ",".join(sorted(unsent))
     if "batch" in values:
         values["auto_batch"] = values["batch"] is None
         values["batch"] = values["batch"] or settings.batch

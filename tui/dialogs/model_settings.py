@@ -112,6 +112,7 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         family = FAMILIES[model.family]
         settings = asdict(Settings.of(model.settings))
         values = {name: setting_text(settings[name]) for name in family.setting_names}
+        values |= dict.fromkeys(settings["unsent"].split(","), "none") if settings["unsent"] else {}
         if settings["auto_batch"]:
             values["batch"] = "auto"
         checkpoint = {"checkpoint": model.checkpoint or ""} if family.checkpoint_form else {}

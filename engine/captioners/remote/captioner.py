@@ -9,7 +9,6 @@ the server had.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 import threading
 import time
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
 from engine.captioners.preprocessing.picture_rules import pixel_rules
+from engine.captioners.remote.chat_request import parameter_advice, request_body
 from engine.captioners.remote.client import (
     ImageRefused,
     ModelNotServed,
@@ -30,12 +30,11 @@ from engine.captioners.remote.client import (
     ServerError,
 )
 from engine.captioners.remote.concurrency import RequestWindow
-from engine.captioners.remote.picture_encoding import data_url, encode_picture
+from engine.captioners.remote.picture_encoding import as_jpeg, data_url, encode_picture
 from engine.captioners.remote.server_health import PROBE_ID, ServerHealth
 from engine.captioners.settings import Settings
 from engine.images.image import ImageProblem, Picture
 from engine.images.probe_image import probe_image_file
-from engine.utils import jsonlines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -141,6 +140,11 @@ class EndpointCaptioner(RemoteCaptioner):
             try:
                 return await self.request(image, record_id)
             except ImageRefused as refusal:
+                # Some servers refuse a WebP or PNG that is sound.
+                jpeg = await asyncio.to_thread(as_jpeg, image)
+                if jpeg is not None:
+                    image = jpeg
+                    continue
                 # The probes find out whether the server refuses everything.
                 refusals += await self.probe_several_times()
                 if refusals >= self.policy.max_refusals:
@@ -167,7 +171,9 @@ class EndpointCaptioner(RemoteCaptioner):
             sent_at = time.monotonic()
             self.health.on_sent(record_id, sent_at)
             try:
-                caption = await self.client.caption(self.request_body(image, record_id))
+                caption = await self.client.caption(
+                    request_body(self.model, self.settings, image, record_id)
+                )
             except ServerError as error:
                 now = time.monotonic()
                 self.health.on_failure(error, record_id, sent_at, now)
@@ -200,7 +206,9 @@ class EndpointCaptioner(RemoteCaptioner):
             await self.request(self.probe_url, PROBE_ID)
         except ImageRefused as refusal:
             raise ServerUnavailable(
-                f"{self.client.address} refuses whatever it is asked: {refusal}", cause="failing"
+                f"{self.client.address} refuses whatever it is asked: {refusal}"
+                f"{parameter_advice(str(refusal))}",
+                cause="failing",
             ) from None
         except ServerError as error:
             self.raise_if_outage(error)
@@ -253,34 +261,6 @@ class EndpointCaptioner(RemoteCaptioner):
         longest = self.policy.first_backoff * 2.0 ** min(tries - 1, 10)
         longest = min(self.policy.max_backoff, longest)
         return random.uniform(longest / 2, longest)  # noqa: S311 (spreads requests)
-
-    def request_body(self, image: str, record_id: int) -> bytes:
-        """Return the JSON of a chat completion request for an image as a data URL."""
-        settings = self.settings
-        parts = [
-            {"type": "image_url", "image_url": {"url": image}},
-            {"type": "text", "text": settings.prompt},
-        ]
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": parts}],
-            "max_tokens": settings.max_new_tokens,
-            "temperature": settings.temperature,
-            "seed": record_seed(settings.seed, record_id),
-            "stream": False,
-        }
-        if settings.top_p is not None:
-            body["top_p"] = settings.top_p
-        return jsonlines.dumps(body)
-
-
-def record_seed(seed: int, record_id: int) -> int:
-    """Return the seed of a record's request: 31 bits, which every server takes.
-
-    Each record has its own, for with one seed the sampling noise of all captions would be the same.
-    """
-    digest = hashlib.sha256(f"{seed} {record_id}".encode()).digest()
-    return int.from_bytes(digest[:4]) >> 1
 
 
 def load(

@@ -176,6 +176,8 @@ class ServerClient:
             raise ServerError(self.describe_malformed("no choices", response)) from None
         if finish == "content_filter":
             raise ImageRefused("the server's content filter withheld the answer")
+        if isinstance(text, list):
+            text = joined_parts(text)
         if not isinstance(text, str):
             raise ServerError(self.describe_malformed("no text", response))
         count = token_count(tokens)
@@ -304,6 +306,14 @@ def find_api_key(variables: Sequence[str]) -> tuple[str, str]:
                 raise ServerUnavailable(text, cause="unauthorized")
             return name, key
     return "", ""
+
+
+def joined_parts(content: list[Any]) -> str | None:
+    """Return the text of a content that is a list of parts; None if no part is a text."""
+    texts = [it.get("text") for it in content if isinstance(it, dict) and it.get("type") == "text"]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return None
+    return "".join(texts)
 
 
 def token_count(value: Any) -> int | None:

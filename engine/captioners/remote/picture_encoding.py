@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from engine.images.file_repair import without_jpeg_tags
-from engine.images.image import Picture
+from engine.images.image import ImageProblem, Picture, open_image_bytes
 from engine.images.pixel_rules import PixelRules, is_turned
 
 MEDIA_TYPES = {
@@ -60,6 +60,18 @@ def plain_file(picture: Picture, rules: PixelRules) -> bytes | None:
     if rules.exif == "stored" and image.format in ("JPEG", "MPO"):
         return without_jpeg_tags(picture.sound_data)
     return None
+
+
+def as_jpeg(url: str) -> str | None:
+    """Return the picture of a data URL as a JPEG, or None if it is one or cannot be decoded."""
+    kind, _, data = url.partition(";base64,")
+    if kind == "data:image/jpeg":
+        return None
+    try:
+        rgb = open_image_bytes(base64.b64decode(data)).rgb()
+    except ImageProblem:
+        return None
+    return data_url("image/jpeg", encode(rgb, "JPEG", quality=JPEG_QUALITY))
 
 
 def encode(image: Image.Image, format: str, **options: Any) -> bytes:

@@ -19,8 +19,8 @@ from PIL import Image
 
 from engine.captioners.api_keys import KeySource
 from engine.captioners.base import ServerUnavailable
-from engine.captioners.remote import captioner as endpoint
 from engine.captioners.remote.captioner import EndpointCaptioner
+from engine.captioners.remote.chat_request import record_seed
 from engine.images.image import ImageProblem, Picture, open_image
 from tests.engine.captioners.remote.conftest import HASTY, SETTINGS
 from tests.faults.support.fake_server import (
@@ -46,8 +46,8 @@ def test_prompt_cap_temperature_and_seed_are_sent(
     assert (first["model"], first["max_tokens"]) == ("tiny", 17)
     assert (first["temperature"], first["top_p"], first["stream"]) == (0.7, 0.9, False)
     assert {first["seed"], second["seed"]} == {
-        endpoint.record_seed(3, 10),
-        endpoint.record_seed(3, 11),
+        record_seed(3, 10),
+        record_seed(3, 11),
     }
     assert first["seed"] != second["seed"]
     assert 0 <= first["seed"] < 2**31

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from engine.captioners.base import Caption, Captioner, CheckpointError
 from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.captioners.settings import Settings
 from engine.protocol.messages import ModelSpec, Start
 from engine.worker import worker
 
@@ -52,7 +53,7 @@ class ClusterWorker(worker.Worker):
     def make_captioner(self, model: ModelSpec) -> Captioner:
         if missing("checkpoint"):
             raise CheckpointError("there is no folder /nowhere/llava")
-        return SlowCaptioner(8)
+        return SlowCaptioner(Settings(batch=8))
 
 
 def main() -> None:

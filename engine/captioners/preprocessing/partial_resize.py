@@ -46,10 +46,11 @@ def weigh(
 
     `indices` and `weights` are (N, K): the lines of each sum, and their weights.
     """
-    sums = np.full((len(indices), *lines.shape[1:]), 1 << (PRECISION_BITS - 1))
+    sums = np.full((len(indices), *lines.shape[1:]), 1 << (PRECISION_BITS - 1), np.int64)
     for k in range(indices.shape[1]):
         sums += lines[indices[:, k]] * weights[:, k, None, None]
-    return np.clip(sums >> PRECISION_BITS, 0, 255)
+    sums >>= PRECISION_BITS
+    return sums.clip(0, 255)
 
 
 def filter_weights(

@@ -311,9 +311,8 @@ def find_api_key(variables: Sequence[str]) -> tuple[str, str]:
 def joined_parts(content: list[Any]) -> str | None:
     """Return the text of a content that is a list of parts; None if no part is a text."""
     texts = [it.get("text") for it in content if isinstance(it, dict) and it.get("type") == "text"]
-    if not texts or not all(isinstance(text, str) for text in texts):
-        return None
-    return "".join(texts)
+    strings = [text for text in texts if isinstance(text, str)]
+    return "".join(strings) if strings and len(strings) == len(texts) else None
 
 
 def token_count(value: Any) -> int | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from engine.captioners.base import Caption, Captioner
 from engine.captioners.families.dry_run import DryRunCaptioner
+from engine.captioners.settings import Settings
 from engine.images.image import ImagePaths, Picture
 from engine.protocol.caption_row import CaptionRow
 from engine.protocol.messages import FromWorker, Load, ModelSpec, Rows
@@ -118,8 +119,8 @@ class MisbehavingCaptioner(DryRunCaptioner):
 class SlowLayersCaptioner(DryRunCaptioner):
     """A model whose layers take half a second each in the first batch, an hour in the second."""
 
-    def __init__(self, batch: int) -> None:
-        super().__init__(batch)
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         from torch import nn
 
         class Layer(nn.Module):
@@ -196,8 +197,9 @@ class MisbehavingWorker(worker.Worker):
         super().load(message)
 
     def make_captioner(self, model: ModelSpec) -> Captioner:
-        batch = super().make_captioner(model).batch
-        return (SlowLayersCaptioner if MISBEHAVIOUR == "crawls" else MisbehavingCaptioner)(batch)
+        super().make_captioner(model)
+        kind = SlowLayersCaptioner if MISBEHAVIOUR == "crawls" else MisbehavingCaptioner
+        return kind(Settings.of(model.settings))
 
     def send(self, message: FromWorker) -> None:
         if isinstance(message, Rows):

@@ -285,9 +285,9 @@ def test_the_original_llava_is_no_random_llava_hf(checkpoints: dict[str, Path]) 
     config = json.loads((checkpoints["llava-1.5"] / "config.json").read_text())
     assert config["model_type"] == "llava"
     with pytest.raises(CheckpointError, match="original-layout LLaVA checkpoint"):
-        from engine.captioners.families import hf
+        from engine.captioners.families.hf.weights import check_type
 
-        hf.load_model(checkpoints["llava-1.5"], torch.float32)
+        check_type(checkpoints["llava-1.5"])
     model, _ = parity.LOADERS["llava-1.5"](checkpoints["llava-1.5"], torch.float32)
     weights = torch.load(checkpoints["llava-1.5"] / "pytorch_model.bin", weights_only=True)
     weight = model.language_model.model.layers[1].mlp.up_proj.weight

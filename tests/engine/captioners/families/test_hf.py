@@ -28,7 +28,8 @@ from transformers import (
 
 from engine.captioners.base import Caption, Captioner, CheckpointError
 from engine.captioners.checkpoints import assembly
-from engine.captioners.families import hf
+from engine.captioners.families.hf import rows
+from engine.captioners.families.hf.trial import draw_pictures
 from engine.captioners.registry import FAMILIES
 from engine.hardware.memory import HostMemory
 from engine.images.image import open_image
@@ -222,27 +223,20 @@ def test_captions_do_not_depend_on_the_batch(
     assert len({caption.raw for caption in together}) > 1
 
 
-def test_images_are_preprocessed_ahead_as_with_their_batch(
-    checkpoint: Path, pictures: list[str]
-) -> None:
-    captioner: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    assert captioner.preprocesses_ahead
-    ahead = captions(captioner, pictures, 4)
-    captioner.preprocesses_ahead = False
-    assert captions(captioner, pictures, 4) == ahead
-
-
-def test_a_processor_that_makes_another_batch_is_given_batches(
+def test_pictures_share_a_batch_only_where_that_changes_nothing(
     checkpoint: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hf, "TOKEN_KEYS", ())  # padded behind, where the processor pads in front
+    whole: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
+    assert whole.shares_batches
+    expected = captions(whole, pictures, 4)
+    # Padded behind, where a decoder needs it in front: what follows would follow the padding.
+    monkeypatch.setattr(rows, "is_per_token", lambda *_: False)
     captioner: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    inputs = [captioner.preprocess([Image.open(it)]) for it in pictures]
-    different = len({it["input_ids"].shape for it in inputs}) > 1
-    assert captioner.preprocesses_ahead == (not different)
-    monkeypatch.undo()
-    whole = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    assert captions(captioner, pictures, 4) == captions(whole, pictures, 4)
+    inputs = [captioner.question.inputs(it) for it in draw_pictures()]
+    same_length = len({it["input_ids"].shape for it in inputs}) == 1
+    assert captioner.shares_batches == same_length
+    assert captioner.loaded.layout.endswith("one by one)") != same_length
+    assert captions(captioner, pictures, 4) == expected
 
 
 def test_threads_may_prepare_at_once(checkpoint: Path, pictures: list[str]) -> None:
@@ -256,7 +250,7 @@ def test_the_prompt_reaches_the_model(checkpoint: Path, pictures: list[str]) -> 
     loaded: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
     assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
-    assert "Say it." in loaded.prompt_text
+    assert "Say it." in (loaded.question.text or "")
 
 
 def test_a_missing_weight_is_named(checkpoint: Path, tmp_path: Path) -> None:

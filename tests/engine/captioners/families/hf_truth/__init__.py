@@ -1,0 +1,1 @@
+"""Tiny checkpoints of open models, each beside its family's own processor and `generate`."""

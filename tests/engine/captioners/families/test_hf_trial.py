@@ -1,0 +1,163 @@
+"""The trial of a checkpoint at load, and what of it ends in one sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from engine.captioners.base import CheckpointError
+from engine.captioners.families.hf import trial
+from engine.captioners.families.hf.rows import collate
+from engine.captioners.registry import FAMILIES
+from tests.engine.captioners.families.hf_truth import llava_like, other_chat, pictures
+from tests.engine.captioners.families.hf_truth.making import write
+from tests.engine.captioners.families.hf_truth.test_truth import say
+from tests.engine.captioners.families.test_hf import SETTINGS
+
+
+class FakeModel:
+    """Returns the logits that a function makes of the inputs."""
+
+    config = SimpleNamespace(model_type="fake")
+    device = torch.device("cpu")
+
+    def __init__(self, answer: Any, dtype: torch.dtype = torch.float32) -> None:
+        self.answer = answer
+        self.dtype = dtype
+
+    def generate(self, input_ids: torch.Tensor, **_: Any) -> Any:
+        return SimpleNamespace(logits=[self.answer(input_ids)])
+
+
+ROWS = [{"input_ids": torch.tensor([[7, 8, 9]])}, {"input_ids": torch.tensor([[5]])}]
+
+
+def last_token(ids: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.one_hot(ids[:, -1], 10).float()
+
+
+def sum_of_tokens(ids: torch.Tensor) -> torch.Tensor:
+    """Something that the padding changes."""
+    return torch.nn.functional.one_hot(ids.sum(1) % 10, 10).float()
+
+
+def test_pictures_share_a_batch_if_the_padding_changes_nothing() -> None:
+    assert trial.try_model(FakeModel(last_token), ROWS, pad_id=1)
+    assert not trial.try_model(FakeModel(sum_of_tokens), ROWS, pad_id=1)
+
+
+def test_rounding_in_bfloat16_is_no_difference() -> None:
+    def rounded(ids: torch.Tensor) -> torch.Tensor:
+        return last_token(ids) + (0.004 if len(ids) == 2 else 0) * torch.arange(10)
+
+    assert not trial.try_model(FakeModel(rounded), ROWS, pad_id=1)
+    assert trial.try_model(FakeModel(rounded, torch.bfloat16), ROWS, pad_id=1)
+
+
+def test_a_model_that_fails_at_both_together_gets_them_one_by_one() -> None:
+    def singles_only(ids: torch.Tensor) -> torch.Tensor:
+        if len(ids) > 1:
+            raise RuntimeError("one at a time")
+        return last_token(ids)
+
+    assert not trial.try_model(FakeModel(singles_only), ROWS, pad_id=1)
+
+
+def test_a_model_that_does_not_see_the_picture_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="says the same of two different pictures"):
+        trial.try_model(FakeModel(lambda ids: torch.ones(len(ids), 10)), ROWS, pad_id=1)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes\ndiffer"), KeyError("x"), AssertionError()])
+def test_what_a_model_raises_is_one_sentence(error: Exception) -> None:
+    def fail(_: torch.Tensor) -> Any:
+        raise error
+
+    with pytest.raises(CheckpointError, match="it fails at a drawn picture") as refused:
+        trial.try_model(FakeModel(fail), ROWS, pad_id=1)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_lack_of_memory_stays_one() -> None:
+    def fail(_: torch.Tensor) -> Any:
+        raise torch.OutOfMemoryError("no room")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        trial.try_model(FakeModel(fail), ROWS, pad_id=1)
+
+
+def test_prompts_are_padded_in_front_with_a_token_that_they_have() -> None:
+    joined = collate(ROWS, None)
+    assert joined["input_ids"].tolist() == [[7, 8, 9], [5, 5, 5]]
+    assert collate(ROWS, 1)["input_ids"].tolist() == [[7, 8, 9], [1, 1, 5]]
+
+
+def test_what_is_no_token_is_padded_behind() -> None:
+    rows = [
+        {"input_ids": torch.ones(1, 3, dtype=torch.long), "patches": torch.ones(1, 2, 4)},
+        {"input_ids": torch.ones(1, 2, dtype=torch.long), "patches": torch.ones(1, 1, 3)},
+    ]
+    patches = collate(rows, 0)["patches"]
+    assert patches[1].tolist() == [[1, 1, 1, 0], [0, 0, 0, 0]]
+    marked = [row | {"marks": 1 - row["input_ids"]} for row in rows]
+    assert collate([it | {"marks": it["marks"] + 1} for it in marked], 0)["marks"].tolist() == [
+        [1, 1, 1],
+        [0, 1, 1],
+    ]
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(llava_like.llava(), tmp_path_factory.mktemp("trial") / "llava")
+
+
+def changed(healthy: Path, folder: Path, name: str, **keys: Any) -> Path:
+    """Return a copy of a checkpoint with other values in one of its files."""
+    folder.mkdir()
+    for path in healthy.iterdir():
+        (folder / path.name).symlink_to(path)
+    stated = json.loads((healthy / name).read_text())
+    (folder / name).unlink()
+    (folder / name).write_text(json.dumps(stated | keys))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "why"),
+    [
+        (
+            "config.json",
+            {"image_token_index": 400},
+            "fails at a drawn .* download it again",
+        ),
+        ("processor_config.json", {"patch_size": 28}, "do not match.* download it again"),
+        ("processor_config.json", {"image_token": "<none>"}, "drawn picture"),
+        ("config.json", {"model_type": "llama"}, "writes text and takes no image"),
+        ("config.json", {"model_type": "clip"}, "is no model that describes images"),
+        ("config.json", {"model_type": "got_ocr2"}, r"reads the text of a page \(OCR\)"),
+    ],
+)
+def test_a_sick_checkpoint_is_refused_at_load(
+    healthy: Path, tmp_path: Path, name: str, keys: dict[str, Any], why: str
+) -> None:
+    folder = changed(healthy, tmp_path / "sick", name, **keys)
+    with pytest.raises(CheckpointError, match=why) as refused:
+        FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
+    assert str(refused.value).startswith(str(folder)) and "\n" not in str(refused.value)
+
+
+def test_sampling_reaches_a_model_whose_generate_loses_it(tmp_path: Path) -> None:
+    """Janus' own `generate` hands no logits processor on: seeds would change nothing."""
+    folder = write(other_chat.janus(), tmp_path / "janus")
+    paths = pictures.draw(tmp_path)[:2]
+    said = []
+    for seed in (1, 2):
+        sampled = replace(SETTINGS, temperature=5.0, seed=seed)
+        said.append(say(FAMILIES["hf"].load(str(folder), sampled, "cpu"), paths, 2))
+    assert said[0] != said[1]

@@ -67,6 +67,28 @@ class LoadedCheckpoint:
     """True if most weights are memory maps of the files, not copies."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPrompt:
+    """What a model is really asked with every picture, for people."""
+
+    text: str
+    """The text before the picture's own tokens take the place of its mark."""
+    tokens: int
+    """Number of tokens for one of the pictures of the trial."""
+    first: tuple[str, ...]
+    last: tuple[str, ...]
+    """The tokens at the beginning and at the end, in quotes; `last` is empty if `first` has all."""
+
+    @property
+    def shown(self) -> str:
+        """The tokens in one line."""
+        if not self.tokens:
+            return "asked without a text"
+        left_out = self.tokens - len(self.first) - len(self.last)
+        middle = [f"({left_out} more)"] if left_out else []
+        return f"asked with {self.tokens} tokens: {' '.join([*self.first, *middle, *self.last])}"
+
+
 class Captioner(ABC):
     """One loaded model on one device. All rows of a batch have the same prompt."""
 
@@ -76,6 +98,9 @@ class Captioner(ABC):
     """True if several threads may call `caption` at the same time."""
     loaded: LoadedCheckpoint | None = None
     """The checkpoint of this model; None for a model without one."""
+    asked: AskedPrompt | None = None
+    """The prompt as the checkpoint's own processor makes it; None for a family that makes it by its
+    setting alone."""
 
     @abstractmethod
     def prepare(self, picture: Picture) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from engine.captioners.address import EXAMPLE, check_name, is_address
 from engine.captioners.checkpoints.layouts import read_config
 from engine.captioners.model_families import ENDPOINT, FAMILIES, HF, Family, check_checkpoint
-from engine.captioners.open_models import own_prompt
+from engine.captioners.open_models import general_prompt, own_prompt
 from engine.captioners.presets import PAPER
 from engine.captioners.settings import Settings, apply_changes, parse_assignment
 from engine.captioners.settings_hash import settings_hash
@@ -122,6 +122,10 @@ def change_model(
     """
     family = FAMILIES[family_name]
     rest = dict(changes)
+    if family.name == HF and checkpoint is not None and "checkpoint" in rest:
+        # The prompt of the checkpoint before says nothing to one of another type.
+        config = read_config(Path(checkpoint))
+        settings = replace(settings, prompt=general_prompt(config, settings.prompt))
     if "checkpoint" in rest:
         if family.checkpoint_form is None:
             raise BadInput(f"{name} takes no checkpoint")
@@ -138,7 +142,7 @@ def change_model(
     settings = complete_prompt(family, apply_changes(settings, rest))
     if settings.unsent and not family.remote:
         raise BadInput(
-            f"{settings.unsent_names[0]} must have a value: only a server may do without"
+            f"{settings.unsent_names[0]} must have a value: only a server can do without"
         )
     if checkpoint is not None:
         checkpoint = check_checkpoint(family, checkpoint, settings)

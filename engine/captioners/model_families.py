@@ -25,7 +25,9 @@ from engine.utils.errors import BadInput
 if TYPE_CHECKING:
     from engine.captioners.base import Captioner
 
-COMMON_SETTINGS = tuple(key for key in PARSERS if key not in ("vision_tower", "served_model"))
+SPECIAL_SETTINGS = ("vision_tower", "served_model", "max_tokens_name")
+"""Names of the settings that only some families have."""
+COMMON_SETTINGS = tuple(key for key in PARSERS if key not in SPECIAL_SETTINGS)
 """Names of the settings that every family of local models has."""
 
 
@@ -112,6 +114,11 @@ def is_fault_of_files(error: BaseException, device: str) -> bool:
 
 ENDPOINT = "endpoint"
 """Name of the family of all servers."""
+HF = "hf"
+"""Name of the family of all open models in the Hugging Face layout."""
+IMPORTED = "imported"
+"""Name of the family of models whose captions were all made elsewhere and imported. It has no code,
+no checkpoint and no settings, so that it is none of `FAMILIES` and no run works on its tasks."""
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -160,9 +167,9 @@ FAMILIES: dict[str, Family] = {
             conversation=presets.QWEN_VL_CONVERSATION,
         ),
         Family(
-            name="hf",
+            name=HF,
             summary="any model that transformers' AutoModelForImageTextToText loads",
-            module="engine.captioners.families.hf",
+            module="engine.captioners.families.hf.captioner",
             presets=presets.HF,
             checkpoint_form="a folder in the Hugging Face layout: weights, config, tokenizer, image"
             " processor",
@@ -181,7 +188,7 @@ FAMILIES: dict[str, Family] = {
             checkpoint_form=f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
             setting_names=(
                 *("prompt", "max_new_tokens", "temperature", "top_p", "seed"),
-                *("served_model", "batch"),
+                *("served_model", "max_tokens_name", "alpha", "exif", "jpeg_end", "batch"),
             ),
             remote=True,
         ),
@@ -190,11 +197,11 @@ FAMILIES: dict[str, Family] = {
             summary="opens and decodes every image and answers without a model",
             module="engine.captioners.families.dry_run",
             presets=presets.DRY_RUN,
-            setting_names=("batch",),
+            setting_names=("alpha", "exif", "jpeg_end", "batch"),
         ),
     )
 }
-"""All families by name, in the order in which people see them."""
+"""All families that caption by name, in the order in which people see them."""
 
 
 def check_checkpoint(family: Family, checkpoint: str, settings: Settings | None = None) -> str:

@@ -6,6 +6,7 @@ the model's own code.
 
 from __future__ import annotations
 
+from engine.captioners.open_models import GENERAL_PROMPT
 from engine.captioners.settings import Settings
 
 PAPER = "paper"
@@ -87,8 +88,8 @@ QWEN_VL: Presets = {
     ),
 }
 HF: Presets = {
-    PAPER: Settings(prompt="Describe in English:", batch=16),
-    OFFICIAL: Settings(prompt="Describe in English:", batch=16),
+    PAPER: Settings(prompt=GENERAL_PROMPT, batch=16),
+    OFFICIAL: Settings(prompt=GENERAL_PROMPT, batch=16),
 }
 ENDPOINT: Presets = {
     PAPER: Settings(prompt="Describe in English:", batch=64, auto_batch=False),

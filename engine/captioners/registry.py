@@ -14,12 +14,13 @@ from engine.captioners.model_choice import (
     complete_prompt,
     parse_model,
 )
-from engine.captioners.model_families import FAMILIES, Family, check_checkpoint
+from engine.captioners.model_families import FAMILIES, IMPORTED, Family, check_checkpoint
 from engine.captioners.presets import OFFICIAL, PAPER
 from engine.captioners.settings import Settings
 
 __all__ = [
     "FAMILIES",
+    "IMPORTED",
     "OFFICIAL",
     "PAPER",
     "Family",

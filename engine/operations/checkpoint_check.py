@@ -113,6 +113,8 @@ def check_local(choice: ModelChoice) -> Iterator[Finding]:
     if captioner.loaded is not None:
         seconds = time.monotonic() - started
         yield from report_load(choice.name, captioner.loaded, device, seconds)
+    if captioner.asked is not None:
+        yield Finding(True, f"{choice.name}: {captioner.asked.shown}")
     yield from caption_drawing(choice, captioner)
     if golden:
         yield from compare_golden(choice.name, getattr(captioner, "model", None), golden)

@@ -9,7 +9,7 @@ from itertools import islice
 from db import projects
 from db.connection import reading
 from db.rows import DeviceRow
-from engine.captioners.registry import FAMILIES
+from engine.captioners.registry import FAMILIES, IMPORTED
 from engine.hardware import devices
 from engine.operations.records import SampledCaption, SampledImage
 from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJob
@@ -19,6 +19,7 @@ from engine.project.layout import Project
 from engine.project.selectors import select_models
 from engine.project.shard_file import read_shard
 from engine.shearing.shear import Shearing, shear
+from engine.utils.errors import BadInput
 
 PILOT_IMAGES = 64
 """The number of images that a pilot captions unless the user asks for another."""
@@ -154,8 +155,10 @@ def plan_pilot(
     with reading(project.database) as connection:
         settings = projects.project(connection)
         all_models = projects.models(connection)
-        models = select_models(all_models, names)
+        models = [m for m in select_models(all_models, names) if m.family != IMPORTED]
         shards = projects.shards(connection)
+    if not models:
+        raise BadInput("there is no model to try: the captions of these were made elsewhere")
     run_devices: list[DeviceRow] = devices.find_devices(spec)
     paths = image_paths_of(project, settings)
     if any(FAMILIES[model.family].remote for model in models):

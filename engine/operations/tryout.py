@@ -44,13 +44,16 @@ class TryoutJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryoutEvent:
-    """One of: a step of loading, a caption, a failed record, the speed at the end, a fatal error.
+    """One of: a step of loading, what is asked, a caption, a failed record, the speed at the end, a
+    fatal error.
 
     The names of the fields are keys of the JSON that the child prints.
     """
 
     loading: str | None = None
     """The step of loading that begins."""
+    asked: str | None = None
+    """What the model is asked, once it is loaded, where its own processor makes it."""
     record: int | None = None
     """The record id of a caption or a failed record."""
     raw: str | None = None
@@ -128,6 +131,8 @@ def caption_records(job: dict[str, Any], emit: Callable[[TryoutEvent], None]) ->
         lambda step: emit(TryoutEvent(loading=step)),
         key_source(job["name"], job["checkpoint"] or ""),
     )
+    if captioner.asked is not None:
+        emit(TryoutEvent(asked=captioner.asked.shown))
     spent, done = 0.0, 0
     records = [(i, image) for i, image in job["records"]]
     for start in range(0, len(records), captioner.batch):

@@ -112,7 +112,8 @@ class ModelLoader:
         if message.model != worker.model_id or worker.state != "loading":
             return
         model_id, text = message.model, message.text
-        worker.on_load_failed()
+        exits = message.kind != "checkpoint"
+        worker.on_load_failed(exits, self.project_state.clock.monotonic())
         if message.kind == "memory":
             name = self.project_state.models[model_id].name
             self.project_state.event("warn", f"no room for the model: {text}", worker.device, name)

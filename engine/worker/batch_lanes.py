@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from engine.captioners.base import Caption, Captioner
+from engine.images.image import ImageProblem
 from engine.worker.inflight import InflightRecords
 
 MAX_LANES = 2
@@ -34,7 +35,8 @@ class LaneBatch:
     """(index, prepared input) of each record that is captioned."""
     size: int
     """Number of records taken for the batch, including images that could not be read."""
-    captions: Future[list[Caption]]
+    captions: Future[Sequence[Caption | ImageProblem]]
+    """For each record its caption, or why it alone has none."""
 
 
 class Lanes:
@@ -92,19 +94,19 @@ class Lanes:
 
     def submit(
         self, inflight: InflightRecords, ready: list[tuple[int, Any]]
-    ) -> Future[list[Caption]]:
+    ) -> Future[Sequence[Caption | ImageProblem]]:
         """Caption (index, prepared input) pairs in a lane's thread, outside of `running`."""
         inputs = [prepared for _, prepared in ready]
         record_ids = [inflight.first_record_id + i for i, _ in ready]
         return self.pool.submit(self.caption, inputs, record_ids)
 
-    def caption(self, inputs: list[Any], record_ids: list[int]) -> list[Caption]:
+    def caption(self, inputs: list[Any], record_ids: list[int]) -> Sequence[Caption | ImageProblem]:
         torch = sys.modules.get("torch")
         threads = self.torch_threads
         # Torch keeps a number of threads for each thread that calls it: set it in this one.
         if threads and torch is not None and torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        return self.captioner.caption(inputs, record_ids)
+        return self.captioner.caption_each(inputs, record_ids)
 
     def on_batch_end(self, batch: LaneBatch) -> None:
         self.finished.append(batch)

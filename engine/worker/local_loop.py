@@ -7,13 +7,14 @@ searches for their size, `cpu_threads` divides the cores.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from typing import Any
 
 from engine.captioners.base import Caption, Captioner
 from engine.hardware.memory import is_out_of_memory
+from engine.images.image import ImageProblem
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import BatchCause, BatchChanged, Records
 from engine.worker.batch_lanes import LaneBatch, Lanes
@@ -120,12 +121,15 @@ class LocalLoop(CaptionLoop[Captioner]):
     def on_batch_end(self, batch: LaneBatch) -> None:
         """Send the rows of a batch, and let its duration change batch size and threads."""
         try:
-            captions = batch.captions.result()
+            captions: Sequence[Caption | ImageProblem] = batch.captions.result()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             captions = self.retry_batch(batch, error)
-        rows = [caption_row(i, it) for (i, _), it in zip(batch.ready, captions, strict=True)]
+        rows = [
+            it.row(i) if isinstance(it, ImageProblem) else caption_row(i, it)
+            for (i, _), it in zip(batch.ready, captions, strict=True)
+        ]
         self.send_rows(batch.inflight, rows)
         self.tune_batch_size(batch.size)
         if self.thread_budget is not None:
@@ -133,12 +137,12 @@ class LocalLoop(CaptionLoop[Captioner]):
                 self.prefetcher.cpu_seconds, self.lanes.max_lanes
             )
 
-    def retry_batch(self, batch: LaneBatch, error: Exception) -> list[Caption]:
+    def retry_batch(self, batch: LaneBatch, error: Exception) -> list[Caption | ImageProblem]:
         """Caption a batch that did not fit into memory again, alone and in parts that fit.
 
         Raises the last out-of-memory error if a single image does not fit.
         """
-        captions: list[Caption] = []
+        captions: list[Caption | ImageProblem] = []
         ran_alone = self.lanes.max_lanes == 1
         self.lanes.use_single_lane()
         if ran_alone and len(batch.ready) <= self.batch_size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -14,6 +15,13 @@ def draw_picture(path: Path, number: int, size: tuple[int, int] = (24, 16)) -> N
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", size, (number % 256, number // 256 % 256, number // 65536))
     image.save(path)
+
+
+def colour_jpeg(colour: str) -> bytes:
+    """Return a JPEG file of 8 x 8 pixels of one colour."""
+    out = BytesIO()
+    Image.new("RGB", (8, 8), colour).save(out, "JPEG")
+    return out.getvalue()
 
 
 def make_captions(folder: Path, count: int, suffix: str = "png") -> Path:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.captioners.registry import Settings
+from engine.captioners.registry import IMPORTED, Settings
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.keys import conditions
@@ -59,6 +59,7 @@ class Models(ActionOwner, Dialog["ModelProgress | str | None"]):
     def option(self, model: ModelProgress) -> Option:
         batch = Settings.of(model.row.settings).batch
         details = f"batch {batch}  {model.row.checkpoint or 'no checkpoint'}"
+        details = "imported" if model.row.family == IMPORTED else details
         state = "FAIL blocked" if model.row.blocked else text.percent(model.share)
         return Option(
             Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(details)}")

@@ -135,13 +135,8 @@ def generate(
     takes, padded in front where `attention_mask` (B, T) is 0. Raises `torch.OutOfMemoryError`.
     """
     settings = request.settings
-    # An encoder takes the prompt to itself; the decoder's ids begin with a token of its own.
-    has_encoder = bool(getattr(model.config.get_text_config(), "is_encoder_decoder", False))
-    if has_encoder:
-        prompt_tokens = 1
-    else:
-        # With inputs_embeds alone, `generate` returns the new ids without the prompt.
-        prompt_tokens = prompt["input_ids"].shape[1] if "input_ids" in prompt else 0
+    # With inputs_embeds alone, `generate` returns the new ids without the prompt.
+    prompt_tokens = prompt["input_ids"].shape[1] if "input_ids" in prompt else 0
     processors = LogitsProcessorList()
     if settings.temperature > 0:
         processors.append(

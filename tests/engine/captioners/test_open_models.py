@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.captioners.open_models import (
     refusal_of_type,
     types_by_state,
 )
+from engine.captioners.settings import Settings
 from tests.support.cli import cli_ok
 
 
@@ -74,6 +76,14 @@ def test_a_choice_records_what_is_asked(tmp_path: Path) -> None:
     preset = FAMILIES["hf"].presets["paper"]
     again = change_model("pali", "hf", str(folder), preset, {"seed": "3"})
     assert again.settings["prompt"] == "caption en"
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "config.json").write_text(json.dumps(config("qwen2_vl")))
+    for settings, prompt in ((chosen, GENERAL_PROMPT), (typed, "caption de")):
+        moved = change_model(
+            "pali", "hf", str(folder), Settings.of(settings.settings), {"checkpoint": str(other)}
+        )
+        assert moved.settings["prompt"] == prompt
 
 
 def test_models_shows_the_types_and_their_prompts() -> None:

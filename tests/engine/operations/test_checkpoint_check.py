@@ -14,6 +14,10 @@ from safetensors.torch import load_file, save_file
 from engine.captioners.model_families import Family
 from engine.captioners.preprocessing import chat_template
 from engine.demo import checkpoint
+from tests.engine.captioners.families.hf_truth.llava_like import (
+    llava_whose_template_begins_with_bos,
+)
+from tests.engine.captioners.families.hf_truth.making import write
 from tests.support.checkpoints import GOLDEN, change_json
 from tests.support.cli import cli, cli_ok
 
@@ -112,8 +116,25 @@ def test_code_and_templates_of_a_folder(tmp_path: Path) -> None:
         patch.setattr(chat_template, "CPU_SECONDS", 1)
         done = cli("doctor", "--model", f"own=hf:{folder}")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1].startswith("CHECK own: the checkpoint's chat template")
+    assert f"CHECK own: {folder}: the checkpoint's chat template" in done.stdout.splitlines()[-1]
     change_json(folder / "config.json", model_type="own", auto_map={"AutoModel": "own.Own"})
     done = cli("doctor", "--model", f"own=hf:{folder}")
     assert done.returncode == 1
     assert "config.json: auto_map names code of the checkpoint" in done.stdout.splitlines()[-1]
+
+
+def test_the_prompt_is_shown_as_the_checkpoints_own_processor_makes_it(tmp_path: Path) -> None:
+    folder = write(llava_whose_template_begins_with_bos(), tmp_path / "joy")
+    output = cli_ok("doctor", "--model", f"joy=hf:{folder}")
+    first = "'<|begin_of_text|>' '<|start_header_id|>' 'user' '<|end_header_id|>'"
+    assert f"ok    joy: asked with 36 tokens: {first}" in output
+    assert "(24 more)" in output and r"'<|end_header_id|>' '\n' '\n'" in output
+
+
+def test_a_sick_open_model_is_a_line_and_no_traceback(tmp_path: Path) -> None:
+    folder = write(llava_whose_template_begins_with_bos(), tmp_path / "joy")
+    change_json(folder / "processor_config.json", patch_size=7)
+    done = cli("doctor", "--model", f"joy=hf:{folder}")
+    assert done.returncode == 1
+    assert "CHECK joy: " in done.stdout and "it fails at a drawn picture (" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.protocol.messages import LoadFailed
+from engine.protocol.messages import Load, LoadFailed, LoadFailure
 from engine.state.policy import Policy
 from engine.supervisor.load_rules import (
     KilledLoad,
@@ -141,7 +141,7 @@ def test_nodes_that_hang_in_turn_do_not_excuse_each_other_for_ever(tmp_path: Pat
         device = ("a/cuda:0", "b/cuda:0")[turn % 2]
         for worker in list(run.supervisor.workers.values()):
             if worker.device == device and worker.state == "loading":
-                run.send(worker, LoadFailed(model=1, kind="error", text="no file"))
+                run.send(worker, LoadFailed(model=1, kind="checkpoint", text="no file"))
         run.wait_alive(400.0)
         if run.model.blocked:
             break
@@ -156,7 +156,7 @@ def test_a_node_that_is_pinned_to_another_model_excuses_nobody(tmp_path: Path) -
         run.wait_alive(400.0)
         for worker in list(run.supervisor.workers.values()):
             if worker.device == "a/cuda:0" and worker.state == "loading":
-                run.send(worker, LoadFailed(model=1, kind="error", text="no file"))
+                run.send(worker, LoadFailed(model=1, kind="checkpoint", text="no file"))
     assert run.model.blocked == "no file"
 
 
@@ -220,3 +220,35 @@ def test_a_model_that_makes_no_sense_is_blocked_and_others_go_on(
     assert run.model.blocked_cause == "error"
     assert run.task.error_cause == "model_blocked"
     assert {worker.model_id for worker in run.supervisor.workers.values()} == {2}
+
+
+@pytest.mark.parametrize(("kind", "failures"), [("error", 1), ("memory", 0)])
+def test_a_worker_that_exits_after_a_failed_load_gets_no_other_before(
+    kind: LoadFailure, failures: int, tmp_path: Path
+) -> None:
+    """Or its exit would count as a second failure, and even of a model that it never loaded."""
+    run = RunInMemory(tmp_path / "project", models=["one", "two"])
+    worker = run.starting()
+    model = worker.model_id
+    assert model is not None
+    run.send(worker, LoadFailed(model=model, kind=kind, text="no file"))
+    run.send(worker, LoadFailed(model=model, kind=kind, text="no file"))
+    run.turn()
+    assert len(run.sent(worker, Load)) == 1
+    run.exit(worker, 4)
+    assert {m.id: m.load_failures for m in run.state.models.values()} == {
+        model: failures,
+        3 - model: 0,
+    }
+
+
+def test_a_worker_that_does_not_exit_after_a_failed_load_is_killed(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    worker = run.starting()
+    run.send(worker, LoadFailed(model=1, kind="error", text="no file"))
+    run.turn(run.policy.kill_after)
+    assert run.signals(worker) == []
+    run.turn(1.0)
+    assert run.signals(worker) == ["KILL"]
+    run.exit(worker, -9)
+    assert run.model.load_failures == 1

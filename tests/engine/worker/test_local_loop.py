@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.images.image import ImagePaths, open_image_bytes
+from engine.captioners.base import Caption
+from engine.images.image import ImagePaths, ImageProblem, open_image_bytes
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import (
     BatchChanged,
@@ -336,6 +337,19 @@ def test_an_image_that_fails_has_its_row_at_once_and_holds_up_no_other(case: Loc
     assert case.wire.rows() == {0: "image 0", 1: "corrupt", 2: "image 2", 3: "image 3"}
     assert case.wire.kinds() == ["Decoding", "Rows", "Generating", "Rows"]
     assert case.wire.of(Generating)[0].records == (0, 2, 3)
+
+
+def test_an_image_at_which_the_model_fails_is_a_row_and_no_end_of_the_worker(
+    case: LocalCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def caption_each(inputs: list[str], record_ids: object) -> list[Caption | ImageProblem]:
+        refused = ImageProblem("refused", "the model fails at this image")
+        return [refused if it == "image 1" else Caption(it, 1, "stop") for it in inputs]
+
+    monkeypatch.setattr(case.captioner, "caption_each", caption_each)
+    case.loop.add_records(records(0, SIZE, last=True))
+    case.finish()
+    assert case.wire.rows() == {0: "image 0", 1: "refused", 2: "image 2", 3: "image 3"}
 
 
 def test_a_batch_without_a_single_image_is_not_captioned(case: LocalCase) -> None:

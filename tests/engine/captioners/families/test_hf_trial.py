@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.families.hf import trial
+from engine.captioners.families.hf import generation, trial
 from engine.captioners.families.hf.rows import collate
 from engine.captioners.registry import FAMILIES
 from tests.engine.captioners.families.hf_truth import llava_like, other_chat, pictures
@@ -161,3 +161,18 @@ def test_sampling_reaches_a_model_whose_generate_loses_it(tmp_path: Path) -> Non
         sampled = replace(SETTINGS, temperature=5.0, seed=seed)
         said.append(say(FAMILIES["hf"].load(str(folder), sampled, "cpu"), paths, 2))
     assert said[0] != said[1]
+
+
+def test_a_model_that_takes_no_sampling_is_refused_at_load(
+    healthy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_processors(model: Any) -> Any:
+        def deaf(logits_processor: Any = None, **options: Any) -> Any:
+            return model.generate(**options)
+
+        return deaf
+
+    monkeypatch.setattr(generation, "own_generate", without_processors)
+    FAMILIES["hf"].load(str(healthy), SETTINGS, "cpu")
+    with pytest.raises(CheckpointError, match="set temperature=0 and stop_at_sentence=no"):
+        FAMILIES["hf"].load(str(healthy), replace(SETTINGS, temperature=1.0), "cpu")

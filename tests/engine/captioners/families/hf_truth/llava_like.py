@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.engine.captioners.families.hf_truth.making import (
@@ -122,21 +123,20 @@ def llava_whose_template_begins_with_bos() -> Tiny:
 
 
 @family
-def llava_without_template() -> Tiny:
-    made = vicuna()
-    return Tiny(
-        config=configured(
-            "llava",
-            text_config=language(made, model_type="llama"),
-            vision_config=CLIP,
-            image_token_index=ids(made, "<image>")[0],
-        ),
-        tokenizer=made,
-        images=CLIP_IMAGES,
-        processor={"processor_class": "LlavaProcessor", **CLIP_PATCHES},
-        plain="USER: <image>\nDescribe in English: ASSISTANT:",
-        generation=ends(made),
+def llava_whose_template_is_for_texts() -> Tiny:
+    """JoyCaption as published: the template puts the image before the first text by itself."""
+    template = (
+        "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m['role'] }}"
+        "<|end_header_id|>\n\n<|reserved_special_token_70|>{{ m['content'] | trim }}<|eot_id|>"
+        "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant"
+        "<|end_header_id|>\n\n{% endif %}"
     )
+    return replace(llava_whose_template_begins_with_bos(), template=template, for_texts=True)
+
+
+@family
+def llava_without_template() -> Tiny:
+    return replace(llava(), template=None, plain="USER: <image>\nDescribe in English: ASSISTANT:")
 
 
 @family
@@ -345,16 +345,12 @@ def cohere(kind: str, processor: Json, **more: Any) -> Tiny:
         "img_patch_token": "<|IMG_PATCH|>",
     }
     made = tokens(bos="<BOS>", eos="<|END|>", pad="<PAD>", add_bos=True, named=marks)
-    token = "<|IMG_PATCH|>"
-    key = "image_token_index" if kind == "aya_vision" else "image_token_id"
-    images: Json = {
-        "image_processor_type": "GotOcr2ImageProcessor"
-        if kind == "aya_vision"
-        else "Cohere2VisionImageProcessor",
-        "size": SQUARE,
-        "crop_to_patches": True,
-        "max_patches": 4,
-    }
+    is_aya = kind == "aya_vision"
+    token = "<|IMG_PATCH|>" if is_aya else "<image>"
+    key = "image_token_index" if is_aya else "image_token_id"
+    name = "GotOcr2ImageProcessor" if is_aya else "Cohere2VisionImageProcessor"
+    images: Json = {"image_processor_type": name, "size": SQUARE, "patch_size": 2}
+    images |= {"crop_to_patches": True, "max_patches": 4}
     return Tiny(
         config=configured(
             kind,

@@ -40,6 +40,8 @@ class Tiny:
     """processor_config.json."""
     template: str | None = None
     template_file: str = "chat_template.jinja"
+    for_texts: bool = False
+    """True if the template takes plain texts and places the image itself."""
     generation: Json = field(default_factory=dict)
     """generation_config.json."""
     files: Mapping[str, Json] = field(default_factory=dict)

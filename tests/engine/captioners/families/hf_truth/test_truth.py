@@ -32,7 +32,8 @@ from tests.engine.captioners.families.hf_truth import making as tiny_checkpoints
 MODULES = (llava_like, qwen_like, other_chat, plain_calls, further)
 """The modules whose import fills the table of families."""
 QUICK = {
-    *("llava_whose_template_begins_with_bos", "llava_without_template", "llava_next"),
+    *("llava_whose_template_begins_with_bos", "llava_whose_template_is_for_texts"),
+    *("llava_without_template", "llava_next"),
     *("qwen2_5_vl", "smolvlm", "idefics2", "mllama", "janus", "emu3"),
     *("blip", "blip2_opt", "florence2", "paligemma", "vit_gpt2", "idefics"),
 }
@@ -87,7 +88,9 @@ def test_it_says_what_its_own_processor_has_it_say(
     own = truth.own_texts(folder, tiny, [open_image(str(it)).rgb() for it in paths])
     captioner = FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
     assert say(captioner, paths, 1) == own
-    assert say(captioner, paths, 8) == own
+    # A picture at which the authors' own code fails alone may pass among others.
+    together = zip(say(captioner, paths, 8), own, strict=True)
+    assert all(said == expected for said, expected in together if expected is not None)
     assert len(set(own)) > 3, "the pictures hardly change what it says"
 
 

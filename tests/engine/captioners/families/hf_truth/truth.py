@@ -59,6 +59,14 @@ def without_torchvision() -> Iterator[None]:
 
 def own_inputs(processor: Any, folder: Path, tiny: Tiny, image: Image.Image) -> Any:
     """Return the model inputs of an image as the documentation of its family makes them."""
+    if tiny.for_texts:
+        message = {"role": "user", "content": PROMPT}
+        text = processor.apply_chat_template([message], add_generation_prompt=True)
+        # As `apply_chat_template` decides it where it is to tokenize as well.
+        bare = text.startswith(processor.tokenizer.bos_token)
+        return processor(
+            text=[text], images=[image], add_special_tokens=not bare, return_tensors="pt"
+        )
     if tiny.template is not None:
         content = [{"type": "image", "image": image}, {"type": "text", "text": PROMPT}]
         return processor.apply_chat_template(

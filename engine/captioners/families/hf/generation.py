@@ -1,0 +1,137 @@
+"""Generation by a model's own `generate`, which some families write anew.
+
+What the checkpoint's generation_config.json says stays in force, but for sampling and beams, which
+the settings decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from transformers import (
+    GenerationMixin,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from engine.captioners.base import CheckpointError
+from engine.captioners.families.hf.question import ModelInputs
+from engine.captioners.generation.generate import GenerationRequest, StopAtSentence
+from engine.captioners.generation.gumbel import GumbelSampler
+from engine.captioners.preprocessing.prompts import as_id_list
+
+SAMPLING_KEYS = ("temperature", "top_p", "top_k")
+"""Keys of generation_config.json that `GumbelSampler` stands for."""
+
+
+class PromptLength(LogitsProcessor):  # type: ignore[misc]
+    """Notes how many tokens stand before the first new one, and tells those that need it.
+
+    It depends on the family whether `generate` counts the prompt, the image's tokens, or neither.
+    """
+
+    def __init__(self, listeners: list[Any]) -> None:
+        """Each listener has an attribute `prompt_tokens`."""
+        self.listeners = listeners
+        self.tokens: int | None = None
+        """The number; None before the first token."""
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        if self.tokens is None:
+            self.tokens = input_ids.shape[1]
+            for listener in self.listeners:
+                listener.prompt_tokens = self.tokens
+        return scores
+
+
+def prepare_model(model: Any, tokenizer: Any) -> list[int]:
+    """Make a model ready for `generate`, and return the ids of the tokens that end a caption.
+
+    Raises `CheckpointError` if an end token is no number.
+    """
+    config = model.generation_config
+    config.max_length = None
+    for key in SAMPLING_KEYS:  # transformers would only warn about them
+        setattr(config, key, None)
+    if config.eos_token_id is None:
+        config.eos_token_id = tokenizer.eos_token_id
+    stop_ids = as_id_list(config.eos_token_id)
+    if model.config.model_type == "blip":
+        # Its own `generate` ends at the token that separates sentences.
+        stop_ids = [*stop_ids, model.config.text_config.sep_token_id]
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(stop_ids[0])
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.pad_token_id
+    return stop_ids
+
+
+@torch.inference_mode()
+def generate(model: Any, request: GenerationRequest, inputs: ModelInputs) -> torch.Tensor:
+    """Return new token ids (B, at most max_new_tokens), `pad_id` after a row's end.
+
+    `inputs` are on the model's device. Raises `torch.OutOfMemoryError`, `CheckpointError` for
+    settings that the model cannot follow, and whatever the model raises.
+    """
+    settings = request.settings
+    samplers: list[LogitsProcessor] = []
+    stoppers: list[StoppingCriteria] = []
+    if settings.temperature > 0:
+        samplers.append(
+            GumbelSampler(
+                record_ids=request.record_ids,
+                seed=settings.seed,
+                temperature=settings.temperature,
+                top_p=settings.top_p,
+                prompt_tokens=0,
+                device=model.device,
+                family_name=request.family_name,
+            )
+        )
+    if settings.stop_at_sentence:
+        stoppers.append(StopAtSentence(request.tokenizer, 0))
+    length = PromptLength([*samplers, *stoppers])
+    asked = {
+        "min_new_tokens": settings.min_new_tokens,
+        "no_repeat_ngram_size": settings.no_repeat_ngram,
+    }
+    ids: torch.Tensor = own_generate(model)(
+        **inputs,
+        **{key: value for key, value in asked.items() if value},
+        max_new_tokens=settings.max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        logits_processor=LogitsProcessorList([length, *samplers]),
+        stopping_criteria=StoppingCriteriaList(stoppers),
+    )
+    if length.tokens is None and length.listeners:
+        raise CheckpointError(
+            f"{type(model).__name__} of transformers takes neither sampling nor an end at the"
+            " sentence: set temperature=0 and stop_at_sentence=no"
+        )
+    return ids[:, prompt_tokens(ids, inputs, length) :]
+
+
+def own_generate(model: Any) -> Callable[..., Any]:
+    """Return the function by which a model generates text."""
+    if model.config.model_type == "janus":
+        # Its own one calls this for text, and loses the logits processors on the way.
+        return partial(GenerationMixin.generate, model, guidance_scale=None)
+    function: Callable[..., Any] = model.generate
+    return function
+
+
+def prompt_tokens(ids: torch.Tensor, inputs: ModelInputs, length: PromptLength) -> int:
+    """Return how many tokens of `ids` stand before the first new one."""
+    if length.tokens is not None:
+        return length.tokens
+    prompt = inputs.get("input_ids")
+    if prompt is None or not torch.equal(ids[:, : prompt.shape[1]], prompt):
+        return 0
+    tokens: int = prompt.shape[1]
+    return tokens

@@ -1,0 +1,130 @@
+"""The trial of a loaded model: two drawn pictures of unequal size, alone and together.
+
+What is wrong with a checkpoint is thereby found before a record is sent, and whether pictures may
+go through the model in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw
+
+from engine.captioners.base import CheckpointError
+from engine.captioners.config_files import server_advice
+from engine.captioners.errors import first_line
+from engine.captioners.families.hf.generation import own_generate
+from engine.captioners.families.hf.question import ModelInputs, Question
+from engine.captioners.families.hf.rows import collate, to_device
+from engine.hardware.memory import is_out_of_memory
+
+SIZES = ((200, 120), (90, 260))
+"""Width and height, in pixels, of the two pictures."""
+NEW_TOKENS = 3
+"""Tokens that the model says of them."""
+LIMITS = {torch.float32: 1e-3}
+"""By how much the logits of a picture may differ between alone and together: the length of the
+difference over the length of the logits about their mean. Without padding it is about 1e-6."""
+HALF_LIMIT = 0.1
+"""The same for the other dtypes. Rounding alone makes some hundredths in bfloat16."""
+
+FAILS = "it fails at a drawn picture"
+"""The beginning of the sentence about a model that raises."""
+
+
+def draw_pictures() -> list[Image.Image]:
+    """Return the two pictures, which show different things."""
+    first = Image.new("RGB", SIZES[0], "white")
+    second = Image.new("RGB", SIZES[1], "navy")
+    ImageDraw.Draw(first).ellipse((60, 20, 140, 100), fill="red")
+    ImageDraw.Draw(second).rectangle((10, 150, 80, 240), fill="yellow")
+    return [first, second]
+
+
+def try_processor(question: Question) -> list[ModelInputs]:
+    """Return the model inputs of each picture. Raises `CheckpointError`."""
+    what = "its own processor refuses a drawn picture"
+    rows: list[ModelInputs] = [
+        attempt(what, partial(question.inputs, image)) for image in draw_pictures()
+    ]
+    if not any(is_picture(value) for row in rows for value in row.values()):
+        raise CheckpointError(
+            f"its processor, {type(question.processor).__name__}, makes nothing of a picture: the"
+            " model is for texts only; take one that takes images"
+        )
+    return rows
+
+
+def is_picture(value: Any) -> bool:
+    """Return True if a model input holds pixels or features.
+
+    They are no whole numbers, or have more axes than tokens have.
+    """
+    if isinstance(value, list):
+        return any(is_picture(it) for it in value)
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.dim() > 3)
+
+
+def try_model(model: Any, rows: Sequence[ModelInputs], pad_id: int | None) -> bool:
+    """Have a model say something of each picture, and of both at once.
+
+    Returns True if it says of both together what it says of each alone: then pictures may share a
+    batch. Raises `CheckpointError`, and the error of a lack of memory.
+    """
+    alone: list[torch.Tensor] = [attempt(FAILS, partial(first_logits, model, row)) for row in rows]
+    if torch.equal(alone[0][0], alone[1][0]):
+        raise CheckpointError(
+            "it says the same of two different pictures, so the picture does not reach it: its"
+            " chat template or its weights are not those of its authors; download it again"
+        )
+    try:
+        together = first_logits(model, collate(rows, pad_id))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return False
+    limit = LIMITS.get(model.dtype, HALF_LIMIT)
+    return all(
+        differ_by(single[0], together[number]) <= limit for number, single in enumerate(alone)
+    )
+
+
+def attempt(what: str, action: Callable[[], Any]) -> Any:
+    """Return what an action returns.
+
+    Raises `CheckpointError` for what it raises, and the error of a lack of memory as it is.
+    """
+    try:
+        return action()
+    except CheckpointError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise CheckpointError(
+            f"{what} ({first_line(error)}), as where files of two copies are mixed: download it"
+            f" again, or {server_advice()}"
+        ) from error
+
+
+@torch.inference_mode()
+def first_logits(model: Any, inputs: ModelInputs) -> torch.Tensor:
+    """Return the logits (B, vocabulary) of the first new token, and generate a few more."""
+    output = own_generate(model)(
+        **to_device(inputs, model.device, model.dtype),
+        max_new_tokens=NEW_TOKENS,
+        do_sample=False,
+        num_beams=1,
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+    logits: torch.Tensor = output.logits[0]
+    return logits.float().cpu()
+
+
+def differ_by(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the distance of two vectors of logits over the length of the first about its mean."""
+    return float((one - other).norm() / (one - one.mean()).norm().clamp_min(1e-9))

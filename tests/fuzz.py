@@ -82,6 +82,46 @@ def parquet() -> bytes:
     return out.getvalue()
 
 
+def images_parquet() -> bytes:
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    out = io.BytesIO()
+    images = [{"bytes": b"\xff\xd8\xff" * 20, "path": f"{number}.jpg"} for number in range(50)]
+    table = pyarrow.table({"image": images, "captions": [["a cat", "a dog"]] * 50})
+    write_table(table, out, row_group_size=20)
+    return out.getvalue()
+
+
+def arrow() -> bytes:
+    import pyarrow
+
+    out = io.BytesIO()
+    table = pyarrow.table({"image": [f"{number}.jpg" for number in range(50)], "text": ["a"] * 50})
+    with pyarrow.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table, max_chunksize=20)
+    return out.getvalue()
+
+
+def coco() -> bytes:
+    images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(4)]
+    annotations = [
+        {"image_id": number, "caption": text} for text in TEXTS[:2] for number in range(4)
+    ]
+    return json.dumps({"info": {}, "images": images, "annotations": annotations}).encode()
+
+
+def messages() -> bytes:
+    said = [{"role": "user", "content": "<image>"}, {"role": "assistant", "content": "a cat"}]
+    rows = [{"messages": said, "images": [f"{number}.jpg"]} for number in range(4)]
+    return b"\n".join(json.dumps(row).encode() for row in rows)
+
+
+def by_path() -> bytes:
+    captions = {f"{number}.jpg": text for number, text in enumerate(TEXTS)}
+    return json.dumps(captions, indent=1).encode()
+
+
 def zstd() -> bytes:
     import pyarrow
 
@@ -98,6 +138,11 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "tsv": lambda: table("\t"),
     "tar": tar,
     "parquet": parquet,
+    "images.parquet": images_parquet,
+    "arrow": arrow,
+    "coco.json": coco,
+    "messages.jsonl": messages,
+    "by_path.json": by_path,
     "jsonl.gz": lambda: gzip.compress(lines(), mtime=0),
     "jsonl.zst": zstd,
     "txt": lambda: "\ufeffa cat, 猫\r\n".encode(),

@@ -1,8 +1,9 @@
-"""Opening, checking and decoding the images of a data set, in files and in tars.
+"""Opening, checking and decoding the images of a data set, in files, tars and tables.
 
 Process: every process that opens images: workers, commands, the application's threads and training
 scripts; the supervisor uses it to find the image root again.
-May import: `protocol`, for the rows of images that failed, `utils` and Pillow.
+May import: `protocol`, for the rows of images that failed, `utils` and Pillow; pyarrow only when a
+table holds an image.
 Must never: import torch, a captioner or a project.
 """
 

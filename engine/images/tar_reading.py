@@ -21,6 +21,17 @@ thousand."""
 PADDING_BYTES = 2**20
 """Bytes behind the end of an archive that are read at a time."""
 
+END_BYTES = 2 * tarfile.BLOCKSIZE
+"""Bytes of zeros that end an archive. Most writers fill it up with more, to a whole number of
+records of `tarfile.RECORDSIZE` bytes; some end it here."""
+
+MAGIC = b"ustar"
+MAGIC_PLACE = 257
+"""Where `MAGIC` stands in a header, in bytes."""
+TYPE_PLACE = 156
+"""Where the type of a member stands in its header, in bytes."""
+FILE_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.LNKTYPE)
+
 
 class DamagedTar(tarfile.ReadError):
     """Raised for a tar that is cut short or whose headers make no sense; `offset` is in bytes."""
@@ -89,14 +100,33 @@ class TarReader:
     def __exit__(self, *_: object) -> None:
         os.close(self.handle)
 
-    def regular_members(self) -> Iterator[tarfile.TarInfo]:
-        """Yield the regular files in order, in constant memory. Raises `DamagedTar`, `OSError`."""
+    def members(self) -> Iterator[tuple[int, tarfile.TarInfo]]:
+        """Yield the regular files and links in order, in constant memory.
+
+        Before each stands the 0-based number of its archive: several may have been joined into one
+        file, as `cat` does. Raises `DamagedTar`, `OSError`.
+        """
         headers = HeaderFile(self.handle, self.size)
+        start: int | None = 0
+        archives = 0
+        while start is not None:
+            headers.position = start
+            for member in self.members_of_archive(headers):
+                if member.isreg() or member.islnk() or member.issym():
+                    yield archives, member
+            start = self.next_archive(start, headers.position - tarfile.BLOCKSIZE)
+            archives += 1
+
+    def members_of_archive(self, headers: HeaderFile) -> Iterator[tarfile.TarInfo]:
+        """Yield the members of the archive that starts at the headers' position.
+
+        The position then is behind the first block of zeros. Raises `DamagedTar`, `OSError`.
+        """
         source: Any = headers
         tar: tarfile.TarFile | None = None
         while True:
             # A new TarFile reads the first member, which its `next` then returns.
-            offset = 0 if tar is None else tar.offset
+            offset = headers.position if tar is None else tar.offset
             headers.bytes_left = MAX_HEADER_BYTES
             try:
                 tar = tarfile.TarFile(fileobj=source, mode="r") if tar is None else tar
@@ -110,22 +140,52 @@ class TarReader:
             if member is None:
                 break
             self.check(member)
-            if member.isreg():
-                yield member
+            yield member
         # tarfile takes a damaged header and the end of the file for the end of the archive, which
         # really is a block of zeros.
         if headers.last_read != bytes(tarfile.BLOCKSIZE):
             raise DamagedTar("it is cut short or damaged: the archive does not end", tar.offset)
-        self.check_end(headers.position)
 
-    def check_end(self, offset: int) -> None:
-        """Raise `DamagedTar` if anything but zeros follows what looks like the end, at `offset`."""
+    def next_archive(self, start: int, end: int) -> int | None:
+        """Return where the next archive starts, or None at the end of the file. In bytes.
+
+        `start` and `end` are those of the archive before, without its blocks of zeros. What follows
+        them must be a sound header where a writer of tars may end; else a header was zeroed, or
+        something else was appended. Raises `DamagedTar`.
+        """
+        offset = end
         while data := os.pread(self.handle, PADDING_BYTES, offset):
             rest = data.lstrip(b"\0")
+            offset += len(data) - len(rest)
             if rest:
-                offset += len(data) - len(rest)
-                raise DamagedTar("a header is zeroed, or archives were joined", offset)
+                break
+        else:
+            return None
+        offset -= (offset - start) % tarfile.BLOCKSIZE
+        is_end = offset - end == END_BYTES or (
+            offset - end > END_BYTES and (offset - start) % tarfile.RECORDSIZE == 0
+        )
+        if not is_end or not is_header(os.pread(self.handle, tarfile.BLOCKSIZE, offset)):
+            raise DamagedTar("a header is zeroed, or something follows the archive", offset)
+        return offset
+
+    def count_files(self, offset: int) -> int:
+        """Return how many headers of files seem to stand behind a damaged place, in bytes.
+
+        They are looked for at every block, so that files inside of a file that is a tar count, too.
+        """
+        count = 0
+        offset += -offset % tarfile.BLOCKSIZE
+        while data := os.pread(self.handle, PADDING_BYTES, offset):
+            start = data.find(MAGIC)
+            while start >= 0:
+                block = start - MAGIC_PLACE
+                header = data[block : block + tarfile.BLOCKSIZE]
+                if block % tarfile.BLOCKSIZE == 0 and is_header(header):
+                    count += header[TYPE_PLACE : TYPE_PLACE + 1] in FILE_TYPES
+                start = data.find(MAGIC, start + 1)
             offset += len(data)
+        return count
 
     def check(self, member: tarfile.TarInfo) -> None:
         """Raise `DamagedTar` for a member whose bytes are not where its header says."""
@@ -139,12 +199,21 @@ class TarReader:
         if member.isreg() and member.offset_data + member.size > self.size:
             raise DamagedTar(f"{name} ends beyond the end of the file", member.offset)
 
-    def read(self, member: tarfile.TarInfo) -> bytes:
-        """Return the content of a member. Raises `DamagedTar`, `OSError`."""
-        data = os.pread(self.handle, member.size, member.offset_data)
-        if len(data) < member.size:
-            raise DamagedTar(f"{member.name[:100]!r} is cut off", member.offset)
+    def read(self, offset: int, size: int) -> bytes:
+        """Return the content of a member. Raises `DamagedTar` if the tar ends in it, `OSError`."""
+        data = os.pread(self.handle, size, offset)
+        if len(data) < size:
+            raise DamagedTar("a member is cut off", offset)
         return data
+
+
+def is_header(block: bytes) -> bool:
+    """Return True if a block has the checksum of a header."""
+    try:
+        tarfile.TarInfo.frombuf(block, tarfile.ENCODING, "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def describe(error: Exception) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from engine.datasets.inputs.batch import Record
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.images.image import ImagePaths, ImageProblem, image_exists
-from engine.operations.new_project import refuse_occupied
+from engine.operations.input_total import estimate_total
+from engine.operations.new_project import default_root, refuse_occupied
 from engine.project.layout import Project
-from engine.utils.errors import BadInput
 
 PREVIEW_RECORDS = 100
 """The number of records that a preview reads."""
@@ -25,7 +26,7 @@ class InputPreview:
     records: tuple[Record, ...]
     """The first records."""
     total: int
-    """The number of all records: an estimate by the file's size, unless `whole`."""
+    """The number of all records: an estimate, unless `whole`."""
     whole: bool
     """True if `records` are all records."""
     images_present: int
@@ -35,8 +36,13 @@ class InputPreview:
     """The number of images of `records` that lie outside the image root, links followed."""
     leaving_example: str = ""
     """The first of these, as the input names it."""
-    skipped: int = 0
-    """The number of unreadable records before the last one read."""
+    report: InputReport
+    """What was seen up to the last record that was read, which may be behind those in `records`."""
+
+    @property
+    def skipped(self) -> int:
+        """The number of unreadable records before the last one read."""
+        return self.report.skipped.count
 
     @property
     def total_text(self) -> str:
@@ -44,25 +50,25 @@ class InputPreview:
         return f"{self.total:,}" if self.whole else f"about {self.total:,}"
 
 
-def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = False) -> InputPreview:
-    """Read the first records of a caption file, and check that their images exist.
+def preview_input(
+    captions: Path,
+    image_root: Path | None,
+    skip_bad: bool = False,
+    options: ReadOptions = ReadOptions(),  # noqa: B008 (frozen)
+) -> InputPreview:
+    """Read the first records of an input, and check that their images exist.
 
-    Without `image_root` the folder of the file is taken. Raises `BadInput`, unless `skip_bad`, for
-    a record that cannot be read.
+    Without `image_root` the one that `new` would take. Raises `BadInput`, unless `skip_bad`, for a
+    record that cannot be read.
     """
     captions = captions.expanduser()
-    root = (image_root or captions.absolute().parent).expanduser().absolute()
+    root = (image_root or default_root(captions)).expanduser().absolute()
     report = InputReport(skip_bad=skip_bad)
-    batches = read_input(InputSource(path=captions, root=root), report)
+    batches = read_input(InputSource(path=captions, root=root, options=options), report)
     read = (record for batch in batches for record in batch.records())
     records = tuple(islice(read, PREVIEW_RECORDS + 1))
     whole, records = len(records) <= PREVIEW_RECORDS, records[:PREVIEW_RECORDS]
-    try:
-        size = captions.stat().st_size
-    except OSError as error:
-        raise BadInput(f"cannot read {captions}: {error.strerror}") from error
-    length = sum(len(record.line) + 2 for record in records)
-    total = len(records) if whole else round(size / length * len(records))
+    total = len(records) if whole else estimate_total(captions, options, records)
     paths = ImagePaths(str(root))
     images_present = sum(image_exists(paths, record.image) for record in records)
     confined = replace(paths, allow_outside=True, confined=True)
@@ -75,7 +81,7 @@ def preview_input(captions: Path, image_root: Path | None, skip_bad: bool = Fals
         whole=whole,
         images_present=images_present,
         paths=paths,
-        skipped=report.skipped.count,
+        report=report,
     )
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.utils import jsonlines
 
@@ -43,6 +43,11 @@ class RecordBatch:
         batch.lines = lines
         batch.text = b",\n".join(lines)
         return batch
+
+    @classmethod
+    def from_records(cls, records: list[Record]) -> RecordBatch:
+        """Return the batch of these records."""
+        return cls.from_lines(*map(list, zip(*records, strict=True)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -81,6 +86,14 @@ def split_values(text: str) -> list[bytes]:
         match = SEPARATORS.match(text, end)
         position = match.end() if match else end
     return values
+
+
+def line_of(record: dict[str, Any]) -> bytes:
+    """Return a record's JSON in one line. Long numbers and lone surrogates are kept."""
+    try:
+        return json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(record).encode()
 
 
 def batch_of_pairs(pairs: list[tuple[str, str]]) -> RecordBatch:

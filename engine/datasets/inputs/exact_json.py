@@ -14,7 +14,9 @@ from typing import Any
 
 from engine.datasets.inputs.batch import Record
 from engine.datasets.inputs.byte_stream import ByteStream
-from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.input_report import BadRecord, CutShort
+from engine.datasets.inputs.record_layouts import UnknownKeys
+from engine.datasets.inputs.value_reader import ValueReader
 from engine.utils.errors import BadInput
 
 LONGEST_RECORD = 64 << 20
@@ -22,6 +24,8 @@ LONGEST_RECORD = 64 << 20
 NEAR_END = 32
 """Characters: an error this close to the end of the window may only mean that there is more to
 read."""
+NEXT_RECORD = re.compile(r"\}\s{0,15},\s{0,15}(?=\{)")
+"""What stands before the next record of an array, and perhaps within a damaged one."""
 BLANK = re.compile(r"[ \t\n\r]*")
 """The characters that JSON allows between values."""
 
@@ -88,12 +92,16 @@ class TextWindow:
             except json.JSONDecodeError as error:
                 unfinished = error.pos >= len(self.window) - NEAR_END or "Unterminated" in error.msg
                 if self.ended or not unfinished:
-                    raise self.error(f"not JSON: {error.msg}", error.pos) from error
+                    found = self.error(f"not JSON: {error.msg}", error.pos)
+                    raise CutShort(str(found)) if unfinished else found from error
             except RecursionError as error:
                 raise self.error("a record is nested too deeply") from error
             except ValueError as error:
                 raise self.error(f"a value cannot be read: {error}") from error
             else:
+                if end == len(self.window) and not self.ended:  # a number may go on
+                    self.read_more()
+                    continue
                 text = self.window[self.cursor : end]
                 self.cursor = end
                 return value, text
@@ -101,89 +109,101 @@ class TextWindow:
                 raise self.error(f"a record of more than {LONGEST_RECORD:,} characters")
             self.read_more()
 
+    def skip_to(self, start: re.Pattern[str]) -> bool:
+        """Go to the end of the next match, which has some characters at most; False if none is."""
+        while (match := start.search(self.window, self.cursor)) is None:
+            if self.ended:
+                return False
+            self.cursor = max(self.cursor, len(self.window) - NEAR_END)
+            self.read_more()
+        self.cursor = match.end()
+        return True
+
     def error(self, message: str, index: int | None = None) -> BadInput:
         """Return the error that something is wrong at an index of the window, or at the cursor."""
         offset = self.start_offset + self.byte_length(self.cursor if index is None else index)
         return BadInput(f"{self.path}: {message} (at byte {offset:,})")
 
 
-def read_array(text: TextWindow, number: int, report: InputReport) -> Iterator[Record | None]:
-    """Yield the rest of an array's records; the text stands at the start of one.
+def read_array(text: TextWindow, reader: ValueReader) -> Iterator[Record | None]:
+    """Yield the rest of an array's records; the text stands at the start of a value.
 
-    `number` is that record's number in the file, from 0. After each comma None is yielded: the text
-    stands at the start of a record again. Values that are no records are bad
-    records. Raises `BadInput`.
+    After each comma None is yielded: the text stands at the start of a value again. Values that are
+    no records are bad records, and so is what is damaged, up to the next `}, {`. Raises `BadInput`.
     """
     decoder = json.JSONDecoder()
     while True:
         if not text.skip_blanks():
-            raise text.error("the file is cut short: the array does not end")
-        value = text.read_value(decoder)
+            raise CutShort(str(text.error("the file is cut short: the array does not end")))
         try:
-            yield to_record(text, number, *value)
-        except BadRecord as error:
-            report.leave_out(error)
-        number += 1
+            value = text.read_value(decoder)
+        except CutShort:
+            raise
+        except BadInput as error:
+            pass_damage(text, reader, error)
+            yield None
+            continue
+        yield from records_or_left_out(text, reader, *value)
         following = text.skip_blanks()
         if following == "]":
             break
-        if following != ",":
-            message = "the file is cut short" if not following else "a comma is missing"
-            raise text.error(f"{message} after record {number - 1:,}")
-        text.cursor += 1
-        text.skip_blanks()
+        after = f"after record {reader.number - 1:,}"
+        if not following:
+            raise CutShort(str(text.error(f"the file is cut short {after}")))
+        if following == ",":
+            text.cursor += 1
+            text.skip_blanks()
+        else:
+            pass_damage(text, reader, text.error(f"a comma is missing {after}"))
         yield None
     text.cursor += 1
     if text.skip_blanks():
         raise text.error("something follows the array: give one array, or JSON Lines")
 
 
-def read_lines(text: TextWindow, number: int) -> Iterator[Record | None]:
+def pass_damage(text: TextWindow, reader: ValueReader, problem: BadInput) -> None:
+    """Leave out what is damaged, up to the next record of an array.
+
+    Raises `BadRecord` unless that is left out, and `CutShort` if no record follows.
+    """
+    reader.report.leave_out(BadRecord(str(problem)))
+    if not text.skip_to(NEXT_RECORD):
+        raise CutShort(str(text.error("no record follows the damage")))
+
+
+def read_lines(text: TextWindow, reader: ValueReader) -> Iterator[Record | None]:
     """Yield the rest of the records of JSON Lines, as `read_array` does of an array."""
     decoder = json.JSONDecoder()
     while text.skip_blanks():
         try:
             value = text.read_value(decoder)
+        except CutShort:
+            raise
         except BadInput as error:
             raise BadRecord(str(error)) from error
-        yield to_record(text, number, *value)
-        number += 1
+        yield from records_or_left_out(text, reader, *value)
         match = BLANK.match(text.window, text.cursor)
         blanks = match.group() if match else ""
         if match and match.end() < len(text.window) and "\n" not in blanks:
-            raise BadRecord(str(text.error(f"record {number - 1:,} does not end with its line")))
+            number = reader.number - 1
+            raise BadRecord(str(text.error(f"record {number:,} does not end with its line")))
         text.skip_blanks()
         yield None
 
 
-def to_record(text: TextWindow, number: int, value: Any, source: str) -> Record:
-    """Return the record that a value of the input is. Raises `BadRecord`, with the position.
+def records_or_left_out(
+    text: TextWindow, reader: ValueReader, value: Any, source: str
+) -> list[Record]:
+    """Return the records that a value is; none if it is left out.
 
-    `source` is the value's JSON, as the input writes it.
+    `source` is the value's JSON, as the input writes it. Raises `BadRecord`, with the position, and
+    `BadInput` if it is the first value and its keys are unknown: then leaving it out is no help.
     """
     try:
-        return value_to_record(value, source)
+        return reader.read(value, source)
     except ValueError as error:
-        raise BadRecord(str(text.error(f"record {number:,}: {error}"))) from error
-
-
-def value_to_record(value: Any, source: str) -> Record:
-    """Return the record that a value is. Raises `ValueError` that says what is wrong."""
-    if not isinstance(value, dict):
-        raise ValueError('not an {"image", "caption"} object')
-    image, caption = value.get("image"), value.get("caption")
-    if "image" not in value:
-        raise ValueError("no 'image'")
-    if not isinstance(image, str) or not image:
-        raise ValueError(f"'image' must be a path, not {shortened(image)}")
-    if caption is not None and not isinstance(caption, str):
-        raise ValueError(f"'caption' must be text, not {shortened(caption)}")
-    # Outside of strings a line break is only layout, and inside it cannot stand raw.
-    line = source.replace("\n", " ").replace("\r", " ").encode()
-    return Record(line, image, caption or "")
-
-
-def shortened(value: Any) -> str:
-    """Return a value as JSON of at most 40 characters."""
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+        problem = text.error(f"record {reader.number - 1:,}: {error}")
+        if isinstance(error, UnknownKeys) and not reader.records and not reader.report.skip_bad:
+            raise problem from error
+        reader.report.leave_out(BadRecord(str(problem)))
+        return []

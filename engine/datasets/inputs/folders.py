@@ -1,42 +1,30 @@
-"""Readers of folders of images with their captions beside them, and of WebDataset tars."""
+"""Reader of folders: each folder below the input holds tars, a metadata file, or images."""
 
 from __future__ import annotations
 
 import os
-import tarfile
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import groupby, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from engine.datasets.inputs.arrow_tables import read_table
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
-from engine.datasets.inputs.byte_stream import open_stream
-from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.file_names import is_image, suffix_of
+from engine.datasets.inputs.folder_walk import FolderFiles, walk_folder
+from engine.datasets.inputs.image_folder import images_with_captions
+from engine.datasets.inputs.input_report import InputReport
+from engine.datasets.inputs.json_reader import read_batches
 from engine.datasets.inputs.read_options import ReadOptions
-from engine.datasets.inputs.tables import (
-    BATCH_ROWS,
-    LONGEST_LINE,
-    choose_columns,
-    read_csv,
-    text_lines,
-)
-from engine.images.tar_reading import DamagedTar, TarReader
-from engine.utils import jsonlines
+from engine.datasets.inputs.several import caption_pairs
+from engine.datasets.inputs.tables import BATCH_ROWS, read_csv
+from engine.datasets.inputs.tars import NoImages, read_tar
 from engine.utils.errors import BadInput
 
-Pairs = Iterator[tuple[str, str]]
-"""Records as (image, caption)."""
-
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"),
-    *(".tif", ".tiff", ".jp2", ".avif", ".ppm", ".tga"),
-}
-"""Suffixes of images, in lower case."""
-
-
-def batches(pairs: Pairs) -> Iterator[RecordBatch]:
-    """Yield the pairs in batches."""
-    while chunk := list(islice(pairs, BATCH_ROWS)):
-        yield batch_of_pairs(chunk)
+METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+"""The names of Hugging Face's metadata files; the first one in a folder counts."""
+BESIDE_TARS = "files beside tars, which alone are read"
+UNNAMED_IMAGES = "images that the metadata file does not name"
 
 
 def image_path(path: Path, root: Path) -> str:
@@ -49,170 +37,134 @@ def image_path(path: Path, root: Path) -> str:
 def read_folder(
     folder: Path, root: Path, options: ReadOptions, report: InputReport
 ) -> Iterator[RecordBatch]:
-    """Yield the records of a folder. Raises `BadInput`.
+    """Yield the records of a folder and all folders below it. Raises `BadInput`.
 
-    It holds WebDataset tars, or metadata.jsonl or metadata.csv, or images with .txt files beside
-    them.
+    A folder holds WebDataset tars, a metadata file, or images with their captions beside them. The
+    first two count for the folders in it, too: nothing but tars is read there, or only what the
+    metadata file names, unless another one is nearer.
     """
-    archives = sorted(folder.glob("*.tar"))
-    if archives:
-        for archive in archives:
-            yield from read_tar(archive, root, report)
-    elif (folder / "metadata.jsonl").is_file():
-        records = read_metadata(folder / "metadata.jsonl", options)
-        yield from relative_to_root(records, folder, root)
-    elif (folder / "metadata.csv").is_file():
-        records = read_csv(folder / "metadata.csv", options, report)
-        yield from relative_to_root(records, folder, root)
-    else:
-        empty = True
-        for batch in batches(images_with_texts(folder, root)):
+    reader = FolderReader(root, options, report)
+    left_out = report.skipped.count
+    empty = True
+    for files in walk_folder(folder, report):
+        for batch in reader.read(files):
             empty = False
             yield batch
-        if empty:
-            raise BadInput(f"{folder} holds no images, no metadata.jsonl and no tars")
+    if empty and report.skipped.count == left_out:
+        raise BadInput(f"{folder} holds no images, no metadata.jsonl and no tars")
 
 
-def relative_to_root(
-    records: Iterator[RecordBatch], folder: Path, root: Path
-) -> Iterator[RecordBatch]:
-    """Yield the records with image paths relative to the image root instead of `folder`."""
-    if folder.absolute() == root.absolute():
-        yield from records
-        return
-    for batch in records:
-        images = [image_path(folder / image, root) for image in batch.images]
-        yield batch_of_pairs(list(zip(images, batch.captions, strict=True)))
+def is_tar(name: str) -> bool:
+    return suffix_of(name) == ".tar"
 
 
-def images_with_texts(folder: Path, root: Path) -> Pairs:
-    """Yield all images below a folder in the order of their names, each with its text file's text.
+class Metadata:
+    """A metadata file that was read, with the images that it names."""
 
-    An image without a text file has an empty caption.
-    """
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        names_here = set(names)
-        for name in sorted(names):
-            stem, suffix = os.path.splitext(name)  # noqa: PTH122 (a name, no path)
-            if suffix.lower() not in SUFFIXES:
-                continue
-            text_name = f"{stem}.txt"
-            path = Path(parent)
-            caption = read_text(path / text_name) if text_name in names_here else ""
-            yield image_path(path / name, root), caption
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.hashes = array("q")
+        """The hashes of the paths of the images, sorted once the file was read."""
 
+    def sort(self) -> None:
+        """Prepare the hashes for `names`."""
+        import numpy as np
 
-def read_text(path: Path) -> str:
-    """Return the text of a caption's own file. Raises `BadInput`."""
-    try:
-        return path.read_bytes().decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 at byte {error.start:,}: save it as UTF-8") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
+        hashes = np.sort(np.frombuffer(self.hashes, np.int64))
+        self.hashes = array("q", hashes.tobytes())
+
+    def names(self, image: str) -> bool:
+        """Return True if the file names an image, which is given by its path."""
+        key = hash(os.path.normpath(image))
+        place = bisect_left(self.hashes, key)
+        return place < len(self.hashes) and self.hashes[place] == key
 
 
-def read_metadata(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
-    """Yield the records of Hugging Face's metadata.jsonl: `file_name` and a text column."""
-    with open_stream(path) as stream:
-        yield from batches(metadata_pairs(path, text_lines(stream), options))
+class FolderReader:
+    """The reader of one folder after the other, each before those in it."""
 
+    def __init__(self, root: Path, options: ReadOptions, report: InputReport) -> None:
+        self.root = root
+        self.options = options
+        self.report = report
+        self.metadata: dict[Path, Metadata] = {}
+        """The metadata file that counts for each folder, where there is one."""
+        self.tar_folders: set[Path] = set()
+        """The folders with tars, and those in them: nothing else is read there."""
 
-def metadata_pairs(path: Path, lines: Iterator[str], options: ReadOptions) -> Pairs:
-    """Yield (image, caption) of every line of a metadata.jsonl. Raises `BadInput`."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = jsonlines.loads(line.encode())
-            if not isinstance(row, dict):
-                raise ValueError("no object")
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{path}: not JSON: {error} (at line {number:,})") from error
-        name, text_name = choose_columns(path, list(row), options)
-        file_name, text = row[name], row[text_name] if text_name else ""
-        if not isinstance(file_name, str) or not file_name or not isinstance(text or "", str):
-            raise BadInput(f"{path}: {name!r} and {text_name!r} must be text (at line {number:,})")
-        yield file_name, text or ""
+    def read(self, files: FolderFiles) -> Iterator[RecordBatch]:
+        """Yield the records of a folder, not those of the folders in it. Raises `BadInput`."""
+        folder, names = files
+        metadata_names = [name for name in METADATA_NAMES if name in names]
+        metadata = self.metadata.get(folder.parent)
+        if folder.parent in self.tar_folders or any(map(is_tar, names)):
+            self.tar_folders.add(folder)
+            yield from self.read_tars(files)
+            return
+        if metadata_names:
+            metadata = Metadata(folder / metadata_names[0])
+            yield from self.read_metadata(metadata)
+        if metadata is not None:
+            self.metadata[folder] = metadata
+            self.pass_over_unnamed(files, metadata)
+        else:
+            yield from self.read_images(files)
 
-
-def read_tar(archive: Path, root: Path, report: InputReport) -> Iterator[RecordBatch]:
-    """Yield the records of a tar in WebDataset's layout: KEY.jpg with KEY.txt or KEY.json beside.
-
-    Nothing is unpacked: a record's image is `ARCHIVE/MEMBER`, which `engine.images.image` opens.
-    Raises `BadInput`. If bad records are left out, a damaged tar ends before its damage.
-    """
-    left_out = report.skipped.count
-    try:
-        with TarReader(str(archive)) as tar:
-            empty = True
-            for batch in batches(tar_pairs(archive, image_path(archive, root), tar, report)):
-                empty = False
-                yield batch
-            if empty and report.skipped.count == left_out:
-                raise BadInput(f"{archive} holds no images")
-    except OSError as error:
-        raise BadInput(f"cannot read {archive}: {error.strerror or error}") from error
-
-
-def tar_pairs(archive: Path, archive_path: str, tar: TarReader, report: InputReport) -> Pairs:
-    """Yield (image, caption) of every key of a tar; `archive_path` is the tar as records name it.
-
-    Neighbouring members of one key belong together; the first image among them counts. A record
-    whose text cannot be read is bad, and so is all that follows a damaged place, with the record
-    before it, which may be incomplete. Raises `BadRecord` unless the report leaves these out.
-    """
-    try:
-        for _, members in groupby(
-            tar.regular_members(), key=lambda member: key_and_extension(member.name)[0]
-        ):
-            image, texts = "", {}
-            for member in members:
-                extension = key_and_extension(member.name)[1]
-                if f".{extension}" in SUFFIXES:
-                    image = image or member.name
-                elif extension in ("txt", "json"):
-                    texts[extension] = member
-            if not image:
-                continue
-            try:
-                caption = caption_of(archive, image, tar, texts)
-            except BadRecord as error:
-                report.leave_out(error)
+    def read_tars(self, files: FolderFiles) -> Iterator[RecordBatch]:
+        """Yield the records of the tars of a folder; tars without images are counted."""
+        for name in files.names:
+            path = files.folder / name
+            if is_tar(name):
+                address = image_path(path, self.root)
+                try:
+                    yield from read_tar(path, address, self.options, self.report)
+                except NoImages:
+                    self.report.pass_over("tars without images", str(path))
             else:
-                yield f"{archive_path}/{image}", caption
-    except DamagedTar as error:
-        problem = f"{archive}: not a sound tar: {error}"
-        if not report.skip_bad:
-            raise BadRecord(
-                f"{problem}: fetch it again, or unpack it if it is compressed"
-            ) from error
-        report.skipped.add(f"{problem}: the rest of it is left out")
+                self.report.pass_over(BESIDE_TARS, str(path))
+
+    def read_metadata(self, metadata: Metadata) -> Iterator[RecordBatch]:
+        """Yield the records of a metadata file, with image paths relative to the image root."""
+        path = metadata.path
+        folder = path.parent
+        for batch in read_metadata_file(path, self.options, self.report):
+            images = [os.path.join(folder, image) for image in batch.images]  # noqa: PTH118
+            metadata.hashes.extend(hash(os.path.normpath(image)) for image in images)
+            if folder.absolute() == self.root.absolute():
+                yield batch
+            else:
+                named = [image_path(Path(image), self.root) for image in images]
+                yield batch_of_pairs(list(zip(named, batch.captions, strict=True)))
+        metadata.sort()
+
+    def pass_over_unnamed(self, files: FolderFiles, metadata: Metadata) -> None:
+        """Count the images of a folder that the metadata file does not name."""
+        for name in filter(is_image, files.names):
+            path = os.path.join(files.folder, name)  # noqa: PTH118
+            if not metadata.names(path):
+                self.report.pass_over(UNNAMED_IMAGES, path)
+
+    def read_images(self, files: FolderFiles) -> Iterator[RecordBatch]:
+        """Yield the images of a folder with the captions beside them."""
+        start = image_path(files.folder, self.root)
+        pairs: list[tuple[str, str]] = []
+        for name, captions in images_with_captions(files, self.options, self.report):
+            image = os.path.join(start, name) if start != "." else name  # noqa: PTH118
+            pairs += caption_pairs(image, captions, self.options, self.report)
+            if len(pairs) >= BATCH_ROWS:
+                yield batch_of_pairs(pairs)
+                pairs = []
+        if pairs:
+            yield batch_of_pairs(pairs)
 
 
-def key_and_extension(name: str) -> tuple[str, str]:
-    """Return WebDataset's key and extension: the name is cut at its first dot."""
-    path = PurePosixPath(name)
-    stem, _, extension = path.name.partition(".")
-    return str(path.parent / stem), extension.lower()
-
-
-def caption_of(archive: Path, image: str, tar: TarReader, texts: dict[str, tarfile.TarInfo]) -> str:
-    """Return the caption among an image's texts, by extension: .txt counts before .json.
-
-    Without a text it is empty. Raises `BadRecord`, `DamagedTar`.
-    """
-    member = texts.get("txt") or texts.get("json")
-    if member is None:
-        return ""
-    if member.size > LONGEST_LINE:
-        raise BadRecord(f"{archive}: {member.name!r} has {member.size:,} bytes: is this a caption?")
-    data = tar.read(member)
-    try:
-        if "txt" in texts:
-            return data.decode("utf-8-sig").strip()
-        caption = jsonlines.loads(data).get("caption")
-        return caption if isinstance(caption, str) else ""
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BadRecord(f"{archive}: the text beside {image!r} cannot be read: {error}") from error
+def read_metadata_file(
+    path: Path, options: ReadOptions, report: InputReport
+) -> Iterator[RecordBatch]:
+    """Yield the records of a metadata file, whose images are relative to its folder."""
+    match suffix_of(path.name):
+        case ".jsonl":
+            return read_batches(path, options, report)
+        case ".csv":
+            return read_csv(path, options, report)
+    return read_table(path, path.name, options, report)

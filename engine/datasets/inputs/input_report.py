@@ -6,6 +6,7 @@ file, member or line that holds no record is passed over, and counted by its rea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.datasets.inputs.batch import RecordBatch
@@ -17,6 +18,10 @@ MAX_MESSAGES = 20
 
 class BadRecord(BadInput):
     """Raised for one record that cannot be read, and could be left out."""
+
+
+class CutShort(BadRecord):
+    """Raised where a file ends in the middle, once all whole records before that were read."""
 
 
 @dataclass(slots=True)
@@ -46,7 +51,7 @@ class PassedOver:
     count: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InputReport:
     """What readers have seen so far; one report serves all inputs of a project."""
 
@@ -56,15 +61,43 @@ class InputReport:
     """Records read."""
     captioned: int = 0
     """Records with an original caption."""
+    rewritten: int = 0
+    """Records of JSON whose own bytes were not taken, since their keys have other names."""
     skipped: SkippedRecords = field(default_factory=SkippedRecords)
     """The records that were left out."""
+    uncaptioned_keys: list[str] = field(default_factory=list)
+    """The keys or columns of the first input in which no record has a caption."""
     passed_over: dict[str, PassedOver] = field(default_factory=dict)
     """What holds no record, by the reason, which is a plural such as "hidden files"."""
+    notes: list[str] = field(default_factory=list)
+    """What else a person should know of how the inputs were read, at most `MAX_MESSAGES`."""
+
+    @property
+    def keeps_bytes(self) -> bool:
+        """True if all that was read of JSON were records, and stays as it is."""
+        return not (self.rewritten or self.skipped.count or self.passed_over)
 
     def add_batch(self, batch: RecordBatch) -> None:
         """Count the records of a batch."""
-        self.records += len(batch)
-        self.captioned += sum(map(bool, batch.captions))
+        self.add_counts(len(batch), sum(map(bool, batch.captions)))
+
+    def add_counts(self, records: int, captioned: int) -> None:
+        """Count records, and how many of them have a caption."""
+        self.records += records
+        self.captioned += captioned
+
+    def add(self, other: InputReport) -> None:
+        """Add what was seen of other inputs, in another process."""
+        self.add_counts(other.records, other.captioned)
+        self.rewritten += other.rewritten
+        self.skipped.count += other.skipped.count
+        room = MAX_MESSAGES - len(self.skipped.messages)
+        self.skipped.messages += other.skipped.messages[:room]
+        for reason, passed in other.passed_over.items():
+            self.pass_over(reason, passed.example, passed.advice, passed.count)
+        for message in other.notes:
+            self.note(message)
+        self.see_without_captions(other.uncaptioned_keys)
 
     def leave_out(self, error: BadRecord) -> None:
         """Count a record as left out, or raise its error unless `skip_bad`."""
@@ -75,3 +108,12 @@ class InputReport:
     def pass_over(self, reason: str, example: str, advice: str = "", count: int = 1) -> None:
         """Count what was passed over for a reason."""
         self.passed_over.setdefault(reason, PassedOver(example, advice)).count += count
+
+    def note(self, message: str) -> None:
+        """Keep a message about how an input was read."""
+        if len(self.notes) < MAX_MESSAGES:
+            self.notes.append(message)
+
+    def see_without_captions(self, keys: Iterable[str]) -> None:
+        """Note the keys or columns of an input in which no record has a caption."""
+        self.uncaptioned_keys = self.uncaptioned_keys or list(keys)

@@ -8,7 +8,6 @@ stumbles over (a lone surrogate, NaN, `}, {` inside a caption, an error) the exa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,11 @@ from engine.datasets.inputs import exact_json, lenient_jsonl
 from engine.datasets.inputs.batch import Record, RecordBatch
 from engine.datasets.inputs.byte_stream import ByteStream, open_stream
 from engine.datasets.inputs.exact_json import TextWindow
-from engine.datasets.inputs.input_report import InputReport, SkippedRecords
+from engine.datasets.inputs.input_report import CutShort, InputReport
+from engine.datasets.inputs.json_objects import is_container, read_container
+from engine.datasets.inputs.read_options import ReadOptions
+from engine.datasets.inputs.record_layouts import may_have_caption
+from engine.datasets.inputs.value_reader import ValueReader
 from engine.utils.errors import BadInput
 
 READ_BYTES = 1 << 19
@@ -32,8 +35,8 @@ BOUNDARY_TRIES = 64
 """How many `{`, from the end of a block, are tried as the start of a record before the exact reader
 takes the block."""
 
-ExactReader = Callable[[TextWindow, int], Iterator[Record | None]]
-"""Yields the records from the present one on, whose number it gets; None where it may be left."""
+ExactReader = Callable[[TextWindow, ValueReader], Iterator[Record | None]]
+"""Yields the records from the present one on; None where it may be left."""
 FastParser = Callable[[bytes], tuple[RecordBatch | None, bytes]]
 """Takes a block that starts with a record. Returns its records, or None if they are not plain, and
 the bytes that follow them."""
@@ -41,50 +44,58 @@ the bytes that follow them."""
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a caption file in order. Raises `BadInput` with the position."""
-    for batch in read_batches(path, InputReport()):
+    for batch in read_batches(path, ReadOptions(), InputReport()):
         yield from batch.records()
 
 
-def read_batches(path: Path, report: InputReport) -> Iterator[RecordBatch]:
+def read_batches(path: Path, options: ReadOptions, report: InputReport) -> Iterator[RecordBatch]:
     """Yield the records of a caption file in order, in batches. Raises `BadInput`.
 
     Bad records are values of an array that are no records, and damaged lines of JSON Lines.
     """
+    reader = ValueReader(path, options, report)
     with open_stream(path) as stream:
         first = skip_blanks(stream)
         if first == b"[":
             stream.read(1)
             if skip_blanks(stream) == b"]":
                 raise BadInput(f"{path} holds no records: the array is empty")
-            read_exactly = partial(exact_json.read_array, report=report)
-            yield from read_in_turns(stream, parse_array_block, read_exactly)
+            try:
+                yield from read_in_turns(stream, reader, parse_array_block, exact_json.read_array)
+            except CutShort as error:
+                report.leave_out(error)
+        elif first == b"{" and is_container(stream, options):
+            yield from read_container(stream, reader)
         elif first and report.skip_bad:
-            yield from read_good_lines(stream, report.skipped)
+            yield from read_good_lines(stream, reader)
         elif first == b"{":
-            yield from read_in_turns(stream, parse_lines_block, exact_json.read_lines)
+            yield from read_in_turns(stream, reader, parse_lines_block, exact_json.read_lines)
         elif not first:
             raise BadInput(f"{path} is empty")
         else:
             text = TextWindow(stream, READ_BYTES)
             text.skip_blanks()  # raises if it is no text at all
             raise text.error('neither a JSON array of {"image", "caption"} records nor JSON Lines')
+    reader.finish()
 
 
-def read_good_lines(stream: ByteStream, skipped: SkippedRecords) -> Iterator[RecordBatch]:
-    """Yield the good lines of JSON Lines, and leave out the others.
-
-    Raises `BadInput` if no line is good.
-    """
-    empty = True
-    for block, line_number in lenient_jsonl.read_blocks(stream, skipped):
-        batch, rest = parse_lines_block(block)
+def read_good_lines(stream: ByteStream, reader: ValueReader) -> Iterator[RecordBatch]:
+    """Yield the good lines of JSON Lines, and leave out the others."""
+    for block, line_number in lenient_jsonl.read_blocks(stream, reader.report.skipped):
+        batch, rest = parse_fast(block, reader, parse_lines_block)
         if batch is None or rest:
-            batch = lenient_jsonl.parse_block(stream.path, block, line_number, skipped)
+            batch = lenient_jsonl.parse_block(block, line_number, reader)
+        else:
+            reader.add_plain(batch)
         if batch is not None:
-            empty = False
             yield batch
-    if empty:
-        raise BadInput(f"{stream.path} holds no record: {skipped.messages[0]}")
+
+
+def parse_fast(
+    block: bytes, reader: ValueReader, parser: FastParser
+) -> tuple[RecordBatch | None, bytes]:
+    """Return what a fast parser does, or that it gives up where keys have other names."""
+    return (None, block) if reader.options.names_columns else parser(block)
 
 
 def skip_blanks(stream: ByteStream) -> bytes:
@@ -97,34 +108,37 @@ def skip_blanks(stream: ByteStream) -> bytes:
 
 
 def read_in_turns(
-    stream: ByteStream, parse_fast: FastParser, read_exactly: ExactReader
+    stream: ByteStream, reader: ValueReader, parser: FastParser, read_exactly: ExactReader
 ) -> Iterator[RecordBatch]:
     """Yield batches of the fast parser, and of the exact reader where the fast one gives up."""
-    number = 0
     while True:
         block = stream.read(READ_BYTES)
-        batch, rest = parse_fast(block)
+        batch, rest = parse_fast(block, reader, parser)
         if batch is not None:
             stream.push_back(rest)
-            number += len(batch)
+            reader.add_plain(batch)
             yield batch
             continue
         stream.push_back(block)
         text = TextWindow(stream, READ_BYTES)
         records: list[Record] = []
-        for record in read_exactly(text, number):
-            if record is not None:
-                records.append(record)
-                number += 1
-            elif len(records) >= EXACT_RECORDS:
-                yield RecordBatch.from_lines(*map(list, zip(*records, strict=True)))
-                records = []
-                text.push_back()
-                break
-        else:
+        try:
+            for record in read_exactly(text, reader):
+                if record is not None:
+                    records.append(record)
+                elif len(records) >= EXACT_RECORDS:
+                    yield RecordBatch.from_records(records)
+                    records = []
+                    text.push_back()
+                    break
+            else:
+                if records:
+                    yield RecordBatch.from_records(records)
+                return
+        except CutShort:
             if records:
-                yield RecordBatch.from_lines(*map(list, zip(*records, strict=True)))
-            return
+                yield RecordBatch.from_records(records)
+            raise
 
 
 def parse_array_block(block: bytes) -> tuple[RecordBatch | None, bytes]:
@@ -173,5 +187,8 @@ def plain_columns(values: list[Any]) -> tuple[list[str], list[str]] | None:
     if set(map(type, images)) != {str} or not types <= {str, type(None)} or not all(images):
         return None
     if type(None) in types:
+        keys = set().union(*(value for value in values if value.get("caption") is None))
+        if may_have_caption(keys):
+            return None
         captions = [caption or "" for caption in captions]
     return images, captions

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
-from engine.datasets.inputs import exact_json
 from engine.datasets.inputs.batch import Record, RecordBatch
 from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.exact_json import LONGEST_RECORD
 from engine.datasets.inputs.input_report import SkippedRecords
+from engine.datasets.inputs.value_reader import ValueReader
 
 READ_BYTES = 1 << 19
 """Bytes that are read at a time."""
@@ -48,9 +49,7 @@ def skip_line(stream: ByteStream) -> bytes:
     return b""
 
 
-def parse_block(
-    path: object, block: bytes, line_number: int, skipped: SkippedRecords
-) -> RecordBatch | None:
+def parse_block(block: bytes, line_number: int, reader: ValueReader) -> RecordBatch | None:
     """Return the good records of a block of lines, or None if there is none.
 
     `line_number` is that of the first line.
@@ -60,21 +59,20 @@ def parse_block(
         if not line.strip():
             continue
         try:
-            records.append(parse_line(line))
+            records += reader.read(*parse_line(line))
         except ValueError as error:
-            skipped.add(f"{path}, line {number:,}: {error}")
-    return RecordBatch.from_lines(*map(list, zip(*records, strict=True))) if records else None
+            reader.report.skipped.add(f"{reader.path}, line {number:,}: {error}")
+    return RecordBatch.from_records(records) if records else None
 
 
-def parse_line(line: bytes) -> Record:
-    """Return the record of a line. Raises `ValueError` that says what is wrong."""
+def parse_line(line: bytes) -> tuple[Any, str]:
+    """Return the value of a line, and its text. Raises `ValueError` that says what is wrong."""
     try:
         text = line.decode()
-        value = json.loads(text)
+        return json.loads(text), text
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at its byte {error.start:,}") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg}") from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    return exact_json.value_to_record(value, text)

@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.datasets.inputs.arrow_tables import read_table
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.byte_stream import BYTE_ORDER_MARK
-from engine.datasets.inputs.folders import read_folder, read_tar
+from engine.datasets.inputs.folders import image_path, read_folder
+from engine.datasets.inputs.hub_folders import find_tables, read_tables
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.json_reader import BLANKS, read_batches
 from engine.datasets.inputs.read_options import ReadOptions
-from engine.datasets.inputs.tables import read_csv, read_parquet
+from engine.datasets.inputs.tables import has_header, read_csv
+from engine.datasets.inputs.tars import read_tar
 from engine.utils.errors import BadInput
 
 COMPRESSED = {".gz", ".zst"}
 TABLES = {".csv", ".tsv", ".tab"}
+TYPED_TABLES = {".parquet", ".arrow"}
+JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
 """Compressed tars, which are refused: their members have no offset to read an image from."""
 
@@ -45,21 +50,26 @@ def read_input(source: InputSource, report: InputReport | None = None) -> Iterat
 def choose_reader(source: InputSource, report: InputReport) -> Iterator[RecordBatch]:
     """Return the records of an input, from the reader that its name and content ask for.
 
-    The name decides: .csv, .tsv, .tab, .parquet, .tar, a folder. Anything else must be JSON.
+    The name decides: .csv, .tsv, .tab, .parquet, .arrow, .tar, a folder. Anything else must be
+    JSON, or a table whose header says so.
     """
     path, options = source.path, source.options
     suffix = file_suffix(path)
     if path.is_dir():
+        tables = find_tables(path, options)
+        if tables is not None:
+            names = [image_path(table, source.root) for table in tables]
+            return read_tables(tables, names, options, report)
         return read_folder(path, source.root, options, report)
     if path.name.lower().endswith(PACKED_TARS):
         raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
     if suffix == ".tar":
-        return read_tar(path, source.root, report)
-    if suffix == ".parquet":
-        return read_parquet(path, options, report)
-    if suffix in TABLES:
+        return read_tar(path, image_path(path, source.root), options, report)
+    if suffix in TYPED_TABLES:
+        return read_table(path, image_path(path, source.root), options, report)
+    if suffix in TABLES or (suffix not in JSON_SUFFIXES and has_header(path)):
         return read_csv(path, options, report)
-    return read_batches(path, report)
+    return read_batches(path, options, report)
 
 
 def file_suffix(path: Path) -> str:
@@ -72,7 +82,7 @@ def file_suffix(path: Path) -> str:
 
 def is_array(path: Path) -> bool:
     """Return True if the file is a JSON array that is not compressed. Raises `BadInput`."""
-    if path.is_dir() or file_suffix(path) in {*TABLES, ".parquet", ".tar"}:
+    if path.is_dir() or file_suffix(path) in {*TABLES, *TYPED_TABLES, ".tar"}:
         return False
     try:
         with path.open("rb") as file:

@@ -33,7 +33,7 @@ from tests.support.tars import (
 
 def names(path: Path) -> list[str]:
     with TarReader(str(path)) as tar:
-        return [each.name for each in tar.regular_members()]
+        return [each.name for _, each in tar.members()]
 
 
 IMPOSSIBLE = {
@@ -63,7 +63,10 @@ IMPOSSIBLE = {
     + padded(b"9999999999\n" + b"1\n" * 100),
     "a wrong checksum": b"?" + header()[1:],
     "a header of zeros": bytes(BLOCK) + padded(b"what the header was for"),
-    "a second archive": END + member(),
+    "a header and its content of zeros": bytes(3 * BLOCK) + member(),
+    "an empty file's header of zeros": bytes(BLOCK) + member(),
+    "something behind the end": END + padded(b"a signature"),
+    "a second archive that is damaged": END + member("2.jpg") + with_size(base_256(-512)),
     "no end": b"",
 }
 """Tars whose first member is sound, by what is wrong with what follows."""
@@ -75,7 +78,7 @@ def test_a_header_that_cannot_be_ends_the_reading_with_its_place(tmp_path: Path,
     path.write_bytes(member() + IMPOSSIBLE[case] + (END if case != "no end" else b""))
     read: list[str] = []
     with TarReader(str(path)) as tar, pytest.raises(DamagedTar) as caught:
-        read += (each.name for each in tar.regular_members())
+        read += (each.name for _, each in tar.members())
     assert caught.value.offset >= len(member()), case
     assert f"(at byte {caught.value.offset:,})" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -112,7 +115,8 @@ def test_what_tars_may_hold_is_read(tmp_path: Path, headers: bytes, name: str) -
     path = tmp_path / "a.tar"
     path.write_bytes(headers + END)
     with TarReader(str(path)) as tar:
-        assert [(each.name, tar.read(each)) for each in tar.regular_members()] == [(name, b"bytes")]
+        read = [(each.name, tar.read(each.offset_data, each.size)) for _, each in tar.members()]
+    assert read == [(name, b"bytes")]
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device"])

@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.captioners.registry import choose
 from engine.datasets.inputs.batch import batch_of_pairs
 from engine.images.image import ImagePaths
 from engine.operations import input_checks, input_preview
 from engine.operations.input_checks import Duplicates, InputFindings, check_images
 from engine.operations.input_preview import check_folder_is_free, preview_input
+from engine.operations.new_project import NewProject, create
 from engine.utils.errors import BadInput
+from tests.support.pictures import colour_jpeg
+from tests.support.tars import END, member
 
 
 @pytest.fixture
@@ -169,3 +173,51 @@ def test_the_preview_counts_images_outside_the_root(images: Path) -> None:
     captions = write_captions(root, ["no.png", "link.png", str(images / "b.png"), "../a.png"])
     preview = preview_input(captions, None)
     assert (preview.leaving, preview.leaving_example) == (3, "link.png")
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar", "metadata"])
+def test_a_preview_names_images_as_the_project_will(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "0.jpg").write_bytes(colour_jpeg("red"))
+    if kind == "metadata":
+        (folder / "metadata.jsonl").write_text('{"file_name": "0.jpg", "text": "a"}')
+    if kind == "tar":
+        (folder / "0.tar").write_bytes(member("0.jpg", colour_jpeg("red")) + END)
+    path = folder / "0.tar" if kind == "tar" else folder
+    preview = preview_input(path, None)
+    new_project = NewProject(captions=[path], models=[choose("dry-run")])
+    created = create(tmp_path / "run", new_project)
+    shard = created.project.shard_file(0).read_text().splitlines()
+    assert [json.loads(line)["image"] for line in shard] == [r.image for r in preview.records]
+    assert preview.paths.root == str(new_project.root())
+    assert (preview.images_present, preview.whole, preview.total) == (1, True, 1)
+    assert preview.report.captioned == created.report.captioned
+    assert preview.report.passed_over == created.report.passed_over
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar", "tars", "parquet"])
+def test_a_preview_of_many_images_estimates_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(input_preview, "PREVIEW_RECORDS", 4)
+    tar = b"".join(member(f"{number}.jpg", b"x") for number in range(50)) + END
+    path = tmp_path / "data"
+    path.mkdir()
+    if kind == "folder":
+        for number in range(50):
+            path.joinpath(f"{number}.jpg").touch()
+    elif kind == "parquet":
+        arrow = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        path = tmp_path / "0.parquet"
+        parquet.write_table(arrow.table({"image": [f"{n}.jpg" for n in range(50)]}), path)
+    else:
+        (path / "0.tar").write_bytes(tar)
+        if kind == "tars":
+            (path / "1.tar").write_bytes(tar)
+        else:
+            path = path / "0.tar"
+    preview = preview_input(path, tmp_path)
+    assert len(preview.records) == 4
+    assert preview.total_text == ("about 100" if kind == "tars" else "about 50")

@@ -134,7 +134,7 @@ def test_a_folder_with_metadata(data: Path) -> None:
     assert pairs(data / "images", data) == PAIRS
     assert pairs(data / "images", data / "images")[1] == ("000001.png", TEXTS[1])
     (data / "images/metadata.jsonl").write_text('{"file_name": "a.png"}\n{"file_name": 7}\n')
-    with pytest.raises(BadInput, match=r"must be text \(at line 2\)"):
+    with pytest.raises(BadInput, match=r"record 1: 'file_name' must be a path, not 7"):
         pairs(data / "images", data)
 
 

@@ -123,7 +123,7 @@ def parsed_by_json(data: bytes) -> list[Any]:
         (b'[{"caption": "x"}]', "record 0: no 'image'"),
         (b'[{"image": "a"}, {"image": 7}]', "record 1: 'image' must be a path, not 7"),
         (b'[{"image": ""}]', "must be a path"),
-        (b'[{"image": "a", "caption": ["x"]}]', "'caption' must be text"),
+        (b'[{"image": "a", "caption": [7]}]', "'caption' must be text, not 7"),
         (b'[{"image": "a"},', "cut short"),
         (b'[{"image": "a"}', "cut short after record 0"),
         (b'[{"image": "a"', "not JSON"),

@@ -62,11 +62,34 @@ def test_values_of_an_array_that_are_no_records_are_left_out(tmp_path: Path) -> 
         read(path)
 
 
-def test_an_array_that_is_no_json_is_still_refused(tmp_path: Path) -> None:
+DAMAGES = {
+    b"oops": "not JSON",
+    b'{"image": "x.png, "caption": "no quotation mark"}': "not JSON",
+    b'{"image": "x.png" "caption": "no comma"}': "not JSON",
+    b'{"image": "x.png"} {"image": "y.png"}': "a comma is missing after record",
+    b'"image": "x.png"}': 'not an object with "image" and "caption" but "image"',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("index", [0, 2, 4])
+@pytest.mark.parametrize("separator", [b",", b", ", b",\n  "])
+def test_what_is_damaged_in_an_array_is_left_out(
+    tmp_path: Path, damage: bytes, index: int, separator: bytes
+) -> None:
     path = tmp_path / "captions.json"
-    path.write_bytes(b"[" + GOOD[0] + b", oops, " + GOOD[1] + b"]")
-    with pytest.raises(BadInput, match="not JSON"):
-        read(path, InputReport(skip_bad=True))
+    path.write_bytes(b"[" + separator.join([*GOOD[:index], damage, *GOOD[index:]]) + b"]")
+    with pytest.raises(BadRecord, match=DAMAGES[damage]):
+        read(path)
+    report = InputReport(skip_bad=True)
+    images = read(path, report) or []
+    assert 1 <= report.skipped.count <= 3
+    assert DAMAGES[damage] in report.skipped.messages[0]
+    lost = [n for n in range(4) if f"{n}.png" not in images]
+    assert len(lost) <= 1, "no more than the record after the damage"
+    assert [image for image in images if image != "x.png"] == [
+        f"{n}.png" for n in range(4) if n not in lost
+    ]
 
 
 @pytest.mark.parametrize("bad", ["only one cell", "a,b,c,d", ",no image", "nul\0.png,x"])

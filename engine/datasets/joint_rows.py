@@ -6,19 +6,21 @@ data loader share it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.shard_captions import (
     CaptionFilter,
-    ExportCounts,
+    ExportSource,
     read_shard_captions,
 )
 from engine.datasets.exports.source import open_export_source
+from engine.datasets.exports.writers.base import ORIGINAL
 from engine.datasets.inputs.json_reader import read_records
 from engine.images.image import ImagePaths, ImageProblem
 from engine.project.damage import Damage, DamagedFiles
@@ -28,65 +30,83 @@ from engine.project.opening import open_project
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
-NOT_CAPTIONS = {"image", "provenance"}
-"""The keys of a row of the `columns` format that hold no caption."""
+NOT_CAPTIONS = {"image", "uid", "captions", "provenance"}
+"""The keys of a row of the `columns` format that hold no caption by a name of their own."""
 READ_BYTES = 1 << 24
 """Bytes that are read at a time."""
 
+Encoded = tuple[int, bytes]
+"""The index of a caption's name, and the caption as JSON."""
+
+
+class Row(NamedTuple):
+    """One image with its captions."""
+
+    image: str
+    """The path."""
+    names: list[str]
+    """Who each caption is by: "original", or the name of a model or file."""
+    captions: list[str]
+
 
 class PackedRows:
-    """A sequence of (image path, captions), each row a line of JSON in `block`."""
+    """A sequence of `Row`s, each a line of JSON in `block`: an object of the `columns` format, or
+    a list of the image and, for each caption, the index of its name and its text."""
 
-    def __init__(self, block: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+    def __init__(
+        self, block: NDArray[np.uint8], ends: NDArray[np.int64], names: Sequence[str]
+    ) -> None:
         """`block` has the shape (bytes,), `ends` (rows,): the offsets at which the rows end."""
         self.block = block
         self.ends = ends
+        self.names = names
+        """The names that captions may have."""
 
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, index: int) -> tuple[str, list[str]]:
+    def __getitem__(self, index: int) -> Row:
         start = int(self.ends[index - 1]) if index else 0
         row = jsonlines.loads(self.block[start : self.ends[index]].tobytes())
         if isinstance(row, list):
-            return row[0], row[1:]
-        return row["image"], [
-            text for name, text in row.items() if name not in NOT_CAPTIONS and text
-        ]
+            return Row(row[0], [self.names[i] for i in row[1::2]], row[2::2])
+        names = [name for name in row if name in self.names and row[name]]
+        return Row(row["image"], names, [row[name] for name in names])
 
 
-def pack_rows(rows: Iterator[tuple[str, Sequence[str]]]) -> PackedRows:
-    """Return (image path, captions) rows in one block."""
+def pack_rows(rows: Iterable[tuple[str, list[Encoded]]], names: Sequence[str]) -> PackedRows:
+    """Return rows of an image path and its captions in one block."""
     block, ends = bytearray(), []
     for image, captions in rows:
-        block += jsonlines.dumps([image, *captions])
+        values = [b"%d,%b" % caption for caption in captions]
+        block += b"[%b]" % b",".join([jsonlines.dumps(image), *values])
         ends.append(len(block))
-    return PackedRows(np.frombuffer(bytes(block), np.uint8), np.array(ends, np.int64))
+    return PackedRows(np.frombuffer(bytes(block), np.uint8), np.array(ends, np.int64), names)
 
 
-def read_rows(
-    sources: Sequence[Path], with_original: bool, without_flagged: bool = False
-) -> PackedRows:
+def read_rows(sources: Sequence[Path], caption_filter: CaptionFilter) -> PackedRows:
     """Read a project folder, one `columns` file, or files of {"image", "caption"} side by side.
 
-    A folder that is no project stands for the .json files in it (`per-model`). Raises `BadInput`.
+    A folder that is no project stands for the .json files in it (`per-model`). What the filter
+    leaves out is known of a project alone. Raises `BadInput`.
     """
     if len(sources) == 1 and (sources[0] / "project.db").is_file():
-        caption_filter = CaptionFilter(
-            with_originals=with_original, without_flagged=without_flagged
-        )
-        return pack_rows(project_rows(open_project(sources[0]), caption_filter))
-    if without_flagged:
-        raise BadInput("without_flagged needs the project: an export does not say what is flagged")
+        return read_project(open_project(sources[0]), caption_filter)
+    for option in ("without_flagged", "keep_unreadable"):
+        if getattr(caption_filter, option):
+            raise BadInput(
+                f"{option} needs the project: an export does not say which records those are"
+            )
     files = [file for source in sources for file in caption_files(source)]
     if len(files) == 1 and is_columns(files[0]):
         return map_columns_file(files[0])
-    captions: dict[str, list[str]] = {}
-    for file in files:
+    captions: dict[str, list[Encoded]] = {}
+    for number, file in enumerate(files):
         for record in read_records(file):
             if record.caption:
-                captions.setdefault(record.image, []).append(record.caption)
-    return pack_rows(iter(captions.items()))
+                encoded = number, jsonlines.dumps(record.caption)
+                captions.setdefault(record.image, []).append(encoded)
+    return pack_rows(captions.items(), [file.stem for file in files])
 
 
 def caption_files(source: Path) -> list[Path]:
@@ -115,25 +135,38 @@ def is_columns(path: Path) -> bool:
 
 
 def map_columns_file(path: Path) -> PackedRows:
-    """Return the rows of a `columns` file, which is mapped into memory and not read."""
+    """Return the rows of a `columns` file, which is mapped into memory and not read.
+
+    Raises `BadInput`.
+    """
     block: Any = np.memmap(path, np.uint8, "r")
     ends = [
         np.flatnonzero(block[start : start + READ_BYTES] == ord("\n")) + start + 1
         for start in range(0, len(block), READ_BYTES)
     ]
-    return PackedRows(block, np.concatenate(ends).astype(np.int64))
+    first = jsonlines.loads(block[: ends[0][0]].tobytes())
+    names = [name for name in first if name not in NOT_CAPTIONS]
+    if not names:
+        raise BadInput(f"{path} has no key with the captions of a model")
+    return PackedRows(block, np.concatenate(ends).astype(np.int64), names)
+
+
+def read_project(project: Project, caption_filter: CaptionFilter) -> PackedRows:
+    """Return the captions of a project. Raises `BadInput`."""
+    source = open_export_source(project)
+    names = [ORIGINAL] * caption_filter.with_originals + [model.name for model in source.models]
+    return pack_rows(project_rows(source, caption_filter), names)
 
 
 def project_rows(
-    project: Project, caption_filter: CaptionFilter
-) -> Iterator[tuple[str, list[str]]]:
+    source: ExportSource, caption_filter: CaptionFilter
+) -> Iterator[tuple[str, list[Encoded]]]:
     """Yield the project's captions as they are now, whether it is finished or not.
 
     Raises `BadInput` at the end if files are damaged.
     """
     damage: list[Damage] = []
-    source = open_export_source(project)
-    paths = image_paths_of(project, source.settings)
+    paths = image_paths_of(source.project, source.settings)
     for shard in source.shards:
         counts = ExportCounts()
         captions_of_shard = read_shard_captions(source, shard, caption_filter, counts)
@@ -141,11 +174,12 @@ def project_rows(
         columns = [captions_of_shard.originals] * caption_filter.with_originals
         columns += captions_of_shard.columns
         for image, *encoded in zip(captions_of_shard.images, *columns, strict=True):
-            captions = [jsonlines.loads(caption) for caption in encoded if caption is not None]
+            captions = [each for each in enumerate(encoded) if each[1] is not None]
             if captions:
                 yield resolve_image(paths, image), captions
     if damage:
-        raise BadInput(f"{DamagedFiles(damage)}: 'mllmaug-tui verify {project.folder}' says more")
+        folder = source.project.folder
+        raise BadInput(f"{DamagedFiles(damage)}: 'mllmaug-tui verify {folder}' says more")
 
 
 def resolve_image(paths: ImagePaths, image: str) -> str:

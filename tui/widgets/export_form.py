@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
 FORMAT_DEFAULT = "the format's own way"
-NOT_IN_FORMAT = "not in this format"
-"""Prompts of the choice of how images are written: with and without a choice."""
+"""The prompt of a choice that need not be made."""
+DRAWS = ("random", "expand")
+"""The texts that can be chosen beside those of single names."""
 
 
 class ExportForm(Vertical):
@@ -64,7 +65,17 @@ class ExportForm(Vertical):
             "provenance: model, prompt, seed, finish", id="provenance", compact=True
         )
         yield BracketCheckbox("without the records that were flagged", id="flagged", compact=True)
-        yield field_row("Images", Select((), prompt=NOT_IN_FORMAT, id="images", compact=True))
+        yield BracketCheckbox(
+            "also images known to be unreadable, or excluded", id="unreadable", compact=True
+        )
+        yield field_row("Text", Select((), prompt=FORMAT_DEFAULT, id="text", compact=True))
+        yield field_row("Images", Select((), prompt=FORMAT_DEFAULT, id="images", compact=True))
+        hint = "jpg or webp, with a quality jpg:90; else as they are"
+        yield field_row("Encode images", Input(placeholder=hint, id="encode", compact=True))
+        side = Input(
+            placeholder="pixels, of encoded images", type="integer", id="side", compact=True
+        )
+        yield field_row("Longer side", side)
         field = Input(placeholder="0", type="integer", id="words", compact=True)
         yield field_row("Words at least", field)
         root = Input(
@@ -113,10 +124,17 @@ class ExportForm(Vertical):
         always = "; always in this format" * format.needs_original
         original.label = f"original captions first{always}"
         self.query_one("#provenance").disabled = not format.provenance
-        images = self.query_one("#images", Select)
-        images.disabled = not format.image_modes
-        images.prompt = FORMAT_DEFAULT if format.image_modes else NOT_IN_FORMAT
-        images.set_options((choice, choice) for choice in format.image_modes)
+        self.offer("images", format.image_modes)
+        texts = ("original", *(model.row.name for model in self.snapshot.models), *DRAWS)
+        self.offer("text", texts if format.text else ())
+        for name in ("encode", "side"):
+            self.switch(self.query_one(f"#{name}"), format.encodes)
+
+    def offer(self, name: str, choices: Sequence[str]) -> None:
+        """Offer choices, beside the format's own way; without any, the field is off."""
+        field = self.query_one(f"#{name}", Select)
+        self.switch(field, bool(choices))
+        field.set_options((choice, choice) for choice in choices)
 
     @on(Select.Changed)
     @on(Input.Changed)
@@ -124,28 +142,45 @@ class ExportForm(Vertical):
     def changed(self) -> None:
         self.post_message(self.Changed())
 
+    def switch(self, field: Widget, on: bool) -> None:
+        """Turn a field on, or off and hide its row: a small terminal has no room for it."""
+        field.disabled = not on
+        if isinstance(field.parent, Horizontal):
+            field.parent.display = on
+
     def options(self) -> ExportOptions:
         """Return the options of all fields. Raises `BadInput`."""
         from engine.datasets.exports.export import ExportOptions
+        from engine.datasets.exports.image_files import parse_encoding
 
         format = self.format
         names = tuple(model.row.name for model in self.models)
         if not names:
             raise BadInput("tick a model")
-        images = self.query_one("#images", Select)
+        images, text_choice = self.query_one("#images", Select), self.query_one("#text", Select)
+        encode = (self.typed("encode") or None) if format.encodes else None
+        max_side = read_number(self.typed("side"), "pixels") if format.encodes else 0
+        parse_encoding(encode, max_side or None)
         return ExportOptions(
             models=() if len(names) == len(self.snapshot.models) else names,
             with_original=not format.needs_original and self.is_checked("original"),
-            image_root=self.query_one("#root", Input).value.strip() or None,
-            path_map=read_path_maps(self.query_one("#map", Input).value),
+            image_root=self.typed("root") or None,
+            path_map=read_path_maps(self.typed("map")),
             allow_partial=self.is_checked("partial"),
             format=format.name,
-            min_words=read_min_words(self.query_one("#words", Input).value),
+            min_words=read_number(self.typed("words"), "words at least"),
             only_finished=self.is_checked("finished"),
             provenance=format.provenance and self.is_checked("provenance"),
             images=None if images.is_blank() else cast(ImageMode, images.value),
             without_flagged=self.is_checked("flagged"),
+            keep_unreadable=self.is_checked("unreadable"),
+            text=None if text_choice.is_blank() else str(text_choice.value),
+            encode=encode,
+            max_side=max_side or None,
         )
+
+    def typed(self, id: str) -> str:
+        return self.query_one(f"#{id}", Input).value.strip()
 
     def is_checked(self, id: str) -> bool:
         return self.query_one(f"#{id}", BracketCheckbox).value
@@ -155,11 +190,10 @@ def field_row(name: str, field: Widget) -> Horizontal:
     return Horizontal(Label(name, classes="name"), field, classes="setting")
 
 
-def read_min_words(typed: str) -> int:
-    """Return the number of words that was typed, 0 for nothing. Raises `BadInput`."""
-    typed = typed.strip()
+def read_number(typed: str, what: str) -> int:
+    """Return the number that was typed, 0 for nothing. Raises `BadInput`."""
     if typed and not typed.isdecimal():
-        raise BadInput("how many words at least? A number, or nothing")
+        raise BadInput(f"how many {what}? A number, or nothing")
     return int(typed or 0)
 
 

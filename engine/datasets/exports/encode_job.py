@@ -5,17 +5,19 @@ Light to import: other processes start with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.formats import ExportFormat
 from engine.datasets.exports.shard_captions import (
+    CaptionColumn,
     CaptionFilter,
-    ExportCounts,
     ExportSource,
     read_shard_captions,
 )
-from engine.datasets.exports.writers.base import EncodedShard, ExportPlan
+from engine.datasets.exports.writers.base import EncodedShard, ExportPlan, columns_of
 
 
 class EncodeJob(NamedTuple):
@@ -31,11 +33,32 @@ class EncodeJob(NamedTuple):
 
 
 def encode_shard(job: EncodeJob) -> tuple[EncodedShard, ExportCounts]:
-    """Return the encoded shard, and what was counted on the way. Raises `BadInput`."""
+    """Return the encoded shard, and what was counted on the way; it adds up. Raises `BadInput`."""
     counts = ExportCounts()
     shard_captions = read_shard_captions(
         job.source, job.source.shards[0], job.caption_filter, counts
     )
+    columns = columns_of(job.plan, shard_captions)
+    captioned, captions = count_captioned(columns), count_captions(columns)
     encoded = job.format.encode(job.plan, shard_captions, job.out)
-    counts.captions, counts.unfit = encoded.captions, encoded.unfit
+    counts.images = captioned if encoded.images is None else encoded.images
+    counts.unchosen_images, counts.unchosen = encoded.unchosen_images, encoded.unchosen
+    counts.unfit = captioned - counts.images - encoded.unchosen_images
+    counts.uncaptioned = (
+        counts.records - captioned - counts.unreadable_images - counts.flagged_images
+    )
+    counts.captions = encoded.captions
+    counts.unfit_captions = captions - encoded.captions - encoded.unchosen
     return encoded, counts
+
+
+def count_captioned(columns: Sequence[CaptionColumn]) -> int:
+    """Return how many records have a caption in any of the columns."""
+    if any(None not in column for column in columns):
+        return len(columns[0])
+    return sum(any(captions) for captions in zip(*columns, strict=True))
+
+
+def count_captions(columns: Sequence[CaptionColumn]) -> int:
+    """Return how many captions the columns have."""
+    return sum(len(column) - column.count(None) for column in columns)

@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from db.rows import ShardRow, TaskErrorCause
+from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.encode_job import EncodeJob, encode_shard
 from engine.datasets.exports.formats import ExportFormat, ImageMode, format_named
-from engine.datasets.exports.shard_captions import CaptionFilter, ExportCounts, ExportSource
+from engine.datasets.exports.hints import export_hints
+from engine.datasets.exports.image_files import parse_encoding, shared_rules
+from engine.datasets.exports.path_hints import first_images
+from engine.datasets.exports.shard_captions import CaptionFilter, ExportSource
 from engine.datasets.exports.source import open_export_source
-from engine.datasets.exports.writers.base import ExportPlan
+from engine.datasets.exports.writers.base import ORIGINAL, ExportPlan
 from engine.process.pool import map_on_all_cores
-from engine.project.damage import Damage, DamagedFiles
+from engine.project.damage import DamagedFiles
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.protected_files import refuse_protected
+from engine.project.shard_file import ShardDamage, inspect_shard, shard_damage
 from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
+
+RESERVED_COLUMNS = frozenset(
+    ("image", "image_path", "file_name", "key", "uid", "captions", "provenance", ORIGINAL)
+)
+"""Names of columns that a model cannot have in a format with a column a model."""
+SHARD_CAUSES: frozenset[TaskErrorCause] = frozenset(
+    ("shard_missing", "shard_changed", "shard_unreadable")
+)
+"""The causes of a failed task that lie in its shard's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +69,22 @@ class ExportOptions:
     """True if the records that a person flagged are left out."""
     force: bool = False
     """True if a file that is there may be replaced, but no input and nothing of a project."""
+    keep_unreadable: bool = False
+    """True if images that are known to be unreadable or missing, or that a person excluded, are
+    exported with the captions that they have."""
+    text: str | None = None
+    """The caption that each image is trained on: `original`, the name of a model, `random` or
+    `expand`; None is the format's own way."""
+    encode: str | None = None
+    """`jpg` or `webp`, also with a quality (`jpg:90`): how image files are encoded again."""
+    max_side: int | None = None
+    """Pixels of the longer side of images that are encoded again; larger ones are made smaller."""
+    tar_bytes: int | None = None
+    """The size of a tar in bytes; None gives each shard one."""
+    uid: bool = False
+    """True if there is a column `uid`."""
+    captions_list: bool = False
+    """True if there is a column `captions` with the list of all captions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +99,16 @@ class ExportProgress:
     """Bytes written so far."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportResult:
-    """What an export has written. Fields without a docstring are as in `ExportCounts`."""
+@dataclass(slots=True, kw_only=True)
+class ExportResult(ExportCounts):
+    """What an export has written, and what it left out."""
 
     path: Path
     """The file or folder."""
-    records: int
-    captions: int
-    failed: int
-    empty: int
-    missing: int
     bytes: int
     """Size of the file, or of all files of the folder, in bytes."""
-    filtered: int = 0
-    unfit: int = 0
-    flagged: int = 0
-    damaged: int = 0
-    damage: tuple[Damage, ...] = ()
+    hints: tuple[str, ...] = ()
+    """How the file or folder is read, and what to know of it; a line each."""
 
 
 class UnfinishedTasks(Exception):
@@ -102,16 +125,18 @@ def export(
     options: ExportOptions = ExportOptions(),
     progress: Callable[[ExportProgress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    readonly: bool = False,
 ) -> ExportResult:
-    """Write the export to `out`, whole or not at all.
+    """Write the export to `out`, whole or not at all; with `readonly` nothing of the project.
 
     `progress` is called after every shard; the export is given up once `cancelled` returns True.
     Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`, and `DamagedFiles` with all files that
     are damaged, unless the options allow for them.
     """
     export_format = format_named(options.format)
-    source = open_export_source(project, options.models)
-    refuse_unfinished(source, options)
+    source = open_export_source(project, options.models, readonly)
+    if not options.allow_partial:
+        refuse_unfinished(source)
     out = check_target(project, out, export_format)
     plan = make_plan(source, options, export_format, out.name)
     caption_filter = CaptionFilter(
@@ -120,6 +145,7 @@ def export(
         only_finished=options.only_finished,
         with_finishes=options.provenance,
         without_flagged=options.without_flagged,
+        keep_unreadable=options.keep_unreadable,
     )
     counts = ExportCounts()
     written = 0
@@ -142,20 +168,9 @@ def export(
         if counts.damage and not options.allow_partial:
             raise DamagedFiles(counts.damage)
         size = size_of(part)
-    return ExportResult(
-        path=out,
-        records=counts.records,
-        captions=counts.captions,
-        failed=counts.failed,
-        empty=counts.empty,
-        missing=counts.missing,
-        bytes=size,
-        filtered=counts.filtered,
-        unfit=counts.unfit,
-        flagged=counts.flagged,
-        damaged=counts.damaged,
-        damage=counts.damage,
-    )
+    values = {entry.name: getattr(counts, entry.name) for entry in fields(counts)}
+    hints = export_hints(export_format, plan, out, counts, first_images(source))
+    return ExportResult(path=out, bytes=size, hints=hints, **values)
 
 
 def make_plan(
@@ -164,36 +179,96 @@ def make_plan(
     """Return the plan of an export to a file or folder of this name.
 
     Raises `BadInput` for options that the format cannot follow."""
-    if options.provenance and not export_format.provenance:
-        raise BadInput(f"the {export_format.name} format has no place for provenance")
+    refuse_unfit_options(options, export_format)
     modes = export_format.image_modes
-    if options.images and options.images not in modes:
-        ways = f"takes --images {' or '.join(modes)}" if modes else "holds no images"
-        raise BadInput(f"the {export_format.name} format {ways}")
-    return ExportPlan(
+    encoding = parse_encoding(options.encode, options.max_side)
+    if encoding is not None:
+        encoding = replace(encoding, rules=shared_rules(source.models))
+    image_mode = options.images or (modes[0] if modes else "none")
+    if encoding is not None and options.images in ("link", "none"):
+        raise BadInput(f"--encode writes image files: it does not go with --images {image_mode}")
+    with_original = options.with_original or export_format.needs_original
+    plan = ExportPlan(
         models=source.models,
-        with_original=options.with_original or export_format.needs_original,
+        with_original=with_original or options.text == ORIGINAL,
         provenance=options.provenance,
         image_root=options.image_root,
         path_map=options.path_map,
-        image_mode=options.images or (modes[0] if modes else "none"),
+        image_mode="copy" if encoding else image_mode,
         image_paths=image_paths_of(source.project, source.settings),
         out_name=out_name,
+        text=options.text,
+        encoding=encoding,
+        tar_bytes=options.tar_bytes,
+        with_uid=options.uid,
+        with_list=options.captions_list,
+    )
+    refuse_names(plan, export_format)
+    return plan
+
+
+def refuse_unfit_options(options: ExportOptions, export_format: ExportFormat) -> None:
+    """Raise `BadInput` for options that the format cannot follow."""
+    name, modes = export_format.name, export_format.image_modes
+    if options.images and options.images not in modes:
+        ways = f"takes --images {' or '.join(modes)}" if modes else "has no choice of --images"
+        raise BadInput(f"the {name} format {ways}")
+    for option, given, fits in (
+        ("--provenance", options.provenance, export_format.provenance),
+        ("--encode", options.encode is not None, export_format.encodes),
+        ("--text", options.text is not None, export_format.text),
+        ("--tar-size", options.tar_bytes is not None, export_format.tars),
+        ("--uid", options.uid, export_format.columns),
+        ("--captions-list", options.captions_list, export_format.columns),
+    ):
+        if given and not fits:
+            raise BadInput(f"the {name} format has no place for {option.removeprefix('--')}")
+
+
+def refuse_names(plan: ExportPlan, export_format: ExportFormat) -> None:
+    """Raise `BadInput` if a model is called as a column of the format, or as no chosen text is."""
+    names = [model.name for model in plan.models]
+    reserved = RESERVED_COLUMNS if export_format.columns else {ORIGINAL} & set(plan.names[:1])
+    if clash := sorted(reserved.intersection(names)):
+        raise BadInput(
+            f"the model {clash[0]!r} is called as a column of the {export_format.name} format:"
+            " choose other models with --model, or another format"
+        )
+    if plan.text not in (None, "random", "expand", *plan.names):
+        choices = ", ".join(["original", *names, "random", "expand"])
+        raise BadInput(f"there is no text {plan.text!r} to choose: one of {choices}")
+
+
+def refuse_unfinished(source: ExportSource) -> None:
+    """Raise `UnfinishedTasks` if tasks are not done, or `DamagedFiles` if it is known that a run
+    cannot do them, because their shards are damaged."""
+    model_ids = {model.id for model in source.models}
+    tasks = [task for task in source.tasks.values() if task.model_id in model_ids]
+    failed = [task for task in tasks if task.state == "failed"]
+    shards = {task.shard for task in failed if task.error_cause in SHARD_CAUSES}
+    damaged = [
+        shard.number
+        for shard in source.shards
+        if shard.number in shards and is_shard_damaged(source.project, shard)
+    ]
+    if damaged:
+        raise DamagedFiles(
+            [shard_damage(source.project.shard_file(number), number) for number in damaged]
+        )
+    unfinished = sum(task.state in ("pending", "running") for task in tasks)
+    if not failed and not unfinished:
+        return
+    how = ["finish them with 'run'"] * bool(unfinished)
+    how += ["see 'failures', then 'retry' and 'run' for those that failed"] * bool(failed)
+    raise UnfinishedTasks(
+        f"{unfinished + len(failed)} of {len(tasks)} tasks are not done ({unfinished} unfinished,"
+        f" {len(failed)} failed): {', '.join(how)}, or export what there is with --allow-partial"
     )
 
 
-def refuse_unfinished(source: ExportSource, options: ExportOptions) -> None:
-    """Raise `UnfinishedTasks` if tasks are not done, unless the options allow that."""
-    model_ids = {model.id for model in source.models}
-    tasks = [task for task in source.tasks.values() if task.model_id in model_ids]
-    failed = sum(task.state == "failed" for task in tasks)
-    unfinished = sum(task.state in ("pending", "running") for task in tasks)
-    if (failed or unfinished) and not options.allow_partial:
-        raise UnfinishedTasks(
-            f"{unfinished + failed} of {len(tasks)} tasks are not done ({unfinished} unfinished,"
-            f" {failed} failed): finish them with 'run', or export what there is with"
-            " --allow-partial"
-        )
+def is_shard_damaged(project: Project, shard: ShardRow) -> bool:
+    """Return True if the file of a shard is not the one that was split."""
+    return isinstance(inspect_shard(project.shard_file(shard.number), shard.digest), ShardDamage)
 
 
 def check_target(project: Project, out: Path, export_format: ExportFormat) -> Path:

@@ -40,6 +40,14 @@ class ExportFormat:
     """True if the original caption always belongs to the format."""
     image_modes: tuple[ImageMode, ...] = ()
     """What can be done with the image files, the default first; none if the format has none."""
+    encodes: bool = False
+    """True if the image files can be encoded again."""
+    text: bool = False
+    """True if the captions that an image is trained on can be chosen (`ExportPlan.text`)."""
+    columns: bool = False
+    """True if the format has a column a model, and can have others beside these."""
+    tars: bool = False
+    """True if the format is tars, whose size can be chosen."""
 
     def writer_class(self) -> type[Writer]:
         """Return the format's class `Writer`."""
@@ -86,12 +94,14 @@ FORMATS = {
             summary="JSON Lines, an image a line, a key a model",
             suffix=".jsonl",
             provenance=True,
+            columns=True,
         ),
         ExportFormat(
             name="openclip",
             module="openclip",
             summary="filepath and title, TSV or (OUT.csv) CSV",
             suffix=".tsv",
+            text=True,
         ),
         ExportFormat(
             name="wds",
@@ -100,6 +110,10 @@ FORMATS = {
             folder=True,
             provenance=True,
             image_modes=("copy", "none"),
+            encodes=True,
+            text=True,
+            tars=True,
+            columns=True,
         ),
         ExportFormat(
             name="laclip",
@@ -115,7 +129,13 @@ FORMATS = {
             suffix=".csv",
             needs_original=True,
         ),
-        ExportFormat(name="llava", module="llava", summary="LLaVA conversations", suffix=".json"),
+        ExportFormat(
+            name="llava",
+            module="llava",
+            summary="LLaVA conversations",
+            suffix=".json",
+            text=True,
+        ),
         ExportFormat(
             name="hf",
             module="hf",
@@ -123,6 +143,8 @@ FORMATS = {
             folder=True,
             provenance=True,
             image_modes=("link", "copy", "none"),
+            encodes=True,
+            columns=True,
         ),
         ExportFormat(
             name="parquet",
@@ -130,6 +152,39 @@ FORMATS = {
             summary="one row an image, one column a model",
             suffix=".parquet",
             provenance=True,
+            columns=True,
+        ),
+        ExportFormat(
+            name="sidefiles",
+            module="sidefiles",
+            summary="each image with a .txt, a caption a line: sd-scripts, OneTrainer, ai-toolkit",
+            folder=True,
+            image_modes=("link", "copy"),
+            encodes=True,
+            text=True,
+        ),
+        ExportFormat(
+            name="messages",
+            module="messages",
+            summary="JSON Lines of messages: ms-swift, LLaMA-Factory",
+            suffix=".jsonl",
+            text=True,
+        ),
+        ExportFormat(
+            name="trl",
+            module="trl",
+            summary="JSON Lines of messages in parts, for TRL",
+            suffix=".jsonl",
+            text=True,
+        ),
+        ExportFormat(
+            name="hub",
+            module="hub",
+            summary="Parquet with the images in it and a card, for the Hugging Face Hub",
+            folder=True,
+            provenance=True,
+            encodes=True,
+            columns=True,
         ),
     )
 }

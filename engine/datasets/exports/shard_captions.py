@@ -5,14 +5,15 @@ Light to import, without the database: other processes start with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
+from engine.datasets.exports.counts import ExportCounts
+from engine.datasets.exports.known_unreadable import unreadable_records
 from engine.project import caption_log, log_rows
-from engine.project.damage import Damage
 from engine.project.finished_log import damage_of, is_unchanged
 from engine.project.layout import Project
 from engine.project.log_rows import LogContents
@@ -23,6 +24,7 @@ from engine.project.sheared_file import (
     sheared_path,
     write_sheared,
 )
+from engine.protocol.caption_row import ImportedRow
 from engine.shearing.shear import Shearing, shear
 from engine.utils import jsonlines
 from engine.utils.plain_files import read_bytes
@@ -31,40 +33,6 @@ CaptionColumn = list[bytes | None]
 """One caption per record of a shard, as a JSON string; None where there is none."""
 EMPTY = b'""'
 """The JSON of an empty caption."""
-
-
-@dataclass(slots=True, kw_only=True)
-class ExportCounts:
-    """What an export takes and leaves out.
-
-    All but `records`, `unfit` and `damage` count captions.
-    """
-
-    records: int = 0
-    captions: int = 0
-    """Captions that are written."""
-    failed: int = 0
-    """Captions that failed."""
-    empty: int = 0
-    """Captions of which shearing leaves nothing."""
-    missing: int = 0
-    """Captions that are not there yet."""
-    filtered: int = 0
-    """Captions that the filters leave out."""
-    flagged: int = 0
-    """Captions of records that a person flagged, where those are left out."""
-    unfit: int = 0
-    """Images that the format cannot hold."""
-    damaged: int = 0
-    """Captions that the files in `damage` would hold."""
-    damage: tuple[Damage, ...] = ()
-    """Files that are not as the project recorded them; nothing of them is taken."""
-
-    def add(self, other: ExportCounts) -> None:
-        """Add the counts of another shard to these."""
-        for entry in fields(ExportCounts):
-            value = getattr(self, entry.name) + getattr(other, entry.name)
-            setattr(self, entry.name, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +49,16 @@ class CaptionFilter:
     """True if the finish reason of each caption is read too."""
     without_flagged: bool = False
     """True if the captions of records that a person flagged are left out."""
+    keep_unreadable: bool = False
+    """True if records whose image is known to be unreadable or missing, or which a person excluded,
+    are taken with the captions that they have."""
+    raw: bool = False
+    """True if a raw caption is taken in the place of each sheared one."""
+
+    @property
+    def reads_logs(self) -> bool:
+        """True if the sheared captions alone do not tell what is taken."""
+        return self.only_finished or self.with_finishes or self.raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +74,23 @@ class ExportSource:
     """Tasks by (shard number, model id)."""
     flags: frozenset[RecordKey] = frozenset()
     """The keys of the flagged records."""
+    all_models: Sequence[ModelRow] = ()
+    """All models of the project, whose failures tell which images are unreadable; none means
+    `models`."""
+    readonly: bool = False
+    """True if nothing of the project may be written, sheared files among it."""
 
     def of_shard(self, shard: ShardRow) -> ExportSource:
         """Return a source of one shard alone, which is small enough for another process."""
-        keys = [(shard.number, model.id) for model in self.models]
+        keys = [(shard.number, model.id) for model in self.known_models]
         tasks = {key: self.tasks[key] for key in keys}
         flags = frozenset(key for key in self.flags if key[0] == shard.number)
         return replace(self, shards=[shard], tasks=tasks, flags=flags)
+
+    @property
+    def known_models(self) -> Sequence[ModelRow]:
+        """The models whose failures tell which images are unreadable."""
+        return self.all_models or self.models
 
     @property
     def shearing(self) -> Shearing:
@@ -125,8 +113,8 @@ class ShardCaptions:
     columns: list[CaptionColumn]
     """The sheared captions of each model."""
     finishes: list[list[str | None]]
-    """The finish reasons of `columns`, `stop` or `length`; may be empty unless the filter asks for
-    them."""
+    """The finish reasons of `columns`, `stop`, `length` or `imported`; may be empty unless the
+    filter asks for them."""
 
 
 def read_shard_captions(
@@ -148,25 +136,32 @@ def read_shard_captions(
             records = parse_shard(data, shard.count)
     if records is None:
         counts.damage += (shard_damage(shard_file, shard.number),)
+        counts.possible += shard.count * len(source.models)
         counts.damaged += shard.count * len(source.models)
         return without_records(shard, len(source.models))
     counts.records += len(records)
+    counts.possible += len(records) * (len(source.models) + caption_filter.with_originals)
     originals: CaptionColumn = []
     if caption_filter.with_originals:
         texts = [record.get("caption") for record in records]
         originals = [jsonlines.dumps(text) if text else None for text in texts]
+        counts.no_original += originals.count(None)
     columns, finishes = [], []
     for model in source.models:
-        if caption_filter.only_finished or caption_filter.with_finishes:
+        if caption_filter.reads_logs:
             column, column_finishes = read_log_column(source, shard, model, caption_filter, counts)
             finishes.append(column_finishes)
         else:
             column = read_sheared_column(source, shard, model, counts)
         columns.append(drop_short(column, caption_filter.min_words, counts))
+    logs = [] if caption_filter.keep_unreadable else logs_with_failures(source, shard)
+    unreadable = unreadable_records(logs, shard.count)
+    counts.unreadable_images += len(unreadable)
+    counts.unreadable += drop_records(unreadable, originals, columns)
     if caption_filter.without_flagged:
-        for number, i in source.flags:
-            if number == shard.number:
-                counts.flagged += drop_record(i, originals, columns)
+        flagged = {i for number, i in source.flags if number == shard.number} - unreadable
+        counts.flagged_images += len(flagged)
+        counts.flagged += drop_records(flagged, originals, columns)
     return ShardCaptions(
         shard=shard,
         images=[record["image"] for record in records],
@@ -174,6 +169,16 @@ def read_shard_captions(
         columns=columns,
         finishes=finishes,
     )
+
+
+def logs_with_failures(source: ExportSource, shard: ShardRow) -> list[Path]:
+    """Return the shard's caption logs of all models but those that are known to hold no failure."""
+    tasks = {model: source.tasks[shard.number, model.id] for model in source.known_models}
+    return [
+        source.project.caption_log_file(model, shard.number)
+        for model, task in tasks.items()
+        if task.state != "done" or task.failed
+    ]
 
 
 def without_records(shard: ShardRow, models: int) -> ShardCaptions:
@@ -187,14 +192,18 @@ def without_records(shard: ShardRow, models: int) -> ShardCaptions:
     )
 
 
-def drop_record(i: int, originals: CaptionColumn, columns: list[CaptionColumn]) -> int:
-    """Leave the record with index `i` without captions, so that no format writes it.
+def drop_records(
+    indices: Iterable[int], originals: CaptionColumn, columns: list[CaptionColumn]
+) -> int:
+    """Leave the records with these indices without captions, so that no format writes them.
 
-    Returns how many captions of models it had.
+    Returns how many captions they had.
     """
-    count = sum(column[i] is not None for column in columns)
+    count = 0
     for column in filter(None, (originals, *columns)):
-        column[i] = None
+        for i in indices:
+            count += column[i] is not None
+            column[i] = None
     return count
 
 
@@ -204,16 +213,16 @@ def read_sheared_column(
     """Return the shard's sheared captions by one model, from its sheared file if there is one."""
     task = source.tasks[shard.number, model.id]
     log = source.project.caption_log_file(model, shard.number)
-    lines = sheared_file_lines(log, task, shard, source.shearing)
+    lines, failed = sheared_file_lines(log, task, shard, source.shearing), task.failed
     if lines is None:
         contents = read_log(log, task, counts)
         if contents is None:
             return [None] * shard.count
-        lines = shear_log_lines(log, contents, task, model, source.shearing)
+        lines, failed = shear_log_lines(log, contents, task, model, source), len(contents.errors)
     absent, empty = lines.count(b"null"), lines.count(EMPTY)
     counts.empty += empty
-    counts.failed += task.failed
-    counts.missing += absent - task.failed
+    counts.failed += failed
+    counts.missing += absent - failed
     if not absent and not empty:
         return list[bytes | None](lines)
     return [None if line in (b"null", EMPTY) else line for line in lines]
@@ -242,21 +251,22 @@ def read_log(log: Path, task: TaskRow, counts: ExportCounts) -> LogContents | No
     if damage is None:
         return contents
     counts.damage += (damage,)
-    counts.damaged += task.captioned
+    counts.damaged += task.count - task.failed
+    counts.failed += task.failed
     return None
 
 
 def shear_log_lines(
-    log: Path, contents: LogContents, task: TaskRow, model: ModelRow, shearing: Shearing
+    log: Path, contents: LogContents, task: TaskRow, model: ModelRow, source: ExportSource
 ) -> list[bytes]:
     """Shear the captions of a log and return them as the lines of a sheared file.
 
-    The sheared file of a task that is done is written too.
+    The sheared file of a task that is done is written too, unless nothing may be.
     """
-    captions = sheared_captions(contents, task.count, model.family, shearing)
-    if task.state == "done":
-        with suppress(OSError):  # a project that is read-only, or whose disk is full
-            write_sheared(sheared_path(log, shearing, contents.digest), captions, sync=True)
+    captions = sheared_captions(contents, task.count, model.family, source.shearing)
+    if task.state == "done" and not source.readonly:
+        with suppress(OSError):  # a disk that is full, or that may not be written
+            write_sheared(sheared_path(log, source.shearing, contents.digest), captions, sync=True)
     return [jsonlines.dumps(caption) for caption in captions]
 
 
@@ -285,10 +295,10 @@ def read_log_column(
         elif caption_filter.only_finished and not sheared.ended:
             counts.filtered += 1
         else:
-            column[i] = jsonlines.dumps(sheared.text)
-            finishes[i] = row.finish
-    counts.failed += task.failed
-    counts.missing += shard.count - len(contents.captions) - task.failed
+            column[i] = jsonlines.dumps(row.raw if caption_filter.raw else sheared.text)
+            finishes[i] = row.source if isinstance(row, ImportedRow) else row.finish
+    counts.failed += len(contents.errors)
+    counts.missing += shard.count - len(contents.captions) - len(contents.errors)
     return column, finishes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -11,8 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from db.rows import ModelRow
+from engine.datasets.exports.image_files import ImageEncoding
 from engine.datasets.exports.shard_captions import CaptionColumn, ShardCaptions
 from engine.images.image import ImagePaths, map_prefix
+from engine.protocol.caption_row import IMPORTED
 from engine.utils import jsonlines
 
 ORIGINAL = "original"
@@ -40,6 +43,17 @@ class ExportPlan:
     """The rules by which the project itself finds the images."""
     out_name: str
     """The name that the file or folder has in the end; while it is written it has another."""
+    text: str | None = None
+    """The caption that each image is trained on: `original`, the name of a model, `random` for one
+    that is drawn, `expand` for each in turn; None is the format's own way."""
+    encoding: ImageEncoding | None = None
+    """How image files are encoded again; None leaves them as they are."""
+    tar_bytes: int | None = None
+    """The size of a tar, in bytes, for formats that are tars; None gives each shard one."""
+    with_uid: bool = False
+    """True if a column `uid` is written, for formats that have columns."""
+    with_list: bool = False
+    """True if a column `captions` with the list of all captions is written as well."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -74,6 +88,14 @@ class ExportPlan:
         ]
 
 
+def origin_of(origin: dict[str, Any], finish: str | None) -> dict[str, Any]:
+    """Return the provenance of a caption that ended so, in a column of this origin.
+
+    Of a caption that was imported nothing is known but the model under which it was.
+    """
+    return dict.fromkeys(origin) | {"model": origin["model"]} if finish == IMPORTED else origin
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRow:
     """One image with at least one caption; `captions` and `finishes` are in `plan.names`' order."""
@@ -86,10 +108,10 @@ class ExportRow:
     """The image path, as the export writes it."""
     captions: Sequence[str | None]
     finishes: Sequence[str | None]
-    """How the generation of each caption ended, if the plan asks for provenance."""
+    """How the generation of each caption ended, or `imported`, if the plan asks for provenance."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedShard:
     """A shard in the form that is written."""
 
@@ -97,8 +119,12 @@ class EncodedShard:
     """What `Writer.append` gets: as a rule the bytes for each file of the format."""
     captions: int
     """Captions in the shard that are written."""
-    unfit: int = 0
-    """Images that the format cannot hold."""
+    images: int | None = None
+    """Images that are written; None stands for all that have a caption."""
+    unchosen: int = 0
+    """Captions of the written images, and of those without it, that are not the chosen text."""
+    unchosen_images: int = 0
+    """Images that lack the chosen text."""
     bytes: int = 0
     """Bytes that were written already, besides the pieces."""
 
@@ -167,12 +193,16 @@ def rows_of(plan: ExportPlan, shard_captions: ShardCaptions) -> Iterator[ExportR
 def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:
     """Return the row's captions by name, None where there is none.
 
-    The key `provenance` is added if the plan asks for it: by name, of the captions that are there.
+    If the plan asks for them, `uid` stands before the captions, and behind them `captions`, a list
+    of those that are there, and `provenance`, by name.
     """
-    values: dict[str, Any] = dict(zip(plan.names, row.captions, strict=True))
+    values: dict[str, Any] = {"uid": uid_of(row)} if plan.with_uid else {}
+    values |= zip(plan.names, row.captions, strict=True)
+    if plan.with_list:
+        values["captions"] = [caption for caption in row.captions if caption]
     if plan.provenance:
         values["provenance"] = {
-            origin["model"]: {**origin, "finish": finish}
+            origin["model"]: {**origin_of(origin, finish), "finish": finish}
             for origin, finish, caption in zip(
                 plan.origins, row.finishes, row.captions, strict=True
             )
@@ -181,24 +211,18 @@ def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:
     return values
 
 
+def uid_of(row: ExportRow) -> str:
+    """Return 32 hexadecimal digits that stand for the record in every export: a hash of its
+    position and of its image path, as the input writes it."""
+    text = f"{row.record_id} {row.image}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
 def count_captions(row: ExportRow) -> int:
     """Return how many captions the row has."""
-    return sum(caption is not None for caption in row.captions)
-
-
-def one_line(text: str) -> str:
-    """Return the text with a blank instead of every line break."""
-    return LINE_BREAKS.sub(" ", text)
+    return len(row.captions) - row.captions.count(None)
 
 
 def file_name(model: str) -> str:
     """Return a model's name as it can be a file's."""
     return re.sub(r"[^\w.+-]", "_", model)
-
-
-def image_suffix(image: str) -> str:
-    """Return the suffix of an image for its copy: in lower case, as readers look for it.
-
-    An image without a suffix gets `.jpg`.
-    """
-    return PurePosixPath(image).suffix.lower() or ".jpg"

@@ -1,6 +1,7 @@
 """`columns`: JSON Lines, {"image", "original", MODEL, ...}, null where a caption is missing.
 
-`engine.datasets.JointCaptions` and `datasets.load_dataset("json")` read it.
+`engine.datasets.JointCaptions` and `datasets.load_dataset("json")` read it; one lone surrogate
+would have the latter refuse the whole file.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from pathlib import Path
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
 from engine.datasets.exports.writers.base import FileWriter as Writer
+from engine.datasets.exports.writers.row_choice import Tally, fitting_rows
 from engine.utils import jsonlines
 
 __all__ = ["Writer", "encode"]
 
 
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
-    captions, lines = 0, []
-    for row in base.rows_of(plan, shard_captions):
+    tally, lines = Tally(), []
+    for row in fitting_rows(plan, shard_captions):
         values = {"image": row.path} | base.captions_by_name(plan, row)
         lines.append(jsonlines.dumps(values) + b"\n")
-        captions += base.count_captions(row)
-    return base.EncodedShard([b"".join(lines)], captions)
+        tally.add(row)
+    return tally.encoded([b"".join(lines)])

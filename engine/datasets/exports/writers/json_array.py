@@ -13,4 +13,5 @@ __all__ = ["Writer", "encode"]
 
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
     objects = caption_pairs.objects_by_image(plan, shard_captions)
-    return base.EncodedShard([caption_pairs.join_objects(objects, b",\n")], len(objects))
+    pieces = [caption_pairs.join_objects(objects, b",\n")]
+    return base.EncodedShard(pieces=pieces, captions=len(objects))

@@ -14,4 +14,5 @@ __all__ = ["Writer", "encode"]
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
     objects = caption_pairs.objects_by_image(plan, shard_captions)
     lines = caption_pairs.join_objects(objects, b"\n")
-    return base.EncodedShard([lines + b"\n"] if objects else [], len(objects))
+    pieces = [lines + b"\n"] if objects else []
+    return base.EncodedShard(pieces=pieces, captions=len(objects))

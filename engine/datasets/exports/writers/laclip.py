@@ -1,9 +1,13 @@
 """`laclip`: captions.csv (image, original) and one text file per model, line n for row n.
 
-LaCLIP's CsvDatasetAugCap reads them (`--train-data`, `--augmented_caption_filelist`): a line is
-empty where a caption is missing, for which LaCLIP takes the original. It passes over images that
-do not end in .png, .jpg or .jpeg without passing over their lines, so that all captions after them
-would be on wrong images: those images are left out here.
+LaCLIP's CsvDatasetAugCap (training/data.py) reads them (`--train-data`,
+`--augmented_caption_filelist`). It draws one of an image's captions. Where the drawn one has fewer
+than two words (`caption.split(' ')`), as an empty line has, it takes the original in its place.
+
+It passes over images that do not end in .png, .jpg or .jpeg without passing over their lines, so
+that all captions after them would be on wrong images: those images are left out here. So are
+captions of models that it would not train on or not get as they are. An image without an original
+has its first caption in that place: LaCLIP would train on an empty text.
 """
 
 from __future__ import annotations
@@ -12,27 +16,43 @@ from pathlib import Path
 
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
-from engine.datasets.exports.writers.csv_bytes import csv_bytes, text_bytes
+from engine.datasets.exports.writers.csv_bytes import csv_bytes, fits_python_csv
+from engine.datasets.exports.writers.row_choice import Tally, fitting_rows
 
 READ_BY_LACLIP = (".png", ".jpg", ".jpeg")
 """The suffixes of images that LaCLIP does not pass over; upper case is another suffix."""
 
 
+def fits_csv(text: str | None) -> bool:
+    """Return True if there is a text and LaCLIP gets it as it is from a cell of captions.csv."""
+    return text is not None and fits_python_csv(text)
+
+
+def fits_line(text: str | None) -> bool:
+    """Return True if there is a text, LaCLIP gets it as it is from a line of a model's file, and
+    trains on it when it is drawn."""
+    return text is not None and " " in text and "\n" not in text and "\r" not in text
+
+
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
-    captions = unfit = 0
+    tally = Tally()
     table: list[tuple[str, str]] = []
     columns: list[list[str]] = [[] for _ in plan.names[1:]]
-    for row in base.rows_of(plan, shard_captions):
-        if not row.path.endswith(READ_BY_LACLIP):
-            unfit += 1
+    for row in fitting_rows(plan, shard_captions):
+        if not row.path.endswith(READ_BY_LACLIP) or not fits_csv(row.path):
             continue
-        original, *others = (base.one_line(caption or "") for caption in row.captions)
-        table.append((row.path, original))
-        for lines, caption in zip(columns, others, strict=True):
-            lines.append(caption + "\n")
-        captions += base.count_captions(row)
-    pieces = [csv_bytes(table), *(text_bytes("".join(lines)) for lines in columns)]
-    return base.EncodedShard(pieces, captions, unfit)
+        original, *others = row.captions
+        lines = [caption if fits_line(caption) else None for caption in others]
+        cell = next(filter(fits_csv, [original, *lines, *others]), None)
+        if cell is None:
+            continue
+        table.append((row.path, cell))
+        for column, line in zip(columns, lines, strict=True):
+            column.append(f"{line or ''}\n")
+        stands_alone = cell == original or cell not in lines
+        tally.add_fitting(stands_alone + len(lines) - lines.count(None))
+    pieces = [csv_bytes(table), *("".join(lines).encode() for lines in columns)]
+    return tally.encoded([*pieces])
 
 
 class Writer(base.Writer):

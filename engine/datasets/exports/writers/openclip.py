@@ -1,8 +1,9 @@
 """`openclip`: columns `filepath` and `title`, one row per caption, for open_clip's CSV data set.
 
 A TAB is between them, which is open_clip's default, or a comma if the file is called .csv
-(`--csv-separator ,`). open_clip reads it with pandas, which takes a caption that is only "NA" or
-"null" for none.
+(`--csv-separator ,`). open_clip reads it with `pandas.read_csv(path, sep=...)`
+(src/open_clip_train/data.py), which takes a cell that is only "NA" or "null" for none, and would
+train on the text "nan": such captions are left out. Line breaks come out as they are.
 """
 
 from __future__ import annotations
@@ -12,9 +13,27 @@ from pathlib import Path
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
 from engine.datasets.exports.writers.csv_bytes import csv_bytes
+from engine.datasets.exports.writers.row_choice import (
+    Tally,
+    chosen_captions,
+    fitting_rows,
+    is_utf8,
+)
 
 HEADER = ["filepath", "title"]
 """The names of the columns, which open_clip looks for."""
+MISSING_TO_PANDAS = frozenset(
+    (
+        *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""The cells that pandas takes for missing ones (`keep_default_na`), quoted or not."""
+
+
+def fits(text: str) -> bool:
+    """Return True if pandas reads a cell with this text as it is."""
+    return text not in MISSING_TO_PANDAS and is_utf8(text)
 
 
 def delimiter(plan: base.ExportPlan) -> str:
@@ -23,13 +42,12 @@ def delimiter(plan: base.ExportPlan) -> str:
 
 
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
-    pairs = [
-        (row.path, base.one_line(caption))
-        for row in base.rows_of(plan, shard_captions)
-        for caption in row.captions
-        if caption
-    ]
-    return base.EncodedShard([csv_bytes(pairs, delimiter(plan))], len(pairs))
+    tally, table = Tally(), []
+    for row in fitting_rows(plan, shard_captions, fits, fits):
+        captions = chosen_captions(plan, row, "expand")
+        table += [(row.path, caption) for _, caption in captions]
+        tally.add(row, len(captions))
+    return tally.encoded([csv_bytes(table, delimiter(plan))])
 
 
 class Writer(base.FileWriter):

@@ -11,26 +11,17 @@ from typing import Any
 
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
-from engine.utils import jsonlines
+from engine.datasets.exports.writers.arrow_columns import ArrowColumns, caption_fields
+from engine.datasets.exports.writers.row_choice import Tally, fitting_rows
 from engine.utils.optional_imports import import_extra
 
 
-def column_names(plan: base.ExportPlan) -> list[str]:
-    """Return the names of the file's columns, in order."""
-    return ["image", *plan.names, *["provenance"] * plan.provenance]
-
-
 def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> base.EncodedShard:
-    captions = 0
-    columns: dict[str, list[str | None]] = {name: [] for name in column_names(plan)}
-    for row in base.rows_of(plan, shard_captions):
-        columns["image"].append(without_surrogates(row.path))
-        for name, value in base.captions_by_name(plan, row).items():
-            if name == "provenance":
-                value = jsonlines.dumps(value).decode()
-            columns[name].append(without_surrogates(value))
-        captions += base.count_captions(row)
-    return base.EncodedShard([columns], captions)
+    tally, columns = Tally(), ArrowColumns(["image", *caption_fields(plan)])
+    for row in fitting_rows(plan, shard_captions):
+        columns.append({"image": row.path} | base.captions_by_name(plan, row))
+        tally.add(row)
+    return tally.encoded([columns.values])
 
 
 class Writer(base.Writer):
@@ -40,8 +31,10 @@ class Writer(base.Writer):
         super().__init__(out, plan)
         self.arrow = import_extra("pyarrow", "formats", "Parquet is written")
         parquet = import_extra("pyarrow.parquet", "formats", "Parquet is written")
-        string = self.arrow.string()
-        self.schema = self.arrow.schema([(name, string) for name in column_names(plan)])
+        string, texts = self.arrow.string(), self.arrow.list_(self.arrow.string())
+        types = {"string": string, "list": texts}
+        kinds = {"image": "string"} | caption_fields(plan)
+        self.schema = self.arrow.schema([(name, types[kind]) for name, kind in kinds.items()])
         self.file = parquet.ParquetWriter(out, self.schema, compression="zstd")
 
     def append(self, pieces: list[dict[str, list[Any]]]) -> int:
@@ -51,8 +44,3 @@ class Writer(base.Writer):
 
     def close(self) -> None:
         self.file.close()
-
-
-def without_surrogates(text: str | None) -> str | None:
-    """Return the text with a `?` for every lone surrogate, which has no UTF-8."""
-    return None if text is None else text.encode("utf-8", "replace").decode()

@@ -14,7 +14,7 @@ def encode(plan: base.ExportPlan, shard_captions: ShardCaptions, out: Path) -> b
         list(filter(None, column)) for column in caption_pairs.open_objects(plan, shard_captions)
     ]
     pieces = [caption_pairs.join_objects(column, b",\n") for column in columns]
-    return base.EncodedShard(pieces, sum(map(len, columns)))
+    return base.EncodedShard(pieces=pieces, captions=sum(map(len, columns)))
 
 
 class Writer(base.Writer):

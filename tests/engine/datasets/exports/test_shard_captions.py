@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from db.rows import ModelRow, ProjectRow, ShardRow, TaskRow
+from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.shard_captions import (
     CaptionFilter,
-    ExportCounts,
     ExportSource,
     ShardCaptions,
     read_shard_captions,
@@ -111,14 +111,17 @@ def test_what_is_taken_and_left_out(
 ) -> None:
     captions, counted = read(done(source) if finished else source, **options)
     assert captions.columns == [column]
-    assert counted == replace(ExportCounts(records=5, failed=1, empty=1, missing=1), **counts)
+    expected = ExportCounts(
+        records=5, possible=5, failed=1, empty=1, missing=1, unreadable_images=1
+    )
+    assert counted == replace(expected, **counts)
     assert captions.images == [record["image"] for record in RECORDS]
     assert captions.originals == []
 
 
 def test_originals_and_finishes_are_read_on_demand(source: ExportSource) -> None:
     captions, _ = read(source, with_originals=True, with_finishes=True)
-    assert captions.originals == [None, *(b'"alt %d"' % i for i in range(1, 5))]
+    assert captions.originals == [None, b'"alt 1"', b'"alt 2"', None, b'"alt 4"']
     assert captions.finishes == [["stop", "length", None, None, None]]
 
 
@@ -126,8 +129,8 @@ def test_flagged_records_have_no_captions(source: ExportSource) -> None:
     flagged = replace(source, flags=frozenset({(0, 0), (0, 4), (1, 1)}))
     captions, counts = read(flagged, with_originals=True, without_flagged=True)
     assert captions.columns == [[None, CAT, None, None, None]]
-    assert [text is None for text in captions.originals] == [True, False, False, False, True]
-    assert counts.flagged == 1
+    assert [text is None for text in captions.originals] == [True, False, False, True, True]
+    assert (counts.flagged, counts.flagged_images) == (2, 2)
 
 
 def test_the_sheared_file_of_a_done_task_is_used_and_made_where_it_is_absent(
@@ -164,7 +167,7 @@ def test_nothing_is_taken_of_a_log_that_is_not_what_was_read_back(
     captions, counts = read(finished, **options)
     assert captions.columns == [[None] * 5]
     assert counts == ExportCounts(
-        records=5, damaged=finished.tasks[0, 1].captioned, damage=counts.damage
+        records=5, possible=5, failed=1, damaged=4, damage=counts.damage, unreadable_images=1
     )
     assert [each.path for each in counts.damage] == [log]
     assert "was changed after its task was done" in str(counts.damage[0])
@@ -175,7 +178,7 @@ def test_nothing_is_taken_of_a_shard_that_is_not_what_was_split(source: ExportSo
     path.write_bytes(path.read_bytes() + b"\n")
     captions, counts = read(source, with_originals=True, without_flagged=True)
     assert (captions.images, captions.columns) == ([], [[]])
-    assert counts == ExportCounts(damaged=5, damage=counts.damage)
+    assert counts == ExportCounts(possible=5, damaged=5, damage=counts.damage)
     assert str(counts.damage[0]) == f"{path} was changed since the input was split"
     path.unlink()
     _, counts = read(source)

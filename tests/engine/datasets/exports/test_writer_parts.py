@@ -6,44 +6,11 @@ from typing import Any
 
 import pytest
 
-from db.rows import ModelRow, ShardRow
+from db.rows import ShardRow
+from engine.datasets.exports.image_files import image_suffix
 from engine.datasets.exports.shard_captions import ShardCaptions
-from engine.datasets.exports.writers.base import (
-    ExportPlan,
-    captions_by_name,
-    file_name,
-    image_suffix,
-    one_line,
-    rows_of,
-)
-from engine.images.image import ImagePaths
-
-
-def model(number: int) -> ModelRow:
-    return ModelRow(
-        id=number,
-        position=number,
-        name=f"m{number}",
-        family="dry-run",
-        checkpoint=f"/c{number}",
-        settings={"prompt": "What?", "seed": number},
-        settings_hash="h",
-    )
-
-
-def make_plan(**values: Any) -> ExportPlan:
-    plain: dict[str, Any] = {
-        "models": [model(1), model(2)],
-        "with_original": False,
-        "provenance": False,
-        "image_root": None,
-        "path_map": (),
-        "image_mode": "none",
-        "image_paths": ImagePaths("/images"),
-        "out_name": "out.tsv",
-    }
-    return ExportPlan(**plain | values)
-
+from engine.datasets.exports.writers.base import captions_by_name, file_name, rows_of
+from tests.engine.datasets.exports.shards import make_plan
 
 CAPTIONS = ShardCaptions(
     shard=ShardRow(number=3, first=300, count=3, bytes=1, digest="d"),
@@ -100,10 +67,6 @@ def test_provenance_is_of_the_captions_that_are_there() -> None:
             "m1": {"model": "m1"} | known,
         },
     }
-
-
-def test_a_text_on_one_line() -> None:
-    assert one_line("a\r\nb\u2028\x85c\0d e") == "a b c d e"
 
 
 @pytest.mark.parametrize(("name", "file"), [("m.1-b_c+", "m.1-b_c+"), ("a/b c", "a_b_c")])

@@ -1,0 +1,45 @@
+"""The card of a data set on the Hugging Face Hub: what it holds, and who captioned it."""
+
+from __future__ import annotations
+
+import json
+
+from engine.datasets.exports.writers.base import ExportPlan
+from engine.utils.plurals import plural
+
+HEAD = """\
+---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train-*
+task_categories:
+- image-to-text
+---
+
+# Images with captions
+
+Say here where the images come from, and under what licence they may be used.
+"""
+
+
+def dataset_card(plan: ExportPlan, images: int) -> str:
+    """Return the card of so many images, as Markdown with the Hub's metadata."""
+    lines = [HEAD, f"{plural(images, 'image')}, a row each. The columns with captions:", ""]
+    if plan.with_original:
+        lines.append("- `original`: the caption that the image came with")
+    for model in plan.models:
+        prompt = model.settings.get("prompt")
+        asked = f", asked {code(prompt)}" if prompt else ""
+        lines.append(f"- `{model.name}`: by a model of the family `{model.family}`{asked}")
+    lines += [
+        "",
+        "A caption that is missing is null. Captions of models are sheared to a sentence.",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def code(text: object) -> str:
+    """Return a text as Markdown shows it to the letter."""
+    return f"`{json.dumps(text, ensure_ascii=False).replace('`', chr(39))}`"

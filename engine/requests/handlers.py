@@ -13,6 +13,7 @@ from typing import assert_never
 from db import requests
 from db.connection import DatabaseBusy, DatabaseUnusable, reading
 from db.rows import RequestRow
+from engine.captioners.registry import IMPORTED
 from engine.images.image import image_exists
 from engine.project.image_paths import image_paths_of
 from engine.requests.answers import Answer, ExcludeResult, refused
@@ -202,7 +203,13 @@ def retry(project_state: ProjectState, request: Retry) -> str:
     """
     now = project_state.clock.time()
     failed_items = request.failed_items
-    requested = known_tasks(project_state, request.tasks)
+    named = known_tasks(project_state, request.tasks)
+    requested = [task_id for task_id in named if not is_imported(project_state, task_id)]
+    if named and not requested:
+        raise RequestRefused(
+            f"{name_tasks(project_state, named)}: imported captions are not made by a run:"
+            " 'import' brings them"
+        )
     excluded = excluded_counts(project_state, requested)
     retried = [
         task_id
@@ -222,8 +229,14 @@ def retry(project_state: ProjectState, request: Retry) -> str:
     what = "the failed records of " if failed_items else ""
     text = f"retry of {what}{plural(len(retried), 'task')}"
     project_state.event("info", f"{text}: {name_tasks(project_state, retried)}")
-    left = len(requested) - len(retried)
-    return text + (f"; {left} left as they are (running, or nothing failed)" if left else "")
+    left, imported = len(requested) - len(retried), len(named) - len(requested)
+    text += f"; {left} left as they are (running, or nothing failed)" if left else ""
+    return text + (f"; {imported} left as they are (imported)" if imported else "")
+
+
+def is_imported(project_state: ProjectState, task_id: int) -> bool:
+    """Return True if the task's model was imported, so that no run works on it."""
+    return project_state.models[project_state.ledger[task_id].model_id].family == IMPORTED
 
 
 def skip(project_state: ProjectState, request: Skip) -> str:
@@ -231,6 +244,8 @@ def skip(project_state: ProjectState, request: Skip) -> str:
     now = project_state.clock.time()
     requested = known_tasks(project_state, request.tasks)
     changed = [t for t in requested if project_state.ledger.skip(t, now, request.skip)]
+    for task_id in changed:
+        project_state.fail_if_imported(task_id, now)
     if not changed:
         return "nothing to skip" if request.skip else "nothing is skipped among the chosen"
     text = f"{'skipped' if request.skip else 'no longer skipped'}: {plural(len(changed), 'task')}"
@@ -256,6 +271,8 @@ def pin(project_state: ProjectState, request: Pin, supervisor: RunningSupervisor
     model = None if name is None else project_state.model_named(name)
     if name is not None and model is None:
         raise RequestRefused(f"the project has no model {name!r}")
+    if model is not None and model.family == IMPORTED:
+        raise RequestRefused(f"no device works on {name}: its captions were made elsewhere")
     if supervisor is None:
         raise RequestRefused("nothing is running: pin a device while it works")
     try:

@@ -7,7 +7,7 @@ count again when the settings are set back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import msgspec
@@ -16,7 +16,14 @@ from db import projects
 from db.connection import reading
 from db.rows import ModelRow
 from engine.captioners.address import check_name
-from engine.captioners.registry import FAMILIES, ModelChoice, Settings, change_model, choose
+from engine.captioners.registry import (
+    FAMILIES,
+    IMPORTED,
+    ModelChoice,
+    Settings,
+    change_model,
+    choose,
+)
 from engine.project.layout import Project
 from engine.requests.kinds import Configure
 from engine.state.project_state import ProjectState
@@ -27,6 +34,8 @@ from engine.utils.plurals import plural
 
 def changed_choice(model: ModelRow, changes: Mapping[str, str]) -> ModelChoice:
     """Return the model with its changed settings. Raises `BadInput`."""
+    if model.family == IMPORTED:
+        raise BadInput(f"{model.name} has no settings: its captions were made elsewhere")
     settings = Settings.of(model.settings)
     return change_model(model.name, model.family, model.checkpoint, settings, changes)
 
@@ -108,19 +117,23 @@ def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -
     if running:
         raise RequestRefused("the project is running: stop it, add the model, then run it again")
     choice = checked_choice(choice)
-    model = ModelRow(
-        id=max(project_state.models) + 1,
-        position=max(model.position for model in project_state.models.values()) + 1,
+    project_state.add_model(new_model_row(project_state.models.values(), choice))
+    text = f"{choice.name}: added, with {plural(len(project_state.shards), 'task')}"
+    project_state.event("info", text, model=choice.name)
+    return text
+
+
+def new_model_row(models: Collection[ModelRow], choice: ModelChoice) -> ModelRow:
+    """Return the row of a model that is added behind these."""
+    return ModelRow(
+        id=max(model.id for model in models) + 1,
+        position=max(model.position for model in models) + 1,
         name=choice.name,
         family=choice.family,
         checkpoint=choice.checkpoint,
         settings=choice.settings,
         settings_hash=choice.settings_hash,
     )
-    project_state.add_model(model)
-    text = f"{choice.name}: added, with {plural(len(project_state.shards), 'task')}"
-    project_state.event("info", text, model=choice.name)
-    return text
 
 
 def checked_choice(choice: ModelChoice) -> ModelChoice:

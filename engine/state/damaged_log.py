@@ -71,6 +71,7 @@ def begin_anew(project_state: ProjectState, task: TaskRow, log: Path, now: float
     tell(project_state, task, text)
     project_state.failures[task.id] = ()
     task = project_state.ledger.restart(task.id, now)
+    project_state.fail_if_imported(task.id, now)
     if excluded:
         new = CaptionLog(log, task.count)
         try:

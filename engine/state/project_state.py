@@ -41,6 +41,7 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
+from engine.captioners.registry import IMPORTED
 from engine.project import manifest, outside_images
 from engine.project.caption_log import DiskFull
 from engine.project.layout import Project
@@ -196,6 +197,16 @@ class ProjectState:
         self.models[model.id] = model
         shards = list(self.shards.values())
         self.writes.append(lambda connection: projects.add_model(connection, model, shards))
+
+    def fail_if_imported(self, task_id: int, now: float) -> None:
+        """Fail a pending task of an imported model: it lacks captions, and no run makes them."""
+        task = self.ledger[task_id]
+        model = self.models[task.model_id]
+        if task.state != "pending" or model.family != IMPORTED:
+            return
+        text = f"{model.name} lacks captions here: import its files again"
+        self.event("fail", text, model=model.name, shard=task.shard)
+        self.ledger.fail(task_id, now, text, "log_incomplete")
 
     def save_model(self, model: ModelRow) -> None:
         """Replace the model's row."""

@@ -6,13 +6,14 @@ task becomes done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from db import supervisor_writes
-from db.rows import TaskRow
+from db.rows import FailureRow, TaskRow
 from engine.project import caption_log
 from engine.project.finished_log import is_unchanged
-from engine.state.completion import IncompleteLog, complete_log
+from engine.state.completion import CompletedLog, IncompleteLog, complete_log
 from engine.state.damaged_log import check_log
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
@@ -32,8 +33,17 @@ def reconcile(project_state: ProjectState) -> None:
         log = log_path(project_state, task)
         if task.state == "done":
             check_done_task(project_state, task, log, now)
-        elif task.state == "running" or file_size(log) != task.log_bytes:
+        elif task.state == "running" or file_size(log) != task.log_bytes or lacks_nothing(task):
             catch_up(project_state, task, log, now)
+        project_state.fail_if_imported(task.id, now)
+
+
+def lacks_nothing(task: TaskRow) -> bool:
+    """Return True for a pending task that only waits to be done, as an import leaves it behind.
+
+    A process that was killed had it reopened, so that it could append to a finished log.
+    """
+    return task.state == "pending" and task.left == 0
 
 
 def take_over_running_tasks(project_state: ProjectState) -> None:
@@ -122,10 +132,23 @@ def complete_if_whole(project_state: ProjectState, task: TaskRow, now: float) ->
         project_state.ledger.strike(
             task.id, now, added_rows=False, error=str(error), cause="log_incomplete"
         )
+        project_state.fail_if_imported(task.id, now)
         return
-    project_state.failures[task.id] = group_failures(task.id, contents.errors)
+    failures = group_failures(task.id, contents.errors)
+    record_completed(project_state, task.id, completed, failures, now)
+
+
+def record_completed(
+    project_state: ProjectState,
+    task_id: int,
+    completed: CompletedLog,
+    failures: Sequence[FailureRow],
+    now: float,
+) -> None:
+    """Mark a task done whose log was read back whole, with what was found there."""
+    project_state.failures[task_id] = failures
     project_state.ledger.mark_done(
-        task.id,
+        task_id,
         now,
         digest=completed.digest,
         rows=completed.rows,

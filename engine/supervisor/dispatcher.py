@@ -62,7 +62,7 @@ class Dispatcher:
             elif worker is None:
                 if self.choose_model_for(device, None) is not None:
                     self.start_worker(device)
-            elif worker.end_cause is None and worker.state in ("idle", "starting"):
+            elif worker.ending_since is None and worker.state in ("idle", "starting"):
                 self.give_work(worker, device)
 
     def choose_model_for(self, device: DeviceRow, loaded: int | None) -> int | None:

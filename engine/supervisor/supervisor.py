@@ -185,6 +185,7 @@ class Supervisor:
             raise
         finally:
             self.shut_down()
+        self.check_lock()  # if it was lost in the last turn, nothing of that turn was saved
         return self.project_state.ledger.finished
 
     def prepare(self) -> None:
@@ -319,7 +320,7 @@ class Supervisor:
             case RootLost():
                 self.on_root_lost(worker, message)
             case Stuck() | Failed():
-                worker.on_last_words(message)  # its exit is judged when it comes
+                worker.on_last_words(message, now)  # its exit is judged when it comes
 
     def on_unavailable(self, worker: WorkerState, message: Unavailable) -> None:
         """Take the task back from a worker whose server is gone, and make the model wait."""

@@ -1,7 +1,8 @@
 """Watching workers and devices: ending workers that hang, and giving up what is gone.
 
-A worker that is to end gets SIGTERM, then SIGKILL after `Policy.kill_after` seconds. What becomes
-of its task is decided in `worker_exit` when it has ended.
+A worker that is to end gets SIGTERM, then SIGKILL after `Policy.kill_after` seconds; one that said
+that it exits gets SIGKILL alone, if it does not. What becomes of its task is decided in
+`worker_exit` when it has ended.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ class Watchdog:
         """Look at every worker and every device once."""
         now = self.clock.monotonic()
         for worker in list(self.workers.values()):
-            if worker.terminated_at is None:
+            if worker.ending_since is None:
                 hang_reason = worker.hang_reason(now, self.policy)
                 if hang_reason is not None:
                     worker.terminate("hang", hang_reason, now)
-            elif not worker.killed and now - worker.terminated_at > self.policy.kill_after:
+            elif not worker.killed and now - worker.ending_since > self.policy.kill_after:
                 worker.kill()
-            elif now - worker.terminated_at > self.policy.kill_after + self.policy.lost_after:
+            elif now - worker.ending_since > self.policy.kill_after + self.policy.lost_after:
                 self.abandon(worker)
         self.update_devices()
         for device_id in self.device_pool.newly_lost():

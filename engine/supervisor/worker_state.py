@@ -66,8 +66,8 @@ class WorkerState:
     """Why the supervisor told the worker to end, or None if it did not."""
     end_reason: str | None = None
     """The same as a text for people."""
-    terminated_at: float | None = None
-    """When the watchdog sent SIGTERM, or None."""
+    ending_since: float | None = None
+    """When SIGTERM was sent, or the worker said that it exits; None before that."""
     killed: bool = False
     """True once SIGKILL was sent."""
     waits_for_slot: bool = False
@@ -119,10 +119,12 @@ class WorkerState:
         self.loaded, self.batch, self.state = True, batch, "idle"
         self.reports_layers, self.progressed_at = False, now
 
-    def on_load_failed(self) -> None:
-        """Note that the load failed; the worker has no model now."""
+    def on_load_failed(self, exits: bool, now: float) -> None:
+        """Note that the load failed; the worker has no model now. `exits` is True if it ends."""
         self.on_unloaded()
         self.load_failed = True
+        if exits:
+            self.on_ending(now)
 
     def on_unloaded(self) -> None:
         """Note that the worker has no model any more."""
@@ -155,17 +157,23 @@ class WorkerState:
         """Note that so many rows were dropped, since their attempt has ended."""
         self.stale_rows += rows
 
-    def on_last_words(self, message: Failed | Stuck) -> None:
+    def on_last_words(self, message: Failed | Stuck, now: float) -> None:
         """Note why the worker is about to exit."""
         self.last_words = message
+        self.on_ending(now)
 
     # How it ends
 
+    def on_ending(self, now: float) -> None:
+        """Note that the worker is to end, or is about to: it gets no new work from now on."""
+        if self.ending_since is None:
+            self.ending_since = now
+
     def terminate(self, cause: EndCause, reason: str, now: float) -> None:
-        """Send SIGTERM, unless that was sent before: then only the cause changes."""
+        """Send SIGTERM, unless the worker is ending already: then only the cause changes."""
         self.end_cause, self.end_reason = cause, reason
-        if self.terminated_at is None:
-            self.terminated_at = now
+        if self.ending_since is None:
+            self.on_ending(now)
             self.handle.terminate()
 
     def kill(self) -> None:

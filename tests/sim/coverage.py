@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from db.connection import DatabaseBusy, DatabaseDamaged
 from db.rows import TaskRow
+from engine.project.caption_log import CaptionLog
 from engine.requests import handlers, kinds
 from engine.state import reconcile
 from engine.state.model_backoff import ModelBackoff
@@ -105,6 +106,7 @@ class Coverage:
             (TaskRunner, "on_write_error", self.on_write_error),
             (TaskRunner, "complete_task", self.on_complete_task),
             (task_runner, "complete_if_whole", self.on_complete),
+            (CaptionLog, "take_back", self.on_take_back),
             (ModelBackoff, "on_answer", self.on_answer),
             (ProjectState, "commit", self.on_commit),
             (ModelLoader, "on_batch_changed", self.on_batch_changed),
@@ -198,6 +200,10 @@ class Coverage:
         full = error.errno in task_runner.NO_SPACE_ERRNOS
         self.take("The disk is full" if full else "The project cannot be written")
         call(runner, error, *rest)
+
+    def on_take_back(self, call: Call, log: CaptionLog) -> None:
+        self.take("A caption log cannot be synced")
+        call(log)
 
     def on_complete_task(self, call: Call, *arguments: Any) -> None:
         self.completing = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -41,7 +42,9 @@ class Damage:
     def during_run(self) -> None:
         """Do what may happen between two turns of a run."""
         happens = self.faults.happens
-        if not self.moved and happens("project folder is moved away"):
+        if self.moved:
+            return
+        if happens("project folder is moved away"):
             self.project.folder.rename(self.aside)
             self.moved = True
             return
@@ -73,12 +76,14 @@ class Damage:
         happens = self.faults.happens
         logs = sorted(self.project.captions.glob("*/?????.jsonl"))
         if logs and happens("log is cut while nothing runs"):
-            self.disk.cut(self.rng.choice(logs))
+            log = self.rng.choice(logs)
+            self.disk.cut(log)
+            self.checker.on_change(log)
         if logs and happens("log is deleted while nothing runs"):
             log = self.rng.choice(logs)
             log.unlink()
             self.disk.forget_after(log, 0)
-            self.checker.forget_durable(log)
+            self.checker.on_change(log)
             logs.remove(log)
         if logs and happens("log is appended to while nothing runs"):
             self.change(self.rng.choice(logs), at_end=True)
@@ -98,8 +103,10 @@ class Damage:
         data = bytearray(log.read_bytes())
         at = len(data) if at_end else self.rng.randrange(max(1, len(data) - 8))
         data[at : at + 8] = b"\xff" * 8
+        time = log.stat().st_mtime_ns
         overwrite(log, data + b"\n" if at_end else data)
-        self.checker.forget_durable(log)
+        os.utime(log, ns=(time + 1, time + 1))  # a file system's clock stands still for some ms
+        self.checker.on_change(log)
 
     def put_back(self) -> None:
         """Move the project's folder back to its place."""

@@ -26,13 +26,15 @@ class SimulatedDatabase:
         rng: random.Random,
         die: Callable[[str | None], None],
         answers: Counter[int],
+        on_commit: Callable[[], None],
     ) -> None:
         """`answers` counts how often each request was answered in a transaction that was
-        committed."""
+        committed. `on_commit` is called after each commit."""
         self.faults = faults
         self.rng = rng
         self.die = die
         self.answers = answers
+        self.on_commit = on_commit
         self.answered: list[int] = []
         """Requests that were answered in the present transaction."""
         self.damaged = False
@@ -61,6 +63,7 @@ class SimulatedDatabase:
             self.die("supervisor is killed in a transaction")
         self.saved = True
         self.answers.update(self.answered)
+        self.on_commit()
         self.die("supervisor is killed after a commit")
 
     def answer(self, opened: Connection, request_id: int, *rest: Any) -> None:

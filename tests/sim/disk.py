@@ -66,6 +66,9 @@ class SimulatedDisk:
         self.written_again: set[Path] = set()
         """Logs that were written again whole since their last sync: the next one that succeeds
         writes what was dropped, too."""
+        self.taken_back: set[Path] = set()
+        """Logs of which a failed sync took rows back that the database may count until a run
+        commits again."""
         self.cut_now: Path | None = None
         """The log that was cut last, until something else is done to it."""
         self.full_until_calm = False
@@ -176,6 +179,7 @@ class SimulatedDisk:
         if self.faults.happens("fsync fails"):
             if synced < size:
                 self.lost.setdefault(path, []).append((synced, size))
+                self.taken_back.add(path)
             self.synced[path] = size
             if path == self.cut_now:  # the rows are to be forgotten; they cannot be taken away
                 self.unsynced_since.pop(path, None)

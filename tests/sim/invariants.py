@@ -47,6 +47,8 @@ class Checker:
     violations: list[str] = field(default_factory=list)
     durable: dict[Path, set[int]] = field(default_factory=dict)
     """Indexes of the captions that each log held, durably, at an earlier check."""
+    changed: set[Path] = field(default_factory=set)
+    """Logs that were changed while nothing ran, and by nothing else since."""
     power_was_cut: bool = False
     """True once logs may have lost rows that the database counts."""
     where: str = ""
@@ -58,7 +60,13 @@ class Checker:
     def forget_durable(self, path: Path) -> None:
         """Expect nothing of a log that was damaged: a finished one is captioned anew."""
         self.durable.pop(path, None)
+        self.changed.discard(path)
         self.truth.damaged.add(path)
+
+    def on_change(self, path: Path) -> None:
+        """Expect the next run to find that a log was changed while nothing ran."""
+        self.forget_durable(path)
+        self.changed.add(path)
 
     def on_write(self, path: Path, data: bytes) -> None:
         """Check what is about to be appended to a log: only rows that a worker was asked for."""
@@ -95,7 +103,10 @@ class Checker:
             path = self.project.caption_log_file(model, task.shard)
             log = caption_log.read(path, task.count)
             self.check_log(task, model, path, log, disk)
-            self.check_counts(task, path, log, saved)
+            if saved and path in self.changed:
+                self.check_found(task, path, log)
+            if path not in disk.taken_back:
+                self.check_counts(task, path, log, saved)
             self.check_reason(task, model, path)
             own = [attempt for attempt in attempts if attempt.task_id == task.id]
             self.check_attempts(task, own, saved)
@@ -132,6 +143,12 @@ class Checker:
             self.violate(f"excluded records of task {task.id} were asked again: {asked}")
         for i, error in log.errors.items():
             self.check_failure(task, model, i, images[i], error)
+
+    def check_found(self, task: TaskRow, path: Path, log: LogContents) -> None:
+        """A run does not believe a finished log that was changed before it."""
+        self.changed.discard(path)
+        if task.state == "done" and task.digest != log.digest:
+            self.violate(f"task {task.id} is done, and its log was changed")
 
     def check_failure(
         self, task: TaskRow, model: ModelRow, i: int, image: str, error: ErrorRow

@@ -65,6 +65,8 @@ class SimulatedProcess:
         self.frozen = False
         self.told_to_end = False
         """True once the supervisor has sent SIGTERM or SIGKILL."""
+        self.has_given_up = False
+        """True once it has said that a load failed and that it exits for it."""
         self.killed = False
         self.slow = self.faults.happens("messages come late")
         """True if its messages are on their way for a while."""
@@ -127,7 +129,12 @@ class SimulatedProcess:
         self.write(data)
         if self.faults.happens("message comes twice"):
             self.write(data)
+            self.on_said_twice(message)
         self.write_kept_back()
+
+    def on_said_twice(self, message: FromWorker) -> None:
+        """Take note of a message that comes twice."""
+        raise NotImplementedError
 
     def write_kept_back(self) -> None:
         if self.kept_back is not None:

@@ -215,7 +215,7 @@ def test_a_damaged_database_is_damaged_for_sqlite(tmp_path: Path) -> None:
     with writing(path) as connection:
         connection.execute(text("CREATE TABLE t (x)"))
     faults = Only()
-    database = SimulatedDatabase(faults, random.Random(1), lambda _: None, Counter())
+    database = SimulatedDatabase(faults, random.Random(1), lambda _: None, Counter(), lambda: None)
     faults.on = {"database is damaged"}
     with pytest.raises(DatabaseDamaged), database.writing(path):
         pass

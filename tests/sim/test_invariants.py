@@ -7,11 +7,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import text
 
-from db.connection import writing
+from db import projects
+from db.connection import reading, writing
 from engine.project.caption_log import CaptionLog
 from engine.project.layout import Project
 from engine.supervisor.dispatcher import Dispatcher
@@ -22,6 +25,7 @@ from tests.sim.disk import SimulatedDisk
 from tests.sim.invariants import Checker, asked_again
 from tests.sim.project import base_folder, check_outside
 from tests.sim.simulation import Simulation, simulate
+from tests.sim.virtual_time import VirtualTime
 from tests.sim.watch import RunWatch
 
 
@@ -99,6 +103,11 @@ def foreign_line(done: Done) -> None:
     done.log().write_bytes(done.log().read_bytes() + b"no row\n")
 
 
+def changed_log(done: Done) -> None:
+    done.write(done.rows()[::-1])
+    done.checker.on_change(done.log())
+
+
 def failed_record(kind: str, detail: str = "for a test") -> Callable[[Done], None]:
     def breach(done: Done) -> None:
         rows = done.rows()
@@ -134,6 +143,7 @@ BREACHES: list[tuple[str, Callable[[Done], None], str]] = [
     ("an innocent record failed", failed_record("poison"), "was failed as poison"),
     ("a caption that was refused", failed_record("invalid"), "was failed as invalid"),
     ("a record excluded by nobody", failed_record("excluded"), "was failed as excluded"),
+    ("a finished log, changed before a run", changed_log, "and its log was changed"),
     ("more rows than the log has", changed("task", "rows = 99"), "counts 99 rows"),
     ("fewer captions than the log has", changed("task", "captioned = 1"), "does not hold"),
     ("another digest", changed("task", "digest = 'x'"), "the digest of task 1"),
@@ -193,6 +203,14 @@ def test_a_breach_is_found_after_a_run(
 ) -> None:
     breach(done)
     assert any(found in violation for violation in done.violations())
+
+
+def test_rows_that_a_failed_sync_took_back_may_be_counted_until_a_run_commits(done: Done) -> None:
+    done.set("task", "rows = 99")
+    done.disk.taken_back.add(done.log())
+    assert done.violations() == []
+    done.disk.taken_back.clear()
+    assert any("counts 99 rows" in violation for violation in done.violations())
 
 
 AT_END: list[tuple[str, Callable[[Done], None], str]] = [
@@ -298,6 +316,36 @@ def test_a_log_that_is_never_synced_is_found(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_run_that_ends_with_a_traceback_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     (violation,) = violations_with(monkeypatch, TaskRunner, "sync_logs", lambda _: 1 / 0)
     assert "ZeroDivisionError" in violation
+
+
+def test_a_task_that_runs_while_the_database_has_it_as_done_is_found(done: Done) -> None:
+    with reading(done.project.database) as connection:
+        tasks = {task.id: replace(task, state="running") for task in projects.tasks(connection)}
+    state = SimpleNamespace(ledger=SimpleNamespace(tasks=tasks))
+    found: list[str] = []
+    watched = RunWatch(done.project, VirtualTime(), done.disk, simulation.POLICY, found.append)
+    for committed_at in (7.0, 0.0):
+        assert found == []
+        supervisor = SimpleNamespace(committed_at=committed_at, project_state=state)
+        watched.check_retried(cast(Supervisor, supervisor))
+    assert found[0] == "task 1 runs, and the database has it as done"
+
+
+def test_the_time_in_which_a_run_was_paused_is_not_held_against_it(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status` has said why nothing went on; what begins after the pause may take its time."""
+    monkeypatch.setattr(watch, "status_lines", lambda _: iter(["project: running"]))
+    time, found = VirtualTime(), list[str]()
+    watched = RunWatch(done.project, time, done.disk, simulation.POLICY, found.append)
+    for paused, violations in ((True, 0), (False, 0), (False, 1)):
+        state = SimpleNamespace(
+            ledger=SimpleNamespace(tasks={}), settings=SimpleNamespace(paused=paused)
+        )
+        supervisor = SimpleNamespace(project_state=state, committed_at=time.now)
+        watched.check_quiet(cast(Supervisor, supervisor))
+        assert len(found) == violations
+        time.now += watched.quiet_seconds + 1
 
 
 def test_a_wrong_export_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from db.connection import DatabaseError
+from db import projects
+from db.connection import DatabaseError, reading
 from db.rows import TaskRow
 from engine.project.layout import Project
 from engine.state.policy import Policy
@@ -15,7 +17,7 @@ from tests.sim.virtual_time import VirtualTime
 from tui.cli.output import status_lines
 from tui.viewmodel.snapshot_reader import read_snapshot
 
-REASONS = ("paused", " wait", "is asked again", "cannot be loaded")
+REASONS = ("paused", " wait", "is asked again", "cannot be loaded", ": loading ")
 """What `status` says of a run in which nothing goes on for a while, one of them at least."""
 
 
@@ -57,6 +59,8 @@ class RunWatch:
         self.idle_since: dict[str, float] = {}
         self.progress: object = None
         self.progressed_at = time.now
+        self.committed_at = 0.0
+        """When the last commit was that was seen: `status` knows nothing newer."""
 
     def check(self, supervisor: Supervisor) -> None:
         """Look at a run between two turns of its loop."""
@@ -67,6 +71,7 @@ class RunWatch:
         self.check_devices(supervisor)
         self.check_workers(supervisor)
         self.check_running(supervisor)
+        self.check_retried(supervisor)
         self.check_order(supervisor)
         for path, since in self.disk.unsynced_since.items():
             if self.time.now - since > self.unsynced_seconds:
@@ -171,6 +176,16 @@ class RunWatch:
         if running != (had := sorted(attempt.task.id for attempt in attempts)):
             self.violate(f"tasks {running} are running, and workers have {had}")
 
+    def check_retried(self, supervisor: Supervisor) -> None:
+        """No task runs that the database has as done: after a kill, its rows would be damage."""
+        if supervisor.committed_at:  # 0 after requests whose commit has failed
+            return
+        with suppress(DatabaseError), reading(self.project.database) as connection:
+            done = {task.id for task in projects.tasks(connection) if task.state == "done"}
+            for task in supervisor.project_state.ledger.tasks.values():
+                if task.state == "running" and task.id in done:
+                    self.violate(f"task {task.id} runs, and the database has it as done")
+
     def check_order(self, supervisor: Supervisor) -> None:
         """Of the tasks of a model that wait, one of the highest priority starts."""
         ledger, now = supervisor.project_state.ledger, self.time.time()
@@ -191,11 +206,14 @@ class RunWatch:
 
     def check_quiet(self, supervisor: Supervisor) -> None:
         """A run in which no task gets on for long says on `status` what it waits for."""
-        ledger = supervisor.project_state.ledger
-        progress = sum(task.rows + task.attempt for task in ledger.tasks.values())
+        has_committed = supervisor.committed_at > self.committed_at
+        self.committed_at = supervisor.committed_at
+        state = supervisor.project_state
+        done = sum(task.rows + task.attempt for task in state.ledger.tasks.values())
+        progress = (done, state.settings.paused)  # after a pause, a load may take its time
         if progress != self.progress:
             self.progress, self.progressed_at = progress, self.time.now
-        elif self.time.now - self.progressed_at > self.quiet_seconds:
+        elif self.time.now - self.progressed_at > self.quiet_seconds and has_committed:
             self.progressed_at = self.time.now
             try:
                 status = "\n".join(status_lines(read_snapshot(self.project)))

@@ -16,6 +16,7 @@ from engine.protocol.messages import (
     Cancel,
     Decoding,
     Failed,
+    FromWorker,
     Generating,
     LayerComputed,
     Load,
@@ -75,6 +76,8 @@ class SimulatedWorker(SimulatedProcess):
         self.sent_rows: list[Rows] = []
         """Messages with rows that were sent, of which one may come again."""
         self.loads = itertools.count()
+        self.names: dict[int, str] = {}
+        """Names of the models that it was told to load, by id."""
         super().__init__(launcher, device, number, rng)
 
     def take(self, message: ToWorker) -> None:
@@ -103,6 +106,7 @@ class SimulatedWorker(SimulatedProcess):
         old = self.model
         self.model, self.ready, self.held = message.model, False, None
         self.batch = message.batch or self.batch
+        self.names[message.model.id] = message.model.name
         if old is not None and self.faults.happens("message of a model that was loaded before"):
             self.say(BatchChanged(model=old.id, size=1, fits=1, cause="throughput", text="late"))
             self.say(Loaded(model=old.id, batch=1, seconds=1.0))
@@ -134,8 +138,14 @@ class SimulatedWorker(SimulatedProcess):
             self.ready = True
             self.say(Loaded(model=model.id, batch=self.batch, seconds=1.0))
 
+    def on_said_twice(self, message: FromWorker) -> None:
+        # The next load may have begun: nobody can know that the second message is of the same one.
+        if isinstance(message, LoadFailed):
+            self.launcher.truth.load_failures[self.names[message.model]] += 1
+
     def load_failed(self, model: ModelSpec, kind: LoadFailure) -> None:
         self.launcher.truth.load_failures[model.name] += 1
+        self.has_given_up = kind != "checkpoint"
         self.say(LoadFailed(model=model.id, kind=kind, text=f"simulated: {kind}"))
 
     # Records

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.captioners.registry import IMPORTED
 from engine.project.caption_log import CaptionLog
 from engine.protocol.caption_row import Row
 from engine.state import completion, reconcile
@@ -85,6 +86,12 @@ def then(*steps: Step) -> Step:
 def tear(run: RunInMemory) -> None:
     with log_of(run).open("ab") as file:
         file.write(b'{"i": 3, "raw": "to')
+
+
+def imported(run: RunInMemory) -> None:
+    """Make the task's model one whose captions were all made elsewhere."""
+    model = run.state.models[run.task.model_id]
+    run.state.save_model(replace(model, family=IMPORTED, checkpoint=None, settings={}))
 
 
 def unchanged(run: RunInMemory) -> None:
@@ -175,6 +182,28 @@ CASES = [
         saved("pending", redo="failed", redo_from=999, rows=9),
         append(caption(0)),
         {"state": "pending", "redo_from": len(b'{"i":0,"raw":"A picture of 0. And more.",')},
+    ),
+    Case(
+        1,
+        then(done, lambda run: run.change_task(state="pending")),
+        unchanged,
+        {"state": "done", "captioned": 4, "left": 0},
+        name="an import was killed",
+    ),
+    Case(
+        8,
+        then(append(caption(0)), imported, saved("pending", left=3)),
+        unchanged,
+        {"state": "failed", "error_cause": "log_incomplete"},
+        event="lacks captions here: import its files again",
+    ),
+    Case(
+        8,
+        then(done, imported),
+        cut_last_row,
+        {"state": "failed", "captioned": 0, "error_cause": "log_incomplete"},
+        event="lacks captions here: import its files again",
+        name="a damaged log",
     ),
 ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.protocol.messages import ToWorker
+from engine.utils.errors import BadInput
 from tests.support.run_in_memory import RunInMemory
 
 
@@ -51,3 +52,13 @@ def test_nothing_is_sent_to_a_worker_whose_pipes_are_closed(
     monkeypatch.setattr(run.launcher, "receive", receive)
     run.supervisor.shut_down()
     assert happened == ["sent", "closed"]
+
+
+def test_a_run_that_lost_its_lock_in_its_last_turn_does_not_say_that_it_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunInMemory(tmp_path)
+    monkeypatch.setattr(run.supervisor, "prepare", lambda: None)
+    monkeypatch.setattr(run.supervisor, "is_finished", lambda: True)
+    with pytest.raises(BadInput, match="its lock removed"):
+        run.supervisor.run()

@@ -84,7 +84,7 @@ def test_who_is_at_fault(
     if cause is not None:
         worker.terminate(cause, "reason", 1.0)
     if last_words is not None:
-        worker.on_last_words(last_words)
+        worker.on_last_words(last_words, 2.0)
     assert worker.at_fault == at_fault
 
 
@@ -92,13 +92,13 @@ def test_a_worker_gets_sigterm_once() -> None:
     worker = captioning("cuda:0")
     worker.terminate("hang", "no caption", 5.0)
     worker.terminate("device_lost", "device lost", 8.0)
-    assert (worker.end_cause, worker.terminated_at) == ("device_lost", 5.0)
+    assert (worker.end_cause, worker.ending_since) == ("device_lost", 5.0)
     assert worker.handle.signals == ["TERM"]  # type: ignore[attr-defined]
 
 
 def test_a_load_begins_without_the_failure_of_the_one_before() -> None:
     worker = captioning("cuda:0")
-    worker.on_load_failed()
+    worker.on_load_failed(False, 0.5)
     assert worker.load_failed and worker.model_id is None
     worker.begin_load(2, False, 1.0)
     assert not worker.load_failed

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import BinaryIO, NamedTuple
 
+from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource, is_array, read_input
 from engine.datasets.sharding import even_sizes
 from engine.process.pool import map_on_all_cores
@@ -37,11 +38,13 @@ def split(
     folder: Path,
     shards: int,
     progress: Callable[[int], None] = lambda records: None,
+    report: InputReport | None = None,
 ) -> list[Path]:
     """Write `shards` JSON arrays of nearly equal size into `folder`, in input order.
 
     The parts are `partition_0.json`, ..., zero-padded, and nothing else. `progress` is called with
-    the number of records read. Returns the paths of the parts. Raises `BadInput`.
+    the number of records read; `report` takes what else is seen. Returns the paths of the parts.
+    Raises `BadInput`.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is not an empty folder: name a new one")
@@ -51,7 +54,7 @@ def split(
     with atomic_write(folder) as part, TemporaryFile(dir=folder.absolute().parent) as spool:
         part.mkdir()
         count = 0
-        for batch in read_input(captions):
+        for batch in read_input(captions, report):
             spool.write(b"\n".join(batch.lines) + b"\n")
             count += len(batch)
             progress(count)
@@ -81,14 +84,17 @@ def merge(
     reading: Callable[[int], None] = lambda records: None,
     writing: Callable[[int], None] = lambda records: None,
     force: bool = False,
+    report: InputReport | None = None,
 ) -> int:
     """Write the records of all files as one JSON array, in order, and return their number.
 
     A file that is there is replaced only if `force` is True, and an input never.
 
     JSON arrays are checked on all cores, then their bytes are copied. `reading` and `writing` are
-    called with the number of records that are read or written. Raises `BadInput`.
+    called with the number of records that are read or written; `report` takes what else is seen.
+    Raises `BadInput`.
     """
+    report = InputReport() if report is None else report
     if out.is_dir():
         raise BadInput(f"{out} is a folder: name a file")
     if not out.absolute().parent.is_dir():
@@ -103,12 +109,19 @@ def merge(
         NamedTemporaryFile() as counts,
     ):
         records_read = SharedCounter(Path(counts.name), reading)
-        jobs = [MergeJob(source, number, records_read) for number, source in enumerate(captions)]
+        jobs = [
+            MergeJob(source, number, records_read, report.skip_bad)
+            for number, source in enumerate(captions)
+        ]
         checked = map_on_all_cores(check_array, jobs, min_jobs, records_read.report_total)
         with closing(checked) as bodies:
             for job, body in zip(jobs, bodies, strict=True):
                 file.write(b",\n" if count else b"[\n")
-                copied = copy_records(job, file) if body is None else copy_array(job, body, file)
+                if body is None:
+                    copied = copy_records(job, file, report)
+                else:
+                    report.add_counts(body.count, body.captioned)
+                    copied = copy_array(job, body, file)
                 for of_file in copied:
                     writing(count + of_file)
                 count += of_file
@@ -123,13 +136,17 @@ class MergeJob(NamedTuple):
     number: int
     """The file's 0-based number, under which `records_read` counts its records."""
     records_read: SharedCounter
+    skip_bad: bool
+    """True if records that cannot be read are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayBody:
     """The bytes between the brackets of a JSON array of `count` good records."""
 
     count: int
+    captioned: int
+    """The number of records with a caption."""
     start: int
     """The offset behind the opening bracket."""
     end: int
@@ -139,20 +156,26 @@ class ArrayBody:
 
 
 def check_array(job: MergeJob) -> ArrayBody | None:
-    """Read a whole JSON array. Returns None, and reads nothing, for a file of another format.
+    """Read a whole JSON array. Returns None for a file whose bytes are not to be copied.
 
-    Raises `BadInput`.
+    That is one of another format, of which nothing is read, or an array that holds anything but
+    plain records. Raises `BadInput`.
     """
     path = job.source.path
     if not is_array(path):
         return None
     mtime_ns = path.stat().st_mtime_ns
+    report = InputReport(skip_bad=job.skip_bad)
     count = 0
-    for number, batch in enumerate(read_input(job.source), start=1):
+    for number, batch in enumerate(read_input(job.source, report), start=1):
         count += len(batch)
+        if not report.keeps_bytes:
+            return None
         if number % PROGRESS_BATCHES == 0:
             job.records_read.set_count(job.number, count)
     job.records_read.set_count(job.number, count)
+    if not report.keeps_bytes:
+        return None
     with path.open("rb") as file:
         start = file.read(BRACKET_BYTES).index(b"[") + 1
         size = file.seek(0, os.SEEK_END)
@@ -161,7 +184,13 @@ def check_array(job: MergeJob) -> ArrayBody | None:
             end = max(start, end - BRACKET_BYTES)
             file.seek(end)
             if (bracket := file.read(BRACKET_BYTES).rfind(b"]")) >= 0:
-                return ArrayBody(count, start, end + bracket, mtime_ns)
+                return ArrayBody(
+                    count=count,
+                    captioned=report.captioned,
+                    start=start,
+                    end=end + bracket,
+                    mtime_ns=mtime_ns,
+                )
 
 
 def copy_array(job: MergeJob, body: ArrayBody, out: BinaryIO) -> Iterator[int]:
@@ -185,13 +214,13 @@ def copy_array(job: MergeJob, body: ArrayBody, out: BinaryIO) -> Iterator[int]:
     yield body.count
 
 
-def copy_records(job: MergeJob, out: BinaryIO) -> Iterator[int]:
+def copy_records(job: MergeJob, out: BinaryIO, report: InputReport) -> Iterator[int]:
     """Copy a file that is no plain array, record by record, and yield how many are written.
 
     Raises `BadInput`.
     """
     count = 0
-    for number, batch in enumerate(read_input(job.source)):
+    for number, batch in enumerate(read_input(job.source, report)):
         out.write(b",\n" * (number > 0) + batch.text)
         count += len(batch)
         if number % PROGRESS_BATCHES == 0:

@@ -24,6 +24,9 @@ from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.sharding import DEFAULT_SHARD_SIZE, even_sizes, write_shards
 from engine.images.image import ImagePaths
+from engine.operations.imports.caption_import import NO_PROGRESS, CaptionImport, ImportProgress
+from engine.operations.imports.import_result import ImportResult
+from engine.operations.imports.new_project_imports import import_all, imported_images, with_imported
 from engine.operations.input_checks import (
     Duplicates,
     ImageCheck,
@@ -39,14 +42,20 @@ from engine.shearing.shear import Shearing
 from engine.utils.atomic_write import sync_to_disk
 from engine.utils.errors import BadInput
 
+REASONS_SHOWN = 3
+"""Most reasons why there is no record that an error names."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewProject:
     """The specification of a project to be made."""
 
     captions: Sequence[Path]
-    """The inputs, whose records are taken in this order."""
+    """The inputs, whose records are taken in this order; none if the records are the images of
+    `imports`, without original captions."""
     models: Sequence[ModelChoice]
+    imports: Sequence[CaptionImport] = ()
+    """Captions that were made elsewhere, which the project begins with."""
     image_root: Path | None = None
     """None is the folder of the first caption file, or the first input if that is a folder."""
     path_map: tuple[tuple[str, str], ...] = ()
@@ -71,8 +80,12 @@ class NewProject:
         """Return the image root as an absolute path."""
         if self.image_root is not None:
             return self.image_root.expanduser().absolute()
-        first = self.captions[0].absolute()
-        return first if first.is_dir() else first.parent
+        return default_root([*self.captions, *self.imported_files][0])
+
+    @property
+    def imported_files(self) -> list[Path]:
+        """The files of all imports."""
+        return [path for each in self.imports for path in each.files]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,14 @@ class CreatedProject:
     """The images that were opened: a sample, or all."""
     report: InputReport
     """What the readers have seen and left out."""
+    imports: tuple[ImportResult, ...] = ()
+    """What was imported."""
+
+
+def default_root(first: Path) -> Path:
+    """Return the image root where none is named: the first input, or the folder that it is in."""
+    first = first.absolute()
+    return first if first.is_dir() else first.parent
 
 
 def create(
@@ -110,15 +131,18 @@ def create(
     new_project: NewProject,
     progress: Callable[[int], None] = lambda records: None,
     checking: Callable[[int, int], None] = lambda images, records: None,
+    importing: ImportProgress = NO_PROGRESS,
 ) -> CreatedProject:
     """Make the project in `folder`, or leave nothing behind.
 
     `progress` gets the number of records read, `checking` those of images opened and of records.
-    Raises `BadInput`, and what these two raise.
+    Raises `BadInput`, and what these three raise.
     """
     project = Project.at(folder)
     refuse_occupied(project)
-    if not new_project.models:
+    if not new_project.captions and not new_project.imports:
+        raise BadInput("name the inputs, or files to import with --import NAME=FILE")
+    if not new_project.models and not new_project.imports:
         raise BadInput("name at least one model: --model dry-run, --model llava-1.5=FOLDER")
     names = [model.name for model in new_project.models]
     duplicate = next((name for name in names if names.count(name) > 1), None)
@@ -135,6 +159,9 @@ def create(
             shards = write_shard_files(stage, new_project, findings, progress, report)
         except BadRecord as error:
             raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
+        if not findings.records:
+            reasons = [*report.skipped.messages, *report.passed_over]
+            raise BadInput(f"no record can be read: {'; '.join(reasons[:REASONS_SHOWN])}")
         refuse_missing_images(findings, root, new_project.allow_missing)
         files = [stage.shard_file(shard.number) for shard in shards]
         duplicates = findings.duplicates(files)
@@ -151,6 +178,7 @@ def create(
             shards=shards,
             root=root,
         )
+        imports = import_all(stage, new_project.imports, findings.paths, importing)
         move_into_place(stage, project)
     except OSError as error:
         remove(stage, project, folder_is_new)
@@ -172,6 +200,7 @@ def create(
         duplicates=duplicates,
         images=image_check,
         report=report,
+        imports=imports,
     )
 
 
@@ -201,6 +230,8 @@ def write_shard_files(
     root = new_project.root()
 
     def batches(report: InputReport) -> Iterator[RecordBatch]:
+        if not new_project.captions:
+            yield from imported_images(new_project.imports, findings.paths, new_project.skip_bad)
         for path in new_project.captions:
             source = InputSource(
                 path=path,
@@ -257,6 +288,7 @@ def fill_database(
         shear_mode=new_project.shearing.mode,
         shear_max_words=new_project.shearing.max_words,
     )
+    choices = with_imported(new_project.models, new_project.imports)
     models = [
         ModelRow(
             id=number,
@@ -267,15 +299,17 @@ def fill_database(
             settings=choice.settings,
             settings_hash=choice.settings_hash,
         )
-        for number, choice in enumerate(new_project.models, start=1)
+        for number, choice in enumerate(choices, start=1)
     ]
     migrate(stage.database)
     with writing(stage.database) as connection:
         projects.create(connection, row, models, shards)
     manifest.save(stage, row, models, list(shards))
-    save_inputs(stage, new_project.captions)
+    save_inputs(stage, [*new_project.captions, *new_project.imported_files])
     outside_images.name_root(project, row)
-    if new_project.allow_outside and any(FAMILIES[model.family].remote for model in models):
+    if new_project.allow_outside and any(
+        FAMILIES[choice.family].remote for choice in new_project.models
+    ):
         outside_images.allow(project, row, models, shards)
 
 
@@ -287,7 +321,7 @@ def move_into_place(stage: Project, project: Project) -> None:
     sync_to_disk(stage.shards)
     sync_folder(stage.shards)
     for folder in (stage.captions, stage.logs):
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # imports have made that of the captions
     # The database moves last: a folder without it is no project.
     own = (stage.shards, stage.captions, stage.logs, stage.inputs, stage.manifest, stage.database)
     for source in own:

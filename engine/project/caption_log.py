@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.project.log_rows import (
+    ALL_FLAGS,
     EXCLUDED,
     EXCLUDED_KIND,
     HAS_CAPTION,
@@ -96,7 +97,7 @@ class CaptionLog:
     def __init__(self, path: Path, count: int, redo: str = "all", redo_from: int = 0) -> None:
         """Open the log of a shard of `count` records, cut a torn tail, and count what is there.
 
-        What is there is written again and synced. Whoever wrote it may have been killed before a
+        Every whole line is written again and synced. Whoever wrote it may have been killed before a
         sync, or a sync of theirs may have failed: then the kernel still shows the rows, but holds
         them to be on the disk, and a sync alone would write nothing.
 
@@ -120,10 +121,10 @@ class CaptionLog:
         """The last error row of every record that has no caption, by its index."""
         self.captioned = len(contents.captions)
         """The number of records that have a caption."""
-        self.left = sum(self.needs_row(flags) for flags in self.flags)
+        self.left = self.count_flags(self.needs_row)
         """The number of records that are still to be captioned."""
-        self.unsynced = self.rows
-        """The number of rows that may be lost in a power cut."""
+        self.unsynced = self.rows + self.foreign
+        """The number of lines that may be lost in a power cut."""
         self.entry_synced = False
         """True once the entries of the file and of its folder are synced. A process that was killed
         may have made them and not come to that."""
@@ -197,6 +198,25 @@ class CaptionLog:
         self.unsynced += len(new_rows)
         return len(new_rows)
 
+    def append_lines(self, lines: Mapping[int, bytes]) -> None:
+        """Append lines of caption rows, by index, also for records that are not asked for.
+
+        The lines are in the file when this returns; if it raises `OSError`, none of them is.
+        """
+        self.write(b"".join(lines.values()))
+        for i in lines:
+            self.flags[i] = self.flags[i] & ~EXCLUDED | HAS_CAPTION | REDONE
+        for i in self.errors.keys() & lines.keys():
+            del self.errors[i]
+        self.captioned = self.count_flags(lambda flags: bool(flags & HAS_CAPTION))
+        self.left = self.count_flags(self.needs_row)
+        self.rows += len(lines)
+        self.unsynced += len(lines)
+
+    def count_flags(self, condition: Callable[[int], bool]) -> int:
+        """Return the number of records whose flags meet a condition."""
+        return sum(self.flags.count(flags) for flags in range(ALL_FLAGS + 1) if condition(flags))
+
     def exclude(self, records: Iterable[int], exclude: bool = True) -> int:
         """Exclude records without a caption, or take them back; return the number changed.
 
@@ -220,7 +240,7 @@ class CaptionLog:
         for i, row in rows.items():
             self.errors[i] = row
             self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | REDONE
-        self.left = sum(self.needs_row(flags) for flags in self.flags)
+        self.left = self.count_flags(self.needs_row)
         self.rows += len(rows)
         self.unsynced += len(rows)
         return len(rows)
@@ -248,7 +268,7 @@ class CaptionLog:
         """Take away what lies beyond so many bytes. Raises `OSError`.
 
         It is synced: after a power cut no sector of what lay there may stand within a later row. If
-        that fails, rows that were not synced count no more, as after any failed sync.
+        that fails, rows that were not synced are taken away, too, as after any failed sync.
         """
         self.has_remains = True
         os.ftruncate(self.file, size)
@@ -257,6 +277,8 @@ class CaptionLog:
             os.fsync(self.file)
         except OSError:
             self.forget_unsynced()
+            with suppress(OSError):
+                os.ftruncate(self.file, self.size)
             raise
         self.has_remains = False
 

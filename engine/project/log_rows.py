@@ -5,6 +5,9 @@ A row is one JSON object in one line, `{"i", "raw", "tokens", "finish"}` for a c
 the order in which they arrived. The last caption of an `i` counts, and an error never replaces a
 caption. These files are the truth about captions: database and sheared files are made from them.
 
+A caption that was made elsewhere and imported has `"source": "imported"` behind these fields, 0
+tokens and the finish `stop`; it counts as any other.
+
 A record that a person gave up on has a row with the error `excluded`: it is not captioned again
 unless a later row of it has the error `readmitted`.
 
@@ -34,13 +37,26 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from engine.protocol.caption_row import TOKEN_COUNT_LIMIT, CaptionRow, ErrorRow, Row, parse_row
+import msgspec
+
+from engine.protocol.caption_row import (
+    TOKEN_COUNT_LIMIT,
+    CaptionRow,
+    ErrorRow,
+    ImportedRow,
+    Row,
+    parse_row,
+)
 from engine.utils import jsonlines
 
 CAPTION_LINE = re.compile(rb'\{"i": ?(\d{1,8}), ?"raw":')
 """The start of a caption's line as `CaptionLog.append` writes it; other writers may put a blank
 after colon and comma. Inside of a text it cannot occur: quotation marks are escaped there."""
 
+ROW_START = b'{"i":'
+"""The start of a line as `CaptionLog.append` writes it."""
+CAPTION_ROWS = msgspec.json.Decoder(CaptionRow)
+IMPORTED_ROWS = msgspec.json.Decoder(ImportedRow)
 CaptionText = tuple[int, str, str]
 """(index, raw caption, finish) of a caption row."""
 
@@ -52,10 +68,13 @@ REDONE = 4
 """The record has a row at or after the offset from which the records are being redone."""
 EXCLUDED = 8
 """The record has no caption and a person gave up on it: it is not captioned again."""
+ALL_FLAGS = HAS_CAPTION | HAS_ERROR | REDONE | EXCLUDED
 EXCLUDED_KIND = "excluded"
 """The error of a row that excludes a record."""
 READMITTED_KIND = "readmitted"
 """The error of a row that takes an excluded record back."""
+NOT_IMPORTED_KIND = "not_imported"
+"""The error of a record for which the files of an imported model had no caption."""
 UNTRIED_KIND = "untried"
 """The error that stands for the last one of a record that has no row yet."""
 
@@ -88,6 +107,13 @@ def parse_log(data: bytes, count: int, redo_from: int = 0) -> LogContents:
     while end and b"\0" in data[data.rfind(b"\n", 0, end - 1) + 1 : end]:
         end = data.rfind(b"\n", 0, end - 1) + 1
     contents.good_bytes = end
+    contents.digest = digest(data[:end])
+    captions = plain_captions(data[:end], count)
+    if captions is not None and not redo_from:
+        contents.captions, contents.rows = captions, len(captions)
+        for i in captions:
+            contents.flags[i] = HAS_CAPTION | REDONE
+        return contents
     offset = 0
     for line in data[:end].splitlines(keepends=True):
         row = parse(line, count)
@@ -96,8 +122,26 @@ def parse_log(data: bytes, count: int, redo_from: int = 0) -> LogContents:
         else:
             apply_row(contents, row, redone=offset >= redo_from)
         offset += len(line)
-    contents.digest = digest(data[:end])
     return contents
+
+
+def plain_captions(data: bytes, count: int) -> dict[int, CaptionRow] | None:
+    """Return the rows of whole lines that are one caption each, of different records; else None.
+
+    Most logs are like that, and parsing all lines at once takes a third of the time.
+    """
+    decoder = IMPORTED_ROWS if b'"source"' in data else CAPTION_ROWS
+    try:
+        data.decode()  # the decoder does not look at what it passes over
+        rows = decoder.decode_lines(data)
+    except (ValueError, RecursionError):
+        return None
+    captions: dict[int, CaptionRow] = {row.i: row for row in rows}
+    numbers = [*captions, *(row.tokens for row in rows)]
+    starts = data.startswith(ROW_START) + data.count(b"\n" + ROW_START)
+    one_a_line = len(captions) == len(rows) == starts == data.count(b"\n") and b"\r" not in data
+    fit = max(captions, default=-1) < count and max(numbers, default=0) < TOKEN_COUNT_LIMIT
+    return captions if one_a_line and fit and min(numbers, default=0) >= 0 else None
 
 
 def captioned(data: bytes) -> set[int]:
@@ -129,6 +173,8 @@ def parse(line: bytes, count: int) -> Row | None:
         if isinstance(value, dict) and not isinstance(value.get("detail", ""), str):
             value["detail"] = str(value["detail"])  # written by no version of this program
         row = parse_row(value)
+        if isinstance(row, CaptionRow) and isinstance(value.get("source"), str):
+            row = ImportedRow(row.i, row.raw, row.tokens, row.finish, value["source"])
     except (ValueError, RecursionError):
         return None
     return row if fits_shard(row, count) else None

@@ -13,7 +13,7 @@ import msgspec
 
 from db.rows import ModelRow
 from engine.captioners.address import MODEL_NAME, read_address
-from engine.captioners.registry import FAMILIES, Settings
+from engine.captioners.registry import FAMILIES, IMPORTED, Settings
 from engine.utils.errors import BadInput
 
 KNOWN_SETTINGS = {field.name for field in fields(Settings)}
@@ -32,6 +32,10 @@ def check_model(model: ModelRow) -> None:
         raise ValueError(f"no model can have the name {model.name[:100]!r}")
     if not MODEL_NAME.fullmatch(model.settings_hash):
         raise ValueError(f"{model.name} has the settings hash {model.settings_hash[:100]!r}")
+    if model.family == IMPORTED:
+        if model.checkpoint is not None or model.settings:
+            raise ValueError(f"{model.name} is imported, but has a checkpoint or settings")
+        return
     family = FAMILIES.get(model.family)
     if family is None:
         raise ValueError(

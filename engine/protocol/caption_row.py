@@ -20,6 +20,8 @@ RAW_CAPTION_LIMIT = 2**20
 be told to write, are far fewer, and a longer text would be held in memory by every reader."""
 
 
+IMPORTED = "imported"
+"""The source of a caption that was made elsewhere."""
 OUT_OF_RANGE = -1
 """Stands for an index or a number of tokens that is too large to be read exactly."""
 
@@ -35,6 +37,13 @@ class CaptionRow(msgspec.Struct, frozen=True):
     """Number of new tokens, without the end token."""
     finish: str
     """How generation ended: `stop` or `length`."""
+
+
+class ImportedRow(CaptionRow, frozen=True):
+    """A caption that was made elsewhere and brought into a caption log; no worker sends one."""
+
+    source: str
+    """Where it comes from: `IMPORTED`."""
 
 
 class ErrorRow(msgspec.Struct, frozen=True):

@@ -142,7 +142,7 @@ class Loaded(Struct, frozen=True, kw_only=True, tag="loaded"):
 
 
 class LoadFailed(Struct, frozen=True, kw_only=True, tag="load_failed"):
-    """The model is not loaded."""
+    """The model is not loaded. The worker is about to exit, unless the kind is `checkpoint`."""
 
     model: int
     kind: LoadFailure

@@ -18,8 +18,16 @@ STOP = re.compile(r"[.!?…。！？｡।॥۔؟։።]")
 """A mark that can end a sentence, in any script."""
 SENTENCE_END = re.compile(r"[.!?…。！？｡।॥۔؟։።][\"'”’»)\]」』]*$")
 """Such a mark at the end of a text, also with closing quotation marks and brackets behind it."""
-ANSWER_END = re.compile(r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>|\n\s*\n")
+END_MARKS = r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>"
+"""The marks, as a pattern, with which models end an answer."""
+END_MARK = re.compile(END_MARKS)
+"""One of the marks."""
+ANSWER_END = re.compile(rf"{END_MARKS}|\n\s*\n")
 """The end of an answer: a model's own marks, or a blank line."""
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""A lone surrogate: half of a character, which has no UTF-8."""
+WORD = re.compile(r"\w")
+"""A character of a word, in any script."""
 ANSWER_START = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
 """The part of the prompt that a model repeats before its answer, if only the empty text."""
 PLAIN = re.compile(r"\s*+([A-Za-z, -]++)(?<=\w)\. ([A-Z]\S*+)")
@@ -101,12 +109,41 @@ def split_first_sentence(text: str) -> str:
     if stop is None or stop.end() == len(text):
         return text
     end = 0
-    for sentence in sentencex.segment("en", text):
+    for sentence in segments(text):
         end += len(sentence)
         first = text[:end].rstrip()
         if first and last_word(first) not in ABBREVIATIONS:
             return first
     return text
+
+
+def segments(text: str) -> list[str]:
+    """Return the pieces into which sentencex cuts a text: as long as they are, in this order.
+
+    A lone surrogate, which sentencex cannot take, is another character in them.
+    """
+    segmented: list[str] = sentencex.segment("en", SURROGATE.sub("\ufffd", text))
+    return segmented
+
+
+def all_sentences(raw: str) -> list[str]:
+    """Return the sentences of a raw caption, each in one line, up to a mark that ends the answer.
+
+    A blank line ends a sentence here, and not the answer, since long captions have paragraphs. A
+    last sentence that does not reach its end is left out if there are others.
+    """
+    answer = END_MARK.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)[0]  # type: ignore[union-attr]
+    sentences, start, end = [], 0, 0
+    for piece in segments(answer):
+        end += len(piece)
+        sentence = answer[start:end].strip()
+        if end == len(answer) or "\n\n" in piece or last_word(sentence) not in ABBREVIATIONS:
+            if WORD.search(sentence):
+                sentences.append(" ".join(sentence.split()))
+            start = end
+    if len(sentences) > 1 and not SENTENCE_END.search(sentences[-1]):
+        sentences.pop()
+    return sentences
 
 
 def last_word(sentence: str) -> str:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from engine.datasets import split_merge
+from engine.datasets import rewritten_paths, split_merge
 from engine.datasets.inputs.open_input import InputSource
 from tests.bench import upstream
 from tests.bench.bench_data import write_array
@@ -31,6 +31,12 @@ def main(cases: list[str]) -> None:
                 [InputSource(path=source, root=folder) for source in sources],
                 folder / "ours.json",
             )
+            mapped = measure(
+                rewritten_paths.merge_rewritten,
+                [InputSource(path=source, root=folder) for source in sources],
+                folder / "mapped.json",
+                rewritten_paths.PathRules((("cc3m/", "/data/cc3m/"),)),
+            )
             base_sources = sources[: max(1, min(FILES, UPSTREAM_LIMIT // count))]
             theirs = measure(upstream.merge, base_sources, folder / "theirs.json")
         base_count = len(base_sources) * count
@@ -39,3 +45,8 @@ def main(cases: list[str]) -> None:
         cost, base = 1e6 * ours.cpu / FILES / count, 1e6 * theirs.cpu / base_count
         report("merge", f"{FILES} x {count} records", cost, "CPU s/million", base)
         report("merge", f"{FILES} x {count} peak memory", ours.megabytes, "MB", theirs.megabytes)
+        rate = FILES * count / mapped.seconds
+        report("merge --path-map", f"{FILES} x {count} records", rate, "records/s")
+        cost = 1e6 * mapped.cpu / FILES / count
+        report("merge --path-map", f"{FILES} x {count} records", cost, "CPU s/million")
+        report("merge --path-map", f"{FILES} x {count} peak memory", mapped.megabytes, "MB")

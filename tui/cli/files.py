@@ -1,64 +1,154 @@
-"""Commands on caption files without a project: split and merge."""
+"""Commands on caption files without a project: split, merge and paths."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.utils.plurals import plural
-from tui.cli.options import File, Folder, column_options, force_option
-from tui.cli.requests import echo
+from tui.cli.options import (
+    File,
+    Folder,
+    force_option,
+    path_map_option,
+    read_options,
+    skip_bad_option,
+)
+from tui.cli.requests import echo, warn
+
+if TYPE_CHECKING:
+    from engine.datasets.inputs.read_options import ReadOptions
+
+image_root_option = click.option(
+    "--image-root", metavar="NEW", help="Put before image paths that are relative then."
+)
+check_option = click.option(
+    "--check",
+    is_flag=True,
+    help="Look for all images, relative ones beside their file: how many there are, and the first"
+    " that are not there.",
+)
 
 
 @click.command()
 @click.argument("captions", type=File)
 @click.argument("outdir", type=Folder)
 @click.option("--shards", type=click.IntRange(min=1), required=True, metavar="N")
-@column_options
-def split(
-    captions: Path,
-    outdir: Path,
-    shards: int,
-    image_column: str | None,
-    caption_column: str | None,
-) -> None:
+@read_options
+@skip_bad_option
+def split(captions: Path, outdir: Path, shards: int, options: ReadOptions, skip_bad: bool) -> None:
     """Cut CAPTIONS into N JSON arrays of nearly equal size in OUTDIR."""
     from engine.datasets import split_merge
+    from engine.datasets.inputs.input_report import InputReport
     from engine.datasets.inputs.open_input import InputSource
-    from engine.datasets.inputs.read_options import ReadOptions
     from tui.cli.progress_bars import record_counter
+    from tui.formatting.report_lines import report_lines
 
+    report = InputReport(skip_bad=skip_bad)
     with record_counter("reading records") as progress:
-        source = InputSource(
-            path=captions,
-            root=captions.parent,
-            options=ReadOptions(image_column=image_column, caption_column=caption_column),
-        )
-        parts = split_merge.split(source, outdir, shards, progress)
+        source = InputSource(path=captions, root=captions.parent, options=options)
+        parts = split_merge.split(source, outdir, shards, progress, report)
     echo(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
+    for line in report_lines(report):
+        warn(line)
 
 
 @click.command()
 @click.argument("out", type=File)
 @click.argument("captions", type=File, nargs=-1, required=True)
-@column_options
+@path_map_option
+@image_root_option
+@check_option
+@read_options
+@skip_bad_option
 @force_option
 def merge(
     out: Path,
     captions: tuple[Path, ...],
-    image_column: str | None,
-    caption_column: str | None,
+    path_map: tuple[tuple[str, str], ...],
+    image_root: str | None,
+    check: bool,
+    options: ReadOptions,
+    skip_bad: bool,
     force: bool,
 ) -> None:
     """Write the records of all CAPTIONS, in this order, as one JSON array."""
+    if path_map or image_root is not None or check:
+        rewrite(out, captions, path_map, image_root, check, options, skip_bad, force)
+        return
     from engine.datasets import split_merge
+    from engine.datasets.inputs.input_report import InputReport
     from engine.datasets.inputs.open_input import InputSource
-    from engine.datasets.inputs.read_options import ReadOptions
     from tui.cli.progress_bars import merge_counters
+    from tui.formatting.report_lines import report_lines
 
-    options = ReadOptions(image_column=image_column, caption_column=caption_column)
+    report = InputReport(skip_bad=skip_bad)
     sources = [InputSource(path=path, root=path.parent, options=options) for path in captions]
     with merge_counters() as (reading, writing):
-        count = split_merge.merge(sources, out, reading, writing, force)
+        count = split_merge.merge(sources, out, reading, writing, force, report)
     echo(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")
+    for line in report_lines(report):
+        warn(line)
+
+
+@click.command()
+@click.argument("captions", type=File)
+@click.argument("out", type=File, required=False)
+@path_map_option
+@image_root_option
+@check_option
+@read_options
+@skip_bad_option
+@force_option
+def paths(
+    captions: Path,
+    out: Path | None,
+    path_map: tuple[tuple[str, str], ...],
+    image_root: str | None,
+    check: bool,
+    options: ReadOptions,
+    skip_bad: bool,
+    force: bool,
+) -> None:
+    """Write CAPTIONS with other image paths to OUT, as one JSON array.
+
+    Without OUT nothing is written, and the images are looked for.
+    """
+    rewrite(out, (captions,), path_map, image_root, check, options, skip_bad, force)
+
+
+def rewrite(
+    out: Path | None,
+    captions: tuple[Path, ...],
+    path_map: tuple[tuple[str, str], ...],
+    image_root: str | None,
+    check: bool,
+    options: ReadOptions,
+    skip_bad: bool,
+    force: bool,
+) -> None:
+    """Write the records of all files with other image paths to one file, or only look for them."""
+    from engine.datasets.inputs.input_report import InputReport
+    from engine.datasets.inputs.open_input import InputSource
+    from engine.datasets.rewritten_paths import PathRules, check_paths, merge_rewritten
+    from tui.cli.progress_bars import merge_counters
+    from tui.formatting.report_lines import report_lines
+
+    rules, report = PathRules(path_map, image_root), InputReport(skip_bad=skip_bad)
+    sources = [InputSource(path=path, root=path.parent, options=options) for path in captions]
+    with merge_counters() as (reading, writing):
+        if out is None:
+            found = check_paths(sources, rules, report, reading)
+        else:
+            found = merge_rewritten(
+                sources, out, rules, check, report, reading, writing, force=force
+            )
+    counted = f"{plural(report.records, 'record')} of {plural(len(captions), 'file')}"
+    if out is not None:
+        echo(f"{out}: {counted}")
+    if check or out is None:
+        echo(found.text())
+    for line in report_lines(report):
+        warn(line)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine.datasets.exports.export import ExportOptions
+from engine.datasets.exports.shard_captions import CaptionFilter
 from engine.datasets.joint_rows import read_rows
 from engine.operations.caption_stats import measure_captions
 from engine.operations.damage import NOT_TOLD
@@ -130,7 +131,7 @@ def test_an_export_of_what_there_is_says_what_is_damaged(project: Project, tmp_p
     options = ExportOptions(provenance=True, allow_partial=True)
     text = actions.export(project, tmp_path / "out", options, lambda _: None, lambda: False)
     assert "8 captions of 6 records" in text
-    assert ", 2 in damaged files. " in text
+    assert " + 2 in damaged files. " in text
     assert text.endswith("'mllmaug-tui run' captions 1 task again")
 
 
@@ -160,7 +161,7 @@ def test_a_screen_shows_no_caption_of_a_damaged_log(project: Project) -> None:
 def test_training_is_given_nothing_of_a_damaged_log(project: Project) -> None:
     next(project.captions.glob("one-*/00000.sheared-*")).unlink()
     with pytest.raises(BadInput, match="was changed after its task was done: 'mllmaug-tui verify"):
-        read_rows([project.folder], with_original=False)
+        read_rows([project.folder], CaptionFilter())
 
 
 def test_a_project_that_cannot_be_written_is_told(

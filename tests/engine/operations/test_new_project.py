@@ -11,6 +11,7 @@ import pytest
 from engine.captioners.registry import choose
 from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
+from engine.utils.errors import BadInput
 
 
 def test_every_shard_is_synced_before_the_database_is_in_its_place(
@@ -39,3 +40,12 @@ def test_every_shard_is_synced_before_the_database_is_in_its_place(
     shards = sorted(project.shards.iterdir())
     assert len(shards) == 3
     assert {path.stat().st_ino for path in [*shards, project.shards]} <= synced
+
+
+def test_no_project_is_made_of_no_record(tmp_path: Path) -> None:
+    tar = tmp_path / "cut.tar"
+    tar.write_bytes(b"x" * 700)
+    new = NewProject(captions=[tar], models=[choose("dry-run")], skip_bad=True, allow_missing=True)
+    with pytest.raises(BadInput, match=r"no record can be read: .*cut\.tar: not a sound tar"):
+        create(tmp_path / "run", new)
+    assert not (tmp_path / "run").exists()

@@ -81,6 +81,17 @@ def test_an_opening_writes_and_syncs_the_rows_that_were_there(
     assert synced == inodes_of(path)
 
 
+def test_an_opening_syncs_foreign_lines_too_lest_they_become_zeros_before_a_row(
+    path: Path, synced: list[int]
+) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a line of somebody else\n")
+    log = CaptionLog(path, 4)
+    assert (log.rows, log.foreign) == (0, 1)
+    assert synced == inodes_of(path)
+    log.close()
+
+
 def fail(*_: object) -> None:
     raise OSError(5, "Input/output error")
 
@@ -120,6 +131,7 @@ def test_a_cut_that_cannot_be_synced_costs_the_unsynced_rows_before_it(
         with pytest.raises(OSError, match="Input/output"):
             log.append([row(2)])
     assert (log.rows, log.captioned, log.missing(1)) == (1, 1, True)
+    assert set(caption_log.read(path, 4).captions) == {0}
     log.append([row(3)])
     log.sync()
     assert set(caption_log.read(path, 4).captions) == {0, 3}

@@ -14,6 +14,7 @@ from engine.process import pool
 from engine.project.layout import Project
 from engine.shearing.sentences import (
     DANGLING,
+    all_sentences,
     first_sentence,
     first_sentence_complete,
     split_by_sentencex,
@@ -191,3 +192,41 @@ def test_a_sentence_is_complete_only_when_nothing_can_change_it() -> None:
             assert sheared[0] == sheared[1], early
         complete_early += len(early) < len(whole)
     assert complete_early > 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentences"),
+    [
+        ("A dog. It runs! The", ["A dog.", "It runs!"]),
+        ("A dog on the", ["A dog on the"]),
+        (
+            "Dr. Smith is approx. 3.5 m tall. He runs.",
+            ["Dr. Smith is approx. 3.5 m tall.", "He runs."],
+        ),
+        (
+            "A dog\nruns. It\n is wet.\n\nBehind it a cat.",
+            ["A dog runs.", "It is wet.", "Behind it a cat."],
+        ),
+        ("<s> Assistant: A dog. It runs.### Human: no", ["A dog.", "It runs."]),
+        (
+            "\u732b\u304c\u3044\u308b\u3002\u72ac\u3082\u3044\u308b\u3002",
+            ["\u732b\u304c\u3044\u308b\u3002", "\u72ac\u3082\u3044\u308b\u3002"],
+        ),
+        ("A \ud83d dog. It runs.", ["A \ud83d dog.", "It runs."]),
+        ("...", []),
+        ("", []),
+    ],
+)
+def test_all_sentences_of_a_raw_caption(raw: str, sentences: list[str]) -> None:
+    assert all_sentences(raw) == sentences
+
+
+@given(st.text())
+def test_sentences_are_parts_of_the_text(raw: str) -> None:
+    for sentence in all_sentences(raw):
+        assert " ".join(sentence.split()) == sentence
+        assert sentence in " ".join(raw.split())
+
+
+def test_half_a_character_ends_no_shearing() -> None:
+    assert first_sentence("A \ud83d dog. It runs.", "stop", None) == ("A \ud83d dog.", True)

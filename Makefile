@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+READERS := .venv-readers
+WITH_TORCH := tests/engine tests/golden tests/bench tests/processes/test_demo_run.py
 # Else every one of the many processes of a test run compiles what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: demo test check suite cluster sim slow coverage install install-test bench clean
+.PHONY: demo test check suite engine cluster sim slow coverage readers install install-test bench clean
 
 demo: install
 	$(BIN)/mllmaug-tui demo
@@ -13,11 +15,16 @@ demo: install
 # Side by side: the tests on a Ray cluster wait, most of the time. Not in one pytest: Ray ends a
 # process that asked it and then hears nothing for a minute.
 test: install-test check
-	$(MAKE) --no-print-directory -j 3 suite cluster sim
+	$(MAKE) --no-print-directory -j 4 suite engine cluster sim
 
 # By file, so that what a module's fixtures make is made once.
 suite: install-test
-	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/cluster --ignore=tests/sim/storm
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(WITH_TORCH:%=--ignore=%) \
+		--ignore=tests/cluster --ignore=tests/sim/storm --ignore=tests/readers
+
+# In one process, the only one that imports torch to collect its tests: that takes seconds.
+engine: install-test
+	$(BIN)/python -m pytest $(WITH_TORCH)
 
 cluster: install-test
 	$(BIN)/python -m pytest tests/cluster
@@ -31,12 +38,23 @@ slow: install-test
 	$(BIN)/python -m pytest -n 4 -m slow --ignore=tests/cluster
 	$(BIN)/python -m tests.faults.soak --minutes 5
 
+# The programs that train on exports read them. Where their environment cannot be made, the tests
+# are skipped and say why.
+readers: install-test $(READERS)/installed
+	$(BIN)/python -m pytest -rs tests/readers
+
+# Never an error: what pip says of one is the reason for which the tests are skipped.
+$(READERS)/installed: tests/readers/requirements.txt
+	rm -rf $(READERS)
+	$(PYTHON) -m venv $(READERS)
+	$(READERS)/bin/python -m pip install --quiet -r $< 2> $(READERS)/pip.log && touch $@ || true
+
 # In the path for the processes that tests start: they must find the plugin (`pyproject.toml`).
 coverage: export PYTHONPATH := $(CURDIR)
 coverage: install-test
 	rm -f .coverage .coverage.*
 	-$(BIN)/python -m coverage run -m pytest -n 4 --dist loadfile --ignore=tests/cluster \
-		--ignore=tests/sim/storm
+		--ignore=tests/sim/storm --ignore=tests/readers
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered --show-missing
 
@@ -65,4 +83,4 @@ bench: install-test
 	for bench in split merge export new status reshear; do $(BIN)/python -m tests.bench $$bench || exit 1; done
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(READERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

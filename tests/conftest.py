@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,12 @@ from hypothesis import HealthCheck, settings
 # No test may fail because the machine is slow.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+def pytest_collection_finish() -> None:
+    """Spare what was imported from every later search for garbage, in forks, too."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

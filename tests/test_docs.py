@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.captioners.settings import Settings
+from engine.datasets.exports.formats import FORMATS
 from tui.cli.main import cli
 from tui.config.keymap import declared_bindings
 
@@ -42,6 +43,7 @@ OTHER_PROGRAMS = {
     "--replay",
     "--snapshot-update",
     "--image_folder",
+    "--train-num-samples",
     "--cases",
 }
 """Options that stand alone in the pages and belong to Ray, Slurm, the tests, or a trainer."""
@@ -202,6 +204,12 @@ def test_the_readme_names_every_command_and_has_a_table_of_keys() -> None:
     named = {word for line in our_commands(text) for word in re.findall(r"[a-z][a-z-]+", line)}
     assert set(cli.commands) - named == {"open"}, "a command that no page explains"
     assert key_table(text).count("\n") > 10
+
+
+def test_every_export_format_has_a_row() -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", (ROOT / "docs/formats.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert set(FORMATS) <= named
 
 
 def test_every_package_is_on_the_architecture_page() -> None:

@@ -122,7 +122,12 @@ def open_models(app: App[Path], session: Session) -> None:
 
 
 def open_model_settings(app: App[Path], session: Session, model: ModelProgress) -> None:
+    from engine.captioners.registry import IMPORTED
     from tui.dialogs.model_settings import ModelSettings
+
+    if model.row.family == IMPORTED:
+        notify(app, f"{model.row.name} has no settings: its captions were made elsewhere")
+        return
 
     def on_close(changes: SettingChanges | None) -> None:
         if changes:

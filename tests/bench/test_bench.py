@@ -21,6 +21,7 @@ SMALL_CASES = [
     ("split", "2000"),
     ("merge", "2000"),
     ("new", "2000"),
+    ("tars", "200"),
     ("export", "10000"),
     ("status", "10000"),
     ("reshear", "10000"),

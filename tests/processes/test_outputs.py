@@ -70,7 +70,7 @@ def test_of_two_exports_to_one_name_one_is_refused_and_one_is_whole(
     assert (second.returncode, output.count("\n")) == (2, 1), output
     assert f"{out} is being written by another command" in output
     assert not out.exists()
-    assert first.communicate("\n\n\n", timeout=TIMEOUT_SECONDS)[0].count("8 images") == 1
+    assert first.communicate("\n\n\n", timeout=TIMEOUT_SECONDS)[0].count("8 images = ") == 1
     assert first.returncode == 0
     assert contents(out) == contents(alone)
     assert {path.name for path in tmp_path.iterdir()} == {alone.name, "out"}

@@ -82,7 +82,7 @@ def test_flagged_records_are_listed_and_left_out_of_exports(project: Path, tmp_p
         "images/000019.png",
     ]
     output = cli_ok("export", project, tmp_path / "out.json", "--without-flagged")
-    assert "2 captions of flagged records" in output
+    assert "2 of flagged records" in output
     images = [record["image"] for record in json.loads((tmp_path / "out.json").read_text())]
     assert len(images) == 20 - 3 - 2
     assert not {"images/000001.png", "images/000019.png"} & set(images)

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import textual
+from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
-from textual.strip import Strip
+from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
@@ -54,6 +55,24 @@ def parsed_styles() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
+
+
+draw_now = Screen._compositor_refresh
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_when_settled() -> Iterator[None]:
+    """Leave the drawing to `draw`: each key changes a screen several times, and nobody looks."""
+
+    def leave_for_later(self: Screen[object]) -> None:
+        if self is not self.app.screen:
+            draw_now(self)
+        self._dirty_widgets.clear()  # the compositor keeps their regions
+        self.app._update_mouse_over(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Screen, "_compositor_refresh", leave_for_later)
         yield
 
 
@@ -114,6 +133,13 @@ def label_text(app: MllmaugApp, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).content)
 
 
+def draw(app: App[Any]) -> bool:
+    """Draw what changed on the screen in front; return True if anything did."""
+    changed = bool(app.screen._compositor._dirty_regions)
+    draw_now(app.screen)
+    return changed
+
+
 async def until(
     pilot: Pilot[Path], condition: Callable[[], object], seconds: float = TIMEOUT_SECONDS
 ) -> None:
@@ -123,7 +149,9 @@ async def until(
         if time.monotonic() > end:
             raise AssertionError("it did not happen in time")
         await pilot.pause(0.02)
+        draw(pilot.app)
     await pilot.pause()
+    draw(pilot.app)
 
 
 async def ready(pilot: Pilot[Path]) -> None:
@@ -133,11 +161,15 @@ async def ready(pilot: Pilot[Path]) -> None:
     await until(pilot, lambda: app.session.snapshot is not None)
 
 
-async def press(pilot: Pilot[Path], *keys: str) -> None:
-    """Press keys one by one, each after the effects of the one before have settled."""
+async def press(pilot: Pilot[Path], *keys: str | tuple[str, ...], drawn: bool = True) -> None:
+    """Press keys one by one, each after the effects of the one before have settled.
+
+    The keys of a tuple, such as those of a text that is typed, are pressed without a wait. `drawn`
+    is True if the screen is drawn after each key.
+    """
     for key in keys:
-        await pilot.press(key)
-        await settle(pilot)
+        await pilot.press(*((key,) if isinstance(key, str) else key))
+        await settle(pilot, drawn)
 
 
 async def open_wizard(pilot: Pilot[Path]) -> Wizard:
@@ -149,10 +181,15 @@ async def open_wizard(pilot: Pilot[Path]) -> Wizard:
     return wizard
 
 
-async def settle(pilot: Pilot[Path]) -> None:
-    """Wait until all threads have answered, and those that their answers started as well."""
+async def settle(pilot: Pilot[Path], drawn: bool = True) -> None:
+    """Wait until all threads have answered, and those that their answers started as well.
+
+    `drawn` is True if the screen is drawn each time.
+    """
     for _ in range(5):
         await pilot.pause(0.005)
+        if drawn:
+            draw(pilot.app)
         if all(worker.is_finished for worker in pilot.app.workers):
             return
         with suppress(WorkerCancelled):  # replaced by a newer worker of its group
@@ -161,14 +198,11 @@ async def settle(pilot: Pilot[Path]) -> None:
 
 async def steady(pilot: Pilot[Path]) -> None:
     """Wait until the screen does not change any more."""
-    before: list[Strip] = []
     for _ in range(50):
         await settle(pilot)
         await pilot.pause(0.05)
-        now = pilot.app.screen._compositor.render_strips()  # a screenshot takes six times as long
-        if now == before:
+        if not draw(pilot.app):
             return
-        before = now
 
 
 def run_shell_command(command: str) -> None:

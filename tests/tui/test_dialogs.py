@@ -15,7 +15,16 @@ from textual.widgets import Input, OptionList
 
 from tests.support import canned_projects
 from tests.support.pictures import make_captions
-from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
+from tests.tui.conftest import (
+    FakeRunControl,
+    draw,
+    label_text,
+    open_wizard,
+    press,
+    ready,
+    settle,
+    until,
+)
 from tui.app import MllmaugApp
 from tui.config import user_files
 from tui.dialogs.confirm import Confirm
@@ -218,6 +227,7 @@ async def test_mashed_keys(tmp_path: Path, run_control: FakeRunControl, seed: in
         for key in random.choices(keys, k=100):
             app.post_message(Key(key, key if len(key) == 1 else None))
             await asyncio.sleep(random.choice((0, 0, 0.01, 0.05)))
+            draw(app)
         await settle(pilot)
         assert app._exception is None
 

@@ -46,12 +46,18 @@ async def choose_format(pilot: Pilot[Path], format: str) -> None:
 
 def tick_everything(screen: Export) -> None:
     """Tick and fill in everything that the format takes."""
-    for name in ("original", "finished", "provenance", "flagged"):
+    for name in ("original", "finished", "provenance", "flagged", "unreadable"):
         checkbox = screen.query_one(f"#{name}", BracketCheckbox)
         checkbox.value = not checkbox.disabled
     images = screen.query_one("#images", Select)
     if not images.disabled:
         images.value = FORMATS[screen.form.format.name].image_modes[-1]
+    text = screen.query_one("#text", Select)
+    if not text.disabled:
+        text.value = "random"
+    if not screen.query_one("#encode").disabled and images.value not in ("none", "link"):
+        screen.query_one("#encode", Input).value = "webp:80"
+        screen.query_one("#side", Input).value = "16"
     screen.query_one("#words", Input).value = "2"
     screen.query_one("#root", Input).value = "/data of mine"
     screen.query_one("#map", Input).value = "'images/00000=other path/' none=nothing"
@@ -138,6 +144,47 @@ async def test_bad_fields_are_said_and_nothing_is_written(captioned: Path) -> No
         app.screen.query_one("#model-0", BracketCheckbox).value = False
         await settle(pilot)
         assert "tick a model" in label_text(app, "#command")
+
+
+async def test_what_only_some_formats_have_is_shown_with_them(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose_format(pilot, "json")
+        screen = app.screen
+        assert isinstance(screen, Export)
+        rows = {name: screen.query_one(f"#{name}").parent for name in ("text", "images", "encode")}
+        assert [bool(row and row.display) for row in rows.values()] == [False] * 3
+        screen.query_one("#format", Select).value = "openclip"
+        await settle(pilot)
+        assert [bool(row and row.display) for row in rows.values()] == [True, False, False]
+        screen.query_one("#text", Select).value = "dry-run"
+        screen.query_one("#unreadable", BracketCheckbox).value = True
+        await settle(pilot)
+        assert screen.command.endswith("--format openclip --text dry-run --keep-unreadable")
+        screen.query_one("#format", Select).value = "wds"
+        await settle(pilot)
+        assert all(row and row.display for row in rows.values())
+        assert "--text" not in screen.command, "a choice is one of its format"
+        screen.query_one("#encode", Input).value = "jpg:85"
+        screen.query_one("#side", Input).value = "512"
+        await settle(pilot)
+        assert "--encode jpg:85 --max-side 512" in screen.command
+
+
+async def test_how_images_are_encoded_is_checked(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose_format(pilot, "hub")
+        for encode, side, trouble in (
+            ("gif", "", "write jpg or webp"),
+            ("jpg:101", "", "a quality of 1 to 100"),
+            ("", "64", "--max-side needs --encode"),
+        ):
+            app.screen.query_one("#encode", Input).value = encode
+            app.screen.query_one("#side", Input).value = side
+            await settle(pilot)
+            assert trouble in label_text(app, "#command")
+            assert app.screen.query_one("#export").disabled
 
 
 async def test_a_hostile_name(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ async def test_help_searches_and_says_why_not(tmp_path: Path) -> None:
         keys = label_text(app, "#keys")
         assert keys.index("Focused pane") < keys.index("Everywhere") < keys.index("Disabled now")
         assert "there is no caption yet" in keys
-        await press(pilot, "slash", *"capt")
+        await press(pilot, "slash", tuple("capt"))
         assert "Suspend" not in label_text(app, "#keys")
         await press(pilot, "escape", "escape")
         assert isinstance(app.screen, Dashboard)
@@ -87,9 +87,9 @@ async def test_palette_lists_what_can_be_done(tmp_path: Path, run_control: FakeR
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await press(pilot, "2", "colon", *"unfil", "enter")
+        await press(pilot, "2", "colon", tuple("unfil"), "enter")
         await press(pilot, "escape")
-        await press(pilot, "ctrl+p", *"pause")
+        await press(pilot, "ctrl+p", tuple("pause"))
         await pilot.pause(0.5)
         await press(pilot, "enter")
         await until(pilot, lambda: run_control.calls == [("pause", {})])

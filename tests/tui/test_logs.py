@@ -44,7 +44,7 @@ async def test_levels_sources_and_search(tmp_path: Path) -> None:
         await press(pilot, "L", "right_square_bracket", "right_square_bracket")
         assert {line.source for line, _ in view.rows} == {"cuda-0"}
         await press(pilot, "left_square_bracket", "left_square_bracket")
-        await press(pilot, "slash", *"GPU", "enter")
+        await press(pilot, "slash", tuple("GPU"), "enter")
         assert len(view.match_rows) == 4
         assert not view.follow
         assert view.current_match == view.match_rows[-1], "the newest first"

@@ -33,6 +33,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("try the models", "pilot", ("app.pilot",)),
     ("a model's settings", "set", ("app.models", "settings.save")),
     ("another model", "add-model", ("app.models", "models.add", "add.add")),
+    ("captions that exist", "import", ("app.new",)),
     ("shear again", "reshear", ("app.reshear", "reshear.begin")),
     ("figures of the captions", "stats", ("app.lengths", "lengths.all")),
     ("export", "export", ("app.export",)),
@@ -44,6 +45,7 @@ WITHOUT_A_KEY = {
     "open": "opens the application",
     "split": "plain caption files, no project",
     "merge": "plain caption files, no project",
+    "paths": "plain caption files, no project",
 }
 
 

@@ -28,12 +28,12 @@ from tui.dialogs.wizard.wizard import STEPS
 from tui.widgets.checkbox import BracketCheckbox
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
-SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
+SCENES: dict[str, tuple[str, tuple[str | tuple[str, ...], ...]]] = {
     "dashboard": ("busy", ()),
     "dashboard-idle": ("create", ()),
     "shards": ("busy", ("2",)),
     "shards-marked": ("busy", ("2", "space", "j", "space", "j")),
-    "shards-filtered": ("busy", ("2", "slash", *"status:failed", "enter")),
+    "shards-filtered": ("busy", ("2", "slash", tuple("status:failed"), "enter")),
     "samples": ("busy", ("3",)),
     "samples-diff": ("busy", ("3", "d")),
     "samples-no-image": ("busy", ("3", "i", "b", "b")),
@@ -42,7 +42,7 @@ SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
     "failures-records": ("busy", ("4", "j", "enter", "space")),
     "failures-hostile": ("hostile", ("4",)),
     "logs": ("busy", ("5",)),
-    "logs-search": ("busy", ("5", "slash", *"memory", "enter")),
+    "logs-search": ("busy", ("5", "slash", tuple("memory"), "enter")),
     "coverage": ("busy", ("c", "n")),
     "lengths": ("busy", ("h",)),
     "export": ("busy", ("e",)),
@@ -51,10 +51,10 @@ SCENES: dict[str, tuple[str, tuple[str, ...]]] = {
     "confirm-exclude": ("busy", ("4", "j", "x")),
     "pin": ("busy", ("2", "P")),
     "jump": ("busy", ("3", "J")),
-    "details": ("busy", ("2", "slash", *"status:failed", "enter", "enter")),
+    "details": ("busy", ("2", "slash", tuple("status:failed"), "enter", "enter")),
     "help": ("busy", ("question_mark",)),
     "palette": ("busy", ("colon",)),
-    "palette-search": ("busy", ("2", "colon", *"retry")),
+    "palette-search": ("busy", ("2", "colon", tuple("retry"))),
     "zoom": ("busy", ("tab", "z")),
     "failures-by-shard": ("busy", ("4", "s", "s")),
     "models": ("busy", ("M",)),
@@ -75,7 +75,7 @@ def test_picture(
 
     async def show(pilot: Pilot[Path]) -> None:
         await ready(pilot)
-        await press(pilot, *keys)
+        await press(pilot, *keys, drawn=False)
         await steady(pilot)
 
     app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
@@ -102,7 +102,7 @@ def test_too_small_picture(snap_compare: Callable[..., bool], tmp_path: Path) ->
 def test_theme_picture(snap_compare: Callable[..., bool], tmp_path: Path, theme: str) -> None:
     async def show(pilot: Pilot[Path]) -> None:
         await ready(pilot)
-        await press(pilot, "2", "slash", *"status:failed", "enter")
+        await press(pilot, "2", "slash", tuple("status:failed"), "enter", drawn=False)
         await steady(pilot)
 
     folder = canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", "busy").folder

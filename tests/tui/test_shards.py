@@ -141,7 +141,7 @@ async def test_skip(tmp_path: Path, run_control: FakeRunControl) -> None:
         table = await shards(pilot, app)
         await press(pilot, "x", "y")
         assert not run_control.calls, "what is done cannot be skipped"
-        await press(pilot, "slash", *"WAIT", "enter", "x", "y")
+        await press(pilot, "slash", tuple("WAIT"), "enter", "x", "y")
         assert table.current is not None
         assert run_control.calls == [("skip", {"tasks": [table.current.id], "skip": True})]
 

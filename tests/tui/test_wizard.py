@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Static
 
 from engine.images.image import ImageProblem
 from engine.operations.input_preview import preview_input
+from engine.operations.tryout import TryoutEvent
 from engine.project.opening import open_project
 from tests.support import canned_projects
 from tests.support.pictures import make_captions
 from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
 from tui.app import MllmaugApp
+from tui.dialogs.confirm import Confirm
 from tui.dialogs.pilot import Pilot as PilotScreen
 from tui.dialogs.report import Report
 from tui.dialogs.wizard import source
 from tui.dialogs.wizard.models import ModelsStep
+from tui.dialogs.wizard.prompts import PromptsStep
+from tui.dialogs.wizard.source import SourceStep
 from tui.dialogs.wizard.wizard import Wizard
 from tui.widgets.checkbox import BracketCheckbox
 
@@ -76,6 +81,83 @@ async def test_wizard_says_what_is_wrong(tmp_path: Path) -> None:
         await until(pilot, lambda: "already holds a project" in label_text(app, "#why-not"))
         await press(pilot, "escape", "escape")  # the first may close a completion
         assert not isinstance(app.screen, Wizard)
+
+
+def is_said(app: MllmaugApp, text: str) -> bool:
+    return text in label_text(app, "#why-not")
+
+
+async def test_wizard_brings_captions_that_exist(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 5)
+    blip = tmp_path / "data" / "of blip.json"
+    blip.write_text(captions.read_text().replace("[{", '[{"image": "[/x]", "caption": "no"}, {', 1))
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        await press(pilot, "ctrl+n")
+        for tick in wizard.query(BracketCheckbox):
+            tick.value = "dry-run" in str(tick.label)
+        await until(pilot, lambda: wizard.step.why_not() is None)
+        await press(pilot, "ctrl+n")
+        wizard.query_one("#spec", Input).value = "cpu"
+        await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.detected_devices)
+        await press(pilot, "ctrl+n", "ctrl+n")
+        field = wizard.query_one("#imports", Input)
+        for wrong, said in (
+            ("blip", "write NAME=FILE"),
+            ("blip=[/x].json", "blip: there is no file [/x].json"),
+            (f"../x={captions}", "cannot name a model"),
+            ("blip='", "a quotation mark is not closed"),
+        ):
+            field.value = wrong
+            await until(pilot, partial(is_said, app, said))
+            assert wizard.query_one("#create").disabled
+        field.value = f"blip='{blip}'"
+        await until(pilot, lambda: not wizard.query_one("#create").disabled)
+        assert "Imports   blip from of blip.json" in label_text(app, "#summary")
+        assert f"--import 'blip={blip}'" in label_text(app, "#command")
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, Report))
+        assert "blip: 5 captions imported of 6 in 1 file" in label_text(app, "#lines")
+        await press(pilot, "escape")
+        await until(pilot, lambda: app._exit)
+    assert sorted(path.name for path in open_project(tmp_path / "run").captions.iterdir()) == [
+        "blip-imported"
+    ]
+
+
+async def test_wizard_asks_before_it_goes_on_without_captions(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 3)
+    records = [{"image": record["image"], "id": 7} for record in json.loads(captions.read_text())]
+    captions.write_text(json.dumps(records))
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        assert "original captions: 0 of 3 records" in label_text(app, "#source-seen")
+        for answer, step in (("n", SourceStep), ("y", ModelsStep)):
+            await press(pilot, "ctrl+n")
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            assert "No record has an original caption: keys are image, id" in str(
+                app.screen.query(Static).first().content
+            )
+            await press(pilot, answer)
+            await until(pilot, lambda: app.screen is wizard)
+            assert isinstance(wizard.step, step)
+        await press(pilot, "escape", "ctrl+n")
+        assert isinstance(wizard.step, ModelsStep), "yes was said of these captions"
+
+
+async def test_wizard_says_what_it_passes_over(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_captions(folder, 2)
+    (folder / ".hidden.png").touch()
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        await fill_source(pilot, folder, tmp_path / "run")
+        seen = label_text(app, "#source-seen")
+    assert "2 records; 2 of the first 2 images found" in seen
+    assert "passed over: hidden files and folders (1, such as " in seen
+    assert "passed over: captions without an image of their name (1, such as " in seen
 
 
 @pytest.mark.parametrize("more", ["", "x"])
@@ -199,6 +281,20 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         await press(pilot, "escape")
         assert app.screen is wizard
         assert "about 0s" in label_text(app, "#summary")
+
+
+async def test_what_a_model_is_really_asked_is_shown(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 3)
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        await go_to_prompts(pilot, wizard)
+        asked = TryoutEvent(asked="asked with 9 tokens: <s> [INST] (3 more) [/INST]")
+        step = wizard.query_one(PromptsStep)
+        step.post_message(PromptsStep.TrialEventReceived("hf", asked))
+        await until(
+            pilot, lambda: "hf: asked with 9 tokens: <s> [INST]" in label_text(app, "#tried")
+        )
 
 
 async def test_a_pilot_of_a_project(tmp_path: Path, run_control: FakeRunControl) -> None:

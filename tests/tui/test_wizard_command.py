@@ -12,6 +12,7 @@ from textual.widgets import Button, Input
 
 from db import projects
 from db.connection import reading
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.demo import checkpoint
 from engine.project.opening import open_project
 from tests.support.pictures import make_captions
@@ -36,6 +37,8 @@ def contents(folder: Path) -> dict[str, Any]:
     for key in ("uid", "created"):
         row.pop(key)
     files = {path.name: path.read_bytes() for path in sorted(project.shards.iterdir())}
+    for path in sorted(project.captions.rglob("*.jsonl")):
+        files[str(path.relative_to(folder))] = path.read_bytes()
     return {"project": row, "models": models, "shards": shards, "files": files}
 
 
@@ -43,7 +46,10 @@ def hostile_draft(folder: Path) -> ProjectDraft:
     """Return a draft with every choice of the wizard made, in texts that are hard to quote."""
     data = folder / 'it\'s $HOME "data"\n `id` [x]'
     captions = make_captions(data, 7)
+    blip = data / "it's 'blip' $1.json"
+    blip.write_text(captions.read_text().replace('"caption": "', '"caption": "blip: '))
     return ProjectDraft(
+        imports=(("blip", blip), ("otter", blip)),
         captions=str(captions.rename(data / "-cap tions;.json")),
         image_root=str(data),
         folder=str(folder / "my 'run' $(date) \\"),
@@ -55,6 +61,12 @@ def hostile_draft(folder: Path) -> ProjectDraft:
         shard_size=3,
         skip_bad=True,
         check_images=True,
+        options=ReadOptions(
+            image_column="image",
+            caption_column="caption",
+            quoting="none",
+            several_captions="each",
+        ),
     )
 
 

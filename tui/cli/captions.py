@@ -11,9 +11,10 @@ import click
 from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.exports.formats import FORMATS, ImageMode
 from tui.cli.options import (
-    File,
+    Output,
     check_max_words,
     force_option,
+    parse_byte_size,
     path_map_option,
     project_argument,
 )
@@ -82,7 +83,7 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 
 @click.command()
 @project_argument
-@click.argument("out", type=File)
+@click.argument("out", type=Output)
 @click.option("--format", "form", default="json", metavar="F", help=f"{', '.join(FORMATS)} (json).")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
 @click.option("--with-original", is_flag=True, help="The original caption first.")
@@ -92,8 +93,20 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 @click.option("--min-words", default=0, type=click.IntRange(min=0), help="Leave out shorter ones.")
 @click.option("--only-finished", is_flag=True, help="Leave out sentences that the token cap cut.")
 @click.option("--provenance", is_flag=True, help="Model, checkpoint, prompt, seed and finish.")
-@click.option("--images", type=click.Choice(["copy", "link", "none"]), help="For wds and hf.")
+@click.option("--text", metavar="T", help="The caption to train on; see below.")
+@click.option("--images", type=click.Choice(["copy", "link", "none"]), help="Image files.")
+@click.option("--encode", metavar="F", help="Images anew as jpg or webp; with a quality: jpg:90.")
+@click.option("--max-side", type=click.IntRange(min=1), metavar="N", help="Pixels, with --encode.")
+@click.option(
+    "--tar-size",
+    metavar="SIZE",
+    callback=parse_byte_size,
+    help="Of a tar, such as 500M; default: a tar a shard.",
+)
+@click.option("--uid", is_flag=True, help="A column uid.")
+@click.option("--captions-list", is_flag=True, help="A column captions: a list of all of them.")
 @click.option("--without-flagged", is_flag=True, help="Leave out records that were flagged.")
+@click.option("--keep-unreadable", is_flag=True, help="Images that cannot be read as well.")
 @force_option
 def export(
     folder: Path,
@@ -107,8 +120,15 @@ def export(
     min_words: int,
     only_finished: bool,
     provenance: bool,
+    text: str | None,
     images: ImageMode | None,
+    encode: str | None,
+    max_side: int | None,
+    tar_size: int | None,
+    uid: bool,
+    captions_list: bool,
     without_flagged: bool,
+    keep_unreadable: bool,
     force: bool,
 ) -> None:
     """Write the captions: by default one array of {"image", "caption"}, in input order.
@@ -125,6 +145,20 @@ def export(
     llava      LLaVA conversations
     hf         an image folder with metadata.jsonl for Hugging Face datasets
     parquet    one row an image, one column a model
+    sidefiles  each image with a .txt, one caption a line
+    messages   JSON Lines of messages for ms-swift and LLaMA-Factory
+    trl        the same for TRL
+    hub        Parquet with the images in it, for the Hugging Face Hub
+
+    \b
+    --text for openclip, wds, llava, sidefiles, messages, trl:
+    original   the original caption
+    MODEL      the caption of this model
+    random     one of them, drawn once
+    expand     each of them, as a sample of its own
+
+    Images that a model found missing or unreadable, and records that were excluded, are left out.
+    The last line adds up what was read, written and left out.
     """
     from engine.datasets.exports.export import ExportOptions, UnfinishedTasks
     from engine.datasets.exports.export import export as write_export
@@ -145,11 +179,18 @@ def export(
         images=images,
         without_flagged=without_flagged,
         force=force,
+        keep_unreadable=keep_unreadable,
+        text=text,
+        encode=encode,
+        max_side=max_side,
+        tar_bytes=tar_size,
+        uid=uid,
+        captions_list=captions_list,
     )
     project, tell = open_project(folder), not is_readonly()
     try:
         with export_bar() as progress, telling_damage(project, tell):
-            result = write_export(project, out, options, progress)
+            result = write_export(project, out, options, progress, readonly=is_readonly())
     except UnfinishedTasks as unfinished:
         warn(str(unfinished))
         sys.exit(EXIT_UNFINISHED)

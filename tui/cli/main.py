@@ -14,6 +14,7 @@ from tui.cli import (
     application,
     captions,
     files,
+    imports,
     machine,
     projects,
     run,
@@ -43,6 +44,7 @@ COMMANDS: tuple[click.Command, ...] = (
     tasks.exclude,
     tasks.flag,
     tasks.failures,
+    imports.import_captions,
     captions.pilot,
     captions.samples,
     captions.stats,
@@ -51,6 +53,7 @@ COMMANDS: tuple[click.Command, ...] = (
     captions.verify,
     files.split,
     files.merge,
+    files.paths,
     machine.models,
     machine.doctor,
 )
@@ -67,6 +70,7 @@ READONLY_COMMANDS = {
     "verify",
     "split",
     "merge",
+    "paths",
     "models",
     "doctor",
 }

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from engine.datasets.inputs.read_options import Quoting, SeveralCaptions
 
 
 class NamedPath(click.Path):
@@ -17,10 +22,26 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class OutputPath(NamedPath):
+    """The path of an output, which is written whole or not at all: never the standard output."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-":
+            self.fail(
+                "nothing is written to the standard output, since an output is there whole or not"
+                " at all: name a file (one that is called - is ./-)",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
 Folder = NamedPath(file_okay=False, path_type=Path)
 """The type of a parameter that names a folder, which may not exist yet."""
 File = NamedPath(path_type=Path)
 """The type of a parameter that names a file or any other path, which may not exist yet."""
+Output = OutputPath(path_type=Path)
+"""The type of a parameter that names what is written."""
 
 
 MAX_WORDS = 1_000_000
@@ -32,6 +53,20 @@ def check_max_words(_: click.Context, __: click.Parameter, value: int | None) ->
     if value is not None and value > MAX_WORDS:
         raise click.BadParameter(f"{value} is more than {MAX_WORDS:,}")
     return value
+
+
+BYTE_SIZE = re.compile(r"(\d{1,12})\s*([kmg]?)b?", re.IGNORECASE)
+
+
+def parse_byte_size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Return a size in bytes, such as 500M or 2GB: k, M, G are thousands, millions, billions."""
+    if value is None:
+        return None
+    match = BYTE_SIZE.fullmatch(value.strip())
+    if match is None or int(match[1]) == 0:
+        raise click.BadParameter(f"{value!r} is no size: write a number of bytes, or 500M or 2G")
+    size: int = int(match[1]) * 1000 ** " kmg".index(match[2].lower() or " ")
+    return size
 
 
 def parse_path_maps(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Any:
@@ -56,11 +91,62 @@ force_option = click.option("--force", is_flag=True, help="Replace a file that i
 project_argument = click.argument("folder", metavar="PROJECT", type=Folder)
 
 
+IMAGE_COLUMN = click.option(
+    "--image-column",
+    metavar="NAME",
+    help="The column or key of image paths (image, filepath, file_name, path, ...).",
+)
+CAPTION_COLUMN = click.option(
+    "--caption-column",
+    metavar="NAME",
+    help="The column or key of captions (caption, title, text, caption_0, conversations, ...).",
+)
+QUOTING = click.option(
+    "--quoting",
+    type=click.Choice(("auto", "csv", "none")),
+    default="auto",
+    help="Whether quotation marks enclose the cells of CSV and TSV. csv: they do, with all that is"
+    " between two of them. auto: so, too, but a cell that seems to hold rows is refused. none: they"
+    " are characters like others.",
+)
+SEVERAL_CAPTIONS = click.option(
+    "--several-captions",
+    type=click.Choice(("first", "each")),
+    default="first",
+    help="Of an image that comes with several captions: one record with the first, or one each.",
+)
+
+
 def column_options(command: Any) -> Any:
-    """Add the options that name the columns of CSV, TSV and Parquet input."""
-    for option in (
-        click.option("--caption-column", metavar="NAME", help="Default: caption, title or text."),
-        click.option("--image-column", metavar="NAME", help="Default: image, filepath, ..."),
-    ):
-        command = option(command)
-    return command
+    """Add the options that name columns and keys."""
+    return IMAGE_COLUMN(CAPTION_COLUMN(command))
+
+
+def read_options(command: Any) -> Any:
+    """Add the options that say how inputs are read; the command gets them as `options`."""
+
+    @wraps(command)
+    def with_options(
+        *args: Any,
+        image_column: str | None,
+        caption_column: str | None,
+        quoting: Quoting,
+        several_captions: SeveralCaptions,
+        **others: Any,
+    ) -> Any:
+        from engine.datasets.inputs.read_options import ReadOptions
+
+        options = ReadOptions(
+            image_column=image_column,
+            caption_column=caption_column,
+            quoting=quoting,
+            several_captions=several_captions,
+        )
+        return command(*args, options=options, **others)
+
+    return IMAGE_COLUMN(CAPTION_COLUMN(QUOTING(SEVERAL_CAPTIONS(with_options))))
+
+
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help="Leave out records that cannot be read."
+)

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportResult
     from engine.operations.records import SampledImage
 
+TYPE_STATES = {
+    "tried": "tried, which say in the tests what they say with their own processor",
+    "untried": "untried, which are asked by the chat template of their folder",
+    "refused": "refused, which describe no images",
+}
+"""What `models` says of the types of model in each state."""
+
 
 def status_lines(snapshot: Snapshot) -> Iterator[str]:
     """Yield what `status` prints: the project, its models, its workers."""
@@ -123,21 +130,11 @@ def mark_cuts(raw: str, start: int | None, end: int | None) -> str:
 
 
 def export_lines(result: ExportResult) -> Iterator[str]:
-    """Yield what an export wrote and what it left out."""
-    counted = f"{plural(result.captions, 'caption')} of {plural(result.records, 'image')}"
+    """Yield what an export wrote, how it is read, and last the line that adds up."""
+    counted = f"{plural(result.captions, 'caption')} of {plural(result.images, 'image')}"
     yield f"{result.path}: {counted}"
-    left_out = {
-        "records failed": result.failed,
-        "captions sheared to nothing": result.empty,
-        "captions are not there yet": result.missing,
-        "captions not wanted": result.filtered,
-        "captions of flagged records": result.flagged,
-        "captions in damaged files": result.damaged,
-        "images that do not fit the format": result.unfit,
-    }
-    parts = [f"{count:,} {reason}" for reason, count in left_out.items() if count]
-    if parts:
-        yield f"left out: {', '.join(parts)}"
+    yield from result.hints
+    yield result.sum_line()
 
 
 def family_lines() -> Iterator[str]:
@@ -152,3 +149,9 @@ def family_lines() -> Iterator[str]:
         for name, preset in family["presets"].items():
             shown = {key: value for key, value in preset.items() if value not in (None, "")}
             yield f"  {name}: " + ", ".join(f"{key} {value!r}" for key, value in shown.items())
+        for state, types in family.get("types", {}).items():
+            yield f"  types {TYPE_STATES[state]}: {', '.join(types)}"
+        for kind, prompt in family.get("own_prompts", {}).items():
+            yield f"  {kind.replace('/', ' with ')} is asked " + (
+                repr(prompt) if prompt else "without a text"
+            )

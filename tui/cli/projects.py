@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.utils.errors import BadInput
 from engine.utils.plurals import plural
+from tui.cli.imports import parse_imports
 from tui.cli.options import (
     File,
     check_max_words,
-    column_options,
     path_map_option,
     project_argument,
+    read_options,
+    skip_bad_option,
 )
 from tui.cli.requests import echo, open_project, send_request, warn
+
+if TYPE_CHECKING:
+    from engine.datasets.inputs.read_options import ReadOptions
+    from engine.operations.imports.caption_import import CaptionImport
 
 
 @click.command()
 @project_argument
-@click.argument("captions", type=File, nargs=-1, required=True)
+@click.argument("captions", type=File, nargs=-1)
 @click.option("--image-root", type=File, help="Default: the folder of the caption file.")
 @path_map_option
 @click.option(
@@ -30,6 +39,15 @@ from tui.cli.requests import echo, open_project, send_request, warn
     multiple=True,
     metavar="NAME[=[FAMILY:]CHECKPOINT]",
     help="As `models` lists them; may be given several times.",
+)
+@click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=parse_imports,
+    help="Captions that exist, as those of a model, as `import` brings them; may be given several"
+    " times. Without CAPTIONS the records are their images.",
 )
 @click.option("--preset", metavar="NAME", help="paper (the default) or official.")
 @click.option(
@@ -51,15 +69,16 @@ from tui.cli.requests import echo, open_project, send_request, warn
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
 @click.option("--allow-outside", is_flag=True, help="Image paths may leave the root.")
 @click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
-@column_options
+@read_options
 @click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
-@click.option("--skip-bad", is_flag=True, help="Leave out records that cannot be read.")
+@skip_bad_option
 def new(
     folder: Path,
     captions: tuple[Path, ...],
     image_root: Path | None,
     path_map: tuple[tuple[str, str], ...],
     models: tuple[str, ...],
+    imports: tuple[CaptionImport, ...],
     preset: str | None,
     settings: tuple[str, ...],
     shear_mode: ShearMode | None,
@@ -68,18 +87,21 @@ def new(
     shards: int | None,
     allow_outside: bool,
     allow_missing: bool,
-    image_column: str | None,
-    caption_column: str | None,
+    options: ReadOptions,
     check_images: bool,
     skip_bad: bool,
 ) -> None:
-    """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars."""
+    """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars.
+
+    JSON may be COCO's, Karpathy's, LLaVA's, messages or {path: caption}; docs/inputs.md has all.
+    """
     from engine.captioners.registry import choose_all
-    from engine.datasets.inputs.read_options import ReadOptions
+    from engine.operations.imports.caption_import import ImportProgress
     from engine.operations.new_project import NewProject, create
     from engine.shearing.shear import Shearing
     from tui.cli.progress_bars import record_counter, step_bar
     from tui.formatting.created_lines import created_lines
+    from tui.formatting.report_lines import captions_line
 
     if shard_size is not None and shards is not None:
         raise BadInput("give --shard-size or --shards, not both")
@@ -87,23 +109,34 @@ def new(
     new_project = NewProject(
         captions=captions,
         models=choices,
+        imports=[replace(each, skip_bad=skip_bad) for each in imports],
         image_root=image_root,
         path_map=path_map,
         shard_size=shard_size,
         shards=shards,
         allow_outside=allow_outside,
         allow_missing=allow_missing,
-        options=ReadOptions(image_column=image_column, caption_column=caption_column),
+        options=options,
         check_images=check_images,
         skip_bad=skip_bad,
         shearing=Shearing(shear_mode or SHEAR_MODES[0], shear_max_words),
     )
-    with record_counter("reading records") as progress, step_bar("checking images") as checking:
-        created = create(folder, new_project, progress, checking)
+    with (
+        record_counter("reading records") as progress,
+        step_bar("checking images") as checking,
+        record_counter("importing captions") if imports else nullcontext() as importing,
+    ):
+        on_import = ImportProgress() if importing is None else ImportProgress(importing)
+        created = create(folder, new_project, progress, checking, on_import)
     echo(
         f"{folder}: {plural(created.records, 'record')} in {plural(created.shards, 'shard')},"
-        f" {plural(len(choices), 'model')}"
+        f" {plural(len({*(it.name for it in choices), *(it.name for it in imports)}), 'model')}"
     )
+    if created.report.records:
+        echo(captions_line(created.report))
+    for result in created.imports:
+        for line in result.lines():
+            echo(line)
     for line in created_lines(created):
         warn(line)
     warn_file_system(created.project.folder)

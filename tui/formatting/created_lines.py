@@ -6,19 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.utils.plurals import plural
+from tui.formatting.report_lines import report_lines
 
 if TYPE_CHECKING:
     from engine.operations.new_project import CreatedProject
 
 
 def created_lines(created: CreatedProject) -> Iterator[str]:
-    """Yield what a person should look at: records left out, missing images, repeats, bad images."""
-    skipped = created.report.skipped
-    if skipped.count:
-        yield f"left out as unreadable: {plural(skipped.count, 'record')}"
-        yield from (f"  {why}" for why in skipped.messages)
-        if skipped.count > len(skipped.messages):
-            yield f"  and {skipped.count - len(skipped.messages):,} more"
+    """Yield what a person should look at: what was left out or is missing, repeats, bad images."""
+    yield from report_lines(created.report)
     if created.images_present < created.images_checked:
         yield (
             f"{created.images_present:,} of the first {created.images_checked:,} images were found"

@@ -169,24 +169,20 @@ def export(
 
     try:
         with telling_damage(project, tell):
-            result = write_export(project, out, options, progress, cancelled)
+            result = write_export(project, out, options, progress, cancelled, not tell)
     except UnfinishedTasks as error:
         tasks = str(error).partition(": ")[0]
         message = f"{tasks}: run them, or tick 'unfinished' for what there is"
         raise RequestRefused(message) from error
-    left_out = f"{result.failed:,} failed, {result.empty:,} empty, {result.missing:,} missing"
-    if result.filtered:
-        left_out += f", {result.filtered:,} not wanted"
-    if result.flagged:
-        left_out += f", {result.flagged:,} of flagged records"
-    if result.damaged:
-        left_out += f", {result.damaged:,} in damaged files"
-    if result.unfit:
-        left_out += f"; {result.unfit:,} images do not fit the format"
-    damage = f". {describe_damage(project, result.damage, tell)}" if result.damage else ""
-    return (
-        f"{plural(result.captions, 'caption')} of {plural(result.records, 'record')}"
-        f" ({size(result.bytes)}) in {result.path}; left out: {left_out}{damage}"
+    more = list(result.hints)
+    if result.damage:
+        more.append(describe_damage(project, result.damage, tell))
+    return ". ".join(
+        (
+            f"{plural(result.captions, 'caption')} of {plural(result.records, 'record')}"
+            f" ({size(result.bytes)}) in {result.path}: {result.sum_line()}",
+            *more,
+        )
     )
 
 
@@ -206,8 +202,15 @@ def export_command(project: Project, out: str, options: ExportOptions) -> str:
     parts += ["--only-finished"] * options.only_finished
     parts += ["--provenance"] * options.provenance
     parts += ["--without-flagged"] * options.without_flagged
+    if options.text is not None:
+        parts.append(f"--text {quote(options.text)}")
     if options.images is not None:
         parts.append(f"--images {options.images}")
+    if options.encode is not None:
+        parts.append(f"--encode {quote(options.encode)}")
+    if options.max_side is not None:
+        parts.append(f"--max-side {options.max_side}")
+    parts += ["--keep-unreadable"] * options.keep_unreadable
     return " ".join([*parts, *["--allow-partial"] * options.allow_partial])
 
 

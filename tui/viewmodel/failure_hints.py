@@ -30,10 +30,15 @@ RECORD_HINTS = {
     "corrupt": Hint(False, "bad source file", "the file is damaged: replace it, or exclude it"),
     "too_large": Hint(False, "shrink the image", "the image is too large: shrink it, or exclude"),
     "timeout": Hint(True, "slow storage", "the storage was too slow: retry when it is not"),
-    "refused": Hint(False, "the server's no", "the server will not caption it: see its message"),
+    "refused": Hint(
+        False, "the model's no", "the model or its server will not caption it: see its message"
+    ),
     "unanswered": Hint(True, "server fails at it", "the server fails at this image: see its log"),
     "invalid": Hint(True, "see its log", "the worker sent nonsense for it: see its log, retry"),
     "poison": Hint(False, "kills the worker", "it ends worker or server: look, then exclude it"),
+    "not_imported": Hint(
+        False, "not in the files", "the imported files have no caption for it: import others"
+    ),
     "excluded": Hint(True, "given up on", "not asked for again; r takes the records back in"),
     "readmitted": Hint(True, "taken back in", "taken back in after an exclusion: retry"),
     "empty": Hint(
@@ -47,6 +52,7 @@ SHARD_HINTS: dict[TaskErrorCause, Hint] = {
     "crashed": Hint(True, "see its log", "the worker crashed: its log says more (5)"),
     "exited": Hint(True, "see its log", "the worker ended by itself: its log says more (5)"),
     "hung": Hint(True, "it hung", "the worker hung: see its log (5), then retry"),
+    "log_incomplete": Hint(True, "rows are missing", "its log lacks rows: retry, or import again"),
     "shard_changed": Hint(False, "restore the shard", "a file in shards/ was changed: restore"),
     "shard_missing": Hint(False, "restore the shard", "a file in shards/ is gone: restore it"),
 }

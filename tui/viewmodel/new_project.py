@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.rows import SHEAR_MODES, DeviceRow, ShearMode
+from engine.captioners.address import check_name
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
@@ -43,6 +46,10 @@ class ProjectDraft:
     shard_size: int | None = None
     skip_bad: bool = False
     check_images: bool = False
+    options: ReadOptions = ReadOptions()  # noqa: RUF009 (frozen)
+    """How the captions are read."""
+    imports: tuple[tuple[str, Path], ...] = ()
+    """Files of captions that exist, each with the name of its model."""
     preview: InputPreview | None = None
     """The first records of the captions file; None until it was read."""
     detected_devices: tuple[DeviceRow, ...] = ()
@@ -116,7 +123,30 @@ class ProjectDraft:
     @property
     def expected_captions(self) -> int:
         """The captions of the whole project, 0 while the captions file is not read yet."""
-        return self.preview.total * len(self.models) if self.preview else 0
+        models = len({*self.models, *(name for name, _ in self.imports)})
+        return self.preview.total * models if self.preview else 0
+
+
+def parse_imports(text: str) -> tuple[tuple[str, Path], ...]:
+    """Return the files that `NAME=FILE ...` names, each with its model's name, as a shell would.
+
+    Raises `BadInput`.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise BadInput("a quotation mark is not closed") from error
+    pairs = []
+    for word in words:
+        name, _, file = word.partition("=")
+        path = Path(file).expanduser()
+        if not name or not file:
+            raise BadInput(f"{word}: write NAME=FILE")
+        check_name(name)
+        if not path.exists():
+            raise BadInput(f"{name}: there is no file {file}")
+        pairs.append((name, path))
+    return tuple(pairs)
 
 
 def unused_folder() -> str:
@@ -126,20 +156,27 @@ def unused_folder() -> str:
 
 
 def create(
-    draft: ProjectDraft, progress: Callable[[int], None], checking: Callable[[int, int], None]
+    draft: ProjectDraft,
+    progress: Callable[[int], None],
+    checking: Callable[[int, int], None],
+    importing: Callable[[int], None] = lambda captions: None,
 ) -> CreatedProject:
-    """Make the project. Raises `BadInput`, or what `progress` or `checking` raise."""
+    """Make the project. Raises `BadInput`, or what the other parameters raise."""
     from engine.operations import new_project as engine_new_project
+    from engine.operations.imports.caption_import import ImportProgress, group_imports
     from engine.shearing.shear import Shearing
 
     new_project = engine_new_project.NewProject(
         captions=[Path(draft.captions).expanduser()],
         models=draft.choices(),
+        imports=[replace(each, skip_bad=draft.skip_bad) for each in group_imports(draft.imports)],
         image_root=draft.root,
         shard_size=draft.shard_size,
         shearing=Shearing(draft.mode, draft.max_words),
         skip_bad=draft.skip_bad,
+        options=draft.options,
         check_images=draft.check_images,
     )
     folder = Path(draft.folder).expanduser()
-    return engine_new_project.create(folder, new_project, progress, checking)
+    on_import = ImportProgress(importing)
+    return engine_new_project.create(folder, new_project, progress, checking, on_import)

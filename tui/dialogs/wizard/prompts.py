@@ -148,7 +148,9 @@ class PromptsStep(WizardStep):
     @on(TrialEventReceived)
     def trial_event_received(self, event: PromptsStep.TrialEventReceived) -> None:
         tryout_event = event.tryout_event
-        if tryout_event.raw is not None:
+        if tryout_event.asked is not None:
+            self.result_lines.append(f"{event.model}: {tryout_event.asked}")
+        elif tryout_event.raw is not None:
             shearing = Shearing(self.draft.mode, self.draft.max_words)
             sheared = shear(tryout_event.raw, event.model, shearing, tryout_event.finish)
             self.result_lines.append(f"{event.model}: {tryout_event.raw}")

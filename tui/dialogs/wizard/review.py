@@ -10,10 +10,12 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Label, Static
 
 from db.rows import SHEAR_MODES
+from engine.datasets.inputs.read_options import ReadOptions
+from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.viewmodel import actions
-from tui.viewmodel.new_project import BYTES_PER_CAPTION, ProjectDraft
+from tui.viewmodel.new_project import BYTES_PER_CAPTION, ProjectDraft, parse_imports
 
 
 class ReviewStep(WizardStep):
@@ -25,17 +27,30 @@ class ReviewStep(WizardStep):
         super().__init__(draft)
         self.time_estimate: str | None = None
         """How long the run will take; None until a pilot has measured it."""
+        self.wrong_imports: str | None = None
+        """What is wrong with the captions that exist, as they are typed now."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="summary", markup=False)
         yield Label("Records a shard", classes="field")
         yield Input(placeholder="10,000", id="shard-size", type="integer", compact=True)
+        yield Label("Captions that exist (NAME=FILE, with blanks between several)", classes="field")
+        yield Input(placeholder="none, or such as blip=captions.json", id="imports", compact=True)
         yield Static(id="command", markup=False, classes="seen muted")
 
     async def enter(self) -> None:
         self.show_summary()
 
-    @on(Input.Changed)
+    @on(Input.Changed, "#imports")
+    def imports_changed(self, event: Input.Changed) -> None:
+        try:
+            self.draft.imports, self.wrong_imports = parse_imports(event.value), None
+        except BadInput as error:
+            self.draft.imports, self.wrong_imports = (), f"captions that exist: {error}"
+        self.show_summary()
+        self.post_message(self.Changed())
+
+    @on(Input.Changed, "#shard-size")
     def changed(self, event: Input.Changed) -> None:
         value = event.value.strip()
         self.draft.shard_size = int(value) if value.isdecimal() and int(value) else None
@@ -46,7 +61,7 @@ class ReviewStep(WizardStep):
         value = self.query_one("#shard-size", Input).value.strip()
         if value and self.draft.shard_size is None:
             return "how many records a shard? A number, or nothing"
-        return None
+        return self.wrong_imports
 
     def show_summary(self) -> None:
         self.show_message("#summary", "\n".join(summary_lines(self.draft, self.time_estimate)))
@@ -66,10 +81,12 @@ def summary_lines(draft: ProjectDraft, time_estimate: str | None) -> list[str]:
     about = "about " * records.startswith("about")
     time = time_estimate or "the pilot measures it: the first 64 images with every model"
     changed = ", ".join(draft.changed_prompts)
+    imported = bool(draft.imports)
     return [
         f"Records   {records} of {draft.captions}{left_out}",
         f"Images    {checked} opened and decoded first",
         f"Models    {', '.join(draft.models)}: {about}{draft.expected_captions:,} captions",
+        *([f"Imports   {', '.join(f'{n} from {p.name}' for n, p in draft.imports)}"] * imported),
         *([f"Prompts   changed for {changed}"] if changed else []),
         f"Devices   {', '.join(device.id for device in draft.detected_devices) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",
@@ -91,6 +108,7 @@ def new_command(draft: ProjectDraft) -> str:
         parts.append(f"--image-root {quote(str(draft.root))}")
     for name, path in draft.models.items():
         parts.append(f"--model {quote(f'{name}={path}' if path else name)}")
+    parts += [f"--import {quote(f'{name}={path}')}" for name, path in draft.imports]
     for name, prompt in draft.changed_prompts.items():
         parts.append(f"--set {quote(f'{name}.prompt={prompt}')}")
     if draft.mode != SHEAR_MODES[0]:
@@ -99,6 +117,15 @@ def new_command(draft: ProjectDraft) -> str:
         parts.append(f"--shear-max-words {draft.max_words}")
     if draft.shard_size:
         parts.append(f"--shard-size {draft.shard_size}")
+    options = draft.options
+    if options.image_column is not None:
+        parts.append(f"--image-column {quote(options.image_column)}")
+    if options.caption_column is not None:
+        parts.append(f"--caption-column {quote(options.caption_column)}")
+    if options.quoting != ReadOptions().quoting:
+        parts.append(f"--quoting {options.quoting}")
+    if options.several_captions != ReadOptions().several_captions:
+        parts.append(f"--several-captions {options.several_captions}")
     parts += ["--check-images"] * draft.check_images
     parts += ["--skip-bad"] * draft.skip_bad
     return " ".join(parts)

@@ -11,10 +11,12 @@ from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from engine.datasets.inputs.input_report import BadRecord
+from engine.datasets.inputs.read_options import ReadOptions
 from engine.operations.input_preview import InputPreview, check_folder_is_free, preview_input
 from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
+from tui.formatting.report_lines import captions_line, missing_captions, passed_over_lines
 from tui.formatting.text import describe_error
 from tui.viewmodel import actions
 from tui.viewmodel.new_project import ProjectDraft
@@ -22,8 +24,9 @@ from tui.widgets.checkbox import BracketCheckbox
 
 RECORDS_SHOWN = 5
 
-SourceFields = tuple[str, str, str, bool]
-"""Caption file, image root, project folder, and whether unreadable records are left out."""
+SourceFields = tuple[str, str, str, bool, ReadOptions]
+"""Caption file, image root, project folder, whether unreadable records are left out, and how the
+captions are read."""
 
 
 class SourceStep(WizardStep):
@@ -59,29 +62,49 @@ class SourceStep(WizardStep):
             "open and decode every image, not a sample", id="check-images", compact=True
         )
         yield Static(id="source-seen", markup=False, classes="seen")
+        yield Label(
+            "Keys or columns of image and caption, if their names are unusual", classes="field"
+        )
+        yield Input(placeholder="image, caption", id="keys", compact=True)
+        yield BracketCheckbox(
+            "quotation marks in CSV and TSV are characters like others", id="unquoted", compact=True
+        )
+        yield BracketCheckbox(
+            "each of several captions of an image is a record", id="each-caption", compact=True
+        )
 
     @property
     def fields(self) -> SourceFields:
         """The values that are entered now."""
         captions, root, folder = (self.query_one(f"#{name}", Input) for name in self.PATHS)
-        skip_bad = self.query_one("#skip-bad", BracketCheckbox).value
-        return captions.value.strip(), root.value.strip(), folder.value.strip(), skip_bad
+        options = ReadOptions(
+            **names_of(self.query_one("#keys", Input).value),
+            quoting="none" if self.is_ticked("unquoted") else "auto",
+            several_captions="each" if self.is_ticked("each-caption") else "first",
+        )
+        paths = captions.value.strip(), root.value.strip(), folder.value.strip()
+        return (*paths, self.is_ticked("skip-bad"), options)
+
+    def is_ticked(self, name: str) -> bool:
+        """Return True if the check box with this id is ticked."""
+        return self.query_one(f"#{name}", BracketCheckbox).value
 
     @on(Input.Changed)
     @on(BracketCheckbox.Changed)
     def changed(self) -> None:
-        self.draft.check_images = self.query_one("#check-images", BracketCheckbox).value
+        self.draft.check_images = self.is_ticked("check-images")
         self.check_soon(lambda: self.check_source(self.fields))
         self.post_message(self.Changed())
 
     @work(thread=True, group="peek", exclusive=True, exit_on_error=False)
     def check_source(self, fields: SourceFields) -> None:
-        captions, root, folder, skip_bad = fields
+        captions, root, folder, skip_bad, options = fields
         preview, problem = None, None
         try:
             if not captions:
                 raise BadInput("name a caption file")
-            preview = preview_input(Path(captions), Path(root) if root else None, skip_bad=skip_bad)
+            image_root = Path(root) if root else None
+            preview = preview_input(Path(captions), image_root, skip_bad=skip_bad, options=options)
             if not folder:
                 raise BadInput("name a folder for the project")
             check_folder_is_free(Path(folder))
@@ -101,7 +124,7 @@ class SourceStep(WizardStep):
             return
         self.last_check = event
         draft = self.draft
-        draft.captions, draft.image_root, draft.folder, draft.skip_bad = event.fields
+        draft.captions, draft.image_root, draft.folder, draft.skip_bad, draft.options = event.fields
         self.draft.preview = event.preview
         message = "\n".join(preview_lines(event))
         self.show_message("#source-seen", message, is_error=bool(event.error))
@@ -119,6 +142,22 @@ class SourceStep(WizardStep):
             return "none of the first images was found: set the image root"
         return check.error
 
+    def question(self) -> str | None:
+        preview = self.draft.preview
+        missing = missing_captions(preview.report) if preview else ""
+        if not preview or not missing:
+            return None
+        read = "" if preview.whole else f"in the first {preview.report.records:,} records "
+        question = f"{read}{missing}: go on?"
+        return question[:1].upper() + question[1:]
+
+
+def names_of(text: str) -> dict[str, str]:
+    """Return the keys of image and caption that are named in a text such as `photo, alt`."""
+    image, _, caption = (part.strip() for part in text.partition(","))
+    names = {"image_column": image, "caption_column": caption}
+    return {option: name for option, name in names.items() if name}
+
 
 def preview_lines(check: SourceStep.SourceChecked) -> list[str]:
     """Return what is wrong with the source, if anything, and the preview of its records."""
@@ -131,6 +170,9 @@ def preview_lines(check: SourceStep.SourceChecked) -> list[str]:
     lines.append(f"{preview.total_text} records; {images} in {root}")
     if preview.skipped:
         lines.append(f"{text.plural(preview.skipped, 'record')} so far cannot be read: left out")
+    so_far = "" if preview.whole else " read so far"
+    lines.append(f"{captions_line(preview.report)}{so_far}")
+    lines += passed_over_lines(preview.report)
     if preview.leaving:
         lines.append(
             f"{preview.leaving} of them outside the image root, such as"

@@ -59,6 +59,10 @@ class WizardStep(VerticalScroll, can_focus=False):
         """Return why the user cannot go on to the next page, None if that is possible."""
         return None
 
+    def question(self) -> str | None:
+        """Return what to ask the user before the next page, None if there is nothing to ask."""
+        return None
+
     def check_soon(self, check: Callable[[], Any]) -> None:
         """Call `check` once the typing rests."""
         if self.check_timer is not None:

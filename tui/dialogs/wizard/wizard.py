@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
 from engine.utils.errors import BadInput
+from tui.dialogs.confirm import Confirm
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.dialogs.report import Report
 from tui.dialogs.wizard.devices import DevicesStep
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 PROGRESS_SECONDS = 0.1
 """Seconds between two reports of progress."""
+WITHOUT_ORIGINALS = "The models caption all images; exports lack the originals that are missing."
+"""What follows from going on although captions are missing."""
 END_BUTTONS = ("pilot", "create", "run")
 """The ids of the buttons that only the last page has."""
 STEPS = (SourceStep, ModelsStep, DevicesStep, PromptsStep, ReviewStep)
@@ -79,6 +82,8 @@ class Wizard(DeferredDialog[Path | None]):
         self.steps = tuple(step(self.draft) for step in STEPS)
         self.step_index = 0
         """The index of the page in front."""
+        self.answered: set[tuple[str, str]] = set()
+        """The questions that were answered with yes, each after the captions that it is about."""
         self.next_when_checked = False
         """True if the next page is to be shown once what is entered was checked and is good."""
         self.creating = False
@@ -177,11 +182,24 @@ class Wizard(DeferredDialog[Path | None]):
         self.next_when_checked = by > 0 and reason is not None and self.step.checking
         if by > 0 and reason is not None:
             return
-        if self.step_index + by < 0:
+        question = self.step.question() if by > 0 else None
+        if question is not None and (self.draft.captions, question) not in self.answered:
+            self.ask(question)
+        elif self.step_index + by < 0:
             self.dismiss_when_filled(None)
         elif self.step_index + by < len(STEPS):
             self.step_index += by
             await self.show_step()
+
+    def ask(self, question: str) -> None:
+        """Ask before the next page. Who has said yes is not asked the same again."""
+
+        async def answer(yes: bool | None) -> None:
+            if yes:
+                self.answered.add((self.draft.captions, question))
+                await self.action_step(1)
+
+        self.app.push_screen(Confirm(question, WITHOUT_ORIGINALS), answer)
 
     def action_copy(self) -> None:
         if isinstance(self.step, ReviewStep):
@@ -231,7 +249,9 @@ class Wizard(DeferredDialog[Path | None]):
         from tui.formatting.created_lines import created_lines
 
         try:
-            created = new_project.create(self.draft, self.report_records, self.report_images)
+            created = new_project.create(
+                self.draft, self.report_records, self.report_images, self.report_imports
+            )
         except CreationCancelled:
             self.post_message(self.CreationEnded(None, "cancelled; nothing was made"))
         except BadInput as error:
@@ -241,7 +261,8 @@ class Wizard(DeferredDialog[Path | None]):
         else:
             folder = created.project.folder
             problem = self.start_run(folder) if run and not self.cancelled else None
-            warnings = tuple(created_lines(created))
+            imported = [line for result in created.imports for line in result.lines()]
+            warnings = (*imported, *created_lines(created))
             self.post_message(self.CreationEnded(folder, problem, warnings))
 
     def report_records(self, records: int) -> None:
@@ -250,6 +271,9 @@ class Wizard(DeferredDialog[Path | None]):
     def report_images(self, images: int, records: int) -> None:
         of = f" of {text.number(records)}" if self.draft.check_images else ""
         self.report_progress(f"opening images ... {text.number(images)}{of} (esc cancels)")
+
+    def report_imports(self, captions: int) -> None:
+        self.report_progress(f"importing captions ... {text.number(captions)} (esc cancels)")
 
     def report_progress(self, message: str) -> None:
         """Show a text, unless another was shown just now. Raises `CreationCancelled`.

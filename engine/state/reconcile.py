@@ -41,9 +41,10 @@ def reconcile(project_state: ProjectState) -> None:
 def lacks_nothing(task: TaskRow) -> bool:
     """Return True for a pending task that only waits to be done, as an import leaves it behind.
 
-    A process that was killed had it reopened, so that it could append to a finished log.
+    A process that was killed had it reopened, so that it could append to a finished log. A retried
+    task is none of these: a worker must look at its shard again.
     """
-    return task.state == "pending" and task.left == 0
+    return task.state == "pending" and task.left == 0 and task.redo == "all"
 
 
 def take_over_running_tasks(project_state: ProjectState) -> None:

@@ -46,7 +46,7 @@ def main(cases: list[str]) -> None:
         report("merge", f"{FILES} x {count} records", cost, "CPU s/million", base)
         report("merge", f"{FILES} x {count} peak memory", ours.megabytes, "MB", theirs.megabytes)
         rate = FILES * count / mapped.seconds
-        report("merge --path-map", f"{FILES} x {count} records", rate, "records/s")
+        report("merge", f"{FILES} x {count} records, --path-map", rate, "records/s")
         cost = 1e6 * mapped.cpu / FILES / count
-        report("merge --path-map", f"{FILES} x {count} records", cost, "CPU s/million")
-        report("merge --path-map", f"{FILES} x {count} peak memory", mapped.megabytes, "MB")
+        report("merge", f"{FILES} x {count} records, --path-map", cost, "CPU s/million")
+        report("merge", f"{FILES} x {count} peak memory, --path-map", mapped.megabytes, "MB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from threading import Lock
 
 import pytest
 
+from engine.captioners.remote.picture_encoding import as_jpeg, data_url
 from engine.project.layout import Project
 from tests.faults.support.crashing_server import CrashingServer
 from tests.faults.support.fake_server import (
@@ -158,6 +160,8 @@ def test_what_is_refused_of_one_image_fails_that_record(
         second: error_reply(400, "[bold]not this[/x]"),
         third: caption_reply("", "content_filter"),
     }
+    for png, reply in list(replies.items()):  # what is refused is sent once more as a JPEG
+        replies[jpeg_of(png)] = reply
     server.behave = lambda request: replies.get(request.image)
     assert run(project)
     done = sums(project)["done"]
@@ -167,6 +171,12 @@ def test_what_is_refused_of_one_image_fails_that_record(
     assert {kind for kind, _ in rows} == {"refused"}
     texts = "".join(examples for _, examples in rows)
     assert texts.count("HTTP 400 [bold]not this[/x]") == 2 and texts.count("content filter") == 1
+
+
+def jpeg_of(png: bytes) -> bytes:
+    url = as_jpeg(data_url("image/png", png))
+    assert url is not None
+    return base64.b64decode(url.partition(";base64,")[2])
 
 
 def test_an_image_that_the_server_fails_at_every_time_costs_one_record(

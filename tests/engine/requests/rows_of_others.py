@@ -117,6 +117,13 @@ DEVICES = {
         live=True,
         changed={"devices": {"cuda:0": {"pinned_model_id": 2}}},
     ),
+    "pin to a model that is done": Row(
+        request=Pin(device="cuda:0", model="served"),
+        answer="cuda:0 now works on served, of which nothing is left to caption: the device waits",
+        live=True,
+        tasks={4: DONE, 5: DONE, 6: SKIPPED},
+        changed={"devices": {"cuda:0": {"pinned_model_id": 2}}},
+    ),
     "unpin": Row(
         request=Pin(device="cuda:0"),
         answer="cuda:0 takes any model",
@@ -165,7 +172,7 @@ MODELS = {
     ),
     "set of a setting that is none": Row(
         request=Configure(model="dry-run", changes={"colour": "red"}),
-        answer="dry-run has no setting 'colour': it has batch, preset",
+        answer="dry-run has no setting 'colour': it has alpha, exif, jpeg_end, batch, preset",
         state="refused",
         live=False,
     ),

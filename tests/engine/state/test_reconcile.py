@@ -191,6 +191,13 @@ CASES = [
         name="an import was killed",
     ),
     Case(
+        5,
+        then(done, lambda run: run.change_task(state="pending", redo="failed")),
+        unchanged,
+        {"state": "pending", "left": 0},
+        name="a retry, whose shard a worker must look at",
+    ),
+    Case(
         8,
         then(append(caption(0)), imported, saved("pending", left=3)),
         unchanged,

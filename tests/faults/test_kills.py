@@ -186,7 +186,10 @@ def tell_to_end(project: Project, number: int, gate: Gate, delay: float | None =
             wait_for_rows(project, running)
         else:
             time.sleep(delay)
-        running.signal(number)
+        while running.poll() is None:  # Python may swallow a KeyboardInterrupt while it starts
+            running.signal(number)
+            with suppress(AssertionError):
+                wait_for(lambda: running.poll() is not None, timeout=10.0)
         code = running.wait()
     check_invariants(project)
     return code

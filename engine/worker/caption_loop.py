@@ -103,6 +103,7 @@ class CaptionLoop(ABC, Generic[C]):
         if inflight is None or (inflight.task, inflight.attempt) != (message.task, message.attempt):
             inflight = self.begin_attempt(message)
         inflight.waiting.extend(message.records)
+        inflight.texts.update(message.texts)
         inflight.complete = message.last or message.alone
         inflight.isolated = message.alone
         inflight.probing = message.probe
@@ -169,7 +170,8 @@ class CaptionLoop(ABC, Generic[C]):
         indexes = tuple(i for i, _ in records)
         self.send(Decoding(task=inflight.task, attempt=inflight.attempt, records=indexes))
         for i, image in records:
-            inflight.decoding.append((i, image, self.prefetcher.start(i, image)))
+            future = self.prefetcher.start(i, image, inflight.prompt_record(i))
+            inflight.decoding.append((i, image, future))
 
     def collect_decoded(
         self, inflight: InflightRecords, batch: Iterable[tuple[int, str, Future[Any]]]

@@ -11,7 +11,16 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from engine.captioners.base import Captioner
-from engine.images.image import ImagePaths, ImageProblem, Picture, open_image, open_image_bytes
+from engine.captioners.record_prompt import PromptRecord
+from engine.images.image import (
+    OUT_OF_FILES,
+    ImagePaths,
+    ImageProblem,
+    Picture,
+    open_image,
+    open_image_bytes,
+)
+from engine.images.missing_root import ImageRootLost
 
 NICENESS = 10
 """Increment of the niceness of decoding threads that share the CPU's cores with the model."""
@@ -67,35 +76,39 @@ class ImagePrefetcher:
     def forget_files(self) -> None:
         self.received_files.clear()
 
-    def start(self, i: int, image: str) -> Future[Any]:
-        """Start to prepare the image of one record; `result` waits for the returned future."""
-        return self.pool.submit(self.prepare_timed, image, self.received_files.pop(i, None))
+    def start(self, i: int, image: str, record: PromptRecord | None = None) -> Future[Any]:
+        """Start to prepare the image of one record; `result` waits for the returned future.
 
-    def prepare_timed(self, image: str, data: bytes | None) -> Any:
+        `record` is what its prompt depends on; None for an image of no record.
+        """
+        data = self.received_files.pop(i, None)
+        return self.pool.submit(self.prepare_timed, image, data, record)
+
+    def prepare_timed(self, image: str, data: bytes | None, record: PromptRecord | None) -> Any:
         began = time.thread_time()
         try:
-            return (
-                self.prepare(image)
-                if data is None
-                else self.prepare_picture(open_image_bytes(data))
-            )
+            picture = self.open(image) if data is None else open_image_bytes(data)
+            return self.prepare(picture, record)
         finally:
             with self.cpu_seconds_lock:
                 self.cpu_seconds += time.thread_time() - began
 
-    def prepare(self, image: str) -> Any:
-        return self.prepare_picture(open_image(self.paths.resolve(image)))
+    def open(self, image: str) -> Picture:
+        return open_image(self.paths.resolve(image))
 
-    def prepare_picture(self, picture: Picture) -> Any:
+    def prepare(self, picture: Picture, record: PromptRecord | None) -> Any:
         if self.captioner is None:
             raise RuntimeError("no model is loaded")
-        return self.captioner.prepare(picture)
+        if record is None:
+            return self.captioner.prepare(picture)
+        return self.captioner.prepare_record(picture, record)
 
     def result(self, image: str, future: Future[Any]) -> Any:
         """Return the prepared image once it is ready.
 
         Raises `ImageProblem`, also when it takes too long; the thread that is blocked in the read
-        is then left to itself. Raises `DecodingStuck` once too few threads are left.
+        is then left to itself. Raises `DecodingStuck` once too few threads are left, and
+        `ImageRootLost` if too many files are open.
         """
         try:
             return future.result(timeout=self.image_seconds)
@@ -108,3 +121,7 @@ class ImagePrefetcher:
             raise ImageProblem(
                 "timeout", f"not read and decoded within {self.image_seconds:.0f} s"
             ) from error
+        except OSError as error:
+            if error.errno in OUT_OF_FILES:
+                raise ImageRootLost.out_of_files(error) from error
+            raise

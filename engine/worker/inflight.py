@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.captioners.base import Caption
+from engine.captioners.record_prompt import PromptRecord
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -25,6 +26,8 @@ class InflightRecords:
     """Record id of the shard's first record: the record id of index `i` is this plus `i`."""
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
     """(index, image) of records whose image is not being decoded yet."""
+    texts: dict[int, dict[str, str]] = field(default_factory=dict)
+    """What the model's prompt asks for of waiting records, by index and key."""
     decoding: deque[tuple[int, str, Future[Any]]] = field(default_factory=deque)
     """(index, image, prepared input) of records whose image is being or has been decoded."""
     # Held here and not by the loop, so that a reply to another attempt can never be taken for one
@@ -37,6 +40,13 @@ class InflightRecords:
     """True if the last record sent is a suspect that is captioned alone: it may end the worker."""
     probing: bool = False
     """True if what was sent last is no record but the probe image."""
+
+    def prompt_record(self, i: int) -> PromptRecord | None:
+        """Return what the prompt of a record depends on, once; None for the probe image."""
+        texts = self.texts.pop(i, {})
+        if self.probing:
+            return None
+        return PromptRecord(record_id=self.first_record_id + i, texts=texts)
 
     @property
     def queued(self) -> int:

@@ -25,6 +25,12 @@ from engine.worker.image_prefetch import ImagePrefetcher
 from engine.worker.inflight import InflightRecords
 from engine.worker.runtime import free_memory
 
+FIRST_BATCH = 1
+"""Images of the first batch on a CPU, where a full batch of a large model takes minutes or more."""
+FIRST_GROWTH = 4
+"""How many times as large each further batch is until the batch size is reached. Each decode step of
+a small batch reads all weights, too, so there should be few of them."""
+
 
 class LocalLoop(CaptionLoop[Captioner]):
     """A model that captions in batches, in this process (see `CaptionLoop`)."""
@@ -42,11 +48,14 @@ class LocalLoop(CaptionLoop[Captioner]):
         lanes: Lanes,
         tuner: BatchTuner | None = None,
         thread_budget: ThreadBudget | None = None,
+        first_batch: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take over model and lanes, which `close` frees.
 
-        `wake` has the main thread look for work again; any thread may call it.
+        `first_batch` is the size of the first batch, from which batches grow to `batch_size`; with
+        None the first has `batch_size`. `wake` has the main thread look for work again; any thread
+        may call it.
         """
         super().__init__(
             model_id=model_id,
@@ -62,6 +71,8 @@ class LocalLoop(CaptionLoop[Captioner]):
         """The search for the batch size, while it goes on."""
         self.thread_budget = thread_budget
         """The division of the cores; None unless the model computes on the CPU."""
+        self.growing_size = first_batch
+        """The size of the next batch while the first batches grow; None once they have grown."""
         self.monotonic = monotonic
         self.awaited_image: Future[Any] | None = None
         """The image whose end of decoding calls `wake`, since the next batch waits for it."""
@@ -80,6 +91,11 @@ class LocalLoop(CaptionLoop[Captioner]):
         super().release_attempt()
         self.awaited_image = None
 
+    @property
+    def full_batch(self) -> int:
+        """Images of the next batch, if there are as many."""
+        return self.growing_size or self.batch_size
+
     def can_advance(self, inflight: InflightRecords) -> bool:
         return bool(self.lanes.finished) or self.can_start_batch(inflight)
 
@@ -88,7 +104,7 @@ class LocalLoop(CaptionLoop[Captioner]):
 
         Its images are waited for only where no other batch runs.
         """
-        full = inflight.queued >= self.batch_size
+        full = inflight.queued >= self.full_batch
         if self.lanes.free_lanes < 1 or not (full or (inflight.queued and inflight.complete)):
             return False
         if not self.lanes.running:
@@ -96,7 +112,7 @@ class LocalLoop(CaptionLoop[Captioner]):
         if inflight.isolated:  # what still runs belongs to an attempt that was cancelled
             return False
         self.decode_ahead(inflight)
-        batch = islice(inflight.decoding, self.lanes.next_size(inflight, self.batch_size))
+        batch = islice(inflight.decoding, self.lanes.next_size(inflight, self.full_batch))
         undecoded = [image for _, _, image in batch if not image.done()]
         if undecoded and undecoded[-1] is not self.awaited_image:
             self.awaited_image = undecoded[-1]
@@ -108,7 +124,7 @@ class LocalLoop(CaptionLoop[Captioner]):
             self.on_batch_end(batch)
         self.decode_ahead(inflight)
         while self.can_start_batch(inflight):
-            size = self.lanes.next_size(inflight, self.batch_size)
+            size = self.lanes.next_size(inflight, self.full_batch)
             taken = [inflight.decoding.popleft() for _ in range(size)]
             rows, ready = self.collect_decoded(inflight, taken)
             self.send_rows(inflight, rows)
@@ -116,6 +132,7 @@ class LocalLoop(CaptionLoop[Captioner]):
             self.decode_ahead(inflight)
             self.send_generating(inflight, ready)
             if ready:
+                self.share_cores(inflight)
                 self.lanes.start(inflight, ready, size)
 
     def on_batch_end(self, batch: LaneBatch) -> None:
@@ -132,10 +149,18 @@ class LocalLoop(CaptionLoop[Captioner]):
         ]
         self.send_rows(batch.inflight, rows)
         self.tune_batch_size(batch.size)
-        if self.thread_budget is not None:
-            self.lanes.torch_threads = self.thread_budget.threads_per_batch(
-                self.prefetcher.cpu_seconds, self.lanes.max_lanes
-            )
+        if self.growing_size is not None:
+            larger = self.growing_size * FIRST_GROWTH
+            self.growing_size = larger if larger < self.batch_size else None
+
+    def share_cores(self, inflight: InflightRecords) -> None:
+        """Give the next batch its share of the cores: all that decoding leaves if it runs alone."""
+        if self.thread_budget is None:
+            return
+        alone = inflight.exhausted and not self.lanes.running
+        self.lanes.torch_threads = self.thread_budget.threads_per_batch(
+            self.prefetcher.cpu_seconds, 1 if alone else self.lanes.open_lanes
+        )
 
     def retry_batch(self, batch: LaneBatch, error: Exception) -> list[Caption | ImageProblem]:
         """Caption a batch that did not fit into memory again, alone and in parts that fit.
@@ -146,7 +171,7 @@ class LocalLoop(CaptionLoop[Captioner]):
         ran_alone = self.lanes.max_lanes == 1
         self.lanes.use_single_lane()
         if ran_alone and len(batch.ready) <= self.batch_size:
-            self.halve_batch_size(error)
+            self.halve_batch_size(len(batch.ready), error)
         else:
             self.release_memory()
         while len(captions) < len(batch.ready):
@@ -156,16 +181,16 @@ class LocalLoop(CaptionLoop[Captioner]):
             except Exception as part_error:
                 if not is_out_of_memory(part_error):
                     raise
-                self.halve_batch_size(part_error)
+                self.halve_batch_size(len(part), part_error)
         return captions
 
-    def halve_batch_size(self, error: Exception) -> None:
-        """Go on with half the batch size for good. Raises `error` again at batch size 1."""
+    def halve_batch_size(self, images: int, error: Exception) -> None:
+        """Go on for good with half of the images that did not fit. Raises `error` again for one."""
         self.release_memory()
-        if self.batch_size == 1:
+        if images == 1:
             raise error
-        self.tuner = None
-        half = self.batch_size // 2
+        self.tuner = self.growing_size = None
+        half = images // 2
         self.set_batch_size(half, fits=half, cause="out_of_memory", text="out of memory")
 
     def release_memory(self) -> None:

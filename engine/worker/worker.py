@@ -55,7 +55,7 @@ from engine.worker.batch_tuner import CPU_MIN_GAIN, MIN_GAIN, BatchTuner
 from engine.worker.caption_loop import CaptionLoop, ModelUnavailable
 from engine.worker.cpu_threads import ThreadBudget
 from engine.worker.image_prefetch import ImagePrefetcher
-from engine.worker.local_loop import LocalLoop
+from engine.worker.local_loop import FIRST_BATCH, LocalLoop
 from engine.worker.remote_loop import RemoteLoop, unavailable_message
 from engine.worker.runtime import (
     FatalWorkerError,
@@ -280,12 +280,15 @@ class Worker:
             lanes=Lanes(captioner, lanes, self.wake, self.device),
             tuner=BatchTuner(batch_size, min_gain) if auto else None,
             thread_budget=ThreadBudget(core_share()) if on_cpu else None,
+            first_batch=FIRST_BATCH if on_cpu else None,
         )
 
     def lane_count(self, captioner: Captioner, settings: Settings) -> int:
         """Return how many batches of this model may be captioned at the same time."""
-        on_cpu = self.device == "cpu" and core_share() > 1
-        overlap = on_cpu or settings.overlap
+        if self.device == "cpu":
+            overlap = core_share() > 1 and not captioner.fills_cores
+        else:
+            overlap = settings.overlap
         return MAX_LANES if overlap and captioner.concurrent_batches else 1
 
     def watch_layers(self) -> None:

@@ -17,6 +17,7 @@ BENCHES = (
     "status",
     "reshear",
     "sentences",
+    "health",
     "engine",
     "scaling",
     "load",

@@ -1,18 +1,22 @@
 """Captioning at the speed of the hardware: upstream's loop, our worker, and its stages alone.
 
 All use the same images and weights, one after the other in one run, each in a process of its own.
-Loading is not counted; everything from the first image to the last caption is.
+Loading is not counted; everything from the first image to the last caption is. With `--beside`,
+another engine captions them, too, in turns with the worker, both greedily.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
@@ -31,6 +35,7 @@ from engine.project.lock import ProjectLock
 from engine.protocol.messages import Loaded, Rows
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.cpu_count import usable_cores
+from tests.bench.beside import PEERS, PeerMissing, PeerRun, run_peer
 from tests.bench.measuring import Measurement, measure
 from tests.bench.report import report
 
@@ -38,9 +43,9 @@ DEMO = Path("engine/demo/checkpoints")
 DRAWN_SIZE = (640, 480)
 """Width and height of the drawn images, in pixels."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-COUNT, GPU_COUNT = 960, 4800
-"""Number of images on a CPU and on a GPU: enough for the batch to grow, and to caption with it
-then."""
+COUNT, MEDIUM_COUNT, GPU_COUNT = 960, 96, 4800
+"""Number of images on a CPU, there with the medium model, and on a GPU: enough for the batch to
+grow, and to caption with it then."""
 
 
 class BenchModel(NamedTuple):
@@ -61,6 +66,21 @@ class BenchModel(NamedTuple):
         return FAMILIES[self.family].load(self.checkpoint, self.settings, self.device)
 
 
+class WorkerRun(NamedTuple):
+    """A run of the worker on a project of the images."""
+
+    rate: CaptioningRate
+    batch: int
+    """The batch size at the end."""
+    start_up: float
+    """Seconds until the model was loaded."""
+    first_caption: float
+    """Seconds from then until the first caption."""
+    page_faults: float
+    """Page faults of the worker an image, from then on."""
+    texts: list[str]
+
+
 class CaptioningRate(NamedTuple):
     """How fast something is done with images."""
 
@@ -75,14 +95,26 @@ def main(cases: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = choose_model(options, folder)
-        count = options.count or (COUNT if model.device == "cpu" else GPU_COUNT)
-        run(model, find_images(options.images, count, folder), folder)
+        images = find_images(options.images, options.count or usual_count(options, model), folder)
+        run(model, images, folder)
+        if options.beside:
+            run_beside(model, options.beside, options.peer_python, options.rounds, images, folder)
+
+
+def usual_count(options: argparse.Namespace, model: BenchModel) -> int:
+    if model.device != "cpu":
+        return GPU_COUNT
+    return MEDIUM_COUNT if options.checkpoint == "medium" else COUNT
 
 
 def parse_options(cases: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench engine", description=__doc__)
     parser.add_argument("--model", default="llava-1.5")
-    parser.add_argument("--checkpoint", default="demo", help="DIR, random-7b, demo or small")
+    parser.add_argument(
+        "--checkpoint",
+        default="demo",
+        help="DIR, random-7b, medium (llava-1.5 only), demo or small",
+    )
     parser.add_argument("--images", default="drawn", help="DIR or drawn")
     parser.add_argument("--batch", type=int, help="the preset's, which grows in the worker")
     parser.add_argument("--count", type=int, help=f"{COUNT}, {GPU_COUNT} on a GPU")
@@ -91,6 +123,9 @@ def parse_options(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation")
     parser.add_argument("--overlap", action="store_true", help="two batches at a time on a GPU")
     parser.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="not upstream's")
+    parser.add_argument("--beside", choices=PEERS, help="another engine, in turns with the worker")
+    parser.add_argument("--peer-python", default=sys.executable, help="its interpreter")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of the worker and the other")
     return parser.parse_args(cases)
 
 
@@ -118,6 +153,12 @@ def choose_model(options: argparse.Namespace, folder: Path) -> BenchModel:
         from tests.support.checkpoints import CHECKPOINTS
 
         checkpoint = str(CHECKPOINTS[options.model](folder / "small"))
+    elif checkpoint == "medium":
+        from tests.bench.medium_model import write_medium
+
+        if options.model != "llava-1.5":
+            raise SystemExit("the medium checkpoint is one of llava-1.5")
+        checkpoint = str(write_medium(DEMO / options.model, folder / "medium"))
     elif checkpoint == "random-7b":
         from tests.bench.random_models import check_host_memory
 
@@ -136,24 +177,15 @@ def choose_model(options: argparse.Namespace, folder: Path) -> BenchModel:
     if options.quantize != "none":
         changes["quantize"] = options.quantize
         check_quantize(options.quantize, device)
+    if options.beside:
+        changes["temperature"] = 0.0
     paper = FAMILIES[options.model].presets["paper"]
     return BenchModel(options.model, checkpoint, Settings.of(asdict(paper) | changes), device)
 
 
 def run(model: BenchModel, images: list[str], folder: Path) -> None:
     """Measure upstream's loop, the worker and the stages, and report all figures."""
-    grows = " and up" if model.settings.auto_batch else ""
-    case = f"{model.family} {Path(model.checkpoint).name} batch {model.settings.batch}{grows}"
-    case += ", fast decode" if model.settings.fast_decode else ""
-    case += "" if model.settings.graphs else ", no graphs"
-    case += ", overlap" if model.settings.overlap else ""
-    case += "" if model.settings.quantize == "none" else f", {model.settings.quantize}"
-
-    def report_value(
-        name: str, value: float, unit: str = "images/s", baseline: float | None = None
-    ) -> None:
-        report("engine", f"{name} ({case})", value, unit, baseline)
-
+    report_value = partial(report_case, model)
     plain = model._replace(settings=replace(model.settings, quantize="none"))
     theirs, stolen = measure_with_steal(run_upstream, plain, images, folder)
     upstream_rate = theirs.result
@@ -161,13 +193,17 @@ def run(model: BenchModel, images: list[str], folder: Path) -> None:
     report_value("upstream_stolen", stolen, "share of core time")
     report_value("upstream_cpu", upstream_rate.cpu * 1e3, "ms/image")
     report_value("upstream_memory", theirs.megabytes, "MB")
-    ours, stolen = measure_with_steal(run_worker, model, images, folder)
-    worker_rate, batch = ours.result
+    ours, stolen = measure_with_steal(run_worker, model, images, folder / "alone")
+    worker_run: WorkerRun = ours.result
+    worker_rate, batch = worker_run.rate, worker_run.batch
     report_value("worker", worker_rate.images, baseline=upstream_rate.images)
     report_value("worker_stolen", stolen, "share of core time")
-    report_value("worker_cpu", worker_rate.cpu * 1e3, "ms/image", upstream_rate.cpu * 1e3)
+    report_value("worker_cpu", (worker_rate.cpu or 0.0) * 1e3, "ms/image", upstream_rate.cpu * 1e3)
     report_value("worker_memory", ours.megabytes, "MB")
     report_value("worker_batch", batch, "images")
+    report_value("worker_start_up", worker_run.start_up, "s")
+    report_value("worker_first_caption", worker_run.first_caption, "s")
+    report_value("worker_page_faults", worker_run.page_faults, "faults/image")
     alone = measure(stages_alone, model, images, batch).result
     for name, rate in alone.items():
         report_value(name, rate.images)
@@ -182,8 +218,75 @@ def run(model: BenchModel, images: list[str], folder: Path) -> None:
         )
     report_value("worker_over_upstream", worker_rate.images / upstream_rate.images, "ratio")
     report_value("worker_over_limit", worker_rate.images / hardware_limit(model, alone), "ratio")
-    if model.device != "cpu":
-        report_value("worker_over_roofline", worker_rate.images / alone["roofline"].images, "ratio")
+    bound = "ceiling" if model.device == "cpu" else "roofline"
+    report_value(f"worker_over_{bound}", worker_rate.images / alone[bound].images, "ratio")
+
+
+def report_case(
+    model: BenchModel,
+    name: str,
+    value: float,
+    unit: str = "images/s",
+    baseline: float | None = None,
+) -> None:
+    """Report a value, with the model, its batch size and the options that are not the usual ones
+    in fields of their own."""
+    settings = model.settings
+    options = [
+        ("batch grows", settings.auto_batch),
+        ("fast decode", settings.fast_decode),
+        ("no graphs", not settings.graphs),
+        ("overlap", settings.overlap),
+        (settings.quantize, settings.quantize != "none"),
+    ]
+    report(
+        "engine",
+        name,
+        value,
+        unit,
+        baseline,
+        model=f"{model.family} {Path(model.checkpoint).name}",
+        batch=settings.batch,
+        options=", ".join(option for option, chosen in options if chosen),
+    )
+
+
+def run_beside(
+    model: BenchModel, peer: str, python: str, rounds: int, images: list[str], folder: Path
+) -> None:
+    """Caption the images in turns with the worker and with a peer, and report both.
+
+    A peer that cannot run here is skipped, and the reason is printed to stderr.
+    """
+    report_value = partial(report_case, model)
+    settings = model.settings
+    request = {
+        "checkpoint": model.checkpoint,
+        "prompt": settings.prompt,
+        "max_new_tokens": settings.max_new_tokens,
+        "batch": settings.batch,
+        "images": images,
+    }
+    for number in range(rounds):
+        theirs, stolen = measure_with_steal(run_peer, peer, python, request, folder)
+        if isinstance(theirs.result, PeerMissing):
+            sys.stderr.write(f"{peer} is skipped: {theirs.result.reason}\n")
+            return
+        peer_run: PeerRun = theirs.result
+        peer_rate = len(images) / peer_run.seconds
+        report_value(peer, peer_rate)
+        report_value(f"{peer}_stolen", stolen, "share of core time")
+        report_value(f"{peer}_cpu", peer_run.cpu / len(images) * 1e3, "ms/image")
+        report_value(f"{peer}_memory", theirs.megabytes, "MB")
+        report_value(f"{peer}_start_up", peer_run.start_up, "s")
+        report_value(f"{peer}_load", psutil.getloadavg()[0], "processes")
+        ours = measure(run_worker, model, images, folder / f"round-{number}")
+        worker_rate, texts = ours.result.rate, ours.result.texts
+        report_value("worker", worker_rate.images, baseline=peer_rate)
+        report_value("worker_memory", ours.megabytes, "MB", theirs.megabytes)
+        report_value(f"worker_over_{peer}", worker_rate.images / peer_rate, "ratio")
+        same = sum(map(str.__eq__, map(str.strip, texts), map(str.strip, peer_run.texts)))
+        report_value("same_texts", same / len(images), "share")
 
 
 def measure_with_steal(work: Callable[..., Any], *arguments: Any) -> tuple[Measurement, float]:
@@ -232,8 +335,9 @@ def hardware_limit(model: BenchModel, alone: dict[str, CaptioningRate]) -> float
     return min(alone["decode_all_cores"].images, generating)
 
 
-def run_worker(model: BenchModel, images: list[str], folder: Path) -> tuple[CaptioningRate, int]:
-    """Run a project of these images. Return the rate, and the batch size at the end of the run."""
+def run_worker(model: BenchModel, images: list[str], folder: Path) -> WorkerRun:
+    """Run a project of these images in a new folder."""
+    folder.mkdir()
     captions = folder / "captions.json"
     captions.write_text(json.dumps([{"image": image, "caption": ""} for image in images]))
     if model.checkpoint == "random-7b":
@@ -253,6 +357,7 @@ def run_worker(model: BenchModel, images: list[str], folder: Path) -> tuple[Capt
             "graphs": "yes" if model.settings.graphs else "no",
             "overlap": "yes" if model.settings.overlap else "no",
             "quantize": model.settings.quantize,
+            "temperature": str(model.settings.temperature),
         }
         model_choice = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker.worker"
@@ -266,12 +371,23 @@ def run_worker(model: BenchModel, images: list[str], folder: Path) -> tuple[Capt
         supervisor = WorkerTimingSupervisor(project, launcher, spec=spec, lock=lock)
         if not supervisor.run():
             raise SystemExit("the run did not finish")
-    check(project, len(images))
-    seconds = supervisor.last[0] - supervisor.first[0]
-    cpu = supervisor.last[1] - supervisor.first[1]
+    began, loaded, first, last = (
+        supervisor.began,
+        supervisor.loaded,
+        supervisor.first,
+        supervisor.last,
+    )
     sizes = supervisor.project_state.batch_sizes.values()
-    return CaptioningRate(len(images) / seconds, cpu / len(images)), max(
-        sizes, default=model.settings.batch
+    count = len(images)
+    return WorkerRun(
+        rate=CaptioningRate(
+            count / (last.seconds - loaded.seconds), (last.cpu - loaded.cpu) / count
+        ),
+        batch=max(sizes, default=model.settings.batch),
+        start_up=loaded.seconds - began,
+        first_caption=first.seconds - loaded.seconds,
+        page_faults=(last.page_faults - loaded.page_faults) / count,
+        texts=read_captions(project, count),
     )
 
 
@@ -286,6 +402,8 @@ def run_upstream(model: BenchModel, images: list[str], folder: Path) -> Captioni
 
 def stages_alone(model: BenchModel, images: list[str], batch: int) -> dict[str, CaptioningRate]:
     """Measure each stage while nothing else runs."""
+    # As in a worker: threads that wait must cost no CPU seconds. It counts before torch is loaded.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     from tests.bench.stages import measure_stages
 
     return measure_stages(model, images, batch)
@@ -309,23 +427,52 @@ def stages_beside_others(model: BenchModel, *arguments: Any) -> dict[str, Captio
     return measure_stages_beside_others(model, *arguments)
 
 
-def check(project: Project, images: int) -> None:
-    """End the bench if an image has no caption."""
-    rows = sum(log.read_bytes().count(b'"raw"') for log in project.captions.glob("*/?????.jsonl"))
-    if rows != images:
-        raise SystemExit(f"{rows} captions for {images} images")
+def read_captions(project: Project, images: int) -> list[str]:
+    """Return the captions in the order of the images. Ends the bench if an image has none."""
+    rows: dict[int, str] = {}
+    for log in project.captions.glob("*/?????.jsonl"):
+        for row in map(json.loads, log.read_text().splitlines()):
+            if "raw" in row:
+                rows[row["i"]] = row["raw"]
+    if len(rows) != images:
+        raise SystemExit(f"{len(rows)} captions for {images} images")
+    return [rows[index] for index in range(images)]
+
+
+class Moment(NamedTuple):
+    """A moment of a run."""
+
+    seconds: float
+    cpu: float
+    """CPU seconds of supervisor and worker until then."""
+    page_faults: int
+    """Page faults of the worker until then that read no disk; 0 where the system does not tell."""
 
 
 class WorkerTimingSupervisor(Supervisor):
-    """A supervisor that notes the seconds and CPU seconds from `loaded` to the last row."""
+    """A supervisor that notes when the model was loaded and when the first and last rows came."""
 
-    first = last = (0.0, 0.0)
-    """Seconds, and CPU seconds of supervisor and worker, at `loaded` and the last rows message."""
+    began = 0.0
+    """When the supervisor was made."""
+    loaded = first = last = Moment(0.0, 0.0, 0)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.began = time.perf_counter()
 
     def receive(self, handle: Any, message: Any) -> None:
-        loaded = isinstance(message, Loaded)
-        if loaded or isinstance(message, Rows):
+        if isinstance(message, Loaded | Rows):
             times = psutil.Process(handle.pid).cpu_times()
-            now = (time.perf_counter(), times.user + times.system + time.process_time())
-            self.first, self.last = (now, now) if loaded else (self.first, now)
+            cpu = times.user + times.system + time.process_time()
+            self.last = Moment(time.perf_counter(), cpu, page_faults(handle.pid))
+            if isinstance(message, Loaded):
+                self.loaded = self.first = self.last
+            elif self.first == self.loaded:
+                self.first = self.last
         super().receive(handle, message)
+
+
+def page_faults(pid: int) -> int:
+    """Return the minor page faults of a process so far (`man 5 proc_pid_stat`)."""
+    stat = Path(f"/proc/{pid}/stat")
+    return int(stat.read_text().rpartition(")")[2].split()[7]) if stat.is_file() else 0

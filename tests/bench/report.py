@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 
 
-def report(bench: str, case: str, value: float, unit: str, baseline: float | None = None) -> None:
+def report(
+    bench: str,
+    case: str,
+    value: float,
+    unit: str,
+    baseline: float | None = None,
+    **fields: str | int,
+) -> None:
     """Print a measured value. `baseline` is the same quantity, measured in the same run.
 
-    The line's `ratio` is the value divided by the baseline.
+    The line's `ratio` is the value divided by the baseline. `fields` say more of the case.
     """
     line = {
         "bench": bench,
@@ -17,5 +24,6 @@ def report(bench: str, case: str, value: float, unit: str, baseline: float | Non
         "unit": unit,
         "baseline": None if baseline is None else round(baseline, 4),
         "ratio": None if not baseline else round(value / baseline, 3),
+        **fields,
     }
     print(json.dumps(line), flush=True)

@@ -16,6 +16,7 @@ import torch
 from engine.captioners.generation import decode_loop
 from engine.images.image import open_image
 from engine.utils.cpu_count import usable_cores
+from tests.bench.ceiling import MatrixProducts
 from tests.bench.roofline import measure_machine, measure_work, use_decode_loop
 
 MIN_BATCHES = 3
@@ -26,7 +27,7 @@ SECONDS = 8.0
 
 @torch.inference_mode()
 def measure_stages(model: Any, images: list[str], batch_size: int) -> dict[str, Any]:
-    """Return the rate of each stage, and on a GPU the roofline of the model."""
+    """Return the rate of each stage, and the model's ceiling; on a GPU its roofline instead."""
     from tests.bench.engine import CaptioningRate
 
     captioner, clock = load(model), Clock(model.device)
@@ -42,10 +43,13 @@ def measure_stages(model: Any, images: list[str], batch_size: int) -> dict[str, 
                 return list(pool.map(lambda image: decode(captioner, [image]), single_images))
 
             clock.time("decode_all_cores", on_all_cores)
-    caption(captioner, clock, prepared[:1])  # to warm up
+    with MatrixProducts() as products:
+        caption(captioner, clock, prepared[:1])  # also to warm up
     clock.reset("prefill", "decode_steps")
     caption(captioner, clock, prepared)
     rates = clock.rates(count)
+    if model.device == "cpu":
+        rates["ceiling"] = CaptioningRate(len(prepared[0]) / products.seconds(), None)
     if model.device != "cpu":
         work = measure_work(captioner, prepared[0])
         seconds = work.seconds(measure_machine(model.device))

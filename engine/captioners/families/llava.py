@@ -60,6 +60,8 @@ class LlavaModel(SplicedModel):
         self.vision_tower = tower
         self.language_model = language_model
         self.image_size = tower.config.image_size
+        self.image_tokens = (self.image_size // tower.config.patch_size) ** 2
+        self.vision_tokens = self.image_tokens + 1
         with torch.device("meta"):
             self.projector = nn.Sequential(
                 nn.Linear(vision_width, width), nn.GELU(), nn.Linear(width, width)

@@ -110,6 +110,8 @@ class MiniGPT4Model(SplicedModel):
         """`queries` is the number of the Q-Former's learned queries."""
         super().__init__()
         self.image_size = vision.image_size
+        self.vision_tokens = (vision.image_size // vision.patch_size) ** 2 + 1
+        self.image_tokens = queries
         self.language_model = language_model
         with torch.device("meta"):
             self.vision = Blip2VisionModel(vision)

@@ -30,6 +30,7 @@ from engine.captioners.generation.generate import (
     to_caption,
 )
 from engine.captioners.generation.mpt_decoder import MptDecodeState
+from engine.captioners.generation.row_slices import encode_slices, slice_rows, widest_layer
 from engine.captioners.generation.static_decoders import DecodeStatePool
 from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
@@ -165,6 +166,15 @@ class OtterCaptioner(Captioner):
         limit = language_model.config.max_seq_len
         check_length(len(self.prompt), settings, limit, "max_seq_len")
         self.state_pool = DecodeStatePool(self.make_state)
+        values = max(
+            3 * model.image_size**2,
+            model.vision_tokens * widest_layer(model.vision_encoder, model.perceiver),
+            len(self.prompt)
+            * language_model.config.expansion_ratio
+            * language_model.config.d_model,
+        )
+        self.slice_rows = slice_rows(values * language_model.dtype.itemsize, device)
+        self.fills_cores = self.slice_rows < self.batch
 
     def make_state(self, max_rows: int, length: int) -> MptDecodeState:
         language_model = self.model.lang_encoder
@@ -186,9 +196,6 @@ class OtterCaptioner(Captioner):
     def caption(
         self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
     ) -> list[Caption]:
-        language_model = self.model.lang_encoder
-        dtype, device = language_model.dtype, language_model.device
-        pixel_values = self.preprocessor.pixel_values(inputs, device, dtype)
         request = GenerationRequest(
             settings=self.settings,
             record_ids=record_ids,
@@ -199,9 +206,15 @@ class OtterCaptioner(Captioner):
         )
         length = len(self.prompt) + self.settings.max_new_tokens
         with self.state_pool.acquire(len(inputs), length) as state:
-            state.prefill(self.model.latents(pixel_values))
+            state.prefill(encode_slices(inputs, self.slice_rows, self.encode))
             rows = decode(state, request, self.prompt)
         return [to_caption(row, self.tokenizer, request) for row in rows]
+
+    def encode(self, inputs: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+        """Return the latents (B, n, D) of prepared inputs."""
+        language_model = self.model.lang_encoder
+        dtype, device = language_model.dtype, language_model.device
+        return self.model.latents(self.preprocessor.pixel_values(inputs, device, dtype))
 
 
 def otter_tokenizer(folder: Path, vocab_size: int) -> Any:

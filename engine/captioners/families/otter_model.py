@@ -202,6 +202,7 @@ class OtterModel(nn.Module):
         """`gates` holds the cross-attention blocks by the index of the layer behind each."""
         super().__init__()
         self.image_size = vision_encoder.config.image_size
+        self.vision_tokens = (self.image_size // vision_encoder.config.patch_size) ** 2 + 1
         self.vision_encoder = vision_encoder
         self.perceiver = perceiver
         self.lang_encoder = lang_encoder

@@ -191,6 +191,8 @@ class QwenVLModel(SplicedModel):
         self.visual = visual
         self.language_model = language_model
         self.image_size = image_size
+        self.vision_tokens = (image_size // visual.conv1.kernel_size[0]) ** 2
+        self.image_tokens = len(visual.attn_pool.query)
 
     def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.visual(pixel_values)
@@ -288,7 +290,7 @@ def load(
             f"{folder}: qwen.tiktoken puts <img> at {image_id}, config.json at"
             f" {config['visual']['image_start_id']}: it is another model's vocabulary"
         )
-    prompt_tokens = len(prompt[0]) + len(model.visual.attn_pool.query) + len(prompt[1])
+    prompt_tokens = len(prompt[0]) + model.image_tokens + len(prompt[1])
     check_length(prompt_tokens, settings, config.get("seq_length", 2048), "seq_length")
     end_id = tokenizer.special[END_OF_TEXT]
     return QwenVLCaptioner(

@@ -15,6 +15,7 @@ from engine.captioners.checkpoints.quantization import quantize
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import GenerationRequest, pad_left, splice, to_caption
+from engine.captioners.generation.row_slices import encode_slices, slice_rows, widest_layer
 from engine.captioners.generation.static_decoders import LlamaDecoder
 from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
@@ -28,6 +29,10 @@ class SplicedModel(nn.Module):
     language_model: Any
     image_size: int
     """Side, in pixels, of the square image that the vision side takes."""
+    vision_tokens: int
+    """Number of tokens into which the vision side cuts an image."""
+    image_tokens: int
+    """Number of embeddings that the language model gets of an image."""
 
     def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Encode images (B, 3, S, S) as embeddings (B, n, D) of the language model."""
@@ -100,6 +105,15 @@ class SplicedCaptioner(Captioner):
             fuse = not self.loaded.memory_mapped
             capture = capture_for(model.device, settings.graphs)
             self.decoder = LlamaDecoder(model.language_model, before, after, fuse, capture)
+        self.prompt_tokens = len(before) + model.image_tokens + len(after)
+        vision = [it for it in model.children() if it is not model.language_model]
+        values = max(
+            3 * model.image_size**2,
+            model.vision_tokens * widest_layer(*vision),
+            self.prompt_tokens * self.decoder.widest,
+        )
+        self.slice_rows = slice_rows(values * model.dtype.itemsize, model.device)
+        self.fills_cores = self.slice_rows < self.batch
 
     def release(self) -> None:
         self.decoder.state_pool.release_idle()
@@ -114,8 +128,6 @@ class SplicedCaptioner(Captioner):
     def caption(
         self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
     ) -> list[Caption]:
-        pixel_values = self.preprocessor.pixel_values(inputs, self.model.device, self.model.dtype)
-        features = self.model.image_features(pixel_values)
         request = GenerationRequest(
             settings=self.settings,
             record_ids=record_ids,
@@ -125,6 +137,15 @@ class SplicedCaptioner(Captioner):
             stop_text=self.stop_text,
             tokenizer=self.tokenizer,
         )
-        with self.decoder.prefill(features, self.settings.max_new_tokens) as state:
+        length = self.prompt_tokens + self.settings.max_new_tokens
+        with self.decoder.state_pool.acquire(len(inputs), length) as state:
+            state.prefill(encode_slices(inputs, self.slice_rows, self.encode))
             rows = decode(state, request)
         return [to_caption(row, self.tokenizer, request) for row in rows]
+
+    def encode(self, inputs: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+        """Return the image features (B, n, D) of prepared inputs."""
+        model = self.model
+        return model.image_features(
+            self.preprocessor.pixel_values(inputs, model.device, model.dtype)
+        )

@@ -18,12 +18,19 @@ class DenseRows:
         self.capacity = capacity
         self.active = capacity
         """Number of rows that are unfinished."""
+        self.first = 0
+        """Row at which the running forward pass begins: above 0 only in prefill, which runs a batch
+        in slices of rows."""
         self.tensors: list[torch.Tensor] = []
 
     def register(self, tensor: torch.Tensor) -> torch.Tensor:
         """Have `compact` move the rows of `tensor`, too; return `tensor`."""
         self.tensors.append(tensor)
         return tensor
+
+    def of_pass(self, tensor: torch.Tensor, count: int) -> torch.Tensor:
+        """Return those rows of a registered tensor that a forward pass of so many rows is about."""
+        return tensor[self.first : self.first + count]
 
     def compact(self, unfinished: Sequence[bool]) -> list[int]:
         """Drop the rows that have ended; return the old index of the row now at each index."""
@@ -102,7 +109,7 @@ class KVCache:
         With a `position` (1,) they are written there, and the full length is returned. The caller
         advances `used` once every layer has been written.
         """
-        keys, values = (tensor[: len(key)] for tensor in self.layers[layer])
+        keys, values = (self.rows.of_pass(tensor, len(key)) for tensor in self.layers[layer])
         if position is not None:
             return keys.index_copy_(2, position, key), values.index_copy_(2, position, value)
         end = self.used + key.shape[2]

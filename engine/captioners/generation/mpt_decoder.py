@@ -54,32 +54,28 @@ class MptDecodeState(DecodeState):
         self.sees_image = ((self.prompt_ids == image_id).cumsum(dim=0) > 0)[None, :, None]
         """True (1, T, 1) for each prompt token at or after `<image>`."""
 
-    def prefill(self, latents: torch.Tensor) -> None:
-        """Start a batch of images, given as latents (B, n, D); set `logits`."""
-        self.cache.used = 0
+    def prefill_slice(self, features: torch.Tensor) -> torch.Tensor:
+        """Run the prompt for images that are given as latents (rows, n, D)."""
         for index, block in enumerate(self.blocks):
             gated = block.gated_cross_attn_layer
             if gated is not None:
-                self.store_media(index, gated.attn.media(latents))
-        input_ids = self.prompt_ids.expand(len(latents), -1)
+                self.store_media(index, gated.attn.media(features))
+        input_ids = self.prompt_ids.expand(len(features), -1)
         tokens = input_ids.shape[1]
         masked = self.positions[None, :tokens] > self.positions[:tokens, None]
-        self.logits = self.run_layers(
-            input_ids, self.sees_image, self.alibi[:, :, -tokens:], masked
-        )
+        logits = self.run_layers(input_ids, self.sees_image, self.alibi[:, :, -tokens:], masked)
         self.cache.used = tokens
-        if self.graphs is not None:
-            self.cache.zero_unused()
+        return logits
 
     def store_media(self, index: int, media: Sequence[torch.Tensor]) -> None:
-        """Keep the images' keys and values (B, heads, n, 64) of one block."""
+        """Keep the images' keys and values (rows, heads, n, 64) of one block."""
         stored = self.media[index]
         if stored is None:
             sizes = [(self.rows.capacity, *it.shape[1:]) for it in media]
             stored = [self.rows.register(media[0].new_zeros(size)) for size in sizes]
             self.media[index] = stored
         for tensor, values in zip(stored, media, strict=True):
-            tensor[: len(values)] = values
+            self.rows.of_pass(tensor, len(values))[:] = values
 
     def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
         used = self.cache.used + 1
@@ -113,7 +109,7 @@ class MptDecodeState(DecodeState):
         for index, block in enumerate(self.blocks):
             media = self.media[index]
             if media is not None:
-                active = [it[: len(input_ids)] for it in media]
+                active = [self.rows.of_pass(it, len(input_ids)) for it in media]
                 hidden_states = block.gated_cross_attn_layer.cross_attend(
                     hidden_states, active, sees_image
                 )

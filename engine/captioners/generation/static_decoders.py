@@ -9,7 +9,7 @@ its own, `mpt_decoder`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -25,6 +25,7 @@ from engine.captioners.generation.cuda_graphs import (
     StepGraphs,
     report_fallback,
 )
+from engine.captioners.generation.generate import splice
 from engine.captioners.generation.kv_cache import DenseRows, KVCache
 
 MIN_PREFIX_TOKENS = 16
@@ -36,12 +37,15 @@ is plainly causal and has faster kernels."""
 class DecodeState(ABC):
     """A batch in generation: its KV cache, positions and CUDA graphs.
 
-    A subclass adds `prefill`, which sets `logits`; each call of `step` is one decode step. The
-    tensors serve one batch after the other.
+    `prefill` begins it, and each call of `step` is one decode step. The tensors serve one batch
+    after the other.
     """
 
     logits: torch.Tensor
     """Logits (rows, vocabulary) of the first new token, from prefill."""
+    prefix: Sequence[tuple[torch.Tensor, torch.Tensor]] = ()
+    """Keys and values (heads, b, head_dim) for each layer with which all rows begin; empty for
+    none."""
 
     def __init__(
         self,
@@ -62,6 +66,27 @@ class DecodeState(ABC):
         self.cache = KVCache(self.rows, layers, length, heads, head_dim, like)
         self.positions = torch.arange(length, device=like.device)
         self.graphs = capture and StepGraphs(self.static_step, max_rows, like.device, capture)
+
+    def prefill(self, slices: Iterable[torch.Tensor]) -> None:
+        """Start a batch, given as slices of rows of image features (rows, n, D); set `logits`.
+
+        Each slice is run before the next is taken.
+        """
+        self.cache.start(self.prefix)
+        prefix_tokens = self.cache.used
+        logits = []
+        for features in slices:
+            self.cache.used = prefix_tokens
+            logits.append(self.prefill_slice(features))
+            self.rows.first += len(features)
+        self.rows.first = 0
+        self.logits = torch.cat(logits)
+        if self.graphs is not None:
+            self.cache.zero_unused()
+
+    @abstractmethod
+    def prefill_slice(self, features: torch.Tensor) -> torch.Tensor:
+        """Run the prompts of some rows behind the prefix; return the logits of their last token."""
 
     def step(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Run a decode step: the newest token of each row (rows,) to logits (rows, vocabulary)."""
@@ -147,14 +172,17 @@ class LlamaDecoder:
         self.heads = config.num_attention_heads
         self.key_value_heads = config.num_key_value_heads
         self.scale = attention.scaling
+        heads = self.heads + 2 * self.key_value_heads
+        self.widest = max(2 * config.intermediate_size, heads * self.head_dim)
+        """The most values that one matrix product gives of a token."""
         self.rotary = (before.new_empty(0), before.new_empty(0))
         self.capture = capture
         self.state_pool = DecodeStatePool(lambda rows, length: LlamaDecodeState(self, rows, length))
         self.prefix: list[tuple[torch.Tensor, torch.Tensor]] = []
-        """Keys and values (heads, b, head_dim) of `before` for each layer; empty if it is short."""
+        """Those of `before`, for `DecodeState.prefix`; empty if it is short."""
         if len(before) >= MIN_PREFIX_TOKENS:
             state = LlamaDecodeState(self, 1, len(before))
-            state.prefill(before[None])
+            state.extend(before[None])
             self.prefix = [(keys[0], values[0]) for keys, values in state.cache.layers]
 
     def rotary_tables(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,19 +194,6 @@ class LlamaDecoder:
             sin = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
             self.rotary = cos[0, :, None], sin[0, :, None]
         return self.rotary
-
-    @contextmanager
-    def prefill(self, features: torch.Tensor, max_new_tokens: int) -> Iterator[LlamaDecodeState]:
-        """Lend the state of a batch after prefill, for image features (B, n, D)."""
-        rows = len(features)
-        parts = [features, self.after.expand(rows, -1, -1)]
-        if not self.prefix:
-            parts.insert(0, self.before.expand(rows, -1, -1))
-        inputs_embeds = torch.cat(parts, dim=1)
-        length = len(self.before) + features.shape[1] + len(self.after) + max_new_tokens
-        with self.state_pool.acquire(rows, length) as state:
-            state.prefill(inputs_embeds)
-            yield state
 
 
 class LlamaLayer:
@@ -248,14 +263,12 @@ class LlamaDecodeState(DecodeState):
             capture=decoder.capture,
         )
         self.decoder = decoder
+        self.prefix = decoder.prefix
         self.cos, self.sin = decoder.rotary_tables(length)
 
-    def prefill(self, inputs_embeds: torch.Tensor) -> None:
-        """Start a batch with prompts (B, T, D), behind the decoder's prefix; set `logits`."""
-        self.cache.start(self.decoder.prefix)
-        self.logits = self.extend(inputs_embeds)
-        if self.graphs is not None:
-            self.cache.zero_unused()
+    def prefill_slice(self, features: torch.Tensor) -> torch.Tensor:
+        before = self.decoder.before[self.cache.used :]  # none where it is the prefix
+        return self.extend(splice(before, features, self.decoder.after))
 
     def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
         return self.extend(self.decoder.model.model.embed_tokens(input_ids)[:, None])

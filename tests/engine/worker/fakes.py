@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from engine.captioners.base import Caption, Captioner, RemoteCaptioner
+from engine.captioners.record_prompt import PromptRecord
 from engine.images.image import ImagePaths, ImageProblem, Picture, ProblemKind
 from engine.protocol.caption_row import CaptionRow
 from engine.protocol.framing import encode, parse_line
@@ -55,12 +56,15 @@ class FakePrefetcher(ImagePrefetcher):
         """The kind of what is wrong with an image, by image."""
         self.futures: dict[int, Future[Any]] = {}
         """The future of each image that was started last, by index."""
+        self.asked: dict[int, PromptRecord | None] = {}
+        """What the prompt of each record depends on, by index."""
         self.on_wait: Callable[[], None] = lambda: None
         """Called when an image is waited for."""
 
-    def start(self, i: int, image: str) -> Future[Any]:
+    def start(self, i: int, image: str, record: PromptRecord | None = None) -> Future[Any]:
         future: Future[Any] = Future()
         self.futures[i] = future
+        self.asked[i] = record
         if i not in self.late:
             future.set_result(image)
         return future

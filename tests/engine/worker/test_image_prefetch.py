@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from engine.captioners.families.dry_run import DryRunCaptioner
 from engine.captioners.settings import Settings
 from engine.images.image import ImagePaths, ImageProblem
+from engine.images.missing_root import ImageRootLost
 from engine.worker.image_prefetch import DecodingStuck, ImagePrefetcher
 from tests.support.pictures import draw_picture
 
@@ -60,6 +63,32 @@ def test_a_read_that_does_not_end_fails_its_record_and_the_second_of_four_ends_t
     assert caught.value.kind == "timeout"
     with pytest.raises(DecodingStuck, match=r"reading b\.png does not end"):
         prefetcher.result("b.png", endless())
+
+
+@pytest.mark.parametrize("image", ["a.png", "a.tar/b.png"])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(errno.EMFILE, ImageRootLost), (errno.ENFILE, ImageRootLost), (errno.EIO, ImageProblem)],
+)
+def test_too_many_open_files_are_no_fault_of_an_image(
+    prefetcher: ImagePrefetcher,
+    monkeypatch: pytest.MonkeyPatch,
+    image: str,
+    code: int,
+    expected: type[Exception],
+) -> None:
+    def fail(path: str, *_: object) -> int:
+        raise NotADirectoryError if str(path).endswith("b.png") else OSError(code, "no")
+
+    (Path(prefetcher.paths.root) / "a.tar").touch()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "open", fail)
+        broken.setattr("builtins.open", fail)
+        broken.setattr("io.open", fail)
+        future = ended(prefetcher.start(0, image))
+    prefetcher.image_seconds = 60.0
+    with pytest.raises(expected):
+        prefetcher.result(image, future)
 
 
 def test_a_time_limit_within_a_decoder_is_no_blocked_thread(prefetcher: ImagePrefetcher) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.captioners.base import Caption
+from engine.captioners.record_prompt import PromptRecord
 from engine.images.image import ImagePaths, ImageProblem, open_image_bytes
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import (
@@ -24,7 +26,7 @@ from engine.worker.batch_lanes import Lanes
 from engine.worker.batch_tuner import TIMED_BATCHES, BatchTuner
 from engine.worker.cpu_threads import ThreadBudget
 from engine.worker.image_prefetch import DecodingStuck
-from engine.worker.local_loop import LocalLoop
+from engine.worker.local_loop import FIRST_BATCH, LocalLoop
 from engine.worker.runtime import FatalWorkerError
 from tests.engine.worker.fakes import (
     SIZE,
@@ -219,6 +221,19 @@ def test_a_suspect_is_captioned_alone_even_by_a_worker_that_was_cancelled(case: 
     assert [rows.attempt for rows in case.wire.of(Rows)] == [1, 2]
 
 
+def test_each_record_is_prepared_with_its_own_texts(case: LocalCase) -> None:
+    message = replace(records(2, 3, first_id=100), texts=((3, {"caption": "a dog"}),))
+    case.loop.add_records(message)
+    case.decode_ahead()
+    assert case.images.asked == {
+        i: PromptRecord(record_id=100 + i, texts={"caption": "a dog"} if i == 3 else {})
+        for i in (2, 3, 4)
+    }
+    case.loop.add_records(records(0, 1, attempt=2, probe=True, alone=True))
+    case.decode_ahead()
+    assert case.images.asked[0] is None, "the probe image is no record's"
+
+
 def test_the_probe_image_is_captioned_like_a_record(case: LocalCase) -> None:
     case.captioner.open_all()
     case.loop.add_records(records(9, 1, attempt=2, alone=True, probe=True))
@@ -325,6 +340,46 @@ def test_a_model_on_the_cpu_gets_the_threads_that_decoding_leaves(case: LocalCas
     case.loop.add_records(records(0, SIZE, last=True))
     case.finish()
     assert case.lanes.torch_threads == 2
+
+
+def test_the_last_batch_of_a_shard_has_all_cores_if_it_runs_alone(case: LocalCase) -> None:
+    case.loop.thread_budget = ThreadBudget(8, process_time=lambda: 0.0)
+    case.loop.add_records(records(0, SIZE + 1))
+    case.turn()
+    assert case.lanes.torch_threads == 4
+    case.loop.add_records(records(SIZE + 1, 0, last=True))
+    case.turn()
+    case.finish()
+    assert [len(images) for images, _ in case.captioner.gates] == [SIZE, 1]
+    assert case.lanes.torch_threads == 4, "the first batch was still running"
+    case.loop.add_records(records(0, 1, attempt=2, last=True))
+    case.finish()
+    assert case.lanes.torch_threads == 8
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [(20, [1, 4, 16, 20, 19]), (3, [1, 3, 3]), (1, [1, 1])]
+)
+def test_the_first_batches_are_small_and_grow(
+    case: LocalCase, batch_size: int, sizes: list[int]
+) -> None:
+    case.lanes.use_single_lane()
+    case.loop.growing_size, case.loop.batch_size = FIRST_BATCH, batch_size
+    case.loop.add_records(records(0, sum(sizes), last=True))
+    case.finish()
+    assert [len(images) for images, _ in case.captioner.gates] == sizes
+    assert not case.wire.of(BatchChanged), "the batch size is the same"
+
+
+def test_a_first_batch_that_does_not_fit_is_halved_itself(case: LocalCase) -> None:
+    case.lanes.use_single_lane()
+    case.loop.growing_size, case.loop.batch_size = 4, 48
+    case.captioner.largest = 3
+    case.loop.add_records(records(0, 9, last=True))
+    case.finish()
+    assert case.captioner.refused == [4]
+    assert case.wire.rows() == {i: f"image {i}" for i in range(9)}
+    assert [change.size for change in case.wire.of(BatchChanged)] == [2]
 
 
 # Images that fail

@@ -32,7 +32,7 @@ from engine.protocol.messages import (
     Unavailable,
 )
 from engine.worker import remote_loop, worker
-from engine.worker.local_loop import LocalLoop
+from engine.worker.local_loop import FIRST_BATCH, LocalLoop
 from engine.worker.remote_loop import RemoteLoop
 from engine.worker.runtime import FatalWorkerError
 from engine.worker.worker import ReceivedFile, Worker, failure_kind
@@ -198,6 +198,23 @@ def test_a_batch_size_that_is_known_is_not_searched(open_captioner: GatedCaption
     made.handle(load(batch=9))
     assert made.wire.of(Loaded)[0].batch == 9
     assert isinstance(made.loop, LocalLoop) and made.loop.tuner is None
+
+
+def test_a_model_that_fills_the_cores_gets_one_lane(open_captioner: GatedCaptioner) -> None:
+    open_captioner.fills_cores = True
+    made = ScriptedWorker(open_captioner)
+    made.handle(load())
+    assert isinstance(made.loop, LocalLoop) and made.loop.lanes.max_lanes == 1
+    made.loop.close()
+
+
+def test_only_a_cpu_begins_with_small_batches(open_captioner: GatedCaptioner) -> None:
+    made = ScriptedWorker(open_captioner)
+    for device, first in (("cpu", FIRST_BATCH), ("cuda", SIZE)):
+        made.device = device
+        made.handle(load())
+        assert isinstance(made.loop, LocalLoop) and made.loop.full_batch == first
+    made.loop.close()
 
 
 def test_a_model_on_a_server_gets_a_remote_loop() -> None:

@@ -197,7 +197,9 @@ def test_steps_are_spent_on_unfinished_rows_alone(load: Callable[..., Any]) -> N
         row_counts.append(len(ids))
         return step(ids)
 
-    with captioner.decoder.prefill(features, 30) as state:
+    length = captioner.prompt_tokens + settings.max_new_tokens
+    with captioner.decoder.state_pool.acquire(len(prepared), length) as state:
+        state.prefill([features])
         step = state.step
         state.step = counted
         rows = decode(state, request)

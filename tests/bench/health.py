@@ -1,0 +1,113 @@
+"""Caption health: how well planted defects are found, and how many captions a second are counted.
+
+Each kind of defect is planted in one of a hundred captions. The confusion table has a line for
+every kind that was planted and every name under which some of it was found. Speed is of one core,
+from the parsed row to the counts: shearing, all checks, near duplicates and style. Four models
+share the work on the original of an image. A second look at a finished project, of which everything
+is counted, has the first one as its baseline.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.operations.quality import measure_quality
+from engine.quality.clip_tokens import is_beyond_clip
+from engine.quality.defects import DefectFinder
+from engine.quality.near_duplicates import find_near_duplicates
+from engine.quality.shard_health import ShardHealth
+from engine.quality.style import OriginalFacts, style_of
+from engine.shearing.shear import make_shearer
+from tests.bench.bench_data import SHARD_SIZE, make_project
+from tests.bench.measuring import cpu_seconds, measure, sizes
+from tests.bench.report import report
+from tests.support.detector_trial import FAMILY, SHEARING, try_detector
+from tests.support.planted_captions import planted
+
+SHARE = 0.01
+"""Share of the captions with each kind of defect."""
+SEED = 11
+MODELS = 4
+
+
+def main(cases: list[str]) -> None:
+    for count in sizes(cases, 20_000):
+        detection(count)
+        speed(count)
+        two_looks(count)
+
+
+def detection(count: int) -> None:
+    """Report precision and recall of each defect, and the confusion table."""
+    trial = try_detector(count, SHARE, SEED)
+    for name, score in trial.scores.items():
+        report("health", f"{name}, precision", score.precision, "share")
+        report("health", f"{name}, recall", score.recall, "share")
+    for (kind, name), captions in sorted(trial.confusion.items()):
+        report("health", f"planted {kind}, found {name}", captions, "captions")
+
+
+def speed(count: int) -> None:
+    """Report captions a CPU second, for everything and without the two costly checks."""
+    captions, originals = planted(count, SHARE, SEED)
+    shear = make_shearer(FAMILY, SHEARING)
+    finder = DefectFinder("en", ["Describe this image in detail."])
+    sampled = ShardHealth.of_nothing(count, sampled=True)
+    facts: list[OriginalFacts] = []
+    sample = sampled.sample or []
+
+    def count_all(health: ShardHealth) -> None:
+        for i, caption in enumerate(captions):
+            text = shear(caption.raw, caption.finish)
+            health.add(finder, i, caption.raw, caption.finish, text, facts[i])
+
+    gc.collect()
+    gc.disable()  # as in the processes of a pool
+    of_originals = seconds(lambda: facts.extend(map(OriginalFacts.of, originals.values())))
+    with_style = seconds(lambda: count_all(sampled))
+    checks = seconds(lambda: count_all(ShardHealth.of_nothing(count, sampled=False)))
+    near = seconds(lambda: find_near_duplicates(sample))
+    style = seconds(lambda: style_of(sample))
+    clip = seconds(lambda: [is_beyond_clip(text) for text in sample])
+    gc.enable()
+    rates = {
+        "everything, in the sample": of_originals / MODELS + with_style + near + style,
+        "the same without near duplicates and CLIP": of_originals / MODELS
+        + with_style
+        + style
+        - clip,
+        "everything, outside of the sample": checks,
+        "the same without CLIP": checks - clip,
+    }
+    for name, cost in rates.items():
+        report("health", name, count / cost, "captions/CPU s")
+    for name, cost in (("near duplicates", near), ("CLIP tokens", clip), ("style", style)):
+        report("health", f"{name} alone", cost / count * 1e6, "us/caption")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of some work."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def two_looks(count: int) -> None:
+    """Report CPU seconds and memory of the first look at a project, and CPU of a second one."""
+    with tempfile.TemporaryDirectory() as name:
+        project = make_project(Path(name) / "run", max(count, SHARD_SIZE), MODELS)
+        first = measure(measure_quality, project)
+        captions = sum(model.captions for model in first.result)
+        began = cpu_seconds()
+        measure_quality(project)
+        again = cpu_seconds() - began
+    million = 1e6 / captions
+    report("health", f"{captions}, first look", first.cpu * million, "CPU s/million")
+    report(
+        "health", f"{captions}, second look", again * million, "CPU s/million", first.cpu * million
+    )
+    report("health", f"{captions}, peak memory", first.megabytes, "MB")

@@ -158,17 +158,19 @@ def pause(project_state: ProjectState, supervisor: RunningSupervisor | None) -> 
 
 
 def resume(project_state: ProjectState, supervisor: RunningSupervisor | None) -> str:
-    """Let the run go on, and have models that wait for their server ask again at once.
+    """Let the run go on, and have models that wait for their server, or to be loaded, try at once.
 
     After a pause for a lost image root whose witness image is still gone, this also means: go on
     without that image, and probe the root alone.
     """
     woken = wake_models(project_state)
+    delayed = supervisor.device_pool.end_load_delays() if supervisor is not None else set()
+    woken += sorted({project_state.models[model_id].name for model_id in delayed} - set(woken))
     if not project_state.settings.paused:
         if not woken:
             return "it is not paused"
-        project_state.event("info", f"asked again by the user: {', '.join(woken)}")
-        return f"it is not paused; asks {', '.join(woken)} again"
+        project_state.event("info", f"tried again by the user: {', '.join(woken)}")
+        return f"it is not paused; tries {', '.join(woken)} again"
     lost_root = project_state.settings.pause_cause == "root_lost"
     project_state.resume()
     if lost_root and not witness_exists(project_state):
@@ -279,7 +281,14 @@ def pin(project_state: ProjectState, request: Pin, supervisor: RunningSupervisor
         supervisor.device_pool.pin(device, model.id if model else None)
     except KeyError:
         raise no_device(device, supervisor) from None
-    return f"{device} now works on {name}" if name else f"{device} takes any model"
+    if model is None:
+        return f"{device} takes any model"
+    works = any(
+        task.model_id == model.id and task.state in ("pending", "running")
+        for task in project_state.ledger.tasks.values()
+    )
+    left = "" if works else ", of which nothing is left to caption: the device waits"
+    return f"{device} now works on {name}{left}"
 
 
 def wake_device(device: str, supervisor: RunningSupervisor | None) -> str:

@@ -19,6 +19,9 @@ class RunDevices(Protocol):
     def wake(self, device_id: str) -> None:
         """Make the device ready, whatever its state. Raises `KeyError`."""
 
+    def end_load_delays(self) -> set[int]:
+        """Have no delay keep a device from loading a model; return the ids of such models."""
+
 
 class RunningSupervisor(Protocol):
     """The part of requests that only a running supervisor can do."""

@@ -122,6 +122,8 @@ class ProjectState:
         is not known."""
         self.unsaved = False
         """True if the last commit failed for another reason than a busy database."""
+        self.manifest_trouble: str | None = None
+        """Why `project.json` could not be written when that was tried last; None if it was."""
         self.writes: list[Callable[[Connection], None]] = []
         """Rare changes, each as a function that makes it within the transaction, in order."""
 
@@ -297,7 +299,8 @@ class ProjectState:
 
 
 def keep_manifest(project: Project, project_state: ProjectState) -> None:
-    """Bring `project.json` up to the project's state; an `OSError` is only logged."""
+    """Bring `project.json` up to the project's state; an `OSError` is only logged, and once."""
+    trouble = None
     try:
         manifest.save(
             project,
@@ -306,4 +309,7 @@ def keep_manifest(project: Project, project_state: ProjectState) -> None:
             list(project_state.shards.values()),
         )
     except OSError as error:
-        logger.warning("cannot write %s: %s", project.manifest, error)
+        trouble = f"cannot write {project.manifest}: {error.strerror or error}"
+    if trouble is not None and trouble != project_state.manifest_trouble:
+        logger.warning("%s", trouble)
+    project_state.manifest_trouble = trouble

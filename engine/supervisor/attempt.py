@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from db.rows import FailureRow, ModelRow, ShardRow, TaskRow
+from engine.captioners.model_families import prompt_keys
+from engine.captioners.record_prompt import texts_of
 from engine.project.caption_log import CaptionLog
 from engine.project.log_rows import EXCLUDED_KIND, READMITTED_KIND
 from engine.project.shard_file import (
@@ -88,6 +90,8 @@ class Attempt:
     """Indexes of records that were sent to the worker and have no row yet."""
     originals: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Image path and original caption of the records that were read and have no row yet."""
+    texts: dict[int, dict[str, str]] = field(default_factory=dict)
+    """What the model's prompt asks for of the records that were read and not sent yet, by key."""
     in_progress: set[int] = field(default_factory=set)
     """Indexes of outstanding records that the worker reported to be decoding or generating."""
     isolated_record: int | None = None
@@ -182,6 +186,7 @@ class Attempt:
             attempt=self.number,
             first=self.shard.first,
             records=tuple(records),
+            texts=tuple((i, self.texts.pop(i)) for i, _ in records if i in self.texts),
             last=last,
             alone=alone,
             probe=probe,
@@ -288,10 +293,13 @@ def open_attempt(
         synced_at=now,
     )
     suspected = {i for i in (*suspects, *server_suspects) if log.missing(i)}
+    keys = prompt_keys(model.family, model.settings)
 
     def remember(i: int, record: dict[str, Any]) -> IndexedImage:
         caption = record.get("caption")
         attempt.originals[i] = (record["image"], caption if isinstance(caption, str) else "")
+        if keys:
+            attempt.texts[i] = texts_of(record, keys)
         return i, record["image"]
 
     def read_unsent() -> Iterator[IndexedImage]:

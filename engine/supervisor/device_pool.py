@@ -63,6 +63,9 @@ class DevicePool:
         """Loads in a row for which the device had no room, by (device id, model id)."""
         self.killed_loads: Counter[tuple[str, int]] = Counter()
         """Loads in a row in which the worker was killed or hung, by (device id, model id)."""
+        self.failed_loads: set[tuple[str, int]] = set()
+        """(Device id, model id) pairs whose load failed, in the present series of failures of the
+        model: a successful load of it begins a new series."""
         self.load_not_before: dict[tuple[str, int], float] = {}
         """When a model may be loaded again, on the monotonic clock, by (device id, model id)."""
 
@@ -110,6 +113,7 @@ class DevicePool:
         """Forget a device that has left: its history says nothing about a later one of its name."""
         self.deaths.pop(device_id, None)
         self.proven = {(device, model) for device, model in self.proven if device != device_id}
+        self.failed_loads = {key for key in self.failed_loads if key[0] != device_id}
         self.load_not_before = {
             key: at for key, at in self.load_not_before.items() if key[0] != device_id
         }
@@ -293,16 +297,35 @@ class DevicePool:
         return min(self.policy.longest_delay, self.policy.memory_retry * 2.0 ** (times - 1))
 
     def record_loaded(self, device_id: str, model_id: int) -> None:
-        """Note that the device has loaded the model, which ends a series of failures there."""
+        """Note that the device has loaded the model, which ends its series of failures."""
+        self.forget_failed_loads(model_id)
         self.loads_without_room.pop((device_id, model_id), None)
         self.killed_loads.pop((device_id, model_id), None)
 
+    def forget_failed_loads(self, model_id: int) -> None:
+        self.failed_loads = {key for key in self.failed_loads if key[1] != model_id}
+
     def forget_loads(self, model_id: int) -> None:
         """Forget every failed load of the model: who has it tried again has it tried at once."""
+        self.forget_failed_loads(model_id)
         for history in (self.loads_without_room, self.killed_loads, self.load_not_before):
             for key in [key for key in history if key[1] == model_id]:
                 del history[key]
 
+    def end_load_delays(self) -> set[int]:
+        """Have no delay keep a device from loading a model; return the ids of such models."""
+        now = self.clock.monotonic()
+        delayed = {model_id for (_, model_id), at in self.load_not_before.items() if at > now}
+        self.load_not_before.clear()
+        return delayed
+
     def may_load(self, device_id: str, model_id: int) -> bool:
         """Return True if no delay keeps the device from loading the model now."""
         return self.clock.monotonic() >= self.load_not_before.get((device_id, model_id), 0.0)
+
+    def seconds_until_load(self, device_id: str, model_id: int) -> float:
+        """Return for how long the device loads no such model, beyond a rest of its own; or 0."""
+        seconds = self.load_not_before.get((device_id, model_id), 0.0) - self.clock.monotonic()
+        device = self.devices.get(device_id)
+        rests = device is not None and device.rest_until - self.clock.time() >= seconds
+        return 0.0 if rests else max(0.0, seconds)

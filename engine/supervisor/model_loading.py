@@ -59,9 +59,6 @@ class ModelLoader:
         self.device_pool = device_pool
         self.backoff = backoff
         self.policy = policy
-        self.failed_on: set[tuple[str, int]] = set()
-        """(Device id, model id) pairs whose load failed, in the present series of failures of the
-        model: a successful load of it begins a new series."""
 
     def request_load(self, worker: WorkerState, model_id: int) -> None:
         """Have the worker load the model, in the largest batch that is known to fit there.
@@ -101,7 +98,6 @@ class ModelLoader:
         worker.on_loaded(message.batch, self.project_state.clock.monotonic())
         model = self.project_state.models[message.model]
         self.device_pool.record_loaded(worker.device, model.id)
-        self.forget_failures(model.id)
         if model.load_failures:
             self.project_state.save_model(replace(model, load_failures=0))
         text = f"loaded in {message.seconds:.1f} s, batch {worker.batch}"
@@ -118,6 +114,7 @@ class ModelLoader:
             name = self.project_state.models[model_id].name
             self.project_state.event("warn", f"no room for the model: {text}", worker.device, name)
             if not self.device_pool.record_no_room(worker.device, model_id):
+                self.tell_delay(worker.device, model_id)
                 return
         self.record_load_failure(worker.device, model_id, message.kind, text)
 
@@ -154,8 +151,7 @@ class ModelLoader:
         facts = replace(self.load_failure_facts(device, model), kills=times)
         verdict = judge_load_failure(facts, self.policy)
         text = self.killed_load_text(device, model, reason, signal) if verdict == "block" else ""
-        again = "" if text else f"; tried again after {self.device_pool.load_delay(times):.0f} s"
-        self.project_state.event("fail", f"cannot load: {reason}{again}", device, model.name)
+        self.project_state.event("fail", f"cannot load: {reason}", device, model.name)
         self.carry_out(verdict, device, model, "died", text)
 
     def killed_load_text(
@@ -182,7 +178,7 @@ class ModelLoader:
     ) -> None:
         """Do what `load_rules` says; `cause` and `text` say why, should the model be blocked."""
         if verdict != "device_death":
-            self.failed_on.add((device, model.id))
+            self.device_pool.failed_loads.add((device, model.id))
         if counts_against_model(verdict):
             model = replace(model, load_failures=model.load_failures + 1)
             self.project_state.save_model(model)
@@ -197,17 +193,20 @@ class ModelLoader:
                     self.device_pool.rest_machine(device)
             case "delay_on_device":
                 self.device_pool.delay_load(device, model.id, self.policy.first_delay)
+        self.tell_delay(device, model.id)
+
+    def tell_delay(self, device: str, model_id: int) -> None:
+        """Log for how long the device does not load the model, if no rest of it says so."""
+        if seconds := self.device_pool.seconds_until_load(device, model_id):
+            name = self.project_state.models[model_id].name
+            text = f"the model is loaded here again in {seconds:.0f} s at the earliest"
+            self.project_state.event("warn", text, device, name)
 
     def block(self, model: ModelRow, cause: BlockedCause, text: str) -> None:
         """Have no worker load the model any more, until a person has one of its tasks retried."""
         self.project_state.save_model(replace(model, blocked=text, blocked_cause=cause))
         self.project_state.event("fail", f"blocked: {text}", model=model.name)
-        self.forget_failures(model.id)
         self.device_pool.forget_loads(model.id)
-
-    def forget_failures(self, model_id: int) -> None:
-        """End the model's present series of failed loads."""
-        self.failed_on = {key for key in self.failed_on if key[1] != model_id}
 
     def load_failure_facts(self, device: str, model: ModelRow) -> LoadFailureFacts:
         """Return what is known at the time of a failed load."""
@@ -217,7 +216,7 @@ class ModelLoader:
             other_machine_may_load=any(
                 pool.may_load(other, model.id)
                 and pool.devices[other].pinned_model_id in (None, model.id)
-                and (other, model.id) not in self.failed_on
+                and (other, model.id) not in pool.failed_loads
                 for other in pool.ready_on_other_machines(device)
             ),
             machine_has_other_work=any(
@@ -234,7 +233,7 @@ class ModelLoader:
         return any(
             worker.model_id == model_id
             and worker.device != device
-            and (worker.device, model_id) not in self.failed_on
+            and (worker.device, model_id) not in self.device_pool.failed_loads
             and not worker.waits_for_slot  # it may wait for ever
             for worker in self.workers.values()
         )

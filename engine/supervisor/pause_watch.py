@@ -1,7 +1,8 @@
 """Letting a run that paused itself go on when the cause of the pause has gone.
 
 A pause that a person asked for stays until a person ends it. Of the others each cause is looked at
-again: room on a full disk often, everything else after a wait that grows.
+again: room on a full disk often, unless it was found in vain, everything else after a wait that
+grows.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class PauseWatch:
         """The cause of the pause that is watched; None while the run is not paused."""
         self.tries = 0
         """Looks at the cause in this pause and in those shortly before it."""
+        self.relapses = 0
+        """Pauses in a row that came soon after the run had gone on by itself."""
         self.next_try = 0.0
         """When the cause is looked at next, on the monotonic clock."""
         self.went_on_at = float("-inf")
@@ -75,7 +78,12 @@ class PauseWatch:
             # A pause soon after the last one: the cause had not gone, whatever it looked like.
             again = now - self.went_on_at <= self.policy.longest_delay
             self.cause, self.tries = cause, self.tries if again else 0
-            self.next_try = now + self.wait_before_try(cause)
+            self.relapses = self.relapses + 1 if again else 0
+            wait = self.wait_before_try(cause)
+            self.next_try = now + wait
+            if again:
+                text = f"paused again soon after it went on: its cause is looked at in {wait:.0f} s"
+                self.project_state.event("warn", text)
         if now < self.next_try:
             return
         self.tries += 1
@@ -88,7 +96,8 @@ class PauseWatch:
     def wait_before_try(self, cause: PauseCause) -> float:
         """Return the seconds until the cause is looked at next."""
         if cause in ("disk_full", "devices_lost"):  # the look costs nothing
-            return self.policy.disk_retry
+            # But what it shows may not be all: a quota is no matter of the disk's free bytes.
+            return self.policy.delay(self.relapses) if self.relapses else self.policy.disk_retry
         return self.policy.delay(self.tries + 1)
 
     def has_gone(self, cause: PauseCause) -> bool:
@@ -103,9 +112,11 @@ class PauseWatch:
         return True  # the workers look for the images, and fail no record while they are not there
 
     def has_room(self) -> bool:
-        """Return True if `Policy.disk_floor` bytes are free on the project's disk."""
+        """Return True if `Policy.disk_floor` bytes are free, and some can be written."""
         with suppress(OSError):
-            return self.free_bytes(self.project.folder) >= self.policy.disk_floor
+            if self.free_bytes(self.project.folder) >= self.policy.disk_floor:
+                try_write(self.project.folder)
+                return True
         return False
 
 

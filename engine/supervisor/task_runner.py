@@ -26,10 +26,12 @@ from engine.supervisor.poison import PoisonDetector
 from engine.supervisor.sample_ring import SampleRing
 from engine.supervisor.worker_state import WorkerState
 
-DISK_FULL = "the disk is full"
-"""The reason of a pause after a write failed for want of space, as people read it."""
-NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a write that mean a full disk: no space, a quota, a file that may not grow."""
+NO_SPACE = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota on this disk is used up",
+    errno.EFBIG: "a file has the largest size that is allowed",
+}
+"""The reason of a pause after a write failed for want of space, as people read it, by its errno."""
 BATCHES_AHEAD = 6
 """Batches of records that a worker holds, if that is more than `Policy.chunk`: it captions two,
 decodes two, and has two to go on with while the next records are on their way."""
@@ -349,8 +351,8 @@ class TaskRunner:
                 path = named
         elif path is not None:
             what = f"{path}: {error.strerror or error}"
-        full = error.errno in NO_SPACE_ERRNOS
-        reason = DISK_FULL if full else f"the project cannot be written: {what}"
+        full = error.errno in NO_SPACE
+        reason = NO_SPACE.get(error.errno or 0, f"the project cannot be written: {what}")
         if not self.project_state.settings.paused:
             self.project_state.unwritable = path
             self.project_state.event("fail", f"paused: {reason}")

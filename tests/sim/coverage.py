@@ -197,7 +197,7 @@ class Coverage:
 
     def on_write_error(self, call: Call, runner: TaskRunner, error: OSError, *rest: Any) -> None:
         self.unsynced = not self.completing
-        full = error.errno in task_runner.NO_SPACE_ERRNOS
+        full = error.errno in task_runner.NO_SPACE
         self.take("The disk is full" if full else "The project cannot be written")
         call(runner, error, *rest)
 

@@ -1,4 +1,4 @@
-"""Kills before any operation on files: Python tells of each one before it is carried out.
+"""Every operation that changes files: Python tells of each one before it is carried out.
 
 An audit hook (PEP 578) cannot be taken away again, so there is one for all simulations, which asks
 the one that runs now.
@@ -11,16 +11,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 PATH_EVENTS = ("os.rename", "os.remove", "os.truncate", "os.mkdir", "os.link", "os.symlink")
 """Events of operations that change files or folders, all with the path as their first argument."""
 
-Hook = Callable[[], None]
-current: list[tuple[str, Hook]] = []
-"""The folder that is watched now and what is called before each operation in it, if any."""
+COMPILED = "__pycache__"
+"""The folder in which Python keeps what it imports: no business of the product's."""
+
+Hook = Callable[[str], None]
+current: list[Hook] = []
+"""What is called now before each operation, with its path, if any."""
 
 
 @cache
@@ -30,10 +32,10 @@ def add_hook() -> None:
 
 
 @contextmanager
-def before_each(folder: Path, call: Hook) -> Iterator[None]:
-    """Have `call` called before each operation that changes a file in the folder; it may raise."""
+def before_each(call: Hook) -> Iterator[None]:
+    """Have `call` called with the path before each operation that changes a file; it may raise."""
     add_hook()
-    current.append((str(folder), call))
+    current.append(call)
     try:
         yield
     finally:
@@ -46,10 +48,8 @@ def on_event(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & WRITE_FLAGS):
         return
-    folder, call = current[-1]
     path = arguments[0]
-    # A relative path is a name in a folder that the project has open (`plain_files`).
     if isinstance(path, str | os.PathLike):
         text = os.fspath(path)
-        if isinstance(text, str) and (not text.startswith("/") or text.startswith(folder)):
-            call()
+        if isinstance(text, str) and COMPILED not in text:
+            current[-1](text)

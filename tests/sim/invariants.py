@@ -68,6 +68,12 @@ class Checker:
         self.forget_durable(path)
         self.changed.add(path)
 
+    def check_place(self, path: str) -> None:
+        """Nothing outside the project is changed; `path` is what is about to be changed."""
+        # A relative path is a name in a folder that the project has open (`plain_files`).
+        if path.startswith("/") and not path.startswith(str(self.project.folder)):
+            self.violate(f"{Path(path).name} is changed, outside the project")
+
     def on_write(self, path: Path, data: bytes) -> None:
         """Check what is about to be appended to a log: only rows that a worker was asked for."""
         for line in data.splitlines():

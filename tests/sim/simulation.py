@@ -164,9 +164,10 @@ class Simulation:
             self.note(kind)
             self.kill()
 
-    def on_file_operation(self) -> None:
+    def on_file_operation(self, path: str) -> None:
         """Kill the process, perhaps, before it changes a file; a dead one changes none."""
         if self.alive and not self.faults.checking:
+            self.checker.check_place(path)
             self.maybe_die("supervisor is killed before a file operation")
 
     def kill(self) -> NoReturn:

@@ -49,7 +49,7 @@ def stand_in(simulation: Simulation) -> Iterator[None]:
         if simulation.coverage is not None:
             simulation.coverage.next_schedule()
             simulation.coverage.watch(stack)
-        stack.enter_context(before_each(simulation.project.folder, simulation.on_file_operation))
+        stack.enter_context(before_each(simulation.on_file_operation))
         yield
 
 

@@ -272,6 +272,15 @@ def test_a_file_outside_the_project_is_found() -> None:
         beside.rmdir()
 
 
+def test_a_change_outside_the_project_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "old"
+    old.touch()
+    violations = violations_with(monkeypatch, TaskRunner, "sync_logs", lambda _: old.write_text(""))
+    assert violations[0].endswith("old is changed, outside the project")
+
+
 def violations_with(
     monkeypatch: pytest.MonkeyPatch, owner: object, name: str, value: object
 ) -> list[str]:

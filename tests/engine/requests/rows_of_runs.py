@@ -47,10 +47,10 @@ PAUSE_AND_RESUME = {
     "resume while not paused": Row(request=Resume(), answer="it is not paused"),
     "resume of a model that waits": Row(
         request=Resume(),
-        answer="it is not paused; asks served again",
+        answer="it is not paused; tries served again",
         models={2: WAITING},
         changed={"models": {2: {"not_before": 0.0}}},
-        events=("asked again by the user: served",),
+        events=("tried again by the user: served",),
     ),
     "resume after a pause": Row(
         request=Resume(),

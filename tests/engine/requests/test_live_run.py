@@ -77,6 +77,17 @@ def test_pause_takes_the_tasks_back_and_resume_lets_them_go_on(run: RunInMemory)
     assert run.state.ledger.states["running"] == 1
 
 
+def test_resume_ends_the_waits_after_killed_loads(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "run")
+    assert ask(run, Resume()) == "it is not paused"
+    run.exit(run.starting(), -9)
+    run.turn(1.0)
+    assert not run.supervisor.workers
+    assert ask(run, Resume()) == "it is not paused; tries dry-run again"
+    run.turn()
+    assert run.starting().state == "loading"
+
+
 def test_a_stop_after_the_running_shards_starts_no_other(run: RunInMemory) -> None:
     assert ask(run, Stop(after_shard=True)) == "stops after the running shards"
     assert not run.supervisor.is_finished()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +221,39 @@ def test_a_model_that_makes_no_sense_is_blocked_and_others_go_on(
     assert run.model.blocked_cause == "error"
     assert run.task.error_cause == "model_blocked"
     assert {worker.model_id for worker in run.supervisor.workers.values()} == {2}
+
+
+def test_what_is_told_of_the_next_load_is_true(tmp_path: Path) -> None:
+    """At the second kill the device rests, which its own event tells; later delays are longer."""
+    run = RunInMemory(tmp_path / "project", policy=Policy(load_failures=99))
+    pool, rested = run.supervisor.device_pool, False
+    pool.count_death("cuda:0")
+    for _ in range(6):
+        worker = run.starting()
+        run.state.events.clear()
+        run.exit(worker, -9)
+        told = re.findall(r"again in (\d+) s|rests for (\d+) minutes", "\n".join(run.events))
+        seconds = max(int(seconds or 60 * int(minutes)) for seconds, minutes in told)
+        rested = rested or pool.devices["cuda:0"].state == "resting"
+        run.turn(seconds - 1.0)
+        assert not run.supervisor.workers
+        run.turn(1.0)
+        assert [worker.state for worker in run.supervisor.workers.values()] == ["loading"]
+    assert rested
+
+
+def test_a_node_that_has_left_is_not_held_against_one_of_its_name(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project", devices=["a/cuda:0", "b/cuda:0"])
+    run.send(run.starting("a/cuda:0"), LoadFailed(model=1, kind="checkpoint", text="no file"))
+    pool = run.supervisor.device_pool
+    assert pool.failed_loads == {("a/cuda:0", 1)}
+    rows = run.launcher.rows
+    run.launcher.rows = rows[1:]
+    run.turn()
+    run.launcher.rows = rows
+    run.turn()
+    assert pool.failed_loads == set()
+    assert pool.may_load("a/cuda:0", 1)
 
 
 @pytest.mark.parametrize(("kind", "failures"), [("error", 1), ("memory", 0)])

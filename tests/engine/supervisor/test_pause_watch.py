@@ -97,6 +97,33 @@ def test_room_is_looked_for_often_however_long_the_disk_was_full(tmp_path: Path)
     assert paused_at(run, 2 * run.policy.disk_retry)
 
 
+def test_a_quota_that_leaves_room_on_the_disk_is_tried_ever_less_often(tmp_path: Path) -> None:
+    """The free bytes of the disk do not show it; people are told when it is tried again."""
+    run = RunInMemory(tmp_path / "project")
+    run.supervisor.task_runner.on_write_error(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    assert run.state.settings.pause_cause == "disk_full"
+    assert "paused: the quota on this disk is used up" in run.events
+    went_on = paused_at(run, 7_200.0)
+    waits = [after - before for before, after in zip([0.0, *went_on], went_on, strict=False)]
+    assert waits[:5] == sorted(waits[:5])
+    assert waits[-1] >= run.policy.longest_delay
+    assert [text for text in run.events if "in 900 s" in text]
+
+
+def test_a_folder_that_cannot_be_written_has_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    run = RunInMemory(tmp_path / "project")
+    run.state.pause("disk_full")
+    with monkeypatch.context() as broken:
+        broken.setattr(pause_watch, "try_write", fail)
+        assert paused_at(run, 600.0) == []
+    assert paused_at(run, 2 * run.policy.disk_retry)
+
+
 def test_after_long_work_the_waits_begin_anew(tmp_path: Path) -> None:
     run = RunInMemory(tmp_path / "project")
     run.state.pause("cannot_write")

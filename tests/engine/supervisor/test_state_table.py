@@ -1000,16 +1000,18 @@ def test_a_record_that_the_worker_had_not_touched_is_not_poison(tmp_path: Path) 
 def test_two_records_that_end_every_worker_do_not_fail_their_task(tmp_path: Path) -> None:
     """Nothing but the probe image shows here that device and model are sound."""
     run = RunInMemory(tmp_path / "project", records=2)
-    while run.task.state not in ("done", "failed"):
-        captioner = run.captioning()
-        if run.sent(captioner, Records)[-1].probe:
+    for round_ in ("the run", "a retry of the failed records"):
+        while run.task.state not in ("done", "failed"):
+            captioner = run.captioning()
+            if run.sent(captioner, Records)[-1].probe:
+                run.decoding(captioner, *run.outstanding(captioner))
+                run.rows(captioner, *run.outstanding(captioner))
             run.decoding(captioner, *run.outstanding(captioner))
-            run.rows(captioner, *run.outstanding(captioner))
-        run.decoding(captioner, *run.outstanding(captioner))
-        run.exit(captioner, -11)
-        run.turn(run.policy.device_rest)
-    assert (run.task.state, run.task.failed, run.task.strikes) == ("done", 2, 0)
-    assert [group.kind for group in run.state.failures[1]] == ["poison"]
+            run.exit(captioner, -11)
+            run.turn(run.policy.device_rest)
+        assert (run.task.state, run.task.failed, run.task.strikes) == ("done", 2, 0), round_
+        assert [group.kind for group in run.state.failures[1]] == ["poison"]
+        assert run.state.ledger.retry(1, run.clock.time(), failed_items=True)
 
 
 def test_the_deaths_of_a_bad_device_are_no_evidence_on_a_good_one(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from db.rows import UnavailableCause
 from engine.captioners.errors import CheckpointError as CheckpointError
+from engine.captioners.record_prompt import PromptRecord
 from engine.images.image import ImageProblem, Picture
 
 Finish = Literal["stop", "length"]
@@ -96,6 +97,8 @@ class Captioner(ABC):
     """Images per batch, as the settings ask."""
     concurrent_batches = False
     """True if several threads may call `caption` at the same time."""
+    fills_cores = False
+    """True if one batch keeps all cores of a CPU busy, so that a second beside it gains nothing."""
     loaded: LoadedCheckpoint | None = None
     """The checkpoint of this model; None for a model without one."""
     asked: AskedPrompt | None = None
@@ -104,10 +107,17 @@ class Captioner(ABC):
 
     @abstractmethod
     def prepare(self, picture: Picture) -> Any:
-        """Decode and preprocess one image: CPU work, called from several threads.
+        """Decode and preprocess one image, of no record: CPU work, called from several threads.
 
         Raises `ImageProblem`.
         """
+
+    def prepare_record(self, picture: Picture, record: PromptRecord) -> Any:
+        """Do as `prepare` for the image of a record, on which its prompt may depend.
+
+        Raises `ImageProblem`, also for a record that lacks what the prompt asks for.
+        """
+        return self.prepare(picture)
 
     @abstractmethod
     def caption(self, inputs: Sequence[Any], record_ids: Sequence[int]) -> list[Caption]:

@@ -38,6 +38,9 @@ memory."""
 WEIGHT_MAP = "weight_map"
 """The key of an index of weights under which the names of tensors stand, and their files."""
 
+NAME_ITS_SERVER = f"name its server, --model NAME={EXAMPLE}"
+"""The end of a sentence about a model that another program serves."""
+
 Keys = tuple[str, ...]
 """The keys that lead to a value in a config, from the outside in."""
 
@@ -108,7 +111,7 @@ def names_repository(value: Any) -> bool:
 
 
 def server_advice() -> str:
-    return f"serve the model and name its server, --model NAME={EXAMPLE}"
+    return f"serve the model and {NAME_ITS_SERVER}"
 
 
 def check_constant(name: str) -> float:

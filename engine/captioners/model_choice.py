@@ -15,8 +15,11 @@ from engine.captioners.checkpoints.layouts import read_config
 from engine.captioners.model_families import ENDPOINT, FAMILIES, HF, Family, check_checkpoint
 from engine.captioners.open_models import general_prompt, own_prompt
 from engine.captioners.presets import PAPER
-from engine.captioners.settings import Settings, apply_changes, parse_assignment
+from engine.captioners.record_prompt import keys_of
+from engine.captioners.setting_changes import TEMPLATE_PREFIX, apply_changes, parse_assignment
+from engine.captioners.settings import Settings
 from engine.captioners.settings_hash import settings_hash
+from engine.captioners.stated_settings import begun, reopened, with_penalty
 from engine.utils.errors import BadInput
 
 
@@ -76,8 +79,8 @@ def choose(
         raise BadInput(
             f"{name} needs a checkpoint: --model {name}={example}, {family.checkpoint_form}"
         )
-    settings = preset_settings(family, preset or PAPER)
-    return change_model(name, family.name, checkpoint or None, settings, changes or {})
+    changes = {"preset": preset or PAPER} | dict(changes or {})
+    return change_model(name, family.name, checkpoint or None, Settings(), changes)
 
 
 def choose_all(
@@ -90,14 +93,21 @@ def choose_all(
     changes: dict[str, dict[str, str]] = {text.partition("=")[0]: {} for text in models}
     for text in settings:
         key, value = parse_assignment(text)
-        name, dot, key = key.rpartition(".")
-        if not dot or name not in changes:
+        # The longest name first, for names and keys may have dots.
+        names = sorted(changes, key=len, reverse=True)
+        name = next((it for it in names if key.startswith(f"{it}.")), None)
+        if name is None:
             raise BadInput(
                 f"{text!r}: write MODEL.KEY=VALUE with a model that --model names"
                 f" ({', '.join(changes) or 'none'})"
             )
-        changes[name][key] = value
+        changes[name][key.removeprefix(f"{name}.")] = value
     return [choose(text, preset, changes[text.partition("=")[0]]) for text in models]
+
+
+def setting_name(key: str) -> str:
+    """Return the setting that a change of this key changes."""
+    return "template" if key.startswith(TEMPLATE_PREFIX) else key
 
 
 def preset_settings(family: Family, preset: str) -> Settings:
@@ -122,17 +132,21 @@ def change_model(
     """
     family = FAMILIES[family_name]
     rest = dict(changes)
+    begins = "checkpoint" in rest or "preset" in rest
     if family.name == HF and checkpoint is not None and "checkpoint" in rest:
-        # The prompt of the checkpoint before says nothing to one of another type.
+        # What the checkpoint before states says nothing to one of another type.
         config = read_config(Path(checkpoint))
         settings = replace(settings, prompt=general_prompt(config, settings.prompt))
+        settings = reopened(Path(checkpoint), settings)
     if "checkpoint" in rest:
         if family.checkpoint_form is None:
             raise BadInput(f"{name} takes no checkpoint")
         checkpoint = rest.pop("checkpoint")
     if "preset" in rest:
         settings = preset_settings(family, rest.pop("preset"))
-    unknown = next((key for key in rest if key not in family.setting_names), None)
+    if family.name == HF and checkpoint is not None and begins:
+        settings = begun(Path(checkpoint).expanduser(), settings)
+    unknown = next((key for key in rest if setting_name(key) not in family.setting_names), None)
     if unknown is not None:
         checkpoint_key = ("checkpoint",) if family.checkpoint_form is not None else ()
         raise BadInput(
@@ -140,6 +154,8 @@ def change_model(
             f" {', '.join((*family.setting_names, 'preset', *checkpoint_key))}"
         )
     settings = complete_prompt(family, apply_changes(settings, rest))
+    if "prompt" in rest:
+        check_prompt_keys(family, settings.prompt)
     if settings.unsent and not family.remote:
         raise BadInput(
             f"{settings.unsent_names[0]} must have a value: only a server can do without"
@@ -149,6 +165,7 @@ def change_model(
         if family.name == HF:
             config = read_config(Path(checkpoint))
             settings = replace(settings, prompt=own_prompt(config, settings.prompt))
+            settings = with_penalty(Path(checkpoint), settings)
     digest = settings_hash(family.name, checkpoint, settings)
     return ModelChoice(
         name=name,
@@ -157,6 +174,16 @@ def change_model(
         settings=asdict(settings),
         settings_hash=digest,
     )
+
+
+def check_prompt_keys(family: Family, prompt: str) -> None:
+    """Raise `BadInput` for a prompt with keys of records that the family does not fill in."""
+    keys = () if family.fills_prompts else keys_of(prompt)
+    if keys:
+        raise BadInput(
+            f"{family.name} cannot put {{{keys[0]}}} of a record into its prompt: only hf and"
+            " endpoint can"
+        )
 
 
 def complete_prompt(family: Family, settings: Settings) -> Settings:

@@ -6,26 +6,48 @@ torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.captioners import presets
 from engine.captioners.address import EXAMPLE, read_address
 from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.checkpoints import layouts
+from engine.captioners.checkpoints.adapters import adapter_in_place_of_model, incomplete_adapter
+from engine.captioners.checkpoints.config_kinds import advice_for_config
+from engine.captioners.checkpoints.folder_kinds import (
+    HF_KINDS,
+    KINDS,
+    advice_for_incomplete,
+    advice_for_no_folder,
+    no_captioner,
+    stand_in,
+)
+from engine.captioners.checkpoints.hub import is_hub_address
+from engine.captioners.checkpoints.packages import check_torchvision
 from engine.captioners.config_files import check_entries
 from engine.captioners.errors import CheckpointError, first_line
-from engine.captioners.settings import PARSERS, Settings
+from engine.captioners.record_prompt import keys_of_settings
+from engine.captioners.setting_changes import PARSERS
+from engine.captioners.settings import Settings
 from engine.hardware.memory import is_out_of_memory
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.captioners.base import Captioner
 
-SPECIAL_SETTINGS = ("vision_tower", "served_model", "max_tokens_name")
+ASKING_SETTINGS = (
+    *("prompts", "system", "prefill", "keep_prefill", "template", "strip"),
+    *("min_pixels", "max_pixels", "repetition_penalty"),
+)
+"""Names of the settings of open models, here and on a server."""
+SPECIAL_SETTINGS = (
+    *ASKING_SETTINGS,
+    *("max_tiles", "vision_tower", "adapter", "served_model", "max_tokens_name"),
+)
 """Names of the settings that only some families have."""
 COMMON_SETTINGS = tuple(key for key in PARSERS if key not in SPECIAL_SETTINGS)
 """Names of the settings that every family of local models has."""
@@ -57,6 +79,8 @@ class Family:
     """The model's own conversation, into which a prompt without placeholder is put for `{}`."""
     remote: bool = False
     """True if a checkpoint is the address of a server, not a folder."""
+    fills_prompts: bool = False
+    """True if a prompt may hold keys, which each record's own texts take the place of."""
 
     def load(
         self,
@@ -77,13 +101,16 @@ class Family:
             except BadInput as error:
                 raise CheckpointError(str(error)) from error
         if not self.remote:
-            for folder in (checkpoint, settings.tokenizer, settings.vision_tower):
+            parts = (settings.tokenizer, settings.vision_tower, settings.adapter)
+            for folder in (checkpoint, *parts):
                 if folder and Path(folder).is_dir():
                     check_entries(Path(folder))
         if settings.quantize != "none":
             from engine.captioners.checkpoints.quantization import check_quantization
 
             check_quantization(settings.quantize, device)
+        if self.checkpoint_form is not None and not self.remote:
+            check_torchvision()
         module = import_module(self.module)
         captioner: Captioner
         if self.remote:
@@ -176,9 +203,11 @@ FAMILIES: dict[str, Family] = {
             missing_files=layouts.missing_hf_files,
             setting_names=tuple(
                 key
-                for key in COMMON_SETTINGS
-                if key not in ("preprocess", "fast_decode", "graphs", "overlap", "quantize")
+                for key in PARSERS
+                if key in (*COMMON_SETTINGS, *ASKING_SETTINGS, "max_tiles", "adapter")
+                and key not in ("preprocess", "fast_decode", "graphs", "overlap", "quantize")
             ),
+            fills_prompts=True,
         ),
         Family(
             name=ENDPOINT,
@@ -187,10 +216,11 @@ FAMILIES: dict[str, Family] = {
             presets=presets.ENDPOINT,
             checkpoint_form=f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
             setting_names=(
-                *("prompt", "max_new_tokens", "temperature", "top_p", "seed"),
+                *("prompt", *ASKING_SETTINGS, "max_new_tokens", "temperature", "top_p", "seed"),
                 *("served_model", "max_tokens_name", "alpha", "exif", "jpeg_end", "batch"),
             ),
             remote=True,
+            fills_prompts=True,
         ),
         Family(
             name="dry-run",
@@ -204,24 +234,53 @@ FAMILIES: dict[str, Family] = {
 """All families that caption by name, in the order in which people see them."""
 
 
+def prompt_keys(family_name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys of records for which the prompts of a model ask.
+
+    `settings` are the fields of `Settings` that a project keeps.
+    """
+    family = FAMILIES.get(family_name)
+    if family is None or not family.fills_prompts:
+        return ()
+    return keys_of_settings(Settings.of(settings))
+
+
 def check_checkpoint(family: Family, checkpoint: str, settings: Settings | None = None) -> str:
     """Return a checkpoint as it is stored: an absolute path, or an address.
 
     Raises `BadInput` if the address is none or the folder lacks something.
     """
     if family.remote:
+        if is_hub_address(checkpoint):
+            raise BadInput(f"{advice_for_no_folder(checkpoint)}, --model NAME={HF}:FOLDER")
         return read_address(checkpoint)
     folder = Path(checkpoint).expanduser().absolute()
-    check_folder(family, folder, settings)
+    try:
+        if not folder.is_dir():
+            raise BadInput(f"{family.name}: {advice_for_no_folder(checkpoint)}")
+        check_folder(family, folder, settings or Settings())
+    except OSError as error:
+        raise BadInput(f"{family.name}: {folder} cannot be looked into: {error}") from error
     return str(folder)
 
 
-def check_folder(family: Family, folder: Path, settings: Settings | None = None) -> None:
-    """Raise `BadInput`, which names what is missing, if a checkpoint folder is not complete."""
-    if not folder.is_dir():
-        raise BadInput(f"{family.name}: no such checkpoint folder: {folder}")
-    tokenizer = settings.tokenizer if settings else None
-    missing = family.missing_files(folder, Path(tokenizer) if tokenizer else None)
+def check_folder(family: Family, folder: Path, settings: Settings) -> None:
+    """Raise `BadInput` if a checkpoint folder is incomplete or of another kind than the family's.
+
+    It says what to do instead, or what is missing. Raises `OSError`.
+    """
+    is_hf = family.name == HF
+    missing = family.missing_files(folder, Path(settings.tokenizer) if settings.tokenizer else None)
+    advice = adapter_in_place_of_model(folder, takes_adapters=is_hf)
+    if advice is None and settings.adapter is not None:
+        advice = incomplete_adapter(Path(settings.adapter))
+    if advice is None and missing:
+        advice = advice_for_incomplete(folder, HF_KINDS if is_hf else KINDS)
+    advice = advice or stand_in(folder)
+    if advice is None and is_hf:
+        advice = no_captioner(folder) or advice_for_config(folder, layouts.read_config(folder))
+    if advice is not None:
+        raise BadInput(advice)
     if missing:
         raise BadInput(
             f"{family.name}: {folder} lacks {', '.join(missing)}; it must be"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from engine.captioners.model_choice import (
     ModelChoice,
     change_model,
+    check_prompt_keys,
     choose,
     choose_all,
     complete_prompt,
@@ -28,6 +29,7 @@ __all__ = [
     "Settings",
     "change_model",
     "check_checkpoint",
+    "check_prompt_keys",
     "choose",
     "choose_all",
     "complete_prompt",

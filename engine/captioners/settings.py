@@ -1,12 +1,12 @@
-"""The settings of a model, and how `KEY=VALUE` changes them. This module imports no torch."""
+"""The settings of a model, of which some are JSON in a text. This module imports no torch."""
 
 from __future__ import annotations
 
-import math
+import json
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -37,6 +37,19 @@ MAX_NGRAM = 64
 """The largest `no_repeat_ngram`."""
 MAX_BATCH = 65536
 """The largest `batch`."""
+MAX_PIXELS = 2**26
+"""The largest `max_pixels` and `min_pixels`: far above what any processor keeps of a picture."""
+MAX_TILES = 1024
+"""The largest `max_tiles`."""
+MAX_PENALTY = 10.0
+"""The largest `repetition_penalty`. Useful ones are just above 1."""
+VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+"""What the name of a template variable looks like."""
+RESERVED_VARIABLES = (
+    *("messages", "tools", "documents", "conversations", "chat_template"),
+    *("add_generation_prompt", "continue_final_message", "return_assistant_tokens_mask"),
+)
+"""Names that a chat template is given by transformers itself."""
 
 
 def any_of(values: Sequence[str], empty: bool = False) -> Meta:
@@ -54,10 +67,30 @@ class Settings:
 
     prompt: str = ""
     """The whole prompt, with the family's placeholder where the image goes."""
+    prompts: str = ""
+    """A JSON list of prompts, of which each record gets one instead of `prompt`; empty for none."""
+    system: str = ""
+    """The system message, for models that are asked by a chat template or on a server."""
+    prefill: str = ""
+    """The beginning of the model's answer, which it continues."""
+    keep_prefill: bool = True
+    """True if the caption begins with `prefill`, False if it is what comes after."""
+    template: str = ""
+    """A JSON object of variables for the chat template, keys in order; empty for none."""
+    strip: str = ""
+    """A JSON list of texts that are cut from captions, as `answer_text.stripped` says; empty for
+    none."""
     preprocess: Annotated[str, any_of(PREPROCESSING, empty=True)] = ""
     """How an image becomes the square that the model takes: `crop` (resize the shortest edge, cut
     out the centre), `pad` (first pad to a square with the mean colour) or `squash` (lose the aspect
     ratio). It is empty where the checkpoint's own processor decides."""
+    min_pixels: Annotated[int, Meta(ge=1, le=MAX_PIXELS)] | None = None
+    """Pixels to which the model's own processor enlarges a picture; None is as its file says."""
+    max_pixels: Annotated[int, Meta(ge=1, le=MAX_PIXELS)] | None = None
+    """Pixels to which the model's own processor reduces a picture; None is as its file says."""
+    max_tiles: Annotated[int, Meta(ge=1, le=MAX_TILES)] | None = None
+    """The most tiles into which the model's own processor cuts a picture; None is as its file
+    says."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=MAX_NEW_TOKENS)] = 30
     min_new_tokens: Annotated[int, Meta(ge=0, le=MAX_NEW_TOKENS)] = 0
     temperature: Annotated[float, Meta(ge=0, le=sys.float_info.max)] = 0.0
@@ -66,6 +99,9 @@ class Settings:
     """The probability mass that nucleus sampling keeps; None keeps all tokens."""
     no_repeat_ngram: Annotated[int, Meta(ge=0, le=MAX_NGRAM)] = 0
     """Length of the n-grams that may not occur twice in a caption; 0 allows all."""
+    repetition_penalty: Annotated[float, Meta(gt=0, le=MAX_PENALTY)] | None = None
+    """By what the logits of tokens that were said before are divided; None is as the checkpoint's
+    generation_config.json or the server says."""
     dtype: Annotated[str, any_of(DTYPES)] = "auto"
     """Floating-point type of the weights; `auto` is bfloat16 on a GPU and float32 elsewhere."""
     quantize: Annotated[str, any_of(QUANTIZATIONS)] = "none"
@@ -77,6 +113,8 @@ class Settings:
     """Folder or file of the tokenizer; None if it is in the checkpoint's folder."""
     vision_tower: str | None = None
     """Folder of the CLIP model, for an original LLaVA checkpoint that does not contain it."""
+    adapter: str | None = None
+    """Folder of an adapter (LoRA) that is merged into the weights; None for none."""
     served_model: str | None = None
     """Id of the model to ask a server for; None if it serves only one."""
     max_tokens_name: Annotated[str, any_of(MAX_TOKENS_NAMES)] = "max_tokens"
@@ -111,6 +149,21 @@ class Settings:
         """Names of settings that a server is not sent."""
         return [name for name in self.unsent.split(",") if name]
 
+    @property
+    def prompt_choices(self) -> list[str]:
+        """The prompts of which each record gets one."""
+        return json.loads(self.prompts) if self.prompts else [self.prompt]
+
+    @property
+    def template_variables(self) -> dict[str, Any]:
+        """The variables for the chat template, by name."""
+        return json.loads(self.template) if self.template else {}
+
+    @property
+    def strip_texts(self) -> list[str]:
+        """The texts that are cut from captions."""
+        return json.loads(self.strip) if self.strip else []
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
         """Return settings with these values; names that this version does not know are left out."""
@@ -118,151 +171,57 @@ class Settings:
         return cls(**{key: value for key, value in values.items() if key in known})
 
 
-# The docstring of each parser below is shown to users: it completes "KEY must be ...".
-
-
-def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` to `high`, both included."""
-
-    def parse(text: str) -> int:
-        value = int(text)
-        if value < low or (high is not None and value > high):
-            raise ValueError
-        return value
-
-    parse.__doc__ = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
-    return parse
-
-
-def one_of(values: Sequence[str]) -> Callable[[str], str]:
-    """Return a parser that accepts exactly these values."""
-
-    def parse(text: str) -> str:
-        if text not in values:
-            raise ValueError
-        return text
-
-    parse.__doc__ = f"one of {', '.join(values)}"
-    return parse
-
-
-def temperature(text: str) -> float:
-    """a number from 0 up (0 is greedy)"""
-    value = float(text)
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError
-    return value
-
-
-def probability(text: str) -> float | None:
-    """a number above 0 and up to 1, or none"""
-    if text == "none":
-        return None
-    value = float(text)
-    if not 0 < value <= 1:
-        raise ValueError
-    return value
-
-
-def existing_path(text: str) -> str | None:
-    """an existing folder or file, or none"""
-    if text == "none":
-        return None
-    path = Path(text).expanduser().absolute()
-    if not path.exists():
-        raise ValueError
-    return str(path)
-
-
-def yes_or_no(text: str) -> bool:
-    """yes or no"""
-    return {"yes": True, "no": False}[text]
-
-
-def batch_size(text: str) -> int | None:
-    """a whole number from 1 to 65536, or auto"""
-    return None if text == "auto" else whole_number(1, MAX_BATCH)(text)
-
-
-def served_model(text: str) -> str | None:
-    """the id of a model as GET /v1/models lists it, or none"""
-    if text == "none":
-        return None
-    if not text or not text.isprintable():
-        raise ValueError
-    return text
-
-
-def any_text(text: str) -> str:
-    """text"""
-    return text
-
-
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "prompt": any_text,
-    "preprocess": one_of(PREPROCESSING),
-    "max_new_tokens": whole_number(1, MAX_NEW_TOKENS),
-    "min_new_tokens": whole_number(0, MAX_NEW_TOKENS),
-    "temperature": temperature,
-    "top_p": probability,
-    "no_repeat_ngram": whole_number(0, MAX_NGRAM),
-    "dtype": one_of(DTYPES),
-    "quantize": one_of(QUANTIZATIONS),
-    "seed": whole_number(0, MAX_SEED),
-    "tokenizer": existing_path,
-    "vision_tower": existing_path,
-    "served_model": served_model,
-    "max_tokens_name": one_of(MAX_TOKENS_NAMES),
-    "alpha": one_of(ALPHAS),
-    "exif": one_of(EXIFS),
-    "jpeg_end": one_of(JPEG_ENDS),
-    "fast_decode": yes_or_no,
-    "stop_at_sentence": yes_or_no,
-    "batch": batch_size,
-    "graphs": yes_or_no,
-    "overlap": yes_or_no,
-}
-"""For each setting its parser, which raises `ValueError` or `KeyError` for text that it refuses.
-
-`auto_batch` and `unsent` have no parser: `batch` may be `auto`, and for a server the settings in
-`UNSENDABLE` may be `none`.
-"""
-
-
-def parse_assignment(text: str) -> tuple[str, str]:
-    """Split `KEY=VALUE` into key and value. Raises `BadInput`."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise BadInput(f"{text!r}: write KEY=VALUE, such as batch=16")
-    return key, value
-
-
-def apply_changes(settings: Settings, changes: Mapping[str, str]) -> Settings:
-    """Return the settings with the values that `changes` gives as text to keys of `PARSERS`.
-
-    Raises `BadInput`.
-    """
-    values: dict[str, Any] = {}
-    unsent = set(settings.unsent_names)
-    for key, text in changes.items():
-        if key in UNSENDABLE:
-            unsent.discard(key)
-            if text == "none":
-                unsent.add(key)
-                continue
-        parse = PARSERS[key]
+def check_settings(settings: Settings) -> None:
+    """Raise `BadInput` for settings that do not fit together, or are not as they are stored."""
+    limits = (("min_new_tokens", "max_new_tokens"), ("min_pixels", "max_pixels"))
+    for low, high in limits:
+        least, most = getattr(settings, low), getattr(settings, high)
+        if least is not None and most is not None and least > most:
+            raise BadInput(f"{low} {least} is above {high} {most}")
+    for name, stored in (("prompts", json_texts), ("strip", json_texts), ("template", json_object)):
+        text = getattr(settings, name)
         try:
-            values[key] = parse(text)
-        except (ValueError, KeyError):
-            raise BadInput(f"{key} must be {parse.__doc__}, not {text!r}") from None
-    values["unsent"] = ",".join(sorted(unsent))
-    if "batch" in values:
-        values["auto_batch"] = values["batch"] is None
-        values["batch"] = values["batch"] or settings.batch
-    result = replace(settings, **values)
-    if result.min_new_tokens > result.max_new_tokens:
-        raise BadInput(
-            f"min_new_tokens {result.min_new_tokens} is above max_new_tokens"
-            f" {result.max_new_tokens}"
-        )
-    return result
+            is_stored = not text or text == stored(text)
+        except BadInput as error:
+            raise BadInput(f"{name}: {error}") from error
+        if not is_stored:
+            raise BadInput(f"{name} is not written as it is stored: {text[:200]!r}")
+
+
+def json_texts(text: str) -> str:
+    """Return a JSON list of one text or more as it is stored. Raises `BadInput`."""
+    value = parse_json(text)
+    if not isinstance(value, list) or not value:
+        raise BadInput(f"{text[:200]!r} is no JSON list of texts")
+    if not all(isinstance(it, str) and it for it in value):
+        raise BadInput(f"{text[:200]!r} holds something else than texts")
+    return stored_json(value)
+
+
+def json_object(text: str) -> str:
+    """Return a JSON object of template variables as it is stored. Raises `BadInput`."""
+    value = parse_json(text)
+    if not isinstance(value, dict) or not value:
+        raise BadInput(f"{text[:200]!r} is no JSON object")
+    for name in value:
+        if not VARIABLE.fullmatch(name) or name in RESERVED_VARIABLES:
+            raise BadInput(f"a chat template takes no variable {name[:200]!r} from outside")
+    return stored_json(value)
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text. Raises `BadInput`."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{text[:200]!r} is no JSON: {error}") from error
+
+
+def stored_json(value: Any) -> str:
+    """Return a value as JSON, keys in order. Raises `BadInput` for what JSON cannot hold."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        text.encode()  # a database takes no lone surrogates
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"a value is none that JSON can hold: {error}") from error
+    return text

@@ -99,6 +99,8 @@ class Records(Struct, frozen=True, kw_only=True, tag="records"):
     """Record id of the shard's index 0."""
     records: tuple[tuple[int, str], ...]
     """(index, image path) pairs."""
+    texts: tuple[tuple[int, dict[str, str]], ...] = ()
+    """(index, texts by key) of those records for which the model's prompt asks for texts."""
     last: bool
     """True if no more come for now."""
     alone: bool
@@ -213,7 +215,7 @@ class BatchChanged(Struct, frozen=True, kw_only=True, tag="batch"):
 
 
 class RootLost(Struct, frozen=True, kw_only=True, tag="root_lost"):
-    """Images are missing and so is the image root; the worker has forgotten all records."""
+    """The image root is missing, or no file can be opened; the worker has forgotten all records."""
 
     task: int
     attempt: int

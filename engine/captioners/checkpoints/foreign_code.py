@@ -18,8 +18,9 @@ NATIVE_COPIES = {
     "florence2": "florence-community/Florence-2-large",
     "internvl_chat": "OpenGVLab/InternVL3-1B-hf",
     "llava_llama": "llava-hf/llava-1.5-7b-hf",
+    "llava_mistral": "llava-hf/llava-v1.6-mistral-7b-hf",
     "llava_qwen": "llava-hf/llava-onevision-qwen2-7b-ov-hf",
-    "multi_modality": "deepseek-community/Janus-Pro-1B",
+    "multi_modality": "deepseek-community/Janus-Pro-1B or deepseek-community/deepseek-vl-1.3b-chat",
     "ovis": "thisisiron/Ovis2-2B-hf",
 }
 """Repositories of the Hub with a model in transformers' own layout, by the `model_type` that the
@@ -44,12 +45,6 @@ def check_folder_runs_no_code(folder: Path, native: NativeCode) -> bool:
     A folder whose model transformers has code for may name code as well; transformers leaves it
     aside and uses its own. Returns True for such a folder.
     """
-    if (folder / "adapter_config.json").is_file():
-        raise CheckpointError(
-            f"{folder}/adapter_config.json: an adapter (LoRA) is not loaded: merge it into its"
-            " base model (peft's merge_and_unload), save that and name its folder, or"
-            f" {server_advice()}"
-        )
     model_type = read_json(folder / "config.json").get("model_type")
     has_model = isinstance(model_type, str) and native.has_model(model_type)
     has_code = False
@@ -78,9 +73,16 @@ def code_refusal(file: Path, keys: Keys, model_type: str) -> str:
 
 def code_advice(model_type: str) -> str:
     """Return what to do with a checkpoint that has code of its own, as the end of a sentence."""
-    copy = NATIVE_COPIES.get(model_type)
-    example = f" such as {copy}" if copy else ", often published as NAME-hf"
-    return (
-        f"which is never run: take a copy in transformers' own layout{example}, or"
-        f" {server_advice()}"
-    )
+    return f"which is never run: {copy_advice(model_type)}"
+
+
+def copy_advice(model_type: str) -> str:
+    """Return where a model is that transformers' own code loads, as the end of a sentence."""
+    copy = native_copy(model_type)
+    example = f"such as {copy}" if copy else "often published as NAME-hf"
+    return f"take a copy in transformers' own layout, {example}, or {server_advice()}"
+
+
+def native_copy(model_type: str) -> str | None:
+    """Return a repository with such a model in transformers' own layout, if one is known."""
+    return NATIVE_COPIES.get(model_type)

@@ -21,6 +21,16 @@ WEIGHT_FILES = (
 The first pair of which a folder has one counts.
 """
 
+TOKENIZER_FORMS = (
+    ("tokenizer.json",),
+    ("tokenizer.model",),
+    ("vocab.json", "merges.txt"),
+    ("vocab.txt",),
+    ("spiece.model",),
+    ("sentencepiece.bpe.model",),
+)
+"""The files from which transformers makes a tokenizer, in each of their forms."""
+
 
 def missing_weights(folder: Path) -> list[str]:
     """Return what is missing of the weights, down to each file that an index lists."""
@@ -30,6 +40,17 @@ def missing_weights(folder: Path) -> list[str]:
         if (folder / index).is_file():
             return missing_weight_files(folder, folder / index)
     return ["model.safetensors or pytorch_model.bin (or their .index.json and shards)"]
+
+
+def weight_names(folder: Path) -> set[str]:
+    """Return the names of a folder's weight files, by its index if it has one; empty for none."""
+    for single, index in WEIGHT_FILES:
+        if (folder / single).is_file():
+            return {single}
+        if (folder / index).is_file():
+            weight_map = read_json_or_empty(folder / index).get("weight_map")
+            return set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
+    return set()
 
 
 def missing_weight_files(folder: Path, index: Path) -> list[str]:
@@ -65,10 +86,22 @@ def missing_tokenizer(folder: Path) -> list[str]:
     return ["tokenizer.json or tokenizer.model"]
 
 
+def missing_hf_tokenizer(folder: Path) -> list[str]:
+    """Return what the tokenizer's folder lacks, for a model that transformers loads."""
+    if any(all((folder / name).is_file() for name in form) for form in TOKENIZER_FORMS):
+        return []
+    return ["tokenizer.json (or another form of its tokenizer, such as vocab.json with merges.txt)"]
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the contents of config.json; empty if it is missing or unreadable."""
+    return read_json_or_empty(folder / "config.json")
+
+
+def read_json_or_empty(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty if it is missing or unreadable."""
     try:
-        return read_json(folder / "config.json")
+        return read_json(file)
     except CheckpointError:
         return {}
 
@@ -82,7 +115,7 @@ def subfolder_of_type(folder: Path, model_type: str) -> Path | None:
 
 
 def missing_hf_files(folder: Path, tokenizer: Path | None) -> list[str]:
-    missing = missing_config(folder) + missing_tokenizer(tokenizer or folder)
+    missing = missing_config(folder) + missing_hf_tokenizer(tokenizer or folder)
     if not any(
         (folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")
     ):

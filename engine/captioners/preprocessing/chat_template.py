@@ -40,11 +40,13 @@ def render(
 ) -> str:
     """Return the text of a conversation, up to where the model's answer begins.
 
-    `variables` are further names that the template knows. Raises `CheckpointError`.
+    If the last message is the assistant's, the text ends with it, so that the model goes on with
+    it. `variables` are further names that the template knows. Raises `CheckpointError`.
     """
     request = {
         "template": template,
         "conversation": list(conversation),
+        "continues": conversation[-1]["role"] == "assistant",
         "variables": dict(variables),
         "cpu_seconds": CPU_SECONDS,
         "memory_bytes": MEMORY_BYTES,

@@ -34,7 +34,8 @@ def answer(request: dict[str, Any]) -> dict[str, str]:
         (text,), _ = render_jinja_template(
             conversations=[request["conversation"]],
             chat_template=request["template"],
-            add_generation_prompt=True,
+            add_generation_prompt=not request["continues"],
+            continue_final_message=request["continues"],
             **request["variables"],
         )
     except MemoryError:

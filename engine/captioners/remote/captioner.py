@@ -15,13 +15,22 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from engine.captioners.answer_text import stripped, with_prefill
 from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
 from engine.captioners.preprocessing.picture_rules import pixel_rules
-from engine.captioners.remote.chat_request import parameter_advice, request_body
+from engine.captioners.record_prompt import (
+    PromptRecord,
+    drawn_prompt,
+    fill,
+    keys_of,
+    sample_texts,
+)
+from engine.captioners.remote.chat_request import AskedPicture, parameter_advice, request_body
 from engine.captioners.remote.client import (
     ImageRefused,
     ModelNotServed,
@@ -69,7 +78,8 @@ class EndpointCaptioner(RemoteCaptioner):
         self.window = RequestWindow(settings.batch)
         self.used_slots = 0
         """Slots of the window in use: requests that are in flight or wait for `retry_at`."""
-        self.probe_url = data_url("image/jpeg", probe_image_file())
+        self.asked_of_probe = self.asked_without_record(data_url("image/jpeg", probe_image_file()))
+        """What is asked about the probe image."""
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.run_loop, daemon=True, name="requests").start()
         self.slot_freed = asyncio.Condition()
@@ -118,14 +128,25 @@ class EndpointCaptioner(RemoteCaptioner):
             cause="model_not_served",
         )
 
-    def prepare(self, picture: Picture) -> str:
-        """Return the image as a data URL. Raises `ImageProblem`."""
-        return encode_picture(picture, pixel_rules(self.settings))
+    def prepare(self, picture: Picture) -> AskedPicture:
+        """Return what is asked about an image of no record. Raises `ImageProblem`."""
+        return self.asked_without_record(encode_picture(picture, pixel_rules(self.settings)))
 
-    def submit(self, inputs: str, record_id: int, isolated: bool = False) -> Future[Caption]:
+    def prepare_record(self, picture: Picture, record: PromptRecord) -> AskedPicture:
+        prompt = fill(drawn_prompt(self.settings, record.record_id), record.texts)
+        return AskedPicture(encode_picture(picture, pixel_rules(self.settings)), prompt)
+
+    def asked_without_record(self, image: str) -> AskedPicture:
+        """Return what is asked about a data URL where no record has texts for the prompt."""
+        prompt = self.settings.prompt_choices[0]
+        return AskedPicture(image, fill(prompt, sample_texts(keys_of(prompt))))
+
+    def submit(
+        self, inputs: AskedPicture, record_id: int, isolated: bool = False
+    ) -> Future[Caption]:
         return self.start(self.caption_record(inputs, record_id, isolated))
 
-    async def caption_record(self, image: str, record_id: int, isolated: bool) -> Caption:
+    async def caption_record(self, asked: AskedPicture, record_id: int, isolated: bool) -> Caption:
         """Ask for a caption until there is one or the record or the server is given up.
 
         Raises `ImageProblem`, `ServerUnavailable`.
@@ -138,12 +159,12 @@ class EndpointCaptioner(RemoteCaptioner):
         refusals = failures = 0
         for tries in count(1):
             try:
-                return await self.request(image, record_id)
+                return await self.request(asked, record_id)
             except ImageRefused as refusal:
                 # Some servers refuse a WebP or PNG that is sound.
-                jpeg = await asyncio.to_thread(as_jpeg, image)
+                jpeg = await asyncio.to_thread(as_jpeg, asked.image)
                 if jpeg is not None:
-                    image = jpeg
+                    asked = asked._replace(image=jpeg)
                     continue
                 # The probes find out whether the server refuses everything.
                 refusals += await self.probe_several_times()
@@ -162,7 +183,7 @@ class EndpointCaptioner(RemoteCaptioner):
             await asyncio.sleep(self.backoff(tries))
         raise AssertionError
 
-    async def request(self, image: str, record_id: int) -> Caption:
+    async def request(self, asked: AskedPicture, record_id: int) -> Caption:
         """Ask for a caption once.
 
         Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
@@ -172,7 +193,7 @@ class EndpointCaptioner(RemoteCaptioner):
             self.health.on_sent(record_id, sent_at)
             try:
                 caption = await self.client.caption(
-                    request_body(self.model, self.settings, image, record_id)
+                    request_body(self.model, self.settings, asked, record_id)
                 )
             except ServerError as error:
                 now = time.monotonic()
@@ -192,7 +213,7 @@ class EndpointCaptioner(RemoteCaptioner):
                 self.window.on_congestion(sent_at, now)
             else:
                 self.window.on_answer(sent_at, now)
-            return caption
+            return replace(caption, raw=raw_text(caption.raw, self.settings))
 
     def raise_if_outage(self, error: ServerError) -> None:
         """Raise `ServerUnavailable` if the server should not be asked again from here."""
@@ -203,7 +224,7 @@ class EndpointCaptioner(RemoteCaptioner):
     async def probe(self) -> bool:
         """Return True if the server captions the probe image now. Raises `ServerUnavailable`."""
         try:
-            await self.request(self.probe_url, PROBE_ID)
+            await self.request(self.asked_of_probe, PROBE_ID)
         except ImageRefused as refusal:
             raise ServerUnavailable(
                 f"{self.client.address} refuses whatever it is asked: {refusal}"
@@ -261,6 +282,12 @@ class EndpointCaptioner(RemoteCaptioner):
         longest = self.policy.first_backoff * 2.0 ** min(tries - 1, 10)
         longest = min(self.policy.max_backoff, longest)
         return random.uniform(longest / 2, longest)  # noqa: S311 (spreads requests)
+
+
+def raw_text(text: str, settings: Settings) -> str:
+    """Return the raw caption that a server's answer becomes."""
+    kept = settings.prefill and settings.keep_prefill
+    return stripped(with_prefill(text, settings) if kept else text, settings)
 
 
 def load(

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
-from engine.captioners.settings import Settings
+from engine.captioners.settings import MAX_TOKENS_NAMES, Settings
 from engine.utils import jsonlines
 
-PARAMETER_SETTINGS = {
-    "max_tokens": "max_new_tokens",
-    "max_completion_tokens": "max_new_tokens",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "seed": "seed",
+ADVICE = {
+    "max_tokens": "max_new_tokens=none",
+    "max_completion_tokens": "max_new_tokens=none",
+    "temperature": "temperature=none",
+    "top_p": "top_p=none",
+    "seed": "seed=none",
+    "repetition_penalty": "repetition_penalty=none",
+    "mm_processor_kwargs": "min_pixels=none and max_pixels=none",
+    "chat_template_kwargs": "template=none",
+    "continue_final_message": "an empty prefill",
+    "add_generation_prompt": "an empty prefill",
 }
-"""The setting that each parameter of a request has its value from."""
+"""What to set so that a parameter of a request is left out."""
 
 
-def request_body(model: str, settings: Settings, image: str, record_id: int) -> bytes:
-    """Return the JSON of a request; `model` is the id at the server, `image` a data URL."""
-    parts = [
-        {"type": "image_url", "image_url": {"url": image}},
-        {"type": "text", "text": settings.prompt},
-    ]
+class AskedPicture(NamedTuple):
+    """What a record's request is made of."""
+
+    image: str
+    """The picture as a data URL."""
+    prompt: str
+    """The prompt, with the texts of the record."""
+
+
+def request_body(model: str, settings: Settings, asked: AskedPicture, record_id: int) -> bytes:
+    """Return the JSON of a request; `model` is the id at the server."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": "user", "content": parts}],
+        "messages": messages(settings, asked),
         settings.max_tokens_name: settings.max_new_tokens,
         "temperature": settings.temperature,
         "seed": record_seed(settings.seed, record_id),
@@ -36,7 +46,34 @@ def request_body(model: str, settings: Settings, image: str, record_id: int) -> 
         body["top_p"] = settings.top_p
     for name in settings.unsent_names:
         del body[settings.max_tokens_name if name == "max_new_tokens" else name]
-    return jsonlines.dumps(body)
+    return jsonlines.dumps(body | further_parameters(settings))
+
+
+def messages(settings: Settings, asked: AskedPicture) -> list[dict[str, Any]]:
+    """Return the conversation of a request; the last message may be the answer's beginning."""
+    parts = [
+        {"type": "image_url", "image_url": {"url": asked.image}},
+        {"type": "text", "text": asked.prompt},
+    ]
+    contents = {"system": settings.system, "user": parts, "assistant": settings.prefill}
+    return [{"role": role, "content": content} for role, content in contents.items() if content]
+
+
+def further_parameters(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of vLLM and SGLang, which OpenAI's API does not have, that are set."""
+    pixels = {
+        name: value
+        for name in ("min_pixels", "max_pixels")
+        if (value := getattr(settings, name)) is not None
+    }
+    body: dict[str, Any] = {
+        "repetition_penalty": settings.repetition_penalty,
+        "mm_processor_kwargs": pixels,
+        "chat_template_kwargs": settings.template_variables,
+    }
+    if settings.prefill:
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
+    return {name: value for name, value in body.items() if value not in (None, {})}
 
 
 def record_seed(seed: int, record_id: int) -> int:
@@ -50,11 +87,10 @@ def record_seed(seed: int, record_id: int) -> int:
 
 def parameter_advice(refusal: str) -> str:
     """Return what to do where a server's refusal names a parameter; empty where it names none."""
-    named = [name for name in PARAMETER_SETTINGS if name in refusal]
+    named = [name for name in ADVICE if name in refusal]
     if not named:
         return ""
-    setting = PARAMETER_SETTINGS[named[0]]
-    advice = f"set {setting}=none to leave it out"
-    if setting == "max_new_tokens":
+    advice = f"set {ADVICE[named[0]]} to leave it out"
+    if named[0] in MAX_TOKENS_NAMES:
         advice += ", or max_tokens_name=max_completion_tokens"
     return f" ({advice})"

@@ -141,15 +141,13 @@ def write_untrained(folder: Path, corpus: Iterable[str]) -> None:
 
 
 def save_trained(model: LlavaModel, folder: Path) -> None:
-    """Replace the weights of a checkpoint by the trained ones, in float16.
+    """Replace the weights of a checkpoint by the trained ones, in float16, by the published keys.
 
     The last layer of the vision tower is never used and stays as it was drawn.
     """
     config = read_json(folder / "config.json")
     trained = weights_by_key(model, recipe_by_rules(recognise_layout(folder, config).rules))
-    stored = load_file(folder / WEIGHTS)
-    for key in stored:
-        (published,) = rename_keys({key: stored[key]}, HF_NEWER_RULES)
-        stored[key] = trained.get(published, stored[key])
+    # `save_pretrained` writes other keys than those of the published files.
+    stored = rename_keys(load_file(folder / WEIGHTS), HF_NEWER_RULES) | trained
     save_file(to_float16(stored), folder / WEIGHTS, metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config | {"dtype": "float16"}, indent=2) + "\n")

@@ -10,7 +10,8 @@ import pytest
 
 from engine.captioners.model_choice import choose, choose_all, complete_prompt, parse_model
 from engine.captioners.model_families import FAMILIES
-from engine.captioners.settings import Settings, apply_changes, parse_assignment
+from engine.captioners.setting_changes import apply_changes, parse_assignment
+from engine.captioners.settings import Settings
 from engine.captioners.settings_hash import fingerprint, settings_hash
 from engine.utils.errors import BadInput
 

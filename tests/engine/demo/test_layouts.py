@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.captioners.checkpoints.weight_size import SUFFIXES
+from engine.captioners.checkpoints.weights import read_file
+from engine.demo import checkpoint
 from engine.demo.train import (
     LAYOUTS,
     Probes,
@@ -41,6 +44,10 @@ def test_what_was_trained_comes_back(family: str, tmp_path: Path) -> None:
         if name.endswith("qkv.bias"):  # EVA has none for keys, where it would cancel out
             expected.data.chunk(3)[1].zero_()
         assert torch.equal(again[name], expected), name
+    for shipped in checkpoint(family).rglob("*"):
+        if shipped.suffix in SUFFIXES:
+            written = tmp_path / shipped.relative_to(checkpoint(family))
+            assert read_file(written).keys() == read_file(shipped).keys()
     moved = sum(not torch.equal(before[name], it) for name, it in again.items())
     assert moved > 0.9 * len(before)
     assert sum(it.stat().st_size for it in tmp_path.rglob("*") if it.is_file()) <= MAX_BYTES

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import dynamic_module_utils
 
+from engine.captioners.answer_text import stripped
 from engine.captioners.base import (
     AskedPrompt,
     Caption,
@@ -26,15 +27,25 @@ from engine.captioners.checkpoints.foreign_code import (
 from engine.captioners.checkpoints.layouts import read_config
 from engine.captioners.config_files import read_json
 from engine.captioners.errors import first_line
-from engine.captioners.families.hf.generation import generate, prepare_model
+from engine.captioners.families.hf.generation import (
+    drop_other_keys,
+    generate,
+    penalty_in_force,
+    prepare_model,
+)
+from engine.captioners.families.hf.picture_limits import limit_pictures, share_grids
 from engine.captioners.families.hf.processors import load_processor
-from engine.captioners.families.hf.question import ModelInputs, Question, make_question
+from engine.captioners.families.hf.question import (
+    ModelInputs,
+    Question,
+    make_questions,
+)
 from engine.captioners.families.hf.rows import collate, to_device
 from engine.captioners.families.hf.trial import FAILS, attempt, try_model, try_processor
 from engine.captioners.families.hf.weights import check_type, has_class, has_model, load_model
 from engine.captioners.generation.generate import GenerationRequest, choose_dtype, to_captions
-from engine.captioners.open_models import own_prompt
 from engine.captioners.preprocessing.picture_rules import pixel_rules
+from engine.captioners.record_prompt import PromptRecord, draw
 from engine.captioners.settings import Settings
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImageProblem, Picture
@@ -57,26 +68,30 @@ class HuggingFaceCaptioner(Captioner):
         self,
         model: Any,
         loaded: LoadedCheckpoint,
-        question: Question,
+        questions: Sequence[Question],
         settings: Settings,
         asked: AskedPrompt,
     ) -> None:
-        """Take a loaded model and the question that it is asked; `try_out` comes next."""
+        """Take a loaded model and what it is asked, of which each record gets one question.
+
+        `try_out` comes next.
+        """
         self.model = model
         self.loaded = loaded
-        self.question = question
-        self.processor = question.processor
-        self.tokenizer = question.processor.tokenizer
+        self.questions = questions
+        self.processor = questions[0].processor
+        self.tokenizer = self.processor.tokenizer
         self.settings = settings
         self.batch = settings.batch
         self.asked = asked
         self.stop_ids = prepare_model(model, self.tokenizer)
         self.shares_batches = False
         """True if pictures may share a batch."""
-        penalty = model.generation_config.repetition_penalty
+        penalty = penalty_in_force(model.generation_config, settings)
         # A penalty counts the padding as said before: so it may only be what the prompt has anyway.
-        self.prompt_padding = None if penalty not in (None, 1.0) else self.pad_id
+        self.prompt_padding = self.pad_id if penalty == 1 else None
         """What fills up the prompts of a batch, as `collate` takes it."""
+        self.note_generation(penalty)
 
     @property
     def pad_id(self) -> int:
@@ -91,13 +106,41 @@ class HuggingFaceCaptioner(Captioner):
         one_token = replace(self.settings, max_new_tokens=1, min_new_tokens=0)
         attempt(FAILS, partial(self.caption_batch, [rows[0]], [0], one_token))
 
+    def check_prefill(self, row: ModelInputs) -> None:
+        """Raise `CheckpointError` if `prefill` is not the last that the model reads."""
+        prefill = self.settings.prefill
+        if not prefill:
+            return
+        configs = (self.model.config, self.model.config.get_text_config())
+        has_encoder = any(getattr(it, "is_encoder_decoder", False) for it in configs)
+        ids = row.get("input_ids")
+        last = self.tokenizer(prefill, add_special_tokens=False).input_ids[-1]
+        if has_encoder or ids is None or int(ids[0, -1]) != last:
+            raise CheckpointError(
+                "the model does not go on with the text that it reads, so that its answer cannot be"
+                " begun: leave prefill empty, and write it into the prompt"
+            )
+
     def note(self, what: str) -> None:
         """Say something more about the checkpoint in the doctor's report."""
         self.loaded = replace(self.loaded, layout=f"{self.loaded.layout} ({what})")
 
+    def note_generation(self, penalty: float) -> None:
+        """Say what holds of generation_config.json, and what is dropped."""
+        if penalty != 1:
+            self.note(f"repetition_penalty {penalty:g}")
+        dropped = drop_other_keys(self.model.generation_config)
+        if dropped:
+            self.note(f"dropped from generation_config.json: {', '.join(dropped)}")
+
     def prepare(self, picture: Picture) -> ModelInputs:
         """Return the image's model inputs. Raises `ImageProblem`."""
-        return self.question.inputs_of_record(picture.rgb(pixel_rules(self.settings)))
+        return self.questions[0].inputs_of_record(picture.rgb(pixel_rules(self.settings)))
+
+    def prepare_record(self, picture: Picture, record: PromptRecord) -> ModelInputs:
+        number = draw(self.settings.seed, record.record_id, len(self.questions))
+        image = picture.rgb(pixel_rules(self.settings))
+        return self.questions[number].inputs_of_record(image, record.texts)
 
     def caption(self, inputs: Sequence[ModelInputs], record_ids: Sequence[int]) -> list[Caption]:
         if self.shares_batches:
@@ -137,7 +180,27 @@ class HuggingFaceCaptioner(Captioner):
         )
         joined = collate(rows, self.prompt_padding)
         batch = to_device(joined, self.model.device, self.model.dtype)
-        return to_captions(generate(self.model, request, batch), self.tokenizer, request)
+        ids = generate(self.model, request, batch)
+        captions = to_captions(ids, self.tokenizer, request)
+        return [
+            replace(caption, raw=self.raw_text(caption, row))
+            for caption, row in zip(captions, ids.tolist(), strict=True)
+        ]
+
+    def raw_text(self, caption: Caption, ids: Sequence[int]) -> str:
+        """Return the raw caption that a generated one becomes; `ids` are its row of new tokens."""
+        text = caption.raw
+        if self.settings.prefill and self.settings.keep_prefill:
+            # Together, for some tokenizers drop the space at the beginning of a text.
+            begun = self.tokenizer(self.settings.prefill, add_special_tokens=False).input_ids
+            whole = [*begun, *ids[: caption.tokens]]
+            joined = self.tokenizer.decode(whole, skip_special_tokens=True)
+            text = (
+                joined
+                if joined.startswith(self.settings.prefill)
+                else f"{self.settings.prefill}{text}"
+            )
+        return stripped(text, self.settings)
 
 
 def is_sticky(error: Exception) -> bool:
@@ -178,15 +241,21 @@ def load_without_code(
     processor = load_processor(folder, tokenizer_path)
     config = read_json(folder / "config.json")
     try:
-        question = make_question(processor, config, own_prompt(config, settings.prompt))
-        rows = try_processor(question)
+        limit_pictures(processor, settings)
+        questions = make_questions(processor, config, settings)
+        tried = [try_processor(question) for question in questions]
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
-    model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
-    captioner = HuggingFaceCaptioner(model, loaded, question, settings, question.describe(rows[0]))
+    dtype = choose_dtype(settings.dtype, device)
+    model, loaded = load_model(folder, dtype, device, report, settings.adapter)
+    if settings.max_tiles is not None:
+        share_grids(processor, model.config)
+    asked = questions[0].describe(tried[0][0])
+    captioner = HuggingFaceCaptioner(model, loaded, questions, settings, asked)
     report("trying it on two drawn pictures")
     try:
-        captioner.try_out(rows)
+        captioner.check_prefill(tried[0][0])
+        captioner.try_out(tried[0])
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     return captioner

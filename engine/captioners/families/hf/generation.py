@@ -1,7 +1,7 @@
 """Generation by a model's own `generate`, which some families write anew.
 
-What the checkpoint's generation_config.json says stays in force, but for sampling and beams, which
-the settings decide.
+Of what the checkpoint's generation_config.json says, the tokens that end, begin or may not be in an
+answer stay in force, and the penalties of repetition. All else is left to the settings.
 """
 
 from __future__ import annotations
@@ -24,9 +24,19 @@ from engine.captioners.families.hf.question import ModelInputs
 from engine.captioners.generation.generate import GenerationRequest, StopAtSentence
 from engine.captioners.generation.gumbel import GumbelSampler
 from engine.captioners.preprocessing.prompts import as_id_list
+from engine.captioners.settings import Settings
 
-SAMPLING_KEYS = ("temperature", "top_p", "top_k")
-"""Keys of generation_config.json that `GumbelSampler` stands for."""
+DROPPED = (
+    *("do_sample", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p"),
+    *("epsilon_cutoff", "eta_cutoff", "num_beams", "num_beam_groups", "early_stopping"),
+    *("length_penalty", "diversity_penalty", "num_return_sequences", "max_length"),
+    *("max_new_tokens", "min_length", "min_new_tokens", "max_time", "stop_strings"),
+    *("encoder_repetition_penalty", "encoder_no_repeat_ngram_size", "penalty_alpha"),
+    *("exponential_decay_length_penalty", "sequence_bias", "guidance_scale", "token_healing"),
+    *("watermarking_config", "dola_layers", "constraints", "force_words_ids"),
+    *("prompt_lookup_num_tokens", "renormalize_logits", "remove_invalid_values"),
+)
+"""Keys of generation_config.json that would shape a caption otherwise than the settings say."""
 
 
 class PromptLength(LogitsProcessor):  # type: ignore[misc]
@@ -55,9 +65,6 @@ def prepare_model(model: Any, tokenizer: Any) -> list[int]:
     Raises `CheckpointError` if an end token is no number.
     """
     config = model.generation_config
-    config.max_length = None
-    for key in SAMPLING_KEYS:  # transformers would only warn about them
-        setattr(config, key, None)
     if config.eos_token_id is None:
         config.eos_token_id = tokenizer.eos_token_id
     stop_ids = as_id_list(config.eos_token_id)
@@ -69,6 +76,29 @@ def prepare_model(model: Any, tokenizer: Any) -> list[int]:
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
     return stop_ids
+
+
+def penalty_in_force(config: Any, settings: Settings) -> float:
+    """Return the repetition penalty: the setting's, or else that of generation_config.json."""
+    own = config.repetition_penalty or 1.0
+    return float(own if settings.repetition_penalty is None else settings.repetition_penalty)
+
+
+def drop_other_keys(config: Any) -> list[str]:
+    """Take out of a model's generation config what the settings decide.
+
+    Return `KEY=VALUE` of each key that would have shaped captions.
+    """
+    values = {key: getattr(config, key, None) for key in DROPPED}
+    for key, value in values.items():
+        if value is not None:
+            setattr(config, key, None)
+    return [f"{key}={value}" for key, value in values.items() if has_effect(value)]
+
+
+def has_effect(value: Any) -> bool:
+    """Return True unless a key with this value changes nothing of one answer chosen greedily."""
+    return value is True or value not in (None, 0, 1)
 
 
 @torch.inference_mode()
@@ -99,6 +129,7 @@ def generate(model: Any, request: GenerationRequest, inputs: ModelInputs) -> tor
     asked = {
         "min_new_tokens": settings.min_new_tokens,
         "no_repeat_ngram_size": settings.no_repeat_ngram,
+        "repetition_penalty": settings.repetition_penalty,
     }
     ids: torch.Tensor = own_generate(model)(
         **inputs,

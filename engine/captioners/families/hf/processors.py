@@ -75,7 +75,15 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
                 f"{folder}: its image processor needs torchvision, of the same build as torch: pip"
                 " install torchvision"
             ) from error
-        raise CheckpointError(f"{folder}: no processor: {first_line(error)}") from error
+        if isinstance(error, ImportError):
+            raise CheckpointError(
+                f"{folder} needs a package that is not installed: {first_line(error)}"
+            ) from error
+        has_tokenizer = (tokenizer_path / "tokenizer.json").is_file()
+        part = "it again, all of it from one repository" if has_tokenizer else "tokenizer.json, too"
+        raise CheckpointError(
+            f"{folder}: no processor can be made of it ({first_line(error)}): download {part}"
+        ) from error
 
 
 def with_tokenizer(processor: Any, folder: Path) -> Any:

@@ -17,11 +17,16 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils.logging import disable_progress_bar
 
 from engine.captioners.base import CheckpointError, LoadedCheckpoint
+from engine.captioners.checkpoints.adapters import unmerged_adapter
 from engine.captioners.checkpoints.assembly import check_host_memory, summarise_keys
+from engine.captioners.checkpoints.foreign_code import copy_advice
+from engine.captioners.checkpoints.packages import check_quantizer
 from engine.captioners.checkpoints.weights import read_folder
 from engine.captioners.config_files import read_json, server_advice
 from engine.captioners.errors import first_line
-from engine.captioners.open_models import refusal_of_type
+from engine.captioners.families.hf.adapter import merge_adapter
+
+AGAIN = "download it again, all of it from one repository"
 
 
 def has_model(model_type: str) -> bool:
@@ -40,21 +45,28 @@ def has_class(name: str) -> bool:
 def check_type(folder: Path) -> None:
     """Raise `CheckpointError`, with a way out, for a type of model that captions no images."""
     config = read_json(folder / "config.json")
-    if "mm_vision_tower" in config:
-        # from_pretrained would read it as a default 7B config and draw the weights at random.
-        raise CheckpointError(
-            f"{folder} is an original-layout LLaVA checkpoint: load it with --model llava-1.5"
-        )
-    refusal = refusal_of_type(config)
-    if refusal is not None:
-        raise CheckpointError(f"{folder}: {refusal}")
     model_type = config.get("model_type")
-    if isinstance(model_type, str) and model_type in CONFIG_MAPPING and not has_model(model_type):
+    if not isinstance(model_type, str):
+        raise CheckpointError(f"{folder}/config.json names no model_type: {AGAIN}")
+    if model_type not in CONFIG_MAPPING:
+        raise CheckpointError(
+            f"{folder}: transformers {transformers.__version__} knows no model of the type"
+            f" {model_type!r}: {copy_advice(model_type)}; a newer transformers may know it"
+        )
+    if not has_model(model_type):
         is_text = CONFIG_MAPPING[model_type] in MODEL_FOR_CAUSAL_LM_MAPPING
         what = "writes text and takes no image" if is_text else "is no model that describes images"
         raise CheckpointError(
             f"{folder}: a model of the type {model_type!r} is no captioner: it {what}; take one"
             f" that 'mllmaug-tui models' lists, or {server_advice()}"
+        )
+    ours = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[CONFIG_MAPPING[model_type]].__name__
+    named = config.get("architectures")
+    others = [it for it in named if it != ours] if isinstance(named, list) else []
+    if others == named and any(isinstance(it, str) and has_class(it) for it in others):
+        raise CheckpointError(
+            f"{folder}: its weights are those of {others[0]}, which is no captioner: take the"
+            f" repository with those of {ours}, or {server_advice()}"
         )
 
 
@@ -63,13 +75,15 @@ def load_model(
     dtype: torch.dtype,
     device: str = "cpu",
     report: Callable[[str], None] = lambda _: None,
+    adapter: str | None = None,
 ) -> tuple[Any, LoadedCheckpoint]:
-    """Return the model of a checkpoint folder.
+    """Return the model of a checkpoint folder, with an `adapter`'s folder merged into it.
 
     No weight is left random; keys that the model does not know are ignored and listed in the
     `LoadedCheckpoint`. Raises `CheckpointError`, and whatever `check_host_memory` raises.
     """
     config = read_json(folder / "config.json")
+    quantizer = check_quantizer(folder, config)
     # On the way to a GPU the weights lie in this machine's memory, too.
     instead = "a GPU or a larger machine" if device == "cpu" else "a larger machine"
     check_host_memory(read_folder(folder), dtype, folder, instead)
@@ -85,23 +99,40 @@ def load_model(
             weights_only=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
+            # Quantized weights cannot be moved afterwards.
+            device_map={"": device} if quantizer else None,
         )
     except (torch.OutOfMemoryError, MemoryError):
         raise
-    except Exception as error:
+    except ImportError as error:
         raise CheckpointError(
-            f"{folder} cannot be loaded as {config.get('model_type')!r}: {first_line(error)}"
+            f"{folder} needs a package that is not installed: {first_line(error)}"
         ) from error
+    except Exception as error:
+        what = f"cannot be loaded as {config.get('model_type')!r} ({first_line(error)})"
+        raise CheckpointError(f"{folder} {what}: {AGAIN}") from error
+    unused_keys = tuple(sorted(map(str, info["unexpected_keys"])))
+    unmerged = unmerged_adapter(folder, unused_keys)
+    if unmerged is not None:
+        raise CheckpointError(unmerged)
     for problem in ("missing_keys", "mismatched_keys"):
         keys = sorted(map(str, info[problem]))
         if keys:
-            raise CheckpointError(f"{folder}: {problem.replace('_', ' ')}: {summarise_keys(keys)}")
-    model = model.to(device).eval().requires_grad_(False)
+            what = f"{problem.replace('_', ' ')}: {summarise_keys(keys)}"
+            raise CheckpointError(f"{folder}: {what}; {AGAIN}")
+    model = model if quantizer else model.to(device)
+    layout = f"Hugging Face, {config.get('model_type')}"
+    if adapter is not None:
+        report("merging the adapter")
+        model = merge_adapter(model, Path(adapter))
+        layout += f", with the adapter {Path(adapter).name}"
+    model = model.eval().requires_grad_(False)
+    number_type = str(dtype).removeprefix("torch.")
     loaded = LoadedCheckpoint(
-        layout=f"Hugging Face, {config.get('model_type')}",
-        dtype=str(dtype).removeprefix("torch."),
+        layout=layout,
+        dtype=f"{number_type} and {quantizer}" if quantizer else number_type,
         parameters=model.num_parameters(),
         bytes=sum(it.numel() * it.element_size() for it in model.parameters()),
-        unused_keys=tuple(sorted(map(str, info["unexpected_keys"]))),
+        unused_keys=unused_keys,
     )
     return model, loaded

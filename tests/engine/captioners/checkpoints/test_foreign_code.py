@@ -76,10 +76,3 @@ def test_code_beside_a_native_model_is_left_aside(tmp_path: Path) -> None:
     assert not check_folder_runs_no_code(tmp_path, NATIVE)
     make(tmp_path, {"processor_config.json": {"processor_class": "LlavaProcessor", **CODE}})
     assert check_folder_runs_no_code(tmp_path, NATIVE)
-
-
-def test_an_adapter_is_never_loaded_without_being_merged(tmp_path: Path) -> None:
-    adapter = {"base_model_name_or_path": "org/base", "peft_type": "LORA"}
-    make(tmp_path, {"config.json": {"model_type": "llava"}, "adapter_config.json": adapter})
-    with pytest.raises(CheckpointError, match=r"adapter_config\.json: .*merge it into its base"):
-        check_folder_runs_no_code(tmp_path, NATIVE)

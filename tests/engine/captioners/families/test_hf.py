@@ -232,7 +232,7 @@ def test_pictures_share_a_batch_only_where_that_changes_nothing(
     # Padded behind, where a decoder needs it in front: what follows would follow the padding.
     monkeypatch.setattr(rows, "is_per_token", lambda *_: False)
     captioner: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    inputs = [captioner.question.inputs(it) for it in draw_pictures()]
+    inputs = [captioner.questions[0].inputs(it) for it in draw_pictures()]
     same_length = len({it["input_ids"].shape for it in inputs}) == 1
     assert captioner.shares_batches == same_length
     assert captioner.loaded.layout.endswith("one by one)") != same_length
@@ -250,7 +250,7 @@ def test_the_prompt_reaches_the_model(checkpoint: Path, pictures: list[str]) -> 
     loaded: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
     other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
     assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
-    assert "Say it." in (loaded.question.text or "")
+    assert "Say it." in (loaded.questions[0].text or "")
 
 
 def test_a_missing_weight_is_named(checkpoint: Path, tmp_path: Path) -> None:

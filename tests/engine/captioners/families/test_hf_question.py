@@ -13,8 +13,9 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from engine.captioners.base import AskedPrompt
 from engine.captioners.errors import CheckpointError
-from engine.captioners.families.hf import question as module
+from engine.captioners.families.hf import conversation as module
 from engine.captioners.families.hf.question import Question, make_question
+from engine.captioners.settings import Settings
 from engine.images.image import ImageProblem
 
 FOR_LISTS = (
@@ -35,8 +36,13 @@ def rendered_here(monkeypatch: pytest.MonkeyPatch) -> None:
         template: str, conversation: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
     ) -> str:
         try:
+            continues = conversation[-1]["role"] == "assistant"
             texts, _ = render_jinja_template(
-                conversations=[conversation], chat_template=template, **variables
+                conversations=[conversation],
+                chat_template=template,
+                add_generation_prompt=not continues,
+                continue_final_message=continues,
+                **variables,
             )
         except Exception as error:
             raise CheckpointError(str(error)) from error
@@ -50,8 +56,11 @@ def processor(template: Any = None, of_tokenizer: Any = None, token: str = "<ima
     return SimpleNamespace(chat_template=template, tokenizer=tokenizer, image_token=token)
 
 
-def text(asked: Any, prompt: str = "What?", kind: str = "new") -> tuple[str | None, bool]:
-    question = make_question(asked, {"model_type": kind}, prompt)
+def text(
+    asked: Any, prompt: str = "What?", kind: str = "new", **settings: str
+) -> tuple[str | None, bool]:
+    stated = Settings.of(settings)
+    question = make_question(asked, {"model_type": kind}, prompt, stated)
     return question.text, question.is_chat
 
 
@@ -70,6 +79,64 @@ def test_a_person_may_write_the_whole_text() -> None:
     whole = "USER: <image>\nWhat? ASSISTANT:"
     assert text(processor(FOR_TEXTS_ALONE), whole) == (whole, False)
     assert text(processor(), whole) == (whole, False)
+
+
+PART = "{% if part.type == 'image' %}<image>{% else %}{{ part.text }}{% endif %}"
+ROLES = (
+    "{% for m in messages %}[{{ m.role }}]{% for part in m.content %}" + PART + "{% endfor %}"
+    "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+SYSTEM_AS_TEXT = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ '# ' + m.content + ' ' }}{% else %}"
+    "{% for part in m.content %}" + PART + "{% endfor %}{% endif %}{% endfor %}"
+)
+ALL_AS_TEXT = "{% for m in messages %}({{ m.role[0] }}) <image>{{ m.content + ' ' }}{% endfor %}"
+WITHOUT_SYSTEM = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    + FOR_LISTS
+)
+USER_ALONE = FOR_LISTS.replace("in messages", "in messages if m.role == 'user'")
+
+
+@pytest.mark.parametrize(
+    ("template", "settings", "expected"),
+    [
+        (ROLES, {"system": "Be kind."}, "[system]Be kind.[user]<image>What?[assistant]"),
+        (ROLES, {"prefill": "A dog"}, "[user]<image>What?[assistant]A dog"),
+        (SYSTEM_AS_TEXT, {"system": "Be kind."}, "# Be kind. <image>What?"),
+        (ALL_AS_TEXT, {"system": "Be kind."}, "(s) <image>Be kind. (u) <image>What? "),
+        (FOR_LISTS, {"template": '{"part": 1}'}, "<s><image>What?"),
+    ],
+)
+def test_what_stands_around_a_question(
+    template: str, settings: dict[str, str], expected: str
+) -> None:
+    assert text(processor(template), **settings) == (expected, True)
+
+
+@pytest.mark.parametrize(
+    ("template", "settings", "way_out"),
+    [
+        (WITHOUT_SYSTEM, {"system": "Be kind."}, r"takes no system: .* prompt \(no system role\)"),
+        (USER_ALONE, {"system": "Be kind."}, "takes no system: leave it empty"),
+        (USER_ALONE, {"prefill": "A dog"}, "takes no prefill: leave it empty"),
+        (FOR_LISTS, {"template": '{"thinking": 1}'}, "no variable 'thinking': set template.thin"),
+        (None, {"system": "Be kind."}, "without a chat template, so that it takes no system"),
+    ],
+)
+def test_what_a_template_does_not_take_is_refused(
+    template: str | None, settings: dict[str, str], way_out: str
+) -> None:
+    with pytest.raises(CheckpointError, match=way_out):
+        text(processor(template), kind="llava", **settings)
+
+
+def test_keys_survive_the_rendering() -> None:
+    found = make_question(processor(FOR_TEXTS_TRIMMED), {}, " As {{a}}, of {alt}: {by} ")
+    assert found.keys == ["alt", "by"]
+    assert found.text == "<image>As {a}, of \ue000alt\ue001: \ue000by\ue001"
+    assert found.filled_text(None) == "<image>As {a}, of alt: by"
+    assert make_question(processor(FOR_TEXTS), {}, "As {}").keys == []
 
 
 @pytest.mark.parametrize(

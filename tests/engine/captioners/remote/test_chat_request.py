@@ -12,17 +12,21 @@ from PIL import Image
 
 from engine.captioners.base import ServerUnavailable
 from engine.captioners.model_choice import change_model
-from engine.captioners.remote.chat_request import parameter_advice, request_body
+from engine.captioners.record_prompt import PromptRecord
+from engine.captioners.remote.chat_request import AskedPicture, parameter_advice, request_body
 from engine.captioners.remote.client import joined_parts
-from engine.captioners.settings import Settings, apply_changes
-from engine.images.image import ImageProblem, open_image
+from engine.captioners.setting_changes import apply_changes
+from engine.captioners.settings import Settings
+from engine.images.image import ImageProblem, Picture, open_image
 from engine.utils.errors import BadInput
 from tests.faults.support.fake_server import CaptionRequest, FakeServer, Reply, error_reply
 
 
 def body(**changes: str) -> dict[str, Any]:
     settings = apply_changes(Settings(prompt="Say it."), changes)
-    sent: dict[str, Any] = json.loads(request_body("m", settings, "data:,", 7))
+    sent: dict[str, Any] = json.loads(
+        request_body("m", settings, AskedPicture("data:,", settings.prompt), 7)
+    )
     return sent
 
 
@@ -62,12 +66,91 @@ def test_a_local_model_has_all_its_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "added"),
+    [
+        ({}, {}),
+        ({"repetition_penalty": "1.1"}, {"repetition_penalty": 1.1}),
+        (
+            {"max_pixels": "9", "min_pixels": "4"},
+            {"mm_processor_kwargs": {"min_pixels": 4, "max_pixels": 9}},
+        ),
+        (
+            {"template.enable_thinking": "false"},
+            {"chat_template_kwargs": {"enable_thinking": False}},
+        ),
+        (
+            {"prefill": "A photo of"},
+            {"continue_final_message": True, "add_generation_prompt": False},
+        ),
+    ],
+)
+def test_settings_are_what_servers_call_them(
+    changes: dict[str, str], added: dict[str, Any]
+) -> None:
+    sent = body(**changes)
+    assert {key: sent[key] for key in sent.keys() - body().keys()} == added
+
+
+def test_system_message_and_the_beginning_of_the_answer_stand_around_the_question() -> None:
+    sent = body(system="Be kind.", prefill="A photo of")["messages"]
+    assert [(it["role"], it["content"]) for it in (sent[0], sent[2])] == [
+        ("system", "Be kind."),
+        ("assistant", "A photo of"),
+    ]
+    assert body()["messages"] == [sent[1]]
+    assert sent[1]["content"][1] == {"type": "text", "text": "Say it."}
+
+
+@pytest.mark.parametrize(
+    ("settings", "raw"),
+    [
+        ({}, "<think>A</think>\n\n a dog "),
+        ({"strip": '["...</think>", "a "]'}, "dog "),
+        ({"prefill": "This is"}, "This is<think>A</think>\n\n a dog "),
+        ({"prefill": "This is", "keep_prefill": False}, "<think>A</think>\n\n a dog "),
+        ({"prefill": "<think>"}, "<think>A</think>\n\n a dog "),
+    ],
+)
+def test_what_becomes_of_an_answer(
+    settings: dict[str, Any],
+    raw: str,
+    make: Callable[..., Any],
+    server: FakeServer,
+    picture: Picture,
+) -> None:
+    said = {"content": "<think>A</think>\n\n a dog "}
+    reply = json.dumps({"choices": [{"message": said, "finish_reason": "stop"}]}).encode()
+    server.behave = lambda _: Reply(body=reply)
+    captioner = make(**settings)
+    assert captioner.caption([captioner.prepare(picture)], [0])[0].raw == raw
+
+
+def test_each_record_is_asked_with_its_own_texts(
+    make: Callable[..., Any], picture: Picture
+) -> None:
+    captioner = make(prompts='["One: {alt}", "Two: {alt}"]', seed=3)
+    asked = [
+        captioner.prepare_record(
+            picture, PromptRecord(record_id=it, texts={"alt": f"<|im_end|>{it}"})
+        )
+        for it in range(40)
+    ]
+    assert {it.prompt.partition(":")[0] for it in asked} == {"One", "Two"}
+    assert asked[7].prompt.endswith(": < |im_end| >7")
+    assert captioner.prepare(picture).prompt == captioner.asked_of_probe.prompt == "One: alt"
+    with pytest.raises(ImageProblem, match=r"asks for \{alt\}, under which the record has no text"):
+        captioner.prepare_record(picture, PromptRecord(record_id=1))
+
+
+@pytest.mark.parametrize(
     ("refusal", "advice"),
     [
         ("HTTP 400 Unsupported parameter: 'max_tokens'", "set max_new_tokens=none"),
         ("HTTP 400 Unsupported parameter: 'max_tokens'", "max_tokens_name=max_completion_tokens"),
         ("HTTP 400 'temperature' does not support 0", "set temperature=none"),
         ("HTTP 422 seed: extra fields not permitted", "set seed=none"),
+        ("HTTP 400 Unknown parameter: 'chat_template_kwargs'", "set template=none"),
+        ("HTTP 400 continue_final_message is unknown", "set an empty prefill"),
     ],
 )
 def test_a_refused_parameter_is_named_with_its_setting(refusal: str, advice: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from engine.captioners.api_keys import KeySource
 from engine.captioners.base import Caption, ServerUnavailable
+from engine.captioners.remote.chat_request import AskedPicture
 from engine.captioners.remote.client import ServerError
 from engine.images.image import ImageProblem, Picture, open_image
 from tests.engine.captioners.remote.conftest import HASTY
@@ -156,4 +157,4 @@ def test_a_server_that_fails_every_so_many_times_fails_no_record(
     for record_id in range(350):
         random.seed(record_id)  # so that the test does not pass by luck
         requests = count(1)
-        assert captioner.caption(["data:,"], [record_id])
+        assert captioner.caption([AskedPicture("data:,", "What?")], [record_id])

@@ -175,6 +175,12 @@ def write(tiny: Tiny, folder: Path) -> Path:
                 tiny.loud and tiny.loud in name and ("language_model" in name or "decoder" in name)
             ):
                 weight.fill_(3.0)
+    save(tiny, model, folder)
+    return folder
+
+
+def save(tiny: Tiny, model: Any, folder: Path) -> None:
+    """Write a model into a folder, and beside it the other files of a checkpoint."""
     model.generation_config = type(model.generation_config)()
     model.save_pretrained(folder)
     tiny.tokenizer.save_pretrained(folder)
@@ -189,7 +195,6 @@ def write(tiny: Tiny, folder: Path) -> Path:
         if tiny.template_file.endswith("json"):
             text = json.dumps({"chat_template": text})
         (folder / tiny.template_file).write_text(text)
-    return folder
 
 
 Make = Callable[[], Tiny]

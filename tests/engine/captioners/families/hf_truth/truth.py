@@ -57,10 +57,12 @@ def without_torchvision() -> Iterator[None]:
         yield
 
 
-def own_inputs(processor: Any, folder: Path, tiny: Tiny, image: Image.Image) -> Any:
+def own_inputs(
+    processor: Any, folder: Path, tiny: Tiny, image: Image.Image, prompt: str = PROMPT
+) -> Any:
     """Return the model inputs of an image as the documentation of its family makes them."""
     if tiny.for_texts:
-        message = {"role": "user", "content": PROMPT}
+        message = {"role": "user", "content": prompt}
         text = processor.apply_chat_template([message], add_generation_prompt=True)
         # As `apply_chat_template` decides it where it is to tokenize as well.
         bare = text.startswith(processor.tokenizer.bos_token)
@@ -68,7 +70,7 @@ def own_inputs(processor: Any, folder: Path, tiny: Tiny, image: Image.Image) -> 
             text=[text], images=[image], add_special_tokens=not bare, return_tensors="pt"
         )
     if tiny.template is not None:
-        content = [{"type": "image", "image": image}, {"type": "text", "text": PROMPT}]
+        content = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
         return processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,

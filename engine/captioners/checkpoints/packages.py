@@ -1,0 +1,98 @@
+"""Packages that a checkpoint needs beside those of the project, and what to install.
+
+What is missing here may be there on another machine: so this is looked at where a model is loaded.
+Imports no torch by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from engine.captioners.config_files import server_advice
+from engine.captioners.errors import CheckpointError, first_line
+
+QUANTIZERS = {
+    "aqlm": ("aqlm", "accelerate"),
+    "auto-round": ("auto-round",),
+    "awq": ("gptqmodel", "accelerate"),
+    "bitnet": ("accelerate",),
+    "bitsandbytes": ("bitsandbytes", "accelerate"),
+    "compressed-tensors": ("compressed-tensors",),
+    "gptq": ("gptqmodel", "optimum", "accelerate"),
+    "hqq": ("hqq", "accelerate"),
+    "quanto": ("optimum-quanto", "accelerate"),
+    "quark": ("amd-quark",),
+    "torchao": ("torchao",),
+    "vptq": ("vptq", "accelerate"),
+}
+"""The packages that transformers loads quantized weights with, by `quant_method`. Others are not
+here: their kernels would be fetched from the Hub and run (fp8, mxfp4, eetq), or transformers knows
+nothing of them (exl2, modelopt)."""
+UNQUANTIZED = "take the repository that it was made from, whose weights are not quantized"
+
+
+def check_torchvision() -> None:
+    """Raise `CheckpointError` if torchvision is installed and was built for another torch.
+
+    transformers imports it wherever it is installed, and would fail with whatever it meets first.
+    """
+    if find_spec("torchvision") is None:
+        return
+    try:
+        import_module("torchvision")
+    except Exception as error:
+        raise CheckpointError(
+            f"torchvision {installed('torchvision')} does not fit torch {installed('torch')}"
+            f" ({first_line(error)}): install the build that belongs to this torch, or take it"
+            " away, for most models do without: pip uninstall torchvision"
+        ) from error
+
+
+def check_quantizer(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """Return the method by which a checkpoint is quantized; None if it is not.
+
+    `config` is the contents of its config.json. Raises `CheckpointError` if transformers cannot
+    load such weights here, with what to install.
+    """
+    method = quantization_method(config)
+    if method is None:
+        return None
+    what = f"{folder} is quantized ({method})"
+    if method not in QUANTIZERS:
+        raise CheckpointError(
+            f"{what}, which is not loaded here: {UNQUANTIZED}, or {server_advice()}"
+        )
+    missing = [name for name in QUANTIZERS[method] if installed(name) is None]
+    if missing:
+        raise CheckpointError(
+            f"{what}, which needs what is not installed: pip install {' '.join(missing)}, or"
+            f" {UNQUANTIZED}, or {server_advice()}"
+        )
+    return method
+
+
+def quantization_method(config: Mapping[str, Any]) -> str | None:
+    """Return what a config.json says of how the weights are quantized; None if they are not."""
+    parts = (config, config.get("text_config"))
+    stated = [it.get("quantization_config") for it in parts if isinstance(it, Mapping)]
+    found = next(filter(None, stated), None)
+    if found is None:
+        return None
+    if not isinstance(found, Mapping):
+        return repr(found)
+    if found.get("load_in_8bit") or found.get("load_in_4bit"):
+        return "bitsandbytes"
+    return str(found.get("quant_method"))
+
+
+def installed(package: str) -> str | None:
+    """Return the version of an installed package; None if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

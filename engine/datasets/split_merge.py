@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource, is_array, read_input
+from engine.datasets.merging import COPY_BYTES, PROGRESS_BATCHES, check_output, min_jobs
 from engine.datasets.sharding import even_sizes
 from engine.process.pool import map_on_all_cores
 from engine.project.protected_files import refuse_protected
@@ -20,14 +21,8 @@ from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
 from engine.utils.shared_counter import SharedCounter
 
-PARALLEL_BYTES = 64 << 20
-"""Bytes of input for which it is worth starting other processes."""
 BRACKET_BYTES = 4096
 """Bytes that are read at a time when an array's opening or closing bracket is looked for."""
-COPY_BYTES = 1 << 20
-"""Bytes that are copied at a time."""
-PROGRESS_BATCHES = 16
-"""Batches of records after which progress within a file is reported."""
 PROGRESS_BYTES = 32 * COPY_BYTES
 """Bytes after which progress within a file is reported: as the above, a twentieth of a second's
 work."""
@@ -95,14 +90,8 @@ def merge(
     Raises `BadInput`.
     """
     report = InputReport() if report is None else report
-    if out.is_dir():
-        raise BadInput(f"{out} is a folder: name a file")
-    if not out.absolute().parent.is_dir():
-        raise BadInput(f"there is no folder {out.absolute().parent}")
-    refuse_protected(out, [source.path for source in captions])
+    check_output(out, captions)
     count = 0
-    input_bytes = sum(source.path.stat().st_size for source in captions if source.path.is_file())
-    min_jobs = 2 if input_bytes > PARALLEL_BYTES else None
     with (
         atomic_write(out, force) as part,
         part.open("wb") as file,
@@ -113,7 +102,7 @@ def merge(
             MergeJob(source, number, records_read, report.skip_bad)
             for number, source in enumerate(captions)
         ]
-        checked = map_on_all_cores(check_array, jobs, min_jobs, records_read.report_total)
+        checked = map_on_all_cores(check_array, jobs, min_jobs(captions), records_read.report_total)
         with closing(checked) as bodies:
             for job, body in zip(jobs, bodies, strict=True):
                 file.write(b",\n" if count else b"[\n")

@@ -5,6 +5,7 @@ What cannot be captioned raises `ImageProblem`, whose kind becomes the error of 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tarfile
@@ -43,15 +44,18 @@ ProblemKind = Literal[
     "timeout",
     "refused",
     "unanswered",
+    "unusable_text",
 ]
 """The reason why an image cannot be captioned. "timeout" is set where a blocked read is given up;
 "refused" is set for a model or a server that will not caption the image, "unanswered" for a server
-that fails at it every time."""
+that fails at it every time, "unusable_text" for a record that lacks the text a prompt asks for."""
 
 MAX_PIXELS = 200_000_000
 """Pixels; a larger image is refused before it is decoded. This many take 600 MB as RGB."""
 MAX_BYTES = 512 * 2**20
 """Bytes; a larger image file is refused before it is read."""
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+"""Errors of opening a file that are the machine's trouble, and no image's: too many are open."""
 DRAFT_FACTOR = 2
 """A JPEG is decoded at no less than this many times the size needed: the decoder's averaging
 followed by a reduction by this factor is close to one reduction of the whole."""
@@ -73,11 +77,13 @@ class ImageProblem(Exception):
 def map_prefix(image: str, path_map: Sequence[tuple[str, str]]) -> str | None:
     """Return an image path with a new prefix, or None if no old prefix fits.
 
-    `path_map` holds (old prefix, new prefix); the first old one that fits is replaced.
+    `path_map` holds (old prefix, new prefix); the first old one that fits is replaced. Behind an
+    old prefix with backslashes, which Windows writes, backslashes become slashes.
     """
     for old, new in path_map:
         if image.startswith(old):
-            return new + image[len(old) :]
+            rest = image[len(old) :]
+            return new + (rest.replace("\\", "/") if "\\" in old else rest)
     return None
 
 
@@ -227,7 +233,10 @@ def load_repaired(data: bytes) -> Image.Image:
 
 
 def read_image_bytes(path: str) -> bytes:
-    """Return the content of a regular file or of a member of a tar. Raises `ImageProblem`."""
+    """Return the content of a regular file or of a member of a tar.
+
+    Raises `ImageProblem`, and `OSError` if too many files are open (`OUT_OF_FILES`).
+    """
     # Without O_NONBLOCK a FIFO would block for ever before it is seen that it is no regular file.
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -236,7 +245,7 @@ def read_image_bytes(path: str) -> bytes:
     except FileNotFoundError as error:
         raise ImageProblem("missing", f"no such file: {path}") from error
     except (OSError, UnicodeEncodeError) as error:
-        raise ImageProblem("unreadable", describe_error(error)) from error
+        raise unreadable(error) from error
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         os.close(handle)
@@ -267,7 +276,7 @@ def read_table_image(path: str, place: table_images.TableRow) -> bytes:
     try:
         data = table_images.read_row(place)
     except OSError as error:
-        raise ImageProblem("unreadable", describe_error(error)) from error
+        raise unreadable(error) from error
     if data is None:
         raise ImageProblem("missing", f"no such file: {path}")
     if len(data) > MAX_BYTES:
@@ -285,7 +294,14 @@ def read_tar_image(path: str) -> bytes:
             raise ImageProblem("too_large", f"{member.size} bytes, the limit is {MAX_BYTES}")
         return tar_members.read_member(member)
     except (OSError, tarfile.TarError) as error:
-        raise ImageProblem("unreadable", describe_error(error)) from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: Exception) -> ImageProblem:
+    """Return the problem of an image that cannot be read; `OUT_OF_FILES` are raised as they are."""
+    if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
+        raise error
+    return ImageProblem("unreadable", describe_error(error))
 
 
 def describe_bytes(data: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from engine.images.image import ImagePaths, ImageProblem, image_exists
 from engine.protocol.caption_row import ErrorRow
@@ -13,11 +14,16 @@ MISSES_BEFORE_PROBE = 20
 
 
 class ImageRootLost(Exception):
-    """The image root is gone, or an image that was read from it earlier."""
+    """No image can be read here: the image root is gone, or too many files are open."""
 
-    def __init__(self, what: str) -> None:
-        """`what` shows that the root is lost, as the first half of a text for people."""
-        super().__init__(f"{what}: is the image root mounted?")
+    def __init__(self, what: str, advice: str = "is the image root mounted?") -> None:
+        """`what` shows that no image can be read, as the first half of a text for people."""
+        super().__init__(f"{what}: {advice}")
+
+    @classmethod
+    def out_of_files(cls, error: OSError) -> Self:
+        """Return the exception for an error of `OUT_OF_FILES`."""
+        return cls(f"no image can be read ({error.strerror})", "raise 'ulimit -n'")
 
 
 class MissingImages:

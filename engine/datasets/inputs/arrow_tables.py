@@ -24,6 +24,7 @@ from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
 from engine.datasets.inputs.columns import choose_columns
 from engine.datasets.inputs.conversations import ANSWERS
 from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.list_cells import captions_in_cell
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.record_layouts import NO_IMAGE, ONE_IMAGE, captions_under
 from engine.datasets.inputs.several import caption_pairs
@@ -34,6 +35,10 @@ BATCH_ROWS = 10_000
 """Rows of a batch."""
 IMAGE_BATCH_ROWS = 100
 """Rows of a batch whose images are read: they fill the memory."""
+
+
+class NoRecords(BadInput):
+    """Raised for a table without rows."""
 
 
 class Columns(NamedTuple):
@@ -74,7 +79,7 @@ def read_table(
             report.leave_out(BadRecord(f"{error} (rows {row:,} to {first + rows - 1:,})"))
         first += rows
     if not first:
-        raise BadInput(f"{path} holds no records")
+        raise NoRecords(f"{path} holds no records")
     if not captioned:
         report.see_without_captions(table.schema.names)
 
@@ -163,7 +168,7 @@ class RowPairs:
     def captions(self, values: list[Any]) -> list[str]:
         """Return the captions in the cells of a row. Raises `ValueError`."""
         if self.columns.are_texts:
-            return [value for value in values if value]
+            return [text for value in values if value for text in captions_in_cell(value)]
         names = self.columns.captions
         pairs = zip(names, values, strict=True)
         return [text for name, value in pairs for text in captions_under(name, value)[1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.datasets.inputs.archive_names import UNREAD_ARCHIVES, is_unread_archive
 from engine.images.formats import HOW_TO_READ, IMAGE_SUFFIXES, UNREAD_SUFFIXES
 
 SYSTEM_NAMES = (
@@ -18,6 +19,11 @@ HIDDEN = re.compile(
 `._0.jpg`."""
 HIDDEN_FILES = "hidden files and folders"
 OTHER_FILES = "files that are neither images nor captions"
+TABLES_BESIDE = "tables beside images"
+TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".arrow"}
+"""The suffixes of tables that are inputs of their own."""
+OWN_INPUT = "a file that lists images and captions is an input of its own"
+"""What to do about a table, or a JSON file, that is no image's."""
 
 
 def is_hidden(path: str) -> bool:
@@ -38,7 +44,10 @@ def is_image(name: str) -> bool:
 
 def why_no_image(name: str) -> tuple[str, str]:
     """Return why a file that is neither image nor caption is passed over, and what to do then."""
-    unread = UNREAD_SUFFIXES.get(suffix_of(name))
-    if unread is None:
-        return OTHER_FILES, ""
-    return f"images in {unread}, which is not read", HOW_TO_READ[unread]
+    suffix = suffix_of(name)
+    if suffix in UNREAD_SUFFIXES:
+        unread = UNREAD_SUFFIXES[suffix]
+        return f"images in {unread}, which is not read", HOW_TO_READ[unread]
+    if is_unread_archive(name):
+        return UNREAD_ARCHIVES, "unpack them first"
+    return (TABLES_BESIDE, OWN_INPUT) if suffix in TABLE_SUFFIXES else (OTHER_FILES, "")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.datasets.inputs.archive_names import is_unread_archive
 from engine.datasets.inputs.arrow_tables import read_table
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
-from engine.datasets.inputs.file_names import is_image, suffix_of
+from engine.datasets.inputs.file_names import (
+    is_image,
+    suffix_of,
+    why_no_image,
+)
 from engine.datasets.inputs.folder_walk import FolderFiles, walk_folder
 from engine.datasets.inputs.image_folder import images_with_captions
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.json_reader import read_batches
+from engine.datasets.inputs.named_images import NamedImages
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.several import caption_pairs
+from engine.datasets.inputs.sidecars import CAPTION_SUFFIXES
 from engine.datasets.inputs.tables import BATCH_ROWS, read_csv
 from engine.datasets.inputs.tars import NoImages, read_tar
 from engine.utils.errors import BadInput
@@ -25,6 +30,7 @@ METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """The names of Hugging Face's metadata files; the first one in a folder counts."""
 BESIDE_TARS = "files beside tars, which alone are read"
 UNNAMED_IMAGES = "images that the metadata file does not name"
+TEXTS_BESIDE_METADATA = "texts beside images whose captions are in a metadata file"
 
 
 def image_path(path: Path, root: Path) -> str:
@@ -51,33 +57,13 @@ def read_folder(
             empty = False
             yield batch
     if empty and report.skipped.count == left_out:
-        raise BadInput(f"{folder} holds no images, no metadata.jsonl and no tars")
+        found = "; ".join(report.reasons())
+        has = f" (it has {found})" if found else ""
+        raise BadInput(f"{folder} holds no images, no metadata.jsonl and no tars{has}")
 
 
 def is_tar(name: str) -> bool:
     return suffix_of(name) == ".tar"
-
-
-class Metadata:
-    """A metadata file that was read, with the images that it names."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.hashes = array("q")
-        """The hashes of the paths of the images, sorted once the file was read."""
-
-    def sort(self) -> None:
-        """Prepare the hashes for `names`."""
-        import numpy as np
-
-        hashes = np.sort(np.frombuffer(self.hashes, np.int64))
-        self.hashes = array("q", hashes.tobytes())
-
-    def names(self, image: str) -> bool:
-        """Return True if the file names an image, which is given by its path."""
-        key = hash(os.path.normpath(image))
-        place = bisect_left(self.hashes, key)
-        return place < len(self.hashes) and self.hashes[place] == key
 
 
 class FolderReader:
@@ -87,8 +73,8 @@ class FolderReader:
         self.root = root
         self.options = options
         self.report = report
-        self.metadata: dict[Path, Metadata] = {}
-        """The metadata file that counts for each folder, where there is one."""
+        self.metadata: dict[Path, NamedImages] = {}
+        """What the metadata file that counts for a folder names, where there is one."""
         self.tar_folders: set[Path] = set()
         """The folders with tars, and those in them: nothing else is read there."""
 
@@ -102,11 +88,11 @@ class FolderReader:
             yield from self.read_tars(files)
             return
         if metadata_names:
-            metadata = Metadata(folder / metadata_names[0])
-            yield from self.read_metadata(metadata)
+            metadata = NamedImages()
+            yield from self.read_metadata(folder / metadata_names[0], metadata)
         if metadata is not None:
             self.metadata[folder] = metadata
-            self.pass_over_unnamed(files, metadata)
+            self.pass_over_unnamed(files, metadata, metadata_names[:1])
         else:
             yield from self.read_images(files)
 
@@ -121,28 +107,42 @@ class FolderReader:
                 except NoImages:
                     self.report.pass_over("tars without images", str(path))
             else:
-                self.report.pass_over(BESIDE_TARS, str(path))
+                is_archive = is_unread_archive(name)
+                reason, advice = why_no_image(name) if is_archive else (BESIDE_TARS, "")
+                self.report.pass_over(reason, str(path), advice)
 
-    def read_metadata(self, metadata: Metadata) -> Iterator[RecordBatch]:
-        """Yield the records of a metadata file, with image paths relative to the image root."""
-        path = metadata.path
+    def read_metadata(self, path: Path, metadata: NamedImages) -> Iterator[RecordBatch]:
+        """Yield the records of a metadata file, with image paths relative to the image root.
+
+        Backslashes, which Windows writes, are slashes, as Hugging Face's `imagefolder` has it.
+        """
         folder = path.parent
         for batch in read_metadata_file(path, self.options, self.report):
-            images = [os.path.join(folder, image) for image in batch.images]  # noqa: PTH118
-            metadata.hashes.extend(hash(os.path.normpath(image)) for image in images)
-            if folder.absolute() == self.root.absolute():
+            images = [
+                os.path.join(folder, image.replace("\\", "/"))  # noqa: PTH118
+                for image in batch.images
+            ]
+            metadata.add(images)
+            has_backslash = any("\\" in image for image in batch.images)
+            if folder.absolute() == self.root.absolute() and not has_backslash:
                 yield batch
             else:
                 named = [image_path(Path(image), self.root) for image in images]
                 yield batch_of_pairs(list(zip(named, batch.captions, strict=True)))
         metadata.sort()
 
-    def pass_over_unnamed(self, files: FolderFiles, metadata: Metadata) -> None:
-        """Count the images of a folder that the metadata file does not name."""
-        for name in filter(is_image, files.names):
+    def pass_over_unnamed(self, files: FolderFiles, metadata: NamedImages, read: list[str]) -> None:
+        """Count the files of a folder that a metadata file does not name, but for those `read`."""
+        for name in files.names:
             path = os.path.join(files.folder, name)  # noqa: PTH118
-            if not metadata.names(path):
-                self.report.pass_over(UNNAMED_IMAGES, path)
+            if is_image(name):
+                if path not in metadata:
+                    self.report.pass_over(UNNAMED_IMAGES, path)
+            elif suffix_of(name) in CAPTION_SUFFIXES:
+                self.report.pass_over(TEXTS_BESIDE_METADATA, path)
+            elif name not in read:
+                reason, advice = why_no_image(name)
+                self.report.pass_over(reason, path, advice)
 
     def read_images(self, files: FolderFiles) -> Iterator[RecordBatch]:
         """Yield the images of a folder with the captions beside them."""

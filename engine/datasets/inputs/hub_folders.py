@@ -11,10 +11,14 @@ from typing import Any
 
 from engine.datasets.inputs.arrow_files import open_table_file
 from engine.datasets.inputs.arrow_images import image_columns
-from engine.datasets.inputs.arrow_tables import read_table
+from engine.datasets.inputs.arrow_tables import NoRecords, read_table
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.columns import IMAGE_COLUMNS, find_name
+from engine.datasets.inputs.file_names import is_image, suffix_of
+from engine.datasets.inputs.folder_walk import walk_folder
+from engine.datasets.inputs.folders import image_path, is_tar
 from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.named_images import NamedImages
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.utils.errors import BadInput
 
@@ -29,6 +33,7 @@ SPLITS = "dataset_dict.json"
 """The file of a folder of `save_to_disk` with a folder for each split, which it lists."""
 METADATA = "metadata.parquet"
 """A table of the images beside it, which the reader of image folders reads."""
+BESIDE_TABLES = "images, tars and tables beside the tables that are read"
 LARGEST_STATE = 16 << 20
 """Bytes of the largest file of these that is read."""
 
@@ -112,6 +117,30 @@ def is_image_table(path: Path, options: ReadOptions) -> bool:
     return bool(image_columns(schema)) or find_name(schema.names, IMAGE_COLUMNS) is not None
 
 
+def read_table_folder(
+    folder: Path, tables: list[Path], root: Path, options: ReadOptions, report: InputReport
+) -> Iterator[RecordBatch]:
+    """Yield the records of the tables of a folder, and count what else could hold some.
+
+    Raises `BadInput`.
+    """
+    named = NamedImages()
+    names = [image_path(table, root) for table in tables]
+    for batch in read_tables(tables, names, options, report):
+        named.add(os.path.join(root.absolute(), image) for image in batch.images)  # noqa: PTH118
+        yield batch
+    named.sort()
+    read = set(map(str, tables))
+    for files in walk_folder(folder, InputReport(skip_bad=True)):
+        for name in files.names:
+            path = os.path.join(files.folder, name)  # noqa: PTH118
+            is_table = suffix_of(name) == ".parquet" and path not in read
+            is_unnamed = is_image(name) and os.path.abspath(path) not in named  # noqa: PTH100
+            if is_table or is_unnamed or is_tar(name):
+                advice = "give them as inputs of their own"
+                report.pass_over(BESIDE_TABLES, path, advice)
+
+
 def read_tables(
     tables: list[Path], names: list[str], options: ReadOptions, report: InputReport
 ) -> Iterator[RecordBatch]:
@@ -125,6 +154,8 @@ def read_tables(
             yield from read_table(table, name, options, report)
         except BadRecord:
             raise
+        except NoRecords:
+            report.pass_over("tables without records", str(table))
         except BadInput as error:
             if not report.skip_bad:
                 raise

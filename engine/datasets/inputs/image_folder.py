@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from engine.datasets.inputs.file_names import suffix_of, why_no_image
+from engine.datasets.inputs.file_names import OWN_INPUT, suffix_of, why_no_image
 from engine.datasets.inputs.folder_walk import FolderFiles
 from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.read_options import ReadOptions
@@ -17,6 +17,7 @@ from engine.datasets.inputs.sidecars import (
     captions_of_files,
 )
 from engine.images.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from engine.utils.plurals import plural
 
 
 def images_with_captions(
@@ -41,9 +42,13 @@ def images_with_captions(
             others.append(name)
     with_image: set[str] = set()
     """The texts beside an image."""
+    sharing: list[str] = []
+    """The images with a text that an earlier image has, too."""
     start = os.path.join(files.folder, "")  # noqa: PTH118 (text, for millions of names)
     for stem, image in images:
         names = names_beside(stem, image, texts)
+        if not with_image.isdisjoint(names):
+            sharing.append(image)
         with_image.update(names)
         paths = [f"{start}{name}" for name in names]
         try:
@@ -52,6 +57,11 @@ def images_with_captions(
             report.leave_out(error)
         else:
             yield image, captions
+    if sharing:
+        report.note(
+            f"{files.folder}: {plural(len(sharing), 'image')} with the same caption as another one,"
+            f" whose name differs in its suffix alone, such as {sharing[0]}: move masks away"
+        )
     for name in others:
         reason, advice = why_no_image(name)
         report.pass_over(reason, str(files.folder / name), advice)
@@ -60,7 +70,7 @@ def images_with_captions(
             with_image.update(names_beside(stem, name, texts))
     for name in texts.values():
         if name not in with_image:
-            report.pass_over(LONELY, str(files.folder / name))
+            report.pass_over(LONELY, str(files.folder / name), OWN_INPUT)
 
 
 def names_beside(stem: str, image: str, texts: dict[tuple[str, str], str]) -> list[str]:

@@ -6,7 +6,7 @@ file, member or line that holds no record is passed over, and counted by its rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from engine.datasets.inputs.batch import RecordBatch
@@ -108,6 +108,12 @@ class InputReport:
     def pass_over(self, reason: str, example: str, advice: str = "", count: int = 1) -> None:
         """Count what was passed over for a reason."""
         self.passed_over.setdefault(reason, PassedOver(example, advice)).count += count
+
+    def reasons(self) -> Iterator[str]:
+        """Yield why something was passed over, how often, and what to do about it."""
+        for reason, passed in self.passed_over.items():
+            advice = f": {passed.advice}" if passed.advice else ""
+            yield f"{reason} ({passed.count:,}, such as {passed.example}){advice}"
 
     def note(self, message: str) -> None:
         """Keep a message about how an input was read."""

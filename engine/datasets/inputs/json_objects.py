@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from engine.datasets.inputs import coco
 from engine.datasets.inputs.batch import Record, RecordBatch, line_of
 from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.columns import IMAGE_COLUMNS, find_name, listed
@@ -116,6 +115,8 @@ def container_records(text: TextWindow, reader: ValueReader) -> Iterator[Record]
 
     Raises `BadInput`, and `BadRecord` unless such records are left out.
     """
+    from engine.datasets.inputs import coco  # brings NumPy, for which other inputs need not wait
+
     keys: list[str] = []
     problem: BadInput | None = None
     found = False

@@ -6,24 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.datasets.inputs.arrow_tables import read_table
+from engine.datasets.inputs.archive_names import is_packed_tar, is_unread_archive
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.byte_stream import BYTE_ORDER_MARK
-from engine.datasets.inputs.folders import image_path, read_folder
-from engine.datasets.inputs.hub_folders import find_tables, read_tables
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.json_reader import BLANKS, read_batches
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.tables import has_header, read_csv
-from engine.datasets.inputs.tars import read_tar
 from engine.utils.errors import BadInput
 
 COMPRESSED = {".gz", ".zst"}
 TABLES = {".csv", ".tsv", ".tab"}
 TYPED_TABLES = {".parquet", ".arrow"}
 JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
-PACKED_TARS = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
-"""Compressed tars, which are refused: their members have no offset to read an image from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +50,39 @@ def choose_reader(source: InputSource, report: InputReport) -> Iterator[RecordBa
     """
     path, options = source.path, source.options
     suffix = file_suffix(path)
-    if path.is_dir():
-        tables = find_tables(path, options)
-        if tables is not None:
-            names = [image_path(table, source.root) for table in tables]
-            return read_tables(tables, names, options, report)
-        return read_folder(path, source.root, options, report)
-    if path.name.lower().endswith(PACKED_TARS):
+    is_folder = path.is_dir()
+    if not is_folder and is_packed_tar(path.name):
         raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
-    if suffix == ".tar":
-        return read_tar(path, image_path(path, source.root), options, report)
-    if suffix in TYPED_TABLES:
-        return read_table(path, image_path(path, source.root), options, report)
+    if not is_folder and is_unread_archive(path.name):
+        raise BadInput(f"{path} is an archive that is not read: unpack it first")
+    if is_folder or suffix == ".tar" or suffix in TYPED_TABLES:
+        return choose_image_reader(source, suffix, report)
     if suffix in TABLES or (suffix not in JSON_SUFFIXES and has_header(path)):
         return read_csv(path, options, report)
     return read_batches(path, options, report)
+
+
+def choose_image_reader(
+    source: InputSource, suffix: str, report: InputReport
+) -> Iterator[RecordBatch]:
+    """Return the records of an input that may hold the images themselves.
+
+    Its readers are imported here, for with them come Pillow and NumPy, and each process of a merge
+    would wait a tenth of a second for these.
+    """
+    from engine.datasets.inputs.arrow_tables import read_table
+    from engine.datasets.inputs.folders import image_path, read_folder
+    from engine.datasets.inputs.hub_folders import find_tables, read_table_folder
+    from engine.datasets.inputs.tars import read_tar
+
+    path, options = source.path, source.options
+    if path.is_dir():
+        tables = find_tables(path, options)
+        if tables is not None:
+            return read_table_folder(path, tables, source.root, options, report)
+        return read_folder(path, source.root, options, report)
+    reader = read_tar if suffix == ".tar" else read_table
+    return reader(path, image_path(path, source.root), options, report)
 
 
 def file_suffix(path: Path) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.read_options import ReadOptions
+from engine.datasets.inputs.text_lines import LONGEST_LINE
 
 SUFFIX = re.compile(r"[^\s./]\.([A-Za-z][A-Za-z0-9]{1,4})\"?\s*$")
 """The end of a cell that may be an image path."""
@@ -26,6 +27,8 @@ ADVICE = (
 )
 """What to do about a cell that seems to hold rows."""
 
+
+csv.field_size_limit(LONGEST_LINE)  # the module's own limit is shorter than some captions
 
 NumberedRow = tuple[int, list[str]]
 """The number of a row's first line, from 1, and its cells."""
@@ -43,12 +46,15 @@ class RowReader:
         path: Path,
         lines: Iterator[str],
         delimiter: str,
+        skip_blanks: bool,
         options: ReadOptions,
         report: InputReport,
     ) -> None:
         self.path = path
         self.lines = lines
         self.delimiter = delimiter
+        self.skip_blanks = skip_blanks
+        """True if blanks behind a delimiter belong to no cell."""
         self.options = options
         self.report = report
         self.again: deque[str] = deque()
@@ -82,9 +88,14 @@ class RowReader:
 
     def csv_reader(self) -> Iterator[list[str]]:
         """Return a reader of the rows from the present line on."""
-        if self.options.quoting == "none":
-            return csv.reader(self.next_lines(), delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
-        return csv.reader(self.next_lines(), delimiter=self.delimiter, strict=True)
+        has_quotes = self.options.quoting != "none"
+        return csv.reader(
+            self.next_lines(),
+            delimiter=self.delimiter,
+            quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE,
+            skipinitialspace=self.skip_blanks,
+            strict=has_quotes,
+        )
 
     def next_lines(self) -> Iterator[str]:
         """Yield the lines that are to be read, and remember those of the present row."""
@@ -146,6 +157,12 @@ def suffix_of(cell: str) -> str:
 def header_of(line: str, delimiter: str) -> list[str]:
     """Return the names in a header; none if it is no CSV."""
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:  # raised as `BadInput` where the rows are read
         return []
+
+
+def blanks_follow(line: str, delimiter: str) -> bool:
+    """Return True if a blank follows each delimiter of a header: `image, caption`."""
+    names = line.split(delimiter)[1:]
+    return bool(names) and all(name.startswith(" ") for name in names)

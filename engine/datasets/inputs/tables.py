@@ -16,7 +16,8 @@ from engine.datasets.inputs.columns import (
     find_name,
 )
 from engine.datasets.inputs.input_report import BadRecord, InputReport
-from engine.datasets.inputs.quoted_rows import NumberedRow, RowReader, header_of
+from engine.datasets.inputs.list_cells import captions_in_cell
+from engine.datasets.inputs.quoted_rows import NumberedRow, RowReader, blanks_follow, header_of
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.several import caption_pairs
 from engine.datasets.inputs.text_lines import LONGEST_LINE, text_lines
@@ -28,7 +29,7 @@ BATCH_ROWS = 10_000
 """Rows of a batch."""
 HEADER_BYTES = 4096
 """Bytes at the start of a file in which a header must end."""
-DELIMITERS = ",\t;"
+DELIMITERS = ",\t;|"
 """The characters that may part the cells of a row."""
 
 
@@ -38,7 +39,9 @@ def read_csv(path: Path, options: ReadOptions, report: InputReport) -> Iterator[
         lines = text_lines(stream, report)
         header = next(lines, "")
         delimiter = choose_delimiter(path, header, options)
-        rows = iter(RowReader(path, chain([header], lines), delimiter, options, report))
+        skip_blanks = blanks_follow(header, delimiter)
+        lines = chain([header], lines)
+        rows = iter(RowReader(path, lines, delimiter, skip_blanks, options, report))
         _, names = next(rows, (1, []))
         if options.quoting == "none":
             names = header_of(header, delimiter) or names
@@ -110,6 +113,8 @@ def row_pairs(
             problem = "a NUL character" if image else "no image path"
             where = f"(at line {line:,}): mend or remove the line"
             report.leave_out(BadRecord(f"{path}: {problem} {where}"))
+        elif caption.lstrip().startswith("["):
+            yield from caption_pairs(image, captions_in_cell(caption), options, report)
         elif only is not None or not caption_indices:
             yield image, caption
         else:

@@ -18,7 +18,13 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from engine.images.image import ImagePaths, ImageProblem, describe_error, read_image_bytes
+from engine.images.image import (
+    OUT_OF_FILES,
+    ImagePaths,
+    ImageProblem,
+    describe_error,
+    read_image_bytes,
+)
 from engine.images.missing_root import ImageRootLost, MissingImages
 from engine.protocol.caption_row import ErrorRow
 from engine.protocol.framing import encode
@@ -187,7 +193,10 @@ class ImageShipper:
             # not wait for a full batch.
             complete = message.last if shipment.finished else self.full
             if sent or (complete and not self.sent_complete):
-                to_worker += encode(replace(message, records=tuple(sent), last=complete))
+                indexes = {i for i, _ in sent}
+                texts = tuple(it for it in message.texts if it[0] in indexes)
+                part = replace(message, records=tuple(sent), texts=texts, last=complete)
+                to_worker += encode(part)
                 self.sent_complete = complete
             if not shipment.finished:
                 break
@@ -239,7 +248,7 @@ class ImageShipper:
     def result(self, image: str, future: Future[bytes]) -> bytes | None:
         """Return the content of an image, or None while it is being read.
 
-        Raises `ImageProblem`, and `ImageRootLost` if too many reads do not end.
+        Raises `ImageProblem`, and `ImageRootLost` if too many reads do not end or files are open.
         """
         now = self.monotonic()
         if future.done():
@@ -248,6 +257,8 @@ class ImageShipper:
             except ImageProblem:
                 raise
             except Exception as error:
+                if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
+                    raise ImageRootLost.out_of_files(error) from error
                 raise ImageProblem("unreadable", describe_error(error)) from error
         self.head_since = now if self.head_since is None else self.head_since
         if now - self.head_since < READ_SECONDS:

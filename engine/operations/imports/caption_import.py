@@ -47,8 +47,8 @@ class CaptionImport:
     """Caption files, in any form that `new` reads. Of several captions for one record, that of the
     first file counts, or with `replace` that of the last."""
     choice: ModelChoice | None = None
-    """A model that the project lacks, which a run can go on with; None makes one without a family,
-    or imports into the model of that name."""
+    """The model with its checkpoint and settings, which a run can go on with; None stands for the
+    project's model of that name or, if it has none, for a new one without a family."""
     path_map: tuple[tuple[str, str], ...] = ()
     """(old prefix, new prefix) of the files' image paths; the first old one that fits counts."""
     replace: bool = False
@@ -163,12 +163,20 @@ def import_locked(
 
 
 def check_model(project_state: ProjectState, request: CaptionImport) -> bool:
-    """Return True if the model is a new one. Raises `BadInput` if there can be none like it."""
-    if project_state.model_named(request.name) is None:
+    """Return True if the model is a new one.
+
+    Raises `BadInput` for a name that no model can have, and if the project's model is another one.
+    """
+    model, choice = project_state.model_named(request.name), request.choice
+    if model is None:
         check_name(request.name)
         return True
-    if request.choice is not None:
-        raise BadInput(f"the project has {request.name} already: name it without a checkpoint")
+    known = (model.family, model.checkpoint, model.settings_hash)
+    if choice is not None and (choice.family, choice.checkpoint, choice.settings_hash) != known:
+        raise BadInput(
+            f"the project has another {request.name} already: import into it by its name alone, or"
+            " give the new model another name"
+        )
     return False
 
 

@@ -98,8 +98,9 @@ class CaptionReader:
         images, captions = batch.images, batch.captions
         self.captions += len(captions)
         lengths = np.fromiter(map(len, captions), np.int64, len(captions))
+        is_blank = (lengths == 0) | np.fromiter(map(str.isspace, captions), bool, len(captions))
         positions = self.find(images, path_map)
-        is_text = (lengths > 0) & (lengths <= RAW_CAPTION_LIMIT)
+        is_text = ~is_blank & (lengths <= RAW_CAPTION_LIMIT)
         is_found = positions != NOT_FOUND
         is_chosen = np.zeros(len(captions), bool)
         usable = np.flatnonzero(is_text & is_found)
@@ -111,8 +112,8 @@ class CaptionReader:
                 names = [images[n] for n in np.flatnonzero(mask).tolist()]
                 self.counts.add(reason, names, file=str(path))
 
-        count("no_text", lengths == 0)
-        count("too_long", lengths > RAW_CAPTION_LIMIT)
+        count("no_text", is_blank)
+        count("too_long", ~is_blank & (lengths > RAW_CAPTION_LIMIT))
         count("no_record", is_text & ~is_found)
         if chooser.which == 1:
             count("another", is_text & is_found & ~is_chosen)

@@ -143,12 +143,12 @@ class CaptionWriter:
                 known["excluded"].append(i)
             elif not flags & HAS_CAPTION:
                 new[i] = line
+            elif not self.replace:
+                known["there"].append(i)
             elif row_line(i, contents.captions[i].raw) == line:
                 known["same"].append(i)
-            elif self.replace:
-                new[i] = line
             else:
-                known["there"].append(i)
+                new[i] = line
         for reason, indices in known.items():
             self.count(reason, task.shard, indices)
         return new

@@ -18,6 +18,8 @@ from engine.project import log_rows
 from engine.project.shard_file import parse_shard
 from engine.utils.plain_files import read_bytes
 
+LINE = "\n"
+"""Stands between paths where all of them are looked at together; a path may have it, too."""
 NO_KEY = "//"
 """The key of a record whose path no file can have: none of a path in its one form."""
 
@@ -31,19 +33,21 @@ def image_keys(
     one key if they are the same file, as far as that can be told without the disk.
     """
     keys = list(images)
-    for pairs in (path_map, paths.path_map):
-        if len(pairs) == 1:  # the usual case, of millions of paths
-            (old, new), length = pairs[0], len(pairs[0][0])
-            keys = [new + key[length:] if key.startswith(old) else key for key in keys]
-        elif pairs:
+    for pairs in filter(None, (path_map, paths.path_map)):
+        (old, new), *more = pairs
+        joined = LINE + LINE.join(keys)
+        if not more and LINE not in old + new and joined.count(LINE) == len(keys):
+            # The usual case, in less time.
+            keys = joined.replace(LINE + old, LINE + new).split(LINE)[1:]
+        else:
             keys = [key if (to := map_prefix(key, pairs)) is None else to for key in keys]
     root = os.path.normpath(paths.root)
     # One look at all of them: normalising each of millions would take as long as reading them.
-    joined = "\n" + "\n".join(keys)
-    is_odd = "//" in joined or "/." in joined or "\n." in joined
+    joined = LINE + LINE.join(keys)
+    is_odd = "//" in joined or "/." in joined or LINE + "." in joined
     if is_odd:
         keys = [normalised(key, root) for key in keys]
-    if is_odd or "\n/" in joined:
+    if is_odd or LINE + "/" in joined:
         inside = os.path.join(root, "")  # noqa: PTH118 (a text, no file)
         keys = [key.removeprefix(inside) for key in keys]
     return keys

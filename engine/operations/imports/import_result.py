@@ -95,10 +95,12 @@ class ImportResult:
                 yield f"  left out: {plural(count, 'caption')} {text}{self.such_as(reason)}"
         yield from self.unreadable_lines()
         if self.without:
-            then = "a run goes on with them" if self.runs else "they count as failed: not_imported"
+            has = f"ha{'s' if self.without == 1 else 've'} no caption"
+            then = "left to a run" if self.runs else "counted as failed (not_imported)"
+            unless = "" if self.is_new else ", unless there was a caption before"
             yield (
-                f"  {plural(self.without, 'record')} of the project without a caption in the"
-                f" file{'s' if self.files > 1 else ''}: unless there was one, {then}"
+                f"  {plural(self.without, 'record')} of the project {has} in the"
+                f" file{'s' if self.files > 1 else ''}: {then}{unless}"
             )
 
     def unreadable_lines(self) -> Iterator[str]:

@@ -11,7 +11,8 @@ from PIL import Image, ImageChops, ImageOps
 
 from engine.captioners import settings
 from engine.captioners.preprocessing.picture_rules import pixel_rules
-from engine.captioners.settings import Settings, apply_changes
+from engine.captioners.setting_changes import apply_changes
+from engine.captioners.settings import Settings
 from engine.images import pixel_rules as module
 from engine.images.image import ImageProblem, open_image
 from engine.images.pixel_rules import PixelRules

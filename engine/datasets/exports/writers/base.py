@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.rows import ModelRow
+from engine.captioners.model_families import ASKING_SETTINGS
+from engine.captioners.record_prompt import drawn_prompt
+from engine.captioners.settings import Settings
 from engine.datasets.exports.image_files import ImageEncoding
 from engine.datasets.exports.shard_captions import CaptionColumn, ShardCaptions
 from engine.images.image import ImagePaths, map_prefix
@@ -22,6 +25,44 @@ ORIGINAL = "original"
 """The name of the original caption where captions have names."""
 LINE_BREAKS = re.compile(r"[\r\n\0\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """The characters that a program which reads by lines may take for the end of one."""
+
+
+OPEN = Settings()
+"""The settings of a model of which none is set."""
+
+
+class ColumnOrigin(NamedTuple):
+    """The provenance of a column of captions, without the finish reason, which each caption has."""
+
+    values: dict[str, Any]
+    """Model, checkpoint, prompt, seed, and how else the model was asked, where that was set."""
+    drawn_from: Settings | None = None
+    """The settings by which each record gets one of several prompts; None if all get the same."""
+
+    @classmethod
+    def of_model(cls, model: ModelRow) -> ColumnOrigin:
+        settings = Settings.of(model.settings)
+        asked = {name: getattr(settings, name) for name in (*ASKING_SETTINGS, "max_tiles")}
+        del asked["prompts"]
+        values = {
+            "model": model.name,
+            "checkpoint": model.checkpoint,
+            "prompt": model.settings.get("prompt"),
+            "seed": model.settings.get("seed"),
+        }
+        values |= {name: it for name, it in asked.items() if it != getattr(OPEN, name)}
+        return cls(values, settings if settings.prompts else None)
+
+    def of_caption(self, record_id: int, finish: str | None) -> dict[str, Any]:
+        """Return the provenance of a record's caption that ended so.
+
+        Of a caption that was imported nothing is known but the model under which it was.
+        """
+        if finish == IMPORTED:
+            return dict.fromkeys(self.values) | {"model": self.values["model"]}
+        if self.drawn_from is None:
+            return self.values
+        return self.values | {"prompt": drawn_prompt(self.drawn_from, record_id)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,26 +115,11 @@ class ExportPlan:
         return image
 
     @cached_property
-    def origins(self) -> list[dict[str, Any]]:
-        """The provenance of each column, without the finish reason, which each caption has."""
+    def origins(self) -> list[ColumnOrigin]:
+        """The provenance of each column."""
         unknown = {"checkpoint": None, "prompt": None, "seed": None}
-        return [{"model": ORIGINAL} | unknown] * self.with_original + [
-            {
-                "model": model.name,
-                "checkpoint": model.checkpoint,
-                "prompt": model.settings.get("prompt"),
-                "seed": model.settings.get("seed"),
-            }
-            for model in self.models
-        ]
-
-
-def origin_of(origin: dict[str, Any], finish: str | None) -> dict[str, Any]:
-    """Return the provenance of a caption that ended so, in a column of this origin.
-
-    Of a caption that was imported nothing is known but the model under which it was.
-    """
-    return dict.fromkeys(origin) | {"model": origin["model"]} if finish == IMPORTED else origin
+        original = ColumnOrigin({"model": ORIGINAL} | unknown)
+        return [original] * self.with_original + list(map(ColumnOrigin.of_model, self.models))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +228,7 @@ def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:
         values["captions"] = [caption for caption in row.captions if caption]
     if plan.provenance:
         values["provenance"] = {
-            origin["model"]: {**origin_of(origin, finish), "finish": finish}
+            origin.values["model"]: {**origin.of_caption(row.record_id, finish), "finish": finish}
             for origin, finish, caption in zip(
                 plan.origins, row.finishes, row.captions, strict=True
             )

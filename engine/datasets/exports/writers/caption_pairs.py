@@ -6,11 +6,9 @@ The JSON of paths and captions is copied from where it was read, not encoded aga
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any
 
 from engine.datasets.exports.shard_captions import ShardCaptions
-from engine.datasets.exports.writers.base import ExportPlan, columns_of, origin_of
-from engine.protocol.caption_row import IMPORTED
+from engine.datasets.exports.writers.base import ColumnOrigin, ExportPlan, columns_of
 from engine.utils import jsonlines
 
 
@@ -34,14 +32,15 @@ def open_objects(plan: ExportPlan, shard_captions: ShardCaptions) -> list[list[b
             for column in columns
         ]
     finishes = [[None] * len(heads)] * plan.with_original + shard_captions.finishes
+    first = shard_captions.shard.first
     return [
         [
-            None
-            if caption is None
-            else head + caption + tails[finish == IMPORTED] + jsonlines.dumps(finish)
-            for head, caption, finish in zip(heads, column, column_finishes, strict=True)
+            None if caption is None else head + caption + tail_of(origin, record_id, finish)
+            for record_id, (head, caption, finish) in enumerate(
+                zip(heads, column, column_finishes, strict=True), first
+            )
         ]
-        for column, column_finishes, tails in zip(columns, finishes, tails_of(plan), strict=True)
+        for column, column_finishes, origin in zip(columns, finishes, plan.origins, strict=True)
     ]
 
 
@@ -56,14 +55,7 @@ def join_objects(objects: list[bytes], separator: bytes) -> bytes:
     return (b"}" + separator).join(objects) + b"}" if objects else b""
 
 
-def tails_of(plan: ExportPlan) -> list[tuple[bytes, bytes]]:
-    """Return, for each column, what follows a caption up to the value of its finish reason.
-
-    The second of each pair is that of an imported caption.
-    """
-    return [(tail_of(origin), tail_of(origin_of(origin, IMPORTED))) for origin in plan.origins]
-
-
-def tail_of(origin: dict[str, Any]) -> bytes:
-    """Return what follows a caption of this origin, up to the value of its finish reason."""
-    return b", " + jsonlines.dumps(origin)[1:-1] + b', "finish": '
+def tail_of(origin: ColumnOrigin, record_id: int, finish: str | None) -> bytes:
+    """Return what follows a caption of this origin: the rest of its object but for the brace."""
+    values = origin.of_caption(record_id, finish)
+    return b", " + jsonlines.dumps({**values, "finish": finish})[1:-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from engine.captioners.settings import Settings
 from engine.datasets.exports.writers.base import ExportPlan
 from engine.utils.plurals import plural
 
@@ -30,8 +31,8 @@ def dataset_card(plan: ExportPlan, images: int) -> str:
     if plan.with_original:
         lines.append("- `original`: the caption that the image came with")
     for model in plan.models:
-        prompt = model.settings.get("prompt")
-        asked = f", asked {code(prompt)}" if prompt else ""
+        prompts = list(filter(None, Settings.of(model.settings).prompt_choices))
+        asked = f", asked {' or '.join(map(code, prompts))}" if prompts else ""
         lines.append(f"- `{model.name}`: by a model of the family `{model.family}`{asked}")
     lines += [
         "",

@@ -291,6 +291,35 @@ def test_folders_of_parquet(tmp_path: Path) -> None:
     assert "all of it is left out" in report.skipped.messages[0]
 
 
+def test_what_lies_beside_tables_is_counted(tmp_path: Path) -> None:
+    write(tmp_path / "data/a.parquet", {"image": [cell(1)]}, {"image": IMAGE})
+    write(tmp_path / "data/deep/er/b.parquet", {"image": [cell(1)]}, {"image": IMAGE})
+    (tmp_path / "0.png").write_bytes(picture(0))
+    (tmp_path / "data/0.tar").write_bytes(b"")
+    report = InputReport()
+    assert len(pairs(tmp_path, report, root=tmp_path)) == 1
+    assert passed_over(report) == {"images, tars and tables beside the tables that are read": 3}
+
+
+def test_images_that_a_table_names_are_not_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("0.png", "sub/1.png", "2.png"):
+        (tmp_path / name).write_bytes(picture(0))
+    write(tmp_path / "a.parquet", {"file_name": ["0.png", "./sub/1.png"]})
+    report = InputReport()
+    assert len(pairs(tmp_path, report, root=tmp_path)) == 2
+    (passed,) = report.passed_over.values()
+    assert (passed.count, Path(passed.example).name) == (1, "2.png")
+
+
+def test_a_table_without_rows_is_passed_over_among_others(tmp_path: Path) -> None:
+    for name, cells in (("a", []), ("b", [cell(1)])):
+        write(tmp_path / f"{name}.parquet", {"image": cells}, {"image": IMAGE})
+    report = InputReport()
+    assert len(pairs(tmp_path, report)) == 1
+    assert passed_over(report) == {"tables without records": 1}
+
+
 def test_parquet_of_img2dataset_beside_its_images_is_no_table_of_images(tmp_path: Path) -> None:
     write(tmp_path / "a/00000.parquet", {"url": ["x"], "caption": ["y"], "key": ["0"]})
     (tmp_path / "a/0.png").write_bytes(picture(0))

@@ -86,8 +86,27 @@ def test_other_files_are_counted_and_named(tmp_path: Path) -> None:
     heic, jxl = "images in HEIC, which is not read", "images in JPEG XL, which is not read"
     assert {heic, jxl} <= report.passed_over.keys()
     assert "pip install" in report.passed_over[heic].advice
-    assert counts(report)["files"] == 4
+    assert (counts(report)["files"], counts(report)["tables"]) == (3, 1)
     assert report.passed_over["captions without an image of their name"].count == 1
+
+
+def test_archives_are_named_with_what_to_do(tmp_path: Path) -> None:
+    make(tmp_path, "a.tar.gz b.zip")
+    with pytest.raises(BadInput, match=r"compressed archives \(2, such as .*a\.tar\.gz\): unpack"):
+        read(tmp_path)
+    (tmp_path / "0.tar").write_bytes(member("0.jpg") + END)
+    report = InputReport()
+    assert read(tmp_path, report) == {"0.tar/0.jpg": ""}
+    assert counts(report) == {"compressed": 2}
+
+
+def test_images_that_share_a_caption_are_said(tmp_path: Path) -> None:
+    make(tmp_path, {"0.jpg": "", "0.png": "", "0.txt": "a", "1.jpg": "", "1.png": ""})
+    report = InputReport()
+    assert read(tmp_path, report) == {"0.jpg": "a", "0.png": "a", "1.jpg": "", "1.png": ""}
+    (note,) = report.notes
+    assert "1 image with the same caption" in note
+    assert "0.png" in note
 
 
 def test_what_is_hidden_or_a_systems_own_is_left_out(tmp_path: Path) -> None:
@@ -202,6 +221,21 @@ def test_metadata_in_parquet(tmp_path: Path) -> None:
     columns = {"file_name": ["0.jpg", "1.jpg"], "text": ["a", None]}
     parquet.write_table(arrow.table(columns), tmp_path / "train/metadata.parquet")
     assert read(tmp_path) == {"train/0.jpg": "a", "train/1.jpg": ""}
+
+
+def test_what_lies_beside_a_metadata_file_is_counted(tmp_path: Path) -> None:
+    make(tmp_path, {"metadata.jsonl": rows("0.jpg"), "metadata.csv": "", "0.jpg": "", "0.txt": "a"})
+    make(tmp_path, {"sub/1.jpg": "", "sub/1.json": "{}", "notes.md": ""})
+    report = InputReport()
+    assert read(tmp_path, report) == {"0.jpg": "of 0.jpg"}
+    assert counts(report) == {"images": 1, "texts": 2, "tables": 1, "files": 1}
+
+
+def test_metadata_with_paths_of_windows(tmp_path: Path) -> None:
+    make(tmp_path, {"metadata.jsonl": rows("sub\\0.jpg"), "sub/0.jpg": ""})
+    report = InputReport()
+    assert read(tmp_path, report) == {"sub/0.jpg": "of sub\\0.jpg"}
+    assert not report.passed_over
 
 
 def test_one_metadata_file_for_all_folders_below_it(tmp_path: Path) -> None:

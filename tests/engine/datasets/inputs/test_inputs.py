@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from engine.datasets import split_merge
+from engine.datasets import merging, split_merge
 from engine.datasets.inputs import json_reader
 from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.process import pool
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok
-from tests.support.pictures import check_dry_run_export, make_captions
+from tests.support.pictures import check_dry_run_export, colour_jpeg, make_captions
 
 COUNT = 5
 NAMES = [f"images/{number:06}.png" for number in range(COUNT)]
@@ -218,7 +218,7 @@ NULS = table().replace(b"alt text 1", b"alt\0text")
         ("a.csv", b"image,caption\na,\xff\n", "not UTF-8 at byte 16"),
         ("a.csv", "image,caption\na,b\n".encode("utf-16"), "not UTF-8 at byte 0"),
         ("a.csv", NULS, r"a NUL character \(at line 3\)"),
-        ("a.csv", b"image,caption\n" + b"x" * 200_000, "field larger than field limit"),
+        ("a.zip", b"", "an archive that is not read: unpack it first"),
         ("a.csv", b"caption,url\nx,y\n", "images must be local"),
         ("a.parquet", b"PAR1 no", "as Parquet"),
         ("a.parquet", b"", "as Parquet"),
@@ -321,7 +321,7 @@ def test_a_line_of_a_hundred_megabytes_is_refused_in_bounded_memory(tmp_path: Pa
 def test_merge_of_every_kind_keeps_order_and_bytes(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
-    monkeypatch.setattr(split_merge, "PARALLEL_BYTES", 0 if large else 1 << 40)
+    monkeypatch.setattr(merging, "PARALLEL_BYTES", 0 if large else 1 << 40)
     records = json.loads((data / "captions.json").read_text())
     odd = [{"image": "\ud800.png", "caption": "}, {", "n": 1.0}, {"image": "ä.png", "id": 2**70}]
     (tmp_path / "bom.json").write_bytes(
@@ -353,8 +353,8 @@ def test_merge_of_every_kind_keeps_order_and_bytes(
 def test_merge_shows_progress_within_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
-    monkeypatch.setattr(split_merge, "PARALLEL_BYTES", 0 if large else 1 << 40)
-    monkeypatch.setattr(split_merge, "PROGRESS_BYTES", split_merge.COPY_BYTES)
+    monkeypatch.setattr(merging, "PARALLEL_BYTES", 0 if large else 1 << 40)
+    monkeypatch.setattr(split_merge, "PROGRESS_BYTES", merging.COPY_BYTES)
     monkeypatch.setattr(pool, "WAIT_SECONDS", 0.001)
     count = 200_000  # some 60 blocks
     record = json.dumps({"image": "a" * 100, "caption": "b" * 20})
@@ -369,3 +369,30 @@ def test_merge_shows_progress_within_a_file(
         assert reported == sorted(reported) and reported[-1] == 2 * count
         assert any(0 < records < count for records in reported)
     assert {records for records in written if records > count} - {2 * count}
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("https://example.org/0.jpg", "it is a link: images must be local"),
+        ("D:\\\\set\\\\0.jpg", "--path-map 'D:\\set\\=FOLDER/' turns its backslashes"),
+        ("000000012", "it has no suffix"),
+        ("wrong/0.jpg", "not 'wrong/0.jpg' for one: give --image-root DIR"),
+    ],
+)
+def test_paths_of_which_none_is_found_are_named(tmp_path: Path, image: str, message: str) -> None:
+    captions = tmp_path / "captions.json"
+    captions.write_text(f'[{{"image": "{image}", "caption": "a"}}]')
+    done = cli("new", tmp_path / "run", captions, "--model", "dry-run")
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+
+
+def test_paths_of_windows_become_local_ones(tmp_path: Path) -> None:
+    (tmp_path / "set/a").mkdir(parents=True)
+    (tmp_path / "set/a/0.jpg").write_bytes(colour_jpeg("red"))
+    captions = tmp_path / "captions.json"
+    captions.write_text('[{"image": "D:\\\\set\\\\a\\\\0.jpg", "caption": "a"}]')
+    path_map = "--path-map", "D:\\=./"
+    cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", *path_map)
+    cli_ok("merge", tmp_path / "all.json", captions, *path_map, "--check")
+    assert json.loads((tmp_path / "all.json").read_bytes())[0]["image"] == "./set/a/0.jpg"

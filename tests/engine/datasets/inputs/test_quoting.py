@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.datasets.inputs.input_report import BadRecord, InputReport
-from tests.engine.datasets.inputs.reading import pairs
+from engine.datasets.inputs.list_cells import captions_in_cell
+from tests.engine.datasets.inputs.reading import pairs, passed_over
 from tests.support.cli import cli
 
 OPEN = '"the best thing ever'
@@ -114,6 +115,48 @@ def test_several_columns_of_captions(tmp_path: Path) -> None:
     assert report.passed_over["further captions of one image"].count == 2
     each = pairs(path, several_captions="each")
     assert each == [("img/0.jpg", text) for text in "abc"] + [("img/1.jpg", "")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "captions"),
+    [
+        ("['a \\'cat\\'', \"two, 'x'\"]", ["a 'cat'", "two, 'x'"]),
+        ('["a \\u00e9", "", "b"]', ["a é", "b"]),
+        ('[ "a" , ]', ["a"]),
+        ("['a' 'b']", ["['a' 'b']"]),
+        ("['a'] on a sign", ["['a'] on a sign"]),
+        ("[1, 2]", ["[1, 2]"]),
+        ("[]", ["[]"]),
+        ("", []),
+        ("['" + "a', '" * 1000 + "']", ["a"] * 1000),
+        ("['" + "[" * 5000, ["['" + "[" * 5000]),
+    ],
+)
+def test_lists_of_captions_in_a_cell(cell: str, captions: list[str]) -> None:
+    assert captions_in_cell(cell) == captions
+
+
+def test_a_cell_with_a_list_is_several_captions(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("image,raw\n0.jpg,\"['a', 'b']\"\n1.jpg,[c]\n")
+    report = InputReport()
+    assert pairs(path, report, caption_column="raw") == [("0.jpg", "a"), ("1.jpg", "[c]")]
+    assert passed_over(report) == {"further captions of one image": 1}
+
+
+def test_bars_and_blanks_between_cells(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text('image_name| comment_number| comment\n0.jpg| 0| A dog .\n1.jpg| 0| "b| c"\n')
+    assert pairs(path) == [("0.jpg", "A dog ."), ("1.jpg", "b| c")]
+    path.write_text("image,caption\n0.jpg, a\n")
+    assert pairs(path) == [("0.jpg", " a")]
+
+
+@pytest.mark.parametrize("quoting", ["auto", "csv", "none"])
+def test_a_caption_of_a_megabyte(tmp_path: Path, quoting: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("image\tcaption\n0.jpg\t" + "w " * 500_000 + "\n1.jpg\tb\n")
+    assert [len(text) for _, text in pairs(path, quoting=quoting)] == [1_000_000, 1]
 
 
 def test_a_table_is_known_by_its_header(tmp_path: Path) -> None:

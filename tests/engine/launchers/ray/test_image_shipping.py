@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -23,6 +25,7 @@ from engine.launchers.ray.image_shipping import (
 )
 from engine.project.layout import Project
 from engine.protocol.caption_row import CaptionRow, Row
+from engine.protocol.framing import parse_line
 from engine.protocol.messages import (
     Cancel,
     FromWorker,
@@ -33,6 +36,7 @@ from engine.protocol.messages import (
     RootLost,
     Rows,
     Start,
+    from_supervisor,
 )
 from tests.support.pictures import dry_run_caption, make_captions
 from tests.support.waiting import TIMEOUT_SECONDS
@@ -117,6 +121,26 @@ def test_images_outside_the_root_are_not_shipped_for_a_server(tmp_path: Path) ->
         refused = [text_of(row) for it in messages if isinstance(it, Rows) for row in it.rows]
         assert refused == ["outside"] * confined
         assert (b"png" in sent) == (not confined)
+
+
+def test_texts_travel_with_their_records(tmp_path: Path) -> None:
+    make_captions(tmp_path / "data", 3)
+    shipper = ImageShipper(FileReaders())
+    shipper.intercept(start(tmp_path / "data"))
+    texts = tuple((i, {"caption": f"text {i}"}) for i in range(3))
+    assert shipper.intercept(replace(records(0, 3), texts=texts))
+    sent = b""
+    while shipper.busy:
+        sent += shipper.step()[0]
+    found = [
+        it
+        for line in re.findall(rb'\{"type":"records".*\}', sent)
+        if isinstance(message := from_supervisor(parse_line(line)), Records)
+        for it in zip(message.records, message.texts, strict=True)
+    ]
+    assert [(i, at, text["caption"]) for (i, _), (at, text) in found] == [
+        (i, i, f"text {i}") for i in range(3)
+    ]
 
 
 def text_of(row: Row) -> str:
@@ -232,6 +256,19 @@ def test_a_read_that_does_not_end_fails_its_record_and_several_lose_the_root(
         (i, "timeout") for i in range(READ_AHEAD // 2 - 1)
     ]
     assert isinstance(lost, RootLost) and "does not end" in lost.text and not shipper.busy
+
+
+def test_too_many_open_files_fail_no_record(tmp_path: Path) -> None:
+    readers = StuckReaders(begun=COUNT)
+    shipper = ImageShipper(readers)
+    shipper.intercept(start(tmp_path))
+    shipper.intercept(records(0, COUNT, task=3, attempt=2))
+    shipper.step()
+    for future in readers.futures:
+        future.set_exception(OSError(errno.EMFILE, "Too many open files"))
+    data, (lost,) = shipper.step()
+    assert not data and isinstance(lost, RootLost)
+    assert lost.text == "no image can be read (Too many open files): raise 'ulimit -n'"
 
 
 def test_a_read_that_has_not_even_begun_loses_the_root(tmp_path: Path) -> None:

@@ -215,8 +215,11 @@ class TestModelOfTheProject:
         assert model_named(project, "served").family == "endpoint"
         states = [task.state for task in tasks_of(project, "served")]
         assert states == ["done", "pending", "pending"]
-        with pytest.raises(BadInput, match="has served already"):
-            bring(project, "served", some(tmp_path, range(10)), choice=choice)
+        result = bring(project, "served", some(tmp_path, range(12)), choice=choice)
+        assert (result.appended, result.is_new) == (2, False), "the same command once more"
+        other = choose("served=http://localhost:9000/v1")
+        with pytest.raises(BadInput, match="has another served already"):
+            bring(project, "served", some(tmp_path, range(10)), choice=other)
 
 
 def finish_with_failures(project: Project) -> ProjectState:
@@ -275,11 +278,12 @@ class TestMatching:
             (image(0), "A second one"),
             ("stranger.jpg", "A dog"),
             (image(1), ""),
+            (image(2), " \n"),
         ]
         listing = tmp_path / "left-out.jsonl"
         file = write_captions(tmp_path / "b.json", captions)
         result = bring(project, "blip", file, listing=listing)
-        assert result.counts.reasons == Counter(another=1, no_record=1, no_text=1, no_caption=24)
+        assert result.counts.reasons == Counter(another=1, no_record=1, no_text=2, no_caption=24)
         assert result.counts.examples["no_record"] == ["stranger.jpg"]
         listed = list(map(json.loads, listing.read_text().splitlines()))
         assert Counter(each["why"] for each in listed) == result.counts.reasons
@@ -309,7 +313,7 @@ class TestMatching:
     def test_captions_in_any_order_and_odd_texts_arrive(self, tmp_path: Path) -> None:
         images = [f"dir {n}/ü{n}.jpg" for n in range(30)]
         project = make_project(tmp_path, images)
-        odd = ['"quoted" and \\', "line\nbreak", "\ud83d", "\u2028", "\0", "<b>", "  "]
+        odd = ['"quoted" and \\', "line\nbreak", "\ud83d", "a\u2028b", "\0", "<b>", " A"]
         expected = {n: odd[n % len(odd)] for n in range(30)}
         captions = [(images[n], text) for n, text in reversed(expected.items())]
         bring(project, "blip", write_captions(tmp_path / "b.json", captions))

@@ -52,6 +52,15 @@ def test_the_first_pair_of_a_path_map_that_fits_counts() -> None:
     assert image_keys(["/mnt/x/1.jpg", "z"], ROOT, [two, one]) == ["y/1.jpg", "z"]
 
 
+PATHS = st.text(alphabet="ab/.\n", min_size=1).filter(lambda path: not path.endswith("/"))
+
+
+@given(st.lists(PATHS, min_size=1), st.text(alphabet="ab/\n", min_size=1), PATHS)
+def test_paths_have_the_same_keys_together_and_alone(images: list[str], old: str, new: str) -> None:
+    alone = [image_keys([image], ROOT, [(old, new), (old, new)])[0] for image in images]
+    assert image_keys(images, ROOT, [(old, new)]) == alone
+
+
 def test_the_keys_of_a_shard(tmp_path: Path) -> None:
     shard = tmp_path / "00000.jsonl"
     images = ["a/1.jpg", "nul\0.jpg", "\ud83d.jpg", "/data/cc3m/ü.jpg"]

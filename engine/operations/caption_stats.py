@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -14,7 +13,9 @@ from numpy.typing import NDArray
 
 from db import projects
 from db.connection import reading
-from db.rows import TaskRow
+from db.rows import ModelRow, TaskRow
+from engine.captioners.record_prompt import KEY
+from engine.captioners.settings import Settings
 from engine.operations.damage import telling_damage
 from engine.process.pool import map_on_all_cores
 from engine.project import caption_log, log_rows
@@ -22,20 +23,14 @@ from engine.project.damage import Damage, DamagedFiles
 from engine.project.finished_log import damage_of
 from engine.project.layout import Project
 from engine.project.selectors import select_models
+from engine.quality.leaks import MIN_PROMPT, is_leak
+from engine.quality.refusals import is_refusal
+from engine.quality.shard_health import text_hash
+from engine.quality.words import words_of
 from engine.shearing.shear import Shearing, shear_text
 
-REFUSAL = re.compile(
-    r"\W*(?:i(?:'|\u2019)?m sorry|i am sorry|sorry\b|as an ai\b|i can(?:not|(?:'|\u2019)t) |"
-    r"i(?:(?:'|\u2019)m| am) (?:unable|not able)|unfortunately, i)",
-    re.IGNORECASE,
-)
-"""The beginning of an answer in which the model refuses to caption the image."""
 PROMPT_TAGS = re.compile(r"<[^>]*>|USER:|ASSISTANT:|Human:|GPT:|User:|###")
 """The marks around the text of a prompt; they are removed before it is searched in captions."""
-PROMPT_LEAK = re.compile(r"<image>|<img>|<answer>|USER:|ASSISTANT:|Human:|GPT:|###", re.IGNORECASE)
-"""Marks of a prompt that no caption holds by itself."""
-MIN_PROMPT_LENGTH = 8
-"""Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,9 +53,9 @@ class CaptionCounts:
     unfinished: int = 0
     """Captions whose kept sentence the cap on new tokens ended."""
     refusals: int = 0
-    """Captions in which the model refuses to caption the image."""
+    """Captions whose raw text is a refusal (`engine.quality.refusals`)."""
     leaks: int = 0
-    """Captions whose raw text holds the prompt or its marks."""
+    """Captions whose raw text holds a leak (`engine.quality.leaks`)."""
     repeated: int = 0
     """Captions with the same sheared text as an earlier caption of the model."""
     shared: int = 0
@@ -98,12 +93,13 @@ class ModelStats:
 
 
 class ModelLog(NamedTuple):
-    """The caption log of a task, with the family of its model and the text of its prompt."""
+    """The caption log of a task, with the family of its model and texts of its prompts."""
 
     log: Path
     task: TaskRow
     family: str
-    prompt: str
+    prompts: Sequence[str]
+    """The longest text of each prompt that no record's own text interrupts."""
 
 
 class StatsJob(NamedTuple):
@@ -161,7 +157,7 @@ def measure_undamaged(
                     project.caption_log_file(model, shard.number),
                     tasks[shard.number, model.id],
                     model.family,
-                    PROMPT_TAGS.sub("", str(model.settings.get("prompt", ""))).strip(),
+                    prompt_texts(model),
                 )
                 for model in models
             ],
@@ -188,6 +184,13 @@ def measure_undamaged(
     return [ModelStats(model.name, total) for model, total in zip(models, totals, strict=True)]
 
 
+def prompt_texts(model: ModelRow) -> list[str]:
+    """Return the longest text of each prompt that is the same for every record, without tags."""
+    prompts = Settings.of(model.settings).prompt_choices
+    parts = [PROMPT_TAGS.sub("", KEY.sub("\0", prompt)).split("\0") for prompt in prompts]
+    return [max(map(str.strip, texts), key=len) for texts in parts]
+
+
 def measure_shard(job: StatsJob) -> ShardStats:
     """Measure the captions of one shard."""
     results, damage = [], []
@@ -201,7 +204,9 @@ def measure_shard(job: StatsJob) -> ShardStats:
         counts.shared = sum(
             any(other.get(i) == text for other in others) for i, text in texts.items()
         )
-    hashes = (np.array(list(map(text_hash, texts.values())), np.uint64) for _, texts in results)
+    hashes = (
+        np.frombuffer(b"".join(map(text_hash, texts.values())), np.uint64) for _, texts in results
+    )
     return ShardStats([(counts, h) for (counts, _), h in zip(results, hashes, strict=True)], damage)
 
 
@@ -211,7 +216,7 @@ def measure_log(
     """Return the counts of one caption log, and its sheared captions by the record's index."""
     counts = CaptionCounts(captions=len(contents.captions), failed=len(contents.errors))
     texts: dict[int, str] = {}
-    prompt = source.prompt if len(source.prompt) >= MIN_PROMPT_LENGTH else None
+    prompts = [it for it in source.prompts if len(it) >= MIN_PROMPT]
     for i, row in contents.captions.items():
         raw = row.raw
         sheared, ended = shear_text(raw, source.family, shearing, row.finish)
@@ -220,19 +225,12 @@ def measure_log(
         counts.raw_words += raw_words
         counts.sheared_words += sheared_words
         counts.cut += sheared_words < raw_words
-        counts.refusals += REFUSAL.match(raw) is not None
-        counts.leaks += PROMPT_LEAK.search(raw) is not None or (
-            prompt is not None and prompt in raw
-        )
+        words = words_of(raw)
+        counts.refusals += is_refusal(raw, words, frozenset(words))
+        counts.leaks += is_leak(raw, prompts)
         if sheared:
             counts.unfinished += not ended
             texts[i] = sheared
         else:
             counts.empty += 1
     return counts, texts
-
-
-def text_hash(text: str) -> int:
-    """Return a hash of 64 bits that is the same in every process."""
-    data = text.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

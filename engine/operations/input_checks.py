@@ -87,6 +87,8 @@ class InputFindings:
         """The number of images whose files were looked for: of the first records."""
         self.images_present = 0
         """The number of these images that exist."""
+        self.missing_example = ""
+        """The first image whose file is not there, as the input names it."""
         self.witness: str | None = None
         """The first image that exists, as the input names it."""
         self.sample: list[str] = []
@@ -113,6 +115,8 @@ class InputFindings:
                 if image_exists(self.paths, image):
                     self.images_present += 1
                     self.witness = self.witness or image
+                else:
+                    self.missing_example = self.missing_example or image
         self.add_to_sample(first, batch.images)
 
     def look_where_it_leads(self, image: str) -> None:

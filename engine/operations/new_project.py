@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
@@ -34,6 +34,8 @@ from engine.operations.input_checks import (
     check_images,
     image_paths,
 )
+from engine.operations.odd_paths import odd_path
+from engine.operations.prompt_checks import count_lacking
 from engine.project import manifest, outside_images
 from engine.project.caption_log import sync_folder
 from engine.project.layout import Project
@@ -44,6 +46,8 @@ from engine.utils.errors import BadInput
 
 REASONS_SHOWN = 3
 """Most reasons why there is no record that an error names."""
+PATH_SHOWN = 200
+"""Most characters of an image path in an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,8 @@ class CreatedProject:
     duplicates: Duplicates
     images: ImageCheck
     """The images that were opened: a sample, or all."""
+    lacking_texts: Mapping[str, int]
+    """By key the number of records without a text for a prompt that asks for it: they will fail."""
     report: InputReport
     """What the readers have seen and left out."""
     imports: tuple[ImportResult, ...] = ()
@@ -160,10 +166,11 @@ def create(
         except BadRecord as error:
             raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
         if not findings.records:
-            reasons = [*report.skipped.messages, *report.passed_over]
+            reasons = [*report.skipped.messages, *report.reasons()]
             raise BadInput(f"no record can be read: {'; '.join(reasons[:REASONS_SHOWN])}")
         refuse_missing_images(findings, root, new_project.allow_missing)
         files = [stage.shard_file(shard.number) for shard in shards]
+        lacking_texts = count_lacking(new_project.models, files)
         duplicates = findings.duplicates(files)
         image_check = check_images(
             findings.paths,
@@ -199,6 +206,7 @@ def create(
         outside_allowed=new_project.allow_outside,
         duplicates=duplicates,
         images=image_check,
+        lacking_texts=lacking_texts,
         report=report,
         imports=imports,
     )
@@ -261,10 +269,12 @@ def refuse_missing_images(findings: InputFindings, root: Path, allow_missing: bo
     if not root.is_dir():
         raise BadInput(f"the image root {root} does not exist ({seen}): give --image-root DIR")
     if not findings.images_present and not allow_missing:
-        raise BadInput(
-            f"{seen} under {root}: give --image-root DIR or --path-map OLD=NEW"
-            " (or --allow-missing if they will come later)"
+        image = findings.missing_example
+        advice = odd_path(image) or (
+            "give --image-root DIR or --path-map OLD=NEW (or --allow-missing if they will come"
+            " later)"
         )
+        raise BadInput(f"{seen} under {root}, not {image[:PATH_SHOWN]!r} for one: {advice}")
 
 
 def fill_database(

@@ -9,6 +9,8 @@ from itertools import islice
 from db import projects
 from db.connection import reading
 from db.rows import DeviceRow
+from engine.captioners.model_families import prompt_keys
+from engine.captioners.record_prompt import texts_of
 from engine.captioners.registry import FAMILIES, IMPORTED
 from engine.hardware import devices
 from engine.operations.records import SampledCaption, SampledImage
@@ -175,6 +177,10 @@ def plan_pilot(
                 checkpoint=model.checkpoint,
                 settings=model.settings,
                 records=images,
+                texts=[
+                    texts_of(record, prompt_keys(model.family, model.settings))
+                    for _, record in records
+                ],
                 paths=replace(paths, confined=confined and FAMILIES[model.family].remote),
                 device=run_devices[0],
             ),

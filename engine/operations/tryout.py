@@ -11,18 +11,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from db.rows import DeviceRow
 from engine.captioners.api_keys import key_source
+from engine.captioners.base import CheckpointError
+from engine.captioners.record_prompt import PromptRecord
 from engine.captioners.registry import FAMILIES, Settings
 from engine.images.image import ImagePaths, ImageProblem, open_image
 from engine.launchers.local import python_command, worker_environment
 from engine.utils.cpu_count import usable_cores
 
+MAX_MESSAGE_CHARS = 2000
+"""Characters of the error that the child sends."""
 MAX_ERROR_CHARS = 400
 """Characters of the last line of the child's stderr that stand in a message."""
 
@@ -36,6 +40,8 @@ class TryoutJob:
     settings: dict[str, Any] = field(hash=False)
     records: Sequence[tuple[int, str]]
     """The record id of each image, and the image as the input names it."""
+    texts: Sequence[Mapping[str, str]] = ()
+    """What the prompt asks for of each record, by key; empty if it asks for nothing."""
     paths: ImagePaths
     device: DeviceRow
     name: str = ""
@@ -134,13 +140,19 @@ def caption_records(job: dict[str, Any], emit: Callable[[TryoutEvent], None]) ->
     if captioner.asked is not None:
         emit(TryoutEvent(asked=captioner.asked.shown))
     spent, done = 0.0, 0
-    records = [(i, image) for i, image in job["records"]]
+    texts = job["texts"] or [{}] * len(job["records"])
+    records = [
+        (image, PromptRecord(record_id=i, texts=its_texts))
+        for (i, image), its_texts in zip(job["records"], texts, strict=True)
+    ]
     for start in range(0, len(records), captioner.batch):
         started = time.monotonic()
         ready = []
-        for i, image in records[start : start + captioner.batch]:
+        for image, record in records[start : start + captioner.batch]:
+            i = record.record_id
             try:
-                ready.append((i, captioner.prepare(open_image(paths.resolve(image)))))
+                picture = open_image(paths.resolve(image))
+                ready.append((i, captioner.prepare_record(picture, record)))
             except ImageProblem as problem:
                 emit(TryoutEvent(record=i, error=f"{problem.kind}: {problem.detail}"))
         if not ready:
@@ -169,8 +181,11 @@ def main() -> None:
         job = json.load(sys.stdin)
         job["paths"]["path_map"] = tuple(map(tuple, job["paths"]["path_map"]))
         caption_records(job, emit)
+    except CheckpointError as error:
+        emit(TryoutEvent(error=str(error)[:MAX_MESSAGE_CHARS]))
+        sys.exit(4)
     except Exception as error:
-        emit(TryoutEvent(error=f"{type(error).__name__}: {error}"[:2000]))
+        emit(TryoutEvent(error=f"{type(error).__name__}: {error}"[:MAX_MESSAGE_CHARS]))
         sys.exit(4)
 
 

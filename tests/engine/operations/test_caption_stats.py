@@ -34,7 +34,7 @@ def measure(
 
 
 def model_log(small: SmallProject, task_id: int, family: str, prompt: str) -> ModelLog:
-    return ModelLog(small.log(task_id), small.state.ledger[task_id], family, prompt)
+    return ModelLog(small.log(task_id), small.state.ledger[task_id], family, [prompt])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,9 @@ def test_a_plan_knows_the_time_once_every_model_is_measured() -> None:
     )
     assert plan.seconds({"a": 10.0}) is None
     assert plan.seconds({"a": 10.0, "b": 50.0}) == pytest.approx((100 + 20) / 2)
+
+
+def test_a_folder_of_another_kind_is_refused_in_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(TryoutFailed, match=f"^{tmp_path} is an adapter, not a model: name"):
+        list(Tryout(replace(job(tmp_path, family="hf"), checkpoint=str(tmp_path))))

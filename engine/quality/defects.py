@@ -1,0 +1,81 @@
+"""What can be wrong with a caption by itself, as bits of one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntFlag
+
+from engine.quality.clip_tokens import is_beyond_clip
+from engine.quality.languages import is_other_language
+from engine.quality.lead_ins import is_lead_in
+from engine.quality.leaks import MIN_PROMPT, begins_with_leak, is_leak
+from engine.quality.loops import is_loop
+from engine.quality.refusals import is_refusal
+
+CUT_WORDS = frozenset(
+    ("a", "an", "the", "and", "or", "of", "its", "their", "whose", "which", "while", "because")
+)
+CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
+"""Words and signs with which no sentence ends."""
+
+
+class Defect(IntFlag):
+    """A defect of one caption. The values are stored: a new defect gets a new bit."""
+
+    EMPTY = 1
+    """The sheared text has no word."""
+    TRUNCATED = 2
+    """The raw text was cut by the cap on new tokens, or breaks off within a sentence."""
+    LOOP = 4
+    """The sheared text repeats itself."""
+    REFUSAL = 8
+    """The sheared text says that the model cannot caption the image."""
+    LEAK = 16
+    """The raw text holds parts of a prompt, a template, reasoning or a data format."""
+    LEAD_IN = 32
+    """The raw text begins with something else than the caption."""
+    OTHER_SCRIPT = 64
+    """The sheared text is in another language or script than asked."""
+    BEYOND_CLIP = 128
+    """The sheared text has more tokens than CLIP reads."""
+
+
+def breaks_off(raw: str) -> bool:
+    """Return True if a text ends within a sentence."""
+    last = raw[-16:].rpartition(" ")[2] if raw[-1:].isalpha() else raw[-16:].rstrip()
+    return last.lower() in CUT_WORDS or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
+
+
+class DefectFinder:
+    """Finds the defects of the captions of one model."""
+
+    def __init__(self, language: str, prompts: Sequence[str] = ()) -> None:
+        """`language` is the code of the language asked for, `prompts` what the model was asked."""
+        self.language = language
+        self.prompts = [prompt for prompt in prompts if len(prompt) >= MIN_PROMPT]
+
+    def find(
+        self, raw: str, finish: str, sheared: str, words: Sequence[str], distinct: frozenset[str]
+    ) -> int:
+        """Return the defects of a caption, as bits.
+
+        `words` are those of the sheared text (`words_of`), `distinct` the same as a set.
+        """
+        defects = 0
+        if finish == "length" or breaks_off(raw):
+            defects = Defect.TRUNCATED.value
+        if is_leak(raw, self.prompts):
+            defects |= Defect.LEAK.value
+        if is_lead_in(raw) and not begins_with_leak(raw):
+            defects |= Defect.LEAD_IN.value
+        if is_loop(sheared, words, distinct):
+            defects |= Defect.LOOP.value
+        if not words:
+            return defects | Defect.EMPTY.value
+        if is_refusal(sheared, words, distinct):
+            defects |= Defect.REFUSAL.value
+        if is_other_language(sheared, distinct, self.language):
+            defects |= Defect.OTHER_SCRIPT.value
+        if is_beyond_clip(sheared):
+            defects |= Defect.BEYOND_CLIP.value
+        return defects

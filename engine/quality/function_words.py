@@ -1,0 +1,83 @@
+"""The most frequent function words of some languages, by which a text's language is told.
+
+Articles, prepositions, conjunctions, pronouns and forms of "to be", as grammars of each language
+list them; written by hand for this program. Words of one letter are left out, but for articles and
+conjunctions.
+"""
+
+# ruff: noqa: RUF001 (letters of many languages)
+from __future__ import annotations
+
+_LISTS = {
+    "en": """
+        a about above across after against all along also am among an and another any are around
+        as at away back be because been before behind being below beneath beside between both
+        but by can could did do does down during each few for from had has have he her here him
+        his how i if in inside into is it its itself just like many may me might more most my
+        near next no nor not of off on one onto or other our out outside over own she should so
+        some such than that the their them then there these they this those through to together
+        toward towards under until up upon us very was we were what when where which while who
+        whose will with within without would you your two several
+    """,
+    "de": """
+        in an so was der die das den dem des ein eine einen einem einer eines und oder aber ist
+        sind war waren wird werden hat haben mit von vom zu zum zur im am auf aus bei durch für
+        gegen hinter neben ohne über unter vor zwischen nach nicht sich er sie es ihr ihre ihren
+        seine seinen seinem während als wie auch noch zwei drei steht sitzt liegt
+    """,
+    "fr": """
+        a on le la les un une des du de et ou mais est sont était avec dans sur sous pour par en
+        au aux ce cette ces il elle ils elles son sa ses leur leurs qui que dont où entre
+        derrière devant chez sans vers pas ne plus très deux trois d l
+    """,
+    "es": """
+        a no me el la los las un una unos unas y o pero es son está están era con en sobre bajo
+        para por de del al su sus que se lo como más muy entre detrás delante junto desde hasta
+        hacia sin dos tres hay mientras
+    """,
+    "it": """
+        a il lo la gli le un uno una e ed o ma è sono era con in nel nella nei nelle sul sulla
+        sulle per da dal dalla di del della dei delle al alla che si suo sua suoi loro tra fra
+        dietro davanti accanto mentre sotto sopra due tre
+    """,
+    "pt": """
+        a o os as um uma uns umas e ou mas é são está estão era com em no na nos nas num numa
+        sobre sob para por pelo pela de do da dos das ao à que se seu sua seus suas mais muito
+        entre atrás frente enquanto dois duas três
+    """,
+    "nl": """
+        in is over de het een en of maar zijn was waren wordt heeft hebben met van voor naar bij
+        uit aan op onder tussen achter naast door om te niet zich hij zij ze haar hun die dat
+        deze dit terwijl als ook nog twee drie staat zit
+    """,
+    "pl": """
+        i w we z ze na do od po za pod nad przed przy przez dla o oraz lub ale jest są był była
+        było nie się jego jej ich który która które to ten ta te dwa dwie trzy obok
+    """,
+    "sv": """
+        en ett och eller men är var som med av på för till från under över vid bakom framför
+        mellan den det de han hon sin sitt sina inte har två tre sitter står
+    """,
+    "da": """
+        en et og eller men er var som med af på for til fra under over ved bag foran mellem den
+        det de han hun sin sit sine ikke har to tre sidder står
+    """,
+    "tr": """
+        bir ve ile bu şu o için gibi kadar daha çok üzerinde altında yanında içinde arasında
+        önünde arkasında olan olarak var iki üç
+    """,
+    "id": """
+        yang dan di ke dari dengan untuk pada dalam atas bawah sebuah seorang seekor ini itu
+        adalah sedang oleh atau tidak dua tiga
+    """,
+    "vi": """
+        một và của trên dưới trong với là có được cho các những này đó đang bên cạnh người con
+        cái chiếc hai ba
+    """,
+    "ro": """
+        un o și sau dar este sunt era cu în pe sub pentru de din la lângă care se lui ei lor
+        dintre două doi trei
+    """,
+}
+FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in _LISTS.items()}
+"""The function words of each language, by its code (ISO 639-1)."""

@@ -1,0 +1,121 @@
+"""Whether a caption is in the language and script that was asked for.
+
+The script is that of Unicode's names of letters. The language of a text in Latin letters is told by
+function words: of several languages in `function_words.py`, the one with the most of them. Language
+identifiers were left out: on captions of five to ten words without function words ("kitchen remodel
+ideas") they guess, and here a guess would be counted as a defect.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from engine.quality.function_words import FUNCTION_WORDS
+
+SCRIPTS = {
+    "zh": ("CJK", "BOPOMOFO"),
+    "ja": ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),
+    "ko": ("HANGUL", "CJK"),
+    "ru": ("CYRILLIC",),
+    "uk": ("CYRILLIC",),
+    "ar": ("ARABIC",),
+    "fa": ("ARABIC",),
+    "hi": ("DEVANAGARI",),
+    "th": ("THAI",),
+    "el": ("GREEK",),
+    "he": ("HEBREW",),
+}
+"""The scripts of languages that are not written in Latin letters, as Unicode's names begin."""
+LATIN = ("LATIN", "FULLWIDTH", "MODIFIER", "FEMININE", "MASCULINE", "SUPERSCRIPT")
+LANGUAGES = (*FUNCTION_WORDS, *SCRIPTS)
+"""The codes (ISO 639-1) of the languages that can be asked for."""
+LATER_CAPITALS = re.compile(r"(?<=\w\W)[^\W\d_a-z]\w*")
+QUOTED = re.compile(
+    r"[\"\u201c\u00ab\u300c\u300e(].*?[\"\u201d\u00bb\u300d\u300f)]|(?<!\w)['\u2018].*?['\u2019](?!\w)",
+    re.DOTALL,
+)
+"""What stands in quotation marks or brackets, such as the words on a sign."""
+WRITING = frozenset(
+    """
+    banner book brand called character characters calligraphy cover font graffiti headline kanji
+    label labeled labelled letter letters logo meaning name named poster printed read reading reads
+    say saying says script sign signs symbol symbols text title titled word words writing written
+    chinese japanese korean arabic russian cyrillic greek hebrew hindi thai
+    """.split()  # noqa: SIM905
+)
+"""Words of captions that quote what is written in the image, often without quotation marks."""
+QUOTED_SHARE = 0.5
+"""Share of letters in another script up to which a caption may quote them."""
+MIN_RUN = 2
+"""Letters in a row in another script that are more than a symbol."""
+MIN_LEAD = 2
+"""By how many distinct function words another language must lead: "Dia de los Muertos parade in
+Mexico" is English."""
+
+
+@lru_cache(maxsize=1 << 14)
+def script_of(letter: str) -> str:
+    """Return the script of a letter, as its name in Unicode begins."""
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def is_other_language(text: str, words: frozenset[str], language: str) -> bool:
+    """Return True if a text is not in the language of this code.
+
+    `words` are its distinct words (`words_of`).
+    """
+    scripts = SCRIPTS.get(language, LATIN)
+    if (scripts is not LATIN or not text.isascii()) and has_other_script(text, words, scripts):
+        return True
+    if scripts is not LATIN or words.isdisjoint(OTHER_FUNCTION_WORDS[language]):
+        return False
+    return has_other_function_words(words - names_in(text), language)
+
+
+def has_other_script(text: str, words: frozenset[str], scripts: tuple[str, ...]) -> bool:
+    """Return True if a text holds letters of another script, but for what it quotes."""
+    letters = [letter for letter in text if letter.isalpha()]
+    others = sum(script_of(letter) not in scripts for letter in letters)
+    if scripts is not LATIN:  # names and brands stay in Latin letters in every language
+        return others > len(letters) * QUOTED_SHARE
+    if others < MIN_RUN:
+        return False
+    if others > len(letters) * QUOTED_SHARE:
+        return True
+    if not WRITING.isdisjoint(words):
+        return False
+    run = 0
+    for sign in QUOTED.sub(" ", text):
+        if sign.isalpha() and script_of(sign) not in scripts:
+            run += 1
+            if run == MIN_RUN:
+                return True
+        elif not unicodedata.combining(sign) and unicodedata.category(sign) != "Mc":
+            run = 0  # a vowel sign ends no run
+    return False
+
+
+def names_in(text: str) -> set[str]:
+    """Return the capitalised words behind the first, in lower case: "Los" in "in Los Angeles"."""
+    if text.isupper():
+        return set()
+    return {word.lower() for word in LATER_CAPITALS.findall(text)}
+
+
+def has_other_function_words(words: frozenset[str], language: str) -> bool:
+    """Return True if another language has more of its function words in a text than this one."""
+    asked = words & FUNCTION_WORDS[language]
+    return any(
+        len((words & other) - asked) >= len(asked - other) + MIN_LEAD
+        for code, other in FUNCTION_WORDS.items()
+        if code != language
+    )
+
+
+OTHER_FUNCTION_WORDS = {
+    language: frozenset[str]().union(*FUNCTION_WORDS.values()) - own
+    for language, own in FUNCTION_WORDS.items()
+}
+"""For each language the function words of the others that it does not have itself."""

@@ -1,0 +1,130 @@
+"""Loops: a caption that says the same again and again, as a model does that is stuck.
+
+Repetition penalties are made against this ("neural text degeneration", Holtzman et al. 2020,
+arXiv 1904.09751). Filters of web text count repeated n-grams for it (Gopher, Rae et al. 2021,
+arXiv 2112.11446, appendix A1.1); their shares are for pages, and would find "a bus, a car and a
+bus". So the rules here are for a sentence or a paragraph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from engine.quality.words import ENGLISH, NUMBER_WORDS
+
+TURNS = {1: 3, 2: 3, 3: 3}
+"""How often a phrase of so many words stands in a row in a loop; a longer one: twice."""
+COUNTED_TURNS = 3
+"""The same for every phrase where only numbers differ between the turns: "1. a dog 2. a dog"."""
+EMPHASIS = frozenset(
+    ("very", "so", "really", "many", "much", "no", "ha", "ho", "blah", "la", "bye", "row")
+)
+"""Words that people say three times too."""
+MAX_PHRASE = 40
+"""Words of the longest phrase that is looked for."""
+FEW_WORDS = 6
+"""A text of fewer words is a loop only by a phrase in a row."""
+MIN_DISTINCT = 1 / 3
+"""Share of distinct words up to which a text is a loop: "standing standing sleeping standing". A
+paragraph with more than `WINDOW` distinct words may have as small a share."""
+WINDOW, WINDOW_DISTINCT = 12, 4
+"""So few distinct words among so many in a row are a loop within a longer text."""
+REPEATED = ((5, 3), (8, 2))
+"""(n, times): an n-gram that occurs so often, also with other words between."""
+LONG_MEAN = 7
+"""Characters a word, with what stands between them, from which on a text is searched for a loop
+inside of its longest word."""
+MIN_WORD_LOOP = 8
+"""Characters of such a loop."""
+WORD_LOOP = re.compile(r"(.{1,12}?)\1{2,}")
+MARK_LOOP = re.compile(r"(?:([^\w\s])\s*)(?:\1\s*){7,}")
+"""One mark eight times, such as "!!!!!!!!", in a text without words."""
+
+
+def is_loop(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
+    """Return True if a text with these words (`words_of`) is a loop or holds one."""
+    if not words:
+        return MARK_LOOP.search(text) is not None
+    if may_loop(words, distinct) and (
+        has_turns(words) or is_monotonous(words) or has_repeated_ngram(words)
+    ):
+        return True
+    if len(text) < LONG_MEAN * len(words):
+        return False
+    found = WORD_LOOP.search(max(words, key=len))
+    return found is not None and len(found[0]) >= MIN_WORD_LOOP
+
+
+def may_loop(words: Sequence[str], distinct: frozenset[str]) -> bool:
+    """Return False for most captions, which repeat no more than "a" and "the"."""
+    repeats = len(words) - len(distinct)
+    if repeats < 2:
+        return False
+    if 2 * repeats >= len(words):
+        return True
+    # Mostly "a" and "the" are all that is repeated.
+    if repeats - max(1, words.count("a")) - max(1, words.count("the")) < 0:
+        return False
+    function_words = sum(map(ENGLISH.__contains__, words))
+    return len(words) - function_words - len(distinct - ENGLISH) >= 2
+
+
+def has_turns(words: Sequence[str]) -> bool:
+    """Return True if a phrase stands several times in a row, also with other numbers in it."""
+    if in_a_row(words, TURNS, 2):
+        return True
+    plain = [word for word in words if not word.isdigit() and word not in NUMBER_WORDS]
+    return len(plain) < len(words) and in_a_row(plain, {}, COUNTED_TURNS)
+
+
+def in_a_row(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bool:
+    """Return True if a phrase of `k` words stands `turns.get(k, long_turns)` times in a row."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        places.setdefault(word, []).append(place)
+    # A phrase that is repeated begins with a word that is repeated so far behind.
+    distances = {
+        later - place
+        for found in places.values()
+        if len(found) > 1
+        for index, place in enumerate(found)
+        for later in found[index + 1 : index + 4]
+    }
+    for length in distances:
+        if length > MAX_PHRASE:
+            continue
+        needed = (turns.get(length, long_turns) - 1) * length
+        run = 0
+        for first, second in zip(words, words[length:], strict=False):
+            counts = length > 1 or (first not in EMPHASIS and len(first) > 1)
+            run = run + 1 if first == second and counts else 0
+            if run >= needed:
+                return True
+    return False
+
+
+def is_monotonous(words: Sequence[str]) -> bool:
+    """Return True if a text, or a stretch of it, has hardly any distinct words."""
+    count = len(words)
+    if count < FEW_WORDS:
+        return False
+    distinct = len(set(words))
+    if distinct <= min(count * MIN_DISTINCT, WINDOW):
+        return True
+    return any(
+        len(set(words[start : start + WINDOW])) <= WINDOW_DISTINCT
+        for start in range(0, count - WINDOW + 1, 2)
+    )
+
+
+def has_repeated_ngram(words: Sequence[str]) -> bool:
+    """Return True if a long n-gram occurs several times."""
+    for length, times in REPEATED:
+        if len(words) < length + times - 1:
+            continue
+        ngrams = Counter(zip(*(words[start:] for start in range(length)), strict=False))
+        if max(ngrams.values()) >= times:
+            return True
+    return False

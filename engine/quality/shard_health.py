@@ -1,0 +1,105 @@
+"""The health of one model's captions in one shard, counted as they arrive.
+
+It is a value that is stored between two looks: what is counted stays counted, and only new rows
+are looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.quality.defects import DefectFinder
+from engine.quality.style import FactSums, OriginalFacts
+from engine.quality.words import words_of
+
+COUNTED = 256
+"""The bit beside those of `Defect` that says that a record has a caption."""
+HASH_BYTES = 8
+"""Bytes of a text's hash: among a hundred million texts, two have the same one by chance with a
+probability of 0.0003."""
+NO_TEXT = bytes(HASH_BYTES)
+"""Stands for the text of a record without a caption, or with an empty one."""
+
+Hashes = NDArray[np.uint64]
+"""A hash of each record's sheared text, 0 where there is none."""
+Flags = NDArray[np.uint16]
+"""The bits of `Defect` and `COUNTED` of each record."""
+
+
+class ShardHealth(msgspec.Struct):
+    """What is counted of one model's captions in one shard."""
+
+    flags: list[int]
+    """The bits of `Defect` and `COUNTED` of each record."""
+    hashes: list[bytes]
+    """The hash of each record's sheared text, `NO_TEXT` where there is none."""
+    facts: FactSums
+    """Sums over the captions, if the shard is in the sample of which near duplicates and style are
+    taken."""
+    sample: list[str] | None
+    """The words of each record's sheared text, joined by blanks, if the shard is in the sample; an
+    empty text where there is none."""
+
+    @classmethod
+    def of_nothing(cls, records: int, sampled: bool) -> Self:
+        """Return the health of a shard of so many records without a caption."""
+        return cls(
+            [0] * records, [NO_TEXT] * records, FactSums(), [""] * records if sampled else None
+        )
+
+    def fits(self, records: int, sampled: bool) -> bool:
+        """Return True if this can be the health of a shard of so many records."""
+        return (
+            len(self.flags) == len(self.hashes) == records
+            and 0 <= min(self.flags, default=0) <= max(self.flags, default=0) < 2 * COUNTED
+            and set(map(len, self.hashes)) <= {HASH_BYTES}
+            and (len(self.sample) == records if self.sample is not None else not sampled)
+            and (sampled or self.sample is None)
+        )
+
+    def has_caption(self, i: int) -> bool:
+        """Return True if a caption of record `i` is counted."""
+        return bool(self.flags[i])
+
+    def add(
+        self,
+        finder: DefectFinder,
+        i: int,
+        raw: str,
+        finish: str,
+        sheared: str,
+        original: OriginalFacts | None,
+    ) -> int:
+        """Count the first caption of record `i`, and return its defects as bits.
+
+        A later caption of the record cannot replace it: then the shard is counted anew.
+        """
+        words = words_of(sheared)
+        distinct = frozenset(words)
+        defects = finder.find(raw, finish, sheared, words, distinct)
+        self.flags[i] = defects | COUNTED
+        if words:
+            self.hashes[i] = text_hash(sheared)
+            if self.sample is not None:
+                self.facts.add(sheared, len(words), distinct, original)
+                self.sample[i] = " ".join(words)
+        return defects
+
+    def flag_array(self) -> Flags:
+        """Return the flags as an array."""
+        return np.array(self.flags, np.uint16)
+
+    def hash_array(self) -> Hashes:
+        """Return the hashes as an array."""
+        return np.frombuffer(b"".join(self.hashes), np.uint64)
+
+
+def text_hash(text: str) -> bytes:
+    """Return a hash of a text that is the same in every process."""
+    data = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=HASH_BYTES).digest()

@@ -1,0 +1,250 @@
+"""The quality of a project's captions: what is counted, and what is counted only once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from db.connection import writing
+from db.tables import SHARD
+from engine.operations.quality import ModelQuality, measure_quality, sampled_shards
+from engine.project.log_rows import digest
+from engine.protocol.caption_row import CaptionRow, Row, row_fields
+from engine.quality.defects import DefectFinder
+from engine.shearing.shear import Shearing
+from engine.utils import jsonlines
+from engine.utils.errors import BadInput
+from tests.support.small_project import RECORDS, SmallProject, error
+from tui.formatting.quality_table import quality_lines
+
+ORIGINALS = ("two dogs in Oslo", "two dogs in Oslo", "", "a cat<|im_end|>")
+"""The original captions of each shard."""
+
+
+@pytest.fixture
+def project(small: SmallProject) -> SmallProject:
+    """The small project with its shard files."""
+    small.project.shards.mkdir()
+    records = ({"image": f"{i}.jpg", "caption": text} for i, text in enumerate(ORIGINALS))
+    data = b"".join(jsonlines.dumps(record) + b"\n" for record in records)
+    for number in range(3):
+        small.project.shard_file(number).write_bytes(data)
+    with writing(small.project.database) as connection:
+        connection.execute(update(SHARD).values(digest=digest(data)))
+    small.state = small.load()
+    return small
+
+
+def said(i: int, raw: str, finish: str = "stop") -> CaptionRow:
+    return CaptionRow(i, raw, 5, finish)
+
+
+def append(small: SmallProject, task_id: int, rows: Iterable[Row]) -> None:
+    with small.log(task_id).open("ab") as file:
+        file.writelines(jsonlines.dumps(row_fields(row)) + b"\n" for row in rows)
+
+
+def measured(small: SmallProject, **options: Any) -> dict[str, ModelQuality]:
+    return {each.name: each for each in measure_quality(small.project, **options)}
+
+
+def counted(quality: ModelQuality) -> dict[str, int]:
+    return {name: count for name, count in quality.health.items() if count}
+
+
+def test_the_quality_of_a_project(project: SmallProject) -> None:
+    project.write_log(
+        1, [said(0, "A dog in Oslo. It runs"), said(1, "A dog in Oslo. Yes"), error(2)]
+    )
+    project.write_log(
+        2, [said(0, "Sure! A dog", "length"), said(3, "I'm sorry, but I can't see it")]
+    )
+    project.write_log(4, [said(0, "A dog in Oslo. No"), said(3, "red red red red"), said(2, " . ")])
+    done: list[tuple[int, int]] = []
+    models = measured(project, progress=lambda *shards: done.append(shards))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+    assert list(models) == ["original", "dry-run", "served"]
+    assert models["original"].captions == 9
+    assert counted(models["original"]) == {"duplicates": 7, "leaks": 3}
+    assert models["original"].most_frequent == [("two dogs in Oslo", 6), ("a cat<|im_end|>", 3)]
+    assert models["dry-run"].captions == 4
+    assert counted(models["dry-run"]) == {
+        "duplicates": 1,
+        "same_as_other": 1,
+        "truncated": 1,
+        "refusals": 1,
+        "lead_ins": 1,
+    }
+    assert models["dry-run"].most_frequent == [("A dog in Oslo", 2)]
+    assert counted(models["served"]) == {"loops": 1, "same_as_other": 1, "empty": 1}
+    style = models["dry-run"].style_dict()
+    assert (style["names_kept"], style["numbers_kept"]) == (pytest.approx(2 / 3, abs=1e-4), 0.0)
+    shards = [
+        (each.shard, each.captions, each.health["refusals"]) for each in models["dry-run"].shards
+    ]
+    assert shards == [(0, 2, 0), (1, 2, 1), (2, 0, 0)]
+
+
+def test_one_model_and_none_of_that_name(project: SmallProject) -> None:
+    assert list(measured(project, names=["served"])) == ["original", "served"]
+    with pytest.raises(BadInput, match="no model 'x'"):
+        measured(project, names=["x"])
+
+
+def test_the_output_is_the_form_that_is_promised(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "A dog.")])
+    qualities = measure_quality(project.project)
+    original, model, _ = [each.as_dict(with_shards=False) for each in qualities]
+    assert json.loads(json.dumps(model)) == model
+    assert list(model)[:5] == ["name", "captions", "health", "agreement", "scores"]
+    assert (model["name"], model["captions"], model["agreement"]) == ("dry-run", 1, None)
+    assert original["scores"] == {}
+    assert set(model["health"]) >= {
+        "loops",
+        "duplicates",
+        "empty",
+        "truncated",
+        "refusals",
+        "leaks",
+        "lead_ins",
+        "other_script",
+    }
+    assert [each["captions"] for each in qualities[1].as_dict(with_shards=True)["shards"]] == [
+        1,
+        0,
+        0,
+    ]
+
+
+def test_the_table_names_everything_that_is_counted(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "a dog"), said(1, "a dog")])
+    lines = list(quality_lines(measure_quality(project.project), with_shards=True))
+    assert any("duplicates" in line and "1 (50.0%)" in line for line in lines)
+    assert "  2 times: a dog" in lines
+    assert "dry-run, shard by shard:" in lines
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The raw captions that are looked at, in their order."""
+    texts: list[str] = []
+    find = DefectFinder.find
+
+    def listed(self: DefectFinder, raw: str, *rest: Any) -> int:
+        texts.append(raw)
+        return find(self, raw, *rest)
+
+    monkeypatch.setattr(DefectFinder, "find", listed)
+    return texts
+
+
+def test_only_new_rows_are_looked_at(project: SmallProject, looked_at: list[str]) -> None:
+    project.write_log(1, [said(0, "A dog.")])
+    measured(project)
+    assert len(looked_at) == 3 * 3 + 1
+    looked_at.clear()
+    append(project, 1, [said(1, "A cat."), error(2)])
+    assert measured(project)["dry-run"].captions == 2
+    assert looked_at == ["A cat."]
+    looked_at.clear()
+    measured(project)
+    assert looked_at == []
+
+
+def test_after_readonly_nothing_is_written(project: SmallProject, looked_at: list[str]) -> None:
+    project.write_log(1, [said(0, "A dog.")])
+    before = sorted(project.project.folder.rglob("*"))
+    assert measured(project, readonly=True)["dry-run"].captions == 1
+    assert sorted(project.project.folder.rglob("*")) == before
+    looked_at.clear()
+    measured(project, readonly=True)
+    assert "A dog." in looked_at
+
+
+def cut_back(small: SmallProject) -> None:
+    data = small.log(1).read_bytes()
+    small.log(1).write_bytes(data[: data.index(b"\n") + 1])
+    append(small, 1, [said(1, "Another dog.")])
+
+
+def tear(small: SmallProject) -> None:
+    with small.log(1).open("ab") as file:
+        file.write(b'{"i":3,"raw":"half')
+
+
+def change_shearing(small: SmallProject) -> None:
+    small.state.set_shearing(Shearing("sentence"))
+    small.save()
+
+
+def health_file(small: SmallProject) -> Path:
+    return next(small.log(1).parent.glob("00000.health-*.msgpack"))
+
+
+def flip(small: SmallProject) -> None:
+    data = bytearray(health_file(small).read_bytes())
+    data[len(data) // 2] ^= 1
+    health_file(small).write_bytes(data)
+
+
+CHANGES: dict[str, Callable[[SmallProject], object]] = {
+    "a caption is replaced": lambda small: append(small, 1, [said(0, "I cannot see the image")]),
+    "a caption is replaced by the same": lambda small: append(small, 1, [said(0, "A dog.")]),
+    "the log is cut back and goes on": cut_back,
+    "the log has a torn tail": tear,
+    "the log is gone": lambda small: small.log(1).unlink(),
+    "the shearing is another": change_shearing,
+    "a health file is damaged": flip,
+    "a health file is cut": lambda small: health_file(small).write_bytes(b"x"),
+    "a health file is gone": lambda small: health_file(small).unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_after_any_change_the_counts_are_those_of_a_first_look(
+    project: SmallProject, change: str
+) -> None:
+    project.write_log(1, [said(0, "A dog."), said(1, "Sure! A cat"), said(2, "A dog.")])
+    measured(project)
+    CHANGES[change](project)
+    second = measured(project)
+    for file in project.project.folder.rglob("*.health-*"):
+        file.unlink()
+    assert measured(project) == second
+
+
+def test_health_files_of_other_settings_are_removed(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "A dog.")])
+    measured(project)
+    first = health_file(project)
+    measured(project, language="de")
+    assert not first.exists()
+    assert len(list(project.log(1).parent.glob("*.health-*"))) == 1
+
+
+def test_a_damaged_log_is_refused(project: SmallProject) -> None:
+    project.write_log(1, [said(i, "a dog") for i in range(RECORDS)])
+    project.take_over_logs()
+    measured(project)
+    project.write_log(1, [said(i, "a cat") for i in range(RECORDS)])
+    with pytest.raises(BadInput, match=r"was changed after its task was done"):
+        measured(project)
+
+
+def test_a_missing_shard_file_is_refused(project: SmallProject) -> None:
+    project.project.shard_file(1).unlink()
+    with pytest.raises(BadInput, match="is missing since the input was split"):
+        measured(project)
+
+
+def test_the_sample_is_spread_over_a_large_set(project: SmallProject) -> None:
+    shards = list(project.state.shards.values())
+    assert sampled_shards(shards) == {0, 1, 2}
+    large = [replace(shard, count=10_000, number=n) for n, shard in enumerate(shards * 100)]
+    assert sampled_shards(large) == set(range(0, 300, 30))

@@ -1,0 +1,89 @@
+"""What is found in single captions, and what is not."""
+
+# ruff: noqa: RUF001 (letters of other scripts)
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.quality.defects import Defect, DefectFinder
+from engine.quality.words import words_of
+from tests.engine.quality import caption_cases as cases
+
+KINDS = (
+    (Defect.LOOP, cases.LOOPS),
+    (Defect.REFUSAL, cases.REFUSALS),
+    (Defect.LEAK, cases.LEAKS),
+    (Defect.LEAD_IN, cases.LEAD_INS),
+    (Defect.OTHER_SCRIPT, cases.OTHER_LANGUAGES),
+    (Defect.TRUNCATED, cases.TRUNCATED),
+)
+BAD = [(defect, text) for defect, texts in KINDS for text in texts]
+
+
+def defects_of(
+    text: str, language: str = "en", finish: str = "stop", prompts: tuple[str, ...] = ()
+) -> Defect:
+    words = words_of(text)
+    return Defect(DefectFinder(language, prompts).find(text, finish, text, words, frozenset(words)))
+
+
+@pytest.mark.parametrize("text", cases.GOOD)
+def test_a_good_caption_has_no_defect(text: str) -> None:
+    assert not defects_of(text)
+
+
+@pytest.mark.parametrize(("defect", "text"), BAD)
+def test_a_bad_caption_has_its_defect(defect: Defect, text: str) -> None:
+    assert defects_of(text) & defect
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "defect"),
+    [
+        ("A man riding a wave.", "length", Defect.TRUNCATED),
+        ("", "stop", Defect.EMPTY),
+        (" \n", "stop", Defect.EMPTY),
+        ("...", "stop", Defect.EMPTY),
+        ("-", "stop", Defect.EMPTY),
+        ("a b c d e f g h i j k l m n o p q r s t u v w x y z " * 3, "stop", Defect.BEYOND_CLIP),
+        ("a photo of a cat " * 15, "stop", Defect.LOOP),
+    ],
+)
+def test_other_defects(text: str, finish: str, defect: Defect) -> None:
+    assert defects_of(text, finish=finish) & defect
+
+
+def test_a_prompt_is_a_leak_in_its_models_captions_alone() -> None:
+    text = "What do you see, in a few words? A dog"
+    assert not defects_of(text)
+    assert defects_of(text, prompts=("What do you see, in a few words?",)) == Defect.LEAK
+    assert not defects_of("A dog.", prompts=("A dog",)), "too short to be told from a caption"
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("de", "Ein Hund läuft über das Gras", "A dog is running over the grass with a ball"),
+        ("fr", "Un chien court dans l'herbe", "A dog is running in the grass"),
+        ("zh", "一只狗在草地上", "A dog is running in the grass"),
+        ("ja", "芝生の上の犬", "A dog is running in the grass"),
+        ("ru", "Собака бежит по траве рядом с BMW", "A dog is running in the grass"),
+    ],
+)
+def test_another_language_may_be_asked_for(language: str, right: str, wrong: str) -> None:
+    assert not defects_of(right, language)
+    assert defects_of(wrong, language) == Defect.OTHER_SCRIPT
+
+
+@given(st.text())
+def test_any_text_has_some_defects_or_none(text: str) -> None:
+    for language in ("en", "zh"):
+        found = defects_of(text, language)
+        assert bool(found & Defect.EMPTY) == (not words_of(text))
+
+
+@given(st.text(alphabet="ab <>[]{}|#`*:\n'\"\\1.-", max_size=400))
+def test_signs_of_all_kinds_are_searched_in_little_time(text: str) -> None:
+    defects_of(text)

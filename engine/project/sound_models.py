@@ -14,6 +14,7 @@ import msgspec
 from db.rows import ModelRow
 from engine.captioners.address import MODEL_NAME, read_address
 from engine.captioners.registry import FAMILIES, IMPORTED, Settings
+from engine.captioners.settings import check_settings
 from engine.utils.errors import BadInput
 
 KNOWN_SETTINGS = {field.name for field in fields(Settings)}
@@ -55,5 +56,7 @@ def check_model(model: ModelRow) -> None:
         settings = msgspec.convert(known, Settings)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{model.name} has settings that make no sense: {error}") from error
-    if settings.min_new_tokens > settings.max_new_tokens:
-        raise ValueError(f"{model.name} has min_new_tokens above max_new_tokens")
+    try:
+        check_settings(settings)
+    except BadInput as error:
+        raise ValueError(f"{model.name} has settings that make no sense: {error}") from error

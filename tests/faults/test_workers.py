@@ -85,7 +85,7 @@ def test_a_model_that_is_slow_goes_on_and_one_that_is_stuck_ends(
         (died,) = (
             attempt for attempt in progress.attempts(connection, 1) if attempt.outcome == "died"
         )
-    assert died.rows == 8
+    assert died.rows == 1
     assert died.ended is not None
     assert died.ended - died.started > 5.9
     assert events(project).count("no caption for 2 s") == 1
@@ -96,8 +96,7 @@ def test_out_of_memory_halves_the_batch_and_is_remembered(
     project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
 ) -> None:
     assert run_misbehaving("out_of_memory")
-    assert "out of memory: batch 8 -> 4" in events(project)
-    assert "out of memory: batch 4 -> 2" in events(project)
+    assert "out of memory: batch 8 -> 2" in events(project), "the second batch has four images"
     with reading(project.database) as connection:
         assert supervisor_writes.batch_sizes(connection) == {("cpu:0", 1): 2}
     assert exported_bytes(project) == undisturbed_export

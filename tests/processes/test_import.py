@@ -67,9 +67,9 @@ def test_a_new_model_with_a_checkpoint(tmp_path: Path, data: Path) -> None:
     some.write_text(json.dumps([it | {"caption": "of a person"} for it in captions]))
     named = "person=http://localhost:1/v1"
     said = cli_ok("import", tmp_path / "run", named, some, "--set", "seed=7")
-    assert "a run goes on with them" in said
+    assert "2 records of the project have no caption in the file: left to a run" in said
     for arguments, message in (
-        ((named, some), "has person already"),
+        ((named, some), "has another person already"),
         (("blip", some, "--set", "seed=7"), "--preset and --set are for a new model"),
         (("bad name", some), "cannot name a model"),
         (("blip", data.with_name("none.json")), "none.json"),

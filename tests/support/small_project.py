@@ -139,6 +139,9 @@ class FakeDevices:
     def wake(self, device_id: str) -> None:
         self.devices[device_id] = replace(self.devices[device_id], state="ready", rest_until=0.0)
 
+    def end_load_delays(self) -> set[int]:
+        return set()
+
 
 class FakeSupervisor:
     """Keeps what it was told; a task that it is to cancel becomes pending, as in a real run."""

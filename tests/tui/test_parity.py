@@ -46,6 +46,7 @@ WITHOUT_A_KEY = {
     "split": "plain caption files, no project",
     "merge": "plain caption files, no project",
     "paths": "plain caption files, no project",
+    "quality": "its screen is still to come",
 }
 
 

@@ -90,7 +90,8 @@ def is_said(app: MllmaugApp, text: str) -> bool:
 async def test_wizard_brings_captions_that_exist(tmp_path: Path) -> None:
     captions = make_captions(tmp_path / "data", 5)
     blip = tmp_path / "data" / "of blip.json"
-    blip.write_text(captions.read_text().replace("[{", '[{"image": "[/x]", "caption": "no"}, {', 1))
+    theirs = captions.read_text().replace('"image": "', '"image": "/theirs/')
+    blip.write_text(theirs.replace("[{", '[{"image": "[/x]", "caption": "no"}, {', 1))
     app = MllmaugApp(None)
     async with app.run_test(size=(80, 24)) as pilot:
         wizard = await fill_source(pilot, captions, tmp_path / "run")
@@ -116,6 +117,14 @@ async def test_wizard_brings_captions_that_exist(tmp_path: Path) -> None:
         await until(pilot, lambda: not wizard.query_one("#create").disabled)
         assert "Imports   blip from of blip.json" in label_text(app, "#summary")
         assert f"--import 'blip={blip}'" in label_text(app, "#command")
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: is_said(app, "no caption of"))
+        field = wizard.query_one("#path-map", Input)
+        field.value = "/theirs/"
+        await until(pilot, lambda: is_said(app, "/theirs/: write OLD=NEW"))
+        field.value = "/theirs/="
+        await until(pilot, lambda: not wizard.query_one("#create").disabled)
+        assert "--path-map /theirs/=" in label_text(app, "#command")
         wizard.query_one("#create", Button).press()
         await until(pilot, lambda: isinstance(app.screen, Report))
         assert "blip: 5 captions imported of 6 in 1 file" in label_text(app, "#lines")

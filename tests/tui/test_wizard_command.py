@@ -50,6 +50,7 @@ def hostile_draft(folder: Path) -> ProjectDraft:
     blip.write_text(captions.read_text().replace('"caption": "', '"caption": "blip: '))
     return ProjectDraft(
         imports=(("blip", blip), ("otter", blip)),
+        path_map=(("/it's $HOME ", f"{data}/"), ("no such", "")),
         captions=str(captions.rename(data / "-cap tions;.json")),
         image_root=str(data),
         folder=str(folder / "my 'run' $(date) \\"),

@@ -10,6 +10,7 @@ import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.exports.formats import FORMATS, ImageMode
+from engine.quality.languages import LANGUAGES
 from tui.cli.options import (
     Output,
     check_max_words,
@@ -241,6 +242,37 @@ def verify(folder: Path, as_json: bool) -> None:
             echo(line)
     if verification.damage:
         sys.exit(EXIT_UNFINISHED)
+
+
+@click.command()
+@project_argument
+@click.option("--model", "models", multiple=True, metavar="NAME")
+@click.option(
+    "--language",
+    default="en",
+    type=click.Choice(LANGUAGES),
+    metavar="CODE",
+    help="Of the captions that were asked for (en).",
+)
+@click.option("--shards", is_flag=True, help="Shard by shard, too, in the order of time.")
+@click.option("--json", "as_json", is_flag=True)
+def quality(
+    folder: Path, models: tuple[str, ...], language: str, shards: bool, as_json: bool
+) -> None:
+    """What is wrong with the captions, per model, and how alike they are."""
+    from engine.operations.quality import measure_quality
+    from tui.cli.progress_bars import step_bar
+    from tui.formatting.quality_table import quality_lines
+
+    project = open_project(folder)
+    with step_bar("counting shards") as progress:
+        qualities = measure_quality(project, models, language, progress, is_readonly())
+    if as_json:
+        values = [each.as_dict(with_shards=shards) for each in qualities]
+        click.echo(json.dumps({"models": values}))
+        return
+    for line in quality_lines(qualities, shards):
+        echo(line)
 
 
 @click.command()

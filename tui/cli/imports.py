@@ -64,11 +64,11 @@ def import_captions(
     one; without a checkpoint no run works on that. FILES are of any form that `new` reads; they may
     end in the middle. Not while the project runs.
     """
-    from engine.captioners.settings import parse_assignment
+    from engine.captioners.registry import choose
+    from engine.captioners.setting_changes import parse_assignment
     from engine.datasets.inputs.read_options import ReadOptions
     from engine.operations.imports.caption_import import CaptionImport, ImportProgress
     from engine.operations.imports.caption_import import import_captions as import_into
-    from engine.requests.models import choose_new
     from engine.utils.errors import BadInput
     from tui.cli.progress_bars import record_counter, step_bar
 
@@ -76,7 +76,7 @@ def import_captions(
     choice = None
     if "=" in model:
         changes = dict(parse_assignment(text) for text in settings)
-        choice = choose_new(project, model, preset, changes)
+        choice = choose(model, preset, changes)
     elif preset is not None or settings:
         raise BadInput("--preset and --set are for a new model with a checkpoint: NAME=CHECKPOINT")
     request = CaptionImport(

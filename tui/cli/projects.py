@@ -164,7 +164,7 @@ def set_model(folder: Path, model: str, changes: tuple[str, ...]) -> None:
     Settings that shape what the model says begin its tasks anew, in another folder; what was
     captioned so far stays on disk. Not while the project runs.
     """
-    from engine.captioners.settings import parse_assignment
+    from engine.captioners.setting_changes import parse_assignment
     from engine.requests.kinds import Configure
     from engine.requests.models import restarts_tasks
 
@@ -184,7 +184,7 @@ def add_model(folder: Path, model: str, changes: tuple[str, ...], preset: str | 
 
     Not while the project runs.
     """
-    from engine.captioners.settings import parse_assignment
+    from engine.captioners.setting_changes import parse_assignment
     from engine.requests.kinds import AddModel
     from engine.requests.models import choose_new
 

@@ -91,7 +91,7 @@ def pause(folder: Path) -> None:
 @click.command()
 @project_argument
 def resume(folder: Path) -> None:
-    """Go on after `pause`, or after the run paused itself."""
+    """Go on after `pause`, or after the run paused itself; try models that wait at once."""
     from engine.requests.kinds import Resume
 
     send_request(open_project(folder), Resume())

@@ -100,7 +100,7 @@ class Lengths(Dialog[None]):
     def draw(self) -> None:
         if self.samples is None:
             return
-        width = max(40, self.query_one(VerticalScroll).scrollable_content_region.width - SCROLLBAR)
+        width = max(40, self.query_one(VerticalScroll).content_region.width - SCROLLBAR)
         lines = [
             Content.styled(
                 f"of the newest {text.plural(len(self.samples), 'caption')} that were sampled",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import ModelProgress
 
-PATH_SETTINGS = ("checkpoint", "tokenizer", "vision_tower")
+PATH_SETTINGS = ("checkpoint", "tokenizer", "vision_tower", "adapter")
 """Settings that are paths: their fields offer completions."""
 CONSEQUENCE = "They stay in captions/{} and count again when the settings are set back."
 """The consequence of beginning anew, for its captions; the placeholder is the model's folder."""

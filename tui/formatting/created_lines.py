@@ -34,6 +34,11 @@ def created_lines(created: CreatedProject) -> Iterator[str]:
             f"{plural(created.leaving, 'image path')} outside the image root, such as"
             f" {created.leaving_example}: {servers}"
         )
+    for key, count in created.lacking_texts.items():
+        yield (
+            f"{plural(count, 'record')} without a text under {key!r}, for which a prompt asks: that"
+            " model captions none of them"
+        )
     same = created.duplicates
     if same.extra:
         yield (

@@ -34,6 +34,11 @@ RECORD_HINTS = {
         False, "the model's no", "the model or its server will not caption it: see its message"
     ),
     "unanswered": Hint(True, "server fails at it", "the server fails at this image: see its log"),
+    "unusable_text": Hint(
+        False,
+        "no text to ask with",
+        "the record lacks a text that the prompt asks for: see its message",
+    ),
     "invalid": Hint(True, "see its log", "the worker sent nonsense for it: see its log, retry"),
     "poison": Hint(False, "kills the worker", "it ends worker or server: look, then exclude it"),
     "not_imported": Hint(

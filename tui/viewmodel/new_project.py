@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from db.rows import SHEAR_MODES, DeviceRow, ShearMode
 from engine.captioners.address import check_name
 from engine.datasets.inputs.read_options import ReadOptions
+from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class ProjectDraft:
     """How the captions are read."""
     imports: tuple[tuple[str, Path], ...] = ()
     """Files of captions that exist, each with the name of its model."""
+    path_map: tuple[tuple[str, str], ...] = ()
+    """(old beginning, new beginning) of image paths, those of `imports` among them."""
     preview: InputPreview | None = None
     """The first records of the captions file; None until it was read."""
     detected_devices: tuple[DeviceRow, ...] = ()
@@ -85,6 +88,8 @@ class ProjectDraft:
 
     def plan(self, count: int) -> PilotPlan:
         """Return the plan to try the models on the first `count` records. Raises `BadInput`."""
+        from engine.captioners.model_families import prompt_keys
+        from engine.captioners.record_prompt import texts_of
         from engine.captioners.registry import FAMILIES
         from engine.operations.pilot import PilotPlan
         from engine.operations.tryout import TryoutJob
@@ -105,6 +110,13 @@ class ProjectDraft:
                     checkpoint=choice.checkpoint,
                     settings=choice.settings,
                     records=images,
+                    texts=[
+                        texts_of(
+                            jsonlines.loads(record.line),
+                            prompt_keys(choice.family, choice.settings),
+                        )
+                        for record in records
+                    ],
                     paths=replace(self.preview.paths, confined=FAMILIES[choice.family].remote),
                     device=device,
                 ),
@@ -132,21 +144,36 @@ def parse_imports(text: str) -> tuple[tuple[str, Path], ...]:
 
     Raises `BadInput`.
     """
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise BadInput("a quotation mark is not closed") from error
     pairs = []
-    for word in words:
-        name, _, file = word.partition("=")
+    for name, file in split_pairs(text, "NAME=FILE"):
         path = Path(file).expanduser()
-        if not name or not file:
-            raise BadInput(f"{word}: write NAME=FILE")
+        if not file:
+            raise BadInput(f"{name}=: write NAME=FILE")
         check_name(name)
         if not path.exists():
             raise BadInput(f"{name}: there is no file {file}")
         pairs.append((name, path))
     return tuple(pairs)
+
+
+def parse_path_map(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the beginnings of image paths that `OLD=NEW ...` replaces. Raises `BadInput`."""
+    return tuple(split_pairs(text, "OLD=NEW"))
+
+
+def split_pairs(text: str, form: str) -> list[tuple[str, str]]:
+    """Return what stands before and behind the `=` of each word, which a shell would read so.
+
+    Raises `BadInput` for a word that is not of this form.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise BadInput("a quotation mark is not closed") from error
+    wrong = next((word for word in words if word.find("=") < 1), None)
+    if wrong is not None:
+        raise BadInput(f"{wrong}: write {form}")
+    return [(word.partition("=")[0], word.partition("=")[2]) for word in words]
 
 
 def unused_folder() -> str:
@@ -171,6 +198,7 @@ def create(
         models=draft.choices(),
         imports=[replace(each, skip_bad=draft.skip_bad) for each in group_imports(draft.imports)],
         image_root=draft.root,
+        path_map=draft.path_map,
         shard_size=draft.shard_size,
         shearing=Shearing(draft.mode, draft.max_words),
         skip_bad=draft.skip_bad,

@@ -110,10 +110,20 @@ def test_what_cannot_be_loaded(changes: dict[str, Any], message: str) -> None:
         {"served_model": []},
         {"graphs": "yes"},
         {"auto_batch": 1},
+        {"prompts": "["},
+        {"prompts": "[]"},
+        {"prompts": '["\\ud800"]'},
+        {"strip": '[""]'},
+        {"template": '{"messages": 1}'},
+        {"template": '{"a": NaN}'},
+        {"template": '{"a": ' + "[" * 5_000 + "]" * 5_000 + "}"},
+        {"max_pixels": 0},
+        {"min_pixels": 9, "max_pixels": 8},
+        {"repetition_penalty": 0},
     ],
 )
 def test_settings_that_nobody_can_set(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"settings that make no sense|min_new_tokens above"):
+    with pytest.raises(ValueError, match="settings that make no sense"):
         check_model(replace(MODEL, settings=settings))
 
 

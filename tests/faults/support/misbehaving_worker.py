@@ -14,7 +14,6 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from engine.captioners.base import Caption, Captioner
 from engine.captioners.families.dry_run import DryRunCaptioner
@@ -142,10 +141,10 @@ class MisbehavingPrefetcher(image_prefetch.ImagePrefetcher):
         endless = MISBEHAVIOUR.startswith("endless:")
         super().__init__(paths, threads, device, image_seconds=0.5 if endless else 30.0)
 
-    def prepare(self, image: str) -> Any:
+    def open(self, image: str) -> Picture:
         if MISBEHAVIOUR.startswith("endless:") and image.endswith(MISBEHAVIOUR.partition(":")[2]):
             time.sleep(3600)
-        return super().prepare(image)
+        return super().open(image)
 
 
 setattr(worker, "ImagePrefetcher", MisbehavingPrefetcher)  # noqa: B010 (not its name)

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
 from db.rows import SHEAR_MODES
-from engine.captioners.registry import FAMILIES, Settings, complete_prompt
+from engine.captioners.registry import FAMILIES, Settings, check_prompt_keys, complete_prompt
 from engine.operations.tryout import Tryout, TryoutFailed
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
@@ -108,6 +108,7 @@ class PromptsStep(WizardStep):
             return None
         try:
             complete_prompt(FAMILIES[name], Settings(prompt=prompt))
+            check_prompt_keys(FAMILIES[name], prompt)
         except BadInput as error:
             return f"{name}: {error}"
         return None

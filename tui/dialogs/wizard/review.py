@@ -15,7 +15,7 @@ from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.viewmodel import actions
-from tui.viewmodel.new_project import BYTES_PER_CAPTION, ProjectDraft, parse_imports
+from tui.viewmodel.new_project import BYTES_PER_CAPTION, ProjectDraft, parse_imports, parse_path_map
 
 
 class ReviewStep(WizardStep):
@@ -27,8 +27,8 @@ class ReviewStep(WizardStep):
         super().__init__(draft)
         self.time_estimate: str | None = None
         """How long the run will take; None until a pilot has measured it."""
-        self.wrong_imports: str | None = None
-        """What is wrong with the captions that exist, as they are typed now."""
+        self.wrong: dict[str, str] = {}
+        """What is wrong with the fields as they are typed now, by the field's id."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="summary", markup=False)
@@ -36,32 +36,39 @@ class ReviewStep(WizardStep):
         yield Input(placeholder="10,000", id="shard-size", type="integer", compact=True)
         yield Label("Captions that exist (NAME=FILE, with blanks between several)", classes="field")
         yield Input(placeholder="none, or such as blip=captions.json", id="imports", compact=True)
+        yield Label("Beginnings of image paths to replace (OLD=NEW)", classes="field")
+        yield Input(placeholder="none, or such as /theirs/=/ours/", id="path-map", compact=True)
         yield Static(id="command", markup=False, classes="seen muted")
 
     async def enter(self) -> None:
         self.show_summary()
 
-    @on(Input.Changed, "#imports")
-    def imports_changed(self, event: Input.Changed) -> None:
+    @on(Input.Changed)
+    def changed(self, event: Input.Changed) -> None:
+        field = str(event.input.id)
+        self.wrong.pop(field, None)
         try:
-            self.draft.imports, self.wrong_imports = parse_imports(event.value), None
+            self.take(field, event.value.strip())
         except BadInput as error:
-            self.draft.imports, self.wrong_imports = (), f"captions that exist: {error}"
+            self.wrong[field] = str(error)
         self.show_summary()
         self.post_message(self.Changed())
 
-    @on(Input.Changed, "#shard-size")
-    def changed(self, event: Input.Changed) -> None:
-        value = event.value.strip()
-        self.draft.shard_size = int(value) if value.isdecimal() and int(value) else None
-        self.show_summary()
-        self.post_message(self.Changed())
+    def take(self, field: str, value: str) -> None:
+        """Put what is typed into the draft. Raises `BadInput`; then the draft has none of it."""
+        if field == "imports":
+            self.draft.imports = ()
+            self.draft.imports = parse_imports(value)
+        elif field == "path-map":
+            self.draft.path_map = ()
+            self.draft.path_map = parse_path_map(value)
+        else:
+            self.draft.shard_size = int(value) if value.isdecimal() and int(value) else None
+            if value and self.draft.shard_size is None:
+                raise BadInput("how many records a shard? A number, or nothing")
 
     def why_not(self) -> str | None:
-        value = self.query_one("#shard-size", Input).value.strip()
-        if value and self.draft.shard_size is None:
-            return "how many records a shard? A number, or nothing"
-        return self.wrong_imports
+        return next(iter(self.wrong.values()), None)
 
     def show_summary(self) -> None:
         self.show_message("#summary", "\n".join(summary_lines(self.draft, self.time_estimate)))
@@ -106,6 +113,7 @@ def new_command(draft: ProjectDraft) -> str:
     parts = ["mllmaug-tui new", folder, captions]
     if draft.root is not None:
         parts.append(f"--image-root {quote(str(draft.root))}")
+    parts += [f"--path-map {quote(f'{old}={new}')}" for old, new in draft.path_map]
     for name, path in draft.models.items():
         parts.append(f"--model {quote(f'{name}={path}' if path else name)}")
     parts += [f"--import {quote(f'{name}={path}')}" for name, path in draft.imports]

@@ -13,6 +13,7 @@ from textual.widgets import Input, Label, Static
 from engine.datasets.inputs.input_report import BadRecord
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.operations.input_preview import InputPreview, check_folder_is_free, preview_input
+from engine.operations.odd_paths import odd_path
 from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
@@ -139,7 +140,9 @@ class SourceStep(WizardStep):
         if check is None or self.checking:
             return "looking at the files ..."
         if check.error is None and check.preview and not check.preview.images_present:
-            return "none of the first images was found: set the image root"
+            first = check.preview.records[0].image if check.preview.records else ""
+            advice = (odd_path(first) if first else None) or "set the image root"
+            return f"none of the first images was found: {advice}"
         return check.error
 
     def question(self) -> str | None:

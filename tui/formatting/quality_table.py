@@ -1,0 +1,94 @@
+"""The quality of captions in plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tui.formatting.stats_table import aligned
+
+if TYPE_CHECKING:
+    from engine.operations.quality import ModelQuality
+
+HEALTH_LABELS = {
+    "loops": "loops",
+    "duplicates": "duplicates",
+    "near_duplicates": "near duplicates",
+    "same_as_other": "same as another model",
+    "empty": "empty",
+    "truncated": "truncated",
+    "refusals": "refusals",
+    "leaks": "leaks",
+    "lead_ins": "lead-ins",
+    "other_script": "other language or script",
+    "beyond_clip": "beyond CLIP's 77 tokens",
+}
+"""The label of each defect, by its name in `ModelQuality.health`."""
+STYLE_LABELS = {
+    "words": "words a caption",
+    "common_openings": "with one of 20 openings",
+    "distinct_2": "distinct-2",
+    "vocabulary": "words in 1,000 captions",
+    "vocabulary_growth": "their growth by the second half",
+    "new_words": "new content words a caption",
+    "new_share": "of the content words new",
+    "names_kept": "of the original's names kept",
+    "numbers_kept": "of its numbers kept",
+}
+"""The label of each figure of style, by its name in `ModelQuality.style_dict`."""
+SHARES = {"common_openings", "new_share", "names_kept", "numbers_kept"}
+"""Figures that are shown as percentages."""
+SHOWN_TEXTS = 5
+"""Most frequent texts that are shown of a model."""
+
+
+def quality_lines(qualities: Sequence[ModelQuality], with_shards: bool) -> Iterator[str]:
+    """Yield a table with a column a model, then the duplicates, and the shards if asked for."""
+    yield from aligned(quality_rows(qualities))
+    for quality in qualities:
+        if quality.sampled < quality.captions:
+            yield (
+                f"{quality.name}: near duplicates, and the figures below those of CLIP, are of"
+                f" {quality.sampled:,} captions"
+            )
+    for quality in qualities:
+        if quality.most_frequent:
+            yield f"{quality.name}, most frequent:"
+        for text, captions in quality.most_frequent[:SHOWN_TEXTS]:
+            yield f"  {captions:,} times: {text}"
+    if with_shards:
+        for quality in qualities:
+            yield f"{quality.name}, shard by shard:"
+            yield from aligned(shard_rows(quality))
+
+
+def quality_rows(qualities: Sequence[ModelQuality]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [["", *(quality.name for quality in qualities)]]
+    rows.append(["captions", *(f"{quality.captions:,}" for quality in qualities)])
+    for name, label in HEALTH_LABELS.items():
+        rows.append([label, *(counted(q.health[name], q.captions) for q in qualities)])
+    for name, label in STYLE_LABELS.items():
+        rows.append([label, *(figure(name, q.style_dict()[name]) for q in qualities)])
+    return rows
+
+
+def shard_rows(quality: ModelQuality) -> list[Sequence[str]]:
+    """Return a row a shard, in the order in which they were done."""
+    names = [name for name in HEALTH_LABELS if name != "near_duplicates"]
+    rows: list[Sequence[str]] = [["shard", "captions", *(HEALTH_LABELS[name] for name in names)]]
+    for shard in quality.shards:
+        counts = (f"{shard.health[name]:,}" for name in names)
+        rows.append([f"{shard.shard:05}", f"{shard.captions:,}", *counts])
+    return rows
+
+
+def counted(count: int, captions: int) -> str:
+    """Return a number of captions, and its share where there are any."""
+    return f"{count:,} ({count / captions:.1%})" if count else "0"
+
+
+def figure(name: str, value: float | None) -> str:
+    """Return a figure of style; a dash where there is nothing to take it of."""
+    if value is None:
+        return "-"
+    return f"{value:.0%}" if name in SHARES else f"{value:,.2f}"

@@ -38,6 +38,8 @@ memory."""
 WEIGHT_MAP = "weight_map"
 """The key of an index of weights under which the names of tensors stand, and their files."""
 
+AGAIN = "download it again, all of it from one repository"
+"""The end of a sentence about files that do not belong together, or are damaged."""
 NAME_ITS_SERVER = f"name its server, --model NAME={EXAMPLE}"
 """The end of a sentence about a model that another program serves."""
 
@@ -53,9 +55,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(read_text(path), parse_constant=check_constant)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON: {error}") from error
+        raise CheckpointError(
+            f"{path} cannot be read as JSON ({error}): download it again"
+        ) from error
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
+        raise CheckpointError(f"{path} holds no JSON object: download it again")
     for keys, part in walk(value):
         if keys[0] != WEIGHT_MAP:
             check_value(path, keys, part)

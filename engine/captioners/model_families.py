@@ -16,19 +16,11 @@ from engine.captioners import presets
 from engine.captioners.address import EXAMPLE, read_address
 from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.checkpoints import layouts
-from engine.captioners.checkpoints.adapters import adapter_in_place_of_model, incomplete_adapter
-from engine.captioners.checkpoints.config_kinds import advice_for_config
-from engine.captioners.checkpoints.folder_kinds import (
-    HF_KINDS,
-    KINDS,
-    advice_for_incomplete,
-    advice_for_no_folder,
-    no_captioner,
-    stand_in,
-)
+from engine.captioners.checkpoints.advice import advice_for_folder
+from engine.captioners.checkpoints.folder_kinds import advice_for_no_folder
 from engine.captioners.checkpoints.hub import is_hub_address
 from engine.captioners.checkpoints.packages import check_torchvision
-from engine.captioners.config_files import check_entries
+from engine.captioners.config_files import AGAIN, check_entries
 from engine.captioners.errors import CheckpointError, first_line
 from engine.captioners.record_prompt import keys_of_settings
 from engine.captioners.setting_changes import PARSERS
@@ -122,7 +114,8 @@ class Family:
             if not is_fault_of_files(error, device):
                 raise
             what = f"{type(error).__name__}: {first_line(error)}"
-            raise CheckpointError(f"{checkpoint or self.name} cannot be loaded: {what}") from error
+            where = checkpoint or self.name
+            raise CheckpointError(f"{where} cannot be loaded: {what}; {AGAIN}") from error
         return captioner
 
 
@@ -269,16 +262,10 @@ def check_folder(family: Family, folder: Path, settings: Settings) -> None:
 
     It says what to do instead, or what is missing. Raises `OSError`.
     """
-    is_hf = family.name == HF
-    missing = family.missing_files(folder, Path(settings.tokenizer) if settings.tokenizer else None)
-    advice = adapter_in_place_of_model(folder, takes_adapters=is_hf)
-    if advice is None and settings.adapter is not None:
-        advice = incomplete_adapter(Path(settings.adapter))
-    if advice is None and missing:
-        advice = advice_for_incomplete(folder, HF_KINDS if is_hf else KINDS)
-    advice = advice or stand_in(folder)
-    if advice is None and is_hf:
-        advice = no_captioner(folder) or advice_for_config(folder, layouts.read_config(folder))
+    tokenizer = Path(settings.tokenizer) if settings.tokenizer else None
+    adapter = Path(settings.adapter) if settings.adapter else None
+    missing = family.missing_files(folder, tokenizer)
+    advice = advice_for_folder(folder, missing, family.name == HF, adapter)
     if advice is not None:
         raise BadInput(advice)
     if missing:

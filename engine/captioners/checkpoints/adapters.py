@@ -48,6 +48,7 @@ def adapter_in_place_of_model(folder: Path, takes_adapters: bool) -> str | None:
             " NAME.adapter=FOLDER, or take them away if they are merged into the weights already"
         )
     base = str(read_json_or_empty(folder / CONFIG).get("base_model_name_or_path") or "")
+    base = base if base.isprintable() else ""  # it may come from anybody, and goes to a terminal
     repository = repository_name(base)
     source = f" ({download_command(repository)} gets it)" if repository else ""
     base_folder = quote(base) if base and Path(base).is_dir() else "FOLDER"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.captioners.checkpoints.foreign_code import native_copy
-from engine.captioners.checkpoints.layouts import missing_weights, read_config
+from engine.captioners.checkpoints.foreign_code import code_advice, native_copy
+from engine.captioners.checkpoints.layouts import missing_weights
 from engine.captioners.config_files import NAME_ITS_SERVER, server_advice
 from engine.captioners.open_models import OPEN_MODELS, refusal_of_type
 
@@ -19,11 +19,11 @@ OWN_FAMILIES = {"qwen": "qwen-vl", "otter": "otter", "flamingo": "otter"}
 
 
 def advice_for_config(folder: Path, config: Mapping[str, Any]) -> str | None:
-    """Return, in a sentence, why a complete folder is refused and the way out; None if it is not.
+    """Return, in a sentence, why a folder is refused and the way out; None if it is not.
 
     `config` is the contents of its config.json.
     """
-    kinds = (original_llava, own_family, refusal_of_type, mlx)
+    kinds = (original_llava, own_family, authors_layout, refusal_of_type, mlx)
     why = next((text for kind in kinds if (text := kind(config)) is not None), None)
     return None if why is None else f"{folder}: {why}"
 
@@ -52,6 +52,13 @@ def own_family(config: Mapping[str, Any]) -> str | None:
     return f"this is a checkpoint in the official layout of {family}: load it with --model {family}"
 
 
+def authors_layout(config: Mapping[str, Any]) -> str | None:
+    kind = str(config.get("model_type"))
+    if native_copy(kind) is None or kind in OPEN_MODELS:
+        return None
+    return f"this is the layout of its authors' own code, {code_advice(kind)}"
+
+
 def mlx(config: Mapping[str, Any]) -> str | None:
     quantization = config.get("quantization")
     if not isinstance(quantization, Mapping) or "bits" not in quantization:
@@ -62,12 +69,15 @@ def mlx(config: Mapping[str, Any]) -> str | None:
     )
 
 
-def text_model(folder: Path) -> str | None:
+def text_model(folder: Path, config: Mapping[str, Any]) -> str | None:
     """Return the same for a folder that lacks an image processor alone."""
-    kind = read_config(folder).get("model_type")
+    kind = config.get("model_type")
     if not isinstance(kind, str) or kind in OPEN_MODELS or missing_weights(folder):
         return None
+    if config.get("auto_map"):
+        return f"{folder}/config.json: auto_map names code of the checkpoint, {code_advice(kind)}"
     return (
-        f"{folder} has no image processor (preprocessor_config.json), and its model is of the type"
-        f" {kind!r}, which takes no image: take a model that 'mllmaug-tui models' lists as tried"
+        f"{folder} has no image processor (preprocessor_config.json), as models of the type"
+        f" {kind!r} that are for texts only: take a model that 'mllmaug-tui models' lists as tried,"
+        " or download that file, too, if its repository has it"
     )

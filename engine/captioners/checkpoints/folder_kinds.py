@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.captioners.checkpoints.config_kinds import text_model
 from engine.captioners.checkpoints.hub import (
     CACHE_PREFIX,
     cache_folder_of,
@@ -25,7 +24,7 @@ from engine.captioners.checkpoints.layouts import (
     weight_names,
 )
 from engine.captioners.checkpoints.weight_size import SUFFIXES
-from engine.captioners.config_files import NAME_ITS_SERVER, entries, server_advice
+from engine.captioners.config_files import NAME_ITS_SERVER, SMALL_FILES, entries, server_advice
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".zst")
 """Endings of files that hold a folder."""
@@ -54,6 +53,8 @@ CONFIGS = ("config.json", "adapter_config.json")
 NO_CAPTIONERS = {
     "model_index.json": "a pipeline of diffusers, which draws images and describes none",
     "modules.json": "a model of sentence-transformers, which writes vectors and no text",
+    "diffusion_pytorch_model.safetensors": "a part of a pipeline of diffusers, which draws images",
+    "pytorch_lora_weights.safetensors": "an adapter of diffusers, for models that draw images",
     "open_clip_config.json": "a model of OpenCLIP, which compares images with texts, no more",
 }
 """What a folder is that has an entry of this name."""
@@ -61,13 +62,15 @@ UNFINISHED = (".incomplete", ".part", ".crdownload", ".aria2")
 """Endings of files that a program still downloads or has given up."""
 TRAINING = ("global_step*", "zero_to_fp32.py", "mp_rank_*", "pytorch_model_fsdp_*", "*.distcp")
 """Patterns of names in folders that a program for training on many GPUs writes."""
+ORIGINAL_FILES = ("consolidated*", "params.json", "*.pth", "*.pt")
+"""Patterns of the names of weights in an original layout."""
 MISTRAL_FILES = ("tekken.json", "consolidated.safetensors")
 """Files that only Mistral's own layout has."""
-MISTRAL = ("Mistral", "such as mistral-community/pixtral-12b")
-META = ("Meta", "often published as NAME-hf")
-"""Who has a layout of files `consolidated.*`, and which copy there is."""
-SMALL_SUFFIXES = (".json", ".jinja", ".model", ".tiktoken", ".txt")
-"""Endings of the files beside the weights."""
+MISTRAL_COPY = "such as mistral-community/pixtral-12b"
+OTHER_COPY = "often published as NAME-hf"
+"""Which copies there are of models in their original layout."""
+READ_ENDS = (*SMALL_FILES, ".model", ".tiktoken", "merges.txt", "vocab.txt")
+"""How the names of the files beside the weights end that are read for a model."""
 POINTER = b"version https://git-lfs.github.com/"
 """How a file of Git LFS begins that stands for another one."""
 WEB_PAGES = (b"<!doctype html", b"<html")
@@ -89,8 +92,13 @@ def advice_for_no_folder(text: str) -> str:
         return f"{path} is a file: name the folder that holds all files of the model"
     if path.is_symlink():
         return f"{path} is a link that leads nowhere: name the folder itself"
+    if repository is None and "://" in text:
+        return f"{text} is an address, and nothing is downloaded: name a folder on this machine"
     if repository is None:
-        return f"no such checkpoint folder: {path}"
+        return (
+            f"no such checkpoint folder: {path} (nothing is downloaded: name a folder on this"
+            " machine)"
+        )
     cached = cached_snapshot(repository)
     if cached is not None:
         return f"there is no folder {text}: name the copy in the Hub's cache, {cached}"
@@ -98,11 +106,6 @@ def advice_for_no_folder(text: str) -> str:
         f"there is no folder {text}, and nothing is downloaded from the Hub here: run"
         f" {download_command(repository)}, then name the folder that it makes"
     )
-
-
-def advice_for_incomplete(folder: Path, kinds: tuple[Kind, ...]) -> str | None:
-    """Return the advice of the first kind that an incomplete checkpoint folder is of."""
-    return next((text for kind in kinds if (text := kind(folder)) is not None), None)
 
 
 def cache_of_the_hub(folder: Path) -> str | None:
@@ -163,15 +166,14 @@ def minigpt_4(folder: Path) -> str | None:
 
 
 def original_layout(folder: Path) -> str | None:
-    consolidated = next(iter(sorted(folder.glob("consolidated*"))), None)
-    is_original = consolidated is not None or (folder / "params.json").is_file()
-    if not is_original or not missing_weights(folder):
+    found = (it for pattern in ORIGINAL_FILES for it in sorted(folder.glob(pattern)))
+    first = next(found, None)
+    if first is None or not missing_weights(folder):
         return None
     is_mistral = any((folder / name).is_file() for name in MISTRAL_FILES)
-    maker, copy = MISTRAL if is_mistral else META
+    maker, copy = ("Mistral", MISTRAL_COPY) if is_mistral else ("its authors", OTHER_COPY)
     return (
-        f"{folder} has the original layout of {maker}"
-        f" ({consolidated.name if consolidated else 'params.json'}): take a copy in transformers'"
+        f"{folder} has the original layout of {maker} ({first.name}): take a copy in transformers'"
         f" own layout, with config.json and model.safetensors, {copy}, or {server_advice()}"
     )
 
@@ -268,18 +270,17 @@ KINDS: tuple[Kind, ...] = (
     no_captioner,
     weights_of_another_format,
 )
-"""The kinds that are none of any family, in the order in which they are tried."""
+"""The kinds that an incomplete folder may be of, for any family, in the order of trial."""
 HF_KINDS: tuple[Kind, ...] = (
     *KINDS,
     part_of_a_model,
     minigpt_4,
-    original_layout,
     training_checkpoint,
+    original_layout,
     shards_without_index,
     weights_of_another_name,
     folder_of_models,
     mistral_tokenizer,
-    text_model,
 )
 """The same for models in the Hugging Face layout."""
 
@@ -299,7 +300,7 @@ def read_files(folder: Path) -> list[Path]:
         for it in sorted(folder.iterdir())
         if it.is_file()
         and (
-            it.suffix in SMALL_SUFFIXES
+            it.name.endswith(READ_ENDS)
             or (it.name in weights if weights else it.suffix in SUFFIXES)
         )
     ]

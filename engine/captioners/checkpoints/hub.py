@@ -12,7 +12,7 @@ from pathlib import Path
 REPOSITORY = re.compile(
     r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)?"
     r"(?P<name>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})"
-    r"(?:/(?:tree|resolve|blob)/[\w./-]+)?/?",
+    r"(?:(?:/(?:tree|resolve|blob)/|@)[\w./-]+)?/?",
     re.ASCII,
 )
 """A pattern of whole texts that name a repository: `org/name`, or its address."""

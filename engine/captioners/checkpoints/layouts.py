@@ -21,6 +21,8 @@ WEIGHT_FILES = (
 The first pair of which a folder has one counts.
 """
 
+NO_IMAGE_PROCESSOR = "preprocessor_config.json"
+"""What a folder lacks that says nothing of images."""
 TOKENIZER_FORMS = (
     ("tokenizer.json",),
     ("tokenizer.model",),
@@ -119,7 +121,7 @@ def missing_hf_files(folder: Path, tokenizer: Path | None) -> list[str]:
     if not any(
         (folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")
     ):
-        missing.append("preprocessor_config.json")
+        missing.append(NO_IMAGE_PROCESSOR)
     return missing + missing_weights(folder)
 
 

@@ -17,22 +17,27 @@ from engine.captioners.config_files import server_advice
 from engine.captioners.errors import CheckpointError, first_line
 
 QUANTIZERS = {
-    "aqlm": ("aqlm", "accelerate"),
+    "aqlm": ("aqlm",),
     "auto-round": ("auto-round",),
-    "awq": ("gptqmodel", "accelerate"),
-    "bitnet": ("accelerate",),
-    "bitsandbytes": ("bitsandbytes", "accelerate"),
+    "awq": ("gptqmodel",),
+    "bitnet": (),
+    "bitsandbytes": ("bitsandbytes",),
     "compressed-tensors": ("compressed-tensors",),
-    "gptq": ("gptqmodel", "optimum", "accelerate"),
-    "hqq": ("hqq", "accelerate"),
-    "quanto": ("optimum-quanto", "accelerate"),
+    "gptq": ("gptqmodel", "optimum"),
+    "hqq": ("hqq",),
+    "quanto": ("optimum-quanto",),
     "quark": ("amd-quark",),
     "torchao": ("torchao",),
-    "vptq": ("vptq", "accelerate"),
+    "vptq": ("vptq",),
 }
-"""The packages that transformers loads quantized weights with, by `quant_method`. Others are not
-here: their kernels would be fetched from the Hub and run (fp8, mxfp4, eetq), or transformers knows
-nothing of them (exl2, modelopt)."""
+"""The packages that transformers loads quantized weights with, by `quant_method`; `PLACER` comes
+with each. Others are not here: their kernels would be fetched from the Hub and run (fp8, mxfp4,
+eetq), or transformers knows nothing of them (exl2, modelopt)."""
+PLACER = "accelerate"
+"""The package by which transformers loads weights onto a device from the beginning."""
+OLD_FORMS = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
+"""Files by which quantizers said what they did before config.json did: of AutoGPTQ, AutoAWQ and
+NVIDIA's ModelOpt. transformers does not read them."""
 UNQUANTIZED = "take the repository that it was made from, whose weights are not quantized"
 
 
@@ -59,7 +64,8 @@ def check_quantizer(folder: Path, config: Mapping[str, Any]) -> str | None:
     `config` is the contents of its config.json. Raises `CheckpointError` if transformers cannot
     load such weights here, with what to install.
     """
-    method = quantization_method(config)
+    old = next((name for name in OLD_FORMS if (folder / name).is_file()), None)
+    method = quantization_method(config) or old
     if method is None:
         return None
     what = f"{folder} is quantized ({method})"
@@ -67,7 +73,8 @@ def check_quantizer(folder: Path, config: Mapping[str, Any]) -> str | None:
         raise CheckpointError(
             f"{what}, which is not loaded here: {UNQUANTIZED}, or {server_advice()}"
         )
-    missing = [name for name in QUANTIZERS[method] if installed(name) is None]
+    needed = (*QUANTIZERS[method], PLACER)
+    missing = [name for name in needed if installed(name) is None]
     if missing:
         raise CheckpointError(
             f"{what}, which needs what is not installed: pip install {' '.join(missing)}, or"
@@ -88,6 +95,13 @@ def quantization_method(config: Mapping[str, Any]) -> str | None:
     if found.get("load_in_8bit") or found.get("load_in_4bit"):
         return "bitsandbytes"
     return str(found.get("quant_method"))
+
+
+def missing_package(folder: Path, error: ImportError) -> CheckpointError:
+    """Return the error of a checkpoint whose parts transformers loads with a package that is not
+    here, which its own error names."""
+    what = first_line(error).partition(" Please note")[0]
+    return CheckpointError(f"{folder} needs a package that is not installed: {what}")
 
 
 def installed(package: str) -> str | None:

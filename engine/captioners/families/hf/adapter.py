@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import WeightRenaming, rename_source_key
+
 from engine.captioners.base import CheckpointError
-from engine.captioners.checkpoints.adapters import CONFIG, incomplete_adapter
+from engine.captioners.checkpoints.adapters import CONFIG, adapter_weights, incomplete_adapter
 from engine.captioners.checkpoints.assembly import summarise_keys
+from engine.captioners.checkpoints.weights import Weights, read_file
 from engine.captioners.config_files import read_json, server_advice
 from engine.captioners.errors import first_line
 from engine.hardware.memory import is_out_of_memory
 
 ELSEWHERE = f"merge it with the program that trained it, or {server_advice()}"
+PREFIX = "base_model.model."
+"""What peft puts before the names of a model's weights."""
 
 
 def merge_adapter(model: Any, folder: Path) -> Any:
@@ -28,8 +34,9 @@ def merge_adapter(model: Any, folder: Path) -> Any:
             f"the adapter {folder} needs peft: pip install 'mllmaug-tui[adapter]'"
         ) from error
     problem = incomplete_adapter(folder)
-    if problem is not None:
-        raise CheckpointError(problem)
+    file = adapter_weights(folder)
+    if problem is not None or file is None:
+        raise CheckpointError(str(problem))
     stated = read_json(folder / CONFIG)
     kind = stated.get("peft_type")
     if stated.get("megatron_config"):  # peft would import the module that the file names
@@ -45,12 +52,9 @@ def merge_adapter(model: Any, folder: Path) -> Any:
                 f"the adapter {folder} ({kind}) changes what the model reads, not its weights, and"
                 f" cannot be merged: {server_advice()}"
             )
-        found = adapted.load_adapter(
-            str(folder),
-            "default",
-            torch_device=str(model.device),
-            key_mapping=getattr(model, "_checkpoint_conversion_mapping", {}),
-        )
+        weights = renamed(read_file(file), model)
+        found = peft.set_peft_model_state_dict(adapted, weights)
+        missing = [key for key in found.missing_keys if adapted.base_model.prefix in key]
         merged = adapted.merge_and_unload(safe_merge=True)
     except CheckpointError:
         raise
@@ -61,10 +65,23 @@ def merge_adapter(model: Any, folder: Path) -> Any:
             f"the adapter {folder} ({kind}) cannot be merged into this model"
             f" ({first_line(error)}): name the base model of its {CONFIG}, or {ELSEWHERE}"
         ) from error
-    unmatched = sorted({*found.missing_keys, *found.unexpected_keys})
+    unmatched = sorted({*missing, *found.unexpected_keys})
     if unmatched:
         raise CheckpointError(
             f"the adapter {folder} was trained for another model, for one of the two lacks"
-            f" {summarise_keys(unmatched)}: name the base model of its {CONFIG}"
+            f" {summarise_keys(unmatched)}: name the base model of its {CONFIG}, or {ELSEWHERE}"
         )
     return merged
+
+
+def renamed(weights: Weights, model: Any) -> Weights:
+    """Return an adapter's weights by the names that its model's layers have now.
+
+    Those that were trained with an earlier transformers have the names of then, by which peft
+    0.21.2 finds only some; transformers renames a checkpoint's in the same way.
+    """
+    rules = [it for it in get_model_conversion_mapping(model) if isinstance(it, WeightRenaming)]
+    return {
+        PREFIX + rename_source_key(key.removeprefix(PREFIX), rules, [])[0]: tensor
+        for key, tensor in weights.items()
+    }

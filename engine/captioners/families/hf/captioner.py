@@ -25,7 +25,7 @@ from engine.captioners.checkpoints.foreign_code import (
     code_advice,
 )
 from engine.captioners.checkpoints.layouts import read_config
-from engine.captioners.config_files import read_json
+from engine.captioners.config_files import AGAIN, read_json
 from engine.captioners.errors import first_line
 from engine.captioners.families.hf.generation import (
     drop_other_keys,
@@ -41,7 +41,14 @@ from engine.captioners.families.hf.question import (
     make_questions,
 )
 from engine.captioners.families.hf.rows import collate, to_device
-from engine.captioners.families.hf.trial import FAILS, attempt, try_model, try_processor
+from engine.captioners.families.hf.trial import (
+    FAILS,
+    attempt,
+    try_model,
+    try_processor,
+    try_unequal_texts,
+    unequal_texts,
+)
 from engine.captioners.families.hf.weights import check_type, has_class, has_model, load_model
 from engine.captioners.generation.generate import GenerationRequest, choose_dtype, to_captions
 from engine.captioners.preprocessing.picture_rules import pixel_rules
@@ -98,9 +105,14 @@ class HuggingFaceCaptioner(Captioner):
         pad_id: int = self.tokenizer.pad_token_id
         return pad_id
 
-    def try_out(self, rows: Sequence[ModelInputs]) -> None:
-        """Try the model on the inputs of two pictures. Raises `CheckpointError`."""
+    def try_out(self, rows: Sequence[ModelInputs], unequal: Sequence[ModelInputs]) -> None:
+        """Try the model on the inputs of two pictures. Raises `CheckpointError`.
+
+        `unequal` are inputs with unequal texts; there are none if all records have the same.
+        """
         self.shares_batches = try_model(self.model, rows, self.prompt_padding)
+        if unequal and self.shares_batches:
+            self.shares_batches = try_unequal_texts(self.model, unequal, self.prompt_padding)
         if not self.shares_batches:
             self.note("pictures go through it one by one")
         one_token = replace(self.settings, max_new_tokens=1, min_new_tokens=0)
@@ -225,7 +237,8 @@ def load(
         if not has_code:
             raise
         advice = code_advice(str(read_config(folder).get("model_type")))
-        raise CheckpointError(f"{error}; the folder has code of its own, {advice}") from error
+        why = str(error).rpartition(AGAIN)[0].rstrip(":; ") or str(error)
+        raise CheckpointError(f"{why}; the folder has code of its own, {advice}") from error
     if has_code:
         captioner.note("its own code is left aside")
     return captioner
@@ -244,6 +257,7 @@ def load_without_code(
         limit_pictures(processor, settings)
         questions = make_questions(processor, config, settings)
         tried = [try_processor(question) for question in questions]
+        unequal = unequal_texts(questions)
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     dtype = choose_dtype(settings.dtype, device)
@@ -255,7 +269,7 @@ def load_without_code(
     report("trying it on two drawn pictures")
     try:
         captioner.check_prefill(tried[0][0])
-        captioner.try_out(tried[0])
+        captioner.try_out(tried[0], unequal)
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     return captioner

@@ -15,7 +15,8 @@ from transformers.processing_utils import ProcessorMixin
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.config_files import read_json
+from engine.captioners.checkpoints.packages import missing_package
+from engine.captioners.config_files import AGAIN, read_json
 from engine.captioners.errors import first_line
 
 CLASS_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -76,13 +77,11 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
                 " install torchvision"
             ) from error
         if isinstance(error, ImportError):
-            raise CheckpointError(
-                f"{folder} needs a package that is not installed: {first_line(error)}"
-            ) from error
+            raise missing_package(folder, error) from error
         has_tokenizer = (tokenizer_path / "tokenizer.json").is_file()
-        part = "it again, all of it from one repository" if has_tokenizer else "tokenizer.json, too"
+        advice = AGAIN if has_tokenizer else "download tokenizer.json, too"
         raise CheckpointError(
-            f"{folder}: no processor can be made of it ({first_line(error)}): download {part}"
+            f"{folder}: no processor can be made of it ({first_line(error)}): {advice}"
         ) from error
 
 

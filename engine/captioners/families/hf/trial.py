@@ -23,6 +23,8 @@ from engine.hardware.memory import is_out_of_memory
 
 SIZES = ((200, 120), (90, 260))
 """Width and height, in pixels, of the two pictures."""
+TEXTS = ("it", "a dog runs along the beach, and two people look at it")
+"""Texts of unequal length, as records may have them."""
 NEW_TOKENS = 3
 """Tokens that the model says of them."""
 LIMITS = {torch.float32: 1e-3}
@@ -58,6 +60,23 @@ def try_processor(question: Question) -> list[ModelInputs]:
     return rows
 
 
+def unequal_texts(questions: Sequence[Question]) -> list[ModelInputs]:
+    """Return the inputs of a picture with the shortest text and the longest of a few for records.
+
+    There are none if all records are asked the same. Raises `CheckpointError`.
+    """
+    if len(questions) == 1 and not questions[0].keys:
+        return []
+    image = draw_pictures()[0]
+    rows = [
+        attempt(FAILS, partial(question.inputs, image, dict.fromkeys(question.keys, text)))
+        for question in questions
+        for text in TEXTS
+    ]
+    rows.sort(key=lambda row: row["input_ids"].shape[1] if "input_ids" in row else 0)
+    return [rows[0], rows[-1]]
+
+
 def is_picture(value: Any) -> bool:
     """Return True if a model input holds pixels or features.
 
@@ -80,6 +99,25 @@ def try_model(model: Any, rows: Sequence[ModelInputs], pad_id: int | None) -> bo
             "it says the same of two different pictures, so the picture does not reach it: its"
             " chat template or its weights are not those of its authors; download it again"
         )
+    return says_the_same_together(model, rows, alone, pad_id)
+
+
+def try_unequal_texts(model: Any, rows: Sequence[ModelInputs], pad_id: int | None) -> bool:
+    """Return True if a model says of rows with unequal texts together what it says of each alone.
+
+    Raises the error of a lack of memory, and `CheckpointError`.
+    """
+    alone: list[torch.Tensor] = [attempt(FAILS, partial(first_logits, model, row)) for row in rows]
+    return says_the_same_together(model, rows, alone, pad_id)
+
+
+def says_the_same_together(
+    model: Any, rows: Sequence[ModelInputs], alone: Sequence[torch.Tensor], pad_id: int | None
+) -> bool:
+    """Return True if a model says of rows together what it says of each, `alone` (1, vocabulary).
+
+    Raises the error of a lack of memory.
+    """
     try:
         together = first_logits(model, collate(rows, pad_id))
     except Exception as error:

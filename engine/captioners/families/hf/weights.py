@@ -20,13 +20,11 @@ from engine.captioners.base import CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.adapters import unmerged_adapter
 from engine.captioners.checkpoints.assembly import check_host_memory, summarise_keys
 from engine.captioners.checkpoints.foreign_code import copy_advice
-from engine.captioners.checkpoints.packages import check_quantizer
+from engine.captioners.checkpoints.packages import check_quantizer, missing_package
 from engine.captioners.checkpoints.weights import read_folder
-from engine.captioners.config_files import read_json, server_advice
+from engine.captioners.config_files import AGAIN, read_json, server_advice
 from engine.captioners.errors import first_line
 from engine.captioners.families.hf.adapter import merge_adapter
-
-AGAIN = "download it again, all of it from one repository"
 
 
 def has_model(model_type: str) -> bool:
@@ -105,9 +103,7 @@ def load_model(
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except ImportError as error:
-        raise CheckpointError(
-            f"{folder} needs a package that is not installed: {first_line(error)}"
-        ) from error
+        raise missing_package(folder, error) from error
     except Exception as error:
         what = f"cannot be loaded as {config.get('model_type')!r} ({first_line(error)})"
         raise CheckpointError(f"{folder} {what}: {AGAIN}") from error

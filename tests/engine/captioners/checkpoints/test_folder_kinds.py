@@ -68,7 +68,7 @@ def config(**changes: Any) -> Files:
         (config(quantization={"bits": 4, "group_size": 64}), "MLX.* serve it with mlx_vlm.server"),
         ({"manifests/a": "", "blobs/b": ""}, "start 'ollama serve' and name its server"),
         # Original layouts.
-        ({"consolidated.00.pth": "", "params.json": ""}, r"of Meta \(consolid.*NAME-hf, or serve"),
+        ({"consolidated.00.pth": "", "params.json": ""}, r"authors \(consolid.*NAME-hf, or serve"),
         ({"consolidated.safetensors": "", "params.json": ""}, "of Mistral .*mistral-community/"),
         ({**WITHOUT_WEIGHTS, "consolidated.safetensors": ""}, "original layout of Mistral"),
         (
@@ -84,15 +84,31 @@ def config(**changes: Any) -> Files:
             "such as llava-hf/llava-onevision-qwen2-7b-ov-hf, or serve",
         ),
         ({"prerained_minigpt4_7b.pth": ""}, "of MiniGPT-4: load it with --model minigpt-4"),
+        (
+            config(model_type="internvl_chat"),
+            "never run: take a copy .*such as OpenGVLab/",
+        ),
+        (config(model_type="multi_modality"), "such as deepseek-community/Janus-Pro-1B"),
+        (
+            {"config.json": {"model_type": "mplug_owl2", "auto_map": {"AutoModel": "own.X"}}}
+            | {"tokenizer.json": {}, "model.safetensors": "weights"},
+            "names code of the checkpoint, which is never run: take a copy",
+        ),
         (config(model_type="qwen", visual={}), "of qwen-vl: load it with --model qwen-vl"),
         # No captioners.
+        ({"model_base_caption.pth": ""}, r"its authors \(model_base_caption\.pth\)"),
+        ({"pytorch_lora_weights.safetensors": ""}, "an adapter of diffusers"),
         ({"model_index.json": "", "unet/config.json": ""}, "pipeline of diffusers, which draws"),
         ({**WHOLE, "modules.json": "[]"}, "sentence-transformers, which writes vectors"),
         ({"open_clip_config.json": "", "a.safetensors": ""}, "OpenCLIP, which compares"),
         (config(model_type="got_ocr2"), r"reads the text of a page \(OCR\).*take one that"),
         (
-            {"config.json": {"model_type": "llama"}, "tokenizer.json": {}, "model.safetensors": ""},
-            "'llama', which takes no image: take a model",
+            {
+                "config.json": {"model_type": "llama"},
+                "tokenizer.json": {},
+                "model.safetensors": "weights",
+            },
+            "'llama' that are for texts only: take a model",
         ),
         # Downloads that went wrong.
         ({**WHOLE, "model.safetensors": POINTER}, r"model.safetensors is a pointer.*git lfs pull"),
@@ -143,6 +159,13 @@ def test_a_folder_of_another_kind_is_refused_with_a_way_out(
     assert re.search(advice, text), text
 
 
+@pytest.mark.parametrize("name", ["trainer_state.json", "a.bin", "README.txt", "onnx/a.onnx"])
+def test_a_pointer_that_nothing_reads_is_let_through(tmp_path: Path, name: str) -> None:
+    """As after a `git lfs pull` of the files that are needed."""
+    folder = make(tmp_path, {**WHOLE, name: POINTER})
+    assert choose(f"m=hf:{folder}").checkpoint == str(folder)
+
+
 def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
     """As in a snapshot of the Hub's cache that was copied without the blobs."""
     folder = make(tmp_path, WITHOUT_WEIGHTS)
@@ -175,6 +198,7 @@ def test_a_cache_without_a_snapshot_names_the_command(tmp_path: Path) -> None:
         "https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct",
         "https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct/tree/main",
         "hf://Qwen/Qwen2.5-VL-7B-Instruct",
+        "Qwen/Qwen2.5-VL-7B-Instruct@main",
     ],
 )
 def test_a_name_of_the_hub_is_answered_by_the_command(
@@ -195,6 +219,12 @@ def test_a_name_of_the_hub_is_answered_by_the_command(
 def test_a_path_is_no_name_of_the_hub(text: str) -> None:
     assert hub.repository_name(text) is None
     assert "no such checkpoint folder" in refusal(text)
+
+
+def test_an_address_is_no_folder() -> None:
+    assert "s3://bucket/model is an address, and nothing is downloaded" in refusal(
+        "s3://bucket/model"
+    )
 
 
 def test_a_path_whose_first_folder_is_there_is_a_path(
@@ -229,6 +259,8 @@ def test_an_adapter_names_its_base_and_the_setting(tmp_path: Path) -> None:
     adapter = make(tmp_path / "adapter", ADAPTER)
     setting = f"--set NAME.adapter={adapter}"
     assert refusal(adapter).endswith(f"--model NAME=hf:FOLDER {setting}")
+    make(adapter, {"adapter_config.json": {"base_model_name_or_path": "org/base\n\x1b[31m"}})
+    assert f"{adapter} is an adapter, not a model" in refusal(adapter)
     base = make(tmp_path / "base", WHOLE)
     for name, model in (("org/base", "FOLDER"), (str(base), str(base))):
         make(adapter, {"adapter_config.json": {"base_model_name_or_path": name}})

@@ -33,8 +33,8 @@ def quantized(method: Any) -> dict[str, Any]:
         ({"quantization_config": {"load_in_4bit": True}}, "pip install bitsandbytes accelerate"),
         (quantized("gptq"), "pip install gptqmodel optimum accelerate"),
         (quantized("awq"), "pip install gptqmodel accelerate"),
-        (quantized("compressed-tensors"), "pip install compressed-tensors"),
-        ({"text_config": quantized("torchao")}, "pip install torchao"),
+        (quantized("compressed-tensors"), "pip install compressed-tensors accelerate"),
+        ({"text_config": quantized("torchao")}, "pip install torchao accelerate"),
         (quantized("fp8"), r"\(fp8\), which is not loaded here: take the repository"),
         (quantized("mxfp4"), r"\(mxfp4\), which is not loaded here"),
         (quantized("modelopt"), r"\(modelopt\), which is not loaded here"),
@@ -56,6 +56,13 @@ def test_what_is_installed_already_is_not_named(installed: dict[str, str]) -> No
         packages.check_quantizer(Path("/m"), quantized("bitsandbytes"))
     installed["bitsandbytes"] = "1"
     assert packages.check_quantizer(Path("/m"), quantized("bitsandbytes")) == "bitsandbytes"
+
+
+@pytest.mark.parametrize("name", packages.OLD_FORMS)
+def test_old_forms_of_quantized_weights(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CheckpointError, match=rf"quantized \({name}\), which is not loaded here"):
+        packages.check_quantizer(tmp_path, {})
 
 
 @pytest.mark.parametrize("config", [{}, {"quantization_config": None}, {"text_config": "llama"}])

@@ -34,6 +34,8 @@ from engine.captioners.registry import FAMILIES
 from engine.hardware.memory import HostMemory
 from engine.images.image import open_image
 
+pytestmark = pytest.mark.usefixtures("templates_in_this_process")
+
 SPECIAL = [
     *("<unk>", "<s>", "</s>", "<pad>", "<image>", "<|image_pad|>", "<|video_pad|>"),
     *("<|vision_start|>", "<|vision_end|>", "<fake_token_around_image>", "<global-img>"),

@@ -111,6 +111,31 @@ def test_an_adapter_of_another_family(paths: list[Path], tmp_path: Path) -> None
     assert say(load(base, adapter), paths[:3], 1) == own
 
 
+@pytest.mark.parametrize(
+    ("make", "now", "then"),
+    [
+        (llava_like.llava, "model.language_model.", "language_model.model."),
+        (llava_like.llava, "model.multi_modal_projector.", "multi_modal_projector."),
+        (qwen_like.qwen2_5_vl, "model.language_model.", "model."),
+        (qwen_like.qwen2_5_vl, "model.visual.", "visual."),
+    ],
+)
+def test_an_adapter_that_was_trained_with_an_earlier_transformers(
+    make: Any, now: str, then: str, tmp_path: Path
+) -> None:
+    """It has the names that the layers had then."""
+    base = write(make(), tmp_path / "base")
+    config = peft.LoraConfig(r=4, target_modules=["q_proj", "linear_1", "qkv"])
+    adapter = save_adapter(base, config, tmp_path / "adapter")
+    expected = load(base, adapter).model.state_dict()
+    weights = load_file(adapter / "adapter_model.safetensors")
+    renamed = {key.replace(f".{now}", f".{then}", 1): it for key, it in weights.items()}
+    assert renamed.keys() != weights.keys()
+    save_file(renamed, adapter / "adapter_model.safetensors")
+    merged = load(base, adapter).model.state_dict()
+    assert all(torch.equal(merged[key], it) for key, it in expected.items())
+
+
 def without_a_layer(lora: Path, folder: Path) -> Path:
     file = Path(shutil.copytree(lora, folder)) / "adapter_model.safetensors"
     weights = load_file(file)

@@ -110,7 +110,7 @@ def test_the_native_class_is_used_where_there_is_one(folder: Path, code: dict[st
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != "config.json"])
 def test_code_beside_a_model_that_is_not_native(folder: Path, name: str) -> None:
-    change(folder / "config.json", {"model_type": "internvl_chat"})
+    change(folder / "config.json", {"model_type": "minicpmv"})
     change(folder / name, OWN)
     with pytest.raises(CheckpointError, match=rf"{name}: auto_map names code of the checkpoint"):
         load(folder)

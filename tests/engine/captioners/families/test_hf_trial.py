@@ -20,6 +20,8 @@ from tests.engine.captioners.families.hf_truth.making import write
 from tests.engine.captioners.families.hf_truth.test_truth import say
 from tests.engine.captioners.families.test_hf import SETTINGS
 
+pytestmark = pytest.mark.usefixtures("templates_in_this_process")
+
 
 class FakeModel:
     """Returns the logits that a function makes of the inputs."""
@@ -142,7 +144,6 @@ def changed(healthy: Path, folder: Path, name: str, **keys: Any) -> Path:
         ("config.json", {"model_type": "clip"}, "is no model that describes images"),
         ("config.json", {"model_type": "got_ocr2"}, r"reads the text of a page \(OCR\)"),
         ("config.json", {"model_type": "kimi_vl"}, "no model of the type 'kimi_vl': take a copy"),
-        ("config.json", {"model_type": "multi_modality"}, "such as deepseek-community/Janus-Pro"),
         ("config.json", {"model_type": None}, "names no model_type: download it again"),
         ("config.json", {"architectures": ["LlavaModel"]}, "those of LlavaModel, which is no cap"),
         ("config.json", {"quantization_config": {"quant_method": "fp8"}}, r"quantized \(fp8\)"),

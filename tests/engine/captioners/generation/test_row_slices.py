@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,3 +96,11 @@ def test_a_slice_takes_no_larger_tensors_than_it_may(
 def test_a_row_that_is_too_large_goes_alone() -> None:
     assert slice_rows(row_slices.CPU_BYTES // 4, CPU) == 3, "the limit itself is too large"
     assert slice_rows(10 * row_slices.CPU_BYTES, CPU) == 1
+
+
+def test_a_gpu_takes_slices_by_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def properties(_: torch.device) -> SimpleNamespace:
+        return SimpleNamespace(total_memory=128 * 1000)
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    assert slice_rows(300, torch.device("cuda", 0)) == 3

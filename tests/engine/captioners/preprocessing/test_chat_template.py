@@ -48,14 +48,7 @@ OPEN_FILE = "{{ cycler.__init__.__globals__.os.open('MARK', 65) }}"
         ("{{ 9 ** (9 ** 9) }}", "it computes for more than"),
         ("{{ 'a' * 2 ** 40 }}", "MiB of memory"),
         (DOUBLED, "MiB of memory"),
-        ("{% for i in range(99999) %}a long text of a template{% endfor %}", "characters"),
-        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
-        ("{{ raise_exception('no images') }}", "TemplateError: no images"),
-        ("{% for %}", "TemplateSyntaxError"),
-        ("{{ messages[0].content[7].text }}", "UndefinedError"),
-        ("{% include '/etc/passwd' %}", "no loader"),
         (OPEN_FILE, "SecurityError"),
-        ("{{ messages.append(1) }}", "SecurityError"),
     ],
 )
 def test_a_template_that_does_harm_ends_in_one_sentence(
@@ -68,6 +61,27 @@ def test_a_template_that_does_harm_ends_in_one_sentence(
         render(template.replace("MARK", str(mark)), CONVERSATION, {})
     assert "\n" not in str(refused.value)
     assert not mark.exists()
+
+
+@pytest.mark.usefixtures("templates_in_this_process")
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{% for i in range(99999) %}a long text of a template{% endfor %}", "characters"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+        ("{{ raise_exception('no images') }}", "TemplateError: no images"),
+        ("{% for %}", "TemplateSyntaxError"),
+        ("{{ messages[0].content[7].text }}", "UndefinedError"),
+        ("{% include '/etc/passwd' %}", "no loader"),
+        ("{{ messages.append(1) }}", "SecurityError"),
+    ],
+)
+def test_a_template_that_cannot_be_rendered_ends_in_one_sentence(
+    template: str, reason: str
+) -> None:
+    with pytest.raises(CheckpointError, match=reason) as refused:
+        render(template, CONVERSATION, {})
+    assert "\n" not in str(refused.value)
 
 
 def test_a_process_that_does_not_even_begin_is_given_up(

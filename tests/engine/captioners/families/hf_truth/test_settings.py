@@ -13,6 +13,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from engine.captioners.base import CheckpointError
+from engine.captioners.families.hf import rows
 from engine.captioners.record_prompt import PromptRecord, drawn_prompt
 from engine.captioners.registry import FAMILIES
 from engine.captioners.setting_changes import apply_changes
@@ -27,6 +28,8 @@ from tests.engine.captioners.families.hf_truth import (
 from tests.engine.captioners.families.hf_truth.making import FAMILIES as TINY
 from tests.engine.captioners.families.hf_truth.making import Tiny, write
 from tests.engine.captioners.families.hf_truth.test_truth import SETTINGS, say
+
+pytestmark = pytest.mark.usefixtures("templates_in_this_process")
 
 MODULES = (llava_like, other_chat, qwen_like)
 """The modules whose import fills the table of families."""
@@ -223,6 +226,33 @@ def test_a_records_text_is_asked_as_its_own_processor_asks_it(
         [it for it in each["input_ids"][0].tolist() if it in control] for each in (inputs, without)
     ]
     assert counts[0] == counts[1]
+
+
+def test_records_with_unequal_texts_share_a_batch_only_where_that_changes_nothing(
+    checkpoint: Callable[[str], Path], paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures of this model have equally many tokens, so that the texts alone differ."""
+    folder = checkpoint("llava_without_template")
+    settings = replace(SETTINGS, prompt="Rewrite: {caption}")
+
+    def captions(captioner: Any) -> list[str]:
+        inputs = [
+            captioner.prepare_record(
+                open_image(str(path)), PromptRecord(record_id=0, texts={"caption": "dog " * number})
+            )
+            for number, path in enumerate(paths, start=1)
+        ]
+        together = [it.raw for it in captioner.caption(inputs, range(3))]
+        assert together == [captioner.caption([it], [0])[0].raw for it in inputs]
+        return together
+
+    shared: Any = FAMILIES["hf"].load(str(folder), settings, "cpu")
+    assert shared.shares_batches
+    # Padded behind, where a decoder needs it in front.
+    monkeypatch.setattr(rows, "is_per_token", lambda *_: False)
+    single: Any = FAMILIES["hf"].load(str(folder), settings, "cpu")
+    assert not single.shares_batches
+    assert captions(single) == captions(shared)
 
 
 def test_a_text_that_completes_a_control_token_fails_its_record(

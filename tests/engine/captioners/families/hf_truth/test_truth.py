@@ -29,6 +29,8 @@ from tests.engine.captioners.families.hf_truth import (
 )
 from tests.engine.captioners.families.hf_truth import making as tiny_checkpoints
 
+pytestmark = pytest.mark.usefixtures("templates_in_this_process")
+
 MODULES = (llava_like, qwen_like, other_chat, plain_calls, further)
 """The modules whose import fills the table of families."""
 QUICK = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.datasets import rewritten_paths, split_merge
 from engine.datasets.inputs.open_input import InputSource
+from engine.datasets.path_rules import PathRules
 from tests.bench import upstream
 from tests.bench.bench_data import write_array
 from tests.bench.measuring import measure, sizes
@@ -35,7 +36,7 @@ def main(cases: list[str]) -> None:
                 rewritten_paths.merge_rewritten,
                 [InputSource(path=source, root=folder) for source in sources],
                 folder / "mapped.json",
-                rewritten_paths.PathRules((("cc3m/", "/data/cc3m/"),)),
+                PathRules((("cc3m/", "/data/cc3m/"),)),
             )
             base_sources = sources[: max(1, min(FILES, UPSTREAM_LIMIT // count))]
             theirs = measure(upstream.merge, base_sources, folder / "theirs.json")

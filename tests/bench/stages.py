@@ -16,6 +16,7 @@ import torch
 from engine.captioners.generation import decode_loop
 from engine.images.image import open_image
 from engine.utils.cpu_count import usable_cores
+from tests.bench.bench_model import CaptioningRate
 from tests.bench.ceiling import MatrixProducts
 from tests.bench.roofline import measure_machine, measure_work, use_decode_loop
 
@@ -28,8 +29,6 @@ SECONDS = 8.0
 @torch.inference_mode()
 def measure_stages(model: Any, images: list[str], batch_size: int) -> dict[str, Any]:
     """Return the rate of each stage, and the model's ceiling; on a GPU its roofline instead."""
-    from tests.bench.engine import CaptioningRate
-
     captioner, clock = load(model), Clock(model.device)
     batches = in_batches(images, batch_size)
     batches = batches[: max(MIN_BATCHES, len(batches) // 3)]
@@ -142,8 +141,6 @@ class Clock:
 
     def rates(self, count: int) -> dict[str, Any]:
         """Return the rate of each stage, which has worked on so many images."""
-        from tests.bench.engine import CaptioningRate
-
         return {
             name: CaptioningRate(count / self.wall[name], self.cpu[name] / count)
             for name in self.wall

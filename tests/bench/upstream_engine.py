@@ -12,13 +12,12 @@ from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from engine.captioners.generation.generate import splice
+from tests.bench.bench_model import CaptioningRate
 
 
 @torch.inference_mode()
 def run_upstream_loop(model: Any, images: list[str], folder: Path) -> Any:
     """Caption all images with the model. Return the rate."""
-    from tests.bench.engine import CaptioningRate
-
     captioner = model.load()
     weight = next(captioner.model.parameters())
     processor = make_processor(captioner)

@@ -19,7 +19,7 @@ def serve(load: Callable[[dict[str, Any]], Caption]) -> None:
     """Load a model, wait for a line, caption the images and write the texts.
 
     The request on stdin is a JSON object with `checkpoint`, `prompt`, `max_new_tokens`, `batch` and
-    `images`. What libraries print goes to stderr.
+    `images`. `load` imports the engine, too: what libraries print goes to stderr from then on.
     """
     request = json.loads(sys.stdin.readline())
     replies = os.fdopen(os.dup(1), "w")

@@ -1,11 +1,13 @@
-"""Ray Data: `map_batches` over one actor for each two cores, which runs transformers."""
+"""Ray Data: `map_batches` over an actor for each two cores, which runs transformers.
+
+Ray Data starts its actors with the first batch: loading the model is a part of its seconds.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import ray
 from protocol import Caption, serve  # type: ignore[import-not-found]
 
 
@@ -22,6 +24,8 @@ class Captioner:
 
 
 def load(request: dict[str, Any]) -> Caption:
+    import ray
+
     here = str(Path(__file__).resolve().parent)
     ray.init(include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": here}})
     cores = int(ray.cluster_resources()["CPU"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from PIL import Image
 from protocol import Caption, serve  # type: ignore[import-not-found]
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
 def load(request: dict[str, Any]) -> Caption:
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
     folder, size = request["checkpoint"], request["batch"]
     processor = AutoProcessor.from_pretrained(folder, **LOCAL)
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32, **LOCAL)

@@ -6,10 +6,11 @@ from typing import Any
 
 from PIL import Image
 from protocol import Caption, serve  # type: ignore[import-not-found]
-from vllm import LLM, SamplingParams  # type: ignore[import-not-found]
 
 
 def load(request: dict[str, Any]) -> Caption:
+    from vllm import LLM, SamplingParams  # type: ignore[import-not-found]
+
     model = LLM(
         model=request["checkpoint"],
         dtype="float32",

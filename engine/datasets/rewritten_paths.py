@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from shutil import copyfileobj
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import NamedTuple
 
-from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.datasets.merging import COPY_BYTES, PROGRESS_BATCHES, check_output, min_jobs
-from engine.images.image import ImagePaths, image_exists, map_prefix
+from engine.datasets.path_counts import PathCounts
+from engine.datasets.path_rules import PathRules, rewrite_batch
+from engine.images.image import ImagePaths
 from engine.process.pool import map_on_all_cores
-from engine.utils import jsonlines
 from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
 from engine.utils.shared_counter import SharedCounter
-
 
 
 class RewriteJob(NamedTuple):
@@ -117,16 +114,18 @@ def merge_rewritten(
         TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent) as name,
     ):
         files = rewrite_files(sources, rules, check, report.skip_bad, reading, Path(name))
+        start = b"[\n"
         for path, of_file, found in files:
-            if path is not None:
-                file.write((b",\n" if report.records else b"[\n") if of_file.records else b"")
+            if path is not None and of_file.records:
+                file.write(start)
+                start = b",\n"
                 with path.open("rb") as records:
                     copyfileobj(records, file, COPY_BYTES)
                 path.unlink()
             report.add(of_file)
             total.add(found)
             writing(report.records)
-        file.write(b"\n]\n")
+        file.write(b"\n]\n" if report.records else b"[]\n")
         refuse_none(total)
     return total
 

@@ -79,7 +79,7 @@ class ExportCounts:
             "failed": self.failed,
             "sheared to nothing": self.empty,
             "not there yet": self.missing,
-            "records without an original": self.no_original,
+            "without an original": self.no_original,
             "not wanted": self.filtered,
             "of unreadable, missing or excluded images": self.unreadable,
             "of flagged records": self.flagged,

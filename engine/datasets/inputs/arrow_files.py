@@ -31,6 +31,10 @@ class TableFile(Protocol):
         """Yield the columns of a row group as record batches of at most this many rows."""
 
 
+class NoRecords(BadInput):
+    """Raised for a table without rows."""
+
+
 class ParquetTable:
     """A Parquet file.
 
@@ -62,7 +66,7 @@ class ArrowTable:
     def __init__(self, path: Path) -> None:
         self.batches = arrow_batches(str(path))
         if not self.batches:
-            raise BadInput(f"{path} holds no records")
+            raise NoRecords(f"{path} holds no records")
         self.schema = self.batches[0].schema
         self.group_rows = [batch.num_rows for batch in self.batches]
 

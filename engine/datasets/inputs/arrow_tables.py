@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.datasets.inputs.arrow_files import TableFile, open_table_file, pyarrow_errors
+from engine.datasets.inputs.arrow_files import NoRecords, TableFile, open_table_file, pyarrow_errors
 from engine.datasets.inputs.arrow_images import (
     ImageColumn,
     ReadPlan,
@@ -35,10 +35,6 @@ BATCH_ROWS = 10_000
 """Rows of a batch."""
 IMAGE_BATCH_ROWS = 100
 """Rows of a batch whose images are read: they fill the memory."""
-
-
-class NoRecords(BadInput):
-    """Raised for a table without rows."""
 
 
 class Columns(NamedTuple):

@@ -65,7 +65,7 @@ def listed(names: Iterable[str]) -> str:
     """Return names for a message, cut where they are long or many."""
     names = list(names)
     text = ", ".join(repr(name[:40]) for name in names[:MAX_NAMES])
-    return f"{text}, ..." if len(names) > MAX_NAMES else text
+    return f"{text}, ..." if len(names) > MAX_NAMES else text or "none"
 
 
 def choose_columns(path: Path, names: Sequence[str], options: ReadOptions) -> tuple[str, list[str]]:

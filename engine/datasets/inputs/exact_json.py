@@ -17,6 +17,7 @@ from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.input_report import BadRecord, CutShort
 from engine.datasets.inputs.record_layouts import UnknownKeys
 from engine.datasets.inputs.value_reader import ValueReader
+from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
 LONGEST_RECORD = 64 << 20
@@ -92,7 +93,7 @@ class TextWindow:
             except json.JSONDecodeError as error:
                 unfinished = error.pos >= len(self.window) - NEAR_END or "Unterminated" in error.msg
                 if self.ended or not unfinished:
-                    found = self.error(f"not JSON: {error.msg}", error.pos)
+                    found = self.error(f"not JSON: {jsonlines.problem_of(error)}", error.pos)
                     raise CutShort(str(found)) if unfinished else found from error
             except RecursionError as error:
                 raise self.error("a record is nested too deeply") from error

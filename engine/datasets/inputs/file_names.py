@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.datasets.inputs.archive_names import UNREAD_ARCHIVES, is_unread_archive
+from engine.datasets.inputs.unread_files import UNREAD_ARCHIVES, is_unread_archive
 from engine.images.formats import HOW_TO_READ, IMAGE_SUFFIXES, UNREAD_SUFFIXES
 
 SYSTEM_NAMES = (

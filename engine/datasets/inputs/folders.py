@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.datasets.inputs.archive_names import is_unread_archive
 from engine.datasets.inputs.arrow_tables import read_table
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
 from engine.datasets.inputs.file_names import (
@@ -24,6 +23,7 @@ from engine.datasets.inputs.several import caption_pairs
 from engine.datasets.inputs.sidecars import CAPTION_SUFFIXES
 from engine.datasets.inputs.tables import BATCH_ROWS, read_csv
 from engine.datasets.inputs.tars import NoImages, read_tar
+from engine.datasets.inputs.unread_files import is_unread_archive
 from engine.utils.errors import BadInput
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")

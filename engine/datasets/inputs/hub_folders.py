@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.datasets.inputs.arrow_files import open_table_file
+from engine.datasets.inputs.arrow_files import NoRecords, open_table_file
 from engine.datasets.inputs.arrow_images import image_columns
-from engine.datasets.inputs.arrow_tables import NoRecords, read_table
+from engine.datasets.inputs.arrow_tables import read_table
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.columns import IMAGE_COLUMNS, find_name
 from engine.datasets.inputs.file_names import is_image, suffix_of
@@ -47,17 +47,27 @@ def find_tables(folder: Path, options: ReadOptions) -> list[Path] | None:
         splits = read_small(folder / SPLITS).get("splits")
         if not isinstance(splits, list) or not all(is_file_name(split) for split in splits):
             raise BadInput(f"{folder / SPLITS} lists no splits: fetch or make it again")
-        return [table for split in splits for table in saved_tables(folder / split)]
+        return not_empty(folder, [it for split in splits for it in saved_tables(folder / split)])
     if (folder / STATE).is_file():
-        return saved_tables(folder)
+        return not_empty(folder, saved_tables(folder))
     if any(folder.glob("*.tar")) or any(folder.glob("metadata.*")):
         return None
     tables = parquet_files(folder)
     return tables if tables and is_image_table(tables[0], options) else None
 
 
+def not_empty(folder: Path, tables: list[Path]) -> list[Path]:
+    """Return the tables of a folder. Raises `BadInput` if there is none."""
+    if not tables:
+        raise BadInput(f"{folder} holds no records")
+    return tables
+
+
 def saved_tables(folder: Path) -> list[Path]:
-    """Return the Arrow files that `save_to_disk` wrote into a folder. Raises `BadInput`."""
+    """Return the Arrow files that `save_to_disk` wrote into a folder, none for an empty split.
+
+    Raises `BadInput`.
+    """
     state = read_small(folder / STATE)
     if state.get("_indices_data_files"):
         raise BadInput(
@@ -66,7 +76,7 @@ def saved_tables(folder: Path) -> list[Path]:
         )
     files = state.get("_data_files")
     names = [file.get("filename") if isinstance(file, dict) else None for file in files or []]
-    if not names or not all(is_file_name(name) for name in names):
+    if files is None or not all(is_file_name(name) for name in names):
         raise BadInput(f"{folder / STATE} lists no files: fetch or make it again")
     return [folder / str(name) for name in names]
 

@@ -11,6 +11,7 @@ from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.exact_json import LONGEST_RECORD
 from engine.datasets.inputs.input_report import SkippedRecords
 from engine.datasets.inputs.value_reader import ValueReader
+from engine.utils import jsonlines
 
 READ_BYTES = 1 << 19
 """Bytes that are read at a time."""
@@ -73,6 +74,6 @@ def parse_line(line: bytes) -> tuple[Any, str]:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at its byte {error.start:,}") from error
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg}") from error
+        raise ValueError(f"not JSON: {jsonlines.problem_of(error)}") from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error

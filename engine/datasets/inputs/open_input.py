@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.datasets.inputs.archive_names import is_packed_tar, is_unread_archive
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.byte_stream import BYTE_ORDER_MARK
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.json_reader import BLANKS, read_batches
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.tables import has_header, read_csv
+from engine.datasets.inputs.unread_files import refuse_archive, refuse_binary
 from engine.utils.errors import BadInput
 
 COMPRESSED = {".gz", ".zst"}
@@ -51,12 +51,11 @@ def choose_reader(source: InputSource, report: InputReport) -> Iterator[RecordBa
     path, options = source.path, source.options
     suffix = file_suffix(path)
     is_folder = path.is_dir()
-    if not is_folder and is_packed_tar(path.name):
-        raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
-    if not is_folder and is_unread_archive(path.name):
-        raise BadInput(f"{path} is an archive that is not read: unpack it first")
+    if not is_folder:
+        refuse_archive(path)
     if is_folder or suffix == ".tar" or suffix in TYPED_TABLES:
         return choose_image_reader(source, suffix, report)
+    refuse_binary(path)
     if suffix in TABLES or (suffix not in JSON_SUFFIXES and has_header(path)):
         return read_csv(path, options, report)
     return read_batches(path, options, report)

@@ -163,6 +163,8 @@ def path_of(key: str, item: Any) -> str:
         item = item[0]
     if isinstance(item, dict):
         item = next((item[name] for name in PATH_KEYS if item.get(name)), item)
+    if isinstance(item, dict) and "0" in item:  # as pandas writes a table, unless asked otherwise
+        raise ValueError(f"{key!r} holds a whole column: write records, to_json(orient='records')")
     if not isinstance(item, str) or not item:
         raise ValueError(f"{key!r} must be a path, not {shortened(item)}")
     if item.startswith("data:"):

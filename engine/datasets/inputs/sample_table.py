@@ -52,7 +52,7 @@ def find_samples(
     """
     table = SampleTable()
     for name in index.symbolic_links:
-        pass_over(SYMBOLIC_LINKS, name, "")
+        pass_over(SYMBOLIC_LINKS, name, "unpack the tar and give the folder")
     for positions in positions_by_key(index, table):
         files: dict[str, list[File]] = {}
         for position in positions:

@@ -21,7 +21,7 @@ WORDS = re.compile(r"[A-Za-z_-]+(\.[A-Za-z_-]+)*")
 """The first part of a double extension, such as `seg` in `0.seg.png`. A part with a number belongs
 to the name: `photo.v2.jpg` is no picture of `photo`."""
 OTHER_IMAGES = "further images of one sample"
-UNCLEAR = "captions whose image cannot be told, since names occur several times"
+UNCLEAR = "captions that may belong to several images"
 
 
 class File(NamedTuple):

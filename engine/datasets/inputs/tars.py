@@ -107,7 +107,7 @@ class TarRecords:
         """Leave out what stands behind a damaged place. Raises `BadRecord`."""
         problem = f"{self.archive}: not a sound tar: {damage}"
         if not self.report.skip_bad:
-            advice = "fetch it again, or unpack it if it is compressed"
+            advice = "fetch it again, or unpack it and give the folder"
             raise BadRecord(f"{problem}: {advice}") from damage
         size = plural(self.tar.size - damage.offset, "byte")
         files = plural(self.tar.count_files(damage.offset), "file")

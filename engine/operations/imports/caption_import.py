@@ -139,7 +139,7 @@ def import_locked(
             cut += [] if trouble is None else [trouble]
         if not reader.has_caption.any():
             named = ", ".join(map(str, request.files))
-            raise BadInput(f"no caption of {named} has a record of the project: {reader.advice()}")
+            raise BadInput(f"nothing to import in {named}: {reader.why_nothing()}")
         model = project_state.model_named(request.name)
         if model is None:
             project_state, model = add_model(project_state, request)
@@ -147,16 +147,19 @@ def import_locked(
         writer.write_all(progress.writing)
         keep_manifest(project, project_state)  # a process that was killed may not have come to it
         without = reader.count_records_without()
+        runs = model.family != IMPORTED
+        tasks = [task for task in project_state.ledger.tasks.values() if task.model_id == model.id]
         return ImportResult(
             model=model.name,
             is_new=is_new,
-            runs=model.family != IMPORTED,
+            runs=runs,
             files=len(request.files),
             captions=reader.captions,
             appended=writer.appended,
             replaced=writer.replaced,
             counts=counts,
             without=without,
+            missing=sum(task.left if runs else task.failed for task in tasks),
             report=report,
             cut=tuple(cut),
         )

@@ -15,7 +15,7 @@ from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.images.image import ImagePaths
 from engine.operations.imports.caption_spool import CaptionSpool, row_lines
 from engine.operations.imports.image_keys import KeysJob, image_keys, read_keys, split_keys
-from engine.operations.imports.import_result import NO_CAPTION, TWINS, Counts
+from engine.operations.imports.import_result import FEWER, NO_CAPTION, TWINS, Counts
 from engine.operations.imports.record_index import (
     NOT_FOUND,
     Chooser,
@@ -83,8 +83,8 @@ class CaptionReader:
     def count_fewer(self, path: Path, chooser: Chooser) -> None:
         """Count the images of which a file has fewer captions than the number of the wanted one."""
         fewer = np.flatnonzero((chooser.seen > 0) & (chooser.seen < chooser.which))
-        records = self.index.records[fewer]
-        self.counts.add("fewer", self.name_records(records), file=str(path))
+        records = np.sort(self.index.records[fewer])
+        self.counts.add(FEWER, self.name_records(records), file=str(path))
 
     def take_batch(
         self,
@@ -115,8 +115,7 @@ class CaptionReader:
         count("no_text", is_blank)
         count("too_long", ~is_blank & (lengths > RAW_CAPTION_LIMIT))
         count("no_record", is_text & ~is_found)
-        if chooser.which == 1:
-            count("another", is_text & is_found & ~is_chosen)
+        count("another", is_text & is_found & ~is_chosen)
         count(TWINS, is_twin)
         chosen = np.flatnonzero(is_chosen)
         records = self.index.records[positions[chosen]]
@@ -176,17 +175,20 @@ class CaptionReader:
         indices = records - self.firsts[numbers]
         return [f"{n}:{i}" for n, i in zip(numbers.tolist(), indices.tolist(), strict=True)]
 
-    def advice(self) -> str:
-        """Return what to do about files of which no caption has a record."""
+    def why_nothing(self) -> str:
+        """Return why no caption was taken, and what to do about it."""
+        if self.counts.reasons[FEWER]:
+            return "no image has as many captions in one file as --which says"
         if not self.strangers:
-            return "they hold no captions: name their column with --caption-column"
+            return "there are no captions: name their key or column with --caption-column"
         image = self.strangers[0]
+        unknown = f"the project has no image such as {image}"
         parts = PurePosixPath(image).parts
         for start in range(1, len(parts)):
             if (self.index.find([str(PurePosixPath(*parts[start:]))]) != NOT_FOUND).all():
                 old = str(PurePosixPath(*parts[:start])).rstrip("/") + "/"
-                return f"such as {image}: try --path-map {old}="
-        return f"such as {image}: --path-map OLD=NEW replaces the beginnings of paths"
+                return f"{unknown}: try --path-map {old}="
+        return f"{unknown}: --path-map OLD=NEW replaces the beginnings of paths"
 
 
 def read_hashes(

@@ -15,8 +15,7 @@ EXAMPLES = 3
 """Examples of a reason that a message gives: the list has all."""
 REASONS = {
     "no_record": "of images that no record of the project has",
-    "another": "of images that have one in the same file already: --which N takes the Nth",
-    "fewer": "of images of which the file has fewer than --which says",
+    "another": "that are not the one to take of their image: --which N takes the Nth in a file",
     "there": "of records that have a caption already: --replace puts these in its place",
     "same": "that are there already, word for word",
     "excluded": "of excluded records: 'exclude --undo' takes them back in",
@@ -26,6 +25,9 @@ REASONS = {
 """Why a caption of the files is in no caption log, each to complete "N captions"."""
 TWINS = "twins"
 """The reason under which captions are listed that several records of one image have got."""
+FEWER = "fewer"
+"""The reason under which records are listed of which a file has fewer captions than the number of
+the one to take."""
 NO_CAPTION = "no_caption"
 """The reason under which records are listed for which the files have no caption."""
 
@@ -37,7 +39,8 @@ class Counts:
     listing: IO[bytes] | None = None
     """Takes all that is counted here, one JSON object a line."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Captions that were not taken, by key of `REASONS`, and captions of `TWINS`."""
+    """Captions that were not taken, by key of `REASONS`, captions of `TWINS`, records of `FEWER`
+    and, where all are listed, of `NO_CAPTION`."""
     examples: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """The first of each of them."""
 
@@ -71,6 +74,8 @@ class ImportResult:
     counts: Counts
     without: int
     """Records of the project for which no file has a caption."""
+    missing: int
+    """Records that are left to a run; of a model without a family, those that failed."""
     report: InputReport
     """What reading the files showed."""
     cut: tuple[str, ...]
@@ -93,14 +98,17 @@ class ImportResult:
         for reason, text in REASONS.items():
             if count := self.counts.reasons[reason]:
                 yield f"  left out: {plural(count, 'caption')} {text}{self.such_as(reason)}"
+        if fewer := self.counts.reasons[FEWER]:
+            yield (
+                f"  {plural(fewer, 'record')} of whose image a file has fewer captions than --which"
+                f" says{self.such_as(FEWER)}"
+            )
         yield from self.unreadable_lines()
         if self.without:
-            has = f"ha{'s' if self.without == 1 else 've'} no caption"
             then = "left to a run" if self.runs else "counted as failed (not_imported)"
-            unless = "" if self.is_new else ", unless there was a caption before"
             yield (
-                f"  {plural(self.without, 'record')} of the project {has} in the"
-                f" file{'s' if self.files > 1 else ''}: {then}{unless}"
+                f"  {plural(self.without, 'record')} of the project without a caption in the"
+                f" file{'s' if self.files > 1 else ''}; {then}: {self.missing:,}"
             )
 
     def unreadable_lines(self) -> Iterator[str]:

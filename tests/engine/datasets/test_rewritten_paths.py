@@ -10,12 +10,8 @@ import pytest
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource
-from engine.datasets.rewritten_paths import (
-    PathRules,
-    check_paths,
-    merge_rewritten,
-    rewrite_batch,
-)
+from engine.datasets.path_rules import PathRules, rewrite_batch
+from engine.datasets.rewritten_paths import check_paths, merge_rewritten
 from engine.utils.errors import BadInput
 
 MAP = PathRules((("/mnt/x/", "/data/"),))
@@ -45,8 +41,8 @@ def write(path: Path, text: str) -> Path:
 )
 def test_the_new_path_of_an_image(rules: PathRules, image: str, expected: str) -> None:
     line = json.dumps({"image": image, "caption": "x"}).encode()
-    text = rewrite_batch(RecordBatch.from_lines([line], [image], ["x"]), rules)
-    assert rules.map(image) == expected
+    text, changed = rewrite_batch(RecordBatch.from_lines([line], [image], ["x"]), rules)
+    assert (rules.map(image), changed) == (expected, image != expected)
     assert json.loads(text) == {"image": expected, "caption": "x"}
 
 
@@ -78,7 +74,7 @@ def test_many_files_of_many_forms_become_one(tmp_path: Path) -> None:
     second = write(tmp_path / "b.csv", "filepath,title\n/mnt/x/2.jpg,b\n")
     third = write(tmp_path / "c.jsonl", '{"image": "3.jpg", "caption": "c"}\n')
     report, read, written = InputReport(), list[int](), list[int]()
-    merge_rewritten(
+    counts = merge_rewritten(
         [source(path) for path in (first, second, third)],
         tmp_path / "out.json",
         MAP,
@@ -92,7 +88,7 @@ def test_many_files_of_many_forms_become_one(tmp_path: Path) -> None:
         "/data/2.jpg",
         "3.jpg",
     ]
-    assert (report.records, read[-1], written[-1]) == (5, 5, 5)
+    assert (report.records, read[-1], written[-1], counts.changed) == (5, 5, 5, 4)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a.json",
         "b.csv",
@@ -109,7 +105,9 @@ def test_images_are_looked_for_beside_their_file(tmp_path: Path) -> None:
     )
     here = PathRules((("/mnt/x/", ""),))
     found = check_paths([source(file)], here, InputReport())
-    assert found.text() == ("2 of 7 images exist (28.57 %); not there: 3.jpg, 4.jpg, 5.jpg, ...")
+    assert found.check_text() == (
+        "2 of 7 images exist (28.57 %); not there: 3.jpg, 4.jpg, 5.jpg, ..."
+    )
     with pytest.raises(BadInput, match=r"0 of 7 images exist .* give --path-map"):
         check_paths([source(file)], PathRules(), InputReport())
 

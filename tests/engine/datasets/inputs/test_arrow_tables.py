@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -249,6 +249,16 @@ def test_a_folder_of_save_to_disk(tmp_path: Path) -> None:
         pairs(tmp_path / "splits")
 
 
+def test_an_empty_split_of_save_to_disk(tmp_path: Path) -> None:
+    save_to_disk(tmp_path / "train", ["a"], [cell(1)])
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test/state.json").write_text('{"_data_files": []}')
+    with pytest.raises(BadInput, match="test holds no records"):
+        pairs(tmp_path / "test")
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["test", "train"]}')
+    assert len(pairs(tmp_path)) == 1
+
+
 def test_what_datasets_itself_saves(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     for n in range(4):
@@ -340,7 +350,7 @@ def test_many_threads_and_processes_read_their_own_image(tmp_path: Path) -> None
     with ThreadPoolExecutor(8) as threads:
         for n, pixel in threads.map(read_crc, jobs):
             assert pixel == colour(n % 6)
-    with multiprocessing.get_context("spawn").Pool(1) as processes:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
         for n, pixel in processes.map(read_crc, jobs[:20]):
             assert pixel == colour(n % 6)
 

@@ -219,6 +219,9 @@ NULS = table().replace(b"alt text 1", b"alt\0text")
         ("a.csv", "image,caption\na,b\n".encode("utf-16"), "not UTF-8 at byte 0"),
         ("a.csv", NULS, r"a NUL character \(at line 3\)"),
         ("a.zip", b"", "an archive that is not read: unpack it first"),
+        ("a.xlsx", b"PK\3\4", "an Excel table: unpack it, or save the table as CSV"),
+        ("a.feather", b"ARROW1\0\0", "call it .arrow"),
+        ("a.json", b"version https://git-lfs.github.com/spec/v1\noid", "run git lfs pull"),
         ("a.csv", b"caption,url\nx,y\n", "images must be local"),
         ("a.parquet", b"PAR1 no", "as Parquet"),
         ("a.parquet", b"", "as Parquet"),
@@ -376,6 +379,7 @@ def test_merge_shows_progress_within_a_file(
     [
         ("https://example.org/0.jpg", "it is a link: images must be local"),
         ("D:\\\\set\\\\0.jpg", "--path-map 'D:\\set\\=FOLDER/' turns its backslashes"),
+        ("file:///set/0.jpg", "it is a file's address: give --path-map file://="),
         ("000000012", "it has no suffix"),
         ("wrong/0.jpg", "not 'wrong/0.jpg' for one: give --image-root DIR"),
     ],
@@ -396,3 +400,20 @@ def test_paths_of_windows_become_local_ones(tmp_path: Path) -> None:
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", *path_map)
     cli_ok("merge", tmp_path / "all.json", captions, *path_map, "--check")
     assert json.loads((tmp_path / "all.json").read_bytes())[0]["image"] == "./set/a/0.jpg"
+
+
+def test_relative_paths_of_inputs_in_several_folders_are_refused(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.jpg").write_bytes(colour_jpeg("red"))
+        (tmp_path / name / "c.json").write_text('[{"image": "0.jpg", "caption": "a"}]')
+    inputs = tmp_path / "a/c.json", tmp_path / "b/c.json"
+    model = "--model", "dry-run"
+    done = cli("new", tmp_path / "run", *inputs, *model)
+    assert (done.returncode, "b/c.json has relative image paths (0.jpg)" in done.stderr) == (
+        2,
+        True,
+    )
+    cli_ok("new", tmp_path / "run", *inputs, *model, "--path-map", f"0={tmp_path}/a/0")
+    cli_ok("new", tmp_path / "other", *inputs, *model, "--image-root", tmp_path / "a")
+    cli_ok("new", tmp_path / "folders", tmp_path / "a/c.json", tmp_path / "b", *model)

@@ -122,6 +122,8 @@ def parsed_by_json(data: bytes) -> list[Any]:
         (b'{"a": 1}', "record 0: no 'image'"),
         (b'[{"caption": "x"}]', "record 0: no 'image'"),
         (b'[{"image": "a"}, {"image": 7}]', "record 1: 'image' must be a path, not 7"),
+        (b'{"image": {"0": "a"}, "caption": {"0": "b"}}', "'image' holds a whole column"),
+        (b'{"image": "a", "caption": "b\n"}', r"not JSON: Invalid control character \(at byte 28"),
         (b'[{"image": ""}]', "must be a path"),
         (b'[{"image": "a", "caption": [7]}]', "'caption' must be text, not 7"),
         (b'[{"image": "a"},', "cut short"),

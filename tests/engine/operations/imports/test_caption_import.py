@@ -56,7 +56,8 @@ class TestNewModel:
     ) -> None:
         result = bring(project, "blip", some(tmp_path, range(3, 23)))
         assert (result.is_new, result.runs) == (True, False)
-        assert (result.captions, result.appended, result.without) == (20, 20, 5)
+        assert (result.captions, result.appended) == (20, 20)
+        assert (result.without, result.missing) == (5, 5)
         assert captions_of(project, "blip") == {n: f"A dog {n}. And more" for n in range(3, 23)}
         tasks = tasks_of(project, "blip")
         assert {task.state for task in tasks} == {"done"}
@@ -149,7 +150,7 @@ class TestAgain:
     ) -> None:
         bring(project, "blip", some(tmp_path, range(12)))
         result = bring(project, "blip", some(tmp_path, range(5, RECORDS), "A cat"))
-        assert result.appended == 13
+        assert (result.appended, result.without, result.missing) == (13, 5, 0)
         assert result.counts.reasons["there"] == 7
         expected = {n: f"A {'dog' if n < 12 else 'cat'} {n}. And more" for n in range(RECORDS)}
         assert captions_of(project, "blip") == expected
@@ -179,7 +180,7 @@ class TestAgain:
 class TestModelOfTheProject:
     def test_a_run_goes_on_with_the_rest(self, project: Project, tmp_path: Path) -> None:
         result = bring(project, "dry-run", some(tmp_path, range(4, 20)))
-        assert result.runs
+        assert (result.runs, result.without, result.missing) == (True, 9, 9)
         tasks = tasks_of(project, "dry-run")
         assert [(task.state, task.captioned, task.left) for task in tasks] == [
             ("pending", 6, 4),
@@ -246,7 +247,7 @@ class TestMatching:
 
     def test_nothing_changes_where_nothing_matches(self, project: Project, tmp_path: Path) -> None:
         before = project.manifest.read_bytes()
-        with pytest.raises(BadInput, match="no caption of"):
+        with pytest.raises(BadInput, match="no image such as zzz"):
             bring(project, "blip", write_captions(tmp_path / "none.json", [("zzz.jpg", "A dog")]))
         assert project.manifest.read_bytes() == before
         assert not files_of(project)
@@ -300,6 +301,10 @@ class TestMatching:
         result = bring(project, "blip", file, which=2)
         assert captions_of(project, "blip") == {0: "second"}
         assert result.counts.examples["fewer"] == ["0:1"]
+        assert result.appended + result.counts.reasons["another"] == result.captions
+        assert "1 record of whose image a file has fewer captions" in "".join(result.lines())
+        with pytest.raises(BadInput, match="no image has as many captions"):
+            bring(project, "blip", file, which=3)
 
     def test_records_of_one_image_all_get_its_caption(self, tmp_path: Path) -> None:
         images = [image(0), image(1), image(0), *map(image, range(2, 12)), image(0)]

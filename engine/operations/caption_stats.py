@@ -26,7 +26,7 @@ from engine.project.selectors import select_models
 from engine.quality.leaks import MIN_PROMPT, is_leak
 from engine.quality.refusals import is_refusal
 from engine.quality.shard_health import text_hash
-from engine.quality.words import words_of
+from engine.quality.words import head_of, words_of
 from engine.shearing.shear import Shearing, shear_text
 
 PROMPT_TAGS = re.compile(r"<[^>]*>|USER:|ASSISTANT:|Human:|GPT:|User:|###")
@@ -227,7 +227,7 @@ def measure_log(
         counts.cut += sheared_words < raw_words
         words = words_of(raw)
         counts.refusals += is_refusal(raw, words, frozenset(words))
-        counts.leaks += is_leak(raw, prompts)
+        counts.leaks += is_leak(raw, head_of(raw), prompts)
         if sheared:
             counts.unfinished += not ended
             texts[i] = sheared

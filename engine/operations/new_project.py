@@ -34,11 +34,11 @@ from engine.operations.input_checks import (
     check_images,
     image_paths,
 )
-from engine.operations.odd_paths import odd_path
-from engine.operations.prompt_checks import count_lacking
+from engine.operations.odd_paths import PATH_SHOWN, odd_path, refuse_relative
 from engine.project import manifest, outside_images
 from engine.project.caption_log import sync_folder
 from engine.project.layout import Project
+from engine.project.prompt_checks import count_lacking
 from engine.project.protected_files import save_inputs
 from engine.shearing.shear import Shearing
 from engine.utils.atomic_write import sync_to_disk
@@ -46,8 +46,6 @@ from engine.utils.errors import BadInput
 
 REASONS_SHOWN = 3
 """Most reasons why there is no record that an error names."""
-PATH_SHOWN = 200
-"""Most characters of an image path in an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +244,11 @@ def write_shard_files(
                 root=root,
                 options=new_project.options,
             )
-            yield from read_input(source, report)
+            lies_elsewhere = new_project.image_root is None and default_root(path) != root
+            for batch in read_input(source, report):
+                if lies_elsewhere:
+                    refuse_relative(batch.images, path, findings.paths)
+                yield batch
 
     def on_batch(first: int, batch: RecordBatch) -> None:
         findings.add_batch(first, batch)

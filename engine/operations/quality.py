@@ -38,7 +38,7 @@ class ShardQuality:
     """When the task was done, in seconds since 1970; None before, and for the originals."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelQuality:
     """The quality of one model's captions, or of the originals."""
 

@@ -11,6 +11,7 @@ from engine.quality.lead_ins import is_lead_in
 from engine.quality.leaks import MIN_PROMPT, begins_with_leak, is_leak
 from engine.quality.loops import is_loop
 from engine.quality.refusals import is_refusal
+from engine.quality.words import head_of
 
 CUT_WORDS = frozenset(
     ("a", "an", "the", "and", "or", "of", "its", "their", "whose", "which", "while", "because")
@@ -64,9 +65,10 @@ class DefectFinder:
         defects = 0
         if finish == "length" or breaks_off(raw):
             defects = Defect.TRUNCATED.value
-        if is_leak(raw, self.prompts):
+        head = head_of(raw)
+        if is_leak(raw, head, self.prompts):
             defects |= Defect.LEAK.value
-        if is_lead_in(raw) and not begins_with_leak(raw):
+        if is_lead_in(head) and not begins_with_leak(raw, head):
             defects |= Defect.LEAD_IN.value
         if is_loop(sheared, words, distinct):
             defects |= Defect.LOOP.value

@@ -13,6 +13,7 @@ import unicodedata
 from functools import lru_cache
 
 from engine.quality.function_words import FUNCTION_WORDS
+from engine.quality.words import QUOTED
 
 SCRIPTS = {
     "zh": ("CJK", "BOPOMOFO"),
@@ -32,11 +33,6 @@ LATIN = ("LATIN", "FULLWIDTH", "MODIFIER", "FEMININE", "MASCULINE", "SUPERSCRIPT
 LANGUAGES = (*FUNCTION_WORDS, *SCRIPTS)
 """The codes (ISO 639-1) of the languages that can be asked for."""
 LATER_CAPITALS = re.compile(r"(?<=\w\W)[^\W\d_a-z]\w*")
-QUOTED = re.compile(
-    r"[\"\u201c\u00ab\u300c\u300e(].*?[\"\u201d\u00bb\u300d\u300f)]|(?<!\w)['\u2018].*?['\u2019](?!\w)",
-    re.DOTALL,
-)
-"""What stands in quotation marks or brackets, such as the words on a sign."""
 WRITING = frozenset(
     """
     banner book brand called character characters calligraphy cover font graffiti headline kanji

@@ -85,24 +85,20 @@ MARKERS = (
 LEAD_IN = re.compile(rf"\s*(?:{'|'.join(MARKERS)}|[\"'\u201c*_#\s]*(?:{'|'.join(STARTS)}))")
 FIRST_WORDS = frozenset(
     """
-    absolutely according after alright as based below certainly definitely following from given
-    gladly good got great happy hello here hi i in indeed my no of ok okay overall please right
-    so sure thank thanks the this to understood upon very well with yes you
+    absolutely according after alright as based below caption certainly definitely description
+    detailed following from given gladly good got great happy hello here hi i image in indeed my no
+    of ok okay overall please right short so sure thank thanks the this to understood upon very well
+    with yes you
     """.split()  # noqa: SIM905
 )
-"""The plain words with which a lead-in begins, but for labels and markers."""
-HINTS = (":", "\uff1a", "capti", "descri", "summar", "possible", "suggest")
-"""One of these stands in every lead-in that begins with another plain word."""
-HEAD = 100
-"""Characters from the beginning in which a lead-in ends."""
+"""The plain words with which a lead-in without a colon begins."""
+SUITABLE_START = re.compile(rf"(?:a|one|an) (?:short )?{SUITABLE} ")
 
 
-def is_lead_in(raw: str) -> bool:
-    """Return True if something else stands before the caption in a raw caption."""
-    head = raw[:HEAD].lower().replace("\u2019", "'")
+def is_lead_in(head: str) -> bool:
+    """Return True if something else than a caption begins a text with this head (`head_of`)."""
     first = head.partition(" ")[0]
     # Most captions begin with a plain word that begins no lead-in.
-    plain = first.isalpha() and first not in FIRST_WORDS
-    if plain and not any(map(head.__contains__, HINTS)):
-        return False
+    if first.isalpha() and first not in FIRST_WORDS and ":" not in head and "\uff1a" not in head:
+        return SUITABLE_START.match(head) is not None and LEAD_IN.match(head) is not None
     return LEAD_IN.match(head) is not None

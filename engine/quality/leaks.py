@@ -52,7 +52,7 @@ MARKS = (
     rf"[\"']{KEYS}[\"']\s*:",
     rf"\{{\s*{KEYS}\s*:|\b{KEYS}\s*=\s*[\"']",
     r"&(?:nbsp|lt|gt|quot|#\d+);",
-    r"!\[[^\]]*\]\(|\]\(\S+\)",
+    r"!\[[^\]\n]{0,200}\]\(|\]\(\S{1,300}?\)",
     r"\*\*(?:Thinking|Analy[sz]ing|Reasoning)\b",
 )
 """Patterns of marks that no caption holds by itself."""
@@ -96,32 +96,32 @@ STARTS = (
     r"(?:you are|you're) an? (?:helpful|ai|expert|assistant|professional|image)\b",
     r"a chat between a curious|below is an instruction",
 )
-"""Patterns of a text's beginning, upper and lower case alike."""
+"""Patterns of the beginning of a text in lower case."""
 MARK = re.compile("|".join(MARKS))
-LINE = re.compile(rf"(?:^|\n|[.!?>\]*]\s+|\*\*)\s*(?:{'|'.join(LINES)})")
+LINE = re.compile(rf"(?:^|\n|[.!?>\]*]\s|\*\*)\s{{0,20}}(?:{'|'.join(LINES)})")
 ANYWHERE = re.compile(r"\b(?:USER|ASSISTANT|HUMAN|GPT|SYSTEM|Human|Assistant|User)\s*:")
 """Labels of roles that are leaks within a sentence, too."""
-START = re.compile(rf"\W*(?:{'|'.join(STARTS)})", re.IGNORECASE)
+START = re.compile(rf"\W*(?:{'|'.join(STARTS)})")
 SIGNS = re.compile(r"[<>\[\]{}#`\\:\n=&*\u27e8\u3008\u25c1\u0120\u010a\u2581\uff5c_]")
 """A sign without which no mark and no label stands in a text."""
 MIN_PROMPT = 8
 """Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""
 
 
-def begins_with_leak(raw: str) -> bool:
-    """Return True if a raw caption begins with a leak."""
+def begins_with_leak(raw: str, head: str) -> bool:
+    """Return True if a raw caption with this head (`head_of`) begins with a leak."""
     text = raw.lstrip()
-    return any(pattern.match(text) for pattern in (START, LINE, MARK))
+    return bool(START.match(head) or LINE.match(text) or MARK.match(text))
 
 
-def is_leak(raw: str, prompts: Sequence[str]) -> bool:
-    """Return True if a raw caption holds a leak, such as one of the model's prompts."""
+def is_leak(raw: str, head: str, prompts: Sequence[str]) -> bool:
+    """Return True if a raw caption with this head (`head_of`) holds a leak, or a model's prompt."""
     if SIGNS.search(raw) is not None and (
         MARK.search(raw) is not None
         or LINE.search(raw) is not None
         or ANYWHERE.search(raw) is not None
     ):
         return True
-    if START.match(raw) is not None:
+    if START.match(head) is not None:
         return True
     return bool(prompts) and any(prompt in raw for prompt in prompts)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from engine.quality.phrases import any_of
+from engine.quality.words import QUOTED
 
 NOT = any_of("""
     can'?t | cannot | can not | could(?:n'?t| not) | won'?t | will not | do(?:n'?t| not) |
@@ -104,7 +105,7 @@ STARTS = (
 """Patterns of the beginning of a refusal."""
 OPENINGS = any_of("""
     unfortunately | regrettably | sadly | however | hmm+ | oh | uh | well | hello | hi | hey |
-    thank you | thanks | no | at this time | honestly | but | while |
+    there | thank you | thanks | no | at this time | honestly | but | while |
     it (?:seems|appears|looks)(?: (?:like|that|as if|as though))?
 """)
 """What may stand before it, each with its punctuation."""
@@ -122,13 +123,11 @@ LATER = (
     rf"(?:(?:the|this|any|your|an|actual|attached) )*{PICTURE}\b",
 )
 """Patterns of a refusal that may come later, such as "Unfortunately, ... I cannot describe"."""
-REFUSAL = re.compile(
-    rf"\W*(?:{OPENINGS}\b[,.!: \u2014-]*(?:there)?[,.! ]*)*(?:{'|'.join(STARTS)})", re.IGNORECASE
-)
+REFUSAL = re.compile(rf"\W*(?:{OPENINGS}\b[,.!: \u2014-]*)*(?:{'|'.join(STARTS)})", re.IGNORECASE)
 LATER_REFUSAL = re.compile("|".join(LATER), re.IGNORECASE)
 FIRST_WORDS = frozenset(
     """
-    a apologies as at but can cannot content could couldn desculpe disculpa entschuldigung error
+    apologies as at but can cannot content could couldn desculpe disculpa entschuldigung error
     es failed forgive hello hey hi hm hmm hmmm honestly however i im image it je kindly lo mi my
     no not oh oops pardon please przepraszam regrettably sadly safety sinto sorry thank thanks
     that the there this tut uh unable unfortunately we well while your
@@ -151,10 +150,6 @@ LATER_WORDS = frozenset(
     )
 )
 """One of these words is in every text of `LATER`."""
-QUOTED = re.compile(
-    r"[\"\u201c\u00ab].*?[\"\u201d\u00bb]|(?<!\w)['\u2018].*?['\u2019](?!\w)", re.DOTALL
-)
-"""What stands in quotation marks, such as the words on a sign."""
 
 
 def is_refusal(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:

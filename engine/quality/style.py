@@ -108,7 +108,7 @@ class FactSums(msgspec.Struct):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
     """How alike captions are; None where there are too few of them."""
 

@@ -18,6 +18,14 @@ WORDS = re.compile(
     r"|[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]+"
 )
 """A word; in scripts without blanks (Chinese, Japanese, Thai) every character is one."""
+QUOTED = re.compile(
+    r"[\"\u201c\u00ab\u300c\u300e(].{0,300}?[\"\u201d\u00bb\u300d\u300f)]"
+    r"|(?<!\w)['\u2018].{0,300}?['\u2019](?!\w)",
+    re.DOTALL,
+)
+"""What stands in quotation marks or brackets, such as the words on a sign."""
+HEAD = 160
+"""Characters of a text in which what may stand before a caption ends."""
 ENGLISH = FUNCTION_WORDS["en"]
 NUMBER_WORDS = {
     word: str(number)
@@ -33,6 +41,11 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         return text.encode().translate(PLAIN).decode().split()
     return WORDS.findall(text.lower())
+
+
+def head_of(text: str) -> str:
+    """Return the beginning of a text, as the patterns of beginnings take it."""
+    return text[:HEAD].lower().replace("\u2019", "'")
 
 
 def content_words(words: frozenset[str]) -> frozenset[str]:

@@ -18,6 +18,7 @@ from engine.operations.caption_stats import measure_captions
 from engine.operations.damage import NOT_TOLD
 from engine.operations.failure_report import write_csv
 from engine.operations.new_project import NewProject, create
+from engine.operations.quality import measure_quality
 from engine.operations.records import flagged_samples, read_record, read_samples
 from engine.operations.reshear import reshear
 from engine.operations.run_control import send_request
@@ -71,6 +72,7 @@ READERS: dict[str, Callable[[Project, Path], object]] = {
     "samples": lambda project, _: read_samples(project, 4),
     "flagged samples": lambda project, _: flagged_samples(project),
     "stats": lambda project, _: measure_captions(project),
+    "quality": lambda project, _: measure_quality(project),
     "reshear": lambda project, _: reshear(project, Shearing("sentence")),
     "failures": write_csv,
     "export in the application": lambda project, out: actions.export(
@@ -99,6 +101,7 @@ def test_a_damaged_log_is_refused_and_its_task_begins_anew(
         ["samples", "RUN"],
         ["samples", "RUN", "--flagged"],
         ["stats", "RUN"],
+        ["quality", "RUN"],
         ["failures", "RUN", "--csv", "OUT"],
         ["export", "RUN", "OUT", "--provenance"],
         ["export", "RUN", "OUT", "--provenance", "--allow-partial"],

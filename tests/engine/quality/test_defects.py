@@ -84,6 +84,19 @@ def test_any_text_has_some_defects_or_none(text: str) -> None:
         assert bool(found & Defect.EMPTY) == (not words_of(text))
 
 
+LONG = (
+    *"<[{(\"'\u201c!.:-#*`\n a\u4e00",
+    *("![", "](", "no  ", "<a ", "['a' ", "{'a", ". \n", "a\n", "a the the b ", "an a ", "&#1"),
+)
+"""Parts of texts on which a pattern could take a time that grows with the square of the length."""
+
+
+@pytest.mark.parametrize("text", LONG, ids=lambda text: repr(text[:4]))
+def test_a_long_text_made_to_take_long_does_not(text: str) -> None:
+    defects_of((text * 200_000)[:200_000])
+    defects_of(f"No. {text * 100}"[:4000] + "\u4e00\u4e00")
+
+
 @given(st.text(alphabet="ab <>[]{}|#`*:\n'\"\\1.-", max_size=400))
-def test_signs_of_all_kinds_are_searched_in_little_time(text: str) -> None:
-    defects_of(text)
+def test_signs_of_all_kinds_in_any_order(text: str) -> None:
+    assert Defect.BEYOND_CLIP not in defects_of(text) or len(text) > 75

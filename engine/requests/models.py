@@ -25,6 +25,7 @@ from engine.captioners.registry import (
     choose,
 )
 from engine.project.layout import Project
+from engine.project.prompt_checks import count_lacking
 from engine.requests.kinds import Configure
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import catch_up, log_path
@@ -49,7 +50,15 @@ def restarts_tasks(project: Project, name: str, changes: Mapping[str, str]) -> b
         models = {model.name: model for model in projects.models(connection)}
     if name not in models:
         raise BadInput(f"the project has no model {name!r}: it has {', '.join(models)}")
-    return changed_choice(models[name], changes).settings_hash != models[name].settings_hash
+    choice = changed_choice(models[name], changes)
+    if changes.keys() & {"prompt", "prompts"}:
+        check_prompts(project, choice)
+    return choice.settings_hash != models[name].settings_hash
+
+
+def check_prompts(project: Project, choice: ModelChoice) -> None:
+    """Raise `BadInput` if no record of the first shard has a text for which a prompt asks."""
+    count_lacking([choice], [project.shard_file(0)])
 
 
 def configure(project_state: ProjectState, request: Configure, running: bool) -> str:
@@ -103,6 +112,7 @@ def choose_new(
         names = [model.name for model in projects.models(connection)]
     if choice.name in names:
         raise BadInput(f"the project has {choice.name} already: 'set' changes it")
+    check_prompts(project, choice)
     return choice
 
 

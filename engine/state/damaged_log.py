@@ -21,6 +21,9 @@ from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
 from engine.utils import plain_files
 
+KEPT = "damaged-"
+"""How the name of what is kept of a damaged log goes on behind that of the log."""
+
 
 def check_log(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> TaskRow:
     """Compare a log with the digest that its task has, and return the task as it is then.
@@ -41,6 +44,7 @@ def check_log(project_state: ProjectState, task: TaskRow, log: Path, now: float)
     ):
         return task
     if status.st_size != task.log_bytes:
+        remove_cut_copies(log)
         kept = free_name(log, now)
         with plain_files.replacing(log.with_name(kept)) as copy:
             copy.write(plain_files.read_bytes(log))
@@ -61,6 +65,7 @@ def begin_anew(project_state: ProjectState, task: TaskRow, log: Path, now: float
     """
     excluded = excluded_records(project_state, task, log)
     kept = None
+    remove_cut_copies(log)
     if log.exists():
         kept = free_name(log, now)
         plain_files.rename(log, log.with_name(kept))
@@ -84,9 +89,16 @@ def begin_anew(project_state: ProjectState, task: TaskRow, log: Path, now: float
     return task
 
 
+def remove_cut_copies(log: Path) -> None:
+    """Remove what a process has left that was killed while it copied the log. Raises `OSError`."""
+    parts = filter(None, map(plain_files.PART.fullmatch, plain_files.names_in(log.parent)))
+    left = [part[0] for part in parts if part[1].startswith(f"{log.name}.{KEPT}")]
+    plain_files.remove_files(log.parent, left)
+
+
 def free_name(log: Path, now: float) -> str:
     """Return a name under which a damaged log can be kept, and which nothing reads."""
-    stamp = time.strftime("damaged-%Y%m%d-%H%M%S", time.localtime(now))
+    stamp = KEPT + time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     name, number = f"{log.name}.{stamp}", 1
     while log.with_name(name).exists():
         number += 1

@@ -24,6 +24,11 @@ def loads(line: bytes) -> Any:
             raise ValueError("nested too deeply") from error
 
 
+def problem_of(error: json.JSONDecodeError) -> str:
+    """Return what is wrong, without the place that the message leads up to."""
+    return error.msg.removesuffix(" at").removesuffix(" starting")
+
+
 def dumps(value: Any) -> bytes:
     """Return the value as JSON without a line break."""
     try:

@@ -18,7 +18,8 @@ from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
 from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
-from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, status
+from tests.support.forked import ForkedCommand
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
 
@@ -110,7 +111,7 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(
             assert second.wait() == 2
         assert f"process {running.pid} on " in project.supervisor_log.read_text()
         run_control.send_request(project, Pause())
-        with start_cli("run", project.folder, "--devices", "cpu") as attached:
+        with ForkedCommand("run", project.folder, "--devices", "cpu") as attached:
             assert "attached" in attached.stdout.readline()
             gate.open()
             cli_ok("resume", project.folder)
@@ -124,7 +125,7 @@ def test_a_second_supervisor_is_refused_and_a_second_run_attaches(
 def test_runs_that_start_at_once_do_the_work_once(
     project: Project, undisturbed_export: bytes
 ) -> None:
-    starting = [start_cli("run", project.folder, "--devices", "cpu") for _ in range(2)]
+    starting = [ForkedCommand("run", project.folder, "--devices", "cpu") for _ in range(2)]
     for process in starting:
         output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
         assert process.returncode == 0, output
@@ -162,7 +163,7 @@ def test_a_clock_that_is_set_back_and_forth_while_it_runs(
 ) -> None:
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
     code = CLOCK + MISBEHAVING + MAIN
-    with start_cli("run", project.folder, "--devices", "cpu:2", code=code) as running:
+    with ForkedCommand("run", project.folder, "--devices", "cpu:2", code=code) as running:
         output, _ = running.communicate(timeout=TIMEOUT_SECONDS)
         assert running.returncode == 0, output
     check_invariants(project)

@@ -37,6 +37,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("samples", "--flagged"),
     ("failures",),
     ("stats",),
+    ("quality",),
     ("doctor",),
     ("verify",),
     ("export", "OUT"),
@@ -343,7 +344,8 @@ LOGS = {
 READS = tuple(
     each
     for each in COMMANDS
-    if each[0] in ("status", "samples", "stats", "verify", "export", "reshear", "retry", "run")
+    if each[0]
+    in ("status", "samples", "stats", "quality", "verify", "export", "reshear", "retry", "run")
 )
 
 

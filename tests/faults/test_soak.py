@@ -10,7 +10,7 @@ from tests.faults.soak import soak
 
 
 def test_soak(tmp_path: Path) -> None:
-    minutes = float(os.environ.get("SOAK_MINUTES", "0.1"))
+    minutes = float(os.environ.get("SOAK_MINUTES", "0.03"))
     seed = int(os.environ.get("SOAK_SEED", time.strftime("%j")))
     problems, report = soak(minutes, seed, tmp_path)
     print(report)

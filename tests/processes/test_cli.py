@@ -15,6 +15,7 @@ from engine.process import identity
 from engine.project.opening import open_project
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok, start_cli, status
+from tests.support.forked import ForkedCommand
 from tests.support.pictures import make_captions
 from tests.support.waiting import TIMEOUT_SECONDS
 from tui.viewmodel import actions
@@ -332,7 +333,7 @@ def test_without_a_terminal_the_application_names_the_commands_to_use(
     tmp_path: Path, project: Path, arguments: tuple[str, ...]
 ) -> None:
     before = sorted(tmp_path.iterdir())
-    ran = start_cli(*arguments, cwd=tmp_path)
+    ran = ForkedCommand(*arguments, cwd=tmp_path)
     lines = ran.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()
     assert ran.returncode == 2
     assert len(lines) == 1 and "needs a terminal" in lines[0]

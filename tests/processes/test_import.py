@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -26,23 +27,38 @@ def foreign(data: Path, name: str) -> Path:
     return out
 
 
-def test_released_files_become_a_training_file_by_two_commands(tmp_path: Path, data: Path) -> None:
-    files = [foreign(data, name) for name in ("llava", "otter")]
+def test_released_files_become_a_training_set_by_two_commands(tmp_path: Path, data: Path) -> None:
+    files = [foreign(data, name) for name in ("llava", "otter", "minigpt-4", "qwen-vl")]
     files[0].write_text(files[0].read_text()[:-1] + ',{"image": "/far/')  # it was interrupted
     path_map = f"/far/={data.parent}/"
     imports = [option for file in files for option in ("--import", f"{file.name}={file}")]
     said = cli_ok("new", tmp_path / "run", *imports, "--path-map", path_map)
-    assert "5 records in 1 shard, 2 models" in said
+    assert "5 records in 1 shard, 4 models" in said
     assert "cut off at its end" in said
     out = tmp_path / "train.tsv"
     cli_ok("export", tmp_path / "run", out, "--format", "openclip", "--path-map", path_map)
     header, *rows = out.read_text().splitlines()
     assert header == "filepath\ttitle"
-    assert len(rows) == 10
+    assert len(rows) == 20
     for row in rows:
         path, _, title = row.partition("\t")
         assert Path(path).is_file()
-        assert title in ("llava of it", "otter of it")
+        assert title in [f"{file.name} of it" for file in files]
+    cli_ok("export", tmp_path / "run", tmp_path / "tars", "--format", "wds")
+    sizes = json.loads((tmp_path / "tars" / "sizes.json").read_text())
+    assert sizes == {"00000.tar": 5}
+    with tarfile.open(tmp_path / "tars" / "00000.tar") as archive:
+        members = {name: archive.extractfile(name) for name in archive.getnames()}
+        read = {name: member.read() for name, member in members.items() if member is not None}
+    images = [json.loads(read[name])["image"] for name in read if name.endswith(".json")]
+    assert [image.removeprefix("/far/") for image in images] == [
+        record["image"] for record in json.loads(data.read_text())
+    ]
+    assert {read[name] for name in read if name.endswith(".txt")} == {b"llava of it"}
+    pictures = [path for path in read if not path.endswith((".json", ".txt"))]
+    assert [read[name] for name in pictures] == [
+        (data.parent / image.removeprefix("/far/")).read_bytes() for image in images
+    ]
 
 
 def test_import_into_a_project(tmp_path: Path, data: Path) -> None:
@@ -67,7 +83,7 @@ def test_a_new_model_with_a_checkpoint(tmp_path: Path, data: Path) -> None:
     some.write_text(json.dumps([it | {"caption": "of a person"} for it in captions]))
     named = "person=http://localhost:1/v1"
     said = cli_ok("import", tmp_path / "run", named, some, "--set", "seed=7")
-    assert "2 records of the project have no caption in the file: left to a run" in said
+    assert "2 records of the project without a caption in the file; left to a run: 2" in said
     for arguments, message in (
         ((named, some), "has another person already"),
         (("blip", some, "--set", "seed=7"), "--preset and --set are for a new model"),

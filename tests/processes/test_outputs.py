@@ -12,7 +12,8 @@ import pytest
 
 from engine.datasets.exports.formats import FORMATS
 from engine.utils.output_lock import output_lock
-from tests.support.cli import MAIN, cli, cli_ok, start_cli
+from tests.support.cli import MAIN, cli, cli_ok
+from tests.support.forked import ForkedCommand
 from tests.support.pictures import make_captions
 from tests.support.waiting import TIMEOUT_SECONDS
 
@@ -65,7 +66,7 @@ def test_of_two_exports_to_one_name_one_is_refused_and_one_is_whole(
     alone, out = tmp_path / f"alone{FORMATS[format].suffix}", tmp_path / "out"
     cli_ok("export", project, alone, "--format", format)
     first = start_held_export(project, out, "--format", format)
-    second = start_cli("export", project, out, "--format", format, "--with-original", "--force")
+    second = ForkedCommand("export", project, out, "--format", format, "--with-original", "--force")
     output, _ = second.communicate(timeout=TIMEOUT_SECONDS)
     assert (second.returncode, output.count("\n")) == (2, 1), output
     assert f"{out} is being written by another command" in output
@@ -112,16 +113,13 @@ def test_a_file_that_is_there_is_replaced_only_with_force(tmp_path: Path, projec
     assert captions.read_bytes() == before
 
 
-COMMANDS = ("status", "status --json", "samples", "failures", "stats", "export", "doctor")
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize("command", [*COMMANDS, "--help", "models"])
+@pytest.mark.parametrize("command", ["--help", "status --json", "samples", "export"])
 def test_output_that_cannot_be_written_is_one_line(
     tmp_path: Path, project: Path, command: str
 ) -> None:
     name, *options = command.split()
-    arguments = [] if command in ("--help", "models") else [str(project)]
+    arguments = [] if command == "--help" else [str(project)]
     arguments += [str(tmp_path / "out.json")] if name == "export" else []
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(

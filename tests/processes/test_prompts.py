@@ -61,6 +61,9 @@ def test_each_record_is_asked_with_its_own_texts(
     assert "1 record unusable_text in 1 shard" in cli_ok("failures", project)
     cli_ok("export", project, out, "--format", "columns", "--provenance")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
+    cli_ok("export", project, tmp_path / "pairs.jsonl", "--format", "jsonl", "--provenance")
+    pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    assert [it["prompt"] for it in pairs] == [row["provenance"]["m"]["prompt"] for row in rows]
     drawn = set()
     for row in rows:
         number = int(Path(row["image"]).stem)
@@ -80,8 +83,16 @@ def test_a_key_that_no_record_has_is_refused(
         *("--set", "m.prompt=Rewrite: {captoin}"),
     )
     assert done.returncode == 2
-    assert "no record has a text under 'captoin': records have by, caption, image" in done.stderr
+    reason = "none of 12 records has a text under 'captoin': they have by, caption, image"
+    assert reason in done.stderr
     assert not (tmp_path / "run").exists()
+    cli_ok("new", tmp_path / "run", data, "--model", f"m={server.address}")
+    for command in (
+        ("set", tmp_path / "run", "m", "prompt=Rewrite: {captoin}"),
+        ("add-model", tmp_path / "run", f"n={server.address}", "prompt=Rewrite: {captoin}"),
+    ):
+        done = cli(*command)
+        assert (done.returncode, reason in done.stderr) == (2, True)
 
 
 def test_a_family_that_fills_no_prompt_says_so(tmp_path: Path, data: Path) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import Popen
 
 import psutil
 import pytest
@@ -16,7 +15,8 @@ import pytest
 from engine.project.opening import open_project
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import GONE_SECONDS, check_invariants
-from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, start_cli, status
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, status
+from tests.support.forked import ForkedCommand
 from tests.support.pictures import check_dry_run_export, draw_picture, make_captions
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
@@ -143,7 +143,7 @@ def test_pause_resume_stop_and_a_second_run(
         assert cli_ok("resume", project).strip() == "resumed"
         wait_for(lambda: status(project)["models"][0]["captioned"] > captioned, every=0.2)
 
-        with start_cli("run", project) as second:
+        with ForkedCommand("run", project) as second:
             assert "attached" in second.stdout.readline()
             assert "stopped" in cli_ok("stop", project)
             assert running.wait(timeout=TIMEOUT_SECONDS) == 1
@@ -154,17 +154,19 @@ def test_pause_resume_stop_and_a_second_run(
     check_invariants(open_project(project))
 
 
-def slow_run(project: Path, monkeypatch: pytest.MonkeyPatch, devices: str = "cpu:2") -> Popen[str]:
+def slow_run(
+    project: Path, monkeypatch: pytest.MonkeyPatch, devices: str = "cpu:2"
+) -> ForkedCommand:
     """Start `run` with workers that take 50 ms an image, or more."""
     monkeypatch.setenv("MISBEHAVIOUR", "slow")
-    return start_cli("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
+    return ForkedCommand("run", project, "--devices", devices, code=MISBEHAVING + MAIN)
 
 
-def gated_run(project: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> Popen[str]:
+def gated_run(project: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> ForkedCommand:
     """Start `run` with two workers that wait at the gate."""
     for name, value in gate.environment.items():
         monkeypatch.setenv(name, value)
-    return start_cli("run", project, "--devices", "cpu:2", code=MISBEHAVING + MAIN)
+    return ForkedCommand("run", project, "--devices", "cpu:2", code=MISBEHAVING + MAIN)
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from engine.project.opening import open_project
 from engine.utils.errors import BadInput
 from tests.faults.support.fake_server import FakeServer
 from tests.support.checkpoints import CHECKPOINTS
-from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
+from tests.support.cli import cli, cli_ok, status
+from tests.support.forked import ForkedCommand
 from tests.support.pictures import make_captions
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
@@ -123,7 +124,7 @@ def test_settings_cannot_change_while_the_project_runs(project: Path) -> None:
         done = cli("set", project, "otter", "batch=2")
     assert (done.returncode, "in use" in done.stderr) == (1, True)
     cli_ok("pause", project)
-    running = start_cli("run", project, "--devices", "cpu", code=MAIN)
+    running = ForkedCommand("run", project, "--devices", "cpu")
     try:
         wait_for(lambda: status(project)["supervisor"])
         done = cli("set", project, "otter", "batch=2")

@@ -43,7 +43,7 @@ def cut(folder: Path) -> None:
 
 
 SICK_AT_LOAD: dict[str, tuple[Change, str]] = {
-    "code": (config(model_type="internvl_chat", auto_map={"AutoModel": "own.X"}), "never run"),
+    "code": (config(model_type="minicpmv", auto_map={"AutoModel": "own.X"}), "never run"),
     "unknown": (config(model_type="kimi_vl"), "knows no model of the type 'kimi_vl': take a copy"),
     "text": (config(model_type="llama"), "writes text and takes no image; take one"),
     "fp8": (config(quantization_config={"quant_method": "fp8"}), r"quantized \(fp8\)"),

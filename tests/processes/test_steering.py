@@ -13,7 +13,8 @@ from db import projects, supervisor_writes
 from db.connection import reading
 from engine.project.opening import open_project
 from tests.support.checkpoints import CHECKPOINTS
-from tests.support.cli import cli, cli_ok, start_cli, status
+from tests.support.cli import cli, cli_ok, status
+from tests.support.forked import ForkedCommand
 from tests.support.pictures import make_captions
 from tests.support.waiting import wait_for
 
@@ -145,7 +146,7 @@ def test_pin_and_wake_a_device_of_the_run(project: Path) -> None:
     for command in (("pin", "cpu", "dry-run"), ("unpin", "cpu"), ("wake", "cpu")):
         name, *rest = command
         assert cli(name, project, *rest).returncode == 1, "nothing is running"
-    running = start_cli("run", project, "--devices", "cpu")
+    running = ForkedCommand("run", project, "--devices", "cpu")
     try:
         wait_for(lambda: status(project)["supervisor"])
         cli_ok("pause", project)

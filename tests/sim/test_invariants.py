@@ -213,6 +213,14 @@ def test_rows_that_a_failed_sync_took_back_may_be_counted_until_a_run_commits(do
     assert any("counts 99 rows" in violation for violation in done.violations())
 
 
+def test_what_a_killed_request_left_behind_a_finished_log_need_not_be_synced(done: Done) -> None:
+    done.disk.synced[done.log()] = size = done.log().stat().st_size
+    done.log().write_bytes(done.log().read_bytes() + b'{"i": 0, "error": "x", "detail": "x"}\n')
+    assert not any("was not synced" in violation for violation in done.violations())
+    done.disk.synced[done.log()] = size - 1
+    assert any("was not synced" in violation for violation in done.violations())
+
+
 AT_END: list[tuple[str, Callable[[Done], None], str]] = [
     ("not done", changed("task", "state = 'skipped'"), "is skipped"),
     ("wrong end", failed_record("corrupt"), "ends as corrupt"),

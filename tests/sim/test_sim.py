@@ -11,13 +11,15 @@ from functools import cache
 
 import pytest
 
-from engine.protocol.caption_row import Row
+from engine.protocol.caption_row import CaptionRow, Row
+from engine.protocol.messages import Rows
 from engine.supervisor.attempt import Attempt
 from tests.sim.coverage import Coverage
 from tests.sim.faults import RATES, Faults
 from tests.sim.shrink import shrink
 from tests.sim.simulation import Result, simulate
 from tests.sim.tally import Tally
+from tests.sim.worker import HeldRecords
 
 SEEDS = range(50, 53)
 """Seeds of schedules in which enough happens."""
@@ -48,6 +50,14 @@ def test_a_seed_replays_in_another_process_whatever_its_hashes_are() -> None:
     assert [replay.returncode for replay in replays] == [0, 0]
     here = simulate(int(seed))
     assert replays[0].stdout.startswith("\n".join(here.log))
+
+
+def test_rows_of_an_attempt_before_do_not_excuse_the_record_that_is_alone_now() -> None:
+    held = HeldRecords(task=1, attempt=2, alone=8)
+    row = CaptionRow(8, "x", 1, "stop")
+    for attempt, alone in ((1, 8), (2, None)):
+        held.on_rows(Rows(task=1, attempt=attempt, rows=(row,)))
+        assert held.alone == alone
 
 
 def test_a_schedule_with_none_of_its_faults_is_calm() -> None:

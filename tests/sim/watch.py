@@ -43,9 +43,8 @@ class RunWatch:
         """Seconds for which a run may get nowhere without a reason on `status`."""
         self.unsynced_seconds = policy.sync_every + policy.kill_after + 4 * policy.tick
         """Seconds of captions that a power cut may cost, the end of a run included."""
-        self.room_seconds = 8 * policy.disk_retry
-        """Seconds for which a run may stay paused for a full disk that has room again, and which a
-        database may call full again a few times."""
+        self.room_seconds = policy.longest_delay + 4 * policy.disk_retry
+        """Seconds for which a run may stay paused at a time for a full disk that has room again."""
         self.ending_seconds = policy.kill_after + 4 * policy.tick
         """Seconds that a run may take to end."""
         self.rest_seconds = policy.device_rest
@@ -122,7 +121,9 @@ class RunWatch:
         """A run that was paused for a full disk goes on once there is room."""
         full = supervisor.project_state.settings.pause_cause == "disk_full"
         has_room = full and self.disk.free_bytes > 0
-        if self.seconds_of("a full disk", has_room) > self.room_seconds:
+        # Within one turn it may have gone on, and been paused for another write that failed.
+        pause = f"a full disk since {supervisor.pause_watch.went_on_at}"
+        if self.seconds_of(pause, has_room) > self.room_seconds:
             self.violate("the run is paused for a full disk, and there is room")
 
     def check_lock(self, supervisor: Supervisor) -> None:

@@ -57,6 +57,12 @@ class HeldRecords:
     alone: int | None = None
     """Index of the record that is alone with the worker and has no row yet, or None."""
 
+    def on_rows(self, message: Rows) -> None:
+        """Note that rows are sent; those of an attempt before say nothing of the present one."""
+        is_own = (message.task, message.attempt) == (self.task, self.attempt)
+        if is_own and any(row.i == self.alone for row in message.rows):
+            self.alone = None
+
 
 class SimulatedWorker(SimulatedProcess):
     """A worker that loads models and captions, more or less."""
@@ -310,8 +316,8 @@ class SimulatedWorker(SimulatedProcess):
         if not self.is_failed_probe(message):
             self.launcher.captioned.add((self.device.id, model.name))
         self.say(message)
-        if self.held is not None and any(row.i == self.held.alone for row in message.rows):
-            self.held.alone = None
+        if self.held is not None:
+            self.held.on_rows(message)
 
     def is_failed_probe(self, message: Rows) -> bool:
         """Return True if the rows hold nothing but an error instead of the probe's caption."""

@@ -272,12 +272,12 @@ def planted(count: int, share: float, seed: int) -> tuple[list[Planted], dict[in
     captions = [Planted(text) for text in GOOD]
     captions += [Planted(good(rng)) for _ in range(count - len(GOOD))]
     others = {i: good(rng) for i in range(count)}
-    places = rng.sample(range(count // 10, count), each * (len(kinds) + 3))
+    places = rng.sample(range(count // 5, count), each * (len(kinds) + 3))
     for kind, (name, make) in kinds.items():
         for _ in range(each):
             finish = "length" if name == "truncated" else "stop"
             captions[places.pop()] = Planted(make(rng), finish, kind, frozenset((name,)))
-    originals = range(len(GOOD), count // 10)
+    originals = range(len(GOOD), count // 5)
     for place in [places.pop() for _ in range(each)]:
         text = captions[rng.choice(originals)].raw
         captions[place] = Planted(text, "stop", "duplicates", frozenset(("duplicates",)))

@@ -14,6 +14,7 @@ import pytest
 import textual
 from textual.app import App
 from textual.css.model import RuleSet
+from textual.css.query import NoMatches
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -143,9 +144,19 @@ def draw(app: App[Any]) -> bool:
 async def until(
     pilot: Pilot[Path], condition: Callable[[], object], seconds: float = TIMEOUT_SECONDS
 ) -> None:
-    """Wait until a condition holds, such as when a thread has read something."""
+    """Wait until a condition holds, such as when a thread has read something.
+
+    A condition about a widget that the screen in front does not have yet does not hold.
+    """
+
+    def holds() -> object:
+        try:
+            return condition()
+        except NoMatches:
+            return False
+
     end = time.monotonic() + seconds
-    while not condition():
+    while not holds():
         if time.monotonic() > end:
             raise AssertionError("it did not happen in time")
         await pilot.pause(0.02)

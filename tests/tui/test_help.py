@@ -46,7 +46,7 @@ async def test_help_has_the_reason_for_every_greyed_key(
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         for mode in "12345":
-            await press(pilot, mode)
+            await press(pilot, mode, drawn=False)
             off = [
                 help_line.text
                 for help_line in help_lines(app.screen, app.focused)
@@ -66,7 +66,7 @@ async def test_every_binding_is_declared_whole(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         for mode in "12345":
-            await press(pilot, mode)
+            await press(pilot, mode, drawn=False)
             for active in app.screen.active_bindings.values():
                 if active.binding.id:
                     seen.add(active.binding.id)

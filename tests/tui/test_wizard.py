@@ -24,6 +24,7 @@ from tui.dialogs.confirm import Confirm
 from tui.dialogs.pilot import Pilot as PilotScreen
 from tui.dialogs.report import Report
 from tui.dialogs.wizard import source
+from tui.dialogs.wizard.devices import DevicesStep
 from tui.dialogs.wizard.models import ModelsStep
 from tui.dialogs.wizard.prompts import PromptsStep
 from tui.dialogs.wizard.source import SourceStep
@@ -118,7 +119,7 @@ async def test_wizard_brings_captions_that_exist(tmp_path: Path) -> None:
         assert "Imports   blip from of blip.json" in label_text(app, "#summary")
         assert f"--import 'blip={blip}'" in label_text(app, "#command")
         wizard.query_one("#create", Button).press()
-        await until(pilot, lambda: is_said(app, "no caption of"))
+        await until(pilot, lambda: is_said(app, "nothing to import in"))
         field = wizard.query_one("#path-map", Input)
         field.value = "/theirs/"
         await until(pilot, lambda: is_said(app, "/theirs/: write OLD=NEW"))
@@ -207,6 +208,20 @@ async def go_to_prompts(pilot: Pilot[Path], wizard: Wizard) -> None:
     wizard.query_one("#spec", Input).value = "cpu"
     await until(pilot, lambda: wizard.step.why_not() is None and wizard.draft.detected_devices)
     await press(pilot, "ctrl+n")
+
+
+async def test_an_answer_about_other_devices_that_comes_late_is_dropped(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 3)
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        await go_to_prompts(pilot, wizard)
+        await press(pilot, "escape")
+        late = DevicesStep.DevicesChecked("auto", (), "no GPU")
+        wizard.query_one(DevicesStep).post_message(late)
+        await settle(pilot)
+        assert wizard.step.why_not() is None
+        assert wizard.draft.devices == "cpu"
 
 
 async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,18 @@ check_option = click.option(
 )
 
 
+@contextmanager
+def naming_skip_bad() -> Iterator[None]:
+    """Have the error of a record that cannot be read name the option that leaves it out."""
+    from engine.datasets.inputs.input_report import BadRecord
+    from engine.utils.errors import BadInput
+
+    try:
+        yield
+    except BadRecord as error:
+        raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
+
+
 @click.command()
 @click.argument("captions", type=File)
 @click.argument("outdir", type=Folder)
@@ -47,7 +61,7 @@ def split(captions: Path, outdir: Path, shards: int, options: ReadOptions, skip_
     from tui.formatting.report_lines import report_lines
 
     report = InputReport(skip_bad=skip_bad)
-    with record_counter("reading records") as progress:
+    with naming_skip_bad(), record_counter("reading records") as progress:
         source = InputSource(path=captions, root=captions.parent, options=options)
         parts = split_merge.split(source, outdir, shards, progress, report)
     echo(f"{outdir}: {len(parts):,} parts, {parts[0].name} to {parts[-1].name}")
@@ -86,7 +100,7 @@ def merge(
 
     report = InputReport(skip_bad=skip_bad)
     sources = [InputSource(path=path, root=path.parent, options=options) for path in captions]
-    with merge_counters() as (reading, writing):
+    with naming_skip_bad(), merge_counters() as (reading, writing):
         count = split_merge.merge(sources, out, reading, writing, force, report)
     echo(f"{out}: {plural(count, 'record')} of {plural(len(captions), 'file')}")
     for line in report_lines(report):
@@ -132,13 +146,14 @@ def rewrite(
     """Write the records of all files with other image paths to one file, or only look for them."""
     from engine.datasets.inputs.input_report import InputReport
     from engine.datasets.inputs.open_input import InputSource
-    from engine.datasets.rewritten_paths import PathRules, check_paths, merge_rewritten
+    from engine.datasets.path_rules import PathRules
+    from engine.datasets.rewritten_paths import check_paths, merge_rewritten
     from tui.cli.progress_bars import merge_counters
     from tui.formatting.report_lines import report_lines
 
     rules, report = PathRules(path_map, image_root), InputReport(skip_bad=skip_bad)
     sources = [InputSource(path=path, root=path.parent, options=options) for path in captions]
-    with merge_counters() as (reading, writing):
+    with naming_skip_bad(), merge_counters() as (reading, writing):
         if out is None:
             found = check_paths(sources, rules, report, reading)
         else:
@@ -147,8 +162,8 @@ def rewrite(
             )
     counted = f"{plural(report.records, 'record')} of {plural(len(captions), 'file')}"
     if out is not None:
-        echo(f"{out}: {counted}")
+        echo(f"{out}: {counted}, {found.changed:,} with another image path")
     if check or out is None:
-        echo(found.text())
+        echo(found.check_text())
     for line in report_lines(report):
         warn(line)

@@ -66,6 +66,23 @@ def test_what_was_appended_is_cut_for_good_and_its_copy_is_there_for_good(
     assert {path.stat().st_ino, path.parent.stat().st_ino} <= states.keys()
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["appended to", "damaged"])
+def test_what_a_killed_process_left_of_a_copy_is_removed(run: RunInMemory, damaged: bool) -> None:
+    path = log_path(run.state, run.task)
+    left = path.with_name(f"{path.name}.damaged-20260101-000000.0123abcd.part")
+    others = [
+        path.with_name(f"{path.name}.damaged-20260101-000000"),
+        path.with_name("00001.jsonl.damaged-20260101-000000.0123abcd.part"),
+    ]
+    for file in (left, *others):
+        file.touch()
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"a", b"b") if damaged else whole + b"more\n")
+    check_log(run.state, run.task, path, run.clock.time())
+    assert not left.exists()
+    assert all(file.exists() for file in others)
+
+
 def test_a_database_that_cannot_be_read_pauses_the_run(run: RunInMemory) -> None:
     path = log_path(run.state, run.task)
     path.write_bytes(path.read_bytes().replace(b"a", b"b"))

@@ -58,6 +58,8 @@ class DevicesStep(WizardStep):
 
     @on(DevicesChecked)
     def devices_checked(self, event: DevicesStep.DevicesChecked) -> None:
+        if event.spec != self.query_one(Input).value.strip():
+            return
         self.last_check = event
         self.draft.devices, self.draft.detected_devices = event.spec, event.devices
         lines = [device_line(device) for device in event.devices]

@@ -170,7 +170,8 @@ def preview_lines(check: SourceStep.SourceChecked) -> list[str]:
         return lines
     images = f"{preview.images_present} of the first {len(preview.records)} images found"
     root = actions.relative_to_cwd(Path(preview.paths.root))
-    lines.append(f"{preview.total_text} records; {images} in {root}")
+    records = "record" if preview.total_text == "1" else "records"
+    lines.append(f"{preview.total_text} {records}; {images} in {root}")
     if preview.skipped:
         lines.append(f"{text.plural(preview.skipped, 'record')} so far cannot be read: left out")
     so_far = "" if preview.whole else " read so far"

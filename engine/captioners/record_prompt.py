@@ -46,7 +46,7 @@ def keys_of(prompt: str) -> tuple[str, ...]:
 
 def keys_of_settings(settings: Settings) -> tuple[str, ...]:
     """Return the keys in all prompts of a model, each once."""
-    return keys_of("".join(settings.prompt_choices))
+    return keys_of("\n".join(settings.prompt_choices))
 
 
 def draw(seed: int, record_id: int, choices: int) -> int:

@@ -20,6 +20,7 @@ from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_models
 from engine.project.shard_file import read_shard
+from engine.protocol.caption_row import IMPORTED, ImportedRow
 from engine.shearing.shear import Shearing, shear, shear_text
 from engine.utils import jsonlines, plain_files
 
@@ -40,7 +41,9 @@ class SampledCaption:
     end: int | None
     """The end of that span."""
     tokens: int | None
+    """None also for a caption that was imported."""
     finish: str | None
+    """`stop`, `length` or `imported`."""
     error: str | None
     """The reason why the record failed; None if it did not."""
     modes: dict[str, str] = field(default_factory=dict, hash=False)
@@ -277,14 +280,15 @@ def caption_of(
     row = log.captions.get(i)
     if row is not None:
         sheared = shear(row.raw, model.family, shearing, row.finish)
+        imported = isinstance(row, ImportedRow)
         return SampledCaption(
             model=model.name,
             raw=row.raw,
             sheared=sheared.text,
             start=sheared.start,
             end=sheared.end,
-            tokens=row.tokens,
-            finish=row.finish,
+            tokens=None if imported else row.tokens,
+            finish=IMPORTED if imported else row.finish,
             error=None,
             modes={
                 mode: shear_text(row.raw, model.family, replace(shearing, mode=mode), row.finish)[0]

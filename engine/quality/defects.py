@@ -12,6 +12,7 @@ from engine.quality.leaks import MIN_PROMPT, begins_with_leak, is_leak
 from engine.quality.loops import is_loop
 from engine.quality.refusals import is_refusal
 from engine.quality.words import head_of
+from engine.shearing.reasoning import has_reasoning
 
 CUT_WORDS = frozenset(
     ("a", "an", "the", "and", "or", "of", "its", "their", "whose", "which", "while", "because")
@@ -39,6 +40,8 @@ class Defect(IntFlag):
     """The sheared text is in another language or script than asked."""
     BEYOND_CLIP = 128
     """The sheared text has more tokens than CLIP reads."""
+    REASONING = 256
+    """The raw text holds a model's reasoning, which shearing cuts. It is a leak, too."""
 
 
 def breaks_off(raw: str) -> bool:
@@ -68,6 +71,8 @@ class DefectFinder:
         head = head_of(raw)
         if is_leak(raw, head, self.prompts):
             defects |= Defect.LEAK.value
+            if has_reasoning(raw):
+                defects |= Defect.REASONING.value
         if is_lead_in(head) and not begins_with_leak(raw, head):
             defects |= Defect.LEAD_IN.value
         if is_loop(sheared, words, distinct):

@@ -24,6 +24,7 @@ DEFECT_NAMES = {
     "truncated": Defect.TRUNCATED,
     "refusals": Defect.REFUSAL,
     "leaks": Defect.LEAK,
+    "reasoning": Defect.REASONING,
     "lead_ins": Defect.LEAD_IN,
     "other_script": Defect.OTHER_SCRIPT,
     "beyond_clip": Defect.BEYOND_CLIP,

@@ -17,7 +17,7 @@ from engine.quality.defects import DefectFinder
 from engine.quality.style import FactSums, OriginalFacts
 from engine.quality.words import words_of
 
-COUNTED = 256
+COUNTED = 1 << 15
 """The bit beside those of `Defect` that says that a record has a caption."""
 HASH_BYTES = 8
 """Bytes of a text's hash: among a hundred million texts, two have the same one by chance with a

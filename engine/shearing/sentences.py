@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import sentencex
 
+from engine.shearing.reasoning import answer_of, is_reasoning
+
 STOP = re.compile(r"[.!?…。！？｡।॥۔؟։።]")
 """A mark that can end a sentence, in any script."""
 SENTENCE_END = re.compile(r"[.!?…。！？｡।॥۔؟։።][\"'”’»)\]」』]*$")
@@ -88,9 +90,9 @@ def first_sentence_complete(raw: str) -> bool:
 
     A whole word must follow the sentence, because that word decides whether the sentence ended.
     """
-    if "." not in raw:
+    if "." not in raw or is_reasoning(raw):
         return False
-    text, *rest = answer_parts(raw)
+    text, *rest = answer_parts(answer_of(raw))
     text = text.strip()
     following = text[len(split_first_sentence(text)) :].lstrip()
     return bool(rest) or " " in following
@@ -132,6 +134,7 @@ def all_sentences(raw: str) -> list[str]:
     A blank line ends a sentence here, and not the answer, since long captions have paragraphs. A
     last sentence that does not reach its end is left out if there are others.
     """
+    raw = answer_of(raw)
     answer = END_MARK.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)[0]  # type: ignore[union-attr]
     sentences, start, end = [], 0, 0
     for piece in segments(answer):

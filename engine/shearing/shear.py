@@ -13,7 +13,12 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from db.rows import ProjectRow, ShearMode
+from engine.shearing.reasoning import answer_of
 from engine.shearing.sentences import first_sentence
+
+VERSION = 2
+"""Raised when a text may be sheared otherwise than before, so that sheared files are made again. 2:
+reasoning and chat tokens are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Shearing:
 
     def hash(self, log_digest: str) -> str:
         """Return the hash in the name of the sheared file of a caption log with this digest."""
-        text = json.dumps([asdict(self), log_digest], sort_keys=True)
+        text = json.dumps([VERSION, asdict(self), log_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -63,7 +68,7 @@ def shear(raw: str, family: str, shearing: Shearing, finish: str = "stop") -> Sh
 def shear_text(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[str, bool]:
     """Return the sheared text alone, and whether its sentence reached its end."""
     if shearing.mode == "sentence":
-        return first_sentence(raw, finish, shearing.max_words)
+        return first_sentence(answer_of(raw), finish, shearing.max_words)
     return make_shearer(family, shearing)(raw, finish), finish != "length" or "." in raw
 
 
@@ -72,15 +77,16 @@ def make_shearer(family: str, shearing: Shearing) -> Callable[[str, str], str]:
     clean = CLEAN_UPS.get(family, before_full_stop)
     max_words = shearing.max_words
     if shearing.mode == "sentence":
-        return lambda raw, finish: first_sentence(raw, finish, max_words)[0]
+        return lambda raw, finish: first_sentence(answer_of(raw), finish, max_words)[0]
     if max_words is None:
         return lambda raw, finish: clean(raw)
     return lambda raw, finish: " ".join(clean(raw).split()[:max_words])
 
 
 def before_full_stop(raw: str) -> str:
-    """Clean up as upstream does for LLaVA and Qwen-VL (`llava.py`, `qwen.py`)."""
-    return raw.partition(".")[0].strip()
+    """Clean up as upstream does for LLaVA and Qwen-VL (`llava.py`, `qwen.py`), which know neither
+    reasoning nor chat tokens: those are cut first."""
+    return answer_of(raw).partition(".")[0].strip()
 
 
 def minigpt4(raw: str) -> str:

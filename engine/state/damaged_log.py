@@ -29,9 +29,9 @@ def check_log(project_state: ProjectState, task: TaskRow, log: Path, now: float)
     """Compare a log with the digest that its task has, and return the task as it is then.
 
     A log that is damaged is set aside, and its task begins anew; a task without a digest is
-    returned as it is. No row is appended to a finished log before the database has its task as
-    another, so what stands behind its recorded part came from elsewhere: a copy is kept, and it is
-    cut off. Raises `OSError`.
+    returned as it is. No worker's row is appended to a finished log before the database has its
+    task as another, so what stands behind its recorded part came from elsewhere, or from a request
+    that was killed before it was saved: a copy is kept, and it is cut off. Raises `OSError`.
     """
     if task.digest is None:
         return task

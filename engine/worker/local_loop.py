@@ -26,10 +26,10 @@ from engine.worker.inflight import InflightRecords
 from engine.worker.runtime import free_memory
 
 FIRST_BATCH = 1
-"""Images of the first batch on a CPU, where a full batch of a large model takes minutes or more."""
+"""Images of the first batch on a CPU, where a full batch of a large model takes minutes."""
 FIRST_GROWTH = 4
-"""How many times as large each further batch is until the batch size is reached. Each decode step of
-a small batch reads all weights, too, so there should be few of them."""
+"""How many times as large each further batch is until the batch size is reached. Small batches are
+slow, because each decode step reads all weights: there should be few of them."""
 
 
 class LocalLoop(CaptionLoop[Captioner]):

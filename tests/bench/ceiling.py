@@ -35,8 +35,10 @@ class Operand(NamedTuple):
 
     def make(self) -> torch.Tensor:
         """Return a tensor of this form: random numbers, so that no product is of zeros."""
-        made = torch.empty_strided(self.size, self.stride, dtype=self.dtype)
-        return made.normal_() if made.is_floating_point() else made.random_(-127, 127)
+        last = sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
+        numbers = torch.empty(last + 1, dtype=self.dtype)
+        numbers = numbers.normal_() if numbers.is_floating_point() else numbers.random_(-127, 127)
+        return numbers.as_strided(self.size, self.stride)
 
     @property
     def bytes(self) -> int:

@@ -44,6 +44,12 @@ def test_the_products_of_linear_layers_are_counted_by_their_operands() -> None:
     assert products.seconds() > 0
 
 
+def test_an_expanded_operand_is_made_expanded() -> None:
+    made = Operand((3, 5, 8), (0, 8, 1), torch.float32).make()
+    assert made.shape == (3, 5, 8) and torch.equal(made[0], made[2])
+    assert made.untyped_storage().nbytes() == 5 * 8 * 4
+
+
 @torch.inference_mode()
 def test_products_of_eight_bits_are_measured_with_the_strides_they_had() -> None:
     operands = (

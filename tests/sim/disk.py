@@ -19,6 +19,9 @@ from engine.utils import plain_files
 from tests.sim.faults import Faults
 from tests.sim.virtual_time import VirtualTime
 
+BETWEEN_ROWS = 0.5
+"""The share of cuts that leave whole rows alone: within a row, the torn one gives the cut away."""
+
 
 class Killed(BaseException):
     """The supervisor's process is gone: nothing of it runs any more, no `finally` has an effect."""
@@ -219,10 +222,12 @@ class SimulatedDisk:
         self.on_damage(path)
 
     def cut(self, path: Path) -> None:
-        """Cut a log anywhere, as a person or a file system check may."""
+        """Cut a log anywhere, often between two rows, as a person or a file system check may."""
         if not path.exists() or not (size := path.stat().st_size):
             return
         end = self.rng.randrange(size)
+        if self.rng.random() < BETWEEN_ROWS:
+            end = path.read_bytes().rfind(b"\n", 0, end) + 1
         os.truncate(path, end)
         self.forget_after(path, end)
         self.on_damage(path)

@@ -108,15 +108,17 @@ THOUGHTS = (
     "<reasoning>a {n}, clearly</reasoning> {c}",
     "◁think▷a {n}◁/think▷{c}",
     "[THINK]a {n}[/THINK]{c}",
+    "<thought>\na {n}\n{c}",
+    "<|channel|>analysis<|message|>a {n}<|end|>{c}",
+    "<seed:think>a {n}</seed:think>{c}",
+)
+PLAIN_THOUGHTS = (
     "Reasoning: {c}",
     "Thought: {c}",
     "The user wants a sentence like this: {c}",
     "Okay, let me look at it: {c}",
     "Let's think step by step: {c}",
     "Hmm, the user asks for a caption: {c}",
-    "<thought>\na {n}\n{c}",
-    "<|channel|>analysis<|message|>a {n}<|end|>{c}",
-    "<seed:think>a {n}</seed:think>{c}",
 )
 DATA = (
     '{{"caption": "{c}"}}', "```json\n{{\"text\": \"{c}\"}}\n```", "```\n{c}\n```",
@@ -255,28 +257,29 @@ def planted(count: int, share: float, seed: int) -> tuple[list[Planted], dict[in
     The others' captions stand for a second model, which says the same where that was planted.
     """
     rng = random.Random(seed)
-    kinds: dict[str, tuple[str, Callable[[random.Random], str]]] = {
-        "loops": ("loops", loop),
-        "refusals": ("refusals", refusal),
-        "chat tokens": ("leaks", lambda rng: fill(rng, rng.choice(TOKENS))),
-        "reasoning": ("leaks", lambda rng: fill(rng, rng.choice(THOUGHTS))),
-        "data formats": ("leaks", lambda rng: fill(rng, rng.choice(DATA))),
-        "lead-ins": ("lead_ins", lambda rng: fill(rng, rng.choice(LEADS))),
-        "other scripts": ("other_script", other_script),
-        "other languages": ("other_script", foreign),
-        "beyond CLIP": ("beyond_clip", long),
-        "empty": ("empty", lambda rng: rng.choice(("", " ", ".", "\n\n", "...", "-"))),
-        "cut": ("truncated", cut),
+    kinds: dict[str, tuple[tuple[str, ...], Callable[[random.Random], str]]] = {
+        "loops": (("loops",), loop),
+        "refusals": (("refusals",), refusal),
+        "chat tokens": (("leaks",), lambda rng: fill(rng, rng.choice(TOKENS))),
+        "tagged reasoning": (("leaks", "reasoning"), lambda rng: fill(rng, rng.choice(THOUGHTS))),
+        "plain reasoning": (("leaks",), lambda rng: fill(rng, rng.choice(PLAIN_THOUGHTS))),
+        "data formats": (("leaks",), lambda rng: fill(rng, rng.choice(DATA))),
+        "lead-ins": (("lead_ins",), lambda rng: fill(rng, rng.choice(LEADS))),
+        "other scripts": (("other_script",), other_script),
+        "other languages": (("other_script",), foreign),
+        "beyond CLIP": (("beyond_clip",), long),
+        "empty": (("empty",), lambda rng: rng.choice(("", " ", ".", "\n\n", "...", "-"))),
+        "cut": (("truncated",), cut),
     }
     each = round(count * share)
     captions = [Planted(text) for text in GOOD]
     captions += [Planted(good(rng)) for _ in range(count - len(GOOD))]
     others = {i: good(rng) for i in range(count)}
     places = rng.sample(range(count // 5, count), each * (len(kinds) + 3))
-    for kind, (name, make) in kinds.items():
+    for kind, (names, make) in kinds.items():
         for _ in range(each):
-            finish = "length" if name == "truncated" else "stop"
-            captions[places.pop()] = Planted(make(rng), finish, kind, frozenset((name,)))
+            finish = "length" if kind == "cut" else "stop"
+            captions[places.pop()] = Planted(make(rng), finish, kind, frozenset(names))
     originals = range(len(GOOD), count // 5)
     for place in [places.pop() for _ in range(each)]:
         text = captions[rng.choice(originals)].raw
@@ -285,8 +288,8 @@ def planted(count: int, share: float, seed: int) -> tuple[list[Planted], dict[in
         [places.pop() for _ in range(each)], rng.sample(originals, each), strict=True
     ):
         text = near(rng, captions[original].raw)
-        names = frozenset(("near_duplicates",))
-        captions[place] = Planted(text, "stop", "near duplicates", names)
+        near_duplicates = frozenset(("near_duplicates",))
+        captions[place] = Planted(text, "stop", "near duplicates", near_duplicates)
     for place in [places.pop() for _ in range(each)]:
         captions[place] = Planted(
             captions[place].raw, "stop", "same as another", frozenset(("same_as_other",))

@@ -63,7 +63,8 @@ def summary(caption: SampledCaption | None) -> str:
     if caption is None or caption.raw is None:
         return ""
     raw, kept = len(caption.raw.split()), len((caption.sheared or "").split())
-    return f"kept {kept}/{raw} words, {caption.tokens} tok, {text.visible(caption.finish or '')}"
+    tokens = "" if caption.tokens is None else f"{caption.tokens} tok, "
+    return f"kept {kept}/{raw} words, {tokens}{text.visible(caption.finish or '')}"
 
 
 def caption_lines(

@@ -19,6 +19,7 @@ HEALTH_LABELS = {
     "truncated": "truncated",
     "refusals": "refusals",
     "leaks": "leaks",
+    "reasoning": "reasoning, which is cut",
     "lead_ins": "lead-ins",
     "other_script": "other language or script",
     "beyond_clip": "beyond CLIP's 77 tokens",

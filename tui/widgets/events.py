@@ -55,5 +55,6 @@ class LatestSamplePane(Pane):
         if self.screen.has_class("-short"):
             return [Content.assemble((f"{model}  ", "$foreground-muted"), caption)]
         record = f"{sample.shard:05}  {text.visible(sample.image)}  {model}"
-        end = f"  {text.plural(sample.tokens, 'token')}, {text.visible(sample.finish)}"
+        tokens = f"{text.plural(sample.tokens, 'token')}, " if sample.tokens else ""
+        end = f"  {tokens}{text.visible(sample.finish)}"
         return [Content.styled(record + end, "$foreground-muted"), caption]

@@ -17,6 +17,12 @@ from engine.captioners.open_models import OPEN_MODELS, refusal_of_type
 OWN_FAMILIES = {"qwen": "qwen-vl", "otter": "otter", "flamingo": "otter"}
 """Families of this project by the `model_type` of their official config.json."""
 
+MLX = (
+    "its weights were converted for MLX, for Apple's processors only: take the repository that they"
+    f" were made from, or serve them with mlx_vlm.server and {NAME_ITS_SERVER}"
+)
+"""The sentence about weights in MLX's layout."""
+
 
 def advice_for_config(folder: Path, config: Mapping[str, Any]) -> str | None:
     """Return, in a sentence, why a folder is refused and the way out; None if it is not.
@@ -63,10 +69,7 @@ def mlx(config: Mapping[str, Any]) -> str | None:
     quantization = config.get("quantization")
     if not isinstance(quantization, Mapping) or "bits" not in quantization:
         return None
-    return (
-        "its weights are quantized by MLX, for Apple's processors only: take the repository that it"
-        f" was made from, or serve it with mlx_vlm.server and {NAME_ITS_SERVER}"
-    )
+    return MLX
 
 
 def text_model(folder: Path, config: Mapping[str, Any]) -> str | None:

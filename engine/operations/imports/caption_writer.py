@@ -17,6 +17,7 @@ from engine.process.pool import map_on_all_cores
 from engine.project import caption_log
 from engine.project.caption_log import CaptionLog, sync_folder
 from engine.project.log_rows import EXCLUDED, HAS_CAPTION, NOT_IMPORTED_KIND
+from engine.protocol import caption_row
 from engine.protocol.caption_row import ErrorRow
 from engine.shearing.shear import shear
 from engine.state.damaged_log import check_log
@@ -221,7 +222,7 @@ class CaptionWriter:
                     start=sheared.start,
                     end=sheared.end,
                     tokens=0,
-                    finish="stop",
+                    finish=caption_row.IMPORTED,
                 )
             )
 

@@ -42,6 +42,8 @@ def test_a_bad_caption_has_its_defect(defect: Defect, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "finish", "defect"),
     [
+        ("<think>A dog.</think>A dog", "stop", Defect.REASONING | Defect.LEAK),
+        ("A dog.</think>A dog", "stop", Defect.REASONING | Defect.LEAK),
         ("A man riding a wave.", "length", Defect.TRUNCATED),
         ("", "stop", Defect.EMPTY),
         (" \n", "stop", Defect.EMPTY),
@@ -52,7 +54,7 @@ def test_a_bad_caption_has_its_defect(defect: Defect, text: str) -> None:
     ],
 )
 def test_other_defects(text: str, finish: str, defect: Defect) -> None:
-    assert defects_of(text, finish=finish) & defect
+    assert defects_of(text, finish=finish) & defect == defect
 
 
 def test_a_prompt_is_a_leak_in_its_models_captions_alone() -> None:

@@ -12,7 +12,7 @@ from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints.adapters import CONFIG, adapter_weights, incomplete_adapter
 from engine.captioners.checkpoints.assembly import summarise_keys
 from engine.captioners.checkpoints.weights import Weights, read_file
-from engine.captioners.config_files import read_json, server_advice
+from engine.captioners.config_files import AGAIN, read_json, server_advice
 from engine.captioners.errors import first_line
 from engine.hardware.memory import is_out_of_memory
 
@@ -53,9 +53,11 @@ def merge_adapter(model: Any, folder: Path) -> Any:
                 f" cannot be merged: {server_advice()}"
             )
         weights = renamed(read_file(file), model)
+        if not all(bool(it.isfinite().all()) for it in weights.values()):
+            raise CheckpointError(f"{file} holds values that are no finite numbers: {AGAIN}")
         found = peft.set_peft_model_state_dict(adapted, weights)
         missing = [key for key in found.missing_keys if adapted.base_model.prefix in key]
-        merged = adapted.merge_and_unload(safe_merge=True)
+        merged = adapted.merge_and_unload()
     except CheckpointError:
         raise
     except Exception as error:

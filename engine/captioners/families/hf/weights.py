@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import safe_open
 from transformers import AutoModelForImageTextToText
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import (
@@ -19,9 +20,10 @@ from transformers.utils.logging import disable_progress_bar
 from engine.captioners.base import CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.adapters import unmerged_adapter
 from engine.captioners.checkpoints.assembly import check_host_memory, summarise_keys
+from engine.captioners.checkpoints.config_kinds import MLX
 from engine.captioners.checkpoints.foreign_code import copy_advice
 from engine.captioners.checkpoints.packages import check_quantizer, missing_package
-from engine.captioners.checkpoints.weights import read_folder
+from engine.captioners.checkpoints.weights import read_folder, weight_files
 from engine.captioners.config_files import AGAIN, read_json, server_advice
 from engine.captioners.errors import first_line
 from engine.captioners.families.hf.adapter import merge_adapter
@@ -68,6 +70,17 @@ def check_type(folder: Path) -> None:
         )
 
 
+def check_format(folder: Path) -> None:
+    """Raise `CheckpointError` for weights whose file says that another program converted them."""
+    first = weight_files(folder)[0]
+    if first.suffix != ".safetensors":
+        return
+    with safe_open(first, framework="pt") as file:
+        stated = file.metadata() or {}
+    if stated.get("format") == "mlx":
+        raise CheckpointError(f"{folder}: {MLX}")
+
+
 def load_model(
     folder: Path,
     dtype: torch.dtype,
@@ -85,6 +98,7 @@ def load_model(
     # On the way to a GPU the weights lie in this machine's memory, too.
     instead = "a GPU or a larger machine" if device == "cpu" else "a larger machine"
     check_host_memory(read_folder(folder), dtype, folder, instead)
+    check_format(folder)
     report("reading weights")
     disable_progress_bar()
     try:

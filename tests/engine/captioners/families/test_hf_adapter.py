@@ -143,6 +143,23 @@ def without_a_layer(lora: Path, folder: Path) -> Path:
     return folder
 
 
+def with_a_nan(lora: Path, folder: Path) -> Path:
+    file = Path(shutil.copytree(lora, folder)) / "adapter_model.safetensors"
+    weights = load_file(file)
+    next(iter(weights.values()))[0, 0] = torch.nan
+    save_file(weights, file)
+    return folder
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_is_rounded_as_peft_does(base: Path, lora: Path, dtype: str) -> None:
+    own = peft.PeftModel.from_pretrained(load_base(base).to(getattr(torch, dtype)), lora)
+    expected = own.merge_and_unload().state_dict()
+    settings = replace(SETTINGS, adapter=str(lora), dtype=dtype)
+    merged: Any = FAMILIES["hf"].load(str(base), settings, "cpu")
+    assert all(torch.equal(merged.model.state_dict()[key], it) for key, it in expected.items())
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -151,6 +168,7 @@ def without_a_layer(lora: Path, folder: Path) -> Path:
         (lambda lora, to: changed(lora, to, target_modules=[]), "name the base model"),
         (lambda lora, to: changed(lora, to, peft_type="NEW"), r"\(NEW\) cannot be merged"),
         (lambda lora, to: changed(lora, to, megatron_config={"a": 1}), "trained by Megatron"),
+        (with_a_nan, "holds values that are no finite numbers: download it again"),
         (without_a_layer, r"lacks .*layers\.1\..* and \d+ more: name the base model"),
     ],
 )

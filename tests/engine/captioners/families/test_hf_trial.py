@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.families.hf import generation, trial
@@ -156,6 +157,15 @@ def test_a_sick_checkpoint_is_refused_at_load(
     with pytest.raises(CheckpointError, match=why) as refused:
         FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
     assert str(refused.value).startswith(str(folder)) and "\n" not in str(refused.value)
+
+
+def test_weights_in_the_layout_of_mlx(healthy: Path, tmp_path: Path) -> None:
+    folder = changed(healthy, tmp_path / "mlx", "config.json")
+    (folder / "model.safetensors").unlink()
+    weights = load_file(healthy / "model.safetensors")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "mlx"})
+    with pytest.raises(CheckpointError, match=r"converted for MLX.* name its server"):
+        FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
 
 
 def test_sampling_reaches_a_model_whose_generate_loses_it(tmp_path: Path) -> None:

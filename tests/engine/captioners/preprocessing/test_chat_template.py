@@ -34,6 +34,15 @@ def test_it_is_the_text_that_transformers_renders() -> None:
     assert expected.startswith("<s>USER: <image>Say “it”. ASSISTANT:")
 
 
+@pytest.mark.usefixtures("templates_in_this_process")
+def test_a_text_ends_with_the_answer_that_is_begun() -> None:
+    template = "{% for m in messages %}{{ m.role }} {{ n }}: {{ m.content }}</s>{% endfor %}"
+    asked = {"role": "user", "content": "What?"}
+    begun = {"role": "assistant", "content": "A dog"}
+    assert render(template, [asked, begun], {"n": 1}) == "user 1: What?</s>assistant 1: A dog"
+    assert render(template, [asked], {"n": 1}) == "user 1: What?</s>"
+
+
 LOOPS = "{% for a in range(99999) %}" * 4 + "{% endfor %}" * 4
 DOUBLED = (
     "{% set n = namespace(t='x') %}{% for i in range(60) %}{% set n.t = n.t ~ n.t %}{% endfor %}"

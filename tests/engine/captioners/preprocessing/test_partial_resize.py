@@ -50,7 +50,7 @@ def test_a_thin_image_is_cropped_to_the_same_pixels(
 
 
 @pytest.mark.parametrize("mode", RESIZERS)
-@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (199, 1_000_000)])
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (199, 60_000)])
 def test_no_image_becomes_larger_than_a_few_squares(
     mode: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ from tests.engine.operations.imports.import_projects import (
     tasks_of,
     write_captions,
 )
+from tui.formatting.captions import summary
 
 
 @pytest.fixture
@@ -95,10 +96,10 @@ class TestNewModel:
     ) -> None:
         bring(project, "blip", some(tmp_path, range(RECORDS)))
         (sample,) = read_samples(project, 1, ["blip"])
-        assert (sample.captions[0].raw, sample.captions[0].sheared) == (
-            "A dog 0. And more",
-            "A dog 0",
-        )
+        caption = sample.captions[0]
+        assert (caption.raw, caption.sheared) == ("A dog 0. And more", "A dog 0")
+        assert (caption.tokens, caption.finish) == (None, "imported")
+        assert summary(caption) == "kept 3/5 words, imported"
         out = tmp_path / "out.jsonl"
         export(
             project,
@@ -124,6 +125,7 @@ class TestNewModel:
             samples = {row.shard * 10 + row.i: row for row in progress.samples(connection, 99)}
         assert set(samples) == set(range(3, 23))
         assert (samples[4].raw, samples[4].sheared) == ("A dog 4. And more", "A dog 4")
+        assert samples[4].finish == "imported"
         assert (samples[4].image, samples[4].original) == (image(4), f"alt of {image(4)}")
 
     def test_names_that_no_folder_may_have_are_refused(

@@ -1,0 +1,77 @@
+"""The answer in a raw caption: without a model's reasoning, and without the tokens of a chat.
+
+The tags are those of released models that reason before they answer: DeepSeek-R1, Qwen3, GLM-4.1V,
+MiMo and others (`<think>`), Kimi-VL (`◁think▷`), Magistral (`[THINK]`), Seed (`<seed:think>`) and
+gpt-oss (channels); the tokens are those of their chat templates.
+"""
+
+from __future__ import annotations
+
+import re
+
+NAMES = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad)"
+TAG = re.compile(
+    rf"(?P<end></{NAMES}>|\u25c1/think\u25b7|\[/THINK\]|<\|channel\|>final(?:<\|message\|>)?)"
+    rf"|<{NAMES}>|\u25c1think\u25b7|\[THINK\]|<\|channel\|>(?:analysis|commentary)",
+    re.IGNORECASE,
+)
+"""A tag at which reasoning begins, or the group `end`, at which it ends."""
+ANSWER_TAG = re.compile(r"</?answer>|<\|(?:begin|end)_of_box\|>")
+"""A tag around an answer that follows on reasoning."""
+TOKEN = re.compile(
+    r"<\|im_start\|>(?:\s*(?:assistant|user|system)\b)?"
+    r"|<\|start_header_id\|>\w*<\|end_header_id\|>|<start_of_turn>(?:\s*model\b)?"
+    r"|<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|<(?:end_of_turn|end_of_utterance|s|bos|eos|pad|unk)>"
+    r"|</s>|\[/?INST\]|<</?SYS>>"
+)
+"""A chat token, with the role that follows it."""
+
+
+def answer_of(raw: str) -> str:
+    """Return the answer in a raw caption: an empty text if that is reasoning alone.
+
+    Reasoning may lack its opening tag, which many templates put into the prompt, and its closing
+    tag, if the cap on new tokens ended it. The answer then has no chat tokens, and ends before one
+    that follows on a word.
+    """
+    # One of these signs is in every tag and token, and in few captions.
+    if "<" not in raw and "[" not in raw and "\u25c1" not in raw:
+        return raw
+    answer = without_reasoning(raw)
+    if answer is not raw:
+        answer = ANSWER_TAG.sub("", answer).strip()
+    if TOKEN.search(answer) is None:
+        return answer
+    return next(filter(None, map(str.strip, TOKEN.split(answer))), "")
+
+
+def without_reasoning(raw: str) -> str:
+    """Return a raw caption without its reasoning; the same object if it has none."""
+    kept: list[str] = []
+    start, inside, tag = 0, False, None
+    for tag in TAG.finditer(raw):
+        if tag["end"]:
+            if not inside:  # what stands before was reasoning without its opening tag
+                kept.clear()
+            inside, start = False, tag.end()
+        elif not inside:
+            kept.append(raw[start : tag.start()])
+            inside, start = True, tag.end()
+    if tag is None:
+        return raw
+    if not inside:
+        kept.append(raw[start:])
+    return "".join(kept)
+
+
+def has_reasoning(raw: str) -> bool:
+    """Return True if shearing cuts reasoning from a raw caption."""
+    return TAG.search(raw) is not None
+
+
+def is_reasoning(raw: str) -> bool:
+    """Return True if a text that goes on is within its reasoning now."""
+    inside = False
+    for tag in TAG.finditer(raw):
+        inside = not tag["end"]
+    return inside

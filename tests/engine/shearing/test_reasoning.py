@@ -1,0 +1,103 @@
+"""The answer in a raw caption: without reasoning and without chat tokens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.rows import SHEAR_MODES
+from engine.shearing.reasoning import answer_of, is_reasoning
+from engine.shearing.sentences import all_sentences, first_sentence_complete
+from engine.shearing.shear import Shearing, make_shearer, shear
+
+ANSWERS = (
+    # Reasoning: whole, without its opening, cut, empty, twice, behind the answer, in other tags.
+    ("<think>It is a dog. I say so.</think>A dog runs", "A dog runs"),
+    ("<think>\nA dog.\n</think>\n\nA dog runs", "A dog runs"),
+    ("It is a dog. I say so.</think>\nA dog runs", "A dog runs"),
+    ("<think>It is a dog. I say", ""),
+    ("It is a dog.</think>", ""),
+    ("<think></think>A dog runs", "A dog runs"),
+    ("<think>a</think>no <think>b</think>", "no"),
+    ("<think>a<think>b</think>c</think>A dog runs", "A dog runs"),
+    ("A dog runs<think>or a cat?</think>", "A dog runs"),
+    ("A dog runs <think>or a", "A dog runs"),
+    ("<THINK>a</THINK>A dog runs", "A dog runs"),
+    ("<thinking>a</thinking>A dog runs", "A dog runs"),
+    ("<reasoning>a</reasoning><answer>A dog runs</answer>", "A dog runs"),
+    ("<seed:think>a</seed:think>A dog runs", "A dog runs"),
+    ("◁think▷a◁/think▷A dog runs", "A dog runs"),
+    ("[THINK]a[/THINK]A dog runs", "A dog runs"),
+    ("<think>a</think><|begin_of_box|>A dog runs<|end_of_box|>", "A dog runs"),
+    (
+        "<|channel|>analysis<|message|>a dog.<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>A dog runs",
+        "A dog runs",
+    ),
+    ("<|channel|>analysis<|message|>a dog", ""),
+    # Chat tokens.
+    ("A dog runs<|im_end|>", "A dog runs"),
+    ("<|im_start|>assistant\nA dog runs<|im_end|>\n<|im_start|>user\nAnd?", "A dog runs"),
+    ("<s> A dog runs</s>", "A dog runs"),
+    ("A dog runs<|eot_id|><|start_header_id|>user<|end_header_id|>", "A dog runs"),
+    ("<start_of_turn>model\nA dog runs<end_of_turn>", "A dog runs"),
+    ("[/INST] A dog runs", "A dog runs"),
+    ("<\uff5cend\u2581of\u2581sentence\uff5c>A dog runs", "A dog runs"),
+    ("<|im_end|>", ""),
+    # Nothing to cut.
+    ("A dog runs", "A dog runs"),
+    (" A dog [left] <3 runs ", " A dog [left] <3 runs "),
+    ("I think a dog runs", "I think a dog runs"),
+    ("", ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "answer"), ANSWERS)
+def test_the_answer_in_a_raw_caption(raw: str, answer: str) -> None:
+    assert answer_of(raw) == answer
+
+
+@pytest.mark.parametrize("mode", SHEAR_MODES)
+@pytest.mark.parametrize(("raw", "answer"), ANSWERS)
+def test_shearing_keeps_the_answer_alone(mode: str, raw: str, answer: str) -> None:
+    shearing = Shearing(mode)  # type: ignore[arg-type]
+    sheared = shear(raw, "hf", shearing)
+    assert sheared.text == answer.strip() == make_shearer("hf", shearing)(raw, "stop")
+    if sheared.start is not None:
+        assert raw[sheared.start : sheared.end] == sheared.text
+
+
+def test_sentences_are_those_of_the_answer() -> None:
+    assert all_sentences("<think>One. Two.</think>A dog. A cat.") == ["A dog.", "A cat."]
+
+
+@pytest.mark.parametrize(
+    ("raw", "complete"),
+    [
+        ("<think>One. Two three", False),
+        ("<think>One. Two.</think>A dog", False),
+        ("<think>One. Two.</think>A dog. It is", True),
+    ],
+)
+def test_no_caption_ends_within_its_reasoning(raw: str, complete: bool) -> None:
+    assert first_sentence_complete(raw) == complete
+    assert is_reasoning(raw) == ("</think>" not in raw)
+
+
+PIECES = st.sampled_from(
+    ("<think>", "</think>", "[THINK]", "a dog. ", "<|im_end|>", "<s>", "\n", "<answer>", "<|a|>")
+)
+
+
+@given(st.lists(PIECES).map("".join))
+def test_an_answer_has_neither_tags_nor_tokens(raw: str) -> None:
+    answer = answer_of(raw)
+    assert answer_of(answer) == answer
+    for tag in ("<think>", "</think>", "[THINK]", "<|im_end|>", "<s>", "<|a|>"):
+        assert tag not in answer
+
+
+def test_many_tags_are_read_once() -> None:
+    assert answer_of("<think>" * 200_000) == ""
+    assert answer_of("</think>" * 200_000) == ""

@@ -40,6 +40,7 @@ OTHER_PROGRAMS = {
     "--signal",
     "--temp-dir",
     "--golden",
+    "--imitate",
     "--replay",
     "--snapshot-update",
     "--image_folder",

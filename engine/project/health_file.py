@@ -2,7 +2,7 @@
 
 A health file is a function of the log, the shard file and the settings that its name has a hash of.
 It may be deleted at any time: the next look counts the log again. It lies here and not in the
-tracker, since it changes with the log, is as large as a tenth of it, and needs no migration.
+tracker, since it changes with the log, grows with every caption, and needs no migration.
 """
 
 from __future__ import annotations

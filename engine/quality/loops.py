@@ -22,6 +22,11 @@ EMPHASIS = frozenset(
     ("very", "so", "really", "many", "much", "no", "ha", "ho", "blah", "la", "bye", "row")
 )
 """Words that people say three times too."""
+EMPHASIS_TURNS = 5
+"""How often one of them, a letter or a number stands in a row in a loop."""
+ORDINALS = frozenset(
+    ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+)
 MAX_PHRASE = 40
 """Words of the longest phrase that is looked for."""
 FEW_WORDS = 6
@@ -75,8 +80,23 @@ def has_turns(words: Sequence[str]) -> bool:
     """Return True if a phrase stands several times in a row, also with other numbers in it."""
     if in_a_row(words, TURNS, 2):
         return True
-    plain = [word for word in words if not word.isdigit() and word not in NUMBER_WORDS]
+    plain = [word for word in words if not is_counter(word)]
     return len(plain) < len(words) and in_a_row(plain, {}, COUNTED_TURNS)
+
+
+def is_plain(word: str) -> bool:
+    """Return True if nobody says a word three times for emphasis; a letter or a number is none."""
+    return word not in EMPHASIS and len(word) > 1 and not word.isdigit()
+
+
+def is_counter(word: str) -> bool:
+    """Return True if a word may be what differs between the turns: a number, "first", "b"."""
+    return (
+        word.isdigit()
+        or word in NUMBER_WORDS
+        or word in ORDINALS
+        or (len(word) == 1 and word.isascii())
+    )
 
 
 def in_a_row(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bool:
@@ -98,9 +118,8 @@ def in_a_row(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bo
         needed = (turns.get(length, long_turns) - 1) * length
         run = 0
         for first, second in zip(words, words[length:], strict=False):
-            counts = length > 1 or (first not in EMPHASIS and len(first) > 1)
-            run = run + 1 if first == second and counts else 0
-            if run >= needed:
+            run = run + 1 if first == second else 0
+            if run >= needed and (length > 1 or run >= EMPHASIS_TURNS - 1 or is_plain(first)):
                 return True
     return False
 

@@ -136,7 +136,7 @@ def test_others_go_on_while_one_waits(
             assert "served-0 waits until" in output
             assert "HTTP 402 pay" in output
             poor.behave = lambda _: None
-            assert "asks served-0 again" in cli_ok("resume", project.folder)
+            assert "tries served-0 again" in cli_ok("resume", project.folder)
             assert running.wait() == 0
     check_invariants(project)
 

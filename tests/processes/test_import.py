@@ -101,13 +101,16 @@ def test_paths_of_plain_files(tmp_path: Path, data: Path) -> None:
     checked = cli_ok("paths", file, "--path-map", "/far/=")
     assert checked == f"4 of 5 images exist (80 %); not there: {image}\n"
     out = data.with_name("out.json")
-    cli_ok("paths", file, out, "--path-map", "/far/=", "--image-root", "/data")
+    said = cli_ok("paths", file, out, "--path-map", "/far/=", "--image-root", "/data")
+    assert said == f"{out}: 5 records of 1 file, 5 with another image path\n"
     assert [it["image"].startswith("/data/") for it in json.loads(out.read_text())] == [True] * 5
     both = data.with_name("both.json")
     said = cli_ok("merge", both, data, file, "--path-map", "/far/=", "--check")
-    assert f"{both}: 10 records of 2 files" in said
+    assert f"{both}: 10 records of 2 files, 5 with another image path" in said
     assert "8 of 10 images exist" in said
     wrong = cli("merge", tmp_path / "x.json", file, "--check")
     assert (wrong.returncode, (tmp_path / "x.json").exists()) == (2, False)
     assert "0 of 5 images exist" in wrong.stderr
     assert cli("paths", file, out, "--path-map", "/far/=").returncode == 2  # it exists
+    file.write_text('[{"image": 7}]')
+    assert "--skip-bad leaves out what cannot be read" in cli("paths", file).stderr

@@ -174,6 +174,7 @@ class OtterCaptioner(Captioner):
             * language_model.config.d_model,
         )
         self.slice_rows = slice_rows(values * language_model.dtype.itemsize, device)
+        """Rows that go through the vision side and prefill at a time."""
         self.fills_cores = self.slice_rows < self.batch
 
     def make_state(self, max_rows: int, length: int) -> MptDecodeState:

@@ -113,6 +113,7 @@ class SplicedCaptioner(Captioner):
             self.prompt_tokens * self.decoder.widest,
         )
         self.slice_rows = slice_rows(values * model.dtype.itemsize, model.device)
+        """Rows that go through the vision side and prefill at a time."""
         self.fills_cores = self.slice_rows < self.batch
 
     def release(self) -> None:
@@ -145,7 +146,5 @@ class SplicedCaptioner(Captioner):
 
     def encode(self, inputs: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
         """Return the image features (B, n, D) of prepared inputs."""
-        model = self.model
-        return model.image_features(
-            self.preprocessor.pixel_values(inputs, model.device, model.dtype)
-        )
+        device, dtype = self.model.device, self.model.dtype
+        return self.model.image_features(self.preprocessor.pixel_values(inputs, device, dtype))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import update
 
 from db.connection import writing
@@ -21,6 +22,7 @@ from engine.shearing.shear import Shearing
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 from tests.support.small_project import RECORDS, SmallProject, error
+from tui.cli.main import cli
 from tui.formatting.quality_table import quality_lines
 
 ORIGINALS = ("two dogs in Oslo", "two dogs in Oslo", "", "a cat<|im_end|>")
@@ -120,6 +122,18 @@ def test_the_output_is_the_form_that_is_promised(project: SmallProject) -> None:
         0,
         0,
     ]
+
+
+def test_the_command_prints_what_is_promised(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "a dog"), said(1, "a dog")])
+    folder = str(project.project.folder)
+    printed = CliRunner().invoke(cli, ["quality", folder, "--model", "dry-run", "--json"])
+    original, model = json.loads(printed.stdout)["models"]
+    assert (original["name"], model["name"]) == ("original", "dry-run")
+    assert model["health"]["duplicates"] == 1
+    table = CliRunner().invoke(cli, ["--readonly", "quality", folder, "--shards"])
+    assert (table.exit_code, "served, shard by shard:" in table.stdout) == (0, True)
+    assert CliRunner().invoke(cli, ["quality", folder, "--language", "xx"]).exit_code == 2
 
 
 def test_the_table_names_everything_that_is_counted(project: SmallProject) -> None:

@@ -189,6 +189,12 @@ GOOD = (
     "π day pie",
     "α and β particles",
     "5 µm scale bar",
+    "A, B, C, D and E blocks",
+    "100 100 100 scoreboard",
+    "the more the merrier, the more the better",
+    "one by one by the door",
+    "a glass of wine, a glass of water and a glass of beer",
+    "the first man, the second man and the third man",
 )
 LOOPS = (
     "standing standing sleeping standing sleeping sleeping standing",
@@ -211,6 +217,14 @@ LOOPS = (
     " white shirts, and they are all wearing white shirts",
     "dog_dog_dog_dog_dog_dog",
     "one apple, two apples? two apples! two apples. two apples",
+    "a a a a a a a a",
+    "very very very very very very tall",
+    "a) dog b) dog c) dog d) dog",
+    "first a dog, second a dog, third a dog",
+    "A photo of a photo of a photo of a photo",
+    "bicycle, bicycle, bicycle",
+    "The sky is blue. The sky is blue.",
+    "啊啊啊啊啊啊啊啊",
 )
 REFUSALS = (
     "I'm sorry, but I can't help with that.",

@@ -65,7 +65,7 @@ def config(**changes: Any) -> Files:
         ({**WITHOUT_WEIGHTS, "onnx/model.onnx": ""}, r"ONNX.* with model\.safetensors, or serve"),
         ({**WITHOUT_WEIGHTS, "openvino_model.bin": ""}, "OpenVINO"),
         ({**WITHOUT_WEIGHTS, "tf_model.h5": ""}, "TensorFlow"),
-        (config(quantization={"bits": 4, "group_size": 64}), "MLX.* serve them with mlx_vlm.server"),
+        (config(quantization={"bits": 4, "group_size": 64}), "MLX.* serve them with mlx_vlm"),
         ({"manifests/a": "", "blobs/b": ""}, "start 'ollama serve' and name its server"),
         # Original layouts.
         ({"consolidated.00.pth": "", "params.json": ""}, r"authors \(consolid.*NAME-hf, or serve"),

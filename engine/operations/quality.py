@@ -25,6 +25,8 @@ from engine.shearing.shear import Shearing, make_shearer
 
 ORIGINAL = "original"
 """The name under which the original captions stand beside the models."""
+GONE = "(changed meanwhile)"
+"""Stands for a text that is no longer in its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +200,14 @@ def health_log(project: Project, model: ModelRow, task: TaskRow) -> HealthLog:
 
 
 def read_text(job: HealthJob, place: int, text: FrequentText) -> str:
-    """Return the text of a caption, sheared; `place` is 0 for an original, else that of a model."""
+    """Return the text of a caption, sheared; `place` is 0 for an original, else that of a model.
+
+    Files may have changed since they were counted: then it is `GONE`. Raises `BadInput`.
+    """
     if place == 0:
-        found = (record for i, record in read_shard(job.shard_file) if i == text.i)
-        return str(next(found)["caption"])
+        record = next((each for i, each in read_shard(job.shard_file) if i == text.i), {})
+        return str(record.get("caption", GONE))
     log = job.logs[place - 1]
     data = caption_log.read_if_there(log.log)
-    row = log_rows.parse_records(data, job.shard.count, {text.i}).captions[text.i]
-    return make_shearer(log.family, job.shearing)(row.raw, row.finish)
+    row = log_rows.parse_records(data, job.shard.count, {text.i}).captions.get(text.i)
+    return GONE if row is None else make_shearer(log.family, job.shearing)(row.raw, row.finish)

@@ -114,7 +114,7 @@ def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
     with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
-        wait_for(lambda: row_count(project) >= 8)
+        wait_for(lambda: row_count(project) > 0)
         project.database.write_bytes(b"what is this?\n" * 1000)
         assert running.wait() == 2
     finish(project)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sim.planted import trial
 from tests.sim.planted.bugs import ROOT, Bug, PatchDoesNotApply, all_bugs
 from tests.sim.planted.trial import try_to_find
 
@@ -25,6 +26,14 @@ def test_a_patch_applies_and_changes_the_product_alone(bug: Bug) -> None:
     assert bug.title.endswith(".")
     assert bug.changed_files
     assert all(path.startswith(("engine/", "db/")) for path in bug.changed_files)
+
+
+def test_what_is_violated_without_the_bug_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    (bug,) = (bug for bug in BUGS if bug.name == "no-sync-at-end")
+    monkeypatch.setattr(trial, "is_sound", lambda _: False)
+    found = try_to_find(bug, seeds=20)
+    assert not found["found"]
+    assert found["violation"].startswith("without the bug, too: ")
 
 
 def test_a_patch_that_does_not_apply_is_named(tmp_path: Path) -> None:

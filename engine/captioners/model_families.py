@@ -249,6 +249,13 @@ def check_checkpoint(family: Family, checkpoint: str, settings: Settings | None 
         return read_address(checkpoint)
     folder = Path(checkpoint).expanduser().absolute()
     try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise BadInput(
+            f"{family.name}: the path {str(folder)!a} is not UTF-8: rename the folder, or name a"
+            " link to it"
+        ) from None
+    try:
         if not folder.is_dir():
             raise BadInput(f"{family.name}: {advice_for_no_folder(checkpoint)}")
         check_folder(family, folder, settings or Settings())

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import LlamaTokenizer, LlamaTokenizerFast, PreTrainedTokenizerFast
 
-from engine.captioners.config_files import read_json
+from engine.captioners.config_files import AGAIN, read_json
 from engine.captioners.errors import CheckpointError, first_line
 
 
@@ -71,5 +71,7 @@ def as_id_list(value: int | list[int]) -> list[int]:
     """
     ids = value if isinstance(value, list) else [value]
     if not ids or not all(isinstance(it, int) for it in ids):
-        raise CheckpointError(f"the end of an answer is the token {value!r}, which is no number")
+        raise CheckpointError(
+            f"the end of an answer (eos_token_id) is {value!r}, which is no token's number: {AGAIN}"
+        )
     return ids

@@ -26,11 +26,14 @@ HERE = WorkerRow(id="w", device="cpu:0", pid=PID, created=CREATED, boot_id=BOOT)
         ({"created": CREATED + 1}, False),
         ({"boot_id": "another boot"}, False),
         ({"pid": 2**22 + 1}, False),
-        ({"boot_id": ELSEWHERE, "heartbeat": time.time() + 600}, True),
-        ({"boot_id": ELSEWHERE, "heartbeat": time.time() - REMOTE_ALIVE_SECONDS - 1}, False),
+        ({"boot_id": ELSEWHERE, "heartbeat": 0.0}, True),
+        ({"boot_id": ELSEWHERE, "heartbeat": -REMOTE_ALIVE_SECONDS - 1}, False),
     ],
 )
 def test_a_process_is_known_by_pid_start_and_boot(changes: dict[str, Any], alive: bool) -> None:
+    """A heartbeat is given in seconds from now."""
+    if "heartbeat" in changes:
+        changes = changes | {"heartbeat": time.time() + changes["heartbeat"]}
     assert is_alive(replace(HERE, **changes)) == alive
 
 

@@ -8,12 +8,11 @@ import pty
 import select
 import signal
 import struct
+import sys
 import termios
 import time
-from typing import ClassVar
 
 from tests.support.cli import MAIN
-from tests.support.forked import run_code
 from tests.support.waiting import TIMEOUT_SECONDS
 
 
@@ -23,20 +22,14 @@ class Terminal:
     `screen` is everything that the process wrote so far, escape sequences included.
     """
 
-    masters: ClassVar[set[int]] = set()
-    """The descriptors of all terminals that are open. The child of one must not hold the others."""
-
     def __init__(self, *arguments: object, code: str = MAIN, **environment: str) -> None:
         self.screen = b""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            for other in self.masters:
-                os.close(other)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | environment)
-            run_code(code, arguments)
-        self.masters.add(self.master)
-        os.set_inheritable(self.master, False)
+            os.execv(sys.executable, [sys.executable, "-c", code, *map(str, arguments)])
+        os.set_inheritable(self.master, False)  # the next terminal must not hold this one open
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
 
     def type(self, keys: str) -> None:
@@ -67,7 +60,6 @@ class Terminal:
     def hang_up(self) -> None:
         """Close the terminal, as when a connection is lost: the kernel sends SIGHUP."""
         if self.master >= 0:
-            self.masters.remove(self.master)
             os.close(self.master)
             self.master = -1
 

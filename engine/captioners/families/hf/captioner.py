@@ -126,12 +126,20 @@ class HuggingFaceCaptioner(Captioner):
         configs = (self.model.config, self.model.config.get_text_config())
         has_encoder = any(getattr(it, "is_encoder_decoder", False) for it in configs)
         ids = row.get("input_ids")
-        last = self.tokenizer(prefill, add_special_tokens=False).input_ids[-1]
-        if has_encoder or ids is None or int(ids[0, -1]) != last:
+        if has_encoder or ids is None or not self.ends_with(ids[0].tolist(), prefill):
             raise CheckpointError(
                 "the model does not go on with the text that it reads, so that its answer cannot be"
                 " begun: leave prefill empty, and write it into the prompt"
             )
+
+    def ends_with(self, ids: Sequence[int], text: str) -> bool:
+        """Return True if token ids end with a text, or as its own tokens do."""
+        own = self.tokenizer(text, add_special_tokens=False).input_ids
+        # A token has a byte at least. A first word has other tokens elsewhere, and some templates
+        # trim a text's end.
+        last = ids[-len(text.encode()) - 1 :]
+        read = self.tokenizer.decode(last, clean_up_tokenization_spaces=False)
+        return bool(ids[-1:] == own[-1:] or read.endswith(text.strip()))
 
     def note(self, what: str) -> None:
         """Say something more about the checkpoint in the doctor's report."""
@@ -265,9 +273,9 @@ def load_without_code(
     if settings.max_tiles is not None:
         share_grids(processor, model.config)
     asked = questions[0].describe(tried[0][0])
-    captioner = HuggingFaceCaptioner(model, loaded, questions, settings, asked)
     report("trying it on two drawn pictures")
     try:
+        captioner = HuggingFaceCaptioner(model, loaded, questions, settings, asked)
         captioner.check_prefill(tried[0][0])
         captioner.try_out(tried[0], unequal)
     except CheckpointError as error:

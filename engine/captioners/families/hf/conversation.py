@@ -28,31 +28,38 @@ def render_prompt(
     it places the image itself. Raises `CheckpointError`.
     """
     variables = dict(special) | template_variables(template, settings)
-    problem: CheckpointError | None = None
+    failure: CheckpointError | None = None
+    is_for_texts = False
     for messages in conversations(prompt, settings):
         try:
             text = render(template, messages, variables)
         except CheckpointError as error:
-            problem = problem or error
+            failure = failure or error
             continue
         if LIST_AS_TEXT in text or settings.system.strip() not in text:
             continue
         # Some templates have another mark for an image of a list than the token that it becomes.
         if token and token not in text and not has_parts(messages):
-            problem = problem or CheckpointError(
-                "the checkpoint's chat template is for texts and has no place for an image: write"
-                f" the whole text yourself, --set NAME.prompt='{token} ...'"
-            )
+            is_for_texts = True
             continue
         return text
     extras = [name for name in ("system", "prefill") if getattr(settings, name)]
     if extras:
-        reason = f" ({problem})" if problem else ""
+        reason = f" ({failure})" if failure else ""
         raise CheckpointError(
             f"the checkpoint's chat template takes no {' and '.join(extras)}: leave it empty, and"
             f" write what it says into the prompt{reason}"
         )
-    raise problem or CheckpointError("the checkpoint's chat template makes nothing of a message")
+    whole = f"write the whole text yourself, --set NAME.prompt='{token or '<image>'} ...'"
+    if is_for_texts:
+        raise CheckpointError(
+            f"the checkpoint's chat template is for texts and has no place for an image: {whole}"
+        )
+    why = failure or "the checkpoint's chat template makes nothing of a message"
+    raise CheckpointError(
+        f"{why}: set what it asks for (system, template.KEY), save the chat_template.jinja of its"
+        f" repository in the folder, or {whole}"
+    )
 
 
 def conversations(prompt: str, settings: Settings) -> Iterator[Messages]:

@@ -137,6 +137,7 @@ def generate(model: Any, request: GenerationRequest, inputs: ModelInputs) -> tor
         max_new_tokens=settings.max_new_tokens,
         do_sample=False,
         num_beams=1,
+        return_dict_in_generate=False,
         logits_processor=LogitsProcessorList([length, *samplers]),
         stopping_criteria=StoppingCriteriaList(stoppers),
     )

@@ -62,8 +62,9 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
                 processor = AutoProcessor.from_pretrained(
                     folder, local_files_only=True, trust_remote_code=False
                 )
-            except ImportError:
-                pass  # the video processor needs torchvision
+            except (ImportError, OSError, ValueError) as error:
+                if not lacks_video_processor(error):
+                    raise
             else:
                 if isinstance(processor, ProcessorMixin):
                     return with_tokenizer(processor, folder)
@@ -83,6 +84,15 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
         raise CheckpointError(
             f"{folder}: no processor can be made of it ({first_line(error)}): {advice}"
         ) from error
+
+
+def lacks_video_processor(error: Exception) -> bool:
+    """Return True for what transformers raises where it cannot make a processor's video part.
+
+    It needs torchvision, or has no file. The image's part may need torchvision, too.
+    """
+    said = str(error).lower()
+    return isinstance(error, ImportError) or "torchvision" in said or "video processor" in said
 
 
 def with_tokenizer(processor: Any, folder: Path) -> Any:

@@ -220,5 +220,8 @@ def chat_template(processor: Any) -> str | None:
             )
         template = template["default"]
     if template and not isinstance(template, str):
-        raise CheckpointError(f"the checkpoint's chat template is no text: {template!r}")
+        raise CheckpointError(
+            f"the checkpoint's chat template is no text: {str(template)[:60]}; save the one that is"
+            " for images as chat_template.jinja in the folder"
+        )
     return template or None

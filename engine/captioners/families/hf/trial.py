@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.config_files import server_advice
+from engine.captioners.config_files import AGAIN, server_advice
 from engine.captioners.errors import first_line
 from engine.captioners.families.hf.generation import own_generate
 from engine.captioners.families.hf.question import ModelInputs, Question
@@ -94,6 +94,12 @@ def try_model(model: Any, rows: Sequence[ModelInputs], pad_id: int | None) -> bo
     batch. Raises `CheckpointError`, and the error of a lack of memory.
     """
     alone: list[torch.Tensor] = [attempt(FAILS, partial(first_logits, model, row)) for row in rows]
+    if any(bool(logits.isnan().any()) for logits in alone):
+        dtype = str(model.dtype).removeprefix("torch.")
+        wider = "" if dtype == "float32" else "set dtype=float32, or "
+        raise CheckpointError(
+            f"what it says of a drawn picture is not a number (NaN) in {dtype}: {wider}{AGAIN}"
+        )
     if torch.equal(alone[0][0], alone[1][0]):
         raise CheckpointError(
             "it says the same of two different pictures, so the picture does not reach it: its"

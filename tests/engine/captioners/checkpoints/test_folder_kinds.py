@@ -221,6 +221,13 @@ def test_a_path_is_no_name_of_the_hub(text: str) -> None:
     assert "no such checkpoint folder" in refusal(text)
 
 
+def test_a_path_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """A project is written as UTF-8, and could not name it again."""
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    assert r"\udcff' is not UTF-8: rename" in refusal(folder)
+
+
 def test_an_address_is_no_folder() -> None:
     assert "s3://bucket/model is an address, and nothing is downloaded" in refusal(
         "s3://bucket/model"

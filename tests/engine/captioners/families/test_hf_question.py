@@ -26,6 +26,8 @@ FOR_LISTS = (
 FOR_TEXTS = "{% for m in messages %}<image>{{ m.content }}{% endfor %}"
 FOR_TEXTS_TRIMMED = "{% for m in messages %}<image>{{ m.content.strip() }}{% endfor %}"
 FOR_TEXTS_ALONE = "{% for m in messages %}{{ m.content }}{% endfor %}"
+FOR_TEXTS_ALONE_JOINED = "{% for m in messages %}{{ 'user: ' + m.content }}{% endfor %}"
+WITH_SYSTEM_ONLY = "{{ raise_exception('a system message is required') }}"
 
 
 @pytest.fixture(autouse=True)
@@ -168,8 +170,10 @@ def test_the_documented_text_has_the_processors_own_mark() -> None:
             processor({"rag": "a", "tools": "b"}),
             r"rag, tools: save the one .*\.jinja",
         ),
-        (processor("{{ messages[9].content }}"), "has no element"),
-        (processor(7), "is no text: 7"),
+        (processor(FOR_TEXTS_ALONE_JOINED), "no place for an image: write the whole text"),
+        (processor("{{ messages[9].content }}"), "has no element .*: set what it asks for"),
+        (processor(WITH_SYSTEM_ONLY), "is required: set what it asks for .system, template.KEY"),
+        (processor(7), r"is no text: 7; save the one .*\.jinja"),
     ],
 )
 def test_a_refusal_names_the_way_out(asked: Any, way_out: str) -> None:

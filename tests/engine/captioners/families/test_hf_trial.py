@@ -16,7 +16,7 @@ from engine.captioners.base import CheckpointError
 from engine.captioners.families.hf import generation, trial
 from engine.captioners.families.hf.rows import collate
 from engine.captioners.registry import FAMILIES
-from tests.engine.captioners.families.hf_truth import llava_like, other_chat, pictures
+from tests.engine.captioners.families.hf_truth import llava_like, other_chat, pictures, qwen_like
 from tests.engine.captioners.families.hf_truth.making import write
 from tests.engine.captioners.families.hf_truth.test_truth import say
 from tests.engine.captioners.families.test_hf import SETTINGS
@@ -75,6 +75,13 @@ def test_a_model_that_fails_at_both_together_gets_them_one_by_one() -> None:
 def test_a_model_that_does_not_see_the_picture_is_refused() -> None:
     with pytest.raises(CheckpointError, match="says the same of two different pictures"):
         trial.try_model(FakeModel(lambda ids: torch.ones(len(ids), 10)), ROWS, pad_id=1)
+
+
+def test_a_model_that_answers_no_number_is_refused() -> None:
+    """As weights do that overflow in float16; NaN is unequal to all, so it seems to see."""
+    nothing = FakeModel(lambda ids: last_token(ids) * float("nan"), torch.float16)
+    with pytest.raises(CheckpointError, match=r"NaN\) in float16: set dtype=float32"):
+        trial.try_model(nothing, ROWS, pad_id=1)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes\ndiffer"), KeyError("x"), AssertionError()])
@@ -141,6 +148,7 @@ def changed(healthy: Path, folder: Path, name: str, **keys: Any) -> Path:
         ),
         ("processor_config.json", {"patch_size": 28}, "do not match.* download it again"),
         ("processor_config.json", {"image_token": "<none>"}, "drawn picture"),
+        ("generation_config.json", {"eos_token_id": "</s>"}, "which is no token's number"),
         ("config.json", {"model_type": "llama"}, "writes text and takes no image"),
         ("config.json", {"model_type": "clip"}, "is no model that describes images"),
         ("config.json", {"model_type": "got_ocr2"}, r"reads the text of a page \(OCR\)"),
@@ -157,6 +165,33 @@ def test_a_sick_checkpoint_is_refused_at_load(
     with pytest.raises(CheckpointError, match=why) as refused:
         FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
     assert str(refused.value).startswith(str(folder)) and "\n" not in str(refused.value)
+
+
+def test_a_generation_config_that_asks_for_more_than_the_tokens(
+    healthy: Path, tmp_path: Path
+) -> None:
+    asks = {"return_dict_in_generate": True, "output_scores": True}
+    folder = changed(healthy, tmp_path / "scores", "generation_config.json", **asks)
+    paths = pictures.draw(tmp_path)[:2]
+    said = [
+        say(FAMILIES["hf"].load(str(it), SETTINGS, "cpu"), paths, 2) for it in (healthy, folder)
+    ]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("stored_in", ["preprocessor_config.json", "processor_config.json"])
+def test_a_video_processor_that_cannot_be_made_is_left_out(stored_in: str, tmp_path: Path) -> None:
+    """By the name of a newer copy's image processor, or by files of transformers 5."""
+    folder = write(qwen_like.qwen2_5_vl(), tmp_path / "qwen")
+    images = folder / "preprocessor_config.json"
+    stated = json.loads(images.read_text())
+    images.unlink()
+    kind = {"image_processor_type": "Qwen2VLImageProcessorFast"}
+    named = {"processor_class": stated["processor_class"]}
+    parted = stated | kind if stored_in == images.name else {"image_processor": stated} | named
+    (folder / stored_in).write_text(json.dumps(parted))
+    captioner: Any = FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
+    assert captioner.processor.image_processor.patch_size == 14
 
 
 def test_weights_in_the_layout_of_mlx(healthy: Path, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ CASES = {
         variables={"enable_thinking": False},
     ),
     "prefill": Asked(family="qwen2_5_vl", changes={"prefill": "a brown dog"}, answer="a brown dog"),
+    "prefill of one word": Asked(family="smolvlm", changes={"prefill": "people"}, answer="people"),
     "prefill of LLaVA": Asked(family="llava_next", changes={"prefill": "two p"}, answer="two p"),
     "penalty": Asked(
         family="qwen2_5_vl",

@@ -98,7 +98,7 @@ def existing_path(text: str) -> str | None:
     if text == "none":
         return None
     path = Path(text).expanduser().absolute()
-    if not path.exists():
+    if not text or not path.exists():
         raise ValueError
     return str(path)
 

@@ -70,6 +70,7 @@ def test_settings_are_given_to_the_model_that_they_name() -> None:
         ({"dtype": "int3"}, "dtype must be one of auto"),
         ({"graphs": "true"}, "graphs must be yes or no, not 'true'"),
         ({"tokenizer": "/nowhere/at/all"}, "tokenizer must be an existing folder or file"),
+        ({"tokenizer": ""}, "tokenizer must be an existing folder or file, or none, not ''"),
         ({"batch": "0"}, "batch must be a whole number from 1 to 65536, or auto"),
         ({"served_model": ""}, "served_model must be the id of a model"),
         ({"min_new_tokens": "9", "max_new_tokens": "8"}, "min_new_tokens 9 is above"),

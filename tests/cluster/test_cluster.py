@@ -133,7 +133,8 @@ def test_a_node_that_dies_and_one_that_joins(
         assert "a device has come" in events(project)
         wait_for(lambda: "the device has left" in events(project))
         finish(started)
-    assert {"a/gpu:0", "a/gpu:1", "c/gpu:0", "c/gpu:1"} <= devices(project, "done")
+    # A device whose worker starts late may find nothing left to do.
+    assert {"a", "c"} <= {device.partition("/")[0] for device in devices(project, "done")}
     assert devices(project, "lost") <= {"b/gpu:0", "b/gpu:1"}
     assert strikes(project) == 0
     check_invariants(project)

@@ -22,6 +22,8 @@ NAMES = ("original", *MODELS)
 SHARD_SIZE = 16
 """Records in a shard, and samples in a tar."""
 
+CHAT_TOKENS = "</s> and <|endoftext|>"
+"""Only originals hold them: shearing cuts them off what a model says."""
 TEXTS = [
     "plain",
     'a "quoted" text, with commas',
@@ -40,7 +42,7 @@ TEXTS = [
     "an <image> in it",
     "ends with a backslash \\",
     "{one|two} braces {{",
-    "</s> and <|endoftext|>",
+    CHAT_TOKENS,
     "percent %s {} $HOME `id` #hash",
     "=1+1",
     "long " + "word " * 30_000 + "end",
@@ -169,6 +171,8 @@ def caption(name: str, number: int) -> str:
     if number >= BARE_START:
         return BARE_TEXTS[(number + len(name)) % len(BARE_TEXTS)]
     text = TEXTS[number % len(TEXTS)]
+    if text == CHAT_TOKENS and name != "original":
+        text = "no tokens"
     if text.startswith("long"):
         return f"{text} {name} {number}"
     return f"{name} {number} {text}" if number % 2 else f"{text} {name} {number}"

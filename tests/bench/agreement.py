@@ -6,19 +6,16 @@ The baseline is float32. Raw captions mostly differ after their first sentence.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from engine.captioners.checkpoints import quantization
-from engine.captioners.registry import FAMILIES
-from engine.demo import checkpoint
 from engine.demo.scenes import write_scenes
-from engine.images.image import open_image
 from engine.operations.demo_project import MODELS
 from engine.shearing.shear import Shearing, shear
 from tests.bench.report import report
+from tests.gpu.demo_captions import demo_captions
 
 COUNT = 192
 """Number of images."""
@@ -52,18 +49,9 @@ def main(cases: list[str]) -> None:
 
 def raw_captions(name: str, changes: dict[str, Any], images: list[Path]) -> list[str]:
     """Return greedy captions of the images by a demo checkpoint, in float32 before `changes`."""
-    paper = FAMILIES[name].presets["paper"]
-    settings = replace(paper, temperature=0.0, top_p=None, **{"dtype": "float32"} | changes)
     # A CPU can multiply fp8, but so slowly that captioners refuse it.
     with patch.object(quantization, "supports_fp8", lambda _: True):
-        captioner = FAMILIES[name].load(str(checkpoint(name)), settings, "cpu")
-    captions: list[str] = []
-    for first in range(0, len(images), settings.batch):
-        batch = images[first : first + settings.batch]
-        prepared = [captioner.prepare(open_image(str(image))) for image in batch]
-        record_ids = range(first, first + len(batch))
-        captions += [caption.raw for caption in captioner.caption(prepared, record_ids)]
-    return captions
+        return [caption.raw for caption in demo_captions(name, images, "cpu", changes)]
 
 
 def shear_all(family: str, captions: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from engine.captioners.generation.generate import pad_left
 from engine.captioners.parity import TOLERANCE, checks
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
-from tests.golden.conftest import Case
+from tests.golden.cases import Case
 from tests.golden.pixels import pixel_values
 
 

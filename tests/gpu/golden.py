@@ -7,30 +7,22 @@ from pathlib import Path
 import torch
 
 from engine.captioners.parity import LOADERS, checks
+from tests.golden.cases import find_cases
 from tests.gpu.machine import Machine, parse_machine, report
 
 FOLDER = Path(__file__).parents[1] / "golden"
-FAMILIES = {
-    "minigpt4": "minigpt-4",
-    "otter": "otter",
-    "qwen_vl": "qwen-vl",
-    "llava": "llava-1.5",
-}
-"""The family of each folder of fixtures."""
 
 
 def main(machine: Machine) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    for name, family in FAMILIES.items():
-        for file in sorted(FOLDER.glob(f"{name}/*/expected.safetensors")):
-            folder = file.parent
-            if family == "minigpt-4" and not (folder / "eva_vit_g.pth").is_file():
-                continue
-            model, _ = LOADERS[family](folder, torch.float32)
-            for check in checks(family, model.to(machine.device), folder):
-                case = f"{name}/{folder.name} {check.name}, at most {check.limit:g}"
-                report(case, check.worst, "largest difference", check.good)
+    for case in find_cases(FOLDER):
+        if case.layout is not None:  # other layouts of the same weights
+            continue
+        model, _ = LOADERS[case.family](case.folder, torch.float32)
+        for check in checks(case.family, model.to(machine.device), case.folder):
+            name = f"{case.id} {check.name}, at most {check.limit:g}"
+            report(name, check.worst, "largest difference", check.good)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
+
 from engine.captioners.base import Caption
 from engine.captioners.checkpoints import quantization
 from engine.operations.demo_project import MODELS
@@ -45,12 +47,9 @@ def captions_in(
         # A CPU can multiply fp8, but so slowly that captioners refuse it.
         with patch.object(quantization, "supports_fp8", lambda _: True):
             return demo_captions(name, images, machine.device, changes)
-    if quantizes_fp8:
-        import torch
-
-        if not quantization.supports_fp8(torch.device(machine.device)):
-            report(f"{name}, {precision}", "this GPU has no fp8")
-            return None
+    if quantizes_fp8 and not quantization.supports_fp8(torch.device(machine.device)):
+        report(f"{name}, {precision}", "this GPU has no fp8")
+        return None
     return demo_captions(name, images, machine.device, changes)
 
 

@@ -5,10 +5,11 @@ Most processes of a run end by SIGKILL, workers above all, and have no last mome
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
-from threading import Thread
+from threading import RLock, Thread
 
 from coverage import Coverage
 from coverage.plugin_support import Plugins
@@ -16,6 +17,9 @@ from coverage.types import TConfigSectionOut
 
 SAVE_SECONDS = 0.2
 """Seconds between two times. What the last ones of a killed process ran is not counted."""
+
+save = Coverage.save
+saving = RLock()
 
 
 def coverage_init(_: Plugins, __: TConfigSectionOut) -> None:
@@ -31,3 +35,20 @@ def save_now_and_then() -> None:
         time.sleep(SAVE_SECONDS)
         if (measured := Coverage.current()) is not None:
             measured.save()
+
+
+def save_by_one_thread(coverage: Coverage) -> None:
+    """Do what `Coverage.save` does, of which two at a time crash the process: at an end by
+    `os._exit` the main thread saves, too."""
+    with saving:
+        save(coverage)
+
+
+def renew_lock() -> None:
+    """Give a forked process a lock of its own: a thread of its parent may hold the other."""
+    global saving
+    saving = RLock()
+
+
+Coverage.save = save_by_one_thread  # type: ignore[assignment, method-assign]
+os.register_at_fork(after_in_child=renew_lock)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePath
@@ -138,6 +140,8 @@ class MllmaugApp(ActionOwner, App[Path]):
 
     async def on_mount(self) -> None:
         self.apply_settings()
+        if not self.is_headless:
+            self.close_on_signals()
         if self.feed is None:
             from tui.screens.welcome import Welcome
 
@@ -154,6 +158,12 @@ class MllmaugApp(ActionOwner, App[Path]):
         self.opened = False
         if self.feed is not None:
             self.feed.close()
+
+    def close_on_signals(self) -> None:
+        """Close as a key does when the process is told to end: the terminal is then as it was."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
 
     def apply_settings(self) -> None:
         from tui.config.themes import COLOUR_BLIND_THEMES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
+import psutil
 import pytest
 
 from tests.support.cli import MAIN, cli_ok, status
@@ -55,6 +57,16 @@ class Terminal:
         return wait_for(
             lambda: (screen := self.screen()) and text in screen and screen, timeout, 0.2
         )
+
+    def modes(self) -> str:
+        """Return what the terminal was told: whether it reports the mouse, and shows the cursor."""
+        modes = "mouse=#{mouse_any_flag} alternate=#{alternate_on} cursor=#{cursor_flag}"
+        return self.tmux("display", "-p", modes).strip()
+
+    def application(self) -> psutil.Process:
+        """Return the process of the application, which the window's shell started."""
+        shell = psutil.Process(int(self.tmux("display", "-p", "#{pane_pid}")))
+        return shell.children()[0]
 
     def close(self) -> None:
         self.tmux("kill-server")
@@ -108,12 +120,28 @@ def test_closing_the_window_does_not_end_the_run(terminal: Terminal, tmp_path: P
     cli_ok("new", tmp_path / "run", captions, "--model", "dry-run", "--shards", 4)
     terminal.open(tmp_path / "run")
     terminal.wait_for_text("IDLE")
+    application = terminal.application()
     terminal.keys("p")
     wait_for(lambda: status(tmp_path / "run")["state"] != "idle", 60, 0.2)
     terminal.close()
+    wait_for(lambda: not application.is_running())
     wait_for(lambda: status(tmp_path / "run")["state"] == "finished", 60, 0.2)
     terminal.open(tmp_path / "run")
     terminal.wait_for_text("FINISHED")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_the_terminal_is_as_it_was_after_a_signal(
+    terminal: Terminal, project: Path, number: signal.Signals
+) -> None:
+    terminal.open(project)
+    terminal.wait_for_text("IDLE")
+    assert terminal.modes() == "mouse=1 alternate=1 cursor=0"
+    application = terminal.application()
+    application.send_signal(number)
+    wait_for(lambda: not application.is_running())
+    wait_for(lambda: terminal.modes() == "mouse=0 alternate=0 cursor=1")
+    assert "Traceback" not in terminal.screen()
 
 
 def test_hostile_image_names_and_a_resized_window(terminal: Terminal, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def load(request: dict[str, Any]) -> Caption:
     model = LLM(
         model=request["checkpoint"],
         dtype="float32",
-        max_model_len=2048,
+        gpu_memory_utilization=0.5,  # of a machine that is not its own; on a CPU of its memory
         limit_mm_per_prompt={"image": 1},
         seed=0,
     )

@@ -1,0 +1,69 @@
+"""The demo CLIP: CLIP's parts in transformers' layout, 1 million parameters.
+
+They are a ViT of 64 patches of 12 x 12 pixels, which starts from the demo LLaVA's, and a causal
+text encoder of 77 positions with CLIP's kind of byte-pair vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
+
+from engine.demo.layouts.llava import PATCH, SIDE, build_image_processor
+from engine.demo.layouts.parts import demo_llava_tower
+
+LENGTH = 77
+"""The most tokens of a text, with those that mark its start and end."""
+MERGES = 300
+"""Merges of the vocabulary: enough for the words of scenes."""
+WIDTH = 128
+"""Width of both encoders, and of what is compared."""
+START, END = "<|startoftext|>", "<|endoftext|>"
+SUFFIX = "</w>"
+"""The end of tokens that end a word."""
+
+
+def build_tokenizer(corpus: Iterable[str]) -> CLIPTokenizer:
+    """Return a tokenizer of CLIP's kind: bytes, bytes that end a word, merges of the corpus.
+
+    The order of tokens is that of CLIP's `simple_tokenizer.py`.
+    """
+    plain = CLIPTokenizer().backend_tokenizer
+    bpe = Tokenizer(models.BPE(end_of_word_suffix=SUFFIX))
+    bpe.normalizer, bpe.pre_tokenizer = plain.normalizer, plain.pre_tokenizer
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=2 * len(alphabet) + MERGES, end_of_word_suffix=SUFFIX, show_progress=False
+    )
+    bpe.train_from_iterator(corpus, trainer)
+    merges = [tuple(it) for it in json.loads(bpe.to_str())["model"]["merges"]][:MERGES]
+    tokens = [*alphabet, *(f"{it}{SUFFIX}" for it in alphabet), *map("".join, merges), START, END]
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+    return CLIPTokenizer(vocabulary, merges, model_max_length=LENGTH)
+
+
+def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
+    """Return the untrained model, with the demo LLaVA's trained tower."""
+    encoder = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 2 * WIDTH,
+        "num_attention_heads": 4,
+        "projection_dim": WIDTH,
+    }
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    vision = encoder | {"num_hidden_layers": 4, "image_size": SIDE, "patch_size": PATCH}
+    text = encoder | ends | {"num_hidden_layers": 2, "max_position_embeddings": LENGTH}
+    text |= {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH))
+    model.vision_model.load_state_dict(demo_llava_tower(), strict=False)
+    return model
+
+
+def save(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """Write all files of the checkpoint as `save_pretrained` does, weights in float16."""
+    model.half().save_pretrained(folder)
+    CLIPProcessor(build_image_processor(), tokenizer).save_pretrained(folder)

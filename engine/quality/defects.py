@@ -44,6 +44,20 @@ class Defect(IntFlag):
     """The raw text holds a model's reasoning, which shearing cuts. It is a leak, too."""
 
 
+DEFECT_NAMES = {
+    "loops": Defect.LOOP,
+    "empty": Defect.EMPTY,
+    "truncated": Defect.TRUNCATED,
+    "refusals": Defect.REFUSAL,
+    "leaks": Defect.LEAK,
+    "reasoning": Defect.REASONING,
+    "lead_ins": Defect.LEAD_IN,
+    "other_script": Defect.OTHER_SCRIPT,
+    "beyond_clip": Defect.BEYOND_CLIP,
+}
+"""The defects by their names in outputs and options."""
+
+
 def breaks_off(raw: str) -> bool:
     """Return True if a text ends within a sentence."""
     last = raw[-16:].rpartition(" ")[2] if raw[-1:].isalpha() else raw[-16:].rstrip()

@@ -1,7 +1,7 @@
 """The health of all captions of one model, put together from that of its shards.
 
-Memory: 8 bytes a caption, by which exact duplicates are found, and the words of at most
-`near_duplicates.SAMPLE` captions.
+Memory: 8 bytes a caption, by which exact duplicates are found, 2 bytes more that say which defects
+it has, and the words of at most `near_duplicates.SAMPLE` captions.
 """
 
 from __future__ import annotations
@@ -13,28 +13,29 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.quality.defects import Defect
+from engine.quality.defects import DEFECT_NAMES, Defect
 from engine.quality.near_duplicates import SAMPLE, find_near_duplicates
-from engine.quality.shard_health import COUNTED, Flags, Hashes
+from engine.quality.shard_health import COUNTED, LONGEST, Flags, Hashes, Lengths
 from engine.quality.style import FactSums, Style, style_of
 
-DEFECT_NAMES = {
-    "loops": Defect.LOOP,
-    "empty": Defect.EMPTY,
-    "truncated": Defect.TRUNCATED,
-    "refusals": Defect.REFUSAL,
-    "leaks": Defect.LEAK,
-    "reasoning": Defect.REASONING,
-    "lead_ins": Defect.LEAD_IN,
-    "other_script": Defect.OTHER_SCRIPT,
-    "beyond_clip": Defect.BEYOND_CLIP,
-}
-"""What is counted of each caption by itself, by its name in the output."""
 MOST_FREQUENT = 20
 """Texts of duplicates that are named."""
 
+SAME_AS_OTHER = 1 << 14
+"""The bit beside those of `Defect` that says that another model has the same caption."""
+MENDED = Defect.TRUNCATED | Defect.REASONING | Defect.BEYOND_CLIP
+"""Defects that spoil no caption: shearing cuts the first two, and CLIP the third."""
+SPOILS = sum(DEFECT_NAMES.values()) & ~MENDED
+"""The defects of a caption by itself that make it defective."""
+FLAGS = DEFECT_NAMES | {"same_as_other": SAME_AS_OTHER}
+"""The bits by which captions with each name are found."""
+
 Health = dict[str, int]
 """Numbers of captions, by the name of what is wrong with them."""
+Place = tuple[int, int]
+"""A caption: the position of its shard among those that were added, and its index there."""
+Mask = NDArray[np.bool_]
+"""True for some of the records of a shard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,10 @@ class ShardFigures:
     hashes: Hashes = field(hash=False)
     sample: list[str] | None = field(hash=False)
     """The words of each record's caption if the shard is in the sample, empty where it has none."""
+    flags: Flags = field(hash=False)
+    """The flags of each record, among them `SAME_AS_OTHER`."""
+    raw_lengths: Lengths = field(hash=False)
+    sheared_lengths: Lengths = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,50 @@ class ModelHealth:
         texts = chain.from_iterable(shard.sample or () for shard in self.shards)
         return list(islice(filter(None, texts), SAMPLE))
 
-    def near_duplicates(self) -> int:
-        """Return the number of near duplicates in the sample that are no exact duplicates."""
-        hashes = [shard.hashes[shard.hashes != 0] for shard in self.shards if shard.sample]
-        if not hashes:
-            return 0
+    def near_duplicates(self) -> list[Place]:
+        """Return the near duplicates in the sample that are no exact duplicates."""
+        sampled = [n for n, shard in enumerate(self.shards) if shard.sample]
+        if not sampled:
+            return []
+        keys = [(n, i) for n in sampled for i in np.flatnonzero(self.shards[n].hashes).tolist()]
+        hashes = np.concatenate([self.shards[n].hashes for n in sampled])
+        _, first = np.unique(hashes[hashes != 0][:SAMPLE], return_index=True)
         found = find_near_duplicates(self.sample())
-        _, first = np.unique(np.concatenate(hashes)[:SAMPLE], return_index=True)
-        return int(found[first].sum())
+        return [keys[place] for place in np.sort(first[found[first]])]
+
+    def defective(self) -> list[int]:
+        """Return how many captions are defective, shard by shard.
+
+        They have a defect of their own that `SPOILS` them, or are exact duplicates.
+        """
+        if not self.shards:
+            return []
+        hashes = np.concatenate([shard.hashes for shard in self.shards])
+        _, first = np.unique(hashes, return_index=True)
+        duplicate = hashes != 0
+        duplicate[first] = False
+        ends = np.cumsum([len(shard.hashes) for shard in self.shards])[:-1]
+        return [
+            int((repeated | (shard.flags & SPOILS != 0)).sum())
+            for shard, repeated in zip(self.shards, np.split(duplicate, ends), strict=True)
+        ]
+
+    def lengths(self) -> tuple[list[int], list[int]]:
+        """Return the `Lengths` of all captions, raw and sheared."""
+        nothing = np.zeros(LONGEST + 1, np.int64)
+        raw = sum((shard.raw_lengths for shard in self.shards), nothing)
+        sheared = sum((shard.sheared_lengths for shard in self.shards), nothing)
+        return raw.tolist(), sheared.tolist()
+
+    def examples(self) -> dict[str, Place]:
+        """Return a caption for each name of `FLAGS` of which there is one."""
+        found: dict[str, Place] = {}
+        for number, shard in enumerate(self.shards):
+            for name in FLAGS.keys() - found.keys():
+                mask = shard.flags & FLAGS[name] != 0
+                if mask.any():
+                    found[name] = number, int(mask.argmax())
+        return found
 
     def facts(self) -> FactSums:
         """Return the sums over all captions."""
@@ -98,17 +139,17 @@ class ModelHealth:
         """Return the style of the sample."""
         return style_of(self.sample())
 
-    def health(self) -> Health:
-        """Return the number of captions with each defect; of duplicates all but the first."""
-        sums = {
-            name: sum(shard.health[name] for shard in self.shards)
-            for name in (*DEFECT_NAMES, "same_as_other")
-        }
+    def health(self, near_duplicates: int) -> Health:
+        """Return the number of captions with each defect; of duplicates all but the first.
+
+        `near_duplicates` is their number, which takes long to find.
+        """
+        sums = {name: sum(shard.health[name] for shard in self.shards) for name in FLAGS}
         hashes = self.all_hashes()
         return {
             "loops": sums.pop("loops"),
             "duplicates": len(hashes) - len(np.unique(hashes)),
-            "near_duplicates": self.near_duplicates(),
+            "near_duplicates": near_duplicates,
             "same_as_other": sums.pop("same_as_other"),
             **sums,
         }
@@ -138,8 +179,8 @@ class ModelHealth:
 
 
 def count_flags(flags: Flags) -> tuple[int, Health]:
-    """Return the number of captions, and of those with each defect."""
-    health = {name: int((flags & bit != 0).sum()) for name, bit in DEFECT_NAMES.items()}
+    """Return the number of captions, and of those with each name of `FLAGS`."""
+    health = {name: int((flags & bit != 0).sum()) for name, bit in FLAGS.items()}
     return int((flags & COUNTED != 0).sum()), health
 
 
@@ -149,9 +190,10 @@ def count_duplicates(hashes: Hashes) -> int:
     return len(texts) - len(np.unique(texts))
 
 
-def count_same(own: Hashes, others: Sequence[Hashes]) -> int:
-    """Return in how many records a text is the same as one of the others' texts."""
-    same: NDArray[np.bool_] = np.zeros(len(own), bool)
+def find_same(own: Hashes, others: Sequence[Hashes]) -> Mask:
+    """Return in which records a text is the same as one of the others' texts."""
+    same: Mask = np.zeros(len(own), bool)
     for other in others:
         same |= own == other
-    return int((same & (own != 0)).sum())
+    same &= own != 0
+    return same

@@ -25,10 +25,16 @@ probability of 0.0003."""
 NO_TEXT = bytes(HASH_BYTES)
 """Stands for the text of a record without a caption, or with an empty one."""
 
+LONGEST = 200
+"""Words from which on the lengths of captions are no longer told apart: few are longer."""
+
 Hashes = NDArray[np.uint64]
 """A hash of each record's sheared text, 0 where there is none."""
 Flags = NDArray[np.uint16]
 """The bits of `Defect` and `COUNTED` of each record."""
+Lengths = NDArray[np.int64]
+"""The number of captions of 0, 1, ... `LONGEST` words, the last with all longer ones. A word is
+here what stands between blanks, so that raw texts are measured quickly."""
 
 
 class ShardHealth(msgspec.Struct):
@@ -44,12 +50,21 @@ class ShardHealth(msgspec.Struct):
     sample: list[str] | None
     """The words of each record's sheared text, joined by blanks, if the shard is in the sample; an
     empty text where there is none."""
+    raw_lengths: list[int]
+    """The `Lengths` of the raw texts."""
+    sheared_lengths: list[int]
+    """The `Lengths` of the sheared texts."""
 
     @classmethod
     def of_nothing(cls, records: int, sampled: bool) -> Self:
         """Return the health of a shard of so many records without a caption."""
         return cls(
-            [0] * records, [NO_TEXT] * records, FactSums(), [""] * records if sampled else None
+            flags=[0] * records,
+            hashes=[NO_TEXT] * records,
+            facts=FactSums(),
+            sample=[""] * records if sampled else None,
+            raw_lengths=[0] * (LONGEST + 1),
+            sheared_lengths=[0] * (LONGEST + 1),
         )
 
     def fits(self, records: int, sampled: bool) -> bool:
@@ -60,6 +75,9 @@ class ShardHealth(msgspec.Struct):
             and set(map(len, self.hashes)) <= {HASH_BYTES}
             and (len(self.sample) == records if self.sample is not None else not sampled)
             and (sampled or self.sample is None)
+            and len(self.raw_lengths) == len(self.sheared_lengths) == LONGEST + 1
+            and min(*self.raw_lengths, *self.sheared_lengths) >= 0
+            and max(*self.raw_lengths, *self.sheared_lengths) <= records
         )
 
     def has_caption(self, i: int) -> bool:
@@ -83,6 +101,8 @@ class ShardHealth(msgspec.Struct):
         distinct = frozenset(words)
         defects = finder.find(raw, finish, sheared, words, distinct)
         self.flags[i] = defects | COUNTED
+        self.raw_lengths[min(len(raw.split()), LONGEST)] += 1
+        self.sheared_lengths[min(len(sheared.split()), LONGEST)] += 1
         if words:
             self.hashes[i] = text_hash(sheared)
             if self.sample is not None:

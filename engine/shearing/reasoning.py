@@ -69,9 +69,18 @@ def has_reasoning(raw: str) -> bool:
     return TAG.search(raw) is not None
 
 
-def is_reasoning(raw: str) -> bool:
-    """Return True if a text that goes on is within its reasoning now."""
-    inside = False
+def is_reasoning(raw: str, opened: bool = False) -> bool:
+    """Return True if a text that goes on is within its reasoning now.
+
+    `opened` is True if reasoning began before the text, as where the prompt has its opening tag.
+    """
+    inside = opened
     for tag in TAG.finditer(raw):
         inside = not tag["end"]
     return inside
+
+
+def opens_reasoning(prompt: str) -> bool:
+    """Return True if a prompt ends with the tag at which reasoning begins."""
+    text = prompt.rstrip()
+    return any(tag.end() == len(text) and not tag["end"] for tag in TAG.finditer(text))

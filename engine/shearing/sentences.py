@@ -85,12 +85,13 @@ def answer_parts(raw: str) -> list[str]:
     return ANSWER_END.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)  # type: ignore[union-attr]
 
 
-def first_sentence_complete(raw: str) -> bool:
+def first_sentence_complete(raw: str, opened: bool = False) -> bool:
     """True if no further text could change the first sentence, in either mode of shearing.
 
     A whole word must follow the sentence, because that word decides whether the sentence ended.
+    `opened` is True if a model's reasoning began before the text.
     """
-    if "." not in raw or is_reasoning(raw):
+    if "." not in raw or is_reasoning(raw, opened):
         return False
     text, *rest = answer_parts(answer_of(raw))
     text = text.strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -16,9 +17,14 @@ from db.rows import ProjectRow, ShearMode
 from engine.shearing.reasoning import answer_of
 from engine.shearing.sentences import first_sentence
 
-VERSION = 2
+VERSION = 3
 """Raised when a text may be sheared otherwise than before, so that sheared files are made again. 2:
-reasoning and chat tokens are cut."""
+reasoning and chat tokens are cut. 3: so are markers of a list."""
+MARKER = r"\s*(?:[(\[]?\d{1,2}[.)\]]|[-*\u2022])\s+(?=[^\W\d_])"
+LIST_START = re.compile(MARKER)
+"""The marker of a list's first item, before a word."""
+NEXT_ITEM = re.compile(rf"\n{MARKER}")
+"""The end of an item, and the marker of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +74,34 @@ def shear(raw: str, family: str, shearing: Shearing, finish: str = "stop") -> Sh
 def shear_text(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[str, bool]:
     """Return the sheared text alone, and whether its sentence reached its end."""
     if shearing.mode == "sentence":
-        return first_sentence(answer_of(raw), finish, shearing.max_words)
+        return first_sentence(unmarked_answer(raw), finish, shearing.max_words)
     return make_shearer(family, shearing)(raw, finish), finish != "length" or "." in raw
 
 
 def make_shearer(family: str, shearing: Shearing) -> Callable[[str, str], str]:
     """Return the function from raw caption and finish to sheared text, for many captions."""
-    clean = CLEAN_UPS.get(family, before_full_stop)
+    clean = CLEAN_UPS.get(family, unmarked_before_full_stop)
     max_words = shearing.max_words
     if shearing.mode == "sentence":
-        return lambda raw, finish: first_sentence(answer_of(raw), finish, max_words)[0]
+        return lambda raw, finish: first_sentence(unmarked_answer(raw), finish, max_words)[0]
     if max_words is None:
         return lambda raw, finish: clean(raw)
     return lambda raw, finish: " ".join(clean(raw).split()[:max_words])
+
+
+def unmarked_answer(raw: str) -> str:
+    """Return the answer in a raw caption; of a list, its first item without the marker."""
+    answer = answer_of(raw)
+    marker = LIST_START.match(answer)
+    return answer if marker is None else NEXT_ITEM.split(answer[marker.end() :], maxsplit=1)[0]
+
+
+def unmarked_before_full_stop(raw: str) -> str:
+    """Clean up as `before_full_stop` does, but keep more than the number of a list's item.
+
+    So it is for families that upstream does not have.
+    """
+    return before_full_stop(unmarked_answer(raw))
 
 
 def before_full_stop(raw: str) -> str:
@@ -107,5 +128,10 @@ def otter(raw: str) -> str:
     return " ".join(words)
 
 
-CLEAN_UPS: dict[str, Callable[[str], str]] = {"minigpt-4": minigpt4, "otter": otter}
-"""The clean-up of each family whose upstream script does not just cut at the first full stop."""
+CLEAN_UPS: dict[str, Callable[[str], str]] = {
+    "llava-1.5": before_full_stop,
+    "qwen-vl": before_full_stop,
+    "minigpt-4": minigpt4,
+    "otter": otter,
+}
+"""The clean-up of each family that upstream has."""

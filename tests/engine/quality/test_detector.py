@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from engine.quality.model_health import DEFECT_NAMES
+from engine.quality.defects import DEFECT_NAMES
 from tests.support.detector_trial import Trial, try_detector
 
 NAMES = (*DEFECT_NAMES, "duplicates", "near_duplicates", "same_as_other")

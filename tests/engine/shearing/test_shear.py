@@ -9,15 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.rows import ShearMode
 from engine.shearing.shear import Shearing, shear
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/prompts.json").read_text())
 
 
 @pytest.mark.parametrize(("raw", "text"), GOLDEN["post"]["qwen_and_llava"])
-@pytest.mark.parametrize("family", ["llava-1.5", "dry-run"])
+@pytest.mark.parametrize("family", ["llava-1.5", "qwen-vl"])
 def test_paper_mode_is_upstreams(family: str, raw: str, text: str) -> None:
     assert shear(raw, family, Shearing()).text == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("1. A red ball on grass\n2. It is big", "A red ball on grass"),
+        ("- A red ball on grass\n- It is big.", "A red ball on grass"),
+        ("2) A red ball. It is big.", "A red ball"),
+        ("A red ball. 2. It is big.", "A red ball"),
+        ("3 red balls. 2 are big.", "3 red balls"),
+        ("1.", "1"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["paper", "sentence"])
+def test_the_marker_of_a_list_is_no_caption(mode: ShearMode, raw: str, text: str) -> None:
+    """Upstream's own families keep it in paper mode, as upstream does."""
+    assert shear(raw, "endpoint", Shearing(mode)).text.removesuffix(".") == text
+    assert shear("1. A red ball", "llava-1.5", Shearing()).text == "1"
 
 
 @given(st.text())

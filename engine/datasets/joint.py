@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from torch.utils.data.distributed import DistributedSampler
 from engine.datasets.exports.shard_captions import CaptionFilter
 from engine.datasets.joint_draw import DrawMode, DrawRule
 from engine.datasets.joint_rows import read_rows
+from engine.quality.quality_filter import QualityFilter
 from engine.utils.errors import BadInput
 
 
@@ -56,7 +57,14 @@ class JointCaptions(Dataset[Any]):
     without one the items are `Sample`s. `image_root` is put before the image paths. The others are
     for projects only: `with_original` takes the original captions too, `without_flagged` leaves out
     the records that were flagged, and `keep_unreadable` keeps images that are known to be
-    unreadable or missing, or were excluded, with the captions that they have.
+    unreadable or missing, or were excluded, with the captions that they have. `without_flagged`
+    also leaves out captions that were flagged by themselves; `only_flagged` takes nothing else.
+
+    Also for projects, and for each caption by itself, are the filters of `export` by the same
+    names: `without`, `language`, `min_score`, `min_agree`, `best`, `drop_original_when`,
+    `keep_share`, `by` and `share_seed`. They look at sheared captions and their health, and at the
+    scores of the text that is taken. `rows.left_out` says how many captions they left out, by
+    reason.
     """
 
     def __init__(
@@ -66,7 +74,17 @@ class JointCaptions(Dataset[Any]):
         seed: int = 0,
         with_original: bool = True,
         without_flagged: bool = False,
+        only_flagged: bool = False,
         keep_unreadable: bool = False,
+        without: str | Sequence[str] = (),
+        language: str = "en",
+        min_score: Mapping[str, float] | None = None,
+        min_agree: float | None = None,
+        best: int | None = None,
+        drop_original_when: str | Sequence[str] = (),
+        keep_share: float | None = None,
+        by: str | None = None,
+        share_seed: int = 0,
         draw: DrawMode = "caption",
         mix: float | None = None,
         weights: Mapping[str, float] | None = None,
@@ -78,10 +96,22 @@ class JointCaptions(Dataset[Any]):
         caption_filter = CaptionFilter(
             with_originals=with_original,
             without_flagged=without_flagged,
+            only_flagged=only_flagged,
             keep_unreadable=keep_unreadable,
             raw=draw == "random_sentence",
         )
-        self.rows = read_rows([Path(source) for source in sources], caption_filter)
+        quality = QualityFilter.parse(
+            without=without,
+            language=language,
+            min_score=[f"{name}={score}" for name, score in (min_score or {}).items()],
+            min_agree=min_agree,
+            best=best,
+            drop_original_when=drop_original_when,
+            keep_share=keep_share,
+            by=by,
+            share_seed=share_seed,
+        )
+        self.rows = read_rows([Path(source) for source in sources], caption_filter, quality)
         self.rule.refuse_unknown(self.rows.names)
         self.image_root = None if image_root is None else Path(image_root)
         self.transform = transform

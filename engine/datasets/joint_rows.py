@@ -6,6 +6,7 @@ data loader share it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.datasets.exports.counts import ExportCounts
+from engine.datasets.exports.first_pass import FirstPass, judge_captions
 from engine.datasets.exports.shard_captions import (
     CaptionFilter,
     ExportSource,
     read_shard_captions,
 )
 from engine.datasets.exports.source import open_export_source
+from engine.datasets.exports.verdicts import drop_left_out
 from engine.datasets.exports.writers.base import ORIGINAL
 from engine.datasets.inputs.json_reader import read_records
 from engine.images.image import ImagePaths, ImageProblem
@@ -27,6 +30,7 @@ from engine.project.damage import Damage, DamagedFiles
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.opening import open_project
+from engine.quality.quality_filter import QualityFilter
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
@@ -61,6 +65,8 @@ class PackedRows:
         self.ends = ends
         self.names = names
         """The names that captions may have."""
+        self.left_out: dict[str, int] = {}
+        """How many captions filters by quality left out, by reason."""
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -84,15 +90,22 @@ def pack_rows(rows: Iterable[tuple[str, list[Encoded]]], names: Sequence[str]) -
     return PackedRows(np.frombuffer(bytes(block), np.uint8), np.array(ends, np.int64), names)
 
 
-def read_rows(sources: Sequence[Path], caption_filter: CaptionFilter) -> PackedRows:
+def read_rows(
+    sources: Sequence[Path], caption_filter: CaptionFilter, quality: QualityFilter
+) -> PackedRows:
     """Read a project folder, one `columns` file, or files of {"image", "caption"} side by side.
 
-    A folder that is no project stands for the .json files in it (`per-model`). What the filter
-    leaves out is known of a project alone. Raises `BadInput`.
+    A folder that is no project stands for the .json files in it (`per-model`). What the filters
+    leave out is known of a project alone. Raises `BadInput`.
     """
     if len(sources) == 1 and (sources[0] / "project.db").is_file():
-        return read_project(open_project(sources[0]), caption_filter)
-    for option in ("without_flagged", "keep_unreadable"):
+        return read_project(open_project(sources[0]), caption_filter, quality)
+    if quality:
+        raise BadInput(
+            "filters by quality need the project: name it, or export it with the same filters"
+            f" ({' '.join(quality.arguments())})"
+        )
+    for option in ("without_flagged", "only_flagged", "keep_unreadable"):
         if getattr(caption_filter, option):
             raise BadInput(
                 f"{option} needs the project: an export does not say which records those are"
@@ -151,15 +164,23 @@ def map_columns_file(path: Path) -> PackedRows:
     return PackedRows(block, np.concatenate(ends).astype(np.int64), names)
 
 
-def read_project(project: Project, caption_filter: CaptionFilter) -> PackedRows:
+def read_project(
+    project: Project, caption_filter: CaptionFilter, quality: QualityFilter
+) -> PackedRows:
     """Return the captions of a project. Raises `BadInput`."""
     source = open_export_source(project)
     names = [ORIGINAL] * caption_filter.with_originals + [model.name for model in source.models]
-    return pack_rows(project_rows(source, caption_filter), names)
+    if not quality:
+        return pack_rows(project_rows(source, caption_filter, None), names)
+    # In this process: one of a pool would run a training script once more from its beginning.
+    first_pass = judge_captions(source, caption_filter, quality, min_jobs=sys.maxsize)
+    rows = pack_rows(project_rows(source, caption_filter, first_pass), names)
+    rows.left_out = first_pass.counts.left_out_by_reason()
+    return rows
 
 
 def project_rows(
-    source: ExportSource, caption_filter: CaptionFilter
+    source: ExportSource, caption_filter: CaptionFilter, first_pass: FirstPass | None
 ) -> Iterator[tuple[str, list[Encoded]]]:
     """Yield the project's captions as they are now, whether it is finished or not.
 
@@ -173,6 +194,8 @@ def project_rows(
         damage += counts.damage
         columns = [captions_of_shard.originals] * caption_filter.with_originals
         columns += captions_of_shard.columns
+        if first_pass is not None:
+            drop_left_out(first_pass.of_shard(shard), columns, counts)
         for image, *encoded in zip(captions_of_shard.images, *columns, strict=True):
             captions = [each for each in enumerate(encoded) if each[1] is not None]
             if captions:

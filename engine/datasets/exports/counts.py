@@ -5,7 +5,8 @@ Light to import, without the database: other processes start with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections import Counter
+from dataclasses import dataclass, field, fields
 
 from engine.project.damage import Damage
 
@@ -22,6 +23,8 @@ class ExportCounts:
     """Images that are known to be unreadable or missing, or that a person excluded."""
     flagged_images: int = 0
     """Images that a person flagged, where those are left out."""
+    unflagged_images: int = 0
+    """Images of which nothing is flagged, where only what is flagged is taken."""
     uncaptioned: int = 0
     """Images of which no caption is left to be written."""
     unchosen_images: int = 0
@@ -41,11 +44,17 @@ class ExportCounts:
     no_original: int = 0
     """Records that came without a caption, where the original captions are exported."""
     filtered: int = 0
-    """Captions that the filters leave out."""
+    """Captions that are too short, or whose sentence was cut, where those are left out."""
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Captions that the filters by quality leave out, by (name of the column, reason)."""
     unreadable: int = 0
     """Captions of images that are known to be unreadable or missing, or that were excluded."""
     flagged: int = 0
     """Captions of records that a person flagged, where those are left out."""
+    flagged_captions: int = 0
+    """Captions that a person flagged by themselves, where those are left out."""
+    unflagged: int = 0
+    """Captions that are not flagged, where only what is flagged is taken."""
     unchosen: int = 0
     """Captions that are not the text which was chosen."""
     unfit_captions: int = 0
@@ -67,10 +76,18 @@ class ExportCounts:
             "written": self.images,
             "known to be unreadable, missing or excluded": self.unreadable_images,
             "flagged": self.flagged_images,
+            "not flagged": self.unflagged_images,
             "without a caption": self.uncaptioned,
             "without the chosen text": self.unchosen_images,
             "that do not fit the format": self.unfit,
         }
+
+    def left_out_by_reason(self) -> dict[str, int]:
+        """Return how many captions the filters by quality leave out, the commonest reason first."""
+        by_reason: Counter[str] = Counter()
+        for (_, reason), captions in self.left_out.items():
+            by_reason[reason] += captions
+        return dict(sorted(by_reason.items(), key=lambda item: (-item[1], item[0])))
 
     def of_captions(self) -> dict[str, int]:
         """Return what became of the captions, by words for people; the sum is `possible`."""
@@ -81,12 +98,20 @@ class ExportCounts:
             "not there yet": self.missing,
             "without an original": self.no_original,
             "not wanted": self.filtered,
+            **self.left_out_by_reason(),
             "of unreadable, missing or excluded images": self.unreadable,
             "of flagged records": self.flagged,
+            "flagged": self.flagged_captions,
+            "not flagged": self.unflagged,
             "not the chosen text": self.unchosen,
             "that do not fit the format": self.unfit_captions,
             "in damaged files": self.damaged,
         }
+
+    @property
+    def unwanted_images(self) -> int:
+        """Images that are left out whatever captions they have."""
+        return self.unreadable_images + self.flagged_images + self.unflagged_images
 
     def sum_line(self) -> str:
         """Return the line that adds up: what was read is what is written and what is left out."""

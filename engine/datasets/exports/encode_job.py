@@ -17,6 +17,7 @@ from engine.datasets.exports.shard_captions import (
     ExportSource,
     read_shard_captions,
 )
+from engine.datasets.exports.verdicts import ShardVerdicts, drop_left_out
 from engine.datasets.exports.writers.base import EncodedShard, ExportPlan, columns_of
 
 
@@ -30,6 +31,8 @@ class EncodeJob(NamedTuple):
     """A source of this one shard (`ExportSource.of_shard`)."""
     out: Path
     """The file or folder that the export is written to."""
+    verdicts: ShardVerdicts | None = None
+    """Which captions the filters by quality leave; None leaves all."""
 
 
 def encode_shard(job: EncodeJob) -> tuple[EncodedShard, ExportCounts]:
@@ -39,14 +42,14 @@ def encode_shard(job: EncodeJob) -> tuple[EncodedShard, ExportCounts]:
         job.source, job.source.shards[0], job.caption_filter, counts
     )
     columns = columns_of(job.plan, shard_captions)
+    if job.verdicts is not None:
+        drop_left_out(job.verdicts, columns, counts)
     captioned, captions = count_captioned(columns), count_captions(columns)
     encoded = job.format.encode(job.plan, shard_captions, job.out)
     counts.images = captioned if encoded.images is None else encoded.images
     counts.unchosen_images, counts.unchosen = encoded.unchosen_images, encoded.unchosen
     counts.unfit = captioned - counts.images - encoded.unchosen_images
-    counts.uncaptioned = (
-        counts.records - captioned - counts.unreadable_images - counts.flagged_images
-    )
+    counts.uncaptioned = counts.records - captioned - counts.unwanted_images
     counts.captions = encoded.captions
     counts.unfit_captions = captions - encoded.captions - encoded.unchosen
     return encoded, counts

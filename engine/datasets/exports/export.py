@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from db.rows import ShardRow, TaskErrorCause
 from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.encode_job import EncodeJob, encode_shard
+from engine.datasets.exports.first_pass import FirstPass, judge_captions
 from engine.datasets.exports.formats import ExportFormat, ImageMode, format_named
 from engine.datasets.exports.hints import export_hints
 from engine.datasets.exports.image_files import parse_encoding, shared_rules
@@ -27,6 +28,7 @@ from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.protected_files import refuse_protected
 from engine.project.shard_file import ShardDamage, inspect_shard, shard_damage
+from engine.quality.quality_filter import QualityFilter
 from engine.utils.atomic_write import atomic_write
 from engine.utils.errors import BadInput
 
@@ -66,7 +68,9 @@ class ExportOptions:
     images: ImageMode | None = None
     """What to do with the image files, for formats that have them; None is the format's own way."""
     without_flagged: bool = False
-    """True if the records that a person flagged are left out."""
+    """True if the records and captions that a person flagged are left out."""
+    only_flagged: bool = False
+    """True if nothing else is exported."""
     force: bool = False
     """True if a file that is there may be replaced, but no input and nothing of a project."""
     keep_unreadable: bool = False
@@ -85,6 +89,18 @@ class ExportOptions:
     """True if there is a column `uid`."""
     captions_list: bool = False
     """True if there is a column `captions` with the list of all captions."""
+    quality: QualityFilter = field(default_factory=QualityFilter)
+    """What the captions must be like."""
+
+    def filter_arguments(self) -> tuple[str, ...]:
+        """Return the options of `export` that leave captions out, as they are written."""
+        return (
+            *[f"--min-words {self.min_words}"] * bool(self.min_words),
+            *["--only-finished"] * self.only_finished,
+            *["--without-flagged"] * self.without_flagged,
+            *["--only-flagged"] * self.only_flagged,
+            *self.quality.arguments(),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,8 @@ class ExportProgress:
     """Captions written so far."""
     bytes: int
     """Bytes written so far."""
+    counting: bool = False
+    """True in the first pass, which counts what stays and writes nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,47 +141,47 @@ def export(
     project: Project,
     out: Path,
     options: ExportOptions = ExportOptions(),
-    progress: Callable[[ExportProgress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    progress: Callable[[ExportProgress], None] = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
     readonly: bool = False,
+    first_pass: FirstPass | None = None,
 ) -> ExportResult:
     """Write the export to `out`, whole or not at all; with `readonly` nothing of the project.
 
     `progress` is called after every shard; the export is given up once `cancelled` returns True.
-    Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`, and `DamagedFiles` with all files that
-    are damaged, unless the options allow for them.
+    `first_pass` is what `count_captions` returned for the same options; without it, an export that
+    filters by quality counts first. Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`, and
+    `DamagedFiles` with all files that are damaged, unless the options allow for them.
     """
     export_format = format_named(options.format)
-    source = open_export_source(project, options.models, readonly)
-    if not options.allow_partial:
-        refuse_unfinished(source)
+    source = open_source(project, options, readonly)
     out = check_target(project, out, export_format)
     plan = make_plan(source, options, export_format, out.name)
-    caption_filter = CaptionFilter(
-        with_originals=plan.with_original,
-        min_words=options.min_words,
-        only_finished=options.only_finished,
-        with_finishes=options.provenance,
-        without_flagged=options.without_flagged,
-        keep_unreadable=options.keep_unreadable,
-    )
+    caption_filter = filter_of(plan, options)
+    if first_pass is None and options.quality:
+        first_pass = make_first_pass(source, plan, options, progress, cancelled)
     counts = ExportCounts()
     written = 0
     with atomic_write(out, options.force) as part:
         writer = export_format.writer_class()(part, plan)
         jobs = (
-            EncodeJob(export_format, plan, caption_filter, source.of_shard(shard), part)
+            EncodeJob(
+                export_format,
+                plan,
+                caption_filter,
+                source.of_shard(shard),
+                part,
+                None if first_pass is None else first_pass.of_shard(shard),
+            )
             for shard in source.shards
         )
         with closing(map_on_all_cores(encode_shard, jobs)) as results:
             for shards_done, (encoded, shard_counts) in enumerate(results, start=1):
                 counts.add(shard_counts)
                 written += writer.append(encoded.pieces) + encoded.bytes
-                if cancelled is not None and cancelled():
+                if cancelled():
                     raise ExportCancelled
-                if progress is not None:
-                    shards = len(source.shards)
-                    progress(ExportProgress(shards_done, shards, counts.captions, written))
+                progress(ExportProgress(shards_done, len(source.shards), counts.captions, written))
         writer.close()
         if counts.damage and not options.allow_partial:
             raise DamagedFiles(counts.damage)
@@ -171,6 +189,68 @@ def export(
     values = {entry.name: getattr(counts, entry.name) for entry in fields(counts)}
     hints = export_hints(export_format, plan, out, counts, first_images(source))
     return ExportResult(path=out, bytes=size, hints=hints, **values)
+
+
+def count_captions(
+    project: Project,
+    options: ExportOptions,
+    out: Path | None = None,
+    progress: Callable[[ExportProgress], None] = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    readonly: bool = False,
+) -> FirstPass:
+    """Return which captions an export would hold, but for those that the format cannot.
+
+    Nothing is written but health files, and with `readonly` not these. `out`, if it is given, is
+    checked as `export` does. Raises what `export` raises.
+    """
+    export_format = format_named(options.format)
+    source = open_source(project, options, readonly)
+    if out is not None:
+        check_target(project, out, export_format)
+    plan = make_plan(source, options, export_format, "")
+    return make_first_pass(source, plan, options, progress, cancelled)
+
+
+def open_source(project: Project, options: ExportOptions, readonly: bool) -> ExportSource:
+    """Return the project as the options take it. Raises what `export` raises."""
+    source = open_export_source(project, options.models, readonly)
+    if not options.allow_partial:
+        refuse_unfinished(source)
+    return source
+
+
+def filter_of(plan: ExportPlan, options: ExportOptions) -> CaptionFilter:
+    """Return which captions an export takes before it looks at their quality."""
+    return CaptionFilter(
+        with_originals=plan.with_original,
+        min_words=options.min_words,
+        only_finished=options.only_finished,
+        with_finishes=options.provenance,
+        without_flagged=options.without_flagged,
+        only_flagged=options.only_flagged,
+        keep_unreadable=options.keep_unreadable,
+    )
+
+
+def make_first_pass(
+    source: ExportSource,
+    plan: ExportPlan,
+    options: ExportOptions,
+    progress: Callable[[ExportProgress], None],
+    cancelled: Callable[[], bool],
+) -> FirstPass:
+    """Return which captions stay. Raises what `export` raises."""
+
+    def advance(done: int, total: int) -> None:
+        if cancelled():
+            raise ExportCancelled
+        progress(ExportProgress(done, total, 0, 0, counting=True))
+
+    first_pass = judge_captions(source, filter_of(plan, options), options.quality, advance)
+    if first_pass.counts.damage and not options.allow_partial:
+        raise DamagedFiles(first_pass.counts.damage)
+    return first_pass
 
 
 def make_plan(

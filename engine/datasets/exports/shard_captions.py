@@ -5,12 +5,12 @@ Light to import, without the database: other processes start with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from db.rows import ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
+from db.rows import ORIGINAL_ID, CaptionKey, ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
 from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.known_unreadable import unreadable_records
 from engine.project import caption_log, log_rows
@@ -27,6 +27,7 @@ from engine.project.sheared_file import (
 from engine.protocol.caption_row import ImportedRow
 from engine.shearing.shear import Shearing, shear
 from engine.utils import jsonlines
+from engine.utils.errors import BadInput
 from engine.utils.plain_files import read_bytes
 
 CaptionColumn = list[bytes | None]
@@ -37,7 +38,10 @@ EMPTY = b'""'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionFilter:
-    """Which captions an export takes. `min_words` and `only_finished` spare the originals."""
+    """Which captions an export takes. `min_words` and `only_finished` spare the originals.
+
+    Raises `BadInput` for what leaves nothing.
+    """
 
     with_originals: bool = False
     """True if the original captions are taken too."""
@@ -48,12 +52,21 @@ class CaptionFilter:
     with_finishes: bool = False
     """True if the finish reason of each caption is read too."""
     without_flagged: bool = False
-    """True if the captions of records that a person flagged are left out."""
+    """True if the captions of records that a person flagged, and captions that were flagged by
+    themselves, are left out."""
+    only_flagged: bool = False
+    """True if nothing but those is taken."""
     keep_unreadable: bool = False
     """True if records whose image is known to be unreadable or missing, or which a person excluded,
     are taken with the captions that they have."""
     raw: bool = False
     """True if a raw caption is taken in the place of each sheared one."""
+
+    def __post_init__(self) -> None:
+        if self.without_flagged and self.only_flagged:
+            raise BadInput(
+                "--only-flagged takes what --without-flagged leaves out: give one of them"
+            )
 
     @property
     def reads_logs(self) -> bool:
@@ -74,9 +87,13 @@ class ExportSource:
     """Tasks by (shard number, model id)."""
     flags: frozenset[RecordKey] = frozenset()
     """The keys of the flagged records."""
+    caption_flags: Mapping[CaptionKey, str] = field(default_factory=dict, hash=False)
+    """Why each flagged caption is flagged."""
     all_models: Sequence[ModelRow] = ()
     """All models of the project, whose failures tell which images are unreadable; none means
     `models`."""
+    scorers: Sequence[ModelRow] = ()
+    """The project's scorers, which have no captions of their own."""
     readonly: bool = False
     """True if nothing of the project may be written, sheared files among it."""
 
@@ -85,7 +102,8 @@ class ExportSource:
         keys = [(shard.number, model.id) for model in self.known_models]
         tasks = {key: self.tasks[key] for key in keys}
         flags = frozenset(key for key in self.flags if key[0] == shard.number)
-        return replace(self, shards=[shard], tasks=tasks, flags=flags)
+        reasons = {key: why for key, why in self.caption_flags.items() if key[0] == shard.number}
+        return replace(self, shards=[shard], tasks=tasks, flags=flags, caption_flags=reasons)
 
     @property
     def known_models(self) -> Sequence[ModelRow]:
@@ -158,10 +176,16 @@ def read_shard_captions(
     unreadable = unreadable_records(logs, shard.count)
     counts.unreadable_images += len(unreadable)
     counts.unreadable += drop_records(unreadable, originals, columns)
-    if caption_filter.without_flagged:
+    if caption_filter.without_flagged or caption_filter.only_flagged:
         flagged = {i for number, i in source.flags if number == shard.number} - unreadable
-        counts.flagged_images += len(flagged)
-        counts.flagged += drop_records(flagged, originals, columns)
+        captions = flagged_in(source, shard, originals, columns)
+        if caption_filter.without_flagged:
+            counts.flagged_images += len(flagged)
+            counts.flagged += drop_records(flagged, originals, columns)
+            for column, indices in captions:
+                counts.flagged_captions += drop_records(indices, column, [])
+        else:
+            keep_flagged(shard.count, flagged, unreadable, captions, counts)
     return ShardCaptions(
         shard=shard,
         images=[record["image"] for record in records],
@@ -205,6 +229,34 @@ def drop_records(
             count += column[i] is not None
             column[i] = None
     return count
+
+
+def flagged_in(
+    source: ExportSource, shard: ShardRow, originals: CaptionColumn, columns: list[CaptionColumn]
+) -> list[tuple[CaptionColumn, set[int]]]:
+    """Return each column of a shard with the indices of the captions that are flagged by
+    themselves."""
+    ids = [ORIGINAL_ID] * bool(originals) + [model.id for model in source.models]
+    flagged: dict[int, set[int]] = {model_id: set() for model_id in ids}
+    for number, i, model_id in source.caption_flags:
+        if number == shard.number and model_id in flagged:
+            flagged[model_id].add(i)
+    return list(zip([originals] * bool(originals) + columns, flagged.values(), strict=True))
+
+
+def keep_flagged(
+    count: int,
+    records: set[int],
+    unreadable: set[int],
+    captions: list[tuple[CaptionColumn, set[int]]],
+    counts: ExportCounts,
+) -> None:
+    """Leave nothing in the columns of a shard of `count` records but what is flagged."""
+    for column, indices in captions:
+        others = [i for i in range(count) if i not in records and i not in indices]
+        counts.unflagged += drop_records(others, column, [])
+    with_flag = records.union(unreadable, *(indices for _, indices in captions))
+    counts.unflagged_images += count - len(with_flag)
 
 
 def read_sheared_column(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from db import flags, projects
 from db.connection import reading
+from engine.captioners.model_families import is_scorer
 from engine.datasets.exports.shard_captions import ExportSource
 from engine.project.layout import Project
-from engine.project.selectors import select_models
+from engine.project.selectors import select_captioners
 
 
 def open_export_source(
@@ -20,14 +21,16 @@ def open_export_source(
     has.
     """
     with reading(project.database) as connection:
-        models = projects.models(connection)
+        everything = projects.models(connection)
         return ExportSource(
             project=project,
             settings=projects.project(connection),
-            models=select_models(models, names),
+            models=select_captioners(everything, names),
             shards=projects.shards(connection),
             tasks={(task.shard, task.model_id): task for task in projects.tasks(connection)},
             flags=flags.record_keys(connection),
-            all_models=models,
+            caption_flags=flags.caption_reasons(connection),
+            all_models=select_captioners(everything, ()),
+            scorers=[model for model in everything if is_scorer(model.family)],
             readonly=readonly,
         )

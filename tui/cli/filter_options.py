@@ -1,0 +1,87 @@
+"""The options that filter captions by quality."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+import click
+
+OPTIONS = (
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="NAMES",
+        help="Leave out captions with what 'quality' counts by these names: loops,leaks,...",
+    ),
+    click.option("--language", default="en", metavar="CODE", help="Asked for (en): other_script."),
+    click.option(
+        "--min-score",
+        multiple=True,
+        metavar="NAME=X",
+        help="Leave out captions that the scorer NAME gives less than X.",
+    ),
+    click.option(
+        "--min-agree", type=float, metavar="N", help="Leave out what others support less, 0 to 1."
+    ),
+    click.option(
+        "--best", type=int, metavar="K", help="Of an image the K captions of the highest scores."
+    ),
+    click.option(
+        "--drop-original-when",
+        multiple=True,
+        metavar="RULE",
+        help="contradicted, if no model supports it, or 'score<X'.",
+    ),
+    click.option(
+        "--keep-share",
+        type=float,
+        metavar="S",
+        help="Of what remains the share S, 0 to 1, of the highest scores; without scores, drawn.",
+    ),
+    click.option(
+        "--by",
+        metavar="NAME",
+        help="The scorer for --best, --keep-share and score<X; random: --keep-share draws.",
+    ),
+    click.option(
+        "--share-seed", type=int, default=0, metavar="N", help="Of what --keep-share draws (0)."
+    ),
+)
+
+
+def filter_options(command: Any) -> Any:
+    """Add the options that filter by quality; the command gets them as `quality`."""
+
+    @wraps(command)
+    def with_filter(
+        *args: Any,
+        without: tuple[str, ...],
+        language: str,
+        min_score: tuple[str, ...],
+        min_agree: float | None,
+        best: int | None,
+        drop_original_when: tuple[str, ...],
+        keep_share: float | None,
+        by: str | None,
+        share_seed: int,
+        **others: Any,
+    ) -> Any:
+        from engine.quality.quality_filter import QualityFilter
+
+        quality = QualityFilter.parse(
+            without=without,
+            language=language,
+            min_score=min_score,
+            min_agree=min_agree,
+            best=best,
+            drop_original_when=drop_original_when,
+            keep_share=keep_share,
+            by=by,
+            share_seed=share_seed,
+        )
+        return command(*args, quality=quality, **others)
+
+    for option in reversed(OPTIONS):
+        with_filter = option(with_filter)
+    return with_filter

@@ -33,15 +33,18 @@ def csv_pairs(path: str, separator: str | None) -> list[tuple[int, str]]:
     return [info.dataloader.dataset[i] for i in range(len(info.dataloader.dataset))]
 
 
-def tar_pairs(tars: str, train: bool, samples: int | None = None) -> dict[str, Any]:
+def tar_pairs(
+    tars: str, train: bool, samples: int | None = None, resampled: bool = False
+) -> dict[str, Any]:
     """Return what an epoch reads from tars, named by a brace expression.
 
-    `samples` is `--train-num-samples`; None has open_clip look for `sizes.json`. The result has
-    `pairs` of (image number, caption), `num_samples`, and `warnings`, which open_clip logs for what
-    it passes over.
+    `samples` is `--train-num-samples`; None has open_clip look for `sizes.json`. `resampled` is
+    True for `--dataset-resampled`. The result has `pairs` of (image number, caption),
+    `num_samples`, and `warnings`, which open_clip logs for what it passes over.
     """
     arguments = ["--train-data" if train else "--val-data", tars, "--dataset-type", "webdataset"]
     arguments += ["--batch-size", "1", "--workers", "0"]
+    arguments += ["--dataset-resampled"] * resampled
     args = parse_args(arguments + (["--train-num-samples", str(samples)] if samples else []))
     args.distributed, args.world_size = False, 1
     warnings: list[str] = []

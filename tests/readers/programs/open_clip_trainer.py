@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.readers.programs.torchvision_loading import declare_operators
@@ -27,9 +29,17 @@ TINY = {
 }
 """The model `tiny`."""
 
-if __name__ == "__main__":
+
+@contextmanager
+def add_tiny_model() -> Iterator[None]:
+    """Have open_clip know the model `tiny` within the block."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "tiny.json")
         config.write_text(json.dumps(TINY))
         open_clip.add_model_config(config)
+        yield
+
+
+if __name__ == "__main__":
+    with add_tiny_model():
         main(sys.argv[1:])

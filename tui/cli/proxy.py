@@ -1,0 +1,101 @@
+"""Commands that ask with small trainings of open_clip which captions help."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tui.cli.options import Folder, Output, project_argument
+from tui.cli.requests import echo, is_readonly, open_project
+
+
+@click.command()
+@project_argument
+@click.argument("out", type=Output)
+@click.argument("open_clip", nargs=-1, metavar="[-- OPEN_CLIP_OPTIONS]")
+@click.option("--images", type=click.IntRange(min=1), metavar="N", help="To train on (all).")
+@click.option(
+    "--test-images",
+    type=click.IntRange(min=5),
+    metavar="N",
+    help="To be tested on (a tenth of --images, 10 to 1,000).",
+)
+@click.option(
+    "--arms",
+    default="original,joint,raw",
+    metavar="A,B",
+    help="Of original, joint, raw and models' names (original,joint,raw).",
+)
+@click.option("--seeds", default=3, type=click.IntRange(1, 100), metavar="K", help="Each arm (3).")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
+@click.option("--clip", default="ViT-B-32", metavar="NAME", help="open_clip's model (ViT-B-32).")
+@click.option("--epochs", default=30, type=click.IntRange(1, 10_000), metavar="N", help="(30)")
+@click.option("--batch-size", type=click.IntRange(min=2), metavar="N", help="Images (256).")
+@click.option("--encode", metavar="F", help="Images anew as jpg or webp; with a quality: jpg:90.")
+@click.option("--max-side", type=click.IntRange(min=1), metavar="N", help="Pixels, with --encode.")
+def proxy(
+    folder: Path,
+    out: Path,
+    open_clip: tuple[str, ...],
+    images: int | None,
+    test_images: int | None,
+    arms: str,
+    seeds: int,
+    models: tuple[str, ...],
+    clip: str,
+    epochs: int,
+    batch_size: int | None,
+    encode: str | None,
+    max_side: int | None,
+) -> None:
+    """Prepare small trainings that show which captions help: tars and command lines in OUT.
+
+    \b
+    original   an image has its original caption
+    joint      that and the sheared caption of each model, by turns
+    raw        that and the captions before shearing, by turns
+    MODEL      the sheared caption of this model
+
+    All arms have the same images and see as many samples. Nothing is trained here: OUT/train.sh
+    and OUT/evaluate.sh hold the command lines, and `proxy-table OUT` shows what came out.
+    """
+    from engine.operations.damage import telling_damage
+    from engine.operations.proxy.command_lines import Training
+    from engine.operations.proxy.proxy import ProxyOptions, make_proxy
+    from tui.cli.progress_bars import step_bar
+    from tui.formatting.proxy_table import made_lines
+
+    options = ProxyOptions(
+        arms=tuple(name.strip() for name in arms.split(",")),
+        models=models,
+        images=images,
+        test_images=test_images,
+        encode=encode,
+        max_side=max_side,
+        training=Training(
+            clip=clip, epochs=epochs, batch_size=batch_size, seeds=seeds, extra=open_clip
+        ),
+    )
+    project, tell = open_project(folder), not is_readonly()
+    with step_bar("reading shards") as progress, telling_damage(project, tell):
+        made = make_proxy(project, out, options, progress, readonly=is_readonly())
+    for line in made_lines(made):
+        echo(line)
+
+
+@click.command("proxy-table")
+@click.argument("out", type=Folder)
+@click.option("--json", "as_json", is_flag=True)
+def proxy_table(out: Path, as_json: bool) -> None:
+    """What the trainings of a proxy came to, by arm: means and ranges of their seeds."""
+    from engine.operations.proxy.results import read_results
+    from tui.formatting.proxy_table import proxy_lines
+
+    results = read_results(out)
+    if as_json:
+        click.echo(json.dumps(results.as_dict()))
+        return
+    for line in proxy_lines(results):
+        echo(line)

@@ -1,4 +1,6 @@
-"""The caption log: what a model wrote about the records of one shard, appended row by row.
+"""The log of one task: what a model wrote about the records of one shard, appended row by row.
+
+A captioner's is a caption log, a scorer's a score log; they differ in their rows alone.
 
 The form of a row, and which records are asked again, is in `engine.project.log_rows`. Rows stand in
 the order in which they arrived. These files are the truth about captions: database and sheared
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.project.log_rows import (
+    AGAIN,
     ALL_FLAGS,
     EXCLUDED,
     EXCLUDED_KIND,
@@ -25,10 +28,18 @@ from engine.project.log_rows import (
     REDONE,
     UNTRIED_KIND,
     LogContents,
+    Wanted,
     parse_log,
     with_exclusion,
 )
-from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, row_fields
+from engine.protocol.caption_row import (
+    AskedAgainRow,
+    CaptionRow,
+    ErrorRow,
+    Row,
+    ScoreRow,
+    row_fields,
+)
 from engine.utils import jsonlines
 from engine.utils.plain_files import make_folder, open_file, open_folder, open_stream, read_bytes
 
@@ -56,6 +67,7 @@ class SyncedState:
     counts: LogCounts
     flags: bytes
     errors: dict[int, ErrorRow]
+    asked_again: dict[int, AskedAgainRow]
 
 
 class DiskFull(OSError):
@@ -65,12 +77,15 @@ class DiskFull(OSError):
         super().__init__(errno.ENOSPC, text)
 
 
-def read(path: Path, count: int, redo_from: int = 0) -> LogContents:
+def read(
+    path: Path, count: int, redo_from: int = 0, wanted: Wanted | None = None
+) -> LogContents:
     """Read the log of a shard of `count` records. A file that does not exist is an empty log.
 
-    Rows at or after the offset `redo_from`, in bytes, get the flag REDONE. Raises `OSError`.
+    Rows at or after the offset `redo_from`, in bytes, get the flag REDONE. `wanted` are the texts
+    that a scorer is to score; None for a captioner. Raises `OSError`.
     """
-    return parse_log(read_if_there(path), count, redo_from)
+    return parse_log(read_if_there(path), count, redo_from, wanted)
 
 
 def read_if_there(path: Path) -> bytes:
@@ -94,7 +109,14 @@ def file_digest(path: Path) -> str:
 class CaptionLog:
     """A caption log that is open for appending. Only the holder of the project's lock has one."""
 
-    def __init__(self, path: Path, count: int, redo: str = "all", redo_from: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        count: int,
+        redo: str = "all",
+        redo_from: int = 0,
+        wanted: Wanted | None = None,
+    ) -> None:
         """Open the log of a shard of `count` records, cut a torn tail, and count what is there.
 
         Every whole line is written again and synced. Whoever wrote it may have been killed before a
@@ -102,11 +124,11 @@ class CaptionLog:
         them to be on the disk, and a sync alone would write nothing.
 
         `redo` says which records without a row at or after the offset `redo_from` are captioned
-        again: "all", or only those that "failed". Raises `OSError`.
+        again: "all", or only those that "failed". `wanted` is that of `read`. Raises `OSError`.
         """
         make_folder(path.parent)
         data = read_if_there(path)
-        contents = parse_log(data, count, redo_from)
+        contents = parse_log(data, count, redo_from, wanted)
         self.path = path
         self.count = count
         """The number of records in the shard."""
@@ -119,8 +141,12 @@ class CaptionLog:
         """The number of all rows, also of those that later rows replaced."""
         self.errors = contents.errors
         """The last error row of every record that has no caption, by its index."""
-        self.captioned = len(contents.captions)
-        """The number of records that have a caption."""
+        self.asked_again = contents.asked_again
+        """How records with the flag AGAIN are asked again, by index."""
+        self.scores = contents.scores
+        """The scores that a score log held when it was opened, as `LogContents` has them."""
+        self.captioned = self.count_flags(lambda flags: bool(flags & HAS_CAPTION))
+        """The number of records that have a caption, or all their scores."""
         self.left = self.count_flags(self.needs_row)
         """The number of records that are still to be captioned."""
         self.unsynced = self.rows + self.foreign
@@ -147,6 +173,8 @@ class CaptionLog:
 
     def needs_row(self, flags: int) -> bool:
         """True if a record with these flags is still to be captioned."""
+        if flags & AGAIN:
+            return True
         return not flags & (REDONE | EXCLUDED) and not (
             self.redo == "failed" and flags & HAS_CAPTION
         )
@@ -174,7 +202,7 @@ class CaptionLog:
     def append(self, rows: Iterable[Row]) -> int:
         """Write the rows of records that are still missing, and return the number written.
 
-        The rows are in the file when this returns; if it raises `OSError`, none of them is.
+        A row of scores has one for each text that the record lacked. The rows are in the file when this returns; if it raises `OSError`, none of them is.
         """
         new_rows: dict[int, Row] = {}
         for row in rows:
@@ -185,7 +213,9 @@ class CaptionLog:
         self.write(to_lines(new_rows.values()))
         for i, row in new_rows.items():
             had_caption = self.flags[i] & HAS_CAPTION
-            if isinstance(row, CaptionRow):
+            self.flags[i] &= ~AGAIN
+            self.asked_again.pop(i, None)
+            if isinstance(row, CaptionRow | ScoreRow):
                 self.captioned += not had_caption
                 self.errors.pop(i, None)
                 self.flags[i] |= HAS_CAPTION | REDONE
@@ -205,7 +235,8 @@ class CaptionLog:
         """
         self.write(b"".join(lines.values()))
         for i in lines:
-            self.flags[i] = self.flags[i] & ~EXCLUDED | HAS_CAPTION | REDONE
+            self.flags[i] = self.flags[i] & ~(EXCLUDED | AGAIN) | HAS_CAPTION | REDONE
+            self.asked_again.pop(i, None)
         for i in self.errors.keys() & lines.keys():
             del self.errors[i]
         self.captioned = self.count_flags(lambda flags: bool(flags & HAS_CAPTION))
@@ -216,6 +247,27 @@ class CaptionLog:
     def count_flags(self, condition: Callable[[int], bool]) -> int:
         """Return the number of records whose flags meet a condition."""
         return sum(self.flags.count(flags) for flags in range(ALL_FLAGS + 1) if condition(flags))
+
+    def ask_again(self, rows: Iterable[AskedAgainRow]) -> int:
+        """Have records asked again that have a caption; return the number of them.
+
+        Raises `DiskFull`, and then nothing changed.
+        """
+        new = {row.i: row for row in rows if self.may_ask_again(row.i)}
+        if not new:
+            return 0
+        self.write(to_lines(new.values()))
+        for i, row in new.items():
+            self.flags[i] |= HAS_ERROR | REDONE | AGAIN
+            self.asked_again[i] = row
+        self.left = self.count_flags(self.needs_row)
+        self.rows += len(new)
+        self.unsynced += len(new)
+        return len(new)
+
+    def may_ask_again(self, i: int) -> bool:
+        """Return True for a record that has a caption and is not asked for anyway."""
+        return 0 <= i < self.count and bool(self.flags[i] & HAS_CAPTION) and not self.missing(i)
 
     def exclude(self, records: Iterable[int], exclude: bool = True) -> int:
         """Exclude records without a caption, or take them back; return the number changed.
@@ -311,7 +363,12 @@ class CaptionLog:
 
     def state(self) -> SyncedState:
         """Return a copy of what the log holds now."""
-        return SyncedState(counts=self.counts, flags=bytes(self.flags), errors=dict(self.errors))
+        return SyncedState(
+            counts=self.counts,
+            flags=bytes(self.flags),
+            errors=dict(self.errors),
+            asked_again=dict(self.asked_again),
+        )
 
     def take_back(self) -> None:
         """Take away, and count no more, what was written since the last sync."""
@@ -325,6 +382,7 @@ class CaptionLog:
         self.captioned, self.left = counts.captioned, counts.left
         self.rows, self.size = counts.rows, counts.log_bytes
         self.flags, self.errors = bytearray(self.synced.flags), dict(self.synced.errors)
+        self.asked_again = dict(self.synced.asked_again)
         self.unsynced = 0
 
     def close(self) -> None:

@@ -54,6 +54,11 @@ class Project:
         return self.folder / "inputs.json"
 
     @property
+    def quality(self) -> Path:
+        """The file of the quality of all captions as it was counted last; it may be deleted."""
+        return self.folder / "project.quality.msgpack"
+
+    @property
     def shards(self) -> Path:
         """The folder of the shard files."""
         return self.folder / "shards"

@@ -20,6 +20,12 @@ be captioned ("asked again"). A new row changes the flags as follows:
 | `excluded`      | + HAS_ERROR, + EXCLUDED   | + HAS_ERROR, caption counts   |
 | any other error | + HAS_ERROR, - EXCLUDED   | + HAS_ERROR, caption counts   |
 
+A record that has a caption may have a row with the error `asked_again`: a person wants a better
+one. It says which defects (`bad`) a new caption must not have, which ones the caption there `had`,
+and with which `changes` of settings it is asked. It sets AGAIN, which every later row of the record
+takes away: a caption, which then counts, or the error `not_better`. A caption that came so has its
+`changes` behind its fields.
+
 Every row at or after the offset `redo_from` also sets REDONE. Whether a record is asked again:
 
 | flags                            | redo "all" | redo "failed" |
@@ -29,22 +35,34 @@ Every row at or after the offset `redo_from` also sets REDONE. Whether a record 
 | HAS_CAPTION, also with HAS_ERROR | yes        | no            |
 | EXCLUDED, with any other         | no         | no            |
 | REDONE, with any other           | no         | no            |
+| AGAIN, with any other            | yes        | yes           |
+
+The log of a scorer holds `{"i", "scores"}` in the place of captions: each score by the digest of the
+text that it is of. Rows of a record add up, and the last score of a digest counts. `Wanted` says
+which texts there are, and `mark_scored` sets the flags by it: HAS_CAPTION then means that each has
+its score. So a record is asked again once it has a new text, unless its last row is a failure.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
 
 from engine.protocol.caption_row import (
+    ASKED_AGAIN,
     TOKEN_COUNT_LIMIT,
+    AskedAgainRow,
     CaptionRow,
     ErrorRow,
     ImportedRow,
+    RetriedRow,
     Row,
+    ScoreRow,
     parse_row,
 )
 from engine.utils import jsonlines
@@ -60,15 +78,20 @@ IMPORTED_ROWS = msgspec.json.Decoder(ImportedRow)
 CaptionText = tuple[int, str, str]
 """(index, raw caption, finish) of a caption row."""
 
+Wanted = Sequence[Mapping[str, str]]
+"""The texts of each record of a shard that a scorer is to score, by their digests."""
+
 HAS_CAPTION = 1
-"""The record has a caption."""
+"""The record has a caption; of a scorer, a score for each of its texts."""
 HAS_ERROR = 2
 """The record has a row with an error, before or after its caption or without one."""
 REDONE = 4
 """The record has a row at or after the offset from which the records are being redone."""
 EXCLUDED = 8
 """The record has no caption and a person gave up on it: it is not captioned again."""
-ALL_FLAGS = HAS_CAPTION | HAS_ERROR | REDONE | EXCLUDED
+AGAIN = 16
+"""The record has a caption, and a person wants a better one."""
+ALL_FLAGS = HAS_CAPTION | HAS_ERROR | REDONE | EXCLUDED | AGAIN
 EXCLUDED_KIND = "excluded"
 """The error of a row that excludes a record."""
 READMITTED_KIND = "readmitted"
@@ -85,8 +108,12 @@ class LogContents:
 
     captions: dict[int, CaptionRow] = field(default_factory=dict)
     """The caption row that counts, by the record's index in the shard."""
+    scores: dict[int, dict[str, float | None]] = field(default_factory=dict)
+    """The score of each text, by the record's index in the shard and by the text's digest."""
     errors: dict[int, ErrorRow] = field(default_factory=dict)
     """The last error row of every record that has no caption, by its index in the shard."""
+    asked_again: dict[int, AskedAgainRow] = field(default_factory=dict)
+    """How records are asked again that have the flag AGAIN, by index."""
     flags: bytearray = field(default_factory=bytearray)
     """One byte per record of the shard."""
     rows: int = 0
@@ -99,7 +126,9 @@ class LogContents:
     """The digest of the first `good_bytes` bytes."""
 
 
-def parse_log(data: bytes, count: int, redo_from: int = 0) -> LogContents:
+def parse_log(
+    data: bytes, count: int, redo_from: int = 0, wanted: Wanted | None = None
+) -> LogContents:
     """Return what the bytes of a whole log say, as `read` does."""
     contents = LogContents(flags=bytearray(count))
     end = data.rfind(b"\n") + 1
@@ -108,20 +137,23 @@ def parse_log(data: bytes, count: int, redo_from: int = 0) -> LogContents:
         end = data.rfind(b"\n", 0, end - 1) + 1
     contents.good_bytes = end
     contents.digest = digest(data[:end])
-    captions = plain_captions(data[:end], count)
+    captions = plain_captions(data[:end], count) if wanted is None else None
     if captions is not None and not redo_from:
         contents.captions, contents.rows = captions, len(captions)
         for i in captions:
             contents.flags[i] = HAS_CAPTION | REDONE
         return contents
+    other_kind = ScoreRow if wanted is None else CaptionRow
     offset = 0
     for line in data[:end].splitlines(keepends=True):
         row = parse(line, count)
-        if row is None:
+        if row is None or isinstance(row, other_kind):
             contents.foreign += 1
         else:
             apply_row(contents, row, redone=offset >= redo_from)
         offset += len(line)
+    if wanted is not None:
+        mark_scored(contents, wanted)
     return contents
 
 
@@ -175,6 +207,12 @@ def parse(line: bytes, count: int) -> Row | None:
         row = parse_row(value)
         if isinstance(row, CaptionRow) and isinstance(value.get("source"), str):
             row = ImportedRow(row.i, row.raw, row.tokens, row.finish, value["source"])
+        elif isinstance(row, CaptionRow) and "changes" in value:
+            with suppress(msgspec.ValidationError):
+                row = msgspec.convert(value, RetriedRow)
+        elif isinstance(row, ErrorRow) and row.error == ASKED_AGAIN:
+            with suppress(msgspec.ValidationError):
+                row = msgspec.convert(value, AskedAgainRow)
     except (ValueError, RecursionError):
         return None
     return row if fits_shard(row, count) else None
@@ -184,6 +222,8 @@ def fits_shard(row: Row, count: int) -> bool:
     """Return True if the numbers of a row can be those of one of the `count` records of a shard."""
     if not 0 <= row.i < count:
         return False
+    if isinstance(row, ScoreRow):
+        return row.is_finite
     return isinstance(row, ErrorRow) or 0 <= row.tokens < TOKEN_COUNT_LIMIT
 
 
@@ -191,10 +231,19 @@ def apply_row(contents: LogContents, row: Row, redone: bool) -> None:
     """Add the next row of a log to its contents, by the first table above."""
     i = row.i
     contents.rows += 1
+    contents.flags[i] &= ~AGAIN
+    contents.asked_again.pop(i, None)
+    if isinstance(row, AskedAgainRow) and i in contents.captions:
+        contents.flags[i] |= AGAIN
+        contents.asked_again[i] = row
     if isinstance(row, CaptionRow):
         contents.captions[i] = row
         contents.errors.pop(i, None)
         contents.flags[i] = contents.flags[i] & ~EXCLUDED | HAS_CAPTION
+    elif isinstance(row, ScoreRow):
+        contents.scores.setdefault(i, {}).update(row.scores)
+        contents.errors.pop(i, None)
+        contents.flags[i] &= ~EXCLUDED
     else:
         contents.flags[i] |= HAS_ERROR
         if i not in contents.captions:
@@ -202,6 +251,26 @@ def apply_row(contents: LogContents, row: Row, redone: bool) -> None:
             contents.flags[i] = with_exclusion(contents.flags[i], row)
     if redone:
         contents.flags[i] |= REDONE
+
+
+def unknown_texts(count: int) -> Wanted:
+    """Return what stands for the texts of `count` records where these are not known or not needed.
+
+    No log has scores of them: of what is read with them, only rows and failures say something.
+    """
+    return [{"": ""}] * count
+
+
+def mark_scored(contents: LogContents, wanted: Wanted) -> None:
+    """Tell which records have a score for each of their texts, by the rows of a whole score log."""
+    for i, texts in enumerate(wanted):
+        if contents.scores.get(i, {}).keys() >= texts.keys():
+            contents.flags[i] = contents.flags[i] & ~EXCLUDED | HAS_CAPTION
+            contents.errors.pop(i, None)
+            if not texts:  # there is nothing to ask
+                contents.flags[i] |= REDONE
+        elif i not in contents.errors:  # a text is new since its last row
+            contents.flags[i] &= ~REDONE
 
 
 def with_exclusion(flags: int, row: ErrorRow) -> int:

@@ -9,6 +9,7 @@ from db import progress, projects, supervisor_writes
 from db.connection import reading
 from db.rows import ModelRow, RecordKey
 from db.task_pages import matching_tasks
+from engine.captioners.model_families import is_scorer
 from engine.project.layout import Project
 from engine.utils.errors import BadInput
 
@@ -27,6 +28,18 @@ def select_models(models: Sequence[ModelRow], names: Sequence[str]) -> list[Mode
             known_names = ", ".join(sorted(known))
             raise BadInput(f"the project has no model {name!r}: it has {known_names}")
     return [model for model in models if not names or model.name in names]
+
+
+def select_captioners(models: Sequence[ModelRow], names: Sequence[str]) -> list[ModelRow]:
+    """Return the same of the models that write captions, without scorers.
+
+    Raises `BadInput` for the name of a scorer, too.
+    """
+    chosen = select_models(models, names)
+    for model in chosen if names else ():
+        if is_scorer(model.family):
+            raise BadInput(f"{model.name} scores captions, and has none of its own")
+    return [model for model in chosen if not is_scorer(model.family)]
 
 
 def select_tasks(

@@ -1,13 +1,14 @@
-"""One row of a caption log as a value: what a worker sends, what a log holds.
+"""One row of a caption log or score log as a value: what a worker sends, what a log holds.
 
 A row is checked here and nowhere else, whether it comes from a worker's pipe or from a file. On
-disk and on the wire it is a JSON object with the fields of `CaptionRow` or of `ErrorRow`.
+disk and on the wire it is a JSON object with the fields of its class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -22,6 +23,10 @@ be told to write, are far fewer, and a longer text would be held in memory by ev
 
 IMPORTED = "imported"
 """The source of a caption that was made elsewhere."""
+ASKED_AGAIN = "asked_again"
+"""The kind of failure of an `AskedAgainRow`."""
+NOT_BETTER = "not_better"
+"""The kind of failure of a record whose new caption is no better than the one that it has."""
 OUT_OF_RANGE = -1
 """Stands for an index or a number of tokens that is too large to be read exactly."""
 
@@ -46,6 +51,21 @@ class ImportedRow(CaptionRow, frozen=True):
     """Where it comes from: `IMPORTED`."""
 
 
+class ScoreRow(msgspec.Struct, frozen=True):
+    """The scores of captions of one record."""
+
+    i: int
+    """Index of the record in its shard."""
+    scores: dict[str, float | None]
+    """The score of each caption, by the digest of its text; None, which no log holds, stands for
+    what is no finite number."""
+
+    @property
+    def is_finite(self) -> bool:
+        """True if every score is a number."""
+        return all(score is not None and isfinite(score) for score in self.scores.values())
+
+
 class ErrorRow(msgspec.Struct, frozen=True):
     """The failure of one record."""
 
@@ -57,8 +77,34 @@ class ErrorRow(msgspec.Struct, frozen=True):
     """What happened, as a text for people."""
 
 
-Row = CaptionRow | ErrorRow
-"""A row of a caption log."""
+Changes = dict[str, str]
+"""Settings as text, by name, as `mllmaug-tui set` takes them."""
+
+
+class AskedAgainRow(ErrorRow, frozen=True):
+    """A record that is asked about again, although it has a caption; a person wants a better one.
+
+    Its kind of failure is `ASKED_AGAIN`, since failures replace no caption, also for programs that
+    know nothing of this.
+    """
+
+    bad: tuple[str, ...] = ()
+    """Names of the defects that the caption has and another must not have."""
+    had: tuple[str, ...] = ()
+    """Names of all defects that the caption has."""
+    changes: Changes = {}
+    """With which settings it is asked again."""
+
+
+class RetriedRow(CaptionRow, frozen=True):
+    """A caption that took the place of one with a defect; no worker sends one."""
+
+    changes: Changes
+    """The settings with which it was asked for, where they are others than the model's."""
+
+
+Row = CaptionRow | ScoreRow | ErrorRow
+"""A row of a log: a captioner's captions, a scorer's scores, and the failures of both."""
 
 
 def parse_row(value: Any) -> Row:
@@ -75,6 +121,8 @@ def parse_row(value: Any) -> Row:
             value = value | {name: OUT_OF_RANGE}
     if "raw" in value:
         return msgspec.convert(value, CaptionRow)
+    if "scores" in value:
+        return msgspec.convert(value, ScoreRow)
     return msgspec.convert(value, ErrorRow)
 
 
@@ -90,5 +138,5 @@ def parse_rows(values: Sequence[dict[str, Any]]) -> tuple[Row, ...]:
 
 
 def row_fields(row: Row) -> dict[str, Any]:
-    """Return the row as the JSON object that stands in a caption log, fields in this order."""
+    """Return the row as the JSON object that stands in a log, fields in this order."""
     return msgspec.structs.asdict(row)

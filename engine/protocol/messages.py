@@ -101,6 +101,8 @@ class Records(Struct, frozen=True, kw_only=True, tag="records"):
     """(index, image path) pairs."""
     texts: tuple[tuple[int, dict[str, str]], ...] = ()
     """(index, texts by key) of those records for which the model's prompt asks for texts."""
+    settings: dict[str, Any] | None = None
+    """The settings with which these records are asked, where they are others than the load's."""
     last: bool
     """True if no more come for now."""
     alone: bool

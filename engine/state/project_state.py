@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from db.connection import (
 )
 from db.rows import (
     AttemptRow,
+    CaptionKey,
     DeviceRow,
     EventLevel,
     EventRow,
@@ -41,10 +42,13 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
+from engine.captioners.model_families import is_scorer
 from engine.captioners.registry import IMPORTED
 from engine.project import manifest, outside_images
 from engine.project.caption_log import DiskFull
 from engine.project.layout import Project
+from engine.project.log_rows import Wanted
+from engine.project.scored_texts import texts_to_score
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.task_ledger import TaskLedger
@@ -64,6 +68,8 @@ class SavedProject:
     batch_sizes: dict[tuple[str, int], int] = field(default_factory=dict)
     """The largest batch that is known to fit, by (device id, model id)."""
     flags: frozenset[RecordKey] = frozenset()
+    caption_flags: dict[CaptionKey, str] = field(default_factory=dict)
+    """Why each flagged caption is flagged."""
     devices: Sequence[DeviceRow] = ()
     """Every device of all runs so far."""
 
@@ -77,6 +83,7 @@ def read_project(connection: Connection) -> SavedProject:
         tasks=projects.tasks(connection),
         batch_sizes=supervisor_writes.batch_sizes(connection),
         flags=frozenset(flags.record_keys(connection)),
+        caption_flags=flags.caption_reasons(connection),
         devices=supervisor_writes.devices(connection, present=False),
     )
 
@@ -96,10 +103,12 @@ class ProjectState:
         self.settings = saved.settings
         self.models = {model.id: model for model in saved.models}
         self.shards = {shard.number: shard for shard in saved.shards}
-        self.ledger = TaskLedger(saved.tasks, policy)
+        scorers = {model.id for model in saved.models if is_scorer(model.family)}
+        self.ledger = TaskLedger(saved.tasks, policy, scorers)
         self.batch_sizes = dict(saved.batch_sizes)
         """The largest batch that is known to fit, by (device id, model id)."""
         self.flags = set(saved.flags)
+        self.caption_flags = dict(saved.caption_flags)
         self.known_devices = {device.id: device for device in saved.devices}
         """Every device of this and earlier runs, by id: their pins are taken over."""
         self.attempts: dict[tuple[int, int], AttemptRow] = {}
@@ -144,6 +153,16 @@ class ProjectState:
         return outside_images.is_allowed(
             self.project, self.settings, self.models.values(), self.shards.values()
         )
+
+    def wanted(self, task: TaskRow) -> Wanted | None:
+        """Return the texts that a scorer's task is to score; None for a captioner's.
+
+        Raises `OSError`.
+        """
+        if task.model_id not in self.ledger.scorers:
+            return None
+        shard, models = self.shards[task.shard], self.models.values()
+        return texts_to_score(self.project, shard, models, self.shearing)
 
     def model_named(self, name: str) -> ModelRow | None:
         """Return the model of that name, or None."""
@@ -219,6 +238,13 @@ class ProjectState:
         """Flag the records `on`, and take the flags of the records `off` away."""
         self.flags = (self.flags | set(on)) - set(off)
         self.writes.append(lambda connection: flags.change(connection, on, off))
+
+    def flag_captions(self, on: Mapping[CaptionKey, str], off: Collection[CaptionKey]) -> None:
+        """Flag the captions `on` for these reasons, and take the flags of the captions `off`
+        away."""
+        remaining = {key: why for key, why in self.caption_flags.items() if key not in set(off)}
+        self.caption_flags = remaining | dict(on)
+        self.writes.append(lambda connection: flags.change_captions(connection, on, off))
 
     def remember_batch(self, device: str, model_id: int, size: int) -> None:
         """Note the largest batch that is known to fit."""

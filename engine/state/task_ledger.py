@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,18 @@ from engine.state.policy import Policy
 
 
 class TaskLedger:
-    """All tasks by id, sums over them, and a queue of pending tasks for each model."""
+    """All tasks by id, sums over them, and a queue of pending tasks for each model.
 
-    def __init__(self, tasks: Iterable[TaskRow], policy: Policy) -> None:
+    A scorer's task of a shard starts once no captioner's task of that shard is open (pending or
+    running), and is pending again whenever the last of them has closed: captions may be new.
+    """
+
+    def __init__(
+        self, tasks: Iterable[TaskRow], policy: Policy, scorers: Set[int] = frozenset()
+    ) -> None:
+        """Take over all tasks; `scorers` are the ids of the models that score captions."""
         self.policy = policy
+        self.scorers = scorers
         self.tasks: dict[int, TaskRow] = {}
         self.last_saved: dict[int, TaskRow] = {}
         """Tasks that changed since the last commit, as the database still has them."""
@@ -37,6 +45,14 @@ class TaskLedger:
         dropped when it comes to the top."""
         self.delayed: set[int] = set()
         """Ids of tasks that left their queue because they are not due yet."""
+        self.open_captioning: Counter[int] = Counter()
+        """Number of open tasks of captioners, by shard."""
+        self.scoring: defaultdict[int, list[int]] = defaultdict(list)
+        """Ids of the tasks of scorers, by shard."""
+        self.held: set[int] = set()
+        """Ids of scorers' tasks that left their queue because their shard is still captioned."""
+        self.uncounted: set[int] = set()
+        """Ids of scorers' pending tasks of which it is not known yet whether a caption is new."""
         for task in tasks:
             self.put(task)
 
@@ -51,6 +67,11 @@ class TaskLedger:
             if before.state == "pending":
                 self.pending[before.model_id] -= 1
                 self.pending_left[before.model_id] -= before.left
+        if task.model_id not in self.scorers:
+            was_open = before is not None and is_open(before)
+            self.open_captioning[task.shard] += is_open(task) - was_open
+        elif before is None:
+            self.scoring[task.shard].append(task.id)
         self.tasks[task.id] = task
         self.states[task.state] += 1
         if task.state == "pending":
@@ -65,7 +86,47 @@ class TaskLedger:
         self.last_saved.setdefault(task_id, before)
         task = replace(before, updated=now, **values)
         self.put(task)
+        is_captioned = task.model_id not in self.scorers and not self.open_captioning[task.shard]
+        if is_captioned and may_have_new_captions(before, task):
+            self.reopen_scoring(task.shard, now)
         return task
+
+    def reopen_scoring(self, shard: int, now: float) -> None:
+        """Have the scorers of a shard look for captions that are new, since some may be.
+
+        Tasks that are done are pending again; those that wait for the captions may start.
+        """
+        for task_id in self.scoring[shard]:
+            task = self.tasks[task_id]
+            if task.state == "done":
+                self.change(task_id, now, state="pending", finished=None)
+                self.uncounted.add(task_id)
+            elif task_id in self.held:
+                self.held.discard(task_id)
+                heapq.heappush(self.queues[task.model_id], queue_key(task))
+
+    def next_uncounted(self) -> TaskRow | None:
+        """Return a scorer's task whose log is to be counted anew; None if there is none now.
+
+        What is still to be captioned is waited for.
+        """
+        waiting = (self.tasks[task_id] for task_id in self.uncounted)
+        ready = (t for t in waiting if t.state == "pending" and not self.open_captioning[t.shard])
+        return min(ready, key=lambda task: (task.shard, task.id), default=None)
+
+    def on_counted(self, task_id: int) -> None:
+        """Let a task start whose log was counted anew, if it lacks something."""
+        self.uncounted.discard(task_id)
+        self.held.discard(task_id)
+        task = self.tasks[task_id]
+        if task.state == "pending":
+            heapq.heappush(self.queues[task.model_id], queue_key(task))
+
+    def is_held(self, task: TaskRow) -> bool:
+        """Return True if a scorer's task must wait for captions, or for the count of new ones."""
+        if task.model_id not in self.scorers:
+            return False
+        return self.open_captioning[task.shard] > 0 or task.id in self.uncounted
 
     def changed(self) -> list[tuple[TaskRow, TaskRow]]:
         """Return the changed tasks as pairs (as last saved, as they are now)."""
@@ -102,6 +163,9 @@ class TaskLedger:
             task = self.tasks[heap[0][2]]
             if task.state != "pending" or queue_key(task) != heap[0]:
                 heapq.heappop(heap)
+            elif self.is_held(task):
+                heapq.heappop(heap)
+                self.held.add(task.id)
             elif not self.is_due(task, now):
                 heapq.heappop(heap)
                 self.delayed.add(task.id)
@@ -323,6 +387,16 @@ class TaskLedger:
         else:
             return False
         return True
+
+
+def is_open(task: TaskRow) -> bool:
+    """Return True if the task is pending or running."""
+    return task.state in ("pending", "running")
+
+
+def may_have_new_captions(before: TaskRow, task: TaskRow) -> bool:
+    """Return True if a captioner's task that is not open may have other captions than before."""
+    return not is_open(task) and (is_open(before) or task.rows != before.rows)
 
 
 def queue_key(task: TaskRow) -> tuple[int, int, int]:

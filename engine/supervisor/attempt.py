@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from db.rows import FailureRow, ModelRow, ShardRow, TaskRow
-from engine.captioners.model_families import prompt_keys
+from engine.captioners.model_families import is_scorer, prompt_keys
 from engine.captioners.record_prompt import texts_of
 from engine.project.caption_log import CaptionLog
-from engine.project.log_rows import EXCLUDED_KIND, READMITTED_KIND
+from engine.project.log_rows import EXCLUDED_KIND, READMITTED_KIND, Wanted
 from engine.project.shard_file import (
     FileStamp,
     IndexedImage,
@@ -26,14 +26,20 @@ from engine.project.shard_file import (
     read_records,
 )
 from engine.protocol.caption_row import (
+    ASKED_AGAIN,
+    NOT_BETTER,
     RAW_CAPTION_LIMIT,
     TOKEN_COUNT_LIMIT,
     CaptionRow,
+    Changes,
     ErrorRow,
     Row,
+    ScoreRow,
 )
 from engine.protocol.messages import Records
+from engine.shearing.shear import Shearing
 from engine.state.failure_rows import group_failures
+from engine.supervisor.asked_again import AskedAgain
 from engine.utils.plain_files import open_stream
 
 DETAIL_LIMIT = 2_000
@@ -42,6 +48,8 @@ KIND_LIMIT = 40
 """The most characters of the kind of an error: the longest that we write has 10."""
 FINISHES = ("stop", "length")
 """How the generation of a caption can end."""
+PAPER = Shearing()
+"""How captions are sheared where nobody says otherwise."""
 INVALID_KIND = "invalid"
 """The error of a record for which a worker sent a row that cannot be kept."""
 
@@ -91,7 +99,10 @@ class Attempt:
     originals: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Image path and original caption of the records that were read and have no row yet."""
     texts: dict[int, dict[str, str]] = field(default_factory=dict)
-    """What the model's prompt asks for of the records that were read and not sent yet, by key."""
+    """What the model gets of the records that were read and not sent yet: what its prompt asks for,
+    by key, or the captions that it is to score, by digest."""
+    asked: dict[int, Collection[str]] = field(default_factory=dict)
+    """Digests of the captions that a scorer is to score, of the records that it has."""
     in_progress: set[int] = field(default_factory=set)
     """Indexes of outstanding records that the worker reported to be decoding or generating."""
     isolated_record: int | None = None
@@ -104,6 +115,11 @@ class Attempt:
     """Rows that came and were dropped, by reason."""
     exhausted: bool = False
     """True once `unsent` has come to its end."""
+    again: AskedAgain
+    """The records that have a caption and are asked about again."""
+    later: deque[Iterator[IndexedImage]] = field(default_factory=deque)
+    """Records to be sent after `unsent`, each part with other settings and only once the worker has
+    nothing else."""
 
     @property
     def number(self) -> int:
@@ -128,7 +144,12 @@ class Attempt:
     @property
     def isolating(self) -> bool:
         """True if all that is left are suspects of a server."""
-        return self.exhausted and (bool(self.server_suspects) or self.isolated_record is not None)
+        return self.all_sent and (bool(self.server_suspects) or self.isolated_record is not None)
+
+    @property
+    def all_sent(self) -> bool:
+        """True once all records but suspects of a server were sent."""
+        return self.exhausted and not self.later
 
     def next_records(self, chunk: int, probe: bool = False) -> Records | None:
         """Return the next records for the worker, or None if it has enough for now.
@@ -137,7 +158,9 @@ class Attempt:
         outstanding. With `probe`, the worker gets the probe image before its first suspect. Raises
         `ShardChanged`.
         """
-        suspects = self.server_suspects if self.exhausted else self.suspects
+        if self.exhausted and self.later and not self.worker_has_images:
+            self.unsent, self.exhausted = self.later.popleft(), False
+        suspects = self.server_suspects if self.all_sent else self.suspects
         if suspects or self.isolated_record is not None:
             if self.worker_has_images:
                 return None
@@ -148,7 +171,7 @@ class Attempt:
         if suspects:
             i, image = suspects.popleft()
             self.isolated_record = i
-            return self.send([(i, image)], last=self.exhausted, alone=True)
+            return self.send([(i, image)], last=self.all_sent, alone=True)
         if self.exhausted or len(self.outstanding) >= chunk:
             return None
         records: list[IndexedImage] = []
@@ -158,7 +181,7 @@ class Attempt:
                 break
         self.exhausted = len(records) < chunk
         if not records and not self.outstanding:
-            return None
+            return self.next_records(chunk, probe) if self.later else None
         return self.send(records, last=self.exhausted, alone=False)
 
     def send(self, records: Sequence[IndexedImage], last: bool, alone: bool) -> Records:
@@ -170,6 +193,8 @@ class Attempt:
         if file_stamp(os.fstat(self.shard_file.fileno())) != self.shard_stamp:
             raise ShardChanged
         self.outstanding.update(i for i, _ in records)
+        if is_scorer(self.model.family):
+            self.asked |= {i: tuple(self.texts[i]) for i, _ in records}
         return self.message(records, last=last, alone=alone)
 
     def message(
@@ -186,6 +211,7 @@ class Attempt:
             attempt=self.number,
             first=self.shard.first,
             records=tuple(records),
+            settings=self.again.settings_of(records[0][0]),
             texts=tuple((i, self.texts.pop(i)) for i, _ in records if i in self.texts),
             last=last,
             alone=alone,
@@ -204,7 +230,7 @@ class Attempt:
         dropped: Counter[DropReason] = Counter()
         for row in rows:
             if row.i == self.log.count and self.probe == "sent":
-                self.probe = "captioned" if isinstance(row, CaptionRow) else "failed"
+                self.probe = "captioned" if is_answer(row) else "failed"
             elif not 0 <= row.i < self.log.count:
                 dropped["out of range"] += 1
             elif row.i in accepted or not self.log.missing(row.i):
@@ -212,13 +238,14 @@ class Attempt:
             elif row.i not in self.outstanding:
                 dropped["not sent"] += 1
             else:
-                accepted[row.i] = valid_row(row)
+                accepted[row.i] = self.again.judged(valid_row(row, self.asked.get(row.i)))
         self.log.append(accepted.values())
         self.dropped += dropped
         return [AcceptedRow(row, *self.forget(row.i)) for row in accepted.values()]
 
     def forget(self, i: int) -> tuple[str, str]:
         """Free what is held for a record that has its row; return its image and caption."""
+        self.asked.pop(i, None)
         self.outstanding.discard(i)
         self.in_progress.discard(i)
         return self.originals.pop(i)
@@ -240,9 +267,27 @@ class Attempt:
         return group_failures(self.task.id, self.log.errors)
 
 
-def valid_row(row: Row) -> Row:
-    """Return the row of an outstanding record, or the failure that is recorded instead of it."""
+def is_answer(row: Row) -> bool:
+    """Return True if the model answered, be it without a caption."""
+    return not isinstance(row, ErrorRow) or row.error == "no_caption"
+
+
+def valid_row(row: Row, asked: Collection[str] | None = None) -> Row:
+    """Return the row of an outstanding record, or the failure that is recorded instead of it.
+
+    `asked` are the digests of the captions that a scorer is to score; None for a captioner.
+    """
+    if isinstance(row, ScoreRow):
+        if asked is None:
+            return ErrorRow(row.i, INVALID_KIND, "scores, which a model that captions has not")
+        if row.scores.keys() != set(asked):
+            return ErrorRow(row.i, INVALID_KIND, "scores of other captions than were sent")
+        if not row.is_finite:
+            return ErrorRow(row.i, INVALID_KIND, "a score that is no finite number")
+        return row
     if isinstance(row, CaptionRow):
+        if asked is not None:
+            return ErrorRow(row.i, INVALID_KIND, "a caption, which a scorer does not write")
         if not 0 <= row.tokens < TOKEN_COUNT_LIMIT:
             return ErrorRow(row.i, INVALID_KIND, "a caption with an impossible number of tokens")
         if len(row.raw) > RAW_CAPTION_LIMIT:
@@ -251,7 +296,7 @@ def valid_row(row: Row) -> Row:
             return ErrorRow(row.i, INVALID_KIND, "a caption that ended in no known way")
         return row
     # Only a person excludes records: a worker's word would keep them out for ever.
-    reserved = row.error in (EXCLUDED_KIND, READMITTED_KIND)
+    reserved = row.error in (EXCLUDED_KIND, READMITTED_KIND, ASKED_AGAIN, NOT_BETTER)
     if reserved or not (row.error.isprintable() and 0 < len(row.error) <= KIND_LIMIT):
         kind = row.error[:KIND_LIMIT]
         return ErrorRow(row.i, INVALID_KIND, f"an error of the kind {kind!r}, which no worker has")
@@ -269,16 +314,20 @@ def open_attempt(
     now: float,
     suspects: Sequence[int] = (),
     server_suspects: Sequence[int] = (),
+    wanted: Wanted | None = None,
+    shearing: Shearing = PAPER,
 ) -> Attempt:
     """Open the shard and the caption log, and line up the records that the log lacks.
 
     `suspects` and `server_suspects` are indexes in the order in which they are to be sent; an
-    index in both counts as a server's. `now` is of the monotonic clock. Raises `OSError`, and
-    `ValueError` for a line of the shard that is no record.
+    index in both counts as a server's. `wanted` are the texts that a scorer is to score, of which
+    it gets those without a score, or all where the shard is retried; None for a captioner. `now` is
+    of the monotonic clock. Raises `OSError`, and `ValueError` for a line of the shard that is no
+    record.
     """
     shard_file = open_stream(shard_path, "rb")
     try:
-        log = CaptionLog(log_path, shard.count, task.redo, task.redo_from)
+        log = CaptionLog(log_path, shard.count, task.redo, task.redo_from, wanted)
     except OSError:
         shard_file.close()
         raise
@@ -291,23 +340,29 @@ def open_attempt(
         shard_file=shard_file,
         shard_stamp=stamp,
         synced_at=now,
+        again=AskedAgain(model, log, shearing),
     )
     suspected = {i for i in (*suspects, *server_suspects) if log.missing(i)}
     keys = prompt_keys(model.family, model.settings)
+    retried = task.redo == "all" and task.redo_from > 0
 
     def remember(i: int, record: dict[str, Any]) -> IndexedImage:
         caption = record.get("caption")
         attempt.originals[i] = (record["image"], caption if isinstance(caption, str) else "")
-        if keys:
-            attempt.texts[i] = texts_of(record, keys)
+        if wanted is not None:
+            scored = {} if retried else log.scores.get(i, {})
+            attempt.texts[i] = {key: text for key, text in wanted[i].items() if key not in scored}
+        elif its_keys := keys if i not in log.asked_again else attempt.again.prompt_keys(i):
+            attempt.texts[i] = texts_of(record, its_keys)
         return i, record["image"]
 
-    def read_unsent() -> Iterator[IndexedImage]:
+    def read_unsent(changes: Changes) -> Iterator[IndexedImage]:
         shard_file.seek(0)
         count = 0
         for i, record in read_records(shard_file):
             count += 1
-            if count <= shard.count and log.missing(i) and i not in suspected:
+            is_asked = count <= shard.count and log.missing(i) and i not in suspected
+            if is_asked and attempt.again.changes_of(i) == changes:
                 yield remember(i, record)
         if count != shard.count:  # with the right digest: only somebody else can have written both
             raise ValueError(f"it has {count} records, not {shard.count}")
@@ -324,5 +379,6 @@ def open_attempt(
         attempt.server_suspects.extend(
             remember(i, records[i]) for i in server_suspects if i in records
         )
-    attempt.unsent = read_unsent()
+    attempt.unsent = read_unsent({})
+    attempt.later.extend(read_unsent(changes) for changes in attempt.again.groups(suspected))
     return attempt

@@ -177,6 +177,7 @@ class Supervisor:
                 self.answer_requests()
                 self.pause_watch.check()
                 self.log_watch.bound_logs()
+                self.task_runner.count_scores()
                 self.dispatcher.dispatch(stopping=self.stopping is not None)
                 self.task_runner.sync_logs()
                 self.commit()

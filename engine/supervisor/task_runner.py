@@ -18,7 +18,7 @@ from engine.state.damaged_log import check_log
 from engine.state.model_backoff import ModelBackoff
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
-from engine.state.reconcile import complete_if_whole, log_path
+from engine.state.reconcile import complete_if_whole, count_scores, log_path
 from engine.supervisor.attempt import Attempt, open_attempt
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.endings import ENDINGS, EndKind
@@ -93,6 +93,8 @@ class TaskRunner:
                 now=state.clock.monotonic(),
                 suspects=self.suspects.in_order(task_id),
                 server_suspects=self.server_suspects.in_order(task_id),
+                wanted=state.wanted(task),
+                shearing=state.shearing,
             )
         except OSError as error:
             ledger.release(task_id, now, str(error), "cannot_write")
@@ -267,6 +269,7 @@ class TaskRunner:
             write_error = error
         self.update_counts([worker])
         self.tell_dropped_rows(worker, attempt)
+        self.tell_results(worker, attempt)
         self.project_state.attempts[attempt.key] = replace(
             self.project_state.attempts[attempt.key],
             ended=now,
@@ -288,6 +291,19 @@ class TaskRunner:
             self.on_write_error(write_error, attempt.log.path)
         elif attempt.log.left == 0 and ending.task != "fail":
             self.complete_task(task_id)
+
+    def tell_results(self, worker: WorkerState, attempt: Attempt) -> None:
+        """Log how many captions were replaced, if records were asked about again."""
+        results = attempt.again.results
+        if results:
+            self.project_state.event(
+                "info",
+                f"asked again: {results['better']} captions are replaced,"
+                f" {results['kept']} stay as they were, since the new ones are no better",
+                worker.device,
+                attempt.model.name,
+                attempt.shard.number,
+            )
 
     def tell_dropped_rows(self, worker: WorkerState, attempt: Attempt) -> None:
         """Log how many rows of the attempt were dropped, and why, if any were."""
@@ -317,14 +333,27 @@ class TaskRunner:
         self.suspects.clear_suspects(task_id)
         self.server_suspects.clear_suspects(task_id)
         task = self.project_state.ledger[task_id]
+        verb = "scored" if task.model_id in self.project_state.ledger.scorers else "captioned"
         if task.state == "done":
             self.project_state.event(
                 "info",
-                f"done: {task.captioned} captioned, {task.failed} failed, {task.seconds:.0f} s",
+                f"done: {task.captioned} {verb}, {task.failed} failed, {task.seconds:.0f} s",
                 task.device,
                 self.project_state.models[task.model_id].name,
                 task.shard,
             )
+
+    def count_scores(self) -> None:
+        """Have one scorer's task counted anew, if captions of its shard may be new to it.
+
+        The run is paused if that cannot be done.
+        """
+        if self.project_state.settings.paused:
+            return
+        try:
+            count_scores(self.project_state)
+        except OSError as error:
+            self.on_write_error(error)
 
     def cancel_task(self, task_id: int) -> None:
         """Take the task back from its worker, if one has it."""

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from engine.captioners.base import Caption, Captioner
-from engine.images.image import ImageProblem
+from engine.captioners.base import Answer, LoadedModel
 from engine.worker.inflight import InflightRecords
 
 MAX_LANES = 2
@@ -35,15 +34,15 @@ class LaneBatch:
     """(index, prepared input) of each record that is captioned."""
     size: int
     """Number of records taken for the batch, including images that could not be read."""
-    captions: Future[Sequence[Caption | ImageProblem]]
-    """For each record its caption, or why it alone has none."""
+    answers: Future[Sequence[Answer]]
+    """What the model makes of each record."""
 
 
 class Lanes:
     """The threads of a loaded model, each of which captions one batch at a time."""
 
     def __init__(
-        self, captioner: Captioner, max_lanes: int, wake: Callable[[], None], device: str
+        self, captioner: LoadedModel, max_lanes: int, wake: Callable[[], None], device: str
     ) -> None:
         """Start without a batch. `wake` is called in a lane's thread whenever a batch ends."""
         self.captioner = captioner
@@ -90,23 +89,26 @@ class Lanes:
         """Start a batch. The arguments are the fields of `LaneBatch`; a lane must be free."""
         batch = LaneBatch(inflight, ready, size, self.submit(inflight, ready))
         self.running.append(batch)
-        batch.captions.add_done_callback(lambda _: self.on_batch_end(batch))
+        batch.answers.add_done_callback(lambda _: self.on_batch_end(batch))
 
     def submit(
         self, inflight: InflightRecords, ready: list[tuple[int, Any]]
-    ) -> Future[Sequence[Caption | ImageProblem]]:
+    ) -> Future[Sequence[Answer]]:
         """Caption (index, prepared input) pairs in a lane's thread, outside of `running`."""
         inputs = [prepared for _, prepared in ready]
         record_ids = [inflight.first_record_id + i for i, _ in ready]
-        return self.pool.submit(self.caption, inputs, record_ids)
+        model = inflight.model or self.captioner
+        return self.pool.submit(self.caption, model, inputs, record_ids)
 
-    def caption(self, inputs: list[Any], record_ids: list[int]) -> Sequence[Caption | ImageProblem]:
+    def caption(
+        self, model: LoadedModel, inputs: list[Any], record_ids: list[int]
+    ) -> Sequence[Answer]:
         torch = sys.modules.get("torch")
         threads = self.torch_threads
         # Torch keeps a number of threads for each thread that calls it: set it in this one.
         if threads and torch is not None and torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        return self.captioner.caption_each(inputs, record_ids)
+        return model.answer_each(inputs, record_ids)
 
     def on_batch_end(self, batch: LaneBatch) -> None:
         self.finished.append(batch)
@@ -122,7 +124,7 @@ class Lanes:
 
     def wait(self) -> None:
         """Wait until no batch is being captioned; the batches stay to be popped."""
-        wait([batch.captions for batch in self.running])
+        wait([batch.answers for batch in self.running])
 
     def use_single_lane(self) -> None:
         """Wait for the running batches; from then on one batch runs at a time."""

@@ -12,11 +12,19 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from engine.captioners.base import Caption, Captioner
+from engine.captioners.base import (
+    Answer,
+    Caption,
+    Captioner,
+    CheckpointError,
+    LoadedModel,
+    Scores,
+)
+from engine.captioners.registry import Settings
 from engine.images.image import ImageProblem
 from engine.images.missing_root import ImageRootLost, MissingImages
 from engine.images.probe_image import probe_image_file
-from engine.protocol.caption_row import CaptionRow, Row
+from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, ScoreRow
 from engine.protocol.messages import (
     Decoding,
     FromWorker,
@@ -31,7 +39,7 @@ from engine.worker.image_prefetch import DecodingStuck, ImagePrefetcher
 from engine.worker.inflight import InflightRecords
 from engine.worker.runtime import FatalWorkerError
 
-C = TypeVar("C", bound=Captioner)
+C = TypeVar("C", bound=LoadedModel)
 Send = Callable[[FromWorker], None]
 """Sends a message to the supervisor; several threads may call it."""
 PreparedRecord = tuple[int, Any]
@@ -100,8 +108,17 @@ class CaptionLoop(ABC, Generic[C]):
     def add_records(self, message: Records) -> None:
         """Take the records of a message, which may begin a new attempt."""
         inflight = self.inflight
-        if inflight is None or (inflight.task, inflight.attempt) != (message.task, message.attempt):
+        key = (message.task, message.attempt, message.settings)
+        if inflight is None or (inflight.task, inflight.attempt, inflight.settings) != key:
             inflight = self.begin_attempt(message)
+            try:
+                self.use_settings(inflight, message.settings)
+            except CheckpointError as error:
+                self.send_rows(
+                    inflight, [ErrorRow(i, "refused", str(error)) for i, _ in message.records]
+                )
+                self.release_attempt()
+                return
         inflight.waiting.extend(message.records)
         inflight.texts.update(message.texts)
         inflight.complete = message.last or message.alone
@@ -121,6 +138,18 @@ class CaptionLoop(ABC, Generic[C]):
             task=message.task, attempt=message.attempt, first_record_id=message.first
         )
         return self.inflight
+
+    def use_settings(self, inflight: InflightRecords, settings: dict[str, Any] | None) -> None:
+        """Ask the records with these settings, or as the model was loaded with None.
+
+        Raises `CheckpointError` if the model cannot be asked so.
+        """
+        inflight.settings = settings
+        if settings is not None and isinstance(self.captioner, Captioner):
+            inflight.model = self.captioner.with_settings(Settings.of(settings))
+        model = inflight.model or self.captioner
+        if self.prefetcher.captioner is not model:
+            self.prefetcher.set_captioner(model)
 
     def cancel(self) -> None:
         """Forget the records; batches that run go on, and their rows are still sent."""
@@ -201,6 +230,14 @@ class CaptionLoop(ABC, Generic[C]):
     def send_rows(self, inflight: InflightRecords, rows: Iterable[Row]) -> None:
         if rows := tuple(rows):
             self.send(Rows(task=inflight.task, attempt=inflight.attempt, rows=rows))
+
+
+def answer_row(i: int, answer: Answer) -> Row:
+    if isinstance(answer, ImageProblem):
+        return answer.row(i)
+    if isinstance(answer, Scores):
+        return ScoreRow(i=i, scores=dict(answer.by_digest))
+    return caption_row(i, answer)
 
 
 def caption_row(i: int, caption: Caption) -> CaptionRow:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from engine.captioners.base import Captioner
+from engine.captioners.base import LoadedModel
 from engine.captioners.record_prompt import PromptRecord
 from engine.images.image import (
     OUT_OF_FILES,
@@ -55,7 +55,7 @@ class ImagePrefetcher:
         self.pool = ThreadPoolExecutor(
             threads, "decode", lower_priority if device == "cpu" else None
         )
-        self.captioner: Captioner | None = None
+        self.captioner: LoadedModel | None = None
         self.received_files: dict[int, bytes] = {}
         """Contents of image files that came with their records, by index, until decoded."""
         self.stuck_threads = 0
@@ -64,7 +64,7 @@ class ImagePrefetcher:
         """CPU seconds that the threads have used for the current captioner."""
         self.cpu_seconds_lock = threading.Lock()
 
-    def set_captioner(self, captioner: Captioner | None) -> None:
+    def set_captioner(self, captioner: LoadedModel | None) -> None:
         """Prepare images for this captioner from now on; None while no model is loaded."""
         self.captioner = captioner
         self.cpu_seconds = 0.0

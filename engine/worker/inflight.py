@@ -24,6 +24,10 @@ class InflightRecords:
     """Number of the attempt."""
     first_record_id: int
     """Record id of the shard's first record: the record id of index `i` is this plus `i`."""
+    model: Any = None
+    """The loaded model as it is asked with `settings`; None for the model as it was loaded."""
+    settings: dict[str, Any] | None = None
+    """Settings other than those that the model was loaded with, if its records have any."""
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
     """(index, image) of records whose image is not being decoded yet."""
     texts: dict[int, dict[str, str]] = field(default_factory=dict)

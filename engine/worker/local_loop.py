@@ -12,14 +12,13 @@ from concurrent.futures import Future
 from itertools import islice
 from typing import Any
 
-from engine.captioners.base import Caption, Captioner
+from engine.captioners.base import Answer, LoadedModel
 from engine.hardware.memory import is_out_of_memory
-from engine.images.image import ImageProblem
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import BatchCause, BatchChanged, Records
 from engine.worker.batch_lanes import LaneBatch, Lanes
 from engine.worker.batch_tuner import BatchTuner
-from engine.worker.caption_loop import CaptionLoop, Send, caption_row
+from engine.worker.caption_loop import CaptionLoop, Send, answer_row
 from engine.worker.cpu_threads import ThreadBudget
 from engine.worker.image_prefetch import ImagePrefetcher
 from engine.worker.inflight import InflightRecords
@@ -32,14 +31,14 @@ FIRST_GROWTH = 4
 slow, because each decode step reads all weights: there should be few of them."""
 
 
-class LocalLoop(CaptionLoop[Captioner]):
+class LocalLoop(CaptionLoop[LoadedModel]):
     """A model that captions in batches, in this process (see `CaptionLoop`)."""
 
     def __init__(
         self,
         *,
         model_id: int,
-        captioner: Captioner,
+        captioner: LoadedModel,
         batch_size: int,
         prefetcher: ImagePrefetcher,
         missing_images: MissingImages,
@@ -138,15 +137,12 @@ class LocalLoop(CaptionLoop[Captioner]):
     def on_batch_end(self, batch: LaneBatch) -> None:
         """Send the rows of a batch, and let its duration change batch size and threads."""
         try:
-            captions: Sequence[Caption | ImageProblem] = batch.captions.result()
+            answers: Sequence[Answer] = batch.answers.result()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            captions = self.retry_batch(batch, error)
-        rows = [
-            it.row(i) if isinstance(it, ImageProblem) else caption_row(i, it)
-            for (i, _), it in zip(batch.ready, captions, strict=True)
-        ]
+            answers = self.retry_batch(batch, error)
+        rows = [answer_row(i, answer) for (i, _), answer in zip(batch.ready, answers, strict=True)]
         self.send_rows(batch.inflight, rows)
         self.tune_batch_size(batch.size)
         if self.growing_size is not None:
@@ -162,27 +158,27 @@ class LocalLoop(CaptionLoop[Captioner]):
             self.prefetcher.cpu_seconds, 1 if alone else self.lanes.open_lanes
         )
 
-    def retry_batch(self, batch: LaneBatch, error: Exception) -> list[Caption | ImageProblem]:
+    def retry_batch(self, batch: LaneBatch, error: Exception) -> list[Answer]:
         """Caption a batch that did not fit into memory again, alone and in parts that fit.
 
         Raises the last out-of-memory error if a single image does not fit.
         """
-        captions: list[Caption | ImageProblem] = []
+        answers: list[Answer] = []
         ran_alone = self.lanes.max_lanes == 1
         self.lanes.use_single_lane()
         if ran_alone and len(batch.ready) <= self.batch_size:
             self.halve_batch_size(len(batch.ready), error)
         else:
             self.release_memory()
-        while len(captions) < len(batch.ready):
-            part = batch.ready[len(captions) : len(captions) + self.batch_size]
+        while len(answers) < len(batch.ready):
+            part = batch.ready[len(answers) : len(answers) + self.batch_size]
             try:
-                captions += self.lanes.submit(batch.inflight, part).result()
+                answers += self.lanes.submit(batch.inflight, part).result()
             except Exception as part_error:
                 if not is_out_of_memory(part_error):
                     raise
                 self.halve_batch_size(len(part), part_error)
-        return captions
+        return answers
 
     def halve_batch_size(self, images: int, error: Exception) -> None:
         """Go on for good with half of the images that did not fit. Raises `error` again for one."""

@@ -30,7 +30,8 @@ class RemoteLoop(CaptionLoop[RemoteCaptioner]):
 
     def advance(self, inflight: InflightRecords) -> None:
         """Keep a batch of records with the server and send its captions as they come."""
-        ended_before = self.captioner.ended_requests
+        captioner = inflight.model or self.captioner
+        ended_before = captioner.ended_requests
         self.decode_ahead(inflight)
         self.submit_decoded(inflight)
         self.decode_ahead(inflight)
@@ -40,7 +41,7 @@ class RemoteLoop(CaptionLoop[RemoteCaptioner]):
         except ServerUnavailable as error:
             lost = [record_id - inflight.first_record_id for record_id in error.record_ids]
             raise ModelUnavailable(unavailable_message(self.model_id, error, lost)) from error
-        if self.captioner.ended_requests != ended_before:
+        if captioner.ended_requests != ended_before:
             self.send(RequestEnded(attempt=inflight.attempt))
 
     def submit_decoded(self, inflight: InflightRecords) -> None:
@@ -55,9 +56,10 @@ class RemoteLoop(CaptionLoop[RemoteCaptioner]):
         rows, ready = self.collect_decoded(inflight, batch)
         self.send_rows(inflight, rows)
         self.send_generating(inflight, ready)
+        captioner = inflight.model or self.captioner
         for i, prepared in ready:
             record_id = inflight.first_record_id + i
-            replies[self.captioner.submit(prepared, record_id, inflight.isolated)] = i
+            replies[captioner.submit(prepared, record_id, inflight.isolated)] = i
 
     def collect_replies(self, inflight: InflightRecords, done: Collection[Future[Caption]]) -> None:
         """Send the rows of replies that have come.

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from engine.captioners.api_keys import NO_KEY, KeySource
-from engine.captioners.base import Captioner, CheckpointError, RemoteCaptioner, ServerUnavailable
+from engine.captioners.base import CheckpointError, LoadedModel, RemoteCaptioner, ServerUnavailable
 from engine.captioners.registry import FAMILIES, Settings
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImagePaths
@@ -243,7 +243,7 @@ class Worker:
             Loaded(model=model.id, batch=self.loop.batch_size, seconds=time.monotonic() - began)
         )
 
-    def make_captioner(self, model: ModelSpec) -> Captioner:
+    def make_captioner(self, model: ModelSpec) -> LoadedModel:
         """Load a model.
 
         Raises `CheckpointError`, `ServerUnavailable`, `torch.OutOfMemoryError`.
@@ -252,7 +252,7 @@ class Worker:
         report = self.send_loading
         return family.load(model.checkpoint, settings, self.device, report, self.key_source)
 
-    def make_loop(self, captioner: Captioner, message: Load) -> CaptionLoop[Any]:
+    def make_loop(self, captioner: LoadedModel, message: Load) -> CaptionLoop[Any]:
         """Return the loop for a captioner that was loaded because of a message."""
         settings = Settings.of(message.model.settings)
         batch_size = message.batch or captioner.batch
@@ -283,7 +283,7 @@ class Worker:
             first_batch=FIRST_BATCH if on_cpu else None,
         )
 
-    def lane_count(self, captioner: Captioner, settings: Settings) -> int:
+    def lane_count(self, captioner: LoadedModel, settings: Settings) -> int:
         """Return how many batches of this model may be captioned at the same time."""
         if self.device == "cpu":
             overlap = core_share() > 1 and not captioner.fills_cores

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
-from db import requests
+from db import projects, requests
 from db.connection import DatabaseError, reading, writing
 from db.tables import REQUEST
 from engine.operations import run_control
-from engine.project.lock import ProjectInUse
+from engine.operations.reshear import reshear_locked
+from engine.project.damage import DamagedFiles
+from engine.project.lock import ProjectInUse, ProjectLock
 from engine.requests.kinds import Request, parse_request, to_payload
+from engine.shearing.shear import Shearing
+from engine.state.policy import Policy
+from engine.state.project_state import ProjectState
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.errors import BadInput, RequestRefused
 from tests.sim.disk import Killed
@@ -112,6 +117,30 @@ class Commands:
             with suppress(RequestRefused):
                 self.carry_out(parse_request(row.kind, row.payload), row.id)
                 self.simulation.after_process("a request that was left")
+
+    def shear(self, shearing: Shearing) -> bool:
+        """Shear all captions again, unless they are sheared so already.
+
+        Returns False if that was refused, or killed.
+        """
+        simulation = self.simulation
+        with reading(self.project.database) as connection:
+            if Shearing.of(projects.project(connection)) == shearing:
+                return True
+        simulation.note(f"command: reshear {shearing}")
+        alive, simulation.alive = simulation.alive, True
+        try:
+            with ProjectLock(self.project.lock):
+                state = ProjectState.load(self.project, Policy(), simulation.time)
+                reshear_locked(state, shearing, lambda done, total: None)
+            return True
+        except Killed:
+            return False
+        except (*REFUSALS, DamagedFiles, OSError) as error:
+            simulation.note(f"refused: {type(error).__name__}")
+            return False
+        finally:
+            simulation.alive = alive
 
     def carry_out(
         self, request: Request, request_id: int | None = None, beside_run: bool = False

@@ -22,6 +22,7 @@ from engine.requests import handlers, kinds
 from engine.state import reconcile
 from engine.state.model_backoff import ModelBackoff
 from engine.state.project_state import ProjectState
+from engine.state.task_ledger import TaskLedger
 from engine.supervisor import model_loading, task_runner, worker_exit
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.dispatcher import Dispatcher
@@ -63,6 +64,8 @@ class Coverage:
         """True if the last rows of the attempt that ends now could not be synced."""
         self.completing = False
         """True while a task is completed."""
+        self.new_captions = False
+        """True if captions were found that are new to the scorer whose attempt ends now."""
         self.taken: Counter[str] = Counter()
         self.pairs: Counter[tuple[str, str]] = Counter()
         self.last: dict[tuple[int, int], str] = {}
@@ -106,6 +109,8 @@ class Coverage:
             (TaskRunner, "on_write_error", self.on_write_error),
             (TaskRunner, "complete_task", self.on_complete_task),
             (task_runner, "complete_if_whole", self.on_complete),
+            (task_runner, "count_scores", self.on_count_scores),
+            (TaskLedger, "reopen_scoring", self.on_reopen_scoring),
             (CaptionLog, "take_back", self.on_take_back),
             (ModelBackoff, "on_answer", self.on_answer),
             (ProjectState, "commit", self.on_commit),
@@ -175,12 +180,15 @@ class Coverage:
     ) -> None:
         attempt = worker.attempt
         outer, self.unsynced = self.unsynced, False
+        self.new_captions = False
         call(runner, worker, kind, *rest, **named)
         unsynced, self.unsynced = self.unsynced, outer
         if attempt is None:
             return
         task = runner.project_state.ledger[attempt.task.id]
-        if kind == "finished":
+        if kind == "finished" and self.new_captions:
+            self.take("The last missing row of a scorer comes", task.id)
+        elif kind == "finished":
             self.take(row_of_finish(task, unsynced), task.id)
         elif kind == "server_unavailable" and attempt.outstanding:
             self.take("unavailable while captioning", task.id)
@@ -214,8 +222,30 @@ class Coverage:
 
     def on_complete(self, call: Call, state: Any, task: TaskRow, *rest: Any) -> None:
         call(state, task, *rest)
-        if state.ledger[task.id].error_cause == "log_incomplete":
+        now = state.ledger[task.id]
+        if now.error_cause == "log_incomplete":
             self.take("The same, but the log read back is not whole", task.id)
+        elif task.model_id in state.ledger.scorers and now.state == "pending":
+            self.new_captions = True
+
+    def on_count_scores(self, call: Call, state: ProjectState) -> None:
+        task = state.ledger.next_uncounted()
+        call(state)
+        if task is not None:
+            is_done = state.ledger[task.id].state == "done"
+            row = "The log of such a pending task" if is_done else "The same, and a caption has no"
+            self.take(row, task.id)
+
+    def on_reopen_scoring(self, call: Call, ledger: TaskLedger, shard: int, *rest: Any) -> None:
+        rows = {
+            "pending": "The last open task of the shard's captioners closes",
+            "done": "The same, and the scorer's task is done",
+            "running": "The same, and the scorer's task is running",
+        }
+        for task_id in ledger.scoring[shard]:
+            if (state := ledger[task_id].state) in rows:
+                self.take(rows[state], task_id)
+        call(ledger, shard, *rest)
 
     def on_loaded(self, call: Call, *arguments: Any) -> None:
         self.take("loaded")

@@ -147,6 +147,10 @@ RATES: dict[str, tuple[float, ...]] = {
     "shard file is written to": (0.002, 0.02),
     "shard file is removed": (0.002, 0.02),
     "shard cannot be read": (0.005, 0.03),
+    # Scorers
+    "row with a score that is no number": (0.02, 0.1),
+    "row with scores of other captions": (0.02, 0.1),
+    "captions are sheared in another way": (0.2, 0.8),
 }
 """Every kind of fault, and the rates (per occasion) of which a schedule draws one."""
 SHARES_OF_KINDS = (0.05, 0.15, 0.3, 0.6)

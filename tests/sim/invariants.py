@@ -17,10 +17,12 @@ from db.tables import ATTEMPT
 from db.values import columns
 from engine.project import caption_log, log_rows
 from engine.project.layout import Project
-from engine.project.log_rows import LogContents
+from engine.project.log_rows import HAS_CAPTION, LogContents
 from engine.protocol.caption_row import CaptionRow, ErrorRow
+from engine.quality.caption_digest import caption_digest
 from tests.sim.disk import SimulatedDisk
-from tests.sim.naming import BAD, POISON, SERVER_POISON, caption_of
+from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON, caption_of, texts_of
+from tests.sim.scores import Scored, is_scorer, scored, wrong_scores
 from tests.sim.truth import Truth
 
 SHARD_CAUSES = ("shard_missing", "shard_changed", "shard_unreadable")
@@ -47,6 +49,8 @@ class Checker:
     violations: list[str] = field(default_factory=list)
     durable: dict[Path, set[int]] = field(default_factory=dict)
     """Indexes of the captions that each log held, durably, at an earlier check."""
+    durable_scores: dict[Path, set[Scored]] = field(default_factory=dict)
+    """The scores that each log of a scorer held, durably, at an earlier check."""
     changed: set[Path] = field(default_factory=set)
     """Logs that were changed while nothing ran, and by nothing else since."""
     power_was_cut: bool = False
@@ -60,6 +64,7 @@ class Checker:
     def forget_durable(self, path: Path) -> None:
         """Expect nothing of a log that was damaged: a finished one is captioned anew."""
         self.durable.pop(path, None)
+        self.durable_scores.pop(path, None)
         self.changed.discard(path)
         self.truth.damaged.add(path)
 
@@ -107,12 +112,13 @@ class Checker:
         for task in tasks:
             model = models[task.model_id]
             path = self.project.caption_log_file(model, task.shard)
-            log = caption_log.read(path, task.count)
+            wanted = log_rows.unknown_texts(task.count) if is_scorer(model.family) else None
+            log = caption_log.read(path, task.count, wanted=wanted)
             self.check_log(task, model, path, log, disk)
             if saved and path in self.changed:
                 self.check_found(task, path, log)
             if path not in disk.taken_back:
-                self.check_counts(task, path, log, saved)
+                self.check_counts(task, model, path, log, saved)
             self.check_reason(task, model, path)
             own = [attempt for attempt in attempts if attempt.task_id == task.id]
             self.check_attempts(task, own, saved)
@@ -134,6 +140,8 @@ class Checker:
         for i, row in log.captions.items():
             if row.raw != caption_of(model.name, images[i]):
                 self.violate(f"record {task.id}/{i} has a caption of another: {row.raw}")
+        if is_scorer(model.family):
+            self.check_scores(task, path, data, disk)
         recorded = data[: task.log_bytes]  # rows behind that are cut if a request was killed
         unsynced = disk.durable_bytes(path, data)[: task.log_bytes] != recorded
         if task.state == "done" and unsynced and path not in self.truth.damaged:
@@ -150,6 +158,20 @@ class Checker:
             self.violate(f"excluded records of task {task.id} were asked again: {asked}")
         for i, error in log.errors.items():
             self.check_failure(task, model, i, images[i], error)
+
+    def check_scores(self, task: TaskRow, path: Path, data: bytes, disk: SimulatedDisk) -> None:
+        """Every score is that of its caption, none is lost, and none is made twice."""
+        for wrong in wrong_scores(data, task.count):
+            self.violate(f"task {task.id}: {wrong}")
+        times = scored(data, task.count)
+        if lost := self.durable_scores.get(path, set()) - set(times):
+            self.violate(f"scores of task {task.id} are lost: {sorted(lost)}")
+        if path not in self.truth.damaged:
+            durable = set(scored(disk.durable_bytes(path, data), task.count)) & set(times)
+            self.durable_scores.setdefault(path, set()).update(durable)
+        redone = self.truth.names[task.id] in self.truth.redone
+        if not redone and (twice := [key for key, number in times.items() if number > 1]):
+            self.violate(f"captions of task {task.id} were scored twice: {twice}")
 
     def check_found(self, task: TaskRow, path: Path, log: LogContents) -> None:
         """A run does not believe a finished log that was changed before it."""
@@ -176,15 +198,23 @@ class Checker:
         elif not error.detail:
             self.violate(f"record {task.id}/{i} ({image}) was failed without a reason")
 
-    def check_counts(self, task: TaskRow, path: Path, log: LogContents, saved: bool) -> None:
-        """The database believes no more than the logs hold, and as much after a last commit."""
+    def check_counts(
+        self, task: TaskRow, model: ModelRow, path: Path, log: LogContents, saved: bool
+    ) -> None:
+        """The database believes no more than the logs hold, and as much after a last commit.
+
+        How many records of a scorer have all their scores is checked at the end.
+        """
         if path in self.truth.damaged or self.power_was_cut:
             return
         if task.rows > log.rows:
             self.violate(f"task {task.id} counts {task.rows} rows, its log has {log.rows}")
         counted = (task.captioned, task.failed, task.rows)
+        held = (len(log.captions), len(log.errors), log.rows)
+        if is_scorer(model.family):
+            counted, held = (0, 0, task.rows), (0, 0, log.rows)
         if saved and task.state != "running":
-            if counted != (len(log.captions), len(log.errors), log.rows):
+            if counted != held:
                 self.violate(f"task {task.id} counts {counted}, which its log does not hold")
             if task.state == "done" and task.digest != log.digest:
                 self.violate(f"the digest of task {task.id} is not that of its log")
@@ -251,16 +281,24 @@ class Checker:
         unanswered = [i for i in self.truth.asked if self.truth.answers[i] != 1]
         if waiting or unanswered:
             self.violate(f"{len(waiting)} requests wait, {unanswered} were not answered once")
+        captioners = [model for model in models.values() if not is_scorer(model.family)]
         for task in tasks:
-            self.check_done(task, models[task.model_id], failed[task.id])
+            self.check_done(task, models[task.model_id], failed[task.id], captioners)
         self.check_files()
 
-    def check_done(self, task: TaskRow, model: ModelRow, failed: int) -> None:
+    def check_done(
+        self, task: TaskRow, model: ModelRow, failed: int, captioners: Sequence[ModelRow]
+    ) -> None:
         if task.state != "done":
             self.violate(f"task {task.id} is {task.state}: {task.error}")
             return
-        log = caption_log.read(self.project.caption_log_file(model, task.shard), task.count)
-        if (task.captioned, task.failed) != (len(log.captions), len(log.errors)):
+        wanted = None
+        if is_scorer(model.family):
+            wanted = [expected_texts(image, captioners) for image in self.images[task.shard]]
+        path = self.project.caption_log_file(model, task.shard)
+        log = caption_log.read(path, task.count, wanted=wanted)
+        answered = {i for i, flags in enumerate(log.flags) if flags & HAS_CAPTION}
+        if (task.captioned, task.failed) != (len(answered), len(log.errors)):
             self.violate(f"the counts of task {task.id} are not those of its log")
         if failed != task.failed:
             self.violate(f"the failures of task {task.id} are not those it counts")
@@ -268,7 +306,7 @@ class Checker:
             self.violate(f"the digest of task {task.id} is not that of its log")
         for i, image in enumerate(self.images[task.shard]):
             want, error = expected_end(model, image), log.errors.get(i)
-            got = "caption" if i in log.captions else error.error if error else "nothing"
+            got = "caption" if i in answered else error.error if error else "nothing"
             if got != want:
                 self.violate(f"record {task.id}/{i} ({image}) ends as {got}")
 
@@ -286,6 +324,15 @@ def expected_end(model: ModelRow, image: str) -> str:
         return "corrupt"
     deadly = SERVER_POISON in image if model.family == "endpoint" else image.startswith(POISON)
     return "poison" if deadly else "caption"
+
+
+def expected_texts(image: str, captioners: Sequence[ModelRow]) -> dict[str, str]:
+    """Return the captions that an image has at the end, by their digests."""
+    texts = {ORIGINAL}
+    for model in captioners:
+        if expected_end(model, image) == "caption":
+            texts |= texts_of(model.name, image)
+    return {caption_digest(text): text for text in texts}
 
 
 def captioned_twice(data: bytes, count: int) -> list[int]:

@@ -11,14 +11,19 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
+from engine.captioners.model_families import FAMILIES
 from engine.captioners.registry import choose
 from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
-from tests.sim.naming import BAD, POISON, SERVER_POISON, SHARD_SIZE
+from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON, SHARD_SIZE
+from tests.support.fake_scorer import FAMILY
 
 TEMPLATES = 12
 """Shapes of projects: making one takes as long as some hundred faults."""
+SCORED = (2, 5, 8, 11)
+"""Those of them that have a scorer."""
 MEMORY = Path("/dev/shm")
 
 
@@ -59,17 +64,18 @@ def template(number: int) -> Template:
     folder = base_folder() / f"template-{number}"
     folder.mkdir()
     captions = folder / "captions.json"
-    captions.write_text(json.dumps([{"image": image, "caption": "alt"} for image in images]))
+    captions.write_text(json.dumps([{"image": image, "caption": ORIGINAL} for image in images]))
     models = [choose("a=dry-run"), choose("b=dry-run"), choose("s=http://server:8000/v1")]
-    project = create(
-        folder / "project",
-        NewProject(
+    chosen = rng.choice([models[:1], models[:2], models[1:], models])
+    with patch.dict(FAMILIES, {FAMILY.name: FAMILY}):
+        scorers = [choose(f"f={FAMILY.name}")] if number in SCORED else []
+        new_project = NewProject(
             captions=[captions],
-            models=rng.choice([models[:1], models[:2], models[1:], models]),
+            models=[*chosen, *scorers],
             shard_size=SHARD_SIZE,
             allow_missing=True,
-        ),
-    ).project
+        )
+        project = create(folder / "project", new_project).project
     return Template(project.folder, tuple(images))
 
 

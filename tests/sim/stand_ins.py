@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from engine.captioners.model_families import FAMILIES
 from engine.project import caption_log, sheared_file
-from engine.project.log_rows import LogContents
+from engine.project.log_rows import LogContents, Wanted
 from engine.utils.atomic_write import write_beside
 from tests.sim.file_operations import before_each
+from tests.support.fake_scorer import FAMILY
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
@@ -44,6 +46,7 @@ def stand_in(simulation: Simulation) -> Iterator[None]:
         **{f"{name}.reading": database.reading for name in READERS},
     }
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(FAMILIES, {FAMILY.name: FAMILY}))
         for target, replacement in targets.items():
             stack.enter_context(patch(target, replacement))
         if simulation.coverage is not None:
@@ -56,10 +59,10 @@ def stand_in(simulation: Simulation) -> Iterator[None]:
 def reader_back(simulation: Simulation) -> Any:
     """Return what reads a log back at its end: somebody may have cut it just before."""
 
-    def read(path: Path, count: int) -> LogContents:
+    def read(path: Path, count: int, wanted: Wanted | None = None) -> LogContents:
         if simulation.faults.happens("log is cut while it is read back"):
             simulation.disk.cut(path)
-        return caption_log.read(path, count)
+        return caption_log.read(path, count, wanted=wanted)
 
     return read
 

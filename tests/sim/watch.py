@@ -195,7 +195,7 @@ class RunWatch:
             {
                 task.id: task
                 for task in ledger.tasks.values()
-                if task.state == "pending" and ledger.is_due(task, now)
+                if task.state == "pending" and ledger.is_due(task, now) and not ledger.is_held(task)
             },
         )
         started = [task for task in waited.values() if ledger[task.id].attempt > task.attempt]

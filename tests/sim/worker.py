@@ -10,7 +10,7 @@ from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from db.rows import DeviceRow
-from engine.protocol.caption_row import CaptionRow, ErrorRow, Row
+from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, ScoreRow
 from engine.protocol.messages import (
     BatchChanged,
     Cancel,
@@ -35,6 +35,7 @@ from engine.protocol.messages import (
 )
 from tests.sim.naming import BAD, POISON, SERVER_POISON, SHARD_SIZE, caption_of, wrong_caption
 from tests.sim.process import SimulatedProcess
+from tests.sim.scores import is_scorer, score_row
 
 if TYPE_CHECKING:
     from tests.sim.launcher import SimulatedLauncher
@@ -52,6 +53,8 @@ class HeldRecords:
     task: int
     attempt: int
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
+    texts: dict[int, dict[str, str]] = field(default_factory=dict)
+    """The captions of each record that a scorer is to score, by their digests."""
     told: set[int] = field(default_factory=set)
     complete: bool = False
     alone: int | None = None
@@ -169,6 +172,7 @@ class SimulatedWorker(SimulatedProcess):
             self.told_to_forget = False
             held = self.held = HeldRecords(message.task, message.attempt)
         held.waiting.extend(message.records)
+        held.texts.update(message.texts)
         held.alone = message.records[0][0] if message.alone and not message.probe else None
         held.complete = message.last or message.alone
         self.step()
@@ -286,6 +290,8 @@ class SimulatedWorker(SimulatedProcess):
         rows: list[Row] = [
             ErrorRow(i, "corrupt", "not an image")
             if BAD in image or (image == PROBE and self.faults.happens("probe image fails"))
+            else score_row(i, held.texts.get(i, {}))
+            if is_scorer(model.family)
             else CaptionRow(i, caption_of(model.name, image), 3, "stop")
             for i, image in batch
         ]
@@ -347,6 +353,8 @@ class SimulatedWorker(SimulatedProcess):
         happens = self.faults.happens
         if happens("row with an error of no kind"):
             return ErrorRow(row.i, self.rng.choice(["", "x" * 41, "\0"]), "says the worker")
+        if isinstance(row, ScoreRow):
+            return self.spoilt_scores(row)
         if not isinstance(row, CaptionRow):
             return row
         if happens("row with impossible tokens"):
@@ -357,4 +365,12 @@ class SimulatedWorker(SimulatedProcess):
             return CaptionRow(row.i, row.raw, 3, "tired")
         if happens("row that excludes its record"):
             return ErrorRow(row.i, "excluded", "says the worker")
+        return row
+
+    def spoilt_scores(self, row: ScoreRow) -> ScoreRow:
+        happens = self.faults.happens
+        if row.scores and happens("row with a score that is no number"):
+            return ScoreRow(row.i, dict.fromkeys(row.scores, float("nan")))
+        if happens("row with scores of other captions"):
+            return ScoreRow(row.i, self.rng.choice([{}, {**row.scores, "0" * 16: 0.5}]))
         return row

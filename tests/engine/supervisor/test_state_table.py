@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from db.connection import DatabaseBusy, DatabaseDamaged
+from engine.captioners.model_families import FAMILIES
 from engine.protocol.caption_row import CaptionRow
 from engine.protocol.messages import (
     BatchChanged,
@@ -39,6 +40,7 @@ from engine.state.policy import Policy
 from engine.state.reconcile import log_path
 from engine.supervisor.worker_state import WorkerState
 from engine.utils.errors import BadInput
+from tests.support.fake_scorer import FAMILY
 from tests.support.run_in_memory import RunInMemory, caption, failure
 
 PAGE = Path(__file__).parents[3] / "docs/architecture.md"
@@ -203,6 +205,45 @@ TWO_GPUS: dict[str, object] = {"devices": ["cuda:0", "cuda:1"], "shards": 2}
 TWO_NODES: dict[str, object] = {"devices": ["a/cuda:0", "b/cuda:0"], "shards": 2}
 
 
+SCORED: dict[str, object] = {"scorers": ["clip"]}
+"""Task 2 is that of a scorer."""
+
+
+def scoring(run: RunInMemory) -> None:
+    """Have the captions of the shard done, and a worker at their scores."""
+    run.rows(run.captioning(), *range(4))
+    run.captioning()
+
+
+def scored(run: RunInMemory) -> None:
+    """Have the captions of the shard done, and their scores, too."""
+    scoring(run)
+    run.scores(worker(run))
+    run.commit()
+
+
+def captioned_again(device: str = "cuda:0", rows: int = 0, other: bool = False) -> Step:
+    """Return the step that retries the captioner's task, and brings so many of its rows.
+
+    With `other`, captions that were not there before come for records 0 and 1.
+    """
+
+    def again(run: RunInMemory) -> None:
+        run.state.ledger.retry(1, run.clock.time(), failed_items=False)
+        run.commit()
+        captioner = run.captioning(device, rows)
+        if other:
+            run.rows(captioner, *(CaptionRow(i, f"Another of {i}.", 3, "stop") for i in (0, 1)))
+
+    return again
+
+
+def may_start(run: RunInMemory, model: int) -> bool:
+    """Return True if a task of the model would start on a free device, after a commit."""
+    run.commit()
+    return run.state.ledger.next_task(model, run.clock.time()) is not None
+
+
 CASES = [
     # The ordinary course
     Case(
@@ -288,6 +329,61 @@ CASES = [
         {},
         given=captioning(),
         also=lambda run: check(run.state.batch_sizes == {("cuda:0", 1): 1}, worker(run).batch == 1),
+    ),
+    # Scorers
+    Case(
+        "The last open task of the shard's captioners closes",
+        last_rows,
+        {"state": "done", "outcome": "done"},
+        given=captioning(rows=2),
+        run=SCORED,
+        also=lambda run: check(may_start(run, 2)),
+    ),
+    Case(
+        "The same, and the scorer's task is done",
+        last_rows,
+        {"state": "done", "outcome": "done", "scoring": ["pending"]},
+        given=both(scored, captioned_again(rows=2)),
+        run=SCORED,
+        also=lambda run: check(not may_start(run, 2), run.state.ledger.uncounted == {2}),
+    ),
+    Case(
+        "The same, and the scorer's task is running",
+        lambda run: run.rows(worker(run, "cuda:1"), 2, 3),
+        {"state": "done", "outcome": "done"},
+        given=both(scoring, captioned_again("cuda:1", rows=2)),
+        run={**SCORED, "devices": ["cuda:0", "cuda:1"]},
+        also=lambda run: check(run.state.ledger[2].state == "running"),
+    ),
+    Case(
+        "The log of such a pending task is counted anew, and has a score of every caption",
+        lambda run: run.supervisor.task_runner.count_scores(),
+        {"scoring": ["done"]},
+        given=both(scored, captioned_again(rows=4)),
+        run=SCORED,
+        also=lambda run: check(worker(run).model_id == 1, not run.state.ledger.uncounted),
+    ),
+    Case(
+        "The same, and a caption has no score",
+        lambda run: run.supervisor.task_runner.count_scores(),
+        {},
+        given=both(scored, captioned_again(other=True), last_rows),
+        run=SCORED,
+        also=lambda run: check(run.state.ledger[2].left == 2, may_start(run, 2)),
+    ),
+    Case(
+        "The last missing row of a scorer comes, and captions have come",
+        lambda run: run.scores(worker(run)),
+        {"scoring": ["pending"]},
+        given=both(
+            scoring,
+            captioned_again("cuda:1", other=True),
+            lambda run: run.rows(worker(run, "cuda:1"), 2, 3),
+        ),
+        run={**SCORED, "devices": ["cuda:0", "cuda:1"]},
+        also=lambda run: check(
+            (run.state.ledger[2].left, run.state.ledger[2].strikes) == (2, 0), may_start(run, 2)
+        ),
     ),
     # Files
     Case(
@@ -908,7 +1004,8 @@ def wait_until_ready(run: RunInMemory, seconds: float) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row} {case.name}".strip())
-def test_row(case: Case, tmp_path: Path) -> None:
+def test_row(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, FAMILY.name, FAMILY)
     run = RunInMemory(tmp_path / "project", **case.run)  # type: ignore[arg-type]
     case.given(run)
     before = run.facts()

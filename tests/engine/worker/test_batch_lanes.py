@@ -78,7 +78,7 @@ def test_the_later_one_may_end_first(
     captioner.open_gate(2)
     woken.wait()
     (batch,) = lanes.pop_finished()
-    assert [caption.raw for caption in batch.captions.result()] == [
+    assert [caption.raw for caption in batch.answers.result()] == [
         f"image {i}" for i in range(8, 12)
     ]
     assert lanes.free_lanes == 1
@@ -92,7 +92,7 @@ def test_narrowed_it_waits_for_what_runs_and_goes_on_with_one(
     lanes.start(INFLIGHT, inputs(8), SIZE)
     threading.Timer(0.05, captioner.open_all).start()
     lanes.use_single_lane()
-    assert all(batch.captions.done() for batch in lanes.running)
+    assert all(batch.answers.done() for batch in lanes.running)
     woken.wait()
     woken.wait()
     assert len(list(lanes.pop_finished())) == 2

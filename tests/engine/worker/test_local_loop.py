@@ -253,7 +253,7 @@ def test_a_closed_loop_has_freed_the_model(case: LocalCase) -> None:
     case.captioner.open_all()
     case.loop.close()
     assert case.images.captioner is None and case.loop.attempt is None
-    assert all(batch.captions.done() for batch in case.lanes.running)
+    assert all(batch.answers.done() for batch in case.lanes.running)
 
 
 # The batch size

@@ -5,22 +5,37 @@ A choice is checked, but nothing is loaded for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from db.rows import ModelRow
 from engine.captioners.address import EXAMPLE, check_name, is_address
 from engine.captioners.checkpoints.layouts import read_config
-from engine.captioners.model_families import ENDPOINT, FAMILIES, HF, Family, check_checkpoint
+from engine.captioners.model_families import (
+    ENDPOINT,
+    FAMILIES,
+    HF,
+    SCORE_VQA,
+    Family,
+    check_checkpoint,
+)
 from engine.captioners.open_models import general_prompt, own_prompt
 from engine.captioners.presets import PAPER
-from engine.captioners.record_prompt import keys_of
+from engine.captioners.record_prompt import CAPTION_KEY, keys_of
 from engine.captioners.setting_changes import TEMPLATE_PREFIX, apply_changes, parse_assignment
 from engine.captioners.settings import Settings
 from engine.captioners.settings_hash import settings_hash
 from engine.captioners.stated_settings import begun, reopened, with_penalty
 from engine.utils.errors import BadInput
+
+
+ASKED_AGAIN_SETTINGS = (
+    *("prompt", "seed", "temperature", "top_p", "max_new_tokens", "repetition_penalty"),
+    "no_repeat_ngram",
+)
+"""Settings with which single records can be asked again without loading the model anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +49,12 @@ class ModelChoice:
     settings: dict[str, Any] = field(hash=False)
     """The fields of `Settings`."""
     settings_hash: str
+
+
+ASKED = "@"
+"""The beginning of the name of a model that a scorer asks, in place of its checkpoint."""
+ASKED_FAMILIES = ("llava-1.5", HF)
+"""The families whose models can be asked whether a caption is true."""
 
 
 def parse_model(text: str) -> tuple[str, str, str]:
@@ -52,12 +73,15 @@ def parse_model(text: str) -> tuple[str, str, str]:
 
 
 def choose(
-    text: str, preset: str | None = None, changes: Mapping[str, str] | None = None
+    text: str,
+    preset: str | None = None,
+    changes: Mapping[str, str] | None = None,
+    others: Collection[ModelChoice | ModelRow] = (),
 ) -> ModelChoice:
     """Return the choice that a `--model` stands for (see `parse_model`).
 
-    Without `preset` it begins with the preset `paper`; `changes` are settings as text. Raises
-    `BadInput`.
+    Without `preset` it begins with the preset `paper`; `changes` are settings as text. `others` are
+    the models of the project, which a scorer may ask. Raises `BadInput`.
     """
     name, family_name, checkpoint = parse_model(text)
     family = FAMILIES.get(family_name)
@@ -80,7 +104,41 @@ def choose(
             f"{name} needs a checkpoint: --model {name}={example}, {family.checkpoint_form}"
         )
     changes = {"preset": preset or PAPER} | dict(changes or {})
+    if family.name == SCORE_VQA and checkpoint.startswith(ASKED):
+        return ask_model(name, checkpoint.removeprefix(ASKED), changes, others)
     return change_model(name, family.name, checkpoint or None, Settings(), changes)
+
+
+def ask_model(
+    name: str, asked: str, changes: Mapping[str, str], others: Collection[ModelChoice | ModelRow]
+) -> ModelChoice:
+    """Return the choice of a scorer that asks another model of the project.
+
+    It begins with that one's checkpoint, and with those of its settings that say how a checkpoint
+    is loaded. Raises `BadInput`.
+    """
+    model = next((it for it in others if it.name == asked), None)
+    if model is None:
+        names = [it.name for it in others if it.family in ASKED_FAMILIES]
+        raise BadInput(
+            f"{name}: there is no model {asked!r} to ask"
+            f" ({'one of ' + ', '.join(names) if names else 'none can be asked'}): name one of the"
+            f" project, or a folder, --model {name}={SCORE_VQA}:FOLDER"
+        )
+    if model.family not in ASKED_FAMILIES:
+        raise BadInput(
+            f"{name}: {asked} is a model of {model.family}, which cannot be asked about captions:"
+            f" only those of {' and '.join(ASKED_FAMILIES)} can"
+        )
+    own, plain = Settings.of(model.settings), Settings()
+    taken = {
+        key: getattr(own, key)
+        for key in FAMILIES[SCORE_VQA].setting_names
+        if key not in ("prompt", "system", "batch") and getattr(own, key) != getattr(plain, key)
+    }
+    rest = dict(changes)
+    settings = replace(preset_settings(FAMILIES[SCORE_VQA], rest.pop("preset")), **taken)
+    return change_model(name, SCORE_VQA, model.checkpoint, settings, rest)
 
 
 def choose_all(
@@ -102,7 +160,12 @@ def choose_all(
                 f" ({', '.join(changes) or 'none'})"
             )
         changes[name][key.removeprefix(f"{name}.")] = value
-    return [choose(text, preset, changes[text.partition("=")[0]]) for text in models]
+    # A scorer that asks another model may stand before it.
+    asks = [parse_model(text)[2].startswith(ASKED) for text in models]
+    chosen: dict[str, ModelChoice] = {}
+    for text in sorted(models, key=dict(zip(models, asks, strict=True)).__getitem__):
+        chosen[text] = choose(text, preset, changes[text.partition("=")[0]], chosen.values())
+    return [chosen[text] for text in models]
 
 
 def setting_name(key: str) -> str:
@@ -144,8 +207,8 @@ def change_model(
         checkpoint = rest.pop("checkpoint")
     if "preset" in rest:
         settings = preset_settings(family, rest.pop("preset"))
-    if family.name == HF and checkpoint is not None and begins:
-        settings = begun(Path(checkpoint).expanduser(), settings)
+    if family.name in (HF, SCORE_VQA) and checkpoint is not None and begins:
+        settings = begun(Path(checkpoint).expanduser(), settings, family.setting_names)
     unknown = next((key for key in rest if setting_name(key) not in family.setting_names), None)
     if unknown is not None:
         checkpoint_key = ("checkpoint",) if family.checkpoint_form is not None else ()
@@ -176,9 +239,40 @@ def change_model(
     )
 
 
+def changed_settings(
+    family_name: str, settings: Mapping[str, Any], changes: Mapping[str, str]
+) -> Settings:
+    """Return the settings with which single records are asked again, by a model that is loaded.
+
+    `settings` are the fields of `Settings` that a project keeps. Raises `BadInput` for changes of
+    what only a load can change.
+    """
+    family = FAMILIES[family_name]
+    unknown = [key for key in changes if key not in ASKED_AGAIN_SETTINGS]
+    unknown += [key for key in changes if key not in (*unknown, *family.setting_names)]
+    if unknown:
+        known = [key for key in ASKED_AGAIN_SETTINGS if key in family.setting_names]
+        raise BadInput(
+            f"a record cannot be asked again with another {unknown[0]}: {family_name} takes"
+            f" {', '.join(known)}"
+        )
+    before = Settings.of(settings)
+    changed = apply_changes(before, changes)
+    if "prompt" in changes:
+        check_prompt_keys(family, changed.prompt)
+        if family.name == HF and keys_of(changed.prompt) and not keys_of(before.prompt):
+            raise BadInput(f"{family_name} was loaded for prompts without texts of the record")
+        changed = complete_prompt(family, replace(changed, prompts=""))
+    return changed
+
+
 def check_prompt_keys(family: Family, prompt: str) -> None:
     """Raise `BadInput` for a prompt with keys of records that the family does not fill in."""
     keys = () if family.fills_prompts else keys_of(prompt)
+    if family.name == SCORE_VQA:
+        if keys != (CAPTION_KEY,) or prompt.count(f"{{{CAPTION_KEY}}}") != 1:
+            raise BadInput(f"the prompt must hold {{{CAPTION_KEY}}} once and no other key")
+        return
     if keys:
         raise BadInput(
             f"{family.name} cannot put {{{keys[0]}}} of a record into its prompt: only hf and"

@@ -20,6 +20,12 @@ from engine.captioners.checkpoints.advice import advice_for_folder
 from engine.captioners.checkpoints.folder_kinds import advice_for_no_folder
 from engine.captioners.checkpoints.hub import is_hub_address
 from engine.captioners.checkpoints.packages import check_torchvision
+from engine.captioners.checkpoints.scorer_kinds import (
+    advice_for_contrastive,
+    is_asked_as_llava,
+    missing_vqa_files,
+    takes_no_question,
+)
 from engine.captioners.config_files import AGAIN, check_entries
 from engine.captioners.errors import CheckpointError, first_line
 from engine.captioners.record_prompt import keys_of_settings
@@ -29,7 +35,7 @@ from engine.hardware.memory import is_out_of_memory
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.captioners.base import Captioner
+    from engine.captioners.base import LoadedModel
 
 ASKING_SETTINGS = (
     *("prompts", "system", "prefill", "keep_prefill", "template", "strip"),
@@ -38,7 +44,7 @@ ASKING_SETTINGS = (
 """Names of the settings of open models, here and on a server."""
 SPECIAL_SETTINGS = (
     *ASKING_SETTINGS,
-    *("max_tiles", "vision_tower", "adapter", "served_model", "max_tokens_name"),
+    *("max_tiles", "vision_tower", "adapter", "served_model", "thinking", "max_tokens_name"),
 )
 """Names of the settings that only some families have."""
 COMMON_SETTINGS = tuple(key for key in PARSERS if key not in SPECIAL_SETTINGS)
@@ -53,7 +59,7 @@ class Family:
     summary: str
     """One line for people: the parts of the model."""
     module: str
-    """The module that has `load(checkpoint, settings, device, report) -> Captioner`; that of a
+    """The module that has `load(checkpoint, settings, device, report) -> LoadedModel`; that of a
     remote family takes a `KeySource` as well."""
     presets: dict[str, Settings] = field(hash=False)
     """Settings by the name of the preset."""
@@ -71,6 +77,8 @@ class Family:
     """The model's own conversation, into which a prompt without placeholder is put for `{}`."""
     remote: bool = False
     """True if a checkpoint is the address of a server, not a folder."""
+    scores: bool = False
+    """True if its models score captions that others made, and write none."""
     fills_prompts: bool = False
     """True if a prompt may hold keys, which each record's own texts take the place of."""
 
@@ -81,7 +89,7 @@ class Family:
         device: str,
         report: Callable[[str], None] = lambda _: None,
         key: KeySource = NO_KEY,
-    ) -> Captioner:
+    ) -> LoadedModel:
         """Load a model, for which the family's libraries are imported.
 
         `report` takes texts of progress; `key` is for a server. Raises `CheckpointError`, and
@@ -104,7 +112,7 @@ class Family:
         if self.checkpoint_form is not None and not self.remote:
             check_torchvision()
         module = import_module(self.module)
-        captioner: Captioner
+        captioner: LoadedModel
         if self.remote:
             captioner = module.load(checkpoint, settings, device, report, key)
             return captioner
@@ -136,6 +144,10 @@ ENDPOINT = "endpoint"
 """Name of the family of all servers."""
 HF = "hf"
 """Name of the family of all open models in the Hugging Face layout."""
+SCORE = "score"
+"""Name of the family of models that compare images with texts."""
+SCORE_VQA = "score-vqa"
+"""Name of the family of captioners that are asked whether captions are true."""
 IMPORTED = "imported"
 """Name of the family of models whose captions were all made elsewhere and imported. It has no code,
 no checkpoint and no settings, so that it is none of `FAMILIES` and no run works on its tasks."""
@@ -210,10 +222,37 @@ FAMILIES: dict[str, Family] = {
             checkpoint_form=f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
             setting_names=(
                 *("prompt", *ASKING_SETTINGS, "max_new_tokens", "temperature", "top_p", "seed"),
-                *("served_model", "max_tokens_name", "alpha", "exif", "jpeg_end", "batch"),
+                *("served_model", "thinking", "max_tokens_name"),
+                *("alpha", "exif", "jpeg_end", "batch"),
             ),
             remote=True,
             fills_prompts=True,
+        ),
+        Family(
+            name=SCORE,
+            summary="scores captions: a CLIP or SigLIP, by the cosine of image and caption",
+            module="engine.captioners.scorers.contrastive",
+            presets=presets.SCORE,
+            checkpoint_form="a folder of a CLIP or SigLIP in the Hugging Face layout: weights,"
+            " config, tokenizer, image processor",
+            missing_files=layouts.missing_hf_files,
+            setting_names=("dtype", "alpha", "exif", "jpeg_end", "batch"),
+            scores=True,
+        ),
+        Family(
+            name=SCORE_VQA,
+            summary="scores captions: any model of llava-1.5 or hf, asked whether they are true",
+            module="engine.captioners.scorers.vqa",
+            presets=presets.SCORE_VQA,
+            checkpoint_form="a folder of llava-1.5 or hf, or @MODEL for that of a model of the"
+            " project",
+            missing_files=missing_vqa_files,
+            setting_names=(
+                *("prompt", "system", "template", "preprocess"),
+                *("min_pixels", "max_pixels", "max_tiles", "dtype", "quantize"),
+                *("tokenizer", "vision_tower", "adapter", "alpha", "exif", "jpeg_end", "batch"),
+            ),
+            scores=True,
         ),
         Family(
             name="dry-run",
@@ -225,6 +264,12 @@ FAMILIES: dict[str, Family] = {
     )
 }
 """All families that caption by name, in the order in which people see them."""
+
+
+def is_scorer(family_name: str) -> bool:
+    """Return True if the models of a family score captions, and write none."""
+    family = FAMILIES.get(family_name)
+    return family is not None and family.scores
 
 
 def prompt_keys(family_name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -272,7 +317,14 @@ def check_folder(family: Family, folder: Path, settings: Settings) -> None:
     tokenizer = Path(settings.tokenizer) if settings.tokenizer else None
     adapter = Path(settings.adapter) if settings.adapter else None
     missing = family.missing_files(folder, tokenizer)
-    advice = advice_for_folder(folder, missing, family.name == HF, adapter)
+    if family.name == SCORE:
+        advice = advice_for_contrastive(folder, missing)
+    else:
+        asked_as_llava = is_asked_as_llava(folder, settings.quantize)
+        is_hf = family.name == HF or (family.name == SCORE_VQA and not asked_as_llava)
+        advice = advice_for_folder(folder, missing, is_hf, adapter)
+    if family.name == SCORE_VQA and advice is None:
+        advice = takes_no_question(folder)
     if advice is not None:
         raise BadInput(advice)
     if missing:

@@ -92,8 +92,18 @@ HF: Presets = {
     OFFICIAL: Settings(prompt=GENERAL_PROMPT, batch=16),
 }
 ENDPOINT: Presets = {
-    PAPER: Settings(prompt="Describe in English:", batch=64, auto_batch=False),
-    OFFICIAL: Settings(prompt="Describe in English:", batch=64, auto_batch=False),
+    PAPER: Settings(prompt="Describe in English:", thinking=False, batch=64, auto_batch=False),
+    OFFICIAL: Settings(prompt="Describe in English:", thinking=False, batch=64, auto_batch=False),
+}
+VQA_QUESTION = "Does this figure show '{caption}'? Please answer yes or no."
+"""VQAScore's question (Lin et al. 2024, arXiv 2404.01291, 3)."""
+SCORE_VQA: Presets = {
+    PAPER: Settings(prompt=VQA_QUESTION, batch=8),
+    OFFICIAL: Settings(prompt=VQA_QUESTION, batch=8),
+}
+SCORE: Presets = {
+    PAPER: Settings(batch=64),
+    OFFICIAL: Settings(batch=64),
 }
 DRY_RUN: Presets = {
     PAPER: Settings(batch=256, auto_batch=False),

@@ -19,6 +19,8 @@ from engine.images.image import ImageProblem
 
 KEY = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
 """A key with its braces: in doubled ones it is no key."""
+CAPTION_KEY = "caption"
+"""The key that a caption takes the place of in the prompt of a scorer."""
 BEGIN, END = "\ue000", "\ue001"
 """Characters for private use, around a key in a text that a chat template rendered."""
 MARK = re.compile(f"{BEGIN}(\\w+){END}")
@@ -74,10 +76,15 @@ def texts_of(record: Mapping[str, Any], keys: Collection[str]) -> dict[str, str]
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if isinstance(value, str):
-            text = UNSHOWN.sub(" ", value).strip()
+            text = one_line(value)
             if text:
                 found[key] = text[: MAX_CHARACTERS + 1]
     return found
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line, without characters that no text needs."""
+    return UNSHOWN.sub(" ", text).strip()
 
 
 def fill(prompt: str, texts: Mapping[str, str]) -> str:

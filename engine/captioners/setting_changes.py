@@ -173,6 +173,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "vision_tower": existing_path,
     "adapter": existing_path,
     "served_model": served_model,
+    "thinking": yes_or_no,
     "max_tokens_name": one_of(MAX_TOKENS_NAMES),
     "alpha": one_of(ALPHAS),
     "exif": one_of(EXIFS),

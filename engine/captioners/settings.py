@@ -117,6 +117,8 @@ class Settings:
     """Folder of an adapter (LoRA) that is merged into the weights; None for none."""
     served_model: str | None = None
     """Id of the model to ask a server for; None if it serves only one."""
+    thinking: bool = True
+    """True if a server may have the model reason before it answers; False to ask it not to."""
     max_tokens_name: Annotated[str, any_of(MAX_TOKENS_NAMES)] = "max_tokens"
     """What a server calls the most tokens of an answer."""
     unsent: Annotated[str, Meta(pattern=f"^({'|'.join(UNSENDABLE)}|,)*\\Z")] = ""

@@ -7,7 +7,8 @@ changed as any others. Imports no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from engine.captioners.config_files import read_json, read_text
 from engine.captioners.errors import CheckpointError
-from engine.captioners.settings import MAX_PENALTY, Settings
+from engine.captioners.settings import MAX_PENALTY, Settings, stored_json
 
 PIXELS = 401_408
 """Pixels of a picture that a model begins with if its processor keeps more: 512 times 28x28 pixels,
@@ -30,16 +31,25 @@ PIXEL_LIMITS = {
 }
 """The `max_pixels` of image processors that keep a picture's own size, within limits, by what their
 types begin with."""
-THINKING = "enable_thinking"
-"""The template variable by which a model is told to reason before it answers."""
+THINKING_SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "reasoning")
+"""Template variables by which a model is told to reason before it answers: Qwen3, GLM, Gemma 4 and
+others have the first, Granite and DeepSeek the second, Command A Reasoning the last."""
+TEMPLATE_CODE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+"""What a template computes, as against the text that it writes."""
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+"""A text within what a template computes."""
 DEFAULTS = asdict(Settings())
 """The value of each setting that is open."""
 
 
-def begun(folder: Path, settings: Settings) -> Settings:
-    """Return the settings with what the checkpoint states, for those that are open."""
+def begun(folder: Path, settings: Settings, names: Collection[str]) -> Settings:
+    """Return the settings with what the checkpoint states, for those of `names` that are open."""
     own = stated_settings(folder)
-    changes = {key: it for key, it in own.items() if getattr(settings, key) == DEFAULTS[key]}
+    changes = {
+        key: it
+        for key, it in own.items()
+        if key in names and getattr(settings, key) == DEFAULTS[key]
+    }
     return replace(settings, **changes)
 
 
@@ -66,9 +76,15 @@ def stated_settings(folder: Path) -> dict[str, Any]:
         found["repetition_penalty"] = penalty
     if limit is not None:
         found["max_pixels"] = limit
-    if THINKING in stated_template(folder):
-        found["template"] = f'{{"{THINKING}": false}}'
+    if switches := thinking_switches(stated_template(folder)):
+        found["template"] = stored_json(dict.fromkeys(switches, False))
     return found
+
+
+def thinking_switches(template: str) -> list[str]:
+    """Return the variables of a chat template that switch thinking on and off."""
+    code = " ".join(QUOTED.sub("''", it) for it in TEMPLATE_CODE.findall(template))
+    return [name for name in THINKING_SWITCHES if re.search(rf"(?<![.\w]){name}\b", code)]
 
 
 def stated_penalty(folder: Path) -> float:

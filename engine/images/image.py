@@ -45,10 +45,12 @@ ProblemKind = Literal[
     "refused",
     "unanswered",
     "unusable_text",
+    "no_caption",
 ]
 """The reason why an image cannot be captioned. "timeout" is set where a blocked read is given up;
 "refused" is set for a model or a server that will not caption the image, "unanswered" for a server
-that fails at it every time, "unusable_text" for a record that lacks the text a prompt asks for."""
+that fails at it every time, "unusable_text" for a record that lacks the text a prompt asks for,
+"no_caption" for an answer that is only reasoning, empty, or a template's tokens."""
 
 MAX_PIXELS = 200_000_000
 """Pixels; a larger image is refused before it is decoded. This many take 600 MB as RGB."""

@@ -12,6 +12,7 @@ from engine.captioners.checkpoints.adapters import adapter_in_place_of_model, in
 from engine.captioners.checkpoints.config_kinds import advice_for_config, text_model
 from engine.captioners.checkpoints.folder_kinds import HF_KINDS, KINDS, no_captioner, stand_in
 from engine.captioners.checkpoints.layouts import NO_IMAGE_PROCESSOR, read_config
+from engine.captioners.checkpoints.scorer_kinds import contrastive
 
 
 def advice_for_folder(
@@ -35,8 +36,9 @@ def sentences(
     if missing:
         yield from (kind(folder) for kind in (HF_KINDS if is_hf else KINDS))
     yield stand_in(folder)
+    config = read_config(folder)
+    yield contrastive(folder, config)
     if is_hf:
-        config = read_config(folder)
         yield no_captioner(folder)
         yield advice_for_config(folder, config)
         if missing == [NO_IMAGE_PROCESSOR]:

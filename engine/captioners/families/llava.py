@@ -219,6 +219,9 @@ class LlavaCaptioner(SplicedCaptioner):
 
     name = "llava-1.5"
 
+    def encode_prompt(self, prompt: str) -> tuple[list[int], list[int]]:
+        return encode_around_image(self.tokenizer, prompt, "<image>")
+
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]

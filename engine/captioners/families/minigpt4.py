@@ -329,6 +329,9 @@ class MiniGPT4Captioner(SplicedCaptioner):
 
     name = "minigpt-4"
 
+    def encode_prompt(self, prompt: str) -> tuple[list[int], list[int]]:
+        return encode_around_image(self.tokenizer, prompt, "<ImageHere>")
+
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]

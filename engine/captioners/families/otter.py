@@ -6,6 +6,7 @@ This module loads checkpoints and captions; the network is in `otter_model`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import MptConfig, MptForCausalLM
 
+from engine.captioners.answer_text import with_longer_cap
 from engine.captioners.base import Caption, Captioner, CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.assembly import assemble, recipe_by_rules, rename_keys
 from engine.captioners.checkpoints.modules import build_clip_tower
@@ -193,19 +195,43 @@ class OtterCaptioner(Captioner):
             picture.draft(self.preprocessor.side)
         return self.preprocessor.resize(picture.rgb(pixel_rules(self.settings)))
 
-    @torch.inference_mode()
     def caption(
         self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
     ) -> list[Caption]:
+        return self.caption_with(inputs, record_ids, self.settings)
+
+    def caption_longer(
+        self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
+    ) -> list[Caption]:
+        room = self.model.lang_encoder.config.max_seq_len - len(self.prompt)
+        return self.caption_with(inputs, record_ids, with_longer_cap(self.settings, room))
+
+    def with_settings(self, settings: Settings) -> OtterCaptioner:
+        other = copy(self)
+        other.settings = settings
+        other.prompt = self.tokenizer(settings.prompt, add_special_tokens=False).input_ids
+        limit = self.model.lang_encoder.config.max_seq_len
+        check_length(len(other.prompt), settings, limit, "max_seq_len")
+        other.state_pool = DecodeStatePool(other.make_state)
+        return other
+
+    @torch.inference_mode()
+    def caption_with(
+        self,
+        inputs: Sequence[NDArray[np.uint8]],
+        record_ids: Sequence[int],
+        settings: Settings,
+    ) -> list[Caption]:
+        """Caption with settings of generation that may be others."""
         request = GenerationRequest(
-            settings=self.settings,
+            settings=settings,
             record_ids=record_ids,
             family_name="otter",
             stop_ids=self.stop_ids,
             pad_id=self.pad_id,
             tokenizer=self.tokenizer,
         )
-        length = len(self.prompt) + self.settings.max_new_tokens
+        length = len(self.prompt) + settings.max_new_tokens
         with self.state_pool.acquire(len(inputs), length) as state:
             state.prefill(encode_slices(inputs, self.slice_rows, self.encode))
             rows = decode(state, request, self.prompt)

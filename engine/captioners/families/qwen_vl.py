@@ -262,6 +262,9 @@ class QwenVLCaptioner(SplicedCaptioner):
 
     name = "qwen-vl"
 
+    def encode_prompt(self, prompt: str) -> tuple[Sequence[int], Sequence[int]]:
+        return encode_prompt(self.tokenizer, prompt)
+
 
 def encode_prompt(tokenizer: QwenTokenizer, prompt: str) -> tuple[Sequence[int], Sequence[int]]:
     """Return the token ids before and after the image's features.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from engine.captioners.answer_text import with_longer_cap
 from engine.captioners.base import Caption, Captioner, LoadedCheckpoint
 from engine.captioners.checkpoints.quantization import quantize
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
-from engine.captioners.generation.generate import GenerationRequest, pad_left, splice, to_caption
+from engine.captioners.generation.generate import (
+    GenerationRequest,
+    check_length,
+    pad_left,
+    splice,
+    to_caption,
+)
 from engine.captioners.generation.row_slices import encode_slices, slice_rows, widest_layer
 from engine.captioners.generation.static_decoders import LlamaDecoder
 from engine.captioners.preprocessing.picture_rules import pixel_rules
@@ -125,12 +133,44 @@ class SplicedCaptioner(Captioner):
             picture.draft(self.preprocessor.side)
         return self.preprocessor.resize(picture.rgb(pixel_rules(self.settings)))
 
-    @torch.inference_mode()
     def caption(
         self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
     ) -> list[Caption]:
+        return self.caption_with(inputs, record_ids, self.settings)
+
+    def caption_longer(
+        self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
+    ) -> list[Caption]:
+        room = self.model.language_model.config.max_position_embeddings - self.prompt_tokens
+        return self.caption_with(inputs, record_ids, with_longer_cap(self.settings, room))
+
+    def encode_prompt(self, prompt: str) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the token ids of a prompt before and after the image. Raises `CheckpointError`."""
+        raise NotImplementedError
+
+    def with_settings(self, settings: Settings) -> SplicedCaptioner:
+        other = copy(self)
+        other.settings = settings
+        if settings.prompt != self.settings.prompt:
+            other.prompt_ids = self.encode_prompt(settings.prompt)
+            with torch.inference_mode():
+                before, after = (self.model.embed_tokens(ids) for ids in other.prompt_ids)
+                other.decoder = self.decoder.with_prompt(before, after)
+            other.prompt_tokens = len(before) + self.model.image_tokens + len(after)
+        limit = self.model.language_model.config.max_position_embeddings
+        check_length(other.prompt_tokens, settings, limit, "max_position_embeddings")
+        return other
+
+    @torch.inference_mode()
+    def caption_with(
+        self,
+        inputs: Sequence[NDArray[np.uint8]],
+        record_ids: Sequence[int],
+        settings: Settings,
+    ) -> list[Caption]:
+        """Caption with settings of generation that may be others."""
         request = GenerationRequest(
-            settings=self.settings,
+            settings=settings,
             record_ids=record_ids,
             family_name=self.name,
             stop_ids=self.stop_ids,
@@ -138,7 +178,7 @@ class SplicedCaptioner(Captioner):
             stop_text=self.stop_text,
             tokenizer=self.tokenizer,
         )
-        length = self.prompt_tokens + self.settings.max_new_tokens
+        length = self.prompt_tokens + settings.max_new_tokens
         with self.decoder.state_pool.acquire(len(inputs), length) as state:
             state.prefill(encode_slices(inputs, self.slice_rows, self.encode))
             rows = decode(state, request)

@@ -55,7 +55,7 @@ def decode(
         if step + 1 == settings.max_new_tokens or not any(unfinished):
             break
         if not all(unfinished):
-            old_rows = state.rows.compact(unfinished)
+            old_rows = state.drop_ended(unfinished)
             active_rows = [active_rows[row] for row in old_rows]
             selected = torch.tensor(old_rows, device=ids.device)
             ids = ids[selected]

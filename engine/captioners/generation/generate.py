@@ -6,8 +6,8 @@ ids into captions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteria
 from engine.captioners.base import Caption, CheckpointError
 from engine.captioners.generation.gumbel import GumbelSampler
 from engine.captioners.settings import Settings
+from engine.shearing.reasoning import TAG
 from engine.shearing.sentences import first_sentence_complete
 
 STOP_TEXT_TOKENS = 8
@@ -39,6 +40,31 @@ class GenerationRequest:
     """Text that ends a row though it is no token of its own."""
     tokenizer: Any = None
     """Decodes token ids; needed for `stop_text` and for `stop_at_sentence`."""
+    opens_reasoning: bool = False
+    """True if the prompt ends with the tag at which the model's reasoning begins."""
+    reasoning_tags: Mapping[int, str] = field(default_factory=dict)
+    """The tags of reasoning that are special tokens, by id: decoding keeps them."""
+
+
+def decode_text(tokenizer: Any, ids: Sequence[int], tags: Mapping[int, str]) -> str:
+    """Return the text of token ids, without special tokens but `tags`, which are texts by id."""
+    parts: list[str] = []
+    start = 0
+    for end, token in enumerate(ids):
+        if token in tags:
+            parts += (tokenizer.decode(ids[start:end], skip_special_tokens=True), tags[token])
+            start = end + 1
+    return "".join([*parts, tokenizer.decode(ids[start:], skip_special_tokens=True)])
+
+
+def reasoning_tags(tokenizer: Any) -> dict[int, str]:
+    """Return the special tokens of a tokenizer that are tags of reasoning, by id."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return {
+        number: token.content
+        for number, token in added.items()
+        if token.special and TAG.fullmatch(token.content)
+    }
 
 
 def choose_dtype(name: str, device: str) -> torch.dtype:
@@ -106,19 +132,19 @@ class StopAtText(StoppingCriteria):  # type: ignore[misc]
 class StopAtSentence(StoppingCriteria):  # type: ignore[misc]
     """Ends each row by itself when its first sentence is over."""
 
-    def __init__(self, tokenizer: Any, prompt_tokens: int) -> None:
+    def __init__(self, request: GenerationRequest, prompt_tokens: int) -> None:
         """`prompt_tokens` is the length of `input_ids` before the first new token."""
-        self.tokenizer = tokenizer
+        self.request = request
         self.prompt_tokens = prompt_tokens
 
     def __call__(
         self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: Any
     ) -> torch.BoolTensor:
-        texts = self.tokenizer.batch_decode(
-            input_ids[:, self.prompt_tokens :], skip_special_tokens=True
-        )
+        opened, tags = self.request.opens_reasoning, self.request.reasoning_tags
+        rows = input_ids[:, self.prompt_tokens :].tolist()
+        texts = [decode_text(self.request.tokenizer, row, tags) for row in rows]
         return torch.tensor(
-            [first_sentence_complete(text) for text in texts], device=input_ids.device
+            [first_sentence_complete(text, opened) for text in texts], device=input_ids.device
         )  # type: ignore[return-value]
 
 
@@ -154,7 +180,7 @@ def generate(
     if request.stop_text is not None:
         stopping.append(StopAtText(request.stop_text, request.tokenizer, prompt_tokens))
     if settings.stop_at_sentence:
-        stopping.append(StopAtSentence(request.tokenizer, prompt_tokens))
+        stopping.append(StopAtSentence(request, prompt_tokens))
     ids: torch.Tensor = model.generate(
         **prompt,
         attention_mask=attention_mask,
@@ -185,11 +211,12 @@ def to_captions(ids: torch.Tensor, tokenizer: Any, request: GenerationRequest) -
 def to_caption(row: Sequence[int], tokenizer: Any, request: GenerationRequest) -> Caption:
     """Return the caption of one row of new token ids, cut at its stop token or stop text."""
     end = next((index for index, token in enumerate(row) if token in request.stop_ids), len(row))
-    text = tokenizer.decode(row[:end], skip_special_tokens=True)
+    text = decode_text(tokenizer, row[:end], request.reasoning_tags)
     stop = request.stop_text
     if stop is None or stop not in text:
         over = end < len(row) or (
-            request.settings.stop_at_sentence and first_sentence_complete(text)
+            request.settings.stop_at_sentence
+            and first_sentence_complete(text, request.opens_reasoning)
         )
         return Caption(text, end, "stop" if over else "length")
     # The token that completes the stop text is not part of the caption.

@@ -88,13 +88,14 @@ class KVCache:
                 tensor[: self.rows.active, :, : self.used] = values
 
     def zero_unused(self) -> None:
-        """Set all positions from `used` on to zero.
+        """Set all positions from `used` on to zero, and all of the rows that are in no batch.
 
         A captured step reads masked positions all the same, so they must be finite.
         """
         for tensors in self.layers:
             for tensor in tensors:
                 tensor[:, :, self.used :] = 0
+                tensor[self.rows.active :, :, : self.used] = 0
 
     def append(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -101,6 +102,10 @@ class DecodeState(ABC):
                 return logits
         return self.eager_step(input_ids)
 
+    def drop_ended(self, unfinished: Sequence[bool]) -> list[int]:
+        """Go on without the rows that have ended; return the old index of the row at each index."""
+        return self.rows.compact(unfinished)
+
     @abstractmethod
     def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Run a decode step, its operations launched one by one."""
@@ -164,7 +169,6 @@ class LlamaDecoder:
         `fuse` should be False where weights are memory maps of files, which fusing would copy.
         """
         self.model = model
-        self.before, self.after = before, after
         self.layers = [LlamaLayer(block, fuse) for block in model.model.layers]
         config = model.config
         attention = model.model.layers[0].self_attn
@@ -177,6 +181,17 @@ class LlamaDecoder:
         """The most values that one matrix product gives of a token."""
         self.rotary = (before.new_empty(0), before.new_empty(0))
         self.capture = capture
+        self.set_prompt(before, after)
+
+    def with_prompt(self, before: torch.Tensor, after: torch.Tensor) -> LlamaDecoder:
+        """Return a decoder of the same model for prompts with other embeddings."""
+        other = copy(self)
+        other.set_prompt(before, after)
+        return other
+
+    def set_prompt(self, before: torch.Tensor, after: torch.Tensor) -> None:
+        """Take the embeddings around each row's features."""
+        self.before, self.after = before, after
         self.state_pool = DecodeStatePool(lambda rows, length: LlamaDecodeState(self, rows, length))
         self.prefix: list[tuple[torch.Tensor, torch.Tensor]] = []
         """Those of `before`, for `DecodeState.prefix`; empty if it is short."""
@@ -209,6 +224,17 @@ class LlamaLayer:
         self.qkv = combine(attention.q_proj, attention.k_proj, attention.v_proj)
         self.gate_up = combine(mlp.gate_proj, mlp.up_proj)
         self.o_proj, self.down_proj, self.act_fn = attention.o_proj, mlp.down_proj, mlp.act_fn
+        self.query_norm = getattr(attention, "q_norm", None)
+        """The norm of each query head, which Qwen3 has; `key_norm` is that of each key head."""
+        self.key_norm = getattr(attention, "k_norm", None)
+
+    def norm_heads(self, query_key: torch.Tensor, heads: int) -> torch.Tensor:
+        """Norm query and key heads (..., all heads, head_dim), of which `heads` are queries."""
+        if self.query_norm is None:
+            return query_key
+        query, key = query_key[..., :heads, :], query_key[..., heads:, :]
+        normed = apply_rms_norm(self.query_norm, query), apply_rms_norm(self.key_norm, key)
+        return torch.cat(normed, dim=-2)
 
     def mlp(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Return the hidden states with the MLP's output added."""
@@ -300,8 +326,8 @@ class LlamaDecodeState(DecodeState):
     ) -> torch.Tensor:
         """Return the logits of the last token.
 
-        `attention_mask` (T, length) is True where a token attends; None for all tokens up to
-        itself.
+        `attention_mask` (T, length), or (rows, 1, T, length), is True where a token attends; None
+        for all tokens up to itself.
         """
         for index, layer in enumerate(self.decoder.layers):
             final = index == len(self.decoder.layers) - 1
@@ -332,13 +358,14 @@ class LlamaDecodeState(DecodeState):
         normed = apply_rms_norm(layer.input_norm, hidden_states)
         qkv = layer.qkv(normed).view(*normed.shape[:2], -1, decoder.head_dim)
         rotary_heads = decoder.heads + decoder.key_value_heads
-        query_key = apply_rotary(qkv[:, :, :rotary_heads], *rotary).transpose(1, 2)
+        query_key = layer.norm_heads(qkv[:, :, :rotary_heads], decoder.heads)
+        query_key = apply_rotary(query_key, *rotary).transpose(1, 2)
         query, key = query_key[:, : decoder.heads], query_key[:, decoder.heads :]
         value = qkv[:, :, rotary_heads:].transpose(1, 2)
         keys, values = self.cache.append(index, key, value, position)
         if final:
             query, hidden_states = query[:, :, -1:], hidden_states[:, -1:]
-            attention_mask = attention_mask if attention_mask is None else attention_mask[-1:]
+            attention_mask = None if attention_mask is None else attention_mask[..., -1:, :]
         attended = scaled_dot_product_attention(
             query,
             keys,

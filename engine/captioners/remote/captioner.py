@@ -12,14 +12,15 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.captioners.answer_text import stripped, with_prefill
+from engine.captioners.answer_text import stripped, with_longer_cap, with_prefill
 from engine.captioners.api_keys import NO_KEY, KeySource
 from engine.captioners.base import Caption, RemoteCaptioner, ServerUnavailable
 from engine.captioners.preprocessing.picture_rules import pixel_rules
@@ -30,7 +31,12 @@ from engine.captioners.record_prompt import (
     keys_of,
     sample_texts,
 )
-from engine.captioners.remote.chat_request import AskedPicture, parameter_advice, request_body
+from engine.captioners.remote.chat_request import (
+    NO_THINKING,
+    AskedPicture,
+    parameter_advice,
+    request_body,
+)
 from engine.captioners.remote.client import (
     ImageRefused,
     ModelNotServed,
@@ -82,12 +88,20 @@ class EndpointCaptioner(RemoteCaptioner):
         """What is asked about the probe image."""
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.run_loop, daemon=True, name="requests").start()
+        self.no_thinking: Sequence[dict[str, Any]] = ({},) if settings.thinking else NO_THINKING
+        """Parameters to try in turn, that ask the model not to reason; one once it is known."""
         self.slot_freed = asyncio.Condition()
         try:
             self.model = self.start(self.find_model()).result()
         except BaseException:
             self.close()
             raise
+
+    def with_settings(self, settings: Settings) -> EndpointCaptioner:
+        """Return a captioner with the same connections; closing this one closes both."""
+        other = copy(self)
+        other.settings = settings
+        return other
 
     def run_loop(self) -> None:
         self.loop.run_forever()
@@ -157,10 +171,17 @@ class EndpointCaptioner(RemoteCaptioner):
                 break
             await asyncio.sleep(self.backoff(tries))
         refusals = failures = 0
+        settings, empty = self.settings, None
         for tries in count(1):
             try:
-                return await self.request(asked, record_id)
+                caption = await self.request(asked, record_id, settings)
+                if caption.why_none is None or empty is not None:
+                    return answer_or_raise(caption)
+                settings, empty = with_longer_cap(settings), caption
+                continue
             except ImageRefused as refusal:
+                if empty is not None:  # more tokens than the model has room for
+                    return answer_or_raise(empty)
                 # Some servers refuse a WebP or PNG that is sound.
                 jpeg = await asyncio.to_thread(as_jpeg, asked.image)
                 if jpeg is not None:
@@ -183,8 +204,29 @@ class EndpointCaptioner(RemoteCaptioner):
             await asyncio.sleep(self.backoff(tries))
         raise AssertionError
 
-    async def request(self, asked: AskedPicture, record_id: int) -> Caption:
-        """Ask for a caption once.
+    async def request(
+        self, asked: AskedPicture, record_id: int, settings: Settings | None = None
+    ) -> Caption:
+        """Ask for a caption once; again without thinking switched off if a server refuses that.
+
+        `settings` are those to ask with; None for the captioner's own. Raises `ServerError`,
+        `ImageRefused`, `ServerUnavailable`.
+        """
+        settings = settings or self.settings
+        for number, parameters in enumerate(self.no_thinking):
+            body = request_body(self.model, settings, asked, record_id, parameters)
+            try:
+                caption = await self.send(body, record_id)
+            except ImageRefused:
+                if number + 1 == len(self.no_thinking):
+                    raise
+            else:
+                self.no_thinking = (parameters,)
+                return replace(caption, raw=raw_text(caption.raw, settings))
+        raise AssertionError
+
+    async def send(self, body: bytes, record_id: int) -> Caption:
+        """Send a request, and return the answer as it came.
 
         Raises `ServerError`, `ImageRefused`, `ServerUnavailable`.
         """
@@ -192,9 +234,7 @@ class EndpointCaptioner(RemoteCaptioner):
             sent_at = time.monotonic()
             self.health.on_sent(record_id, sent_at)
             try:
-                caption = await self.client.caption(
-                    request_body(self.model, self.settings, asked, record_id)
-                )
+                caption = await self.client.caption(body)
             except ServerError as error:
                 now = time.monotonic()
                 self.health.on_failure(error, record_id, sent_at, now)
@@ -213,7 +253,7 @@ class EndpointCaptioner(RemoteCaptioner):
                 self.window.on_congestion(sent_at, now)
             else:
                 self.window.on_answer(sent_at, now)
-            return replace(caption, raw=raw_text(caption.raw, self.settings))
+            return caption
 
     def raise_if_outage(self, error: ServerError) -> None:
         """Raise `ServerUnavailable` if the server should not be asked again from here."""
@@ -282,6 +322,14 @@ class EndpointCaptioner(RemoteCaptioner):
         longest = self.policy.first_backoff * 2.0 ** min(tries - 1, 10)
         longest = min(self.policy.max_backoff, longest)
         return random.uniform(longest / 2, longest)  # noqa: S311 (spreads requests)
+
+
+def answer_or_raise(caption: Caption) -> Caption:
+    """Return a caption. Raises `ImageProblem` if it is none."""
+    answer = caption.or_failure()
+    if isinstance(answer, ImageProblem):
+        raise answer
+    return answer
 
 
 def raw_text(text: str, settings: Settings) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from engine.captioners.settings import MAX_TOKENS_NAMES, Settings
+from engine.captioners.stated_settings import THINKING_SWITCHES
 from engine.utils import jsonlines
 
 ADVICE = {
@@ -21,6 +24,19 @@ ADVICE = {
     "add_generation_prompt": "an empty prefill",
 }
 """What to set so that a parameter of a request is left out."""
+SWITCHES_OFF = {"chat_template_kwargs": dict.fromkeys(THINKING_SWITCHES, False)}
+NO_THINKING: tuple[dict[str, Any], ...] = (
+    SWITCHES_OFF | {"reasoning_effort": "none"},
+    SWITCHES_OFF,
+    {"reasoning_effort": "none"},
+    {"reasoning_effort": "minimal"},
+    {"reasoning_effort": "low"},
+    {},
+)
+"""Parameters that ask a model not to reason, or as little as it can; the first that a server takes
+are sent. vLLM, SGLang and llama.cpp hand `chat_template_kwargs` to the chat template, and pass over
+names that it does not know. Ollama and OpenAI take `reasoning_effort`, of which a model may have no
+`none`, or no `minimal`."""
 
 
 class AskedPicture(NamedTuple):
@@ -32,8 +48,17 @@ class AskedPicture(NamedTuple):
     """The prompt, with the texts of the record."""
 
 
-def request_body(model: str, settings: Settings, asked: AskedPicture, record_id: int) -> bytes:
-    """Return the JSON of a request; `model` is the id at the server."""
+def request_body(
+    model: str,
+    settings: Settings,
+    asked: AskedPicture,
+    record_id: int,
+    no_thinking: Mapping[str, Any] = MappingProxyType({}),
+) -> bytes:
+    """Return the JSON of a request; `model` is the id at the server.
+
+    `no_thinking` are one of `NO_THINKING`, under which what the settings say comes first.
+    """
     body: dict[str, Any] = {
         "model": model,
         "messages": messages(settings, asked),
@@ -46,7 +71,10 @@ def request_body(model: str, settings: Settings, asked: AskedPicture, record_id:
         body["top_p"] = settings.top_p
     for name in settings.unsent_names:
         del body[settings.max_tokens_name if name == "max_new_tokens" else name]
-    return jsonlines.dumps(body | further_parameters(settings))
+    further = further_parameters(settings)
+    for name, value in no_thinking.items():
+        body[name] = value | further.pop(name, {}) if isinstance(value, dict) else value
+    return jsonlines.dumps(body | further)
 
 
 def messages(settings: Settings, asked: AskedPicture) -> list[dict[str, Any]]:

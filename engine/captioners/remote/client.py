@@ -17,7 +17,7 @@ import httpx2
 
 from db.rows import UnavailableCause
 from engine.captioners.api_keys import NO_KEY, UNNAMED_VARIABLES, KeySource
-from engine.captioners.base import Caption, ServerUnavailable
+from engine.captioners.base import Caption, Finish, ServerUnavailable
 from engine.protocol.caption_row import TOKEN_COUNT_LIMIT
 from engine.utils import jsonlines
 
@@ -30,6 +30,8 @@ REFUSAL_STATUSES = (400, 413, 415, 422)
 rules."""
 OVERLOAD_STATUSES = (408, 429, 503, 504, 529)
 """Status codes of a server that has too many requests."""
+REASONING_NAMES = ("reasoning_content", "reasoning", "thinking")
+"""Fields of an answer that hold a model's reasoning."""
 QUOTA_CODES = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached")
 """Error codes with status 429 for which it does not help to wait."""
 
@@ -170,7 +172,8 @@ class ServerClient:
         value = self.parse(response)
         try:
             choice = value["choices"][0]
-            text, finish = choice["message"]["content"], choice.get("finish_reason")
+            message, finish = choice["message"], choice.get("finish_reason")
+            text, reasoning = message["content"], reasoning_of(message)
             tokens = (value.get("usage") or {}).get("completion_tokens") or 0
         except (KeyError, IndexError, TypeError, AttributeError):
             raise ServerError(self.describe_malformed("no choices", response)) from None
@@ -178,12 +181,15 @@ class ServerClient:
             raise ImageRefused("the server's content filter withheld the answer")
         if isinstance(text, list):
             text = joined_parts(text)
+        if text is None and reasoning:
+            text = ""
         if not isinstance(text, str):
             raise ServerError(self.describe_malformed("no text", response))
         count = token_count(tokens)
         if count is None:
             raise ServerError(self.describe_malformed("no count of tokens", response))
-        return Caption(text, count, "length" if finish == "length" else "stop")
+        ended: Finish = "length" if finish == "length" else "stop"
+        return Caption(text, count, ended, reasoning=reasoning)
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> Response:
         """Send one request. Raises `ServerError` unless a whole response comes."""
@@ -306,6 +312,22 @@ def find_api_key(variables: Sequence[str]) -> tuple[str, str]:
                 raise ServerUnavailable(text, cause="unauthorized")
             return name, key
     return "", ""
+
+
+def reasoning_of(message: dict[str, Any]) -> str:
+    """Return what a model thought, as servers tell it apart from the answer; empty for nothing.
+
+    vLLM and Ollama call it `reasoning`, SGLang, llama.cpp and older vLLM `reasoning_content`;
+    Mistral makes it a part of the content.
+    """
+    parts = message["content"]
+    thoughts = (
+        [it.get("thinking") for it in parts if isinstance(it, dict)]
+        if isinstance(parts, list)
+        else []
+    )
+    texts = [message.get(name) for name in REASONING_NAMES] + thoughts
+    return next((str(text) for text in texts if text), "")
 
 
 def joined_parts(content: list[Any]) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from transformers import dynamic_module_utils
 
-from engine.captioners.answer_text import stripped
+from engine.captioners.answer_text import stripped, with_longer_cap
 from engine.captioners.base import (
     AskedPrompt,
     Caption,
@@ -40,7 +41,6 @@ from engine.captioners.families.hf.question import (
     Question,
     make_questions,
 )
-from engine.captioners.families.hf.rows import collate, to_device
 from engine.captioners.families.hf.trial import (
     FAILS,
     attempt,
@@ -49,13 +49,24 @@ from engine.captioners.families.hf.trial import (
     try_unequal_texts,
     unequal_texts,
 )
+from engine.captioners.families.hf.way_trial import TEXT, WayTrial
+from engine.captioners.families.hf.ways import ShrinkingBatch, StaticBatch, Way
 from engine.captioners.families.hf.weights import check_type, has_class, has_model, load_model
-from engine.captioners.generation.generate import GenerationRequest, choose_dtype, to_captions
+from engine.captioners.generation.cuda_graphs import capture_for
+from engine.captioners.generation.generate import (
+    GenerationRequest,
+    choose_dtype,
+    decode_text,
+    reasoning_tags,
+    to_captions,
+)
+from engine.captioners.generation.padded_rows import find_text_model
 from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.record_prompt import PromptRecord, draw
-from engine.captioners.settings import Settings
+from engine.captioners.settings import MAX_NEW_TOKENS, Settings
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImageProblem, Picture
+from engine.shearing.reasoning import is_reasoning, opens_reasoning
 
 NAME = "hf"
 """The family's name, by which the sampler seeds its noise."""
@@ -70,6 +81,8 @@ class HuggingFaceCaptioner(Captioner):
     """
 
     loaded: LoadedCheckpoint
+    config: Mapping[str, Any]
+    """The contents of config.json."""
 
     def __init__(
         self,
@@ -92,13 +105,27 @@ class HuggingFaceCaptioner(Captioner):
         self.batch = settings.batch
         self.asked = asked
         self.stop_ids = prepare_model(model, self.tokenizer)
+        self.reasoning_tags = reasoning_tags(self.tokenizer)
         self.shares_batches = False
-        """True if pictures may share a batch."""
+        """True if pictures may share a batch in which they are padded."""
         penalty = penalty_in_force(model.generation_config, settings)
         # A penalty counts the padding as said before: so it may only be what the prompt has anyway.
         self.prompt_padding = self.pad_id if penalty == 1 else None
         """What fills up the prompts of a batch, as `collate` takes it."""
+        self.way = Way(model, self.prompt_padding)
         self.note_generation(penalty)
+
+    @property
+    def opens_reasoning(self) -> bool:
+        """True if an answer begins within the model's reasoning."""
+        return any(opens_reasoning(question.text or "") for question in self.questions)
+
+    def with_settings(self, settings: Settings) -> HuggingFaceCaptioner:
+        other = copy(self)
+        other.settings = settings
+        if settings.prompt_choices != self.settings.prompt_choices:
+            other.questions = make_questions(self.processor, self.config, settings)
+        return other
 
     @property
     def pad_id(self) -> int:
@@ -113,10 +140,29 @@ class HuggingFaceCaptioner(Captioner):
         self.shares_batches = try_model(self.model, rows, self.prompt_padding)
         if unequal and self.shares_batches:
             self.shares_batches = try_unequal_texts(self.model, unequal, self.prompt_padding)
-        if not self.shares_batches:
+        self.way.shares_batches = self.shares_batches
+        self.choose_way(rows, unequal)
+        if not self.way.shares_batches:
             self.note("pictures go through it one by one")
         one_token = replace(self.settings, max_new_tokens=1, min_new_tokens=0)
         attempt(FAILS, partial(self.caption_batch, [rows[0]], [0], one_token))
+
+    def choose_way(self, rows: Sequence[ModelInputs], unequal: Sequence[ModelInputs]) -> None:
+        """Take the fastest way of running a batch that says what the plain one says."""
+        said = self.tokenizer(TEXT, add_special_tokens=False).input_ids
+        pairs = [rows, unequal] if unequal else [rows]
+        trials = [attempt(FAILS, partial(WayTrial, self.way, pair, said)) for pair in pairs]
+        ways: list[Way] = []
+        if find_text_model(self.model) is not None:
+            capture = capture_for(self.model.device, self.settings.graphs)
+            ways.append(StaticBatch(self.model, self.prompt_padding, capture))
+        if self.shares_batches:
+            ways.append(ShrinkingBatch(self.model, self.prompt_padding))
+        for way in ways:
+            if all(trial.passes(way) for trial in trials):
+                self.way = way
+                break
+        self.note(self.way.text)
 
     def check_prefill(self, row: ModelInputs) -> None:
         """Raise `CheckpointError` if `prefill` is not the last that the model reads."""
@@ -153,6 +199,9 @@ class HuggingFaceCaptioner(Captioner):
         if dropped:
             self.note(f"dropped from generation_config.json: {', '.join(dropped)}")
 
+    def release(self) -> None:
+        self.way.release()
+
     def prepare(self, picture: Picture) -> ModelInputs:
         """Return the image's model inputs. Raises `ImageProblem`."""
         return self.questions[0].inputs_of_record(picture.rgb(pixel_rules(self.settings)))
@@ -163,18 +212,42 @@ class HuggingFaceCaptioner(Captioner):
         return self.questions[number].inputs_of_record(image, record.texts)
 
     def caption(self, inputs: Sequence[ModelInputs], record_ids: Sequence[int]) -> list[Caption]:
-        if self.shares_batches:
-            return self.caption_batch(inputs, record_ids, self.settings)
+        return self.caption_with(inputs, record_ids, self.settings)
+
+    def caption_with(
+        self, inputs: Sequence[ModelInputs], record_ids: Sequence[int], settings: Settings
+    ) -> list[Caption]:
+        """Caption with settings of generation that may be others."""
+        if self.way.shares_batches:
+            return self.caption_batch(inputs, record_ids, settings)
         return [
-            self.caption_batch([row], [number], self.settings)[0]
+            self.caption_batch([row], [number], settings)[0]
             for row, number in zip(inputs, record_ids, strict=True)
         ]
 
     def caption_each(
         self, inputs: Sequence[ModelInputs], record_ids: Sequence[int]
     ) -> Sequence[Caption | ImageProblem]:
+        return self.caption_each_with(inputs, record_ids, self.settings)
+
+    def caption_longer(
+        self, inputs: Sequence[ModelInputs], record_ids: Sequence[int]
+    ) -> Sequence[Caption | ImageProblem]:
+        longer = with_longer_cap(self.settings, self.room_behind(inputs))
+        return self.caption_each_with(inputs, record_ids, longer)
+
+    def room_behind(self, inputs: Sequence[ModelInputs]) -> int:
+        """Return how many new tokens the model's positions have room for behind these inputs."""
+        positions = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        prompts = [row["input_ids"].shape[1] for row in inputs if "input_ids" in row]
+        return (positions or MAX_NEW_TOKENS) - max(prompts, default=0)
+
+    def caption_each_with(
+        self, inputs: Sequence[ModelInputs], record_ids: Sequence[int], settings: Settings
+    ) -> Sequence[Caption | ImageProblem]:
+        """Do as `caption_each` with settings of generation that may be others."""
         try:
-            return self.caption(inputs, record_ids)
+            return self.caption_with(inputs, record_ids, settings)
         except Exception as error:
             if is_out_of_memory(error) or is_sticky(error):
                 raise
@@ -182,7 +255,7 @@ class HuggingFaceCaptioner(Captioner):
                 reason = f"the model fails at this image: {first_line(error)}"
                 return [ImageProblem("refused", reason)]
         return [
-            self.caption_each([row], [number])[0]
+            self.caption_each_with([row], [number], settings)[0]
             for row, number in zip(inputs, record_ids, strict=True)
         ]
 
@@ -197,15 +270,21 @@ class HuggingFaceCaptioner(Captioner):
             stop_ids=self.stop_ids,
             pad_id=self.pad_id,
             tokenizer=self.tokenizer,
+            opens_reasoning=self.opens_reasoning,
+            reasoning_tags=self.reasoning_tags,
         )
-        joined = collate(rows, self.prompt_padding)
-        batch = to_device(joined, self.model.device, self.model.dtype)
-        ids = generate(self.model, request, batch)
+        ids = generate(self.way, request, rows)
         captions = to_captions(ids, self.tokenizer, request)
         return [
-            replace(caption, raw=self.raw_text(caption, row))
+            self.with_raw_text(caption, row)
             for caption, row in zip(captions, ids.tolist(), strict=True)
         ]
+
+    def with_raw_text(self, caption: Caption, ids: Sequence[int]) -> Caption:
+        """Return a generated caption as it is stored; `ids` are its row of new tokens."""
+        text = self.raw_text(caption, ids)
+        is_all_reasoning = self.opens_reasoning and is_reasoning(caption.raw, opened=True)
+        return replace(caption, raw=text, reasoning=text if is_all_reasoning else "")
 
     def raw_text(self, caption: Caption, ids: Sequence[int]) -> str:
         """Return the raw caption that a generated one becomes; `ids` are its row of new tokens."""
@@ -214,7 +293,7 @@ class HuggingFaceCaptioner(Captioner):
             # Together, for some tokenizers drop the space at the beginning of a text.
             begun = self.tokenizer(self.settings.prefill, add_special_tokens=False).input_ids
             whole = [*begun, *ids[: caption.tokens]]
-            joined = self.tokenizer.decode(whole, skip_special_tokens=True)
+            joined = decode_text(self.tokenizer, whole, self.reasoning_tags)
             text = (
                 joined
                 if joined.startswith(self.settings.prefill)
@@ -276,6 +355,7 @@ def load_without_code(
     report("trying it on two drawn pictures")
     try:
         captioner = HuggingFaceCaptioner(model, loaded, questions, settings, asked)
+        captioner.config = config
         captioner.check_prefill(tried[0][0])
         captioner.try_out(tried[0], unequal)
     except CheckpointError as error:

@@ -1,4 +1,4 @@
-"""Generation by a model's own `generate`, which some families write anew.
+"""Generation with what a checkpoint's own files say of it.
 
 Of what the checkpoint's generation_config.json says, the tokens that end, begin or may not be in an
 answer stay in force, and the penalties of repetition. All else is left to the settings.
@@ -6,13 +6,11 @@ answer stay in force, and the penalties of repetition. All else is left to the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from transformers import (
-    GenerationMixin,
     LogitsProcessor,
     LogitsProcessorList,
     StoppingCriteria,
@@ -21,6 +19,7 @@ from transformers import (
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.families.hf.question import ModelInputs
+from engine.captioners.families.hf.ways import Way
 from engine.captioners.generation.generate import GenerationRequest, StopAtSentence
 from engine.captioners.generation.gumbel import GumbelSampler
 from engine.captioners.preprocessing.prompts import as_id_list
@@ -102,10 +101,10 @@ def has_effect(value: Any) -> bool:
 
 
 @torch.inference_mode()
-def generate(model: Any, request: GenerationRequest, inputs: ModelInputs) -> torch.Tensor:
+def generate(way: Way, request: GenerationRequest, rows: Sequence[ModelInputs]) -> torch.Tensor:
     """Return new token ids (B, at most max_new_tokens), `pad_id` after a row's end.
 
-    `inputs` are on the model's device. Raises `torch.OutOfMemoryError`, `CheckpointError` for
+    Raises `torch.OutOfMemoryError`, `CheckpointError` for
     settings that the model cannot follow, and whatever the model raises.
     """
     settings = request.settings
@@ -119,20 +118,20 @@ def generate(model: Any, request: GenerationRequest, inputs: ModelInputs) -> tor
                 temperature=settings.temperature,
                 top_p=settings.top_p,
                 prompt_tokens=0,
-                device=model.device,
+                device=way.model.device,
                 family_name=request.family_name,
             )
         )
     if settings.stop_at_sentence:
-        stoppers.append(StopAtSentence(request.tokenizer, 0))
+        stoppers.append(StopAtSentence(request, 0))
     length = PromptLength([*samplers, *stoppers])
     asked = {
         "min_new_tokens": settings.min_new_tokens,
         "no_repeat_ngram_size": settings.no_repeat_ngram,
         "repetition_penalty": settings.repetition_penalty,
     }
-    ids: torch.Tensor = own_generate(model)(
-        **inputs,
+    ids, prompt = way.run(
+        rows,
         **{key: value for key, value in asked.items() if value},
         max_new_tokens=settings.max_new_tokens,
         do_sample=False,
@@ -143,26 +142,16 @@ def generate(model: Any, request: GenerationRequest, inputs: ModelInputs) -> tor
     )
     if length.tokens is None and length.listeners:
         raise CheckpointError(
-            f"{type(model).__name__} of transformers takes neither sampling nor an end at the"
+            f"{type(way.model).__name__} of transformers takes neither sampling nor an end at the"
             " sentence: set temperature=0 and stop_at_sentence=no"
         )
-    return ids[:, prompt_tokens(ids, inputs, length) :]
+    return ids[:, prompt_tokens(ids, prompt, length) :]
 
 
-def own_generate(model: Any) -> Callable[..., Any]:
-    """Return the function by which a model generates text."""
-    if model.config.model_type == "janus":
-        # Its own one calls this for text, and loses the logits processors on the way.
-        return partial(GenerationMixin.generate, model, guidance_scale=None)
-    function: Callable[..., Any] = model.generate
-    return function
-
-
-def prompt_tokens(ids: torch.Tensor, inputs: ModelInputs, length: PromptLength) -> int:
+def prompt_tokens(ids: torch.Tensor, prompt: torch.Tensor | None, length: PromptLength) -> int:
     """Return how many tokens of `ids` stand before the first new one."""
     if length.tokens is not None:
         return length.tokens
-    prompt = inputs.get("input_ids")
     if prompt is None or not torch.equal(ids[:, : prompt.shape[1]], prompt):
         return 0
     tokens: int = prompt.shape[1]

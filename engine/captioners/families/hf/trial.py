@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 from engine.captioners.base import CheckpointError
 from engine.captioners.config_files import AGAIN, server_advice
 from engine.captioners.errors import first_line
-from engine.captioners.families.hf.generation import own_generate
 from engine.captioners.families.hf.question import ModelInputs, Question
 from engine.captioners.families.hf.rows import collate, to_device
+from engine.captioners.families.hf.ways import own_generate
 from engine.hardware.memory import is_out_of_memory
 
 SIZES = ((200, 120), (90, 260))
@@ -130,9 +130,8 @@ def says_the_same_together(
         if is_out_of_memory(error):
             raise
         return False
-    limit = LIMITS.get(model.dtype, HALF_LIMIT)
     return all(
-        differ_by(single[0], together[number]) <= limit for number, single in enumerate(alone)
+        are_equal(single[0], together[number], model.dtype) for number, single in enumerate(alone)
     )
 
 
@@ -155,11 +154,11 @@ def attempt(what: str, action: Callable[[], Any]) -> Any:
 
 
 @torch.inference_mode()
-def first_logits(model: Any, inputs: ModelInputs) -> torch.Tensor:
-    """Return the logits (B, vocabulary) of the first new token, and generate a few more."""
+def first_logits(model: Any, inputs: ModelInputs, new_tokens: int = NEW_TOKENS) -> torch.Tensor:
+    """Return the logits (B, vocabulary) of the first new token, of so many that are generated."""
     output = own_generate(model)(
         **to_device(inputs, model.device, model.dtype),
-        max_new_tokens=NEW_TOKENS,
+        max_new_tokens=new_tokens,
         do_sample=False,
         num_beams=1,
         return_dict_in_generate=True,
@@ -167,6 +166,11 @@ def first_logits(model: Any, inputs: ModelInputs) -> torch.Tensor:
     )
     logits: torch.Tensor = output.logits[0]
     return logits.float().cpu()
+
+
+def are_equal(one: torch.Tensor, other: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Return True if two vectors of logits differ by no more than rounding in a dtype."""
+    return differ_by(one, other) <= LIMITS.get(dtype, HALF_LIMIT)
 
 
 def differ_by(one: torch.Tensor, other: torch.Tensor) -> float:

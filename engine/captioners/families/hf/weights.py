@@ -87,11 +87,13 @@ def load_model(
     device: str = "cpu",
     report: Callable[[str], None] = lambda _: None,
     adapter: str | None = None,
+    auto_class: Any = AutoModelForImageTextToText,
 ) -> tuple[Any, LoadedCheckpoint]:
     """Return the model of a checkpoint folder, with an `adapter`'s folder merged into it.
 
-    No weight is left random; keys that the model does not know are ignored and listed in the
-    `LoadedCheckpoint`. Raises `CheckpointError`, and whatever `check_host_memory` raises.
+    `auto_class` is the class of transformers that chooses the model's class. No weight is left
+    random; keys that the model does not know are ignored and listed in the `LoadedCheckpoint`.
+    Raises `CheckpointError`, and whatever `check_host_memory` raises.
     """
     config = read_json(folder / "config.json")
     quantizer = check_quantizer(folder, config)
@@ -103,7 +105,7 @@ def load_model(
     disable_progress_bar()
     try:
         # Mismatched sizes are let through and named below; transformers' error would not name them.
-        model, info = AutoModelForImageTextToText.from_pretrained(
+        model, info = auto_class.from_pretrained(
             folder,
             dtype=dtype,
             local_files_only=True,

@@ -183,7 +183,7 @@ def test_greedy_captions_agree_with_float32(how: str, on_cpu: None, tmp_path: Pa
     sides = []
     for quantize in ("none", how):
         settings = replace(LLAVA.presets["paper"], temperature=0.0, quantize=quantize)
-        captioner = LLAVA.load(str(checkpoint("llava-1.5")), settings, "cpu")
+        captioner: Any = LLAVA.load(str(checkpoint("llava-1.5")), settings, "cpu")
         prepared = [captioner.prepare(open_image(str(image))) for image in images]
         captions = captioner.caption(prepared, range(len(images)))
         sides.append([caption.raw.partition(".")[0] for caption in captions])

@@ -250,7 +250,7 @@ def test_threads_may_prepare_at_once(checkpoint: Path, pictures: list[str]) -> N
 
 def test_the_prompt_reaches_the_model(checkpoint: Path, pictures: list[str]) -> None:
     loaded: Any = FAMILIES["hf"].load(str(checkpoint), SETTINGS, "cpu")
-    other = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
+    other: Any = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, prompt="No: 7?"), "cpu")
     assert captions(loaded, pictures, 4) != captions(other, pictures, 4)
     assert "Say it." in (loaded.questions[0].text or "")
 
@@ -270,7 +270,8 @@ def test_a_missing_weight_is_named(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def load(checkpoint: Path, dtype: str, device: str = "cpu") -> Captioner:
-    return FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, dtype=dtype), device)
+    captioner: Any = FAMILIES["hf"].load(str(checkpoint), replace(SETTINGS, dtype=dtype), device)
+    return captioner
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, free: int, total: int) -> None:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.captioners.base import CheckpointError
-from engine.captioners.families.hf import generation, trial
+from engine.captioners.families.hf import trial, ways
 from engine.captioners.families.hf.rows import collate
 from engine.captioners.registry import FAMILIES
 from tests.engine.captioners.families.hf_truth import llava_like, other_chat, pictures, qwen_like
@@ -223,7 +223,7 @@ def test_a_model_that_takes_no_sampling_is_refused_at_load(
 
         return deaf
 
-    monkeypatch.setattr(generation, "own_generate", without_processors)
+    monkeypatch.setattr(ways, "own_generate", without_processors)
     FAMILIES["hf"].load(str(healthy), SETTINGS, "cpu")
     with pytest.raises(CheckpointError, match="set temperature=0 and stop_at_sentence=no"):
         FAMILIES["hf"].load(str(healthy), replace(SETTINGS, temperature=1.0), "cpu")

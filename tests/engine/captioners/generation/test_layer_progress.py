@@ -35,7 +35,7 @@ def test_every_step_shows_progress(
         settings = replace(
             family.presets["paper"], max_new_tokens=tokens, min_new_tokens=tokens, temperature=0.0
         )
-        captioner = family.load(str(checkpoints[family.name]), settings, "cpu")
+        captioner: Any = family.load(str(checkpoints[family.name]), settings, "cpu")
         inputs = [captioner.prepare(open_image(str(path))) for path in pictures[:2]]
         before = len(reports)
         captioner.caption(inputs, [0, 1])
@@ -54,6 +54,6 @@ def test_not_at_every_layer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(layer_progress, "REPORT_SECONDS", 3600.0)
-    captioner = family.load(str(checkpoints[family.name]), family.presets["paper"], "cpu")
+    captioner: Any = family.load(str(checkpoints[family.name]), family.presets["paper"], "cpu")
     captioner.caption([captioner.prepare(open_image(str(pictures[0])))], [0])
     assert not reports

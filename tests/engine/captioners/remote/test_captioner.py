@@ -111,12 +111,12 @@ def test_finish_and_tokens_are_the_servers(
     make: Callable[..., Any], server: FakeServer, picture: Picture
 ) -> None:
     captioner = make()
-    replies = {1: ("Cut", "length", 30), 2: ("", "stop", 0), 3: ("Whole.", "eos", 4)}
+    replies = {1: ("Cut", "length", 30), 2: ("So", "stop", 0), 3: ("Whole.", "eos", 4)}
     server.behave = lambda request: caption_reply(*replies[request.number])
     captions = [captioner.caption([captioner.prepare(picture)], [n])[0] for n in range(3)]
     assert [(it.raw, it.finish, it.tokens) for it in captions] == [
         ("Cut", "length", 30),
-        ("", "stop", 0),
+        ("So", "stop", 0),
         ("Whole.", "stop", 4),
     ]
 

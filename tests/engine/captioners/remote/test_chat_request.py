@@ -180,7 +180,7 @@ def test_a_picture_that_is_refused_is_sent_again_as_a_jpeg(
     server.behave = only_jpegs
     path = tmp_path / f"a.{suffix}"
     Image.new("RGB", (8, 8), "teal").save(path)
-    captioner = make()
+    captioner = make(thinking=True)
     captioner.caption([captioner.prepare(open_image(str(path)))], [0])
     assert [it.media_type == "image/jpeg" for it in server.requests] == [False, True]
 

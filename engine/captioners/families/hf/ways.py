@@ -1,0 +1,104 @@
+"""The ways in which a model says something of a batch. All of them say the same.
+
+`generate` of transformers prepares each of them, so that processors of logits, ends and penalties
+are its own. The trial at load shows which way a checkpoint can go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from transformers import GenerationMixin
+
+from engine.captioners.families.hf.question import ModelInputs
+from engine.captioners.families.hf.row_loop import ModelRows, row_loop
+from engine.captioners.families.hf.rows import collate, to_device
+from engine.captioners.families.hf.static_rows import read_prompts
+from engine.captioners.generation.cuda_graphs import Capture
+from engine.captioners.generation.padded_rows import PaddedDecoder
+
+
+class Way:
+    """The plain way: transformers' own loop, which runs every row until the last has ended."""
+
+    text = "transformers' own loop"
+    """What doctor says."""
+    shares_batches = True
+    """True if pictures may go through the model together."""
+
+    def __init__(self, model: Any, pad_id: int | None) -> None:
+        """`pad_id` fills up the prompts of a batch, as `collate` takes it."""
+        self.model = model
+        self.pad_id = pad_id
+
+    def run(
+        self, rows: Sequence[ModelInputs], **options: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Generate with the options of `generate`.
+
+        Return the token ids (rows, n) as it does, and those of the prompts (rows, T) if there are
+        any. Raises `torch.OutOfMemoryError` and whatever the model raises.
+        """
+        inputs = collate(rows, self.pad_id)
+        inputs = to_device(inputs, self.model.device, self.model.dtype)
+        return own_generate(self.model)(**inputs, **options), inputs.get("input_ids")
+
+    def release(self) -> None:
+        """Free the memory that is kept from one batch for the next."""
+
+
+class ShrinkingBatch(Way):
+    """The model runs the batch, and rows that have ended leave its cache."""
+
+    text = "rows leave the batch as they end"
+
+    def run(
+        self, rows: Sequence[ModelInputs], **options: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        return super().run(rows, custom_generate=row_loop(ModelRows), **options)
+
+
+class StaticBatch(Way):
+    """The model reads the prompts without padding, and the decode steps are our own."""
+
+    text = "decode steps of our own"
+
+    def __init__(self, model: Any, pad_id: int | None, capture: Capture | None) -> None:
+        """Take a model in which `find_text_model` finds one. `capture` is how steps are recorded.
+
+        Weights of half size on a CPU may be maps of the files, which must not be copied.
+        """
+        super().__init__(model, pad_id)
+        fuse = model.device.type != "cpu" or model.dtype == torch.float32
+        self.decoder = PaddedDecoder(model, capture, fuse)
+
+    def run(
+        self, rows: Sequence[ModelInputs], **options: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        prompts = collate([{"input_ids": row["input_ids"]} for row in rows], self.pad_id)
+        ids = prompts["input_ids"].to(self.model.device)
+        length = self.decoder.length(ids.shape[1] + options["max_new_tokens"])
+        with self.decoder.padded_pool.acquire(len(rows), length) as state:
+            generate = own_generate(self.model)
+            read_prompts(self.model, generate, self.decoder, state, rows)
+            loop = row_loop(lambda *_: state)
+            mask = torch.ones_like(ids)
+            output = GenerationMixin.generate(
+                self.model, input_ids=ids, attention_mask=mask, custom_generate=loop, **options
+            )
+        return output, ids
+
+    def release(self) -> None:
+        self.decoder.padded_pool.release_idle()
+
+
+def own_generate(model: Any) -> Callable[..., Any]:
+    """Return the function by which a model generates text."""
+    if model.config.model_type == "janus":
+        # Its own one calls this for text, and loses the logits processors on the way.
+        return partial(GenerationMixin.generate, model, guidance_scale=None)
+    function: Callable[..., Any] = model.generate
+    return function

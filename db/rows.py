@@ -99,6 +99,10 @@ BlockedCause = Literal["memory", "checkpoint", "error", "died"]
 """
 RecordKey = tuple[int, int]
 """The key of a record: (shard number, index in the shard)."""
+CaptionKey = tuple[int, int, int]
+"""The key of a caption: (shard number, index in the shard, model id or `ORIGINAL_ID`)."""
+ORIGINAL_ID = 0
+"""Stands for a model id where a caption is the original; models have ids from 1 on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +367,19 @@ class SampleRow:
     tokens: int
     finish: str
     """How generation ended: `stop` or `length`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionFlagRow:
+    """A caption that a person flagged, and why."""
+
+    shard: int
+    i: int
+    """The record's index in the shard."""
+    model_id: int
+    """Whose caption it is; `ORIGINAL_ID` for the original."""
+    reason: str = ""
+    """Why, in the person's words; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ SCHEMA_DIGESTS = {
     "0002": "90b873eb61dbd8be",
     "0003": "b3cad18834f710bf",
     "0004": "c6fa2edd25abc2b7",
+    "0005": "842686d58f73c6d6",
 }
 """The `schema_digest` of each version's tables; a new migration adds its own."""
 FOREIGN_OBJECTS = (
@@ -109,6 +110,7 @@ TABLES: dict[str, type[Any]] = {
     "sample": rows.SampleRow,
     "request": rows.RequestRow,
     "event": rows.EventRow,
+    "caption_flag": rows.CaptionFlagRow,
 }
 """The row that each table holds."""
 OTHER_COLUMNS: dict[str, dict[str, Any]] = {
@@ -144,6 +146,11 @@ RULES = {
     " model_id NOT IN (SELECT id FROM model))",
     "flags are of records of the project": "SELECT NOT EXISTS (SELECT 1 FROM flag JOIN shard ON"
     " shard.number = flag.shard WHERE flag.i >= shard.count)",
+    "flags of captions are of records of the project": "SELECT NOT EXISTS (SELECT 1 FROM"
+    " caption_flag JOIN shard ON shard.number = caption_flag.shard WHERE caption_flag.i >="
+    " shard.count)",
+    "flags of captions are of models of the project": "SELECT NOT EXISTS (SELECT 1 FROM"
+    " caption_flag WHERE model_id <> 0 AND model_id NOT IN (SELECT id FROM model))",
 }
 """What must hold between rows, each with the query that answers 1 if it does."""
 
@@ -204,7 +211,7 @@ def find_nonsense(connection: sqlite3.Connection) -> str | None:
 
     Tables and columns that an older version lacks are passed over. Raises `sqlite3.Error`.
     """
-    schema_has_no_flags = False
+    absent: list[str] = []
     for table, hints in columns_by_table():
         present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         checks = {
@@ -214,7 +221,7 @@ def find_nonsense(connection: sqlite3.Connection) -> str | None:
         }
         sound = " AND ".join(checks.values())
         if not checks:
-            schema_has_no_flags |= table == "flag"
+            absent.append(table)
             continue
         query = f'SELECT 1 FROM "{table}" WHERE ({sound}) IS NOT TRUE LIMIT 1'  # noqa: S608 (ours)
         if connection.execute(query).fetchone() is not None:
@@ -225,8 +232,9 @@ def find_nonsense(connection: sqlite3.Connection) -> str | None:
     if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
         return "a row names another that is not there"
     for rule, query in RULES.items():
-        without_flags = schema_has_no_flags and "flag" in query
-        if not without_flags and connection.execute(query).fetchone() != (1,):
+        if any(table in query.split() for table in absent):
+            continue
+        if connection.execute(query).fetchone() != (1,):
             return f"it does not hold that {rule}"
     return None
 

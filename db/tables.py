@@ -255,6 +255,17 @@ class FlagTable(SQLModel, table=True):
     i: int = Field(primary_key=True)
 
 
+@table_for(rows.CaptionFlagRow)
+class CaptionFlagTable:
+    """The captions that a person flagged, each with a reason."""
+
+    __tablename__ = "caption_flag"
+
+    shard: int = Field(primary_key=True, foreign_key="shard.number")
+    i: int = Field(primary_key=True)
+    model_id: int = Field(primary_key=True)
+
+
 @table_for(rows.RequestRow)
 class RequestTable:
     """The requests of people to the supervisor, with their answers."""
@@ -292,5 +303,6 @@ FAILURE = TABLES["failure"]
 THROUGHPUT = TABLES["throughput"]
 SAMPLE = TABLES["sample"]
 FLAG = TABLES["flag"]
+CAPTION_FLAG = TABLES["caption_flag"]
 REQUEST = TABLES["request"]
 EVENT = TABLES["event"]

@@ -89,7 +89,8 @@ def exclude_in_task(
     path = log_path(project_state, project_state.ledger[task_id])
     task = check_log(project_state, project_state.ledger[task_id], path, now)
     is_new = not path.exists()
-    log = CaptionLog(path, task.count, task.redo, task.redo_from)
+    wanted = project_state.wanted(task)
+    log = CaptionLog(path, task.count, task.redo, task.redo_from, wanted)
     size_before = log.size
     try:
         if indexes is None:

@@ -23,6 +23,8 @@ MAX_NAME = 1_000
 """The most characters of the name of a device or model; an answer repeats the name."""
 MAX_REASON = 300
 """The most characters of the reason in a refusal, which may quote the name of an unknown field."""
+MAX_FLAG_REASON = 1_000
+"""The most characters of the reason for which captions are flagged."""
 MAX_PRIORITY_STEP = 2**31
 """The most by which one request raises or lowers a priority: SQLite's 64 bits hold billions of such
 steps."""
@@ -109,7 +111,7 @@ class Recheck(RequestFields, frozen=True):
 
 
 class Flag(RequestFields, frozen=True):
-    """Flag records, or take their flags away."""
+    """Flag records, or one caption of each of them, or take the flags away."""
 
     kind: ClassVar[str] = "flag"
     records: Annotated[Sequence[tuple[Number, Number]], Meta(max_length=MAX_LISTED)] = field(
@@ -118,6 +120,10 @@ class Flag(RequestFields, frozen=True):
     """The keys of the records: (shard number, index in the shard)."""
     flagged: bool | None
     """True to flag them, False to take the flags away, None to turn each over."""
+    model: Name | None = None
+    """Whose captions are meant: the name of a model, or `original`; None means the records."""
+    reason: Annotated[str, Meta(max_length=MAX_FLAG_REASON)] = ""
+    """Why captions are flagged."""
 
 
 class Pin(RequestFields, frozen=True):

@@ -107,10 +107,10 @@ def choose_new(
     project: Project, text: str, preset: str | None, changes: Mapping[str, str]
 ) -> ModelChoice:
     """Read `NAME[=CHECKPOINT]` for a model that the project lacks. Raises `BadInput`."""
-    choice = choose(text, preset, changes)
     with reading(project.database) as connection:
-        names = [model.name for model in projects.models(connection)]
-    if choice.name in names:
+        models = projects.models(connection)
+    choice = choose(text, preset, changes, models)
+    if choice.name in [model.name for model in models]:
         raise BadInput(f"the project has {choice.name} already: 'set' changes it")
     check_prompts(project, choice)
     return choice

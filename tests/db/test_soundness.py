@@ -84,6 +84,7 @@ def full_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         )
         supervisor_writes.add_events(connection, [EventRow(created=1.0, level="info", text="x")])
         flags.change(connection, [(0, 3)], [])
+        flags.change_captions(connection, {(0, 3, 1): "a cat, no dog", (1, 2, 0): ""}, [])
         requests.add(connection, "pause")
     return path
 
@@ -352,6 +353,9 @@ def test_json_of_another_form(full: Path, column: tuple[str, str], value: str) -
         "UPDATE batch_size SET model_id = 77",
         "UPDATE flag SET shard = 77",
         "UPDATE flag SET i = 10",
+        "UPDATE caption_flag SET shard = 77",
+        "UPDATE caption_flag SET i = 10 WHERE i = 3",
+        "UPDATE caption_flag SET model_id = 77 WHERE i = 3",
         "UPDATE task SET captioned = 9, failed = 9 WHERE id = 1",
         "UPDATE task SET state = 'done' WHERE id = 1",
     ],

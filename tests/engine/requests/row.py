@@ -49,6 +49,7 @@ class Row:
     """The arguments of `ProjectState.pause`, if it is paused before."""
     witness: str | None = None
     flags: frozenset[tuple[int, int]] = frozenset()
+    caption_flags: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     changed: Mapping[str, Any] = field(default_factory=dict)
     """What is other than before, afterwards; everything else is as it was."""
     told: list[tuple[Any, ...]] = field(default_factory=list)

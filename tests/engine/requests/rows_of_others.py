@@ -86,6 +86,53 @@ FLAGS = {
     "unflag of what is not flagged": Row(
         request=Flag(records=[(0, 1)], flagged=False), answer="not flagged"
     ),
+    "flag of captions": Row(
+        request=Flag(records=[(0, 1), (2, 3)], flagged=True, model="served", reason="no dog"),
+        answer="served: flagged: 00000/1, 00002/3",
+        flags=frozenset({(0, 1)}),
+        changed={"caption_flags": {((0, 1, 2), "no dog"), ((2, 3, 2), "no dog")}},
+    ),
+    "flag of an original": Row(
+        request=Flag(records=[(0, 1)], flagged=True, model="original"),
+        answer="original: flagged: 00000/1",
+        changed={"caption_flags": {((0, 1, 0), "")}},
+    ),
+    "flag of a caption for another reason": Row(
+        request=Flag(records=[(0, 1), (0, 2)], flagged=True, model="dry-run", reason="b"),
+        answer="dry-run: flagged: 00000/2",
+        caption_flags={(0, 1, 1): "b", (0, 2, 1): "a", (0, 2, 2): "a"},
+        changed={
+            "caption_flags": {((0, 1, 1), "b"), ((0, 2, 1), "b"), ((0, 2, 2), "a")},
+        },
+    ),
+    "flag of a caption that is flagged for this reason": Row(
+        request=Flag(records=[(0, 1)], flagged=True, model="dry-run", reason="a"),
+        answer="flagged already",
+        caption_flags={(0, 1, 1): "a"},
+    ),
+    "unflag of a caption": Row(
+        request=Flag(records=[(0, 1), (0, 2)], flagged=False, model="dry-run"),
+        answer="dry-run: no longer flagged: 00000/1",
+        flags=frozenset({(0, 1)}),
+        caption_flags={(0, 1, 1): "a", (0, 1, 2): "a"},
+        changed={"caption_flags": {((0, 1, 2), "a")}},
+    ),
+    "flag of captions turned over": Row(
+        request=Flag(records=[(0, 1), (0, 2)], flagged=None, model="dry-run", reason="b"),
+        answer="dry-run: flagged: 00000/2; no longer flagged: 00000/1",
+        caption_flags={(0, 1, 1): "a"},
+        changed={"caption_flags": {((0, 2, 1), "b")}},
+    ),
+    "flag of a caption of no model": Row(
+        request=Flag(records=[(0, 1)], flagged=True, model="blip"),
+        answer="no captions are called 'blip': there are those of original, dry-run, served",
+        state="refused",
+    ),
+    "flag of a record for a reason": Row(
+        request=Flag(records=[(0, 1)], flagged=True, reason="a"),
+        answer="a reason belongs to the flag of a caption: say of which model",
+        state="refused",
+    ),
     "flags turned over": Row(
         request=Flag(records=[(0, 1), (0, 2)], flagged=None),
         answer="flagged: 00000/2; no longer flagged: 00000/1",

@@ -78,12 +78,19 @@ def create_logs(session: Session, project: Project) -> ProjectScreen:
     return Logs(session, project)
 
 
+def create_quality(session: Session, project: Project) -> ProjectScreen:
+    from tui.screens.quality import Quality
+
+    return Quality(session, project)
+
+
 SCREENS: dict[str, Callable[[Session, Project], ProjectScreen]] = {
     "dashboard": create_dashboard,
     "shards": create_shards,
     "samples": create_samples,
     "failures": create_failures,
     "logs": create_logs,
+    "quality": create_quality,
 }
 """The application's modes, and the function that makes the screen of each."""
 
@@ -267,6 +274,16 @@ class MllmaugApp(ActionOwner, App[Path]):
         await self.switch_mode("samples")
         if isinstance(self.screen, Samples):
             self.screen.go_to(event.shard, event.i)
+
+    @on(messages.RecordsChosen)
+    @work(group="show")
+    async def records_chosen(self, event: messages.RecordsChosen) -> None:
+        from tui.screens.samples import Samples
+
+        mode = self.current_mode
+        await self.switch_mode("samples")
+        if isinstance(self.screen, Samples):
+            self.screen.go_through(event, mode)
 
     # Keys
 

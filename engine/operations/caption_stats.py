@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,24 +12,20 @@ from numpy.typing import NDArray
 
 from db import projects
 from db.connection import reading
-from db.rows import ModelRow, TaskRow
-from engine.captioners.record_prompt import KEY
-from engine.captioners.settings import Settings
+from db.rows import TaskRow
 from engine.operations.damage import telling_damage
 from engine.process.pool import map_on_all_cores
 from engine.project import caption_log, log_rows
 from engine.project.damage import Damage, DamagedFiles
 from engine.project.finished_log import damage_of
 from engine.project.layout import Project
-from engine.project.selectors import select_models
+from engine.project.selectors import select_captioners
+from engine.project.task_health import prompt_texts
 from engine.quality.leaks import MIN_PROMPT, is_leak
 from engine.quality.refusals import is_refusal
 from engine.quality.shard_health import text_hash
 from engine.quality.words import head_of, words_of
 from engine.shearing.shear import Shearing, shear_text
-
-PROMPT_TAGS = re.compile(r"<[^>]*>|USER:|ASSISTANT:|Human:|GPT:|User:|###")
-"""The marks around the text of a prompt; they are removed before it is searched in captions."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,7 +140,7 @@ def measure_undamaged(
     """Do as `measure_captions`. Raises `DamagedFiles`."""
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = select_models(projects.models(connection), names)
+        models = select_captioners(projects.models(connection), names)
         shards = projects.shards(connection)
         tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
     shearing = Shearing.of(settings)
@@ -182,13 +177,6 @@ def measure_undamaged(
         all_hashes = np.concatenate(model_hashes)
         total.repeated = len(all_hashes) - len(np.unique(all_hashes))
     return [ModelStats(model.name, total) for model, total in zip(models, totals, strict=True)]
-
-
-def prompt_texts(model: ModelRow) -> list[str]:
-    """Return the longest text of each prompt that is the same for every record, without tags."""
-    prompts = Settings.of(model.settings).prompt_choices
-    parts = [PROMPT_TAGS.sub("", KEY.sub("\0", prompt)).split("\0") for prompt in prompts]
-    return [max(map(str.strip, texts), key=len) for texts in parts]
 
 
 def measure_shard(job: StatsJob) -> ShardStats:

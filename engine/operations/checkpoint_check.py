@@ -19,7 +19,13 @@ from typing import Any
 from db.rows import ModelRow
 from engine.captioners.address import read_address
 from engine.captioners.api_keys import key_source
-from engine.captioners.base import Captioner, CheckpointError, LoadedCheckpoint, ServerUnavailable
+from engine.captioners.base import (
+    CheckpointError,
+    LoadedCheckpoint,
+    LoadedModel,
+    Scores,
+    ServerUnavailable,
+)
 from engine.captioners.config_files import check_entries
 from engine.captioners.errors import first_line
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parse_model
@@ -115,7 +121,7 @@ def check_local(choice: ModelChoice) -> Iterator[Finding]:
         yield from report_load(choice.name, captioner.loaded, device, seconds)
     if captioner.asked is not None:
         yield Finding(True, f"{choice.name}: {captioner.asked.shown}")
-    yield from caption_drawing(choice, captioner)
+    yield from try_drawing(choice, captioner)
     if golden:
         yield from compare_golden(choice.name, getattr(captioner, "model", None), golden)
 
@@ -133,7 +139,7 @@ def check_server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[
             sent = f", with the key in {variable}" if variable else ""
             yield Finding(True, f"{model.name}: {address} is asked for {captioner.model!r}{sent}")
             if draw:
-                yield from caption_drawing(model, captioner)
+                yield from try_drawing(model, captioner)
     except (BadInput, ServerUnavailable, ImageProblem) as error:
         yield Finding(False, f"{model.name}: {error}")
 
@@ -158,17 +164,22 @@ def report_load(
         )
 
 
-def caption_drawing(choice: ModelRow | ModelChoice, captioner: Captioner) -> Iterator[Finding]:
-    """Caption a drawing of known content. Raises `ImageProblem`, `ServerUnavailable`."""
+def try_drawing(choice: ModelRow | ModelChoice, model: LoadedModel) -> Iterator[Finding]:
+    """Caption, or score, a drawing of known content. Raises `ServerUnavailable`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drawing.png"
         draw_probe_image().save(path)
-        caption = captioner.caption([captioner.prepare(open_image(str(path)))], [0])[0]
-    sheared = shear(caption.raw, choice.family, Shearing()).text
+        answer = model.answer_each([model.prepare(open_image(str(path)))], [0])[0]
+    drawing = f"{choice.name}: of a red disc over a blue bar"
+    if isinstance(answer, ImageProblem):
+        yield Finding(False, f"{drawing} it says nothing: {answer.detail}")
+        return
+    if isinstance(answer, Scores):
+        yield Finding(True, f"{drawing}, so called, it says {answer.shown}")
+        return
+    sheared = shear(answer.raw, choice.family, Shearing()).text
     yield Finding(
-        True,
-        f"{choice.name}: of a red disc over a blue bar it says {caption.raw!r}"
-        f" ({caption.tokens} tokens), sheared {sheared!r}",
+        True, f"{drawing} it says {answer.raw!r} ({answer.tokens} tokens), sheared {sheared!r}"
     )
 
 

@@ -10,11 +10,13 @@ from db import failures, progress, projects
 from db.connection import reading
 from db.failures import Cause
 from db.rows import ModelRow, TaskRow
+from engine.captioners.model_families import is_scorer
 from engine.operations.damage import telling_damage
 from engine.project import caption_log
 from engine.project.damage import DamagedFiles
 from engine.project.finished_log import damage_of
 from engine.project.layout import Project
+from engine.project.log_rows import unknown_texts
 from engine.project.protected_files import refuse_protected
 from engine.project.shard_file import read_shard
 from engine.utils.atomic_write import atomic_write
@@ -73,7 +75,8 @@ def record_lines(
     Raises `OSError`, `DamagedFiles`.
     """
     path = project.caption_log_file(model, task.shard)
-    log = caption_log.read(path, task.count)
+    wanted = unknown_texts(task.count) if is_scorer(model.family) else None
+    log = caption_log.read(path, task.count, wanted=wanted)
     damage = damage_of(path, log, task)
     if damage is not None:
         raise DamagedFiles([damage])

@@ -18,7 +18,7 @@ from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJo
 from engine.project import outside_images
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
-from engine.project.selectors import select_models
+from engine.project.selectors import select_captioners
 from engine.project.shard_file import read_shard
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
@@ -157,10 +157,10 @@ def plan_pilot(
     with reading(project.database) as connection:
         settings = projects.project(connection)
         all_models = projects.models(connection)
-        models = [m for m in select_models(all_models, names) if m.family != IMPORTED]
+        models = [m for m in select_captioners(all_models, names) if m.family != IMPORTED]
         shards = projects.shards(connection)
     if not models:
-        raise BadInput("there is no model to try: the captions of these were made elsewhere")
+        raise BadInput("there is no model to try: the project's captions were made elsewhere")
     run_devices: list[DeviceRow] = devices.find_devices(spec)
     paths = image_paths_of(project, settings)
     if any(FAMILIES[model.family].remote for model in models):

@@ -3,59 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from db.rows import ShardRow, TaskRow
-from engine.project.caption_log import read_if_there
+import numpy as np
+
 from engine.project.damage import Damage, DamagedFiles
-from engine.project.finished_log import is_unchanged, log_damage
-from engine.project.health_file import (
-    SavedHealth,
-    caption_texts,
-    health_path,
-    read_health,
-    write_health,
-)
-from engine.project.log_rows import digest
-from engine.project.shard_file import parse_shard, shard_damage
-from engine.quality.defects import DefectFinder
+from engine.project.shard_comparison import ComparisonJob, compare_shard
+from engine.project.task_health import HealthJob, Originals, log_health
+from engine.quality.comparison import ComparisonSums
 from engine.quality.model_health import (
+    SAME_AS_OTHER,
     ShardFigures,
     count_duplicates,
     count_flags,
-    count_same,
+    find_same,
 )
-from engine.quality.shard_health import ShardHealth
-from engine.quality.style import OriginalFacts
-from engine.shearing.shear import Shearing, make_shearer
-from engine.utils.plain_files import read_bytes
 
 
-class HealthLog(NamedTuple):
-    """The caption log of a task, with the family of its model and texts of its prompts."""
+class QualityJob(NamedTuple):
+    """One shard of whose captions the quality is to be counted."""
 
-    log: Path
-    task: TaskRow
-    family: str
-    prompts: Sequence[str]
-
-
-class HealthJob(NamedTuple):
-    """One shard whose health is to be counted."""
-
-    shard: ShardRow
-    shard_file: Path
-    logs: Sequence[HealthLog]
-    shearing: Shearing
-    language: str
-    """The code of the language asked for."""
-    sampled: bool
-    """True if near duplicates and style are taken of this shard, too."""
-    save: bool
-    """True if what was counted is kept in health files."""
+    names: Sequence[str]
+    """`ORIGINAL`, and the names of the models whose health is counted."""
+    health: HealthJob
+    comparison: ComparisonJob
+    """All models of the project, also those whose health is not counted."""
 
 
 class ShardResult(NamedTuple):
@@ -63,10 +35,22 @@ class ShardResult(NamedTuple):
 
     figures: list[ShardFigures]
     damage: list[Damage]
+    comparisons: list[ComparisonSums]
+    """The same of captions beside each other; none where only health was counted."""
 
 
-def count_shard(job: HealthJob) -> ShardResult:
-    """Count what is new in one shard since the last look. Raises `OSError`."""
+def count_quality(job: QualityJob) -> ShardResult:
+    """Count the health of what is new in one shard, and compare its captions. Raises `OSError`."""
+    result = count_health(job)
+    if result.damage:
+        return result
+    comparison = compare_shard(job.comparison)
+    return result._replace(comparisons=[ComparisonSums.of(comparison, name) for name in job.names])
+
+
+def count_health(quality_job: QualityJob) -> ShardResult:
+    """Count the health of what is new in one shard since the last look. Raises `OSError`."""
+    job = quality_job.health
     originals = Originals(job)
     damage: list[Damage] = []
     healths = []
@@ -76,14 +60,18 @@ def count_shard(job: HealthJob) -> ShardResult:
             healths.append(log_health(job, log, originals))
     except DamagedFiles as error:
         damage += error.damage
-        return ShardResult([], damage)
+        return ShardResult([], damage, [])
     hashes = [health.hash_array() for health in healths]
     models = hashes[1:]
-    same = [0, *(count_same(own, models[:n] + models[n + 1 :]) for n, own in enumerate(models))]
+    same = [
+        np.zeros(job.shard.count, bool),
+        *(find_same(own, models[:n] + models[n + 1 :]) for n, own in enumerate(models)),
+    ]
     figures = []
     for health, texts, shared in zip(healths, hashes, same, strict=True):
-        captions, counts = count_flags(health.flag_array())
-        counts |= {"duplicates": count_duplicates(texts), "same_as_other": shared}
+        flags = health.flag_array() | np.where(shared, SAME_AS_OTHER, 0).astype(np.uint16)
+        captions, counts = count_flags(flags)
+        counts["duplicates"] = count_duplicates(texts)
         figures.append(
             ShardFigures(
                 captions=captions,
@@ -91,112 +79,9 @@ def count_shard(job: HealthJob) -> ShardResult:
                 facts=health.facts,
                 hashes=texts,
                 sample=health.sample,
+                flags=flags,
+                raw_lengths=np.array(health.raw_lengths),
+                sheared_lengths=np.array(health.sheared_lengths),
             )
         )
-    return ShardResult(figures, damage)
-
-
-class Originals:
-    """The original captions of a shard, which are read only if something is to be counted."""
-
-    def __init__(self, job: HealthJob) -> None:
-        self.job = job
-        self.texts: list[str] | None = None
-        self.known_facts: list[OriginalFacts | None] | None = None
-
-    def read(self) -> list[str]:
-        """Return the original caption of each record, empty where it has none.
-
-        Raises `DamagedFiles`.
-        """
-        if self.texts is None:
-            shard = self.job.shard
-            data = b""
-            with suppress(FileNotFoundError):
-                data = read_bytes(self.job.shard_file)
-            try:
-                if digest(data) != shard.digest:
-                    raise ValueError("the file has another digest")
-                records = parse_shard(data, shard.count)
-            except ValueError as error:
-                damage = shard_damage(self.job.shard_file, shard.number)
-                raise DamagedFiles([damage]) from error
-            captions = (record.get("caption") for record in records)
-            self.texts = [text if isinstance(text, str) else "" for text in captions]
-        return self.texts
-
-    def facts(self) -> list[OriginalFacts | None]:
-        """Return what each original says; None where it has no word. Raises `DamagedFiles`."""
-        if self.known_facts is None:
-            each = map(OriginalFacts.of, self.read())
-            self.known_facts = [facts if facts.words else None for facts in each]
-        return self.known_facts
-
-    def health(self) -> ShardHealth:
-        """Return the health of the originals. Raises `DamagedFiles`."""
-        job = self.job
-        settings = {"language": job.language, "sampled": job.sampled}
-        path = health_path(job.shard_file, settings)
-        saved = read_health(path, job.shard.count, job.sampled)
-        if saved is not None and saved.digest == job.shard.digest:
-            return saved.health
-        health = ShardHealth.of_nothing(job.shard.count, job.sampled)
-        finder = DefectFinder(job.language)
-        for i, text in enumerate(self.read()):
-            if text:
-                health.add(finder, i, text, "stop", text, None)
-        save(job, path, SavedHealth(health, 0, job.shard.digest))
-        return health
-
-
-def log_health(job: HealthJob, log: HealthLog, originals: Originals) -> ShardHealth:
-    """Return the health of a task's captions. Raises `DamagedFiles`, `OSError`."""
-    path = health_path(log.log, settings_of(job, log))
-    saved = read_health(path, job.shard.count, job.sampled)
-    done = log.task.state == "done"
-    if done and saved and saved.digest == log.task.digest and is_unchanged(log.log, log.task):
-        return saved.health
-    data = read_if_there(log.log)
-    whole = data[: data.rfind(b"\n") + 1]
-    if done and not (digest(whole) == log.task.digest and len(data) == log.task.log_bytes):
-        raise DamagedFiles([log_damage(log.log, log.task)])
-    if saved is None or digest(whole[: saved.log_bytes]) != saved.digest:
-        saved = nothing_counted(job)
-    if len(whole) > saved.log_bytes or not saved.digest:
-        new = caption_texts(whole[saved.log_bytes :], job.shard.count)
-        if any(map(saved.health.has_caption, new)):  # a caption was replaced
-            saved = nothing_counted(job)
-            new = caption_texts(whole, job.shard.count)
-        facts = originals.facts() if new and job.sampled else [None] * job.shard.count
-        shear = make_shearer(log.family, job.shearing)
-        finder = DefectFinder(job.language, log.prompts)
-        for i, raw, finish in new.values():
-            saved.health.add(finder, i, raw, finish, shear(raw, finish), facts[i])
-        saved.log_bytes, saved.digest = len(whole), digest(whole)
-        if whole:
-            save(job, path, saved)
-    return saved.health
-
-
-def nothing_counted(job: HealthJob) -> SavedHealth:
-    """Return the health of a task of which nothing is counted."""
-    return SavedHealth(ShardHealth.of_nothing(job.shard.count, job.sampled), 0, "")
-
-
-def settings_of(job: HealthJob, log: HealthLog) -> dict[str, Any]:
-    """Return what the health of a log depends on besides its rows."""
-    return {
-        "language": job.language,
-        "sampled": job.sampled,
-        "shard": job.shard.digest,
-        "family": log.family,
-        "prompts": list(log.prompts),
-        "shearing": asdict(job.shearing),
-    }
-
-
-def save(job: HealthJob, path: Path, saved: SavedHealth) -> None:
-    """Write a health file, if any may be written; a disk that is full costs only time later."""
-    if job.save:
-        with suppress(OSError):
-            write_health(path, saved)
+    return ShardResult(figures, damage, [])

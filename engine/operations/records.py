@@ -18,7 +18,7 @@ from engine.project.damage import DamagedFiles
 from engine.project.finished_log import log_damage
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
-from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_models
+from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_captioners
 from engine.project.shard_file import read_shard
 from engine.protocol.caption_row import IMPORTED, ImportedRow
 from engine.shearing.shear import Shearing, shear, shear_text
@@ -79,7 +79,7 @@ def read_samples(
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = select_models(projects.models(connection), names)
+        models = select_captioners(projects.models(connection), names)
         numbers = evenly_spaced(progress.shards_with_captions(connection), count)
         flagged = flags.record_keys(connection)
     shearing = Shearing.of(settings)
@@ -104,7 +104,7 @@ def flagged_samples(
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = select_models(projects.models(connection), names)
+        models = select_captioners(projects.models(connection), names)
         keys = sorted(flags.record_keys(connection))
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
@@ -175,7 +175,7 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
-        models = projects.models(connection)
+        models = select_captioners(projects.models(connection), ())
         shard_row = projects.shard(connection, shard)
         tasks = projects.tasks_of_shard(connection, shard)
         flagged = (shard, i) in flags.record_keys(connection, shard)
@@ -215,6 +215,23 @@ def read_shard_records(project: Project, shard: int) -> list[tuple[int, str, str
     return [
         (i, record["image"], record.get("caption") or "")
         for i, record in read_shard(project.shard_file(shard))
+    ]
+
+
+def read_records(project: Project, keys: Sequence[RecordKey]) -> list[tuple[int, int, str, str]]:
+    """Return shard, index, image and original caption of records, in the order of `keys`.
+
+    Those that a shard does not have are left out. Raises `OSError`, and `ValueError` for a shard
+    file that is damaged.
+    """
+    found: dict[RecordKey, dict[str, Any]] = {}
+    for shard, group in groupby(sorted(keys), key=itemgetter(0)):
+        indices = {i for _, i in group}
+        for i, record in islice(read_shard(project.shard_file(shard)), max(indices) + 1):
+            if i in indices:
+                found[shard, i] = record
+    return [
+        (*key, found[key]["image"], found[key].get("caption") or "") for key in keys if key in found
     ]
 
 

@@ -80,6 +80,8 @@ def reshear_locked(
         )
         for task in project_state.ledger.tasks.values()
         if task.state == "done" and task.digest is not None
+        # A scorer has scores, which are of texts, and no captions of its own.
+        and task.model_id not in project_state.ledger.scorers
     ]
     now = time.time()
     captions = empty = 0
@@ -95,6 +97,8 @@ def reshear_locked(
     if damage:
         raise DamagedFiles(damage)
     project_state.set_shearing(shearing)
+    for shard in project_state.shards:
+        project_state.ledger.reopen_scoring(shard, now)
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     project_state.event("info", f"sheared again: {shearing.mode}{cap}")
     project_state.commit()

@@ -18,7 +18,7 @@ from typing import Any
 
 from db.rows import DeviceRow
 from engine.captioners.api_keys import key_source
-from engine.captioners.base import CheckpointError
+from engine.captioners.base import Answer, CheckpointError, Scores
 from engine.captioners.record_prompt import PromptRecord
 from engine.captioners.registry import FAMILIES, Settings
 from engine.images.image import ImagePaths, ImageProblem, open_image
@@ -157,16 +157,19 @@ def caption_records(job: dict[str, Any], emit: Callable[[TryoutEvent], None]) ->
                 emit(TryoutEvent(record=i, error=f"{problem.kind}: {problem.detail}"))
         if not ready:
             continue
-        captions = captioner.caption_each([inputs for _, inputs in ready], [i for i, _ in ready])
+        answers = captioner.answer_each([inputs for _, inputs in ready], [i for i, _ in ready])
         spent, done = spent + time.monotonic() - started, done + len(ready)
-        for (i, _), caption in zip(ready, captions, strict=True):
-            if isinstance(caption, ImageProblem):
-                emit(TryoutEvent(record=i, error=f"{caption.kind}: {caption.detail}"))
-                continue
-            emit(
-                TryoutEvent(record=i, raw=caption.raw, tokens=caption.tokens, finish=caption.finish)
-            )
+        for (i, _), answer in zip(ready, answers, strict=True):
+            emit(answer_event(i, answer))
     emit(TryoutEvent(rate=done / spent if spent else 0.0))
+
+
+def answer_event(i: int, answer: Answer) -> TryoutEvent:
+    if isinstance(answer, ImageProblem):
+        return TryoutEvent(record=i, error=f"{answer.kind}: {answer.detail}")
+    if isinstance(answer, Scores):
+        return TryoutEvent(record=i, raw=answer.shown, finish="stop")
+    return TryoutEvent(record=i, raw=answer.raw, tokens=answer.tokens, finish=answer.finish)
 
 
 def main() -> None:

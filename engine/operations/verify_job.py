@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from db.rows import ModelRow, ShardRow, TaskRow
+from engine.captioners.model_families import is_scorer
 from engine.project import caption_log
 from engine.project.damage import Damage
 from engine.project.finished_log import log_damage, recorded_bytes
 from engine.project.layout import Project
+from engine.project.log_rows import unknown_texts
 from engine.project.shard_file import ShardDamage, inspect_shard, shard_damage
 from engine.project.sheared_file import read_sheared, sheared_captions, sheared_path
 from engine.shearing.shear import Shearing
@@ -61,7 +63,7 @@ def verify_shard(job: VerifyJob) -> VerifiedShard:
 def task_damage(task: TaskRow, model: ModelRow, log: Path, shearing: Shearing) -> Iterator[Damage]:
     """Yield what is damaged of a task's log and sheared file. Raises `OSError`."""
     if task.digest is None:
-        yield from unfinished_log_damage(task, log)
+        yield from unfinished_log_damage(task, model, log)
         return
     grown = task.state == "done" and log.exists() and log.stat().st_size != task.log_bytes
     if grown or recorded_bytes(log, task) is None:
@@ -76,13 +78,14 @@ def task_damage(task: TaskRow, model: ModelRow, log: Path, shearing: Shearing) -
         )
 
 
-def unfinished_log_damage(task: TaskRow, log: Path) -> Iterator[Damage]:
+def unfinished_log_damage(task: TaskRow, model: ModelRow, log: Path) -> Iterator[Damage]:
     """Yield what is damaged of a log whose task has not been done yet. Raises `OSError`.
 
     A torn or zero-filled tail is none: a power cut leaves one, and the next run cuts it.
     """
     advice = "'mllmaug-tui run' captions what it lacks"
-    contents = caption_log.read(log, task.count)
+    wanted = unknown_texts(task.count) if is_scorer(model.family) else None
+    contents = caption_log.read(log, task.count, wanted=wanted)
     size = plain_files.status(log).st_size if log.exists() else 0
     if size < task.log_bytes:
         text = f"has {size:,} bytes, but had {task.log_bytes:,}"

@@ -46,6 +46,8 @@ WITHOUT_A_KEY = {
     "split": "plain caption files, no project",
     "merge": "plain caption files, no project",
     "paths": "plain caption files, no project",
+    "proxy": "trainings of other programs, which a person starts",
+    "proxy-table": "the results of other programs, no project",
     "quality": "its screen is still to come",
 }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.exports.formats import FORMATS, ImageMode
 from engine.quality.languages import LANGUAGES
+from tui.cli.filter_options import filter_options
 from tui.cli.options import (
     Output,
     check_max_words,
@@ -20,6 +22,9 @@ from tui.cli.options import (
     project_argument,
 )
 from tui.cli.requests import EXIT_UNFINISHED, echo, is_readonly, open_project, warn
+
+if TYPE_CHECKING:
+    from engine.quality.quality_filter import QualityFilter
 
 SAMPLES = 8
 """Images that `samples` shows unless --count says otherwise."""
@@ -84,7 +89,7 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 
 @click.command()
 @project_argument
-@click.argument("out", type=Output)
+@click.argument("out", type=Output, required=False)
 @click.option("--format", "form", default="json", metavar="F", help=f"{', '.join(FORMATS)} (json).")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
 @click.option("--with-original", is_flag=True, help="The original caption first.")
@@ -106,12 +111,15 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 )
 @click.option("--uid", is_flag=True, help="A column uid.")
 @click.option("--captions-list", is_flag=True, help="A column captions: a list of all of them.")
-@click.option("--without-flagged", is_flag=True, help="Leave out records that were flagged.")
+@click.option("--without-flagged", is_flag=True, help="Leave out records, captions with a flag.")
+@click.option("--only-flagged", is_flag=True, help="Records and captions with a flag alone.")
 @click.option("--keep-unreadable", is_flag=True, help="Images that cannot be read as well.")
+@filter_options
+@click.option("--count", is_flag=True, help="Write nothing, and say what the export would hold.")
 @force_option
 def export(
     folder: Path,
-    out: Path,
+    out: Path | None,
     form: str,
     models: tuple[str, ...],
     with_original: bool,
@@ -129,7 +137,10 @@ def export(
     uid: bool,
     captions_list: bool,
     without_flagged: bool,
+    only_flagged: bool,
     keep_unreadable: bool,
+    quality: QualityFilter,
+    count: bool,
     force: bool,
 ) -> None:
     """Write the captions: by default one array of {"image", "caption"}, in input order.
@@ -159,13 +170,18 @@ def export(
     expand     each of them, as a sample of its own
 
     Images that a model found missing or unreadable, and records that were excluded, are left out.
-    The last line adds up what was read, written and left out.
+    The last line adds up what was read, written and left out. The filters from --without to
+    --keep-share are of each caption by itself, in this order; before anything is written, they
+    say what stays.
     """
-    from engine.datasets.exports.export import ExportOptions, UnfinishedTasks
+    if out is None and not count:
+        raise click.UsageError("Missing argument 'OUT'.")
+    from engine.datasets.exports.export import ExportOptions, UnfinishedTasks, count_captions
     from engine.datasets.exports.export import export as write_export
     from engine.operations.damage import describe_damage, telling_damage
     from tui.cli.output import export_lines
     from tui.cli.progress_bars import export_bar
+    from tui.formatting.export_count import count_lines
 
     options = ExportOptions(
         models=models,
@@ -179,6 +195,7 @@ def export(
         provenance=provenance,
         images=images,
         without_flagged=without_flagged,
+        only_flagged=only_flagged,
         force=force,
         keep_unreadable=keep_unreadable,
         text=text,
@@ -187,11 +204,24 @@ def export(
         tar_bytes=tar_size,
         uid=uid,
         captions_list=captions_list,
+        quality=quality,
     )
-    project, tell = open_project(folder), not is_readonly()
+    project, tell, first_pass = open_project(folder), not is_readonly(), None
     try:
-        with export_bar() as progress, telling_damage(project, tell):
-            result = write_export(project, out, options, progress, readonly=is_readonly())
+        with telling_damage(project, tell):
+            if count or quality:
+                with export_bar("counting") as progress:
+                    first_pass = count_captions(
+                        project, options, out, progress, readonly=is_readonly()
+                    )
+                for line in count_lines(first_pass):
+                    echo(line)
+            if count or out is None:
+                return
+            with export_bar("exporting") as progress:
+                result = write_export(
+                    project, out, options, progress, readonly=is_readonly(), first_pass=first_pass
+                )
     except UnfinishedTasks as unfinished:
         warn(str(unfinished))
         sys.exit(EXIT_UNFINISHED)

@@ -222,7 +222,10 @@ def read_or_none(reader: SnapshotReader) -> Snapshot | None:
 
 
 def progress_line(snapshot: Snapshot) -> str:
+    scored = f" {snapshot.scored:,} of {snapshot.to_score:,} images scored," * (
+        snapshot.to_score > 0
+    )
     return (
-        f"{snapshot.state}: {snapshot.captioned:,} of {snapshot.total:,} captions,"
+        f"{snapshot.state}: {snapshot.captioned:,} of {snapshot.total:,} captions,{scored}"
         f" {snapshot.failed:,} failed, {snapshot.rate:.1f} images/s"
     )

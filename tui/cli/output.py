@@ -39,7 +39,7 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
         eta = "" if model.eta is None else f", {hours_minutes_seconds(model.eta)} left"
         rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
         yield (
-            f"  {model.row.name}: {model.captioned:,} of {model.total:,} captioned,"
+            f"  {model.row.name}: {model.captioned:,} of {model.total:,} {model.done_word},"
             f" {plural(model.failed, 'record')} failed{rate}"
         )
         if model.row.blocked:
@@ -61,10 +61,10 @@ def has_uncounted_captions(snapshot: Snapshot) -> bool:
 
     So it is after the database was rebuilt, until a run has begun.
     """
-    if snapshot.captioned or snapshot.failed:
+    if snapshot.captioned or snapshot.scored or snapshot.failed:
         return False
     project = Project(snapshot.folder)
-    logs = (project.caption_log_file(model.row, 0).parent for model in snapshot.models)
+    logs = (project.caption_log_file(model.row, 0).parent for model in snapshot.captioners)
     return any(
         ".sheared-" not in file.name and file.stat().st_size > 0
         for folder in logs

@@ -86,17 +86,17 @@ def pilot_bars(records: int) -> Iterator[Callable[[str, TryoutEvent], None]]:
 
 
 @contextmanager
-def export_bar() -> Iterator[Callable[[ExportProgress], None]]:
-    """Show a bar of the exported shards."""
+def export_bar(what: str) -> Iterator[Callable[[ExportProgress], None]]:
+    """Show a bar of the shards that are counted or exported; `what` says which."""
     columns = (
-        TextColumn("exporting"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("shards"),
         TimeElapsedColumn(),
     )
     with make_progress(*columns) as progress:
-        task = progress.add_task("exporting", total=None)
+        task = progress.add_task(what, total=None)
 
         def show_progress(export: ExportProgress) -> None:
             progress.update(task, completed=export.shards_done, total=export.shards)

@@ -146,15 +146,25 @@ def exclude(
 @click.command()
 @project_argument
 @click.argument("record_names", nargs=-1, required=True, metavar="SHARD:PLACE...")
+@click.option("--model", metavar="NAME", help="Of these records the caption of this model alone.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, with --model.")
 @click.option("--undo", is_flag=True, help="Take the flags away.")
-def flag(folder: Path, record_names: tuple[str, ...], undo: bool) -> None:
-    """Mark records for later: `samples --flagged` lists, `export --without-flagged` omits them."""
+def flag(
+    folder: Path, record_names: tuple[str, ...], model: str | None, reason: str, undo: bool
+) -> None:
+    """Mark records, or with --model captions of them, for later.
+
+    `samples --flagged` lists them, `export --without-flagged` omits them, --only-flagged takes
+    nothing else. --model original means the original captions.
+    """
     from engine.project.selectors import parse_record_keys
     from engine.requests.kinds import Flag
 
     project = open_project(folder)
+    if reason and (model is None or undo):
+        raise BadInput("--reason says why captions are flagged: give it with --model NAME")
     records = parse_record_keys(project, record_names)
-    send_request(project, Flag(records=records, flagged=not undo))
+    send_request(project, Flag(records=records, flagged=not undo, model=model, reason=reason))
 
 
 @click.command()

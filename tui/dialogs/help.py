@@ -20,7 +20,7 @@ from tui.dialogs.dialog import Dialog
 from tui.keys.action import declaration_of, reason_disabled
 
 NOTES = (
-    ("1 2 3 4 5", "Dashboard, Shards, Samples, Failures, Logs"),
+    ("1 2 3 4 5 6", "Dashboard, Shards, Samples, Failures, Logs, Quality"),
     ("tab, shift+tab", "Next, previous pane"),
     (":, ctrl+p", "Command palette"),
     ("mouse", "Click rows, screens and footer keys"),

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from tui.dialogs.dialog import Dialog
 from tui.dialogs.report import Report, ReportProgress
-from tui.formatting import text
+from tui.formatting import histogram, text
 from tui.formatting.text import describe_error
 from tui.viewmodel.pages import read_newest_samples
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 CAPTIONS_READ = 2_000
 """Newest sampled captions that are measured; `a` measures all captions of the project."""
-BARS = " ▁▂▃▄▅▆▇█"
-"""Bars of a height of 0 to 8 eighths of a row."""
 SCROLLBAR = 2
 """Cells left free for the scroll bar."""
 LABEL_WIDTH = 24
@@ -107,7 +105,7 @@ class Lengths(Dialog[None]):
                 "$foreground-muted",
             )
         ]
-        for model in self.snapshot.models:
+        for model in self.snapshot.captioners:
             model_samples = [sample for sample in self.samples if sample.model_id == model.row.id]
             lines += [Content(""), Content.styled(text.visible(model.row.name), "bold")]
             if not model_samples:
@@ -116,9 +114,10 @@ class Lengths(Dialog[None]):
             before = [len(sample.raw.split()) for sample in model_samples]
             after = [len(sample.sheared.split()) for sample in model_samples]
             longest = max(*before, *after, 1)
-            lines += histogram("raw", before, longest, width)
-            lines += histogram("sheared", after, longest, width)
-            lines.append(axis(longest, width))
+            lines += histogram_lines("raw", before, longest, width)
+            lines += histogram_lines("sheared", after, longest, width)
+            labels = histogram.axis(longest + 1, width - LABEL_WIDTH)
+            lines.append(Content.styled(" " * LABEL_WIDTH + labels, "$foreground-muted"))
         self.query_one("#lengths", Static).update(Content("\n").join(lines))
 
     def action_scroll(self, by: int) -> None:
@@ -139,46 +138,19 @@ class Lengths(Dialog[None]):
         self.dismiss(None)
 
 
-def histogram(name: str, lengths: Sequence[int], longest: int, width: int) -> list[Content]:
+def histogram_lines(name: str, lengths: Sequence[int], longest: int, width: int) -> list[Content]:
     """Return a histogram with its median and range, in bins from 0 to `longest` words."""
-    columns = width - LABEL_WIDTH
-    counts = [0] * columns
+    counts = [0] * (longest + 1)
     for length in lengths:
-        counts[bin_of(length, longest, columns)] += 1
-    highest = max(counts)
+        counts[length] += 1
     ordered = sorted(lengths)
     row_labels = (
         name,
         f"median {statistics.median(ordered):.0f}",
         f"{ordered[len(ordered) // 20]} to {ordered[-1 - len(ordered) // 20]} (90%)",
     )
-    lines = []
-    for row in range(HISTOGRAM_ROWS):
-        base = 8 * (HISTOGRAM_ROWS - 1 - row)
-        bars = "".join(BARS[bar_height(count, highest, base)] for count in counts)
-        label = f"  {row_labels[row]:<20}  "
-        lines.append(Content.assemble((label, "$foreground-muted"), (bars, "$primary")))
-    return lines
-
-
-def bin_of(length: int, longest: int, columns: int) -> int:
-    """Return the index of the bin (a column of the histogram) that a length falls into."""
-    return min(columns - 1, length * (columns - 1) // longest)
-
-
-def bar_height(count: int, highest: int, base: int) -> int:
-    """Return the height of a bin's bar in one row, in eighths of the row.
-
-    `base` is the row's own height above the axis, in eighths. Any count above 0 is visible.
-    """
-    eighths = max(1, round(8 * HISTOGRAM_ROWS * count / highest)) if count else 0
-    return max(0, min(8, eighths - base))
-
-
-def axis(longest: int, width: int) -> Content:
-    """Return the line below two histograms, with the lengths 0, half and `longest`."""
-    columns = width - LABEL_WIDTH
-    middle = str(longest // 2)
-    row = "0".ljust(bin_of(longest // 2, longest, columns)) + middle
-    row = row[: columns - len(str(longest))].ljust(columns - len(str(longest))) + str(longest)
-    return Content.styled(" " * LABEL_WIDTH + row, "$foreground-muted")
+    rows = histogram.bars(counts, width - LABEL_WIDTH, HISTOGRAM_ROWS)
+    return [
+        Content.assemble((f"  {label:<20}  ", "$foreground-muted"), (bars, "$primary"))
+        for label, bars in zip(row_labels, rows, strict=True)
+    ]

@@ -109,6 +109,7 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         self.project = project
         self.model = model = progress.row
         self.captioned = progress.captioned
+        self.is_scorer = progress.is_scorer
         family = FAMILIES[model.family]
         settings = asdict(Settings.of(model.settings))
         values = {name: setting_text(settings[name]) for name in family.setting_names}
@@ -189,7 +190,7 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         if event.error is not None:
             self.show_message(event.error, is_error=True)
         elif event.restarts_tasks and self.captioned:
-            captions = text.plural(self.captioned, "caption")
+            captions = text.plural(self.captioned, "scored image" if self.is_scorer else "caption")
             name = text.visible(self.model.name)
             question = f"Begin anew with {name}, which has {captions}?"
             self.app.push_screen(Confirm(question, CONSEQUENCE.format(self.model.folder)), answer)

@@ -60,6 +60,7 @@ class Models(ActionOwner, Dialog["ModelProgress | str | None"]):
         batch = Settings.of(model.row.settings).batch
         details = f"batch {batch}  {model.row.checkpoint or 'no checkpoint'}"
         details = "imported" if model.row.family == IMPORTED else details
+        details = f"scores  {details}" if model.is_scorer else details
         state = "FAIL blocked" if model.row.blocked else text.percent(model.share)
         return Option(
             Content(f"{text.fit(model.row.name, 14)} {state:>5}  {text.visible(details)}")

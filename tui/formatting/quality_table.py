@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tui.formatting.stats_table import aligned
 
 if TYPE_CHECKING:
-    from engine.operations.quality import ModelQuality
+    from engine.operations.model_quality import ModelQuality
 
 HEALTH_LABELS = {
     "loops": "loops",

@@ -1,4 +1,4 @@
-"""The keys: one declaration for each action of the application and of its five screens.
+"""The keys: one declaration for each action of the application and of its six screens.
 
 Process: the application.
 May import: tui.session, tui.viewmodel, db, engine.

@@ -18,7 +18,7 @@ def run_key_action(session: Session) -> str:
 
 
 def screen_action(key: str, mode: str, title: str) -> Action[Session]:
-    """Return the action that shows one of the five screens."""
+    """Return the action that shows one of the six screens."""
     return Action(
         key,
         f"switch_mode('{mode}')",
@@ -47,6 +47,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
     screen_action("3", "samples", "Samples"),
     screen_action("4", "failures", "Failures"),
     screen_action("5", "logs", "Logs"),
+    screen_action("6", "quality", "Quality"),
     START,
     Action(
         "p",

@@ -67,5 +67,12 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         id="samples.open",
         needs=(a_record,),
     ),
-    Action("escape", "back", "Back", show=False, tooltip="Back to live", id="samples.back"),
+    Action(
+        "escape",
+        "back",
+        "Back",
+        show=False,
+        tooltip="Back to live, or to Quality",
+        id="samples.back",
+    ),
 )

@@ -1,4 +1,4 @@
-"""The actions of all five screens, and the state that the conditions of a screen look at."""
+"""The actions of all six screens, and the state that the conditions of a screen look at."""
 
 from __future__ import annotations
 

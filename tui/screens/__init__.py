@@ -1,4 +1,4 @@
-"""The screens: five of an open project, Welcome without a project, and TooSmall.
+"""The screens: six of an open project, Welcome without a project, and TooSmall.
 
 Process: the application.
 May import: tui.widgets, tui.keys, tui.threads, tui.session, tui.viewmodel, tui.formatting,

@@ -1,4 +1,4 @@
-"""The base class of the five screens of an open project."""
+"""The base class of the six screens of an open project."""
 
 from __future__ import annotations
 

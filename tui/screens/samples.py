@@ -1,6 +1,7 @@
 """The Samples screen: an image with what every model says of it, raw and sheared, side by side.
 
-It lists the records captioned lately or all records of a shard, and flags records.
+It lists the records captioned lately, all records of a shard, or records that another screen chose,
+and flags records.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from db.rows import RecordKey, SampleRow
     from engine.operations.records import SampledImage
     from engine.project.layout import Project
+    from tui.session.messages import RecordsChosen
     from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
@@ -57,8 +59,8 @@ class Samples(ProjectScreen):
     MODE = "samples"
     HELP = (
         "Text between // and // was cut by shearing and is not exported. The list shows what was"
-        " captioned lately, or, after J or from Shards, all records of a shard. A flag stays with"
-        " a record: export can leave those out."
+        " captioned lately, after J or from Shards all records of a shard, or from Quality the"
+        " worst captions. A flag stays with a record: export can leave those out."
     )
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [*SAMPLES_ACTIONS]
@@ -66,10 +68,17 @@ class Samples(ProjectScreen):
     def __init__(self, session: Session, project: Project) -> None:
         super().__init__(session, project)
         self.newest_samples = PageLoader(self, self.read_newest_samples, self.show_newest_samples)
+        self.chosen_records = PageLoader(
+            self, self.read_chosen_records, self.show_chosen_records, self.show_read_failure
+        )
+        self.chosen: RecordsChosen | None = None
+        """The records that another screen chose, while they are listed."""
+        self.chosen_in = ""
+        """The mode of that screen, to which `esc` goes back."""
         self.live = True
         """True while the cursor follows the newest caption."""
         self.shard: int | None = None
-        """The shard whose records are listed; None lists the records captioned lately."""
+        """The shard whose records are listed; None if others are."""
         self.newest: SampleRow | None = None
         """The newest sampled caption when the list was last read."""
         self.flags: frozenset[RecordKey] = frozenset()
@@ -107,12 +116,12 @@ class Samples(ProjectScreen):
 
     @property
     def models(self) -> list[str]:
-        """The names of the project's models."""
+        """The names of the models that write captions."""
         snapshot = self.session.snapshot
-        return [model.row.name for model in snapshot.models] if snapshot else []
+        return [model.row.name for model in snapshot.captioners] if snapshot else []
 
     def show(self, snapshot: Snapshot) -> None:
-        if snapshot.latest_sample != self.newest and self.shard is None:
+        if snapshot.latest_sample != self.newest and self.lists_newest:
             self.newest = snapshot.latest_sample
             self.load()
         if snapshot.flagged != self.flags:
@@ -123,6 +132,11 @@ class Samples(ProjectScreen):
 
     # The list
 
+    @property
+    def lists_newest(self) -> bool:
+        """True if the records captioned lately are listed."""
+        return self.shard is None and self.chosen is None
+
     def load(self) -> None:
         """Read the records captioned lately."""
         if self.session.snapshot is not None:
@@ -132,8 +146,30 @@ class Samples(ProjectScreen):
         return rows_of_samples(pages.read_newest_samples(self.project, limit))
 
     def show_newest_samples(self, limit: int, rows: tuple[RecordRow, ...]) -> None:
-        if self.shard is None:
+        if self.lists_newest:
             self.show_rows(rows)
+
+    def go_through(self, chosen: RecordsChosen, mode: str) -> None:
+        """List records that were chosen in another mode, with the cursor on the first."""
+        self.live, self.shard = False, None
+        self.chosen, self.chosen_in = chosen, mode
+        self.model = chosen.model if chosen.model in self.models else None
+        self.chosen_records.load(chosen)
+        self.update_mode_line()
+
+    def read_chosen_records(self, chosen: RecordsChosen) -> tuple[RecordRow, ...]:
+        records = pages.read_chosen_records(self.project, chosen.keys)
+        return tuple(
+            RecordRow(shard=shard, i=i, image=image, original=original)
+            for shard, i, image, original in records
+        )
+
+    def show_chosen_records(self, chosen: RecordsChosen, rows: tuple[RecordRow, ...]) -> None:
+        if chosen is self.chosen:
+            self.show_rows(rows, 0)
+
+    def show_read_failure(self, chosen: RecordsChosen, reason: str) -> None:
+        notify(self, f"the records cannot be read: {reason}", "error")
 
     @work(thread=True, group="shard", exclusive=True, exit_on_error=False)
     def read_shard(self, shard: int, cursor: int) -> None:
@@ -171,7 +207,7 @@ class Samples(ProjectScreen):
 
     def go_to(self, shard: int, i: int) -> None:
         """List the records of a shard, with the cursor on the record with index `i`."""
-        self.live = False
+        self.live, self.chosen = False, None
         if self.shard == shard:
             self.table.cursor = i
         else:
@@ -182,13 +218,16 @@ class Samples(ProjectScreen):
     def action_live(self) -> None:
         self.live = not self.live
         if self.live:
-            self.shard = None
+            self.shard = self.chosen = None
             self.load()
             self.table.cursor = 0
         self.update_mode_line()
 
-    def action_back(self) -> None:
-        if self.shard is not None:
+    async def action_back(self) -> None:
+        if self.chosen is not None:
+            self.action_live()
+            await self.app.switch_mode(self.chosen_in)
+        elif self.shard is not None:
             self.action_live()
         self.table.focus()
 
@@ -234,8 +273,11 @@ class Samples(ProjectScreen):
     def update_mode_line(self) -> None:
         """Show in the top line, and the list's title, which records and views are chosen."""
         table = self.table
-        where = "captioned lately" if self.shard is None else f"shard {self.shard:05}"
-        table.border_title = f"Records: {where}, {text.number(table.total)}"
+        if self.chosen is not None:
+            table.border_title = content.title(f"{self.chosen.title}: esc goes back")
+        else:
+            where = "captioned lately" if self.shard is None else f"shard {self.shard:05}"
+            table.border_title = f"Records: {where}, {text.number(table.total)}"
         live = "live (l)" if self.live else "live is off (l)"
         chosen = text.visible(self.model or (self.models or [""])[0])
         diff = f"differences from {chosen} (d, m)" if self.diff else "no diff (d)"
@@ -287,7 +329,10 @@ class Samples(ProjectScreen):
             self.shown = Content(text.visible(self.image_error))
         else:
             view = captions.CAPTION_VIEWS[self.view_index]
-            self.shown = captions.captions_content(image, self.models, view, self.model, self.diff)
+            models = self.models
+            if self.chosen is not None:  # the caption that the record was chosen for comes first
+                models = sorted(models, key=lambda name: name != self.model)
+            self.shown = captions.captions_content(image, models, view, self.model, self.diff)
         self.query_one(Preview).border_title = content.title(row.image)
         self.update_record_title()
         self.query_one("#captions", Static).update(self.shown)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from db.rows import RecordKey
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
 
@@ -43,6 +44,18 @@ class RecordChosen(Message):
 
     shard: int
     i: int
+
+
+@dataclass
+class RecordsChosen(Message):
+    """A person wants to go through records on the Samples screen, and then come back."""
+
+    keys: tuple[RecordKey, ...]
+    """The records, in the order in which they are shown; there is one at least."""
+    title: str
+    """What they are, such as "loops of otter"."""
+    model: str
+    """The name of the model whose captions they are about."""
 
 
 @dataclass

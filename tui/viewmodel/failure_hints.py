@@ -39,6 +39,11 @@ RECORD_HINTS = {
         "no text to ask with",
         "the record lacks a text that the prompt asks for: see its message",
     ),
+    "no_caption": Hint(
+        True,
+        "it only reasons",
+        "its answer holds no caption: switch thinking off or raise max_new_tokens, then retry",
+    ),
     "invalid": Hint(True, "see its log", "the worker sent nonsense for it: see its log, retry"),
     "poison": Hint(False, "kills the worker", "it ends worker or server: look, then exclude it"),
     "not_imported": Hint(

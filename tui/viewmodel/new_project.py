@@ -135,7 +135,10 @@ class ProjectDraft:
     @property
     def expected_captions(self) -> int:
         """The captions of the whole project, 0 while the captions file is not read yet."""
-        models = len({*self.models, *(name for name, _ in self.imports)})
+        from engine.captioners.model_families import is_scorer
+
+        captioners = {name for name in self.models if not is_scorer(name)}
+        models = len({*captioners, *(name for name, _ in self.imports)})
         return self.preview.total * models if self.preview else 0
 
 

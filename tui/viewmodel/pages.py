@@ -6,6 +6,7 @@ of `db` that need SQLAlchemy are imported when they are first asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ from tui.viewmodel.throughput import MAX_POINTS, ThroughputHistory
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
-    from db.rows import AttemptRow, FailureRow, ModelRow, SampleRow, TaskRow
+    from db.rows import AttemptRow, FailureRow, ModelRow, RecordKey, SampleRow, TaskRow
     from db.task_pages import CoverageCell, ShardPage, SortKey
+    from engine.operations.last_quality import QualityReport
     from engine.project.layout import Project
 
 
@@ -63,18 +65,22 @@ class TaskHistory:
     attempts: tuple[AttemptRow, ...]
     failures: tuple[FailureRow, ...]
     log: list[str]
+    is_scoring: bool = False
+    """True if the task is a scorer's."""
 
 
 def read_task_history(project: Project, task: TaskRow, log_lines: int) -> TaskHistory:
     """Return the history of a task, with at most `log_lines` lines of the log."""
-    from db import progress
+    from db import progress, projects
     from db.connection import reading
+    from engine.captioners.model_families import is_scorer
 
     with reading(project.database) as connection:
         attempts = progress.attempts(connection, task.id)
         failures = progress.failures(connection, task.id)
+        families = {model.id: model.family for model in projects.models(connection)}
     log = [] if task.device is None else last_lines(project.worker_log(task.device), log_lines)
-    return TaskHistory(attempts, failures, log)
+    return TaskHistory(attempts, failures, log, is_scorer(families.get(task.model_id, "")))
 
 
 def read_causes(project: Project, grouping: Grouping) -> tuple[Cause, ...]:
@@ -104,6 +110,25 @@ def read_newest_samples(project: Project, limit: int) -> tuple[SampleRow, ...]:
         return progress.samples(connection, limit)
 
 
+def read_last_quality(project: Project, query: None) -> QualityReport | None:
+    """Return the quality of all captions as it was counted last, None if it was not."""
+    from engine.operations.last_quality import read_last_quality
+
+    return read_last_quality(project)
+
+
+def read_chosen_records(
+    project: Project, keys: Sequence[RecordKey]
+) -> list[tuple[int, int, str, str]]:
+    """Return shard, index, image and original caption of these records, as far as there are any.
+
+    Raises `OSError`, and `ValueError` for a shard file that is damaged.
+    """
+    from engine.operations.records import read_records
+
+    return read_records(project, keys)
+
+
 @dataclass(frozen=True)
 class CoverageMatrix:
     """The state of every shard for every model, by groups of consecutive shards."""
@@ -122,12 +147,16 @@ class CoverageMatrix:
 
 
 def read_coverage(project: Project, groups_per_line: int, lines: int) -> CoverageMatrix:
-    """Return the map of all shards, in groups that fit into so many lines of so many cells."""
+    """Return the map of all shards, in groups that fit into so many lines of so many cells.
+
+    It shows what is captioned: scorers have no row.
+    """
     from db import progress, projects, task_pages
     from db.connection import reading
+    from engine.project.selectors import select_captioners
 
     with reading(project.database) as connection:
-        models = projects.models(connection)
+        models = tuple(select_captioners(projects.models(connection), ()))
         shards, _ = progress.totals(connection)
         bands = max(1, lines // (len(models) + 1))
         shards_per_cell = max(1, -(-shards // (groups_per_line * bands)))

@@ -36,6 +36,7 @@ class ModelProgress:
 
     row: ModelRow
     captioned: int
+    """Records with a caption; of a scorer, those with a score of each of their captions."""
     failed: int
     total: int
     left: int
@@ -49,6 +50,13 @@ class ModelProgress:
     due_at: float = 0.0
     """When the first of the pending tasks may start, in seconds since the epoch; known only while
     nothing runs."""
+    is_scorer: bool = False
+    """True if it scores the captions of others and writes none."""
+
+    @property
+    def done_word(self) -> str:
+        """What was done with its records, for people."""
+        return "scored" if self.is_scorer else "captioned"
 
     @property
     def share(self) -> float:
@@ -136,9 +144,14 @@ class Snapshot:
         return sum(model.rate for model in self.models)
 
     @property
+    def captioners(self) -> tuple[ModelProgress, ...]:
+        """The models that write captions."""
+        return tuple(model for model in self.models if not model.is_scorer)
+
+    @property
     def total(self) -> int:
         """The captions of the complete project: a caption a record of every task not skipped."""
-        return sum(model.total for model in self.models)
+        return sum(model.total for model in self.captioners)
 
     @property
     def left(self) -> int:
@@ -146,7 +159,17 @@ class Snapshot:
 
     @property
     def captioned(self) -> int:
-        return sum(model.captioned for model in self.models)
+        return sum(model.captioned for model in self.captioners)
+
+    @property
+    def scored(self) -> int:
+        """The images whose captions are scored, by all scorers together."""
+        return sum(model.captioned for model in self.models if model.is_scorer)
+
+    @property
+    def to_score(self) -> int:
+        """The images whose captions are to be scored in the complete project."""
+        return sum(model.total for model in self.models if model.is_scorer)
 
     @property
     def failed(self) -> int:
@@ -154,8 +177,9 @@ class Snapshot:
 
     @property
     def share(self) -> float:
-        """The share of all captions that is done, 0 to 1."""
-        return done_share(self.captioned + self.failed, self.left, self.total)
+        """The share of all captions and scored images that is done, 0 to 1."""
+        done = self.captioned + self.scored + self.failed
+        return done_share(done, self.left, self.total + self.to_score)
 
     @property
     def eta(self) -> float | None:

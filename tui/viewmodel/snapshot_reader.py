@@ -228,6 +228,8 @@ def views_of_workers(
 def model_progress(
     model: ModelRow, sums: tuple[TaskSums, ...], workers: tuple[LiveWorker, ...], due_at: float
 ) -> ModelProgress:
+    from engine.captioners.model_families import is_scorer
+
     own_sums = [row for row in sums if row.model_id == model.id and row.state != "skipped"]
     return ModelProgress(
         row=model,
@@ -239,6 +241,7 @@ def model_progress(
         pending=sum(row.tasks for row in own_sums if row.state == "pending"),
         running=sum(row.tasks for row in own_sums if row.state == "running"),
         due_at=due_at,
+        is_scorer=is_scorer(model.family),
     )
 
 

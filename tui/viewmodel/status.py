@@ -22,7 +22,9 @@ def status_dict(snapshot: Snapshot) -> dict[str, Any]:
         "models": [
             {
                 "name": model.row.name,
-                "captioned": model.captioned,
+                "kind": "scorer" if model.is_scorer else "captioner",
+                "captioned": 0 if model.is_scorer else model.captioned,
+                "scored": model.captioned if model.is_scorer else 0,
                 "failed": model.failed,
                 "total": model.total,
                 "images_per_second": round(model.rate, 3),

@@ -88,7 +88,7 @@ class ExportForm(Vertical):
         yield PathComplete("#root", folders_only=True)
 
     def model_checkboxes(self) -> Iterable[BracketCheckbox]:
-        for number, model in enumerate(self.snapshot.models):
+        for number, model in enumerate(self.snapshot.captioners):
             captions = text.plural(model.captioned, "caption")
             label = Content(f"{text.visible(model.row.name)}  {captions}")
             yield BracketCheckbox(label, True, id=f"model-{number}", compact=True)
@@ -109,7 +109,7 @@ class ExportForm(Vertical):
     def models(self) -> list[ModelProgress]:
         """The models whose captions are exported."""
         boxes = enumerate(self.query("#models BracketCheckbox").results(BracketCheckbox))
-        return [self.snapshot.models[number] for number, box in boxes if box.value]
+        return [self.snapshot.captioners[number] for number, box in boxes if box.value]
 
     @on(Select.Changed, "#format")
     def format_changed(self) -> None:
@@ -125,7 +125,7 @@ class ExportForm(Vertical):
         original.label = f"original captions first{always}"
         self.query_one("#provenance").disabled = not format.provenance
         self.offer("images", format.image_modes)
-        texts = ("original", *(model.row.name for model in self.snapshot.models), *DRAWS)
+        texts = ("original", *(model.row.name for model in self.snapshot.captioners), *DRAWS)
         self.offer("text", texts if format.text else ())
         for name in ("encode", "side"):
             self.switch(self.query_one(f"#{name}"), format.encodes)
@@ -162,7 +162,7 @@ class ExportForm(Vertical):
         max_side = read_number(self.typed("side"), "pixels") if format.encodes else 0
         parse_encoding(encode, max_side or None)
         return ExportOptions(
-            models=() if len(names) == len(self.snapshot.models) else names,
+            models=() if len(names) == len(self.snapshot.captioners) else names,
             with_original=not format.needs_original and self.is_checked("original"),
             image_root=self.typed("root") or None,
             path_map=read_path_maps(self.typed("map")),

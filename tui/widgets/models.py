@@ -36,7 +36,7 @@ class ModelsPane(Pane):
             self.task_counts = self.border_subtitle = task_counts
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
-        name_width = max((len(model.row.name) for model in snapshot.models), default=0)
+        name_width = max((len(name_label(model)) for model in snapshot.models), default=0)
         lines: list[Content] = []
         waits_by_model = model_waits(snapshot)
         for model in snapshot.models:
@@ -58,7 +58,7 @@ class ModelsPane(Pane):
 
 
 def one_line(model: ModelProgress, name_width: int, width: int) -> Content:
-    name = text.fit(model.row.name, name_width)
+    name = text.fit(name_label(model), name_width)
     end = f" {text.percent(model.share):>4} {speed_label(model)}{failed_label(model):>11}"
     bar = progress_bar(model.share, width - len(name) - len(end) - 1)
     return Content.assemble(name, " ", bar, end)
@@ -67,7 +67,7 @@ def one_line(model: ModelProgress, name_width: int, width: int) -> Content:
 def two_lines(model: ModelProgress, width: int) -> list[Content]:
     captioned = f"{short_number(model.captioned)}/{short_number(model.total)}"
     counts = f"{captioned} {text.percent(model.share):>4}"
-    name = text.fit(model.row.name, max(4, width - len(counts) - 1))
+    name = text.fit(name_label(model), max(4, width - len(counts) - 1))
     tail = f"{speed_label(model)}{failed_label(model):>11}"
     first = Content.assemble(f"{name} {counts}")
     return [first, Content.assemble(progress_bar(model.share, max(4, width - len(tail))), tail)]
@@ -77,13 +77,19 @@ def speed_label(model: ModelProgress) -> str:
     return f"{text.rate(model.rate):>6}/s {text.duration(model.eta):>6}"
 
 
+def name_label(model: ModelProgress) -> str:
+    """Return the model's name, and that it is a scorer."""
+    return f"{model.row.name} (scores)" if model.is_scorer else model.row.name
+
+
 def failed_label(model: ModelProgress) -> str:
     return f"{short_number(model.failed)} fail"
 
 
 def total_line(snapshot: Snapshot, width: int) -> Content:
     eta = f"  ETA {text.duration(snapshot.eta)}" if snapshot.eta is not None else ""
-    counts = f"{short_number(snapshot.captioned)}/{short_number(snapshot.total)}"
+    done, total = snapshot.captioned + snapshot.scored, snapshot.total + snapshot.to_score
+    counts = f"{short_number(done)}/{short_number(total)}"
     line = f"all  {counts}  {text.percent(snapshot.share)}{eta}"
     return Content.styled(line, "$foreground-muted")
 

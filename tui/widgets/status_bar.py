@@ -20,14 +20,15 @@ SCREENS = (
     ("samples", "Samples"),
     ("failures", "Failures"),
     ("logs", "Logs"),
+    ("quality", "Quality"),
 )
-"""The application's modes and what the bar calls them; their keys are 1 to 5."""
+"""The application's modes and what the bar calls them; their keys are 1 to 6."""
 WIDE = 110
 """A bar of at least so many cells shows every label whole."""
 
 
 class StatusBar(Static):
-    """One line with the project's name, the five screens and the progress of the run."""
+    """One line with the project's name, the six screens and the progress of the run."""
 
     def __init__(self, current: str) -> None:
         super().__init__(markup=False)

@@ -66,24 +66,24 @@ class TaskDetail(Static):
     def detail_read(self, event: DetailRead) -> None:
         event.stop()
         if event.task == self.task_row:
-            lines = detail_lines(event.task, event.history.attempts, event.history.failures)
+            lines = detail_lines(event.task, event.history)
             lines += log_lines(event.task, event.history.log)
             self.shown = Content("\n").join(lines)
             self.update(self.shown)
 
 
-def detail_lines(
-    task: TaskRow, attempts: tuple[AttemptRow, ...], failures: tuple[FailureRow, ...]
-) -> list[Content]:
+def detail_lines(task: TaskRow, history: TaskHistory) -> list[Content]:
+    done = "scored" if history.is_scoring else "captioned"
     device = f"  on {text.visible(task.device)}" if task.device else ""
     error = f"  {text.visible(task.error)}" if task.error else ""
     head = Content.assemble(
         f"{task.shard:05}  ",
         content.state_label(TASK_LABELS[task.state]),
-        f"{device}  {text.number(task.captioned)} captioned, {text.number(task.failed)} failed,"
+        f"{device}  {text.number(task.captioned)} {done}, {text.number(task.failed)} failed,"
         f" {text.number(task.empty)} empty, {text.number(task.left)} left{error}",
     )
-    return [head, *map(attempt_line, attempts), *(x for f in failures for x in failure_lines(f))]
+    failed = (line for failure in history.failures for line in failure_lines(failure))
+    return [head, *map(attempt_line, history.attempts), *failed]
 
 
 def attempt_line(attempt: AttemptRow) -> Content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -12,7 +13,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from tui.formatting import braille_plot, content, text
+from tui.formatting import content, text
+from tui.formatting.histogram import BARS
+from tui.formatting.plot_frame import framed_curve
 from tui.viewmodel.throughput import Point, ThroughputHistory, minute_points, recent_points
 
 if TYPE_CHECKING:
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
 
 WINDOWS: tuple[int | None, ...] = (5, 30, 360, None)
 """Lengths of time that can be shown, in minutes; None is all time."""
-BARS = " ▁▂▃▄▅▆▇█"
-"""Bars of a height of 0 to 8 eighths of a line."""
 CELLS_PER_TIME = 14
 """Cells of the time axis for each label."""
 
@@ -169,30 +170,9 @@ class ThroughputPlot(Static, can_focus=True):
             return [Content.styled(f"no image {self.when_empty}", "$foreground-muted")]
         left, right = self.points[0][0], self.points[-1][0]
         left = min(left, right - 1)
-        ticks = braille_plot.scale(
-            max(value for _, value in self.points), steps=2 if height < 9 else 3
+        return framed_curve(
+            self.points, left, right, (width, height), partial(self.time_labels, left, right)
         )
-        labels = braille_plot.labels(ticks)
-        gutter = max(map(len, labels))
-        rows, columns = height - 2, width - gutter - 1
-        row_labels = {
-            rows - 1 - round(n * (rows - 1) / (len(ticks) - 1)): label
-            for n, label in enumerate(labels)
-        }
-        curve = braille_plot.curve(self.points, left, right, ticks[-1], (columns, rows))
-        lines = [
-            Content.assemble(
-                (
-                    f"{row_labels.get(row, ''):>{gutter}}{'┤' if row in row_labels else '│'}",
-                    "$foreground-muted",
-                ),
-                (cells, "$primary"),
-            )
-            for row, cells in enumerate(curve)
-        ]
-        axis = f"{'':>{gutter}}└{'─' * columns}"
-        times = " " * (gutter + 1) + self.time_labels(left, right, columns)
-        return [*lines, *(Content.styled(end, "$foreground-muted") for end in (axis, times))]
 
     def time_labels(self, left: float, right: float, width: int) -> str:
         """Return the labels of the time axis; `left` and `right` are minutes since the epoch."""

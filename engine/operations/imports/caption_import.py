@@ -15,6 +15,7 @@ from pathlib import Path
 
 from db.rows import ModelRow
 from engine.captioners.address import check_name
+from engine.captioners.model_families import is_scorer
 from engine.captioners.registry import IMPORTED, ModelChoice
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.open_input import InputSource
@@ -174,6 +175,8 @@ def check_model(project_state: ProjectState, request: CaptionImport) -> bool:
     if model is None:
         check_name(request.name)
         return True
+    if is_scorer(model.family):
+        raise BadInput(f"{model.name} scores captions, and has none: give the model another name")
     known = (model.family, model.checkpoint, model.settings_hash)
     if choice is not None and (choice.family, choice.checkpoint, choice.settings_hash) != known:
         raise BadInput(

@@ -24,6 +24,7 @@ from engine.operations.reshear import reshear
 from engine.operations.run_control import send_request
 from engine.project.damage import Damage, DamagedFiles
 from engine.project.layout import Project
+from engine.quality.quality_filter import QualityFilter
 from engine.requests.kinds import Flag
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
@@ -164,7 +165,7 @@ def test_a_screen_shows_no_caption_of_a_damaged_log(project: Project) -> None:
 def test_training_is_given_nothing_of_a_damaged_log(project: Project) -> None:
     next(project.captions.glob("one-*/00000.sheared-*")).unlink()
     with pytest.raises(BadInput, match="was changed after its task was done: 'mllmaug-tui verify"):
-        read_rows([project.folder], CaptionFilter())
+        read_rows([project.folder], CaptionFilter(), QualityFilter())
 
 
 def test_a_project_that_cannot_be_written_is_told(

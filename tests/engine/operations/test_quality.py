@@ -14,8 +14,10 @@ from sqlalchemy import update
 
 from db.connection import writing
 from db.tables import SHARD
-from engine.operations.quality import ModelQuality, measure_quality, sampled_shards
+from engine.operations.model_quality import ModelQuality
+from engine.operations.quality import measure_quality
 from engine.project.log_rows import digest
+from engine.project.task_health import sampled_shards
 from engine.protocol.caption_row import CaptionRow, Row, row_fields
 from engine.quality.defects import DefectFinder
 from engine.shearing.shear import Shearing

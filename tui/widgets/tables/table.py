@@ -53,6 +53,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         "table--marked",
         "table--good",
         "table--bad",
+        "table--warn",
         "table--busy",
         "table--muted",
     }

@@ -1,0 +1,158 @@
+"""The quality of the captions of one model, as the Quality screen and `quality` show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from engine.quality.comparison import ScoreSums
+from engine.quality.model_health import Health
+from engine.quality.style import FactSums, Style
+
+AGREEMENT = "agreement"
+SCORE = "score "
+"""What the name of a scorer stands behind, where the worst captions are asked for by a score."""
+OF_THE_RAW_TEXT = ("empty", "truncated", "leaks", "reasoning", "lead_ins")
+"""Defects that are seen in the raw text, not in the sheared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A caption that has a defect; its raw text if the defect is `OF_THE_RAW_TEXT`."""
+
+    shard: int
+    i: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreQuality:
+    """The scores that one scorer gave the captions of a model, or the originals."""
+
+    raw: float | None
+    """The mean score of raw captions; None if none is scored."""
+    sheared: float | None
+    """The same of sheared captions."""
+    beats_original: float | None
+    """The share of images whose sheared caption has a higher score than the original; None of
+    originals, and where no image has both."""
+    raw_bins: list[int] = field(hash=False)
+    """Histogram of the scores of raw captions, in `SCORE_BINS` bins from `LOWEST` to 1."""
+    sheared_bins: list[int] = field(hash=False)
+    """The same of sheared captions."""
+
+    @classmethod
+    def of(cls, sums: ScoreSums) -> Self:
+        """Return what the sums over all captions say."""
+        return cls(
+            raw=sums.raw.mean,
+            sheared=sums.sheared.mean,
+            beats_original=sums.beats.share,
+            raw_bins=sums.raw.bins,
+            sheared_bins=sums.sheared.bins,
+        )
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return what `quality --json` prints of the scores."""
+        return {
+            "raw": rounded(self.raw),
+            "sheared": rounded(self.sheared),
+            "beats_original": rounded(self.beats_original),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ShardQuality:
+    """The health of one model's captions in one shard."""
+
+    shard: int
+    captions: int
+    health: Health = field(hash=False)
+    defective: int
+    """How many captions have a defect that spoils them, or are exact duplicates of earlier ones."""
+    finished: float | None
+    """When the task was done, in seconds since 1970; None before, and for the originals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelQuality:
+    """The quality of one model's captions, or of the originals."""
+
+    name: str
+    captions: int
+    health: Health = field(hash=False)
+    """How many captions have each defect."""
+    sampled: int
+    """The number of captions of which near duplicates, style and facts were taken."""
+    style: Style
+    facts: FactSums = field(hash=False)
+    most_frequent: list[tuple[str, int]] = field(hash=False)
+    """The texts that most captions have, and how many have each."""
+    shards: list[ShardQuality] = field(hash=False)
+    examples: dict[str, Example] = field(hash=False)
+    """A caption with each defect of which there is any."""
+    raw_lengths: list[int] = field(hash=False)
+    """The number of captions of 0, 1, ... words (`shard_health.Lengths`) before shearing."""
+    sheared_lengths: list[int] = field(hash=False)
+    """The same after shearing."""
+    agreement: float | None = None
+    """How far the captions of other models support those of this one, the mean, from 0 to 1; None
+    of originals, and where no image has captions of two models."""
+    agrees_better: float | None = None
+    """The share of images whose caption is better supported than the original."""
+    scores: dict[str, ScoreQuality] = field(default_factory=dict, hash=False)
+    """By the name of the scorer."""
+
+    @property
+    def defective(self) -> int:
+        """How many captions have a defect that spoils them, or are exact duplicates."""
+        return sum(shard.defective for shard in self.shards)
+
+    def as_dict(self, with_shards: bool) -> dict[str, Any]:
+        """Return what `quality --json` prints of a model."""
+        values: dict[str, Any] = {
+            "name": self.name,
+            "captions": self.captions,
+            "health": self.health,
+            "agreement": rounded(self.agreement),
+            "scores": {name: scores.as_dict() for name, scores in self.scores.items()},
+            "defective": self.defective,
+            "style": self.style_dict(),
+            "most_frequent": texts_with_counts(self.most_frequent),
+        }
+        if with_shards:
+            values["shards"] = list(map(asdict, self.shards))
+        return values
+
+    def style_dict(self) -> dict[str, Any]:
+        """Return the figures of style, rounded; None where there is nothing to take them of."""
+        style, facts = self.style, self.facts
+        return {
+            "sampled": self.sampled,
+            "words": ratio(facts.words, facts.captions),
+            "common_openings": rounded(style.common_openings),
+            "openings": texts_with_counts(style.openings),
+            "distinct_2": rounded(style.distinct_2),
+            "vocabulary": rounded(style.vocabulary),
+            "vocabulary_growth": rounded(style.vocabulary_growth),
+            "new_words": ratio(facts.new, facts.compared),
+            "new_share": ratio(facts.new, facts.content),
+            "names_kept": ratio(facts.names_kept, facts.names),
+            "numbers_kept": ratio(facts.numbers_kept, facts.numbers),
+        }
+
+
+def texts_with_counts(texts: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Return texts, and how many captions have each, as `quality --json` prints them."""
+    return [{"text": text, "captions": captions} for text, captions in texts]
+
+
+def rounded(value: float | None) -> float | None:
+    """Return a figure with four decimals, if there is one."""
+    return None if value is None else round(value, 4)
+
+
+def ratio(part: int, whole: int) -> float | None:
+    """Return a ratio with four decimals; None if there is nothing to divide by."""
+    return round(part / whole, 4) if whole else None

@@ -1,0 +1,49 @@
+"""Histograms drawn in block characters, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+BARS = " ▁▂▃▄▅▆▇█"
+"""Bars of a height of 0 to 8 eighths of a row."""
+
+
+def bars(counts: Sequence[int], columns: int, rows: int) -> list[str]:
+    """Return rows of text, the uppermost first, with a bar for each of the counts.
+
+    A bar is as broad as there is room for; where there is none, neighbours are added up in one. Any
+    count above 0 is visible.
+    """
+    bins = len(counts)
+    if bins <= columns:
+        shown = [counts[column * bins // columns] for column in range(columns)]
+    else:
+        shown = [0] * columns
+        for index, count in enumerate(counts):
+            shown[index * columns // bins] += count
+    highest = max(shown)
+    return [
+        "".join(BARS[bar_height(count, highest, rows, row)] for count in shown)
+        for row in range(rows)
+    ]
+
+
+def bar_height(count: int, highest: int, rows: int, row: int) -> int:
+    """Return the height of a bar in one of the rows, in eighths of it; row 0 is the uppermost."""
+    eighths = max(1, round(8 * rows * count / highest)) if count else 0
+    return max(0, min(8, eighths - 8 * (rows - 1 - row)))
+
+
+def axis(bins: int, columns: int, label: Callable[[int], str] = str) -> str:
+    """Return the line below a histogram: the labels of its first, middle and last bin."""
+    middle, last = (bins - 1) // 2, label(bins - 1)
+    row = label(0).ljust(middle * columns // bins) + label(middle)
+    room = columns - len(last)
+    return row[:room].ljust(room) + last
+
+
+def quantile(counts: Sequence[int], share: float) -> int:
+    """Return the bin below or in which this share of all counts lies; 0 if there are none."""
+    wanted = share * sum(counts)
+    return next((i for i, total in enumerate(accumulate(counts)) if total >= wanted), 0)

@@ -1,0 +1,294 @@
+"""The Quality screen: what is wrong with the captions of each model, and what they are like.
+
+It shows what was counted last, and counts what is new in a process of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.formatting import content, text
+from tui.keys.quality import QUALITY_ACTIONS, QualityState
+from tui.screens.project_screen import ProjectScreen
+from tui.session.feedback import notify
+from tui.session.messages import RecordsChosen
+from tui.threads.background_job import BackgroundJob
+from tui.threads.page_loader import PageLoader
+from tui.viewmodel import pages
+from tui.viewmodel.quality import missing_figures, quality_lines
+from tui.widgets.quality_plots import QualityPlots
+from tui.widgets.tables.quality_tables import DefectTable, QualityTable
+from tui.widgets.tables.table import VirtualTable
+
+if TYPE_CHECKING:
+    from db.rows import RecordKey
+    from engine.operations.last_quality import QualityReport
+    from engine.operations.model_quality import ModelQuality
+    from engine.project.layout import Project
+    from tui.session.session import Session
+    from tui.viewmodel.quality import QualityLine
+    from tui.viewmodel.snapshot import Snapshot
+
+LANGUAGE = "en"
+"""The language that captions are expected in; `quality --language` takes others."""
+WORST_SHOWN = 500
+"""At most this many of the worst captions are listed in Samples."""
+MODEL_ROWS = {True: 5, False: 9}
+"""Rows of the table of models without scrolling, in a short terminal and in others."""
+
+
+class Quality(ProjectScreen):
+    """A table of models above the defects and the plots of the one under the cursor."""
+
+    MODE = "quality"
+    HELP = (
+        "Defects are the captions that one spoils, or that repeat an earlier one; the columns are"
+        " explained in docs/quality.md. enter shows the worst captions with the chosen defect in"
+        " Samples, and esc there comes back. Above a histogram stand the median and, in brackets,"
+        " between what values nine of ten captions lie."
+    )
+    AUTO_FOCUS = "QualityTable"
+    BINDINGS: ClassVar[list[BindingType]] = [*QUALITY_ACTIONS]
+
+    def __init__(self, session: Session, project: Project) -> None:
+        super().__init__(session, project)
+        self.last_report = PageLoader(
+            self, partial(pages.read_last_quality, project), self.show_last_report
+        )
+        self.count_job: BackgroundJob[QualityReport] = BackgroundJob(
+            self, self.update_counted_line, self.show_report, self.show_failure
+        )
+        self.search_job: BackgroundJob[list[RecordKey]] = BackgroundJob(
+            self, self.update_counted_line, self.show_worst, self.show_failure
+        )
+        self.report: QualityReport | None = None
+        """What was counted last; None if nothing was yet."""
+        self.opened = False
+        """True once the first snapshot was shown, with which the last report is read."""
+        self.quality: ModelQuality | None = None
+        """The model under the cursor, or the originals."""
+        self.searched: tuple[str, QualityLine] | None = None
+        """The model and the defect whose worst captions are looked for."""
+        self.failure = ""
+        """Why captions could not be counted, or the worst not be found, the last time."""
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(id="counted", markup=False)
+        yield QualityTable(id="models")
+        with Horizontal(id="parts"):
+            yield DefectTable(id="defects")
+            yield QualityPlots(id="plots")
+        yield Static(id="example", markup=False)
+        yield Static(id="missing", markup=False)
+        yield Static(id="export", markup=False)
+
+    def on_mount(self) -> None:
+        self.models.border_title = "Quality of the captions"
+        self.defects.border_title = "Defects"
+        self.update_texts()
+
+    def on_unmount(self) -> None:
+        self.count_job.cancel()
+        self.search_job.cancel()
+
+    @property
+    def models(self) -> QualityTable:
+        return self.query_one(QualityTable)
+
+    @property
+    def defects(self) -> DefectTable:
+        return self.query_one(DefectTable)
+
+    def show(self, snapshot: Snapshot) -> None:
+        if not self.opened:
+            self.opened = True
+            self.last_report.load(None)
+        self.update_counted_line()
+
+    # Counting
+
+    def show_last_report(self, query: None, report: QualityReport | None) -> None:
+        """Show what was counted last, and count what is new."""
+        if report is not None:
+            self.show_report(report)
+        self.action_count()
+
+    def action_count(self) -> None:
+        from engine.operations.last_quality import count_quality
+
+        readonly = self.session.readonly
+        self.count_job.start(count_quality, self.project, LANGUAGE, time.time(), readonly)
+        self.failure = ""
+        self.update_texts()
+
+    def show_failure(self, reason: str) -> None:
+        """Show why captions could not be counted; without a reason, it was cancelled."""
+        self.failure = reason
+        if reason:
+            notify(self, reason, "error")
+        self.update_texts()
+
+    def show_report(self, report: QualityReport) -> None:
+        self.report = report
+        limit = MODEL_ROWS[self.has_class("-short")]
+        self.models.styles.height = 3 + min(limit, len(report.models))
+        self.models.show(report.models)
+        self.update_texts()
+
+    # The chosen model and defect
+
+    @on(VirtualTable.Moved, "#models")
+    def model_moved(self) -> None:
+        quality = self.models.current
+        if quality is not self.quality and quality is not None:
+            changed = self.quality is None or self.quality.name != quality.name
+            self.quality = quality
+            lines = quality_lines(quality)
+            self.defects.set_rows(lines, 0, len(lines), follow=not changed)
+            if changed:
+                self.defects.cursor = 0
+            captions = text.plural(quality.captions, "caption")
+            self.defects.border_title = content.title(f"Defects of {quality.name}, {captions}")
+            self.query_one(QualityPlots).show(quality)
+        self.update_texts()
+
+    @on(VirtualTable.Moved, "#defects")
+    def defect_moved(self) -> None:
+        self.update_texts()
+
+    @on(VirtualTable.Opened)
+    def opened_row(self) -> None:
+        reason = self.why_not("show")
+        if reason is None:
+            self.action_show()
+        else:
+            notify(self, reason, "warning")
+
+    def action_show(self) -> None:
+        from engine.operations.worst_captions import worst_captions
+
+        quality, line = self.quality, self.defects.current
+        if quality is not None and line is not None:
+            self.searched = quality.name, line
+            self.search_job.start(
+                worst_captions,
+                self.project,
+                quality.name,
+                line.name,
+                WORST_SHOWN,
+                LANGUAGE,
+                self.session.readonly,
+            )
+            self.update_texts()
+
+    def show_worst(self, keys: list[RecordKey]) -> None:
+        self.update_texts()
+        if not keys or self.searched is None:
+            notify(self, "no caption has this defect any more: a counts anew", "warning")
+            return
+        name, line = self.searched
+        of_all = f" of {text.number(line.count)}" if line.count > len(keys) else ""
+        title = f"{line.label} of {name}, {text.number(len(keys))}{of_all}"
+        self.post_message(RecordsChosen(tuple(keys), title, name))
+
+    # Texts
+
+    def update_texts(self) -> None:
+        """Show everything around the tables."""
+        self.update_counted_line()
+        report, line = self.report, self.defects.current
+        self.query_one("#example", Static).update("" if line is None else defect_content(line))
+        missing = [] if report is None else missing_figures(report.models)
+        self.query_one("#missing", Static).update(". ".join(missing))
+        self.query_one("#export", Static).update(self.export_line())
+        self.refresh_keys()
+
+    def update_counted_line(self) -> None:
+        self.query_one("#counted", Static).update(self.counted_line())
+
+    def counted_line(self) -> str:
+        """Return how far a count or a search is, and when captions were counted last."""
+        report, snapshot = self.report, self.session.snapshot
+        jobs = (("counting", self.count_job), ("searching", self.search_job))
+        parts = [f"{what}{job.progress_text} (esc cancels)" for what, job in jobs if job.running]
+        if self.failure:
+            parts.append(f"not counted: {text.visible(self.failure)}")
+        if report is not None:
+            captions = counted_captions(report)
+            counted = f"{text.plural(captions, 'caption')} counted"
+            parts.append(f"{counted} {text.day_and_clock(report.counted)}")
+            if snapshot is not None and snapshot.captioned > captions and not parts[1:]:
+                parts.append(f"{text.number(snapshot.captioned - captions)} new: a counts them")
+        return ", ".join(parts) or "nothing is counted yet: a counts"
+
+    def export_line(self) -> str:
+        """Return what an export would hold."""
+        report = self.report
+        if report is None:
+            return ""
+        models = report.models[1:]
+        exported = sum(model.captions - model.health["empty"] for model in models)
+        return (
+            f"An export holds {text.plural(exported, 'caption')} of"
+            f" {text.plural(len(models), 'model')}: no filter is set (e)"
+        )
+
+    # Keys
+
+    def action_state(self) -> QualityState:
+        line = self.defects.current
+        return QualityState(
+            session=self.session,
+            has_focus=self.focused is not None,
+            value_to_copy=self.text_to_copy(False),
+            counting=self.count_job.running,
+            searching=self.search_job.running,
+            found=line.count if line is not None else 0,
+        )
+
+    def text_to_copy(self, row: bool) -> str | None:
+        """Return the sentence of the chosen defect, or with `row` its example."""
+        line = self.defects.current
+        if line is None:
+            return None
+        if row:
+            return line.example.text if line.example is not None else None
+        return f"{self.quality.name if self.quality else ''}: {line.sentence}"
+
+    def action_view(self) -> None:
+        self.query_one(QualityPlots).next_view()
+
+    def action_back(self) -> None:
+        """Cancel what goes on in the background, or go up to the models."""
+        if self.count_job.running or self.search_job.running:
+            self.count_job.cancel()
+            self.search_job.cancel()
+        else:
+            self.models.focus()
+
+
+def counted_captions(report: QualityReport) -> int:
+    """Return how many captions of models were counted."""
+    return sum(model.captions for model in report.models[1:])
+
+
+def defect_content(line: QualityLine) -> Content:
+    """Return how many captions have a defect, and one that has it."""
+    styles = {"too many": "$text-error", "many": "$text-warning"}
+    said = Content.styled(line.sentence, styles.get(line.verdict, ""))
+    example = line.example
+    if example is None:
+        return said
+    where = f"{example.shard:05}/{example.i}  "
+    shown = Content.assemble((where, "$foreground-muted"), text.visible(example.text))
+    return Content("\n").join([said, shown])

@@ -45,6 +45,7 @@ OTHER_PROGRAMS = {
     "--snapshot-update",
     "--image_folder",
     "--train-num-samples",
+    "--dataset-resampled",
     "--cases",
 }
 """Options that stand alone in the pages and belong to Ray, Slurm, the tests, or a trainer."""

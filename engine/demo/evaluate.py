@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine.captioners.base import Caption
 from engine.captioners.registry import FAMILIES
@@ -79,7 +80,7 @@ def caption_scenes(
 ) -> list[Caption]:
     """Caption the first `count` scenes of a seed, from image files as a project has them."""
     settings = replace(FAMILIES[family].presets["paper"], temperature=temperature, dtype="float32")
-    captioner = FAMILIES[family].load(str(folder), settings, "cpu")
+    captioner: Any = FAMILIES[family].load(str(folder), settings, "cpu")
     captions: list[Caption] = []
     with tempfile.TemporaryDirectory() as data:
         write_scenes(Path(data), count, seed)

@@ -18,6 +18,8 @@ BENCHES = (
     "reshear",
     "sentences",
     "health",
+    "score",
+    "retrieval",
     "engine",
     "scaling",
     "load",

@@ -11,7 +11,7 @@ def report(
     value: float,
     unit: str,
     baseline: float | None = None,
-    **fields: str | int,
+    **fields: str | float,
 ) -> None:
     """Print a measured value. `baseline` is the same quantity, measured in the same run.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from engine.captioners.base import Caption, Captioner
+from engine.captioners.base import Caption, LoadedModel
 from engine.protocol.messages import ModelSpec
 from engine.worker import worker
 
@@ -20,7 +20,7 @@ IMITATED_ROOM = 5
 class CrampedWorker(worker.Worker):
     """The real worker, which may use little more memory than its model needs."""
 
-    def make_captioner(self, model: ModelSpec) -> Captioner:
+    def make_captioner(self, model: ModelSpec) -> LoadedModel:
         captioner = super().make_captioner(model)
         if self.device == "cuda":
             total = torch.cuda.get_device_properties(0).total_memory

@@ -29,7 +29,7 @@ def demo_captions(
     """Return the captions of a demo checkpoint: greedy and in float32, before `changes`."""
     plain = {"temperature": 0.0, "top_p": None, "dtype": "float32"}
     settings = replace(FAMILIES[name].presets["paper"], **plain | dict(changes))
-    captioner = FAMILIES[name].load(str(checkpoint(name)), settings, device)
+    captioner: Any = FAMILIES[name].load(str(checkpoint(name)), settings, device)
     captions: list[Caption] = []
     for first in range(0, len(images), settings.batch):
         batch = images[first : first + settings.batch]

@@ -67,7 +67,7 @@ def caption_pictures(pictures: list[Path]) -> Callable[..., Any]:
     def caption(
         family: Family, checkpoint: Path, settings: Settings, batch: int = 5
     ) -> list[Caption]:
-        captioner = family.load(str(checkpoint), settings, "cpu")
+        captioner: Any = family.load(str(checkpoint), settings, "cpu")
         prepared = [captioner.prepare(open_image(str(path))) for path in pictures]
         captions = []
         for start in range(0, len(prepared), batch):

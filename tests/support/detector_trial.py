@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.quality.defects import DefectFinder
-from engine.quality.model_health import DEFECT_NAMES
+from engine.quality.defects import DEFECT_NAMES, DefectFinder
 from engine.quality.near_duplicates import find_near_duplicates
 from engine.quality.shard_health import NO_TEXT, ShardHealth
 from engine.shearing.shear import Shearing, make_shearer

@@ -18,7 +18,7 @@ from engine.launchers.base import WorkerExit
 from engine.project.caption_log import file_digest
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
-from engine.protocol.caption_row import CaptionRow, ErrorRow, Row
+from engine.protocol.caption_row import CaptionRow, ErrorRow, Row, ScoreRow
 from engine.protocol.messages import (
     Decoding,
     FromWorker,
@@ -33,6 +33,7 @@ from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, SavedProject
 from engine.supervisor.supervisor import Supervisor
 from engine.supervisor.worker_state import WorkerState
+from tests.support.fake_scorer import FAMILY, fake_score
 
 Sent = TypeVar("Sent")
 
@@ -113,25 +114,31 @@ class RunInMemory:
         records: int = 4,
         models: Sequence[str] = ("dry-run",),
         family: str = "dry-run",
+        scorers: Sequence[str] = (),
         policy: Policy | None = None,
     ) -> None:
-        """Make the project's files. There are `records` in every shard."""
+        """Make the project's files. There are `records` in every shard.
+
+        `scorers` are the names of models that score, behind the others: of a family that
+        `FAMILIES` must have.
+        """
         self.project = Project(folder)
         self.project.shards.mkdir(parents=True)
         self.clock = ManualClock()
         self.launcher = FakeLauncher(devices)
         rows = [self.write_shard(number, records) for number in range(shards)]
+        named = [(name, family) for name in models] + [(n, FAMILY.name) for n in scorers]
         model_rows = [
             ModelRow(
                 id=k + 1,
                 position=k,
                 name=name,
-                family=family,
-                checkpoint="http://server:8000/v1" if family == "endpoint" else None,
+                family=of_family,
+                checkpoint="http://server:8000/v1" if of_family == "endpoint" else None,
                 settings={},
                 settings_hash=f"{k:08x}",
             )
-            for k, name in enumerate(models)
+            for k, (name, of_family) in enumerate(named)
         ]
         numbers = itertools.count(1)
         saved = SavedProject(
@@ -190,6 +197,7 @@ class RunInMemory:
         self.clock.now += seconds
         self.supervisor.watchdog.check()
         self.supervisor.pause_watch.check()
+        self.supervisor.task_runner.count_scores()
         self.dispatch()
         self.supervisor.model_loader.fail_tasks_of_blocked_models()
 
@@ -215,6 +223,9 @@ class RunInMemory:
         worker = self.loaded(device)
         if worker.attempt is None:
             self.dispatch()
+        if worker.attempt is None:  # it was another model's turn
+            self.loaded(device)
+            self.dispatch()
         assert worker.attempt is not None, "no task was started"
         if rows:
             self.rows(worker, *range(rows))
@@ -233,6 +244,15 @@ class RunInMemory:
             rows=tuple(caption(row) if isinstance(row, int) else row for row in rows),
         )
         self.send(worker, message)
+
+    def scores(self, worker: WorkerState) -> None:
+        """Send the scores of all captions of the worker's last message of records."""
+        texts = self.sent(worker, Records)[-1].texts
+        self.rows(worker, *(ScoreRow(i, {key: fake_score(key) for key in t}) for i, t in texts))
+
+    def commit(self) -> None:
+        """Have the tasks count as saved: here no database is behind them."""
+        self.state.ledger.last_saved.clear()
 
     def decoding(self, worker: WorkerState, *records: int) -> None:
         attempt = worker.attempt
@@ -301,8 +321,12 @@ class RunInMemory:
         return [event.text for event in self.state.events]
 
     def facts(self) -> dict[str, object]:
-        """Return what the table of states speaks of, for task 1, model 1 and the first device."""
+        """Return what the table of states speaks of, for task 1, model 1 and the first device.
+
+        "scoring" are the states of scorers' tasks.
+        """
         task, model, pool = self.task, self.model, self.supervisor.device_pool
+        ledger = self.state.ledger
         exits = self.supervisor.worker_exits
         outages = self.supervisor.outages
         attempts = [a for a in self.state.attempts.values() if a.task_id == 1]
@@ -324,6 +348,7 @@ class RunInMemory:
             "waits": max(0.0, model.not_before - now),
             "unavailable": model.unavailable_cause,
             "paused": self.state.settings.pause_cause,
+            "scoring": [t.state for t in ledger.tasks.values() if t.model_id in ledger.scorers],
         }
 
 

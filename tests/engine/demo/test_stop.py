@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_caption_ends_with_its_first_sentence(name: str, pictures: list[Path])
             temperature=0.7,
             stop_at_sentence=stop,
         )
-        captioner = FAMILIES[name].load(str(checkpoint(model)), settings, "cpu")
+        captioner: Any = FAMILIES[name].load(str(checkpoint(model)), settings, "cpu")
         prepared = [captioner.prepare(open_image(str(path))) for path in pictures]
         return captioner.caption(prepared, range(COUNT))
 

@@ -33,6 +33,8 @@ class BatchTuner:
         """Images/s with the previous size."""
         self.ends: list[float] = []
         """Times at which batches of this size ended."""
+        self.images = 0
+        """Images of all of these but the first."""
 
     def resume(self, now: float) -> None:
         """Leave the time since the last batch out of the measurement, as after a pause."""
@@ -40,18 +42,21 @@ class BatchTuner:
             pause = now - self.ends[-1]
             self.ends = [end + pause for end in self.ends]
 
-    def on_batch_end(self, images: int, now: float) -> str | None:
-        """Record the end of a batch of so many images.
+    def on_batch_end(self, size: int, images: int, now: float) -> str | None:
+        """Record the end of a batch of a size, in which there were so many images.
+
+        There are fewer than the size where their prompts are longer than most.
 
         Return a message if `size` changed or is settled now, else None.
         """
-        if self.settled or images < self.size:
+        if self.settled or size < self.size:
             return None
+        self.images += images if self.ends else 0
         self.ends.append(now)
         if len(self.ends) <= TIMED_BATCHES:
             return None
-        rate = TIMED_BATCHES * self.size / max(self.ends[-1] - self.ends[0], 1e-6)
-        self.ends = []
+        rate = self.images / max(self.ends[-1] - self.ends[0], 1e-6)
+        self.ends, self.images = [], 0
         if rate < self.min_gain * self.rate:
             self.settled = True
             self.size //= 2

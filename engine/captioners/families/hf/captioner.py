@@ -36,11 +36,13 @@ from engine.captioners.families.hf.generation import (
 )
 from engine.captioners.families.hf.picture_limits import limit_pictures, share_grids
 from engine.captioners.families.hf.processors import load_processor
+from engine.captioners.families.hf.prompt_reader import prompt_tokens
 from engine.captioners.families.hf.question import (
     ModelInputs,
     Question,
     make_questions,
 )
+from engine.captioners.families.hf.thread_trial import share_processor
 from engine.captioners.families.hf.trial import (
     FAILS,
     attempt,
@@ -162,6 +164,9 @@ class HuggingFaceCaptioner(Captioner):
             if all(trial.passes(way) for trial in trials):
                 self.way = way
                 break
+        if isinstance(self.way, StaticBatch):
+            self.concurrent_batches = True
+            self.fills_cores = min(map(self.way.reader.slice_rows, rows)) < self.batch
         self.note(self.way.text)
 
     def check_prefill(self, row: ModelInputs) -> None:
@@ -205,6 +210,9 @@ class HuggingFaceCaptioner(Captioner):
     def prepare(self, picture: Picture) -> ModelInputs:
         """Return the image's model inputs. Raises `ImageProblem`."""
         return self.questions[0].inputs_of_record(picture.rgb(pixel_rules(self.settings)))
+
+    def prompt_length(self, inputs: ModelInputs) -> int:
+        return prompt_tokens(inputs) if "input_ids" in inputs else 1
 
     def prepare_record(self, picture: Picture, record: PromptRecord) -> ModelInputs:
         number = draw(self.settings.seed, record.record_id, len(self.questions))
@@ -345,6 +353,7 @@ def load_without_code(
         questions = make_questions(processor, config, settings)
         tried = [try_processor(question) for question in questions]
         unequal = unequal_texts(questions)
+        share_processor(questions, tried[0])
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     dtype = choose_dtype(settings.dtype, device)

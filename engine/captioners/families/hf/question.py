@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -49,8 +50,8 @@ class Question:
     """True if the text is a conversation that a chat template rendered."""
     interleaved: bool = False
     """True if the image itself stands in the list of texts, in place of `<image>`."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    """A tokenizer cannot serve two threads at once."""
+    lock: AbstractContextManager[Any] = field(default_factory=threading.Lock)
+    """Held while the processor is asked, unless `thread_trial` shows that threads may share it."""
 
     @cached_property
     def keys(self) -> Sequence[str]:

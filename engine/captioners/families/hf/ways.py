@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from transformers import GenerationMixin
 
+from engine.captioners.families.hf.prompt_reader import PromptReader
 from engine.captioners.families.hf.question import ModelInputs
 from engine.captioners.families.hf.row_loop import ModelRows, row_loop
 from engine.captioners.families.hf.rows import collate, to_device
-from engine.captioners.families.hf.static_rows import read_prompts
 from engine.captioners.generation.cuda_graphs import Capture
 from engine.captioners.generation.padded_rows import PaddedDecoder
 
@@ -67,13 +67,13 @@ class StaticBatch(Way):
     text = "decode steps of our own"
 
     def __init__(self, model: Any, pad_id: int | None, capture: Capture | None) -> None:
-        """Take a model in which `find_text_model` finds one. `capture` is how steps are recorded.
-
-        Weights of half size on a CPU may be maps of the files, which must not be copied.
-        """
+        """Take a model with a language model of ours; `capture` is how steps are recorded."""
         super().__init__(model, pad_id)
-        fuse = model.device.type != "cpu" or model.dtype == torch.float32
-        self.decoder = PaddedDecoder(model, capture, fuse)
+        # Weights of half size on a CPU may be maps of the files, which fusing would copy.
+        is_own_copy = model.device.type != "cpu" or model.dtype == torch.float32
+        is_quantized = getattr(model.config, "quantization_config", None) is not None
+        self.decoder = PaddedDecoder(model, capture, fuse=is_own_copy and not is_quantized)
+        self.reader = PromptReader(model, own_generate(model), self.decoder)
 
     def run(
         self, rows: Sequence[ModelInputs], **options: Any
@@ -82,8 +82,7 @@ class StaticBatch(Way):
         ids = prompts["input_ids"].to(self.model.device)
         length = self.decoder.length(ids.shape[1] + options["max_new_tokens"])
         with self.decoder.padded_pool.acquire(len(rows), length) as state:
-            generate = own_generate(self.model)
-            read_prompts(self.model, generate, self.decoder, state, rows)
+            self.reader.read(state, rows)
             loop = row_loop(lambda *_: state)
             mask = torch.ones_like(ids)
             output = GenerationMixin.generate(

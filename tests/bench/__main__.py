@@ -18,6 +18,7 @@ BENCHES = (
     "reshear",
     "sentences",
     "health",
+    "wrong-captions",
     "score",
     "retrieval",
     "engine",
@@ -29,8 +30,8 @@ BENCHES = (
     "cluster",
 )
 """The benches, most of them modules of this package."""
-MODULES = {"import": "import_captions"}
-"""The modules of benches whose name is a word of Python."""
+MODULES = {"import": "import_captions", "wrong-captions": "wrong_captions"}
+"""The modules of benches whose name cannot be that of a module."""
 
 
 def main() -> None:

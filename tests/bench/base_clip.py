@@ -17,7 +17,7 @@ from engine.demo import checkpoint
 def write_base(folder: Path) -> Path:
     """Write the checkpoint. Sizes are transformers' defaults, which are those of ViT-B/32."""
     tokenizer = AutoTokenizer.from_pretrained(
-        checkpoint("clip"), local_files_only=True, trust_remote_code=False
+        checkpoint("score"), local_files_only=True, trust_remote_code=False
     )
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     torch.manual_seed(0)

@@ -17,6 +17,13 @@ class CaptioningRate(NamedTuple):
     """CPU seconds an image; None if they say nothing."""
 
 
+class GenerateRun(NamedTuple):
+    """A run of transformers' own processor and `generate`."""
+
+    rate: CaptioningRate
+    texts: list[str]
+
+
 class BenchModel(NamedTuple):
     """The model that is measured, and its device."""
 

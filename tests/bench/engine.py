@@ -23,7 +23,7 @@ from engine.captioners.settings import QUANTIZATIONS
 from engine.demo.scenes import write_scenes
 from engine.hardware.devices import visible_gpus
 from engine.utils.cpu_count import usable_cores
-from tests.bench.bench_model import BenchModel, CaptioningRate
+from tests.bench.bench_model import BenchModel, CaptioningRate, GenerateRun
 from tests.bench.beside import PEERS, run_beside
 from tests.bench.engine_worker import WorkerRun, run_worker
 from tests.bench.measuring import measure, measure_with_steal
@@ -32,9 +32,15 @@ DEMO = Path("engine/demo/checkpoints")
 DRAWN_SIZE = (640, 480)
 """Width and height of the drawn images, in pixels."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-COUNT, MEDIUM_COUNT, GPU_COUNT = 960, 96, 4800
-"""Number of images on a CPU, there with the medium model, and on a GPU: enough for the batch to
-grow, and to caption with it then."""
+MIXED_SIZES = (
+    *((614, 410), (600, 400), (530, 354), (2048, 1365)),
+    *((1024, 1024), (1000, 667), (640, 480), (570, 380)),
+)
+"""Width and height of images as data sets mix them, in pixels."""
+COUNT, MEDIUM_COUNT, OPEN_COUNT, GPU_COUNT = 960, 96, 32, 4800
+"""Number of images on a CPU, there with the medium model and with `hf`, and on a GPU: enough for
+the batch to grow, and to caption with it then."""
+HF = "hf"
 
 
 def main(cases: list[str]) -> None:
@@ -43,6 +49,9 @@ def main(cases: list[str]) -> None:
         folder = Path(name)
         model = choose_model(options, folder)
         images = find_images(options.images, options.count or usual_count(options, model), folder)
+        if model.family == HF:
+            run_beside_generate(model, images, options.rounds, folder)
+            return
         run(model, images, folder)
         if options.beside:
             run_beside(model, options.beside, options.peer_python, options.rounds, images, folder)
@@ -51,6 +60,8 @@ def main(cases: list[str]) -> None:
 def usual_count(options: argparse.Namespace, model: BenchModel) -> int:
     if model.device != "cpu":
         return GPU_COUNT
+    if options.model == HF:
+        return OPEN_COUNT
     return MEDIUM_COUNT if options.checkpoint == "medium" else COUNT
 
 
@@ -60,9 +71,9 @@ def parse_options(cases: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--checkpoint",
         default="demo",
-        help="DIR, random-7b, medium (llava-1.5 only), demo or small",
+        help="DIR, random-7b, medium (llava-1.5 only), demo or small; a tiny Qwen2.5-VL for hf",
     )
-    parser.add_argument("--images", default="drawn", help="DIR or drawn")
+    parser.add_argument("--images", default="drawn", help="DIR, drawn or mixed (in their sizes)")
     parser.add_argument("--batch", type=int, help="the preset's, which grows in the worker")
     parser.add_argument("--count", type=int, help=f"{COUNT}, {GPU_COUNT} on a GPU")
     parser.add_argument("--device", default=None, help="cpu or cuda")
@@ -81,6 +92,10 @@ def find_images(source: str, count: int, folder: Path) -> list[str]:
     if source == "drawn":
         write_scenes(folder / "drawn", min(count, COUNT), 7, DRAWN_SIZE)
         paths = sorted((folder / "drawn/images").iterdir())
+    elif source == "mixed":
+        for number, size in enumerate(MIXED_SIZES):
+            write_scenes(folder / f"mixed-{number}", 1, number, size)
+        paths = sorted(folder.glob("mixed-*/images/*"))
     else:
         paths = sorted(path for path in Path(source).rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
@@ -92,7 +107,11 @@ def choose_model(options: argparse.Namespace, folder: Path) -> BenchModel:
     """Return the model that the options name. Ends the bench if this machine cannot run it."""
     device = options.device or ("cuda" if visible_gpus() else "cpu")
     name = checkpoint = options.checkpoint
-    if checkpoint == "demo":
+    if checkpoint == "demo" and options.model == HF:
+        from tests.bench.tiny_qwen import write_tiny_qwen
+
+        name, checkpoint = "tiny Qwen2.5-VL", str(write_tiny_qwen(folder / "tiny"))
+    elif checkpoint == "demo":
         checkpoint = str((DEMO / options.model).absolute())
         if not Path(checkpoint).is_dir():
             raise SystemExit(f"there is no demo checkpoint of {options.model}: --checkpoint small")
@@ -124,9 +143,9 @@ def choose_model(options: argparse.Namespace, folder: Path) -> BenchModel:
     if options.quantize != "none":
         changes["quantize"] = options.quantize
         check_quantize(options.quantize, device)
-    if options.beside:
+    if options.beside or options.model == HF:
         changes["temperature"] = 0.0
-        if device != "cpu":
+        if options.beside and device != "cpu":
             raise SystemExit("--beside compares on a CPU: --device cpu")
     paper = FAMILIES[options.model].presets["paper"]
     settings = Settings.of(asdict(paper) | changes)
@@ -170,6 +189,41 @@ def run(model: BenchModel, images: list[str], folder: Path) -> None:
     model.report("worker_over_limit", worker_rate.images / hardware_limit(model, alone), "ratio")
     bound = "ceiling" if model.device == "cpu" else "roofline"
     model.report(f"worker_over_{bound}", worker_rate.images / alone[bound].images, "ratio")
+
+
+def run_beside_generate(model: BenchModel, images: list[str], rounds: int, folder: Path) -> None:
+    """Measure an open model in the worker in turns with plain batched `generate`.
+
+    Both keep of a picture what the checkpoint's files say.
+    """
+    for number in range(rounds):
+        theirs, stolen = measure_with_steal(run_generate, model, images)
+        plain: GenerateRun = theirs.result
+        model.report("transformers", plain.rate.images)
+        model.report("transformers_stolen", stolen, "share of core time")
+        model.report("transformers_cpu", (plain.rate.cpu or 0.0) * 1e3, "ms/image")
+        model.report("transformers_memory", theirs.megabytes, "MB")
+        ours, stolen = measure_with_steal(run_worker, model, images, folder / f"round-{number}")
+        run: WorkerRun = ours.result
+        model.report("worker", run.rate.images, baseline=plain.rate.images)
+        model.report("worker_stolen", stolen, "share of core time")
+        model.report(
+            "worker_cpu", (run.rate.cpu or 0.0) * 1e3, "ms/image", (plain.rate.cpu or 0) * 1e3
+        )
+        model.report("worker_memory", ours.megabytes, "MB", theirs.megabytes)
+        model.report("worker_first_caption", run.first_caption, "s")
+        model.report("worker_over_transformers", run.rate.images / plain.rate.images, "ratio")
+        same = sum(map(str.__eq__, map(str.strip, run.texts), map(str.strip, plain.texts)))
+        model.report("same_texts", same / len(images), "share")
+
+
+def run_generate(model: BenchModel, images: list[str]) -> GenerateRun:
+    """Run plain batched `generate`."""
+    # Imported only in the process that runs it: it needs torch.
+    from tests.bench.plain_generate import run_plain_generate
+
+    result: GenerateRun = run_plain_generate(model, images)
+    return result
 
 
 def measure_stages_side_by_side(

@@ -62,6 +62,10 @@ def run_worker(model: BenchModel, images: list[str], folder: Path) -> WorkerRun:
             "quantize": model.settings.quantize,
             "temperature": str(model.settings.temperature),
         }
+        if model.family == "hf":
+            # Fewer pixels than the files say would be another task.
+            changes = {key: changes[key] for key in ("batch", "temperature")}
+            changes |= {"max_pixels": "none", "dtype": "float32"}
         model_choice = choose(f"{model.family}={model.checkpoint}", "paper", changes)
         module = "engine.worker.worker"
     new_project = NewProject(

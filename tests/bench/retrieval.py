@@ -169,8 +169,7 @@ def train_and_test(run: Run) -> Outcome:
     scenes = scene_captions.unseen_scenes(run.size.seed, run.size.scenes, run.size.tests)
     batches = Batches(run)
     tests = [[wording(scene) for scene in scenes] for wording in (*NEUTRAL, *OWN)]
-    vocabulary = Vocabulary([*batches.all_texts(), *(text for texts in tests for text in texts)])
-    model = train(vocabulary, batches.next_batch, run.size.steps, run.seed)
+    model = train(Vocabulary(batches.texts()), batches.next_batch, run.size.steps, run.seed)
     pictures = torch.from_numpy(scene_captions.small_pictures_of(scenes))
     found = [recall(model, pictures, texts) for texts in tests]
     return Outcome(mean_of(found[: len(NEUTRAL)]), mean_of(found[len(NEUTRAL) :]))
@@ -186,19 +185,23 @@ class Batches:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.sheared, self.raw = joint_captions(run, raw=False), joint_captions(run, raw=True)
+        self.data = joint_captions(run)
         self.pictures = torch.from_numpy(np.load(run.folder / "pictures.npy"))
         self.rng = random.Random(f"{run.seed} {run.arm}")
         self.epoch = 0
         self.order: list[int] = []
-        self.others = self.rng.sample(range(len(self.sheared)), len(self.sheared))
+        self.others = self.rng.sample(range(len(self.data)), len(self.data))
         """The image whose captions each image gets in the arm `shuffled`."""
 
-    def all_texts(self) -> Iterator[str]:
-        """Yield every text of every arm, so that all arms have one vocabulary."""
-        for data in (self.sheared, self.raw):
-            for index in range(len(data)):
-                yield from data.rows[index].captions
+    def texts(self) -> Iterator[str]:
+        """Yield every text that the arm may draw."""
+        for index in range(len(self.data)):
+            image, names, captions = self.data.rows[index]
+            if self.run.arm == "truth":
+                yield from truths(self.run, image)
+            else:
+                chances = self.data.rule.chances(names)
+                yield from (text for text, it in zip(captions, chances, strict=True) if it)
 
     def next_batch(self) -> tuple[torch.Tensor, list[str]]:
         if len(self.order) < BATCH:
@@ -210,34 +213,42 @@ class Batches:
     def start_epoch(self) -> None:
         """Have the captions and the order of images drawn anew."""
         self.epoch += 1
-        for data in (self.sheared, self.raw):
-            data.set_epoch(self.epoch)
-        self.order = list(self.sheared.sampler())
+        self.data.set_epoch(self.epoch)
+        self.order = list(self.data.sampler())
 
     def pair(self, index: int) -> tuple[int, str]:
         """Return the number of an image's scene, and its caption in this epoch."""
-        sample = (self.raw if self.run.arm == "raw" else self.sheared)[index]
-        scene = int(Path(sample.image).stem)
+        sample = self.data[index]
+        scene = scene_number(sample.image)
         if self.run.arm == "truth":
-            return scene, self.rng.choice((*NEUTRAL, *OWN))(make_scene(self.run.size.seed, scene))
+            return scene, self.rng.choice(truths(self.run, sample.image))
         if self.run.arm == "shuffled":
-            sample = self.sheared[self.others[index]]
+            return scene, self.data[self.others[index]].caption
         return scene, sample.caption
 
 
-def joint_captions(run: Run, raw: bool) -> JointCaptions:
-    """Return the captions from which an arm draws, of the export or, raw, of the project."""
+def scene_number(image: str) -> int:
+    """Return the number of the scene in an image file."""
+    return int(Path(image).stem)
+
+
+def truths(run: Run, image: str) -> list[str]:
+    """Return what is true of an image, in all wordings."""
+    scene = make_scene(run.size.seed, scene_number(image))
+    return [wording(scene) for wording in (*NEUTRAL, *OWN)]
+
+
+def joint_captions(run: Run) -> JointCaptions:
+    """Return the captions from which an arm draws: of the export or, raw, of the project."""
+    if run.arm == "raw":
+        # Of raw captions, `JointCaptions` draws sentences; here the whole of one is drawn.
+        data = JointCaptions(run.folder / "run", seed=run.seed, draw="random_sentence")
+        data.rule = replace(data.rule, mode="caption")
+        return data
     weights = {}
     if run.arm in (ORIGINAL, *MODELS):
         weights = {name: float(name == run.arm) for name in (ORIGINAL, *MODELS)}
-    if not raw:
-        return JointCaptions(
-            run.folder / "captions.jsonl", seed=run.seed, weights=weights, mix=run.mix
-        )
-    # Of raw captions, `JointCaptions` draws sentences; here the whole of one is drawn.
-    data = JointCaptions(run.folder / "run", seed=run.seed, draw="random_sentence")
-    data.rule = replace(data.rule, mode="caption")
-    return data
+    return JointCaptions(run.folder / "captions.jsonl", seed=run.seed, weights=weights, mix=run.mix)
 
 
 def report_run(run: Run, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from engine.demo import checkpoint
 from engine.demo.phrasing import PHRASINGS, name_shapes
 from engine.demo.scenes import Scene, draw_scene, make_scene, true_caption, write_scenes
 from engine.operations.demo_project import MODELS
-from tests.bench.tiny_clip import SIDE
+from tests.bench.tiny_clip import MARGIN, SIDE
 from tests.support.cli import cli_ok
 
 
@@ -28,7 +28,7 @@ def second_shape_first(scene: Scene) -> str:
 
 
 def ground_then_shapes(scene: Scene) -> str:
-    return f"{scene.background} paper, {scene.first.name} {scene.relation} {scene.second.name}"
+    return f"{scene.background} paper: {scene.first.name} {scene.relation} {scene.second.name}"
 
 
 NEUTRAL = (shapes_then_ground, second_shape_first, ground_then_shapes)
@@ -67,13 +67,14 @@ def unseen_scenes(seed: int, first: int, number: int) -> list[Scene]:
 
 
 def small_picture(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the square in the middle of an image as the model sees it, (3, SIDE, SIDE)."""
+    """Return the square in the middle of an image, (3, H, H) with H = SIDE + 2 * MARGIN."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.convert("RGB").crop((left, top, left + side, top + side))
-    return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BOX)).transpose(2, 0, 1)
+    height = SIDE + 2 * MARGIN
+    return np.asarray(square.resize((height, height), Image.Resampling.BOX)).transpose(2, 0, 1)
 
 
 def small_pictures_of(scenes: list[Scene]) -> NDArray[np.uint8]:
-    """Return drawn scenes as the model sees them, (scenes, 3, SIDE, SIDE)."""
+    """Return the squares of drawn scenes, (scenes, 3, H, H)."""
     return np.stack([small_picture(draw_scene(scene)) for scene in scenes])

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.bench.__main__ import MODULES
 from tests.bench.measuring import Measurement
 
 ENGINE = ("engine", "--count", "8", "--batch", "8")
 """The bench of the engine, which starts a worker with a model: it runs as people run it alone."""
+SCORE = ("score", "--count", "8")
+"""The bench of scorers, which starts a worker, too."""
 ENGINE_FIELDS = {"model", "batch", "options"}
 """The fields that only the lines of that bench have."""
 SMALL_CASES = [
@@ -28,6 +31,7 @@ SMALL_CASES = [
     ("status", "10000"),
     ("reshear", "10000"),
     ("health", "2000"),
+    ("wrong-captions", "photos"),
     ("load", "--size", "small", "--caption"),
 ]
 
@@ -37,7 +41,7 @@ def test_a_bench_prints_its_figures(
     case: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is measured runs here: a process for each figure would import everything again."""
-    bench = import_module(f"tests.bench.{case[0]}")
+    bench = import_module(f"tests.bench.{MODULES.get(case[0], case[0])}")
     monkeypatch.setattr(bench, "measure", measure_here, raising=False)
     bench.main(list(case[1:]))
     check_lines(case[0], capsys.readouterr().out)
@@ -53,7 +57,7 @@ def test_a_bench_measures_in_processes_of_their_own() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [*SMALL_CASES, ENGINE], ids=lambda case: case[0])
+@pytest.mark.parametrize("case", [*SMALL_CASES, ENGINE, SCORE], ids=lambda case: case[0])
 def test_a_bench_as_people_run_it(case: tuple[str, ...]) -> None:
     run_bench(*case)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.quality.defects import DefectFinder
-from engine.quality.model_health import DEFECT_NAMES
+from engine.quality.defects import DEFECT_NAMES, DefectFinder
 from engine.quality.words import words_of
 from engine.shearing.shear import Shearing, make_shearer
 

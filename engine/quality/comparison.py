@@ -30,8 +30,10 @@ class ShardComparison(msgspec.Struct):
     """`Numbers` of each record of a shard, as bytes (`pack`), by the name of the model."""
 
     support: dict[str, bytes]
-    """How far the captions of the others support a model's; empty if no two models were compared.
-    """
+    """How far the captions of the others support a model's, or the originals (`ORIGINAL`); empty if
+    no two models were compared."""
+    contradicted: list[int]
+    """The indices of originals that no model supports."""
     raw_scores: dict[str, dict[str, bytes]]
     """The scores of raw captions by each scorer, and of the originals (`ORIGINAL`)."""
     sheared_scores: dict[str, dict[str, bytes]]
@@ -41,7 +43,9 @@ class ShardComparison(msgspec.Struct):
         """Return True if this can be the comparison of a shard of so many records."""
         scores = chain(self.raw_scores.values(), self.sheared_scores.values())
         values = chain(self.support.values(), *(by_name.values() for by_name in scores))
-        return {len(each) for each in values} <= {records * NUMBER.itemsize}
+        return {len(each) for each in values} <= {records * NUMBER.itemsize} and all(
+            0 <= i < records for i in self.contradicted
+        )
 
 
 def pack(values: Sequence[float | None]) -> bytes:
@@ -130,6 +134,10 @@ class ComparisonSums:
     agrees_better: BetterCount = field(default_factory=BetterCount)
     scores: dict[str, ScoreSums] = field(default_factory=dict)
     """By the name of the scorer."""
+    contradicted: int = 0
+    """The number of originals that no model supports."""
+    first_contradicted: int | None = None
+    """The index of the first of them, if these are the sums of one shard."""
 
     @classmethod
     def of(cls, shard: ShardComparison, name: str) -> Self:
@@ -138,8 +146,11 @@ class ComparisonSums:
         if name in shard.support:
             support = unpack(shard.support[name])
             sums.support.add(support)
-            if name != ORIGINAL and ORIGINAL in shard.support:
+            if name != ORIGINAL:
                 sums.agrees_better.add(support, unpack(shard.support[ORIGINAL]))
+            elif shard.contradicted:
+                sums.contradicted = len(shard.contradicted)
+                sums.first_contradicted = shard.contradicted[0]
         for scorer, raw_scores in shard.raw_scores.items():
             sheared_scores = shard.sheared_scores[scorer]
             if name in raw_scores and name in sheared_scores:
@@ -158,6 +169,7 @@ class ComparisonSums:
         for shard in shards:
             total.support.add_sums(shard.support)
             total.agrees_better.add_count(shard.agrees_better)
+            total.contradicted += shard.contradicted
             for scorer, sums in shard.scores.items():
                 total.scores.setdefault(scorer, ScoreSums()).add_sums(sums)
         return total

@@ -7,11 +7,11 @@ from enum import IntFlag
 
 from engine.quality.clip_tokens import is_beyond_clip
 from engine.quality.languages import is_other_language
-from engine.quality.lead_ins import is_lead_in
 from engine.quality.leaks import MIN_PROMPT, begins_with_leak, is_leak
 from engine.quality.loops import is_loop
 from engine.quality.refusals import is_refusal
 from engine.quality.words import head_of
+from engine.shearing.lead_ins import is_lead_in
 from engine.shearing.reasoning import has_reasoning
 
 CUT_WORDS = frozenset(

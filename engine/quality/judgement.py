@@ -8,7 +8,7 @@ defects, and 8 for each score, for agreement and for the hash by which duplicate
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from engine.quality.defects import DEFECT_NAMES
 from engine.quality.near_duplicates import find_near_duplicates
-from engine.quality.quality_filter import CONTRADICTED, RANDOM, QualityFilter, ScoreBound
+from engine.quality.quality_filter import (
+    CONTRADICTED,
+    RANDOM,
+    REPEATS,
+    QualityFilter,
+    ScoreBound,
+)
 from engine.quality.shard_health import Flags, Hashes
 
 STAYS, ABSENT = 0, 255
@@ -31,6 +37,11 @@ UNCOMPARED = "with nothing to compare"
 UNSUPPORTED = "that others support too little"
 """Reasons for which captions are left out, beside the names of what is wrong with them."""
 
+REPEAT_BITS = dict(zip(REPEATS, (1 << 12, 1 << 13, 1 << 14), strict=True))
+"""The bits beside those of `Defect` that say what is wrong with a caption beside others."""
+HEALTH_BITS = {name: int(bit) for name, bit in DEFECT_NAMES.items()} | REPEAT_BITS
+"""The bit of each of `HEALTH_NAMES`, in their order."""
+
 Where = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
 
@@ -43,7 +54,7 @@ class ColumnFacts:
     present: Where
     """True where there is a caption that would be exported."""
     defects: Flags = field(default_factory=lambda: np.zeros(0, np.uint16))
-    """The bits of `Defect` of each caption."""
+    """The bits of `Defect` of each caption, and once `mark_repeats` was called, `REPEAT_BITS`."""
     hashes: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
     """A hash of each text, 0 where there is none."""
     words: Sequence[str] = ()
@@ -94,17 +105,17 @@ def judge(
     """Return the verdicts on the originals, if they are given, and then on each model's captions.
 
     A caption that several filters leave out counts for the first of them, in the order in which
-    they stand here. The filter is one of `QualityFilter.for_project`.
+    they stand here. The filter is one of `QualityFilter.for_project`; the bits of `mark_repeats`
+    are set where it needs them.
     """
     judgement = Judgement([*([originals] if originals else []), *models])
     if originals is not None:
         judge_originals(judgement, quality, originals)
     columns = list(enumerate(models, start=0 if originals is None else 1))
     for number, facts in columns:
-        for name in (name for name in DEFECT_NAMES if name in quality.without):
-            judgement.leave_out(number, facts.defects & DEFECT_NAMES[name] != 0, name)
-    leave_out_repeats(judgement, quality.without, columns)
-    for number, facts in columns:
+        for name, bit in HEALTH_BITS.items():
+            if name in quality.without:
+                judgement.leave_out(number, facts.defects & bit != 0, name)
         for bound in quality.min_score:
             judgement.leave_out(number, np.isnan(facts.scores[str(bound.scorer)]), UNSCORED)
             leave_out_below(judgement, number, facts, bound)
@@ -137,20 +148,22 @@ def leave_out_below(
     judgement.leave_out(number, facts.scores[str(bound.scorer)] < bound.value, reason)
 
 
-def leave_out_repeats(
-    judgement: Judgement, names: Sequence[str], columns: Sequence[tuple[int, ColumnFacts]]
-) -> None:
-    """Leave out captions whose text is, or nearly is, that of another caption."""
-    for number, facts in columns:
+def mark_repeats(models: Sequence[ColumnFacts], names: Collection[str]) -> None:
+    """Set the `REPEAT_BITS` of these names: of captions whose text is, or nearly is, that of an
+    earlier caption of the model, or that of an earlier model."""
+    for place, facts in enumerate(models):
         if "duplicates" in names:
-            judgement.leave_out(number, is_repeated(facts.hashes), "duplicates")
+            mark(facts, "duplicates", is_repeated(facts.hashes))
         if "near_duplicates" in names:
-            judgement.leave_out(number, is_near_duplicate(facts), "near_duplicates")
-    if "same_as_other" in names:
-        for place, (number, facts) in enumerate(columns):
-            for _, earlier in columns[:place]:
-                same = (facts.hashes == earlier.hashes) & (facts.hashes != 0)
-                judgement.leave_out(number, same, "same_as_other")
+            mark(facts, "near_duplicates", is_near_duplicate(facts))
+        for earlier in models[:place] if "same_as_other" in names else ():
+            same = (facts.hashes == earlier.hashes) & (facts.hashes != 0)
+            mark(facts, "same_as_other", same)
+
+
+def mark(facts: ColumnFacts, name: str, where: Where) -> None:
+    """Set the bit of a name."""
+    facts.defects = facts.defects | where * np.uint16(REPEAT_BITS[name])
 
 
 def is_repeated(hashes: Hashes) -> Where:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.quality.phrases import any_of
+from engine.shearing.phrases import any_of
 
 ROLES = any_of("""
     USER | ASSISTANT | SYSTEM | HUMAN | GPT | BOT | User | Assistant | System | Human | Gpt | Bot |

@@ -107,7 +107,7 @@ class ModelHealth:
         duplicate[first] = False
         ends = np.cumsum([len(shard.hashes) for shard in self.shards])[:-1]
         return [
-            int((repeated | (shard.flags & SPOILS != 0)).sum())
+            int((repeated | is_spoilt(shard.flags)).sum())
             for shard, repeated in zip(self.shards, np.split(duplicate, ends), strict=True)
         ]
 
@@ -176,6 +176,16 @@ class ModelHealth:
             if len(found) == len(top):
                 break
         return [found[value] for value in top]
+
+
+def is_spoilt(flags: Flags) -> Mask:
+    """Return which records have a caption with a defect that spoils it.
+
+    Reasoning is a leak, too, but shearing cuts it.
+    """
+    spoilt: Mask = flags & SPOILS != 0
+    spoilt &= (flags & SPOILS != Defect.LEAK) | (flags & Defect.REASONING == 0)
+    return spoilt
 
 
 def count_flags(flags: Flags) -> tuple[int, Health]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.quality.phrases import any_of
 from engine.quality.words import QUOTED
+from engine.shearing.phrases import any_of
 
 NOT = any_of("""
     can'?t | cannot | can not | could(?:n'?t| not) | won'?t | will not | do(?:n'?t| not) |

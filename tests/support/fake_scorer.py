@@ -1,6 +1,6 @@
 """A scorer without a model: a family whose score of a caption is a function of its digest.
 
-As a program it is a worker that knows the family beside all others.
+A launcher may run it as its module: then it is a worker that knows the family beside all others.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def load(
     return FakeScorer(settings)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run a worker that knows the family, as a launcher starts it."""
     model_families.FAMILIES[FAMILY.name] = FAMILY
     worker.main()

@@ -198,6 +198,7 @@ class RunInMemory:
         self.supervisor.watchdog.check()
         self.supervisor.pause_watch.check()
         self.supervisor.task_runner.count_scores()
+        self.supervisor.health_watch.turn()
         self.dispatch()
         self.supervisor.model_loader.fail_tasks_of_blocked_models()
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.quality.defects import Defect
-from engine.quality.judgement import ABSENT, STAYS, ColumnFacts, Judgement, judge
+from engine.quality.judgement import ABSENT, STAYS, ColumnFacts, Judgement, judge, mark_repeats
 from engine.quality.quality_filter import QualityFilter, ScoreBound
 
 NAN = math.nan
@@ -54,7 +54,9 @@ def test_a_caption_counts_for_the_first_of_its_defects() -> None:
 
 def test_of_the_same_texts_the_first_stays() -> None:
     one, two = facts("one", ["a", "b", "a", "a", ""]), facts("two", ["c", "b", "a", "d", ""])
-    judgement = judge(QualityFilter(without=("duplicates", "same_as_other")), [one, two])
+    names = ("duplicates", "same_as_other")
+    mark_repeats([one, two], names)
+    judgement = judge(QualityFilter(without=names), [one, two])
     assert why(judgement) == [
         ["", "", "duplicates", "duplicates", "-"],
         ["", "same_as_other", "same_as_other", "", "-"],
@@ -65,6 +67,7 @@ def test_near_duplicates_are_no_duplicates() -> None:
     text = "a dog and a cat sit on the old red mat near the door"
     one = facts("one", [text, text, f"{text} now", "a bird"])
     names = ("near_duplicates",)
+    mark_repeats([one], names)
     assert why(judge(QualityFilter(without=names), [one])) == [["", "", "near_duplicates", ""]]
 
 

@@ -160,6 +160,6 @@ def test_the_options_of_a_filter_say_it_again(quality: QualityFilter) -> None:
 def test_any_text_is_a_filter_or_bad_input(first: str, second: str) -> None:
     for words in ({"min_score": [first]}, {"drop_original_when": first}, {"without": [first]}):
         try:
-            QualityFilter.parse(**words, by=second or None)  # type: ignore[arg-type]
+            QualityFilter.parse(**words, by=second or None)
         except BadInput as error:
             assert str(error)

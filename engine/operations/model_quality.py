@@ -97,10 +97,12 @@ class ModelQuality:
     sheared_lengths: list[int] = field(hash=False)
     """The same after shearing."""
     agreement: float | None = None
-    """How far the captions of other models support those of this one, the mean, from 0 to 1; None
-    of originals, and where no image has captions of two models."""
+    """How far the captions of other models support these, the mean, from 0 to 1; None where no
+    image has captions of two models."""
     agrees_better: float | None = None
     """The share of images whose caption is better supported than the original."""
+    contradicted: int | None = None
+    """How many originals no model supports; None of models, and where nothing was compared."""
     scores: dict[str, ScoreQuality] = field(default_factory=dict, hash=False)
     """By the name of the scorer."""
 
@@ -118,6 +120,7 @@ class ModelQuality:
             "agreement": rounded(self.agreement),
             "scores": {name: scores.as_dict() for name, scores in self.scores.items()},
             "defective": self.defective,
+            "contradicted": self.contradicted,
             "style": self.style_dict(),
             "most_frequent": texts_with_counts(self.most_frequent),
         }

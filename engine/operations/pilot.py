@@ -160,7 +160,7 @@ def plan_pilot(
         models = [m for m in select_captioners(all_models, names) if m.family != IMPORTED]
         shards = projects.shards(connection)
     if not models:
-        raise BadInput("there is no model to try: the project's captions were made elsewhere")
+        raise BadInput("there is no model to try: none captions in a run")
     run_devices: list[DeviceRow] = devices.find_devices(spec)
     paths = image_paths_of(project, settings)
     if any(FAMILIES[model.family].remote for model in models):

@@ -57,7 +57,7 @@ def measure_quality(
     return [
         quality_of(
             ModelHealth(name, [result.figures[place] for result in results]),
-            ComparisonSums.total(result.comparisons[place] for result in results),
+            [result.comparisons[place] for result in results],
             place,
             [job.health for job in jobs],
         )
@@ -119,9 +119,15 @@ def comparison_job(
 
 
 def quality_of(
-    model_health: ModelHealth, compared: ComparisonSums, place: int, jobs: Sequence[HealthJob]
+    model_health: ModelHealth,
+    compared: Sequence[ComparisonSums],
+    place: int,
+    jobs: Sequence[HealthJob],
 ) -> ModelQuality:
-    """Return the quality of the originals, for which `place` is 0, or of a model."""
+    """Return the quality of the originals, for which `place` is 0, or of a model.
+
+    `compared` are the sums of each shard.
+    """
     near_duplicates = model_health.near_duplicates()
     frequent = model_health.most_frequent()
     examples = model_health.examples()
@@ -129,6 +135,11 @@ def quality_of(
         examples["near_duplicates"] = near_duplicates[0]
     if frequent:
         examples["duplicates"] = frequent[0].shard, frequent[0].i
+    firsts = ((number, sums.first_contradicted) for number, sums in enumerate(compared))
+    first = next(((number, i) for number, i in firsts if i is not None), None)
+    if first is not None:
+        examples["contradicted"] = first
+    together = ComparisonSums.total(compared)
     places = [*examples.values(), *((each.shard, each.i) for each in frequent)]
     texts = read_texts(jobs, place, places)
     raw_lengths, sheared_lengths = model_health.lengths()
@@ -151,9 +162,10 @@ def quality_of(
         },
         raw_lengths=raw_lengths,
         sheared_lengths=sheared_lengths,
-        agreement=compared.support.mean if place else None,
-        agrees_better=compared.agrees_better.share,
-        scores={name: ScoreQuality.of(sums) for name, sums in compared.scores.items()},
+        agreement=together.support.mean,
+        agrees_better=together.agrees_better.share,
+        contradicted=together.contradicted if place == 0 and together.support.count else None,
+        scores={name: ScoreQuality.of(sums) for name, sums in together.scores.items()},
     )
 
 

@@ -9,9 +9,11 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
+from sqlalchemy import Connection
+
 from db import flags, progress, projects
 from db.connection import reading
-from db.rows import SHEAR_MODES, ModelRow, RecordKey, TaskRow
+from db.rows import ORIGINAL_ID, SHEAR_MODES, ModelRow, RecordKey, TaskRow
 from engine.operations.damage import check_shard, telling_damage
 from engine.project import log_rows
 from engine.project.damage import DamagedFiles
@@ -20,7 +22,7 @@ from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import RECORD_KEY_PATTERN, parse_record_key, select_captioners
 from engine.project.shard_file import read_shard
-from engine.protocol.caption_row import IMPORTED, ImportedRow
+from engine.protocol.caption_row import IMPORTED, ImportedRow, RetriedRow
 from engine.shearing.shear import Shearing, shear, shear_text
 from engine.utils import jsonlines, plain_files
 
@@ -46,6 +48,8 @@ class SampledCaption:
     """`stop`, `length` or `imported`."""
     error: str | None
     """The reason why the record failed; None if it did not."""
+    changes: dict[str, str] = field(default_factory=dict, hash=False)
+    """The settings with which a retry asked for it, where they are others than the model's."""
     modes: dict[str, str] = field(default_factory=dict, hash=False)
     """The sheared caption by mode of shearing, whatever the project's own mode is."""
 
@@ -63,6 +67,9 @@ class SampledImage:
     captions: tuple[SampledCaption, ...]
     flagged: bool = False
     """True if a person flagged the record."""
+    caption_flags: dict[str, str] = field(default_factory=dict, hash=False)
+    """Why captions are flagged that a person flagged by themselves, by the name of their model, or
+    `original`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as the JSON object that `samples --json` prints."""
@@ -81,7 +88,7 @@ def read_samples(
         settings = projects.project(connection)
         models = select_captioners(projects.models(connection), names)
         numbers = evenly_spaced(progress.shards_with_captions(connection), count)
-        flagged = flags.record_keys(connection)
+        known_flags = read_flags(connection)
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
     with telling_damage(project, tell):
@@ -92,27 +99,57 @@ def read_samples(
             indices = set[int]().union(*(log_rows.captioned(data) for _, data in logs))
             chosen = evenly_spaced(sorted(indices), share)
             images += samples_of_shard(project, logs, shearing, shard, chosen)
-    return [replace(image, flagged=(image.shard, image.i) in flagged) for image in images]
+    return [known_flags.on(image) for image in images]
 
 
 def flagged_samples(
     project: Project, names: Sequence[str] = (), tell: bool = True
 ) -> list[SampledImage]:
-    """Return every flagged record, captioned or not, with the captions of these models or of all.
+    """Return every record that is flagged or has a flagged caption, with the captions of these
+    models or of all.
 
     Raises `BadInput`, also if files that were read are damaged: see `telling_damage` for `tell`.
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
         models = select_captioners(projects.models(connection), names)
-        keys = sorted(flags.record_keys(connection))
+        known_flags = read_flags(connection)
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
     with telling_damage(project, tell):
-        for shard, group in groupby(keys, key=itemgetter(0)):
+        for shard, group in groupby(known_flags.keys(), key=itemgetter(0)):
             logs = read_logs(project, models, shard)
             images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])
-    return [replace(image, flagged=True) for image in images]
+    return [known_flags.on(image) for image in images]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What a person flagged."""
+
+    records: frozenset[RecordKey]
+    captions: dict[RecordKey, dict[str, str]] = field(hash=False)
+    """Why captions are flagged, by name, for each record that has one."""
+
+    def keys(self) -> list[RecordKey]:
+        """Return the keys of the records with a flag of any kind, in order."""
+        return sorted(self.records.union(self.captions))
+
+    def on(self, image: SampledImage) -> SampledImage:
+        """Return a record with its flags."""
+        key = image.shard, image.i
+        captions = self.captions.get(key, {})
+        return replace(image, flagged=key in self.records, caption_flags=captions)
+
+
+def read_flags(connection: Connection, shard: int | None = None) -> Flags:
+    """Read the flags of one shard, or of all shards."""
+    names = {model.id: model.name for model in projects.models(connection)}
+    names[ORIGINAL_ID] = "original"
+    captions: dict[RecordKey, dict[str, str]] = {}
+    for (number, i, model_id), reason in flags.caption_reasons(connection, shard).items():
+        captions.setdefault((number, i), {})[names[model_id]] = reason
+    return Flags(flags.record_keys(connection, shard), captions)
 
 
 ShardLogs = Sequence[tuple[ModelRow, bytes]]
@@ -178,7 +215,7 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
         models = select_captioners(projects.models(connection), ())
         shard_row = projects.shard(connection, shard)
         tasks = projects.tasks_of_shard(connection, shard)
-        flagged = (shard, i) in flags.record_keys(connection, shard)
+        known_flags = read_flags(connection, shard)
     record = input_record(project, shard, i) if shard_row is not None else None
     if shard_row is None or record is None:
         return None
@@ -192,13 +229,14 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
             continue
         log = log_rows.parse_records(data, shard_row.count, {i})
         captions.append(caption_of(model, log, i, shearing))
-    return SampledImage(
-        shard=shard,
-        i=i,
-        image=record["image"],
-        original=record.get("caption") or "",
-        captions=tuple(caption for caption in captions if caption is not None),
-        flagged=flagged,
+    return known_flags.on(
+        SampledImage(
+            shard=shard,
+            i=i,
+            image=record["image"],
+            original=record.get("caption") or "",
+            captions=tuple(caption for caption in captions if caption is not None),
+        )
     )
 
 
@@ -307,6 +345,7 @@ def caption_of(
             tokens=None if imported else row.tokens,
             finish=IMPORTED if imported else row.finish,
             error=None,
+            changes=row.changes if isinstance(row, RetriedRow) else {},
             modes={
                 mode: shear_text(row.raw, model.family, replace(shearing, mode=mode), row.finish)[0]
                 for mode in SHEAR_MODES

@@ -32,12 +32,15 @@ class ReshearResult:
     """The number of captions of these tasks."""
     empty: int
     """The number of captions that were sheared to nothing."""
+    to_score: int = 0
+    """Finished tasks of scorers, which look at the captions when the project next runs."""
 
     def summary(self, mode: ShearMode) -> str:
         """Return the result as a sentence; `mode` is the mode of shearing."""
         empty = f", {self.empty:,} of them to nothing" if self.empty else ""
         counted = f"{plural(self.captions, 'caption')} of {plural(self.tasks, 'task')}"
-        return f"{counted} sheared in mode {mode}{empty}"
+        scoring = f"; the next run has new ones scored in {plural(self.to_score, 'task')}"
+        return f"{counted} sheared in mode {mode}{empty}{scoring if self.to_score else ''}"
 
 
 def reshear(
@@ -79,7 +82,8 @@ def reshear_locked(
             shearing=shearing,
         )
         for task in project_state.ledger.tasks.values()
-        if task.state == "done" and task.digest is not None
+        if task.state == "done"
+        and task.digest is not None
         # A scorer has scores, which are of texts, and no captions of its own.
         and task.model_id not in project_state.ledger.scorers
     ]
@@ -97,14 +101,16 @@ def reshear_locked(
     if damage:
         raise DamagedFiles(damage)
     project_state.set_shearing(shearing)
+    finished = project_state.ledger.states["done"]
     for shard in project_state.shards:
         project_state.ledger.reopen_scoring(shard, now)
+    to_score = finished - project_state.ledger.states["done"]
     cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
     project_state.event("info", f"sheared again: {shearing.mode}{cap}")
     project_state.commit()
     keep_manifest(project_state.project, project_state)
     remove_stale_files(jobs)
-    return ReshearResult(len(jobs), captions, empty)
+    return ReshearResult(len(jobs), captions, empty, to_score)
 
 
 def remove_stale_files(jobs: list[ReshearJob]) -> None:

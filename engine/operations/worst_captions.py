@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from db.rows import RecordKey
 from engine.operations.damage import telling_damage
 from engine.operations.model_quality import AGREEMENT, SCORE
@@ -14,6 +16,7 @@ from engine.project.layout import Project
 from engine.project.shard_comparison import compare_shard
 from engine.quality.comparison import ORIGINAL, lowest_places, unpack
 from engine.quality.model_health import ModelHealth, Place
+from engine.quality.quality_filter import CONTRADICTED
 from engine.quality.worst import worst_of
 
 
@@ -29,14 +32,14 @@ def worst_captions(
     """Return the records with the worst captions of a model, the worst first, `limit` at most.
 
     `name` is that of the model, or `ORIGINAL`; `figure` is a name of `ModelQuality.health`,
-    `AGREEMENT`, or `SCORE` and the name of a scorer, of which the lowest are the worst. What is new
-    since the last look is counted; the other arguments, and the errors, are those of
-    `measure_quality`.
+    `CONTRADICTED`, or, with the lowest as the worst, `AGREEMENT` or `SCORE` and the name of a
+    scorer. What is new since the last look is counted; the other arguments, and the errors, are
+    those of `measure_quality`.
     """
     compared = figure == "same_as_other"
     asked = () if compared or name == ORIGINAL else (name,)
     names, jobs = plan_jobs(project, asked, language, save=not readonly)
-    if figure == AGREEMENT or figure.startswith(SCORE):
+    if figure in (AGREEMENT, CONTRADICTED) or figure.startswith(SCORE):
         places = lowest_captions(jobs, name, figure, limit, progress)
     else:
         if name == ORIGINAL:
@@ -56,12 +59,18 @@ def lowest_captions(
     limit: int,
     progress: Callable[[int, int], None],
 ) -> list[Place]:
-    """Return the captions that agree least, or have the lowest scores."""
+    """Return the captions that agree least, or have the lowest scores, of those asked for."""
     numbers = []
     comparisons = map_on_all_cores(compare_shard, [job.comparison for job in jobs])
     for done, comparison in enumerate(comparisons, start=1):
-        scores = comparison.sheared_scores.get(figure.removeprefix(SCORE), {})
-        of_shard = comparison.support if figure == AGREEMENT else scores
-        numbers.append(unpack(of_shard.get(name, b"")))
+        if figure.startswith(SCORE):
+            by_name = comparison.sheared_scores.get(figure.removeprefix(SCORE), {})
+        else:
+            by_name = comparison.support
+        of_shard = unpack(by_name.get(name, b""))
+        if figure == CONTRADICTED:
+            chosen = np.isin(np.arange(len(of_shard)), comparison.contradicted)
+            of_shard = np.where(chosen, of_shard, np.float32(np.nan))
+        numbers.append(of_shard)
         progress(done, len(jobs))
     return lowest_places(numbers, limit)

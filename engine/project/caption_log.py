@@ -77,9 +77,7 @@ class DiskFull(OSError):
         super().__init__(errno.ENOSPC, text)
 
 
-def read(
-    path: Path, count: int, redo_from: int = 0, wanted: Wanted | None = None
-) -> LogContents:
+def read(path: Path, count: int, redo_from: int = 0, wanted: Wanted | None = None) -> LogContents:
     """Read the log of a shard of `count` records. A file that does not exist is an empty log.
 
     Rows at or after the offset `redo_from`, in bytes, get the flag REDONE. `wanted` are the texts
@@ -202,7 +200,8 @@ class CaptionLog:
     def append(self, rows: Iterable[Row]) -> int:
         """Write the rows of records that are still missing, and return the number written.
 
-        A row of scores has one for each text that the record lacked. The rows are in the file when this returns; if it raises `OSError`, none of them is.
+        A row of scores has one for each text that the record lacked. The rows are in the file when
+        this returns; if it raises `OSError`, none of them is.
         """
         new_rows: dict[int, Row] = {}
         for row in rows:

@@ -37,10 +37,10 @@ Every row at or after the offset `redo_from` also sets REDONE. Whether a record 
 | REDONE, with any other           | no         | no            |
 | AGAIN, with any other            | yes        | yes           |
 
-The log of a scorer holds `{"i", "scores"}` in the place of captions: each score by the digest of the
-text that it is of. Rows of a record add up, and the last score of a digest counts. `Wanted` says
-which texts there are, and `mark_scored` sets the flags by it: HAS_CAPTION then means that each has
-its score. So a record is asked again once it has a new text, unless its last row is a failure.
+The log of a scorer holds `{"i", "scores"}` in the place of captions: each score by the digest of
+the text that it is of. Rows of a record add up, and the last score of a digest counts. `Wanted`
+says which texts there are, and `mark_scored` sets the flags by it: HAS_CAPTION then means that each
+has its score. So a record is asked again once it has a new text, unless its last row is a failure.
 """
 
 from __future__ import annotations

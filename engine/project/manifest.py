@@ -29,7 +29,7 @@ NO_TROUBLE: dict[str, Any] = {
     "not_before": 0.0,
 }
 """What stands in the manifest for pause and failures, whatever they are: they are not saved."""
-CAUSES = ("pause_cause", "unavailable_cause", "blocked_cause")
+CAUSES = ("pause_cause", "unavailable_cause", "blocked_cause", "health", "health_stop")
 """Fields that the manifest leaves out, since versions that know none of them read it too."""
 
 MAX_BYTES = 2**28

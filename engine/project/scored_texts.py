@@ -61,7 +61,7 @@ def original_captions(path: Path, shard: ShardRow) -> list[str | None] | None:
 def captions_of(
     log: Path, count: int, family: str, shearing: Shearing
 ) -> Iterator[list[str | None]]:
-    """Yield the raw captions of a log, one a record, and then the sheared ones. Raises `OSError`."""
+    """Yield the raw captions of a log, one a record, then the sheared ones. Raises `OSError`."""
     contents = caption_log.read(log, count)
     raw: list[str | None] = [None] * count
     for i, row in contents.captions.items():

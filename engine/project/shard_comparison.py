@@ -25,7 +25,7 @@ from engine.quality.comparison import ORIGINAL, ShardComparison, pack
 from engine.shearing.shear import Shearing
 from engine.utils import plain_files
 
-DEFINITIONS = 1
+DEFINITIONS = 3
 """Raised when agreement is defined in another way, so that no older comparison is believed."""
 DIGEST_BYTES = 16
 
@@ -53,7 +53,7 @@ def compare_shard(job: ComparisonJob) -> ShardComparison:
     Without a scorer and without two models there is nothing to compare.
     """
     if len(job.logs) < 2 and not job.scorers:
-        return ShardComparison({}, {}, {})
+        return ShardComparison({}, [], {}, {})
     path = job.shard_file.with_name(f"{job.shard_file.stem}.compared.msgpack")
     state = state_of(job)
     comparison = read_comparison(path, state, job.shard.count)
@@ -115,8 +115,8 @@ def make_comparison(job: ComparisonJob) -> ShardComparison:
         scores = parse_scores(read_if_there(log), count)
         raw_scores[scorer] = {name: scores_of(scores, texts) for name, texts in raw.items()}
         sheared_scores[scorer] = {name: scores_of(scores, texts) for name, texts in sheared.items()}
-    support = support_of(originals, {name: sheared[name] for name in job.logs})
-    return ShardComparison(support, raw_scores, sheared_scores)
+    support, contradicted = support_of(originals, {name: sheared[name] for name in job.logs})
+    return ShardComparison(support, contradicted, raw_scores, sheared_scores)
 
 
 def scores_of(scores: ShardScores, texts: Texts) -> bytes:
@@ -126,14 +126,19 @@ def scores_of(scores: ShardScores, texts: Texts) -> bytes:
     )
 
 
-def support_of(originals: Texts, models: Mapping[str, Texts]) -> dict[str, bytes]:
-    """Return how far each caption is supported by those of the other models."""
+def support_of(originals: Texts, models: Mapping[str, Texts]) -> tuple[dict[str, bytes], list[int]]:
+    """Return how far each caption is supported by those of the other models, and the indices of
+    originals that none supports."""
     if len(models) < 2:
-        return {}
-    values: dict[str, list[float | None]] = {name: [] for name in models}
-    for original, *texts in zip(originals, *models.values(), strict=True):
+        return {}, []
+    values: dict[str, list[float | None]] = {name: [] for name in [ORIGINAL, *models]}
+    contradicted = []
+    for i, (original, *texts) in enumerate(zip(originals, *models.values(), strict=True)):
         said = {name: text for name, text in zip(models, texts, strict=True) if text is not None}
-        support = agreement_of(original, said).support
+        agreement = agreement_of(original, said)
+        support = agreement.support | {ORIGINAL: agreement.original_support}
         for name, of_model in values.items():
             of_model.append(support.get(name))
-    return {name: pack(of_model) for name, of_model in values.items()}
+        if agreement.original == "contradicted":
+            contradicted.append(i)
+    return {name: pack(of_model) for name, of_model in values.items()}, contradicted

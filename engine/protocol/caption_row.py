@@ -94,6 +94,8 @@ class AskedAgainRow(ErrorRow, frozen=True):
     """Names of all defects that the caption has."""
     changes: Changes = {}
     """With which settings it is asked again."""
+    language: str = "en"
+    """The code of the language that was asked for."""
 
 
 class RetriedRow(CaptionRow, frozen=True):

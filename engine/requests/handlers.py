@@ -17,10 +17,12 @@ from engine.captioners.registry import IMPORTED
 from engine.images.image import image_exists
 from engine.project.image_paths import image_paths_of
 from engine.requests.answers import Answer, ExcludeResult, refused
+from engine.requests.ask_again import ask_again
 from engine.requests.exclude import exclude, excluded_counts
 from engine.requests.flag import flag
 from engine.requests.kinds import (
     AddModel,
+    AskAgain,
     Configure,
     Exclude,
     Flag,
@@ -40,6 +42,7 @@ from engine.requests.models import add_model, configure
 from engine.requests.named_tasks import known_tasks, name_tasks
 from engine.requests.recheck import recheck
 from engine.requests.running_supervisor import RunningSupervisor
+from engine.state.health_stops import let_models_go_on
 from engine.state.model_backoff import wake_models
 from engine.state.project_state import ProjectState
 from engine.utils.errors import BadInput, RequestRefused
@@ -123,6 +126,8 @@ def dispatch(
         case Exclude():
             result = exclude(project_state, request, supervisor)
             text = result.summary(request.exclude)
+        case AskAgain():
+            text = ask_again(project_state, request)
         case Recheck():
             text = recheck(project_state, request)
         case Flag():
@@ -160,12 +165,14 @@ def pause(project_state: ProjectState, supervisor: RunningSupervisor | None) -> 
 def resume(project_state: ProjectState, supervisor: RunningSupervisor | None) -> str:
     """Let the run go on, and have models that wait for their server, or to be loaded, try at once.
 
+    Models that were stopped for the health of their captions go on, too.
     After a pause for a lost image root whose witness image is still gone, this also means: go on
     without that image, and probe the root alone.
     """
     woken = wake_models(project_state)
     delayed = supervisor.device_pool.end_load_delays() if supervisor is not None else set()
     woken += sorted({project_state.models[model_id].name for model_id in delayed} - set(woken))
+    woken += [name for name in let_models_go_on(project_state) if name not in woken]
     if not project_state.settings.paused:
         if not woken:
             return "it is not paused"

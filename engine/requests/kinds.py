@@ -33,6 +33,8 @@ Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """A task id, shard number or index, as SQLite can hold it."""
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
 TaskIds = Annotated[Sequence[Number], Meta(max_length=MAX_LISTED)]
+Bits = Annotated[int, Meta(ge=0, lt=2**15)]
+"""Bits of `engine.quality.defects.Defect`."""
 Indexes = Annotated[Sequence[Number], Meta(max_length=MAX_LISTED)]
 """Indexes of records in their shard."""
 
@@ -103,6 +105,26 @@ class Exclude(RequestFields, frozen=True):
     """False to take them back in."""
 
 
+class AskAgain(RequestFields, frozen=True):
+    """Ask for captions again that have a defect; those that are there count until one is better."""
+
+    kind: ClassVar[str] = "ask_again"
+    records: Annotated[
+        Sequence[
+            tuple[Number, Annotated[Sequence[tuple[Number, Bits]], Meta(max_length=MAX_LISTED)]]
+        ],
+        Meta(max_length=MAX_LISTED),
+    ]
+    """For each task, by its id, indexes of records in its shard, with the bits of `Defect` that
+    their captions have."""
+    bad: Annotated[Sequence[Name], Meta(min_length=1, max_length=20)]
+    """Names of the defects that a new caption must not have, as `DEFECT_NAMES` has them."""
+    changes: Annotated[Mapping[Name, str], Meta(min_length=1)]
+    """The settings to ask with, as text, by name: `seed`, `prompt` and others."""
+    language: Annotated[str, Meta(max_length=MAX_NAME)] = "en"
+    """The code of the language that was asked for."""
+
+
 class Recheck(RequestFields, frozen=True):
     """Compare the files of tasks with what is recorded of them, and make good what is damaged."""
 
@@ -166,6 +188,7 @@ Request = (
     | Skip
     | Prioritise
     | Exclude
+    | AskAgain
     | Recheck
     | Flag
     | Pin
@@ -184,6 +207,7 @@ REQUEST_CLASSES: dict[str, type[Request]] = {
         Skip,
         Prioritise,
         Exclude,
+        AskAgain,
         Recheck,
         Flag,
         Pin,

@@ -26,6 +26,7 @@ from engine.captioners.registry import (
 )
 from engine.project.layout import Project
 from engine.project.prompt_checks import count_lacking
+from engine.quality.alarms import HealthRecord
 from engine.requests.kinds import Configure
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import catch_up, log_path
@@ -85,6 +86,8 @@ def configure(project_state: ProjectState, request: Configure, running: bool) ->
         unavailable=None,
         unavailable_cause=None,
         not_before=0.0,
+        health="" if choice.settings_hash != model.settings_hash else told_anew(model.health),
+        health_stop=None,
     )
     project_state.save_model(changed)
     if "batch" in changes or "preset" in changes:
@@ -166,6 +169,13 @@ def checked_choice(choice: ModelChoice) -> ModelChoice:
     if checked.settings_hash != choice.settings_hash:
         raise BadInput("choice.settings_hash: these settings have another hash")
     return checked
+
+
+def told_anew(health: str) -> str:
+    """Return a health record after which every defect is told as if for the first time."""
+    record = HealthRecord.of(health)
+    record.states = {}
+    return record.text if health else ""
 
 
 def restart_tasks(project_state: ProjectState, model: ModelRow) -> tuple[int, int]:

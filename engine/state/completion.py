@@ -54,7 +54,7 @@ class NewCaptions(Exception):
 def complete_log(
     log: Path, count: int, family: str, shearing: Shearing
 ) -> tuple[CompletedLog, LogContents]:
-    """Read the whole caption log of a shard of `count` records back, and write its sheared captions.
+    """Read the whole caption log of a shard of `count` records back, and shear its captions.
 
     Raises `IncompleteLog` if a record has no row or the file ends in a torn row, and `OSError`.
     """
@@ -74,7 +74,7 @@ def complete_score_log(
 ) -> tuple[CompletedLog, LogContents]:
     """Read a score log back, and see whether `wanted` has a caption that is not scored yet.
 
-    Raises `IncompleteLog` if it has fewer than `rows` rows or ends in a torn row, `NewCaptions`, and
+    Raises `IncompleteLog` if it has fewer than `rows` rows or ends in a torn row, `NewCaptions`,
     `OSError`.
     """
     contents = caption_log.read(log, count, wanted=wanted)
@@ -95,9 +95,7 @@ def whole_status(log: Path, contents: LogContents) -> os.stat_result:
     return status
 
 
-def completed_log(
-    contents: LogContents, status: os.stat_result, empty: int
-) -> CompletedLog:
+def completed_log(contents: LogContents, status: os.stat_result, empty: int) -> CompletedLog:
     return CompletedLog(
         digest=contents.digest,
         rows=contents.rows,

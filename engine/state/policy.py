@@ -104,6 +104,21 @@ class Policy:
     disk_retry: float = 10.0
     """Time between looks at the disk of a run that a full disk paused."""
 
+    health_stop: bool = True
+    """True to stop a model whose captions are too bad (`engine.quality.alarms`)."""
+    health_captions: int = 200
+    """Captions of a model after which their health is first judged: a minute's work of a GPU, and
+    enough to tell 3 % from nothing."""
+    health_every: float = 60.0
+    """Time between later judgements."""
+    health_least: int = 50
+    """Captions that a judgement is of, at least; of fewer, later ones are waited for."""
+    health_most: int = 3000
+    """Captions of a model that are looked at between two judgements, at most: 20,000 take a
+    second."""
+    health_a_turn: int = 200
+    """Captions of a model that are looked at in one turn of the loop: a hundredth of a second."""
+
     log_limit: int = 32 * 2**20
     """Bytes of a log after which it is begun anew; half as much of it is kept beside it. A run of
     days stays within 48 MiB per device, and an editor opens that."""

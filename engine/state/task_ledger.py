@@ -335,6 +335,20 @@ class TaskLedger:
         )
         return True
 
+    def ask_again(self, task_id: int, now: float) -> None:
+        """Have a task that is done, or waits, ask for what its log says; its counts follow."""
+        self.change(
+            task_id,
+            now,
+            state="pending",
+            digest=None,
+            strikes=0,
+            not_before=0.0,
+            error=None,
+            error_cause=None,
+            finished=None,
+        )
+
     def restart(self, task_id: int, now: float) -> TaskRow:
         """Begin the task anew, as if nothing had been captioned, in a log of its own.
 

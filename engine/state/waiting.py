@@ -18,10 +18,20 @@ from engine.state.policy import Policy
 from engine.utils.plurals import plural
 
 Obstacle = Literal[
-    "server", "strike", "no_device", "lost", "resting", "pinned", "pinned_busy", "load", "slot"
+    "health",
+    "server",
+    "strike",
+    "no_device",
+    "lost",
+    "resting",
+    "pinned",
+    "pinned_busy",
+    "load",
+    "slot",
 ]
 """What keeps pending tasks from starting.
 
+- `health`: the model was stopped for the health of its captions, until a person says so.
 - `server`: the model's server does not answer, and is asked again at a set time.
 - `strike`: every task has a strike, and may start again at a set time.
 - `no_device`: the run has no device.
@@ -108,6 +118,9 @@ def find_wait(work: ModelWork, facts: WaitFacts, policy: Policy) -> Wait | None:
     def wait(reason: str, *obstacles: Obstacle) -> Wait:
         return Wait(model, work.pending, reason, frozenset(obstacles))
 
+    if model.health_stop:
+        how = f"'mllmaug-tui resume {quote(str(facts.folder))}' lets it go on"
+        return wait(f"it was stopped, since {model.health_stop} ({how})", "health")
     # A time further away than any wait means that the clock was set back.
     if facts.now < model.not_before <= facts.now + policy.longest_wait:
         text = f"its server is asked again at {clock(model.not_before)} ({model.unavailable})"

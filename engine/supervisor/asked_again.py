@@ -42,7 +42,8 @@ class AskedAgain:
         self.shearing = shearing
         self.results: Counter[Literal["better", "kept"]] = Counter()
         """How many captions were replaced, and how many were kept."""
-        self.checks: dict[str, CaptionCheck] = {}
+        self.checks: dict[tuple[str, str], CaptionCheck] = {}
+        """What finds defects, by prompt and language."""
 
     def changes_of(self, i: int) -> Changes:
         """Return the changes of settings with which a record is asked; none for most records."""
@@ -81,13 +82,15 @@ class AskedAgain:
             return row
         settings = self.settings_with(asked.changes) or self.model.settings
         prompt = str(settings.get("prompt"))
-        if prompt not in self.checks:
-            self.checks[prompt] = CaptionCheck(
+        key = prompt, asked.language
+        if key not in self.checks:
+            self.checks[key] = CaptionCheck(
                 self.model.family,
                 self.shearing,
                 prompt_texts(replace(self.model, settings=settings)),
+                asked.language,
             )
-        found = names_of(self.checks[prompt].defects_of(row.raw, row.finish))
+        found = names_of(self.checks[key].defects_of(row.raw, row.finish))
         judgement = judge(row, asked, found)
         self.results["better" if isinstance(judgement, RetriedRow) else "kept"] += 1
         return judgement

@@ -211,7 +211,7 @@ class Attempt:
             attempt=self.number,
             first=self.shard.first,
             records=tuple(records),
-            settings=self.again.settings_of(records[0][0]),
+            settings=self.again.settings_of(records[0][0]) if records else None,
             texts=tuple((i, self.texts.pop(i)) for i, _ in records if i in self.texts),
             last=last,
             alone=alone,

@@ -69,7 +69,7 @@ class Dispatcher:
         """Return the id of the model that the device should work on now, or None.
 
         `loaded` is the id of the model that its worker has loaded. A model has no work for the
-        device while it is blocked, waits for its server, may not be loaded there yet, or has no
+        device while it is blocked, was stopped for the health of its captions, waits for its server, may not be loaded there yet, or has no
         task that is due.
         """
         now = self.clock.time()
@@ -78,6 +78,7 @@ class Dispatcher:
         for model in self.project_state.models.values():
             ready = (
                 not model.blocked
+                and not model.health_stop
                 and self.backoff.may_ask(model)
                 and self.device_pool.may_load(device.id, model.id)
                 and self.project_state.ledger.next_task(model.id, now) is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from db import requests, supervisor_writes
 from db.connection import DatabaseBusy, DatabaseDamaged, DatabaseUnusable, reading
@@ -39,12 +40,14 @@ from engine.protocol.messages import (
     WaitingForSlot,
 )
 from engine.requests.handlers import answer_leftovers, answer_request
+from engine.state.health_stops import all_stopped_by_health, let_models_go_on
 from engine.state.model_backoff import ModelBackoff, wake_models
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
 from engine.state.reconcile import reconcile
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.dispatcher import Dispatcher
+from engine.supervisor.health_watch import HealthWatch
 from engine.supervisor.log_watch import LogWatch
 from engine.supervisor.model_loading import ModelLoader
 from engine.supervisor.pause_watch import PauseWatch, free_disk_bytes
@@ -103,6 +106,9 @@ class Supervisor:
             server_suspects,
             self.backoff,
             self.policy,
+        )
+        self.health_watch = HealthWatch(
+            self.project_state, self.policy, self.task_runner.cancel_model
         )
         self.outages = ServerOutages(
             self.project_state, self.task_runner, server_suspects, self.policy
@@ -178,6 +184,7 @@ class Supervisor:
                 self.pause_watch.check()
                 self.log_watch.bound_logs()
                 self.task_runner.count_scores()
+                self.health_watch.turn()
                 self.dispatcher.dispatch(stopping=self.stopping is not None)
                 self.task_runner.sync_logs()
                 self.commit()
@@ -195,6 +202,8 @@ class Supervisor:
         self.device_pool.save()
         reconcile(self.project_state)
         wake_models(self.project_state)
+        if not self.policy.health_stop:
+            let_models_go_on(self.project_state)
         answer_leftovers(self.project_state)
         named = ", ".join(self.device_pool.devices) or "no device yet: it waits for nodes"
         self.project_state.event("info", f"started on {named}")
@@ -206,7 +215,9 @@ class Supervisor:
             return True
         working = any(worker.attempt for worker in self.workers.values())
         return not working and (
-            self.stopping == "after_shard" or self.project_state.ledger.finished
+            self.stopping == "after_shard"
+            or self.project_state.ledger.finished
+            or all_stopped_by_health(self.project_state)
         )
 
     def check_lock(self) -> None:
@@ -234,11 +245,24 @@ class Supervisor:
                 self.receive(handle, message)
         self.task_runner.sync_logs(at_once=True)  # of workers that outlive SIGKILL
         self.launcher.close()
-        self.project_state.event(
-            "info", "finished" if self.project_state.ledger.finished else "stopped"
-        )
+        self.health_watch.finish()
+        self.tell_end()
         self.project_state.writes.append(supervisor_writes.forget_supervisor)
         self.save_final_state()
+
+    def tell_end(self) -> None:
+        """Log how the run ends."""
+        if self.project_state.ledger.finished:
+            self.project_state.event("info", "finished")
+        elif self.stopping is None and all_stopped_by_health(self.project_state):
+            folder = quote(str(self.project.folder))
+            text = (
+                "stopped: what is left is of models that were stopped for the health of their"
+                f" captions; change their settings, or let them go on: 'mllmaug-tui resume {folder}'"
+            )
+            self.project_state.event("warn", text)
+        else:
+            self.project_state.event("info", "stopped")
 
     def save_final_state(self) -> None:
         """Commit, trying again for up to `Policy.kill_after` seconds.
@@ -298,7 +322,10 @@ class Supervisor:
         worker.on_message(now)
         match message:
             case Rows():
-                self.task_runner.on_rows(worker, message)
+                attempt = worker.attempt
+                rows = self.task_runner.on_rows(worker, message)
+                if attempt is not None:
+                    self.health_watch.on_rows(attempt.model, attempt.shard.number, rows)
             case Decoding() | Generating():
                 self.task_runner.on_in_progress(worker, message)
             case Ready():

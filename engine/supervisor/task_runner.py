@@ -12,7 +12,7 @@ from pathlib import Path
 
 from db.rows import AttemptRow, TaskErrorCause
 from engine.project.shard_file import CHANGED, ShardChanged, ShardDamage, inspect_shard
-from engine.protocol.caption_row import CaptionRow
+from engine.protocol.caption_row import CaptionRow, Row
 from engine.protocol.messages import Cancel, Decoding, Generating, Rows
 from engine.state.damaged_log import check_log
 from engine.state.model_backoff import ModelBackoff
@@ -25,6 +25,7 @@ from engine.supervisor.endings import ENDINGS, EndKind
 from engine.supervisor.poison import PoisonDetector
 from engine.supervisor.sample_ring import SampleRing
 from engine.supervisor.worker_state import WorkerState
+from engine.utils.plurals import plural
 
 NO_SPACE = {
     errno.ENOSPC: "the disk is full",
@@ -163,25 +164,25 @@ class TaskRunner:
 
     # What comes back
 
-    def on_rows(self, worker: WorkerState, message: Rows) -> None:
+    def on_rows(self, worker: WorkerState, message: Rows) -> list[Row]:
         """Append the rows to the caption log, count them, and send the next records.
 
-        Rows of an attempt that has ended are dropped and counted.
+        Return the rows that were appended. Rows of an attempt that has ended are dropped and counted.
         """
         attempt = worker.attempt
         if attempt is None or (message.task, message.attempt) != attempt.key:
             worker.on_stale_rows(len(message.rows))
-            return
+            return []
         probe_before = attempt.probe
         try:
             accepted = attempt.accept(message.rows)
         except OSError as error:
             self.on_write_error(error, attempt.log.path)
-            return
+            return []
         if attempt.probe != probe_before:
             self.on_probe_answered(worker, attempt)
         if not accepted:
-            return
+            return []
         worker.on_rows(len(accepted), self.project_state.clock.monotonic())
         self.device_pool.mark_proven(worker.device, attempt.model.id)
         captions = [each.row for each in accepted if isinstance(each.row, CaptionRow)]
@@ -195,6 +196,7 @@ class TaskRunner:
             self.end_attempt(worker, "finished")
         else:
             self.send_records(worker)
+        return [each.row for each in accepted]
 
     def on_probe_answered(self, worker: WorkerState, attempt: Attempt) -> None:
         """Go on with the suspect for which the worker got the probe image."""
@@ -298,8 +300,8 @@ class TaskRunner:
         if results:
             self.project_state.event(
                 "info",
-                f"asked again: {results['better']} captions are replaced,"
-                f" {results['kept']} stay as they were, since the new ones are no better",
+                f"asked again: {plural(results['better'], 'caption')} replaced, {results['kept']}"
+                " kept as they were, since the new ones are no better",
                 worker.device,
                 attempt.model.name,
                 attempt.shard.number,
@@ -360,6 +362,12 @@ class TaskRunner:
         for worker in self.workers.values():
             if worker.attempt is not None and worker.attempt.task.id == task_id:
                 self.end_attempt(worker, "taken_back", "taken back", "withdrawn")
+
+    def cancel_model(self, model_id: int, reason: str) -> None:
+        """Take the tasks of a model back from the workers, which keep it loaded."""
+        for worker in self.workers.values():
+            if worker.attempt is not None and worker.attempt.model.id == model_id:
+                self.end_attempt(worker, "withdrawn", reason)
 
     def cancel_tasks(self, reason: str, devices: Container[str] | None = None) -> None:
         """Take every task, or those of some devices, back from the workers."""

@@ -33,7 +33,7 @@ class LaneBatch:
     ready: list[tuple[int, Any]]
     """(index, prepared input) of each record that is captioned."""
     size: int
-    """Number of records taken for the batch, including images that could not be read."""
+    """Number of records that would have been taken if all were of mean length."""
     answers: Future[Sequence[Answer]]
     """What the model makes of each record."""
 

@@ -192,7 +192,8 @@ class CaptionLoop(ABC, Generic[C]):
 
     def decode_ahead(self, inflight: InflightRecords) -> None:
         """Keep the images of one batch beyond the next one in the decoding threads."""
-        room = 2 * self.batch_size + self.prefetcher.threads - len(inflight.decoding)
+        held = len(inflight.decoding) + len(inflight.ready)
+        room = 2 * self.batch_size + self.prefetcher.threads - held
         records = [inflight.waiting.popleft() for _ in range(min(room, len(inflight.waiting)))]
         if not records:
             return

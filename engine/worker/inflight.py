@@ -34,6 +34,8 @@ class InflightRecords:
     """What the model's prompt asks for of waiting records, by index and key."""
     decoding: deque[tuple[int, str, Future[Any]]] = field(default_factory=deque)
     """(index, image, prepared input) of records whose image is being or has been decoded."""
+    ready: deque[tuple[int, Any]] = field(default_factory=deque)
+    """(index, prepared input) of records whose image was decoded, and that are in no batch yet."""
     # Held here and not by the loop, so that a reply to another attempt can never be taken for one
     # to this attempt.
     pending_replies: dict[Future[Caption], int] = field(default_factory=dict)
@@ -54,8 +56,8 @@ class InflightRecords:
 
     @property
     def queued(self) -> int:
-        """Number of records that are not with the model yet: waiting or decoding."""
-        return len(self.waiting) + len(self.decoding)
+        """Number of records that are not with the model yet: waiting, decoding or ready."""
+        return len(self.waiting) + len(self.decoding) + len(self.ready)
 
     @property
     def exhausted(self) -> bool:

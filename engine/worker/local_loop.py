@@ -7,6 +7,7 @@ searches for their size, `cpu_threads` divides the cores.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import islice
@@ -16,9 +17,10 @@ from engine.captioners.base import Answer, LoadedModel
 from engine.hardware.memory import is_out_of_memory
 from engine.images.missing_root import MissingImages
 from engine.protocol.messages import BatchCause, BatchChanged, Records
+from engine.worker.batch_choice import choose_batch
 from engine.worker.batch_lanes import LaneBatch, Lanes
 from engine.worker.batch_tuner import BatchTuner
-from engine.worker.caption_loop import CaptionLoop, Send, answer_row
+from engine.worker.caption_loop import CaptionLoop, PreparedRecord, Send, answer_row
 from engine.worker.cpu_threads import ThreadBudget
 from engine.worker.image_prefetch import ImagePrefetcher
 from engine.worker.inflight import InflightRecords
@@ -111,7 +113,8 @@ class LocalLoop(CaptionLoop[LoadedModel]):
         if inflight.isolated:  # what still runs belongs to an attempt that was cancelled
             return False
         self.decode_ahead(inflight)
-        batch = islice(inflight.decoding, self.lanes.next_size(inflight, self.full_batch))
+        missing = self.lanes.next_size(inflight, self.full_batch) - len(inflight.ready)
+        batch = islice(inflight.decoding, max(0, missing))
         undecoded = [image for _, _, image in batch if not image.done()]
         if undecoded and undecoded[-1] is not self.awaited_image:
             self.awaited_image = undecoded[-1]
@@ -124,15 +127,28 @@ class LocalLoop(CaptionLoop[LoadedModel]):
         self.decode_ahead(inflight)
         while self.can_start_batch(inflight):
             size = self.lanes.next_size(inflight, self.full_batch)
-            taken = [inflight.decoding.popleft() for _ in range(size)]
-            rows, ready = self.collect_decoded(inflight, taken)
-            self.send_rows(inflight, rows)
+            ready = self.take_batch(inflight, size)
             # The next images decode while this batch generates.
             self.decode_ahead(inflight)
             self.send_generating(inflight, ready)
             if ready:
                 self.share_cores(inflight)
                 self.lanes.start(inflight, ready, size)
+
+    def take_batch(self, inflight: InflightRecords, size: int) -> list[PreparedRecord]:
+        """Wait until `size` images are ready, if there are as many, and return those of a batch.
+
+        Raises `ImageRootLost`, `DecodingStuck`.
+        """
+        while inflight.decoding and (len(inflight.ready) < size or inflight.decoding[0][2].done()):
+            rows, ready = self.collect_decoded(inflight, [inflight.decoding.popleft()])
+            self.send_rows(inflight, rows)
+            inflight.ready.extend(ready)
+        lengths = [self.captioner.prompt_length(prepared) for _, prepared in inflight.ready]
+        batch = [inflight.ready[position] for position in choose_batch(lengths, size)]
+        taken_indexes = {i for i, _ in batch}
+        inflight.ready = deque(it for it in inflight.ready if it[0] not in taken_indexes)
+        return batch
 
     def on_batch_end(self, batch: LaneBatch) -> None:
         """Send the rows of a batch, and let its duration change batch size and threads."""
@@ -144,7 +160,7 @@ class LocalLoop(CaptionLoop[LoadedModel]):
             answers = self.retry_batch(batch, error)
         rows = [answer_row(i, answer) for (i, _), answer in zip(batch.ready, answers, strict=True)]
         self.send_rows(batch.inflight, rows)
-        self.tune_batch_size(batch.size)
+        self.tune_batch_size(batch.size, len(batch.ready))
         if self.growing_size is not None:
             larger = self.growing_size * FIRST_GROWTH
             self.growing_size = larger if larger < self.batch_size else None
@@ -166,39 +182,48 @@ class LocalLoop(CaptionLoop[LoadedModel]):
         answers: list[Answer] = []
         ran_alone = self.lanes.max_lanes == 1
         self.lanes.use_single_lane()
-        if ran_alone and len(batch.ready) <= self.batch_size:
-            self.halve_batch_size(len(batch.ready), error)
+        images = len(batch.ready)
+        if ran_alone and batch.size <= self.batch_size:
+            images = self.halve_batch_size(batch.size, images, error)
         else:
             self.release_memory()
         while len(answers) < len(batch.ready):
-            part = batch.ready[len(answers) : len(answers) + self.batch_size]
+            part = batch.ready[len(answers) : len(answers) + min(images, self.batch_size)]
             try:
                 answers += self.lanes.submit(batch.inflight, part).result()
             except Exception as part_error:
                 if not is_out_of_memory(part_error):
                     raise
-                self.halve_batch_size(len(part), part_error)
+                size = min(batch.size, self.batch_size)
+                images = self.halve_batch_size(size, len(part), part_error)
         return answers
 
-    def halve_batch_size(self, images: int, error: Exception) -> None:
-        """Go on for good with half of the images that did not fit. Raises `error` again for one."""
+    def halve_batch_size(self, size: int, images: int, error: Exception) -> int:
+        """Go on for good with half of a batch size that did not fit.
+
+        Return half of its `images`, of which there may be fewer. Raises `error` again for one.
+        """
         self.release_memory()
         if images == 1:
             raise error
         self.tuner = self.growing_size = None
-        half = images // 2
+        half = size // 2
         self.set_batch_size(half, fits=half, cause="out_of_memory", text="out of memory")
+        return images // 2
 
     def release_memory(self) -> None:
         self.captioner.release()
         free_memory()
 
-    def tune_batch_size(self, images: int) -> None:
-        """Tell the tuner that a batch of so many images has ended, and do as it says."""
+    def tune_batch_size(self, size: int, images: int) -> None:
+        """Tell the tuner that a batch has ended, and do as it says.
+
+        The arguments are those of `BatchTuner.on_batch_end`.
+        """
         tuner = self.tuner
         if tuner is None:
             return
-        text = tuner.on_batch_end(images, self.monotonic())
+        text = tuner.on_batch_end(size, images, self.monotonic())
         if text is not None:
             self.set_batch_size(tuner.size, fits=tuner.proven_size, cause="throughput", text=text)
         if tuner.settled:

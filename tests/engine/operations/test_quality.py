@@ -142,6 +142,8 @@ def test_the_table_names_everything_that_is_counted(project: SmallProject) -> No
     project.write_log(1, [said(0, "a dog"), said(1, "a dog")])
     lines = list(quality_lines(measure_quality(project.project), with_shards=True))
     assert any("duplicates" in line and "1 (50.0%)" in line for line in lines)
+    assert any(line.split() == ["defective", "8", "(88.9%)", "1", "(50.0%)", "0"] for line in lines)
+    assert any(line.split() == ["agreement", "-", "-", "-"] for line in lines)
     assert "  2 times: a dog" in lines
     assert "dry-run, shard by shard:" in lines
 

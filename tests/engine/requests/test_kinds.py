@@ -19,6 +19,7 @@ from engine.requests.kinds import (
     MAX_LISTED,
     REQUEST_CLASSES,
     AddModel,
+    AskAgain,
     Configure,
     Exclude,
     Flag,
@@ -62,6 +63,11 @@ STORED: list[tuple[str, dict[str, Any], Request]] = [
         "exclude",
         {"records": [[1, None], [2, [0, 3]]], "failed_as": "missing", "exclude": False},
         Exclude(records=[(1, None), (2, [0, 3])], failed_as="missing", exclude=False),
+    ),
+    (
+        "ask_again",
+        {"records": [[1, [[0, 4]]]], "bad": ["loops"], "changes": {"seed": "7"}, "language": "de"},
+        AskAgain(records=[(1, [(0, 4)])], bad=["loops"], changes={"seed": "7"}, language="de"),
     ),
     ("recheck", {"tasks": [1, 3]}, Recheck(tasks=[1, 3])),
     (

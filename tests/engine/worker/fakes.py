@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from copy import copy
 from typing import Any, TypeVar
 
-from engine.captioners.base import Caption, Captioner, RemoteCaptioner
+from engine.captioners.base import Caption, Captioner, CheckpointError, RemoteCaptioner
 from engine.captioners.record_prompt import PromptRecord
+from engine.captioners.settings import Settings
 from engine.images.image import ImagePaths, ImageProblem, Picture, ProblemKind
 from engine.protocol.caption_row import CaptionRow
 from engine.protocol.framing import encode, parse_line
@@ -106,6 +108,7 @@ class GatedCaptioner(Captioner):
         """Number of images that fit into memory."""
         self.refused: list[int] = []
         """Sizes of batches that did not fit."""
+        self.seed = 0
 
     def prepare(self, picture: Picture) -> Any:
         return picture
@@ -117,7 +120,15 @@ class GatedCaptioner(Captioner):
         gate = threading.Event()
         self.gates.append((list(inputs), gate))
         assert not self.gated or gate.wait(TIMEOUT_SECONDS)
-        return [Caption(str(image), 1, "stop") for image in inputs]
+        seed = f" by {self.seed}" if self.seed else ""
+        return [Caption(f"{image}{seed}", 1, "stop") for image in inputs]
+
+    def with_settings(self, settings: Settings) -> GatedCaptioner:
+        if not settings.seed:
+            raise CheckpointError("this seed is taken")
+        other = copy(self)
+        other.seed = settings.seed
+        return other
 
     def open_gate(self, number: int) -> None:
         """Wait until batch `number`, counted from 0, has begun, and let it go."""

@@ -24,7 +24,7 @@ def settle(first: int, seconds: Callable[[int], float]) -> tuple[int, list[int]]
         if tuner.settled:
             return tuner.size, tried
         now += seconds(tuner.size)
-        tuner.on_batch_end(tuner.size, now)
+        tuner.on_batch_end(tuner.size, tuner.size, now)
         if tuner.size != tried[-1]:
             tried.append(tuner.size)
     raise AssertionError("never settled")
@@ -52,24 +52,24 @@ def test_it_always_settles_on_what_was_tried(first: int, fixed: float, each: flo
 def test_batches_cut_short_do_not_count() -> None:
     tuner = BatchTuner(32)
     for end in range(10):
-        assert tuner.on_batch_end(20, end) is None
+        assert tuner.on_batch_end(20, 20, end) is None
     assert tuner.size == 32
 
 
 def test_two_that_always_end_together_are_as_fast_as_two_by_turns() -> None:
     together, by_turns = BatchTuner(32), BatchTuner(32)
     for end in range(TIMED_BATCHES + 1):
-        together.on_batch_end(32, end // 2 * 2)
-        by_turns.on_batch_end(32, end)
+        together.on_batch_end(32, 32, end // 2 * 2)
+        by_turns.on_batch_end(32, 32, end)
     assert together.rate == by_turns.rate == 32
 
 
 def test_a_pause_between_shards_does_not_count() -> None:
     tuner = BatchTuner(32)
     for end in range(TIMED_BATCHES):
-        tuner.on_batch_end(32, end)
+        tuner.on_batch_end(32, 32, end)
     tuner.resume(1000.0)
-    tuner.on_batch_end(32, 1001.0)
+    tuner.on_batch_end(32, 32, 1001.0)
     assert tuner.rate == 32
 
 

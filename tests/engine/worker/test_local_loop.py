@@ -256,6 +256,39 @@ def test_a_closed_loop_has_freed_the_model(case: LocalCase) -> None:
     assert all(batch.answers.done() for batch in case.lanes.running)
 
 
+def test_a_batch_has_prompts_of_similar_length(
+    case: LocalCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third image has a prompt ten times as long as the others."""
+
+    def length(image: str) -> int:
+        return 10 if int(image.split()[1]) % 3 == 0 else 1
+
+    monkeypatch.setattr(case.captioner, "prompt_length", length)
+    case.images.problems = {"image 4": "corrupt"}
+    case.loop.add_records(records(0, 24, last=True))
+    case.finish()
+    batches = [set(message.records) for message in case.wire.of(Generating)]
+    assert batches[0] == {0}, "as many tokens as four of mean length"
+    assert batches[1] == {1, 2, 5, 7}
+    assert case.wire.rows() == {i: f"image {i}" if i != 4 else "corrupt" for i in range(24)}
+
+
+def test_half_of_the_long_prompts_that_did_not_fit_is_tried_next(
+    case: LocalCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two long prompts are a batch of four: its half is one of them, or two short ones."""
+    lengths = {"image 0": 2, "image 1": 2, "image 2": 1}
+    monkeypatch.setattr(case.captioner, "prompt_length", lambda image: lengths.get(image, 1))
+    case.lanes.use_single_lane()
+    case.captioner.largest = 1
+    case.loop.add_records(records(0, 6, last=True))
+    case.finish()
+    assert case.captioner.refused[0] == 2
+    assert [change.size for change in case.wire.of(BatchChanged)][0] == 2
+    assert case.wire.rows() == {i: f"image {i}" for i in range(6)}
+
+
 # The batch size
 
 
@@ -306,7 +339,7 @@ def test_a_batch_size_that_captions_faster_is_reported_with_its_cause(case: Loca
     case.loop.tuner = BatchTuner(SIZE)
     for number in range(TIMED_BATCHES + 1):
         case.now = float(number)
-        case.loop.tune_batch_size(SIZE)
+        case.loop.tune_batch_size(SIZE, SIZE)
     (change,) = case.wire.of(BatchChanged)
     assert (change.model, change.size, change.fits) == (7, 2 * SIZE, SIZE)
     assert change.cause == "throughput"
@@ -318,11 +351,11 @@ def test_the_time_between_two_attempts_does_not_count(case: LocalCase) -> None:
     case.loop.add_records(records(0, 1, attempt=1))
     for number in range(TIMED_BATCHES):
         case.now = float(number)
-        case.loop.tune_batch_size(SIZE)
+        case.loop.tune_batch_size(SIZE, SIZE)
     case.now += 1000.0
     case.loop.add_records(records(0, 1, attempt=2))
     case.now += 1.0
-    case.loop.tune_batch_size(SIZE)
+    case.loop.tune_batch_size(SIZE, SIZE)
     assert tuner.rate == SIZE
 
 
@@ -446,3 +479,29 @@ def test_decoding_that_is_stuck_ends_the_worker_after_it_has_said_so(case: Local
     with pytest.raises(FatalWorkerError):
         case.turn()
     assert case.wire[-1] == Stuck(text="reading image 0 does not end")
+
+
+def test_records_with_settings_of_their_own_are_asked_with_them(case: LocalCase) -> None:
+    """A batch that was begun before goes on as it was asked."""
+    case.captioner.gated = False
+    case.loop.add_records(records(0, 2, last=True))
+    case.finish()
+    case.loop.add_records(replace(records(2, 2, last=True), settings={"seed": 7}))
+    case.finish()
+    case.loop.add_records(records(4, 1, last=True))
+    case.finish()
+    assert case.wire.rows() == {
+        0: "image 0",
+        1: "image 1",
+        2: "image 2 by 7",
+        3: "image 3 by 7",
+        4: "image 4",
+    }
+
+
+def test_settings_that_the_model_cannot_take_fail_these_records_alone(case: LocalCase) -> None:
+    case.captioner.gated = False
+    case.loop.add_records(replace(records(0, 2, last=True), settings={"seed": 0}))
+    case.loop.add_records(records(2, 1, last=True))
+    case.finish()
+    assert case.wire.rows() == {0: "refused", 1: "refused", 2: "image 2"}

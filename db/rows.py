@@ -159,6 +159,11 @@ class ModelRow:
     """The kind of `unavailable`."""
     blocked_cause: BlockedCause | None = None
     """The kind of `blocked`."""
+    health: str = ""
+    """What the run knows of the health of its captions: JSON, as `engine.quality.alarms` writes it;
+    empty before the first."""
+    health_stop: str | None = None
+    """Why no task of the model starts until a person says so: what is wrong with its captions."""
 
     @property
     def folder(self) -> str:

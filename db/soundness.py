@@ -33,6 +33,7 @@ SCHEMA_DIGESTS = {
     "0003": "b3cad18834f710bf",
     "0004": "c6fa2edd25abc2b7",
     "0005": "842686d58f73c6d6",
+    "0006": "db8d80f2178285dd",
 }
 """The `schema_digest` of each version's tables; a new migration adds its own."""
 FOREIGN_OBJECTS = (

@@ -104,6 +104,7 @@ class ModelTable:
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     not_before: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    health: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 @table_for(rows.ShardRow)

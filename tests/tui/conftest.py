@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,8 +91,22 @@ def fixed_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     time.tzset()
     clock = SimpleNamespace(time=lambda: canned_rows.NOW, monotonic=time.monotonic)
     monkeypatch.setattr("tui.viewmodel.snapshot_reader.time", clock)
+    monkeypatch.setattr("tui.screens.quality.time", clock)
+    monkeypatch.setattr("tui.threads.background_job.BackgroundCall", CallHere)
     monkeypatch.setattr("engine.process.identity.is_alive", lambda row: True)
     monkeypatch.chdir(tmp_path)
+
+
+class CallHere:
+    """Stands in for `BackgroundCall`, whose process takes a second to start."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function = partial(function, *arguments)
+
+    def run(self, progress: Callable[[int, int], None]) -> Any:
+        return self.function(progress=progress)
+
+    def cancel(self) -> None: ...
 
 
 class FakeRunControl:

@@ -59,6 +59,8 @@ def tick_everything(screen: Export) -> None:
         screen.query_one("#encode", Input).value = "webp:80"
         screen.query_one("#side", Input).value = "16"
     screen.query_one("#words", Input).value = "2"
+    screen.query_one("#without", Input).value = "loops, near_duplicates"
+    screen.query_one("#share", Input).value = "0.8"
     screen.query_one("#root", Input).value = "/data of mine"
     screen.query_one("#map", Input).value = "'images/00000=other path/' none=nothing"
 
@@ -99,6 +101,57 @@ async def test_the_command_writes_what_the_dialog_wrote(
             assert contents(out) == contents(by_dialog)
             assert contents(out), "something was written"
             await press(pilot, "escape")
+
+
+async def test_the_dialog_says_what_stays(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose_format(pilot, "json")
+        screen = app.screen
+        assert isinstance(screen, Export)
+        assert not screen.query_one("#stays").display
+        share = screen.query_one("#share", Input)
+        share.value = "0.5"
+        await until(
+            pilot, lambda: "6 of 11 captions stay, of 6 images" in label_text(app, "#stays")
+        )
+        assert "left out: 5 not in the share of 0.5" in label_text(app, "#stays")
+        screen.query_one("#only-flagged", BracketCheckbox).value = True
+        await until(pilot, lambda: "1 of 1 caption stay, of 1 image" in label_text(app, "#stays"))
+        share.value = "5"
+        await settle(pilot)
+        assert not screen.query_one("#stays").display
+        assert screen.query_one("#export").disabled
+        assert "--keep-share is a share above 0" in label_text(app, "#command")
+        share.value = "x"
+        await settle(pilot)
+        assert "share that stays: a number from 0 to 1, or nothing" in label_text(app, "#command")
+        share.value = ""
+        screen.query_one("#original", BracketCheckbox).value = True
+        screen.query_one("#flagged", BracketCheckbox).value = True
+        await settle(pilot)
+        assert "tick one of them" in label_text(app, "#command")
+
+
+async def test_fields_for_which_there_is_nothing_are_not_there(
+    captioned: Path, tmp_path: Path
+) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose_format(pilot, "json")
+        assert {field.id for field in app.screen.query("FilterFields Input")} == {
+            "without",
+            "share",
+        }
+    app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "p", "busy").folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose_format(pilot, "json")
+        screen = app.screen
+        assert isinstance(screen, Export)
+        fields = {field.id for field in screen.query("FilterFields Input")}
+        assert fields == {"without", "min-agree", "drop-original", "share"}
+        screen.query_one("#drop-original", Input).value = "contradicted"
+        await until(pilot, lambda: "needs the originals" in label_text(app, "#stays"))
 
 
 async def test_what_a_format_has_no_place_for_is_off(captioned: Path) -> None:

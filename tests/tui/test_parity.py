@@ -19,6 +19,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("retry shards", "retry", ("shards.retry", "dashboard.retry_failed")),
     ("retry failed records", "retry", ("shards.retry_failed",)),
     ("retry a cause", "retry", ("failures.retry",)),
+    ("retry bad captions", "retry", ("shards.ask_again",)),
     ("skip", "skip", ("shards.skip",)),
     ("take back in", "unskip", ("shards.skip",)),
     ("priority", "priority", ("shards.sooner", "shards.later")),
@@ -28,6 +29,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("what failed", "failures", ("app.failures", "failures.group", "failures.write")),
     ("give up on records", "exclude", ("failures.exclude",)),
     ("flag a record", "flag", ("samples.flag",)),
+    ("flag a caption", "flag", ("samples.flag_caption",)),
     ("flagged records", "samples", ("samples.next_flag",)),
     ("captions beside each other", "samples", ("app.samples",)),
     ("try the models", "pilot", ("app.pilot",)),
@@ -36,6 +38,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("captions that exist", "import", ("app.new",)),
     ("shear again", "reshear", ("app.reshear", "reshear.begin")),
     ("figures of the captions", "stats", ("app.lengths", "lengths.all")),
+    ("quality of the captions", "quality", ("app.quality", "quality.count", "quality.show")),
     ("export", "export", ("app.export",)),
     ("check the machine", "doctor", ("app.doctor",)),
     ("check all files", "verify", ("app.verify",)),
@@ -48,7 +51,6 @@ WITHOUT_A_KEY = {
     "paths": "plain caption files, no project",
     "proxy": "trainings of other programs, which a person starts",
     "proxy-table": "the results of other programs, no project",
-    "quality": "its screen is still to come",
 }
 
 

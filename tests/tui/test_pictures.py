@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -19,6 +20,7 @@ from engine.operations.pilot import PilotPlan
 from engine.operations.tryout import TryoutEvent, TryoutJob
 from engine.shearing.shear import Shearing
 from tests.support import canned_projects, canned_rows
+from tests.support.judged_project import copy_judged_project
 from tests.support.pictures import make_captions
 from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
@@ -79,6 +81,31 @@ def test_picture(
         await steady(pilot)
 
     app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", variant).folder)
+    assert snap_compare(app, terminal_size=size, run_before=show)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, (80, 24)),
+        ({}, (120, 36)),
+        ({}, (200, 60)),
+        ({"models": ("otter",), "scorer": False}, (80, 24)),
+    ],
+    ids=["80x24", "120x36", "200x60", "one-model-80x24"],
+)
+def test_quality_picture(
+    snap_compare: Callable[..., bool],
+    tmp_path: Path,
+    options: dict[str, Any],
+    size: tuple[int, int],
+) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
+        await ready(pilot)
+        await press(pilot, "6", "j", "j", drawn=False)
+        await steady(pilot)
+
+    app = MllmaugApp(copy_judged_project(tmp_path / "p", **options).folder)
     assert snap_compare(app, terminal_size=size, run_before=show)
 
 

@@ -172,6 +172,32 @@ async def test_flags(tmp_path: Path) -> None:
         await until(pilot, lambda: "flagged" not in str(captions.border_title))
 
 
+async def test_a_caption_is_flagged_for_a_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    project = canned_projects.copy_canned_project(folder, "busy", shards=60)
+    canned_projects.write_missing_shards(project, 60)
+    with writing(project.database) as connection:
+        connection.execute(delete(SUPERVISOR))  # with no run, requests are carried out here
+        connection.execute(delete(FLAG))
+    app = MllmaugApp(folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        screen = app.screen
+        assert isinstance(screen, Samples)
+        await until(pilot, lambda: screen.chosen_caption is not None)
+        await press(pilot, "m", "w", *"no [dog]", "enter")
+        await until(pilot, lambda: "flagged: no [dog]" in screen.shown.plain)
+        assert list(screen.flagged_captions.values()) == ["no [dog]"]
+        assert not screen.flags
+        lines = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert sum(" flag " in line for line in lines) == 1
+        assert screen.why_not("next_flag") is None
+        await press(pilot, "w")
+        await until(pilot, lambda: not screen.flagged_captions)
+        await until(pilot, lambda: "flagged" not in screen.shown.plain)
+
+
 async def test_live_follows_and_off_stays(tmp_path: Path) -> None:
     from db.supervisor_writes import add_samples
 

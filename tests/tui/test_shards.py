@@ -13,6 +13,7 @@ from db.supervisor_writes import save_tasks
 from tests.support import canned_projects, canned_rows
 from tests.tui.conftest import FakeRunControl, label_text, press, ready, settle, until
 from tui.app import MllmaugApp
+from tui.dialogs.ask_again import AskAgain
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.details import Details
 from tui.screens.shards import Shards
@@ -133,6 +134,30 @@ async def test_retry_takes_the_current_row_without_marks(
         assert run_control.calls == [
             ("retry", {"tasks": [table.current.id], "failed_items": False})
         ]
+
+
+async def test_bad_captions_are_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ask(_: object, bad: list[str], changes: dict[str, str], tasks: list[int]) -> str:
+        asked.append((bad, changes, tasks))
+        return "2 captions of 1 model are asked again"
+
+    monkeypatch.setattr("engine.operations.bad_captions.ask_again", ask)
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        table = await shards(pilot, app)
+        await press(pilot, "space", "j", "b")
+        assert isinstance(app.screen, AskAgain)
+        app.screen.query_one("#names", Input).value = "loops"
+        app.screen.query_one("#prompt", Input).value = "What is this?"
+        await press(pilot, "enter")
+        await until(pilot, lambda: bool(asked))
+        assert asked == [(["loops"], {"prompt": "What is this?"}, sorted(table.marked, key=str))]
+        await press(pilot, "b", "escape")
+        assert isinstance(app.screen, Shards)
 
 
 async def test_skip(tmp_path: Path, run_control: FakeRunControl) -> None:

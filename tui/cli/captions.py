@@ -111,6 +111,7 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 )
 @click.option("--uid", is_flag=True, help="A column uid.")
 @click.option("--captions-list", is_flag=True, help="A column captions: a list of all of them.")
+@click.option("--quality-columns", is_flag=True, help="Columns health, agreement, scores, flags.")
 @click.option("--without-flagged", is_flag=True, help="Leave out records, captions with a flag.")
 @click.option("--only-flagged", is_flag=True, help="Records and captions with a flag alone.")
 @click.option("--keep-unreadable", is_flag=True, help="Images that cannot be read as well.")
@@ -136,6 +137,7 @@ def export(
     tar_size: int | None,
     uid: bool,
     captions_list: bool,
+    quality_columns: bool,
     without_flagged: bool,
     only_flagged: bool,
     keep_unreadable: bool,
@@ -204,6 +206,7 @@ def export(
         tar_bytes=tar_size,
         uid=uid,
         captions_list=captions_list,
+        quality_columns=quality_columns,
         quality=quality,
     )
     project, tell, first_pass = open_project(folder), not is_readonly(), None

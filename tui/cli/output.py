@@ -108,6 +108,8 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
     flag = ", flagged" if sample.flagged else ""
     yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i}{flag})"
     yield f"  original: {sample.original}"
+    for name, reason in sample.caption_flags.items():
+        yield f"  the caption of {name} is flagged" + (f": {reason}" if reason else "")
     for caption in sample.captions:
         if caption.raw is None:
             yield f"  {caption.model}: failed, {caption.error}"

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.quality.languages import LANGUAGES
 from engine.utils.errors import BadInput
 from tui.cli.options import File, force_option, project_argument
 from tui.cli.requests import echo, is_readonly, open_project, send_request
 
 if TYPE_CHECKING:
     from db.failures import Grouping
+    from engine.project.layout import Project
 
 shard_option = click.option("--shard", "shards", multiple=True, type=int, metavar="N")
 model_option = click.option("--model", "models", multiple=True, metavar="NAME")
@@ -31,22 +33,50 @@ def task_options(command: Any) -> Any:
 @task_options
 @click.option("--failed-items", is_flag=True, help="Only the failed records.")
 @cause_option
+@click.option("--bad", metavar="NAMES", help="Captions with loops, refusals, ... (`quality`).")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="With --bad: another seed.")
+@click.option("--prompt", metavar="TEXT", help="With --bad: another prompt.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="With --bad: temperature, ..."
+)
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    metavar="CODE",
+    help="With --bad: what was asked for (en).",
+)
 def retry(
     folder: Path,
     shards: tuple[int, ...],
     models: tuple[str, ...],
     failed_items: bool,
     cause: str | None,
+    bad: str | None,
+    seed: int | None,
+    prompt: str | None,
+    settings: tuple[str, ...],
+    language: str | None,
 ) -> None:
     """Do shards again: those named, else every failed one; captions stay until replaced.
 
     With --cause all that failed for it: whole shards, or the failed records of those it struck.
+    With --bad the captions that have a defect, such as loops,refusals: each stays until one without
+    it comes.
     """
     from engine.operations.failure_causes import find_cause, retry_cause
     from engine.project.selectors import select_tasks
     from engine.requests.kinds import Retry
 
+    changes = {"seed": None if seed is None else str(seed), "prompt": prompt}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if bad is None and (changes or settings or language):
+        raise BadInput("--seed, --prompt, --set and --language go with --bad NAMES")
     project = open_project(folder)
+    if bad is not None:
+        if cause is not None or failed_items:
+            raise BadInput("--bad says which: give neither --cause nor --failed-items with it")
+        echo(retry_bad(project, bad, changes, settings, models, shards, language or "en"))
+        return
     if cause is None:
         tasks = select_tasks(project, shards, models, failed_items)
         send_request(project, Retry(tasks=tasks, failed_items=failed_items))
@@ -54,6 +84,23 @@ def retry(
     if shards or models or failed_items:
         raise BadInput("--cause says which: give it alone")
     echo(retry_cause(project, find_cause(project, cause)))
+
+
+def retry_bad(
+    project: Project,
+    bad: str,
+    changes: dict[str, Any],
+    settings: tuple[str, ...],
+    models: tuple[str, ...],
+    shards: tuple[int, ...],
+    language: str,
+) -> str:
+    """Ask again for captions with defects, and return the answer. Raises `BadInput`."""
+    from engine.captioners.setting_changes import parse_assignment
+    from engine.operations.bad_captions import ask_again, parse_names
+
+    given = changes | dict(parse_assignment(text) for text in settings)
+    return ask_again(project, parse_names(bad), given, models, shards, language)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, ProgressBar, Static
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportOptions, ExportProgress
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
+
+
+COUNT_DELAY = 0.3
+"""Seconds without a change after which it is counted what stays."""
 
 
 @dataclass
@@ -51,6 +56,16 @@ class ExportFileExists(Message):
     """There is a file at the chosen path; the user may replace it by exporting once more."""
 
     path: Path
+
+
+@dataclass
+class CaptionsCounted(Message):
+    """It is known what stays with the filters of a count (`sentence`), or why it cannot be."""
+
+    number: int
+    """The number of the count: only the newest one is of use."""
+    sentence: str
+    failed: bool = False
 
 
 class Export(DeferredDialog[str | None]):
@@ -82,12 +97,17 @@ class Export(DeferredDialog[str | None]):
         """The shell command that writes the same."""
         self.form_error = ""
         """Why nothing can be exported with what is entered."""
+        self.count_number = 0
+        """The number of the newest count of what stays; older ones stop."""
+        self.count_timer: Timer | None = None
+        """Starts the count when nothing was changed for a moment."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = "Export"
             dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
             yield Static(id="counts", markup=False)
+            yield Static(id="stays", markup=False)
             yield Static(id="command", markup=False, classes="muted")
             yield ProgressBar(show_eta=True, id="bar")
             yield Static(id="said", markup=False)
@@ -97,13 +117,14 @@ class Export(DeferredDialog[str | None]):
 
     async def mount_fields(self) -> None:
         form = ExportForm(self.project.folder, self.snapshot)
-        await self.query_one(".dialog").mount(form, after="#counts")
+        await self.query_one(".dialog").mount(form, after="#stays")
 
     def first_field(self) -> Widget:
         return self.query_one("#path")
 
     def on_mount(self) -> None:
         self.query_one("#bar").display = False
+        self.query_one("#stays").display = False
         self.query_one("#export").disabled = True
 
     @property
@@ -123,6 +144,7 @@ class Export(DeferredDialog[str | None]):
             f"{text.plural(captions, 'caption')} of {text.plural(len(models), 'model')},"
             f" {text.plural(failed, 'record')} failed{left}"
         )
+        options = None
         try:
             options = self.form.options()
         except BadInput as error:
@@ -131,10 +153,51 @@ class Export(DeferredDialog[str | None]):
             path = self.form.path
             self.command = actions.export_command(self.project, path, options) if path else ""
             self.form_error = "" if path else "where to? the path is empty"
+        self.count_later(options)
         self.query_one("#command", Static).update(text.visible(self.command or self.form_error))
         self.query_one("#export").disabled = bool(self.form_error) or self.exporting
         if not self.exporting:
             self.show_message("")
+
+    def count_later(self, options: ExportOptions | None) -> None:
+        """Count what stays with these options once nothing is changed for a moment, if they leave
+        anything out; a count that is under way stops."""
+        self.count_number += 1
+        if self.count_timer is not None:
+            self.count_timer.stop()
+        counts = options is not None and bool(options.filter_arguments())
+        self.show_count("counting what stays ..." if counts else "")
+        if options is not None and counts:
+            number, chosen = self.count_number, options
+            self.count_timer = self.set_timer(
+                COUNT_DELAY,
+                lambda: self.run_worker(
+                    lambda: self.count(number, chosen), thread=True, exit_on_error=False
+                ),
+            )
+
+    def count(self, number: int, options: ExportOptions) -> None:
+        """Count what stays. Called in a thread."""
+        try:
+            sentence = actions.count_export(
+                self.project, options, lambda: number != self.count_number, self.readonly
+            )
+            self.post_message(CaptionsCounted(number, sentence))
+        except BadInput as error:
+            self.post_message(CaptionsCounted(number, str(error), failed=True))
+        except Exception as error:
+            self.post_message(CaptionsCounted(number, describe_error(error), failed=True))
+
+    @on(CaptionsCounted)
+    def counted(self, event: CaptionsCounted) -> None:
+        if event.number == self.count_number:
+            self.show_count(event.sentence, event.failed)
+
+    def show_count(self, sentence: str, failed: bool = False) -> None:
+        line = self.query_one("#stays", Static)
+        line.update(text.visible(sentence))
+        line.display = bool(sentence)
+        line.set_class(failed, "error")
 
     def action_copy(self) -> None:
         copy(self.app, self.command)
@@ -205,6 +268,10 @@ class Export(DeferredDialog[str | None]):
         progress = event.progress
         bar = self.query_one("#bar", ProgressBar)
         bar.update(total=progress.shards, progress=progress.shards_done)
+        if progress.counting:
+            shards = text.plural(progress.shards, "shard")
+            self.show_message(f"counted {text.number(progress.shards_done)} of {shards}")
+            return
         self.show_message(
             f"{text.number(progress.shards_done)} of {text.plural(progress.shards, 'shard')},"
             f" {text.plural(progress.captions, 'caption')}, {text.size(progress.bytes)}"
@@ -239,4 +306,5 @@ class Export(DeferredDialog[str | None]):
             self.dismiss_when_filled(self.sentence)
 
     def on_unmount(self) -> None:
+        self.count_number += 1
         self.cancelled = not self.in_background

@@ -33,6 +33,7 @@ def captions_content(
     words = len(image.original.split())
     parts = [
         Content.assemble(("Original", "bold"), (f"  {text.plural(words, 'word')}", MUTED)),
+        *flag_lines(image, "original"),
         original_content(image.original) if image.original else remark("none"),
     ]
     for model in models:
@@ -40,8 +41,17 @@ def captions_content(
         marker = ">" if reference is not None and model == reference.model else " "
         head = Content.styled(f"{marker} {text.visible(model)}", "bold")
         parts += [Content(""), Content.assemble(head, (f"  {summary(caption)}", MUTED))]
+        parts += flag_lines(image, model)
         parts += caption_lines(caption, view, reference if diff else None)
     return Content("\n").join(parts)
+
+
+def flag_lines(image: SampledImage, name: str) -> list[Content]:
+    """Return the line that says why a caption is flagged, if it is."""
+    if name not in image.caption_flags:
+        return []
+    reason = text.visible(image.caption_flags[name])
+    return [Content.styled(f"  flagged{': ' * bool(reason)}{reason}", "$text-warning")]
 
 
 def original_content(caption: str) -> Content:

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from engine.datasets.exports.first_pass import FirstPass
 
 
+def count_line(first_pass: FirstPass) -> str:
+    """Return in one line what stays of all columns, and why the rest is left out."""
+    counts = first_pass.counts
+    captions = sum(column.captions for column in first_pass.columns)
+    reasons = [f"{number:,} {reason}" for reason, number in counts.left_out_by_reason().items()]
+    left_out = f"; left out: {', '.join(reasons)}" if reasons else ""
+    images = plural(counts.images, "image")
+    return f"{counts.captions:,} of {plural(captions, 'caption')} stay, of {images}{left_out}"
+
+
 def count_lines(first_pass: FirstPass) -> Iterator[str]:
     """Yield what stays of each column, and why the rest is left out; last the line that adds up."""
     for column in first_pass.columns:
@@ -18,4 +28,4 @@ def count_lines(first_pass: FirstPass) -> Iterator[str]:
         left_out = f"; left out: {', '.join(reasons)}" if reasons else ""
         captions = plural(column.captions, "caption")
         yield f"{column.name}: {column.stay:,} of {captions} stay{left_out}"
-    yield f"would be written: {first_pass.counts.sum_line()}"
+    yield f"to be written, if the format can hold it: {first_pass.counts.sum_line()}"

@@ -68,9 +68,25 @@ def quality_rows(qualities: Sequence[ModelQuality]) -> list[Sequence[str]]:
     rows.append(["captions", *(f"{quality.captions:,}" for quality in qualities)])
     for name, label in HEALTH_LABELS.items():
         rows.append([label, *(counted(q.health[name], q.captions) for q in qualities)])
+    rows.append(["defective", *(counted(q.defective, q.captions) for q in qualities)])
+    rows += beside_others_rows(qualities)
     for name, label in STYLE_LABELS.items():
         rows.append([label, *(figure(name, q.style_dict()[name]) for q in qualities)])
     return rows
+
+
+def beside_others_rows(qualities: Sequence[ModelQuality]) -> Iterator[Sequence[str]]:
+    """Yield the rows of agreement, and of the scores by each scorer."""
+    yield ["agreement", *(decimals(q.agreement) for q in qualities)]
+    yield ["agrees better than the original", *(percent(q.agrees_better) for q in qualities)]
+    contradicted = (None if q.contradicted is None else f"{q.contradicted:,}" for q in qualities)
+    yield ["contradicted by all models", *(each or "-" for each in contradicted)]
+    for scorer in dict.fromkeys(name for q in qualities for name in q.scores):
+        scores = [q.scores.get(scorer) for q in qualities]
+        yield [f"score of {scorer}, raw", *(decimals(s.raw if s else None) for s in scores)]
+        yield ["  sheared", *(decimals(s.sheared if s else None) for s in scores)]
+        better = (percent(s.beats_original if s else None) for s in scores)
+        yield ["  better than the original", *better]
 
 
 def shard_rows(quality: ModelQuality) -> list[Sequence[str]]:
@@ -86,6 +102,16 @@ def shard_rows(quality: ModelQuality) -> list[Sequence[str]]:
 def counted(count: int, captions: int) -> str:
     """Return a number of captions, and its share where there are any."""
     return f"{count:,} ({count / captions:.1%})" if count else "0"
+
+
+def decimals(value: float | None) -> str:
+    """Return a number with three decimals, a dash for none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent, a dash for none."""
+    return "-" if share is None else f"{share:.0%}"
 
 
 def figure(name: str, value: float | None) -> str:

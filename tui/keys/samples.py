@@ -14,12 +14,18 @@ class SamplesState(ScreenState):
 
     has_record: bool = False
     """True if a record is under the cursor."""
+    has_caption: bool = False
+    """True if a model has captioned it."""
     flags: int = 0
-    """The number of flagged records."""
+    """The number of records that are flagged, or have a flagged caption."""
 
 
 def a_record(state: SamplesState) -> str | None:
     return None if state.has_record else "there is no caption yet"
+
+
+def a_caption(state: SamplesState) -> str | None:
+    return None if state.has_caption else "no model has captioned the record yet"
 
 
 def a_flag(state: SamplesState) -> str | None:
@@ -47,6 +53,16 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         id="samples.flag",
         changes_run=True,
         needs=(a_record,),
+    ),
+    Action(
+        "w",
+        "flag_caption",
+        "Wrong",
+        show=False,
+        tooltip="Flag the chosen caption",
+        id="samples.flag_caption",
+        changes_run=True,
+        needs=(a_caption,),
     ),
     Action(
         "F",

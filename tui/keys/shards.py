@@ -67,6 +67,16 @@ SHARDS_ACTIONS: tuple[Action[ShardsState], ...] = (
         needs=(chosen_tasks,),
     ),
     Action(
+        "b",
+        "ask_again",
+        "Bad",
+        show=False,
+        tooltip="Ask again for bad captions",
+        id="shards.ask_again",
+        changes_run=True,
+        needs=(chosen_tasks,),
+    ),
+    Action(
         "x",
         "skip",
         "Skip",

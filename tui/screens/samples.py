@@ -6,7 +6,7 @@ and flags records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -38,8 +38,8 @@ from tui.widgets.tables.record_table import RecordRow, RecordTable
 from tui.widgets.tables.table import VirtualTable
 
 if TYPE_CHECKING:
-    from db.rows import RecordKey, SampleRow
-    from engine.operations.records import SampledImage
+    from db.rows import CaptionKey, RecordKey, SampleRow
+    from engine.operations.records import SampledCaption, SampledImage
     from engine.project.layout import Project
     from tui.session.messages import RecordsChosen
     from tui.session.session import Session
@@ -60,7 +60,8 @@ class Samples(ProjectScreen):
     HELP = (
         "Text between // and // was cut by shearing and is not exported. The list shows what was"
         " captioned lately, after J or from Shards all records of a shard, or from Quality the"
-        " worst captions. A flag stays with a record: export can leave those out."
+        " worst captions. f flags the record, w the caption of the chosen model (m), with a"
+        " reason: export can leave those out, or take them alone."
     )
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [*SAMPLES_ACTIONS]
@@ -82,6 +83,9 @@ class Samples(ProjectScreen):
         self.newest: SampleRow | None = None
         """The newest sampled caption when the list was last read."""
         self.flags: frozenset[RecordKey] = frozenset()
+        """The flagged records."""
+        self.flagged_captions: Mapping[CaptionKey, str] = {}
+        """Why captions are flagged."""
         self.row: RecordRow | None = None
         """The record whose image and captions are shown or being read."""
         self.image: SampledImage | None = None
@@ -124,10 +128,12 @@ class Samples(ProjectScreen):
         if snapshot.latest_sample != self.newest and self.lists_newest:
             self.newest = snapshot.latest_sample
             self.load()
-        if snapshot.flagged != self.flags:
-            self.flags = snapshot.flagged
+        if (snapshot.flagged, snapshot.flagged_captions) != (self.flags, self.flagged_captions):
+            self.flags, self.flagged_captions = snapshot.flagged, snapshot.flagged_captions
             self.table.refresh()
             self.update_record_title()
+            if self.row is not None:
+                self.read_image(self.row)
         self.update_mode_line()
 
     # The list
@@ -342,24 +348,53 @@ class Samples(ProjectScreen):
         """Show in the captions pane's title which record it is, and whether it is flagged."""
         row = self.row
         if row is not None:
-            flag = ", flagged (f)" if self.is_flagged(row) else ""
+            flag = ", flagged (f)" if (row.shard, row.i) in self.flags else ""
             self.query_one(".detail").border_title = f"Captions of {row.shard:05}/{row.i}{flag}"
 
     # Flags
 
     def is_flagged(self, row: RecordRow) -> bool:
-        """True if a person flagged the record."""
-        return (row.shard, row.i) in self.flags
+        """True if a person flagged the record, or one of its captions."""
+        return (row.shard, row.i) in self.flagged_keys
+
+    @property
+    def flagged_keys(self) -> frozenset[RecordKey]:
+        """The records that are flagged, or have a flagged caption."""
+        return self.flags.union((shard, i) for shard, i, _ in self.flagged_captions)
 
     def action_flag(self) -> None:
         row = self.table.current
         if row is not None:
             self.perform(lambda project: actions.flag(project, row.shard, row.i))
 
+    def action_flag_caption(self) -> None:
+        """Flag the caption of the chosen model for a reason, or take its flag away."""
+        from tui.dialogs.text_prompt import Ask
+
+        row, caption = self.row, self.chosen_caption
+        if row is None or caption is None or self.image is None:
+            return
+        model = caption.model
+
+        def flag(reason: str | None) -> None:
+            self.perform(
+                lambda project: actions.flag_caption(project, row.shard, row.i, model, reason)
+            )
+
+        def answer(typed: str | None) -> None:
+            if typed:
+                flag(typed)
+
+        if model in self.image.caption_flags:
+            flag(None)
+        else:
+            hint = f"What is wrong with what {model} says of {row.shard:05}/{row.i}?"
+            self.app.push_screen(Ask("Flag a caption", hint), answer)
+
     def action_next_flag(self) -> None:
         """Go to the next flagged record of the data set; after the last one to the first."""
         current = self.table.current
-        flags = sorted(self.flags)
+        flags = sorted(self.flagged_keys)
         later = (each for each in flags if current is None or each > (current.shard, current.i))
         key = next(later, flags[0] if flags else None)
         if key is not None:
@@ -410,13 +445,19 @@ class Samples(ProjectScreen):
             has_focus=self.focused is not None,
             value_to_copy=self.text_to_copy(False),
             has_record=self.table.current is not None,
-            flags=len(self.flags),
+            has_caption=self.chosen_caption is not None,
+            flags=len(self.flagged_keys),
         )
+
+    @property
+    def chosen_caption(self) -> SampledCaption | None:
+        """What the chosen model said of the record, or the first one that said something."""
+        by_model = {each.model: each for each in self.image.captions} if self.image else {}
+        return by_model.get(self.model or "") or next(iter(by_model.values()), None)
 
     def text_to_copy(self, row: bool) -> str | None:
         """Return the chosen model's sheared caption, or with `row` the whole captions pane."""
         if row:
             return self.shown.plain if self.image else None
-        by_model = {each.model: each for each in self.image.captions} if self.image else {}
-        caption = by_model.get(self.model or "") or next(iter(by_model.values()), None)
+        caption = self.chosen_caption
         return None if caption is None else caption.sheared

@@ -18,7 +18,7 @@ from tui.keys.shards import SHARDS_ACTIONS, ShardsState
 from tui.screens.project_screen import ProjectScreen
 from tui.session.messages import RecordChosen
 from tui.threads.page_loader import PageLoader
-from tui.viewmodel import pages
+from tui.viewmodel import actions, pages
 from tui.viewmodel.pages import TaskQuery
 from tui.widgets.tables.shard_table import ShardTable
 from tui.widgets.tables.table import VirtualTable
@@ -258,6 +258,19 @@ class Shards(ProjectScreen):
         )
         question = f"Retry {scope}{text.visible(self.tasks_phrase(tasks))}?"
         self.confirm_request(question, consequence, Retry(tasks=tasks, failed_items=failed_items))
+
+    def action_ask_again(self) -> None:
+        from tui.dialogs.ask_again import AskAgain, AskedAgain
+
+        tasks = self.chosen()
+
+        def answer(asked: AskedAgain | None) -> None:
+            if asked is not None:
+                self.perform(
+                    lambda project: actions.ask_again(project, asked.names, asked.changes, tasks)
+                )
+
+        self.app.push_screen(AskAgain(text.visible(self.tasks_phrase(tasks))), answer)
 
     def action_skip(self) -> None:
         from engine.requests.kinds import Skip

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -93,6 +94,16 @@ def retry_failed(project: Project) -> str:
     return send_request(project, Retry(tasks=select_tasks(project, (), ())))
 
 
+def ask_again(
+    project: Project, names: str, changes: Mapping[str, str], tasks: Sequence[int]
+) -> str:
+    """Ask again for the captions of tasks that have one of the named defects."""
+    from engine.operations import bad_captions
+
+    bad = bad_captions.parse_names(names)
+    return with_start_hint(project, bad_captions.ask_again(project, bad, changes, tasks=tasks))
+
+
 def retry_cause(project: Project, cause: Cause) -> str:
     from engine.operations import failure_causes
 
@@ -113,6 +124,16 @@ def flag(project: Project, shard: int, i: int) -> str:
     from engine.requests.kinds import Flag
 
     send_request(project, Flag(records=[(shard, i)], flagged=None))
+    return ""
+
+
+def flag_caption(project: Project, shard: int, i: int, model: str, reason: str | None) -> str:
+    """Flag the caption of a model for a reason; None takes its flag away."""
+    from engine.requests.kinds import Flag
+
+    flagged = reason is not None
+    request = Flag(records=[(shard, i)], flagged=flagged, model=model, reason=reason or "")
+    send_request(project, request)
     return ""
 
 
@@ -186,6 +207,24 @@ def export(
     )
 
 
+def count_export(
+    project: Project, options: ExportOptions, cancelled: Callable[[], bool], readonly: bool
+) -> str:
+    """Return in one line what an export would hold. Raises `ExportCancelled`, `BadInput`."""
+    from engine.datasets.exports.export import UnfinishedTasks, count_captions
+    from engine.project.damage import DamagedFiles
+    from tui.formatting.export_count import count_line
+
+    try:
+        # What is there so far: the dialog says beside it what is unfinished.
+        options = replace(options, allow_partial=True)
+        return count_line(
+            count_captions(project, options, None, lambda _: None, cancelled, readonly)
+        )
+    except (DamagedFiles, UnfinishedTasks) as error:
+        raise BadInput(str(error)) from error
+
+
 def export_command(project: Project, out: str, options: ExportOptions) -> str:
     """Return the command line that writes the same export."""
     folder = relative_to_cwd(project.folder)
@@ -197,11 +236,8 @@ def export_command(project: Project, out: str, options: ExportOptions) -> str:
     if options.image_root is not None:
         parts.append(f"--image-root {quote(options.image_root)}")
     parts += [f"--path-map {quote(f'{old}={new}')}" for old, new in options.path_map]
-    if options.min_words:
-        parts.append(f"--min-words {options.min_words}")
-    parts += ["--only-finished"] * options.only_finished
+    parts += options.filter_arguments()
     parts += ["--provenance"] * options.provenance
-    parts += ["--without-flagged"] * options.without_flagged
     if options.text is not None:
         parts.append(f"--text {quote(options.text)}")
     if options.images is not None:

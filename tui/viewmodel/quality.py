@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.operations.model_quality import AGREEMENT, SCORE
-from engine.quality.quality_filter import HEALTH_NAMES
+from engine.quality.quality_filter import CONTRADICTED, HEALTH_NAMES
 from tui.viewmodel.quality_limits import LIMITS, Verdict, verdict_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ SHORT_LABELS = {
     "lead_ins": "lead-ins",
     "other_script": "other language",
     "beyond_clip": "beyond CLIP",
+    CONTRADICTED: "contradicted",
 }
 """The label of each defect in a column."""
 PREDICATES = {
@@ -41,6 +42,7 @@ PREDICATES = {
     "lead_ins": ("begins with a lead-in", "begin with a lead-in"),
     "other_script": ("is in another language or script", "are in another language or script"),
     "beyond_clip": ("is longer than CLIP reads", "are longer than CLIP reads"),
+    CONTRADICTED: ("is supported by no model", "are supported by no model"),
 }
 """What one caption with the defect does, and what several do."""
 ORDER: tuple[Verdict, ...] = ("too many", "many", "few", "-", "none")
@@ -140,7 +142,12 @@ def defect_lines(quality: ModelQuality) -> list[DefectLine]:
 
 def quality_lines(quality: ModelQuality) -> list[QualityLine]:
     """Return the defects of a model, and then what is known of its captions beside others."""
-    lowest = []
+    lowest: list[QualityLine] = []
+    if quality.contradicted is not None:
+        example = quality.examples.get(CONTRADICTED)
+        count, captions = quality.contradicted, quality.captions
+        verdict = verdict_of(CONTRADICTED, count, captions)
+        lowest.append(DefectLine(CONTRADICTED, count, captions, verdict, example))
     if quality.agreement is not None:
         lowest.append(LowestLine(AGREEMENT, "agreement", quality.agreement, quality.captions))
     for name, scores in quality.scores.items():
@@ -173,7 +180,5 @@ def missing_figures(qualities: Sequence[ModelQuality]) -> list[str]:
     if not any(quality.scores for quality in qualities):
         missing.append("Score: no scorer (add-model PROJECT NAME=score:FOLDER)")
     if not any(quality.facts.compared for quality in models):
-        missing.append(
-            "New: no original has a word" if qualities[0].captions else "New: no originals"
-        )
-    return missing
+        missing.append("New: no caption beside an original yet")
+    return [*missing, "original: Beats and New compare with it"]

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from db.rows import (
+    CaptionKey,
     DeviceRow,
     EventRow,
     ModelRow,
@@ -113,6 +114,8 @@ class Snapshot:
     latest_sample: SampleRow | None
     flagged: frozenset[RecordKey] = frozenset()
     """The records that a person flagged."""
+    flagged_captions: Mapping[CaptionKey, str] = field(default_factory=dict, hash=False)
+    """Why captions are flagged that a person flagged by themselves."""
     last_devices: str = "auto"
     """The devices that the present or the last run was told to use."""
     elsewhere: LockHolder | None = None

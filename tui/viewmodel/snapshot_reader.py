@@ -149,6 +149,7 @@ class SnapshotReader:
             events=progress.events(connection, EVENTS_SHOWN),
             latest_sample=next(iter(progress.samples(connection, 1)), None),
             flagged=flags.record_keys(connection),
+            flagged_captions=flags.caption_reasons(connection),
             last_devices=progress.last_devices(connection) or "auto",
         )
 

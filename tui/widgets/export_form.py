@@ -20,6 +20,7 @@ from engine.utils.errors import BadInput
 from tui.formatting import text
 from tui.viewmodel import actions
 from tui.widgets.checkbox import BracketCheckbox
+from tui.widgets.filter_fields import FilterFields
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ class ExportForm(Vertical):
         yield BracketCheckbox(
             "provenance: model, prompt, seed, finish", id="provenance", compact=True
         )
-        yield BracketCheckbox("without the records that were flagged", id="flagged", compact=True)
+        yield BracketCheckbox(
+            "without the records and captions that were flagged", id="flagged", compact=True
+        )
+        yield BracketCheckbox("only what was flagged", id="only-flagged", compact=True)
         yield BracketCheckbox(
             "also images known to be unreadable, or excluded", id="unreadable", compact=True
         )
@@ -78,6 +82,8 @@ class ExportForm(Vertical):
         yield field_row("Longer side", side)
         field = Input(placeholder="0", type="integer", id="words", compact=True)
         yield field_row("Words at least", field)
+        scorers = [model.row.name for model in self.snapshot.models if model.is_scorer]
+        yield FilterFields(len(self.snapshot.captioners), scorers)
         root = Input(
             placeholder="of the reader; paths stay as in the input", id="root", compact=True
         )
@@ -161,6 +167,8 @@ class ExportForm(Vertical):
         encode = (self.typed("encode") or None) if format.encodes else None
         max_side = read_number(self.typed("side"), "pixels") if format.encodes else 0
         parse_encoding(encode, max_side or None)
+        if self.is_checked("flagged") and self.is_checked("only-flagged"):
+            raise BadInput("without what was flagged, or only that: tick one of them")
         return ExportOptions(
             models=() if len(names) == len(self.snapshot.captioners) else names,
             with_original=not format.needs_original and self.is_checked("original"),
@@ -173,6 +181,8 @@ class ExportForm(Vertical):
             provenance=format.provenance and self.is_checked("provenance"),
             images=None if images.is_blank() else cast(ImageMode, images.value),
             without_flagged=self.is_checked("flagged"),
+            only_flagged=self.is_checked("only-flagged"),
+            quality=self.query_one(FilterFields).quality(),
             keep_unreadable=self.is_checked("unreadable"),
             text=None if text_choice.is_blank() else str(text_choice.value),
             encode=encode,

@@ -72,7 +72,7 @@ def plots_of(quality: ModelQuality) -> list[tuple[str, Plot]]:
     for name, scores in quality.scores.items():
         plots.append((f"Scores of {name}", partial(draw_scores, scores)))
     if len(quality.shards) > 1 and quality.shards[0].finished is not None:
-        plots.append(("Defects over the run", partial(draw_trend, quality)))
+        plots.append(("Defects, shard by shard", partial(draw_trend, quality)))
     return plots
 
 
@@ -104,6 +104,8 @@ def draw_pair(
     raw: Sequence[int], sheared: Sequence[int], label: Callable[[int], str], columns: int, rows: int
 ) -> list[Content]:
     """Draw the histograms of the same figure before and after shearing, with one axis."""
+    if not any(raw):
+        return [Content.styled("no caption yet", MUTED)]
     heights = max(1, (rows - FIXED_ROWS) // 2)
     lines = []
     for name, counts in (("raw", raw), ("sheared", sheared)):
@@ -116,8 +118,6 @@ def draw_pair(
 def summary(name: str, counts: Sequence[int], label: Callable[[int], str]) -> str:
     """Return the median of a histogram, and in brackets between what values nine of ten lie, as
     Help says."""
-    if not any(counts):
-        return f"{name}: nothing yet"
     low, median, high = (label(histogram.quantile(counts, share)) for share in (0.05, 0.5, 0.95))
     return f"{name} {median} ({low} to {high})"
 
@@ -130,8 +130,8 @@ def draw_trend(quality: ModelQuality, columns: int, rows: int) -> list[Content]:
     points = [(float(n), each.defective / each.captions) for n, each in enumerate(done, 1)]
 
     def order(cells: int) -> str:
-        first, last = "first shard done", f"last of {len(done):,}"
-        return f"{first}{last:>{cells - len(first)}}" if cells > len(first + last) else last
+        first = "first"
+        return f"{first}{f'last of {len(done):,}':>{cells - len(first)}}"
 
     right = max(2.0, float(len(done)))
     return framed_curve(

@@ -24,7 +24,9 @@ SCREENS = (
 )
 """The application's modes and what the bar calls them; their keys are 1 to 6."""
 WIDE = 110
-"""A bar of at least so many cells shows every label whole."""
+"""A bar of at least so many cells shows the titles of all screens."""
+SPACIOUS = 130
+"""A bar of at least so many cells has room for more blanks in the progress of the run."""
 
 
 class StatusBar(Static):
@@ -50,7 +52,7 @@ class StatusBar(Static):
 
     def redraw(self) -> None:
         wide = self.size.width >= WIDE
-        right_text = self.right_text(wide)
+        right_text = self.right_text(spacious=self.size.width >= SPACIOUS)
         room = self.size.width - cell_len(right_text.plain) - 2
         left_text = self.left_text(wide, room)
         blank = " " * max(1, room - cell_len(left_text.plain))
@@ -73,7 +75,7 @@ class StatusBar(Static):
         style = "bold " if is_current else ""
         return Content.from_markup(f"[{style}@click=app.switch_mode('{mode}')]{shown}[/]")
 
-    def right_text(self, wide: bool) -> Content:
+    def right_text(self, spacious: bool) -> Content:
         """Return state, busy workers, speed, share, remaining time and failures of the run."""
         if self.error is not None:
             return Content.styled(f"FAIL {text.clip(text.visible(self.error), 50)}", "$text-error")
@@ -88,9 +90,9 @@ class StatusBar(Static):
         if snapshot.workers:
             parts.insert(0, f"{text.rate(snapshot.rate)}/s")
         if snapshot.eta is not None:
-            parts.append(f"{'ETA ' if wide else ''}{text.duration(snapshot.eta)}")
+            parts.append(f"{'ETA ' if spacious else ''}{text.duration(snapshot.eta)}")
         if snapshot.failed:
             parts.append(f"{text.number(snapshot.failed)} fail")
         return Content.assemble(
-            state, workers, "  " if wide else " ", ("  " if wide else " ").join(parts)
+            state, workers, "  " if spacious else " ", ("  " if spacious else " ").join(parts)
         )

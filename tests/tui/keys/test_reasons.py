@@ -26,6 +26,7 @@ from tui.keys.app import APP_ACTIONS
 from tui.keys.dashboard import DASHBOARD_ACTIONS
 from tui.keys.failures import FAILURES_ACTIONS, FailuresState
 from tui.keys.logs import LOGS_ACTIONS, LogsState
+from tui.keys.quality import QUALITY_ACTIONS, QualityState
 from tui.keys.samples import SAMPLES_ACTIONS, SamplesState
 from tui.keys.screen import SCREEN_ACTIONS, ScreenState
 from tui.keys.shards import SHARDS_ACTIONS, ShardsState
@@ -46,7 +47,8 @@ def all_of(reason: str, *ids: str) -> dict[str, str]:
     return dict.fromkeys(ids, reason)
 
 
-MODES = tuple(f"app.{mode}" for mode in ("dashboard", "shards", "samples", "failures", "logs"))
+SCREENS = ("dashboard", "shards", "samples", "failures", "logs", "quality")
+MODES = tuple(f"app.{mode}" for mode in SCREENS)
 RUN_KEYS = ("app.start", "app.pause", "app.resume")
 SHOWING = (
     "app.export",
@@ -59,7 +61,10 @@ SHOWING = (
 )
 DEVICES_TAKEN = all_of("the run has the devices", "app.start_on", "app.pilot")
 NOT_WHILE_RUNNING = {"app.reshear": "the project is running: stop it first (q)"}
-CHOSEN = ("shards.retry", "shards.retry_failed", "shards.skip", "shards.all", "shards.sooner")
+CHOSEN = (
+    *("shards.retry", "shards.retry_failed", "shards.ask_again", "shards.skip"),
+    *("shards.all", "shards.sooner"),
+)
 
 CASES = (
     Case(
@@ -187,12 +192,15 @@ CASES = (
         SAMPLES_ACTIONS,
         SamplesState(session=IDLE),
         all_of("there is no caption yet", "samples.diff", "samples.flag", "samples.open")
-        | {"samples.next_flag": "no record is flagged"},
+        | {
+            "samples.next_flag": "no record is flagged",
+            "samples.flag_caption": "no model has captioned the record yet",
+        },
     ),
     Case(
         "samples: a flagged one",
         SAMPLES_ACTIONS,
-        SamplesState(session=IDLE, has_record=True, flags=1),
+        SamplesState(session=IDLE, has_record=True, has_caption=True, flags=1),
         {},
     ),
     Case(
@@ -249,6 +257,25 @@ CASES = (
         all_of("nothing was searched, or found", "logs.next_match", "logs.last_match"),
     ),
     Case("logs: found", LOGS_ACTIONS, LogsState(session=IDLE, matches=1), {}),
+    Case(
+        "quality: nothing counted yet",
+        QUALITY_ACTIONS,
+        QualityState(session=session(), searching=True),
+        {
+            "quality.count": "the project is still being opened",
+            "quality.show": "the worst captions are being searched (esc cancels)",
+        },
+    ),
+    Case(
+        "quality: counting, and no caption has the defect",
+        QUALITY_ACTIONS,
+        QualityState(session=IDLE, counting=True),
+        {
+            "quality.count": "captions are being counted (esc cancels)",
+            "quality.show": "no caption has this defect",
+        },
+    ),
+    Case("quality: counted", QUALITY_ACTIONS, QualityState(session=IDLE, found=3), {}),
     Case("models: idle", (models.ADD,), IDLE, {}),
     Case(
         "models: running",

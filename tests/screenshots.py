@@ -12,8 +12,10 @@ from types import SimpleNamespace
 
 from engine.process import identity
 from tests.support import canned_projects, canned_rows
+from tests.support.judged_project import make_judged_project
 from tests.tui.conftest import press, ready, steady
 from tui.app import MllmaugApp
+from tui.screens import quality
 from tui.viewmodel import snapshot_reader
 
 SIZE = (120, 36)
@@ -24,6 +26,7 @@ PICTURES = {
     "samples": ("3",),
     "failures": ("4",),
     "coverage": ("c", "n"),
+    "quality": ("6", "j", "j"),
 }
 """The keys that lead from the start to each picture, by the name of its file."""
 
@@ -32,9 +35,10 @@ async def save_screenshots(out: Path) -> None:
     """Save each of `PICTURES` in the folder as SVG."""
     with tempfile.TemporaryDirectory() as name:
         os.environ["XDG_STATE_HOME"] = name
-        folder = canned_projects.make_busy_project(Path(name) / "cc3m-pilot").folder
+        busy = canned_projects.make_busy_project(Path(name) / "cc3m-pilot")
+        judged = make_judged_project(Path(name) / "judged")  # with captions that can be counted
         for picture, keys in PICTURES.items():
-            app = MllmaugApp(folder)
+            app = MllmaugApp((judged if picture == "quality" else busy).folder)
             async with app.run_test(size=SIZE) as pilot:
                 await ready(pilot)
                 await press(pilot, *keys)
@@ -50,7 +54,8 @@ def main() -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     clock = SimpleNamespace(time=lambda: canned_rows.NOW, monotonic=time.monotonic)
-    setattr(snapshot_reader, "time", clock)  # noqa: B010 (a module)
+    for module in (snapshot_reader, quality):
+        setattr(module, "time", clock)  # noqa: B010 (a module)
     identity.is_alive = lambda row: True
     asyncio.run(save_screenshots(out))
 

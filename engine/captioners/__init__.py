@@ -1,4 +1,4 @@
-"""The models that caption, behind one interface (`base.Captioner`): local ones and servers.
+"""The models that caption or score, behind one interface (`base.LoadedModel`), local or on a server.
 
 Process: the worker loads and runs them; commands that check or try a model, and the training of
 demo models, too. The supervisor and the application use `registry`, `settings`, `address` and

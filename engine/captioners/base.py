@@ -155,6 +155,13 @@ class LoadedModel(ABC):
         """
         return self.prepare(picture)
 
+    def prompt_length(self, inputs: Any) -> int:
+        """Return how long the prompt of a prepared input is, in tokens; 1 where all are alike.
+
+        A batch is made of prompts that are about equally long.
+        """
+        return 1
+
     @abstractmethod
     def answer_each(self, inputs: Sequence[Any], record_ids: Sequence[int]) -> Sequence[Answer]:
         """Return what the model makes of each prepared input, in order.

@@ -30,7 +30,6 @@ from engine.captioners.settings_hash import settings_hash
 from engine.captioners.stated_settings import begun, reopened, with_penalty
 from engine.utils.errors import BadInput
 
-
 ASKED_AGAIN_SETTINGS = (
     *("prompt", "seed", "temperature", "top_p", "max_new_tokens", "repetition_penalty"),
     "no_repeat_ngram",

@@ -223,7 +223,7 @@ FAMILIES: dict[str, Family] = {
             setting_names=(
                 *("prompt", *ASKING_SETTINGS, "max_new_tokens", "temperature", "top_p", "seed"),
                 *("served_model", "thinking", "max_tokens_name"),
-                *("alpha", "exif", "jpeg_end", "batch"),
+                *("alpha", "exif", "jpeg_end", "batch", "limits"),
             ),
             remote=True,
             fills_prompts=True,
@@ -244,8 +244,7 @@ FAMILIES: dict[str, Family] = {
             summary="scores captions: any model of llava-1.5 or hf, asked whether they are true",
             module="engine.captioners.scorers.vqa",
             presets=presets.SCORE_VQA,
-            checkpoint_form="a folder of llava-1.5 or hf, or @MODEL for that of a model of the"
-            " project",
+            checkpoint_form="a folder of llava-1.5 or hf",
             missing_files=missing_vqa_files,
             setting_names=(
                 *("prompt", "system", "template", "preprocess"),
@@ -259,11 +258,11 @@ FAMILIES: dict[str, Family] = {
             summary="opens and decodes every image and answers without a model",
             module="engine.captioners.families.dry_run",
             presets=presets.DRY_RUN,
-            setting_names=("alpha", "exif", "jpeg_end", "batch"),
+            setting_names=("alpha", "exif", "jpeg_end", "batch", "limits"),
         ),
     )
 }
-"""All families that caption by name, in the order in which people see them."""
+"""All families that caption or score by name, in the order in which people see them."""
 
 
 def is_scorer(family_name: str) -> bool:

@@ -30,6 +30,7 @@ from engine.captioners.settings import (
     json_object,
     json_texts,
 )
+from engine.quality.alarms import parse_limits
 from engine.utils.errors import BadInput
 
 TEMPLATE_PREFIX = "template."
@@ -148,6 +149,15 @@ def template_variables(text: str) -> str:
     return "" if text in ("", "none") else json_object(text)
 
 
+def limits(text: str) -> str:
+    """shares of bad captions for a warning and a stop, such as loops=0.05/0.5,truncated=off, or
+    none"""
+    if text in ("", "none"):
+        return ""
+    parse_limits(text)
+    return text
+
+
 PARSERS: dict[str, Callable[[str], Any]] = {
     "prompt": any_text,
     "prompts": texts,
@@ -181,6 +191,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "fast_decode": yes_or_no,
     "stop_at_sentence": yes_or_no,
     "batch": batch_size,
+    "limits": limits,
     "graphs": yes_or_no,
     "overlap": yes_or_no,
 }

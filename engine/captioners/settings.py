@@ -61,7 +61,7 @@ def any_of(values: Sequence[str], empty: bool = False) -> Meta:
 class Settings:
     """How a model is loaded and asked. `msgspec.convert` checks types and ranges.
 
-    All but `batch`, `auto_batch`, `graphs` and `overlap` change the raw captions, and therefore the
+    All but `batch`, `auto_batch`, `limits`, `graphs` and `overlap` change the raw captions, and therefore the
     settings hash.
     """
 
@@ -139,6 +139,10 @@ class Settings:
     """Images per batch; for a server, the most requests at a time."""
     auto_batch: bool = True
     """True to double the batch while that is faster, beginning with `batch`."""
+    limits: str = ""
+    """Shares of bad captions above which there is a warning, and the model is stopped, where they
+    are others than the defaults: `loops=0.05/0.5`, with commas between, as
+    `engine.quality.alarms.parse_limits` reads it."""
     graphs: bool = True
     """True to capture decode steps as CUDA graphs and replay them, instead of launching each
     operation."""

@@ -158,7 +158,11 @@ def map_columns_file(path: Path) -> PackedRows:
         for start in range(0, len(block), READ_BYTES)
     ]
     first = jsonlines.loads(block[: ends[0][0]].tobytes())
-    names = [name for name in first if name not in NOT_CAPTIONS]
+    names = [
+        name
+        for name, value in first.items()
+        if name not in NOT_CAPTIONS and not isinstance(value, dict)  # as those of quality are
+    ]
     if not names:
         raise BadInput(f"{path} has no key with the captions of a model")
     return PackedRows(block, np.concatenate(ends).astype(np.int64), names)

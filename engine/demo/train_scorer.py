@@ -5,6 +5,11 @@
 Images and captions of a batch are told apart as by CLIP (Radford et al. 2021, arXiv 2103.00020,
 figure 3). Each image has captions besides that are wrong in one respect, as in NegCLIP (Yuksekgonul
 et al. 2023, arXiv 2210.01936): without them a CLIP hardly learns relations.
+
+The tower is the demo LLaVA's, whose patches show colours and shapes already. Only its last layer is
+trained, which that LLaVA does not use, so that the patches are computed once. It learns first what
+to take from them, by probes that read the parts of a scene from an image's embedding and are thrown
+away; then texts are trained with it.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
 from transformers import CLIPModel, CLIPTokenizer
 
 from engine.captioners.preprocessing.pixels import CLIP_MEAN, CLIP_STD, SquarePreprocessor
@@ -26,15 +31,27 @@ from engine.demo.layouts import clip
 from engine.demo.layouts.llava import SIDE
 from engine.demo.phrasing import PHRASINGS, Phrasing
 from engine.demo.scenes import Scene, make_scene
-from engine.demo.train import UNSEEN_SCENES, UNSEEN_SEED, TrainingPhase, scene_pixels
+from engine.demo.train import (
+    SCENE_PARTS,
+    UNSEEN_SCENES,
+    UNSEEN_SEED,
+    Probes,
+    TrainingPhase,
+    scene_classes,
+    scene_pixels,
+)
 from engine.demo.truth_check import find_claims
 
-BATCH = 64
+LOGIT_SCALE = 20.0
+"""What cosines are multiplied by in the loss. CLIP learns it; the scores do not depend on it."""
+BATCH = 48
 """Scenes per step."""
 WRONG_CAPTIONS = 2
 """Wrong captions of each scene in a batch."""
 TEXTS = 48
 """Texts that go through the text encoder together."""
+SCENES = 200
+"""Scenes that go through the tower together."""
 
 
 SHORT = (
@@ -87,40 +104,52 @@ def caption_and_wrong_ones(scene: Scene, rng: random.Random) -> tuple[str, list[
 class Batches:
     """Batches of drawn scenes with captions, in a new order each round."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, count: int, seed: int) -> None:
-        """Draw `count` scenes of a seed that no project has."""
-        self.tokenizer = tokenizer
+    def __init__(self, model: CLIPModel, count: int, seed: int) -> None:
+        """Draw `count` scenes of a seed that no project has, and compute their patches."""
         self.scenes = [make_scene(-1 - seed, index) for index in range(count)]
-        self.pixels = scene_squares(self.scenes)
+        self.patches = patch_features(model, self.scenes)
+        self.classes = torch.tensor([scene_classes(it) for it in self.scenes])
         self.rng = random.Random(f"batches {seed}")  # noqa: S311
         self.order: list[int] = []
 
-    def next_batch(self) -> tuple[torch.Tensor, list[str]]:
-        """Return the images of a batch (B, 3, S, S) and its captions, the true ones first."""
+    def next_batch(self) -> tuple[list[int], torch.Tensor, torch.Tensor]:
+        """Return the scenes of a batch, their patches and the classes of their parts (B, parts)."""
         if len(self.order) < BATCH:
             self.order = self.rng.sample(range(len(self.scenes)), len(self.scenes))
         chosen = [self.order.pop() for _ in range(BATCH)]
+        return chosen, self.patches[chosen].float(), self.classes[chosen]
+
+    def captions(self, chosen: Sequence[int]) -> list[str]:
+        """Return a true caption of each scene, and behind them those that are wrong."""
         pairs = [caption_and_wrong_ones(self.scenes[it], self.rng) for it in chosen]
-        texts = [true for true, _ in pairs] + [text for _, wrong in pairs for text in wrong]
-        return normalised(self.pixels[chosen]), texts
+        return [true for true, _ in pairs] + [text for _, wrong in pairs for text in wrong]
 
 
-def scene_squares(scenes: Sequence[Scene]) -> torch.Tensor:
-    """Return the squares (N, 3, S, S) of scenes in uint8."""
+def pixel_values(scenes: Sequence[Scene]) -> torch.Tensor:
+    """Return the images (N, 3, S, S) of scenes as the model takes them."""
     square = SquarePreprocessor(SIDE, "crop")
-    return torch.stack([scene_pixels(it, square) for it in scenes])
-
-
-def normalised(squares: torch.Tensor) -> torch.Tensor:
-    """Return the model's `pixel_values` of squares."""
     mean, std = (torch.tensor(it)[:, None, None] for it in (CLIP_MEAN, CLIP_STD))
-    return (squares.float() / 255 - mean) / std
+    return (torch.stack([scene_pixels(it, square) for it in scenes]).float() / 255 - mean) / std
 
 
-def image_embeddings(model: CLIPModel, pixels: torch.Tensor) -> torch.Tensor:
-    """Return the embeddings (B, D) of `pixel_values`, of length 1."""
-    embeddings: torch.Tensor = model.get_image_features(pixel_values=pixels).pooler_output
-    return torch.nn.functional.normalize(embeddings, dim=-1)
+@torch.no_grad()
+def patch_features(model: CLIPModel, scenes: Sequence[Scene]) -> torch.Tensor:
+    """Return what the tower's last layer gets of scenes: (N, patches, D) in float16."""
+    tower, parts = model.vision_model, []
+    for start in range(0, len(scenes), SCENES):
+        states = tower.pre_layrnorm(tower.embeddings(pixel_values(scenes[start : start + SCENES])))
+        for layer in tower.encoder.layers[:-1]:
+            states = layer(states, None)
+        parts.append(states.half())
+    return torch.cat(parts)
+
+
+def image_embeddings(model: CLIPModel, patches: torch.Tensor) -> torch.Tensor:
+    """Return the embeddings (B, D) of images, by what the tower's last layer gets of them."""
+    tower = model.vision_model
+    pooled = tower.post_layernorm(tower.encoder.layers[-1](patches, None)[:, 0])
+    embeddings: torch.Tensor = model.visual_projection(pooled)
+    return embeddings
 
 
 def text_embeddings(
@@ -134,12 +163,18 @@ def text_embeddings(
         tokens = tokenizer(part, padding=True, truncation=True, return_tensors="pt")
         parts.append(model.get_text_features(**tokens).pooler_output)
     places = torch.tensor(order).argsort()
-    return torch.nn.functional.normalize(torch.cat(parts)[places], dim=-1)
+    return normalize(torch.cat(parts)[places], dim=-1)
 
 
-def batch_loss(images: torch.Tensor, texts: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+def read_parts(probes: Probes, images: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Return the loss of the probes, each of which reads the same embeddings (B, D)."""
+    loss: torch.Tensor = probes(images[:, None].expand(-1, len(SCENE_PARTS), -1), classes)
+    return loss
+
+
+def batch_loss(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
     """Return the loss of images (B, D) and texts (N, D), of which the first B are true."""
-    logits = scale * images @ texts.T
+    logits = LOGIT_SCALE * images @ texts.T
     labels = torch.arange(len(images))
     return (cross_entropy(logits, labels) + cross_entropy(logits[:, labels].T, labels)) / 2
 
@@ -159,7 +194,8 @@ def measure(model: CLIPModel, tokenizer: CLIPTokenizer, count: int, seed: int) -
     """
     rng = random.Random(f"measure {seed}")  # noqa: S311
     scenes = [make_scene(seed, index) for index in range(count)]
-    images = image_embeddings(model, normalised(scene_squares(scenes)))
+    embeddings = model.get_image_features(pixel_values=pixel_values(scenes)).pooler_output
+    images = normalize(embeddings, dim=-1)
     phrasings = list(PHRASINGS.values())
     spoken = [phrasings[index % len(phrasings)] for index in range(count)]
 
@@ -184,13 +220,16 @@ def measure(model: CLIPModel, tokenizer: CLIPTokenizer, count: int, seed: int) -
 
 
 @click.command()
-@click.option("--steps", default=4000, show_default=True)
-@click.option("--scenes", "count", default=12_000, show_default=True, help="Drawn for training.")
+@click.option("--see", default=1000, show_default=True, help="Steps of the tower's last layer.")
+@click.option("--say", default=2000, show_default=True, help="Steps of that and the texts.")
+@click.option("--scenes", "count", default=10_000, show_default=True, help="Drawn for training.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--peak", default=1e-3, show_default=True, help="The highest learning rate.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Default: the shipped checkpoint.")
-def main(steps: int, count: int, seed: int, peak: float, threads: int, out: Path | None) -> None:
+def main(
+    see: int, say: int, count: int, seed: int, peak: float, threads: int, out: Path | None
+) -> None:
     """Trains the demo's CLIP, then measures it on unseen scenes."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -204,18 +243,26 @@ def main(steps: int, count: int, seed: int, peak: float, threads: int, out: Path
     ]
     tokenizer = clip.build_tokenizer(corpus)
     model = clip.build_model(tokenizer)
-    batches = Batches(tokenizer, count, seed)
+    batches = Batches(model, count, seed)
     click.echo(f"{model.num_parameters():,} parameters, {count:,} scenes drawn")
-    phase = TrainingPhase([model], steps, peak)
-    for step in range(steps):
-        pixels, texts = batches.next_batch()
-        images = image_embeddings(model, pixels)
-        scale = model.logit_scale.exp().clamp(max=100)
-        loss = batch_loss(images, text_embeddings(model, tokenizer, texts), scale)
-        phase.run_step(step, loss, scale.item())
-        if step % 500 == 499:
+    probes = Probes(clip.WIDTH)
+    seeing = [model.vision_model.encoder.layers[-1], model.vision_model.post_layernorm]
+    seeing += [model.visual_projection, probes]
+    phase = TrainingPhase(seeing, see, 2 * peak)
+    for step in range(see):
+        _, patches, classes = batches.next_batch()
+        loss = read_parts(probes, image_embeddings(model, patches), classes)
+        phase.run_step(step, loss, loss.item())
+    phase = TrainingPhase([*seeing, model.text_model, model.text_projection], say, peak)
+    for step in range(say):
+        chosen, patches, classes = batches.next_batch()
+        images = image_embeddings(model, patches)
+        texts = text_embeddings(model, tokenizer, batches.captions(chosen))
+        loss = batch_loss(normalize(images, dim=-1), texts)
+        phase.run_step(step, loss + read_parts(probes, images, classes), loss.item())
+        if step % 250 == 249:
             click.echo(measure(model, tokenizer, UNSEEN_SCENES, UNSEEN_SEED))
-    folder = out or checkpoint("clip")
+    folder = out or checkpoint("score")
     clip.save(model, tokenizer, folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     click.echo(f"{folder}: {size:,} bytes")

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import sentencex
 
+from engine.shearing.cut_lead_ins import without_lead_in
 from engine.shearing.reasoning import answer_of, is_reasoning
 
 STOP = re.compile(r"[.!?…。！？｡।॥۔؟։።]")
@@ -28,6 +29,8 @@ ANSWER_END = re.compile(rf"{END_MARKS}|\n\s*\n")
 """The end of an answer: a model's own marks, or a blank line."""
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 """A lone surrogate: half of a character, which has no UTF-8."""
+NUMBER = re.compile(r"\W*\d{1,2}[.)\]]*")
+"""A text that is a number alone, such as that of a list's item."""
 WORD = re.compile(r"\w")
 """A character of a word, in any script."""
 ANSWER_START = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
@@ -93,7 +96,7 @@ def first_sentence_complete(raw: str, opened: bool = False) -> bool:
     """
     if "." not in raw or is_reasoning(raw, opened):
         return False
-    text, *rest = answer_parts(answer_of(raw))
+    text, *rest = answer_parts(without_lead_in(answer_of(raw)))
     text = text.strip()
     following = text[len(split_first_sentence(text)) :].lstrip()
     return bool(rest) or " " in following
@@ -115,7 +118,7 @@ def split_first_sentence(text: str) -> str:
     for sentence in segments(text):
         end += len(sentence)
         first = text[:end].rstrip()
-        if first and last_word(first) not in ABBREVIATIONS:
+        if first and not goes_on(first):
             return first
     return text
 
@@ -133,7 +136,8 @@ def all_sentences(raw: str) -> list[str]:
     """Return the sentences of a raw caption, each in one line, up to a mark that ends the answer.
 
     A blank line ends a sentence here, and not the answer, since long captions have paragraphs. A
-    last sentence that does not reach its end is left out if there are others.
+    last sentence that does not reach its end is left out if there are others. Lead-ins and markers
+    of lists are cut.
     """
     raw = answer_of(raw)
     answer = END_MARK.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)[0]  # type: ignore[union-attr]
@@ -141,13 +145,20 @@ def all_sentences(raw: str) -> list[str]:
     for piece in segments(answer):
         end += len(piece)
         sentence = answer[start:end].strip()
-        if end == len(answer) or "\n\n" in piece or last_word(sentence) not in ABBREVIATIONS:
+        if end == len(answer) or "\n\n" in piece or not goes_on(sentence):
+            sentence = without_lead_in(sentence)
             if WORD.search(sentence):
                 sentences.append(" ".join(sentence.split()))
             start = end
     if len(sentences) > 1 and not SENTENCE_END.search(sentences[-1]):
         sentences.pop()
     return sentences
+
+
+def goes_on(sentence: str) -> bool:
+    """Return True if a sentence goes on where sentencex ends it: after an abbreviation, or after a
+    number at its beginning, as in "1. FC Köln"."""
+    return last_word(sentence) in ABBREVIATIONS or NUMBER.fullmatch(sentence) is not None
 
 
 def last_word(sentence: str) -> str:

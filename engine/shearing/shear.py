@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Self
 
 from db.rows import ProjectRow, ShearMode
+from engine.shearing.cut_lead_ins import without_lead_in, without_marker
 from engine.shearing.reasoning import answer_of
 from engine.shearing.sentences import first_sentence
 
-VERSION = 3
+VERSION = 4
 """Raised when a text may be sheared otherwise than before, so that sheared files are made again. 2:
-reasoning and chat tokens are cut. 3: so are markers of a list."""
-MARKER = r"\s*(?:[(\[]?\d{1,2}[.)\]]|[-*\u2022])\s+(?=[^\W\d_])"
-LIST_START = re.compile(MARKER)
-"""The marker of a list's first item, before a word."""
-NEXT_ITEM = re.compile(rf"\n{MARKER}")
-"""The end of an item, and the marker of the next one."""
+reasoning and chat tokens are cut. 3: so are markers of a list. 4: mode "sentence" cuts lead-ins and
+leading ellipses, too, and "1. FC" is no marker of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ def shear(raw: str, family: str, shearing: Shearing, finish: str = "stop") -> Sh
 def shear_text(raw: str, family: str, shearing: Shearing, finish: str) -> tuple[str, bool]:
     """Return the sheared text alone, and whether its sentence reached its end."""
     if shearing.mode == "sentence":
-        return first_sentence(unmarked_answer(raw), finish, shearing.max_words)
+        return first_sentence(without_lead_in(answer_of(raw)), finish, shearing.max_words)
     return make_shearer(family, shearing)(raw, finish), finish != "length" or "." in raw
 
 
@@ -83,17 +79,12 @@ def make_shearer(family: str, shearing: Shearing) -> Callable[[str, str], str]:
     clean = CLEAN_UPS.get(family, unmarked_before_full_stop)
     max_words = shearing.max_words
     if shearing.mode == "sentence":
-        return lambda raw, finish: first_sentence(unmarked_answer(raw), finish, max_words)[0]
+        return lambda raw, finish: first_sentence(
+            without_lead_in(answer_of(raw)), finish, max_words
+        )[0]
     if max_words is None:
         return lambda raw, finish: clean(raw)
     return lambda raw, finish: " ".join(clean(raw).split()[:max_words])
-
-
-def unmarked_answer(raw: str) -> str:
-    """Return the answer in a raw caption; of a list, its first item without the marker."""
-    answer = answer_of(raw)
-    marker = LIST_START.match(answer)
-    return answer if marker is None else NEXT_ITEM.split(answer[marker.end() :], maxsplit=1)[0]
 
 
 def unmarked_before_full_stop(raw: str) -> str:
@@ -101,7 +92,7 @@ def unmarked_before_full_stop(raw: str) -> str:
 
     So it is for families that upstream does not have.
     """
-    return before_full_stop(unmarked_answer(raw))
+    return before_full_stop(without_marker(answer_of(raw)))
 
 
 def before_full_stop(raw: str) -> str:

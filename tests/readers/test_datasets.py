@@ -18,11 +18,15 @@ def pairs_of(rows: list[dict[str, Any]], key: str = "image") -> list[tuple[int, 
     return sorted((row[key], row[name]) for row in rows for name in NAMES if row.get(name))
 
 
-@pytest.mark.parametrize("images", ["link", "copy"])
+@pytest.mark.parametrize("options", [("link",), ("copy",), ("link", "--quality-columns")])
 def test_an_image_folder(
-    call: Call, export_to: Call, hostile: HostileProject, tmp_path: Path, images: str
+    call: Call,
+    export_to: Call,
+    hostile: HostileProject,
+    tmp_path: Path,
+    options: tuple[str, ...],
 ) -> None:
-    out = export_to("hf", "--format", "hf", "--images", images)
+    out = export_to("hf", "--format", "hf", "--images", *options)
     rows = call(
         "datasets_reader", "rows", kind="imagefolder", cache=str(tmp_path), data_dir=str(out.path)
     )
@@ -54,6 +58,7 @@ def test_an_image_folder_whose_images_stay_where_they_are(
     ("name", "format", "kind"),
     [("out.parquet", "parquet", "parquet"), ("out.jsonl", "columns", "json")],
 )
+@pytest.mark.parametrize("options", [(), ("--quality-columns",)])
 def test_a_column_a_model(
     call: Call,
     export_to: Call,
@@ -62,8 +67,9 @@ def test_a_column_a_model(
     name: str,
     format: str,
     kind: str,
+    options: tuple[str, ...],
 ) -> None:
-    out = export_to(name, "--format", format, "--image-root", hostile.root)
+    out = export_to(name, "--format", format, "--image-root", hostile.root, *options)
     rows = call("datasets_reader", "rows", kind=kind, cache=str(tmp_path), data_files=str(out.path))
     for row in rows:
         row["image"] = hostile.number_at(row["image"])
@@ -108,7 +114,7 @@ def test_parquet_with_the_images_in_it(
     call: Call, export_to: Call, hostile: HostileProject, tmp_path: Path
 ) -> None:
     """The folder is read as the Hub does, by its dataset card."""
-    out = export_to("hub", "--format", "hub", "--uid", "--captions-list")
+    out = export_to("hub", "--format", "hub", "--uid", "--captions-list", "--quality-columns")
     rows = call("datasets_reader", "rows", kind=str(out.path), cache=str(tmp_path))
     assert pairs_of(rows) == hostile.pairs(keep=is_utf8, any_path=True)
     listed = sorted((row["image"], text) for row in rows for text in row["captions"])

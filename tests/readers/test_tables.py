@@ -15,17 +15,27 @@ from tests.readers.hostile_project import (
 READERS = ["pandas", "polars", "duckdb"]
 
 
+@pytest.mark.parametrize("options", [(), ("--quality-columns",)])
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(("name", "format"), [("out.parquet", "parquet"), ("out.jsonl", "columns")])
 def test_a_column_a_model(
-    call: Call, export_to: Call, hostile: HostileProject, reader: str, name: str, format: str
+    call: Call,
+    export_to: Call,
+    hostile: HostileProject,
+    reader: str,
+    name: str,
+    format: str,
+    options: tuple[str, ...],
 ) -> None:
-    out = export_to(name, "--format", format, "--image-root", hostile.root)
+    out = export_to(name, "--format", format, "--image-root", hostile.root, *options)
     rows = call("tables", f"{reader}_rows", path=str(out.path))
     pairs = [
         (hostile.number_at(row["image"]), row[name]) for row in rows for name in NAMES if row[name]
     ]
     assert sorted(pairs) == hostile.pairs(keep=is_utf8)
+    if options:
+        assert {row["health"]["original"] for row in rows} >= {None, ""}
+        assert {type(row["flags"][name]) for row in rows for name in NAMES} == {str}
 
 
 @pytest.mark.parametrize("reader", READERS)

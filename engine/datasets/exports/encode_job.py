@@ -6,8 +6,9 @@ Light to import: other processes start with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.formats import ExportFormat
@@ -44,6 +45,8 @@ def encode_shard(job: EncodeJob) -> tuple[EncodedShard, ExportCounts]:
     columns = columns_of(job.plan, shard_captions)
     if job.verdicts is not None:
         drop_left_out(job.verdicts, columns, counts)
+        if shard_captions.images:
+            shard_captions = replace(shard_captions, quality=quality_of(job))
     captioned, captions = count_captioned(columns), count_captions(columns)
     encoded = job.format.encode(job.plan, shard_captions, job.out)
     counts.images = captioned if encoded.images is None else encoded.images
@@ -53,6 +56,16 @@ def encode_shard(job: EncodeJob) -> tuple[EncodedShard, ExportCounts]:
     counts.captions = encoded.captions
     counts.unfit_captions = captions - encoded.captions - encoded.unchosen
     return encoded, counts
+
+
+def quality_of(job: EncodeJob) -> list[dict[str, Any]]:
+    """Return the values of the columns of quality of each record, if those are written."""
+    if job.verdicts is None or job.verdicts.facts is None:
+        return []
+    from engine.datasets.exports.quality_columns import quality_values  # which imports numpy
+
+    source = job.source
+    return quality_values(job.verdicts.facts, source.shards[0], source.models, source.caption_flags)
 
 
 def count_captioned(columns: Sequence[CaptionColumn]) -> int:

@@ -21,7 +21,7 @@ from engine.datasets.exports.image_files import parse_encoding, shared_rules
 from engine.datasets.exports.path_hints import first_images
 from engine.datasets.exports.shard_captions import CaptionFilter, ExportSource
 from engine.datasets.exports.source import open_export_source
-from engine.datasets.exports.writers.base import ORIGINAL, ExportPlan
+from engine.datasets.exports.writers.base import ORIGINAL, ExportPlan, QualityFields
 from engine.process.pool import map_on_all_cores
 from engine.project.damage import DamagedFiles
 from engine.project.image_paths import image_paths_of
@@ -36,6 +36,8 @@ RESERVED_COLUMNS = frozenset(
     ("image", "image_path", "file_name", "key", "uid", "captions", "provenance", ORIGINAL)
 )
 """Names of columns that a model cannot have in a format with a column a model."""
+QUALITY_COLUMNS = frozenset(("health", "agreement", "scores", "flags"))
+"""Such names where these columns are written."""
 SHARD_CAUSES: frozenset[TaskErrorCause] = frozenset(
     ("shard_missing", "shard_changed", "shard_unreadable")
 )
@@ -89,6 +91,8 @@ class ExportOptions:
     """True if there is a column `uid`."""
     captions_list: bool = False
     """True if there is a column `captions` with the list of all captions."""
+    quality_columns: bool = False
+    """True if there are columns `health`, `agreement`, `scores` and `flags`."""
     quality: QualityFilter = field(default_factory=QualityFilter)
     """What the captions must be like."""
 
@@ -158,7 +162,7 @@ def export(
     out = check_target(project, out, export_format)
     plan = make_plan(source, options, export_format, out.name)
     caption_filter = filter_of(plan, options)
-    if first_pass is None and options.quality:
+    if first_pass is None and (options.quality or options.quality_columns):
         first_pass = make_first_pass(source, plan, options, progress, cancelled)
     counts = ExportCounts()
     written = 0
@@ -247,7 +251,13 @@ def make_first_pass(
             raise ExportCancelled
         progress(ExportProgress(done, total, 0, 0, counting=True))
 
-    first_pass = judge_captions(source, filter_of(plan, options), options.quality, advance)
+    first_pass = judge_captions(
+        source,
+        filter_of(plan, options),
+        options.quality,
+        advance,
+        everything=options.quality_columns,
+    )
     if first_pass.counts.damage and not options.allow_partial:
         raise DamagedFiles(first_pass.counts.damage)
     return first_pass
@@ -282,7 +292,12 @@ def make_plan(
         tar_bytes=options.tar_bytes,
         with_uid=options.uid,
         with_list=options.captions_list,
+        filters=options.filter_arguments(),
     )
+    if options.quality_columns:
+        agreeing = [model.name for model in source.models] if len(source.known_models) > 1 else []
+        scorers = [scorer.name for scorer in source.scorers]
+        plan = replace(plan, quality=QualityFields(plan.names, agreeing, scorers))
     refuse_names(plan, export_format)
     return plan
 
@@ -300,6 +315,7 @@ def refuse_unfit_options(options: ExportOptions, export_format: ExportFormat) ->
         ("--tar-size", options.tar_bytes is not None, export_format.tars),
         ("--uid", options.uid, export_format.columns),
         ("--captions-list", options.captions_list, export_format.columns),
+        ("--quality-columns", options.quality_columns, export_format.columns),
     ):
         if given and not fits:
             raise BadInput(f"the {name} format has no place for {option.removeprefix('--')}")
@@ -309,6 +325,8 @@ def refuse_names(plan: ExportPlan, export_format: ExportFormat) -> None:
     """Raise `BadInput` if a model is called as a column of the format, or as no chosen text is."""
     names = [model.name for model in plan.models]
     reserved = RESERVED_COLUMNS if export_format.columns else {ORIGINAL} & set(plan.names[:1])
+    if plan.quality is not None:
+        reserved = reserved | QUALITY_COLUMNS
     if clash := sorted(reserved.intersection(names)):
         raise BadInput(
             f"the model {clash[0]!r} is called as a column of the {export_format.name} format:"

@@ -31,9 +31,10 @@ from engine.project.damage import DamagedFiles
 from engine.project.score_log import read_scores, score_of
 from engine.project.task_health import HealthJob, Originals, health_log, log_health, sampled_shards
 from engine.quality.agreement import agreement_of
-from engine.quality.judgement import ColumnFacts, Judgement, judge
+from engine.quality.judgement import ColumnFacts, Judgement, judge, mark_repeats
 from engine.quality.near_duplicates import SAMPLE
 from engine.quality.quality_filter import CONTRADICTED, REPEATS, QualityFilter
+from engine.quality.shard_health import ShardHealth
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
@@ -42,23 +43,40 @@ class Needs(NamedTuple):
     """What must be known of captions, so that they can be judged."""
 
     health: bool
-    repeats: bool
-    """True if the same texts must be found."""
-    words: bool
-    """True if near duplicates must be found."""
+    repeats: frozenset[str]
+    """Which of `REPEATS` must be found."""
     agreement: bool
     scorers: Sequence[str]
     """The names of the scorers whose scores must be known."""
+    originals: bool = False
+    """True if the health of originals must be known, too."""
 
     @classmethod
     def of(cls, quality: QualityFilter) -> Needs:
+        """Return what a filter needs."""
         return cls(
             health=bool(quality.without),
-            repeats=bool(set(REPEATS) & set(quality.without)),
-            words="near_duplicates" in quality.without,
+            repeats=frozenset(REPEATS).intersection(quality.without),
             agreement=quality.needs_agreement,
             scorers=quality.scorers,
         )
+
+    @classmethod
+    def everything(cls, source: ExportSource) -> Needs:
+        """Return all that can be known of a project's captions."""
+        unknown = ["near_duplicates"] * (source.settings.records > SAMPLE)
+        return cls(
+            health=True,
+            repeats=frozenset(REPEATS).difference(unknown),
+            agreement=len(source.known_models) > 1,
+            scorers=[scorer.name for scorer in source.scorers],
+            originals=True,
+        )
+
+    @property
+    def words(self) -> bool:
+        """True if the words of captions must be known."""
+        return "near_duplicates" in self.repeats
 
     def unknown(self, name: str, records: int, column: CaptionColumn) -> ColumnFacts:
         """Return the facts of a shard's column of which nothing more is known than which captions
@@ -69,7 +87,7 @@ class Needs(NamedTuple):
             name=name,
             present=present,
             defects=np.zeros(records * self.health, np.uint16),
-            hashes=np.zeros(records * self.repeats, np.uint64),
+            hashes=np.zeros(records * bool(self.repeats), np.uint64),
             words=[""] * (records * self.words),
             scores={scorer: np.full(records, np.nan) for scorer in self.scorers},
             agreement=np.full(records * self.agreement, np.nan),
@@ -117,14 +135,17 @@ class FirstPass:
     counts: ExportCounts
     columns: list[ColumnCount]
     judgement: Judgement
+    facts: list[ColumnFacts] | None = None
+    """What is known of each column, where everything was asked for."""
 
     def of_shard(self, shard: ShardRow) -> ShardVerdicts:
-        """Return the verdicts on a shard's captions."""
+        """Return the verdicts on a shard's captions, and what is known of them."""
         records = slice(shard.first, shard.first + shard.count)
         return ShardVerdicts(
             [column.name for column in self.columns],
             [verdicts[records].tobytes() for verdicts in self.judgement.verdicts],
             self.judgement.reasons,
+            None if self.facts is None else [part_of(facts, records) for facts in self.facts],
         )
 
 
@@ -134,18 +155,21 @@ def judge_captions(
     quality: QualityFilter,
     progress: Callable[[int, int], None] = lambda done, total: None,
     min_jobs: int | None = None,
+    everything: bool = False,
 ) -> FirstPass:
     """Read all shards on all cores, and return which captions stay.
 
-    `progress` gets the numbers of shards read and of all; what it raises ends the pass. Fewer than
-    `min_jobs` shards are read in this process. Raises `BadInput` for what the filter asks and the
-    project cannot tell.
+    With `everything`, all is found and kept that can be known of captions, and of originals, too;
+    else what the filter needs. `progress` gets the numbers of shards read and of all; what it
+    raises ends the pass. Fewer than `min_jobs` shards are read in this process. Raises `BadInput`
+    for what the filter asks and the project cannot tell.
     """
     quality = quality.for_project(
         [scorer.name for scorer in source.scorers], len(source.known_models)
     )
     check_filter(source, caption_filter, quality)
-    needs, sampled = Needs.of(quality), sampled_shards(source.shards)
+    needs = Needs.everything(source) if everything else Needs.of(quality)
+    sampled = sampled_shards(source.shards)
     jobs = (
         FactsJob(
             source.of_shard(shard),
@@ -164,9 +188,17 @@ def judge_captions(
     columns = [join(parts) for parts in zip(*shards, strict=True)]
     originals = columns[0] if caption_filter.with_originals else None
     models = columns[1:] if caption_filter.with_originals else columns
+    mark_repeats(models, needs.repeats)
+    if originals is not None and needs.originals:
+        mark_repeats([originals], needs.repeats)
     judgement = judge(quality, models, originals)
-    column_counts = add_verdicts(counts, columns, judgement)
-    return FirstPass(quality=quality, counts=counts, columns=column_counts, judgement=judgement)
+    return FirstPass(
+        quality=quality,
+        counts=counts,
+        columns=add_verdicts(counts, columns, judgement),
+        judgement=judgement,
+        facts=columns if everything else None,
+    )
 
 
 def check_filter(
@@ -212,7 +244,7 @@ def read_facts(job: FactsJob) -> ShardFacts:
     ]
     if captions.images:
         if job.needs.health:
-            add_health(job, columns[job.caption_filter.with_originals :], counts)
+            add_health(job, columns, counts)
         for scorer in source.scorers:
             if scorer.name in job.needs.scorers:
                 add_scores(source, scorer, columns, texts)
@@ -222,21 +254,27 @@ def read_facts(job: FactsJob) -> ShardFacts:
 
 
 def add_health(job: FactsJob, columns: Sequence[ColumnFacts], counts: ExportCounts) -> None:
-    """Add what is wrong with each model's captions; those of a damaged log are not present."""
+    """Add what is wrong with captions; those of a damaged log are not present."""
     originals = Originals(job.health)
-    for log, facts in zip(job.health.logs, columns, strict=True):
+    of_models = columns[job.caption_filter.with_originals :]
+    if job.needs.originals and job.caption_filter.with_originals:
+        set_health(job.needs, columns[0], originals.health())
+    for log, facts in zip(job.health.logs, of_models, strict=True):
         try:
-            health = log_health(job.health, log, originals)
+            set_health(job.needs, facts, log_health(job.health, log, originals))
         except DamagedFiles as error:
             counts.damage += tuple(each for each in error.damage if each not in counts.damage)
             counts.damaged += int(facts.present.sum())
             facts.present[:] = False
-            continue
-        facts.defects = health.flag_array()
-        if job.needs.repeats:
-            facts.hashes = health.hash_array()
-        if job.needs.words:
-            facts.words = health.sample or []
+
+
+def set_health(needs: Needs, facts: ColumnFacts, health: ShardHealth) -> None:
+    """Set what is needed of the health of a shard's column."""
+    facts.defects = health.flag_array()
+    if needs.repeats:
+        facts.hashes = health.hash_array()
+    if needs.words:
+        facts.words = health.sample or []
 
 
 def add_scores(
@@ -289,6 +327,18 @@ def join(parts: Sequence[ColumnFacts]) -> ColumnFacts:
         },
         agreement=np.concatenate([part.agreement for part in parts]),
         contradicted=np.concatenate([part.contradicted for part in parts]),
+    )
+
+
+def part_of(facts: ColumnFacts, records: slice) -> ColumnFacts:
+    """Return what is known of some records of a column."""
+    return ColumnFacts(
+        name=facts.name,
+        present=facts.present[records],
+        defects=facts.defects[records],
+        scores={name: scores[records] for name, scores in facts.scores.items()},
+        agreement=facts.agreement[records],
+        contradicted=facts.contradicted[records],
     )
 
 

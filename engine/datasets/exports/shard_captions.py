@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from db.rows import ORIGINAL_ID, CaptionKey, ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
 from engine.datasets.exports.counts import ExportCounts
@@ -133,6 +134,8 @@ class ShardCaptions:
     finishes: list[list[str | None]]
     """The finish reasons of `columns`, `stop`, `length` or `imported`; may be empty unless the
     filter asks for them."""
+    quality: list[dict[str, Any]] = field(default_factory=list)
+    """The values of the columns of quality of each record; empty where those are not written."""
 
 
 def read_shard_captions(

@@ -6,10 +6,13 @@ Light to import, without numpy: other processes start with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.shard_captions import CaptionColumn
+
+if TYPE_CHECKING:
+    from engine.quality.judgement import ColumnFacts
 
 
 class ShardVerdicts(NamedTuple):
@@ -21,6 +24,8 @@ class ShardVerdicts(NamedTuple):
     """A byte for each record of each column: `STAYS`, `ABSENT`, or the place of a reason, counted
     from 1 (`engine.quality.judgement`)."""
     reasons: Sequence[str]
+    facts: Sequence[ColumnFacts] | None = None
+    """What is known of each column, where it is written beside the captions."""
 
 
 def drop_left_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -65,6 +65,17 @@ class ColumnOrigin(NamedTuple):
         return self.values | {"prompt": drawn_prompt(self.drawn_from, record_id)}
 
 
+class QualityFields(NamedTuple):
+    """The columns of quality: each has a value for each column of captions, by name."""
+
+    names: Sequence[str]
+    """The columns of captions."""
+    agreement: Sequence[str]
+    """Those of them that have an agreement; none in a project with one model."""
+    scorers: Sequence[str]
+    """The scorers, each of which has a score of each caption."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportPlan:
     """What an export writes, and how the program that reads it will find the images."""
@@ -95,6 +106,10 @@ class ExportPlan:
     """True if a column `uid` is written, for formats that have columns."""
     with_list: bool = False
     """True if a column `captions` with the list of all captions is written as well."""
+    quality: QualityFields | None = None
+    """The columns of quality that are written as well, if any."""
+    filters: tuple[str, ...] = ()
+    """The options that left captions out, as `export` takes them."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -135,6 +150,8 @@ class ExportRow:
     captions: Sequence[str | None]
     finishes: Sequence[str | None]
     """How the generation of each caption ended, or `imported`, if the plan asks for provenance."""
+    quality: Mapping[str, Any] | None = None
+    """The values of the columns of quality, if the plan has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +221,11 @@ def rows_of(plan: ExportPlan, shard_captions: ShardCaptions) -> Iterator[ExportR
         [None if caption is None else jsonlines.loads(caption) for caption in column]
         for column in columns_of(plan, shard_captions)
     ]
-    rows = zip(images, zip(*texts, strict=True), zip(*finishes, strict=True), strict=True)
-    for record_id, (image, captions, row_finishes) in enumerate(rows, start=first):
+    quality: Sequence[Mapping[str, Any] | None] = [None] * len(images)
+    if plan.quality is not None:
+        quality = shard_captions.quality
+    rows = zip(images, zip(*texts, strict=True), zip(*finishes, strict=True), quality, strict=True)
+    for record_id, (image, captions, row_finishes, known) in enumerate(rows, start=first):
         if any(captions):
             yield ExportRow(
                 record_id=record_id,
@@ -213,6 +233,7 @@ def rows_of(plan: ExportPlan, shard_captions: ShardCaptions) -> Iterator[ExportR
                 path=plan.map_path(image),
                 captions=captions,
                 finishes=row_finishes,
+                quality=known,
             )
 
 
@@ -220,7 +241,7 @@ def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:
     """Return the row's captions by name, None where there is none.
 
     If the plan asks for them, `uid` stands before the captions, and behind them `captions`, a list
-    of those that are there, and `provenance`, by name.
+    of those that are there, `provenance`, by name, and the columns of quality.
     """
     values: dict[str, Any] = {"uid": uid_of(row)} if plan.with_uid else {}
     values |= zip(plan.names, row.captions, strict=True)
@@ -234,6 +255,8 @@ def captions_by_name(plan: ExportPlan, row: ExportRow) -> dict[str, Any]:
             )
             if caption
         }
+    if row.quality is not None:
+        values.update(row.quality)
     return values
 
 

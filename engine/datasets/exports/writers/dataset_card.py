@@ -38,6 +38,15 @@ def dataset_card(plan: ExportPlan, images: int) -> str:
         "",
         "A caption that is missing is null. Captions of models are sheared to a sentence.",
     ]
+    if plan.filters:
+        lines += ["", f"Captions were left out by `{' '.join(plan.filters)}`."]
+    if plan.quality is not None:
+        lines += [
+            "",
+            "`health` says what is wrong with each caption, `agreement` how far those of other"
+            " models support it, `scores` how well it fits the image, and `flags` why a person"
+            " flagged it.",
+        ]
     return "\n".join([*lines, ""])
 
 

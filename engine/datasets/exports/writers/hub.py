@@ -16,7 +16,12 @@ from typing import Any
 from engine.datasets.exports.image_files import READ_BY_DATASETS, read_image_file
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
-from engine.datasets.exports.writers.arrow_columns import ArrowColumns, caption_fields
+from engine.datasets.exports.writers.arrow_columns import (
+    ArrowColumns,
+    arrow_types,
+    caption_fields,
+    quality_types,
+)
 from engine.datasets.exports.writers.dataset_card import dataset_card
 from engine.datasets.exports.writers.row_choice import (
     Tally,
@@ -66,14 +71,12 @@ class ImageParquet:
     def __init__(self, path: Path, plan: base.ExportPlan) -> None:
         arrow = import_extra("pyarrow", "formats", "Parquet is written")
         parquet = import_extra("pyarrow.parquet", "formats", "Parquet is written")
-        string = arrow.string()
-        types = {
-            "image": arrow.struct([("bytes", arrow.binary()), ("path", string)]),
-            "string": string,
-            "list": arrow.list_(string),
-        }
+        image = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+        types = {"image": image} | arrow_types(plan, arrow)
         text = {"dtype": "string", "_type": "Value"}
+        number = {"dtype": "float64", "_type": "Value"}
         features = {"image": {"_type": "Image"}, "string": text, "list": [text]}
+        features |= quality_types(plan, text, number)
         kinds = kinds_of(plan)
         known = {"info": {"features": {name: features[kind] for name, kind in kinds.items()}}}
         self.schema = arrow.schema(

@@ -1,7 +1,7 @@
 """`parquet`: one row per image, with `image` and a string column per model; a row group per shard.
 
 `datasets.load_dataset("parquet", data_files=OUT)` and pandas read it. Provenance is a column of
-JSON.
+JSON. The schema's metadata has the filters that left captions out (`mllmaug_filters`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.datasets.exports.shard_captions import ShardCaptions
 from engine.datasets.exports.writers import base
-from engine.datasets.exports.writers.arrow_columns import ArrowColumns, caption_fields
+from engine.datasets.exports.writers.arrow_columns import ArrowColumns, arrow_types, caption_fields
 from engine.datasets.exports.writers.row_choice import Tally, fitting_rows
 from engine.utils.optional_imports import import_extra
 
@@ -31,10 +31,12 @@ class Writer(base.Writer):
         super().__init__(out, plan)
         self.arrow = import_extra("pyarrow", "formats", "Parquet is written")
         parquet = import_extra("pyarrow.parquet", "formats", "Parquet is written")
-        string, texts = self.arrow.string(), self.arrow.list_(self.arrow.string())
-        types = {"string": string, "list": texts}
+        types = arrow_types(plan, self.arrow)
         kinds = {"image": "string"} | caption_fields(plan)
-        self.schema = self.arrow.schema([(name, types[kind]) for name, kind in kinds.items()])
+        about = {"mllmaug_filters": " ".join(plan.filters)} if plan.filters else None
+        self.schema = self.arrow.schema(
+            [(name, types[kind]) for name, kind in kinds.items()], about
+        )
         self.file = parquet.ParquetWriter(out, self.schema, compression="zstd")
 
     def append(self, pieces: list[dict[str, list[Any]]]) -> int:

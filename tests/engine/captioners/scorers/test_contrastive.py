@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,17 @@ def ask(scorer: Any, picture: str, texts: dict[str, str]) -> Any:
     return scorer.prepare_record(open_image(picture), PromptRecord(record_id=0, texts=texts))
 
 
+@cache
+def model_and_processor(folder: Path) -> Any:
+    """Load a checkpoint as its documentation does."""
+    places: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    model = AutoModel.from_pretrained(folder, **places).eval()
+    return model, AutoProcessor.from_pretrained(folder, **places)
+
+
 def by_hand(folder: Path, picture: str, text: str) -> float:
     """Return the cosine as the model's documentation computes it, of one pair alone."""
-    model = AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    processor: Any = AutoProcessor.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False
-    )
+    model, processor = model_and_processor(folder)
     with Image.open(picture) as image, torch.inference_mode():
         inputs = processor(
             text=[text],
@@ -71,7 +77,7 @@ def by_hand(folder: Path, picture: str, text: str) -> float:
             max_length=LENGTH,
             return_tensors="pt",
         )
-        output = model.eval()(**inputs)
+        output = model(**inputs)
     return float((output.image_embeds * output.text_embeds).sum())
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from engine.datasets import JointCaptions
@@ -171,7 +173,7 @@ def test_scores(project: Project, tmp_path: Path) -> None:
     assert best == expected(lambda model, n, text: n < COUNT - 10 and model == "two")
     options = ExportOptions(quality=QualityFilter(best=1))
     counted = count_captions(project, options)
-    assert counted.columns[1].left_out == {"not scored yet": 10}
+    assert counted.columns[1].left_out["not scored yet"] == 10
     assert "not scored yet" in counted.counts.sum_line()
 
 
@@ -254,7 +256,7 @@ def test_the_count_is_what_is_written(project: Project, tmp_path: Path, options:
     assert cli_ok("export", project.folder, "--count", *options.split()) == counted
     said = cli_ok("export", project.folder, out, *options.split())
     assert said.startswith(counted)
-    summed = counted.splitlines()[-1].removeprefix("would be written: ")
+    summed = counted.splitlines()[-1].removeprefix("to be written, if the format can hold it: ")
     assert said.splitlines()[-1] == summed
     captions = re.search(r"captions = (\d+) written", summed)
     assert captions
@@ -275,6 +277,74 @@ def test_flagged_captions(project: Project, tmp_path: Path) -> None:
     assert set(rest).isdisjoint(flagged)
     data = JointCaptions(project.folder, only_flagged=True)
     assert [caption for sample in data for caption in sample.captions] == flagged
+
+
+@pytest.mark.parametrize("form", ["columns", "parquet", "hub", "wds", "hf"])
+def test_columns_of_quality(project: Project, tmp_path: Path, form: str) -> None:
+    cli_ok("flag", project.folder, "0:8", "--model", "two", "--reason", "no such dog")
+    cli_ok("flag", project.folder, "0:9", "--model", "one")
+    out = tmp_path / "out"
+    options = ["--format", form, "--quality-columns", "--with-original", "--without", "loops"]
+    cli_ok("export", project.folder, out, *options)
+    rows = list(rows_of(form, out))
+    assert len(rows) == COUNT
+    health = {n: rows[n]["health"] for n in (2, 4, 10)}
+    assert {n: (each["one"], each["two"]) for n, each in health.items()} == {
+        2: ("leaks", ""),
+        4: (None, ""),
+        10: ("loops", ""),
+    }
+    assert (rows[10]["original"], rows[10]["one"]) == ("alt text 10", None)
+    for n, row in enumerate(rows):
+        said = {name: text for name in ("one", "two") if (text := sheared(name, n))}
+        found = agreement_of(f"alt text {n}", said)
+        assert row["agreement"] == {name: found.support.get(name) for name in ("one", "two")}
+        verdict = "contradicted" if found.original == "contradicted" else ""
+        assert row["health"]["original"] == verdict
+        names = ["original", *said]
+        assert row["scores"]["clip"] == {
+            name: score(name, n) if name in names else None for name in ("original", "one", "two")
+        }
+    assert rows[8]["flags"] == {"original": "", "one": "", "two": "no such dog"}
+    assert rows[9]["flags"] == {"original": "", "one": "flagged", "two": ""}
+    if form == "columns":
+        captions = [sample.captions for sample in JointCaptions(out)]
+        kept = JointCaptions(project.folder, without="loops")
+        assert captions == [sample.captions for sample in kept]
+    if form == "hub":
+        assert "`--without loops`" in (out / "README.md").read_text()
+    if form == "parquet":
+        about = pq.read_schema(out).metadata
+        assert about[b"mllmaug_filters"] == b"--without loops"
+
+
+def rows_of(form: str, out: Path) -> Iterable[dict[str, Any]]:
+    """Return the rows of an export of this format."""
+    if form in ("columns", "hf"):
+        lines = (out / "metadata.jsonl" if form == "hf" else out).read_text().splitlines()
+        return map(json.loads, lines)
+    if form == "wds":
+        return samples_in(out)
+    path = out if form == "parquet" else next((out / "data").iterdir())
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def samples_in(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the JSON of each sample in a folder of tars."""
+    for path in sorted(folder.glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.name.endswith(".json"):
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    yield json.load(file)
+
+
+def test_a_format_without_columns_has_none_of_quality(project: Project, tmp_path: Path) -> None:
+    result = cli("export", project.folder, tmp_path / "out", "--quality-columns")
+    assert result.returncode == 2
+    assert "the json format has no place for quality-columns" in result.stderr
 
 
 @pytest.mark.parametrize(

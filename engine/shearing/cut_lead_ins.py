@@ -1,0 +1,124 @@
+"""Cutting what a model says before the caption, and the markers of lists.
+
+Less is cut than `lead_ins.py` finds: only what ends with a mark of its own ("Sure!", "Here is a
+caption:"), so that no part of a caption is lost.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.shearing.lead_ins import ADJECTIVE, HERE, NOUN, PICTURE, REASON
+from engine.shearing.phrases import any_of
+
+HEAD = 160
+"""Characters of a text in which a lead-in ends."""
+MAX_LEAD_INS = 10
+"""Lead-ins that are cut one after the other."""
+LABEL = (
+    rf"(?:{ADJECTIVE}[ -])*{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
+    rf"(?:(?:of|for|to) (?:the|this|your|an) (?:(?:provided|given|attached|input) )?{PICTURE}\s*)?"
+    r"(?:#?\d+\s*)?(?:is|are|would be|could be|might be|should be|reads?|goes)?\s*"
+    r"(?:as follows\s*)?"
+)
+"""What stands before a colon: "A short caption for this image could be"."""
+HELP = any_of("""
+    i(?:'d| would| will|'ll) be (?:happy|glad|delighted) to | happy to (?:help|assist) |
+    i(?:'d| would) love to | i(?:'ll| will| can) (?:describe|provide|give|write|caption|help|try) |
+    (?:thank you|thanks) for (?:the (?:image|picture|photo|question)|sharing|providing|uploading)
+""")
+CUT_POLITE = any_of("""
+    sure(?: thing)? | certainly | of course | absolutely | okay | ok | alright | all right |
+    no problem | got it | gladly | understood | (?:great|good) question | very well |
+    with pleasure | my pleasure | as requested | as you can see | in (?:summary|short|conclusion) |
+    to summari[sz]e
+""")
+"""Words before a mark that are no beginning of a caption."""
+CUT_GREETING = any_of("""
+    hello | hi | (?:hi|hello) there | great | yes | you're welcome | thank you | thanks
+""")
+"""The same only with an exclamation mark."""
+FORMS = r"[\"'*_#\s]*"
+"""Quotation marks and signs of Markdown, which may stand around a lead-in."""
+MARKED = (
+    r"(?:\.{2,}|\u2026)\s*(?=\w)",
+    r"[-\u2013\u2014*+~\u2022\u00b7\u25e6\u25aa\u25cf\u2023>\u2192]\s+(?=[^\W\d_]|[\"'*(\[])",
+    r"#{1,6}\s+(?=\w)",
+    r"\(?[a-h]\)\s+(?=\w)",
+)
+"""Ellipses, markers of lists and of headings that are cut."""
+CUTS = (
+    rf"{CUT_POLITE}\s*(?:[!.:;\u2014\u2013-]|,(?:\s*so\b)?)+(?!\w)",
+    rf"{CUT_GREETING}\s*!+(?!\w)",
+    rf"{HELP}[^.!?:\n]{{0,80}}[.!:](?!\w)",
+    rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) "
+    rf"(?:{ADJECTIVE}[ -])*{NOUN}\b[^.!?:\n]{{0,80}}[:\uff1a]",
+    rf"{HERE}(?: (?:one|two|three|a few|some|several))?\s*[:!]",
+    rf"(?:the|this) {PICTURE} (?:can|could|may) be (?:described|captioned|summari[sz]ed) as"
+    r"(?: follows)?\s*[:\uff1a]",
+    rf"{REASON} (?:the|this|your|my) (?:(?:provided|given|attached|uploaded) )?{PICTURE}\b"
+    rf"[^.!?:\n]{{0,30}}, {HERE} [^.!?:\n]{{0,60}}:",
+    rf"{LABEL}[*_\"']*\s*(?::(?![^\W_])|\uff1a)",
+    r"(?:a|ans|assistant|gpt|(?:caption|option|step) ?\d+)\s*[*_]*[:\uff1a]\s",
+)
+"""What is cut, as patterns with their marks."""
+CUT = re.compile(
+    rf"(?:{'|'.join(MARKED)}|{FORMS}(?:{'|'.join(CUTS)})(?:[*_]{{1,3}}(?=\s))?)\s*",
+    re.IGNORECASE,
+)
+ITEM = re.compile(
+    r"\s*(?:[(\[]?\d{1,2}(?:(?P<stop>\.)|[)\]])|[-*\u2022])\s+(?=(?P<word>[^\W\d_]+))"
+)
+"""The marker of a list's first item, and the word behind it. "- 5 degrees" has none."""
+NEXT_ITEM = re.compile(r"\n[ \t]*(?:[(\[]?\d{1,2}[.)\]]|[-*\u2022])\s+(?=[^\W\d_])")
+"""The end of an item, and the marker of the next one."""
+NO_ITEM = re.compile(
+    r"(?:[A-Z]{2,5}|Bundesliga|Liga|Weltkrieg|Januar|Februar|M\u00e4rz|Mai|Juni|Juli|Oktober"
+    r"|Dezember)\Z"
+)
+"""Words behind an ordinal number with a full stop, as in "1. FC K\u00f6ln" and "1. Mai"; an
+abbreviation may be one."""
+CUT_WORDS = frozenset(
+    """
+    absolutely all alright as certainly gladly good got great happy hello here hi i in my no of ok
+    okay sure thank thanks to understood very with yes you
+    """.split()  # noqa: SIM905
+)
+"""The plain words with which a lead-in without a colon begins that is cut."""
+
+
+def without_lead_in(text: str) -> str:
+    """Return a text without the lead-ins at its beginning; of a list, the first item.
+
+    Empty if nothing else is there. The same object if there is no lead-in.
+    """
+    for _ in range(MAX_LEAD_INS):
+        if not may_be_cut(text):
+            break
+        item = without_marker(text)
+        if item is not text:
+            text = item
+            continue
+        start = text.lstrip()
+        cut = CUT.match(start[:HEAD].replace("\u2019", "'"))
+        if cut is None:
+            break
+        text = start[cut.end() :].lstrip()
+    return text
+
+
+def without_marker(text: str) -> str:
+    """Return the first item of a list without its marker; the same object if there is no list."""
+    item = ITEM.match(text)
+    if item is None or (item["stop"] and NO_ITEM.match(item["word"])):
+        return text
+    return NEXT_ITEM.split(text[item.end() :], maxsplit=1)[0]
+
+
+def may_be_cut(text: str) -> bool:
+    """Return False for most texts that begin with no lead-in."""
+    first = text.partition(" ")[0]
+    if not first.isalpha() or first.lower() in CUT_WORDS:
+        return True
+    head = text[:HEAD]
+    return ":" in head or "\uff1a" in head

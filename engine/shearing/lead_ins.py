@@ -1,0 +1,105 @@
+"""Lead-ins: what a model says before the caption, such as "Sure! Here is", "1." or "Caption:".
+
+The phrases are those of released instruction-tuned models, as their users report them. More of them
+are found here than `cut_lead_ins.py` cuts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.shearing.phrases import any_of
+
+NOUN = any_of("""
+    captions? | descriptions? | summar(?:y|ies) | answers? | responses? | outputs? | results? |
+    titles? | alt[- ]?texts? | sentences? | overview | breakdown | versions? | interpretations? |
+    analysis | attempts? | options? | suggestions? | ideas? | what (?:i|the image|is|you)
+""")
+ADJECTIVE = any_of("""
+    one | a | an | the | my | your | some | possible | short | brief | concise | detailed |
+    single | simple | one-sentence | image | picture | photo | text | final | generated |
+    suggested | requested | full | long | revised | improved | accurate | clear | correct | best |
+    right | suitable | following | potential | single-sentence | comprehensive | few | two |
+    three | several | list of | step-by-step | better | more | updated | new | proposed | visual |
+    scene | english
+""")
+PICTURE = any_of("""
+    image | picture | photo | photograph | scene | prompt | request | question | visual
+""")
+POLITE = any_of("""
+    sure(?: thing)? | certainly | of course | absolutely | okay | ok | alright | all right | yes |
+    no problem | got it | gladly | understood | great | (?:great|good) question | very well |
+    with pleasure | my pleasure | happy to help | right | well | hello | hi | (?:hi|hello) there |
+    definitely | indeed | in (?:summary|short|conclusion|other words) | to summari[sz]e | so |
+    overall | you're welcome | thank you | thanks
+""")
+"""What stands before a comma, an exclamation mark and the like."""
+OFFER = any_of("""
+    i(?:'d| would| will|'ll) be (?:happy|glad|delighted) to |
+    i(?:'d| would) (?:love|say|describe|caption) | happy to (?:help|assist) |
+    i(?:'ll| will| can) (?:describe|provide|give|write|caption|help|do|try) |
+    i (?:think|believe|guess) (?:the|this|it|that) | as you can see | please (?:find|see) |
+    as (?:requested|you (?:requested|asked|wished))
+""")
+REASON = any_of("""
+    based on | according to | from | in response to | given | to describe | in answer to |
+    upon (?:viewing|examining) | after (?:viewing|analy[sz]ing|examining)
+""")
+HERE = any_of("here(?:'s| is| are| you go| it is| we go)")
+SUITABLE = any_of("possible | suitable | good | fitting | appropriate | potential | suggested")
+STARTS = (
+    rf"{POLITE}\s*[!,.:;\u2014\u2013-]+(?!\w)",
+    r"(?:sure|certainly|of course|absolutely|okay|ok|yes|(?:thank you|thanks) for) "
+    r"(?:here|i|this|the image shows|let|below|providing|sharing|uploading|the (?:image|picture))",
+    rf"{OFFER}\b",
+    rf"{REASON} (?:the|this|your|my) (?:(?:provided|given|attached|uploaded) )?{PICTURE}\b"
+    r"[^.]{0,30}[,:]",
+    rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) (?:{ADJECTIVE}[ -])*{NOUN}\b",
+    rf"{HERE}(?: one)?\s*[:!,.]",
+    rf"(?:the|this) {PICTURE} (?:can|could|may) be (?:described|captioned|summari[sz]ed) as\b",
+    r"the following (?:caption|description)\b",
+    r"(?:(?:image|short|detailed) )*(?:caption|description)\s*[.\u2013\u2014-]\s",
+    rf"(?:{ADJECTIVE}[ -])*{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
+    rf"(?:(?:of|for|to) (?:the|this|your|an) (?:(?:provided|given|attached|input) )?{PICTURE}\s*)?"
+    r"(?:#?\d+\s*)?(?:is|are|would be|could be|might be|reads?|goes)?\s*(?:as follows\s*)?"
+    r"[*_\"']*\s*[:\uff1a]",
+    rf"(?:a|one|an) (?:short )?{SUITABLE} {NOUN}\b",
+    rf"(?:my|the) (?:{ADJECTIVE}[ -])*(?:caption|description) "
+    rf"(?:is|would be|could be|for (?:this|the) {PICTURE}\b)",
+    r"(?:a|image|text|ans|desc|label|content|subject|scene|english|"
+    r"(?:caption|image|option|step|figure|fig\.) ?\d+)"
+    r"\s*[*_]*[:\uff1a]\s",
+)
+"""Patterns of the beginning of a text in lower case."""
+MARKERS = (
+    r"[(\[]?\d{1,2}[.)\]]\s",
+    r"\d{1,2}\s?[:-]\s+[a-z]",
+    r"\(?[a-z]\)\s",
+    r"\((?:i{1,3}|iv|v)\)\s",
+    r"[-\u2013\u2014*+~\u2022\u00b7\u25e6\u25aa\u25cf\u2023>\u2192]\s",
+    r"#{1,6} \w",
+    r"(?:\.{2,}|\u2026)\s*\w",
+    r"[=-]+>\s",
+    r"\*\*[^*\n]{1,40}\*\*",
+)
+"""Patterns of markers of lists and headings, and of leading ellipses."""
+LEAD_IN = re.compile(rf"\s*(?:{'|'.join(MARKERS)}|[\"'\u201c*_#\s]*(?:{'|'.join(STARTS)}))")
+FIRST_WORDS = frozenset(
+    """
+    absolutely according after alright as based below caption certainly definitely description
+    detailed following from given gladly good got great happy hello here hi i image in indeed my no
+    of ok okay overall please right short so sure thank thanks the this to understood upon very well
+    with yes you
+    """.split()  # noqa: SIM905
+)
+"""The plain words with which a lead-in without a colon begins."""
+SUITABLE_START = re.compile(rf"(?:a|one|an) (?:short )?{SUITABLE} ")
+
+
+def is_lead_in(head: str) -> bool:
+    """Return True if something else than a caption begins a text with this head (`head_of`)."""
+    first = head.partition(" ")[0]
+    # Most captions begin with a plain word that begins no lead-in.
+    if first.isalpha() and first not in FIRST_WORDS and ":" not in head and "\uff1a" not in head:
+        return SUITABLE_START.match(head) is not None and LEAD_IN.match(head) is not None
+    return LEAD_IN.match(head) is not None

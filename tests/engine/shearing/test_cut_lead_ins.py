@@ -1,0 +1,159 @@
+"""Lead-ins and markers of lists that mode "sentence" cuts, and what only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.shearing.cut_lead_ins import without_lead_in, without_marker
+from engine.shearing.sentences import all_sentences, first_sentence_complete
+from engine.shearing.shear import Shearing, shear
+from tests.engine.quality import caption_cases
+
+SENTENCE = Shearing("sentence")
+LEAD_INS = (
+    "Sure! Here is a caption: ",
+    "Sure! Here is a caption:\n\n",
+    "Certainly! ",
+    "Of course. ",
+    "Okay, here's the caption: ",
+    "Here’s a short description of the image: ",
+    "I'd be happy to help! Here is the caption you asked for: ",
+    "I'll describe the image. ",
+    "Caption: ",
+    "**Caption:** ",
+    "_Caption:_ ",
+    "## Caption: ",
+    "Image description: ",
+    "A possible caption for this image could be: ",
+    "The caption is: ",
+    "Based on the provided image, here is a caption: ",
+    "The image can be described as follows: ",
+    "A: ",
+    "ASSISTANT: ",
+    "Description：",
+    "1. ",
+    "1) ",
+    "(1) ",
+    "[2] ",
+    "- ",
+    "* ",
+    "• ",
+    "– ",
+    "> ",
+    "# ",
+    "a) ",
+    "... ",
+    "...",
+    "…",
+    "Sure!\n1. ",
+    "Answer: - ",
+)
+NO_LEAD_INS = (
+    *caption_cases.GOOD,
+    "1. FC Köln plays in Cologne",
+    "1. FC Union Berlin",
+    "1. Mai in Berlin",
+    "2. Bundesliga match",
+    "24 hours of Le Mans",
+    "3.5 feet of snow",
+    "5 degrees below zero",
+    "- 5 degrees",
+    "-5 degrees",
+    "-a dog",
+    "*a dog",
+    "a) ",
+    ".5 litres of milk",
+    "A dog: brown and white",
+    "A sign that reads: open",
+    "Sure-footed goats on a cliff",
+    "Great Dane on a lawn",
+    "Great expectations: a book cover",
+    "Hello Kitty: a lunch box",
+    "Hello, Dolly! on a poster",
+    "Okay sign made by a hand",
+    "Alright Records logo",
+    "Thanks Obama: a poster",
+    "Yes, we can: a banner",
+    "Title page of a book: two angels",
+    "Here is the dog",
+    "This is a photo of a dog: it runs",
+    "The image shows two signs: stop and go",
+    "Absolutely nothing but sand",
+    "IMG: 2",
+    "12:30 on a clock",
+    "1984: a book",
+    "Right: a bull. Left: a cow",
+    "",
+    " ",
+    "...",
+    "1.",
+    "-",
+    "!",
+)
+
+
+@pytest.mark.parametrize("lead_in", LEAD_INS)
+def test_a_lead_in_is_cut(lead_in: str) -> None:
+    for caption in ("A red ball on grass.", "a dog", "Two dogs: one sleeps."):
+        assert without_lead_in(lead_in + caption) == caption
+    raw = f"{lead_in}A red ball on grass. It is big."
+    sheared = shear(raw, "endpoint", SENTENCE)
+    assert sheared.text == "A red ball on grass."
+    assert raw[sheared.start : sheared.end] == sheared.text
+    assert all_sentences(raw) == ["A red ball on grass.", "It is big."]
+
+
+@pytest.mark.parametrize("text", NO_LEAD_INS)
+def test_a_caption_is_not_cut(text: str) -> None:
+    assert without_lead_in(text) is text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("1. A red ball on grass\n2. It is big", "A red ball on grass"),
+        ("Sure! Here are three captions:\n\n- A dog runs\n- A cat", "A dog runs"),
+        ("1. FC Köln wins. It is a club.", "1. FC Köln wins."),
+        ("Sure!", ""),
+        ("Here is a caption for the image:", ""),
+        ("<think>Hm.</think>Sure! A dog runs. It barks.", "A dog runs."),
+        ("<think>Sure! A dog", ""),
+        ("... and a dog runs. It", "and a dog runs."),
+    ],
+)
+def test_what_is_left_of_a_text(raw: str, text: str) -> None:
+    assert shear(raw, "hf", SENTENCE).text == text
+
+
+@pytest.mark.parametrize("family", ["llava-1.5", "minigpt-4", "otter", "qwen-vl"])
+def test_mode_paper_cuts_as_upstream_does(family: str) -> None:
+    assert shear("Sure! A dog runs. It", family, Shearing()).text == "Sure! A dog runs"
+    assert shear("- A dog runs. It", family, Shearing()).text == "- A dog runs"
+
+
+def test_generation_goes_on_behind_a_lead_in() -> None:
+    raw = "Of course. I'll describe the image. Here is a caption: A dog runs. It barks. "
+    complete = [raw[:end] for end in range(len(raw) + 1) if first_sentence_complete(raw[:end])]
+    assert complete[0] == "Of course. I'll describe the image. Here is a caption: A dog runs. It b"
+
+
+def test_a_text_that_is_all_lead_ins_takes_no_time() -> None:
+    for piece in ("Okay, ", "- ", "1. a\n", " ", "\n", "*", '"', "a, ", "Here is a ", ": "):
+        without_lead_in(piece * 100_000)
+
+
+@given(st.lists(st.sampled_from((*LEAD_INS, "A dog", " runs.", "\n2. ", "\n\n")), max_size=6))
+def test_what_is_cut_stands_before_the_rest(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    rest = without_lead_in(text)
+    assert rest in text
+    assert without_lead_in(rest) == rest
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_cut(text: str) -> None:
+    rest = without_lead_in(text)
+    assert rest in text
+    assert without_marker(text) in text

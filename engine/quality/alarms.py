@@ -32,7 +32,7 @@ OFF = "off"
 
 
 class Limit(NamedTuple):
-    """The shares of captions with a defect, 0 to 1, above which something happens; None: nothing."""
+    """The shares of captions with a defect, 0 to 1, above which something happens, if any does."""
 
     warn: float | None
     stop: float | None
@@ -99,9 +99,12 @@ class Figures(msgspec.Struct):
         """Return the share of captions with a defect, 0 to 1."""
         return self.counts.get(name, 0) / self.captions if self.captions else 0.0
 
-    def says(self, name: str) -> str:
-        """Return how many captions have a defect, as a text such as "82 of 596 captions loop"."""
-        return f"{self.counts.get(name, 0):,} of {self.captions:,} captions {SAID[name]}"
+    def says(self, name: str, whose: str = "") -> str:
+        """Return how many captions have a defect, as a text such as "82 of 596 captions loop".
+
+        `whose` stands behind "captions".
+        """
+        return f"{self.counts.get(name, 0):,} of {self.captions:,} captions{whose} {SAID[name]}"
 
 
 class HealthRecord(msgspec.Struct):
@@ -134,8 +137,13 @@ class Alarm:
 
     name: str
     state: Literal["warned", "stopped"]
-    text: str
-    """The figures, and what to look at."""
+    figures: str
+    """How many captions have it, such as "82 of 596 captions loop"."""
+
+    @property
+    def text(self) -> str:
+        """The figures, and what to look at."""
+        return f"{self.figures}: look at {LOOK_AT[self.name]}"
 
 
 def parse_limits(text: str) -> dict[str, Limit]:
@@ -223,8 +231,13 @@ def new_alarms(
         state: Literal["warned", "stopped"] = level if may_stop else "warned"
         if before in ("stopped", "let") or before == state:
             continue
-        alarms.append(Alarm(name, state, f"{figures.says(name)}: look at {LOOK_AT[name]}"))
+        alarms.append(Alarm(name, state, figures.says(name)))
     return alarms
+
+
+def least_of_few(captions: int) -> int:
+    """Return how many captions must have a defect, where only a few captions were made to look."""
+    return min(LEAST_CAPTIONS, max(1, captions // 10))
 
 
 def bad_news(

@@ -32,6 +32,8 @@ class ShardComparison(msgspec.Struct):
     support: dict[str, bytes]
     """How far the captions of the others support a model's, or the originals (`ORIGINAL`); empty if
     no two models were compared."""
+    raw_support: dict[str, bytes]
+    """The same before shearing; empty unless the shard is in the sample."""
     contradicted: list[int]
     """The indices of originals that no model supports."""
     raw_scores: dict[str, dict[str, bytes]]
@@ -42,7 +44,8 @@ class ShardComparison(msgspec.Struct):
     def fits(self, records: int) -> bool:
         """Return True if this can be the comparison of a shard of so many records."""
         scores = chain(self.raw_scores.values(), self.sheared_scores.values())
-        values = chain(self.support.values(), *(by_name.values() for by_name in scores))
+        support = chain(self.support.values(), self.raw_support.values())
+        values = chain(support, *(by_name.values() for by_name in scores))
         return {len(each) for each in values} <= {records * NUMBER.itemsize} and all(
             0 <= i < records for i in self.contradicted
         )
@@ -131,6 +134,10 @@ class ComparisonSums:
     """What there is to say of the captions of one model, or of the originals, beside others."""
 
     support: NumberSums = field(default_factory=NumberSums)
+    raw_support: NumberSums = field(default_factory=NumberSums)
+    """The same before shearing, in the sample."""
+    sampled_support: NumberSums = field(default_factory=NumberSums)
+    """The support of sheared captions in the sample, which `raw_support` is compared with."""
     agrees_better: BetterCount = field(default_factory=BetterCount)
     scores: dict[str, ScoreSums] = field(default_factory=dict)
     """By the name of the scorer."""
@@ -146,6 +153,9 @@ class ComparisonSums:
         if name in shard.support:
             support = unpack(shard.support[name])
             sums.support.add(support)
+            if name in shard.raw_support:
+                sums.raw_support.add(unpack(shard.raw_support[name]))
+                sums.sampled_support.add(support)
             if name != ORIGINAL:
                 sums.agrees_better.add(support, unpack(shard.support[ORIGINAL]))
             elif shard.contradicted:
@@ -168,6 +178,8 @@ class ComparisonSums:
         total = cls()
         for shard in shards:
             total.support.add_sums(shard.support)
+            total.raw_support.add_sums(shard.raw_support)
+            total.sampled_support.add_sums(shard.sampled_support)
             total.agrees_better.add_count(shard.agrees_better)
             total.contradicted += shard.contradicted
             for scorer, sums in shard.scores.items():

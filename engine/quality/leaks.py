@@ -104,6 +104,8 @@ ANYWHERE = re.compile(r"\b(?:USER|ASSISTANT|HUMAN|GPT|SYSTEM|Human|Assistant|Use
 START = re.compile(rf"\W*(?:{'|'.join(STARTS)})")
 SIGNS = re.compile(r"[<>\[\]{}#`\\:\n=&*\u27e8\u3008\u25c1\u0120\u010a\u2581\uff5c_]")
 """A sign without which no mark and no label stands in a text."""
+NO_SIGNS = bytes(set(range(128)) - set(b"<>[]{}#`\\:\n=&*_"))
+"""The characters of ASCII that are no such sign."""
 MIN_PROMPT = 8
 """Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""
 
@@ -114,9 +116,16 @@ def begins_with_leak(raw: str, head: str) -> bool:
     return bool(START.match(head) or LINE.match(text) or MARK.match(text))
 
 
+def has_sign(raw: str) -> bool:
+    """Return True if a text has one of `SIGNS`."""
+    if raw.isascii():  # several times faster than the pattern
+        return bool(raw.encode().translate(None, NO_SIGNS))
+    return SIGNS.search(raw) is not None
+
+
 def is_leak(raw: str, head: str, prompts: Sequence[str]) -> bool:
     """Return True if a raw caption with this head (`head_of`) holds a leak, or a model's prompt."""
-    if SIGNS.search(raw) is not None and (
+    if has_sign(raw) and (
         MARK.search(raw) is not None
         or LINE.search(raw) is not None
         or ANYWHERE.search(raw) is not None

@@ -72,8 +72,8 @@ def may_loop(words: Sequence[str], distinct: frozenset[str]) -> bool:
     # Mostly "a" and "the" are all that is repeated.
     if repeats - max(1, words.count("a")) - max(1, words.count("the")) < 0:
         return False
-    function_words = sum(map(ENGLISH.__contains__, words))
-    return len(words) - function_words - len(distinct - ENGLISH) >= 2
+    content = [word for word in words if word not in ENGLISH]
+    return len(content) - len(set(content)) >= 2
 
 
 def has_turns(words: Sequence[str]) -> bool:

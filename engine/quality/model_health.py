@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.quality.defects import DEFECT_NAMES, Defect
 from engine.quality.near_duplicates import SAMPLE, find_near_duplicates
 from engine.quality.shard_health import COUNTED, LONGEST, Flags, Hashes, Lengths
+from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, Style, style_of
 
 MOST_FREQUENT = 20
@@ -53,6 +54,7 @@ class ShardFigures:
     """The flags of each record, among them `SAME_AS_OTHER`."""
     raw_lengths: Lengths = field(hash=False)
     sheared_lengths: Lengths = field(hash=False)
+    shearing: ShearingSums = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,13 @@ class ModelHealth:
         total = FactSums()
         for shard in self.shards:
             total.add_sums(shard.facts)
+        return total
+
+    def shearing(self) -> ShearingSums:
+        """Return what shearing cut of all captions."""
+        total = ShearingSums()
+        for shard in self.shards:
+            total.add_sums(shard.shearing)
         return total
 
     def style(self) -> Style:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.quality.defects import DefectFinder
+from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, OriginalFacts
 from engine.quality.words import words_of
 
@@ -54,6 +55,8 @@ class ShardHealth(msgspec.Struct):
     """The `Lengths` of the raw texts."""
     sheared_lengths: list[int]
     """The `Lengths` of the sheared texts."""
+    shearing: ShearingSums
+    """What shearing cut of all captions."""
 
     @classmethod
     def of_nothing(cls, records: int, sampled: bool) -> Self:
@@ -65,6 +68,7 @@ class ShardHealth(msgspec.Struct):
             sample=[""] * records if sampled else None,
             raw_lengths=[0] * (LONGEST + 1),
             sheared_lengths=[0] * (LONGEST + 1),
+            shearing=ShearingSums(),
         )
 
     def fits(self, records: int, sampled: bool) -> bool:
@@ -101,8 +105,10 @@ class ShardHealth(msgspec.Struct):
         distinct = frozenset(words)
         defects = finder.find(raw, finish, sheared, words, distinct)
         self.flags[i] = defects | COUNTED
-        self.raw_lengths[min(len(raw.split()), LONGEST)] += 1
-        self.sheared_lengths[min(len(sheared.split()), LONGEST)] += 1
+        raw_words, sheared_words = count_words(raw), count_words(sheared)
+        self.raw_lengths[min(raw_words, LONGEST)] += 1
+        self.sheared_lengths[min(sheared_words, LONGEST)] += 1
+        self.shearing.add(raw, sheared, raw_words, sheared_words, defects)
         if words:
             self.hashes[i] = text_hash(sheared)
             if self.sample is not None:
@@ -117,6 +123,13 @@ class ShardHealth(msgspec.Struct):
     def hash_array(self) -> Hashes:
         """Return the hashes as an array."""
         return np.frombuffer(b"".join(self.hashes), np.uint64)
+
+
+def count_words(text: str) -> int:
+    """Return the number of words between blanks, quickly where these are single blanks."""
+    if "\n" in text or "  " in text or not text:
+        return len(text.split())
+    return text.count(" ") + 1
 
 
 def text_hash(text: str) -> bytes:

@@ -127,12 +127,14 @@ class Style:
 
 def style_of(texts: Sequence[str]) -> Style:
     """Return the style of captions, each the words (`words_of`), joined by blanks."""
-    captions = [text.split() for text in texts if text]
-    counts = Counter(" ".join(words[:OPENING_WORDS]) for words in captions)
+    captions = [text for text in texts if text]
+    counts = Counter(" ".join(text.split(" ", OPENING_WORDS)[:OPENING_WORDS]) for text in captions)
     common = tuple(counts.most_common(COMMON_OPENINGS))
     ends = range(BLOCK, len(captions) + 1, BLOCK)
     step = max(1, len(ends) // BLOCKS)
-    blocks = [captions[end - BLOCK : end] for end in ends[::step][:BLOCKS]]
+    blocks = [
+        [text.split() for text in captions[end - BLOCK : end]] for end in ends[::step][:BLOCKS]
+    ]
     vocabularies = [len(set().union(*block)) for block in blocks]
     halves = [len(set().union(*block[: BLOCK // 2])) for block in blocks]
     growths = [full / half for full, half in zip(vocabularies, halves, strict=True)]

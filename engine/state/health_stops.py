@@ -9,7 +9,9 @@ from engine.state.project_state import ProjectState
 
 
 def all_stopped_by_health(project_state: ProjectState) -> bool:
-    """Return True if tasks wait, and all that do are of models that were stopped."""
+    """Return True if tasks wait, none runs, and all that wait are of models that were stopped."""
+    if project_state.ledger.states["running"]:
+        return False
     waiting = [model for id_, model in project_state.models.items() if waits(project_state, id_)]
     return bool(waiting) and all(model.health_stop for model in waiting)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_HEALTH_STOP = "--no-health-stop"
+"""The argument of a supervisor that stops no model for the health of its captions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

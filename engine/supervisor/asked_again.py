@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Literal
 
 from db.rows import ModelRow
 from engine.captioners.model_choice import changed_settings
 from engine.captioners.model_families import prompt_keys
 from engine.project.caption_log import CaptionLog
-from engine.project.task_health import prompt_texts
+from engine.project.task_health import texts_of_prompts
 from engine.protocol.caption_row import (
     NOT_BETTER,
     AskedAgainRow,
@@ -87,7 +87,7 @@ class AskedAgain:
             self.checks[key] = CaptionCheck(
                 self.model.family,
                 self.shearing,
-                prompt_texts(replace(self.model, settings=settings)),
+                texts_of_prompts(settings),
                 asked.language,
             )
         found = names_of(self.checks[key].defects_of(row.raw, row.finish))

@@ -69,8 +69,8 @@ class Dispatcher:
         """Return the id of the model that the device should work on now, or None.
 
         `loaded` is the id of the model that its worker has loaded. A model has no work for the
-        device while it is blocked, was stopped for the health of its captions, waits for its server, may not be loaded there yet, or has no
-        task that is due.
+        device while it is blocked, was stopped for the health of its captions, waits for its
+        server, may not be loaded there yet, or has no task that is due.
         """
         now = self.clock.time()
         elsewhere = Counter(m.model_id for m in self.workers.values() if m.device != device.id)

@@ -92,9 +92,9 @@ class HealthWatch:
             for _ in range(min(len(watch.waiting), self.policy.health_a_turn)):
                 self.look_at(watch, *watch.waiting.popleft())
             now = self.project_state.clock.monotonic()
-            if not watch.waiting and is_due(watch, now, self.policy):
+            if is_due(watch, now, self.policy):
                 self.judge(model_id, watch)
-                watch.first, watch.taken, watch.began = False, 0, now
+                watch.first, watch.taken, watch.began = False, len(watch.waiting), now
                 watch.figures, watch.examples = Figures(), {}
 
     def finish(self) -> None:
@@ -147,8 +147,8 @@ class HealthWatch:
         self.project_state.event("warn", text, model=model.name)
         if stops:
             now = self.project_state.models[model.id]
-            self.project_state.save_model(replace(now, health_stop=alarm.text))
-            self.stop(model.id, alarm.text)
+            self.project_state.save_model(replace(now, health_stop=alarm.figures))
+            self.stop(model.id, alarm.figures)
 
 
 def is_due(watch: ModelWatch, now: float, policy: Policy) -> bool:

@@ -1,4 +1,4 @@
-"""The supervisor's process: `python -m engine.supervisor.main PROJECT DEVICES`.
+"""The supervisor's process: `python -m engine.supervisor.main PROJECT DEVICES [--no-health-stop]`.
 
 `supervise` runs a project under its lock; a headless `run` calls it in its own process.
 """
@@ -21,7 +21,7 @@ from engine.project import outside_images
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
 from engine.project.opening import open_project
-from engine.state.policy import Policy
+from engine.state.policy import NO_HEALTH_STOP, Policy
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.errors import BadInput
 
@@ -91,7 +91,8 @@ def main() -> None:
         project = open_project(Path(sys.argv[1]))
         while True:
             try:
-                supervise(project, sys.argv[2])
+                policy = Policy(health_stop=NO_HEALTH_STOP not in sys.argv[3:])
+                supervise(project, sys.argv[2], policy)
                 return
             except ProjectInUse:
                 if time.monotonic() > deadline:

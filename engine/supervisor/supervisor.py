@@ -258,7 +258,8 @@ class Supervisor:
             folder = quote(str(self.project.folder))
             text = (
                 "stopped: what is left is of models that were stopped for the health of their"
-                f" captions; change their settings, or let them go on: 'mllmaug-tui resume {folder}'"
+                " captions; change their settings, or let them go on:"
+                f" 'mllmaug-tui resume {folder}'"
             )
             self.project_state.event("warn", text)
         else:

@@ -167,7 +167,8 @@ class TaskRunner:
     def on_rows(self, worker: WorkerState, message: Rows) -> list[Row]:
         """Append the rows to the caption log, count them, and send the next records.
 
-        Return the rows that were appended. Rows of an attempt that has ended are dropped and counted.
+        Return the rows that were appended. Rows of an attempt that has ended are dropped and
+        counted.
         """
         attempt = worker.attempt
         if attempt is None or (message.task, message.attempt) != attempt.key:

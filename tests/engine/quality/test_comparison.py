@@ -17,6 +17,7 @@ from engine.quality.comparison import (
 
 SHARD = ShardComparison(
     support={"a": pack([0.5, None, 1.0]), ORIGINAL: pack([0.25, 0.5, 1.0])},
+    raw_support={},
     contradicted=[1],
     raw_scores={"clip": {ORIGINAL: pack([0.3, None, 0.1]), "a": pack([0.1, 0.2, 0.2])}},
     sheared_scores={"clip": {ORIGINAL: pack([0.3, None, 0.1]), "a": pack([0.2, 0.9, 0.4])}},

@@ -8,6 +8,7 @@ import pytest
 from engine.quality.defects import Defect
 from engine.quality.model_health import SAME_AS_OTHER, ModelHealth, ShardFigures
 from engine.quality.shard_health import COUNTED
+from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums
 from engine.quality.worst import worst_of
 
@@ -22,6 +23,7 @@ def shard(flags: list[int], hashes: list[int], sample: list[str] | None = None) 
         sample=sample,
         flags=np.array([COUNTED | each for each in flags], np.uint16),
         raw_lengths=lengths,
+        shearing=ShearingSums(),
         sheared_lengths=lengths,
     )
 

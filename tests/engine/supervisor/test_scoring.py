@@ -235,9 +235,11 @@ def test_other_shearing_makes_other_captions(run: RunInMemory) -> None:
 def test_a_start_finds_the_scores_that_are_there(run: RunInMemory) -> None:
     scorer = finish_captions(run)
     run.rows(scorer, ScoreRow(0, {**scores_of(*texts(0))}))
-    run.supervisor.task_runner.sync_logs(at_once=True)
+    run.exit(scorer, -9)
     run.change_task(SCORING, rows=0, log_bytes=0, captioned=0, left=4)
     reconcile(run.state)
+    assert run.state.ledger.next_task(SCORING, run.clock.time()) is None, "it is counted first"
+    run.supervisor.task_runner.count_scores()
     task = run.state.ledger[SCORING]
     assert (task.state, task.captioned, task.left, task.rows) == ("pending", 1, 3, 1)
 

@@ -13,7 +13,7 @@ from engine.shearing.phrases import any_of
 
 HEAD = 160
 """Characters of a text in which a lead-in ends."""
-MAX_LEAD_INS = 10
+MAX_LEAD_INS = 20
 """Lead-ins that are cut one after the other."""
 LABEL = (
     rf"(?:{ADJECTIVE}[ -])*{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
@@ -87,15 +87,16 @@ CUT_WORDS = frozenset(
 """The plain words with which a lead-in without a colon begins that is cut."""
 
 
-def without_lead_in(text: str) -> str:
+def without_lead_in(text: str, whole_list: bool = False) -> str:
     """Return a text without the lead-ins at its beginning; of a list, the first item.
 
-    Empty if nothing else is there. The same object if there is no lead-in.
+    With `whole_list`, the other items stay. Empty if nothing else is there. The same object if
+    there is no lead-in.
     """
     for _ in range(MAX_LEAD_INS):
         if not may_be_cut(text):
             break
-        item = without_marker(text)
+        item = without_marker(text, whole_list)
         if item is not text:
             text = item
             continue
@@ -107,12 +108,16 @@ def without_lead_in(text: str) -> str:
     return text
 
 
-def without_marker(text: str) -> str:
-    """Return the first item of a list without its marker; the same object if there is no list."""
+def without_marker(text: str, whole_list: bool = False) -> str:
+    """Return the first item of a list without its marker; the same object if there is no list.
+
+    With `whole_list`, the other items stay.
+    """
     item = ITEM.match(text)
     if item is None or (item["stop"] and NO_ITEM.match(item["word"])):
         return text
-    return NEXT_ITEM.split(text[item.end() :], maxsplit=1)[0]
+    rest = text[item.end() :]
+    return rest if whole_list else NEXT_ITEM.split(rest, maxsplit=1)[0]
 
 
 def may_be_cut(text: str) -> bool:

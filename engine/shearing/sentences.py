@@ -139,7 +139,7 @@ def all_sentences(raw: str) -> list[str]:
     last sentence that does not reach its end is left out if there are others. Lead-ins and markers
     of lists are cut.
     """
-    raw = answer_of(raw)
+    raw = without_lead_in(answer_of(raw), whole_list=True)
     answer = END_MARK.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)[0]  # type: ignore[union-attr]
     sentences, start, end = [], 0, 0
     for piece in segments(answer):

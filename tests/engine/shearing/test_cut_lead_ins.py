@@ -1,5 +1,6 @@
 """Lead-ins and markers of lists that mode "sentence" cuts, and what only looks like one."""
 
+# ruff: noqa: RUF001 (signs that models write)
 from __future__ import annotations
 
 import pytest

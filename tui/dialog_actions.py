@@ -19,6 +19,7 @@ from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from engine.captioners.registry import ModelChoice
+    from engine.datasets.exports.export import ExportOptions
     from engine.requests.kinds import Request
     from tui.dialogs.model_settings import SettingChanges
     from tui.dialogs.report import ReportProgress
@@ -38,8 +39,11 @@ def open_help(app: App[Path], session: Session) -> None:
 def open_export(app: App[Path], session: Session) -> None:
     from tui.dialogs.export import Export
 
+    def keep_options(options: ExportOptions) -> None:
+        session.export_options = options
+
     if session.project is not None and session.snapshot is not None:
-        app.push_screen(Export(session.project, session.snapshot, session.readonly))
+        app.push_screen(Export(session.project, session.snapshot, session.readonly, keep_options))
 
 
 def open_coverage(app: App[Path], session: Session) -> None:

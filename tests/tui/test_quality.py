@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.operations.last_quality import QualityReport, count_quality, read_last_quality
 from engine.process.background import BackgroundCall, Cancelled
@@ -52,17 +53,17 @@ async def test_what_is_counted_is_shown_model_by_model(tmp_path: Path) -> None:
         assert defects.rows[0].name == "loops"
         assert defects.border_title == "Defects of otter, 60 captions"
         example = label_text(app, "#example")
-        assert "30 of 60 loop: too many (over 5%)" in example
+        assert "30 of 60 loop: alarming (over 30%)" in example
         assert "00000/0  standing standing sleeping" in example
         shown = drawn(app)
-        assert "loops: too many" in shown
+        assert "loops: alarming" in shown
         assert "180 captions counted 10-09 08:53:20" in shown
         assert "An export holds 180 captions of 3 models" in shown
         await press(pilot, "j", "k", "k")
         assert defects.cursor == 0
-        assert "refusals: many" in drawn(app)
+        assert "refusals: few" in drawn(app)
         await press(pilot, "tab", "j")
-        assert "1 of 60 leaks a prompt or template: many" in label_text(app, "#example")
+        assert "1 of 60 leaks a prompt or template" in label_text(app, "#example")
         await press(pilot, "escape")
         assert app.screen.focused is models
 
@@ -158,7 +159,11 @@ async def test_hostile_captions_are_shown_as_they_are(tmp_path: Path) -> None:
         ),
         (
             {"captioned": False},
-            ["0 captions counted", "Agree: no image has two captions yet", "no caption yet"],
+            [
+                "0 captions counted",
+                "Agree: no image has two captions with words yet",
+                "no caption yet",
+            ],
         ),
     ],
     ids=["one model", "no caption"],
@@ -172,6 +177,28 @@ async def test_what_is_not_there_has_a_reason(
         await press(pilot, "j")
         shown = drawn(app)
         assert all(text in shown for text in texts)
+
+
+async def test_what_an_export_with_the_filters_of_its_dialog_would_hold(tmp_path: Path) -> None:
+    app = MllmaugApp(copy_judged_project(tmp_path / "p").folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await quality(pilot)
+        no_filter = "An export holds 180 captions of 3 models: no filter is set (e)"
+        assert label_text(app, "#export") == no_filter
+        await press(pilot, "e")
+        field = app.screen.query_one("#without", Input)
+        field.value = "loops,refusals"
+        await settle(pilot)
+        await press(pilot, "escape")
+        filtered = "An export with --without loops,refusals: 149 of 180 captions stay, of 60 images"
+        await until(pilot, lambda: label_text(app, "#export").startswith(filtered))
+        await press(pilot, "a")
+        await until(pilot, lambda: label_text(app, "#export").startswith(filtered))
+        await press(pilot, "e")
+        session = app.session
+        await until(pilot, lambda: session.export_options and not session.export_options.quality)
+        await press(pilot, "escape")
+        await until(pilot, lambda: label_text(app, "#export") == no_filter)
 
 
 async def test_damage_is_told(tmp_path: Path) -> None:

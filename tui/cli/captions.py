@@ -67,9 +67,10 @@ def samples(
 def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_json: bool) -> None:
     """The first images through every model: captions side by side, speed, time for all of it.
 
-    Nothing of the project changes. Not while it runs: the run has the devices.
+    No caption of the project changes; a run warns of what is worse than here. Not while it runs:
+    the run has the devices.
     """
-    from engine.operations.pilot import plan_pilot, run_pilot
+    from engine.operations.pilot import keep_figures, plan_pilot, run_pilot
     from engine.operations.run_control import refuse_while_running
     from tui.cli.pilot_output import findings_dict, print_findings
     from tui.cli.progress_bars import pilot_bars
@@ -79,6 +80,8 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
     pilot_plan = plan_pilot(project, devices, images, models)
     with pilot_bars(len(pilot_plan.records)) as show_event:
         findings = run_pilot(pilot_plan, show_event)
+    if not is_readonly():
+        keep_figures(project, findings)
     if as_json:
         click.echo(json.dumps(findings_dict(findings)))
     else:

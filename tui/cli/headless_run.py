@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 import click
@@ -27,13 +28,16 @@ from engine.operations import run_control
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse
 from engine.requests.kinds import Resume
+from engine.state.policy import Policy
 from engine.supervisor.main import supervise
 from engine.utils.errors import RequestRefused
 from engine.utils.plurals import plural
+from engine.utils.user_config import stops_sick_models
 from tui.cli.output import failure_lines, status_lines
-from tui.cli.requests import EXIT_INTERRUPTED, EXIT_UNFINISHED, warn
+from tui.cli.requests import EXIT_INTERRUPTED, EXIT_UNFINISHED, EXIT_UNHEALTHY, warn
 from tui.cli.run_report import RunReport
 from tui.formatting.escape import visible
+from tui.viewmodel.health import all_stopped, finished_line
 from tui.viewmodel.snapshot import Snapshot
 from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
 
@@ -64,10 +68,10 @@ def refuse_other_devices(project: Project, devices: str) -> None:
         )
 
 
-def start_detached(project: Project, devices: str) -> int:
+def start_detached(project: Project, devices: str, health_stop: bool | None = None) -> int:
     """Start the supervisor as a process of its own; return the exit code 0."""
     clear_old_pause(project)
-    row = run_control.start(project, devices)
+    row = run_control.start(project, devices, health_stop=health_stop)
     click.echo(
         f"running as process {row.pid}; 'mllmaug-tui {project.folder}' shows it,"
         f" 'mllmaug-tui stop {project.folder}' ends it"
@@ -75,13 +79,17 @@ def start_detached(project: Project, devices: str) -> int:
     return 0
 
 
-def attach_or_run(project: Project, devices: str) -> int:
-    """Run the project in this process, or attach to its run; return the exit code."""
+def attach_or_run(project: Project, devices: str, health_stop: bool | None = None) -> int:
+    """Run the project in this process, or attach to its run; return the exit code.
+
+    With `health_stop` False no model is stopped for the health of its captions; None is as the
+    user's `config.toml` says.
+    """
     deadline = time.monotonic() + run_control.ANSWER_SECONDS
     while run_control.live_supervisor(project) is None:
         clear_old_pause(project)
         try:
-            return run_here(project, devices)
+            return run_here(project, devices, health_stop)
         except ProjectInUse:  # another one that is starting up, or ending
             if time.monotonic() > deadline:
                 raise
@@ -89,14 +97,16 @@ def attach_or_run(project: Project, devices: str) -> int:
     return attach(project)
 
 
-def run_here(project: Project, devices: str) -> int:
+def run_here(project: Project, devices: str, health_stop: bool | None) -> int:
     """Run the project in this process; return the exit code. Raises `ProjectInUse`."""
     ended, interrupted = threading.Event(), threading.Event()
     arguments = (project, RunReport(project), ended)
     progress = threading.Thread(target=show_progress_safely, args=arguments, daemon=True)
     progress.start()
     try:
-        supervise(project, devices, on_interrupt=interrupted.set)
+        stop = stops_sick_models() if health_stop is None else health_stop
+        policy = Policy(health_stop=stop)
+        supervise(project, devices, policy, on_interrupt=interrupted.set)
     finally:
         ended.set()
         progress.join(timeout=LAST_LINES_SECONDS)
@@ -136,7 +146,16 @@ def print_result(project: Project, interrupted: bool) -> int:
         click.echo(visible(line))
     tasks = snapshot.tasks
     unfinished = tasks["pending"] + tasks["running"] + tasks["failed"]
+    if finished := finished_line(snapshot):
+        click.secho(visible(finished), fg="yellow")
     code = EXIT_UNFINISHED if unfinished else 0
+    if all_stopped(snapshot):
+        folder = quote(str(project.folder))
+        warn(
+            "what is left is of models that were stopped for the health of their captions: change"
+            f" their settings, or 'mllmaug-tui resume {folder}' and run it again"
+        )
+        code = EXIT_UNHEALTHY
     if interrupted:
         code = EXIT_INTERRUPTED
     if unfinished:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from db import failures, projects
@@ -10,6 +10,7 @@ from db.connection import reading
 from engine.project.layout import Project
 from engine.utils.plurals import plural
 from tui.viewmodel.failure_hints import hint_for
+from tui.viewmodel.health import sick_lines
 from tui.viewmodel.model_waiting import describe_wait, model_waits
 from tui.viewmodel.pause import how_to_go_on
 from tui.viewmodel.snapshot import Snapshot
@@ -42,6 +43,10 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
             f"  {model.row.name}: {model.captioned:,} of {model.total:,} {model.done_word},"
             f" {plural(model.failed, 'record')} failed{rate}"
         )
+        for line in sick_lines(model.row):
+            yield f"  {model.row.name}: {line}"
+        if model.row.health_stop:
+            yield f"  {model.row.name} was stopped, since {model.row.health_stop}"
         if model.row.blocked:
             yield f"  {model.row.name} cannot be loaded: {model.row.blocked}"
         if outage := describe_wait(model.row):
@@ -108,6 +113,8 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
     flag = ", flagged" if sample.flagged else ""
     yield f"{sample.image}  (shard {sample.shard:05}, record {sample.i}{flag})"
     yield f"  original: {sample.original}"
+    if sample.original_scores:
+        yield f"    scores: {score_text(sample.original_scores)}"
     for name, reason in sample.caption_flags.items():
         yield f"  the caption of {name} is flagged" + (f": {reason}" if reason else "")
     for caption in sample.captions:
@@ -116,9 +123,17 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
             continue
         yield f"  {caption.model}: {mark_cuts(caption.raw, caption.start, caption.end)}"
         yield f"    sheared: {caption.sheared}"
+        if caption.scores:
+            raw = f"; of the raw text {score_text(caption.raw_scores)}" * bool(caption.raw_scores)
+            yield f"    scores: {score_text(caption.scores)}{raw}"
         for mode, text in caption.modes.items():
             if text != caption.sheared:
                 yield f"    sheared in mode {mode}: {text}"
+
+
+def score_text(scores: Mapping[str, float]) -> str:
+    """Return scores with the names of their scorers."""
+    return ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
 
 
 def mark_cuts(raw: str, start: int | None, end: int | None) -> str:

@@ -31,6 +31,7 @@ def findings_dict(findings: PilotFindings) -> dict[str, Any]:
                 "images_per_second": findings.rates.get(name),
                 "seconds": findings.model_seconds(name),
                 "error": findings.errors.get(name),
+                "health": findings.bad_news(name),
             }
             for name, _ in plan.jobs
         ],
@@ -52,6 +53,8 @@ def print_findings(findings: PilotFindings) -> None:
     Console().print(table)
     for name in names:
         echo(f"{name}: {findings.errors.get(name) or speed(findings, name)}")
+        for line in findings.bad_news(name):
+            echo(f"CHECK {name}: {line}")
     counted = f"{text.plural(plan.total, 'record')} on {text.plural(plan.devices, 'device')}"
     seconds = findings.seconds
     if seconds is not None:

@@ -18,6 +18,8 @@ EXIT_UNFINISHED = 1
 """Exit code: tasks are not done, or the request was refused."""
 EXIT_BAD_INPUT = 2
 """Exit code: bad input or bad usage."""
+EXIT_UNHEALTHY = 3
+"""Exit code: all that is left is of models that were stopped for the health of their captions."""
 EXIT_INTERRUPTED = 130
 """Exit code: ended by Ctrl-C or SIGTERM."""
 

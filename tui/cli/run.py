@@ -23,6 +23,11 @@ from tui.cli.requests import echo, open_project, send_request
     is_flag=True,
     help="Servers get images outside the image root too, in this and later runs of yours.",
 )
+@click.option(
+    "--no-health-stop",
+    is_flag=True,
+    help="Stop no model whose captions are bad (otherwise: as `config.toml` says).",
+)
 @click.option("--detach", is_flag=True, help="Start it and return; it goes on by itself.")
 def run(
     folder: Path,
@@ -30,6 +35,7 @@ def run(
     cluster: str | None,
     ship_images: bool,
     allow_outside: bool,
+    no_health_stop: bool,
     detach: bool,
 ) -> None:
     """Caption what is left, with progress bars; attaches if the project is running already.
@@ -58,7 +64,8 @@ def run(
     if devices is not None:
         refuse_other_devices(project, devices)
     chosen_devices = devices or devices_of_last_run(project)
-    sys.exit((start_detached if detach else attach_or_run)(project, chosen_devices))
+    start = start_detached if detach else attach_or_run
+    sys.exit(start(project, chosen_devices, False if no_health_stop else None))
 
 
 @click.command()

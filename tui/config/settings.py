@@ -23,6 +23,8 @@ class UserSettings:
     theme: str | None = None
     """A theme of Textual or of `tui.config.themes`; None: the default one."""
     images: ImageMode = "auto"
+    health_stop: bool = True
+    """False to stop no model whose captions are bad, as `run --no-health-stop`."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Maps the id of a binding (shown in Help) to the keys that replace its own, with commas."""
     api_keys: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +52,7 @@ def read(path: Path | None = None) -> UserSettings:
 
 def problems(values: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the values of the file."""
-    known = ("theme", "images", "keys", "api_keys")
+    known = ("theme", "images", "health_stop", "keys", "api_keys")
     for name in values:
         if name not in known:
             yield f"no setting {name!r}: one of {', '.join(known)}"
@@ -58,6 +60,8 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
         yield "theme must be text"
     if values.get("images", "auto") not in get_args(ImageMode):
         yield f"images must be one of {', '.join(get_args(ImageMode))}"
+    if not isinstance(values.get("health_stop", True), bool):
+        yield "health_stop must be true or false"
     yield from table_problems(values.get("api_keys", {}))
     keys = values.get("keys", {})
     if not isinstance(keys, dict):

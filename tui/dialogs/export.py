@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -17,7 +18,7 @@ from textual.widgets import Button, Input, ProgressBar, Static
 
 from engine.utils.errors import BadInput, RequestRefused
 from tui.dialogs.deferred_dialog import DeferredDialog
-from tui.formatting import text
+from tui.formatting import content, text
 from tui.formatting.text import describe_error
 from tui.session.feedback import copy, notify
 from tui.viewmodel import actions
@@ -77,8 +78,16 @@ class Export(DeferredDialog[str | None]):
         Binding("ctrl+n", "background", "Background", False, id="export.background"),
     ]
 
-    def __init__(self, project: Project, snapshot: Snapshot, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        project: Project,
+        snapshot: Snapshot,
+        readonly: bool = False,
+        keep_options: Callable[[ExportOptions], None] = lambda options: None,
+    ) -> None:
         super().__init__()
+        self.keep_options = keep_options
+        """Takes the options whenever the form is filled in with others."""
         self.project = project
         self.snapshot = snapshot
         self.readonly = readonly
@@ -117,7 +126,7 @@ class Export(DeferredDialog[str | None]):
 
     async def mount_fields(self) -> None:
         form = ExportForm(self.project.folder, self.snapshot)
-        await self.query_one(".dialog").mount(form, after="#stays")
+        await self.query_one(".dialog").mount(form, after="#counts")
 
     def first_field(self) -> Widget:
         return self.query_one("#path")
@@ -150,6 +159,7 @@ class Export(DeferredDialog[str | None]):
         except BadInput as error:
             self.command, self.form_error = "", str(error)
         else:
+            self.keep_options(options)
             path = self.form.path
             self.command = actions.export_command(self.project, path, options) if path else ""
             self.form_error = "" if path else "where to? the path is empty"
@@ -194,9 +204,12 @@ class Export(DeferredDialog[str | None]):
             self.show_count(event.sentence, event.failed)
 
     def show_count(self, sentence: str, failed: bool = False) -> None:
+        """Show what stays: in full above the command, in short where it is always in view."""
         line = self.query_one("#stays", Static)
         line.update(text.visible(sentence))
         line.display = bool(sentence)
+        short = f": {sentence.partition(';')[0]}" if sentence and not failed else ""
+        self.query_one(".dialog").border_title = content.title(f"Export{short}")
         line.set_class(failed, "error")
 
     def action_copy(self) -> None:

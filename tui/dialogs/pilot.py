@@ -188,6 +188,8 @@ class Pilot(Dialog[PilotOutcome | None]):
             time = f"{text.duration(seconds):>7}  " if seconds is not None else " " * 9
             state = text.visible(self.states[name])
             lines.append(Content(f"{text.fit(name, width)}  {speed}{time}{state}"))
+            for line in findings.bad_news(name):
+                lines.append(Content.styled(f"  WARN {text.visible(line)}", "$text-warning"))
         about = "about " if plan.estimated else ""
         whole_run = f"{about}{text.plural(plan.total, 'record')}"
         whole_run += f" on {text.plural(plan.devices, 'device')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal
 
@@ -32,7 +32,10 @@ def captions_content(
     reference = by_model.get(chosen or "") or next(iter(image.captions), None)
     words = len(image.original.split())
     parts = [
-        Content.assemble(("Original", "bold"), (f"  {text.plural(words, 'word')}", MUTED)),
+        Content.assemble(
+            ("Original", "bold"),
+            (f"  {text.plural(words, 'word')}{score_texts(image.original_scores)}", MUTED),
+        ),
         *flag_lines(image, "original"),
         original_content(image.original) if image.original else remark("none"),
     ]
@@ -74,7 +77,17 @@ def summary(caption: SampledCaption | None) -> str:
         return ""
     raw, kept = len(caption.raw.split()), len((caption.sheared or "").split())
     tokens = "" if caption.tokens is None else f"{caption.tokens} tok, "
-    return f"kept {kept}/{raw} words, {tokens}{text.visible(caption.finish or '')}"
+    scores = score_texts(caption.scores, caption.raw_scores)
+    return f"kept {kept}/{raw} words, {tokens}{text.visible(caption.finish or '')}{scores}"
+
+
+def score_texts(scores: Mapping[str, float], raw: Mapping[str, float] | None = None) -> str:
+    """Return the scores of a caption, each with that of its raw text; nothing if it has none."""
+    parts = []
+    for name, score in scores.items():
+        of_raw = f" (raw {raw[name]:.3f})" if raw and name in raw else ""
+        parts.append(f", {text.visible(name)} {score:.3f}{of_raw}")
+    return "".join(parts)
 
 
 def caption_lines(

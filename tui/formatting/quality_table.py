@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from engine.quality.comparison import ORIGINAL
 from tui.formatting.stats_table import aligned
 
 if TYPE_CHECKING:
-    from engine.operations.model_quality import ModelQuality
+    from engine.operations.model_quality import ModelQuality, ShearingQuality
 
 HEALTH_LABELS = {
     "loops": "loops",
@@ -52,6 +53,8 @@ def quality_lines(qualities: Sequence[ModelQuality], with_shards: bool) -> Itera
                 f"{quality.name}: near duplicates, and the figures below those of CLIP, are of"
                 f" {quality.sampled:,} captions"
             )
+    reasons = dict.fromkeys(q.no_agreement for q in qualities if q.name != ORIGINAL)
+    yield from (f"agreement: {reason}" for reason in reasons if reason)
     for quality in qualities:
         if quality.most_frequent:
             yield f"{quality.name}, most frequent:"
@@ -70,9 +73,50 @@ def quality_rows(qualities: Sequence[ModelQuality]) -> list[Sequence[str]]:
         rows.append([label, *(counted(q.health[name], q.captions) for q in qualities)])
     rows.append(["defective", *(counted(q.defective, q.captions) for q in qualities)])
     rows += beside_others_rows(qualities)
+    rows += shearing_rows(qualities)
     for name, label in STYLE_LABELS.items():
         rows.append([label, *(figure(name, q.style_dict()[name]) for q in qualities)])
     return rows
+
+
+def shearing_rows(qualities: Sequence[ModelQuality]) -> Iterator[Sequence[str]]:
+    """Yield the rows of what shearing cuts, and of what it changes."""
+    shearing = [quality.shearing for quality in qualities]
+
+    def row(label: str, text: Callable[[ShearingQuality], str]) -> Sequence[str]:
+        return [label, *("-" if each is None else text(each) for each in shearing)]
+
+    shares = (
+        "-" if q.shearing is None else counted(q.shearing.sums.captions_cut, q.captions)
+        for q in qualities
+    )
+    yield ["cut by shearing", *shares]
+    yield row("  words", lambda each: counted(each.sums.words_cut, each.sums.words))
+    yield row("  sentences", lambda each: f"{each.sums.sentences_cut:,}")
+    yield row("  lead-ins", lambda each: f"{each.sums.lead_ins_cut:,}")
+    yield row("  reasoning", lambda each: f"{each.sums.reasoning_cut:,}")
+    yield row(
+        "  agreement before and after",
+        lambda each: before_and_after(each.raw_agreement, each.sheared_agreement, decimals),
+    )
+    for label, name, form in TRUTH_ROWS:
+        figures = [truth_of(each, name) for each in shearing]
+        if any(figure is not None for pair in figures for figure in pair):
+            yield [f"  {label}", *(before_and_after(*pair, form) for pair in figures)]
+
+
+def truth_of(shearing: ShearingQuality | None, name: str) -> tuple[float | None, float | None]:
+    """Return a figure of truth before and after shearing, None where there is none."""
+    if shearing is None:
+        return None, None
+    return getattr(shearing.raw_truth, name, None), getattr(shearing.sheared_truth, name, None)
+
+
+def before_and_after(
+    before: float | None, after: float | None, form: Callable[[float | None], str]
+) -> str:
+    """Return a figure of raw and one of sheared captions, a dash where there is neither."""
+    return "-" if before is None and after is None else f"{form(before)} > {form(after)}"
 
 
 def beside_others_rows(qualities: Sequence[ModelQuality]) -> Iterator[Sequence[str]]:
@@ -80,7 +124,7 @@ def beside_others_rows(qualities: Sequence[ModelQuality]) -> Iterator[Sequence[s
     yield ["agreement", *(decimals(q.agreement) for q in qualities)]
     yield ["agrees better than the original", *(percent(q.agrees_better) for q in qualities)]
     contradicted = (None if q.contradicted is None else f"{q.contradicted:,}" for q in qualities)
-    yield ["contradicted by all models", *(each or "-" for each in contradicted)]
+    yield ["contradicted by the models", *(each or "-" for each in contradicted)]
     for scorer in dict.fromkeys(name for q in qualities for name in q.scores):
         scores = [q.scores.get(scorer) for q in qualities]
         yield [f"score of {scorer}, raw", *(decimals(s.raw if s else None) for s in scores)]
@@ -119,3 +163,11 @@ def figure(name: str, value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0%}" if name in SHARES else f"{value:,.2f}"
+
+
+TRUTH_ROWS = (
+    ("wrong claims a caption", "wrong_claims", decimals),
+    ("invented of the objects (CHAIR i)", "chair_i", percent),
+    ("captions with one (CHAIR s)", "chair_s", percent),
+)
+"""The label of each figure of truth, its name in `Truth`, and how it is written."""

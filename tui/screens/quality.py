@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -24,19 +24,22 @@ from tui.session.feedback import notify
 from tui.session.messages import RecordsChosen
 from tui.threads.background_job import BackgroundJob
 from tui.threads.page_loader import PageLoader
-from tui.viewmodel import pages
+from tui.viewmodel import actions, pages
 from tui.viewmodel.quality import missing_figures, quality_lines
+from tui.viewmodel.quality_limits import limits_for
 from tui.widgets.quality_plots import QualityPlots
 from tui.widgets.tables.quality_tables import DefectTable, QualityTable
 from tui.widgets.tables.table import VirtualTable
 
 if TYPE_CHECKING:
     from db.rows import RecordKey
+    from engine.datasets.exports.export import ExportOptions
     from engine.operations.last_quality import QualityReport
     from engine.operations.model_quality import ModelQuality
     from engine.project.layout import Project
     from tui.session.session import Session
     from tui.viewmodel.quality import QualityLine
+    from tui.viewmodel.quality_limits import Limits
     from tui.viewmodel.snapshot import Snapshot
 
 LANGUAGE = "en"
@@ -71,6 +74,13 @@ class Quality(ProjectScreen):
         self.search_job: BackgroundJob[list[RecordKey]] = BackgroundJob(
             self, self.update_counted_line, self.show_worst, self.show_failure
         )
+        self.export_job: BackgroundJob[str] = BackgroundJob(
+            self, self.update_texts, self.show_export_count, self.show_failure
+        )
+        self.export_count = ""
+        """What an export with the filters of `counted_options` would hold."""
+        self.counted_options: ExportOptions | None = None
+        """The options for which that is counted, or was."""
         self.report: QualityReport | None = None
         """What was counted last; None if nothing was yet."""
         self.opened = False
@@ -84,7 +94,7 @@ class Quality(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="counted", markup=False)
-        yield QualityTable(id="models")
+        yield QualityTable(self.limits_of, id="models")
         with Horizontal(id="parts"):
             yield DefectTable(id="defects")
             yield QualityPlots(id="plots")
@@ -98,8 +108,13 @@ class Quality(ProjectScreen):
         self.update_texts()
 
     def on_unmount(self) -> None:
-        self.count_job.cancel()
-        self.search_job.cancel()
+        for job in self.jobs:
+            job.cancel()
+
+    @property
+    def jobs(self) -> tuple[BackgroundJob[Any], ...]:
+        """All that may go on in the background."""
+        return self.count_job, self.search_job, self.export_job
 
     @property
     def models(self) -> QualityTable:
@@ -113,7 +128,9 @@ class Quality(ProjectScreen):
         if not self.opened:
             self.opened = True
             self.last_report.load(None)
-        self.update_counted_line()
+        elif self.report is not None:
+            self.count_export(self.report)
+        self.update_texts()
 
     # Counting
 
@@ -143,7 +160,33 @@ class Quality(ProjectScreen):
         limit = MODEL_ROWS[self.has_class("-short")]
         self.models.styles.height = 3 + min(limit, len(report.models))
         self.models.show(report.models)
+        self.counted_options = None
+        self.count_export(report)
         self.update_texts()
+
+    def count_export(self, report: QualityReport) -> None:
+        """Count what an export would hold if the Export dialog has filters that are not counted."""
+        options = self.session.export_options
+        if options is None or not options.filter_arguments():
+            self.counted_options, self.export_count = None, ""
+        elif options != self.counted_options and not self.export_job.running:
+            self.counted_options, self.export_count = options, ""
+            readonly = self.session.readonly
+            self.export_job.start(
+                actions.count_export, self.project, options, actions.never, readonly
+            )
+
+    def show_export_count(self, sentence: str) -> None:
+        self.export_count = sentence
+        if self.report is not None:
+            self.count_export(self.report)
+        self.update_texts()
+
+    def limits_of(self, name: str) -> Limits:
+        """Return how many captions with a defect are too many of a model, or of the originals."""
+        snapshot = self.session.snapshot
+        models = snapshot.captioners if snapshot is not None else ()
+        return limits_for(next((model.row for model in models if model.row.name == name), None))
 
     # The chosen model and defect
 
@@ -153,7 +196,7 @@ class Quality(ProjectScreen):
         if quality is not self.quality and quality is not None:
             changed = self.quality is None or self.quality.name != quality.name
             self.quality = quality
-            lines = quality_lines(quality)
+            lines = quality_lines(quality, self.limits_of(quality.name))
             self.defects.set_rows(lines, 0, len(lines), follow=not changed)
             if changed:
                 self.defects.cursor = 0
@@ -232,10 +275,15 @@ class Quality(ProjectScreen):
         return ", ".join(parts) or "nothing is counted yet: a counts"
 
     def export_line(self) -> str:
-        """Return what an export would hold."""
-        report = self.report
+        """Return what an export with the filters of the Export dialog would hold."""
+        report, options = self.report, self.counted_options
         if report is None:
             return ""
+        if options is not None:
+            filters = text.visible(" ".join(options.filter_arguments()))
+            counting = f"counting{self.export_job.progress_text} ..."
+            held = counting if self.export_job.running else self.export_count or "not counted (a)"
+            return f"An export with {filters}: {text.visible(held)}"
         models = report.models[1:]
         exported = sum(model.captions - model.health["empty"] for model in models)
         return (
@@ -270,9 +318,9 @@ class Quality(ProjectScreen):
 
     def action_back(self) -> None:
         """Cancel what goes on in the background, or go up to the models."""
-        if self.count_job.running or self.search_job.running:
-            self.count_job.cancel()
-            self.search_job.cancel()
+        if any(job.running for job in self.jobs):
+            for job in self.jobs:
+                job.cancel()
         else:
             self.models.focus()
 
@@ -284,7 +332,7 @@ def counted_captions(report: QualityReport) -> int:
 
 def defect_content(line: QualityLine) -> Content:
     """Return how many captions have a defect, and one that has it."""
-    styles = {"too many": "$text-error", "many": "$text-warning"}
+    styles = {"alarming": "$text-error", "too many": "$text-warning"}
     said = Content.styled(line.sentence, styles.get(line.verdict, ""))
     example = line.example
     if example is None:

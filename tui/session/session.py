@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tui.terminal.graphics import ImageSupport
 
 if TYPE_CHECKING:
+    from engine.datasets.exports.export import ExportOptions
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import Snapshot
 
@@ -26,5 +27,7 @@ class Session:
     """The newest snapshot; None until the project is opened."""
     snapshot_error: str | None = None
     """Why no snapshot could be read the last time; None if one was read."""
+    export_options: ExportOptions | None = None
+    """What the Export dialog was last filled in with; None until it was opened."""
     request_pending: bool = False
     """True from when a request is sent to the engine until it is answered."""

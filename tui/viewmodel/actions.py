@@ -208,9 +208,16 @@ def export(
 
 
 def count_export(
-    project: Project, options: ExportOptions, cancelled: Callable[[], bool], readonly: bool
+    project: Project,
+    options: ExportOptions,
+    cancelled: Callable[[], bool],
+    readonly: bool,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> str:
-    """Return in one line what an export would hold. Raises `ExportCancelled`, `BadInput`."""
+    """Return in one line what an export would hold. Raises `ExportCancelled`, `BadInput`.
+
+    `progress` gets the numbers of shards counted and of all.
+    """
     from engine.datasets.exports.export import UnfinishedTasks, count_captions
     from engine.project.damage import DamagedFiles
     from tui.formatting.export_count import count_line
@@ -219,10 +226,22 @@ def count_export(
         # What is there so far: the dialog says beside it what is unfinished.
         options = replace(options, allow_partial=True)
         return count_line(
-            count_captions(project, options, None, lambda _: None, cancelled, readonly)
+            count_captions(
+                project,
+                options,
+                None,
+                lambda counted: progress(counted.shards_done, counted.shards),
+                cancelled,
+                readonly,
+            )
         )
     except (DamagedFiles, UnfinishedTasks) as error:
         raise BadInput(str(error)) from error
+
+
+def never() -> bool:
+    """Stands for what nobody cancels but by ending its process."""
+    return False
 
 
 def export_command(project: Project, out: str, options: ExportOptions) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.operations.model_quality import AGREEMENT, SCORE
+from engine.quality.alarms import Limit
 from engine.quality.quality_filter import CONTRADICTED, HEALTH_NAMES
-from tui.viewmodel.quality_limits import LIMITS, Verdict, verdict_of
+from tui.viewmodel.quality_limits import Limits, Verdict, verdict_of
 
 if TYPE_CHECKING:
     from engine.operations.model_quality import Example, ModelQuality
@@ -45,7 +46,8 @@ PREDICATES = {
     CONTRADICTED: ("is supported by no model", "are supported by no model"),
 }
 """What one caption with the defect does, and what several do."""
-ORDER: tuple[Verdict, ...] = ("too many", "many", "few", "-", "none")
+NO_LIMIT = Limit(None, None)
+ORDER: tuple[Verdict, ...] = ("alarming", "too many", "few", "-", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class DefectLine:
     captions: int
     """The captions among which these were counted."""
     verdict: Verdict
+    limit: Limit
     example: Example | None
 
     @property
@@ -105,69 +108,62 @@ class DefectLine:
 
     @property
     def sentence(self) -> str:
-        """How many captions have the defect, such as "82 of 596 loop: too many"."""
+        """How many captions have the defect, such as "82 of 596 loop: too many (over 3%)"."""
         if not self.captions:
             return "there is no caption yet"
         predicate = PREDICATES[self.name][self.count != 1]
         said = f"{self.count:,} of {self.captions:,} {predicate}"
-        if self.verdict not in ("many", "too many"):
-            return said
-        limits = LIMITS[self.name]
-        limit = limits.too_many if self.verdict == "too many" else limits.many
-        return f"{said}: {self.verdict} (over {limit:.0%})"
+        bound = {"too many": self.limit.warn, "alarming": self.limit.stop}.get(self.verdict)
+        return said if bound is None else f"{said}: {self.verdict} (over {bound:.0%})"
 
 
 QualityLine = DefectLine | LowestLine
 """A line of the Quality screen, by which the worst captions can be looked at."""
 
 
-def defect_lines(quality: ModelQuality) -> list[DefectLine]:
-    """Return the defects of a model, those furthest beyond their limits first."""
-    lines = []
-    for name in HEALTH_NAMES:
-        of_sample = name == "near_duplicates"
-        captions = quality.sampled if of_sample else quality.captions
-        count = quality.health[name]
-        lines.append(
-            DefectLine(
-                name,
-                count,
-                captions,
-                verdict_of(name, count, captions),
-                quality.examples.get(name),
-            )
-        )
-    return sorted(lines, key=badness)
-
-
-def quality_lines(quality: ModelQuality) -> list[QualityLine]:
+def quality_lines(quality: ModelQuality, limits: Limits) -> list[QualityLine]:
     """Return the defects of a model, and then what is known of its captions beside others."""
     lowest: list[QualityLine] = []
     if quality.contradicted is not None:
-        example = quality.examples.get(CONTRADICTED)
-        count, captions = quality.contradicted, quality.captions
-        verdict = verdict_of(CONTRADICTED, count, captions)
-        lowest.append(DefectLine(CONTRADICTED, count, captions, verdict, example))
+        lowest.append(defect_line(quality, CONTRADICTED, quality.contradicted, limits))
     if quality.agreement is not None:
         lowest.append(LowestLine(AGREEMENT, "agreement", quality.agreement, quality.captions))
     for name, scores in quality.scores.items():
         if scores.sheared is not None:
             label = f"score of {name}"
             lowest.append(LowestLine(SCORE + name, label, scores.sheared, quality.captions))
-    return [*defect_lines(quality), *lowest]
+    return [*defect_lines(quality, limits), *lowest]
 
 
-def badness(line: DefectLine) -> tuple[int, int, float]:
+def defect_lines(quality: ModelQuality, limits: Limits) -> list[DefectLine]:
+    """Return the defects of a model, those furthest beyond their limits first."""
+    lines = [defect_line(quality, name, quality.health[name], limits) for name in HEALTH_NAMES]
+    return sorted(lines, key=badness)
+
+
+def defect_line(quality: ModelQuality, name: str, count: int, limits: Limits) -> DefectLine:
+    """Return the line of a defect that so many captions have."""
+    captions = quality.sampled if name == "near_duplicates" else quality.captions
+    return DefectLine(
+        name=name,
+        count=count,
+        captions=captions,
+        verdict=verdict_of(name, count, captions, limits),
+        limit=limits.get(name, NO_LIMIT),
+        example=quality.examples.get(name),
+    )
+
+
+def badness(line: DefectLine) -> tuple[int, float]:
     """Return a key by which the worst defects come first, and those without a limit later."""
-    limits = LIMITS.get(line.name)
-    excess = line.share / limits.many if limits else line.share
-    return ORDER.index(line.verdict), limits is None, -excess
+    bound = line.limit.warn or line.limit.stop or 1.0
+    return ORDER.index(line.verdict), -line.share / bound
 
 
-def worst_line(quality: ModelQuality) -> DefectLine | None:
+def worst_line(quality: ModelQuality, limits: Limits) -> DefectLine | None:
     """Return the worst defect of a model; None if no caption has one with a limit."""
-    line = defect_lines(quality)[0]
-    return line if line.count and line.name in LIMITS else None
+    line = defect_lines(quality, limits)[0]
+    return None if line.verdict in ("-", "none") else line
 
 
 def missing_figures(qualities: Sequence[ModelQuality]) -> list[str]:
@@ -175,8 +171,7 @@ def missing_figures(qualities: Sequence[ModelQuality]) -> list[str]:
     models = qualities[1:]
     missing = []
     if all(quality.agreement is None for quality in models):
-        alone = "the project has one model" if len(models) < 2 else "no image has two captions yet"
-        missing.append(f"Agree: {alone}")
+        missing += [f"Agree: {quality.no_agreement}" for quality in models[:1]]
     if not any(quality.scores for quality in qualities):
         missing.append("Score: no scorer (add-model PROJECT NAME=score:FOLDER)")
     if not any(quality.facts.compared for quality in models):

@@ -1,40 +1,46 @@
-"""How many captions with a defect are too many."""
+"""How many captions with a defect are too many: what a run gives an alarm for."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
-Verdict = Literal["none", "-", "few", "many", "too many"]
-"""How many of a model's captions have a defect; `-` where no number is too many."""
+from engine.captioners.settings import Settings
+from engine.quality.alarms import LEAST_CAPTIONS, LIMITS, HealthRecord, Limit, limits_of
 
+if TYPE_CHECKING:
+    from db.rows import ModelRow
 
-class Limits(NamedTuple):
-    """Shares of a model's captions above which a defect is frequent."""
+Verdict = Literal["none", "-", "few", "too many", "alarming"]
+"""How many of a model's captions have a defect: more than a run warns of, or more than it stops the
+model for; `-` where no number is too many."""
+DUPLICATES = Limit(0.1, 0.3)
+"""The limits of exact duplicates, which a run does not see: many images have the same caption only
+where a model does not look at them, or a data set repeats itself."""
 
-    many: float
-    too_many: float
-
-
-LIMITS = {
-    "loops": Limits(0.01, 0.05),
-    "duplicates": Limits(0.1, 0.3),
-    "empty": Limits(0.01, 0.05),
-    "refusals": Limits(0.01, 0.05),
-    "leaks": Limits(0.01, 0.05),
-    "lead_ins": Limits(0.1, 0.5),
-    "other_script": Limits(0.01, 0.05),
-}
-"""By the name of a defect. Of the others no number is too many: shearing mends them, or they depend
-on what is in the images."""
+Limits = Mapping[str, Limit]
+"""The limits of a model by the name of the defect; others have none."""
+DEFAULT_LIMITS: Limits = LIMITS | {"duplicates": DUPLICATES}
 
 
-def verdict_of(name: str, count: int, captions: int) -> Verdict:
+def limits_for(model: ModelRow | None) -> Limits:
+    """Return the limits of a model as a run takes them; None stands for the originals."""
+    if model is None:
+        return DEFAULT_LIMITS
+    pilot = HealthRecord.of(model.health).pilot
+    return {**DEFAULT_LIMITS, **limits_of(Settings.of(model.settings).limits, pilot)}
+
+
+def verdict_of(name: str, count: int, captions: int, limits: Limits) -> Verdict:
     """Return whether `count` of so many captions with a defect are too many."""
     if not count:
         return "none"
-    limits = LIMITS.get(name)
-    if limits is None:
+    limit = limits.get(name, Limit(None, None))
+    if limit.warn is None and limit.stop is None:
         return "-"
-    if count > limits.too_many * captions:
-        return "too many"
-    return "many" if count > limits.many * captions else "few"
+    if count >= LEAST_CAPTIONS:
+        if limit.stop is not None and count > limit.stop * captions:
+            return "alarming"
+        if limit.warn is not None and count > limit.warn * captions:
+            return "too many"
+    return "few"

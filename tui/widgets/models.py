@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui.formatting import text
+from tui.viewmodel.health import finished_line, sick_lines
 from tui.viewmodel.model_waiting import describe_wait, model_waits
 from tui.widgets.pane import Pane
 
@@ -47,11 +48,15 @@ class ModelsPane(Pane):
             if model.row.blocked:
                 blocked = f"  FAIL blocked: {text.visible(model.row.blocked)}"
                 lines.append(Content.styled(blocked, "$text-error"))
+            for line in sick_lines(model.row):
+                lines.append(Content.styled(f"  WARN {text.visible(line)}", "$text-warning"))
             waits = describe_wait(model.row)
             if wait := waits_by_model.get(model.row.id):
                 waits = wait.reason
             if waits:
                 lines.append(Content.styled(f"  WAIT {text.visible(waits)}", "$text-warning"))
+        if finished := finished_line(snapshot):
+            lines.append(Content.styled(text.visible(finished), "$text-warning"))
         if len(snapshot.models) > 1 and not self.screen.has_class("-short"):
             lines.append(total_line(snapshot, width))
         return lines

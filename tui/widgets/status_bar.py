@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.formatting import content, text
-from tui.viewmodel import state_labels
+from tui.viewmodel import health, state_labels
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
@@ -83,7 +83,10 @@ class StatusBar(Static):
         if snapshot is None:
             return Content.styled("opening ...", "$foreground-muted")
         busy = sum(worker.row.state == "captioning" for worker in snapshot.workers)
-        state = content.state_label(state_labels.project_label(snapshot))
+        label = state_labels.project_label(snapshot)
+        state = content.state_label(label)
+        if label == "FINISHED" and health.is_sick(snapshot):
+            state = Content.styled(label, "$text-warning")
         workers = f" {busy}/{len(snapshot.devices)}" if snapshot.workers else ""
         workers += " elsewhere" * (snapshot.elsewhere is not None)
         parts = [text.percent(snapshot.share)]

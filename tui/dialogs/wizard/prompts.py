@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from db.rows import SHEAR_MODES
 from engine.captioners.registry import FAMILIES, Settings, check_prompt_keys, complete_prompt
+from engine.operations.caption_health import bad_news_of_caption
 from engine.operations.tryout import Tryout, TryoutFailed
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
@@ -23,7 +24,7 @@ from tui.formatting.text import describe_error
 from tui.viewmodel.new_project import ProjectDraft
 
 if TYPE_CHECKING:
-    from engine.operations.tryout import TryoutEvent
+    from engine.operations.tryout import TryoutEvent, TryoutJob
 
 
 class PromptsStep(WizardStep):
@@ -47,6 +48,8 @@ class PromptsStep(WizardStep):
     def __init__(self, draft: ProjectDraft) -> None:
         super().__init__(draft)
         self.tryout: Tryout | None = None
+        self.jobs: dict[str, TryoutJob] = {}
+        """The job of each model that is tried, by its name."""
         """The process of the model that is being tried; None while none is."""
         self.models: tuple[str, ...] = ()
         """The models whose prompts are shown."""
@@ -134,7 +137,8 @@ class PromptsStep(WizardStep):
     def run_trial(self) -> None:
         """Caption the first image with every model in turn."""
         try:
-            for name, job in self.draft.plan(1).jobs:
+            self.jobs = dict(self.draft.plan(1).jobs)
+            for name, job in self.jobs.items():
                 self.tryout = Tryout(job)
                 for tryout_event in self.tryout:
                     self.post_message(self.TrialEventReceived(name, tryout_event))
@@ -156,6 +160,11 @@ class PromptsStep(WizardStep):
             sheared = shear(tryout_event.raw, event.model, shearing, tryout_event.finish)
             self.result_lines.append(f"{event.model}: {tryout_event.raw}")
             self.result_lines.append(f"  sheared: {sheared.text}")
+            job = self.jobs[event.model]
+            news = bad_news_of_caption(
+                job.family, job.settings, tryout_event.raw, tryout_event.finish, shearing
+            )
+            self.result_lines += [f"  CHECK {line}" for line in news]
         elif tryout_event.error is not None:
             self.result_lines.append(f"{event.model}: {tryout_event.error}")
         loading = [f"{event.model}: {tryout_event.loading} ..."] if tryout_event.loading else []

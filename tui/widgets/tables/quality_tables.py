@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from tui.widgets.tables.table import GUTTER, Cell, Column, VirtualTable
 
 if TYPE_CHECKING:
     from engine.operations.model_quality import ModelQuality
+    from tui.viewmodel.quality_limits import Limits
 
-COMPONENTS = {"too many": "bad", "many": "warn", "few": "", "-": "muted", "none": "muted"}
+COMPONENTS = {"alarming": "bad", "too many": "warn", "few": "", "-": "muted", "none": "muted"}
 """The component class that colours a verdict, which is also there as a word."""
 NOTHING = "-"
 """Stands for a figure that there is not; the screen says why."""
@@ -35,8 +36,10 @@ QualityColumn = Column["ModelQuality"]
 class QualityTable(VirtualTable["ModelQuality"]):
     """One row for the originals and one a model, with their figures."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, limits_of: Callable[[str], Limits], id: str | None = None) -> None:
         super().__init__((), id=id)
+        self.limits_of = limits_of
+        """Returns the limits of the model with a name, or of the originals."""
         self.columns = self.columns_for(0)
 
     def row_key(self, row: ModelQuality) -> object:
@@ -69,9 +72,15 @@ class QualityTable(VirtualTable["ModelQuality"]):
             Column("Model", name, lambda row: row.name),
             *captions,
             DEFECTIVE,
-            Column("Worst", 0, worst_cell),
+            Column("Worst", 0, self.worst_cell),
             *figures[1:],
         )
+
+    def worst_cell(self, row: ModelQuality) -> Cell:
+        line = worst_line(row, self.limits_of(row.name))
+        if line is None:
+            return ("none" if row.captions else NOTHING), "muted"
+        return f"{line.label}: {line.verdict}", COMPONENTS[line.verdict]
 
 
 def total_width(columns: Sequence[QualityColumn]) -> int:
@@ -118,13 +127,6 @@ def captions_cell(row: ModelQuality) -> str:
 
 def defective_cell(row: ModelQuality) -> str:
     return f"{row.defective / row.captions:.1%}" if row.captions else NOTHING
-
-
-def worst_cell(row: ModelQuality) -> Cell:
-    line = worst_line(row)
-    if line is None:
-        return ("none" if row.captions else NOTHING), "muted"
-    return f"{line.label}: {line.verdict}", COMPONENTS[line.verdict]
 
 
 def beats_cell(row: ModelQuality) -> str:

@@ -210,7 +210,7 @@ FAMILIES: dict[str, Family] = {
                 key
                 for key in PARSERS
                 if key in (*COMMON_SETTINGS, *ASKING_SETTINGS, "max_tiles", "adapter")
-                and key not in ("preprocess", "fast_decode", "graphs", "overlap", "quantize")
+                and key not in ("preprocess", "fast_decode")
             ),
             fills_prompts=True,
         ),

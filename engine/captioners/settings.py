@@ -61,8 +61,8 @@ def any_of(values: Sequence[str], empty: bool = False) -> Meta:
 class Settings:
     """How a model is loaded and asked. `msgspec.convert` checks types and ranges.
 
-    All but `batch`, `auto_batch`, `limits`, `graphs` and `overlap` change the raw captions, and therefore the
-    settings hash.
+    All but `batch`, `auto_batch`, `limits`, `graphs` and `overlap` change the raw captions, and
+    therefore the settings hash.
     """
 
     prompt: str = ""

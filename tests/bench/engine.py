@@ -207,9 +207,9 @@ def run_beside_generate(model: BenchModel, images: list[str], rounds: int, folde
         run: WorkerRun = ours.result
         model.report("worker", run.rate.images, baseline=plain.rate.images)
         model.report("worker_stolen", stolen, "share of core time")
-        model.report(
-            "worker_cpu", (run.rate.cpu or 0.0) * 1e3, "ms/image", (plain.rate.cpu or 0) * 1e3
-        )
+        cpu = [(rate.cpu or 0.0) * 1e3 for rate in (run.rate, plain.rate)]
+        model.report("worker_cpu", cpu[0], "ms/image", cpu[1])
+        model.report("worker_over_transformers_cpu", cpu[1] / cpu[0], "ratio")
         model.report("worker_memory", ours.megabytes, "MB", theirs.megabytes)
         model.report("worker_first_caption", run.first_caption, "s")
         model.report("worker_over_transformers", run.rate.images / plain.rate.images, "ratio")

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from engine.utils.cpu_count import usable_cores
 from tests.bench.bench_model import CaptioningRate, GenerateRun
 from tests.engine.captioners.families.hf_truth.truth import without_torchvision
 
@@ -20,7 +19,6 @@ LOCAL: Any = {"local_files_only": True, "trust_remote_code": False}
 def run_plain_generate(model: Any, images: list[str]) -> GenerateRun:
     """Caption all images with the checkpoint of a bench model, which has a chat template."""
     settings = model.settings
-    torch.set_num_threads(usable_cores())
     with without_torchvision():
         processor = AutoProcessor.from_pretrained(model.checkpoint, **LOCAL)
     processor.tokenizer.padding_side = "left"

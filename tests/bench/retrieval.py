@@ -102,7 +102,7 @@ class Outcome(NamedTuple):
 
 
 def main(arguments: list[str]) -> None:
-    command.main(arguments, "retrieval", standalone_mode=False)
+    command.main(arguments, "retrieval")
 
 
 @click.command()

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.demo.phrasing import PHRASINGS
 from engine.demo.scenes import alt_text, make_scene
 from engine.operations.demo_project import MODELS
 from engine.project.layout import Project
-from tests.bench import retrieval, scene_captions
+from tests.bench import retrieval, scene_captions, tiny_clip
 from tests.bench.retrieval import Batches, Outcome, Recalls, Run, Size
 from tests.bench.scene_captions import NEUTRAL, OWN
 from tests.bench.tiny_clip import words_of
@@ -114,6 +115,18 @@ def test_unseen_scenes_are_other_scenes_than_those_of_training() -> None:
     assert len({OWN[0](scene) for scene in scenes}) == 20
 
 
+def test_the_model_learns_which_text_goes_with_which_picture() -> None:
+    torch.manual_seed(0)
+    side = tiny_clip.SIDE + 2 * tiny_clip.MARGIN
+    pictures = torch.randint(0, 256, (8, 3, 1, 1), dtype=torch.uint8).expand(8, 3, side, side)
+    texts = [f"the colour {name}" for name in "abcdefgh"]
+    vocabulary = tiny_clip.Vocabulary(texts)
+    trained = tiny_clip.train(vocabulary, lambda: (pictures, texts), steps=40, seed=0)
+    assert tiny_clip.recall(trained, pictures, texts) == (1.0, 1.0)
+    others = ["unknown words", *texts[1:]]
+    assert max(tiny_clip.recall(trained, pictures, others)) < 1.0
+
+
 @pytest.mark.parametrize(("to_text", "fails"), [(0.02, False), (0.021, True), (0.4, True)])
 def test_shuffled_captions_above_chance_end_the_bench(to_text: float, fails: bool) -> None:
     run = Run("shuffled", 0, Path(), Size())
@@ -130,7 +143,9 @@ def test_the_quick_form_prints_each_run_the_table_and_what_it_is_not(
 ) -> None:
     monkeypatch.setattr(scene_captions, "caption", write_as_models_do)
     monkeypatch.setattr(retrieval, "QUICK", SIZE)
-    retrieval.main(["--quick"])
+    with pytest.raises(SystemExit) as ended:
+        retrieval.main(["--quick"])
+    assert ended.value.code == 0
     check_output(capsys.readouterr().out)
 
 

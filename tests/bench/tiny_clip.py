@@ -26,7 +26,7 @@ WIDTH = 96
 """Width of the text side, and of what is compared."""
 START = 1
 """The number that stands for the start of a text."""
-PEAK = 2e-3
+PEAK = 1e-3
 """The highest learning rate."""
 WARMUP = 0.1
 """Share of the steps in which the learning rate grows."""

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from tests.engine.captioners.families.hf_truth.making import language, write
-from tests.engine.captioners.families.hf_truth.qwen_like import WINDOWED, qwen2, rope
+from tests.engine.captioners.families.hf_truth.making import (
+    Tiny,
+    chatml,
+    configured,
+    language,
+    tokens,
+    write,
+)
+from tests.engine.captioners.families.hf_truth.qwen_like import (
+    IMAGE,
+    PAD,
+    qwen_ids,
+    qwen_images,
+    rope,
+)
 
-VISION = WINDOWED | {
+VISION = {
     "hidden_size": 128,
     "intermediate_size": 256,
     "num_heads": 4,
     "out_hidden_size": 192,
     "fullatt_block_indexes": [3],
     "depth": 4,
+    "patch_size": 14,
 }
 LANGUAGE = {
     "hidden_size": 192,
@@ -23,6 +36,7 @@ LANGUAGE = {
     "num_attention_heads": 6,
     "num_key_value_heads": 2,
     "max_position_embeddings": 32_768,
+    "head_dim": 32,
 }
 PIXELS = {"min_pixels": 4 * 28 * 28, "max_pixels": 16_384 * 28 * 28}
 """Those of Qwen2.5-VL-7B's preprocessor_config.json."""
@@ -30,9 +44,14 @@ PIXELS = {"min_pixels": 4 * 28 * 28, "max_pixels": 16_384 * 28 * 28}
 
 def write_tiny_qwen(folder: Path) -> Path:
     """Write the checkpoint and return its folder."""
-    tiny = qwen2("qwen2_5_vl", "Qwen2_5_VLProcessor", VISION)
-    text = language(tiny.tokenizer, rope_parameters=rope(mrope_section=[4, 6, 6])) | LANGUAGE
-    del text["head_dim"]
-    values = tiny.config.to_dict() | {"text_config": text, "vision_config": VISION}
-    config = type(tiny.config)(**values)
-    return write(replace(tiny, config=config, images=tiny.images | PIXELS), folder)
+    marks = ("<|im_start|>", "<|vision_start|>", "<|vision_end|>", PAD, "<|video_pad|>")
+    made = tokens(*marks, eos="<|im_end|>", pad="<|endoftext|>")
+    text = language(made, rope_parameters=rope(mrope_section=[4, 6, 6])) | LANGUAGE
+    tiny = Tiny(
+        config=configured("qwen2_5_vl", text_config=text, vision_config=VISION, **qwen_ids(made)),
+        tokenizer=made,
+        images=qwen_images(14) | PIXELS | {"processor_class": "Qwen2_5_VLProcessor"},
+        template=chatml(IMAGE, "You are a helpful assistant."),
+        generation={"eos_token_id": [made.eos_token_id], "pad_token_id": made.pad_token_id},
+    )
+    return write(tiny, folder)

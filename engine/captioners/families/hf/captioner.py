@@ -26,6 +26,7 @@ from engine.captioners.checkpoints.foreign_code import (
     code_advice,
 )
 from engine.captioners.checkpoints.layouts import read_config
+from engine.captioners.checkpoints.quantization import quantize
 from engine.captioners.config_files import AGAIN, read_json
 from engine.captioners.errors import first_line
 from engine.captioners.families.hf.generation import (
@@ -34,6 +35,7 @@ from engine.captioners.families.hf.generation import (
     penalty_in_force,
     prepare_model,
 )
+from engine.captioners.families.hf.patch_product import multiply_patches
 from engine.captioners.families.hf.picture_limits import limit_pictures, share_grids
 from engine.captioners.families.hf.processors import load_processor
 from engine.captioners.families.hf.prompt_reader import prompt_tokens
@@ -160,10 +162,13 @@ class HuggingFaceCaptioner(Captioner):
             ways.append(StaticBatch(self.model, self.prompt_padding, capture))
         if self.shares_batches:
             ways.append(ShrinkingBatch(self.model, self.prompt_padding))
+        multiply_patches(self.model, True)
         for way in ways:
             if all(trial.passes(way) for trial in trials):
                 self.way = way
                 break
+        else:
+            multiply_patches(self.model, False)
         if isinstance(self.way, StaticBatch):
             self.concurrent_batches = True
             self.fills_cores = min(map(self.way.reader.slice_rows, rows)) < self.batch
@@ -310,6 +315,28 @@ class HuggingFaceCaptioner(Captioner):
         return stripped(text, self.settings)
 
 
+def quantize_text(
+    folder: Path,
+    model: Any,
+    how: str,
+    loaded: LoadedCheckpoint,
+    report: Callable[[str], None],
+) -> LoadedCheckpoint:
+    """Bring the layers of the language model to eight bits, as the setting `quantize` says.
+
+    Raises `CheckpointError` where they are not of a known kind.
+    """
+    if how == "none":
+        return loaded
+    text_model = find_text_model(model)
+    if text_model is None or getattr(model.config, "quantization_config", None) is not None:
+        raise CheckpointError(
+            f"{folder}: quantize={how} is for language models like Llama and Qwen whose weights are"
+            " not quantized yet: set quantize=none"
+        )
+    return quantize(model, text_model.layers, how, model.device, loaded, report)
+
+
 def is_sticky(error: Exception) -> bool:
     """Return True for an error of a GPU after which every further call fails."""
     return isinstance(error, getattr(torch, "AcceleratorError", ()))
@@ -358,6 +385,7 @@ def load_without_code(
         raise CheckpointError(f"{folder}: {error}") from error
     dtype = choose_dtype(settings.dtype, device)
     model, loaded = load_model(folder, dtype, device, report, settings.adapter)
+    loaded = quantize_text(folder, model, settings.quantize, loaded, report)
     if settings.max_tiles is not None:
         share_grids(processor, model.config)
     asked = questions[0].describe(tried[0][0])

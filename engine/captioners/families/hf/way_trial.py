@@ -108,7 +108,7 @@ class WayTrial:
             is_noted
             and has_dropped
             and all(
-                are_equal(expected[row][number][0], logits, way.model.dtype)
+                are_equal(expected[row][number][0], logits, way.model)
                 for number, step in enumerate(together)
                 for row, logits in step.items()
             )

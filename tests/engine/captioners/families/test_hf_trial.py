@@ -34,6 +34,9 @@ class FakeModel:
         self.answer = answer
         self.dtype = dtype
 
+    def modules(self) -> list[Any]:
+        return []
+
     def generate(self, input_ids: torch.Tensor, **_: Any) -> Any:
         return SimpleNamespace(logits=[self.answer(input_ids)])
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from engine.captioners.base import CheckpointError
+from engine.captioners.checkpoints.quantization import Int8Linear
 from engine.captioners.families.hf import row_loop
 from engine.captioners.families.hf.ways import ShrinkingBatch, StaticBatch, Way
 from engine.captioners.generation.padded_rows import PaddedDecodeState
@@ -139,6 +141,22 @@ def test_the_trial_finds_a_wrong_way(tmp_path: Path, monkeypatch: pytest.MonkeyP
     captioner = load(qwen_like.qwen2_vl, tmp_path / "two")
     assert type(captioner.way) is Way
     assert "transformers' own loop" in captioner.loaded.layout
+
+
+def test_eight_bits(tmp_path: Path) -> None:
+    captioner = load(qwen_like.qwen3_vl, tmp_path / "tiny", quantize="int8")
+    assert isinstance(captioner.way, StaticBatch)
+    assert captioner.loaded.dtype == "float32 and int8"
+    said = say(captioner, tmp_path)
+    assert said == by_plain_way(captioner, tmp_path)
+    assert {type(it.self_attn.q_proj) for it in captioner.way.decoder.model.model.layers} == {
+        Int8Linear
+    }
+
+
+def test_eight_bits_are_for_known_language_models(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"quantize=int8 is for .*: set quantize=none"):
+        load(other_chat.gemma3, tmp_path / "tiny", quantize="int8")
 
 
 def test_steps_that_are_recorded_say_the_same(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ BACKGROUNDS: dict[str, Rgb] = {
 
 SIZE = (240, 192)
 """Width and height of an image in pixels; both shapes lie in the square in its centre."""
+SCENES_FILE = "scenes.jsonl"
+"""What is known of the scenes of a data set, in its folder."""
 WRONG_ALT_TEXT_SHARE = 0.15
 """Share of the original captions that name a shape that is not in the image."""
 
@@ -226,7 +228,7 @@ def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = SI
     """Write a data set of the first `count` scenes of a seed.
 
     The files are `images/NNNNN.jpg`, `captions.json` with the alt texts as original captions, and
-    `scenes.jsonl` with the true captions.
+    `scenes.jsonl` with the true captions, and by which seed and index each scene is known.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     captions, truths = [], []
@@ -235,6 +237,7 @@ def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = SI
         image = f"images/{index:05d}.jpg"
         draw_scene(scene, size).save(folder / image, quality=92)
         captions.append({"image": image, "caption": alt_text(scene)})
-        truths.append(json.dumps({"image": image, "truth": true_caption(scene)}) + "\n")
+        truth = {"image": image, "truth": true_caption(scene), "seed": seed, "index": index}
+        truths.append(json.dumps(truth) + "\n")
     (folder / "captions.json").write_text(json.dumps(captions, indent=1) + "\n")
-    (folder / "scenes.jsonl").write_text("".join(truths))
+    (folder / SCENES_FILE).write_text("".join(truths))

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import CLIPModel, CLIPTokenizer
 
@@ -42,8 +43,6 @@ from engine.demo.train import (
 )
 from engine.demo.truth_check import find_claims
 
-LOGIT_SCALE = 20.0
-"""What cosines are multiplied by in the loss. CLIP learns it; the scores do not depend on it."""
 BATCH = 48
 """Scenes per step."""
 WRONG_CAPTIONS = 2
@@ -172,9 +171,9 @@ def read_parts(probes: Probes, images: torch.Tensor, classes: torch.Tensor) -> t
     return loss
 
 
-def batch_loss(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
+def batch_loss(images: torch.Tensor, texts: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """Return the loss of images (B, D) and texts (N, D), of which the first B are true."""
-    logits = LOGIT_SCALE * images @ texts.T
+    logits = scale * images @ texts.T
     labels = torch.arange(len(images))
     return (cross_entropy(logits, labels) + cross_entropy(logits[:, labels].T, labels)) / 2
 
@@ -221,7 +220,7 @@ def measure(model: CLIPModel, tokenizer: CLIPTokenizer, count: int, seed: int) -
 
 @click.command()
 @click.option("--see", default=1000, show_default=True, help="Steps of the tower's last layer.")
-@click.option("--say", default=2000, show_default=True, help="Steps of that and the texts.")
+@click.option("--say", default=1000, show_default=True, help="Steps of that and the texts.")
 @click.option("--scenes", "count", default=10_000, show_default=True, help="Drawn for training.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--peak", default=1e-3, show_default=True, help="The highest learning rate.")
@@ -253,12 +252,13 @@ def main(
         _, patches, classes = batches.next_batch()
         loss = read_parts(probes, image_embeddings(model, patches), classes)
         phase.run_step(step, loss, loss.item())
-    phase = TrainingPhase([*seeing, model.text_model, model.text_projection], say, peak)
+    saying = [model.text_model, model.text_projection, nn.ParameterList([model.logit_scale])]
+    phase = TrainingPhase([*seeing, *saying], say, peak)
     for step in range(say):
         chosen, patches, classes = batches.next_batch()
         images = image_embeddings(model, patches)
         texts = text_embeddings(model, tokenizer, batches.captions(chosen))
-        loss = batch_loss(normalize(images, dim=-1), texts)
+        loss = batch_loss(normalize(images, dim=-1), texts, model.logit_scale.exp())
         phase.run_step(step, loss + read_parts(probes, images, classes), loss.item())
         if step % 250 == 249:
             click.echo(measure(model, tokenizer, UNSEEN_SCENES, UNSEEN_SEED))

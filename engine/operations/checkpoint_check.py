@@ -32,6 +32,7 @@ from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_a
 from engine.hardware.memory import is_out_of_memory
 from engine.images.image import ImageProblem, open_image
 from engine.images.probe_image import draw_probe_image
+from engine.operations.caption_health import bad_news_of_caption
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
 
@@ -181,6 +182,10 @@ def try_drawing(choice: ModelRow | ModelChoice, model: LoadedModel) -> Iterator[
     yield Finding(
         True, f"{drawing} it says {answer.raw!r} ({answer.tokens} tokens), sheared {sheared!r}"
     )
+    for line in bad_news_of_caption(
+        choice.family, choice.settings, answer.raw, answer.finish, Shearing()
+    ):
+        yield Finding(False, f"{choice.name}: {line}")
 
 
 def compare_uncaptioned(family: str, folder: Path) -> Iterator[Finding]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from engine.quality.comparison import ScoreSums
 from engine.quality.model_health import Health
+from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, Style
+
+if TYPE_CHECKING:
+    from engine.demo.hallucination import Hallucination
 
 AGREEMENT = "agreement"
 SCORE = "score "
@@ -62,6 +68,55 @@ class ScoreQuality:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What is invented in captions of scenes of which the truth is known."""
+
+    wrong_claims: float | None
+    """Wrong claims a caption."""
+    chair_i: float | None
+    """The share of mentioned objects that are not in the image."""
+    chair_s: float | None
+    """The share of captions that mention one."""
+
+    @classmethod
+    def of(cls, counts: Hallucination) -> Self:
+        """Return the figures of these counts, rounded."""
+        return cls(
+            wrong_claims=rounded(counts.wrong_claims_a_caption),
+            chair_i=rounded(counts.chair_i),
+            chair_s=rounded(counts.chair_s),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShearingQuality:
+    """What shearing cuts of a model's captions, and what it changes."""
+
+    sums: ShearingSums = field(hash=False)
+    raw_agreement: float | None
+    """The agreement of raw captions, in the sample."""
+    sheared_agreement: float | None
+    """The same of the sheared captions there."""
+    raw_truth: Truth | None
+    """None where the truth is not known: in every project but a demonstration."""
+    sheared_truth: Truth | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `quality --json` prints of shearing."""
+        truth = None
+        if self.raw_truth is not None and self.sheared_truth is not None:
+            truth = {"raw": asdict(self.raw_truth), "sheared": asdict(self.sheared_truth)}
+        return {
+            **msgspec.structs.asdict(self.sums),
+            "agreement": {
+                "raw": rounded(self.raw_agreement),
+                "sheared": rounded(self.sheared_agreement),
+            },
+            "truth": truth,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class ShardQuality:
     """The health of one model's captions in one shard."""
@@ -99,12 +154,16 @@ class ModelQuality:
     agreement: float | None = None
     """How far the captions of other models support these, the mean, from 0 to 1; None where no
     image has captions of two models."""
+    no_agreement: str | None = None
+    """Why there is no agreement, None where there is one."""
     agrees_better: float | None = None
     """The share of images whose caption is better supported than the original."""
     contradicted: int | None = None
     """How many originals no model supports; None of models, and where nothing was compared."""
     scores: dict[str, ScoreQuality] = field(default_factory=dict, hash=False)
     """By the name of the scorer."""
+    shearing: ShearingQuality | None = None
+    """None of originals, which are not sheared."""
 
     @property
     def defective(self) -> int:
@@ -119,6 +178,8 @@ class ModelQuality:
             "health": self.health,
             "agreement": rounded(self.agreement),
             "scores": {name: scores.as_dict() for name, scores in self.scores.items()},
+            "no_agreement": self.no_agreement,
+            "shearing": self.shearing_dict(),
             "defective": self.defective,
             "contradicted": self.contradicted,
             "style": self.style_dict(),
@@ -127,6 +188,16 @@ class ModelQuality:
         if with_shards:
             values["shards"] = list(map(asdict, self.shards))
         return values
+
+    def shearing_dict(self) -> dict[str, Any] | None:
+        """Return what shearing cuts and changes, with the scores; None of originals."""
+        if self.shearing is None:
+            return None
+        scores = {
+            name: {"raw": rounded(each.raw), "sheared": rounded(each.sheared)}
+            for name, each in self.scores.items()
+        }
+        return self.shearing.as_dict() | {"scores": scores}
 
     def style_dict(self) -> dict[str, Any]:
         """Return the figures of style, rounded; None where there is nothing to take them of."""

@@ -9,10 +9,11 @@ from itertools import islice
 from db import projects
 from db.connection import reading
 from db.rows import DeviceRow
-from engine.captioners.model_families import prompt_keys
+from engine.captioners.model_families import is_scorer, prompt_keys
 from engine.captioners.record_prompt import texts_of
-from engine.captioners.registry import FAMILIES, IMPORTED
+from engine.captioners.registry import FAMILIES, IMPORTED, Settings
 from engine.hardware import devices
+from engine.operations import run_control
 from engine.operations.records import SampledCaption, SampledImage
 from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJob
 from engine.project import outside_images
@@ -20,6 +21,10 @@ from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import select_captioners
 from engine.project.shard_file import read_shard
+from engine.project.task_health import texts_of_prompts
+from engine.quality.alarms import NO_CAPTION, Figures, bad_news, least_of_few, limits_of
+from engine.quality.caption_check import CaptionCheck, names_of
+from engine.requests.kinds import PilotFigures
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
 
@@ -63,6 +68,16 @@ class PilotFindings:
         """Images/s on one device, of each model that is done."""
         self.captions: dict[tuple[str, int], SampledCaption] = {}
         """The captions so far, by the model's name and the record's index."""
+        self.checks = {
+            name: CaptionCheck(job.family, plan.shearing, texts_of_prompts(job.settings))
+            for name, job in plan.jobs
+            if not is_scorer(job.family)
+        }
+        self.limits = {
+            name: limits_of(Settings.of(job.settings).limits, Figures()) for name, job in plan.jobs
+        }
+        self.figures = {name: Figures() for name in self.checks}
+        """How many captions of each model have which defect."""
         self.errors: dict[str, str] = {}
         """The reason why a model could not be tried, by its name."""
 
@@ -72,6 +87,23 @@ class PilotFindings:
             self.rates[model] = event.rate
         elif event.record is not None:
             self.captions[model, event.record] = self.to_caption(model, event)
+            if model in self.checks:
+                self.look_at(model, event)
+
+    def look_at(self, model: str, event: TryoutEvent) -> None:
+        """Count the defects of a caption, and answers without one."""
+        if event.raw is not None:
+            self.figures[model].add(
+                names_of(self.checks[model].defects_of(event.raw, event.finish))
+            )
+        elif (event.error or "").startswith(f"{NO_CAPTION}:"):
+            self.figures[model].add((NO_CAPTION,))
+
+    def bad_news(self, model: str) -> list[str]:
+        """Return what a run would say of the health of a model's captions so far."""
+        figures = self.figures.get(model, Figures())
+        least = least_of_few(figures.captions)
+        return bad_news(figures, self.limits.get(model, {}), least)
 
     def to_caption(self, model: str, event: TryoutEvent) -> SampledCaption:
         """Return the caption or the failed record of an event, sheared as the project's are."""
@@ -144,6 +176,17 @@ def run_pilot(plan: PilotPlan, on_event: Callable[[str, TryoutEvent], None]) -> 
         except TryoutFailed as error:
             findings.errors[name] = str(error)
     return findings
+
+
+def keep_figures(project: Project, findings: PilotFindings) -> None:
+    """Keep what was counted of each model's captions: later runs warn of what is worse.
+
+    Raises `RequestRefused`.
+    """
+    for name, figures in findings.figures.items():
+        if figures.captions:
+            request = PilotFigures(model=name, captions=figures.captions, counts=figures.counts)
+            run_control.send_request(project, request)
 
 
 def plan_pilot(

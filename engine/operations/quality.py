@@ -17,8 +17,11 @@ from engine.operations.model_quality import (
     ModelQuality,
     ScoreQuality,
     ShardQuality,
+    ShearingQuality,
+    Truth,
 )
 from engine.operations.quality_job import QualityJob, ShardResult, count_quality
+from engine.operations.scene_truth import Hallucinations, count_hallucinations, known_scenes
 from engine.process.pool import map_on_all_cores
 from engine.project import caption_log, log_rows
 from engine.project.damage import Damage, DamagedFiles
@@ -31,6 +34,9 @@ from engine.quality.comparison import ORIGINAL, ComparisonSums
 from engine.quality.model_health import ModelHealth
 from engine.shearing.shear import Shearing, make_shearer
 
+ONE_MODEL = "the project has one model"
+NO_PAIR = "no image has two captions with words yet"
+"""Why captions do not agree or disagree."""
 GONE = "(changed meanwhile)"
 """Stands for a text that is no longer in its file."""
 EXAMPLE_CHARS = 500
@@ -54,12 +60,16 @@ def measure_quality(
     shown, jobs = plan_jobs(project, names, language, save=not readonly)
     with telling_damage(project, not readonly):
         results = count_all(count_quality, jobs, progress)
+    health_jobs = [job.health for job in jobs]
+    scenes = known_scenes(project)
     return [
         quality_of(
             ModelHealth(name, [result.figures[place] for result in results]),
             [result.comparisons[place] for result in results],
             place,
-            [job.health for job in jobs],
+            health_jobs,
+            count_hallucinations(scenes, health_jobs, place - 1) if place else None,
+            ONE_MODEL if any(len(job.comparison.logs) < 2 for job in jobs) else NO_PAIR,
         )
         for place, name in enumerate(shown)
     ]
@@ -92,7 +102,7 @@ def plan_jobs(
                 sampled=shard.number in sampled,
                 save=save,
             ),
-            comparison_job(project, everything, shard, shearing, save),
+            comparison_job(project, everything, shard, shearing, shard.number in sampled, save),
         )
         for shard in shards
     ]
@@ -100,7 +110,12 @@ def plan_jobs(
 
 
 def comparison_job(
-    project: Project, models: Iterable[ModelRow], shard: ShardRow, shearing: Shearing, save: bool
+    project: Project,
+    models: Iterable[ModelRow],
+    shard: ShardRow,
+    shearing: Shearing,
+    sampled: bool,
+    save: bool,
 ) -> ComparisonJob:
     """Return the job that compares all captions of a shard."""
     logs = {model: project.caption_log_file(model, shard.number) for model in models}
@@ -114,6 +129,7 @@ def comparison_job(
         },
         scorers={model.name: log for model, log in logs.items() if is_scorer(model.family)},
         shearing=shearing,
+        sampled=sampled,
         save=save,
     )
 
@@ -123,10 +139,13 @@ def quality_of(
     compared: Sequence[ComparisonSums],
     place: int,
     jobs: Sequence[HealthJob],
+    invented: Hallucinations | None,
+    no_agreement: str,
 ) -> ModelQuality:
     """Return the quality of the originals, for which `place` is 0, or of a model.
 
-    `compared` are the sums of each shard.
+    `compared` are the sums of each shard; `invented` is None where the truth is not known;
+    `no_agreement` says why captions were not compared, if they were not.
     """
     near_duplicates = model_health.near_duplicates()
     frequent = model_health.most_frequent()
@@ -163,9 +182,24 @@ def quality_of(
         raw_lengths=raw_lengths,
         sheared_lengths=sheared_lengths,
         agreement=together.support.mean,
+        no_agreement=no_agreement if together.support.mean is None else None,
         agrees_better=together.agrees_better.share,
         contradicted=together.contradicted if place == 0 and together.support.count else None,
         scores={name: ScoreQuality.of(sums) for name, sums in together.scores.items()},
+        shearing=shearing_quality(model_health, together, invented) if place else None,
+    )
+
+
+def shearing_quality(
+    model_health: ModelHealth, together: ComparisonSums, invented: Hallucinations | None
+) -> ShearingQuality:
+    """Return what shearing cuts of a model's captions, and what it changes."""
+    return ShearingQuality(
+        sums=model_health.shearing(),
+        raw_agreement=together.raw_support.mean,
+        sheared_agreement=together.sampled_support.mean,
+        raw_truth=Truth.of(invented.raw) if invented else None,
+        sheared_truth=Truth.of(invented.sheared) if invented else None,
     )
 
 

@@ -82,6 +82,7 @@ def count_health(quality_job: QualityJob) -> ShardResult:
                 flags=flags,
                 raw_lengths=np.array(health.raw_lengths),
                 sheared_lengths=np.array(health.sheared_lengths),
+                shearing=health.shearing,
             )
         )
     return ShardResult(figures, damage, [])

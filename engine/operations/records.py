@@ -15,6 +15,7 @@ from db import flags, progress, projects
 from db.connection import reading
 from db.rows import ORIGINAL_ID, SHEAR_MODES, ModelRow, RecordKey, TaskRow
 from engine.operations.damage import check_shard, telling_damage
+from engine.operations.record_scores import read_record_scores
 from engine.project import log_rows
 from engine.project.damage import DamagedFiles
 from engine.project.finished_log import log_damage
@@ -52,6 +53,10 @@ class SampledCaption:
     """The settings with which a retry asked for it, where they are others than the model's."""
     modes: dict[str, str] = field(default_factory=dict, hash=False)
     """The sheared caption by mode of shearing, whatever the project's own mode is."""
+    scores: dict[str, float] = field(default_factory=dict, hash=False)
+    """The scores of the sheared caption, by the names of the scorers."""
+    raw_scores: dict[str, float] = field(default_factory=dict, hash=False)
+    """The same of the raw caption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,8 @@ class SampledImage:
     original: str
     """The original caption; empty if the input has none."""
     captions: tuple[SampledCaption, ...]
+    original_scores: dict[str, float] = field(default_factory=dict, hash=False)
+    """The scores of the original caption, by the names of the scorers."""
     flagged: bool = False
     """True if a person flagged the record."""
     caption_flags: dict[str, str] = field(default_factory=dict, hash=False)
@@ -99,7 +106,7 @@ def read_samples(
             indices = set[int]().union(*(log_rows.captioned(data) for _, data in logs))
             chosen = evenly_spaced(sorted(indices), share)
             images += samples_of_shard(project, logs, shearing, shard, chosen)
-    return [known_flags.on(image) for image in images]
+    return [known_flags.on(image) for image in with_scores(project, images)]
 
 
 def flagged_samples(
@@ -120,7 +127,7 @@ def flagged_samples(
         for shard, group in groupby(known_flags.keys(), key=itemgetter(0)):
             logs = read_logs(project, models, shard)
             images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])
-    return [known_flags.on(image) for image in images]
+    return [known_flags.on(image) for image in with_scores(project, images)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +197,27 @@ def samples_of_shard(
     ]
 
 
+def with_scores(project: Project, images: Sequence[SampledImage]) -> list[SampledImage]:
+    """Return records with the scores of their captions. Raises `OSError`."""
+    keys = [(image.shard, image.i) for image in images]
+    known = read_record_scores(project, keys)
+    return [
+        replace(
+            image,
+            original_scores=known.of(key, image.original),
+            captions=tuple(
+                replace(
+                    caption,
+                    scores=known.of(key, caption.sheared),
+                    raw_scores=known.of(key, caption.raw),
+                )
+                for caption in image.captions
+            ),
+        )
+        for key, image in zip(keys, images, strict=True)
+    ]
+
+
 def read_log(project: Project, model: ModelRow, task: TaskRow) -> bytes:
     """Return the bytes of a caption log, none if it does not exist yet.
 
@@ -229,15 +257,15 @@ def read_record(project: Project, shard: int, i: int) -> SampledImage | None:
             continue
         log = log_rows.parse_records(data, shard_row.count, {i})
         captions.append(caption_of(model, log, i, shearing))
-    return known_flags.on(
-        SampledImage(
-            shard=shard,
-            i=i,
-            image=record["image"],
-            original=record.get("caption") or "",
-            captions=tuple(caption for caption in captions if caption is not None),
-        )
+    image = SampledImage(
+        shard=shard,
+        i=i,
+        image=record["image"],
+        original=record.get("caption") or "",
+        captions=tuple(caption for caption in captions if caption is not None),
     )
+    (scored,) = with_scores(project, [image])
+    return known_flags.on(scored)
 
 
 def input_record(project: Project, shard: int, i: int) -> dict[str, Any] | None:

@@ -18,13 +18,14 @@ from engine.project.lock import ProjectInUse, ProjectLock
 from engine.requests.answers import Answer, ExcludeResult
 from engine.requests.handlers import carry_out, save_answer
 from engine.requests.kinds import Request, checked, to_payload
-from engine.state.policy import Policy
+from engine.state.policy import NO_HEALTH_STOP, Policy
 from engine.state.project_state import ProjectState, keep_manifest
 from engine.state.reconcile import take_over_running_tasks
 from engine.utils.clock import Clock, SystemClock
 from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plain_files import make_folder, open_stream
 from engine.utils.tail import last_lines
+from engine.utils.user_config import stops_sick_models
 
 START_SECONDS = 30.0
 """Seconds within which a supervisor must be up after its start."""
@@ -72,16 +73,20 @@ def last_devices(project: Project) -> str:
     return devices
 
 
-def start(project: Project, devices: str, clock: Clock = SYSTEM_CLOCK) -> SupervisorRow:
+def start(
+    project: Project, devices: str, clock: Clock = SYSTEM_CLOCK, *, health_stop: bool | None = None
+) -> SupervisorRow:
     """Start a supervisor in its own session, wait until it is up, and return its row.
 
-    Returns the row of a supervisor that is alive already. Raises `BadInput`.
+    With `health_stop` False no model is stopped for the health of its captions; None is as the
+    user's `config.toml` says. Returns the row of a supervisor that is alive already. Raises
+    `BadInput`.
     """
     running = live_supervisor(project)
     if running is not None:
         return running
     check_devices(devices)
-    process = spawn(project, devices)
+    process = spawn(project, devices, health_stop)
     deadline = clock.monotonic() + START_SECONDS
     while clock.monotonic() < deadline:
         if (running := live_supervisor(project)) is not None:
@@ -102,13 +107,21 @@ def start(project: Project, devices: str, clock: Clock = SYSTEM_CLOCK) -> Superv
     raise BadInput(f"the supervisor did not start within {START_SECONDS:.0f} s")
 
 
-def spawn(project: Project, devices: str) -> subprocess.Popen[bytes]:
+def spawn(
+    project: Project, devices: str, health_stop: bool | None = None
+) -> subprocess.Popen[bytes]:
     """Start the process of a supervisor, whose output goes into its log. Raises `BadInput`."""
+    stops = stops_sick_models() if health_stop is None else health_stop
     try:
         make_folder(project.logs)
         with open_stream(project.supervisor_log, "ab") as log:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and code)
-                python_command("engine.supervisor.main", str(project.folder), devices),
+                python_command(
+                    "engine.supervisor.main",
+                    str(project.folder),
+                    devices,
+                    *([] if stops else [NO_HEALTH_STOP]),
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

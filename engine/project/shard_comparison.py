@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from engine.quality.comparison import ORIGINAL, ShardComparison, pack
 from engine.shearing.shear import Shearing
 from engine.utils import plain_files
 
-DEFINITIONS = 3
+DEFINITIONS = 4
 """Raised when agreement is defined in another way, so that no older comparison is believed."""
 DIGEST_BYTES = 16
 
@@ -43,6 +42,8 @@ class ComparisonJob(NamedTuple):
     scorers: Mapping[str, Path]
     """The log of each scorer."""
     shearing: Shearing
+    sampled: bool
+    """True if raw captions are compared, too."""
     save: bool
     """True if the comparison is kept."""
 
@@ -53,7 +54,7 @@ def compare_shard(job: ComparisonJob) -> ShardComparison:
     Without a scorer and without two models there is nothing to compare.
     """
     if len(job.logs) < 2 and not job.scorers:
-        return ShardComparison({}, [], {}, {})
+        return ShardComparison({}, {}, [], {}, {})
     path = job.shard_file.with_name(f"{job.shard_file.stem}.compared.msgpack")
     state = state_of(job)
     comparison = read_comparison(path, state, job.shard.count)
@@ -89,7 +90,9 @@ def state_of(job: ComparisonJob) -> bytes:
     """Return a digest of everything that a comparison depends on."""
     logs = [(name, family, *stamp(log)) for name, (log, family) in job.logs.items()]
     scorers = [(name, *stamp(log)) for name, log in job.scorers.items()]
-    text = json.dumps([DEFINITIONS, job.shard.digest, asdict(job.shearing), logs, scorers])
+    text = json.dumps(
+        [DEFINITIONS, job.shard.digest, job.shearing.hash(""), job.sampled, logs, scorers]
+    )
     return hashlib.blake2b(text.encode(), digest_size=32).digest()
 
 
@@ -116,7 +119,10 @@ def make_comparison(job: ComparisonJob) -> ShardComparison:
         raw_scores[scorer] = {name: scores_of(scores, texts) for name, texts in raw.items()}
         sheared_scores[scorer] = {name: scores_of(scores, texts) for name, texts in sheared.items()}
     support, contradicted = support_of(originals, {name: sheared[name] for name in job.logs})
-    return ShardComparison(support, contradicted, raw_scores, sheared_scores)
+    raw_support: dict[str, bytes] = {}
+    if job.sampled:
+        raw_support, _ = support_of(originals, {name: raw[name] for name in job.logs})
+    return ShardComparison(support, raw_support, contradicted, raw_scores, sheared_scores)
 
 
 def scores_of(scores: ShardScores, texts: Texts) -> bytes:

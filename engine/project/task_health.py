@@ -7,9 +7,8 @@ processes of a pool start with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,8 +80,16 @@ def health_log(project: Project, model: ModelRow, task: TaskRow) -> HealthLog:
 
 
 def prompt_texts(model: ModelRow) -> list[str]:
-    """Return the longest text of each prompt that is the same for every record, without tags."""
-    prompts = Settings.of(model.settings).prompt_choices
+    """Return the texts by which a model's prompts are known (`texts_of_prompts`)."""
+    return texts_of_prompts(model.settings)
+
+
+def texts_of_prompts(settings: Mapping[str, Any]) -> list[str]:
+    """Return the longest text of each prompt that is the same for every record, without tags.
+
+    `settings` are the fields of `Settings` that a project keeps.
+    """
+    prompts = Settings.of(settings).prompt_choices
     parts = [PROMPT_TAGS.sub("", KEY.sub("\0", prompt)).split("\0") for prompt in prompts]
     return [max(map(str.strip, texts), key=len) for texts in parts]
 
@@ -182,7 +189,7 @@ def settings_of(job: HealthJob, log: HealthLog) -> dict[str, Any]:
         "shard": job.shard.digest,
         "family": log.family,
         "prompts": list(log.prompts),
-        "shearing": asdict(job.shearing),
+        "shearing": job.shearing.hash(""),
     }
 
 

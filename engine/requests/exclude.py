@@ -103,7 +103,7 @@ def exclude_in_task(
             return 0
         log.sync()
         if task.state == "done" or (task.state != "skipped" and not log.left):
-            complete_if_whole(project_state, task, now)
+            complete_if_whole(project_state, task, now, wanted)
     except OSError:
         with suppress(OSError):  # the next run takes over what the log then holds
             log.cut(size_before)

@@ -27,6 +27,7 @@ from engine.requests.kinds import (
     Exclude,
     Flag,
     Pause,
+    PilotFigures,
     Pin,
     Prioritise,
     Recheck,
@@ -38,7 +39,7 @@ from engine.requests.kinds import (
     Wake,
     parse_request,
 )
-from engine.requests.models import add_model, configure
+from engine.requests.models import add_model, configure, keep_pilot_figures
 from engine.requests.named_tasks import known_tasks, name_tasks
 from engine.requests.recheck import recheck
 from engine.requests.running_supervisor import RunningSupervisor
@@ -128,6 +129,8 @@ def dispatch(
             text = result.summary(request.exclude)
         case AskAgain():
             text = ask_again(project_state, request)
+        case PilotFigures():
+            text = keep_pilot_figures(project_state, request)
         case Recheck():
             text = recheck(project_state, request)
         case Flag():

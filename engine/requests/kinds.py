@@ -125,6 +125,17 @@ class AskAgain(RequestFields, frozen=True):
     """The code of the language that was asked for."""
 
 
+class PilotFigures(RequestFields, frozen=True):
+    """Keep what a pilot showed of the health of a model's captions."""
+
+    kind: ClassVar[str] = "pilot_figures"
+    model: Name
+    captions: Number
+    """How many captions it made."""
+    counts: Mapping[Name, Number]
+    """How many of them have each defect, by name."""
+
+
 class Recheck(RequestFields, frozen=True):
     """Compare the files of tasks with what is recorded of them, and make good what is damaged."""
 
@@ -189,6 +200,7 @@ Request = (
     | Prioritise
     | Exclude
     | AskAgain
+    | PilotFigures
     | Recheck
     | Flag
     | Pin
@@ -208,6 +220,7 @@ REQUEST_CLASSES: dict[str, type[Request]] = {
         Prioritise,
         Exclude,
         AskAgain,
+        PilotFigures,
         Recheck,
         Flag,
         Pin,

@@ -26,8 +26,8 @@ from engine.captioners.registry import (
 )
 from engine.project.layout import Project
 from engine.project.prompt_checks import count_lacking
-from engine.quality.alarms import HealthRecord
-from engine.requests.kinds import Configure
+from engine.quality.alarms import NAMES, Figures, HealthRecord
+from engine.requests.kinds import Configure, PilotFigures
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import catch_up, log_path
 from engine.utils.errors import BadInput, RequestRefused
@@ -169,6 +169,21 @@ def checked_choice(choice: ModelChoice) -> ModelChoice:
     if checked.settings_hash != choice.settings_hash:
         raise BadInput("choice.settings_hash: these settings have another hash")
     return checked
+
+
+def keep_pilot_figures(project_state: ProjectState, request: PilotFigures) -> str:
+    """Keep what a pilot showed of a model, which moves the limits of its alarms.
+
+    Raises `RequestRefused`.
+    """
+    model = project_state.model_named(request.model)
+    if model is None:
+        raise RequestRefused(f"the project has no model {request.model!r}")
+    record = HealthRecord.of(model.health)
+    counts = {name: count for name, count in request.counts.items() if name in NAMES}
+    record.pilot = Figures(request.captions, counts)
+    project_state.save_model(replace(model, health=record.text))
+    return f"{model.name}: kept what the pilot showed of {plural(request.captions, 'caption')}"
 
 
 def told_anew(health: str) -> str:

@@ -12,11 +12,13 @@ from db.connection import reading
 from engine.captioners.model_families import FAMILIES
 from engine.captioners.registry import choose
 from engine.operations import run_control
+from engine.operations.records import read_record
 from engine.operations.reshear import reshear
 from engine.operations.verify import verify
 from engine.project.layout import Project
 from engine.project.score_log import read_scores
 from engine.project.scored_texts import texts_to_score
+from engine.quality.caption_digest import caption_digest
 from engine.requests.kinds import AddModel, Retry
 from engine.shearing.shear import Shearing
 from tests.faults.support.projects import exported_bytes, tasks
@@ -25,6 +27,7 @@ from tests.sim.scores import scored
 from tests.support.cli import cli, status
 from tests.support.fake_scorer import FAMILY, fake_score
 from tests.support.waiting import wait_for
+from tui.cli.output import sample_lines
 
 WORKER = "tests.support.fake_scorer"
 
@@ -63,6 +66,10 @@ def check_scores(project: Project) -> int:
     return captions
 
 
+def scores_by_name(text: str) -> dict[str, float]:
+    return {"clip": fake_score(caption_digest(text))}
+
+
 def scored_twice(project: Project) -> Counter[object]:
     times = Counter[object]()
     for log in score_logs(project):
@@ -81,6 +88,15 @@ def test_every_caption_is_scored_and_the_export_stays_the_same(
         "captioner",
         "scorer",
     ]
+    sample = read_record(scored_project, 1, 3)
+    assert sample is not None
+    (caption,) = sample.captions
+    assert sample.original_scores == scores_by_name(sample.original)
+    assert caption.scores == scores_by_name(caption.sheared or "")
+    assert caption.raw_scores == scores_by_name(caption.raw or "")
+    printed = "\n".join(sample_lines(sample))
+    assert f"scores: clip {sample.original_scores['clip']:.3f}" in printed
+    assert f"of the raw text clip {caption.raw_scores['clip']:.3f}" in printed
     refused = cli("stats", scored_project.folder, "--model", "clip")
     assert (refused.returncode, refused.stderr.count("clip scores captions")) == (2, 1)
 
@@ -125,5 +141,3 @@ def test_a_damaged_log_of_scores_is_found_and_made_good(scored_project: Project)
     assert damage.path == log
     run_to_the_end(scored_project)
     assert check_scores(scored_project) == 180
-
-

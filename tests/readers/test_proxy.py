@@ -10,7 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from engine.operations.demo_project import MODELS, make_demo
+from engine.operations.proxy.tars import tar_names
 from tests.readers.conftest import ROOT, Call
+from tests.readers.hostile_project import HostileProject, is_utf8, one_line
 from tests.support.cli import cli_ok
 from tests.support.numbered_project import make_numbered_project
 
@@ -84,3 +86,27 @@ def test_an_epoch_draws_all_captions_of_an_image_alike(call: Call, tmp_path: Pat
     assert len(drawn) == 3 * IMAGES
     assert all(text.endswith(f" {number}") for number, text in drawn)
     assert {text.split()[0] for _, text in drawn} == {"original", "one", "two"}
+
+
+def test_open_clip_gets_hostile_captions_as_they_are(
+    call: Call, hostile: HostileProject, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli_ok("proxy", hostile.project.folder, out, "--arms", "joint", "--test-images", 5)
+    sizes = json.loads((out / "train/joint/sizes.json").read_text())
+    tars = tar_names(out / "train/joint", len(sizes))
+    found = call("open_clip_reader", "tar_pairs", tars=tars, train=False)
+    assert not found["warnings"]
+    pairs = sorted(map(tuple, found["pairs"]))
+    trained = {number for number, _ in pairs}
+    expected = hostile.pairs(keep=is_utf8, any_path=True)
+    complete = Counter(number for number, _ in expected)
+    assert trained <= {number for number, captions in complete.items() if captions == 3}
+    assert len(trained) == list(complete.values()).count(3) - 5
+    assert pairs == [pair for pair in expected if pair[0] in trained]
+    for name in ("original", "one", "two"):
+        tested = call(
+            "open_clip_reader", "tar_pairs", tars=f"{out}/test/{name}/test/0.tar", train=False
+        )["pairs"]
+        assert len(tested) == 5 and not trained & {number for number, _ in tested}
+        assert all(one_line(text).strip() == text for _, text in tested)

@@ -160,14 +160,15 @@ class Coverage:
         else:
             self.take("A free worker has the task's model", task_id)
 
-    def on_rows(self, call: Call, runner: TaskRunner, worker: Any, m: Any) -> None:
+    def on_rows(self, call: Call, runner: TaskRunner, worker: Any, m: Any) -> Any:
         attempt = worker.attempt
         stale, rows = worker.stale_rows, attempt.rows if attempt else 0
-        call(runner, worker, m)
+        appended = call(runner, worker, m)
         if worker.stale_rows > stale or (attempt and attempt.dropped):
             self.take("Rows come that carry an old", attempt.task.id if attempt else None)
         if attempt and attempt.rows > rows:
             self.take("Rows come for the running attempt", attempt.task.id)
+        return appended
 
     def on_end(
         self,

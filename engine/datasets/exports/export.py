@@ -107,7 +107,7 @@ class ExportOptions:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportProgress:
     """How far an export is."""
 
@@ -185,7 +185,14 @@ def export(
                 written += writer.append(encoded.pieces) + encoded.bytes
                 if cancelled():
                     raise ExportCancelled
-                progress(ExportProgress(shards_done, len(source.shards), counts.captions, written))
+                progress(
+                    ExportProgress(
+                        shards_done=shards_done,
+                        shards=len(source.shards),
+                        captions=counts.captions,
+                        bytes=written,
+                    )
+                )
         writer.close()
         if counts.damage and not options.allow_partial:
             raise DamagedFiles(counts.damage)
@@ -249,7 +256,7 @@ def make_first_pass(
     def advance(done: int, total: int) -> None:
         if cancelled():
             raise ExportCancelled
-        progress(ExportProgress(done, total, 0, 0, counting=True))
+        progress(ExportProgress(shards_done=done, shards=total, captions=0, bytes=0, counting=True))
 
     first_pass = judge_captions(
         source,

@@ -176,6 +176,8 @@ class ProxyWriter:
                 if train or test:
                     self.write_shard(shard, train, test, trains, tests)
                 progress(done)
+            if any(tars.added < tars.images for tars in trains):
+                raise BadInput("the project's captions changed meanwhile: give the command again")
 
     def write_shard(
         self,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from db import projects
 from db.connection import reading
+from engine.captioners.model_families import FAMILIES
 from engine.project.selectors import (
     named_tasks,
     parse_record_key,
     parse_record_keys,
+    select_captioners,
     select_models,
     select_tasks,
     skipped_tasks,
 )
 from engine.utils.errors import BadInput
+from tests.support.fake_scorer import FAMILY
 from tests.support.small_project import SmallProject, caption, error
 
 COUNTS = {0: 4, 1: 4, 2: 3}
@@ -111,3 +115,17 @@ def test_record_keys_are_checked_against_the_project(small: SmallProject) -> Non
     assert parse_record_keys(small.project, ["2/3", "0:1"]) == [(2, 3), (0, 1)]
     with pytest.raises(BadInput, match="shard 2 has 0 to 3"):
         parse_record_keys(small.project, ["2:4"])
+
+
+def test_the_models_that_write_captions(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = list(small.state.models.values())
+    monkeypatch.setitem(FAMILIES, FAMILY.name, FAMILY)
+    scorer = replace(models[0], name="clip", family=FAMILY.name)
+    assert select_captioners([*models, scorer], ()) == models
+    assert select_captioners([*models, scorer], ["served"]) == [models[1]]
+    with pytest.raises(BadInput, match="clip scores captions, and has none of its own"):
+        select_captioners([*models, scorer], ["served", "clip"])
+    with pytest.raises(BadInput, match="no model 'x': it has clip, dry-run, served"):
+        select_captioners([*models, scorer], ["x"])

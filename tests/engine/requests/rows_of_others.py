@@ -219,7 +219,8 @@ MODELS = {
     ),
     "set of a setting that is none": Row(
         request=Configure(model="dry-run", changes={"colour": "red"}),
-        answer="dry-run has no setting 'colour': it has alpha, exif, jpeg_end, batch, preset",
+        answer="dry-run has no setting 'colour': it has alpha, exif, jpeg_end, batch,"
+        " limits, preset",
         state="refused",
         live=False,
     ),

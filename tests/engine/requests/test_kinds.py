@@ -24,6 +24,7 @@ from engine.requests.kinds import (
     Exclude,
     Flag,
     Pause,
+    PilotFigures,
     Pin,
     Prioritise,
     Recheck,
@@ -68,6 +69,11 @@ STORED: list[tuple[str, dict[str, Any], Request]] = [
         "ask_again",
         {"records": [[1, [[0, 4]]]], "bad": ["loops"], "changes": {"seed": "7"}, "language": "de"},
         AskAgain(records=[(1, [(0, 4)])], bad=["loops"], changes={"seed": "7"}, language="de"),
+    ),
+    (
+        "pilot_figures",
+        {"model": "otter", "captions": 64, "counts": {"loops": 3}},
+        PilotFigures(model="otter", captions=64, counts={"loops": 3}),
     ),
     ("recheck", {"tasks": [1, 3]}, Recheck(tasks=[1, 3])),
     (

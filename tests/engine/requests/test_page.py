@@ -27,6 +27,7 @@ TESTS = {
     "skip": "skip",
     "unskip": "unskip",
     "priority": "priority",
+    "ask again for captions with defects": "test_captions_are_asked_for_again",
     "exclude named records of a running task": "test_named_records_of_a_running_task_are_excluded",
     "exclude records, or take them back in": "test_exclude",
     "the same, but the log or the sheared file": (

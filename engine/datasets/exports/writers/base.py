@@ -137,8 +137,7 @@ class ExportPlan:
         return [original] * self.with_original + list(map(ColumnOrigin.of_model, self.models))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRow:
+class ExportRow(NamedTuple):
     """One image with at least one caption; `captions` and `finishes` are in `plan.names`' order."""
 
     record_id: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.datasets.exports.shard_captions import CaptionColumn, ShardCaptions
 from engine.datasets.exports.writers import base
@@ -55,7 +55,7 @@ def fitting_rows(
             continue
         captions = [caption if caption and fits(caption) else None for caption in row.captions]
         if any(captions):
-            yield replace(row, captions=captions)
+            yield row._replace(captions=captions)
 
 
 def may_hold_surrogates(columns: Sequence[CaptionColumn]) -> bool:

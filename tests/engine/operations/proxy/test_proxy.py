@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from engine.operations.proxy import proxy as proxy_module
 from engine.operations.proxy import tars
+from engine.operations.proxy.image_choice import ImageChoice, choose_images
 from engine.project.layout import Project
 from tests.readers.colours import number_of
 from tests.support.cli import cli, cli_ok
@@ -206,6 +208,23 @@ def test_a_folder_with_something_in_it_is_refused(project: Project, tmp_path: Pa
     result = cli("proxy", project.folder, tmp_path)
     assert result.returncode == 2 and "is not an empty folder" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_captions_that_change_meanwhile_are_no_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_numbered_project(tmp_path, 30)
+
+    def choose_then_change(*arguments: Any, **options: Any) -> ImageChoice:
+        choice = choose_images(*arguments, **options)
+        for log in project.folder.glob("captions/one-*/00000.jsonl"):
+            log.write_bytes(b"")
+        return choice
+
+    monkeypatch.setattr(proxy_module, "choose_images", choose_then_change)
+    result = cli("proxy", project.folder, tmp_path / "out", "--arms", "one")
+    assert result.returncode == 2 and "changed meanwhile" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def write_result(out: Path, run: str, test: str, to_text: float, to_image: float) -> None:

@@ -171,16 +171,18 @@ def try_drawing(choice: ModelRow | ModelChoice, model: LoadedModel) -> Iterator[
         path = Path(folder) / "drawing.png"
         draw_probe_image().save(path)
         answer = model.answer_each([model.prepare(open_image(str(path)))], [0])[0]
-    drawing = f"{choice.name}: of a red disc over a blue bar"
+    drawing = "a red disc over a blue bar"
     if isinstance(answer, ImageProblem):
         yield Finding(False, f"{drawing} it says nothing: {answer.detail}")
         return
     if isinstance(answer, Scores):
-        yield Finding(True, f"{drawing}, so called, it says {answer.shown}")
+        yield Finding(True, f"{choice.name}: {drawing}, called so, scores {answer.shown}")
         return
     sheared = shear(answer.raw, choice.family, Shearing()).text
     yield Finding(
-        True, f"{drawing} it says {answer.raw!r} ({answer.tokens} tokens), sheared {sheared!r}"
+        True,
+        f"{choice.name}: of {drawing} it says {answer.raw!r} ({answer.tokens} tokens), sheared"
+        f" {sheared!r}",
     )
     for line in bad_news_of_caption(
         choice.family, choice.settings, answer.raw, answer.finish, Shearing()

@@ -117,7 +117,7 @@ class ShearingQuality:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShardQuality:
     """The health of one model's captions in one shard."""
 

@@ -209,11 +209,11 @@ def shard_qualities(
     """Return the health shard by shard, in the order in which they were done."""
     of_shards = [
         ShardQuality(
-            job.shard.number,
-            figures.captions,
-            figures.health,
-            defective,
-            job.logs[place - 1].task.finished if place else None,
+            shard=job.shard.number,
+            captions=figures.captions,
+            health=figures.health,
+            defective=defective,
+            finished=job.logs[place - 1].task.finished if place else None,
         )
         for job, figures, defective in zip(
             jobs, model_health.shards, model_health.defective(), strict=True

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from engine.quality.defects import DEFECT_NAMES
+from engine.quality.defect_names import DEFECT_NAMES
 from engine.utils.errors import BadInput
 
 NO_CAPTION = "no_caption"
@@ -46,7 +46,7 @@ LIMITS: dict[str, Limit] = {
     "leaks": Limit(0.05, 0.5),
     "reasoning": Limit(0.05, 0.9),
     "lead_ins": Limit(0.3, None),
-    "other_script": Limit(0.05, 0.5),
+    "other_script": Limit(0.05, None),  # a run does not know which language was asked for
     "beyond_clip": Limit(0.3, None),
     NO_CAPTION: Limit(0.02, 0.5),
 }
@@ -72,7 +72,7 @@ LOOK_AT: dict[str, str] = {
     "leaks": "template (another model's?), prompt, strip",
     "reasoning": "template.enable_thinking, thinking, max_new_tokens",
     "lead_ins": "prompt, prefill, shearing by sentence",
-    "other_script": "prompt (name the language), template, dtype",
+    "other_script": "prompt, template, dtype; if it was asked for, set limits to other_script=off",
     "beyond_clip": "prompt, max_new_tokens, stop_at_sentence",
     NO_CAPTION: "template.enable_thinking, thinking, max_new_tokens",
 }
@@ -94,6 +94,12 @@ class Figures(msgspec.Struct):
         self.captions += captions
         for name in names:
             self.counts[name] = self.counts.get(name, 0) + captions
+
+    def take_out(self, names: Sequence[str]) -> None:
+        """Count a caption with these defects no more, as far as it was counted."""
+        self.captions = max(0, self.captions - 1)
+        for name in names:
+            self.counts[name] = max(0, self.counts.get(name, 0) - 1)
 
     def share(self, name: str) -> float:
         """Return the share of captions with a defect, 0 to 1."""

@@ -129,7 +129,7 @@ class ScoreSums:
         self.beats.add_count(other.beats)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ComparisonSums:
     """What there is to say of the captions of one model, or of the originals, beside others."""
 

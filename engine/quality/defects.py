@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntFlag
 
 from engine.quality.clip_tokens import is_beyond_clip
+from engine.quality.defect_names import DEFECT_NAMES as DEFECT_NAMES
+from engine.quality.defect_names import Defect as Defect
 from engine.quality.languages import is_other_language
 from engine.quality.leaks import MIN_PROMPT, begins_with_leak, is_leak
 from engine.quality.loops import is_loop
@@ -19,43 +20,6 @@ CUT_WORDS = frozenset(
 )
 CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
 """Words and signs with which no sentence ends."""
-
-
-class Defect(IntFlag):
-    """A defect of one caption. The values are stored: a new defect gets a new bit."""
-
-    EMPTY = 1
-    """The sheared text has no word."""
-    TRUNCATED = 2
-    """The raw text was cut by the cap on new tokens, or breaks off within a sentence."""
-    LOOP = 4
-    """The sheared text repeats itself."""
-    REFUSAL = 8
-    """The sheared text says that the model cannot caption the image."""
-    LEAK = 16
-    """The raw text holds parts of a prompt, a template, reasoning or a data format."""
-    LEAD_IN = 32
-    """The raw text begins with something else than the caption."""
-    OTHER_SCRIPT = 64
-    """The sheared text is in another language or script than asked."""
-    BEYOND_CLIP = 128
-    """The sheared text has more tokens than CLIP reads."""
-    REASONING = 256
-    """The raw text holds a model's reasoning, which shearing cuts. It is a leak, too."""
-
-
-DEFECT_NAMES = {
-    "loops": Defect.LOOP,
-    "empty": Defect.EMPTY,
-    "truncated": Defect.TRUNCATED,
-    "refusals": Defect.REFUSAL,
-    "leaks": Defect.LEAK,
-    "reasoning": Defect.REASONING,
-    "lead_ins": Defect.LEAD_IN,
-    "other_script": Defect.OTHER_SCRIPT,
-    "beyond_clip": Defect.BEYOND_CLIP,
-}
-"""The defects by their names in outputs and options."""
 
 
 def breaks_off(raw: str) -> bool:

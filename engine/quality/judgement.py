@@ -20,6 +20,7 @@ from engine.quality.quality_filter import (
     CONTRADICTED,
     RANDOM,
     REPEATS,
+    UNSCORED,
     QualityFilter,
     ScoreBound,
 )
@@ -32,10 +33,10 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIXERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 """The constants of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
 generators"), which makes a random number of each record."""
-UNSCORED = "not scored yet"
 UNCOMPARED = "with nothing to compare"
 UNSUPPORTED = "that others support too little"
-"""Reasons for which captions are left out, beside the names of what is wrong with them."""
+"""Reasons for which captions are left out, beside `UNSCORED`, thresholds and the names of what is
+wrong with them."""
 
 REPEAT_BITS = dict(zip(REPEATS, (1 << 12, 1 << 13, 1 << 14), strict=True))
 """The bits beside those of `Defect` that say what is wrong with a caption beside others."""

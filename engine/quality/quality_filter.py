@@ -25,6 +25,8 @@ RANDOM = "random"
 """Stands for the name of a scorer where captions are drawn, not chosen by their score."""
 CONTRADICTED = "contradicted"
 """The rule of originals that leaves out those which no model supports."""
+UNSCORED = "not scored yet"
+"""The reason for which a caption is left out that no score is known of."""
 MAX_SCORE = 1.0
 """The highest score and, with a minus, the lowest: scores are cosines or probabilities."""
 MAX_SEED = 2**63 - 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from engine.datasets.exports.export import ExportOptions, export
+from engine.datasets.exports.export import ExportOptions, count_captions, export
+from engine.quality.quality_filter import QualityFilter
 from tests.bench import upstream
 from tests.bench.bench_data import make_project
 from tests.bench.measuring import measure, sizes
@@ -42,3 +43,9 @@ def main(cases: list[str]) -> None:
                 ours = measure(export, project, folder / form, ExportOptions(format=form))
                 rate = ours.result.captions / ours.seconds
                 report("export", f"{case} records, {form}", rate, "records/s", baseline)
+            without = ExportOptions(quality=QualityFilter(without=("loops", "duplicates")))
+            for look in ("first", "second") if count < UPSTREAM_LIMIT else ():
+                counted = measure(count_captions, project, without)
+                cost = 1e6 * counted.cpu / MODELS / count
+                case_of_look = f"{case} records, --without loops,duplicates, {look} look"
+                report("export", case_of_look, cost, "CPU s/million")

@@ -17,6 +17,8 @@ from tests.bench.measuring import Measurement
 
 ENGINE = ("engine", "--count", "8", "--batch", "8")
 """The bench of the engine, which starts a worker with a model: it runs as people run it alone."""
+OPEN = (*ENGINE, "--model", "hf", "--images", "mixed")
+"""The same of an open model, beside transformers."""
 SCORE = ("score", "--count", "8")
 """The bench of scorers, which starts a worker, too."""
 ENGINE_FIELDS = {"model", "batch", "options"}
@@ -57,7 +59,9 @@ def test_a_bench_measures_in_processes_of_their_own() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [*SMALL_CASES, ENGINE, SCORE], ids=lambda case: case[0])
+@pytest.mark.parametrize(
+    "case", [*SMALL_CASES, ENGINE, OPEN, SCORE], ids=lambda case: " ".join(case[:1] + case[5:6])
+)
 def test_a_bench_as_people_run_it(case: tuple[str, ...]) -> None:
     run_bench(*case)
 

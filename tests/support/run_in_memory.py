@@ -349,6 +349,7 @@ class RunInMemory:
             "waits": max(0.0, model.not_before - now),
             "unavailable": model.unavailable_cause,
             "paused": self.state.settings.pause_cause,
+            "health_stop": model.health_stop is not None,
             "scoring": [t.state for t in ledger.tasks.values() if t.model_id in ledger.scorers],
         }
 

@@ -266,3 +266,24 @@ def test_the_sample_is_spread_over_a_large_set(project: SmallProject) -> None:
     assert sampled_shards(shards) == {0, 1, 2}
     large = [replace(shard, count=10_000, number=n) for n, shard in enumerate(shards * 100)]
     assert sampled_shards(large) == set(range(0, 300, 30))
+
+
+def test_captions_that_cannot_be_compared_have_a_reason(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "一只狗"), said(1, "...")])
+    project.write_log(4, [said(0, "一只猫"), said(1, "a dog")])
+    models = measured(project)
+    reason = "no image has two captions with words yet"
+    assert (models["served"].agreement, models["served"].no_agreement) == (None, reason)
+    assert models["dry-run"].as_dict(with_shards=False)["no_agreement"] == reason
+    assert f"agreement: {reason}" in quality_lines(list(models.values()), with_shards=False)
+    append(project, 1, [said(1, "a dog")])
+    assert measured(project)["dry-run"].agreement == 1.0
+    assert measured(project)["dry-run"].no_agreement is None
+
+
+def test_agreement_before_shearing_is_that_of_raw_captions(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "a dog. A red car"), said(1, "a cat. Two birds")])
+    project.write_log(4, [said(0, "a dog. A green tree"), said(1, "a cat. Two birds")])
+    shearing = measured(project)["dry-run"].as_dict(with_shards=False)["shearing"]
+    assert shearing["agreement"]["sheared"] == 1.0
+    assert 0.5 < shearing["agreement"]["raw"] < 1.0

@@ -254,7 +254,7 @@ def spawns(monkeypatch: pytest.MonkeyPatch, process: FakeProcess) -> list[str]:
     """Have this process be started; return the list of the devices it is started on."""
     started: list[str] = []
 
-    def spawn(_: object, devices: str) -> FakeProcess:
+    def spawn(_: object, devices: str, health_stop: bool | None) -> FakeProcess:
         started.append(devices)
         return process
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from db.failures import Cause
 from engine.project.layout import Project
 from tests.support import canned_projects
-from tests.tui.conftest import FakeRunControl, press, ready, settle, until
+from tests.tui.conftest import FakeRunControl, label_text, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.details import Details
 from tui.dialogs.text_prompt import Ask
 from tui.screens.failures import Failures
 from tui.screens.samples import Samples
+from tui.widgets.preview import Preview
 from tui.widgets.tables.cause_table import CauseTable
 from tui.widgets.tables.occurrence_table import OccurrenceTable
 from tui.widgets.tables.record_table import RecordTable
@@ -183,3 +185,40 @@ async def test_nothing_failed(tmp_path: Path) -> None:
         await press(pilot, "4", "r", "x", "o", "w", "y", "enter")
         assert isinstance(app.screen, Failures)
         assert "nothing failed" in str(app.screen.query_one("#detail", Static).content)
+
+
+@pytest.mark.parametrize("size", [(80, 24), SIZE, (200, 60)], ids=["80x24", "120x36", "200x60"])
+async def test_the_picture_of_a_failed_record(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = make(tmp_path, shards=60)
+    project = Project(tmp_path / "p")
+    canned_projects.write_missing_shards(project, 60)
+    async with app.run_test(size=size) as pilot:
+        _, occurrences = await failures(pilot, app)
+        preview = app.screen.query_one(Preview)
+        await until(pilot, lambda: "no single record" in label_text(app, "#why"))
+        assert app.screen.why_not("enlarge") == "no single record is chosen"
+        await press(pilot, "j")
+        await until(pilot, lambda: "no such file" in label_text(app, "#why"))
+        await press(pilot, "Z")
+        assert app.screen.maximized is preview
+        failed = preview.image
+        assert failed is not None
+        picture = project.folder / "images" / failed
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("CMYK", (64, 48), "green").save(picture, "JPEG")
+        await press(pilot, "down")
+        assert preview.image != failed
+        await press(pilot, "up")
+        await until(pilot, lambda: preview.border_subtitle == "64x48 CMYK")
+        assert preview.image == failed
+        await press(pilot, "Z")
+        assert app.screen.maximized is None
+        assert occurrences.cursor == 0
+
+
+async def test_a_picture_whose_shard_file_is_lost(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await failures(pilot, app)
+        await press(pilot, "j")
+        await until(pilot, lambda: "FileNotFoundError" in label_text(app, "#why"))

@@ -109,6 +109,27 @@ def test_quality_picture(
     assert snap_compare(app, terminal_size=size, run_before=show)
 
 
+@pytest.mark.parametrize(
+    "size", [(80, 24), (120, 36), (200, 60)], ids=["80x24", "120x36", "200x60"]
+)
+def test_export_filters_picture(
+    snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async def show(pilot: Pilot[Path]) -> None:
+        await ready(pilot)
+        await press(pilot, "e", drawn=False)
+        screen = pilot.app.screen
+        screen.query_one("#path", Input).value = "captions.json"
+        screen.query_one("#without", Input).value = "loops,leaks"
+        screen.query_one("#best", Input).value = "1"
+        screen.query_one("#share", Input).focus()
+        await until(pilot, lambda: "captions stay" in str(screen.query_one(".dialog").border_title))
+        await steady(pilot)
+
+    app = MllmaugApp(copy_judged_project(tmp_path / "p").folder)
+    assert snap_compare(app, terminal_size=size, run_before=show)
+
+
 @SIZES
 def test_welcome_picture(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
     async def show(pilot: Pilot[Path]) -> None:

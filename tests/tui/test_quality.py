@@ -201,6 +201,22 @@ async def test_what_an_export_with_the_filters_of_its_dialog_would_hold(tmp_path
         await until(pilot, lambda: label_text(app, "#export") == no_filter)
 
 
+async def test_scorers_for_which_there_is_no_room_are_named(tmp_path: Path) -> None:
+    app = MllmaugApp(copy_judged_project(tmp_path / "p").folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        models, defects = await quality(pilot)
+        for row in models.rows:
+            row.scores["siglip"] = row.scores["clip"]
+        await pilot.resize_terminal(81, 24)
+        await press(pilot, "j", "tab", "G")
+        assert "no room for the scores of siglip: below" in label_text(app, "#missing")
+        assert defects.current is not None
+        assert defects.current.label == "score of siglip"
+        await pilot.resize_terminal(140, 36)
+        await press(pilot, "k")
+        assert "no room" not in label_text(app, "#missing")
+
+
 async def test_damage_is_told(tmp_path: Path) -> None:
     project = copy_judged_project(tmp_path / "p")
     project.shard_file(1).write_bytes(b"")

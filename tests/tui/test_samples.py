@@ -12,10 +12,10 @@ from db.tables import FLAG, SUPERVISOR
 from tests.support import canned_projects, canned_rows
 from tests.tui.conftest import label_text, press, ready, until
 from tui.app import MllmaugApp
-from tui.dialogs.details import Details
 from tui.screens.samples import Samples
 from tui.terminal.graphics import ImageSupport
-from tui.widgets.preview import HalfBlockImage, Preview
+from tui.widgets.half_blocks import HalfBlockImage
+from tui.widgets.preview import Preview
 from tui.widgets.tables.record_table import RecordTable
 
 pytestmark = pytest.mark.asyncio
@@ -55,8 +55,6 @@ async def test_samples(tmp_path: Path) -> None:
         await press(pilot, "l")
         assert screen.live
         assert table.cursor == 0
-        await press(pilot, "enter")
-        assert isinstance(app.screen, Details)
 
 
 async def test_the_picture(tmp_path: Path) -> None:
@@ -66,12 +64,81 @@ async def test_the_picture(tmp_path: Path) -> None:
         await press(pilot, "3")
         picture = app.screen.query_one(HalfBlockImage)
         await until(pilot, lambda: picture.strips)
-        assert picture.strips[0].text.startswith("▀" * 44)
+        assert picture.strips[0].text.startswith("▀" * 54)
         assert "64x48" in str(app.screen.query_one(Preview).border_subtitle)
         await press(pilot, "i")
         assert not app.screen.query_one(Preview).display
         await press(pilot, "i")
         assert app.screen.query_one(Preview).display
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [((80, 24), (38, 13)), ((120, 36), (58, 21)), ((200, 60), (98, 45))],
+    ids=["80x24", "120x36", "200x60"],
+)
+async def test_the_picture_has_half_the_screen(
+    tmp_path: Path, size: tuple[int, int], drawn: tuple[int, int]
+) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        picture = app.screen.query_one(HalfBlockImage)
+        await until(pilot, lambda: picture.strips)
+        assert picture.size == drawn
+        widest = round(min(drawn[0], drawn[1] * 2 * 64 / 48))
+        assert picture.strips[0].cell_length == widest
+
+
+async def test_the_picture_on_the_whole_screen(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        screen, table = app.screen, app.screen.query_one(RecordTable)
+        preview = screen.query_one(Preview)
+        await until(pilot, lambda: preview.wanted is not None)
+        for key, back in [("Z", "Z"), ("enter", "enter"), ("Z", "escape")]:
+            await press(pilot, key)
+            assert screen.maximized is preview
+            assert preview.region.size == (120, 34), "all but the status bar and the key bar"
+            before = table.cursor
+            await press(pilot, "j", "right", "k")
+            assert table.cursor == before + 1
+            assert table.current is not None
+            await until(pilot, lambda: preview.image == table.current.image)  # type: ignore[union-attr]
+            await press(pilot, back)
+            assert screen.maximized is None
+            assert app.focused is table
+        await press(pilot, "i", "Z")
+        assert preview.display, "a hidden picture is shown"
+        await press(pilot, "Z", "shift+tab", "shift+tab")
+        assert app.focused is preview
+        await press(pilot, "enter")
+        assert screen.maximized is preview
+
+
+async def test_a_picture_is_read_once_and_drawn_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    show = HalfBlockImage.show
+    monkeypatch.setattr(
+        HalfBlockImage, "show", lambda self, strips: (drawn.append(strips), show(self, strips))
+    )
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "3")
+        await until(pilot, lambda: drawn)
+        await press(pilot, "ctrl+r", "d", "b", "m")
+        assert len(drawn) == 1
+        await press(pilot, "j")
+        await until(pilot, lambda: len(drawn) == 2)
+        await press(pilot, "k")
+        await until(pilot, lambda: len(drawn) == 3)
+        assert drawn[2] is drawn[0], "from the cache"
 
 
 async def test_no_picture_is_said(tmp_path: Path) -> None:

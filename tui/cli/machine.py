@@ -43,7 +43,7 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
 
     names = {model.partition("=")[0] for model in models}
     for setting in settings:
-        if setting.partition(".")[0] not in names:
+        if not any(setting.startswith(f"{name}.") for name in names):
             raise BadInput(f"--set {setting}: it goes with a --model of that name")
     project = open_project(folder) if folder else None
     healthy = True

@@ -61,6 +61,8 @@ def run(
         outside_images.allow_in(project)
         if live_supervisor(project) is not None:
             echo("the run that there is heeds it only where it loads a model: 'stop' it, run again")
+    if no_health_stop and live_supervisor(project) is not None:
+        echo("the run that there is goes on as it was started: 'stop' it, run again")
     if devices is not None:
         refuse_other_devices(project, devices)
     chosen_devices = devices or devices_of_last_run(project)

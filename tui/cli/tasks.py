@@ -204,12 +204,16 @@ def flag(
     `samples --flagged` lists them, `export --without-flagged` omits them, --only-flagged takes
     nothing else. --model original means the original captions.
     """
-    from engine.project.selectors import parse_record_keys
-    from engine.requests.kinds import Flag
+    from engine.project.selectors import check_captioner, parse_record_keys
+    from engine.requests.kinds import MAX_FLAG_REASON, Flag
 
     project = open_project(folder)
     if reason and (model is None or undo):
         raise BadInput("--reason says why captions are flagged: give it with --model NAME")
+    if len(reason) > MAX_FLAG_REASON:
+        raise BadInput(f"a reason has {MAX_FLAG_REASON:,} characters at most, not {len(reason):,}")
+    if model is not None:
+        check_captioner(project, model)
     records = parse_record_keys(project, record_names)
     send_request(project, Flag(records=records, flagged=not undo, model=model, reason=reason))
 

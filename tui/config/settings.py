@@ -16,7 +16,7 @@ ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
 """How images are drawn: `auto` takes the best that the terminal can do, `cells` half blocks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UserSettings:
     """The contents of `config.toml`."""
 

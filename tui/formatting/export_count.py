@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from engine.quality.quality_filter import UNSCORED
 from engine.utils.plurals import plural
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ def count_line(first_pass: FirstPass) -> str:
 
 
 def count_lines(first_pass: FirstPass) -> Iterator[str]:
-    """Yield what stays of each column, and why the rest is left out; last the line that adds up."""
+    """Yield what stays of each column, why the rest is left out, and what can be done about it;
+    last the line that adds up."""
     for column in first_pass.columns:
         reasons = [f"{captions:,} {reason}" for reason, captions in column.left_out.items()]
         left_out = f"; left out: {', '.join(reasons)}" if reasons else ""
         captions = plural(column.captions, "caption")
         yield f"{column.name}: {column.stay:,} of {captions} stay{left_out}"
+    if unscored := first_pass.counts.left_out_by_reason().get(UNSCORED, 0):
+        yield f"'mllmaug-tui run' scores the {plural(unscored, 'caption')} not scored yet"
     yield f"to be written, if the format can hold it: {first_pass.counts.sum_line()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui.keys import conditions
 from tui.keys.action import Action
 from tui.session.session import Session
+from tui.viewmodel.health import all_stopped
 
 OPENED = (conditions.project, conditions.snapshot)
 """What every action needs that shows something of the project or changes it."""
@@ -13,7 +14,10 @@ STARTABLE = (*OPENED, conditions.answer, conditions.open_tasks, conditions.no_st
 
 def run_key_action(session: Session) -> str:
     """Return the name of the action that the key p is for now."""
-    state = session.snapshot.state if session.snapshot is not None else "idle"
+    snapshot = session.snapshot
+    state = snapshot.state if snapshot is not None else "idle"
+    if state == "idle" and snapshot is not None and all_stopped(snapshot):
+        return "resume"
     return {"running": "pause", "paused": "resume"}.get(state, "start")
 
 

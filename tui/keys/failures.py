@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.keys.action import Action
-from tui.keys.screen import ScreenState
+from tui.keys.screen import ScreenState, enlarge_action
 
 if TYPE_CHECKING:
     from db.failures import Cause, Occurrence
@@ -86,5 +86,6 @@ FAILURES_ACTIONS: tuple[Action[FailuresState], ...] = (
         needs=(a_cause,),
     ),
     Action("s", "group", "Group", tooltip="By cause, model or shard", id="failures.group"),
+    enlarge_action("failures", needs=(a_cause, a_single_record)),
     Action("escape", "back", "Back", show=False, tooltip="Unmark, go up", id="failures.back"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.keys.action import Action
-from tui.keys.screen import ScreenState
+from tui.keys.screen import ScreenState, enlarge_action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,7 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         id="samples.next_flag",
         needs=(a_flag,),
     ),
+    enlarge_action("samples", needs=(a_record,)),
     Action("i", "image", "Image", show=False, tooltip="Show the image, or not", id="samples.image"),
     Action(
         "o",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tui.keys.action import Action
 from tui.session.session import Session
@@ -56,3 +58,16 @@ SCREEN_ACTIONS: tuple[Action[ScreenState], ...] = (
         needs=(a_focus,),
     ),
 )
+
+
+def enlarge_action(screen: str, needs: tuple[Callable[[Any], str | None], ...] = ()) -> Action[Any]:
+    """Return the action that shows a screen's picture on the whole screen, and puts it back."""
+    return Action(
+        "Z",
+        "enlarge",
+        "Picture",
+        show=False,
+        tooltip="Picture on the whole screen",
+        id=f"{screen}.enlarge",
+        needs=needs,
+    )

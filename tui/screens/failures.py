@@ -24,12 +24,14 @@ from tui.session.messages import RecordChosen
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import actions, pages
 from tui.viewmodel.failure_hints import hint_for
+from tui.widgets.preview import Preview, PreviewScreen
 from tui.widgets.tables.cause_table import CauseTable
 from tui.widgets.tables.occurrence_table import OccurrenceTable
 from tui.widgets.tables.table import VirtualTable
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
+    from db.rows import RecordKey
     from engine.project.layout import Project
     from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
@@ -38,8 +40,8 @@ OCCURRENCES_SHOWN = 5_000
 """At most this many occurrences of a cause are read; the CSV file holds all."""
 
 
-class Failures(ProjectScreen):
-    """A table of causes above a table of the chosen cause's occurrences and a detail pane.
+class Failures(PreviewScreen[None], ProjectScreen):
+    """A table of causes above a table of the chosen cause's occurrences, beside picture and details.
 
     A key acts on the whole cause, or, when the lower table has the focus, on its marked rows.
     """
@@ -60,6 +62,17 @@ class Failures(ProjectScreen):
             partial(pages.read_occurrences, project, limit=OCCURRENCES_SHOWN),
             self.show_occurrences,
         )
+        self.image_names = PageLoader(
+            self,
+            partial(pages.read_image_name, project),
+            self.show_image,
+            lambda _, reason: self.preview.show_no_image(reason),
+        )
+        self.preview = Preview(
+            partial(pages.find_image, project), session.image_support, id="preview"
+        )
+        self.shown_record: RecordKey | None = None
+        """The failed record whose picture is shown or being read."""
         self.failure_state: object = None
         """The values of the last snapshot that change whenever the failures do."""
         self.cause: Cause | None = None
@@ -68,6 +81,7 @@ class Failures(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         yield CauseTable(self.model_name, id="causes")
+        yield self.preview
         yield OccurrenceTable(self.model_name, id="occurrences")
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Detail"
@@ -144,7 +158,30 @@ class Failures(ProjectScreen):
     def update_detail(self) -> None:
         """Show the chosen cause and occurrence in the detail pane."""
         self.query_one("#detail", Static).update(self.detail())
+        self.update_image()
         self.refresh_keys()
+
+    def update_image(self) -> None:
+        """Show the picture of the record under the cursor, after reading which image that is."""
+        row = self.occurrences.current if self.cause is not None else None
+        key = None if row is None or row.index is None else (row.shard, row.index)
+        if key is None:
+            self.preview.show_no_image("no single record is chosen" if row else "")
+        elif key != self.shown_record:
+            self.image_names.load(key)
+        self.shown_record = key
+
+    def show_image(self, key: RecordKey, image: str | None) -> None:
+        if key != self.shown_record:
+            return
+        if image is None:
+            self.preview.show_no_image("this record is not in its shard file any more")
+        else:
+            self.preview.show(image)
+
+    @on(Preview.Stepped)
+    def stepped(self, event: Preview.Stepped) -> None:
+        self.occurrences.action_move(event.by)
 
     def detail(self) -> Content:
         """Return the text of the detail pane."""

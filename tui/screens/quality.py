@@ -252,6 +252,8 @@ class Quality(ProjectScreen):
         report, line = self.report, self.defects.current
         self.query_one("#example", Static).update("" if line is None else defect_content(line))
         missing = [] if report is None else missing_figures(report.models)
+        if hidden := self.models.hidden_scorers:
+            missing.insert(0, f"no room for the scores of {text.visible(', '.join(hidden))}: below")
         self.query_one("#missing", Static).update(". ".join(missing))
         self.query_one("#export", Static).update(self.export_line())
         self.refresh_keys()
@@ -333,7 +335,7 @@ def counted_captions(report: QualityReport) -> int:
 def defect_content(line: QualityLine) -> Content:
     """Return how many captions have a defect, and one that has it."""
     styles = {"alarming": "$text-error", "too many": "$text-warning"}
-    said = Content.styled(line.sentence, styles.get(line.verdict, ""))
+    said = Content.styled(text.visible(line.sentence), styles.get(line.verdict, ""))
     example = line.example
     if example is None:
         return said

@@ -7,6 +7,7 @@ and flags records.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -33,7 +34,7 @@ from tui.screens.samples_messages import (
 from tui.session.feedback import notify
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import actions, pages
-from tui.widgets.preview import Preview
+from tui.widgets.preview import Preview, PreviewScreen
 from tui.widgets.tables.record_table import RecordRow, RecordTable
 from tui.widgets.tables.table import VirtualTable
 
@@ -53,7 +54,7 @@ VIEW_LABELS = {"cut": "raw with cuts", "sheared": "sheared", "both": "raw and sh
 """The label of each view of a caption, for the line above the list."""
 
 
-class Samples(ProjectScreen):
+class Samples(PreviewScreen[None], ProjectScreen):
     """A list of records, and the image and the captions of the record under the cursor."""
 
     MODE = "samples"
@@ -100,12 +101,15 @@ class Samples(ProjectScreen):
         """True if words that differ from the chosen model's caption are marked."""
         self.shown = Content("")
         """The text of the captions pane."""
+        self.preview = Preview(
+            partial(pages.find_image, project), session.image_support, id="preview"
+        )
         self.load_timer: Timer | None = None
         """Starts reading the record under the cursor when the cursor rests."""
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="mode", markup=False)
-        yield Preview(self.project, self.session.image_support, id="preview")
+        yield self.preview
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Captions"
             yield Static("no caption yet", id="captions", markup=False)
@@ -309,7 +313,7 @@ class Samples(ProjectScreen):
     def load_record(self, row: RecordRow) -> None:
         """Start reading the image and the captions of a record."""
         self.read_image(row)
-        self.query_one(Preview).show(row.image)
+        self.preview.show(row.image)
 
     @work(thread=True, group="image", exclusive=True, exit_on_error=False)
     def read_image(self, row: RecordRow) -> None:
@@ -339,7 +343,6 @@ class Samples(ProjectScreen):
             if self.chosen is not None:  # the caption that the record was chosen for comes first
                 models = sorted(models, key=lambda name: name != self.model)
             self.shown = captions.captions_content(image, models, view, self.model, self.diff)
-        self.query_one(Preview).border_title = content.title(row.image)
         self.update_record_title()
         self.query_one("#captions", Static).update(self.shown)
         self.refresh_keys()
@@ -421,7 +424,7 @@ class Samples(ProjectScreen):
         self.draw_captions()
 
     def action_image(self) -> None:
-        preview = self.query_one(Preview)
+        preview = self.preview
         preview.display = not preview.display
         self.set_class(not preview.display, "-no-image")
         if preview.display and self.row is not None:
@@ -433,11 +436,14 @@ class Samples(ProjectScreen):
             self.run_and_notify(lambda: actions.open_image(self.project, row.image))
 
     @on(VirtualTable.Opened)
-    def opened(self) -> None:
-        from tui.dialogs.details import Details
+    def action_enlarge(self) -> None:
+        if not self.preview.display:
+            self.action_image()
+        super().action_enlarge()
 
-        if self.row is not None:
-            self.app.push_screen(Details(f"Record {self.row.shard:05}/{self.row.i}", self.shown))
+    @on(Preview.Stepped)
+    def stepped(self, event: Preview.Stepped) -> None:
+        self.table.action_move(event.by)
 
     def action_state(self) -> SamplesState:
         return SamplesState(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.captioners.registry import Settings
+from engine.captioners.settings import Settings
 from engine.quality.alarms import LOOK_AT, HealthRecord, limits_of, too_many
 
 if TYPE_CHECKING:

@@ -129,6 +129,22 @@ def read_chosen_records(
     return read_records(project, keys)
 
 
+def read_image_name(project: Project, key: RecordKey) -> str | None:
+    """Return the image of a record as the input names it; None if there is no such record.
+
+    Raises `OSError`, and `ValueError` for a shard file that is damaged.
+    """
+    records = read_chosen_records(project, [key])
+    return next((image for _, _, image, _ in records), None)
+
+
+def find_image(project: Project, image: str) -> str:
+    """Return the path of an image as its record names it. Raises `ImageProblem`."""
+    from engine.operations.records import image_path
+
+    return image_path(project, image)
+
+
 @dataclass(frozen=True)
 class CoverageMatrix:
     """The state of every shard for every model, by groups of consecutive shards."""

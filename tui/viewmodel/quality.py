@@ -78,7 +78,7 @@ class LowestLine:
         return f"{self.label}: {self.mean:.3f}, the mean; enter shows the lowest"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefectLine:
     """One defect of the captions of a model."""
 

@@ -50,6 +50,9 @@ class ModelsPane(Pane):
                 lines.append(Content.styled(blocked, "$text-error"))
             for line in sick_lines(model.row):
                 lines.append(Content.styled(f"  WARN {text.visible(line)}", "$text-warning"))
+            if model.row.health_stop and model.row.id not in waits_by_model:
+                stopped = f"  WAIT stopped, since {text.visible(model.row.health_stop)}"
+                lines.append(Content.styled(stopped, "$text-warning"))
             waits = describe_wait(model.row)
             if wait := waits_by_model.get(model.row.id):
                 waits = wait.reason

@@ -1,34 +1,38 @@
-"""The preview of a record's image, drawn as half blocks or by the terminal's graphics protocol."""
+"""The preview of an image, drawn as half blocks or by the terminal's graphics protocol."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from rich.color import Color
-from rich.color_triplet import ColorTriplet
-from rich.segment import Segment
-from rich.style import Style
-from textual import on, work
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.geometry import Size
 from textual.message import Message
-from textual.strip import Strip
+from textual.screen import Screen, ScreenResultType
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
+from engine.utils.errors import BadInput
 from tui.formatting import content, text
-from tui.terminal.graphics import ImageSupport
+from tui.terminal.graphics import GraphicsProtocol, ImageSupport
+from tui.threads.page_loader import PageLoader
+from tui.widgets.half_blocks import HalfBlockImage, HalfBlocks, half_blocks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from engine.project.layout import Project
+CACHED_CELLS = 60_000
+"""Cells that all cached pictures may cover together, some 30 MB.
 
-CACHED_PICTURES = 24
-"""Pictures of the last records that are kept, so that going back shows them at once."""
+Going back to a record then shows its picture at once.
+"""
 CELL_PIXELS = (10, 20)
 """Pixels of a cell, across and down, for which kitty and sixel pictures are made.
 
@@ -36,55 +40,72 @@ The terminal scales a picture to its own cells.
 """
 LONGEST_REASON = 240
 """Cells at most of a reason why there is no picture."""
+SLOW_SECONDS = 0.3
+"""Seconds after which the picture before makes way for a line that says what is being read."""
 
-HalfBlocks = list[Strip]
-"""A picture as lines of half blocks, two pixels in each cell."""
-
-
-class HalfBlockImage(Widget):
-    """A widget that draws a picture as half blocks."""
-
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.strips: HalfBlocks = []
-
-    def show(self, strips: HalfBlocks) -> None:
-        self.strips = strips
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        blank = Strip.blank(self.size.width, self.rich_style)
-        if y >= len(self.strips):
-            return blank
-        return self.strips[y].adjust_cell_length(self.size.width, self.rich_style)
+ImageResolver = Callable[[str], str]
+"""Returns the path of an image as its record names it; raises `ImageProblem`. Runs in a thread."""
 
 
-class Preview(Container):
-    """The picture of a record, which a thread opens and scales, or the reason why there is none."""
+class PictureQuery(NamedTuple):
+    """A picture to load: an image as its record names it, and the room for it in cells."""
+
+    image: str
+    available: Size
+
+
+@dataclass(frozen=True)
+class LoadedPicture:
+    """A picture that is scaled to its room, with the size and the mode of its file."""
+
+    picture: HalfBlocks | Image
+    caption: str
+
+
+class Preview(Container, can_focus=True):
+    """The picture of an image, which a thread opens and scales, or the reason why there is none.
+
+    One picture is read at a time, and drawn again only when it is another one.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter",
+            "whole_screen",
+            "Whole screen",
+            show=False,
+            tooltip="On the whole screen",
+            id="preview.whole_screen",
+        ),
+        Binding("down,right,j", "step(1)", "Next", show=False, id="preview.next"),
+        Binding("up,left,k", "step(-1)", "Previous", show=False, id="preview.previous"),
+    ]
+
+    class Enlarged(Message):
+        """A person asked for the picture on the whole screen, or in its place again."""
 
     @dataclass
-    class ImageLoaded(Message):
-        """An image was opened and scaled, or could not be opened."""
+    class Stepped(Message):
+        """A person asked for the picture `by` places further."""
 
-        image: str
-        """The image as the record names it."""
-        available: Size
-        """The size in cells that it was scaled for."""
-        caption: str
-        """Its size and mode, or why it cannot be opened."""
-        picture: HalfBlocks | Image | None
+        by: int
 
     def __init__(
-        self, project: Project, image_support: ImageSupport, id: str | None = None
+        self, resolve: ImageResolver, image_support: ImageSupport, id: str | None = None
     ) -> None:
         super().__init__(id=id)
-        self.project = project
         self.image_support = image_support
+        self.resolve = resolve
+        self.wanted: PictureQuery | None = None
+        """The picture to show; None: a reason why there is none."""
         self.image: str | None = None
-        """The image that is shown or being loaded, as its record names it."""
-        self.cache: OrderedDict[tuple[str, Size], Preview.ImageLoaded] = OrderedDict()
+        """The image of that picture, as its record names it."""
+        self.cache: OrderedDict[PictureQuery, LoadedPicture] = OrderedDict()
+        self.pictures = PageLoader(self, self.read, self.loaded, self.show_failure)
+        self.slow_timer: Timer | None = None
+        """Shows what is being read once that takes long."""
 
-    def compose(self) -> Any:
+    def compose(self) -> ComposeResult:
         yield Static(id="why", markup=False)
         if self.image_support.protocol == "cells":
             yield HalfBlockImage(id="picture")
@@ -94,80 +115,124 @@ class Preview(Container):
 
     def on_mount(self) -> None:
         self.border_title = "Image"
-        if self.image_support.protocol == "none":
-            self.show_reason(f"no preview: {self.image_support.reason}\n\no opens the file")
 
     def on_resize(self) -> None:
         if self.image is not None:
             self.show(self.image)
 
+    def action_whole_screen(self) -> None:
+        self.post_message(self.Enlarged())
+
+    def action_step(self, by: int) -> None:
+        self.post_message(self.Stepped(by))
+
+    # What is shown
+
+    def show(self, image: str) -> None:
+        """Show an image, after reading it in a thread unless its picture is still cached."""
+        self.image = image
+        self.border_title = content.title(image)
+        available = self.content_region.size
+        if self.image_support.protocol == "none":
+            self.show_reason(f"no preview: {self.image_support.reason}")
+        if self.image_support.protocol == "none" or not self.display or not available:
+            return
+        query = PictureQuery(image, available)
+        if query == self.wanted:
+            return
+        self.wanted = query
+        if query in self.cache:
+            self.show_picture(self.cache[query])
+        else:
+            self.pictures.load(query)
+            self.slow_timer = self.set_timer(SLOW_SECONDS, lambda: self.show_reading(query))
+
+    def show_no_image(self, reason: str) -> None:
+        """Show why there is no image to draw."""
+        self.image = self.wanted = None
+        self.border_title = "Image"
+        self.show_reason(reason)
+
+    def show_reading(self, query: PictureQuery) -> None:
+        """Show that the picture of a query is being read, if it is the wanted one and not there."""
+        if query == self.wanted and self.pictures.reading:
+            self.show_reason(f"reading {query.image} ...")
+
+    def show_failure(self, query: PictureQuery, reason: str) -> None:
+        if query == self.wanted:
+            self.show_reason(reason)
+
     def show_reason(self, reason: str) -> None:
-        """Show why there is no picture; with an empty text, show the picture."""
+        """Show a text in the place of the picture; with an empty text, show the picture."""
         label = self.query_one("#why", Static)
-        label.update(reason)
+        label.update(text.clip(text.visible(reason), LONGEST_REASON))
         label.display = bool(reason)
+        if reason:
+            self.border_subtitle = ""
         for picture in self.query("#picture"):
             picture.display = not reason
 
-    @property
-    def available(self) -> Size:
-        """The size in cells that a picture can take."""
-        return self.content_region.size
-
-    def show(self, image: str | None) -> None:
-        """Show an image, after loading it in a thread unless its picture is still cached."""
-        self.image = image
-        protocol = self.image_support.protocol
-        if image is None or protocol == "none" or not self.display or not self.available:
-            return
-        cached = self.cache.get((image, self.available))
-        if cached is not None:
-            self.show_picture(cached)
-        else:
-            self.load(image, self.available)
-
-    @work(thread=True, group="preview", exclusive=True, exit_on_error=False)
-    def load(self, image: str, available: Size) -> None:
-        from engine.images.image import ImageProblem, open_image
-        from engine.operations.records import image_path
-
-        picture: HalfBlocks | Image | None = None
-        try:
-            opened = open_image(image_path(self.project, image))
-            caption = f"{opened.width}x{opened.height} {opened.mode}"
-            if opened.image.format == "JPEG":  # decodes to about the size that is needed
-                pixels = (available.width * CELL_PIXELS[0], available.height * CELL_PIXELS[1])
-                opened.image.draft("RGB", pixels)
-            picture = scale_picture(opened.rgb(), available, self.image_support.protocol)
-        except ImageProblem as problem:
-            caption = f"{problem.kind}: {problem.detail}"
-        self.post_message(self.ImageLoaded(image, available, caption, picture))
-
-    @on(ImageLoaded)
-    def loaded(self, event: ImageLoaded) -> None:
-        event.stop()
-        self.cache[event.image, event.available] = event
-        if len(self.cache) > CACHED_PICTURES:
-            self.cache.popitem(last=False)
-        if event.image == self.image and event.available == self.available:
-            self.show_picture(event)
-
-    def show_picture(self, event: ImageLoaded) -> None:
-        """Show a loaded picture, or why there is none."""
-        if event.picture is None:
-            self.border_subtitle = ""
-            self.show_reason(text.clip(text.visible(event.caption), LONGEST_REASON))
-            return
-        self.border_subtitle = content.title(event.caption)
+    def show_picture(self, loaded: LoadedPicture) -> None:
+        self.border_subtitle = content.title(loaded.caption)
         self.show_reason("")
         picture = self.query_one("#picture")
         if isinstance(picture, HalfBlockImage):
-            picture.show(event.picture)  # type: ignore[arg-type]
+            picture.show(loaded.picture)  # type: ignore[arg-type]
         else:
-            picture.image = event.picture  # type: ignore[attr-defined]
+            picture.image = loaded.picture  # type: ignore[attr-defined]
+
+    # Reading
+
+    def read(self, query: PictureQuery) -> LoadedPicture:
+        """Open and scale a picture. Raises `BadInput`. Called in a thread."""
+        from engine.images.image import ImageProblem, open_image
+
+        image, (width, height) = query
+        try:
+            opened = open_image(self.resolve(image))
+            if opened.image.format == "JPEG":  # decodes to about the size that is needed
+                opened.image.draft("RGB", (width * CELL_PIXELS[0], height * CELL_PIXELS[1]))
+            rgb = opened.rgb()
+        except ImageProblem as problem:
+            raise BadInput(f"{problem.kind}: {problem.detail}") from problem
+        caption = f"{opened.width}x{opened.height} {opened.mode}"
+        return LoadedPicture(
+            scale_picture(rgb, query.available, self.image_support.protocol), caption
+        )
+
+    def loaded(self, query: PictureQuery, picture: LoadedPicture) -> None:
+        self.cache[query] = picture
+        while sum(each.available.area for each in self.cache) > CACHED_CELLS:
+            self.cache.popitem(last=False)
+        if query == self.wanted:
+            self.show_picture(picture)
 
 
-def scale_picture(image: Image, available: Size, protocol: str) -> HalfBlocks | Image:
+class PreviewScreen(Screen[ScreenResultType]):
+    """A screen with a preview, which `action_enlarge` shows on the whole screen and puts back."""
+
+    focused_before: Widget | None = None
+    """What had the focus before the preview was enlarged."""
+
+    def action_enlarge(self) -> None:
+        preview = self.query_one(Preview)
+        if self.maximized is preview:
+            self.minimize()
+            return
+        self.focused_before = self.focused
+        preview.focus()
+        self.maximized = preview
+
+    def watch_maximized(self, before: Widget | None, now: Widget | None) -> None:
+        if isinstance(before, Preview) and now is None and self.focused_before is not None:
+            self.focused_before.focus()
+
+    @on(Preview.Enlarged)
+    def preview_enlarged(self) -> None:
+        self.action_enlarge()
+
+
+def scale_picture(image: Image, available: Size, protocol: GraphicsProtocol) -> HalfBlocks | Image:
     """Scale an image to fit `available` cells, each taken to be twice as high as wide."""
     across, down = (1, 2) if protocol == "cells" else CELL_PIXELS
     room = available.width * across, available.height * down
@@ -175,27 +240,3 @@ def scale_picture(image: Image, available: Size, protocol: str) -> HalfBlocks | 
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     scaled = image.resize(size)
     return half_blocks(scaled) if protocol == "cells" else scaled
-
-
-def half_blocks(image: Image) -> HalfBlocks:
-    """Return an RGB image as half blocks.
-
-    The upper of a cell's two pixels is the colour of the half block, the lower its background.
-    """
-    width, height = image.size
-    data = image.tobytes()
-    rows = [data[y * width * 3 : (y + 1) * width * 3] for y in range(height)]
-    strips = []
-    for y in range(0, height, 2):
-        upper, lower = rows[y], rows[y + 1] if y + 1 < height else None
-        segments = []
-        for x in range(0, width * 3, 3):
-            over = pixel_colour(upper, x)
-            under = pixel_colour(lower, x) if lower is not None else None
-            segments.append(Segment("▀", Style(color=over, bgcolor=under)))
-        strips.append(Strip(segments, width))
-    return strips
-
-
-def pixel_colour(row: bytes, x: int) -> Color:
-    return Color.from_triplet(ColorTriplet(row[x], row[x + 1], row[x + 2]))

@@ -40,6 +40,8 @@ class QualityTable(VirtualTable["ModelQuality"]):
         super().__init__((), id=id)
         self.limits_of = limits_of
         """Returns the limits of the model with a name, or of the originals."""
+        self.hidden_scorers: list[str] = []
+        """The scorers for whose scores there is no room."""
         self.columns = self.columns_for(0)
 
     def row_key(self, row: ModelQuality) -> object:
@@ -64,6 +66,7 @@ class QualityTable(VirtualTable["ModelQuality"]):
         words = [WORDS] * (room >= total_width([WORDS, *scores[0]]))
         room -= total_width([*captions, *words])
         shown = scores[: max(1, room // total_width(scores[0]))]
+        self.hidden_scorers = scorers[len(shown) :]
         figures = [*FIGURES, *words, *chain.from_iterable(shown)]
         left = width - GUTTER - total_width([*captions, *figures]) - WORST_WIDTH - 2
         longest = max((cell_len(text.visible(row.name)) for row in self.rows), default=NAME_WIDTH)

@@ -1,4 +1,4 @@
-"""The models that caption or score, behind one interface (`base.LoadedModel`), local or on a server.
+"""The models that caption or score, behind one interface (`base.LoadedModel`): local, or servers.
 
 Process: the worker loads and runs them; commands that check or try a model, and the training of
 demo models, too. The supervisor and the application use `registry`, `settings`, `address` and

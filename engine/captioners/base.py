@@ -79,7 +79,7 @@ class Scores:
     @property
     def shown(self) -> str:
         """The scores in one line."""
-        return ", ".join(f"{score:.3f}" for score in self.by_digest.values()) or "no captions"
+        return ", ".join(f"{score:.3g}" for score in self.by_digest.values()) or "no captions"
 
 
 Answer = Caption | Scores | ImageProblem

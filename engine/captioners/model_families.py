@@ -21,10 +21,10 @@ from engine.captioners.checkpoints.folder_kinds import advice_for_no_folder
 from engine.captioners.checkpoints.hub import is_hub_address
 from engine.captioners.checkpoints.packages import check_torchvision
 from engine.captioners.checkpoints.scorer_kinds import (
+    advice_for_asked,
     advice_for_contrastive,
     is_asked_as_llava,
     missing_vqa_files,
-    takes_no_question,
 )
 from engine.captioners.config_files import AGAIN, check_entries
 from engine.captioners.errors import CheckpointError, first_line
@@ -323,7 +323,7 @@ def check_folder(family: Family, folder: Path, settings: Settings) -> None:
         is_hf = family.name == HF or (family.name == SCORE_VQA and not asked_as_llava)
         advice = advice_for_folder(folder, missing, is_hf, adapter)
     if family.name == SCORE_VQA and advice is None:
-        advice = takes_no_question(folder)
+        advice = advice_for_asked(folder, settings.quantize)
     if advice is not None:
         raise BadInput(advice)
     if missing:

@@ -19,7 +19,7 @@ OBJECT = re.compile(rf"\b(?:{SHAPE}|{either(['sky', *CROWDS, *BEINGS])})\b", re.
 """A mention of an object."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Hallucination:
     """Counts over captions."""
 

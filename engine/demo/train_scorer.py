@@ -241,7 +241,7 @@ def main(
         for text in (drift(it.sentence(scene), it, scene, rng)[0], short_text(SHORT[1], scene))
     ]
     tokenizer = clip.build_tokenizer(corpus)
-    model = clip.build_model(tokenizer)
+    model = clip.build_model(tokenizer, pixel_values(drawn[:SCENES]))
     batches = Batches(model, count, seed)
     click.echo(f"{model.num_parameters():,} parameters, {count:,} scenes drawn")
     probes = Probes(clip.WIDTH)

@@ -82,6 +82,13 @@ def check_model(project: Project, name: str) -> None:
         select_models(projects.models(connection), [name])
 
 
+def check_captioner(project: Project, name: str) -> None:
+    """Raise `BadInput` if no captions are called so: those of a model, or `original`."""
+    if name != "original":
+        with reading(project.database) as connection:
+            select_captioners(projects.models(connection), [name])
+
+
 def check_device(project: Project, name: str) -> None:
     """Raise `BadInput` if the present run, or the last one, has no device of that name."""
     with reading(project.database) as connection:

@@ -9,16 +9,21 @@ from engine.state.project_state import ProjectState
 
 
 def all_stopped_by_health(project_state: ProjectState) -> bool:
-    """Return True if tasks wait, none runs, and all that wait are of models that were stopped."""
-    if project_state.ledger.states["running"]:
+    """Return True if tasks wait, none runs, and all that wait are of models that were stopped.
+
+    Tasks of scorers that wait for captions of these models are passed over.
+    """
+    stopped = any(model.health_stop for model in project_state.models.values())
+    if not stopped or project_state.ledger.states["running"]:
         return False
     waiting = [model for id_, model in project_state.models.items() if waits(project_state, id_)]
     return bool(waiting) and all(model.health_stop for model in waiting)
 
 
 def waits(project_state: ProjectState, model_id: int) -> bool:
-    """Return True if a model has pending tasks."""
-    return project_state.ledger.pending[model_id] > 0
+    """Return True if a model has pending tasks that do not wait for captions."""
+    ledger = project_state.ledger
+    return ledger.pending[model_id] > ledger.waiting_for_captions(model_id)
 
 
 def let_models_go_on(project_state: ProjectState) -> list[str]:

@@ -122,6 +122,12 @@ class TaskLedger:
         if task.state == "pending":
             heapq.heappush(self.queues[task.model_id], queue_key(task))
 
+    def waiting_for_captions(self, model_id: int) -> int:
+        """Return the number of a scorer's pending tasks whose shards are still captioned."""
+        shards = (shard for shard in self.scoring if self.open_captioning[shard])
+        tasks = (self.tasks[task_id] for shard in shards for task_id in self.scoring[shard])
+        return sum(task.model_id == model_id and task.state == "pending" for task in tasks)
+
     def is_held(self, task: TaskRow) -> bool:
         """Return True if a scorer's task must wait for captions, or for the count of new ones."""
         if task.model_id not in self.scorers:

@@ -42,6 +42,8 @@ class AskedAgain:
         self.shearing = shearing
         self.results: Counter[Literal["better", "kept"]] = Counter()
         """How many captions were replaced, and how many were kept."""
+        self.replaced: list[tuple[str, ...]] = []
+        """The defects of each caption that was replaced and is not counted out yet."""
         self.checks: dict[tuple[str, str], CaptionCheck] = {}
         """What finds defects, by prompt and language."""
 
@@ -92,6 +94,8 @@ class AskedAgain:
             )
         found = names_of(self.checks[key].defects_of(row.raw, row.finish))
         judgement = judge(row, asked, found)
+        if isinstance(judgement, RetriedRow):
+            self.replaced.append(asked.had)
         self.results["better" if isinstance(judgement, RetriedRow) else "kept"] += 1
         return judgement
 

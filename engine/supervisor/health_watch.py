@@ -33,7 +33,7 @@ EXAMPLE_CHARACTERS = 80
 """Characters of each."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ModelWatch:
     """The captions of one model that came since they were last judged."""
 
@@ -77,12 +77,27 @@ class HealthWatch:
                 watch.taken += 1
                 watch.waiting.append((shard, row))
 
+    def count_out(self, model_id: int, replaced: list[tuple[str, ...]]) -> None:
+        """Count captions no more that better ones replaced, and empty the list of their defects."""
+        if not replaced:
+            return
+        model = self.project_state.models[model_id]
+        record = HealthRecord.of(model.health)
+        for names in replaced:
+            record.figures.take_out(names)
+        replaced.clear()
+        self.project_state.save_model(replace(model, health=record.text))
+
     def watch_of(self, model: ModelRow) -> ModelWatch:
         """Return the watch of a model with the settings that it has now."""
         watch = self.watches.get(model.id)
         if watch is None or watch.settings_hash != model.settings_hash:
             check = CaptionCheck(model.family, self.project_state.shearing, prompt_texts(model))
-            watch = ModelWatch(check, model.settings_hash, self.project_state.clock.monotonic())
+            watch = ModelWatch(
+                check=check,
+                settings_hash=model.settings_hash,
+                began=self.project_state.clock.monotonic(),
+            )
             self.watches[model.id] = watch
         return watch
 

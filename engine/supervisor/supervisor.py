@@ -327,6 +327,7 @@ class Supervisor:
                 rows = self.task_runner.on_rows(worker, message)
                 if attempt is not None:
                     self.health_watch.on_rows(attempt.model, attempt.shard.number, rows)
+                    self.health_watch.count_out(attempt.model.id, attempt.again.replaced)
             case Decoding() | Generating():
                 self.task_runner.on_in_progress(worker, message)
             case Ready():

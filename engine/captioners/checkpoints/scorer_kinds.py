@@ -56,15 +56,17 @@ def missing_vqa_files(folder: Path, tokenizer: Path | None) -> list[str]:
     return missing(folder, tokenizer)
 
 
-def takes_no_question(folder: Path) -> str | None:
-    """Return what to do with a captioner that answers no questions; None for other models."""
+def advice_for_asked(folder: Path, quantize: str) -> str | None:
+    """Return why a captioner cannot be asked about captions, and what to do; None if it can."""
     kind = read_config(folder).get("model_type")
-    if kind not in UNASKED_TYPES:
-        return None
-    return (
-        f"{folder}: a model of the type {kind!r} answers no questions, so that it can be asked"
-        " nothing about a caption: take one that does, or a CLIP, --model NAME=score:FOLDER"
-    )
+    if kind in UNASKED_TYPES:
+        return (
+            f"{folder}: a model of the type {kind!r} answers no questions, so that it can be asked"
+            " nothing about a caption: take one that does, or a CLIP, --model NAME=score:FOLDER"
+        )
+    if quantize != "none" and not is_asked_as_llava(folder, quantize):
+        return f"{folder}: only a LLaVA-1.5 can be quantized when it is loaded: set quantize=none"
+    return None
 
 
 def advice_for_contrastive(folder: Path, missing: Sequence[str]) -> str | None:
@@ -87,7 +89,7 @@ def sentences(folder: Path, missing: Sequence[str]) -> Iterator[str | None]:
     if kind is not None and kind not in CONTRASTIVE_TYPES:
         yield other_type(folder, str(kind))
     if missing:
-        yield from (kind(folder) for kind in HF_KINDS)
+        yield from (of_kind(folder) for of_kind in HF_KINDS)
     yield stand_in(folder)
     if not missing and kind is None:
         yield f"{folder}/config.json names no model_type: {AGAIN}"

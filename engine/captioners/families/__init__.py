@@ -4,8 +4,8 @@ Process: the worker, which imports one family by the name that `registry` gives;
 a checkpoint (`parity`) and the training of demo models.
 May import: `captioners.{generation,registry,checkpoints,preprocessing,settings,base}`,
 `captioners.{config_files,errors}`, `images`.
-Must never: import another family, or a scorer. Families share `spliced`; `otter_model` and `qwen_tokenizer` are
-parts of the family that they are named after.
+Must never: import another family, or a scorer. Families share `spliced`; `otter_model` and
+`qwen_tokenizer` are parts of the family that they are named after.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ what stands between tiles. Its keys and values are taken over; from then on the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,9 +28,12 @@ TEXT_MODELS = {
 """Classes of transformers whose decode step is that of `LlamaDecodeState`."""
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 """Kinds of rotary embeddings whose angles do not depend on the length of the text."""
-LENGTH_STEP = 64
-"""The length of a batch is rounded up to a multiple of so many tokens, so that its tensors serve
-other batches, too."""
+LENGTH_STEPS = 8
+"""Lengths of batches between two powers of two: a length is rounded up to one of them, so that its
+tensors, and the steps recorded with them, serve other batches, too."""
+LONGER = 1.5
+"""How many times as long as needed the tensors of the batch before may be. A recorded step reads
+all of them; to record it anew takes as long as some steps."""
 
 
 class PaddedDecodeState(LlamaDecodeState):
@@ -119,13 +123,22 @@ class PaddedDecoder(LlamaDecoder):
         )
         no_text = text_model.embed_tokens.weight[:0]
         super().__init__(language_model, no_text, no_text, fuse, capture)
+        self.window = attention_window(text_model.config)
+        """The most tokens of prompt and answer; None for any number. Our steps attend to all."""
         self.padded_pool = DecodeStatePool(
             lambda rows, length: PaddedDecodeState(self, rows, length)
         )
 
-    def length(self, tokens: int) -> int:
-        """Return the length of the tensors for prompt and answer of so many tokens."""
-        return -(-tokens // LENGTH_STEP) * LENGTH_STEP
+    def acquire(self, rows: int, tokens: int) -> AbstractContextManager[PaddedDecodeState]:
+        """Lend a state for `rows` prompts and answers of so many tokens at most."""
+        length = rounded_length(tokens)
+        return self.padded_pool.acquire(rows, length, int(length * LONGER))
+
+
+def rounded_length(tokens: int) -> int:
+    """Return the length of the tensors for so many tokens, an eighth longer at most."""
+    step = max(1, (1 << tokens.bit_length() - 1) // LENGTH_STEPS)
+    return -(-tokens // step) * step
 
 
 def find_text_model(model: Any) -> Any:
@@ -134,11 +147,14 @@ def find_text_model(model: Any) -> Any:
     found = [it for it in model.modules() if type(it).__name__ in TEXT_MODELS]
     if len(found) != 1 or not isinstance(head, torch.nn.Module):
         return None
-    config = found[0].config
+    rope = getattr(found[0].config, "rope_parameters", None) or {}
+    return found[0] if rope.get("rope_type", "default") in ROPE_TYPES else None
+
+
+def attention_window(config: Any) -> int | None:
+    """Return how many tokens a sliding window of the language model has; None without one."""
     kinds = getattr(config, "layer_types", None)
-    window = getattr(config, "sliding_window", None)
-    is_windowed = any(it != "full_attention" for it in kinds) if kinds else window is not None
-    rope = getattr(config, "rope_parameters", None) or {}
-    if is_windowed or rope.get("rope_type", "default") not in ROPE_TYPES:
+    if kinds and "sliding_attention" not in kinds:
         return None
-    return found[0]
+    window: int | None = getattr(config, "sliding_window", None)
+    return window

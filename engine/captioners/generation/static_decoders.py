@@ -130,13 +130,15 @@ class DecodeStatePool(Generic[State]):
         self.idle: list[State] = []
 
     @contextmanager
-    def acquire(self, rows: int, length: int) -> Iterator[State]:
+    def acquire(self, rows: int, length: int, longest: int | None = None) -> Iterator[State]:
         """Lend a state for `rows` rows to one batch; make one if the idle state does not fit.
 
-        A state whose batch raised an exception is not kept.
+        A state that is longer than needed fits as well, up to `longest`. One whose batch raised an
+        exception is not kept.
         """
         state = self.idle.pop() if self.idle else None
-        if state is None or state.rows.capacity < rows or state.length != length:
+        lengths = range(length, (longest or length) + 1)
+        if state is None or state.rows.capacity < rows or state.length not in lengths:
             state = None  # frees its memory before the next is made
             state = self.make(rows, length)
         state.rows.active = rows

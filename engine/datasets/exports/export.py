@@ -285,6 +285,9 @@ def make_plan(
     if encoding is not None and options.images in ("link", "none"):
         raise BadInput(f"--encode writes image files: it does not go with --images {image_mode}")
     with_original = options.with_original or export_format.needs_original
+    quality = options.quality.for_project(
+        [scorer.name for scorer in source.scorers], len(source.known_models)
+    )
     plan = ExportPlan(
         models=source.models,
         with_original=with_original or options.text == ORIGINAL,
@@ -299,7 +302,7 @@ def make_plan(
         tar_bytes=options.tar_bytes,
         with_uid=options.uid,
         with_list=options.captions_list,
-        filters=options.filter_arguments(),
+        filters=replace(options, quality=quality).filter_arguments(),
     )
     if options.quality_columns:
         agreeing = [model.name for model in source.models] if len(source.known_models) > 1 else []

@@ -52,8 +52,11 @@ def build_tokenizer(corpus: Iterable[str]) -> CLIPTokenizer:
     return CLIPTokenizer(vocabulary, merges, model_max_length=LENGTH)
 
 
-def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """Return the untrained model, with the demo LLaVA's trained tower."""
+def build_model(tokenizer: CLIPTokenizer, pixels: torch.Tensor) -> CLIPModel:
+    """Return the untrained model, with the demo LLaVA's trained tower.
+
+    `pixels` are images (N, 3, S, S) such as it will see.
+    """
     encoder = {
         "hidden_size": WIDTH,
         "intermediate_size": 2 * WIDTH,
@@ -66,12 +69,12 @@ def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
     text |= {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH))
     model.vision_model.load_state_dict(demo_llava_tower(), strict=False)
-    mark_places(model.vision_model)
+    mark_places(model.vision_model, pixels)
     return model
 
 
 @torch.no_grad()
-def mark_places(tower: Any) -> None:
+def mark_places(tower: Any, pixels: torch.Tensor) -> None:
     """Write the place of each patch into two directions of its embedding, for the last layer.
 
     The demo LLaVA's patches do not tell where they are, for a language model reads them in order.
@@ -89,8 +92,7 @@ def mark_places(tower: Any) -> None:
         ):
             weight = part.weight * norm.weight
             read += weight.T @ weight
-    noise = torch.randn(64, 3, SIDE, SIDE)
-    varied = torch.cov(tower.pre_layrnorm(tower.embeddings(noise))[:, 1:].flatten(0, 1).T)
+    varied = torch.cov(tower.pre_layrnorm(tower.embeddings(pixels))[:, 1:].flatten(0, 1).T)
     both = read / read.trace() + COVARIANCE_WEIGHT * varied / varied.trace()
     directions = torch.linalg.eigh(both).eigenvectors[:, :2] / tower.pre_layrnorm.weight[:, None]
     centres = (torch.arange(SIDE // PATCH) + 0.5) * 2 * PATCH / SIDE - 1

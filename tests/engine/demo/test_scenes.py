@@ -210,7 +210,8 @@ def test_write(tmp_path: Path) -> None:
     captions = json.loads((tmp_path / "a/captions.json").read_text())
     assert captions[3] == {"image": "images/00003.jpg", "caption": alt_text(SCENES[3])}
     truths = [json.loads(line) for line in (tmp_path / "a/scenes.jsonl").read_text().splitlines()]
-    assert truths[11] == {"image": "images/00011.jpg", "truth": true_caption(SCENES[11])}
+    expected = {"image": "images/00011.jpg", "truth": true_caption(SCENES[11])}
+    assert truths[11] == expected | {"seed": 7, "index": 11}
     with Image.open(tmp_path / "a/images/00011.jpg") as image:
         assert (image.format, image.size) == ("JPEG", (240, 192))
 

@@ -20,6 +20,7 @@ from engine.protocol.caption_row import (
     row_fields,
 )
 from engine.protocol.messages import Records
+from engine.quality.alarms import Figures, HealthRecord
 from engine.supervisor.asked_again import judge
 from engine.utils import jsonlines
 from tests.support.run_in_memory import RunInMemory
@@ -88,6 +89,7 @@ def prompt_of(message: Records) -> Any:
 
 def test_each_way_of_asking_has_messages_of_its_own(run: RunInMemory) -> None:
     """None is sent while the worker has others, which would share a batch."""
+    run.change_model(health=HealthRecord(Figures(10, {"loops": 10})).text)
     worker = run.captioning()
     seen: list[Any] = []
     while worker.attempt is not None:
@@ -108,6 +110,8 @@ def test_each_way_of_asking_has_messages_of_its_own(run: RunInMemory) -> None:
     raw = [contents.captions[i].raw for i in range(6)]
     assert raw == [GOOD, GOOD, LOOP, GOOD, GOOD, GOOD]
     assert "asked again: 4 captions replaced, 0 kept as they were" in " ".join(run.events)
+    figures = HealthRecord.of(run.model.health).figures
+    assert figures == Figures(6, {"loops": 6}), "four of ten loops are gone"
 
 
 def test_a_caption_that_is_no_better_is_kept_out(run: RunInMemory) -> None:

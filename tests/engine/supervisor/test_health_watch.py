@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from db import progress
+from db.connection import reading
 from engine.protocol.caption_row import CaptionRow, ErrorRow, Row
 from engine.quality.alarms import Figures, HealthRecord
 from engine.requests.handlers import carry_out
 from engine.requests.kinds import Resume
 from engine.state.health_stops import all_stopped_by_health
 from engine.state.policy import Policy
+from engine.supervisor.health_watch import HealthWatch
 from engine.supervisor.worker_state import WorkerState
 from tests.support.run_in_memory import RunInMemory
+from tests.support.small_project import SmallProject
 
 LOOP = "standing standing standing standing sleeping standing"
 RECORDS = 1_000
@@ -198,3 +202,26 @@ def test_a_short_run_is_judged_at_its_end(tmp_path: Path) -> None:
     feed.run.supervisor.health_watch.finish()
     assert len(feed.alarms) == 1
     assert feed.record.figures.captions == 40
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_killed_supervisor_has_told_what_it_saved(small: SmallProject, saved: bool) -> None:
+    """Event and state are one commit: a run after a kill tells what was not saved, and no more."""
+
+    def run_and_die(number: int) -> None:
+        state = small.load()
+        stopped: list[int] = []
+        watch = HealthWatch(state, Policy(), lambda model_id, reason: stopped.append(model_id))
+        watch.on_rows(state.models[1], 0, [loop(i % 4) for i in range(200)])
+        watch.turn()
+        assert stopped == ([] if saved and number else [1])
+        if saved or number:
+            state.commit()
+
+    run_and_die(0)
+    run_and_die(1)
+    run_and_die(2) if saved else None
+    with reading(small.project.database) as connection:
+        events = [event.text for _, event in progress.events_after(connection, 0, 100)]
+    assert len([text for text in events if text.startswith("stopped, since")]) == 1
+    assert small.load().models[1].health_stop == "200 of 200 captions loop"

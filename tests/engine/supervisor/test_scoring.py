@@ -268,3 +268,14 @@ def test_a_shard_that_was_changed_leaves_the_scores_and_fails_the_task(run: RunI
     task = run.state.ledger[SCORING]
     assert (task.state, task.error_cause) == ("failed", "shard_changed")
     assert len(logged(run)) == 4
+
+
+def test_a_run_ends_when_a_scorer_waits_for_a_model_that_was_stopped(run: RunInMemory) -> None:
+    captioner = run.captioning(rows=1)
+    run.change_model(1, health_stop="82 of 596 captions loop")
+    run.supervisor.task_runner.cancel_tasks("stopped")
+    assert captioner.attempt is None
+    assert run.state.ledger.waiting_for_captions(SCORING) == 1
+    assert run.supervisor.is_finished()
+    run.state.ledger.skip(1, run.clock.time(), True)
+    assert not run.supervisor.is_finished(), "the scorer goes on with what there is"

@@ -1003,6 +1003,53 @@ def wait_until_ready(run: RunInMemory, seconds: float) -> str:
     return run.supervisor.device_pool.devices["cuda:0"].state
 
 
+SICK = ("so so so so so so so", "A dog runs along the beach.")
+"""A caption that loops, and one that does not."""
+
+
+def look_at(run: RunInMemory, sick: int) -> None:
+    """Have two hundred captions judged, of which so many loop."""
+    rows = (CaptionRow(i, SICK[i >= sick], 5, "stop") for i in range(200))
+    run.rows(worker(run), *rows)
+    run.turn()
+
+
+def has_alarm(beginning: str) -> Step:
+    def check(run: RunInMemory) -> None:
+        assert [it for it in run.events if it.startswith(beginning)] != []
+
+    return check
+
+
+HEALTH: tuple[Case, ...] = (
+    Case(
+        row="More captions of a model have a defect than its limit for a warning",
+        run={"records": 300},
+        given=captioning(),
+        event=lambda run: look_at(run, 20),
+        changed={},
+        also=has_alarm("20 of 200 captions loop: look at dtype"),
+    ),
+    Case(
+        row="More captions of a model have a defect than its limit for a stop",
+        run={"records": 300},
+        given=captioning(),
+        event=lambda run: look_at(run, 100),
+        changed={"state": "pending", "outcome": "withdrawn", "health_stop": True},
+        also=has_alarm("stopped, since 100 of 200 captions loop"),
+    ),
+    Case(
+        row="The same, without health stops",
+        run={"records": 300, "policy": Policy(health_stop=False)},
+        given=captioning(),
+        event=lambda run: look_at(run, 100),
+        changed={},
+        also=has_alarm("100 of 200 captions loop"),
+    ),
+)
+CASES = (*CASES, *HEALTH)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row} {case.name}".strip())
 def test_row(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FAMILIES, FAMILY.name, FAMILY)

@@ -285,7 +285,7 @@ def test_half_of_the_long_prompts_that_did_not_fit_is_tried_next(
     case.loop.add_records(records(0, 6, last=True))
     case.finish()
     assert case.captioner.refused[0] == 2
-    assert [change.size for change in case.wire.of(BatchChanged)][0] == 2
+    assert case.wire.of(BatchChanged)[0].size == 2
     assert case.wire.rows() == {i: f"image {i}" for i in range(6)}
 
 

@@ -116,7 +116,7 @@ class HuggingFaceCaptioner(Captioner):
         # A penalty counts the padding as said before: so it may only be what the prompt has anyway.
         self.prompt_padding = self.pad_id if penalty == 1 else None
         """What fills up the prompts of a batch, as `collate` takes it."""
-        self.way = Way(model, self.prompt_padding)
+        self.way = self.plain = Way(model, self.prompt_padding)
         self.note_generation(penalty)
 
     @property
@@ -144,7 +144,7 @@ class HuggingFaceCaptioner(Captioner):
         self.shares_batches = try_model(self.model, rows, self.prompt_padding)
         if unequal and self.shares_batches:
             self.shares_batches = try_unequal_texts(self.model, unequal, self.prompt_padding)
-        self.way.shares_batches = self.shares_batches
+        self.plain.shares_batches = self.shares_batches
         self.choose_way(rows, unequal)
         if not self.way.shares_batches:
             self.note("pictures go through it one by one")
@@ -155,7 +155,7 @@ class HuggingFaceCaptioner(Captioner):
         """Take the fastest way of running a batch that says what the plain one says."""
         said = self.tokenizer(TEXT, add_special_tokens=False).input_ids
         pairs = [rows, unequal] if unequal else [rows]
-        trials = [attempt(FAILS, partial(WayTrial, self.way, pair, said)) for pair in pairs]
+        trials = [attempt(FAILS, partial(WayTrial, self.plain, pair, said)) for pair in pairs]
         ways: list[Way] = []
         if find_text_model(self.model) is not None:
             capture = capture_for(self.model.device, self.settings.graphs)
@@ -231,7 +231,7 @@ class HuggingFaceCaptioner(Captioner):
         self, inputs: Sequence[ModelInputs], record_ids: Sequence[int], settings: Settings
     ) -> list[Caption]:
         """Caption with settings of generation that may be others."""
-        if self.way.shares_batches:
+        if self.way.takes(inputs, settings.max_new_tokens):
             return self.caption_batch(inputs, record_ids, settings)
         return [
             self.caption_batch([row], [number], settings)[0]
@@ -286,7 +286,8 @@ class HuggingFaceCaptioner(Captioner):
             opens_reasoning=self.opens_reasoning,
             reasoning_tags=self.reasoning_tags,
         )
-        ids = generate(self.way, request, rows)
+        is_taken = self.way.takes(rows, settings.max_new_tokens)
+        ids = generate(self.way if is_taken else self.plain, request, rows)
         captions = to_captions(ids, self.tokenizer, request)
         return [
             self.with_raw_text(caption, row)

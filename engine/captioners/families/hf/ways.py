@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import GenerationMixin
 
-from engine.captioners.families.hf.prompt_reader import PromptReader
+from engine.captioners.families.hf.prompt_reader import PromptReader, prompt_tokens
 from engine.captioners.families.hf.question import ModelInputs
 from engine.captioners.families.hf.row_loop import ModelRows, row_loop
 from engine.captioners.families.hf.rows import collate, to_device
@@ -46,6 +46,10 @@ class Way:
         inputs = to_device(inputs, self.model.device, self.model.dtype)
         return own_generate(self.model)(**inputs, **options), inputs.get("input_ids")
 
+    def takes(self, rows: Sequence[ModelInputs], new_tokens: int) -> bool:
+        """Return True if rows may go through the model this way, for so many new tokens."""
+        return self.shares_batches or len(rows) == 1
+
     def release(self) -> None:
         """Free the memory that is kept from one batch for the next."""
 
@@ -75,13 +79,17 @@ class StaticBatch(Way):
         self.decoder = PaddedDecoder(model, capture, fuse=is_own_copy and not is_quantized)
         self.reader = PromptReader(model, own_generate(model), self.decoder)
 
+    def takes(self, rows: Sequence[ModelInputs], new_tokens: int) -> bool:
+        longest = max(map(prompt_tokens, rows)) + new_tokens
+        return self.decoder.window is None or longest <= self.decoder.window
+
     def run(
         self, rows: Sequence[ModelInputs], **options: Any
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         prompts = collate([{"input_ids": row["input_ids"]} for row in rows], self.pad_id)
         ids = prompts["input_ids"].to(self.model.device)
-        length = self.decoder.length(ids.shape[1] + options["max_new_tokens"])
-        with self.decoder.padded_pool.acquire(len(rows), length) as state:
+        tokens = ids.shape[1] + options["max_new_tokens"]
+        with self.decoder.acquire(len(rows), tokens) as state:
             self.reader.read(state, rows)
             loop = row_loop(lambda *_: state)
             mask = torch.ones_like(ids)

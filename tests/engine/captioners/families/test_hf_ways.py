@@ -35,6 +35,7 @@ STATIC = {
     "positions on three axes, a penalty": qwen_like.qwen2_5_vl,
     "norms of query and key": qwen_like.qwen3_vl,
     "tiles": llava_like.internvl,
+    "a window that is never full": llava_like.llava_next,
 }
 SHRINKING = {
     "encoder and decoder": plain_calls.blip2_t5,
@@ -128,6 +129,17 @@ def test_settings_reach_decode_steps_of_our_own(tmp_path: Path) -> None:
     assert said == by_plain_way(captioner, tmp_path)
     assert min(caption.tokens for caption in said) >= 5
     assert said != say(load(llava_like.llava, tmp_path / "again"), tmp_path)
+
+
+def test_prompts_beyond_the_window_go_through_the_model_itself(tmp_path: Path) -> None:
+    captioner = load(other_chat.idefics2, tmp_path / "tiny")
+    assert isinstance(captioner.way, StaticBatch)
+    rows = [captioner.prepare(open_image(str(it))) for it in pictures.draw(tmp_path)[:7]]
+    assert captioner.way.takes(rows, 12)
+    expected = by_plain_way(captioner, tmp_path)
+    captioner.way.decoder.window = min(it["input_ids"].shape[1] for it in rows) + 11
+    assert not captioner.way.takes(rows[:1], 12)
+    assert say(captioner, tmp_path) == expected
 
 
 def test_the_trial_finds_a_wrong_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

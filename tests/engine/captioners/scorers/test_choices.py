@@ -96,3 +96,9 @@ def test_what_cannot_be_asked_is_refused(models: list[str], settings: list[str],
     with pytest.raises(BadInput) as refused:
         choose_all(models, None, settings)
     assert said in str(refused.value)
+
+
+def test_only_a_llava_is_quantized(tmp_path: Path) -> None:
+    folder_of("qwen2_vl")(tmp_path)
+    with pytest.raises(BadInput, match="can be quantized when it is loaded"):
+        choose_all([f"yes=score-vqa:{tmp_path}"], None, ["yes.quantize=int8"])

@@ -175,6 +175,8 @@ def test_scores(project: Project, tmp_path: Path) -> None:
     counted = count_captions(project, options)
     assert counted.columns[1].left_out["not scored yet"] == 10
     assert "not scored yet" in counted.counts.sum_line()
+    said = cli_ok("export", project.folder, "--count", "--best", "1")
+    assert "'mllmaug-tui run' scores the 18 captions not scored yet" in said
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
@@ -345,6 +347,37 @@ def test_a_format_without_columns_has_none_of_quality(project: Project, tmp_path
     result = cli("export", project.folder, tmp_path / "out", "--quality-columns")
     assert result.returncode == 2
     assert "the json format has no place for quality-columns" in result.stderr
+
+
+def test_flags_of_captions_are_listed(project: Project) -> None:
+    cli_ok("flag", project.folder, "0/5", "--model", "two", "--reason", "no [dog]")
+    cli_ok("flag", project.folder, "1:0", "--model", "original")
+    listed = json.loads(cli_ok("samples", project.folder, "--flagged", "--json"))
+    assert [(each["shard"], each["i"], each["flagged"]) for each in listed] == [
+        (0, 5, False),
+        (1, 0, False),
+    ]
+    assert [each["caption_flags"] for each in listed] == [{"two": "no [dog]"}, {"original": ""}]
+    shown = cli_ok("samples", project.folder, "--flagged")
+    assert "the caption of two is flagged: no [dog]" in shown
+    cli_ok("flag", project.folder, "0/5", "--model", "two", "--undo")
+    assert "two is flagged" not in cli_ok("samples", project.folder, "--flagged")
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        (("--reason", "x"), "give it with --model NAME"),
+        (("--model", "two", "--reason", "x", "--undo"), "give it with --model NAME"),
+        (("--model", "three"), "the project has no model 'three'"),
+        (("--model", "clip"), "clip scores captions, and has none of its own"),
+        (("--model", "two", "--reason", "x" * 1001), "1,000 characters at most, not 1,001"),
+    ],
+)
+def test_flags_that_make_no_sense(project: Project, options: tuple[str, ...], answer: str) -> None:
+    result = cli("flag", project.folder, "0:5", *options)
+    assert result.returncode == 2
+    assert answer in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The demonstration's project: scenes that are drawn, and the built-in models that caption them.
+"""The demonstration's project: scenes that are drawn, captioned and scored by built-in models.
 
 Its models are the tiny trained checkpoints of `engine.demo`.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from db import projects
 from db.connection import reading
+from engine.captioners.model_families import SCORE
 from engine.captioners.registry import choose
 from engine.demo import checkpoint, scenes
 from engine.operations.new_project import NewProject, create
@@ -19,6 +20,8 @@ from engine.utils.errors import BadInput
 
 MODELS = ("minigpt-4", "otter", "qwen-vl", "llava-1.5")
 """The models that caption the scenes."""
+SCORER = "clip"
+"""The model that scores their captions: a CLIP that was trained on such scenes."""
 IMAGES = 200
 """Scenes of the project, unless a person says otherwise."""
 SHARDS = 8
@@ -63,6 +66,7 @@ def draw_demo(folder: Path, images: int) -> Project:
     try:
         scenes.write_scenes(folder, images, SEED)
         models = [choose(f"{name}={checkpoint(name)}") for name in MODELS]
+        models.append(choose(f"{SCORER}={SCORE}:{checkpoint(SCORE)}"))
         new_project = NewProject(
             captions=[folder / "captions.json"], models=models, shards=min(SHARDS, images)
         )

@@ -30,7 +30,10 @@ REFUSAL_STATUSES = (400, 413, 415, 422)
 rules."""
 OVERLOAD_STATUSES = (408, 429, 503, 504, 529)
 """Status codes of a server that has too many requests."""
-REASONING_NAMES = ("reasoning_content", "reasoning", "thinking")
+REASONING_NAMES = (
+    *("reasoning_content", "reasoning", "thinking"),
+    *("reasoning_details", "thinking_blocks"),
+)
 """Fields of an answer that hold a model's reasoning."""
 QUOTA_CODES = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached")
 """Error codes with status 429 for which it does not help to wait."""
@@ -173,8 +176,9 @@ class ServerClient:
         try:
             choice = value["choices"][0]
             message, finish = choice["message"], choice.get("finish_reason")
-            text, reasoning = message["content"], reasoning_of(message)
-            tokens = (value.get("usage") or {}).get("completion_tokens") or 0
+            text, usage = message.get("content"), value.get("usage") or {}
+            reasoning = reasoning_of(message) or hidden_reasoning(usage)
+            tokens = usage.get("completion_tokens") or 0
         except (KeyError, IndexError, TypeError, AttributeError):
             raise ServerError(self.describe_malformed("no choices", response)) from None
         if finish == "content_filter":
@@ -320,7 +324,7 @@ def reasoning_of(message: dict[str, Any]) -> str:
     vLLM and Ollama call it `reasoning`, SGLang, llama.cpp and older vLLM `reasoning_content`;
     Mistral makes it a part of the content.
     """
-    parts = message["content"]
+    parts = message.get("content")
     thoughts = (
         [it.get("thinking") for it in parts if isinstance(it, dict)]
         if isinstance(parts, list)
@@ -328,6 +332,12 @@ def reasoning_of(message: dict[str, Any]) -> str:
     )
     texts = [message.get(name) for name in REASONING_NAMES] + thoughts
     return next((str(text) for text in texts if text), "")
+
+
+def hidden_reasoning(usage: dict[str, Any]) -> str:
+    """Return that a model thought, where a server says only in how many tokens; else nothing."""
+    tokens = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    return f"({tokens} tokens that the server does not show)" if tokens else ""
 
 
 def joined_parts(content: list[Any]) -> str | None:

@@ -93,7 +93,8 @@ def share_tokenizer(tokenizer: Any) -> bool:
 
     lock = threading.Lock()
     kept: OrderedDict[str, Any] = OrderedDict()
-    SharedTokenizer.__name__ = own.__name__  # by which transformers tells what a tokenizer can do
+    # By its name, transformers tells what a tokenizer can do.
+    SharedTokenizer.__name__, SharedTokenizer.__module__ = own.__name__, own.__module__
     try:
         tokenizer.__class__ = SharedTokenizer
     except TypeError:

@@ -12,6 +12,7 @@ import torch
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints.quantization import Int8Linear
+from engine.captioners.families.hf import captioner as hf_captioner
 from engine.captioners.families.hf import row_loop
 from engine.captioners.families.hf.ways import ShrinkingBatch, StaticBatch, Way
 from engine.captioners.generation.padded_rows import PaddedDecodeState
@@ -169,6 +170,15 @@ def test_eight_bits(tmp_path: Path) -> None:
 def test_eight_bits_are_for_known_language_models(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"quantize=int8 is for .*: set quantize=none"):
         load(other_chat.gemma3, tmp_path / "tiny", quantize="int8")
+
+
+def test_a_trial_that_cannot_be_made_refuses_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hf_captioner, "TEXT", "")
+    captioner = load(llava_like.llava, tmp_path / "tiny")
+    assert type(captioner.way) is Way
+    assert say(captioner, tmp_path) == by_plain_way(captioner, tmp_path)
 
 
 def test_steps_that_are_recorded_say_the_same(tmp_path: Path) -> None:

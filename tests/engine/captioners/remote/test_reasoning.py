@@ -136,6 +136,8 @@ ONLY_REASONING: dict[str, Mapping[str, Any]] = {
     "a part of the content": {
         "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Let me look."}]}]
     },
+    "details": {"content": None, "reasoning_details": [{"text": "Let me look."}]},
+    "no content": {"reasoning_content": "Let me look."},
     "nothing behind it": {"content": "<think>Let me look.</think>\n\n"},
 }
 
@@ -188,6 +190,19 @@ def test_more_tokens_than_a_model_has_room_for_are_no_fault_of_the_image(
     )
     answer = ask(make(), picture)
     assert isinstance(answer, ImageProblem) and answer.kind == "no_caption"
+
+
+@pytest.mark.parametrize("content", ["", None])
+def test_reasoning_that_a_server_only_counts(
+    make: Make, server: FakeServer, picture: Picture, content: str | None
+) -> None:
+    choice = {"message": {"role": "assistant", "content": content}, "finish_reason": "length"}
+    usage = {"completion_tokens": 30, "completion_tokens_details": {"reasoning_tokens": 30}}
+    body = json.dumps({"choices": [choice], "usage": usage}).encode()
+    server.behave = lambda _: Reply(body=body)
+    answer = ask(make(), picture)
+    assert isinstance(answer, ImageProblem)
+    assert "only reasoning came" in answer.detail and "(30 tokens that" in answer.detail
 
 
 def test_reasoning_beside_an_answer_is_none_of_it(

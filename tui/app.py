@@ -42,6 +42,8 @@ STYLES: list[str | PurePath] = sorted(Path(__file__).parent.rglob("*.tcss"))
 """The style sheets of the application and of all its screens, dialogs and widgets."""
 TICK_SECONDS = 1.0
 """Seconds between two reads of the snapshot."""
+SCREENSHOT_SECONDS = 0.1
+"""Seconds until a screenshot is taken: the palette is closed by then."""
 PRELOAD_SECONDS = 1.0
 """Seconds until screens and dialogs are imported in advance: the first figures come first."""
 
@@ -96,9 +98,9 @@ SCREENS: dict[str, Callable[[Session, Project], ProjectScreen]] = {
 
 
 def command_provider() -> type[Provider]:
-    from tui.command_palette import BindingCommands
+    from tui.command_palette import ActionCommands
 
-    return BindingCommands
+    return ActionCommands
 
 
 class MllmaugApp(ActionOwner, App[Path]):
@@ -316,7 +318,11 @@ class MllmaugApp(ActionOwner, App[Path]):
         dialog_actions.quit_or_ask(self, self.session)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield those commands of Textual that make sense here; ours come from the bindings."""
-        for command in super().get_system_commands(screen):
-            if command.title in ("Theme", "Maximize", "Minimize", "Screenshot"):
-                yield command
+        """Yield the commands of the palette that no key has."""
+        yield SystemCommand(
+            "Theme", "Choose the colours: dark, light, ...", self.action_change_theme
+        )
+        yield SystemCommand("Screenshot", "Write this screen as an SVG image", self.take_screenshot)
+
+    def take_screenshot(self) -> None:
+        self.set_timer(SCREENSHOT_SECONDS, self.deliver_screenshot)

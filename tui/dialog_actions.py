@@ -75,7 +75,7 @@ def open_wizard(app: App[Path], session: Session) -> None:
         if folder is not None:
             app.exit(folder)
 
-    app.push_screen(Wizard(), on_close)
+    app.push_screen(Wizard(session.image_support), on_close)
 
 
 def open_pilot(app: App[Path], session: Session) -> None:
@@ -89,7 +89,7 @@ def open_pilot(app: App[Path], session: Session) -> None:
             app.post_message(ActionRequested(actions.start))
 
     if project is not None:
-        app.push_screen(Pilot(lambda: plan_pilot(project)), on_close)
+        app.push_screen(Pilot(lambda: plan_pilot(project), session.image_support), on_close)
 
 
 def quit_or_ask(app: App[Path], session: Session) -> None:
@@ -110,6 +110,18 @@ def quit_or_ask(app: App[Path], session: Session) -> None:
         app.exit()
     elif not isinstance(app.screen, Leave):
         app.push_screen(Leave(session, len(snapshot.workers), snapshot.eta), on_close)
+
+
+def open_stop(app: App[Path], session: Session) -> None:
+    """Ask how the run is to stop; the application stays open."""
+    from engine.requests.kinds import Stop
+    from tui.dialogs.stop import StopRun
+
+    def on_close(after_shard: bool | None) -> None:
+        if after_shard is not None:
+            send(app, Stop(after_shard=after_shard))
+
+    app.push_screen(StopRun(), on_close)
 
 
 def open_models(app: App[Path], session: Session) -> None:
@@ -215,6 +227,7 @@ def send(app: App[Path], request: Request, quit: bool = False) -> None:
 
 OPENERS: Mapping[str, Callable[[App[Path], Session], None]] = {
     "help": open_help,
+    "stop": open_stop,
     "export": open_export,
     "coverage": open_coverage,
     "lengths": open_lengths,

@@ -19,7 +19,6 @@ from tui.dialogs.details import Details
 from tui.dialogs.text_prompt import Ask
 from tui.screens.failures import Failures
 from tui.screens.samples import Samples
-from tui.widgets.preview import Preview
 from tui.widgets.tables.cause_table import CauseTable
 from tui.widgets.tables.occurrence_table import OccurrenceTable
 from tui.widgets.tables.record_table import RecordTable
@@ -191,34 +190,42 @@ async def test_nothing_failed(tmp_path: Path) -> None:
 async def test_the_picture_of_a_failed_record(tmp_path: Path, size: tuple[int, int]) -> None:
     app = make(tmp_path, shards=60)
     project = Project(tmp_path / "p")
-    canned_projects.write_missing_shards(project, 60)
+    shard = (b'{"image": "images/%d [/x].jpg", "caption": ""}\n' % n for n in range(40))
+    project.shard_file(1).write_bytes(b"".join(shard))
+    images = project.folder / "images" / "images"
+    (images / "17 [").mkdir(parents=True)
+    (images / "18 [").mkdir()
+    Image.new("CMYK", (64, 48), "green").save(images / "17 [/x].jpg")
     async with app.run_test(size=size) as pilot:
-        _, occurrences = await failures(pilot, app)
-        preview = app.screen.query_one(Preview)
-        await until(pilot, lambda: "no single record" in label_text(app, "#why"))
-        assert app.screen.why_not("enlarge") == "no single record is chosen"
+        await failures(pilot, app)
+        screen = app.screen
+        assert isinstance(screen, Failures)
+        preview = screen.preview
+        assert "no single record" in label_text(app, "#why")
+        assert screen.why_not("enlarge") == "no single record is chosen"
         await press(pilot, "j")
-        await until(pilot, lambda: "no such file" in label_text(app, "#why"))
+        await until(pilot, lambda: preview.border_subtitle == "64x48 CMYK")
+        assert preview.image == "images/17 [/x].jpg"
         await press(pilot, "Z")
-        assert app.screen.maximized is preview
-        failed = preview.image
-        assert failed is not None
-        picture = project.folder / "images" / failed
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("CMYK", (64, 48), "green").save(picture, "JPEG")
+        assert screen.maximized is preview
+        assert preview.region.size == (size[0], size[1] - 2)
         await press(pilot, "down")
-        assert preview.image != failed
+        await until(pilot, lambda: "missing: no such file" in label_text(app, "#why"))
+        assert preview.image == "images/18 [/x].jpg"
         await press(pilot, "up")
         await until(pilot, lambda: preview.border_subtitle == "64x48 CMYK")
-        assert preview.image == failed
-        await press(pilot, "Z")
-        assert app.screen.maximized is None
-        assert occurrences.cursor == 0
+        await press(pilot, "escape")
+        assert screen.maximized is None
+        assert screen.occurrences.cursor == 0
 
 
-async def test_a_picture_whose_shard_file_is_lost(tmp_path: Path) -> None:
-    app = make(tmp_path)
+async def test_why_a_failed_record_has_no_picture(tmp_path: Path) -> None:
+    app = make(tmp_path, shards=60)
+    project = Project(tmp_path / "p")
     async with app.run_test(size=SIZE) as pilot:
         await failures(pilot, app)
         await press(pilot, "j")
-        await until(pilot, lambda: "FileNotFoundError" in label_text(app, "#why"))
+        await until(pilot, lambda: "00001.jsonl" in label_text(app, "#why"))
+        canned_projects.write_missing_shards(project, 60)
+        await press(pilot, "k", "j")
+        await until(pilot, lambda: "not in its shard file" in label_text(app, "#why"))

@@ -1,4 +1,4 @@
-"""Help and the command palette, and the bindings that both are made from."""
+"""Help, and the bindings that it is made from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import canned_projects
-from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
+from tests.tui.conftest import label_text, press, ready
 from tui.app import MllmaugApp
 from tui.dialogs.help import OFF, Help, help_lines
 from tui.screens.dashboard import Dashboard
@@ -81,15 +81,3 @@ async def test_every_binding_is_declared_whole(tmp_path: Path) -> None:
         "failures.exclude",
         "logs.find",
     } <= seen
-
-
-async def test_palette_lists_what_can_be_done(tmp_path: Path, run_control: FakeRunControl) -> None:
-    app = make(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        await ready(pilot)
-        await press(pilot, "2", "colon", tuple("unfil"), "enter")
-        await press(pilot, "escape")
-        await press(pilot, "ctrl+p", tuple("pause"))
-        await pilot.pause(0.5)
-        await press(pilot, "enter")
-        await until(pilot, lambda: run_control.calls == [("pause", {})])

@@ -15,7 +15,11 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("start captioning", "run", ("app.start", "app.start_on")),
     ("pause", "pause", ("app.pause",)),
     ("go on", "resume", ("app.resume",)),
-    ("stop", "stop", ("leave.after_shard", "leave.now")),
+    (
+        "stop",
+        "stop",
+        ("app.stop", "stop.after_shard", "stop.now", "leave.after_shard", "leave.now"),
+    ),
     ("retry shards", "retry", ("shards.retry", "dashboard.retry_failed")),
     ("retry failed records", "retry", ("shards.retry_failed",)),
     ("retry a cause", "retry", ("failures.retry",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,25 @@ async def test_scorers_for_which_there_is_no_room_are_named(tmp_path: Path) -> N
         await pilot.resize_terminal(140, 36)
         await press(pilot, "k")
         assert "no room" not in label_text(app, "#missing")
+
+
+@pytest.mark.parametrize("name", canned_rows.HOSTILE_TEXTS)
+async def test_hostile_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
+    app = MllmaugApp(copy_judged_project(tmp_path / "p").folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await quality(pilot)
+        screen = app.screen
+        assert isinstance(screen, Quality)
+        assert screen.report is not None
+        models = [
+            replace(row, name=name, scores={name: row.scores["clip"]})
+            for row in screen.report.models
+        ]
+        screen.show_report(replace(screen.report, models=models))
+        await press(pilot, "v", "tab", "G")
+        shown = drawn(app)
+        assert "score of" in shown
+        assert not set(shown) & set("\x1b\x07\r\t")
 
 
 async def test_damage_is_told(tmp_path: Path) -> None:

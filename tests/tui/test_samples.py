@@ -14,7 +14,7 @@ from tests.tui.conftest import label_text, press, ready, until
 from tui.app import MllmaugApp
 from tui.screens.samples import Samples
 from tui.terminal.graphics import ImageSupport
-from tui.widgets.half_blocks import HalfBlockImage
+from tui.widgets.half_blocks import HalfBlockImage, HalfBlocks
 from tui.widgets.preview import Preview
 from tui.widgets.tables.record_table import RecordTable
 
@@ -107,7 +107,7 @@ async def test_the_picture_on_the_whole_screen(tmp_path: Path) -> None:
             await press(pilot, "j", "right", "k")
             assert table.cursor == before + 1
             assert table.current is not None
-            await until(pilot, lambda: preview.image == table.current.image)  # type: ignore[union-attr]
+            await until(pilot, lambda: preview.image == table.current.image)
             await press(pilot, back)
             assert screen.maximized is None
             assert app.focused is table
@@ -124,9 +124,12 @@ async def test_a_picture_is_read_once_and_drawn_when_it_changes(
 ) -> None:
     drawn: list[object] = []
     show = HalfBlockImage.show
-    monkeypatch.setattr(
-        HalfBlockImage, "show", lambda self, strips: (drawn.append(strips), show(self, strips))
-    )
+
+    def record_and_show(self: HalfBlockImage, strips: HalfBlocks) -> None:
+        drawn.append(strips)
+        show(self, strips)
+
+    monkeypatch.setattr(HalfBlockImage, "show", record_and_show)
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -30,6 +31,7 @@ from tui.dialogs.wizard.prompts import PromptsStep
 from tui.dialogs.wizard.source import SourceStep
 from tui.dialogs.wizard.wizard import Wizard
 from tui.widgets.checkbox import BracketCheckbox
+from tui.widgets.preview import Preview
 
 pytestmark = pytest.mark.asyncio
 SIZE = (120, 36)
@@ -301,10 +303,50 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         assert "3 records on 1 device: about 0s in all" in label_text(app, "#models")
         assert "image 1 of 3" in label_text(app, "#captions")
         assert "//. This second sentence is here to be sheared.//" in label_text(app, "#captions")
-        await press(pilot, "n", "d", "j", "k", "N")
+        preview = app.screen.query_one(Preview)
+        assert preview.image == "images/000000.png"
+        await press(pilot, "n", "d", "j", "k")
+        await until(pilot, lambda: preview.border_subtitle == "24x16 RGB")
+        assert preview.image == "images/000001.png"
+        await press(pilot, "Z", "right")
+        assert app.screen.maximized is preview
+        assert preview.region.size == SIZE
+        assert preview.image == "images/000002.png"
+        await press(pilot, "escape", "N", "N")
+        assert app.screen.maximized is None
+        assert preview.image == "images/000000.png"
         await press(pilot, "escape")
         assert app.screen is wizard
         assert "about 0s" in label_text(app, "#summary")
+
+
+async def test_the_image_that_is_tried(tmp_path: Path) -> None:
+    captions = make_captions(tmp_path / "data", 3)
+    (tmp_path / "data" / "images" / "000001.png").write_bytes(b"no image")
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        wizard = await fill_source(pilot, captions, tmp_path / "run")
+        await go_to_prompts(pilot, wizard)
+        preview = wizard.query_one(Preview)
+        await until(pilot, lambda: preview.border_subtitle == "24x16 RGB")
+        wizard.query_one("#next-image", Button).press()
+        await until(pilot, lambda: "corrupt: not an image" in label_text(app, "#why"))
+        preview.focus()
+        await press(pilot, "right")
+        assert preview.image == "images/000002.png"
+        await press(pilot, "enter")
+        assert wizard.maximized is preview
+        await press(pilot, "right", "left", "Z")
+        assert wizard.maximized is None
+        assert preview.image == "images/000002.png"
+        wizard.query_one("#try", Button).press()
+        crc = f"{zlib.crc32((tmp_path / 'data/images/000002.png').read_bytes()):08x}"
+        await until(pilot, lambda: crc in label_text(app, "#tried"))
+        previous = wizard.query_one("#previous-image", Button)
+        await until(pilot, lambda: not previous.disabled)
+        previous.press()
+        await until(pilot, lambda: preview.image == "images/000001.png")
+        assert not label_text(app, "#tried"), "the result was of another image"
 
 
 async def test_what_a_model_is_really_asked_is_shown(tmp_path: Path) -> None:

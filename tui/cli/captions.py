@@ -119,7 +119,13 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 @click.option("--only-flagged", is_flag=True, help="Records and captions with a flag alone.")
 @click.option("--keep-unreadable", is_flag=True, help="Images that cannot be read as well.")
 @filter_options
-@click.option("--count", is_flag=True, help="Write nothing, and say what the export would hold.")
+@click.option(
+    "--count",
+    "--dry-run",
+    "count",
+    is_flag=True,
+    help="Write nothing, and say what the export would hold.",
+)
 @force_option
 def export(
     folder: Path,

@@ -22,7 +22,7 @@ from tui.keys.action import declaration_of, reason_disabled
 NOTES = (
     ("1 2 3 4 5 6", "Dashboard, Shards, Samples, Failures, Logs, Quality"),
     ("tab, shift+tab", "Next, previous pane"),
-    (":, ctrl+p", "Command palette"),
+    (":, ctrl+p", "Find an action by words, such as: export"),
     ("mouse", "Click rows, screens and footer keys"),
     ("shift+mouse", "Select text with the terminal"),
 )

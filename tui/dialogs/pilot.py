@@ -19,6 +19,8 @@ from engine.utils.errors import BadInput
 from tui.dialogs.dialog import Dialog
 from tui.formatting import captions, text
 from tui.formatting.text import describe_error
+from tui.terminal.graphics import ImageSupport
+from tui.widgets.preview import Preview, PreviewScreen
 
 if TYPE_CHECKING:
     from engine.operations.pilot import PilotFindings, PilotPlan
@@ -35,8 +37,8 @@ class PilotOutcome:
     """How long the whole run will take; None if not every model was measured."""
 
 
-class Pilot(Dialog[PilotOutcome | None]):
-    """Captions of the first images side by side, and every model's speed and time for the run."""
+class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
+    """The first images with their captions, and every model's speed and time for the run."""
 
     AUTO_FOCUS = "#said"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,6 +47,9 @@ class Pilot(Dialog[PilotOutcome | None]):
         Binding("n,right_square_bracket", "image(1)", "Next image", id="pilot.next"),
         Binding("N,left_square_bracket", "image(-1)", "Image before", id="pilot.last"),
         Binding("d", "diff", "Diff", tooltip="Words that differ", id="pilot.diff"),
+        Binding(
+            "Z", "enlarge", "Picture", tooltip="Picture on the whole screen", id="pilot.enlarge"
+        ),
         Binding("j", "scroll(1)", "Down", False, id="pilot.down"),
         Binding("k", "scroll(-1)", "Up", False, id="pilot.up"),
     ]
@@ -69,9 +74,14 @@ class Pilot(Dialog[PilotOutcome | None]):
         model: str
         error: str | None = None
 
-    def __init__(self, make_plan: Callable[[], PilotPlan]) -> None:
+    def __init__(
+        self,
+        make_plan: Callable[[], PilotPlan],
+        image_support: ImageSupport = ImageSupport("cells"),  # noqa: B008 (frozen)
+    ) -> None:
         super().__init__()
         self.make_plan = make_plan
+        self.preview = Preview(self.find_image, image_support, id="preview")
         self.findings: PilotFindings | None = None
         self.tryout: Tryout | None = None
         """The process of the model that is being tried."""
@@ -87,10 +97,12 @@ class Pilot(Dialog[PilotOutcome | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Pilot"
-            dialog.border_subtitle = "n N next, previous image; d diff; esc change; G go"
+            dialog.border_subtitle = "n N next, previous image; Z picture; d diff; esc change; G go"
             yield Static("looking for devices and records ...", id="models", markup=False)
-            with VerticalScroll(id="said"):
-                yield Static(id="captions", markup=False)
+            with Horizontal(id="record"):
+                yield self.preview
+                with VerticalScroll(id="said"):
+                    yield Static(id="captions", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Change", id="change", compact=True)
                 yield Button("Go: run all of it", id="go", variant="primary", compact=True)
@@ -195,21 +207,32 @@ class Pilot(Dialog[PilotOutcome | None]):
         whole_run += f" on {text.plural(plan.devices, 'device')}"
         lines.append(Content.styled(f"{whole_run}: {self.time_estimate() or 'measuring'}", "bold"))
         self.query_one("#models", Static).update(Content("\n").join(lines))
-        self.query_one("#captions", Static).update(self.captions(findings))
+        if plan.records:
+            self.image_index %= len(plan.records)
+            self.preview.show(plan.records[self.image_index][0])
+            self.query_one("#captions", Static).update(self.captions(findings))
+
+    def find_image(self, image: str) -> str:
+        """Return the path of an image. Raises `ImageProblem`. Called in a thread."""
+        if self.findings is None:
+            raise ValueError("no image is shown before the plan is made")
+        _, job = self.findings.plan.jobs[0]
+        return job.paths.resolve(image)
 
     def captions(self, findings: PilotFindings) -> Content:
         """Return the captions of the chosen image by all models."""
-        records = len(findings.plan.records)
-        if not records:
-            return Content("")
-        self.image_index %= records
         image = findings.image(self.image_index)
         names = [name for name, _ in findings.plan.jobs]
-        head = f"image {self.image_index + 1} of {records}  {text.visible(image.image)}"
+        head = f"image {self.image_index + 1} of {len(findings.plan.records)}"
+        head += f"  {text.visible(image.image)}"
         body = captions.captions_content(image, names, "cut", None, self.diff)
         return Content.assemble((head, "$foreground-muted"), "\n", body)
 
     # Keys
+
+    @on(Preview.Stepped)
+    def stepped(self, event: Preview.Stepped) -> None:
+        self.action_image(event.by)
 
     def action_image(self, by: int) -> None:
         self.image_index += by

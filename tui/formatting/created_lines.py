@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 def created_lines(created: CreatedProject) -> Iterator[str]:
     """Yield what a person should look at: what was left out or is missing, repeats, bad images."""
     yield from report_lines(created.report)
+    if created.scores_originals:
+        yield "no model captions: the original captions alone are scored"
     if created.images_present < created.images_checked:
         yield (
             f"{created.images_present:,} of the first {created.images_checked:,} images were found"

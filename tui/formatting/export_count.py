@@ -32,4 +32,4 @@ def count_lines(first_pass: FirstPass) -> Iterator[str]:
         yield f"{column.name}: {column.stay:,} of {captions} stay{left_out}"
     if unscored := first_pass.counts.left_out_by_reason().get(UNSCORED, 0):
         yield f"'mllmaug-tui run' scores the {plural(unscored, 'caption')} not scored yet"
-    yield f"to be written, if the format can hold it: {first_pass.counts.sum_line()}"
+    yield f"to be written, if format and --text take it: {first_pass.counts.sum_line()}"

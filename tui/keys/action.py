@@ -42,6 +42,8 @@ class Action(Binding, Generic[State]):
 
     Actions that share a key differ in it. Where it is False, the action is not shown.
     """
+    synonyms: str = ""
+    """Other words under which people look for the action in the command palette, with blanks."""
     in_palette: bool = True
     """True if the command palette offers the action."""
     in_help: bool = True

@@ -21,14 +21,16 @@ def run_key_action(session: Session) -> str:
     return {"running": "pause", "paused": "resume"}.get(state, "start")
 
 
-def screen_action(key: str, mode: str, title: str) -> Action[Session]:
+def screen_action(key: str, mode: str, title: str, synonyms: str) -> Action[Session]:
     """Return the action that shows one of the six screens."""
     return Action(
         key,
         f"switch_mode('{mode}')",
         title,
         show=False,
+        tooltip="Go to this screen",
         id=f"app.{mode}",
+        synonyms=synonyms,
         needs=(conditions.project,),
         in_help=False,
     )
@@ -40,18 +42,31 @@ START = Action[Session](
     "Run",
     tooltip="Start captioning",
     id="app.start",
+    synonyms="begin go caption continue resume launch models",
     changes_run=True,
     needs=STARTABLE,
     has_key=lambda session: run_key_action(session) == "start",
 )
 
 APP_ACTIONS: tuple[Action[Session], ...] = (
-    screen_action("1", "dashboard", "Dashboard"),
-    screen_action("2", "shards", "Shards"),
-    screen_action("3", "samples", "Samples"),
-    screen_action("4", "failures", "Failures"),
-    screen_action("5", "logs", "Logs"),
-    screen_action("6", "quality", "Quality"),
+    screen_action(
+        "1", "dashboard", "Dashboard", "home overview progress status speed gpu devices models eta"
+    ),
+    screen_action("2", "shards", "Shards", "tasks tars jobs parts list"),
+    screen_action(
+        "3",
+        "samples",
+        "Samples",
+        "captions images pictures photos thumbnails look see browse compare",
+    ),
+    screen_action("4", "failures", "Failures", "errors failed problems broken why wrong"),
+    screen_action("5", "logs", "Logs", "messages output trace debug stderr"),
+    screen_action(
+        "6",
+        "quality",
+        "Quality",
+        "bad captions worst model statistics health loops duplicates refusals hallucination",
+    ),
     START,
     Action(
         "p",
@@ -59,6 +74,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         "Pause",
         tooltip="Pause captioning",
         id="app.pause",
+        synonyms="hold wait stop interrupt halt",
         changes_run=True,
         needs=STARTABLE,
         has_key=lambda session: run_key_action(session) == "pause",
@@ -69,9 +85,21 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         "Resume",
         tooltip="Go on captioning",
         id="app.resume",
+        synonyms="continue unpause start run begin",
         changes_run=True,
         needs=STARTABLE,
         has_key=lambda session: run_key_action(session) == "resume",
+    ),
+    Action(
+        "K",
+        "open('stop')",
+        "Stop",
+        show=False,
+        tooltip="End the run, now or after its shards",
+        id="app.stop",
+        synonyms="abort cancel halt kill interrupt finish quit",
+        changes_run=True,
+        needs=(*OPENED, conditions.a_run, conditions.answer),
     ),
     Action(
         "e",
@@ -79,6 +107,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         "Export",
         tooltip="Write the merged captions",
         id="app.export",
+        synonyms="save output webdataset parquet json jsonl csv llava download result dataset",
         needs=(*OPENED, conditions.captions),
     ),
     Action(
@@ -88,6 +117,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Shards by models",
         id="app.coverage",
+        synonyms="matrix table progress overview missing done heatmap",
         needs=OPENED,
     ),
     Action(
@@ -97,9 +127,18 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Caption lengths",
         id="app.lengths",
+        synonyms="words histogram statistics distribution length short long",
         needs=(*OPENED, conditions.captions),
     ),
-    Action("n", "open('wizard')", "New", show=False, tooltip="Make a new project", id="app.new"),
+    Action(
+        "n",
+        "open('wizard')",
+        "New",
+        show=False,
+        tooltip="Make a new project",
+        id="app.new",
+        synonyms="create wizard dataset import begin",
+    ),
     Action(
         "u",
         "open('devices')",
@@ -107,6 +146,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Run on devices",
         id="app.start_on",
+        synonyms="gpus cuda cpu ray cluster choose start slots",
         changes_run=True,
         needs=(
             *OPENED,
@@ -123,6 +163,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Model settings, add",
         id="app.models",
+        synonyms="configure change edit preset prompt temperature tokens batch checkpoint",
         needs=OPENED,
     ),
     Action(
@@ -132,6 +173,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Shear all again",
         id="app.reshear",
+        synonyms="first sentence cut method again captions minimum words",
         changes_run=True,
         needs=(*OPENED, conditions.no_run),
     ),
@@ -142,6 +184,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Check this machine",
         id="app.doctor",
+        synonyms="diagnose gpu disk memory health install graphics terminal environment",
     ),
     Action(
         "V",
@@ -150,6 +193,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Check all files",
         id="app.verify",
+        synonyms="integrity digest checksum damage corrupt files sound",
         needs=OPENED,
     ),
     Action(
@@ -159,10 +203,25 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Try the first images",
         id="app.pilot",
+        synonyms="trial test preview estimate sample dry run predict time models",
         needs=(*OPENED, conditions.free_devices),
     ),
-    Action("question_mark,f1", "open('help')", "Help", tooltip="What the keys do", id="app.help"),
-    Action("q", "quit", "Quit", tooltip="Quit, or stop the run", id="app.quit"),
+    Action(
+        "question_mark,f1",
+        "open('help')",
+        "Help",
+        tooltip="What the keys do",
+        id="app.help",
+        synonyms="keys shortcuts manual keyboard bindings documentation",
+    ),
+    Action(
+        "q",
+        "quit",
+        "Quit",
+        tooltip="Quit, or stop the run",
+        id="app.quit",
+        synonyms="exit leave close detach end",
+    ),
     Action("ctrl+q,ctrl+c", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere"),
     Action(
         "colon",
@@ -173,6 +232,17 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         in_palette=False,
         in_help=False,
     ),
+    # Textual binds ctrl+p only for an application that binds no key to its palette.
+    Action(
+        "ctrl+p",
+        "command_palette",
+        "Commands",
+        show=False,
+        priority=True,
+        id="app.commands_anywhere",
+        in_palette=False,
+        in_help=False,
+    ),
     Action(
         "ctrl+r",
         "refresh",
@@ -180,8 +250,17 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         show=False,
         tooltip="Read again now",
         id="app.refresh",
+        synonyms="reload update now",
         needs=(conditions.project,),
     ),
-    Action("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+    Action(
+        "ctrl+z",
+        "suspend_process",
+        "Suspend",
+        show=False,
+        tooltip="To the shell; fg comes back",
+        id="app.suspend",
+        synonyms="shell background terminal",
+    ),
 )
 """The actions in the order of the key bar, the command palette and Help."""

@@ -18,10 +18,16 @@ def snapshot(session: Session) -> str | None:
     return None if session.snapshot is not None else "the project is still being opened"
 
 
+def a_run(session: Session) -> str | None:
+    """A supervisor is alive."""
+    idle = session.snapshot is not None and session.snapshot.supervisor is None
+    return "nothing is running" if idle else None
+
+
 def no_run(session: Session) -> str | None:
     """No supervisor is alive: models and shearing may be changed."""
     running = session.snapshot is not None and session.snapshot.supervisor is not None
-    return "the project is running: stop it first (q)" if running else None
+    return "the project is running: stop it first (K)" if running else None
 
 
 def free_devices(session: Session) -> str | None:

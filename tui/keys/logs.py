@@ -21,9 +21,30 @@ def a_match(state: LogsState) -> str | None:
 
 
 LOGS_ACTIONS: tuple[Action[LogsState], ...] = (
-    Action("f", "follow", "Follow", tooltip="Follow the end, or stay", id="logs.follow"),
-    Action("L", "level", "Level", tooltip="All, warnings, errors only", id="logs.level"),
-    Action("right_square_bracket", "source(1)", "Source", tooltip="Next file", id="logs.next"),
+    Action(
+        "f",
+        "follow",
+        "Follow",
+        tooltip="Follow the end, or stay",
+        id="logs.follow",
+        synonyms="tail newest latest end watch",
+    ),
+    Action(
+        "L",
+        "level",
+        "Level",
+        tooltip="All, warnings, errors only",
+        id="logs.level",
+        synonyms="errors warnings filter severity info",
+    ),
+    Action(
+        "right_square_bracket",
+        "source(1)",
+        "Source",
+        tooltip="Next file",
+        id="logs.next",
+        synonyms="worker device file",
+    ),
     Action(
         "left_square_bracket",
         "source(-1)",
@@ -31,8 +52,9 @@ LOGS_ACTIONS: tuple[Action[LogsState], ...] = (
         show=False,
         tooltip="Last file",
         id="logs.last",
+        synonyms="worker device file previous",
     ),
-    Action("slash", "find", "Find", tooltip="Search", id="logs.find"),
+    Action("slash", "find", "Find", tooltip="Search", id="logs.find", synonyms="filter text grep"),
     Action(
         "n",
         "match(1)",
@@ -40,6 +62,7 @@ LOGS_ACTIONS: tuple[Action[LogsState], ...] = (
         show=False,
         tooltip="Next match",
         id="logs.next_match",
+        synonyms="search find",
         needs=(a_match,),
     ),
     Action(
@@ -49,8 +72,16 @@ LOGS_ACTIONS: tuple[Action[LogsState], ...] = (
         show=False,
         tooltip="Match before",
         id="logs.last_match",
+        synonyms="search find previous",
         needs=(a_match,),
     ),
-    Action("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="logs.wrap"),
+    Action(
+        "w",
+        "wrap",
+        "Wrap",
+        tooltip="Wrap long lines, or cut them",
+        id="logs.wrap",
+        synonyms="long lines fold",
+    ),
     Action("escape", "back", "Back", show=False, tooltip="Forget the search", id="logs.back"),
 )

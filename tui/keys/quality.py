@@ -43,6 +43,7 @@ QUALITY_ACTIONS: tuple[Action[QualityState], ...] = (
         "Count",
         tooltip="Count what is new",
         id="quality.count",
+        synonyms="compute measure check refresh captions statistics analyse",
         needs=(an_opened_project, no_count),
     ),
     Action(
@@ -51,9 +52,17 @@ QUALITY_ACTIONS: tuple[Action[QualityState], ...] = (
         "Show",
         tooltip="Show the worst in Samples",
         id="quality.show",
+        synonyms="bad captions defects loops refusals duplicates find look",
         needs=(no_search, captions_with_it),
     ),
-    Action("v", "view", "View", tooltip="Next plot", id="quality.view"),
+    Action(
+        "v",
+        "view",
+        "View",
+        tooltip="Next plot",
+        id="quality.view",
+        synonyms="chart graph histogram",
+    ),
     Action(
         "escape", "back", "Back", show=False, tooltip="Cancel counting, go up", id="quality.back"
     ),

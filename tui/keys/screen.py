@@ -37,6 +37,7 @@ SCREEN_ACTIONS: tuple[Action[ScreenState], ...] = (
         show=False,
         tooltip="Copy the value",
         id="screen.copy",
+        synonyms="clipboard yank text caption path",
         needs=(something_to_copy,),
     ),
     Action(
@@ -46,6 +47,7 @@ SCREEN_ACTIONS: tuple[Action[ScreenState], ...] = (
         show=False,
         tooltip="Copy the row",
         id="screen.copy_row",
+        synonyms="clipboard yank command line",
         needs=(something_to_copy,),
     ),
     Action(
@@ -55,6 +57,7 @@ SCREEN_ACTIONS: tuple[Action[ScreenState], ...] = (
         show=False,
         tooltip="Enlarge the pane, or not",
         id="screen.zoom",
+        synonyms="enlarge maximize bigger full pane",
         needs=(a_focus,),
     ),
 )
@@ -69,5 +72,6 @@ def enlarge_action(screen: str, needs: tuple[Callable[[Any], str | None], ...] =
         show=False,
         tooltip="Picture on the whole screen",
         id=f"{screen}.enlarge",
+        synonyms="thumbnail image photo bigger large zoom full view see",
         needs=needs,
     )

@@ -41,9 +41,9 @@ OCCURRENCES_SHOWN = 5_000
 
 
 class Failures(PreviewScreen[None], ProjectScreen):
-    """A table of causes above a table of the chosen cause's occurrences, beside picture and details.
+    """Tables of causes and of the chosen cause's occurrences, with a picture and a detail pane.
 
-    A key acts on the whole cause, or, when the lower table has the focus, on its marked rows.
+    A key acts on the whole cause, or, when the occurrences have the focus, on the marked ones.
     """
 
     MODE = "failures"

@@ -86,8 +86,11 @@ class ProjectDraft:
             for name, checkpoint in self.models.items()
         ]
 
-    def plan(self, count: int) -> PilotPlan:
-        """Return the plan to try the models on the first `count` records. Raises `BadInput`."""
+    def plan(self, count: int, first: int = 0) -> PilotPlan:
+        """Return the plan to try the models on `count` records from `first` on.
+
+        Raises `BadInput`.
+        """
         from engine.captioners.model_families import prompt_keys
         from engine.captioners.record_prompt import texts_of
         from engine.captioners.registry import FAMILIES
@@ -97,8 +100,8 @@ class ProjectDraft:
 
         if self.preview is None or not self.detected_devices:
             raise BadInput("the source or the devices are not known yet")
-        records = self.preview.records[:count]
-        images = [(i, record.image) for i, record in enumerate(records)]
+        records = self.preview.records[first : first + count]
+        images = [(i, record.image) for i, record in enumerate(records, first)]
         # Models are tried one after the other, on one device.
         device = self.detected_devices[0]
         jobs = [

@@ -18,12 +18,13 @@ from tui.keys.action import READONLY_REASON, Action
 from tui.keys.app import APP_ACTIONS
 from tui.session.session import Session
 
-WITHOUT_TOOLTIP = {"app.quit_anywhere", "app.suspend", "leave.after_shard", "leave.now"}
+WITHOUT_TOOLTIP = {"app.quit_anywhere", "leave.after_shard", "leave.now"}
 """Actions in Help or a dialog whose label says all."""
 CHANGES_RUN = {
     "app.start",
     "app.pause",
     "app.resume",
+    "app.stop",
     "app.start_on",
     "app.reshear",
     "dashboard.retry_failed",

@@ -60,7 +60,8 @@ SHOWING = (
     "app.verify",
 )
 DEVICES_TAKEN = all_of("the run has the devices", "app.start_on", "app.pilot")
-NOT_WHILE_RUNNING = {"app.reshear": "the project is running: stop it first (q)"}
+NO_RUN = {"app.stop": "nothing is running"}
+NOT_WHILE_RUNNING = {"app.reshear": "the project is running: stop it first (K)"}
 CHOSEN = (
     *("shards.retry", "shards.retry_failed", "shards.ask_again", "shards.skip"),
     *("shards.all", "shards.sooner"),
@@ -71,27 +72,37 @@ CASES = (
         "no project",
         APP_ACTIONS,
         Session(),
-        all_of("no project is open", *MODES, *RUN_KEYS, *SHOWING, "app.start_on", "app.refresh"),
+        all_of(
+            "no project is open",
+            *MODES,
+            *RUN_KEYS,
+            *SHOWING,
+            "app.stop",
+            "app.start_on",
+            "app.refresh",
+        ),
     ),
     Case(
         "opening",
         APP_ACTIONS,
         session(),
-        all_of("the project is still being opened", *RUN_KEYS, *SHOWING, "app.start_on"),
+        all_of(
+            "the project is still being opened", *RUN_KEYS, *SHOWING, "app.stop", "app.start_on"
+        ),
     ),
-    Case("idle", APP_ACTIONS, IDLE, {}),
+    Case("idle", APP_ACTIONS, IDLE, NO_RUN),
     Case(
         "no caption",
         APP_ACTIONS,
         session(snapshot(captioned=0)),
-        all_of("there is no caption yet", "app.export", "app.lengths"),
+        all_of("there is no caption yet", "app.export", "app.lengths") | NO_RUN,
     ),
     Case("running", APP_ACTIONS, RUNNING, DEVICES_TAKEN | NOT_WHILE_RUNNING),
     Case(
         "request pending",
         APP_ACTIONS,
         session(snapshot(), request_pending=True),
-        all_of("the run has not answered yet", *RUN_KEYS, "app.start_on"),
+        all_of("the run has not answered yet", *RUN_KEYS, "app.start_on") | NO_RUN,
     ),
     Case(
         "finished",
@@ -101,7 +112,16 @@ CASES = (
             "everything is captioned; retry shards on the Shards screen",
             *RUN_KEYS,
             "app.start_on",
-        ),
+        )
+        | NO_RUN,
+    ),
+    Case(
+        "request pending in a run",
+        APP_ACTIONS,
+        session(snapshot(supervisor=RUN), request_pending=True),
+        all_of("the run has not answered yet", *RUN_KEYS, "app.stop")
+        | DEVICES_TAKEN
+        | NOT_WHILE_RUNNING,
     ),
     Case(
         "stopping",
@@ -281,7 +301,7 @@ CASES = (
         "models: running",
         (models.ADD,),
         RUNNING,
-        {"models.add": "the project is running: stop it first (q)"},
+        {"models.add": "the project is running: stop it first (K)"},
     ),
     Case(
         "settings: changed",
@@ -299,7 +319,7 @@ CASES = (
         "settings: running",
         (model_settings.SAVE,),
         model_settings.FormState(RUNNING, changed=True),
-        {"settings.save": "the project is running: stop it first (q)"},
+        {"settings.save": "the project is running: stop it first (K)"},
     ),
 )
 

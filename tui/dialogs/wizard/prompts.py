@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
@@ -22,13 +22,17 @@ from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.viewmodel.new_project import ProjectDraft
+from tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
     from engine.operations.tryout import TryoutEvent, TryoutJob
 
+TRY_LABEL = "Try on this image"
+"""The label of the button that tries the models, while none is tried."""
+
 
 class PromptsStep(WizardStep):
-    """The page for prompts and shearing, which can be tried on the first image."""
+    """The page for prompts and shearing, which can be tried on one of the first images."""
 
     NAME = "Prompts"
 
@@ -48,9 +52,11 @@ class PromptsStep(WizardStep):
     def __init__(self, draft: ProjectDraft) -> None:
         super().__init__(draft)
         self.tryout: Tryout | None = None
+        """The process of the model that is being tried; None while none is."""
         self.jobs: dict[str, TryoutJob] = {}
         """The job of each model that is tried, by its name."""
-        """The process of the model that is being tried; None while none is."""
+        self.image_index = 0
+        """The index of the record whose image is shown and tried."""
         self.models: tuple[str, ...] = ()
         """The models whose prompts are shown."""
         self.result_lines: list[str] = []
@@ -62,10 +68,16 @@ class PromptsStep(WizardStep):
         yield Input(self.draft.mode, id="mode-of-shearing", compact=True)
         yield Label("At most this many words", classes="field")
         yield Input(placeholder="no limit", id="words", type="integer", compact=True)
-        yield Button("Try on the first picture", id="try", compact=True)
-        yield Static(id="tried", markup=False, classes="seen")
+        with Horizontal(classes="buttons"):
+            yield Button(TRY_LABEL, id="try", compact=True)
+            yield Button("Previous", id="previous-image", compact=True)
+            yield Button("Next", id="next-image", compact=True)
+        with Horizontal(id="trial"):
+            yield Preview(self.find_image, self.image_support)
+            yield Static(id="tried", markup=False, classes="seen")
 
     async def enter(self) -> None:
+        self.show_image(self.image_index)
         if self.models != tuple(self.draft.models):
             self.models = tuple(self.draft.models)
             await self.mount_prompt_fields()
@@ -118,26 +130,65 @@ class PromptsStep(WizardStep):
 
     # The trial on one image
 
+    def find_image(self, image: str) -> str:
+        """Return the path of an image. Raises `ImageProblem`. Called in a thread."""
+        if self.draft.preview is None:
+            raise ValueError("no image is shown before the source is read")
+        return self.draft.preview.paths.resolve(image)
+
+    def show_image(self, index: int) -> None:
+        """Show the image of a record; after the last one the first."""
+        preview, records = (
+            self.query_one(Preview),
+            self.draft.preview and self.draft.preview.records,
+        )
+        if not records:
+            preview.show_no_image("the source has no record")
+            return
+        self.image_index = index % len(records)
+        preview.show(records[self.image_index].image)
+
+    @on(Button.Pressed, "#next-image")
+    def show_next_image(self) -> None:
+        self.step_image(1)
+
+    @on(Button.Pressed, "#previous-image")
+    def show_previous_image(self) -> None:
+        self.step_image(-1)
+
+    @on(Preview.Stepped)
+    def stepped(self, event: Preview.Stepped) -> None:
+        self.step_image(event.by)
+
+    def step_image(self, by: int) -> None:
+        """Show another image, for which there is no result yet; not while models are tried."""
+        if self.tryout is None:
+            self.show_image(self.image_index + by)
+            self.show_message("#tried", "")
+
     @on(Button.Pressed, "#try")
     def start_or_cancel_trial(self) -> None:
         if self.tryout is not None:
             self.tryout.cancel()
             return
         self.result_lines = []
-        self.set_button_label("Cancel")
+        self.show_buttons(trying=True)
         self.show_message("#tried", "starting ...")
         self.run_trial()
 
-    def set_button_label(self, label: str) -> None:
+    def show_buttons(self, trying: bool) -> None:
+        """Show what the buttons do now; while models are tried, the image stays."""
         button = self.query_one("#try", Button)
-        button.label = label
+        button.label = "Cancel" if trying else TRY_LABEL
         button.refresh(layout=True)
+        for step in self.query("#previous-image, #next-image"):
+            step.disabled = trying
 
     @work(thread=True, group="tryout", exclusive=True, exit_on_error=False)
     def run_trial(self) -> None:
         """Caption the first image with every model in turn."""
         try:
-            self.jobs = dict(self.draft.plan(1).jobs)
+            self.jobs = dict(self.draft.plan(1, self.image_index).jobs)
             for name, job in self.jobs.items():
                 self.tryout = Tryout(job)
                 for tryout_event in self.tryout:
@@ -173,7 +224,7 @@ class PromptsStep(WizardStep):
     @on(TrialEnded)
     def trial_ended(self, event: PromptsStep.TrialEnded) -> None:
         self.tryout = None
-        self.set_button_label("Try on the first picture")
+        self.show_buttons(trying=False)
         if event.error:
             self.show_message("#tried", event.error, is_error=True)
 

@@ -11,6 +11,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from tui.formatting import text
+from tui.terminal.graphics import ImageSupport
 from tui.viewmodel.new_project import ProjectDraft
 from tui.widgets.path_complete import PathComplete
 
@@ -30,6 +31,9 @@ class WizardStep(VerticalScroll, can_focus=False):
     """The ids of the fields that take a path; these offer completions."""
     FOLDERS: ClassVar[tuple[str, ...]] = ()
     """The ids of the fields that take a folder."""
+
+    image_support: ImageSupport
+    """How pictures are drawn; the wizard sets it."""
 
     class Changed(Message):
         """The page was changed or checked, so that `why_not` may have another answer."""

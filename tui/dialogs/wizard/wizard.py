@@ -29,9 +29,11 @@ from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.session.feedback import copy
+from tui.terminal.graphics import ImageSupport
 from tui.viewmodel import actions, new_project
 from tui.viewmodel.new_project import ProjectDraft
 from tui.widgets.checkbox import BracketCheckbox
+from tui.widgets.preview import PreviewScreen
 
 if TYPE_CHECKING:
     from tui.dialogs.pilot import PilotOutcome
@@ -49,7 +51,7 @@ class CreationCancelled(Exception):
     """Raised in the thread that makes the project once the user has cancelled."""
 
 
-class Wizard(DeferredDialog[Path | None]):
+class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
     """A dialog of five pages that makes a project; returns the project's folder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,10 +78,13 @@ class Wizard(DeferredDialog[Path | None]):
         warnings: tuple[str, ...] = ()
         """The warnings that the command `new` would print."""
 
-    def __init__(self) -> None:
+    def __init__(self, image_support: ImageSupport) -> None:
         super().__init__()
+        self.image_support = image_support
         self.draft = ProjectDraft()
         self.steps = tuple(step(self.draft) for step in STEPS)
+        for step in self.steps:
+            step.image_support = image_support
         self.step_index = 0
         """The index of the page in front."""
         self.answered: set[tuple[str, str]] = set()
@@ -212,7 +217,8 @@ class Wizard(DeferredDialog[Path | None]):
         from engine.operations.pilot import PILOT_IMAGES
         from tui.dialogs.pilot import Pilot
 
-        self.app.push_screen(Pilot(lambda: self.draft.plan(PILOT_IMAGES)), self.pilot_closed)
+        pilot = Pilot(lambda: self.draft.plan(PILOT_IMAGES), self.image_support)
+        self.app.push_screen(pilot, self.pilot_closed)
 
     def pilot_closed(self, outcome: PilotOutcome | None) -> None:
         if outcome is None:

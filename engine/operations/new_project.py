@@ -17,6 +17,7 @@ from pathlib import Path
 from db import projects
 from db.connection import migrate, writing
 from db.rows import ModelRow, ProjectRow, ShardRow
+from engine.captioners.model_families import is_scorer
 from engine.captioners.registry import FAMILIES, ModelChoice
 from engine.datasets.inputs.batch import RecordBatch
 from engine.datasets.inputs.input_report import BadRecord, InputReport
@@ -120,6 +121,8 @@ class CreatedProject:
     """By key the number of records without a text for a prompt that asks for it: they will fail."""
     report: InputReport
     """What the readers have seen and left out."""
+    scores_originals: bool
+    """True if no model captions, so that scorers have nothing but the original captions."""
     imports: tuple[ImportResult, ...] = ()
     """What was imported."""
 
@@ -167,6 +170,14 @@ def create(
             reasons = [*report.skipped.messages, *report.reasons()]
             raise BadInput(f"no record can be read: {'; '.join(reasons[:REASONS_SHOWN])}")
         refuse_missing_images(findings, root, new_project.allow_missing)
+        scores_originals = not new_project.imports and all(
+            is_scorer(model.family) for model in new_project.models
+        )
+        if scores_originals and not report.captioned:
+            raise BadInput(
+                "there is nothing to score: no model captions, and no record has an original"
+                " caption; name a model that captions, too"
+            )
         files = [stage.shard_file(shard.number) for shard in shards]
         lacking_texts = count_lacking(new_project.models, files)
         duplicates = findings.duplicates(files)
@@ -206,6 +217,7 @@ def create(
         images=image_check,
         lacking_texts=lacking_texts,
         report=report,
+        scores_originals=scores_originals,
         imports=imports,
     )
 

@@ -100,7 +100,8 @@ class Records(Struct, frozen=True, kw_only=True, tag="records"):
     records: tuple[tuple[int, str], ...]
     """(index, image path) pairs."""
     texts: tuple[tuple[int, dict[str, str]], ...] = ()
-    """(index, texts by key) of those records for which the model's prompt asks for texts."""
+    """(index, texts) of those records for which the model's prompt asks for texts, by key, or of
+    which a scorer is to score captions, by digest."""
     settings: dict[str, Any] | None = None
     """The settings with which these records are asked, where they are others than the load's."""
     last: bool

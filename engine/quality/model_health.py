@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.quality.defects import DEFECT_NAMES, Defect
 from engine.quality.near_duplicates import SAMPLE, find_near_duplicates
-from engine.quality.shard_health import COUNTED, LONGEST, Flags, Hashes, Lengths
+from engine.quality.shard_health import COUNTED, LONGEST, NO_LEAD_IN_LEFT, Flags, Hashes, Lengths
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, Style, style_of
 
@@ -190,10 +190,11 @@ class ModelHealth:
 def is_spoilt(flags: Flags) -> Mask:
     """Return which records have a caption with a defect that spoils it.
 
-    Reasoning is a leak, too, but shearing cuts it.
+    Shearing cuts reasoning, which is a leak, too, and many a lead-in.
     """
-    spoilt: Mask = flags & SPOILS != 0
-    spoilt &= (flags & SPOILS != Defect.LEAK) | (flags & Defect.REASONING == 0)
+    mended = np.where(flags & Defect.REASONING, Defect.LEAK.value, 0)
+    mended |= np.where(flags & NO_LEAD_IN_LEFT, Defect.LEAD_IN.value, 0)
+    spoilt: Mask = flags & SPOILS & ~mended != 0
     return spoilt
 
 

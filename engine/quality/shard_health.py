@@ -13,13 +13,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.quality.defects import DefectFinder
+from engine.quality.defects import Defect, DefectFinder
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, OriginalFacts
-from engine.quality.words import words_of
+from engine.quality.words import head_of, words_of
+from engine.shearing.lead_ins import is_lead_in
 
 COUNTED = 1 << 15
 """The bit beside those of `Defect` that says that a record has a caption."""
+NO_LEAD_IN_LEFT = 1 << 13
+"""The bit that says that shearing cut the lead-in that `Defect.LEAD_IN` found in the raw text."""
 HASH_BYTES = 8
 """Bytes of a text's hash: among a hundred million texts, two have the same one by chance with a
 probability of 0.0003."""
@@ -32,7 +35,7 @@ LONGEST = 200
 Hashes = NDArray[np.uint64]
 """A hash of each record's sheared text, 0 where there is none."""
 Flags = NDArray[np.uint16]
-"""The bits of `Defect` and `COUNTED` of each record."""
+"""The bits of `Defect`, `COUNTED` and `NO_LEAD_IN_LEFT` of each record."""
 Lengths = NDArray[np.int64]
 """The number of captions of 0, 1, ... `LONGEST` words, the last with all longer ones. A word is
 here what stands between blanks, so that raw texts are measured quickly."""
@@ -105,6 +108,8 @@ class ShardHealth(msgspec.Struct):
         distinct = frozenset(words)
         defects = finder.find(raw, finish, sheared, words, distinct)
         self.flags[i] = defects | COUNTED
+        if defects & Defect.LEAD_IN.value and words and not is_lead_in(head_of(sheared)):
+            self.flags[i] |= NO_LEAD_IN_LEFT
         raw_words = count_words(raw)
         # Most captions of which shearing cuts nothing are the same text.
         sheared_words = raw_words if raw == sheared else count_words(sheared)

@@ -31,7 +31,8 @@ class InflightRecords:
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
     """(index, image) of records whose image is not being decoded yet."""
     texts: dict[int, dict[str, str]] = field(default_factory=dict)
-    """What the model's prompt asks for of waiting records, by index and key."""
+    """What the model's prompt asks for of waiting records, or the captions to score, by index and
+    key."""
     decoding: deque[tuple[int, str, Future[Any]]] = field(default_factory=deque)
     """(index, image, prepared input) of records whose image is being or has been decoded."""
     ready: deque[tuple[int, Any]] = field(default_factory=deque)

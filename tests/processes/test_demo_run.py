@@ -17,9 +17,10 @@ from engine.demo import scenes
 from engine.demo.phrasing import PHRASINGS
 from engine.demo.truth_check import describes
 from engine.images.image import open_image
-from engine.operations.demo_project import MODELS, SEED, SHARDS, make_demo
+from engine.operations.demo_project import MODELS, SCORER, SEED, SHARDS, make_demo
 from engine.project.layout import Project
 from engine.project.opening import open_project
+from engine.project.score_log import read_scores, score_of
 from engine.utils.errors import BadInput
 from tests.support.checkpoint_fixtures import one_thread  # noqa: F401 (pytest finds it by name)
 from tests.support.cli import cli, cli_ok, status
@@ -46,7 +47,8 @@ def test_demo_captions_what_was_drawn_and_any_process_says_the_same(tmp_path: Pa
 
     project = open_project(folder)
     with reading(project.database) as connection:
-        models = projects.models(connection)
+        *models, scorer = projects.models(connection)
+        shards = projects.shards(connection)
     rows = {row.name: caption_rows(project, row) for row in models}
     everything = [caption for captions_of_model in rows.values() for caption in captions_of_model]
     assert all(0 < caption["tokens"] <= 30 for caption in everything)
@@ -57,9 +59,20 @@ def test_demo_captions_what_was_drawn_and_any_process_says_the_same(tmp_path: Pa
     for row in sampled:
         assert [caption["raw"] for caption in rows[row.name]] == captions_here(folder, row)
 
+    for shard in shards:
+        scores = read_scores(project, scorer, shard)
+        for i in range(shard.count):
+            record = shard.first + i
+            raw = [score_of(scores, i, rows[model][record]["raw"]) for model in MODELS]
+            sheared = [
+                score_of(scores, i, captions[len(MODELS) * record + n]["caption"])
+                for n in range(len(MODELS))
+            ]
+            assert None not in (*raw, *sheared)
+
     final = status(folder)
     assert final["state"] == "finished"
-    assert [model["name"] for model in final["models"]] == list(MODELS)
+    assert [model["name"] for model in final["models"]] == [*MODELS, SCORER]
 
 
 def caption_rows(project: Project, model: ModelRow) -> list[dict[str, Any]]:

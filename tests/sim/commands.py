@@ -16,10 +16,11 @@ from engine.operations import run_control
 from engine.operations.reshear import reshear_locked
 from engine.project.damage import DamagedFiles
 from engine.project.lock import ProjectInUse, ProjectLock
-from engine.requests.kinds import Request, parse_request, to_payload
+from engine.requests.kinds import Request, Retry, Skip, parse_request, to_payload
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
+from engine.state.task_ledger import TaskLedger
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.errors import BadInput, RequestRefused
 from tests.sim.disk import Killed
@@ -66,6 +67,7 @@ class Commands:
         if self.happens("request to a run"):
             for _ in range(2 if self.happens("two requests at once") else 1):
                 self.ask()
+        self.disturb_scorers(supervisor.project_state.ledger)
         if self.happens("run is stopped"):
             supervisor.stop(after_shard=self.rng.random() < 0.5)
         if self.happens("command beside a run"):
@@ -75,17 +77,36 @@ class Commands:
                 with suppress(DatabaseError):
                     read_snapshot(self.project)
 
+    def disturb_scorers(self, ledger: TaskLedger) -> None:
+        """Have captions left out until a scorer works without them, and asked for then."""
+        captioning = [t for t in ledger.tasks.values() if t.model_id not in ledger.scorers]
+        scored = {ledger[task].shard for ids in ledger.scoring.values() for task in ids}
+        scored &= {t.shard for t in ledger.tasks.values() if t.state == "running"} - {
+            t.shard for t in captioning if t.state in ("pending", "running")
+        }
+        pending = [t.id for t in captioning if t.state == "pending"]
+        if ledger.scorers and pending and self.happens("captions are left out for a time"):
+            self.ask(Skip(tasks=pending[:2]))
+        closed = [t for t in captioning if t.shard in scored and t.state in ("done", "skipped")]
+        if closed and self.happens("captions come while they are scored"):
+            task = self.rng.choice(closed)
+            if task.state == "skipped":
+                self.ask(Skip(tasks=[task.id], skip=False))
+            else:
+                self.ask(Retry(tasks=[task.id]))
+                self.ask(Skip(tasks=[task.id]))
+
     def some_request(self) -> Request:
         simulation = self.simulation
         models = [model.name for model in simulation.models.values()]
         return sensible_request(self.rng, simulation.tasks, simulation.devices, models)
 
-    def ask(self) -> None:
+    def ask(self, request: Request | None = None) -> None:
         """Put a request into the database, as a command does while a run is under way."""
-        if self.happens("request that makes no sense"):
+        if request is None and self.happens("request that makes no sense"):
             kind, payload = self.rng.choice(NONSENSE)
         else:
-            request = self.some_request()
+            request = request or self.some_request()
             remember(request, self.simulation.truth)
             kind, payload = request.kind, to_payload(request)
         self.simulation.note(f"asked: {kind} {payload}")

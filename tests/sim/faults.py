@@ -151,6 +151,8 @@ RATES: dict[str, tuple[float, ...]] = {
     "row with a score that is no number": (0.02, 0.1),
     "row with scores of other captions": (0.02, 0.1),
     "captions are sheared in another way": (0.2, 0.8),
+    "captions are left out for a time": (0.02, 0.2),
+    "captions come while they are scored": (0.3, 0.9),
 }
 """Every kind of fault, and the rates (per occasion) of which a schedule draws one."""
 SHARES_OF_KINDS = (0.05, 0.15, 0.3, 0.6)

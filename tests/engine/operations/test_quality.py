@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sqlalchemy import update
 
 from db.connection import writing
-from db.tables import SHARD
+from db.tables import PROJECT, SHARD
 from engine.operations.model_quality import ModelQuality
 from engine.operations.quality import measure_quality
 from engine.project.log_rows import digest
@@ -287,3 +287,14 @@ def test_agreement_before_shearing_is_that_of_raw_captions(project: SmallProject
     shearing = measured(project)["dry-run"].as_dict(with_shards=False)["shearing"]
     assert shearing["agreement"]["sheared"] == 1.0
     assert 0.5 < shearing["agreement"]["raw"] < 1.0
+
+
+def test_a_lead_in_that_shearing_cuts_spoils_no_caption(project: SmallProject) -> None:
+    texts = ("Certainly! A dog runs", "Well, a cat", "1. A cow")
+    project.write_log(1, [said(i, text) for i, text in enumerate(texts)])
+    assert measured(project)["dry-run"].health["lead_ins"] == 3
+    assert measured(project)["dry-run"].defective == 2, "the family keeps all but the number"
+    with writing(project.project.database) as connection:
+        connection.execute(update(PROJECT).values(shear_mode="sentence"))
+    sheared = measured(project)["dry-run"]
+    assert (sheared.health["lead_ins"], sheared.defective) == (3, 1)

@@ -10,6 +10,8 @@ from engine.captioners.model_families import FAMILIES
 from engine.project.score_log import read_scores, score_of
 from engine.protocol.caption_row import CaptionRow, ScoreRow
 from engine.protocol.messages import Records, Rows
+from engine.requests.exclude import exclude
+from engine.requests.kinds import Exclude
 from engine.shearing.shear import Shearing
 from engine.state.reconcile import log_path, reconcile
 from engine.supervisor.worker_state import WorkerState
@@ -144,6 +146,24 @@ def test_a_failed_image_is_scored_again_only_when_a_person_asks(run: RunInMemory
     assert run.state.ledger.retry(SCORING, now, failed_items=True)
     run.commit()
     assert set(asked(run, run.captioning())) == {0}
+
+
+def test_an_image_that_a_person_gave_up_on_is_not_scored_when_captions_are_new(
+    run: RunInMemory,
+) -> None:
+    scorer = finish_captions(run)
+    run.rows(scorer, failure(0))
+    run.scores(scorer)
+    result = exclude(run.state, Exclude(records=((SCORING, None),)), None)
+    task = run.state.ledger[SCORING]
+    assert (result.records, task.state, task.captioned, task.failed) == (1, "done", 3, 1)
+    assert [group.kind for group in run.state.failures[SCORING]] == ["excluded"]
+    run.commit()
+    run.state.ledger.retry(1, run.clock.time(), failed_items=False)
+    run.commit()
+    captioner = run.captioning()
+    run.rows(captioner, *(CaptionRow(i, f"Another of {i}.", 3, "stop") for i in range(4)))
+    assert set(asked(run, next_attempt(run))) == {1, 2, 3}
 
 
 def test_captions_that_failed_are_no_texts_and_originals_are_scored_alone(

@@ -188,7 +188,8 @@ def open_doctor(app: App[Path], session: Session) -> None:
         from engine.operations.doctor import examine
 
         checks = examine(session.project)
-        return [f"{'ok   ' if each.good else 'CHECK'} {each.text}" for each in checks]
+        lines = [f"{'ok   ' if each.good else 'CHECK'} {each.text}" for each in checks]
+        return [f"ok    {session.image_support}", *lines]
 
     app.push_screen(Report("Doctor: is this machine fit to run?", report_lines))
 

@@ -89,10 +89,11 @@ class Commands:
             self.ask(Skip(tasks=pending[:2]))
         closed = [t for t in captioning if t.shard in scored and t.state in ("done", "skipped")]
         if closed and self.happens("captions come while they are scored"):
-            task = self.rng.choice(closed)
-            if task.state == "skipped":
-                self.ask(Skip(tasks=[task.id], skip=False))
+            lacking = [t.id for t in closed if t.state == "skipped" and not t.captioned]
+            if lacking:
+                self.ask(Skip(tasks=lacking, skip=False))
             else:
+                task = self.rng.choice(closed)
                 self.ask(Retry(tasks=[task.id]))
                 self.ask(Skip(tasks=[task.id]))
 

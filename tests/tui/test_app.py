@@ -173,6 +173,30 @@ async def test_staying(tmp_path: Path, run_control: FakeRunControl) -> None:
         assert run_control.calls == []
 
 
+@pytest.mark.parametrize(("key", "after_shard"), [("s", True), ("K", False)])
+async def test_stop(
+    tmp_path: Path, run_control: FakeRunControl, key: str, after_shard: bool
+) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "K", "escape")
+        assert run_control.calls == []
+        await press(pilot, "K", key)
+        await until(pilot, lambda: run_control.calls == [("stop", {"after_shard": after_shard})])
+        assert isinstance(app.screen, Dashboard)
+        assert not app._exit
+
+
+async def test_nothing_stops_without_a_run(tmp_path: Path) -> None:
+    app = make(tmp_path, "create")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "K")
+        assert isinstance(app.screen, Dashboard)
+        assert "Stop: nothing is running" in [each.message for each in app._notifications]
+
+
 async def test_a_refused_stop_stays_open(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     run_control.error = RequestRefused("no")

@@ -21,7 +21,7 @@ from engine.operations.tryout import TryoutEvent, TryoutJob
 from engine.shearing.shear import Shearing
 from tests.support import canned_projects, canned_rows
 from tests.support.judged_project import copy_judged_project
-from tests.support.pictures import make_captions
+from tests.support.pictures import draw_picture, make_captions
 from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
 from tui.config.settings import UserSettings
@@ -30,6 +30,9 @@ from tui.dialogs.wizard.wizard import STEPS
 from tui.widgets.checkbox import BracketCheckbox
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
+ALL_SIZES = pytest.mark.parametrize(
+    "size", [(120, 36), (80, 24), (200, 60)], ids=["120x36", "80x24", "200x60"]
+)
 SCENES: dict[str, tuple[str, tuple[str | tuple[str, ...], ...]]] = {
     "dashboard": ("busy", ()),
     "dashboard-idle": ("create", ()),
@@ -39,6 +42,7 @@ SCENES: dict[str, tuple[str, tuple[str | tuple[str, ...], ...]]] = {
     "samples": ("busy", ("3",)),
     "samples-diff": ("busy", ("3", "d")),
     "samples-no-image": ("busy", ("3", "i", "b", "b")),
+    "samples-whole-picture": ("busy", ("3", "Z")),
     "samples-hostile": ("hostile", ("3",)),
     "failures": ("busy", ("4",)),
     "failures-records": ("busy", ("4", "j", "enter", "space")),
@@ -65,11 +69,19 @@ SCENES: dict[str, tuple[str, tuple[str | tuple[str, ...], ...]]] = {
     "reshear": ("finished", ("H",)),
     "run-on-devices": ("create", ("u",)),
 }
+LARGE_SCENES = ("samples", "samples-whole-picture", "failures-records")
+"""The scenes with a picture of an image, which are drawn at 200x60 as well."""
 THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")
 
 
-@SIZES
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(
+    ("scene", "size"),
+    [
+        pytest.param(scene, size, id=f"{scene}-{size[0]}x{size[1]}")
+        for scene in SCENES
+        for size in ((120, 36), (80, 24), *([(200, 60)] if scene in LARGE_SCENES else []))
+    ],
+)
 def test_picture(
     snap_compare: Callable[..., bool], tmp_path: Path, scene: str, size: tuple[int, int]
 ) -> None:
@@ -205,7 +217,7 @@ class CannedTryout:
     def cancel(self) -> None: ...
 
 
-@SIZES
+@ALL_SIZES
 def test_pilot_picture(
     snap_compare: Callable[..., bool],
     tmp_path: Path,
@@ -221,9 +233,10 @@ def test_pilot_picture(
         checkpoint=None,
         settings={},
         records=[(n, image) for n, (image, _) in enumerate(records)],
-        paths=ImagePaths("."),
+        paths=ImagePaths(str(tmp_path)),
         device=canned_rows.gpu_row(0),
     )
+    draw_picture(tmp_path / "images" / "000001.jpg", 1234567, (64, 48))
     jobs = tuple((name, job) for name in canned_rows.FAMILIES)
     plan = PilotPlan(jobs=jobs, records=records, total=3_318_000, devices=8, shearing=Shearing())
 

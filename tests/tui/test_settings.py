@@ -17,7 +17,7 @@ from tui.app import MllmaugApp
 from tui.config import settings, user_files
 from tui.config.keymap import declared_bindings
 from tui.dialogs.confirm import Confirm
-from tui.terminal import clipboard, graphics
+from tui.terminal import clipboard
 
 
 def write_config(content: str) -> Path:
@@ -90,18 +90,6 @@ def test_every_binding_has_an_id_and_a_description() -> None:
     all_bindings = list(declared_bindings())
     assert len(all_bindings) > 120
     assert all(binding.id and binding.description for binding in all_bindings)
-
-
-def test_how_pictures_are_drawn() -> None:
-    plain = {"TERM": "xterm-256color"}
-    assert graphics.choose("auto", plain).protocol == "cells"
-    assert graphics.choose("off", plain).protocol == "none"
-    assert graphics.choose("auto", plain | {"NO_COLOR": "1"}).protocol == "none"
-    assert graphics.choose("auto", {"TERM": "dumb"}).protocol == "none"
-    assert not graphics.may_draw_pictures({"TERM": "xterm-kitty", "TMUX": "/tmp/x"})
-    assert graphics.may_draw_pictures({"TERM": "xterm-kitty"})
-    forced = graphics.choose("sixel", plain)
-    assert forced.protocol == ("sixel" if graphics.images_extra_installed() else "cells")
 
 
 def test_a_copy_reaches_tmux_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

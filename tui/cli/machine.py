@@ -40,6 +40,8 @@ def models(as_json: bool) -> None:
 def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Devices, checkpoints, image paths, disk space, in words."""
     from engine.operations.doctor import examine
+    from tui.config import settings as user_settings
+    from tui.terminal import graphics
 
     names = {model.partition("=")[0] for model in models}
     for setting in settings:
@@ -47,6 +49,8 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
             raise BadInput(f"--set {setting}: it goes with a --model of that name")
     project = open_project(folder) if folder else None
     healthy = True
+    if sys.stdout.isatty():
+        echo(f"ok    {graphics.choose(user_settings.read().images, ask_without_extra=True)}")
     for finding in examine(project, models, settings):
         healthy = healthy and finding.good
         echo(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")

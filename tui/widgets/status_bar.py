@@ -23,10 +23,14 @@ SCREENS = (
     ("quality", "Quality"),
 )
 """The application's modes and what the bar calls them; their keys are 1 to 6."""
-WIDE = 110
+NAMED = 76
 """A bar of at least so many cells shows the titles of all screens."""
 SPACIOUS = 130
 """A bar of at least so many cells has room for more blanks in the progress of the run."""
+SHORTEST_NAME = 4
+"""Cells of the project's name below which the bar leaves it out."""
+ERROR_CELLS = 50
+"""Cells of an error at most."""
 
 
 class StatusBar(Static):
@@ -51,51 +55,75 @@ class StatusBar(Static):
         self.redraw()
 
     def redraw(self) -> None:
-        wide = self.size.width >= WIDE
-        right_text = self.right_text(spacious=self.size.width >= SPACIOUS)
-        room = self.size.width - cell_len(right_text.plain) - 2
-        left_text = self.left_text(wide, room)
-        blank = " " * max(1, room - cell_len(left_text.plain))
-        self.update(Content.assemble(" ", left_text, blank, right_text, " "), layout=False)
+        width = self.size.width - 2  # a blank at each end
+        screens = self.screens(named=width >= NAMED)
+        blank = "  " if width >= SPACIOUS else " "
+        progress = self.progress(width - screens.cell_length - 2, blank)
+        room = width - screens.cell_length - progress.cell_length - 2
+        name = self.name_text(room)
+        gap = " " * (room - name.cell_length + 2)
+        self.update(Content.assemble(" ", name, screens, gap, progress, " "), layout=False)
 
-    def left_text(self, wide: bool, room: int) -> Content:
-        """Return the project's name and the screens in at most `room` cells."""
-        labels = [self.screen_label(n, *screen, wide) for n, screen in enumerate(SCREENS, 1)]
-        screens = Content(" ").join(labels)
-        name = self.snapshot.name if self.snapshot else ""
-        fixed = len("mllmaug  ") + cell_len(screens.plain) + 2
-        name = text.clip(text.visible(name), max(0, room - fixed))
-        return Content.assemble(("mllmaug", "bold $text-primary"), f" {name}  ", screens)
+    def name_text(self, room: int) -> Content:
+        """Return the names of the program and of the project in at most `room` cells."""
+        brand, name = "mllmaug ", text.visible(self.snapshot.name) if self.snapshot else ""
+        space = room - len("  ")
+        if space < SHORTEST_NAME:
+            return Content("")
+        if space < len(brand) + min(cell_len(name), SHORTEST_NAME):
+            return Content(f"{text.clip(name, space)}  ")
+        name = text.clip(name, space - len(brand))
+        return Content.assemble((brand, "bold $text-primary"), f"{name}  ")
 
-    def screen_label(self, number: int, mode: str, title: str, wide: bool) -> Content:
+    def screens(self, named: bool) -> Content:
+        """Return the six screens, without titles unless `named`."""
+        labels = [self.screen_label(n, *screen, named) for n, screen in enumerate(SCREENS, 1)]
+        return Content(" ").join(labels)
+
+    def screen_label(self, number: int, mode: str, title: str, named: bool) -> Content:
         """Return a screen's number and, where there is room, title; a click opens the screen."""
         is_current = mode == self.current
-        title_text = f"{number} {title}" if wide or is_current else f"{number}"
+        title_text = f"{number} {title}" if named or is_current else f"{number}"
         shown = f"\\[{title_text}]" if is_current else title_text
         style = "bold " if is_current else ""
         return Content.from_markup(f"[{style}@click=app.switch_mode('{mode}')]{shown}[/]")
 
-    def right_text(self, spacious: bool) -> Content:
-        """Return state, busy workers, speed, share, remaining time and failures of the run."""
+    def progress(self, room: int, blank: str) -> Content:
+        """Return the progress of the run in at most `room` cells; what matters less is left out."""
         if self.error is not None:
-            return Content.styled(f"FAIL {text.clip(text.visible(self.error), 50)}", "$text-error")
-        snapshot = self.snapshot
-        if snapshot is None:
+            error = text.clip(text.visible(self.error), min(ERROR_CELLS, room - len("FAIL ")))
+            return Content.styled(f"FAIL {error}", "$text-error")
+        if self.snapshot is None:
             return Content.styled("opening ...", "$foreground-muted")
+        shown = progress_parts(self.snapshot, spacious=len(blank) > 1)
+        while shown:
+            line = Content(blank).join(content for _, content in shown)
+            if line.cell_length <= room:
+                return line
+            shown.remove(max(shown, key=lambda part: part[0]))
+        return Content("")
+
+
+def progress_parts(snapshot: Snapshot, spacious: bool) -> list[tuple[int, Content]]:
+    """Return state, busy workers, speed, share, remaining time and failures of the run.
+
+    Each comes after its rank: the part of the highest rank is left out first.
+    """
+    label = state_labels.project_label(snapshot)
+    state = content.state_label(label)
+    if label == "FINISHED" and health.is_sick(snapshot):
+        state = Content.styled(label, "$text-warning")
+    parts = [(0, state)]
+    if snapshot.workers:
         busy = sum(worker.row.state == "captioning" for worker in snapshot.workers)
-        label = state_labels.project_label(snapshot)
-        state = content.state_label(label)
-        if label == "FINISHED" and health.is_sick(snapshot):
-            state = Content.styled(label, "$text-warning")
-        workers = f" {busy}/{len(snapshot.devices)}" if snapshot.workers else ""
-        workers += " elsewhere" * (snapshot.elsewhere is not None)
-        parts = [text.percent(snapshot.share)]
-        if snapshot.workers:
-            parts.insert(0, f"{text.rate(snapshot.rate)}/s")
-        if snapshot.eta is not None:
-            parts.append(f"{'ETA ' if spacious else ''}{text.duration(snapshot.eta)}")
-        if snapshot.failed:
-            parts.append(f"{text.number(snapshot.failed)} fail")
-        return Content.assemble(
-            state, workers, "  " if spacious else " ", ("  " if spacious else " ").join(parts)
-        )
+        parts.append((4, Content(f"{busy}/{len(snapshot.devices)}")))
+    if snapshot.elsewhere is not None:
+        parts.append((5, Content("elsewhere")))
+    if snapshot.workers:
+        parts.append((6, Content(f"{text.rate(snapshot.rate)}/s")))
+    parts.append((1, Content(text.percent(snapshot.share))))
+    if snapshot.eta is not None:
+        parts.append((2, Content(f"{'ETA ' if spacious else ''}{text.duration(snapshot.eta)}")))
+    if snapshot.failed:
+        parts.append((3, Content(f"{text.number(snapshot.failed)} fail")))
+    return parts

@@ -1047,7 +1047,7 @@ HEALTH: tuple[Case, ...] = (
         also=has_alarm("100 of 200 captions loop"),
     ),
 )
-CASES = (*CASES, *HEALTH)
+CASES.extend(HEALTH)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row} {case.name}".strip())

@@ -1,6 +1,6 @@
 """The trial of the ways in which a model may run a batch: the fastest that says the same is taken.
 
-Two drawn pictures are said to make the same tokens, alone by the plain way and together by another,
+Two drawn pictures are made to say the same tokens, alone by the plain way and together by another,
 of which the first picture's row ends before the other. The logits of each row have to be equal at
 every step.
 """

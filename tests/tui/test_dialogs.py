@@ -290,7 +290,7 @@ async def test_completion(tmp_path: Path) -> None:
         captions = wizard.query_one("#captions", Input)
         captions.value = f"{tmp_path}/[x] data/cap"
         captions.cursor_position = len(captions.value)
-        await press(pilot, "tab")
+        await press(pilot, "enter")
         assert captions.value == f"{tmp_path}/[x] data/captions.json"
         await until(pilot, lambda: "2 of the first 2 images" in label_text(app, "#source-seen"))
         await press(pilot, "tab")

@@ -47,3 +47,29 @@ async def test_keys_and_ticks_change_how_captions_are_read(tmp_path: Path) -> No
         assert wizard.draft.options == ReadOptions(
             image_column="photo", caption_column="alt", quoting="none", several_captions="each"
         )
+
+
+async def test_nothing_is_wrong_before_anything_is_typed() -> None:
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        wizard = await open_wizard(pilot)
+        await until(pilot, lambda: not wizard.step.checking)
+        assert label_text(app, "#source-seen") == label_text(app, "#why-not") == ""
+        await press(pilot, "ctrl+n")
+        assert wizard.step_index == 0
+        assert label_text(app, "#why-not") == "name a caption file"
+        wizard.query_one("#captions", Input).value = "none.json"
+        await until(pilot, lambda: "none.json" in label_text(app, "#why-not"))
+
+
+async def test_tab_goes_to_the_next_field_and_enter_completes(tmp_path: Path) -> None:
+    make_captions(tmp_path / "data", 2)
+    app = MllmaugApp(None)
+    async with app.run_test(size=(100, 40)) as pilot:
+        wizard = await open_wizard(pilot)
+        captions = wizard.query_one("#captions", Input)
+        await press(pilot, tuple("dat"), "enter")
+        assert captions.value == "data/"
+        await press(pilot, "down", "tab")
+        assert captions.value == "data/"
+        assert app.focused is wizard.query_one("#root", Input)

@@ -6,7 +6,7 @@ an `ActionOwner` tells them whether the action can work now, and why not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -42,6 +42,8 @@ class Action(Binding, Generic[State]):
 
     Actions that share a key differ in it. Where it is False, the action is not shown.
     """
+    always_shown: bool = False
+    """True if the key bar leaves out other keys, rather than this one, where it is too short."""
     synonyms: str = ""
     """Other words under which people look for the action in the command palette, with blanks."""
     in_palette: bool = True
@@ -95,20 +97,26 @@ def declared_actions(
 
     They are found by name and parameters; those of the class itself go before those of its bases.
     """
-    return {
-        parse(binding.action)[1:]: binding
-        for cls in reversed(classes)
-        for binding in cls.__dict__.get("BINDINGS", ())
-        if isinstance(binding, Action)
-    }
+    return {parse(action.action)[1:]: action for action in all_declared(classes)}
+
+
+def all_declared(classes: tuple[type, ...]) -> Iterator[Action[Any]]:
+    """Yield the actions that classes declare, those of the last class first."""
+    for cls in reversed(classes):
+        for binding in cls.__dict__.get("BINDINGS", ()):
+            if isinstance(binding, Action):
+                yield binding
+
+
+@cache
+def declared_by_id(classes: tuple[type, ...]) -> Mapping[str | None, Action[Any]]:
+    """Return the actions that a class and its bases (its `__mro__`) declare, by their ids."""
+    return {action.id: action for action in all_declared(classes)}
 
 
 def declaration_of(active: ActiveBinding) -> Action[Any] | None:
     """Return the declaration that a binding on screen was made from; None for a plain binding."""
-    if not isinstance(active.node, ActionOwner):
-        return None
-    _, name, parameters = parse(active.binding.action)
-    return active.node.find_action(name, parameters)
+    return declared_by_id(type(active.node).__mro__).get(active.binding.id)
 
 
 def reason_disabled(active: ActiveBinding) -> str | None:

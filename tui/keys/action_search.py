@@ -10,8 +10,11 @@ NAME, TEXT, SYNONYM = 4, 2, 1
 SHORTEST_STEM = 3
 """Letters of a word that a longer one may begin with: `stop` is found by `stopping`."""
 FILLERS = frozenset(
-    "a all an and are at by can did do does for from get how i in into is it its me my of on one"
-    " please so that the this to want what where which with".split()
+    re.findall(
+        r"\w+",
+        "a all an and are at by can did do does for from get how i in into is it its me my of on"
+        " one please so that the this to want what where which with",
+    )
 )
 """Words of a sentence that say nothing of what is wanted."""
 

@@ -89,7 +89,6 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         "w",
         "flag_caption",
         "Wrong",
-        show=False,
         tooltip="Flag the chosen caption",
         id="samples.flag_caption",
         synonyms="bad mark judge rate incorrect false hallucination",
@@ -105,6 +104,14 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         id="samples.next_flag",
         synonyms="flagged marked bookmark find list",
         needs=(a_flag,),
+    ),
+    Action(
+        "t",
+        "grid",
+        "Grid",
+        tooltip="Many small pictures",
+        id="samples.grid",
+        needs=(a_record,),
     ),
     enlarge_action("samples", needs=(a_record,)),
     Action(

@@ -83,7 +83,6 @@ SHARDS_ACTIONS: tuple[Action[ShardsState], ...] = (
         "x",
         "skip",
         "Skip",
-        show=False,
         tooltip="Skip, or take back",
         id="shards.skip",
         synonyms="leave out ignore omit unskip shard",

@@ -37,6 +37,7 @@ from tui.viewmodel import actions, pages
 from tui.widgets.preview import Preview, PreviewScreen
 from tui.widgets.tables.record_table import RecordRow, RecordTable
 from tui.widgets.tables.table import VirtualTable
+from tui.widgets.thumbnail_grid import ThumbnailGrid
 
 if TYPE_CHECKING:
     from db.rows import CaptionKey, RecordKey, SampleRow
@@ -104,6 +105,10 @@ class Samples(PreviewScreen[None], ProjectScreen):
         self.preview = Preview(
             partial(pages.find_image, project), session.image_support, id="preview"
         )
+        self.table = RecordTable(self.is_flagged, id="records")
+        self.grid = ThumbnailGrid(
+            self.table, self.preview.resolve, self.read_caption, self.is_flagged, id="grid"
+        )
         self.load_timer: Timer | None = None
         """Starts reading the record under the cursor when the cursor rests."""
 
@@ -113,14 +118,11 @@ class Samples(PreviewScreen[None], ProjectScreen):
         with VerticalScroll(classes="detail", can_focus=True) as detail:
             detail.border_title = "Captions"
             yield Static("no caption yet", id="captions", markup=False)
-        yield RecordTable(self.is_flagged, id="records")
+        yield self.table
+        yield self.grid
 
     def on_mount(self) -> None:
         self.update_mode_line()
-
-    @property
-    def table(self) -> RecordTable:
-        return self.query_one(RecordTable)
 
     @property
     def models(self) -> list[str]:
@@ -135,6 +137,7 @@ class Samples(PreviewScreen[None], ProjectScreen):
         if (snapshot.flagged, snapshot.flagged_captions) != (self.flags, self.flagged_captions):
             self.flags, self.flagged_captions = snapshot.flagged, snapshot.flagged_captions
             self.table.refresh()
+            self.grid.update()
             self.update_record_title()
             if self.row is not None:
                 self.read_image(self.row)
@@ -299,6 +302,7 @@ class Samples(PreviewScreen[None], ProjectScreen):
 
     @on(VirtualTable.Moved)
     def moved(self) -> None:
+        self.grid.update()
         row = self.table.current
         if self.table.cursor and self.live:
             self.live = False
@@ -366,9 +370,17 @@ class Samples(PreviewScreen[None], ProjectScreen):
         return self.flags.union((shard, i) for shard, i, _ in self.flagged_captions)
 
     def action_flag(self) -> None:
-        row = self.table.current
-        if row is not None:
-            self.perform(lambda project: actions.flag(project, row.shard, row.i))
+        keys = self.chosen_keys()
+        if keys:
+            self.table.marked.clear()
+            self.perform(lambda project: actions.flag(project, keys))
+
+    def chosen_keys(self) -> list[RecordKey]:
+        """Return the keys of the marked records, or of the one under the cursor if none is."""
+        rows, marked = self.table.rows, self.table.marked
+        keys = [(row.shard, row.i) for row in rows if self.table.row_key(row) in marked]
+        current = self.table.current
+        return keys or ([(current.shard, current.i)] if current is not None else [])
 
     def action_flag_caption(self) -> None:
         """Flag the caption of the chosen model for a reason, or take its flag away."""
@@ -437,9 +449,31 @@ class Samples(PreviewScreen[None], ProjectScreen):
 
     @on(VirtualTable.Opened)
     def action_enlarge(self) -> None:
-        if not self.preview.display:
+        if self.in_grid:
+            self.action_grid()
+        if self.has_class("-no-image"):
             self.action_image()
         super().action_enlarge()
+
+    @property
+    def in_grid(self) -> bool:
+        """True if the records are shown as a grid of small pictures."""
+        return self.has_class("-grid")
+
+    def action_grid(self) -> None:
+        """Show the records as a grid of small pictures, or one record with its captions again."""
+        self.minimize()
+        self.set_class(not self.in_grid, "-grid")
+        (self.grid if self.in_grid else self.table).focus()
+        self.call_after_refresh(self.grid.update)
+
+    def read_caption(self, row: RecordRow) -> str:
+        """Return the chosen model's caption of a record, else the original. Called in a thread."""
+        from engine.operations.records import read_record
+
+        record = read_record(self.project, row.shard, row.i)
+        caption = chosen_caption(record, self.model)
+        return (caption.sheared or caption.error or "") if caption else row.original
 
     @on(Preview.Stepped)
     def stepped(self, event: Preview.Stepped) -> None:
@@ -458,8 +492,7 @@ class Samples(PreviewScreen[None], ProjectScreen):
     @property
     def chosen_caption(self) -> SampledCaption | None:
         """What the chosen model said of the record, or the first one that said something."""
-        by_model = {each.model: each for each in self.image.captions} if self.image else {}
-        return by_model.get(self.model or "") or next(iter(by_model.values()), None)
+        return chosen_caption(self.image, self.model)
 
     def text_to_copy(self, row: bool) -> str | None:
         """Return the chosen model's sheared caption, or with `row` the whole captions pane."""
@@ -467,3 +500,9 @@ class Samples(PreviewScreen[None], ProjectScreen):
             return self.shown.plain if self.image else None
         caption = self.chosen_caption
         return None if caption is None else caption.sheared
+
+
+def chosen_caption(image: SampledImage | None, model: str | None) -> SampledCaption | None:
+    """Return what a model said of a record, or the first one that said something."""
+    by_model = {each.model: each for each in image.captions} if image else {}
+    return by_model.get(model or "") or next(iter(by_model.values()), None)

@@ -116,14 +116,14 @@ def exclude_cause(project: Project, cause: Cause) -> str:
     return failure_causes.exclude_cause(project, cause)
 
 
-def flag(project: Project, shard: int, i: int) -> str:
-    """Flag a record, or remove its flag; `i` is its index in the shard.
+def flag(project: Project, keys: Sequence[RecordKey]) -> str:
+    """Flag each of these records, or remove its flag.
 
     Returns an empty text: the screen shows the flag.
     """
     from engine.requests.kinds import Flag
 
-    send_request(project, Flag(records=[(shard, i)], flagged=None))
+    send_request(project, Flag(records=list(keys), flagged=None))
     return ""
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from textual.binding import Binding
+from textual.binding import ActiveBinding
 from textual.content import Content
 from textual.events import Click
 from textual.screen import Screen
 from textual.widget import Widget
+
+from tui.keys.action import declaration_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class KeyBarItem:
     key_label: str
     description: str
     enabled: bool
+    always_shown: bool = False
+    """True if the bar leaves out other keys first."""
 
     @property
     def content(self) -> Content:
@@ -46,23 +50,33 @@ class KeyBar(Widget):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self.update_items)
 
+    def on_resize(self) -> None:
+        self.update_items(self.screen)
+
     def update_items(self, screen: Screen[Any]) -> None:
         """Draw the bar anew if a key became possible, impossible or another one."""
-        items = tuple(self.shown_bindings(screen))
+        items = tuple(fitting(self.shown_bindings(screen), self.size.width))
         if items != self.items:
             self.items = items
             self.refresh()
 
     def shown_bindings(self, screen: Screen[Any]) -> list[KeyBarItem]:
         """Return one item per action that is to be shown, with its first key."""
-        first: dict[str, tuple[Binding, bool]] = {}
+        first: dict[str, ActiveBinding] = {}
         for active in screen.active_bindings.values():
             if active.binding.show:
-                first.setdefault(active.binding.action, (active.binding, active.enabled))
-        return [
-            KeyBarItem(binding.key, self.app.get_key_display(binding), binding.description, enabled)
-            for binding, enabled in first.values()
-        ]
+                first.setdefault(active.binding.action, active)
+        return [self.item(active) for active in first.values()]
+
+    def item(self, active: ActiveBinding) -> KeyBarItem:
+        binding, declared = active.binding, declaration_of(active)
+        return KeyBarItem(
+            binding.key,
+            self.app.get_key_display(binding),
+            binding.description,
+            active.enabled,
+            declared is not None and declared.always_shown,
+        )
 
     def render(self) -> Content:
         return Content("").join(item.content for item in self.items)
@@ -75,3 +89,17 @@ class KeyBar(Widget):
                 if item.enabled:
                     self.app.simulate_key(item.key)
                 return
+
+
+def fitting(items: list[KeyBarItem], width: int) -> list[KeyBarItem]:
+    """Return the items that `width` cells have room for, in their order.
+
+    Of those that are not always shown, the last that cannot work is left out first, then the last.
+    """
+    shown = list(items)
+    while sum(item.content.cell_length for item in shown) > width:
+        others = [item for item in shown if not item.always_shown]
+        if not others:
+            break
+        shown.remove(next((item for item in reversed(others) if not item.enabled), others[-1]))
+    return shown

@@ -6,6 +6,7 @@ import os
 from itertools import islice
 from pathlib import Path
 
+from textual.events import Event, Key
 from textual.widgets import Input
 from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
 
@@ -16,13 +17,20 @@ MAX_ENTRIES = 2_000
 class PathComplete(PathAutoComplete):
     """A list of completions of absolute paths, `~` and relative paths below a field, without emoji.
 
-    For a name that exists as it was typed nothing is offered: tab then goes to the next field.
+    Enter takes the completion under the cursor, tab always goes to the next field. For a name that
+    exists as it was typed nothing is offered.
     """
 
     def __init__(self, target: Input | str, folders_only: bool = False) -> None:
         super().__init__(target)
         self.folders_only = folders_only
         """True if only folders are offered."""
+
+    def _listen_to_messages(self, event: Event) -> None:
+        if isinstance(event, Key) and event.key == "tab":
+            self.action_hide()
+        else:
+            super()._listen_to_messages(event)
 
     def get_candidates(self, target_state: TargetState) -> list[DropdownItem]:
         typed = target_state.text[: target_state.cursor_position]

@@ -3,63 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen, ScreenResultType
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.utils.errors import BadInput
 from tui.formatting import content, text
-from tui.terminal.graphics import GraphicsProtocol, ImageSupport
+from tui.terminal.graphics import ImageSupport
 from tui.threads.page_loader import PageLoader
-from tui.widgets.half_blocks import HalfBlockImage, HalfBlocks, half_blocks
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from tui.widgets.half_blocks import HalfBlockImage
+from tui.widgets.picture import ImageResolver, LoadedPicture, PictureQuery, read_picture
 
 CACHED_CELLS = 60_000
 """Cells that all cached pictures may cover together, some 30 MB.
 
 Going back to a record then shows its picture at once.
 """
-CELL_PIXELS = (10, 20)
-"""Pixels of a cell, across and down, for which kitty and sixel pictures are made.
-
-The terminal scales a picture to its own cells.
-"""
 LONGEST_REASON = 240
 """Cells at most of a reason why there is no picture."""
 SLOW_SECONDS = 0.3
 """Seconds after which the picture before makes way for a line that says what is being read."""
-
-ImageResolver = Callable[[str], str]
-"""Returns the path of an image as its record names it; raises `ImageProblem`. Runs in a thread."""
-
-
-class PictureQuery(NamedTuple):
-    """A picture to load: an image as its record names it, and the room for it in cells."""
-
-    image: str
-    available: Size
-
-
-@dataclass(frozen=True)
-class LoadedPicture:
-    """A picture that is scaled to its room, with the size and the mode of its file."""
-
-    picture: HalfBlocks | Image
-    caption: str
 
 
 class Preview(Container, can_focus=True):
@@ -184,21 +156,7 @@ class Preview(Container, can_focus=True):
     # Reading
 
     def read(self, query: PictureQuery) -> LoadedPicture:
-        """Open and scale a picture. Raises `BadInput`. Called in a thread."""
-        from engine.images.image import ImageProblem, open_image
-
-        image, (width, height) = query
-        try:
-            opened = open_image(self.resolve(image))
-            if opened.image.format == "JPEG":  # decodes to about the size that is needed
-                opened.image.draft("RGB", (width * CELL_PIXELS[0], height * CELL_PIXELS[1]))
-            rgb = opened.rgb()
-        except ImageProblem as problem:
-            raise BadInput(f"{problem.kind}: {problem.detail}") from problem
-        caption = f"{opened.width}x{opened.height} {opened.mode}"
-        return LoadedPicture(
-            scale_picture(rgb, query.available, self.image_support.protocol), caption
-        )
+        return read_picture(query, self.resolve, self.image_support.protocol)
 
     def loaded(self, query: PictureQuery, picture: LoadedPicture) -> None:
         self.cache[query] = picture
@@ -230,13 +188,3 @@ class PreviewScreen(Screen[ScreenResultType]):
     @on(Preview.Enlarged)
     def preview_enlarged(self) -> None:
         self.action_enlarge()
-
-
-def scale_picture(image: Image, available: Size, protocol: GraphicsProtocol) -> HalfBlocks | Image:
-    """Scale an image to fit `available` cells, each taken to be twice as high as wide."""
-    across, down = (1, 2) if protocol == "cells" else CELL_PIXELS
-    room = available.width * across, available.height * down
-    scale = min(room[0] / image.width, room[1] / image.height)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    scaled = image.resize(size)
-    return half_blocks(scaled) if protocol == "cells" else scaled

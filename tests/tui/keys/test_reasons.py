@@ -211,7 +211,14 @@ CASES = (
         "samples: none",
         SAMPLES_ACTIONS,
         SamplesState(session=IDLE),
-        all_of("there is no caption yet", "samples.diff", "samples.flag", "samples.open")
+        all_of(
+            "there is no caption yet",
+            "samples.diff",
+            "samples.flag",
+            "samples.enlarge",
+            "samples.grid",
+            "samples.open",
+        )
         | {
             "samples.next_flag": "no record is flagged",
             "samples.flag_caption": "no model has captioned the record yet",
@@ -232,6 +239,7 @@ CASES = (
             "failures.retry",
             "failures.exclude",
             "failures.show",
+            "failures.enlarge",
             "failures.write",
         ),
     ),
@@ -252,6 +260,7 @@ CASES = (
         {
             "failures.exclude": "only records can be excluded; x on Shards skips a shard",
             "failures.show": "no single record is chosen",
+            "failures.enlarge": "no single record is chosen",
         },
     ),
     Case(
@@ -268,6 +277,7 @@ CASES = (
             "failures.exclude": "these are not asked for anyway",
             "failures.retry": "shearing again would give the same",
             "failures.show": "no single record is chosen",
+            "failures.enlarge": "no single record is chosen",
         },
     ),
     Case(

@@ -127,7 +127,7 @@ class SourceStep(WizardStep):
         draft = self.draft
         draft.captions, draft.image_root, draft.folder, draft.skip_bad, draft.options = event.fields
         self.draft.preview = event.preview
-        message = "\n".join(preview_lines(event))
+        message = "\n".join(preview_lines(event)) if draft.captions else ""
         self.show_message("#source-seen", message, is_error=bool(event.error))
         self.post_message(self.Changed())
 
@@ -144,6 +144,9 @@ class SourceStep(WizardStep):
             advice = (odd_path(first) if first else None) or "set the image root"
             return f"none of the first images was found: {advice}"
         return check.error
+
+    def complaint(self) -> str | None:
+        return self.why_not() if self.fields[0] else None  # no error before anything is typed
 
     def question(self) -> str | None:
         preview = self.draft.preview

@@ -63,6 +63,10 @@ class WizardStep(VerticalScroll, can_focus=False):
         """Return why the user cannot go on to the next page, None if that is possible."""
         return None
 
+    def complaint(self) -> str | None:
+        """Return what to show of `why_not` before the user tries to go on."""
+        return self.why_not()
+
     def question(self) -> str | None:
         """Return what to ask the user before the next page, None if there is nothing to ask."""
         return None

@@ -135,7 +135,9 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         self.query_one("#next").display = not last
         for name in END_BUTTONS:
             self.query_one(f"#{name}").display = last
-        keys = "ctrl+y copies the command" if last else "ctrl+n next"
+        keys = "ctrl+y copies the command" if last else "ctrl+n next page"
+        if self.step.PATHS:
+            keys = f"enter completes a path, tab next field, {keys}"
         self.query_one(".dialog").border_subtitle = f"{keys}, esc back"
         step, pages = self.step, self.query_one(ContentSwitcher)
         if not step.is_attached:  # mounting all pages at once would hold the loop too long
@@ -164,7 +166,7 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         for name in END_BUTTONS:
             self.query_one(f"#{name}").disabled = self.creating or reason is not None
         if not self.creating:
-            self.show_message(reason or "")
+            self.show_message(self.step.complaint() or "")
 
     def show_message(self, message: str) -> None:
         self.query_one("#why-not", Static).update(text.visible(message))
@@ -186,6 +188,7 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         reason = self.step.why_not()
         self.next_when_checked = by > 0 and reason is not None and self.step.checking
         if by > 0 and reason is not None:
+            self.show_message(reason)
             return
         question = self.step.question() if by > 0 else None
         if question is not None and (self.draft.captions, question) not in self.answered:

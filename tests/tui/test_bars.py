@@ -1,0 +1,57 @@
+"""The status bar and the key bar where there is little room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import canned_projects
+from tests.tui.conftest import press, ready
+from tui.app import MllmaugApp
+from tui.widgets.key_bar import KeyBar, KeyBarItem, fitting
+from tui.widgets.status_bar import StatusBar
+
+TITLES = ("1 Dash", "2 Shards", "3 Samples", "4 Failures", "5 Logs", "6 Quality")
+
+
+def item(label: str, enabled: bool = True, always_shown: bool = False) -> KeyBarItem:
+    return KeyBarItem(label, label, "x", enabled, always_shown)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (80, "abcde"),
+        (20, "acde"),  # the one that cannot work goes first
+        (15, "ade"),
+        (10, "de"),
+        (0, "de"),
+    ],
+)
+def test_what_a_key_bar_leaves_out(width: int, shown: str) -> None:
+    items = [
+        item("a"),
+        item("b", enabled=False),
+        item("c"),
+        item("d", always_shown=True),
+        item("e", enabled=False, always_shown=True),
+    ]
+    assert all(each.content.cell_length == 5 for each in items)
+    assert "".join(each.key for each in fitting(items, width)) == shown
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+async def test_bars_fit_and_name_the_screens(tmp_path: Path, width: int) -> None:
+    app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "cc3m-pilot", "busy").folder)
+    async with app.run_test(size=(width, 24)) as pilot:
+        await ready(pilot)
+        for mode in "12345":
+            await press(pilot, mode)
+            line = app.screen.query_one(StatusBar).render_line(0).text
+            assert all(title in line for title in TITLES)
+            assert "RUN" in line and "37%" in line
+            keys = app.screen.query_one(KeyBar).render()
+            assert keys.cell_length <= width
+            assert all(key in keys.plain for key in ("p Pause", "? Help", ": Actions", "q Quit"))

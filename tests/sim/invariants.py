@@ -211,6 +211,8 @@ class Checker:
         counted = (task.captioned, task.failed, task.rows)
         held = (len(log.captions), len(log.errors), log.rows)
         if is_scorer(model.family):
+            if task.state != "done":  # it is counted once its shard is captioned
+                return
             counted, held = (0, 0, task.rows), (0, 0, log.rows)
         if saved and task.state != "running":
             if counted != held:

@@ -40,6 +40,8 @@ from tests.sim.scores import is_scorer, score_row
 if TYPE_CHECKING:
     from tests.sim.launcher import SimulatedLauncher
 
+SCORING_TAKES = 4
+"""Times as long as a captioner's that a scorer's batches take: captions are to come meanwhile."""
 PROBE = ""
 """What stands for the image of the probe, which a worker draws itself."""
 Batch = list[tuple[int, str]]
@@ -190,6 +192,8 @@ class SimulatedWorker(SimulatedProcess):
         if self.decode(held, batch) and self.generate(held, model, batch):
             self.busy = True
             seconds = self.rng.uniform(0.05, 1.5)
+            if is_scorer(model.family):
+                seconds *= SCORING_TAKES
             self.later(seconds, lambda: self.end_batch(model, held, batch))
 
     def decode(self, held: HeldRecords, batch: Batch) -> bool:

@@ -22,14 +22,13 @@ def status_dict(snapshot: Snapshot) -> dict[str, Any]:
         "models": [
             {
                 "name": model.row.name,
-                "kind": "scorer" if model.is_scorer else "captioner",
                 "captioned": 0 if model.is_scorer else model.captioned,
-                "scored": model.captioned if model.is_scorer else 0,
                 "failed": model.failed,
                 "total": model.total,
                 "images_per_second": round(model.rate, 3),
                 "eta_seconds": None if model.eta is None else round(model.eta, 1),
             }
+            | ({"scored": model.captioned} if model.is_scorer else {})
             for model in snapshot.models
         ],
         "workers": [

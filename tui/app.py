@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePath
+from threading import Timer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -19,6 +20,7 @@ from textual.screen import Screen
 
 from engine.project.layout import Project
 from tui import dialog_actions
+from tui.config import user_files
 from tui.config.settings import UserSettings
 from tui.formatting import text
 from tui.keys.action import ActionOwner, reason_disabled
@@ -34,6 +36,7 @@ from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.theme import Theme
 
     from tui.screens.project_screen import ProjectScreen
 
@@ -44,6 +47,8 @@ TICK_SECONDS = 1.0
 """Seconds between two reads of the snapshot."""
 SCREENSHOT_SECONDS = 0.1
 """Seconds until a screenshot is taken: the palette is closed by then."""
+CLOSE_SECONDS = 10.0
+"""Seconds that closing may take after a signal."""
 PRELOAD_SECONDS = 1.0
 """Seconds until screens and dialogs are imported in advance: the first figures come first."""
 
@@ -172,18 +177,36 @@ class MllmaugApp(ActionOwner, App[Path]):
         """Close as a key does when the process is told to end: the terminal is then as it was."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+            loop.add_signal_handler(number, self.close_by_signal, 128 + number)
+
+    def close_by_signal(self, code: int) -> None:
+        """Close as a key does, or end the process: closing waits for a terminal that is gone."""
+        end = Timer(CLOSE_SECONDS, os._exit, [code])
+        end.daemon = True
+        end.start()
+        self.exit(return_code=code)
 
     def apply_settings(self) -> None:
         from tui.config.themes import COLOUR_BLIND_THEMES
 
         for theme in COLOUR_BLIND_THEMES:
             self.register_theme(theme)
-        if self.settings.theme in self.available_themes:
-            self.theme = str(self.settings.theme)
-        elif self.settings.theme is not None:
+        if self.settings.theme is not None and self.settings.theme not in self.available_themes:
             notify(self, f"there is no theme {self.settings.theme!r}", "warning")
+        for name in (self.settings.theme, user_files.chosen_theme()):
+            if name in self.available_themes:
+                self.theme = str(name)
+                break
+        self.theme_changed_signal.subscribe(self, self.keep_theme)
         self.set_keymap(dict(self.settings.keys))
+
+    def keep_theme(self, theme: Theme) -> None:
+        """Keep a theme that was chosen for the next start."""
+        if theme.name == self.settings.theme:
+            return
+        user_files.remember_theme(theme.name)
+        if self.settings.theme is not None:
+            notify(self, f"config.toml sets the theme {self.settings.theme!r} for the next start")
 
     def refresh_css(self, animate: bool = True) -> None:
         # Textual applies every rule again for each new screen; only another theme needs that.
@@ -320,7 +343,7 @@ class MllmaugApp(ActionOwner, App[Path]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield the commands of the palette that no key has."""
         yield SystemCommand(
-            "Theme", "Choose the colours: dark, light, ...", self.action_change_theme
+            "Theme", "Choose the colours: dark or light mode", self.action_change_theme
         )
         yield SystemCommand("Screenshot", "Write this screen as an SVG image", self.take_screenshot)
 

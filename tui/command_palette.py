@@ -46,7 +46,8 @@ class Entry:
 
     @property
     def searchable(self) -> Searchable:
-        return Searchable(name=f"{self.name} {self.id}", text=self.text, synonyms=self.synonyms)
+        text = f"{self.text} {self.id}"
+        return Searchable(name=self.name, text=text, synonyms=self.synonyms)
 
     @property
     def line(self) -> Content:

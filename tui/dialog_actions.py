@@ -78,6 +78,16 @@ def open_wizard(app: App[Path], session: Session) -> None:
     app.push_screen(Wizard(session.image_support), on_close)
 
 
+def open_projects(app: App[Path], session: Session) -> None:
+    from tui.dialogs.projects import Projects
+
+    def on_close(folder: Path | None) -> None:
+        if folder is not None:
+            app.exit(folder)
+
+    app.push_screen(Projects(session.project.folder if session.project else None), on_close)
+
+
 def open_pilot(app: App[Path], session: Session) -> None:
     from engine.operations.pilot import plan_pilot
     from tui.dialogs.pilot import Pilot, PilotOutcome
@@ -238,6 +248,7 @@ OPENERS: Mapping[str, Callable[[App[Path], Session], None]] = {
     "verify": open_verify,
     "devices": open_device_prompt,
     "wizard": open_wizard,
+    "projects": open_projects,
     "pilot": open_pilot,
 }
 """What the action `open(NAME)` of the application opens."""

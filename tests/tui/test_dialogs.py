@@ -199,6 +199,14 @@ async def test_open_by_name(tmp_path: Path) -> None:
     assert app.return_value == folder
 
 
+async def close_all(pilot: Pilot[Path]) -> None:
+    """Close all dialogs, and lose what was entered."""
+    for _ in range(5):
+        if len(pilot.app.screen_stack) > 1:
+            await press(pilot, "y" if isinstance(pilot.app.screen, Confirm) else "escape")
+    assert len(pilot.app.screen_stack) == 1
+
+
 async def test_impatient_keys(tmp_path: Path) -> None:
     """A dialog whose fields are mounted later takes keys at once."""
     app = make(tmp_path)
@@ -210,8 +218,7 @@ async def test_impatient_keys(tmp_path: Path) -> None:
                 app.simulate_key("ctrl+n")
                 app.simulate_key("escape")
             await settle(pilot)
-            while len(app.screen_stack) > 1:
-                await press(pilot, "escape")
+            await close_all(pilot)
         await press(pilot, "e")
         assert app.focused is not None
         assert app.focused.id == "path"
@@ -265,8 +272,7 @@ async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) 
             await until(pilot, partial(shows, app, field))
             path = app.screen.query_one(field, Input)
             await until(pilot, partial(holds, path, "data"))
-            while len(app.screen_stack) > 1:
-                await press(pilot, "escape")
+            await close_all(pilot)
 
 
 async def test_a_key_that_cannot_work_says_why(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ async def test_why_a_failed_record_has_no_picture(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await failures(pilot, app)
         await press(pilot, "j")
-        await until(pilot, lambda: "00001.jsonl" in label_text(app, "#why"))
+        await until(pilot, lambda: "shard 00001 cannot be read" in label_text(app, "#why"))
         canned_projects.write_missing_shards(project, 60)
         await press(pilot, "k", "j")
         await until(pilot, lambda: "not in its shard file" in label_text(app, "#why"))

@@ -10,6 +10,7 @@ from tui.keys.action import Action
 
 ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("make a project", "new", ("app.new",)),
+    ("open another project", "open", ("app.projects",)),
     ("the demonstration", "demo", ("welcome.demo",)),
     ("look at the run", "status", ("app.dashboard",)),
     ("start captioning", "run", ("app.start", "app.start_on")),
@@ -49,7 +50,6 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("families and presets", "models", ("models.add", "app.new")),
 )
 WITHOUT_A_KEY = {
-    "open": "opens the application",
     "split": "plain caption files, no project",
     "merge": "plain caption files, no project",
     "paths": "plain caption files, no project",

@@ -43,6 +43,7 @@ SCENES: dict[str, tuple[str, tuple[str | tuple[str, ...], ...]]] = {
     "samples-diff": ("busy", ("3", "d")),
     "samples-no-image": ("busy", ("3", "i", "b", "b")),
     "samples-whole-picture": ("busy", ("3", "Z")),
+    "samples-grid": ("busy", ("3", "t")),
     "samples-hostile": ("hostile", ("3",)),
     "failures": ("busy", ("4",)),
     "failures-records": ("busy", ("4", "j", "enter", "space")),
@@ -69,7 +70,7 @@ SCENES: dict[str, tuple[str, tuple[str | tuple[str, ...], ...]]] = {
     "reshear": ("finished", ("H",)),
     "run-on-devices": ("create", ("u",)),
 }
-LARGE_SCENES = ("samples", "samples-whole-picture", "failures-records")
+LARGE_SCENES = ("samples", "samples-whole-picture", "samples-grid", "failures-records")
 """The scenes with a picture of an image, which are drawn at 200x60 as well."""
 THEMES = ("textual-light", "colour-blind-dark", "colour-blind-light")
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from db.connection import writing
 from db.tables import FLAG, SUPERVISOR
 from tests.support import canned_projects, canned_rows
-from tests.tui.conftest import label_text, press, ready, until
+from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
 from tui.app import MllmaugApp
 from tui.screens.samples import Samples
 from tui.terminal.graphics import ImageSupport
@@ -142,6 +142,57 @@ async def test_a_picture_is_read_once_and_drawn_when_it_changes(
         await press(pilot, "k")
         await until(pilot, lambda: len(drawn) == 3)
         assert drawn[2] is drawn[0], "from the cache"
+
+
+@pytest.mark.parametrize(
+    ("size", "columns"), [((80, 24), 3), (SIZE, 4), ((200, 60), 7)], ids=["80x24", "120x36", "200"]
+)
+async def test_the_grid(
+    tmp_path: Path, run_control: FakeRunControl, size: tuple[int, int], columns: int
+) -> None:
+    folder = tmp_path / "cc3m-pilot"
+    canned_projects.copy_canned_project(folder, "busy", shards=60)
+    (folder / "images" / "00002" / "004140039.jpg").write_text("no picture")
+    app = MllmaugApp(folder)
+    async with app.run_test(size=size) as pilot:
+        await ready(pilot)
+        await press(pilot, "3", "t")
+        screen = app.screen
+        assert isinstance(screen, Samples)
+        grid, table = screen.grid, screen.table
+        assert app.focused is grid
+        assert grid.columns == columns
+        await until(pilot, lambda: len(grid.thumbnails) == len(grid.page))
+        lines = [strip.text for strip in screen._compositor.render_strips()]
+        assert any("> flag corrupt: not an" in line for line in lines)
+        assert any("a plate of pasta" in line for line in lines)
+        await press(pilot, "right", "down")
+        assert table.cursor == 1 + columns
+        await press(pilot, "up", "left", "end", "home", "pagedown", "pageup", "l", "j", "k", "h")
+        assert table.cursor == 0
+        await press(pilot, "space", "space")
+        assert len(table.marked) == 2
+        keys = screen.chosen_keys()
+        lines = [strip.text for strip in screen._compositor.render_strips()]
+        assert sum(line.count(" *") for line in lines) == 2
+        await press(pilot, "f")
+        assert [tuple(key) for key in run_control.calls[0][1]["places"]] == keys  # type: ignore[attr-defined]
+        assert run_control.calls[0][1]["flagged"] is True, "the first one has a flag already"
+        assert not table.marked
+        await press(pilot, "space", "escape")
+        assert screen.in_grid
+        assert not table.marked
+        shown = dict(grid.thumbnails)
+        await press(pilot, "m", "m")
+        await until(pilot, lambda: len(grid.thumbnails) == len(grid.page))
+        assert grid.thumbnails != shown, "the captions of another model"
+        await pilot.click(grid, offset=(30, 3))
+        assert table.cursor == 1
+        await press(pilot, "Z")
+        assert screen.maximized is screen.preview
+        await press(pilot, "escape", "t", "escape")
+        assert not screen.in_grid
+        assert app.focused is table
 
 
 async def test_no_picture_is_said(tmp_path: Path) -> None:

@@ -107,3 +107,30 @@ def test_a_copy_reaches_tmux_and_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert "tmux's buffer" in message
     assert user_files.last_copy_file().read_text() == "a [/x]\n\\udce9"
     assert user_files.last_copy_file().stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.asyncio
+async def test_a_theme_is_kept() -> None:
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert user_files.chosen_theme() is None
+        app.theme = "colour-blind-dark"
+        await pilot.pause()
+    again = MllmaugApp(None)
+    async with again.run_test(size=(80, 24)):
+        assert again.theme == "colour-blind-dark"
+    fixed = MllmaugApp(None, settings=settings.UserSettings(theme="textual-light"))
+    async with fixed.run_test(size=(80, 24)):
+        assert fixed.theme == "textual-light"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kept", [b"no-such-theme\n", b"\xff[/x]", b""])
+async def test_a_kept_theme_that_is_not_there_is_passed_over(kept: bytes) -> None:
+    path = user_files.theme_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(kept)
+    app = MllmaugApp(None)
+    async with app.run_test(size=(80, 24)):
+        assert app.theme == "textual-dark"

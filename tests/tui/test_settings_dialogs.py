@@ -106,7 +106,7 @@ async def test_settings_stay_while_it_runs(tmp_path: Path) -> None:
         await settle(pilot)
         assert app.screen.query_one("#save").disabled
         assert "stop it first" in label_text(app, "#said")
-        await press(pilot, "escape", "H")
+        await press(pilot, "escape", "y", "H")
         assert isinstance(app.screen, Dashboard)
 
 

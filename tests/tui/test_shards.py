@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,25 @@ async def test_range_click_and_detail(tmp_path: Path) -> None:
         assert isinstance(app.screen, Details)
         await press(pilot, "j", "k", "escape")
         assert isinstance(app.screen, Shards)
+
+
+async def test_a_click_on_a_title_sorts(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await press(pilot, "2")
+        screen = app.screen
+        assert isinstance(screen, Shards)
+        table = screen.table
+        heading = "".join(segment.text for segment in table.heading_segments(table.size.width))
+        left = table.content_region.x - table.region.x
+        for title in ("Failed", "Model", "Error", "Captioned"):
+            await pilot.click(table, offset=(left + heading.index(title), table.gutter.top))
+            await until(pilot, partial(lambda title: table.sorted_by == title, title))
+            assert not screen.task_query.descending
+        await pilot.click(table, offset=(left + heading.index("Captioned"), table.gutter.top))
+        await until(pilot, lambda: screen.task_query.descending)
+        assert screen.task_query.sort == "captioned"
+        await pilot.click(table, offset=(left, table.gutter.top))
+        await pilot.pause()
+        assert screen.task_query.sort == "captioned"

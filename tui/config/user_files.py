@@ -21,6 +21,24 @@ def recent_file() -> Path:
     return state_folder() / "recent.json"
 
 
+def theme_file() -> Path:
+    return state_folder() / "theme"
+
+
+def chosen_theme() -> str | None:
+    """Return the theme that was chosen last in the application, None if none was."""
+    try:
+        return theme_file().read_text("utf-8", "replace").strip() or None
+    except OSError:
+        return None
+
+
+def remember_theme(name: str) -> None:
+    """Keep the theme for the next start."""
+    with suppress(OSError):  # as for the recent projects
+        write_private(theme_file(), f"{name}\n")
+
+
 def recent_projects() -> list[Path]:
     """Return the folders of recently opened projects that still exist, the newest first."""
     try:

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from engine.captioners.address import is_address
 from engine.captioners.registry import FAMILIES, OFFICIAL, PAPER
 from engine.utils.errors import BadInput
+from tui.dialogs.confirm import close_or_ask
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
@@ -117,7 +118,10 @@ class AddModel(Dialog["ModelChoice | None"]):
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        self.dismiss(None)
+        proposed = free_name(self.family_name, self.names_in_use)
+        typed = self.query_one("#name", Input).value != proposed
+        typed = typed or bool(self.query_one("#checkpoint", Input).value)
+        close_or_ask(self.app, typed, lambda: self.dismiss(None))
 
 
 def free_name(family: str, names_in_use: frozenset[str]) -> str:

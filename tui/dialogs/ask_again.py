@@ -11,12 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
+from tui.dialogs.confirm import close_or_ask
 from tui.dialogs.dialog import Dialog
 
 HINT = (
     "Which captions of {} are bad? Names as on Quality, with commas. Each is asked again, and stays"
     " until a caption without the defect comes."
 )
+
+DEFECTS = "loops,refusals,truncated"
+"""The defects that are proposed."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class AskAgain(Dialog[AskedAgain | None]):
             dialog.border_title = "Ask again"
             dialog.border_subtitle = "enter goes on, esc closes"
             yield Static(HINT.format(self.tasks_phrase), markup=False, classes="muted")
-            yield Input("loops,refusals,truncated", id="names", compact=True)
+            yield Input(DEFECTS, id="names", compact=True)
             yield Static("Another prompt, or nothing", markup=False, classes="muted")
             yield Input(id="prompt", compact=True)
             yield Static("Another seed, or nothing", markup=False, classes="muted")
@@ -62,4 +66,6 @@ class AskAgain(Dialog[AskedAgain | None]):
         self.dismiss(AskedAgain(values["names"], changes))
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        values = {each.id: each.value.strip() for each in self.query(Input)}
+        typed = values != {"names": DEFECTS, "prompt": "", "seed": ""}
+        close_or_ask(self.app, typed, lambda: self.dismiss(None))

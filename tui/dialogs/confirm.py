@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui.dialogs.dialog import Dialog
+
+NOT_SAVED = "Nothing of it is saved."
+"""What follows from closing a dialog with changed fields."""
 
 
 class Confirm(Dialog[bool]):
@@ -45,3 +49,16 @@ class Confirm(Dialog[bool]):
     @on(Button.Pressed)
     def pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
+
+
+def close_or_ask(app: App[Any], changed: bool, close: Callable[[], object]) -> None:
+    """Call `close`, after a question if something that was entered would be lost."""
+
+    def answer(yes: bool | None) -> None:
+        if yes:
+            close()
+
+    if changed:
+        app.push_screen(Confirm("Close, and lose what you entered?", NOT_SAVED), answer)
+    else:
+        close()

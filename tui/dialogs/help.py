@@ -23,7 +23,7 @@ NOTES = (
     ("1 2 3 4 5 6", "Dashboard, Shards, Samples, Failures, Logs, Quality"),
     ("tab, shift+tab", "Next, previous pane"),
     (":, ctrl+p", "Find an action by words, such as: export"),
-    ("mouse", "Click rows, screens and footer keys"),
+    ("mouse", "Click rows, column titles, screens, footer keys"),
     ("shift+mouse", "Select text with the terminal"),
 )
 """Keys that are described together, or are no bindings of ours.

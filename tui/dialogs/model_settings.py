@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
 from engine.utils.errors import BadInput
+from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
@@ -181,8 +182,6 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
 
     @on(ChangesChecked)
     def changes_checked(self, event: ModelSettings.ChangesChecked) -> None:
-        from tui.dialogs.confirm import Confirm
-
         def answer(yes: bool | None) -> None:
             if yes:
                 self.dismiss(event.changes)
@@ -204,7 +203,8 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        self.dismiss_when_filled(None)
+        changed = self.is_filled and bool(self.changes())
+        close_or_ask(self.app, changed, lambda: self.dismiss_when_filled(None))
 
 
 def setting_text(value: Any) -> str:

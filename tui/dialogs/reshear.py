@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from db.rows import SHEAR_MODES, ProjectRow, ShearMode
 from engine.utils.errors import BadInput, RequestRefused
+from tui.dialogs.confirm import close_or_ask
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
@@ -71,7 +72,7 @@ class Reshear(Dialog[str | None]):
             )
             yield Static(id="meaning", markup=False, classes="muted")
             yield Label("At most this many words", classes="field")
-            max_words = "" if self.row.shear_max_words is None else str(self.row.shear_max_words)
+            max_words = words_text(self.row.shear_max_words)
             yield Input(max_words, placeholder="no limit", type="integer", id="words", compact=True)
             yield Static(
                 "Needs no GPU: the raw texts are kept. Exports change from then on.",
@@ -149,4 +150,11 @@ class Reshear(Dialog[str | None]):
     def action_close(self) -> None:
         # Not while a thread is shearing: it would go on unseen.
         if not self.shearing:
-            self.dismiss(None)
+            entered = self.mode, self.query_one(Input).value.strip()
+            changed = entered != (self.row.shear_mode, words_text(self.row.shear_max_words))
+            close_or_ask(self.app, changed, lambda: self.dismiss(None))
+
+
+def words_text(max_words: int | None) -> str:
+    """Return a limit of words as the field shows it."""
+    return "" if max_words is None else str(max_words)

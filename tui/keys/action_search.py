@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass
 
 NAME, TEXT, SYNONYM = 4, 2, 1
-"""How much a word counts that is found in the name or id of an action, its text, its synonyms."""
+"""How much a word counts that is found in the label of an action, its text, its synonyms."""
+EXACT = 2
+"""How much more a word counts that is found as it was typed."""
 SHORTEST_STEM = 3
 """Letters of a word that a longer one may begin with: `stop` is found by `stopping`."""
 FILLERS = frozenset(
     re.findall(
         r"\w+",
         "a all an and are at by can did do does for from get how i in into is it its me my of on"
-        " one please so that the this to want what where which with",
+        " one please see show so that the this to want what where which with",
     )
 )
 """Words of a sentence that say nothing of what is wanted."""
@@ -24,14 +26,17 @@ class Searchable:
     """The texts of an action that are searched."""
 
     name: str
-    """Its label and its id."""
+    """Its label."""
     text: str
     synonyms: str = ""
 
     def weight(self, wanted: str) -> int:
         """Return how much it counts that a word is found; 0 if it is not."""
         for text, weight in ((self.name, NAME), (self.text, TEXT), (self.synonyms, SYNONYM)):
-            if any(begins_alike(word, wanted) for word in words(text)):
+            found = words(text)
+            if wanted in found:
+                return EXACT * weight
+            if any(begins_alike(word, wanted) for word in found):
                 return weight
         return 0
 

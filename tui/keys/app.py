@@ -51,7 +51,10 @@ START = Action[Session](
 
 APP_ACTIONS: tuple[Action[Session], ...] = (
     screen_action(
-        "1", "dashboard", "Dashboard", "home overview progress status speed gpu devices models eta"
+        "1",
+        "dashboard",
+        "Dashboard",
+        "home overview progress status speed fast gpu idle devices models eta",
     ),
     screen_action("2", "shards", "Shards", "tasks tars jobs parts list"),
     screen_action(
@@ -61,7 +64,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         "captions images pictures photos thumbnails look see browse compare",
     ),
     screen_action("4", "failures", "Failures", "errors failed problems broken why wrong"),
-    screen_action("5", "logs", "Logs", "messages output trace debug stderr"),
+    screen_action("5", "logs", "Logs", "read log worker messages output trace debug stderr"),
     screen_action(
         "6",
         "quality",
@@ -139,6 +142,15 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         tooltip="Make a new project",
         id="app.new",
         synonyms="create wizard dataset import begin",
+    ),
+    Action(
+        "O",
+        "open('projects')",
+        "Projects",
+        show=False,
+        tooltip="Open another project",
+        id="app.projects",
+        synonyms="switch change recent list folder",
     ),
     Action(
         "u",

@@ -111,6 +111,7 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         "Grid",
         tooltip="Many small pictures",
         id="samples.grid",
+        synonyms="thumbnails tiles gallery overview photos",
         needs=(a_record,),
     ),
     enlarge_action("samples", needs=(a_record,)),

@@ -62,8 +62,9 @@ class Samples(PreviewScreen[None], ProjectScreen):
     HELP = (
         "Text between // and // was cut by shearing and is not exported. The list shows what was"
         " captioned lately, after J or from Shards all records of a shard, or from Quality the"
-        " worst captions. f flags the record, w the caption of the chosen model (m), with a"
-        " reason: export can leave those out, or take them alone."
+        " worst captions. t shows many small pictures, Z one on the whole screen. f flags the"
+        " record (after t, those marked with space), w the caption of the chosen model (m), with"
+        " a reason: export can leave those out, or take them alone."
     )
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [*SAMPLES_ACTIONS]
@@ -212,6 +213,7 @@ class Samples(PreviewScreen[None], ProjectScreen):
             table.cursor = cursor
         elif self.live:
             table.cursor = 0
+        self.grid.update()
         self.update_mode_line()
 
     @on(RecordReadFailed)
@@ -237,6 +239,14 @@ class Samples(PreviewScreen[None], ProjectScreen):
         self.update_mode_line()
 
     async def action_back(self) -> None:
+        if self.table.marked:
+            self.table.marked.clear()
+            self.table.refresh()
+            self.grid.update()
+            return
+        if self.in_grid:
+            self.action_grid()
+            return
         if self.chosen is not None:
             self.action_live()
             await self.app.switch_mode(self.chosen_in)
@@ -302,7 +312,7 @@ class Samples(PreviewScreen[None], ProjectScreen):
 
     @on(VirtualTable.Moved)
     def moved(self) -> None:
-        self.grid.update()
+        self.grid.cursor_moved()
         row = self.table.current
         if self.table.cursor and self.live:
             self.live = False
@@ -372,8 +382,10 @@ class Samples(PreviewScreen[None], ProjectScreen):
     def action_flag(self) -> None:
         keys = self.chosen_keys()
         if keys:
+            # One is turned over; of several, those without a flag get one if there are any.
+            flagged = None if len(keys) == 1 else not self.flags.issuperset(keys)
             self.table.marked.clear()
-            self.perform(lambda project: actions.flag(project, keys))
+            self.perform(lambda project: actions.flag(project, keys, flagged))
 
     def chosen_keys(self) -> list[RecordKey]:
         """Return the keys of the marked records, or of the one under the cursor if none is."""
@@ -422,6 +434,7 @@ class Samples(PreviewScreen[None], ProjectScreen):
         if models:
             index = models.index(self.model) if self.model in models else 0
             self.model = models[(index + 1) % len(models)]
+            self.grid.forget()
         self.update_mode_line()
         self.draw_captions()
 

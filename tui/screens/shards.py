@@ -185,6 +185,15 @@ class Shards(ProjectScreen):
     def action_reverse(self) -> None:
         self.set_query(replace(self.task_query, descending=not self.task_query.descending))
 
+    @on(ShardTable.HeadingClicked)
+    def heading_clicked(self, event: ShardTable.HeadingClicked) -> None:
+        """Sort by the column whose title was clicked, or reverse if the rows are sorted by it."""
+        sort = next(sort for sort, title in TITLES.items() if title == event.title)
+        if sort == self.task_query.sort:
+            self.action_reverse()
+        else:
+            self.set_query(replace(self.task_query, sort=sort))
+
     def action_mark_all(self) -> None:
         self.matching_tasks.load(self.task_query)
 

@@ -21,6 +21,7 @@ from tui.formatting.text import size
 
 if TYPE_CHECKING:
     from db.failures import Cause
+    from db.rows import RecordKey
     from engine.datasets.exports.export import ExportOptions, ExportProgress
     from engine.operations.failure_causes import RecordSelection
     from engine.project.layout import Project
@@ -116,14 +117,14 @@ def exclude_cause(project: Project, cause: Cause) -> str:
     return failure_causes.exclude_cause(project, cause)
 
 
-def flag(project: Project, keys: Sequence[RecordKey]) -> str:
-    """Flag each of these records, or remove its flag.
+def flag(project: Project, keys: Sequence[RecordKey], flagged: bool | None) -> str:
+    """Flag these records, or remove their flags; None turns each flag over.
 
     Returns an empty text: the screen shows the flag.
     """
     from engine.requests.kinds import Flag
 
-    send_request(project, Flag(records=list(keys), flagged=None))
+    send_request(project, Flag(records=list(keys), flagged=flagged))
     return ""
 
 

@@ -132,9 +132,12 @@ def read_chosen_records(
 def read_image_name(project: Project, key: RecordKey) -> str | None:
     """Return the image of a record as the input names it; None if there is no such record.
 
-    Raises `OSError`, and `ValueError` for a shard file that is damaged.
+    Raises `BadInput` if the shard file cannot be read.
     """
-    records = read_chosen_records(project, [key])
+    try:
+        records = read_chosen_records(project, [key])
+    except (BadInput, OSError, ValueError) as error:
+        raise BadInput(f"the file of shard {key[0]:05} cannot be read: see Verify (V)") from error
     return next((image for _, _, image, _ in records), None)
 
 

@@ -103,7 +103,6 @@ class Preview(Container, can_focus=True):
     def show(self, image: str) -> None:
         """Show an image, after reading it in a thread unless its picture is still cached."""
         self.image = image
-        self.border_title = content.title(image)
         available = self.content_region.size
         if self.image_support.protocol == "none":
             self.show_reason(f"no preview: {self.image_support.reason}")
@@ -122,7 +121,6 @@ class Preview(Container, can_focus=True):
     def show_no_image(self, reason: str) -> None:
         """Show why there is no image to draw."""
         self.image = self.wanted = None
-        self.border_title = "Image"
         self.show_reason(reason)
 
     def show_reading(self, query: PictureQuery) -> None:
@@ -136,6 +134,8 @@ class Preview(Container, can_focus=True):
 
     def show_reason(self, reason: str) -> None:
         """Show a text in the place of the picture; with an empty text, show the picture."""
+        # With the picture and not before it, since the pane draws both again for a new title.
+        self.border_title = "Image" if self.image is None else content.title(self.image)
         label = self.query_one("#why", Static)
         label.update(text.clip(text.visible(reason), LONGEST_REASON))
         label.display = bool(reason)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size, Spacing
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -21,9 +22,11 @@ from tui.widgets.half_blocks import HalfBlocks
 from tui.widgets.picture import ImageResolver, PictureQuery, read_picture
 from tui.widgets.tables.record_table import RecordRow, RecordTable
 
-THUMBNAIL = Size(24, 8)
+THUMBNAIL = Size(24, 7)
 """The room of a small picture, in cells."""
-TILE = Size(THUMBNAIL.width + 2, THUMBNAIL.height + 2)
+CAPTION_LINES = 2
+"""Lines of the caption below a small picture."""
+TILE = Size(THUMBNAIL.width + 2, THUMBNAIL.height + CAPTION_LINES + 1)
 """The room of a small picture with its caption and the gaps beside and below."""
 CACHED_THUMBNAILS = 400
 """Small pictures that are kept: several pages of the largest screen, some 30 MB."""
@@ -72,6 +75,8 @@ class ThumbnailGrid(Widget, can_focus=True):
         """Returns the caption to show with a record. Called in a thread."""
         self.is_flagged = is_flagged
         self.thumbnails: OrderedDict[RecordRow, Thumbnail] = OrderedDict()
+        self.drawn_cursor = -1
+        """The index of the record under the cursor when the page was drawn."""
         self.loader = PageLoader(self, self.read, self.loaded, self.failed)
 
     # The page
@@ -92,10 +97,30 @@ class ThumbnailGrid(Widget, can_focus=True):
         return range(first, min(self.table.total, first + count))
 
     def update(self) -> None:
-        """Draw the page, and read what it lacks. Called when rows, cursor, marks or flags change."""
+        """Draw the page, and read what it lacks. Called when rows or flags change."""
         if self.display and self.size:
+            self.drawn_cursor = self.table.cursor
             self.refresh()
             self.load_next()
+
+    def cursor_moved(self) -> None:
+        """Draw the captions that the cursor left and came to, or another page."""
+        if self.drawn_cursor in self.page:
+            left, now = map(self.tile_region, (self.drawn_cursor, self.table.cursor))
+            self.refresh(*(each.shrink(Spacing(top=THUMBNAIL.height)) for each in (left, now)))
+            self.drawn_cursor = self.table.cursor
+        else:
+            self.update()
+
+    def tile_region(self, index: int) -> Region:
+        """Return where the tile of a record of the page is, in cells of the widget's content."""
+        line, column = divmod(index - self.page.start, self.columns)
+        return Region(column * TILE.width, line * TILE.height, *TILE)
+
+    def forget(self) -> None:
+        """Read all pictures and captions again, such as those of another model."""
+        self.thumbnails.clear()
+        self.update()
 
     def on_resize(self) -> None:
         self.update()
@@ -121,7 +146,10 @@ class ThumbnailGrid(Widget, can_focus=True):
         self.thumbnails[row] = thumbnail
         if len(self.thumbnails) > CACHED_THUMBNAILS:
             self.thumbnails.popitem(last=False)
-        self.update()
+        index = next((i for i in self.page if self.table.row(i) == row), None)
+        if index is not None:
+            self.refresh(self.tile_region(index))
+        self.load_next()
 
     def failed(self, row: RecordRow, reason: str) -> None:
         self.loaded(row, Thumbnail(None, reason))
@@ -145,10 +173,13 @@ class ThumbnailGrid(Widget, can_focus=True):
         if row is not None:
             self.table.marked ^= {self.table.row_key(row)}
             self.table.action_move(1)
-            self.update()
+            self.cursor_moved()
 
     def on_click(self, event: Click) -> None:
-        column, line = event.x // TILE.width, event.y // TILE.height
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        column, line = offset.x // TILE.width, offset.y // TILE.height
         index = self.page.start + line * self.columns + column
         if column < self.columns and index in self.page:
             self.table.cursor = index
@@ -168,8 +199,9 @@ class ThumbnailGrid(Widget, can_focus=True):
         thumbnail = self.thumbnails.get(row) if row is not None else None
         if row is None or inner == TILE.height - 1:
             return Strip.blank(TILE.width, self.rich_style)
-        if inner == THUMBNAIL.height:
-            return self.caption_line(index, row, "..." if thumbnail is None else thumbnail.caption)
+        if inner >= THUMBNAIL.height:
+            caption = "..." if thumbnail is None else thumbnail.caption
+            return self.caption_line(index, row, caption, inner - THUMBNAIL.height)
         picture = thumbnail.picture if thumbnail is not None else None
         above = (THUMBNAIL.height - len(picture)) // 2 if picture else 0
         if not picture or not 0 <= inner - above < len(picture):
@@ -178,13 +210,20 @@ class ThumbnailGrid(Widget, can_focus=True):
         left = Strip.blank((THUMBNAIL.width - strip.cell_length) // 2, self.rich_style)
         return Strip.join([left, strip]).adjust_cell_length(TILE.width, self.rich_style)
 
-    def caption_line(self, index: int, row: RecordRow, caption: str) -> Strip:
-        """Return the line below a picture: cursor, mark, flag and caption."""
+    def caption_line(self, index: int, row: RecordRow, caption: str, number: int) -> Strip:
+        """Return a line below a picture: cursor, mark, flag and the beginning of the caption."""
         is_cursor = index == self.table.cursor
         marked = self.table.row_key(row) in self.table.marked
         signs = (">" if is_cursor else " ") + ("*" if marked else " ")
         flag = "flag " if self.is_flagged(row) else ""
+        lines = wrap(
+            f"{signs}{flag}{text.visible(caption)}",
+            THUMBNAIL.width,
+            max_lines=CAPTION_LINES,
+            placeholder="…",
+            subsequent_indent="  ",
+        )
+        line = text.fit(lines[number] if number < len(lines) else "", THUMBNAIL.width)
         style = self.get_component_rich_style("grid--cursor" if is_cursor else "grid--text")
-        line = text.fit(f"{signs}{flag}{text.visible(caption)}", THUMBNAIL.width)
         gap = Segment(" " * (TILE.width - THUMBNAIL.width), self.rich_style)
         return Strip([Segment(line, style), gap], TILE.width)

@@ -18,8 +18,8 @@ def found(query: str) -> list[str | None]:
         query,
         [
             Searchable(
-                name=f"{action.description} {action.id}",
-                text=str(action.tooltip),
+                name=action.description,
+                text=f"{action.tooltip} {action.id}",
                 synonyms=action.synonyms,
             )
             for action in SEARCHED
@@ -63,6 +63,16 @@ def found(query: str) -> list[str | None]:
         ("sort", "shards.sort"),
         ("use only one gpu for otter", "shards.pin"),
         ("first sentence", "app.reshear"),
+        ("open another project", "app.projects"),
+        ("switch project", "app.projects"),
+        ("save results", "app.export"),
+        ("see images", "app.samples"),
+        ("show the newest captions", "samples.live"),
+        ("how fast is it", "app.dashboard"),
+        ("which gpu is idle", "app.dashboard"),
+        ("read the log of a worker", "app.logs"),
+        ("delete bad records", "failures.exclude"),
+        ("duplicates", "app.quality"),
     ],
 )
 def test_a_wish_finds_its_action(query: str, action: str) -> None:

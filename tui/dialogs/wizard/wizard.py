@@ -17,7 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
 from engine.utils.errors import BadInput
-from tui.dialogs.confirm import Confirm
+from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.dialogs.report import Report
 from tui.dialogs.wizard.devices import DevicesStep
@@ -122,6 +122,11 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         """The page in front."""
         return self.steps[self.step_index]
 
+    @property
+    def has_entries(self) -> bool:
+        """True if captions are named: closing would lose that and all pages after it."""
+        return self.is_filled and bool(self.query_one("#captions", Input).value.strip())
+
     async def show_step(self) -> None:
         """Show the page in front, and mount it when it is shown first."""
         names = [
@@ -194,7 +199,7 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         if question is not None and (self.draft.captions, question) not in self.answered:
             self.ask(question)
         elif self.step_index + by < 0:
-            self.dismiss_when_filled(None)
+            close_or_ask(self.app, self.has_entries, lambda: self.dismiss_when_filled(None))
         elif self.step_index + by < len(STEPS):
             self.step_index += by
             await self.show_step()

@@ -90,6 +90,17 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             return self.table
 
     @dataclass
+    class HeadingClicked(Message):
+        """The title of a column was clicked."""
+
+        table: VirtualTable[Any]
+        title: str
+
+        @property
+        def control(self) -> VirtualTable[Any]:
+            return self.table
+
+    @dataclass
     class Scrolled(Message):
         """Other rows came on screen."""
 
@@ -186,7 +197,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def on_click(self, event: Click) -> None:
         click_offset = event.get_content_offset(self)
-        if click_offset is None or click_offset.y < 1:
+        if click_offset is None:
+            return
+        if click_offset.y == 0:
+            title = self.title_at(click_offset.x)
+            if title is not None:
+                self.post_message(self.HeadingClicked(self, title))
             return
         index = self.scroll_offset.y + click_offset.y - 1
         if index < self.total:
@@ -238,6 +254,18 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             segments.append(Segment(text.fit(cell_text, cells, column.align_right), cell_style))
             segments.append(Segment(" ", style))
         return segments
+
+    def title_at(self, x: int) -> str | None:
+        """Return the title of the column that the cell `x` of the heading belongs to, if any."""
+        right = GUTTER
+        if x < right:
+            return None
+        widths = self.column_widths(self.scrollable_content_region.width)
+        for column, cells in zip(self.columns, widths, strict=True):
+            right += cells + 1
+            if x < right:
+                return column.title
+        return None
 
     def column_widths(self, width: int) -> list[int]:
         """Return the width of each column, in cells, for a table of `width` cells."""

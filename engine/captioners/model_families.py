@@ -230,7 +230,7 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             name=SCORE,
-            summary="scores captions: a CLIP or SigLIP, by the cosine of image and caption",
+            summary="a CLIP or SigLIP that scores captions",
             module="engine.captioners.scorers.contrastive",
             presets=presets.SCORE,
             checkpoint_form="a folder of a CLIP or SigLIP in the Hugging Face layout: weights,"
@@ -241,7 +241,7 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             name=SCORE_VQA,
-            summary="scores captions: any model of llava-1.5 or hf, asked whether they are true",
+            summary="asks a llava-1.5 or hf whether captions are true",
             module="engine.captioners.scorers.vqa",
             presets=presets.SCORE_VQA,
             checkpoint_form="a folder of llava-1.5 or hf",

@@ -153,7 +153,7 @@ def changed(healthy: Path, folder: Path, name: str, **keys: Any) -> Path:
         ("processor_config.json", {"image_token": "<none>"}, "drawn picture"),
         ("generation_config.json", {"eos_token_id": "</s>"}, "which is no token's number"),
         ("config.json", {"model_type": "llama"}, "writes text and takes no image"),
-        ("config.json", {"model_type": "clip"}, "is no model that describes images"),
+        ("config.json", {"model_type": "clip"}, "compares images with texts and writes none"),
         ("config.json", {"model_type": "got_ocr2"}, r"reads the text of a page \(OCR\)"),
         ("config.json", {"model_type": "kimi_vl"}, "no model of the type 'kimi_vl': take a copy"),
         ("config.json", {"model_type": None}, "names no model_type: download it again"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -57,6 +58,10 @@ class Terminal:
         return wait_for(
             lambda: (screen := self.screen()) and text in screen and screen, timeout, 0.2
         )
+
+    def has_corner_at(self, width: int) -> bool:
+        """Return True if a pane's corner is in the last column: all was drawn for this width."""
+        return any(len(line) == width and line[-1] == "╯" for line in self.screen().splitlines())
 
     def modes(self) -> str:
         """Return what the terminal was told: whether it reports the mouse, and shows the cursor."""
@@ -159,11 +164,9 @@ def test_hostile_image_names_and_a_resized_window(terminal: Terminal, tmp_path: 
     terminal.wait_for_text("Occurrences: 4")
     terminal.keys("j", "Enter", "o")
     terminal.wait_for_text("Records: shard 00000, 4")
-    for width, height, expected in (
-        (80, 24, " 2 [3 Samples] 4 5"),
-        (200, 60, "2 Shards [3 Samples]"),
-    ):
+    for width, height in ((80, 24), (200, 60)):
         terminal.tmux("resize-window", "-x", str(width), "-y", str(height))
-        terminal.wait_for_text(expected)
+        wait_for(partial(terminal.has_corner_at, width), 60, 0.2)
+        assert "[3 Samples]" in terminal.screen()
     terminal.keys("j", "j", "j", "1", "5", "2")
     assert "Traceback" not in terminal.wait_for_text("Shards]")

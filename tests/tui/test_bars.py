@@ -16,7 +16,9 @@ TITLES = ("1 Dash", "2 Shards", "3 Samples", "4 Failures", "5 Logs", "6 Quality"
 
 
 def item(label: str, enabled: bool = True, always_shown: bool = False) -> KeyBarItem:
-    return KeyBarItem(label, label, "x", enabled, always_shown)
+    return KeyBarItem(
+        key=label, key_label=label, description="x", enabled=enabled, always_shown=always_shown
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from tui.keys.action import declaration_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeyBarItem:
     """A key binding in the bar; `key_label` is the key as the user reads it."""
 
@@ -71,11 +71,11 @@ class KeyBar(Widget):
     def item(self, active: ActiveBinding) -> KeyBarItem:
         binding, declared = active.binding, declaration_of(active)
         return KeyBarItem(
-            binding.key,
-            self.app.get_key_display(binding),
-            binding.description,
-            active.enabled,
-            declared is not None and declared.always_shown,
+            key=binding.key,
+            key_label=self.app.get_key_display(binding),
+            description=binding.description,
+            enabled=active.enabled,
+            always_shown=declared is not None and declared.always_shown,
         )
 
     def render(self) -> Content:

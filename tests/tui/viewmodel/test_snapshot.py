@@ -175,8 +175,7 @@ def test_status(tmp_path: Path, alive: None) -> None:
         "images_per_second": 0.0,
     }
     assert status["models"][0].keys() == {
-        "name", "kind", "captioned", "scored", "failed", "total", "images_per_second",
-        "eta_seconds",
+        "name", "captioned", "failed", "total", "images_per_second", "eta_seconds",
     }  # fmt: skip
 
 

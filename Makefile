@@ -36,6 +36,7 @@ sim: install-test
 # What takes long and is random: of each, `make test` runs a shorter form.
 slow: install-test
 	$(BIN)/python -m pytest -n 4 -m slow --ignore=tests/cluster
+	$(BIN)/python -m pytest -n 4 -m hypothesis --hypothesis-profile=random --ignore=tests/cluster
 	$(BIN)/python -m tests.faults.soak --minutes 5
 
 # The programs that train on exports read them. Where their environment cannot be made, the tests

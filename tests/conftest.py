@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # No test may fail because the machine is slow.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time: `make slow` looks for others.
+settings.register_profile("tests", settings.get_profile("random"), derandomize=True)
 settings.load_profile("tests")
 
 

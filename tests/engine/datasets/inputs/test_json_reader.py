@@ -100,7 +100,10 @@ def test_a_damaged_file_is_bad_input_or_read_as_json_reads_it(
     except BadInput as error:
         assert str(path) in str(error)
     else:
-        assert values == parsed_by_json(damaged)
+        for value, meant in zip(values, parsed_by_json(damaged), strict=True):
+            assert {key: value[key] for key in meant} == meant
+            # A key such as `caption0`, which damage can make, is read as the caption as well.
+            assert value.keys() - meant.keys() <= {"image", "caption"}
 
 
 def parsed_by_json(data: bytes) -> list[Any]:

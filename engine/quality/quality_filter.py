@@ -140,11 +140,6 @@ class QualityFilter:
         return self.best is not None or self.keep_share is not None or unnamed
 
     @property
-    def needs_health(self) -> bool:
-        """True if the health of captions must be known."""
-        return bool(self.without)
-
-    @property
     def needs_agreement(self) -> bool:
         """True if the agreement of captions must be known."""
         return self.min_agree is not None or self.drop_contradicted

@@ -45,14 +45,14 @@ def measure_jobs(case: str, records: int, folder: Path) -> None:
     seconds = time.monotonic() - began
     if not finished:
         raise SystemExit("the run did not finish")
-    rows = sum(count_rows(log) for log in project.captions.glob("*/?????.jsonl"))
-    if rows != records:
-        raise SystemExit(f"{rows} rows for {records} records")
+    captioned = sum(map(count_captions, project.captions.glob("*/?????.jsonl")))
+    if captioned != records:
+        raise SystemExit(f"{captioned} captions for {records} records")
     report("jobs", case, records / seconds, "records/s", records / write_plainly(folder, records))
 
 
-def count_rows(log: Path) -> int:
-    return log.read_bytes().count(b"\n")
+def count_captions(log: Path) -> int:
+    return log.read_bytes().count(b'"raw"')
 
 
 def write_plainly(folder: Path, records: int) -> float:

@@ -36,7 +36,7 @@ class SleepingWorker(worker.Worker):
 
     def start(self, message: Start) -> None:
         super().start(message)
-        setattr(self.prefetcher, "prepare", str)  # noqa: B010 (a method)
+        setattr(self.prefetcher, "open", str)  # noqa: B010 (a method)
 
 
 def main() -> None:

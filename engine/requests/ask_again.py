@@ -6,7 +6,6 @@ The caption log says so (`log_rows`). What was there counts until a better capti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from engine.captioners.model_choice import changed_settings
 from engine.captioners.model_families import IMPORTED, is_scorer
@@ -16,6 +15,7 @@ from engine.protocol.caption_row import ASKED_AGAIN, AskedAgainRow
 from engine.quality.caption_check import names_of
 from engine.quality.defects import DEFECT_NAMES
 from engine.quality.languages import LANGUAGES
+from engine.requests.all_or_nothing import all_or_nothing
 from engine.requests.exclude import describe_trouble
 from engine.requests.kinds import AskAgain
 from engine.requests.named_tasks import known_tasks
@@ -104,16 +104,9 @@ def ask_in_task(
     if not task.captioned:
         return 0
     log = CaptionLog(path, task.count, task.redo, task.redo_from)
-    size_before = log.size
-    try:
+    with all_or_nothing(log):
         asked = log.ask_again(row_of(i, defects, request) for i, defects in found)
         log.sync()
-    except OSError:
-        with suppress(OSError):  # the next run takes over what the log then holds
-            log.cut(size_before)
-        raise
-    finally:
-        log.close()
     if asked:
         project_state.ledger.ask_again(task_id, now)
         project_state.ledger.set_counts(task_id, log.counts, now)

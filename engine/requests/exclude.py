@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from contextlib import suppress
 
 from db import failures
 from db.connection import reading
 from engine.project.caption_log import CaptionLog
 from engine.project.log_rows import EXCLUDED_KIND
+from engine.requests.all_or_nothing import all_or_nothing
 from engine.requests.answers import ExcludeResult
 from engine.requests.kinds import Exclude
 from engine.requests.named_tasks import known_tasks
@@ -91,8 +91,7 @@ def exclude_in_task(
     is_new = not path.exists()
     wanted = project_state.wanted(task)
     log = CaptionLog(path, task.count, task.redo, task.redo_from, wanted)
-    size_before = log.size
-    try:
+    with all_or_nothing(log):
         if indexes is None:
             kind = request.failed_as
             indexes = [i for i, row in log.errors.items() if kind in (None, row.error)]
@@ -104,12 +103,6 @@ def exclude_in_task(
         log.sync()
         if task.state == "done" or (task.state != "skipped" and not log.left):
             complete_if_whole(project_state, task, now, wanted)
-    except OSError:
-        with suppress(OSError):  # the next run takes over what the log then holds
-            log.cut(size_before)
-        raise
-    finally:
-        log.close()
     if project_state.ledger[task_id].state != "done":
         project_state.ledger.change(task_id, now, digest=None)
     project_state.ledger.set_counts(task_id, log.counts, now)

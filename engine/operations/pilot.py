@@ -23,7 +23,7 @@ from engine.project.selectors import select_captioners
 from engine.project.shard_file import read_shard
 from engine.project.task_health import texts_of_prompts
 from engine.quality.alarms import NO_CAPTION, Figures, bad_news, least_of_few, limits_of
-from engine.quality.caption_check import CaptionCheck, names_of
+from engine.quality.caption_check import CaptionCheck, SeriesCheck
 from engine.requests.kinds import PilotFigures
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
@@ -69,7 +69,9 @@ class PilotFindings:
         self.captions: dict[tuple[str, int], SampledCaption] = {}
         """The captions so far, by the model's name and the record's index."""
         self.checks = {
-            name: CaptionCheck(job.family, plan.shearing, texts_of_prompts(job.settings))
+            name: SeriesCheck(
+                CaptionCheck(job.family, plan.shearing, texts_of_prompts(job.settings))
+            )
             for name, job in plan.jobs
             if not is_scorer(job.family)
         }
@@ -93,9 +95,7 @@ class PilotFindings:
     def look_at(self, model: str, event: TryoutEvent) -> None:
         """Count the defects of a caption, and answers without one."""
         if event.raw is not None:
-            self.figures[model].add(
-                names_of(self.checks[model].defects_of(event.raw, event.finish))
-            )
+            self.figures[model].add(self.checks[model].names_of(event.raw, event.finish))
         elif (event.error or "").startswith(f"{NO_CAPTION}:"):
             self.figures[model].add((NO_CAPTION,))
 

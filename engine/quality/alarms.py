@@ -20,7 +20,9 @@ from engine.utils.errors import BadInput
 
 NO_CAPTION = "no_caption"
 """The name of answers without a caption, which are failed records and none of `DEFECT_NAMES`."""
-NAMES = (*DEFECT_NAMES, NO_CAPTION)
+DUPLICATES = "duplicates"
+"""The name of captions with the same sheared text as an earlier one of those judged together."""
+NAMES = (*DEFECT_NAMES, DUPLICATES, NO_CAPTION)
 """What may give an alarm."""
 LEAST_CAPTIONS = 5
 """Captions with a defect below which there is no alarm, whatever their share: chance."""
@@ -48,6 +50,7 @@ LIMITS: dict[str, Limit] = {
     "lead_ins": Limit(0.3, None),
     "other_script": Limit(0.05, None),  # a run does not know which language was asked for
     "beyond_clip": Limit(0.3, None),
+    DUPLICATES: Limit(0.1, 0.5),
     NO_CAPTION: Limit(0.02, 0.5),
 }
 """The limits of a model for which nobody says otherwise."""
@@ -61,6 +64,7 @@ SAID: dict[str, str] = {
     "lead_ins": "begin with a lead-in",
     "other_script": "are in another language",
     "beyond_clip": "are too long for CLIP",
+    DUPLICATES: "repeat an earlier one",
     NO_CAPTION: "are none",
 }
 """What captions do that have a defect, behind "82 of 596 captions"."""
@@ -74,6 +78,7 @@ LOOK_AT: dict[str, str] = {
     "lead_ins": "prompt, prefill, shearing by sentence",
     "other_script": "prompt, template, dtype; if it was asked for, set limits to other_script=off",
     "beyond_clip": "prompt, max_new_tokens, stop_at_sentence",
+    DUPLICATES: "whether the image reaches the model, whether images repeat, prompt, dtype",
     NO_CAPTION: "template.enable_thinking, thinking, max_new_tokens",
 }
 """What to look at, by defect."""

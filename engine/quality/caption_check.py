@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from engine.quality.alarms import DUPLICATES, LIMITS
 from engine.quality.defects import DEFECT_NAMES, DefectFinder
 from engine.quality.words import words_of
 from engine.shearing.shear import Shearing, make_shearer
@@ -21,9 +22,34 @@ class CaptionCheck:
 
     def defects_of(self, raw: str, finish: str) -> int:
         """Return the bits of `Defect` of a raw caption."""
-        sheared = self.shear(raw, finish)
+        return self.defects_of_sheared(raw, finish, self.shear(raw, finish))
+
+    def defects_of_sheared(self, raw: str, finish: str, sheared: str) -> int:
+        """Return the bits of `Defect` of a raw caption that was sheared already."""
         words = words_of(sheared)
         return self.finder.find(raw, finish, sheared, words, frozenset(words))
+
+
+class SeriesCheck:
+    """Names the defects of captions that are judged together, duplicates among them included."""
+
+    def __init__(self, check: CaptionCheck) -> None:
+        self.check = check
+        self.seen: set[int] = set()
+        """Hashes of the sheared texts so far, so that no text is held."""
+
+    def names_of(self, raw: str, finish: str) -> tuple[str, ...]:
+        """Return the names of the defects of the next caption of the series.
+
+        A caption with a defect that may stop a model is no duplicate.
+        """
+        sheared = self.check.shear(raw, finish)
+        names = names_of(self.check.defects_of_sheared(raw, finish, sheared))
+        if not sheared or any(LIMITS[name].stop is not None for name in names):
+            return names  # a model that says one refusal again and again gets one alarm
+        before = len(self.seen)
+        self.seen.add(hash(sheared))
+        return names if len(self.seen) > before else (*names, DUPLICATES)
 
 
 def names_of(defects: int) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from engine.quality.alarms import (
     limits_of,
     new_alarms,
 )
-from engine.quality.caption_check import CaptionCheck, names_of
+from engine.quality.caption_check import CaptionCheck, SeriesCheck
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
 
@@ -38,6 +38,7 @@ class ModelWatch:
     """The captions of one model that came since they were last judged."""
 
     check: CaptionCheck
+    series: SeriesCheck
     settings_hash: str
     began: float
     """When the first of them came, on the monotonic clock."""
@@ -95,6 +96,7 @@ class HealthWatch:
             check = CaptionCheck(model.family, self.project_state.shearing, prompt_texts(model))
             watch = ModelWatch(
                 check=check,
+                series=SeriesCheck(check),
                 settings_hash=model.settings_hash,
                 began=self.project_state.clock.monotonic(),
             )
@@ -111,6 +113,7 @@ class HealthWatch:
                 self.judge(model_id, watch)
                 watch.first, watch.taken, watch.began = False, len(watch.waiting), now
                 watch.figures, watch.examples = Figures(), {}
+                watch.series = SeriesCheck(watch.check)
 
     def finish(self) -> None:
         """Look at all that is left, and tell what is wrong, as the run ends."""
@@ -126,7 +129,7 @@ class HealthWatch:
         names: tuple[str, ...] = (NO_CAPTION,)
         text = row.detail if isinstance(row, ErrorRow) else ""
         if isinstance(row, CaptionRow):
-            names = names_of(watch.check.defects_of(row.raw, row.finish))
+            names = watch.series.names_of(row.raw, row.finish)
             text = row.raw
         watch.figures.add(names)
         for name in names:

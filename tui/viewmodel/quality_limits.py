@@ -14,21 +14,17 @@ if TYPE_CHECKING:
 Verdict = Literal["none", "-", "few", "too many", "alarming"]
 """How many of a model's captions have a defect: more than a run warns of, or more than it stops the
 model for; `-` where no number is too many."""
-DUPLICATES = Limit(0.1, 0.3)
-"""The limits of exact duplicates, which a run does not see: many images have the same caption only
-where a model does not look at them, or a data set repeats itself."""
 
 Limits = Mapping[str, Limit]
 """The limits of a model by the name of the defect; others have none."""
-DEFAULT_LIMITS: Limits = LIMITS | {"duplicates": DUPLICATES}
 
 
 def limits_for(model: ModelRow | None) -> Limits:
     """Return the limits of a model as a run takes them; None stands for the originals."""
     if model is None:
-        return DEFAULT_LIMITS
+        return LIMITS
     pilot = HealthRecord.of(model.health).pilot
-    return {**DEFAULT_LIMITS, **limits_of(Settings.of(model.settings).limits, pilot)}
+    return limits_of(Settings.of(model.settings).limits, pilot)
 
 
 def verdict_of(name: str, count: int, captions: int, limits: Limits) -> Verdict:

@@ -69,6 +69,23 @@ def mixed(share: float, start: int = 0) -> Iterator[Row]:
 
 
 @pytest.mark.parametrize(
+    ("distinct", "said"),
+    [
+        (180, []),
+        (170, ["30 of 200 captions repeat an earlier one: look at whether the image reaches"]),
+        (90, ["stopped, since 110 of 200 captions repeat an earlier one"]),
+    ],
+)
+def test_a_model_that_says_the_same_of_many_images(
+    tmp_path: Path, distinct: int, said: list[str]
+) -> None:
+    feed = Feed(tmp_path / "run")
+    same = (CaptionRow(i, good(i % distinct).raw, 9, "length") for i in count())
+    feed.send(same, 200)
+    assert [text[: len(start)] for text, start in zip(feed.alarms, said, strict=True)] == said
+
+
+@pytest.mark.parametrize(
     ("share", "beginning", "stopped"),
     [
         (0.02, None, False),

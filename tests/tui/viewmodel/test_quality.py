@@ -8,12 +8,12 @@ import pytest
 
 from db.rows import ModelRow
 from engine.operations.model_quality import Example, ModelQuality
-from engine.quality.alarms import Figures, HealthRecord, Limit
+from engine.quality.alarms import LIMITS, Figures, HealthRecord, Limit
 from engine.quality.quality_filter import HEALTH_NAMES
 from engine.quality.style import FactSums, style_of
 from tests.support.canned_rows import model_row
 from tui.viewmodel.quality import DefectLine, defect_lines, missing_figures, worst_line
-from tui.viewmodel.quality_limits import DEFAULT_LIMITS, limits_for, verdict_of
+from tui.viewmodel.quality_limits import limits_for, verdict_of
 
 
 def quality(captions: int = 600, **health: int) -> ModelQuality:
@@ -47,16 +47,16 @@ def quality(captions: int = 600, **health: int) -> ModelQuality:
     ],
 )
 def test_verdicts_are_those_of_the_alarms(name: str, count: int, verdict: str) -> None:
-    assert verdict_of(name, count, 600, DEFAULT_LIMITS) == verdict
+    assert verdict_of(name, count, 600, LIMITS) == verdict
 
 
 def test_some_few_captions_are_chance_whatever_their_share() -> None:
-    assert verdict_of("loops", 4, 4, DEFAULT_LIMITS) == "few"
+    assert verdict_of("loops", 4, 4, LIMITS) == "few"
 
 
 def test_limits_are_those_of_the_model() -> None:
     model: ModelRow = model_row(1, "otter")
-    assert limits_for(None) == limits_for(model) == DEFAULT_LIMITS
+    assert limits_for(None) == limits_for(model) == LIMITS
     set_by_hand = replace(model, settings={"limits": "loops=0.6,leaks=off"})
     assert limits_for(set_by_hand)["loops"] == Limit(0.6, None)
     assert limits_for(set_by_hand)["leaks"] == Limit(None, None)
@@ -65,7 +65,7 @@ def test_limits_are_those_of_the_model() -> None:
 
 
 def test_the_worst_defect_comes_first() -> None:
-    lines = defect_lines(quality(loops=82, refusals=250, truncated=600, empty=1), DEFAULT_LIMITS)
+    lines = defect_lines(quality(loops=82, refusals=250, truncated=600, empty=1), LIMITS)
     assert [line.name for line in lines[:4]] == ["refusals", "loops", "empty", "truncated"]
     assert sorted(line.name for line in lines) == sorted(HEALTH_NAMES)
     assert lines[0].sentence == "250 of 600 refuse: alarming (over 30%)"
@@ -84,16 +84,16 @@ def test_the_worst_defect_comes_first() -> None:
     ],
 )
 def test_a_worst_defect_has_a_limit(given: ModelQuality, name: str | None) -> None:
-    line = worst_line(given, DEFAULT_LIMITS)
+    line = worst_line(given, LIMITS)
     assert (line and line.name) == name
 
 
 def test_every_defect_has_words() -> None:
-    for line in defect_lines(quality(**dict.fromkeys(HEALTH_NAMES, 2)), DEFAULT_LIMITS):
+    for line in defect_lines(quality(**dict.fromkeys(HEALTH_NAMES, 2)), LIMITS):
         assert isinstance(line, DefectLine)
         assert line.label
         assert line.sentence.startswith("2 of 600 ")
-    assert defect_lines(quality(captions=0), DEFAULT_LIMITS)[0].sentence.startswith("there is no")
+    assert defect_lines(quality(captions=0), LIMITS)[0].sentence.startswith("there is no")
 
 
 def test_a_missing_figure_has_its_reason() -> None:

@@ -24,6 +24,7 @@ from tests.engine.captioners.families.hf_truth.making import Tiny
 
 NEW_TOKENS = 8
 PROMPT = "Describe in English:"
+REASONING_TAGS = ("<think>", "</think>")
 
 
 class NoVideo:
@@ -106,5 +107,19 @@ def own_texts(folder: Path, tiny: Tiny, images: Sequence[Image.Image]) -> list[s
         prompt = inputs.get("input_ids")
         begins = prompt is not None and torch.equal(ids[:, : prompt.shape[1]], prompt)
         new = ids[0, prompt.shape[1] if begins else 0 :]
-        texts.append(tokenizer.decode(new, skip_special_tokens=True))
+        texts.append(plain_text(tokenizer, new.tolist()))
     return texts
+
+
+def plain_text(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Return a text without special tokens other than the tags of reasoning, which logs keep."""
+    pieces: list[list[int]] = [[]]
+    for token in ids:
+        if tokenizer.convert_ids_to_tokens(token) in REASONING_TAGS:
+            pieces += [[token], []]
+        else:
+            pieces[-1].append(token)
+    return "".join(
+        tokenizer.decode(piece, skip_special_tokens=number % 2 == 0)
+        for number, piece in enumerate(pieces)
+    )

@@ -103,9 +103,14 @@ def choose(
             f"{name} needs a checkpoint: --model {name}={example}, {family.checkpoint_form}"
         )
     changes = {"preset": preset or PAPER} | dict(changes or {})
-    if family.name == SCORE_VQA and checkpoint.startswith(ASKED):
+    if is_asked_model(family.name, checkpoint):
         return ask_model(name, checkpoint.removeprefix(ASKED), changes, others)
     return change_model(name, family.name, checkpoint or None, Settings(), changes)
+
+
+def is_asked_model(family: str, checkpoint: str) -> bool:
+    """Return True if a checkpoint is the name of another model of the project, `@NAME`."""
+    return family == SCORE_VQA and checkpoint.startswith(ASKED)
 
 
 def ask_model(
@@ -218,7 +223,7 @@ def change_model(
     settings = complete_prompt(family, apply_changes(settings, rest))
     if "prompt" in rest:
         check_prompt_keys(family, settings.prompt)
-    if settings.unsent and not family.remote:
+    if settings.unsent and not family.asks_server:
         raise BadInput(
             f"{settings.unsent_names[0]} must have a value: only a server can do without"
         )

@@ -42,8 +42,16 @@ ASKING_SETTINGS = (
     *("min_pixels", "max_pixels", "repetition_penalty"),
 )
 """Names of the settings of open models, here and on a server."""
+SERVER_SETTINGS = (
+    *("prompt", *ASKING_SETTINGS, "max_new_tokens", "temperature", "top_p", "seed"),
+    *("served_model", "thinking", "max_tokens_name"),
+    *("alpha", "exif", "jpeg_end", "batch", "limits"),
+)
+"""Names of the settings of models on a server."""
+ENGINE_SETTINGS = ("backend", "interpreter", "arguments")
+"""Names of the settings that say what serves a checkpoint."""
 SPECIAL_SETTINGS = (
-    *ASKING_SETTINGS,
+    *(*ASKING_SETTINGS, *ENGINE_SETTINGS),
     *("max_tiles", "vision_tower", "adapter", "served_model", "thinking", "max_tokens_name"),
 )
 """Names of the settings that only some families have."""
@@ -60,7 +68,7 @@ class Family:
     """One line for people: the parts of the model."""
     module: str
     """The module that has `load(checkpoint, settings, device, report) -> LoadedModel`; that of a
-    remote family takes a `KeySource` as well."""
+    family that asks a server takes a `KeySource` as well."""
     presets: dict[str, Settings] = field(hash=False)
     """Settings by the name of the preset."""
     checkpoint_form: str | None = None
@@ -77,10 +85,17 @@ class Family:
     """The model's own conversation, into which a prompt without placeholder is put for `{}`."""
     remote: bool = False
     """True if a checkpoint is the address of a server, not a folder."""
+    serves: bool = False
+    """True if the worker starts a server for the checkpoint."""
     scores: bool = False
     """True if its models score captions that others made, and write none."""
     fills_prompts: bool = False
     """True if a prompt may hold keys, which each record's own texts take the place of."""
+
+    @property
+    def asks_server(self) -> bool:
+        """True if its models are asked through a server, whoever started that."""
+        return self.remote or self.serves
 
     def load(
         self,
@@ -92,8 +107,8 @@ class Family:
     ) -> LoadedModel:
         """Load a model, for which the family's libraries are imported.
 
-        `report` takes texts of progress; `key` is for a server. Raises `CheckpointError`, and
-        `ServerUnavailable` if the family is remote.
+        `report` takes texts of progress; `key` is for a server that runs. Raises `CheckpointError`,
+        and `ServerUnavailable` if the family is remote.
         """
         if self.checkpoint_form is not None:
             try:
@@ -109,11 +124,11 @@ class Family:
             from engine.captioners.checkpoints.quantization import check_quantization
 
             check_quantization(settings.quantize, device)
-        if self.checkpoint_form is not None and not self.remote:
+        if self.checkpoint_form is not None and not self.asks_server:
             check_torchvision()
         module = import_module(self.module)
         captioner: LoadedModel
-        if self.remote:
+        if self.asks_server:
             captioner = module.load(checkpoint, settings, device, report, key)
             return captioner
         try:
@@ -141,7 +156,9 @@ def is_fault_of_files(error: BaseException, device: str) -> bool:
 
 
 ENDPOINT = "endpoint"
-"""Name of the family of all servers."""
+"""Name of the family of all servers that run already."""
+SERVER = "server"
+"""Name of the family of checkpoints that an engine serves, which the worker starts."""
 HF = "hf"
 """Name of the family of all open models in the Hugging Face layout."""
 SCORE = "score"
@@ -179,12 +196,34 @@ FAMILIES: dict[str, Family] = {
             conversation=presets.MINIGPT4_CONVERSATION,
         ),
         Family(
+            name="minigpt-4-llama2",
+            summary="MiniGPT-4 with Llama-2-Chat: EVA ViT-g and no Q-Former",
+            module="engine.captioners.families.minigpt4_llama2",
+            presets=presets.MINIGPT4_LLAMA2,
+            checkpoint_form="a folder with pretrained_minigpt4_llama2_7b.pth, eva_vit_g.pth and"
+            " llama-2-7b-chat-hf/",
+            missing_files=layouts.missing_minigpt4_llama2_files,
+            placeholder="<ImageHere>",
+            conversation=presets.MINIGPT4_LLAMA2_CONVERSATION,
+        ),
+        Family(
             name="otter",
             summary="Otter: CLIP ViT-L/14, perceiver resampler and MPT-7B",
             module="engine.captioners.families.otter",
             presets=presets.OTTER,
             checkpoint_form="a folder of luodian/OTTER-Image-MPT7B with its tokenizer",
             missing_files=layouts.missing_otter_files,
+            placeholder="<image>",
+            conversation=presets.OTTER_CONVERSATION,
+        ),
+        Family(
+            name="otter-llama",
+            summary="Otter on LLaMA: CLIP ViT-L/14, perceiver resampler and LLaMA-7B",
+            module="engine.captioners.families.otter_llama",
+            presets=presets.OTTER,
+            checkpoint_form="a folder of luodian/OTTER-Image-LLaMA7B-LA-InContext with LLaMA-7B's"
+            " tokenizer",
+            missing_files=layouts.missing_otter_llama_files,
             placeholder="<image>",
             conversation=presets.OTTER_CONVERSATION,
         ),
@@ -197,6 +236,16 @@ FAMILIES: dict[str, Family] = {
             missing_files=layouts.missing_qwen_vl_files,
             placeholder="<img></img>",
             conversation=presets.QWEN_VL_CONVERSATION,
+        ),
+        Family(
+            name="qwen-vl-chat",
+            summary="Qwen-VL-Chat: Qwen-VL tuned to answer in ChatML",
+            module="engine.captioners.families.qwen_vl_chat",
+            presets=presets.QWEN_VL_CHAT,
+            checkpoint_form="a folder of the original Qwen/Qwen-VL-Chat",
+            missing_files=layouts.missing_qwen_vl_files,
+            placeholder="<img></img>",
+            conversation=presets.QWEN_VL_CHAT_CONVERSATION,
         ),
         Family(
             name=HF,
@@ -220,12 +269,20 @@ FAMILIES: dict[str, Family] = {
             module="engine.captioners.remote.captioner",
             presets=presets.ENDPOINT,
             checkpoint_form=f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
-            setting_names=(
-                *("prompt", *ASKING_SETTINGS, "max_new_tokens", "temperature", "top_p", "seed"),
-                *("served_model", "thinking", "max_tokens_name"),
-                *("alpha", "exif", "jpeg_end", "batch", "limits"),
-            ),
+            setting_names=SERVER_SETTINGS,
             remote=True,
+            fills_prompts=True,
+        ),
+        Family(
+            name=SERVER,
+            summary="any model, by an engine that the worker starts: vLLM, SGLang, llama.cpp, ...",
+            module="engine.captioners.remote.engines.captioner",
+            presets=presets.SERVER,
+            checkpoint_form="a folder that the engine serves: in the Hugging Face layout, or with"
+            " GGUF files",
+            missing_files=layouts.missing_served_files,
+            setting_names=(*ENGINE_SETTINGS, *SERVER_SETTINGS),
+            serves=True,
             fills_prompts=True,
         ),
         Family(
@@ -244,7 +301,7 @@ FAMILIES: dict[str, Family] = {
             summary="asks a llava-1.5 or hf whether captions are true",
             module="engine.captioners.scorers.vqa",
             presets=presets.SCORE_VQA,
-            checkpoint_form="a folder of llava-1.5 or hf",
+            checkpoint_form="a folder of llava-1.5 or hf, or @NAME for such a model of the project",
             missing_files=missing_vqa_files,
             setting_names=(
                 *("prompt", "system", "template", "preprocess"),
@@ -316,9 +373,10 @@ def check_folder(family: Family, folder: Path, settings: Settings) -> None:
     tokenizer = Path(settings.tokenizer) if settings.tokenizer else None
     adapter = Path(settings.adapter) if settings.adapter else None
     missing = family.missing_files(folder, tokenizer)
+    advice: str | None = None
     if family.name == SCORE:
         advice = advice_for_contrastive(folder, missing)
-    else:
+    elif not family.serves:
         asked_as_llava = is_asked_as_llava(folder, settings.quantize)
         is_hf = family.name == HF or (family.name == SCORE_VQA and not asked_as_llava)
         advice = advice_for_folder(folder, missing, is_hf, adapter)

@@ -18,7 +18,15 @@ from safetensors.torch import load_file
 
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints.layouts import read_config
-from engine.captioners.families import llava, minigpt4, otter, otter_model, qwen_vl
+from engine.captioners.families import (
+    llava,
+    minigpt4,
+    minigpt4_llama2,
+    otter,
+    otter_llama,
+    otter_model,
+    qwen_vl,
+)
 from engine.captioners.families.spliced import SplicedModel
 from engine.captioners.generation.generate import GenerationRequest, generate
 from engine.captioners.settings import Settings
@@ -169,7 +177,11 @@ def llava_adapter(model: llava.LlavaModel, folder: Path, inputs: Tensors) -> Gol
     return SplicedAdapter(model, pixel_values, prompts, request, stages)
 
 
-def minigpt4_adapter(model: minigpt4.MiniGPT4Model, folder: Path, inputs: Tensors) -> GoldenAdapter:
+def minigpt4_adapter(
+    model: minigpt4.MiniGPT4Model | minigpt4_llama2.MiniGPT4Llama2Model,
+    folder: Path,
+    inputs: Tensors,
+) -> GoldenAdapter:
     pixel_values = inputs["pixel_values"].to(model.dtype)
     prompts = list(zip(id_rows(inputs, "before_ids"), id_rows(inputs, "after_ids"), strict=True))
 
@@ -214,14 +226,18 @@ def qwen_adapter(model: qwen_vl.QwenVLModel, folder: Path, inputs: Tensors) -> G
 ADAPTERS: dict[str, Callable[[Any, Path, Tensors], GoldenAdapter]] = {
     "llava-1.5": llava_adapter,
     "minigpt-4": minigpt4_adapter,
+    "minigpt-4-llama2": minigpt4_adapter,
     "otter": OtterAdapter,
+    "otter-llama": OtterAdapter,
     "qwen-vl": qwen_adapter,
 }
 """By family, the function that makes an adapter of a model, a golden folder and its inputs."""
 LOADERS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "llava-1.5": llava.load_model,
     "minigpt-4": minigpt4.load_model,
+    "minigpt-4-llama2": minigpt4_llama2.load_model,
     "otter": otter.load_model,
+    "otter-llama": otter_llama.load_model,
     "qwen-vl": qwen_vl.load_model,
 }
 """By family, the function that loads a checkpoint folder's model without its tokenizer."""

@@ -6,6 +6,8 @@ the model's own code.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.captioners.open_models import GENERAL_PROMPT
 from engine.captioners.settings import Settings
 
@@ -23,8 +25,19 @@ MINIGPT4_CONVERSATION = (
     "###Assistant: "
 )
 """MiniGPT-4's conversation; `{}` stands for the user's text."""
+MINIGPT4_LLAMA2_CONVERSATION = (
+    "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I"
+    " provide it to you. Please answer my questions.<s>[INST] <Img><ImageHere></Img> {} [/INST] "
+)
+"""The conversation of MiniGPT-4 with Llama-2-Chat; `{}` stands for the user's text."""
 OTTER_CONVERSATION = "<image>User: {} GPT:<answer>"
 """Otter's conversation; `{}` stands for the user's text."""
+QWEN_VL_CHAT_CONVERSATION = (
+    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+    "<|im_start|>user\nPicture 1: <img></img>\n{}<|im_end|>\n<|im_start|>assistant\n"
+)
+"""Qwen-VL-Chat's conversation in ChatML, as its own `chat` writes it; `{}` stands for the user's
+text."""
 QWEN_VL_CONVERSATION = "<img></img>{}"
 """The image and then the text that Qwen-VL continues, in place of `{}`."""
 
@@ -59,6 +72,14 @@ MINIGPT4: Presets = {
         batch=96,
     ),
 }
+MINIGPT4_LLAMA2: Presets = {
+    PAPER: replace(
+        MINIGPT4[PAPER], prompt=MINIGPT4_LLAMA2_CONVERSATION.format("Describe in English:")
+    ),
+    OFFICIAL: replace(
+        MINIGPT4[OFFICIAL], prompt=MINIGPT4_LLAMA2_CONVERSATION.format("Describe in English:")
+    ),
+}
 OTTER: Presets = {
     PAPER: Settings(
         prompt="<image> User: Describe in English: GPT: <answer>",
@@ -87,6 +108,18 @@ QWEN_VL: Presets = {
         batch=64,
     ),
 }
+QWEN_VL_CHAT: Presets = {
+    PAPER: Settings(
+        prompt=QWEN_VL_CHAT_CONVERSATION.format("Describe in English:"),
+        preprocess="squash",
+        batch=64,
+    ),
+    OFFICIAL: Settings(
+        prompt=QWEN_VL_CHAT_CONVERSATION.format("Describe the image in English:"),
+        preprocess="squash",
+        batch=64,
+    ),
+}
 HF: Presets = {
     PAPER: Settings(prompt=GENERAL_PROMPT, batch=16),
     OFFICIAL: Settings(prompt=GENERAL_PROMPT, batch=16),
@@ -95,6 +128,7 @@ ENDPOINT: Presets = {
     PAPER: Settings(prompt="Describe in English:", thinking=False, batch=64, auto_batch=False),
     OFFICIAL: Settings(prompt="Describe in English:", thinking=False, batch=64, auto_batch=False),
 }
+SERVER: Presets = {name: replace(settings, backend="vllm") for name, settings in ENDPOINT.items()}
 VQA_QUESTION = "Does this figure show '{caption}'? Please answer yes or no."
 """VQAScore's question (Lin et al. 2024, arXiv 2404.01291, 3)."""
 SCORE_VQA: Presets = {

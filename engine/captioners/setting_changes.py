@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from engine.captioners.settings import (
     ALPHAS,
     DTYPES,
+    ENGINES,
     EXIFS,
     JPEG_ENDS,
     MAX_BATCH,
@@ -29,6 +31,8 @@ from engine.captioners.settings import (
     check_settings,
     json_object,
     json_texts,
+    stored_backend,
+    stored_json,
 )
 from engine.quality.alarms import parse_limits
 from engine.utils.errors import BadInput
@@ -123,6 +127,33 @@ def served_model(text: str) -> str | None:
     return text
 
 
+def backend(text: str) -> str:
+    """vllm, sglang, lmdeploy, llama.cpp, transformers, or the command of a server, with {model},
+    {port} and {key} for folder, port and API key"""
+    if text in ENGINES:
+        return text
+    program, *rest = words(text)
+    # Its server's folder is none of the user's.
+    program = str(Path(program).expanduser().absolute()) if "/" in program else program
+    return stored_backend(stored_json([program, *rest]))
+
+
+def arguments(text: str) -> str:
+    """further arguments for the engine, such as --max-model-len 4096, or none"""
+    return "" if text in ("", "none") else stored_json(words(text))
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a command line or the texts of a JSON list.
+
+    No shell reads them. Raises `ValueError`, `BadInput`.
+    """
+    if text.lstrip().startswith("["):
+        parsed: list[str] = json.loads(json_texts(text))
+        return parsed
+    return shlex.split(text)
+
+
 def any_text(text: str) -> str:
     """text"""
     return text
@@ -185,6 +216,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "served_model": served_model,
     "thinking": yes_or_no,
     "max_tokens_name": one_of(MAX_TOKENS_NAMES),
+    "backend": backend,
+    "interpreter": existing_path,
+    "arguments": arguments,
     "alpha": one_of(ALPHAS),
     "exif": one_of(EXIFS),
     "jpeg_end": one_of(JPEG_ENDS),
@@ -242,6 +276,15 @@ def parse_value(key: str, text: str) -> Any:
         return parse(text)
     except (ValueError, KeyError, BadInput):
         raise BadInput(f"{key} must be {describe(parse)}, not {text!r}") from None
+
+
+def setting_text(value: Any) -> str:
+    """Return the value of a setting as text, as its parser reads it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def describe(parse: Callable[[str], Any]) -> str:

@@ -27,6 +27,10 @@ JPEG_ENDS = ("required", "optional")
 """Values of `jpeg_end`."""
 MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
 """Values of `max_tokens_name`."""
+ENGINES = ("vllm", "sglang", "lmdeploy", "llama.cpp", "transformers")
+"""Values of `backend`, besides a command."""
+PORT_PLACEHOLDER = "{port}"
+"""What stands in a command of `backend` for the port on which its server is to listen."""
 UNSENDABLE = ("max_new_tokens", "temperature", "seed")
 """Settings that a server need not be sent, by the value `none`."""
 MAX_SEED = 2**63 - 1
@@ -61,8 +65,8 @@ def any_of(values: Sequence[str], empty: bool = False) -> Meta:
 class Settings:
     """How a model is loaded and asked. `msgspec.convert` checks types and ranges.
 
-    All but `batch`, `auto_batch`, `limits`, `graphs` and `overlap` change the raw captions, and
-    therefore the settings hash.
+    All but `batch`, `auto_batch`, `limits`, `graphs`, `overlap` and `interpreter` change the raw
+    captions, and therefore the settings hash.
     """
 
     prompt: str = ""
@@ -117,6 +121,14 @@ class Settings:
     """Folder of an adapter (LoRA) that is merged into the weights; None for none."""
     served_model: str | None = None
     """Id of the model to ask a server for; None if it serves only one."""
+    backend: str = ""
+    """The engine with which a worker serves the checkpoint, one of `ENGINES`, or a JSON list of the
+    arguments of a command that does; empty for models that no worker serves."""
+    interpreter: str | None = None
+    """The program that runs the engine: the Python of its environment, or `llama-server`; None for
+    our own Python, and for what the path has."""
+    arguments: str = ""
+    """A JSON list of further arguments for the engine; empty for none."""
     thinking: bool = True
     """True if a server may have the model reason before it answers; False to ask it not to."""
     max_tokens_name: Annotated[str, any_of(MAX_TOKENS_NAMES)] = "max_tokens"
@@ -170,6 +182,17 @@ class Settings:
         """The texts that are cut from captions."""
         return json.loads(self.strip) if self.strip else []
 
+    @property
+    def backend_command(self) -> list[str] | None:
+        """The arguments of the command that serves the checkpoint; None for an engine by name."""
+        is_command = self.backend and self.backend not in ENGINES
+        return json.loads(self.backend) if is_command else None
+
+    @property
+    def engine_arguments(self) -> list[str]:
+        """The further arguments of the engine."""
+        return json.loads(self.arguments) if self.arguments else []
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
         """Return settings with these values; names that this version does not know are left out."""
@@ -184,7 +207,10 @@ def check_settings(settings: Settings) -> None:
         least, most = getattr(settings, low), getattr(settings, high)
         if least is not None and most is not None and least > most:
             raise BadInput(f"{low} {least} is above {high} {most}")
-    for name, stored in (("prompts", json_texts), ("strip", json_texts), ("template", json_object)):
+    for name, stored in (
+        *(("prompts", json_texts), ("strip", json_texts), ("template", json_object)),
+        *(("arguments", json_texts), ("backend", stored_backend)),
+    ):
         text = getattr(settings, name)
         try:
             is_stored = not text or text == stored(text)
@@ -202,6 +228,16 @@ def json_texts(text: str) -> str:
     if not all(isinstance(it, str) and it for it in value):
         raise BadInput(f"{text[:200]!r} holds something else than texts")
     return stored_json(value)
+
+
+def stored_backend(text: str) -> str:
+    """Return an engine's name, or the JSON list of a command, as stored. Raises `BadInput`."""
+    if text in ENGINES:
+        return text
+    stored = json_texts(text)
+    if not any(PORT_PLACEHOLDER in argument for argument in json.loads(stored)):
+        raise BadInput(f"a command must say with {PORT_PLACEHOLDER} where its server is to listen")
+    return stored
 
 
 def json_object(text: str) -> str:

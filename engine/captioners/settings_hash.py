@@ -15,8 +15,8 @@ from engine.captioners.model_families import FAMILIES, HF
 from engine.captioners.settings import Settings
 from engine.captioners.stated_settings import stated_penalty
 
-UNHASHED = ("batch", "auto_batch", "limits", "graphs", "overlap")
-"""Settings that change the speed only, or what is told of the captions."""
+UNHASHED = ("batch", "auto_batch", "limits", "graphs", "overlap", "interpreter")
+"""Settings that change the speed only, what is told of the captions, or where programs lie."""
 HASHED_BY_CONTENT = ("tokenizer", "vision_tower", "adapter")
 """Settings that are paths: what lies there counts, not where."""
 HASHED_WHOLE = ("adapter",)

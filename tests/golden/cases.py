@@ -9,7 +9,9 @@ from safetensors import safe_open
 
 FAMILIES = {
     "minigpt4": "minigpt-4",
+    "minigpt4_llama2": "minigpt-4-llama2",
     "otter": "otter",
+    "otter_llama": "otter-llama",
     "qwen_vl": "qwen-vl",
     "llava": "llava-1.5",
 }

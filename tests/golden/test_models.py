@@ -33,8 +33,8 @@ def test_every_expected_tensor_is_compared(case: Case, differences: Callable[[Ca
 def test_the_comparison_sees_a_small_change(case: Case, model: Callable[[Case], Any]) -> None:
     """The change is a hundredth on one weight of the language model's final norm."""
     changed = copy.deepcopy(model(case))
-    layers = "lang_encoder.transformer.norm_f" if case.family == "otter" else None
-    norm = changed.get_submodule(layers or "language_model.model.norm")
+    norms = {"otter": "lang_encoder.transformer.norm_f", "otter-llama": "lang_encoder.model.norm"}
+    norm = changed.get_submodule(norms.get(case.family, "language_model.model.norm"))
     with torch.no_grad():
         norm.weight[0] += 0.01
     found = {check.name: check for check in checks(case.family, changed, case.folder)}
@@ -73,7 +73,7 @@ def test_rows_padded_together_answer_as_alone(case: Case, model: Callable[[Case]
     """Padding in front changes nothing: the next token's logits are the same."""
     found = model(case)
     inputs = load_file(case.folder / "inputs.safetensors")
-    if case.family == "otter":
+    if case.family in ("otter", "otter-llama"):
         image = json.loads((case.folder / "special_ids.json").read_text())["<image>"]
         found.image_id = image
         pixels = inputs["vision_x"][:1, 0, 0].expand(2, -1, -1, -1)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from transformers.models.llama.tokenization_llama import LlamaTokenizer
 
+from engine.captioners.families.otter import SPECIAL_TOKENS
 from engine.captioners.families.qwen_tokenizer import QwenTokenizer
 from engine.captioners.families.qwen_vl import encode_prompt
 from engine.captioners.preprocessing.prompts import encode, encode_around_image, load_tokenizer
@@ -29,13 +30,24 @@ def llama(
     )
 
 
-def test_minigpt4_segments(
-    llama: Llama,
-) -> None:
+@pytest.mark.parametrize("name", ["minigpt4", "minigpt4_llama2"])
+def test_minigpt4_segments(llama: Llama, name: str) -> None:
     tokenizer, expected = llama
-    before, after = (it["ids"] for it in expected["minigpt4"]["segments"])
-    prompt = expected["minigpt4"]["prompt"]
+    if name not in expected:
+        pytest.skip(f"the fixtures have no {name}")
+    before, after = (it["ids"] for it in expected[name]["segments"])
+    prompt = expected[name]["prompt"]
     assert encode_around_image(tokenizer, prompt, "<ImageHere>") == (before, after)
+
+
+@pytest.mark.parametrize("preset", ["official", "paper"])
+def test_otter_prompts_on_llama(llama: Llama, preset: str) -> None:
+    tokenizer, expected = llama
+    if "otter_llama" not in expected:
+        pytest.skip("the fixtures have no otter_llama")
+    tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS)})
+    prompt = FAMILIES["otter-llama"].presets[preset].prompt
+    assert [tokenizer.bos_token_id, *encode(tokenizer, prompt)] == expected["otter_llama"][prompt]
 
 
 def test_llava_prompts(

@@ -55,21 +55,28 @@ def grow_file(path: Path, tokens: int, *keys: str) -> None:
 
 def llava(folder: Path) -> Path:
     copy_golden("llava", folder)
-    shutil.copytree(LLAMA_TOKENIZER, folder, dirs_exist_ok=True)
-    tokens = len(load_tokenizer(LLAMA_TOKENIZER))
-    grow_file(folder / "pytorch_model.bin", tokens, "model.embed_tokens.weight", "lm_head.weight")
-    change_json(folder / "config.json", vocab_size=tokens)
+    add_llama_tokenizer(folder)
     return folder
 
 
 def minigpt4(folder: Path) -> Path:
     copy_golden("minigpt4", folder)
-    shutil.copytree(LLAMA_TOKENIZER, folder / "vicuna", dirs_exist_ok=True)
-    tokens = len(load_tokenizer(LLAMA_TOKENIZER))
-    vicuna = folder / "vicuna"
-    grow_file(vicuna / "pytorch_model.bin", tokens, "model.embed_tokens.weight", "lm_head.weight")
-    change_json(vicuna / "config.json", vocab_size=tokens)
+    add_llama_tokenizer(folder / "vicuna")
     return folder
+
+
+def minigpt4_llama2(folder: Path) -> Path:
+    copy_golden("minigpt4_llama2", folder)
+    add_llama_tokenizer(folder / "llama-2-7b-chat-hf")
+    return folder
+
+
+def add_llama_tokenizer(folder: Path) -> None:
+    """Put Llama's tokenizer into the folder of a language model, and grow that to its size."""
+    shutil.copytree(LLAMA_TOKENIZER, folder, dirs_exist_ok=True)
+    tokens = len(load_tokenizer(LLAMA_TOKENIZER))
+    grow_file(folder / "pytorch_model.bin", tokens, "model.embed_tokens.weight", "lm_head.weight")
+    change_json(folder / "config.json", vocab_size=tokens)
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -91,6 +98,15 @@ def otter(folder: Path) -> Path:
     return folder
 
 
+def otter_llama(folder: Path) -> Path:
+    copy_golden("otter_llama", folder)
+    shutil.copytree(LLAMA_TOKENIZER, folder, dirs_exist_ok=True)
+    tables = ("lang_encoder.model.embed_tokens.weight", "lang_encoder.lm_head.weight")
+    tokens = len(load_tokenizer(LLAMA_TOKENIZER)) + 4
+    grow_file(folder / "pytorch_model.bin", tokens, *tables)
+    return folder
+
+
 def qwen_vl(folder: Path) -> Path:
     copy_golden("qwen_vl", folder)
     ranks = [b"%s %d\n" % (base64.b64encode(bytes([number])), number) for number in range(256)]
@@ -103,10 +119,14 @@ def qwen_vl(folder: Path) -> Path:
     return folder
 
 
+OTTERS = ("otter", "otter-llama")
+"""The families whose images enter by cross-attention, and whose prompts are token ids."""
 CHECKPOINTS: dict[str, Callable[[Path], Path]] = {
     "llava-1.5": llava,
     "minigpt-4": minigpt4,
+    "minigpt-4-llama2": minigpt4_llama2,
     "otter": otter,
+    "otter-llama": otter_llama,
     "qwen-vl": qwen_vl,
 }
 """For each family the function that makes its small checkpoint in a folder."""

@@ -77,6 +77,13 @@ def is_inside(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
+def missing_served_files(folder: Path, _tokenizer: Path | None) -> list[str]:
+    """Return what a folder lacks of what any engine can serve."""
+    if (folder / "config.json").is_file() or next(folder.glob("*.gguf"), None) is not None:
+        return []
+    return ["config.json, or a GGUF file"]
+
+
 def missing_config(folder: Path) -> list[str]:
     return [] if (folder / "config.json").is_file() else ["config.json"]
 
@@ -139,6 +146,16 @@ def missing_otter_files(folder: Path, tokenizer: Path | None) -> list[str]:
     return missing
 
 
+def missing_otter_llama_files(folder: Path, tokenizer: Path | None) -> list[str]:
+    missing = missing_config(folder) + missing_weights(folder)
+    if missing_tokenizer(tokenizer or folder):
+        missing.append(
+            "tokenizer.model (that of LLaMA-7B: put it there or name its folder with --set"
+            " otter-llama.tokenizer=FOLDER)"
+        )
+    return missing
+
+
 def missing_qwen_vl_files(folder: Path, tokenizer: Path | None) -> list[str]:
     ranks = tokenizer or folder / "qwen.tiktoken"
     missing = missing_config(folder) + missing_weights(folder)
@@ -163,3 +180,13 @@ def missing_minigpt4_files(folder: Path, tokenizer: Path | None) -> list[str]:
         return [*missing, "vicuna/ (the folder of Vicuna-7B v0, config.json inside)"]
     in_vicuna = missing_tokenizer(tokenizer or vicuna) + missing_weights(vicuna)
     return missing + [f"{vicuna.name}/{name}" for name in in_vicuna]
+
+
+def missing_minigpt4_llama2_files(folder: Path, tokenizer: Path | None) -> list[str]:
+    missing = [] if find_projection_file(folder) else ["pretrained_minigpt4_llama2_7b.pth"]
+    missing += [] if (folder / "eva_vit_g.pth").is_file() else ["eva_vit_g.pth"]
+    llama = subfolder_of_type(folder, "llama")
+    if llama is None:
+        return [*missing, "llama-2-7b-chat-hf/ (the folder of Llama-2-7B-Chat)"]
+    in_llama = missing_tokenizer(tokenizer or llama) + missing_weights(llama)
+    return missing + [f"{llama.name}/{name}" for name in in_llama]

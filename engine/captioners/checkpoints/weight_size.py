@@ -15,14 +15,21 @@ def weight_bytes(checkpoint: str | None) -> int | None:
     """Return the bytes of all weights in a folder and the folders in it; None if there are none."""
     if checkpoint is None:
         return None
-    sizes: dict[Path, dict[str, int]] = {}
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in find_weights(Path(checkpoint))) or None
+    return None
+
+
+def find_weights(checkpoint: Path) -> list[Path]:
+    """Return the files with weights in a folder and the folders in it."""
+    by_folder: dict[Path, dict[str, list[Path]]] = {}
     with suppress(OSError):
         # Not deeper: a project may come from somebody else and name any folder, "/" for one.
-        for path in chain(Path(checkpoint).glob("*"), Path(checkpoint).glob("*/*")):
+        for path in chain(checkpoint.glob("*"), checkpoint.glob("*/*")):
             if path.suffix in SUFFIXES and path.is_file():
-                by_suffix = sizes.setdefault(path.parent, {})
-                by_suffix[path.suffix] = by_suffix.get(path.suffix, 0) + path.stat().st_size
-    total = sum(
-        by_suffix.get(SUFFIXES[0]) or sum(by_suffix.values()) for by_suffix in sizes.values()
-    )
-    return total or None
+                by_folder.setdefault(path.parent, {}).setdefault(path.suffix, []).append(path)
+    return [
+        path
+        for by_suffix in by_folder.values()
+        for path in by_suffix.get(SUFFIXES[0]) or chain(*by_suffix.values())
+    ]

@@ -125,9 +125,7 @@ class MiniGPT4Model(SplicedModel):
 
         This is the ViT's output before `ln_vision`.
         """
-        embeds = self.vision.embeddings(pixel_values)
-        hidden_states: torch.Tensor = self.vision.encoder(inputs_embeds=embeds).last_hidden_state
-        return hidden_states
+        return encode_patches(self.vision, pixel_values)
 
     def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Encode images (B, 3, S, S) as (B, queries, D): one feature for each query."""
@@ -136,6 +134,13 @@ class MiniGPT4Model(SplicedModel):
         outputs = self.qformer(query_embeds=query_embeds, encoder_hidden_states=image_embeds)
         features: torch.Tensor = self.projection(outputs.last_hidden_state)
         return features
+
+
+def encode_patches(vision: Blip2VisionModel, pixel_values: torch.Tensor) -> torch.Tensor:
+    """Encode images (B, 3, S, S) as (B, 1 + patches, D) with the ViT alone, without its norm."""
+    embeds = vision.embeddings(pixel_values)
+    hidden_states: torch.Tensor = vision.encoder(inputs_embeds=embeds).last_hidden_state
+    return hidden_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +179,7 @@ def load_model(
         frozen = read_blip2_folder(blip2, report)
     else:
         frozen = read_official_files(folder)
+    check_from_qformer(projection_weights, projection, frozen.qformer)
     queries = tensor_shape(frozen.weights, "query_tokens", folder)[1]
     model = MiniGPT4Model(frozen.vision, frozen.qformer, queries, language_model)
     # All else that the projection's trainer left in its file is a copy of frozen parts.
@@ -208,8 +214,19 @@ def check_projection(weights: Weights, path: Path, width: int, vicuna: Path) -> 
     needed = f"a {sizes[width]} model" if width in sizes else "another model"
     raise CheckpointError(
         f"{path} projects to width {projected}: {kind}, and {vicuna.name}/ is {needed} of width"
-        f" {width}; take the projection and the Vicuna of one size"
+        f" {width}; take the projection and the language model of one size"
     )
+
+
+def check_from_qformer(weights: Weights, path: Path, qformer: Blip2QFormerConfig) -> None:
+    """Raise `CheckpointError` for a projection that does not take the Q-Former's output."""
+    width = tensor_shape(weights, "llama_proj.weight", path)[1]
+    if width != qformer.hidden_size:
+        raise CheckpointError(
+            f"{path} projects from width {width}, not from the Q-Former's {qformer.hidden_size}:"
+            " if it is that of MiniGPT-4 with Llama-2-Chat, which has no Q-Former, load it with"
+            " --model minigpt-4-llama2"
+        )
 
 
 def read_official_files(folder: Path) -> FrozenPart:
@@ -225,16 +242,20 @@ def read_official_files(folder: Path) -> FrozenPart:
         )
     sizes = read_config(folder)
     vision = vit_config(weights, sizes.get("vit", {}), folder / EVA)
-    depth = vision.num_hidden_layers
-    unread = "|".join(str(index) for index in range(depth, count_layers(weights, "blocks.")))
     return FrozenPart(
         layout="official files",
         weights=weights | blip2,
         vision=vision,
         qformer=qformer_config(blip2, sizes.get("qformer", {}), folder / BLIP2),
         recipe=official_recipe,
-        unused=rf"blocks\.({unread})\..*" if unread else UNUSED_NONE,
+        unused=unread_blocks(vision.num_hidden_layers, count_layers(weights, "blocks.")),
     )
+
+
+def unread_blocks(depth: int, blocks: int) -> str:
+    """Return a pattern of the keys of a ViT's blocks behind the first `depth` of so many."""
+    unread = "|".join(str(index) for index in range(depth, blocks))
+    return rf"blocks\.({unread})\..*" if unread else UNUSED_NONE
 
 
 def official_recipe(name: str) -> Recipe:

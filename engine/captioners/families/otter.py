@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import MptConfig, MptForCausalLM
+from transformers import LlamaForCausalLM, MptConfig, MptForCausalLM
 
 from engine.captioners.answer_text import with_longer_cap
 from engine.captioners.base import Caption, Captioner, CheckpointError, LoadedCheckpoint
@@ -33,7 +33,7 @@ from engine.captioners.generation.generate import (
 )
 from engine.captioners.generation.mpt_decoder import MptDecodeState
 from engine.captioners.generation.row_slices import encode_slices, slice_rows, widest_layer
-from engine.captioners.generation.static_decoders import DecodeStatePool
+from engine.captioners.generation.static_decoders import DecodeState, DecodeStatePool
 from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
 from engine.captioners.preprocessing.prompts import load_tokenizer
@@ -46,12 +46,16 @@ SPECIAL_TOKENS = ("<|endofchunk|>", "<image>", "<answer>")
 """Tokens that Otter adds to MPT's, in the order of their ids."""
 PAD_TOKEN = "<PAD>"  # noqa: S105
 """The padding token that Otter adds where the tokenizer has none."""
-UNUSED = (
-    r".*position_ids|.*vision_model\.post_layernorm\.(weight|bias)"
+UNUSED_OF_OTTER = (
+    r".*position_ids|.*rotary_emb\.inv_freq|.*vision_model\.post_layernorm\.(weight|bias)"
     # Older files list the language model's parts a second time.
-    r"|lang_encoder\.(old_decoder_blocks|gated_cross_attn_layers)\..*|lang_encoder\.lm_head\.weight"
+    r"|lang_encoder\.(old_decoder_blocks|gated_cross_attn_layers)\..*"
 )
 """A pattern of whole keys that official files contain and the model does not need."""
+UNUSED = rf"{UNUSED_OF_OTTER}|lang_encoder\.lm_head\.weight"
+"""The same with MPT's head, which is its embeddings."""
+MPT_BLOCKS = "lang_encoder.transformer.blocks."
+"""Prefix of the keys of MPT's layers."""
 MPT_KEYS = ("d_model", "n_heads", "n_layers", "max_seq_len", "expansion_ratio")
 """Keys of `text_config` that are handed on to transformers' `MptConfig`."""
 
@@ -65,22 +69,39 @@ def load_model(
     """Return the model of a checkpoint folder. Raises `CheckpointError`."""
     config = read_json(folder / "config.json")
     check_kind(folder, config)
+    return load_around(mpt, MPT_BLOCKS, folder, config, dtype, device, report)
+
+
+def load_around(
+    language: Callable[[Mapping[str, Any], Weights, Path], MptForCausalLM | LlamaForCausalLM],
+    blocks: str,
+    folder: Path,
+    config: Mapping[str, Any],
+    dtype: torch.dtype,
+    device: str,
+    report: Callable[[str], None],
+) -> tuple[OtterModel, LoadedCheckpoint]:
+    """Return the model of a checkpoint folder, around a language model.
+
+    `language` builds that from `text_config`, all weights and the folder; `blocks` is the prefix of
+    its layers' keys. Raises `CheckpointError`.
+    """
     weights = rename_keys(
         read_folder(folder, report), [(r"vision_encoder\.(?!vision_model\.)", TOWER)]
     )
     tower = build_clip_tower(weights, TOWER, config["vision_config"], -1, folder)
     with torch.device("meta"):
-        language_model = mpt(config["text_config"], weights, folder)
+        language_model = language(config["text_config"], weights, folder)
         gates = {
-            index: gated_block(weights, index, folder)
-            for index in gated_layers(config, language_model.config.n_layers)
+            index: gated_block(weights, f"{blocks}{index}.gated_cross_attn_layer.", folder)
+            for index in gated_layers(config, language_model.config.num_hidden_layers)
         }
         model = OtterModel(tower, Perceiver(weights, folder), language_model, gates)
     loaded = assemble(
         model,
         weights,
         recipe_by_rules([(r"vision_encoder\.", TOWER)]),
-        UNUSED,
+        UNUSED if isinstance(language_model, MptForCausalLM) else UNUSED_OF_OTTER,
         dtype,
         device,
         folder,
@@ -92,12 +113,11 @@ def load_model(
 
 def check_kind(folder: Path, config: Mapping[str, Any]) -> None:
     """Raise `CheckpointError` for a checkpoint that is not Otter on MPT."""
-    kind = config.get("model_type")
-    if kind not in ("otter", "flamingo") or "text_config" not in config:
+    language = language_of(folder, config)
+    if language == "llama":
         raise CheckpointError(
-            f"{folder} is a {kind!r} checkpoint, not Otter (luodian/OTTER-Image-MPT7B)"
+            f"{folder} is an Otter on LLaMA, not on MPT: load it with --model otter-llama"
         )
-    language = config["text_config"].get("model_type")
     if language != "mpt":
         raise CheckpointError(
             f"{folder} is an Otter on {language!r}: this is not OTTER-Image-MPT7B, whose language"
@@ -108,15 +128,24 @@ def check_kind(folder: Path, config: Mapping[str, Any]) -> None:
         raise CheckpointError(f"{folder} has an MPT that is not MPT-7B (qk_ln, or no alibi)")
 
 
+def language_of(folder: Path, config: Mapping[str, Any]) -> str:
+    """Return the type of an Otter's language model. Raises `CheckpointError` if it is no Otter."""
+    kind = config.get("model_type")
+    if kind not in ("otter", "flamingo") or "text_config" not in config:
+        raise CheckpointError(
+            f"{folder} is a {kind!r} checkpoint, not Otter (luodian/OTTER-Image-MPT7B)"
+        )
+    return str(config["text_config"].get("model_type"))
+
+
 def gated_layers(config: Mapping[str, Any], layers: int) -> list[int]:
     """Return the indices of the decoder layers behind a cross-attention block."""
     every = config.get("cross_attn_every_n_layers", 4)
     return [index for index in range(layers) if (index + 1) % every == 0]
 
 
-def gated_block(weights: Weights, index: int, where: Path) -> GatedCrossAttention:
-    """Build the cross-attention block in front of a decoder layer, in the shapes of its weights."""
-    prefix = f"lang_encoder.transformer.blocks.{index}.gated_cross_attn_layer."
+def gated_block(weights: Weights, prefix: str, where: Path) -> GatedCrossAttention:
+    """Build the cross-attention block with keys of this prefix, in the shapes of its weights."""
     inner, width = tensor_shape(weights, f"{prefix}attn.to_q.weight", where)
     media_width = tensor_shape(weights, f"{prefix}attn.to_kv.weight", where)[1]
     hidden = tensor_shape(weights, f"{prefix}feed_forward.1.weight", where)[0]
@@ -142,6 +171,10 @@ class OtterCaptioner(Captioner):
     """Captions with Otter. Images enter by cross-attention, so the prompt stays plain token ids."""
 
     concurrent_batches = True
+    name = "otter"
+    """The family's name, by which the sampler seeds its noise."""
+    length_key = "max_seq_len"
+    """The name in the language model's configuration of the most tokens that it takes."""
 
     def __init__(
         self,
@@ -154,7 +187,8 @@ class OtterCaptioner(Captioner):
         """Take a loaded model; `report` takes progress texts. Raises `CheckpointError`."""
         self.model = model
         language_model = model.lang_encoder
-        layers = [block.decoder_layer for block in language_model.transformer.blocks]
+        layers = [block.decoder_layer for block in model.blocks]
+        widest = widest_layer(language_model.base_model)
         device = language_model.device
         self.loaded = quantize(model, layers, settings.quantize, device, loaded, report)
         self.tokenizer = tokenizer
@@ -164,22 +198,27 @@ class OtterCaptioner(Captioner):
         self.model.image_id = tokenizer.convert_tokens_to_ids("<image>")
         self.stop_ids = [tokenizer.convert_tokens_to_ids("<|endofchunk|>")]
         self.pad_id = tokenizer.pad_token_id
-        self.prompt = tokenizer(settings.prompt, add_special_tokens=False).input_ids
-        limit = language_model.config.max_seq_len
-        check_length(len(self.prompt), settings, limit, "max_seq_len")
+        self.prompt = self.encode_prompt(settings.prompt)
+        self.longest = getattr(language_model.config, self.length_key)
+        """The most tokens of prompt and answer."""
+        check_length(len(self.prompt), settings, self.longest, self.length_key)
         self.state_pool = DecodeStatePool(self.make_state)
         values = max(
             3 * model.image_size**2,
             model.vision_tokens * widest_layer(model.vision_encoder, model.perceiver),
-            len(self.prompt)
-            * language_model.config.expansion_ratio
-            * language_model.config.d_model,
+            len(self.prompt) * widest,
         )
         self.slice_rows = slice_rows(values * language_model.dtype.itemsize, device)
         """Rows that go through the vision side and prefill at a time."""
         self.fills_cores = self.slice_rows < self.batch
 
-    def make_state(self, max_rows: int, length: int) -> MptDecodeState:
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """Return the token ids of a prompt."""
+        ids: list[int] = self.tokenizer(prompt, add_special_tokens=False).input_ids
+        return ids
+
+    def make_state(self, max_rows: int, length: int) -> DecodeState:
+        """Return a state for batches of so many rows, with so many tokens of prompt and answer."""
         language_model = self.model.lang_encoder
         capture = capture_for(language_model.device, self.settings.graphs)
         return MptDecodeState(
@@ -203,15 +242,14 @@ class OtterCaptioner(Captioner):
     def caption_longer(
         self, inputs: Sequence[NDArray[np.uint8]], record_ids: Sequence[int]
     ) -> list[Caption]:
-        room = self.model.lang_encoder.config.max_seq_len - len(self.prompt)
+        room = self.longest - len(self.prompt)
         return self.caption_with(inputs, record_ids, with_longer_cap(self.settings, room))
 
     def with_settings(self, settings: Settings) -> OtterCaptioner:
         other = copy(self)
         other.settings = settings
-        other.prompt = self.tokenizer(settings.prompt, add_special_tokens=False).input_ids
-        limit = self.model.lang_encoder.config.max_seq_len
-        check_length(len(other.prompt), settings, limit, "max_seq_len")
+        other.prompt = self.encode_prompt(settings.prompt)
+        check_length(len(other.prompt), settings, self.longest, self.length_key)
         other.state_pool = DecodeStatePool(other.make_state)
         return other
 
@@ -226,7 +264,7 @@ class OtterCaptioner(Captioner):
         request = GenerationRequest(
             settings=settings,
             record_ids=record_ids,
-            family_name="otter",
+            family_name=self.name,
             stop_ids=self.stop_ids,
             pad_id=self.pad_id,
             tokenizer=self.tokenizer,
@@ -245,10 +283,10 @@ class OtterCaptioner(Captioner):
 
 
 def otter_tokenizer(folder: Path, vocab_size: int) -> Any:
-    """Return MPT's tokenizer (EleutherAI/gpt-neox-20b) with Otter's tokens added.
+    """Return a language model's tokenizer with Otter's tokens added, in the official order.
 
-    Tokens are added in the official order. Raises `CheckpointError` if the tokenizer does not
-    belong to a vocabulary of `vocab_size` tokens.
+    Raises `CheckpointError` if the tokenizer does not belong to a vocabulary of `vocab_size`
+    tokens. MPT's is EleutherAI/gpt-neox-20b.
     """
     tokenizer = load_tokenizer(folder)
     known = len(tokenizer)
@@ -259,7 +297,8 @@ def otter_tokenizer(folder: Path, vocab_size: int) -> Any:
         raise CheckpointError(
             f"the tokenizer in {folder} knows {known} tokens and needs"
             f" {len(tokenizer) - known} more for Otter, but the model has {vocab_size}: it is"
-            " another model's tokenizer (Otter's is that of mosaicml/mpt-7b-instruct)"
+            " another model's tokenizer (Otter's is that of mosaicml/mpt-7b-instruct, or of"
+            " LLaMA-7B where it is built on that)"
         )
     return tokenizer
 

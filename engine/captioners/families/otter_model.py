@@ -1,4 +1,4 @@
-"""Otter's network: the Perceiver resampler, gated cross-attention, and MPT with both around it.
+"""Otter's network: the Perceiver resampler, gated cross-attention, and both around MPT or LLaMA.
 
 The design is Flamingo's (arXiv 2204.14198). CLIP's patches are resampled to a few latents, which
 gated cross-attention blocks in front of some decoder layers read (github.com/Luodian/Otter,
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import CLIPVisionModel, MptForCausalLM
+from transformers import CLIPVisionModel, LlamaForCausalLM, MptForCausalLM
 
 from engine.captioners.checkpoints.weights import Weights, count_layers, tensor_shape
 
@@ -173,7 +173,7 @@ class MediaContext:
 
 
 class OtterLayer(nn.Module):
-    """A decoder layer of MPT, behind a cross-attention block where there is one."""
+    """A decoder layer, behind a cross-attention block where there is one."""
 
     def __init__(
         self, decoder: nn.Module, gated: nn.Module | None, media_context: MediaContext
@@ -190,13 +190,13 @@ class OtterLayer(nn.Module):
 
 
 class OtterModel(nn.Module):
-    """CLIP, the Perceiver and MPT whose decoder layers attend to the images."""
+    """CLIP, the Perceiver and MPT or LLaMA, whose decoder layers attend to the images."""
 
     def __init__(
         self,
         vision_encoder: CLIPVisionModel,
         perceiver: Perceiver,
-        lang_encoder: MptForCausalLM,
+        lang_encoder: MptForCausalLM | LlamaForCausalLM,
         gates: Mapping[int, nn.Module],
     ) -> None:
         """`gates` holds the cross-attention blocks by the index of the layer behind each."""
@@ -207,15 +207,21 @@ class OtterModel(nn.Module):
         self.perceiver = perceiver
         self.lang_encoder = lang_encoder
         self.media_context = MediaContext()
-        blocks = lang_encoder.transformer.blocks
+        blocks = self.blocks
         for index, block in enumerate(blocks):
             blocks[index] = OtterLayer(block, gates.get(index), self.media_context)
         self.image_id = -1
         """The token id of `<image>`; whoever knows the tokenizer sets it."""
-        lang_encoder.transformer.register_forward_pre_hook(self.track_tokens, with_kwargs=True)
+        lang_encoder.base_model.register_forward_pre_hook(self.track_tokens, with_kwargs=True)
+
+    @property
+    def blocks(self) -> Any:
+        """The list of the language model's decoder layers."""
+        decoder: Any = self.lang_encoder.base_model
+        return decoder.layers if isinstance(self.lang_encoder, LlamaForCausalLM) else decoder.blocks
 
     def track_tokens(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Tell `media_context` the tokens of each forward pass (a hook of MPT)."""
+        """Tell `media_context` the tokens of each forward pass (a hook of the decoder)."""
         self.media_context.extend(args[0] if args else kwargs["input_ids"], self.image_id)
 
     def patches(self, pixel_values: torch.Tensor) -> torch.Tensor:

@@ -23,10 +23,12 @@ WORD_PATTERN = (
 specification has it."""
 END_OF_TEXT = "<|endoftext|>"
 """The special token that ends an answer."""
+TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
+"""The special tokens around a turn of a conversation in ChatML."""
 SPECIAL_TOKENS = (
     END_OF_TEXT,
-    "<|im_start|>",
-    "<|im_end|>",
+    TURN_START,
+    TURN_END,
     *(f"<|extra_{number}|>" for number in range(205)),
     *("<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>", "<img>", "</img>", "<imgpad>"),
 )

@@ -207,7 +207,6 @@ def load_model(
 ) -> tuple[QwenVLModel, LoadedCheckpoint]:
     """Return the model of a checkpoint folder. Raises `CheckpointError`."""
     config = read_json(folder / "config.json")
-    check_kind(folder, config)
     weights = read_folder(folder, report)
     with torch.device("meta"):
         visual = VisionTransformer(config["visual"], weights, folder)
@@ -219,21 +218,36 @@ def load_model(
     return model, loaded
 
 
-def check_kind(folder: Path, config: Mapping[str, Any]) -> None:
-    """Raise `CheckpointError` for a checkpoint that is not the original Qwen-VL."""
+def check_kind(folder: Path, config: Mapping[str, Any], chat: bool) -> None:
+    """Raise `CheckpointError` for a checkpoint that is not the original Qwen-VL.
+
+    `chat` is True if it must be the one that answers in ChatML, and False if it must not.
+    """
     kind = config.get("model_type")
     if kind != "qwen" or "visual" not in config:
         hint = ": load it with --model hf" if str(kind).startswith("qwen2") else ""
         what = "a Qwen language model without a vision side" if kind == "qwen" else f"{kind!r}"
         raise CheckpointError(f"{folder} is {what}, not the original Qwen-VL{hint}")
-    file = folder / "generation_config.json"
-    generation_config = read_json(file) if file.is_file() else {}
-    name = str(config.get("_name_or_path", ""))
-    if generation_config.get("chat_format") == "chatml" or name.rstrip("/").endswith("-Chat"):
+    said = says_chat(folder, config)
+    if chat and said is False:
         raise CheckpointError(
-            f"{folder} is the Chat variant (Qwen-VL-Chat), which answers in ChatML: take the base"
-            " model, Qwen/Qwen-VL"
+            f"{folder} is the base model (Qwen-VL), which continues a text and answers none: load"
+            " it with --model qwen-vl"
         )
+    if not chat and said:
+        raise CheckpointError(
+            f"{folder} is the Chat variant (Qwen-VL-Chat), which answers in ChatML: load it with"
+            " --model qwen-vl-chat"
+        )
+
+
+def says_chat(folder: Path, config: Mapping[str, Any]) -> bool | None:
+    """Return whether a checkpoint is Qwen-VL-Chat; None if its files do not say so."""
+    file = folder / "generation_config.json"
+    form = read_json(file).get("chat_format") if file.is_file() else None
+    if form == "chatml" or str(config.get("_name_or_path", "")).rstrip("/").endswith("-Chat"):
+        return True
+    return False if form == "raw" else None
 
 
 def language_config(config: Mapping[str, Any], weights: Weights, where: Path) -> Qwen2Config:
@@ -261,6 +275,10 @@ class QwenVLCaptioner(SplicedCaptioner):
     """Captions with Qwen-VL."""
 
     name = "qwen-vl"
+    chat = False
+    """True if the checkpoint must be the one that answers in ChatML."""
+    stop_tokens: tuple[str, ...] = (END_OF_TEXT,)
+    """The special tokens that end an answer."""
 
     def encode_prompt(self, prompt: str) -> tuple[Sequence[int], Sequence[int]]:
         return encode_prompt(self.tokenizer, prompt)
@@ -282,8 +300,19 @@ def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
 ) -> QwenVLCaptioner:
     """Return the captioner of a checkpoint folder. Raises `CheckpointError`."""
-    folder = Path(checkpoint or "")
+    return load_captioner(QwenVLCaptioner, Path(checkpoint or ""), settings, device, report)
+
+
+def load_captioner(
+    kind: type[QwenVLCaptioner],
+    folder: Path,
+    settings: Settings,
+    device: str,
+    report: Callable[[str], None],
+) -> QwenVLCaptioner:
+    """Return the captioner of this kind of a checkpoint folder. Raises `CheckpointError`."""
     config = read_config(folder)
+    check_kind(folder, config, kind.chat)
     tokenizer = QwenTokenizer(Path(settings.tokenizer or folder))
     prompt = encode_prompt(tokenizer, settings.prompt)
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
@@ -295,7 +324,6 @@ def load(
         )
     prompt_tokens = len(prompt[0]) + model.image_tokens + len(prompt[1])
     check_length(prompt_tokens, settings, config.get("seq_length", 2048), "seq_length")
-    end_id = tokenizer.special[END_OF_TEXT]
-    return QwenVLCaptioner(
-        model, loaded, tokenizer, settings, prompt, [end_id], end_id, report=report
-    )
+    stop_ids = [tokenizer.special[token] for token in kind.stop_tokens]
+    pad_id = tokenizer.special[END_OF_TEXT]
+    return kind(model, loaded, tokenizer, settings, prompt, stop_ids, pad_id, report=report)

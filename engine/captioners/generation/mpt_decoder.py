@@ -8,15 +8,12 @@ from typing import Any
 import torch
 
 from engine.captioners.generation.cuda_graphs import Capture
+from engine.captioners.generation.media_rows import MediaRows, sees_image
 from engine.captioners.generation.static_decoders import DecodeState
 
 
 class MptDecodeState(DecodeState):
-    """A batch in generation by Otter's MPT.
-
-    The keys and values that each cross-attention block reads of the images are computed once, at
-    prefill, for all decode steps.
-    """
+    """A batch in generation by Otter's MPT."""
 
     def __init__(
         self,
@@ -45,37 +42,25 @@ class MptDecodeState(DecodeState):
             like=like,
             capture=capture,
         )
-        self.media: list[list[torch.Tensor] | None] = [None] * len(self.blocks)
-        """Keys and values (rows, heads, n, 64) of the images for each cross-attention block."""
+        self.media = MediaRows(self.rows, len(self.blocks))
         self.alibi = model.transformer.build_mpt_alibi_tensor(
             self.heads, length, config.attn_config.alibi_bias_max, like.device
         )
         self.prompt_ids = torch.tensor(prompt_ids, device=like.device)
-        self.sees_image = ((self.prompt_ids == image_id).cumsum(dim=0) > 0)[None, :, None]
-        """True (1, T, 1) for each prompt token at or after `<image>`."""
+        self.sees_image = sees_image(self.prompt_ids, image_id)
 
     def prefill_slice(self, features: torch.Tensor) -> torch.Tensor:
         """Run the prompt for images that are given as latents (rows, n, D)."""
         for index, block in enumerate(self.blocks):
             gated = block.gated_cross_attn_layer
             if gated is not None:
-                self.store_media(index, gated.attn.media(features))
+                self.media.store(index, gated.attn.media(features))
         input_ids = self.prompt_ids.expand(len(features), -1)
         tokens = input_ids.shape[1]
         masked = self.positions[None, :tokens] > self.positions[:tokens, None]
         logits = self.run_layers(input_ids, self.sees_image, self.alibi[:, :, -tokens:], masked)
         self.cache.used = tokens
         return logits
-
-    def store_media(self, index: int, media: Sequence[torch.Tensor]) -> None:
-        """Keep the images' keys and values (rows, heads, n, 64) of one block."""
-        stored = self.media[index]
-        if stored is None:
-            sizes = [(self.rows.capacity, *it.shape[1:]) for it in media]
-            stored = [self.rows.register(media[0].new_zeros(size)) for size in sizes]
-            self.media[index] = stored
-        for tensor, values in zip(stored, media, strict=True):
-            self.rows.of_pass(tensor, len(values))[:] = values
 
     def eager_step(self, input_ids: torch.Tensor) -> torch.Tensor:
         used = self.cache.used + 1
@@ -107,11 +92,10 @@ class MptDecodeState(DecodeState):
         """
         hidden_states = self.model.transformer.wte(input_ids)
         for index, block in enumerate(self.blocks):
-            media = self.media[index]
+            media = self.media.of_layer(index, len(input_ids))
             if media is not None:
-                active = [self.rows.of_pass(it, len(input_ids)) for it in media]
                 hidden_states = block.gated_cross_attn_layer.cross_attend(
-                    hidden_states, active, sees_image
+                    hidden_states, media, sees_image
                 )
             layer = block.decoder_layer
             normed = layer.norm_1(hidden_states)

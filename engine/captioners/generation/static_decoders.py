@@ -171,9 +171,10 @@ class LlamaDecoder:
         `fuse` should be False where weights are memory maps of files, which fusing would copy.
         """
         self.model = model
-        self.layers = [LlamaLayer(block, fuse) for block in model.model.layers]
+        blocks = self.blocks()
+        self.layers = [LlamaLayer(block, fuse) for block in blocks]
         config = model.config
-        attention = model.model.layers[0].self_attn
+        attention = blocks[0].self_attn
         self.head_dim = attention.head_dim
         self.heads = config.num_attention_heads
         self.key_value_heads = config.num_key_value_heads
@@ -184,6 +185,11 @@ class LlamaDecoder:
         self.rotary = (before.new_empty(0), before.new_empty(0))
         self.capture = capture
         self.set_prompt(before, after)
+
+    def blocks(self) -> Sequence[Any]:
+        """Return the model's decoder layers."""
+        layers: Sequence[Any] = self.model.model.layers
+        return layers
 
     def with_prompt(self, before: torch.Tensor, after: torch.Tensor) -> LlamaDecoder:
         """Return a decoder of the same model for prompts with other embeddings."""
@@ -333,6 +339,7 @@ class LlamaDecodeState(DecodeState):
         """
         for index, layer in enumerate(self.decoder.layers):
             final = index == len(self.decoder.layers) - 1
+            hidden_states = self.before_layer(index, hidden_states)
             hidden_states = self.attention(
                 index, layer, hidden_states, rotary, attention_mask, position, final
             )
@@ -340,6 +347,10 @@ class LlamaDecodeState(DecodeState):
         model = self.decoder.model
         logits: torch.Tensor = model.lm_head(apply_rms_norm(model.model.norm, hidden_states[:, -1]))
         return logits
+
+    def before_layer(self, index: int, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Return what the layer at `index` gets: for some models more than the one before gave."""
+        return hidden_states
 
     def attention(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,23 @@ def encode(tokenizer: Any, chunk: str) -> list[int]:
 
     They are those of the slow Llama tokenizer of transformers 4.31.
     """
-    # The fast tokenizer drops a space at the beginning, so it gets one more.
-    drops_space = isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast)
-    padded = f" {chunk}" if drops_space and chunk.startswith(" ") else chunk
-    ids: list[int] = tokenizer(padded, add_special_tokens=False).input_ids
+    if not isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast):
+        return encode_text(tokenizer, chunk)
+    # The slow one begins anew behind a special token within the text, such as "<s>".
+    special = {it: tokenizer.convert_tokens_to_ids(it) for it in tokenizer.all_special_tokens}
+    ids: list[int] = []
+    for piece in re.split(f"({'|'.join(map(re.escape, special))})", chunk):
+        if piece in special:
+            ids.append(special[piece])
+        elif piece:
+            # The fast tokenizer drops a space at the beginning, so it gets one more.
+            ids += encode_text(tokenizer, f" {piece}" if piece.startswith(" ") else piece)
+    return ids
+
+
+def encode_text(tokenizer: Any, text: str) -> list[int]:
+    """Return the token ids of a text as the tokenizer has them, without special tokens."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids
     return ids
 
 

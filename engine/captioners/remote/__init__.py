@@ -5,5 +5,5 @@ May import: `captioners.{registry,settings,base,address,api_keys}`, `engine.imag
 `engine.protocol.caption_row`, `db.rows`.
 Must never: import torch or a family; store or show an API key; fail a record for a server's fault.
 
-A subpackage `engines`, once there is one, holds the servers that the product itself starts.
+The subpackage `engines` has the servers that the worker itself starts.
 """

@@ -74,11 +74,15 @@ class EndpointCaptioner(RemoteCaptioner):
         settings: Settings,
         policy: RetryPolicy = RETRY_POLICY,
         key: KeySource = NO_KEY,
+        own_key: str = "",
     ) -> None:
-        """Connect, and find out which model to ask for. Raises `ServerUnavailable`."""
+        """Connect, and find out which model to ask for. Raises `ServerUnavailable`.
+
+        `own_key` is the API key of a server that this process has started.
+        """
         self.settings = settings
         self.policy = policy
-        self.client = ServerClient(address, settings.batch, policy, key)
+        self.client = ServerClient(address, settings.batch, policy, key, own_key)
         self.batch = settings.batch
         self.health = ServerHealth(policy)
         self.window = RequestWindow(settings.batch)

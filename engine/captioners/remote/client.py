@@ -128,12 +128,18 @@ class ServerClient:
         max_connections: int,
         policy: RetryPolicy,
         key_source: KeySource = NO_KEY,
+        own_key: str = "",
     ) -> None:
-        """Keep at most `max_connections` open. Raises `ServerUnavailable` for a malformed key."""
+        """Keep at most `max_connections` open.
+
+        `own_key` is the key of a server that this process has started, to which no proxy leads.
+        Raises `ServerUnavailable` for a malformed key.
+        """
         self.address = address
         self.policy = policy
         self.key_source = key_source
         self.key_variable, self.api_key = find_api_key(key_source.variables)
+        self.api_key = own_key or self.api_key
         self.client = httpx2.AsyncClient(
             base_url=f"{address}/",
             headers={"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
@@ -142,6 +148,7 @@ class ServerClient:
             follow_redirects=False,  # another host must get neither the key nor the images
             # To read the system's certificates takes long, and a server without TLS needs none.
             verify=not address.startswith("http:"),
+            trust_env=not own_key,
         )
 
     async def close(self) -> None:

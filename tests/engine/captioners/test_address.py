@@ -80,9 +80,12 @@ def test_a_server_that_moved_keeps_its_captions_if_its_model_is_named() -> None:
 
 
 def test_the_wizard_takes_an_address() -> None:
-    assert checkpoint_problem("endpoint", "http://localhost:8000/v1") is None
-    assert "no server's address" in (checkpoint_problem("endpoint", "/some/folder") or "")
-    assert "address of a server" in (checkpoint_problem("endpoint", "") or "")
+    def problem(address: str) -> str:
+        return checkpoint_problem("endpoint", {"endpoint": address}) or ""
+
+    assert not problem("http://localhost:8000/v1")
+    assert "no server's address" in problem("/some/folder")
+    assert "address of a server" in problem("")
 
 
 def test_models_lists_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,18 +18,21 @@ from safetensors.torch import load_file, save_file
 from engine.captioners import parity
 from engine.captioners.base import CheckpointError
 from engine.captioners.checkpoints.config_kinds import advice_for_config
+from engine.captioners.checkpoints.layouts import find_projection_file
 from engine.captioners.families import minigpt4
 from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES
 from tests.support.checkpoints import GOLDEN, change_json, to_safetensors, weight_paths
 
 SETTINGS = {name: replace(it.presets["paper"], dtype="float32") for name, it in FAMILIES.items()}
-LANGUAGE_FOLDER = {"minigpt-4": "vicuna"}
+LANGUAGE_FOLDER = {"minigpt-4": "vicuna", "minigpt-4-llama2": "llama-2-7b-chat-hf"}
 """The folder of the language model, if it is not the checkpoint's own."""
 LANGUAGE_KEY = {
     "llava-1.5": "model.layers.1.mlp.up_proj.weight",
     "minigpt-4": "model.layers.1.mlp.up_proj.weight",
+    "minigpt-4-llama2": "model.layers.1.mlp.up_proj.weight",
     "otter": "lang_encoder.transformer.blocks.1.decoder_layer.ffn.up_proj.weight",
+    "otter-llama": "lang_encoder.model.layers.1.decoder_layer.mlp.up_proj.weight",
     "qwen-vl": "transformer.h.1.mlp.w1.weight",
 }
 """A key of each language model."""
@@ -38,7 +42,9 @@ VISION_KEY = {
         "model.vision_tower.vision_tower.vision_model.encoder.layers.1.self_attn.k_proj.bias",
     ),
     "minigpt-4": ("eva_vit_g.pth", "blocks.1.attn.q_bias"),
+    "minigpt-4-llama2": ("eva_vit_g.pth", "blocks.1.attn.q_bias"),
     "otter": ("pytorch_model.bin", "perceiver.layers.1.norm_media.weight"),
+    "otter-llama": ("pytorch_model.bin", "perceiver.layers.1.norm_media.weight"),
     "qwen-vl": ("pytorch_model.bin", "transformer.visual.attn_pool.pos_embed"),
 }
 """A key of each vision side, with its file."""
@@ -194,7 +200,9 @@ def test_unneeded_keys_are_listed(family: Family, checkpoints: dict[str, Path]) 
     expected = {
         "llava-1.5": "post_layernorm",
         "minigpt-4": "t5_proj.weight",
+        "minigpt-4-llama2": "blocks.2.",
         "otter": "post_layernorm",
+        "otter-llama": "post_layernorm",
         "qwen-vl": None,
     }[family.name]
     assert bool(loaded.unused_keys) == (expected is not None)
@@ -208,7 +216,7 @@ def test_another_model(family: Family, damaged_checkpoint: Path) -> None:
     folder = language_file(family, damaged_checkpoint).parent
     change_json(folder / "config.json", model_type="bert", mm_projector_type="linear")
     message = refusal(family, damaged_checkpoint)
-    assert "bert" in message or "linear" in message or "vicuna" in message
+    assert any(word in message for word in ("bert", "linear", "lacks vicuna/", "lacks llama-2-"))
 
 
 def test_13b_projection(checkpoints: dict[str, Path], tmp_path: Path) -> None:
@@ -226,12 +234,32 @@ def test_another_q_former(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     assert "flan-t5-xxl" in refusal(FAMILIES["minigpt-4"], folder)
 
 
-def test_chat_variant(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "form", "message"),
+    [
+        ("qwen-vl", "chatml", "Chat variant.*--model qwen-vl-chat"),
+        ("qwen-vl-chat", "raw", "base model.*--model qwen-vl$"),
+    ],
+)
+def test_chat_variant(
+    checkpoints: dict[str, Path], tmp_path: Path, family: str, form: str, message: str
+) -> None:
     folder = shutil.copytree(checkpoints["qwen-vl"], tmp_path / "c")
-    (folder / "generation_config.json").write_text(json.dumps({"chat_format": "chatml"}))
-    message = refusal(FAMILIES["qwen-vl"], folder)
-    assert "Chat variant" in message
-    assert "Qwen/Qwen-VL" in message
+    (folder / "generation_config.json").write_text(json.dumps({"chat_format": form}))
+    assert re.search(message, refusal(FAMILIES[family], folder))
+
+
+def test_projections_of_the_other_minigpt4(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """One has a Q-Former, the other has none: neither file is taken for the other's."""
+    for ours, other in (
+        ("minigpt-4", "minigpt-4-llama2"),
+        ("minigpt-4-llama2", "minigpt-4"),
+    ):
+        folder = shutil.copytree(checkpoints[ours], tmp_path / ours)
+        own, strange = find_projection_file(folder), find_projection_file(checkpoints[other])
+        assert own is not None and strange is not None
+        shutil.copy(strange, own)
+        assert f"--model {other}" in refusal(FAMILIES[ours], folder)
 
 
 def test_newer_qwen(checkpoints: dict[str, Path], tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from engine.captioners.base import Caption
-from engine.captioners.families import otter, spliced
+from engine.captioners.families import otter, otter_llama, spliced
 from engine.captioners.generation.cuda_graphs import ROW_FRACTIONS, StepGraphs, capture_for
 from engine.captioners.generation.static_decoders import DecodeStatePool
 from engine.captioners.model_families import Family
 from engine.images.image import open_image
+from tests.support.checkpoints import OTTERS
 
 
 def imitated(
@@ -53,17 +54,17 @@ def captions(
     prepared: list[Any] = []
 
     def of(capture: Callable[..., Any] | None) -> tuple[list[Caption], DecodeStatePool[Any]]:
-        for module in (otter, spliced):
+        for module in (otter, otter_llama, spliced):
             monkeypatch.setattr(module, "capture_for", lambda *_: capture)
         captioner: Any = family.load(str(checkpoints[family.name]), settings, "cpu")
-        text = "lang_encoder" if family.name == "otter" else "language_model"
+        text = "lang_encoder" if family.name in OTTERS else "language_model"
         vocab_size = captioner.model.get_submodule(text).config.vocab_size
         captioner.stop_ids = range(0, vocab_size, 7)
         prepared[:] = [captioner.prepare(open_image(str(path))) for path in pictures] * 3
         results = []
         for count in (5, len(prepared), 1, len(prepared), 7):
             results += captioner.caption(prepared[:count], range(count))
-        owner = captioner if family.name == "otter" else captioner.decoder
+        owner = captioner if family.name in OTTERS else captioner.decoder
         return results, owner.state_pool
 
     return of

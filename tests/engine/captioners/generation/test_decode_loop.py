@@ -20,9 +20,9 @@ from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES
 from engine.captioners.settings import Settings
 from engine.images.image import open_image
-from tests.support.checkpoints import CHECKPOINTS
+from tests.support.checkpoints import CHECKPOINTS, OTTERS
 
-USUAL, LANGUAGE_MODELS = "language_model", {"otter": "lang_encoder"}
+USUAL, LANGUAGE_MODELS = "language_model", dict.fromkeys(OTTERS, "lang_encoder")
 WAYS: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0.0, "top_p": None},
     "sampled": {"temperature": 1.0, "top_p": None},
@@ -72,7 +72,7 @@ def by_generate(
             request = GenerationRequest(
                 settings=settings,
                 record_ids=record_ids,
-                family_name="otter",
+                family_name=captioner.name,
                 stop_ids=stop_ids,
                 pad_id=captioner.pad_id,
             )
@@ -172,7 +172,7 @@ def test_repeats_count_the_prompt() -> None:
 
 
 def test_every_family_is_tried() -> None:
-    others = ("hf", "endpoint")
+    others = ("hf", "endpoint", "server", "qwen-vl-chat")  # the last is qwen-vl in its classes
     assert set(CHECKPOINTS) == {
         name
         for name, family in FAMILIES.items()

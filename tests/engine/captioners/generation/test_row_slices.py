@@ -18,6 +18,7 @@ from engine.captioners.generation import row_slices
 from engine.captioners.generation.row_slices import slice_rows
 from engine.captioners.model_families import Family
 from engine.images.image import open_image
+from tests.support.checkpoints import OTTERS
 
 CPU = torch.device("cpu")
 
@@ -31,7 +32,7 @@ def load(
     def of(temperature: float) -> tuple[Any, list[Any]]:
         settings = replace(family.presets["paper"], dtype="float32", temperature=temperature)
         captioner: Any = family.load(str(checkpoints[family.name]), settings, "cpu")
-        text = "lang_encoder" if family.name == "otter" else "language_model"
+        text = "lang_encoder" if family.name in OTTERS else "language_model"
         captioner.stop_ids = range(0, captioner.model.get_submodule(text).config.vocab_size, 7)
         prepared = [captioner.prepare(open_image(str(path))) for path in pictures] * 4
         return captioner, prepared[:12]

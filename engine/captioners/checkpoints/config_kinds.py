@@ -55,6 +55,11 @@ def own_family(config: Mapping[str, Any]) -> str | None:
     family = OWN_FAMILIES.get(str(config.get("model_type")))
     if family is None or (family == "qwen-vl" and "visual" not in config):
         return None
+    text_config = config.get("text_config")
+    if family == "otter" and isinstance(text_config, Mapping):
+        family = "otter-llama" if text_config.get("model_type") == "llama" else family
+    if family == "qwen-vl" and str(config.get("_name_or_path")).rstrip("/").endswith("-Chat"):
+        family = "qwen-vl-chat"
     return f"this is a checkpoint in the official layout of {family}: load it with --model {family}"
 
 

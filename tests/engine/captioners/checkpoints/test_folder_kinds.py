@@ -95,6 +95,14 @@ def config(**changes: Any) -> Files:
             "names code of the checkpoint, which is never run: take a copy",
         ),
         (config(model_type="qwen", visual={}), "of qwen-vl: load it with --model qwen-vl"),
+        (
+            config(model_type="qwen", visual={}, _name_or_path="Qwen/Qwen-VL-Chat"),
+            "load it with --model qwen-vl-chat",
+        ),
+        (
+            config(model_type="otter", text_config={"model_type": "llama"}),
+            "load it with --model otter-llama",
+        ),
         # No captioners.
         ({"model_base_caption.pth": ""}, r"its authors \(model_base_caption\.pth\)"),
         ({"pytorch_lora_weights.safetensors": ""}, "an adapter of diffusers"),

@@ -4,13 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READERS := .venv-readers
+HAS_GPU := $(shell command -v nvidia-smi)
+# Where there is a GPU, an environment of its own: the demonstration needs no CUDA.
+DEMO_VENV := $(if $(HAS_GPU),.venv-demo,$(VENV))
 WITH_TORCH := tests/engine tests/golden tests/bench tests/processes/test_demo_run.py
 # Else every one of the many processes of a test run compiles what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: demo test check suite engine cluster sim slow coverage readers install install-test bench clean
+.PHONY: demo test check suite engine cluster sim slow coverage reference readers install install-test dist bench clean
 
-demo: install
-	$(BIN)/mllmaug-tui demo
+demo: $(DEMO_VENV)/installed
+	$(DEMO_VENV)/bin/mllmaug-tui demo $(if $(HAS_GPU),--devices cpu)
 
 # Side by side: the tests on a Ray cluster wait, most of the time. Not in one pytest: Ray ends a
 # process that asked it and then hears nothing for a minute.
@@ -32,6 +35,10 @@ cluster: install-test
 # Two minutes of CPU time of simulated runs, the same schedules every time.
 sim: install-test
 	$(BIN)/python -m pytest -n 2 tests/sim/storm
+
+# The pages that are made from the code; a test compares them.
+reference: install-test
+	PYTHONPATH=. $(BIN)/python -m cogapp -r docs/reference/*.md
 
 # What takes long and is random: of each, `make test` runs a shorter form.
 slow: install-test
@@ -68,15 +75,27 @@ check: install-test
 install: $(VENV)/installed
 install-test: $(VENV)/installed-test
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+# Torch for CPUs has 200 MB; that of PyPI brings gigabytes of CUDA's libraries. Where its index cannot
+# be reached, PyPI's is installed with the rest.
+CPU_TORCH = -$(@D)/bin/python -m pip install --quiet --retries 1 --no-deps -c constraints.txt \
+	--index-url https://download.pytorch.org/whl/cpu torch
+
+%/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(if $(and $(HAS_GPU),$(filter $(VENV),$(@D))),,$(CPU_TORCH))
+	$(@D)/bin/python -m pip install --quiet -c constraints.txt -e .
 	touch $@
 
-$(VENV)/installed-test: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,serving]'
-	touch $@ $(VENV)/installed
+%/installed-test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(if $(HAS_GPU),,$(CPU_TORCH))
+	$(@D)/bin/python -m pip install --quiet -c constraints.txt -e '.[test,serving]'
+	touch $@ $(@D)/installed
+
+# A wheel and an sdist. What setuptools listed before would be packed once more.
+dist: install-test
+	rm -rf dist mllmaug_tui.egg-info
+	$(BIN)/python -m build --no-isolation --quiet
 
 bench: install-test
 	$(BIN)/python -m tests.bench jobs
@@ -84,4 +103,4 @@ bench: install-test
 	for bench in split merge export new status reshear; do $(BIN)/python -m tests.bench $$bench || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(READERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-demo $(READERS) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

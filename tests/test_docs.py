@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import cache
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from cogapp import Cog
 
 from engine.captioners.settings import Settings
 from engine.datasets.exports.formats import FORMATS
@@ -19,7 +21,8 @@ from tui.cli.main import cli
 from tui.config.keymap import declared_bindings
 
 ROOT = Path(__file__).parents[1]
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
+REFERENCES = sorted(ROOT.glob("docs/reference/*.md"))
 PACKAGES = ("engine", "db", "tui", "tests")
 
 CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`]+)`", re.DOTALL)
@@ -206,6 +209,19 @@ def test_the_readme_names_every_command_and_has_a_table_of_keys() -> None:
     named = {word for line in our_commands(text) for word in re.findall(r"[a-z][a-z-]+", line)}
     assert set(cli.commands) - named == {"open"}, "a command that no page explains"
     assert key_table(text).count("\n") > 10
+
+
+@pytest.mark.parametrize("page", REFERENCES, ids=lambda page: page.name)
+def test_references_are_what_the_code_says(page: Path) -> None:
+    """`make reference` makes them again."""
+    assert Cog().main(["cog", "--check", str(page)]) == 0
+
+
+def test_a_reference_that_is_old_is_reported(tmp_path: Path) -> None:
+    page = shutil.copy(ROOT / "docs/reference/settings.md", tmp_path)
+    changed = Path(page).read_text().replace("`max_new_tokens`", "`max_tokens`")
+    Path(page).write_text(changed)
+    assert Cog().main(["cog", "--check", str(page)]) != 0
 
 
 def test_every_export_format_has_a_row() -> None:

@@ -96,7 +96,9 @@ class Settings:
     """The most tiles into which the model's own processor cuts a picture; None is as its file
     says."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=MAX_NEW_TOKENS)] = 30
+    """The cap on the new tokens of a caption."""
     min_new_tokens: Annotated[int, Meta(ge=0, le=MAX_NEW_TOKENS)] = 0
+    """The number of new tokens before which a caption may not end."""
     temperature: Annotated[float, Meta(ge=0, le=sys.float_info.max)] = 0.0
     """The temperature of sampling; 0 means greedy decoding."""
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None

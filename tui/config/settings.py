@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.captioners.api_keys import table_problems
+from engine.notices.hooks import hook_problems
 from engine.utils.errors import BadInput
 from engine.utils.user_config import config_file
 
 ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
 """How images are drawn: `auto` takes the best that the terminal can do, `cells` half blocks."""
+NotificationMode = Literal["auto", "bell", "osc9", "osc777", "off"]
+"""How the terminal tells of a run: by a bell alone, or also by a notification of the desktop, whose
+escape sequence is chosen (`auto`) or named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +27,19 @@ class UserSettings:
     theme: str | None = None
     """A theme of Textual or of `tui.config.themes`; None: the default one."""
     images: ImageMode = "auto"
+    """How pictures are drawn: `kitty`, `sixel`, `cells` (half blocks) or `off`; `auto` takes the best
+    that the terminal can do."""
     health_stop: bool = True
     """False to stop no model whose captions are bad, as `run --no-health-stop`."""
+    notifications: NotificationMode = "auto"
+    """How the application tells what happens to the run when nobody looks at it: `bell`, or also a
+    notification of the desktop by `osc9` or `osc777`; `auto` chooses, `off` is silent."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Maps the id of a binding (shown in Help) to the keys that replace its own, with commas."""
     api_keys: Mapping[str, str] = field(default_factory=dict)
     """Maps servers to environment variables: `engine.captioners.api_keys` reads it where needed."""
+    on_event: Mapping[str, Any] = field(default_factory=dict)
+    """The hooks by name: `engine.notices.hooks` reads them where needed."""
 
 
 def read(path: Path | None = None) -> UserSettings:
@@ -52,7 +63,7 @@ def read(path: Path | None = None) -> UserSettings:
 
 def problems(values: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the values of the file."""
-    known = ("theme", "images", "health_stop", "keys", "api_keys")
+    known = tuple(field.name for field in fields(UserSettings))
     for name in values:
         if name not in known:
             yield f"no setting {name!r}: one of {', '.join(known)}"
@@ -62,7 +73,10 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
         yield f"images must be one of {', '.join(get_args(ImageMode))}"
     if not isinstance(values.get("health_stop", True), bool):
         yield "health_stop must be true or false"
+    if values.get("notifications", "auto") not in get_args(NotificationMode):
+        yield f"notifications must be one of {', '.join(get_args(NotificationMode))}"
     yield from table_problems(values.get("api_keys", {}))
+    yield from hook_problems(values.get("on_event", {}))
     keys = values.get("keys", {})
     if not isinstance(keys, dict):
         yield "keys must be a table"

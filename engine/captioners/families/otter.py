@@ -23,6 +23,7 @@ from engine.captioners.checkpoints.quantization import quantize
 from engine.captioners.checkpoints.weights import Weights, read_folder, tensor_shape
 from engine.captioners.config_files import read_json
 from engine.captioners.families.otter_model import GatedCrossAttention, OtterModel, Perceiver
+from engine.captioners.generation.cpu_products import use_fast_products
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import (
@@ -190,7 +191,10 @@ class OtterCaptioner(Captioner):
         layers = [block.decoder_layer for block in model.blocks]
         widest = widest_layer(language_model.base_model)
         device = language_model.device
-        self.loaded = quantize(model, layers, settings.quantize, device, loaded, report)
+        self.loaded: LoadedCheckpoint = quantize(
+            model, layers, settings.quantize, device, loaded, report
+        )
+        use_fast_products(model, language_model)
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch = settings.batch

@@ -29,6 +29,18 @@ def bars(counts: Sequence[int], columns: int, rows: int) -> list[str]:
     ]
 
 
+def sparkline(values: Sequence[float], highest: float, columns: int) -> str:
+    """Return the last `columns` values as bars in one row, the newest at the right.
+
+    A bar of the height of the row stands for `highest`, which is above 0 if any value is. Any value
+    above 0 is visible.
+    """
+    if not highest:
+        return " " * columns
+    heights = (min(8, max(value > 0, round(8 * value / highest))) for value in values[-columns:])
+    return "".join(BARS[height] for height in heights).rjust(columns)
+
+
 def bar_height(count: int, highest: int, rows: int, row: int) -> int:
     """Return the height of a bar in one of the rows, in eighths of it; row 0 is the uppermost."""
     eighths = max(1, round(8 * rows * count / highest)) if count else 0

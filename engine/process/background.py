@@ -18,8 +18,8 @@ from engine.process.pool import initialize_process
 from engine.utils.errors import BadInput
 
 ResultT = TypeVar("ResultT")
-Progress = Callable[[int, int], None]
-"""A function that takes the numbers of what is done and of all."""
+Progress = Callable[..., None]
+"""A function that takes the numbers of what is done and of all, and may take what came of it."""
 
 NICENESS = 10
 """What is added to the niceness of the process: the run and the application come first."""
@@ -103,8 +103,8 @@ def call_and_send(
         for descriptor in (1, 2):  # the terminal is the application's
             os.dup2(nothing.fileno(), descriptor)
 
-    def progress(done: int, total: int) -> None:
-        sender.send(("progress", (done, total)))
+    def progress(*values: object) -> None:
+        sender.send(("progress", values))
 
     try:
         message: tuple[str, object] = "result", function(*arguments, progress=progress)

@@ -1,6 +1,7 @@
-"""Kills a worker and its children when its supervisor dies.
+"""Kills a worker and its children when its supervisor dies, and closes an application in a browser
+when its server does.
 
-The worker runs this before all else, and the module is imported alone, before anything that takes
+The process runs this before all else, and the module is imported alone, before anything that takes
 time or memory.
 """
 
@@ -26,6 +27,14 @@ def die_with_parent(parent: int) -> None:
         guard_children()
     if os.getppid() != parent:
         end_process_group()
+
+
+def close_with_parent(parent: int) -> None:
+    """Have this process alone get SIGTERM when the process `parent` dies, or now if it has."""
+    if sys.platform == "linux":
+        set_parent_death_signal(signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def guard_children() -> None:

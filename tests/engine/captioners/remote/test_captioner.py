@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +26,7 @@ from tests.faults.support.fake_server import (
     caption_reply,
     error_reply,
 )
+from tests.faults.support.misbehaving_engine import processes
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import draw_picture, make_captions
 from tests.support.waiting import wait_for
@@ -224,10 +222,8 @@ def test_the_doctor_says_what_is_wrong(server: FakeServer, tmp_path: Path) -> No
     any(find_spec(name) is None for name in ("fastapi", "uvicorn", "openai")),
     reason="`transformers serve` needs the extra `serving`",
 )
-def test_transformers_serve_says_what_the_model_says_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a tiny random LLaVA, greedy, the server's captions are those of `hf`."""
+def test_transformers_serve_says_what_the_model_says_here(tmp_path: Path) -> None:
+    """With a tiny random LLaVA, greedy, a server that we start captions as `hf` does."""
     from tests.engine.captioners.families.test_hf import llava, save
 
     folder = save(llava, tmp_path / "tiny")
@@ -235,43 +231,17 @@ def test_transformers_serve_says_what_the_model_says_here(
     for number in range(12):
         noise = Image.effect_noise((56, 42), 20 + 10 * number).convert("RGB")
         noise.save(tmp_path / f"images/{number:06}.png")
-    options = ["prompt=Say it.", "max_new_tokens=6"]
-    with TransformersServe(folder, tmp_path) as address:
-        models = ["--model", f"hf={folder}", "--model", f"served={address}"]
-        settings = [f"{name}.{each}" for name in ("hf", "served") for each in options]
-        settings += ["hf.dtype=float32", f"served.served_model={folder}"]
-        options = [word for each in settings for word in ("--set", each)]
-        cli_ok("new", tmp_path / "run", tmp_path / "captions.json", *models, *options)
-        cli_ok("run", tmp_path / "run", "--devices", "cpu")
+    models = ["--model", f"hf={folder}", "--model", f"served=server:{folder}"]
+    changes = ["prompt=Say it.", "max_new_tokens=6"]
+    settings = [f"{name}.{each}" for name in ("hf", "served") for each in changes]
+    settings += ["hf.dtype=float32", "served.backend=transformers"]
+    settings += ["served.arguments=--dtype float32"]
+    options = [word for each in settings for word in ("--set", each)]
+    cli_ok("new", tmp_path / "run", tmp_path / "captions.json", *models, *options)
+    cli_ok("run", tmp_path / "run", "--devices", "cpu")
     cli_ok("export", tmp_path / "run", tmp_path / "hf.json", "--model", "hf")
     cli_ok("export", tmp_path / "run", tmp_path / "served.json", "--model", "served")
     exported = (tmp_path / "served.json").read_bytes()
     assert exported.count(b'"image"') > 6
     assert exported == (tmp_path / "hf.json").read_bytes()
-
-
-class TransformersServe:
-    """A process of `transformers serve` for one checkpoint; entering it returns its address."""
-
-    def __init__(self, checkpoint: Path, folder: Path) -> None:
-        self.checkpoint, self.folder = checkpoint, folder
-
-    def __enter__(self) -> str:
-        with FakeServer() as free:
-            port = free.server_port
-        cache = self.folder / "cache"
-        cache.mkdir()
-        arguments = ["serve", str(self.checkpoint), "--port", str(port), "--device", "cpu"]
-        code = "from transformers.cli.transformers import main; main()"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments, "--dtype", "float32"],
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)},
-            stdout=(self.folder / "serve.log").open("wb"),
-            stderr=subprocess.STDOUT,
-        )
-        wait_for(lambda: b"Uvicorn running" in (self.folder / "serve.log").read_bytes())
-        return f"http://localhost:{port}/v1"
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=30)
+    wait_for(lambda: not processes(folder))

@@ -15,6 +15,7 @@ from tui.screens.project_screen import ProjectScreen
 from tui.viewmodel import actions
 from tui.widgets.devices import DevicesPane
 from tui.widgets.events import EventsPane, LatestSamplePane
+from tui.widgets.finished import FinishedPane
 from tui.widgets.models import ModelsPane
 from tui.widgets.pane import Pane
 from tui.widgets.task_counts import TaskCountsPane
@@ -34,16 +35,18 @@ class Dashboard(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Container(
+            FinishedPane(self.project),
             DevicesPane(),
             ModelsPane(),
             ThroughputPlot(self.project),
             TaskCountsPane(),
-            EventsPane(),
+            EventsPane(self.session),
             LatestSamplePane(),
             id="panes",
         )
 
     def show(self, snapshot: Snapshot) -> None:
+        self.query_one(DevicesPane).display = snapshot.state != "finished"
         for pane in self.query(Pane):
             pane.show(snapshot)
         self.query_one(ThroughputPlot).show(snapshot)

@@ -23,6 +23,13 @@ from tui.screens.project_screen import ProjectScreen
 from tui.session.messages import RecordChosen
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import actions, pages
+from tui.viewmodel.failures_by_image import (
+    FailedImage,
+    ImagePlace,
+    by_image,
+    failure_lines,
+    records_by_task,
+)
 from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.preview import Preview, PreviewScreen
 from tui.widgets.tables.cause_table import CauseTable
@@ -38,6 +45,9 @@ if TYPE_CHECKING:
 
 OCCURRENCES_SHOWN = 5_000
 """At most this many occurrences of a cause are read; the CSV file holds all."""
+KEPT = "Captions that are there stay as they are."
+DECODED = "The images are decoded first: no model is loaded if none can be read."
+OTHERS = "Other failed records of these shards are tried again as well."
 
 
 class Failures(PreviewScreen[None], ProjectScreen):
@@ -67,6 +77,11 @@ class Failures(PreviewScreen[None], ProjectScreen):
             partial(pages.read_image_name, project),
             self.show_image,
             lambda _, reason: self.preview.show_no_image(reason),
+        )
+        self.places: dict[RecordKey, ImagePlace] = {}
+        """Where the images of failed records lie, as far as they were on screen."""
+        self.place_lists = PageLoader(
+            self, partial(pages.read_image_places, project), self.show_places
         )
         self.preview = Preview(
             partial(pages.find_image, project), session.image_support, id="preview"
@@ -135,14 +150,35 @@ class Failures(PreviewScreen[None], ProjectScreen):
 
     def show_occurrences(self, cause: Cause, rows: tuple[Occurrence, ...]) -> None:
         if cause == self.cause:
-            self.occurrences.set_rows(rows, 0, len(rows))
+            images = by_image(rows)
+            self.occurrences.set_rows(images, 0, len(images))
             not_shown = cause.count - len(rows)
-            of_all = f" of {text.number(cause.count)} (w writes all)" if not_shown > 0 else ""
-            self.occurrences.border_title = f"Occurrences: {text.number(len(rows))}{of_all}"
+            named = f" of {text.number(len(rows))} failures" if len(rows) > len(images) else ""
+            of_all = f", of {text.number(cause.count)} (w writes all)" if not_shown > 0 else ""
+            what = "image" if cause.scope == "record" else "shard"
+            images_text = text.plural(len(images), what)
+            self.occurrences.border_title = f"Failed: {images_text}{named}{of_all}"
             self.update_detail()
 
     @on(VirtualTable.Moved, "#occurrences")
+    @on(VirtualTable.Scrolled)
     def occurrence_moved(self) -> None:
+        self.update_detail()
+        self.load_places()
+
+    def load_places(self) -> None:
+        """Read which images the rows on screen are about."""
+        first, last = self.occurrences.visible_rows()
+        rows = filter(None, map(self.occurrences.row, range(first, last)))
+        keys = [key for row in rows if (key := row.record_key) and key not in self.places]
+        if keys:
+            self.place_lists.load(tuple(keys))
+
+    def show_places(self, keys: tuple[RecordKey, ...], places: dict[RecordKey, ImagePlace]) -> None:
+        unknown = ImagePlace("its shard file cannot be read", "")
+        self.places |= {key: places.get(key, unknown) for key in keys}
+        self.occurrences.places = self.places
+        self.occurrences.refresh()
         self.update_detail()
 
     @on(VirtualTable.Opened, "#causes")
@@ -164,7 +200,7 @@ class Failures(PreviewScreen[None], ProjectScreen):
     def update_image(self) -> None:
         """Show the picture of the record under the cursor, after reading which image that is."""
         row = self.occurrences.current if self.cause is not None else None
-        key = None if row is None or row.index is None else (row.shard, row.index)
+        key = None if row is None else row.record_key
         if key is None:
             self.preview.show_no_image("no single record is chosen" if row else "")
         elif key != self.shown_record:
@@ -199,14 +235,8 @@ class Failures(PreviewScreen[None], ProjectScreen):
             Content.assemble(("hint  ", "$foreground-muted"), hint.advice),
         ]
         if row is not None:
-            position = f"{row.shard:05}" + ("" if row.index is None else f"/{row.index}")
-            device = f"  on {text.visible(row.device)}" if row.device else ""
-            parts += [
-                Content(""),
-                Content(f"{position}  {text.visible(self.model_name(row.model_id))}{device}"),
-                Content(f"{text.day_and_clock(row.updated)}, attempt {row.attempt}"),
-                Content(text.visible(row.detail)),
-            ]
+            place = self.occurrences.place_of(row)
+            parts += [Content(""), *map(Content, failure_lines(row, place, self.model_name))]
         return Content("\n").join(parts)
 
     # Acting
@@ -216,8 +246,8 @@ class Failures(PreviewScreen[None], ProjectScreen):
         """True if a key acts on rows of the lower table, not on the whole cause."""
         return self.occurrences.has_focus
 
-    def chosen(self) -> list[Occurrence]:
-        """Return the marked occurrences, or the one under the cursor if none is marked."""
+    def chosen(self) -> list[FailedImage]:
+        """Return the marked rows, or the one under the cursor if none is marked."""
         rows, marked = self.occurrences.rows, self.occurrences.marked
         if marked:
             return [row for row in rows if self.occurrences.row_key(row) in marked]
@@ -236,39 +266,49 @@ class Failures(PreviewScreen[None], ProjectScreen):
         current = self.occurrences.current
         if not self.acts_on_rows or current is None:
             return self.cause.kind if self.cause else None
+        place = self.occurrences.place_of(current)
         if not row:
-            return current.detail
-        model = self.model_name(current.model_id)
-        record = "" if current.index is None else str(current.index)
-        return f"{current.shard:05}\t{record}\t{model}\t{current.detail}"
+            return place.shown if place else current.failures[0].detail
+        lines = (
+            (current.name, place.image if place else "", self.model_name(it.model_id), it.detail)
+            for it in current.failures
+        )
+        return "\n".join(map("\t".join, lines))
 
     def action_retry(self) -> None:
         cause = self.cause
         if cause is None:
             return
         if self.acts_on_rows:
-            from engine.requests.kinds import Retry
-
-            tasks = sorted({row.task_id for row in self.chosen()})
-            chosen_tasks = text.plural(len(tasks), "chosen shard")
-            failed_items = cause.scope == "record"
-            self.confirm_call(
-                f"Retry {'the failed records of ' if failed_items else ''}{chosen_tasks}?",
-                "Captions that are there stay as they are.",
-                lambda project: actions.send_request(
-                    project, Retry(tasks=tasks, failed_items=failed_items)
-                ),
-            )
+            self.retry_rows(cause)
             return
         failures = text.plural(cause.count, f"failed {cause.scope}")
         where = "" if cause.scope == "shard" else f" in {text.plural(cause.shards, 'shard')}"
         self.confirm_call(
             f"Retry {failures}{where}{self.of_group(cause)}:"
             f" {text.clip(text.visible(cause.kind), 60)}?",
-            "Captions that are there stay as they are. Other failed records of these shards"
-            " are tried again as well.",
+            KEPT if cause.scope == "shard" else f"{KEPT} {DECODED} {OTHERS}",
             lambda project: actions.retry_cause(project, cause),
         )
+
+    def retry_rows(self, cause: Cause) -> None:
+        """Retry the tasks of the chosen rows, or their failed records."""
+        from engine.requests.kinds import Retry
+
+        tasks = sorted({it.task_id for row in self.chosen() for it in row.failures})
+        chosen_tasks = text.plural(len(tasks), "chosen shard")
+        if cause.scope == "shard":
+            self.confirm_call(
+                f"Retry {chosen_tasks}?",
+                KEPT,
+                lambda project: actions.send_request(project, Retry(tasks=tasks)),
+            )
+        else:
+            self.confirm_call(
+                f"Retry the failed records of {chosen_tasks}?",
+                f"{KEPT} {DECODED}",
+                lambda project: actions.retry_records(project, tasks),
+            )
 
     def of_group(self, cause: Cause) -> str:
         """Return ` of MODEL` or ` of shard N` for a row grouped that way, else an empty string."""
@@ -282,15 +322,13 @@ class Failures(PreviewScreen[None], ProjectScreen):
             return
         consequence = "Counted as failed, left out of exports, not asked for again (r takes back)."
         if self.acts_on_rows:
-            records_by_task: dict[int, list[int]] = {}
-            for row in self.chosen():
-                if row.index is not None:
-                    records_by_task.setdefault(row.task_id, []).append(row.index)
-            count = sum(map(len, records_by_task.values()))
+            chosen = self.chosen()
+            records = list(records_by_task(chosen).items())
             self.confirm_call(
-                f"Exclude {text.plural(count, 'record')}?",
+                f"Exclude {text.plural(len(chosen), 'image')}, for the models that failed at"
+                f" {'it' if len(chosen) == 1 else 'them'}?",
                 consequence,
-                lambda project: actions.exclude_records(project, list(records_by_task.items())),
+                lambda project: actions.exclude_records(project, records),
             )
             return
         failures = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
@@ -315,8 +353,9 @@ class Failures(PreviewScreen[None], ProjectScreen):
 
     def action_show(self) -> None:
         row = self.occurrences.current
-        if row is not None and row.index is not None:
-            self.post_message(RecordChosen(row.shard, row.index))
+        key = row.record_key if row is not None else None
+        if key is not None:
+            self.post_message(RecordChosen(*key))
 
     def action_write(self) -> None:
         from tui.dialogs.text_prompt import Ask

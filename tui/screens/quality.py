@@ -6,7 +6,7 @@ It shows what was counted last, and counts what is new in a process of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from db.rows import ORIGINAL_ID
 from tui.formatting import content, text
 from tui.keys.quality import QUALITY_ACTIONS, QualityState
 from tui.screens.project_screen import ProjectScreen
@@ -25,14 +26,20 @@ from tui.session.messages import RecordsChosen
 from tui.threads.background_job import BackgroundJob
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import actions, pages
-from tui.viewmodel.quality import missing_figures, quality_lines
+from tui.viewmodel.quality import (
+    RatingLine,
+    missing_figures,
+    quality_lines,
+    rated_records,
+    rating_lines,
+)
 from tui.viewmodel.quality_limits import limits_for
 from tui.widgets.quality_plots import QualityPlots
 from tui.widgets.tables.quality_tables import DefectTable, QualityTable
 from tui.widgets.tables.table import VirtualTable
 
 if TYPE_CHECKING:
-    from db.rows import RecordKey
+    from db.rows import CaptionKey, Rating, RecordKey
     from engine.datasets.exports.export import ExportOptions
     from engine.operations.last_quality import QualityReport
     from engine.operations.model_quality import ModelQuality
@@ -87,6 +94,8 @@ class Quality(ProjectScreen):
         """True once the first snapshot was shown, with which the last report is read."""
         self.quality: ModelQuality | None = None
         """The model under the cursor, or the originals."""
+        self.ratings: Mapping[CaptionKey, Rating] = {}
+        """What people said of captions."""
         self.searched: tuple[str, QualityLine] | None = None
         """The model and the defect whose worst captions are looked for."""
         self.failure = ""
@@ -130,6 +139,9 @@ class Quality(ProjectScreen):
             self.last_report.load(None)
         elif self.report is not None:
             self.count_export(self.report)
+        if snapshot.ratings != self.ratings:
+            self.ratings = snapshot.ratings
+            self.show_lines(follow=True)
         self.update_texts()
 
     # Counting
@@ -196,14 +208,29 @@ class Quality(ProjectScreen):
         if quality is not self.quality and quality is not None:
             changed = self.quality is None or self.quality.name != quality.name
             self.quality = quality
-            lines = quality_lines(quality, self.limits_of(quality.name))
-            self.defects.set_rows(lines, 0, len(lines), follow=not changed)
+            self.show_lines(follow=not changed)
             if changed:
                 self.defects.cursor = 0
             captions = text.plural(quality.captions, "caption")
             self.defects.border_title = content.title(f"Defects of {quality.name}, {captions}")
             self.query_one(QualityPlots).show(quality)
         self.update_texts()
+
+    def show_lines(self, follow: bool) -> None:
+        """List the defects of the chosen model, and how people rated its captions."""
+        quality = self.quality
+        if quality is not None:
+            lines = quality_lines(quality, self.limits_of(quality.name))
+            lines += rating_lines(self.ratings, self.model_id)
+            self.defects.set_rows(lines, 0, len(lines), follow=follow)
+
+    @property
+    def model_id(self) -> int:
+        """The id of the chosen model, or what stands for that of the originals."""
+        name = self.quality.name if self.quality is not None else None
+        snapshot = self.session.snapshot
+        models = snapshot.captioners if snapshot is not None else ()
+        return next((it.row.id for it in models if it.row.name == name), ORIGINAL_ID)
 
     @on(VirtualTable.Moved, "#defects")
     def defect_moved(self) -> None:
@@ -221,7 +248,11 @@ class Quality(ProjectScreen):
         from engine.operations.worst_captions import worst_captions
 
         quality, line = self.quality, self.defects.current
-        if quality is not None and line is not None:
+        if quality is not None and isinstance(line, RatingLine):
+            keys = rated_records(self.ratings, self.model_id, line.good)
+            title = f"{line.label} of {quality.name}, {text.number(len(keys))}"
+            self.post_message(RecordsChosen(keys, title, quality.name))
+        elif quality is not None and line is not None:
             self.searched = quality.name, line
             self.search_job.start(
                 worst_captions,

@@ -1,4 +1,4 @@
-"""The messages in which the threads of the Samples screen hand over what they read."""
+"""The messages in which the threads of the list of records hand over what they read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tui.widgets.tables.record_table import RecordRow
 
 if TYPE_CHECKING:
     from db.rows import RecordKey, SampleRow
-    from engine.operations.records import SampledImage
 
 
 @dataclass
@@ -23,15 +22,6 @@ class ShardRead(Message):
     rows: tuple[RecordRow, ...]
     cursor: int
     """The row to put the cursor on."""
-
-
-@dataclass
-class ImageRead(Message):
-    """The captions of a record were read; `image` is None if that failed, as `error` says."""
-
-    row: RecordRow
-    image: SampledImage | None
-    error: str = "this record is not in its shard file any more"
 
 
 @dataclass

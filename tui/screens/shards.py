@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -261,12 +261,18 @@ class Shards(ProjectScreen):
         tasks = self.chosen()
         scope = "only failed records of " if failed_items else ""
         consequence = (
-            "Captions that are there stay as they are."
+            "Captions that are there stay. The images are decoded first: no model is loaded if none"
+            " can be read."
             if failed_items
             else "Every record is captioned again; what is there counts until then."
         )
         question = f"Retry {scope}{text.visible(self.tasks_phrase(tasks))}?"
-        self.confirm_request(question, consequence, Retry(tasks=tasks, failed_items=failed_items))
+        if failed_items:
+            self.confirm_action(
+                question, consequence, lambda project: actions.retry_records(project, tasks)
+            )
+        else:
+            self.confirm_request(question, consequence, Retry(tasks=tasks))
 
     def action_ask_again(self) -> None:
         from tui.dialogs.ask_again import AskAgain, AskedAgain
@@ -317,10 +323,18 @@ class Shards(ProjectScreen):
 
     def confirm_request(self, question: str, consequence: str, request: Request) -> None:
         """Ask a yes-no question; if the answer is yes, unmark all rows and send the request."""
+        self.confirm_action(
+            question, consequence, lambda project: actions.send_request(project, request)
+        )
+
+    def confirm_action(
+        self, question: str, consequence: str, action: Callable[[Project], str]
+    ) -> None:
+        """Ask a yes-no question; if the answer is yes, unmark all rows and run `action`."""
 
         def on_yes() -> None:
             self.table.marked.clear()
             self.table.refresh()
-            self.send_request(request)
+            self.perform(action)
 
         self.confirm(question, consequence, on_yes)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from db import failures, supervisor_writes
 from db.failures import NO_ERROR, Cause
-from db.rows import FailureRow
+from db.rows import AttemptRow, FailedImages, FailureRow
 from tests.db.conftest import task_of
 
 CRASH = "killed by signal 11"
@@ -51,19 +51,19 @@ def tasks(connection: Connection) -> dict[tuple[int, int], int]:
 
 def test_causes_over_everything(connection: Connection, tasks: dict[Any, int]) -> None:
     both: Any = {"models": ("first", "second")}
-    first: Any = {"models": ("first",), "shards": 1, "updated": 0.0}
+    first: Any = {"models": ("first",), "shards": 1, "failed_at": 0.0}
     assert failures.causes(connection) == (
         Cause(
             scope="shard",
             kind=CRASH,
             count=4,
             shards=2,
-            updated=9.0,
+            failed_at=9.0,
             error_cause="crashed",
             **both,
         ),
-        Cause(scope="shard", kind=NO_ERROR, count=2, shards=1, updated=0.0, **both),
-        Cause(scope="record", kind="missing", count=3, shards=1, updated=0.0, **both),
+        Cause(scope="shard", kind=NO_ERROR, count=2, shards=1, failed_at=0.0, **both),
+        Cause(scope="record", kind="missing", count=3, shards=1, failed_at=0.0, **both),
         Cause(scope="record", kind="corrupt", count=1, **first),
         Cause(scope="record", kind="empty", count=2, **first),
     )
@@ -154,16 +154,42 @@ def test_occurrences(connection: Connection, tasks: dict[Any, int]) -> None:
 
 
 def test_an_occurrence_has_the_last_attempt(connection: Connection, tasks: dict[Any, int]) -> None:
-    (cause,) = (cause for cause in failures.causes(connection, "model") if cause.updated == 7.0)
+    (cause,) = (cause for cause in failures.causes(connection, "model") if cause.failed_at == 7.0)
     row, _ = failures.occurrences(connection, cause, 9)
-    assert (row.task_id, row.device, row.attempt, row.updated) == (tasks[0, 1], "cuda:1", 3, 7.0)
+    assert (row.task_id, row.device, row.attempt, row.failed_at) == (tasks[0, 1], "cuda:1", 3, 7.0)
+
+
+def test_a_failure_has_the_time_of_its_attempt(
+    connection: Connection, tasks: dict[Any, int]
+) -> None:
+    attempt = AttemptRow(
+        task_id=tasks[2, 1], number=1, worker_id="w", device="cpu:0", started=3.0, ended=5.0
+    )
+    supervisor_writes.save_attempts(connection, [attempt])
+    change(connection, 2, 1, attempt=1, finished=6.0, updated=99.0, empty=3)  # sheared again
+    times = {it.kind: it.failed_at for it in failures.causes(connection) if it.scope == "record"}
+    assert times == {"missing": 5.0, "corrupt": 5.0, "empty": 5.0}
+    (crash,) = (it for it in failures.causes(connection) if it.kind == CRASH)
+    assert crash.failed_at == 9.0, "a task that failed has its own time, or that of its change"
+
+
+def test_an_image_that_fails_with_two_models_counts_once(
+    connection: Connection, tasks: dict[Any, int]
+) -> None:
+    assert failures.failed_images(connection) == FailedImages(4)  # 0, 3 and 4; 1
+    same = FailureRow(tasks[2, 2], "missing", 2, ((0, "no file"), (3, "no file")))
+    supervisor_writes.set_failures(connection, tasks[2, 2], [same])
+    assert failures.failed_images(connection) == FailedImages(3)
+    many = FailureRow(tasks[0, 1], "missing", 50, tuple((i, "") for i in range(20)))
+    supervisor_writes.set_failures(connection, tasks[0, 1], [many])
+    assert failures.failed_images(connection) == FailedImages(53, exact=False)
 
 
 def test_a_group_is_told_by_its_kind_and_place(
     connection: Connection, tasks: dict[Any, int]
 ) -> None:
     first, other = failures.causes(connection)[:2]
-    assert first.same_group(replace(first, count=99, updated=1.0))
+    assert first.same_group(replace(first, count=99, failed_at=1.0))
     assert not first.same_group(other)
     assert not first.same_group(replace(first, model_id=1))
     assert not first.same_group(None)

@@ -1,4 +1,4 @@
-"""Flags of records and of captions."""
+"""Flags of records."""
 
 from __future__ import annotations
 
@@ -20,17 +20,3 @@ def test_flags_are_added_and_removed(connection: Connection) -> None:
 def test_a_flag_in_no_shard_is_refused(connection: Connection) -> None:
     with pytest.raises(IntegrityError):
         flags.change(connection, [(3, 0)], [])
-
-
-def test_a_caption_is_flagged_for_a_reason(connection: Connection) -> None:
-    assert flags.caption_reasons(connection) == {}
-    flags.change_captions(connection, {(0, 3, 1): "no dog", (0, 3, 0): "", (1, 2, 1): "x"}, [])
-    flags.change_captions(connection, {(0, 3, 1): "a cat \ud800"}, [(1, 2, 1), (2, 2, 2)])
-    assert flags.caption_reasons(connection) == {(0, 3, 1): "a cat \\ud800", (0, 3, 0): ""}
-    assert flags.caption_reasons(connection, shard=1) == {}
-    assert flags.record_keys(connection) == frozenset()
-
-
-def test_a_flag_of_a_caption_in_no_shard_is_refused(connection: Connection) -> None:
-    with pytest.raises(IntegrityError):
-        flags.change_captions(connection, {(3, 0, 1): ""}, [])

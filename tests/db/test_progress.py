@@ -37,23 +37,22 @@ def change(connection: Connection, shard: int, model_id: int, **values: Any) -> 
     return task.id
 
 
+def sums_of(model_id: int, state: str, **values: int) -> TaskSums:
+    names = ("total", "captioned", "failed", "empty", "left", "asked", "asked_left")
+    return TaskSums(
+        model_id=model_id, state=state, **({"tasks": 1} | dict.fromkeys(names, 0) | values)
+    )
+
+
 def test_sums_by_model_and_state(connection: Connection) -> None:
     change(connection, 0, 1, state="done", digest="d", captioned=8, failed=2, left=0, empty=1)
-    change(connection, 1, 1, state="running", captioned=3, left=7)
+    change(connection, 1, 1, state="running", captioned=3, left=7, asked=9)
     sums = {(row.model_id, row.state): row for row in progress.task_sums(connection)}
     assert sums == {
-        (1, "done"): TaskSums(
-            model_id=1, state="done", tasks=1, total=10, captioned=8, failed=2, empty=1, left=0
-        ),
-        (1, "running"): TaskSums(
-            model_id=1, state="running", tasks=1, total=10, captioned=3, failed=0, empty=0, left=7
-        ),
-        (1, "pending"): TaskSums(
-            model_id=1, state="pending", tasks=1, total=5, captioned=0, failed=0, empty=0, left=5
-        ),
-        (2, "pending"): TaskSums(
-            model_id=2, state="pending", tasks=3, total=25, captioned=0, failed=0, empty=0, left=25
-        ),
+        (1, "done"): sums_of(1, "done", total=10, captioned=8, failed=2, empty=1),
+        (1, "running"): sums_of(1, "running", total=10, captioned=3, left=7, asked=9, asked_left=7),
+        (1, "pending"): sums_of(1, "pending", total=5, left=5),
+        (2, "pending"): sums_of(2, "pending", tasks=3, total=25, left=25),
     }
     assert progress.tasks_by_state(list(sums.values())) == {
         "pending": 4,

@@ -15,10 +15,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel
 
 from db import connection as connect
-from db import progress, projects, supervisor_writes
+from db import progress, projects, supervisor_writes, tables
 from db.rows import AttemptRow, EventRow
 from tests.db.conftest import MODELS, PROJECT, SHARDS
 
@@ -26,14 +25,14 @@ from tests.db.conftest import MODELS, PROJECT, SHARDS
 def test_the_migrations_make_the_tables(database: Path) -> None:
     with connect.reading(database) as connection:
         context = MigrationContext.configure(connection)
-        assert compare_metadata(context, SQLModel.metadata) == []
+        assert compare_metadata(context, tables.Table.metadata) == []
         made = {
             row.name: row.sql
             for row in connection.execute(
                 text("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%CHECK%'")
             )
         }
-    for table in SQLModel.metadata.tables.values():
+    for table in tables.Table.metadata.tables.values():
         for check in table.constraints:
             if isinstance(check, CheckConstraint):
                 assert f"CONSTRAINT {check.name} CHECK ({check.sqltext})" in made[table.name]

@@ -12,13 +12,16 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from db import connection as connect
-from db import flags, requests, soundness, supervisor_writes
+from db import exports, flags, notices, ratings, requests, soundness, supervisor_writes
 from db.connection import SCHEMA
 from db.rows import (
     AttemptRow,
     DeviceRow,
     EventRow,
+    ExportRow,
     FailureRow,
+    NoticeRow,
+    Rating,
     SampleRow,
     SupervisorRow,
     ThroughputRow,
@@ -83,8 +86,14 @@ def full_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
             ],
         )
         supervisor_writes.add_events(connection, [EventRow(created=1.0, level="info", text="x")])
+        exports.add(
+            connection, ExportRow(created=1.0, path="/out", format="json", captions=2, images=1)
+        )
         flags.change(connection, [(0, 3)], [])
-        flags.change_captions(connection, {(0, 3, 1): "a cat, no dog", (1, 2, 0): ""}, [])
+        rated = {(0, 3, 1, "x"): Rating(False, "a cat, no dog"), (1, 2, 0, ""): Rating(True, "")}
+        ratings.change(connection, rated, [])
+        notice = NoticeRow(created=1.0, kind="paused", text="paused", cause="user", key="k")
+        notices.add(connection, [notice], lambda kind: ["phone"])
         requests.add(connection, "pause")
     return path
 
@@ -353,9 +362,9 @@ def test_json_of_another_form(full: Path, column: tuple[str, str], value: str) -
         "UPDATE batch_size SET model_id = 77",
         "UPDATE flag SET shard = 77",
         "UPDATE flag SET i = 10",
-        "UPDATE caption_flag SET shard = 77",
-        "UPDATE caption_flag SET i = 10 WHERE i = 3",
-        "UPDATE caption_flag SET model_id = 77 WHERE i = 3",
+        "UPDATE rating SET shard = 77",
+        "UPDATE rating SET i = 10 WHERE i = 3",
+        "UPDATE rating SET model_id = 77 WHERE i = 3",
         "UPDATE task SET captioned = 9, failed = 9 WHERE id = 1",
         "UPDATE task SET state = 'done' WHERE id = 1",
     ],

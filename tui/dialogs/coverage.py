@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from db.task_pages import CoverageCell
     from engine.project.layout import Project
 
-LEGEND = "· none ░ begun ▒ half █ done ! failed x some failed - skipped"
+MANY_FAILED = 0.01
+"""The share of the images of a cell above which it is not shown as done, since so many failed."""
+LEGEND = "· none ░ begun ▒ half █ done x done, over 1% of images failed ! failed shards - skipped"
 REFRESH_SECONDS = 5.0
 """Seconds between two readings of the map."""
 GUTTER = 11
@@ -153,9 +155,9 @@ class Coverage(Dialog[str | None]):
             for count, state in ((cell.running, "running"), (cell.failed, "failed"))
             if count
         ]
-        counts.append(f"{text.number(cell.captioned)} captions")
+        counts.append(text.plural(cell.captioned, "caption"))
         if cell.failed_records:
-            counts.append(f"{text.plural(cell.failed_records, 'record')} failed")
+            counts.append(f"{text.plural(cell.failed_records, 'image')} failed")
         model = text.visible(matrix.models[self.selected[1]].name)
         return f"{where}, {model}: {', '.join(counts)}"
 
@@ -211,8 +213,9 @@ def cell_sign(cell: CoverageCell) -> tuple[str, str]:
         return "!", "$text-error"
     if cell.skipped == cell.tasks:
         return "-", "$foreground-muted"
-    if cell.done == cell.tasks:
-        return ("x", "$text-warning") if cell.failed_records else ("█", "$text-success")
+    if cell.done + cell.skipped == cell.tasks:
+        many_failed = cell.failed_records > MANY_FAILED * cell.total
+        return ("x", "$text-warning") if many_failed else ("█", "$text-success")
     if cell.captioned + cell.failed_records == 0 and not cell.running:
         return "·", "$foreground-muted"
     style = "$text-primary" if cell.running else ""

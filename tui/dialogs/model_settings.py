@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import FAMILIES, Settings
+from engine.captioners.setting_changes import setting_text
 from engine.utils.errors import BadInput
 from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.deferred_dialog import DeferredDialog
@@ -205,12 +206,3 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
     def action_close(self) -> None:
         changed = self.is_filled and bool(self.changes())
         close_or_ask(self.app, changed, lambda: self.dismiss_when_filled(None))
-
-
-def setting_text(value: Any) -> str:
-    """Return a setting's value as the command `set` takes it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

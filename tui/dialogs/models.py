@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -20,7 +22,7 @@ from tui.keys.action import Action, ActionOwner
 from tui.session.session import Session
 
 if TYPE_CHECKING:
-    from tui.viewmodel.snapshot import ModelProgress, Snapshot
+    from tui.viewmodel.snapshot import ModelProgress
 
 
 ADD = Action[Session](
@@ -34,26 +36,42 @@ ADD = Action[Session](
 )
 
 
-class Models(ActionOwner, Dialog["ModelProgress | str | None"]):
-    """A list of the models; returns the model whose settings to open, or `"add"` to add one."""
+@dataclass(frozen=True)
+class ModelsAnswer:
+    """What a person wants of the models."""
+
+    model: ModelProgress | None
+    """The chosen one; None to add one."""
+    prompts: bool = False
+    """True to try its prompts, False to open its settings."""
+
+
+class Models(ActionOwner, Dialog[ModelsAnswer | None]):
+    """A list of models, of which one is chosen, for its settings or for its prompts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="models.close"),
         ADD,
+        Binding("w", "prompts", "Prompts", tooltip="Try prompts of it", id="models.prompts"),
         Binding("j", "move('down')", "Down", show=False, id="models.down"),
         Binding("k", "move('up')", "Up", show=False, id="models.up"),
     ]
 
-    def __init__(self, session: Session, snapshot: Snapshot) -> None:
+    def __init__(
+        self, session: Session, models: Sequence[ModelProgress], for_prompts: bool = False
+    ) -> None:
         super().__init__()
         self.session = session
-        self.snapshot = snapshot
+        self.models = models
+        self.for_prompts = for_prompts
+        """True if enter is to try prompts."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Models"
-            dialog.border_subtitle = "enter settings, a adds a model, esc closes"
-            yield OptionList(*map(self.option, self.snapshot.models))
+            dialog.border_title = "Try prompts of which model?" if self.for_prompts else "Models"
+            keys = "enter settings, w tries prompts, a adds a model, esc closes"
+            dialog.border_subtitle = "enter tries prompts, esc closes" if self.for_prompts else keys
+            yield OptionList(*map(self.option, self.models))
             yield Static(self.why_not("add") or "", markup=False, classes="muted")
 
     def option(self, model: ModelProgress) -> Option:
@@ -68,10 +86,15 @@ class Models(ActionOwner, Dialog["ModelProgress | str | None"]):
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self.snapshot.models[event.option_index])
+        self.dismiss(ModelsAnswer(self.models[event.option_index], self.for_prompts))
+
+    def action_prompts(self) -> None:
+        highlighted = self.query_one(OptionList).highlighted
+        if highlighted is not None:
+            self.dismiss(ModelsAnswer(self.models[highlighted], prompts=True))
 
     def action_add(self) -> None:
-        self.dismiss("add")
+        self.dismiss(ModelsAnswer(None))
 
     def action_move(self, direction: str) -> None:
         options = self.query_one(OptionList)

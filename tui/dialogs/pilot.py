@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -17,12 +18,18 @@ from textual.widgets import Button, Static
 
 from engine.utils.errors import BadInput
 from tui.dialogs.dialog import Dialog
+from tui.dialogs.rate import ask_rating
 from tui.formatting import captions, text
+from tui.formatting.pilot_table import LEGEND, table_lines
 from tui.formatting.text import describe_error
-from tui.terminal.graphics import ImageSupport
+from tui.keys.action import Action, ActionOwner
+from tui.session.messages import ActionRequested
+from tui.session.session import Session
+from tui.viewmodel import actions
 from tui.widgets.preview import Preview, PreviewScreen
 
 if TYPE_CHECKING:
+    from db.rows import Rating
     from engine.operations.pilot import PilotFindings, PilotPlan
     from engine.operations.tryout import Tryout, TryoutEvent
 
@@ -37,8 +44,61 @@ class PilotOutcome:
     """How long the whole run will take; None if not every model was measured."""
 
 
-class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
-    """The first images with their captions, and every model's speed and time for the run."""
+@dataclass(frozen=True)
+class PilotState:
+    """What decides what can be done now."""
+
+    session: Session
+    has_caption: bool
+    """True if the chosen model captioned the image."""
+    busy: bool
+    """True while a model is tried."""
+
+
+def a_project(state: PilotState) -> str | None:
+    return None if state.session.project is not None else "the project is not made yet"
+
+
+def a_caption(state: PilotState) -> str | None:
+    return None if state.has_caption else "there is no caption yet"
+
+
+def a_free_device(state: PilotState) -> str | None:
+    return "the pilot has the device" if state.busy else None
+
+
+PILOT_ACTIONS: tuple[Action[PilotState], ...] = (
+    Action(
+        "plus",
+        "rate(True)",
+        "Good",
+        tooltip="Call the caption good",
+        id="pilot.good",
+        changes_run=True,
+        needs=(a_project, a_caption),
+    ),
+    Action(
+        "minus",
+        "rate(False)",
+        "Bad",
+        tooltip="Call the caption bad",
+        id="pilot.bad",
+        changes_run=True,
+        needs=(a_project, a_caption),
+    ),
+    Action(
+        "w",
+        "prompts",
+        "Prompts",
+        tooltip="Try prompts of the model",
+        id="pilot.prompts",
+        needs=(a_project, a_free_device),
+    ),
+)
+
+
+class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
+    """The first images with their captions, and what counts of every model."""
 
     AUTO_FOCUS = "#said"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,6 +106,8 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
         Binding("G", "go", "Go", tooltip="Start the whole run", id="pilot.go"),
         Binding("n,right_square_bracket", "image(1)", "Next image", id="pilot.next"),
         Binding("N,left_square_bracket", "image(-1)", "Image before", id="pilot.last"),
+        *PILOT_ACTIONS,
+        Binding("m", "model", "Model", tooltip="Choose the next model", id="pilot.model"),
         Binding("d", "diff", "Diff", tooltip="Words that differ", id="pilot.diff"),
         Binding(
             "Z", "enlarge", "Picture", tooltip="Picture on the whole screen", id="pilot.enlarge"
@@ -77,11 +139,16 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
     def __init__(
         self,
         make_plan: Callable[[], PilotPlan],
-        image_support: ImageSupport = ImageSupport("cells"),  # noqa: B008 (frozen)
+        session: Session | None = None,
+        open_prompts: Callable[[str], None] = lambda model: None,
     ) -> None:
+        """Without a project in the session, nothing of the pilot is kept."""
         super().__init__()
         self.make_plan = make_plan
-        self.preview = Preview(self.find_image, image_support, id="preview")
+        self.session = session or Session()
+        self.open_prompts = open_prompts
+        """Opens the prompt workshop of the model with this name."""
+        self.preview = Preview(self.find_image, self.session.image_support, id="preview")
         self.findings: PilotFindings | None = None
         self.tryout: Tryout | None = None
         """The process of the model that is being tried."""
@@ -89,6 +156,8 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
         """True once the thread should stop."""
         self.image_index = 0
         """The index of the image whose captions are shown."""
+        self.model_index = 0
+        """The index of the model that is rated, and compared with."""
         self.diff = False
         """True if words that differ between models are marked."""
         self.states: dict[str, str] = {}
@@ -97,7 +166,9 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Pilot"
-            dialog.border_subtitle = "n N next, previous image; Z picture; d diff; esc change; G go"
+            dialog.border_subtitle = (
+                "n N image; m model; + - good, bad; d diff; w prompts; Z picture; esc; G go"
+            )
             yield Static("looking for devices and records ...", id="models", markup=False)
             with Horizontal(id="record"):
                 yield self.preview
@@ -133,6 +204,8 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
             try:
                 self.post_message(self.TryoutEventReceived(name, TryoutEvent(loading="starting")))
                 self.tryout = Tryout(job)
+                if self.closed:
+                    self.tryout.cancel()
                 for event in self.tryout:
                     self.post_message(self.TryoutEventReceived(name, event))
                 self.post_message(self.TryoutEnded(name))
@@ -172,9 +245,16 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
     def tryout_ended(self, event: Pilot.TryoutEnded) -> None:
         if event.model:
             self.states[event.model] = f"FAIL {event.error}" if event.error else "DONE"
+            self.keep(event.model)
         else:
             self.query_one("#models", Static).update(text.visible(event.error or ""))
         self.draw()
+
+    def keep(self, model: str) -> None:
+        """Have the figures of a model kept that was tried: later runs warn of what is worse."""
+        if self.session.project is not None and not self.session.readonly and self.findings:
+            keep = partial(actions.keep_pilot, findings=self.findings, model=model)
+            self.app.post_message(ActionRequested(keep))
 
     # Drawing
 
@@ -188,20 +268,20 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
 
     def draw(self) -> None:
         """Show the models with their figures, and the captions of the chosen image."""
+        from engine.operations.pilot_table import pilot_lines
+
         findings = self.findings
         if findings is None:
             return
         plan = findings.plan
-        width = max((len(name) for name, _ in plan.jobs), default=0)
-        lines = []
-        for name, _ in plan.jobs:
-            rate, seconds = findings.rates.get(name), findings.model_seconds(name)
-            speed = f"{text.rate(rate):>7} img/s  " if rate is not None else " " * 15
-            time = f"{text.duration(seconds):>7}  " if seconds is not None else " " * 9
-            state = text.visible(self.states[name])
-            lines.append(Content(f"{text.fit(name, width)}  {speed}{time}{state}"))
-            for line in findings.bad_news(name):
-                lines.append(Content.styled(f"  WARN {text.visible(line)}", "$text-warning"))
+        table = pilot_lines(findings)
+        rows = table_lines(table, self.states)
+        lines = [Content.styled(rows[0], "bold"), *map(Content, rows[1:])]
+        lines.append(Content.styled(LEGEND, "$foreground-muted"))
+        for line in table:
+            for news in line.health:
+                warning = f"  WARN {text.visible(line.name)}: {text.visible(news)}"
+                lines.append(Content.styled(warning, "$text-warning"))
         about = "about " if plan.estimated else ""
         whole_run = f"{about}{text.plural(plan.total, 'record')}"
         whole_run += f" on {text.plural(plan.devices, 'device')}"
@@ -211,6 +291,7 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
             self.image_index %= len(plan.records)
             self.preview.show(plan.records[self.image_index][0])
             self.query_one("#captions", Static).update(self.captions(findings))
+        self.refresh_bindings()
 
     def find_image(self, image: str) -> str:
         """Return the path of an image. Raises `ImageProblem`. Called in a thread."""
@@ -225,10 +306,54 @@ class Pilot(PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
         names = [name for name, _ in findings.plan.jobs]
         head = f"image {self.image_index + 1} of {len(findings.plan.records)}"
         head += f"  {text.visible(image.image)}"
-        body = captions.captions_content(image, names, "cut", None, self.diff)
+        body = captions.captions_content(image, names, "cut", self.model, self.diff)
         return Content.assemble((head, "$foreground-muted"), "\n", body)
 
     # Keys
+
+    @property
+    def model(self) -> str | None:
+        """The name of the chosen model."""
+        jobs = self.findings.plan.jobs if self.findings is not None else ()
+        return jobs[self.model_index % len(jobs)][0] if jobs else None
+
+    @property
+    def record_index(self) -> int:
+        """The index of the record whose image is shown; it counts on behind the last one."""
+        count = len(self.findings.plan.records) if self.findings is not None else 0
+        return self.image_index % count if count else 0
+
+    def action_state(self) -> PilotState:
+        caption = None
+        if self.findings is not None and self.model is not None:
+            caption = self.findings.captions.get((self.model, self.record_index))
+        return PilotState(
+            session=self.session,
+            has_caption=caption is not None and caption.raw is not None,
+            busy=any(state.startswith(("WAIT", "LOAD", "RUN")) for state in self.states.values()),
+        )
+
+    def action_model(self) -> None:
+        self.model_index += 1
+        self.draw()
+
+    def action_rate(self, good: bool) -> None:
+        model, findings, i = self.model, self.findings, self.record_index
+        if model is None or findings is None:
+            return
+
+        def rate(rating: Rating | None) -> None:
+            findings.rate(model, i, rating)
+            request = partial(actions.rate, keys=[(0, i)], model=model, rating=rating)
+            self.app.post_message(ActionRequested(request))
+            self.draw()
+
+        whose = f"the caption of {model} for image {i + 1}"
+        ask_rating(self.app, good, whose, findings.ratings.get((model, i)), rate)
+
+    def action_prompts(self) -> None:
+        if self.model is not None:
+            self.open_prompts(self.model)
 
     @on(Preview.Stepped)
     def stepped(self, event: Preview.Stepped) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -21,9 +22,21 @@ class Ask(Dialog[str | None]):
         Binding("escape", "close", "Close", id="ask.close"),
     ]
 
-    def __init__(self, title: str, hint: str, value: str = "", path: bool = False) -> None:
+    def __init__(
+        self,
+        title: str,
+        hint: str,
+        value: str = "",
+        path: bool = False,
+        optional: bool = False,
+        check: Callable[[str], str | None] = lambda typed: None,
+    ) -> None:
         super().__init__()
         self.heading, self.hint, self.value, self.path = title, hint, value, path
+        self.optional = optional
+        """True if an empty line is an answer, too."""
+        self.check = check
+        """Returns what is wrong with a line, which is then shown and not returned."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -31,6 +44,7 @@ class Ask(Dialog[str | None]):
             dialog.border_subtitle = "enter goes on, esc closes"
             yield Static(self.hint, markup=False, classes="muted")
             yield Input(self.value, id="line", compact=True, select_on_focus=False)
+            yield Static(id="problem", markup=False, classes="error")
         if self.path:
             yield PathComplete("#line")
 
@@ -41,7 +55,12 @@ class Ask(Dialog[str | None]):
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        typed = event.value.strip()
+        problem = self.check(typed) if typed else None
+        if problem is None:
+            self.dismiss(typed or ("" if self.optional else None))
+        else:
+            self.query_one("#problem", Static).update(problem)
 
     def action_close(self) -> None:
         self.dismiss(None)

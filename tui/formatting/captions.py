@@ -36,7 +36,7 @@ def captions_content(
             ("Original", "bold"),
             (f"  {text.plural(words, 'word')}{score_texts(image.original_scores)}", MUTED),
         ),
-        *flag_lines(image, "original"),
+        *rating_lines(image, "original"),
         original_content(image.original) if image.original else remark("none"),
     ]
     for model in models:
@@ -44,17 +44,19 @@ def captions_content(
         marker = ">" if reference is not None and model == reference.model else " "
         head = Content.styled(f"{marker} {text.visible(model)}", "bold")
         parts += [Content(""), Content.assemble(head, (f"  {summary(caption)}", MUTED))]
-        parts += flag_lines(image, model)
+        parts += rating_lines(image, model)
         parts += caption_lines(caption, view, reference if diff else None)
     return Content("\n").join(parts)
 
 
-def flag_lines(image: SampledImage, name: str) -> list[Content]:
-    """Return the line that says why a caption is flagged, if it is."""
-    if name not in image.caption_flags:
+def rating_lines(image: SampledImage, name: str) -> list[Content]:
+    """Return the line that says whether a person called a caption good or bad, if one did."""
+    rating = image.ratings.get(name)
+    if rating is None:
         return []
-    reason = text.visible(image.caption_flags[name])
-    return [Content.styled(f"  flagged{': ' * bool(reason)}{reason}", "$text-warning")]
+    reason = text.visible(rating.reason)
+    style = "$text-success" if rating.good else "$text-warning"
+    return [Content.styled(f"  {rating.word}{': ' * bool(reason)}{reason}", style)]
 
 
 def original_content(caption: str) -> Content:
@@ -113,8 +115,13 @@ def caption_lines(
 
 
 def cut_line(caption: SampledCaption) -> Content:
+    return Content.assemble("  ", cut_content(caption))
+
+
+def cut_content(caption: SampledCaption) -> Content:
+    """Return the raw caption, with what shearing cuts marked."""
     raw, sheared = caption.raw or "", caption.sheared or ""
-    return Content.assemble("  ", content.kept_and_cut(raw, sheared, caption.start, caption.end))
+    return content.kept_and_cut(raw, sheared, caption.start, caption.end)
 
 
 def difference(before: str, after: str) -> Content:

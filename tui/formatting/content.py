@@ -17,6 +17,7 @@ LABEL_STYLES = {
     "DONE": "$text-success",
     "FINISHED": "$text-success",
     "FAIL": "$text-error",
+    "KILLED": "$text-error",
     "LOST": "$text-error",
     "WARN": "$text-warning",
     "PAUSED": "$text-warning",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.quality.comparison import ORIGINAL
@@ -10,6 +10,7 @@ from tui.formatting.stats_table import aligned
 
 if TYPE_CHECKING:
     from engine.operations.model_quality import ModelQuality, ShearingQuality
+    from engine.quality.rating_count import RatingCount
 
 HEALTH_LABELS = {
     "loops": "loops",
@@ -44,9 +45,19 @@ SHOWN_TEXTS = 5
 """Most frequent texts that are shown of a model."""
 
 
-def quality_lines(qualities: Sequence[ModelQuality], with_shards: bool) -> Iterator[str]:
-    """Yield a table with a column a model, then the duplicates, and the shards if asked for."""
-    yield from aligned(quality_rows(qualities))
+def quality_lines(
+    qualities: Sequence[ModelQuality],
+    with_shards: bool,
+    ratings: Mapping[str, RatingCount] | None = None,
+) -> Iterator[str]:
+    """Yield a table with a column a model, then the duplicates, and the shards if asked for.
+
+    `ratings` has how many captions people called good and bad, by the model's name.
+    """
+    rows = quality_rows(qualities)
+    if ratings:
+        rows.append(["rated good", *(rated(ratings.get(each.name)) for each in qualities)])
+    yield from aligned(rows)
     for quality in qualities:
         if quality.sampled < quality.captions:
             yield (
@@ -64,6 +75,13 @@ def quality_lines(qualities: Sequence[ModelQuality], with_shards: bool) -> Itera
         for quality in qualities:
             yield f"{quality.name}, shard by shard:"
             yield from aligned(shard_rows(quality))
+
+
+def rated(count: RatingCount | None) -> str:
+    """Return how many of the rated captions are good, such as `3 of 4 (75.0%)`."""
+    if count is None or count.share is None:
+        return "-"
+    return f"{count.good:,} of {count.rated:,} ({count.share:.1%})"
 
 
 def quality_rows(qualities: Sequence[ModelQuality]) -> list[Sequence[str]]:

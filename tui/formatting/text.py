@@ -66,6 +66,12 @@ def day_and_clock(seconds: float | None) -> str:
     return "-" if not seconds else datetime.fromtimestamp(seconds).strftime("%m-%d %H:%M:%S")
 
 
+def moment(seconds: float, now: float) -> str:
+    """Return the local time of a moment, with the day unless it is that of `now`."""
+    same_day = datetime.fromtimestamp(seconds).date() == datetime.fromtimestamp(now).date()
+    return clock(seconds) if same_day else day_and_clock(seconds)
+
+
 def size(count: int) -> str:
     """Return a number of bytes in the unit that suits it."""
     value, unit = float(count), "B"

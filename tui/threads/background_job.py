@@ -24,6 +24,7 @@ class BackgroundJob(Generic[Result]):
         show_progress: Callable[[], None],
         show: Callable[[Result], None],
         show_failure: Callable[[str], None],
+        show_part: Callable[..., None] | None = None,
     ) -> None:
         self.owner = owner
         """The widget in whose threads the call is waited for, and in whose loop all is shown."""
@@ -32,6 +33,8 @@ class BackgroundJob(Generic[Result]):
         self.show = show
         self.show_failure = show_failure
         """Shows why there is no result; empty if the call was cancelled."""
+        self.show_part = show_part
+        """Shows a part of the result that is there already, of a call that has several."""
         self.call: BackgroundCall[Result] | None = None
         """The call that goes on; None while there is none."""
         self.progress_text = ""
@@ -57,8 +60,10 @@ class BackgroundJob(Generic[Result]):
     def wait(self, call: BackgroundCall[Result]) -> None:
         """Wait for the end of the call, and hand over what it says. Called in a thread."""
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, *parts: object) -> None:
             self.progress_text = f" {number(done)} of {plural(total, 'shard')}"
+            if self.show_part is not None:
+                self.owner.call_later(self.show_part, *parts)
             self.owner.call_later(self.show_progress)
 
         try:

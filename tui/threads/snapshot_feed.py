@@ -58,6 +58,7 @@ class SnapshotFeed:
             self.reading = False
 
     def read_and_post(self) -> None:
+        from engine.notices.run_end import tell_what_is_due
         from tui.viewmodel.snapshot_reader import SnapshotReader
 
         if self.reader is None:
@@ -69,6 +70,8 @@ class SnapshotFeed:
         if snapshot is not before or self.failed:
             self.failed = False
             self.post(messages.SnapshotRead(snapshot))
+        if not self.readonly and (before is None or before.killed_at != snapshot.killed_at):
+            tell_what_is_due(self.reader.project)
 
     def forget(self) -> None:
         """Have the next reading read everything, whether it changed or not."""

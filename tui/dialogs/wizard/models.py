@@ -11,10 +11,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from engine.captioners.registry import FAMILIES, Family, check_checkpoint
+from engine.captioners.model_choice import is_asked_model
+from engine.captioners.registry import FAMILIES, Family, check_checkpoint, choose_all
 from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
-from tui.viewmodel.new_project import ProjectDraft
+from tui.viewmodel.new_project import ProjectDraft, model_argument
 from tui.widgets.checkbox import BracketCheckbox
 
 ChosenModels = Mapping[str, str]
@@ -85,7 +86,7 @@ class ModelsStep(WizardStep):
 
     @work(thread=True, group="checkpoints", exclusive=True, exit_on_error=False)
     def check(self, chosen: ChosenModels) -> None:
-        problems = {name: checkpoint_problem(name, path) for name, path in chosen.items()}
+        problems = {name: checkpoint_problem(name, chosen) for name in chosen}
         self.post_message(self.CheckpointsChecked(chosen, problems))
 
     @on(CheckpointsChecked)
@@ -120,15 +121,18 @@ def family_label(family: Family, is_complete: bool = False) -> Content:
     return Content(f"{family.name}{'  ok' * is_complete}  {family.summary}")
 
 
-def checkpoint_problem(name: str, path: str) -> str | None:
-    """Return what is wrong with a family's checkpoint, None if nothing is."""
-    family = FAMILIES[name]
+def checkpoint_problem(name: str, chosen: ChosenModels) -> str | None:
+    """Return what is wrong with the checkpoint of a chosen family, None if nothing is."""
+    family, path = FAMILIES[name], chosen[name]
     if family.checkpoint_form is None:
         return None
     if not path:
         return f"{name} needs {family.checkpoint_form if family.remote else 'a checkpoint folder'}"
     try:
-        check_checkpoint(family, path)
+        if is_asked_model(name, path):
+            choose_all([model_argument(*each) for each in chosen.items() if each[1]], None, [])
+        else:
+            check_checkpoint(family, path)
     except (BadInput, OSError) as error:
         return str(error)
     return None

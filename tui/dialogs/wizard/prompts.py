@@ -1,4 +1,4 @@
-"""The wizard's Prompts page."""
+"""The wizard's Prompts page: how the models are asked, and what becomes of their captions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
 from db.rows import SHEAR_MODES
-from engine.captioners.registry import FAMILIES, Settings, check_prompt_keys, complete_prompt
 from engine.operations.caption_health import bad_news_of_caption
 from engine.operations.tryout import Tryout, TryoutFailed
 from engine.shearing.shear import Shearing, shear
 from engine.utils.errors import BadInput
+from tui.dialogs.wizard.asked_fields import AskedFields
 from tui.dialogs.wizard.step import WizardStep
-from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.viewmodel.new_project import ProjectDraft
 from tui.widgets.preview import Preview
@@ -32,7 +30,7 @@ TRY_LABEL = "Try on this image"
 
 
 class PromptsStep(WizardStep):
-    """The page for prompts and shearing, which can be tried on one of the first images."""
+    """The page for prompts, sampling and shearing, which can be tried on one of the first images."""
 
     NAME = "Prompts"
 
@@ -58,7 +56,7 @@ class PromptsStep(WizardStep):
         self.image_index = 0
         """The index of the record whose image is shown and tried."""
         self.models: tuple[str, ...] = ()
-        """The models whose prompts are shown."""
+        """The models whose fields are shown."""
         self.result_lines: list[str] = []
         """The captions of the last trial."""
 
@@ -80,26 +78,20 @@ class PromptsStep(WizardStep):
         self.show_image(self.image_index)
         if self.models != tuple(self.draft.models):
             self.models = tuple(self.draft.models)
-            await self.mount_prompt_fields()
+            await self.mount_model_fields()
 
-    async def mount_prompt_fields(self) -> None:
-        """Mount a field for each model that takes a prompt."""
+    async def mount_model_fields(self) -> None:
+        """Mount the fields of each model that is asked in some way."""
         box = self.query_one("#prompts")
         await box.remove_children()
         for number, name in enumerate(self.models):
-            preset = next(iter(FAMILIES[name].presets.values())).prompt
-            prompt = self.draft.prompts.get(name, preset)
-            field = Input(prompt, id=f"prompt-{number}", compact=True)
-            field.cursor_blink = False
-            if preset:
-                label = Label(Content(f"{text.visible(name)}: prompt"), classes="field")
-                await box.mount(label, field)
+            asked = self.draft.asked_of(name)
+            if asked.preset_values:
+                await box.mount(AskedFields(asked, number))
 
     @on(Input.Changed)
+    @on(Select.Changed)
     def changed(self) -> None:
-        for number, name in enumerate(self.models):
-            for field in self.query(f"#prompt-{number}").results(Input):
-                self.draft.prompts[name] = field.value
         mode = self.query_one("#mode-of-shearing", Input).value.strip()
         if mode in SHEAR_MODES:
             self.draft.mode = SHEAR_MODES[SHEAR_MODES.index(mode)]
@@ -114,19 +106,8 @@ class PromptsStep(WizardStep):
         max_words = self.query_one("#words", Input).value.strip()
         if max_words and not (max_words.isdecimal() and int(max_words)):
             return "at most how many words? A number, or nothing"
-        return next(filter(None, map(self.prompt_problem, self.models)), None)
-
-    def prompt_problem(self, name: str) -> str | None:
-        """Return why a model cannot take the prompt entered for it, None if it can."""
-        prompt = self.draft.prompts.get(name)
-        if prompt is None:
-            return None
-        try:
-            complete_prompt(FAMILIES[name], Settings(prompt=prompt))
-            check_prompt_keys(FAMILIES[name], prompt)
-        except BadInput as error:
-            return f"{name}: {error}"
-        return None
+        problems = (self.draft.asked_of(name).problem() for name in self.models)
+        return next(filter(None, problems), None)
 
     # The trial on one image
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from textual import on
@@ -11,11 +12,18 @@ from textual.widgets import Input, Label, Static
 
 from db.rows import SHEAR_MODES
 from engine.datasets.inputs.read_options import ReadOptions
+from engine.datasets.sharding import DEFAULT_SHARD_SIZE
 from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.viewmodel import actions
-from tui.viewmodel.new_project import BYTES_PER_CAPTION, ProjectDraft, parse_imports, parse_path_map
+from tui.viewmodel.new_project import (
+    BYTES_PER_CAPTION,
+    ProjectDraft,
+    model_argument,
+    parse_imports,
+    parse_path_map,
+)
 
 
 class ReviewStep(WizardStep):
@@ -33,7 +41,7 @@ class ReviewStep(WizardStep):
     def compose(self) -> ComposeResult:
         yield Static(id="summary", markup=False)
         yield Label("Records a shard", classes="field")
-        yield Input(placeholder="10,000", id="shard-size", type="integer", compact=True)
+        yield Input(id="shard-size", type="integer", compact=True)
         yield Label("Captions that exist (NAME=FILE, with blanks between several)", classes="field")
         yield Input(placeholder="none, or such as blip=captions.json", id="imports", compact=True)
         yield Label("Beginnings of image paths to replace (OLD=NEW)", classes="field")
@@ -41,6 +49,10 @@ class ReviewStep(WizardStep):
         yield Static(id="command", markup=False, classes="seen muted")
 
     async def enter(self) -> None:
+        proposed = replace(self.draft, shard_size=None).used_shard_size
+        self.query_one(
+            "#shard-size", Input
+        ).placeholder = f"{text.number(proposed)}, as it suits records and devices"
         self.show_summary()
 
     @on(Input.Changed)
@@ -87,14 +99,14 @@ def summary_lines(draft: ProjectDraft, time_estimate: str | None) -> list[str]:
     limit = f", at most {draft.max_words} words" if draft.max_words else ""
     about = "about " * records.startswith("about")
     time = time_estimate or "the pilot measures it: the first 64 images with every model"
-    changed = ", ".join(draft.changed_prompts)
+    changed = ", ".join(f"{name} ({', '.join(changes)})" for name, changes in draft.changes.items())
     imported = bool(draft.imports)
     return [
         f"Records   {records} of {draft.captions}{left_out}",
         f"Images    {checked} opened and decoded first",
         f"Models    {', '.join(draft.models)}: {about}{draft.expected_captions:,} captions",
         *([f"Imports   {', '.join(f'{n} from {p.name}' for n, p in draft.imports)}"] * imported),
-        *([f"Prompts   changed for {changed}"] if changed else []),
+        *([f"Settings  changed for {changed}"] if changed else []),
         f"Devices   {', '.join(device.id for device in draft.detected_devices) or draft.devices}",
         f"Shearing  {draft.mode}{limit}",
         f"Project   {draft.folder}",
@@ -115,16 +127,16 @@ def new_command(draft: ProjectDraft) -> str:
         parts.append(f"--image-root {quote(str(draft.root))}")
     parts += [f"--path-map {quote(f'{old}={new}')}" for old, new in draft.path_map]
     for name, path in draft.models.items():
-        parts.append(f"--model {quote(f'{name}={path}' if path else name)}")
+        parts.append(f"--model {quote(model_argument(name, path))}")
     parts += [f"--import {quote(f'{name}={path}')}" for name, path in draft.imports]
-    for name, prompt in draft.changed_prompts.items():
-        parts.append(f"--set {quote(f'{name}.prompt={prompt}')}")
+    for name, changes in draft.changes.items():
+        parts += [f"--set {quote(f'{name}.{key}={value}')}" for key, value in changes.items()]
     if draft.mode != SHEAR_MODES[0]:
         parts.append(f"--shear-mode {draft.mode}")
     if draft.max_words:
         parts.append(f"--shear-max-words {draft.max_words}")
-    if draft.shard_size:
-        parts.append(f"--shard-size {draft.shard_size}")
+    if draft.used_shard_size != DEFAULT_SHARD_SIZE:
+        parts.append(f"--shard-size {draft.used_shard_size}")
     options = draft.options
     if options.image_column is not None:
         parts.append(f"--image-column {quote(options.image_column)}")

@@ -29,6 +29,7 @@ from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.formatting.text import describe_error
 from tui.session.feedback import copy
+from tui.session.session import Session
 from tui.terminal.graphics import ImageSupport
 from tui.viewmodel import actions, new_project
 from tui.viewmodel.new_project import ProjectDraft
@@ -225,7 +226,9 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         from engine.operations.pilot import PILOT_IMAGES
         from tui.dialogs.pilot import Pilot
 
-        pilot = Pilot(lambda: self.draft.plan(PILOT_IMAGES), self.image_support)
+        # Of no project: the one that may be open is another one.
+        session = Session(image_support=self.image_support)
+        pilot = Pilot(lambda: self.draft.plan(PILOT_IMAGES), session)
         self.app.push_screen(pilot, self.pilot_closed)
 
     def pilot_closed(self, outcome: PilotOutcome | None) -> None:

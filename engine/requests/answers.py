@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self, TypeVar
 
+import msgspec
+
+from db.rows import RequestRow
+from engine.requests.changes import Before
 from engine.utils.plurals import plural
 
 AnswerState = Literal["done", "refused"]
 """How a request was answered: the `state` of its row."""
+BEFORE = "before"
+"""The key of what was there before in the JSON object, beside the fields of `ExcludeResult`."""
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,38 @@ class Answer:
     result: ExcludeResult | None = None
     """What was done as values; None but for `Exclude`."""
     state: AnswerState = "done"
+    before: Before | None = field(default=None, compare=False, repr=False)
+    """What was changed, as it was before; None if nothing was, or if it cannot be undone."""
 
     def result_fields(self) -> dict[str, Any] | None:
-        """Return the result as the JSON object that the database holds."""
-        return None if self.result is None else asdict(self.result)
+        """Return the values of the answer as the JSON object that the database holds."""
+        fields: dict[str, Any] = {} if self.result is None else asdict(self.result)
+        if self.before:
+            fields[BEFORE] = msgspec.to_builtins(self.before)
+        return fields or None
+
+    @classmethod
+    def of_row(cls, row: RequestRow) -> Self:
+        """Return the answer that stands in the row of a request that was answered.
+
+        What is no answer of ours there is left out.
+        """
+        fields = dict(row.result or {})
+        before = fields.pop(BEFORE, None)
+        return cls(
+            row.note or row.state,
+            converted(fields, ExcludeResult) if fields else None,
+            "refused" if row.state == "refused" else "done",
+            None if before is None else converted(before, Before),
+        )
+
+
+def converted(value: object, type: type[Value]) -> Value | None:
+    """Return a JSON value as one of a type, None if it is none."""
+    try:
+        return msgspec.convert(value, type)
+    except (ValueError, RecursionError):
+        return None
 
 
 def refused(error: Exception) -> Answer:

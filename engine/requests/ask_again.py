@@ -108,7 +108,7 @@ def ask_in_task(
         asked = log.ask_again(row_of(i, defects, request) for i, defects in found)
         log.sync()
     if asked:
-        project_state.ledger.ask_again(task_id, now)
+        project_state.ledger.ask_again(task_id, now, asked)
         project_state.ledger.set_counts(task_id, log.counts, now)
     return asked
 

@@ -1,20 +1,18 @@
-"""The request to flag records or captions that a person wants to come back to, or not to export."""
+"""The request to flag records or captions that a person wants to come back to, or not to export.
+
+A caption is flagged by rating it bad (`engine.requests.rate`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Set
 
-from db.rows import ORIGINAL_ID, RecordKey
-from engine.captioners.model_families import is_scorer
+from db.rows import Rating, RatingKey, RecordKey
 from engine.requests.kinds import Flag
+from engine.requests.named_records import check_records, name_records
+from engine.requests.rate import find_model
 from engine.state.project_state import ProjectState
 from engine.utils.errors import RequestRefused
-from engine.utils.plurals import plural
-
-NAMED_RECORDS = 5
-"""Records that an answer names, at most, so that it fits on a line; more are only counted."""
-ORIGINAL = "original"
-"""The name by which a request means the original captions."""
 
 
 def flag(project_state: ProjectState, request: Flag) -> str:
@@ -23,11 +21,9 @@ def flag(project_state: ProjectState, request: Flag) -> str:
     Returns the answer as text. Raises `RequestRefused`.
     """
     requested = set(request.records)
-    for shard, i in sorted(requested):
-        if shard not in project_state.shards or not 0 <= i < project_state.shards[shard].count:
-            raise RequestRefused(f"there is no record {shard}/{i}")
+    check_records(project_state, requested)
     if request.model is not None:
-        return flag_captions(project_state, request, find_model(project_state, request.model))
+        return flag_captions(project_state, request, *find_model(project_state, request.model))
     if request.reason:
         raise RequestRefused("a reason belongs to the flag of a caption: say of which model")
     on, off = split(requested, project_state.flags, request.flagged)
@@ -37,31 +33,25 @@ def flag(project_state: ProjectState, request: Flag) -> str:
     return describe(on, off)
 
 
-def flag_captions(project_state: ProjectState, request: Flag, model_id: int) -> str:
-    """Flag the captions of a model, or take their flags away; return the answer."""
-    requested = set(request.records)
-    reasons = project_state.caption_flags
-    flagged = {(shard, i) for shard, i, model in reasons if model == model_id}
+def flag_captions(
+    project_state: ProjectState, request: Flag, model_id: int, settings_hash: str
+) -> str:
+    """Rate the captions of a model bad, or take such ratings away; return the answer."""
+    requested, ratings = set(request.records), project_state.ratings
+    rating = Rating(False, request.reason)
+
+    def rating_key(key: RecordKey) -> RatingKey:
+        return *key, model_id, settings_hash
+
+    rated = {key: it for key in requested if (it := ratings.get(rating_key(key))) is not None}
+    flagged = {key for key, it in rated.items() if not it.good}
     on, off = split(requested, flagged, request.flagged)
     if request.flagged:  # another reason replaces the one that is there
-        on = {key for key in requested if reasons.get((*key, model_id)) != request.reason}
+        on = {key for key in requested if rated.get(key) != rating}
     if not on and not off:
         return "flagged already" if request.flagged else "not flagged"
-    project_state.flag_captions(
-        {(*key, model_id): request.reason for key in on}, [(*key, model_id) for key in off]
-    )
+    project_state.rate(dict.fromkeys(map(rating_key, on), rating), set(map(rating_key, off)))
     return f"{request.model}: {describe(on, off)}"
-
-
-def find_model(project_state: ProjectState, name: str) -> int:
-    """Return the id of the model with this name, or that of the original. Raises
-    `RequestRefused`."""
-    models = project_state.models.values()
-    ids = {model.name: model.id for model in models if not is_scorer(model.family)}
-    if name not in {ORIGINAL: ORIGINAL_ID} | ids:
-        names = ", ".join([ORIGINAL, *ids])
-        raise RequestRefused(f"no captions are called {name!r}: there are those of {names}")
-    return ids.get(name, ORIGINAL_ID)
 
 
 def split(
@@ -79,10 +69,3 @@ def describe(on: Collection[RecordKey], off: Collection[RecordKey]) -> str:
     """Return what was flagged, and what no longer is."""
     changes = (("flagged", on), ("no longer flagged", off))
     return "; ".join(f"{change}: {name_records(keys)}" for change, keys in changes if keys)
-
-
-def name_records(records: Collection[RecordKey]) -> str:
-    """Return the records as text, such as `00007/120`, or only their number if they are many."""
-    if len(records) > NAMED_RECORDS:
-        return plural(len(records), "record")
-    return ", ".join(f"{shard:05}/{i}" for shard, i in sorted(records))

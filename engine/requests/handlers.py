@@ -10,14 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from db import requests
+from sqlalchemy import Connection
+
+from db import exports, requests
 from db.connection import DatabaseBusy, DatabaseUnusable, reading
-from db.rows import RequestRow
+from db.rows import ExportRow, RequestRow
 from engine.captioners.registry import IMPORTED
 from engine.images.image import image_exists
 from engine.project.image_paths import image_paths_of
 from engine.requests.answers import Answer, ExcludeResult, refused
 from engine.requests.ask_again import ask_again
+from engine.requests.changes import Changes
 from engine.requests.exclude import exclude, excluded_counts
 from engine.requests.flag import flag
 from engine.requests.kinds import (
@@ -25,31 +28,37 @@ from engine.requests.kinds import (
     AskAgain,
     Configure,
     Exclude,
+    Exported,
     Flag,
     Pause,
     PilotFigures,
     Pin,
     Prioritise,
+    Rate,
     Recheck,
     Request,
     Resume,
     Retry,
     Skip,
     Stop,
+    Undo,
     Wake,
     parse_request,
+    to_payload,
 )
 from engine.requests.models import add_model, configure, keep_pilot_figures
 from engine.requests.named_tasks import known_tasks, name_tasks
+from engine.requests.rate import rate
 from engine.requests.recheck import recheck
 from engine.requests.running_supervisor import RunningSupervisor
+from engine.requests.undo import undo
 from engine.state.health_stops import let_models_go_on
 from engine.state.model_backoff import wake_models
 from engine.state.project_state import ProjectState
 from engine.utils.errors import BadInput, RequestRefused
 from engine.utils.plurals import plural
 
-OUTLIVING_KINDS = (Retry.kind, Skip.kind, Flag.kind, Recheck.kind)
+OUTLIVING_KINDS = (Retry.kind, Skip.kind, Flag.kind, Rate.kind, Recheck.kind, Exported.kind)
 """Kinds of requests that stay valid after the run during which they were made has ended."""
 
 
@@ -88,6 +97,17 @@ def save_answer(project_state: ProjectState, request_id: int, answer: Answer) ->
     project_state.answers.append((request_id, answer.state, answer.text, answer.result_fields()))
 
 
+def save_request(project_state: ProjectState, request: Request, answer: Answer) -> None:
+    """Have the next commit write a request with its answer, that was carried out at once."""
+
+    def write(connection: Connection) -> None:
+        request_id = requests.add(connection, request.kind, to_payload(request))
+        fields = answer.result_fields()
+        requests.answer(connection, request_id, answer.state, answer.text, fields)
+
+    project_state.writes.append(write)
+
+
 def carry_out(
     project_state: ProjectState, request: Request, supervisor: RunningSupervisor | None
 ) -> Answer:
@@ -96,10 +116,12 @@ def carry_out(
     The fields of `request` have their types, as `parse_request` and `to_payload` check. A refused
     request changes nothing. Raises `DatabaseError`, and without a supervisor `OSError`.
     """
+    changes = Changes(project_state, request)
     try:
-        return dispatch(project_state, request, supervisor)
+        answer = dispatch(project_state, request, supervisor)
     except (RequestRefused, BadInput) as error:
         return refused(error)
+    return replace(answer, before=changes.before())
 
 
 def dispatch(
@@ -131,10 +153,14 @@ def dispatch(
             text = ask_again(project_state, request)
         case PilotFigures():
             text = keep_pilot_figures(project_state, request)
+        case Exported():
+            text = note_export(project_state, request)
         case Recheck():
             text = recheck(project_state, request)
         case Flag():
             text = flag(project_state, request)
+        case Rate():
+            text = rate(project_state, request)
         case Pin():
             text = pin(project_state, request, supervisor)
         case Wake():
@@ -143,6 +169,8 @@ def dispatch(
             text = configure(project_state, request, running)
         case AddModel():
             text = add_model(project_state, request.choice, running)
+        case Undo():
+            text = undo(project_state, request)
         case _:
             assert_never(request)
     return Answer(text, result)
@@ -244,6 +272,18 @@ def retry(project_state: ProjectState, request: Retry) -> str:
     left, imported = len(requested) - len(retried), len(named) - len(requested)
     text += f"; {left} left as they are (running, or nothing failed)" if left else ""
     return text + (f"; {imported} left as they are (imported)" if imported else "")
+
+
+def note_export(project_state: ProjectState, request: Exported) -> str:
+    """Keep what was exported, and log an event."""
+    row = ExportRow(created=project_state.clock.time(), **to_payload(request))
+    project_state.writes.append(lambda connection: exports.add(connection, row))
+    text = (
+        f"exported {plural(row.captions, 'caption')} of {plural(row.images, 'image')}"
+        f" as {row.format} to {row.path}"
+    )
+    project_state.event("info", text)
+    return text
 
 
 def is_imported(project_state: ProjectState, task_id: int) -> bool:

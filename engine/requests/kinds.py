@@ -21,10 +21,12 @@ MAX_LISTED = 500_000
 while that many are changed."""
 MAX_NAME = 1_000
 """The most characters of the name of a device or model; an answer repeats the name."""
+MAX_PATH = 4_096
+"""The most characters of a path, as Linux takes them."""
 MAX_REASON = 300
 """The most characters of the reason in a refusal, which may quote the name of an unknown field."""
 MAX_FLAG_REASON = 1_000
-"""The most characters of the reason for which captions are flagged."""
+"""The most characters of the reason for which captions are rated, or flagged."""
 MAX_PRIORITY_STEP = 2**31
 """The most by which one request raises or lowers a priority: SQLite's 64 bits hold billions of such
 steps."""
@@ -35,6 +37,8 @@ Name = Annotated[str, Meta(max_length=MAX_NAME)]
 TaskIds = Annotated[Sequence[Number], Meta(max_length=MAX_LISTED)]
 Bits = Annotated[int, Meta(ge=0, lt=2**15)]
 """Bits of `engine.quality.defects.Defect`."""
+Reason = Annotated[str, Meta(max_length=MAX_FLAG_REASON)]
+SettingsHash = Annotated[str, Meta(max_length=64)]
 Indexes = Annotated[Sequence[Number], Meta(max_length=MAX_LISTED)]
 """Indexes of records in their shard."""
 
@@ -103,6 +107,8 @@ class Exclude(RequestFields, frozen=True):
     """The kind of failure that records must have where no indexes are given; None for any."""
     exclude: bool = True
     """False to take them back in."""
+    series: Name = ""
+    """The same text in all requests of one exclusion, which are undone together; empty for one."""
 
 
 class AskAgain(RequestFields, frozen=True):
@@ -136,6 +142,17 @@ class PilotFigures(RequestFields, frozen=True):
     """How many of them have each defect, by name."""
 
 
+class Exported(RequestFields, frozen=True):
+    """Note that captions were exported."""
+
+    kind: ClassVar[str] = "exported"
+    path: Annotated[str, Meta(max_length=MAX_PATH)]
+    """The file or folder."""
+    format: Name
+    captions: Number
+    images: Number
+
+
 class Recheck(RequestFields, frozen=True):
     """Compare the files of tasks with what is recorded of them, and make good what is damaged."""
 
@@ -155,8 +172,23 @@ class Flag(RequestFields, frozen=True):
     """True to flag them, False to take the flags away, None to turn each over."""
     model: Name | None = None
     """Whose captions are meant: the name of a model, or `original`; None means the records."""
-    reason: Annotated[str, Meta(max_length=MAX_FLAG_REASON)] = ""
+    reason: Reason = ""
     """Why captions are flagged."""
+
+
+class Rate(RequestFields, frozen=True):
+    """Call the captions that one model made of records good or bad, or take the ratings away."""
+
+    kind: ClassVar[str] = "rate"
+    records: Annotated[Sequence[tuple[Number, Number]], Meta(max_length=MAX_LISTED)]
+    """The keys of the records: (shard number, index in the shard)."""
+    model: Name
+    """The name of the model, or `original`."""
+    good: bool | None
+    """True for good ones, False for bad ones, None to take the ratings away."""
+    reason: Reason = ""
+    settings_hash: SettingsHash = ""
+    """The hash of the settings with which the captions were made; empty for the model's own."""
 
 
 class Pin(RequestFields, frozen=True):
@@ -191,6 +223,15 @@ class AddModel(RequestFields, frozen=True):
     choice: ModelChoice
 
 
+class Undo(RequestFields, frozen=True):
+    """Take back what a retry, skip, exclude, flag or rating has changed, where nothing came
+    after."""
+
+    kind: ClassVar[str] = "undo"
+    request: Number
+    """The id of that request, with whose answer stands what was there before."""
+
+
 Request = (
     Pause
     | Resume
@@ -201,12 +242,15 @@ Request = (
     | Exclude
     | AskAgain
     | PilotFigures
+    | Exported
     | Recheck
     | Flag
+    | Rate
     | Pin
     | Wake
     | Configure
     | AddModel
+    | Undo
 )
 
 REQUEST_CLASSES: dict[str, type[Request]] = {
@@ -221,12 +265,15 @@ REQUEST_CLASSES: dict[str, type[Request]] = {
         Exclude,
         AskAgain,
         PilotFigures,
+        Exported,
         Recheck,
         Flag,
+        Rate,
         Pin,
         Wake,
         Configure,
         AddModel,
+        Undo,
     )
 }
 """The class of each kind of request."""

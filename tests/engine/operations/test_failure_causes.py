@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
-from engine.operations import failure_causes, run_control
+from engine.operations import failure_causes, retry_check, run_control
 from engine.operations.failure_causes import exclude_records
 from engine.project.layout import Project
 from engine.requests.answers import Answer
 from engine.requests.kinds import Request
 from engine.utils.errors import BadInput, RequestRefused
+from tests.support.run_in_memory import ManualClock
 from tests.support.small_project import SmallProject, caption, error
 
 EVERY = [(task_id, None) for task_id in range(1, 7)]
@@ -112,3 +114,51 @@ def test_records_are_those_of_the_named_models(books: SmallProject) -> None:
         select(books.project, 9, [3], [])
     with pytest.raises(BadInput, match="there is no record 1:4: shard 1 has 0 to 3"):
         select(books.project, 1, [3, 4], [])
+
+
+@pytest.mark.parametrize(
+    ("images", "reply"),
+    [
+        ({"good": [3]}, "retry of the failed records of 1 task; 1 task left as they are:"),
+        ({"good": [3], "bad": [7]}, "retry of the failed records of 1 task; 1 task left as they"),
+        ({"good": [3, 7]}, "retry of the failed records of 2 tasks"),
+    ],
+)
+def test_the_images_are_decoded_before_a_retry(
+    books: SmallProject, images: dict[str, list[int]], reply: str
+) -> None:
+    write_shards(books)
+    with pytest.raises(
+        RequestRefused, match=r"2 images that failed still .* \(2 missing\), so that"
+    ):
+        failure_causes.retry_failed_records(books.project, [1, 2])
+    assert {books.load().ledger[n].state for n in (1, 2)} == {"done"}
+    for number in images["good"]:
+        Image.new("RGB", (8, 8)).save(books.project.folder / "images" / f"{number}.png")
+    for number in images.get("bad", []):
+        (books.project.folder / "images" / f"{number}.png").write_bytes(b"no picture")
+    assert failure_causes.retry_failed_records(books.project, [1, 2]).startswith(reply)
+    states = [books.load().ledger[n].state for n in (1, 2)]
+    assert states == ["pending", "pending" if 7 in images["good"] else "done"]
+
+
+def test_what_failed_for_another_reason_than_its_image_is_retried(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shards(small)
+    small.write_log(1, [caption(0), caption(1), error(2), error(3, "no_caption")])
+    small.write_log(2, [caption(0), caption(1), caption(2), error(3)])
+    small.take_over_logs()
+    check = retry_check.check_retry(small.project, [1, 2, 3], ManualClock())
+    assert (check.worth, check.hopeless) == ([1, 3], [2])
+    monkeypatch.setattr(retry_check, "CHECK_SECONDS", -1.0)
+    assert retry_check.check_retry(small.project, [1, 2], ManualClock()).worth == [1, 2]
+
+
+def write_shards(books: SmallProject) -> None:
+    """Write the shard files: record n of the project has the image n.png, of which there is none."""
+    for shard in range(3):
+        lines = (f'{{"image": "{4 * shard + i}.png", "caption": ""}}\n' for i in range(4))
+        file = books.project.shard_file(shard)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("".join(lines))

@@ -140,7 +140,11 @@ def test_a_preview_of_all_records(images: Path) -> None:
 
 def test_a_preview_of_the_first_records(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_preview, "PREVIEW_RECORDS", 4)
-    preview = preview_input(write_captions(images, [f"{n:04}.png" for n in range(2000)]), None)
+    captions = write_captions(images, [f"{n:04}.png" for n in range(2000)])
+    preview = preview_input(captions, None)  # a small file is read to its end
+    assert (len(preview.records), preview.whole, preview.total_text) == (4, True, "2,000")
+    monkeypatch.setattr(input_preview, "COUNTED_BYTES", captions.stat().st_size - 1)
+    preview = preview_input(captions, None)
     assert [record.image for record in preview.records] == [f"{n:04}.png" for n in range(4)]
     assert not preview.whole
     assert 1800 < preview.total < 2200
@@ -201,6 +205,7 @@ def test_a_preview_of_many_images_estimates_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(input_preview, "PREVIEW_RECORDS", 4)
+    monkeypatch.setattr(input_preview, "COUNTED_BYTES", 0)
     tar = b"".join(member(f"{number}.jpg", b"x") for number in range(50)) + END
     path = tmp_path / "data"
     path.mkdir()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from db.rows import Rating
 from engine.requests.kinds import Request
 
 DONE = {"state": "done", "digest": "x", "captioned": 4, "left": 0, "rows": 4, "log_bytes": 99}
@@ -24,7 +25,7 @@ AGAIN = {
     "finished": None,
 }
 """What every retry sets; the digest of a finished log stays until the log grows."""
-ALL_AGAIN = AGAIN | {"redo": "all", "redo_from": 99, "left": 4}
+ALL_AGAIN = AGAIN | {"redo": "all", "redo_from": 99, "left": 4, "asked": 4}
 BLOCKED = {"blocked": "no", "blocked_cause": "died", "load_failures": 3}
 UNBLOCKED: dict[str, Any] = {"blocked": None, "blocked_cause": None, "load_failures": 0}
 WAITING = {"not_before": 2e6, "unavailable": "HTTP 503", "unavailable_cause": "failing"}
@@ -49,7 +50,7 @@ class Row:
     """The arguments of `ProjectState.pause`, if it is paused before."""
     witness: str | None = None
     flags: frozenset[tuple[int, int]] = frozenset()
-    caption_flags: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
+    ratings: Mapping[tuple[int, int, int, str], Rating] = field(default_factory=dict)
     changed: Mapping[str, Any] = field(default_factory=dict)
     """What is other than before, afterwards; everything else is as it was."""
     told: list[tuple[Any, ...]] = field(default_factory=list)

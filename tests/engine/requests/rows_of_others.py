@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from db.rows import Rating
 from engine.captioners.registry import choose
-from engine.requests.kinds import AddModel, Configure, Flag, Pin, Prioritise, Skip, Wake
+from engine.requests.kinds import AddModel, Configure, Flag, Pin, Prioritise, Rate, Skip, Wake
 from tests.engine.requests.row import (
     BLOCKED,
     DONE,
@@ -16,6 +17,9 @@ from tests.engine.requests.row import (
     WAITING,
     Row,
 )
+
+DRY_RUN = choose("dry-run").settings_hash
+SERVED = choose("served=http://localhost:8000/v1").settings_hash
 
 SKIP_AND_PRIORITY = {
     "skip": Row(
@@ -90,38 +94,73 @@ FLAGS = {
         request=Flag(records=[(0, 1), (2, 3)], flagged=True, model="served", reason="no dog"),
         answer="served: flagged: 00000/1, 00002/3",
         flags=frozenset({(0, 1)}),
-        changed={"caption_flags": {((0, 1, 2), "no dog"), ((2, 3, 2), "no dog")}},
+        changed={"ratings": {((0, 1, 2, SERVED), Rating(False, "no dog")), ((2, 3, 2, SERVED), Rating(False, "no dog"))}},
     ),
     "flag of an original": Row(
         request=Flag(records=[(0, 1)], flagged=True, model="original"),
         answer="original: flagged: 00000/1",
-        changed={"caption_flags": {((0, 1, 0), "")}},
+        changed={"ratings": {((0, 1, 0, ""), Rating(False, ""))}},
     ),
     "flag of a caption for another reason": Row(
         request=Flag(records=[(0, 1), (0, 2)], flagged=True, model="dry-run", reason="b"),
         answer="dry-run: flagged: 00000/2",
-        caption_flags={(0, 1, 1): "b", (0, 2, 1): "a", (0, 2, 2): "a"},
+        ratings={(0, 1, 1, DRY_RUN): Rating(False, "b"), (0, 2, 1, DRY_RUN): Rating(False, "a"), (0, 2, 2, SERVED): Rating(False, "a")},
         changed={
-            "caption_flags": {((0, 1, 1), "b"), ((0, 2, 1), "b"), ((0, 2, 2), "a")},
+            "ratings": {((0, 1, 1, DRY_RUN), Rating(False, "b")), ((0, 2, 1, DRY_RUN), Rating(False, "b")), ((0, 2, 2, SERVED), Rating(False, "a"))},
         },
     ),
     "flag of a caption that is flagged for this reason": Row(
         request=Flag(records=[(0, 1)], flagged=True, model="dry-run", reason="a"),
         answer="flagged already",
-        caption_flags={(0, 1, 1): "a"},
+        ratings={(0, 1, 1, DRY_RUN): Rating(False, "a")},
     ),
     "unflag of a caption": Row(
         request=Flag(records=[(0, 1), (0, 2)], flagged=False, model="dry-run"),
         answer="dry-run: no longer flagged: 00000/1",
         flags=frozenset({(0, 1)}),
-        caption_flags={(0, 1, 1): "a", (0, 1, 2): "a"},
-        changed={"caption_flags": {((0, 1, 2), "a")}},
+        ratings={(0, 1, 1, DRY_RUN): Rating(False, "a"), (0, 1, 2, SERVED): Rating(False, "a")},
+        changed={"ratings": {((0, 1, 2, SERVED), Rating(False, "a"))}},
     ),
     "flag of captions turned over": Row(
         request=Flag(records=[(0, 1), (0, 2)], flagged=None, model="dry-run", reason="b"),
         answer="dry-run: flagged: 00000/2; no longer flagged: 00000/1",
-        caption_flags={(0, 1, 1): "a"},
-        changed={"caption_flags": {((0, 2, 1), "b")}},
+        ratings={(0, 1, 1, DRY_RUN): Rating(False, "a")},
+        changed={"ratings": {((0, 2, 1, DRY_RUN), Rating(False, "b"))}},
+    ),
+    "rate": Row(
+        request=Rate(records=[(0, 1), (2, 3)], model="served", good=True, reason="exact"),
+        answer="served: rated good: 00000/1, 00002/3",
+        ratings={(0, 1, 2, SERVED): Rating(False, "no dog")},
+        changed={
+            "ratings": {
+                ((0, 1, 2, SERVED), Rating(True, "exact")),
+                ((2, 3, 2, SERVED), Rating(True, "exact")),
+            },
+        },
+    ),
+    "rate again": Row(
+        request=Rate(records=[(0, 1)], model="original", good=False),
+        answer="original: rated bad already",
+        ratings={(0, 1, 0, ""): Rating(False, "")},
+    ),
+    "rate captions of other settings": Row(
+        request=Rate(records=[(0, 1)], model="served", good=False, settings_hash="abc"),
+        answer="served: rated bad: 00000/1",
+        changed={"ratings": {((0, 1, 2, "abc"), Rating(False, ""))}},
+    ),
+    "rate no more": Row(
+        request=Rate(records=[(0, 1), (0, 2)], model="dry-run", good=None),
+        answer="dry-run: no longer rated: 00000/1",
+        ratings={(0, 1, 1, DRY_RUN): Rating(True, "a")},
+        changed={"ratings": set()},
+    ),
+    "rate no more what is not rated": Row(
+        request=Rate(records=[(0, 1)], model="dry-run", good=None), answer="dry-run: not rated"
+    ),
+    "rate a caption of no model": Row(
+        request=Rate(records=[(0, 1)], model="blip", good=True),
+        answer="no captions are called 'blip': there are those of original, dry-run, served",
+        state="refused",
     ),
     "flag of a caption of no model": Row(
         request=Flag(records=[(0, 1)], flagged=True, model="blip"),

@@ -124,7 +124,7 @@ RETRY = {
         request=Retry(tasks=[2]),
         answer="retry of 1 task",
         tasks={2: FAILED | {"captioned": 1, "left": 3, "log_bytes": 7, "not_before": 2e6}},
-        changed={"tasks": {2: AGAIN | {"redo": "failed", "redo_from": 7, "left": 3}}},
+        changed={"tasks": {2: AGAIN | {"redo": "failed", "redo_from": 7, "left": 3, "asked": 3}}},
         events=("retry of 1 task: 00001 dry-run",),
     ),
     "retry of a failed shard in the middle of a redo": Row(
@@ -161,7 +161,7 @@ RETRY = {
             "retry of the failed records of 1 task; 2 left as they are (running, or nothing failed)"
         ),
         tasks={1: DONE_3, 2: DONE, 3: RUNNING | {"failed": 1}},
-        changed={"tasks": {1: AGAIN | {"redo": "failed", "redo_from": 99, "left": 1}}},
+        changed={"tasks": {1: AGAIN | {"redo": "failed", "redo_from": 99, "left": 1, "asked": 1}}},
         events=("retry of the failed records of 1 task: 00000 dry-run",),
     ),
     "retry of failed records where none failed": Row(

@@ -58,8 +58,8 @@ def prepare(small: SmallProject, row: Row) -> None:
         small.state.pause(*row.paused)
     if row.flags:
         small.state.flag(row.flags, ())
-    if row.caption_flags:
-        small.state.flag_captions(row.caption_flags, ())
+    if row.ratings:
+        small.state.rate(row.ratings, ())
     small.save()
     with writing(small.project.database) as connection:
         connection.execute(update(PROJECT).values(witness=row.witness))

@@ -34,6 +34,7 @@ TESTS = {
         "test_a_failing_file_is_reported_and_nothing_is_believed"
     ),
     "exclude all records of a cause": "test_all_records_of_a_running_task",
+    "undo of the last retry, skip or exclude": "test_all_is_as_before",
     "set, with settings that shape the captions": (
         "test_settings_that_shape_captions_begin_the_tasks_anew"
     ),

@@ -1,0 +1,130 @@
+"""The request to take back what an earlier one has changed: a retry, skip, exclude, flag, rating.
+
+A task is put back only if nothing came after: a run may have acted on it meanwhile, or a person.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from db import requests
+from db.connection import reading
+from db.rows import ORIGINAL_ID, Rating, RequestRow
+from engine.project.caption_log import CaptionLog
+from engine.requests.answers import Answer
+from engine.requests.changes import MAX_KEPT, Before, TaskBefore
+from engine.requests.exclude import describe_trouble
+from engine.requests.kinds import Undo
+from engine.state.failure_rows import group_failures
+from engine.state.project_state import ProjectState
+from engine.state.reconcile import complete_if_whole, file_size, log_path
+from engine.utils.errors import RequestRefused
+from engine.utils.plain_files import remove_files
+from engine.utils.plurals import plural
+
+
+def undo(project_state: ProjectState, request: Undo) -> str:
+    """Put back what a request has changed, as far as nothing came after; return the answer as text.
+
+    Raises `RequestRefused`, also if nothing can be put back.
+    """
+    row, before = read_changes(project_state, request.request)
+    what = row.note or row.kind
+    undone, trouble = 0, ""
+    for task in before.tasks:
+        try:
+            undone += put_back(project_state, task)
+        except OSError as error:
+            trouble = describe_trouble(project_state.ledger[task.id].shard, error)
+            break
+    if before.tasks and not undone:
+        raise RequestRefused(f"cannot undo ({what}): {trouble or 'the run went on with it since'}")
+    put_marks_back(project_state, before)
+    text = f"undone: {what}"
+    if undone < len(before.tasks):
+        left = plural(len(before.tasks) - undone, "task")
+        text += f"; {left} left as they are: {trouble or 'the run went on with them since'}"
+    if before.tasks:
+        project_state.event("info", text)
+    return text
+
+
+def read_changes(project_state: ProjectState, request_id: int) -> tuple[RequestRow, Before]:
+    """Return a request and what was there before it. Raises `RequestRefused`."""
+    with reading(project_state.project.database) as connection:
+        row = requests.find(connection, request_id)
+    before = None if row is None else Answer.of_row(row).before
+    if row is None or before is None or row.state != "done":
+        raise RequestRefused(f"there is no request {request_id} that can be undone")
+    if not before.is_whole:
+        raise RequestRefused(
+            f"cannot undo ({row.note}): it changed more than {MAX_KEPT:,} shards or captions"
+        )
+    unknown = next((t.id for t in before.tasks if t.id not in project_state.ledger.tasks), None)
+    if unknown is not None:
+        raise RequestRefused(f"there is no task {unknown}")
+    return row, before
+
+
+def put_back(project_state: ProjectState, before: TaskBefore) -> bool:
+    """Put a task back, and return True, unless something came after. Raises `OSError`."""
+    task, now = project_state.ledger[before.id], project_state.clock.time()
+    path = log_path(project_state, task)
+    is_cut = before.bytes_before < before.bytes_after
+    as_left = (task.state, task.attempt) == (before.state_after, before.attempt)
+    size = file_size(path) if is_cut else task.log_bytes
+    is_sound = before.state != "done" or is_cut or task.digest is not None
+    if not as_left or size != before.bytes_after or not is_sound:
+        return False
+    names = ("redo", "redo_from", "left", "asked", "strikes", "not_before", "finished")
+    values = {name: getattr(before, name) for name in names}
+    values |= {"digest": None} if is_cut else {}
+    state = "pending" if is_cut and before.state == "done" else before.state
+    error, cause = before.error, before.error_cause
+    project_state.ledger.change(
+        before.id, now, state=state, error=error, error_cause=cause, **values
+    )
+    if is_cut:
+        cut_log(project_state, before, path)
+    return True
+
+
+def cut_log(project_state: ProjectState, before: TaskBefore, path: Path) -> None:
+    """Take the rows of an exclusion away, and count what the log held before. Raises `OSError`."""
+    task, now = project_state.ledger[before.id], project_state.clock.time()
+    wanted = project_state.wanted(task)
+    log = CaptionLog(path, task.count, before.redo, before.redo_from, wanted)
+    try:
+        log.cut(before.bytes_before)
+    finally:
+        log.close()
+    log = CaptionLog(path, task.count, before.redo, before.redo_from, wanted)
+    log.close()
+    project_state.ledger.set_counts(task.id, log.counts, now)
+    project_state.failures[task.id] = group_failures(task.id, log.errors)
+    if not before.bytes_before:  # an empty log would count as captions from before
+        remove_files(path.parent, [path.name])
+    if before.state == "done":
+        complete_if_whole(project_state, task, now, wanted)
+        project_state.ledger.change(task.id, now, finished=before.finished)
+
+
+def put_marks_back(project_state: ProjectState, before: Before) -> None:
+    """Put flags and ratings back, of records and models that the project has."""
+
+    def is_known(shard: int, i: int) -> bool:
+        return shard in project_state.shards and i < project_state.shards[shard].count
+
+    flags = {(shard, i): flagged for shard, i, flagged in before.records if is_known(shard, i)}
+    if flags:
+        flagged = {key for key, was_flagged in flags.items() if was_flagged}
+        project_state.flag(flagged, flags.keys() - flagged)
+    models = (ORIGINAL_ID, *project_state.models)
+    ratings = {
+        (shard, i, model, settings_hash): None if good is None else Rating(good, reason)
+        for shard, i, model, settings_hash, good, reason in before.ratings
+        if is_known(shard, i) and model in models
+    }
+    if ratings:
+        rated = {key: rating for key, rating in ratings.items() if rating is not None}
+        project_state.rate(rated, ratings.keys() - rated.keys())

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from db.files import ForeignJournal, NotOneFile, check_files, remove_database
 
-SCHEMA = "0006"
+SCHEMA = "0009"
 """The newest migration in `migrations/versions`."""
 
 BUSY_SECONDS = 5.0

@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, null, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, null, select, true
 
-from db.rows import TaskErrorCause
-from db.tables import FAILURE, MODEL, TASK
+from db.rows import FailedImages, TaskErrorCause
+from db.tables import ATTEMPT, FAILURE, MODEL, TASK
 
 NO_ERROR = "(no reason)"
 """The kind of a failed task that has no error."""
+LAST_ATTEMPT = and_(ATTEMPT.c.task_id == TASK.c.id, ATTEMPT.c.number == TASK.c.attempt)
+"""Joins a task with its last attempt, if it had one."""
 Grouping = Literal["cause", "model", "shard"]
 GROUPINGS: tuple[Grouping, ...] = ("cause", "model", "shard")
 """The ways to group failures. `model` and `shard` split every cause further."""
@@ -35,8 +37,8 @@ class Cause:
     """Number of shards in which they are."""
     models: tuple[str, ...]
     """Names of the models that they failed with."""
-    updated: float
-    """When the last one of the tasks concerned changed, in seconds since the epoch."""
+    failed_at: float
+    """When the last of them failed, in seconds since the epoch (`failure_time`)."""
     error_cause: TaskErrorCause | None = None
     """Why the tasks failed; None if it is not known, and for records."""
     model_id: int | None = None
@@ -68,8 +70,8 @@ class Occurrence:
     """Id of the device of the task's last attempt."""
     attempt: int
     """Number of that attempt."""
-    updated: float
-    """When the task last changed, in seconds since the epoch."""
+    failed_at: float
+    """When it failed, in seconds since the epoch (`failure_time`)."""
 
 
 def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
@@ -84,7 +86,7 @@ def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
             count=row.failures,
             shards=row.shards,
             models=tuple(sorted(row.models.split(","))),
-            updated=row.updated or 0,
+            failed_at=row.failed_at or 0,
             error_cause=row.error_cause,
             model_id=row.model_id if by == "model" else None,
             shard=row.shard if by == "shard" else None,
@@ -134,13 +136,25 @@ def grouped(
             (null() if error_cause is None else error_cause).label("error_cause"),
             func.count(TASK.c.shard.distinct()).label("shards"),
             func.group_concat(MODEL.c.name.distinct()).label("models"),
-            func.max(TASK.c.updated).label("updated"),
+            func.max(failure_time(scope)).label("failed_at"),
             func.min(TASK.c.model_id).label("model_id"),
             func.min(TASK.c.shard).label("shard"),
         )
         .select_from(TASK)
         .join(MODEL, MODEL.c.id == TASK.c.model_id)
+        .outerjoin(ATTEMPT, LAST_ATTEMPT)
     )
+
+
+def failure_time(scope: str) -> ColumnElement[float]:
+    """Return when a task failed, or when the last attempt ended in which its records did.
+
+    It is that of the attempt: a task also changes when it is sheared again or skipped. The attempt
+    at hand counts from its beginning; without one, as after an import, the task does.
+    """
+    attempt_time = func.coalesce(ATTEMPT.c.ended, ATTEMPT.c.started)
+    first = (TASK.c.finished, attempt_time) if scope == "shard" else (attempt_time, TASK.c.finished)
+    return func.coalesce(*first, TASK.c.updated)
 
 
 def occurrences(connection: Connection, cause: Cause, limit: int) -> tuple[Occurrence, ...]:
@@ -148,24 +162,29 @@ def occurrences(connection: Connection, cause: Cause, limit: int) -> tuple[Occur
 
     The database holds up to 20 records per task and kind, the caption logs hold all of them.
     """
-    task_columns = (TASK.c.id, TASK.c.shard, TASK.c.model_id, TASK.c.device, TASK.c.attempt)
+    task_columns = (
+        *(TASK.c.id, TASK.c.shard, TASK.c.model_id, TASK.c.device, TASK.c.attempt),
+        failure_time(cause.scope),
+    )
+    query: Select[Any]
     if cause.scope == "shard":
-        query = select(*task_columns, TASK.c.updated, TASK.c.error, null()).where(
+        query = select(*task_columns, TASK.c.error, null()).where(
             TASK.c.state == "failed", error_text() == cause.kind
         )
     elif cause.kind == "empty":
         detail_text = func.printf("%d captions were sheared to nothing", TASK.c.empty)
-        query = select(*task_columns, TASK.c.updated, detail_text, null()).where(TASK.c.empty > 0)
+        query = select(*task_columns, detail_text, null()).where(TASK.c.empty > 0)
     else:
         query = (
-            select(*task_columns, TASK.c.updated, literal(""), FAILURE.c.examples)
-            .join(TASK, TASK.c.id == FAILURE.c.task_id)
+            select(*task_columns, literal(""), FAILURE.c.examples)
+            .join(FAILURE, FAILURE.c.task_id == TASK.c.id)
             .where(FAILURE.c.kind == cause.kind)
         )
+    query = query.outerjoin(ATTEMPT, LAST_ATTEMPT)
     query = query.where(*group_conditions(cause)).order_by(TASK.c.shard, TASK.c.model_id)
     result: list[Occurrence] = []
     for row in connection.execute(query.limit(limit)):
-        task_id, shard, model_id, device, attempt, updated, task_detail, examples = row
+        task_id, shard, model_id, device, attempt, failed_at, task_detail, examples = row
         details = [(None, task_detail)] if examples is None else json.loads(examples)
         result += [
             Occurrence(
@@ -176,7 +195,7 @@ def occurrences(connection: Connection, cause: Cause, limit: int) -> tuple[Occur
                 detail=detail or "",
                 device=device,
                 attempt=attempt,
-                updated=updated,
+                failed_at=failed_at or 0,
             )
             for index, detail in details
         ]
@@ -208,6 +227,31 @@ def group_conditions(cause: Cause) -> list[ColumnElement[bool]]:
     """Return the conditions that keep to the cause's model or shard, if it has one."""
     values = ((TASK.c.model_id, cause.model_id), (TASK.c.shard, cause.shard))
     return [column == value for column, value in values if value is not None]
+
+
+def failed_images(connection: Connection) -> FailedImages:
+    """Return how many images failed with any model, each counted once."""
+    named = func.json_each(FAILURE.c.examples).table_valued("value").alias("named")
+    indexes = func.json_extract(named.c.value, "$[0]")
+    rows = connection.execute(
+        select(TASK.c.shard, func.count(indexes.distinct()))
+        .join(FAILURE, FAILURE.c.task_id == TASK.c.id)
+        .join(named, true())
+        .group_by(TASK.c.shard)
+    )
+    images = {shard: count for shard, count in rows}
+    by_task = (
+        select(TASK.c.shard, func.sum(FAILURE.c.count).label("failed"))
+        .join(FAILURE, FAILURE.c.task_id == TASK.c.id)
+        .where(FAILURE.c.count > func.json_array_length(FAILURE.c.examples))
+        .group_by(TASK.c.id)
+        .subquery()
+    )
+    unnamed = select(by_task.c.shard, func.max(by_task.c.failed)).group_by(by_task.c.shard)
+    at_least = connection.execute(unnamed).all()
+    for shard, failed in at_least:
+        images[shard] = max(images.get(shard, 0), failed)
+    return FailedImages(sum(images.values()), exact=not at_least)
 
 
 def failed_counts(connection: Connection, kind: str) -> dict[int, int]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, case, func, select, text
 
 from db.rows import (
     TASK_STATES,
@@ -42,6 +42,9 @@ class TaskSums:
     failed: int
     empty: int
     left: int
+    asked: int
+    asked_left: int
+    """The sum of `left` over tasks of which records were asked for again."""
 
 
 def task_sums(connection: Connection) -> tuple[TaskSums, ...]:
@@ -56,9 +59,36 @@ def task_sums(connection: Connection) -> tuple[TaskSums, ...]:
             func.sum(TASK.c.failed).label("failed"),
             func.sum(TASK.c.empty).label("empty"),
             func.sum(TASK.c.left).label("left"),
+            func.sum(TASK.c.asked).label("asked"),
+            func.sum(case((TASK.c.asked > 0, TASK.c.left), else_=0)).label("asked_left"),
         ).group_by(TASK.c.model_id, TASK.c.state)
     )
     return tuple(TaskSums(**row._asdict()) for row in rows)
+
+
+def waiting_for_captions(connection: Connection, scorers: Sequence[int]) -> dict[int, int]:
+    """Return, by model id, how many pending tasks of scorers wait for captions of their shard.
+
+    They do until no captioner's task of the shard is pending or running.
+    """
+    if not scorers:
+        return {}
+    captioning = TASK.alias()
+    is_captioned = (
+        select(captioning.c.id)
+        .where(
+            captioning.c.shard == TASK.c.shard,
+            captioning.c.model_id.not_in(scorers),
+            captioning.c.state.in_(("pending", "running")),
+        )
+        .exists()
+    )
+    rows = connection.execute(
+        select(TASK.c.model_id, func.count())
+        .where(TASK.c.model_id.in_(scorers), TASK.c.state == "pending", is_captioned)
+        .group_by(TASK.c.model_id)
+    )
+    return {model_id: tasks for model_id, tasks in rows}
 
 
 def first_due(connection: Connection) -> dict[int, float]:
@@ -74,6 +104,12 @@ def first_due(connection: Connection) -> dict[int, float]:
 def tasks_by_state(rows: Sequence[TaskSums]) -> dict[str, int]:
     """Return the number of tasks of all models in each state, 0 among them."""
     return {state: sum(row.tasks for row in rows if row.state == state) for state in TASK_STATES}
+
+
+def last_finished(connection: Connection) -> float | None:
+    """Return when the last task became done or failed, None if none has."""
+    last: float | None = connection.execute(select(func.max(TASK.c.finished))).scalar_one()
+    return last
 
 
 def totals(connection: Connection) -> tuple[int, int]:

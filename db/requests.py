@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, cast, insert, select, update
+from sqlalchemy import Connection, LargeBinary, cast, insert, null, select, update
 
 from db.rows import RequestRow
 from db.tables import REQUEST
@@ -19,6 +20,8 @@ COLUMNS = [
     for column in columns(REQUEST, RequestRow)
 ]
 """The columns of a request as `to_row` takes them."""
+MAX_NEWEST = 1_000
+"""The most requests that `newest` returns: how far back one can undo."""
 
 
 def add(connection: Connection, kind: str, payload: dict[str, Any] | None = None) -> int:
@@ -32,6 +35,20 @@ def pending(connection: Connection) -> tuple[RequestRow, ...]:
     """Return the requests that nobody has answered yet, oldest first."""
     query = select(*COLUMNS).where(REQUEST.c.state == "new").order_by(REQUEST.c.id)
     return tuple(to_row(row) for row in connection.execute(query))
+
+
+def newest(connection: Connection, kinds: Sequence[str]) -> tuple[RequestRow, ...]:
+    """Return the newest requests of these kinds, the last one first, without their results."""
+    columns_read = [column for column in COLUMNS if column.name != "result"]
+    query = select(*columns_read, null().label("result")).where(REQUEST.c.kind.in_(kinds))
+    rows = connection.execute(query.order_by(REQUEST.c.id.desc()).limit(MAX_NEWEST))
+    return tuple(to_row(row) for row in rows)
+
+
+def find(connection: Connection, request_id: int) -> RequestRow | None:
+    """Return the request with this id, None if there is none."""
+    row = connection.execute(select(*COLUMNS).where(REQUEST.c.id == request_id)).one_or_none()
+    return None if row is None else to_row(row)
 
 
 def get(connection: Connection, request_id: int) -> RequestRow:

@@ -7,7 +7,7 @@ Light to import: it knows no SQL.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 TaskState = Literal["pending", "running", "done", "failed", "skipped"]
 TASK_STATES: tuple[TaskState, ...] = ("pending", "running", "done", "failed", "skipped")
@@ -97,12 +97,49 @@ BlockedCause = Literal["memory", "checkpoint", "error", "died"]
 - `error`: loading raised another exception.
 - `died`: workers ended while they loaded it.
 """
+NoticeKind = Literal[
+    "finished", "stopped", "killed", "paused", "model_blocked", "health_alarm", "disk_low"
+]
+"""What a notice is about.
+
+- `finished`: a run ended, and no task is left.
+- `stopped`: a run ended that was told to, or that has only models left that their captions' health
+  has stopped.
+- `killed`: a run ended without having been told to: killed, by an error, or with its machine.
+- `paused`: a person, a full disk, lost images or lost devices paused the run.
+- `model_blocked`: no worker loads the model any more.
+- `health_alarm`: too many captions of a model have a defect.
+- `disk_low`: the disk of the project has little room left.
+"""
+NOTICE_KINDS: tuple[NoticeKind, ...] = get_args(NoticeKind)
+DeliveryState = Literal["waiting", "claimed", "done", "failed"]
+"""Where the delivery of a notice stands.
+
+- `waiting`: the hook was not called.
+- `claimed`: a notifier is about to call it, or calls it.
+- `done`: it was called, and succeeded.
+- `failed`: it was called and failed, or it is not known whether it was called.
+"""
 RecordKey = tuple[int, int]
 """The key of a record: (shard number, index in the shard)."""
 CaptionKey = tuple[int, int, int]
 """The key of a caption: (shard number, index in the shard, model id or `ORIGINAL_ID`)."""
+RatingKey = tuple[int, int, int, str]
+"""The key of a rating: that of its caption, and the hash of the settings that made the caption."""
 ORIGINAL_ID = 0
 """Stands for a model id where a caption is the original; models have ids from 1 on."""
+
+
+class Rating(NamedTuple):
+    """What a person says of a caption: a bad one is flagged."""
+
+    good: bool
+    reason: str
+    """Why, in the person's words; may be empty."""
+
+    @property
+    def word(self) -> str:
+        return "good" if self.good else "bad"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +253,8 @@ class TaskRow:
     """Captions of which shearing leaves nothing; known once the task is done."""
     left: int = 0
     """Records that are still to be captioned, or to be captioned again."""
+    asked: int = 0
+    """How many records a person asked for again, of which some are `left`; 0 once none is."""
     redo: Redo = "all"
     redo_from: int = 0
     """An offset in the caption log, in bytes: rows before it belong to an earlier round."""
@@ -279,6 +318,12 @@ class DeviceRow:
     """In bytes."""
     utilisation: float | None = None
     """In percent."""
+    temperature: float | None = None
+    """In degrees Celsius."""
+    power: float | None = None
+    """In watts."""
+    power_limit: float | None = None
+    """In watts."""
     pinned_model_id: int | None = None
     """The only model that the device may caption with, or None."""
     state: DeviceState = "ready"
@@ -306,6 +351,8 @@ class WorkerRow:
     """Images per second, lately."""
     batch: int = 0
     """Images per batch."""
+    image_wait: float = 0.0
+    """The share of the time, lately, for which the model waited for images, 0 to 1."""
     ended: float | None = None
     """When the process ended; None while it lives, as far as is known."""
 
@@ -337,6 +384,15 @@ class FailureRow:
     count: int
     examples: tuple[tuple[int, str], ...] = ()
     """Up to 20 pairs of a record's index in the shard and the error's detail."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedImages:
+    """How many images have no caption of some model, since that failed."""
+
+    count: int = 0
+    exact: bool = True
+    """False if there may be more: the database names up to 20 of a task and kind of error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,14 +431,18 @@ class SampleRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaptionFlagRow:
-    """A caption that a person flagged, and why."""
+class RatingRow:
+    """What a person says of a caption, and why."""
 
     shard: int
     i: int
     """The record's index in the shard."""
     model_id: int
     """Whose caption it is; `ORIGINAL_ID` for the original."""
+    settings_hash: str
+    """The hash of the settings with which the model made it; empty for the original."""
+    good: bool
+    """False if the caption is bad."""
     reason: str = ""
     """Why, in the person's words; may be empty."""
 
@@ -414,3 +474,48 @@ class EventRow:
     model: str | None = None
     """The model's name."""
     shard: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRow:
+    """An export that was written."""
+
+    created: float
+    path: str
+    """The file or folder."""
+    format: str
+    """A name in `engine.datasets.exports.formats`."""
+    captions: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRow:
+    """Something about a run that people want to be told wherever they are."""
+
+    created: float
+    kind: NoticeKind
+    text: str
+    """What happened, for people; never a caption."""
+    model: str | None = None
+    """The model's name."""
+    cause: str | None = None
+    """Of a pause its `PauseCause`, of a blocked model its `BlockedCause`, of an alarm the state of
+    the model (`warned`, `stopped`)."""
+    key: str | None = None
+    """Two notices with one key are the same: only the first is kept. None if nothing else tells
+    the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A notice that a hook of the user is called with."""
+
+    notice_id: int
+    hook: str
+    """The hook's name in the user's configuration."""
+    state: DeliveryState = "waiting"
+    claimed: float | None = None
+    """When a notifier claimed it; None while it waits."""
+    detail: str | None = None
+    """Why it failed, as a text for people."""

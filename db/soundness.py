@@ -34,6 +34,9 @@ SCHEMA_DIGESTS = {
     "0004": "c6fa2edd25abc2b7",
     "0005": "842686d58f73c6d6",
     "0006": "db8d80f2178285dd",
+    "0007": "f35cf0f1d34920b0",
+    "0008": "4e282533dc00ad73",
+    "0009": "17e041e24f4f1f78",
 }
 """The `schema_digest` of each version's tables; a new migration adds its own."""
 FOREIGN_OBJECTS = (
@@ -71,7 +74,9 @@ RANGES: dict[str, tuple[int, int]] = {
     "failed": (0, MAX_SHARD_RECORDS),
     "empty": (0, MAX_SHARD_RECORDS),
     "left": (0, MAX_SHARD_RECORDS),
+    "asked": (0, MAX_SHARD_RECORDS),
     "images": (0, MAX_COUNT),
+    "captions": (0, MAX_COUNT),
     "tokens": (0, MAX_COUNT),
     "number": (0, 2**31),
     "first": (0, MAX_COUNT),
@@ -111,7 +116,10 @@ TABLES: dict[str, type[Any]] = {
     "sample": rows.SampleRow,
     "request": rows.RequestRow,
     "event": rows.EventRow,
-    "caption_flag": rows.CaptionFlagRow,
+    "rating": rows.RatingRow,
+    "export": rows.ExportRow,
+    "notice": rows.NoticeRow,
+    "delivery": rows.DeliveryRow,
 }
 """The row that each table holds."""
 OTHER_COLUMNS: dict[str, dict[str, Any]] = {
@@ -147,11 +155,10 @@ RULES = {
     " model_id NOT IN (SELECT id FROM model))",
     "flags are of records of the project": "SELECT NOT EXISTS (SELECT 1 FROM flag JOIN shard ON"
     " shard.number = flag.shard WHERE flag.i >= shard.count)",
-    "flags of captions are of records of the project": "SELECT NOT EXISTS (SELECT 1 FROM"
-    " caption_flag JOIN shard ON shard.number = caption_flag.shard WHERE caption_flag.i >="
-    " shard.count)",
-    "flags of captions are of models of the project": "SELECT NOT EXISTS (SELECT 1 FROM"
-    " caption_flag WHERE model_id <> 0 AND model_id NOT IN (SELECT id FROM model))",
+    "ratings are of records of the project": "SELECT NOT EXISTS (SELECT 1 FROM rating JOIN shard"
+    " ON shard.number = rating.shard WHERE rating.i >= shard.count)",
+    "ratings are of models of the project": "SELECT NOT EXISTS (SELECT 1 FROM rating WHERE model_id"
+    " <> 0 AND model_id NOT IN (SELECT id FROM model))",
 }
 """What must hold between rows, each with the query that answers 1 if it does."""
 

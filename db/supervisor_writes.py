@@ -91,15 +91,16 @@ def save_attempts(connection: Connection, attempts: Sequence[AttemptRow]) -> Non
     save_rows(connection, ATTEMPT, ["task_id", "number"], ordered)
 
 
-def close_attempts(connection: Connection, now: float, outcome: AttemptOutcome) -> None:
+def close_attempts(connection: Connection, at: float, outcome: AttemptOutcome) -> None:
     """End the attempts and workers that an earlier supervisor left open.
 
-    `now` is in seconds since the epoch; `outcome` is that of the attempts.
+    They ended at `at`, in seconds since the epoch; `outcome` is that of the attempts.
     """
+    ended = func.max(ATTEMPT.c.started, at)  # never before it began, whatever the clock did
     connection.execute(
-        update(ATTEMPT).where(ATTEMPT.c.ended.is_(None)).values(ended=now, outcome=outcome)
+        update(ATTEMPT).where(ATTEMPT.c.ended.is_(None)).values(ended=ended, outcome=outcome)
     )
-    connection.execute(update(WORKER).where(WORKER.c.ended.is_(None)).values(ended=now))
+    connection.execute(update(WORKER).where(WORKER.c.ended.is_(None)).values(ended=at))
 
 
 def save_supervisor(connection: Connection, supervisor: SupervisorRow) -> None:

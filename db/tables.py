@@ -18,9 +18,15 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from sqlalchemy import CheckConstraint, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from db import rows
+
+
+class Table(SQLModel, registry=registry()):
+    """The base of our tables. Their registry is not that of all SQLModel tables of a process: a
+    training script may have its own, by the same names."""
 
 
 def table_for(row: type[Any]) -> Callable[[type], type]:
@@ -43,7 +49,7 @@ def table_for(row: type[Any]) -> Callable[[type], type]:
         body = defaults | own | {"__annotations__": annotations | declared.__annotations__}
         return types.new_class(
             declared.__name__,
-            (SQLModel,),
+            (Table,),
             {"table": True},
             lambda namespace: namespace.update(body),
         )
@@ -137,13 +143,17 @@ class TaskTable:
         known("error_cause", rows.TaskErrorCause),
         integer("shard"),
         # Covers the sums that every tick of the UI asks for.
-        Index("task_sums", "model_id", "state", "captioned", "failed", "left", "count", "empty"),
+        Index(
+            "task_sums",
+            *("model_id", "state", "captioned", "failed", "left", "count", "empty", "asked"),
+        ),
         Index("task_by_state", "state", "updated"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     shard: int = Field(foreign_key="shard.number")
     model_id: int = Field(foreign_key="model.id")
+    asked: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 @table_for(rows.AttemptRow)
@@ -180,7 +190,7 @@ class DeviceTable:
     present: bool = True
 
 
-class BatchSizeTable(SQLModel, table=True):
+class BatchSizeTable(Table, table=True):
     """The largest batch that fitted, by device and model; written after an out of memory."""
 
     __tablename__ = "batch_size"
@@ -200,6 +210,7 @@ class WorkerTable:
     )
 
     id: str = Field(primary_key=True)
+    image_wait: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
 @table_for(rows.SupervisorRow)
@@ -247,7 +258,7 @@ class SampleTable:
     model_id: int = Field(index=True)
 
 
-class FlagTable(SQLModel, table=True):
+class FlagTable(Table, table=True):
     """The records that a person marked for later, by shard and index."""
 
     __tablename__ = "flag"
@@ -256,15 +267,16 @@ class FlagTable(SQLModel, table=True):
     i: int = Field(primary_key=True)
 
 
-@table_for(rows.CaptionFlagRow)
-class CaptionFlagTable:
-    """The captions that a person flagged, each with a reason."""
+@table_for(rows.RatingRow)
+class RatingTable:
+    """The captions that a person rated, each with a reason."""
 
-    __tablename__ = "caption_flag"
+    __tablename__ = "rating"
 
     shard: int = Field(primary_key=True, foreign_key="shard.number")
     i: int = Field(primary_key=True)
     model_id: int = Field(primary_key=True)
+    settings_hash: str = Field(primary_key=True)
 
 
 @table_for(rows.RequestRow)
@@ -290,7 +302,38 @@ class EventTable:
     id: int | None = Field(default=None, primary_key=True)
 
 
-TABLES = SQLModel.metadata.tables
+@table_for(rows.ExportRow)
+class ExportTable:
+    """The exports that were written."""
+
+    __tablename__ = "export"
+
+    id: int | None = Field(default=None, primary_key=True)
+
+
+@table_for(rows.NoticeRow)
+class NoticeTable:
+    """What users are told of runs, wherever they are."""
+
+    __tablename__ = "notice"
+    __table_args__ = (known("kind", rows.NoticeKind, name="known_notice_kind"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str | None = Field(default=None, unique=True)
+
+
+@table_for(rows.DeliveryRow)
+class DeliveryTable:
+    """The hooks that are called with a notice, by name."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (known("state", rows.DeliveryState, name="known_delivery_state"),)
+
+    notice_id: int = Field(primary_key=True, foreign_key="notice.id")
+    hook: str = Field(primary_key=True)
+
+
+TABLES = Table.metadata.tables
 PROJECT = TABLES["project"]
 MODEL = TABLES["model"]
 SHARD = TABLES["shard"]
@@ -304,6 +347,9 @@ FAILURE = TABLES["failure"]
 THROUGHPUT = TABLES["throughput"]
 SAMPLE = TABLES["sample"]
 FLAG = TABLES["flag"]
-CAPTION_FLAG = TABLES["caption_flag"]
+RATING = TABLES["rating"]
 REQUEST = TABLES["request"]
 EVENT = TABLES["event"]
+EXPORT = TABLES["export"]
+NOTICE = TABLES["notice"]
+DELIVERY = TABLES["delivery"]

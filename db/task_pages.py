@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, func, not_, or_, select
 
+from db.filter_terms import FilterError as FilterError
+from db.filter_terms import Term, parse_terms
 from db.rows import TASK_STATES, TaskRow
 from db.tables import MODEL, TASK
 from db.values import columns
@@ -52,12 +54,10 @@ A person types what a screen shows. The names stand here and not in `tui.viewmod
 where the labels are, because commands filter without the application; a test compares the two."""
 MAX_DIGITS = 18
 """Digits of the longest number in a filter: SQLite's integers hold as many, whatever they are."""
-TERM = re.compile(r"(?P<no>!?)(?:(?P<key>[a-z]+)(?P<op>[:<>=]))?(?P<value>\S+)")
-"""One term of a filter."""
-
-
-class FilterError(ValueError):
-    """Raised if a filter cannot be understood; the message names the term."""
+KEY = re.compile(r"[a-z]+")
+"""The form of a key; what else stands before a colon belongs to a word, such as `00:12`."""
+COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+"""The operators of a filter; `:` and `=` ask for the same number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +156,19 @@ def with_model(query: Select[Any]) -> Select[Any]:
 def conditions(filter: str) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter, all of which must hold. Raises `FilterError`.
 
-    Its terms are `word`, `key:value` and `key>number`; `!` before a term negates it. The keys are
-    status, model, gpu, error, shard, tries, fail, ok, left, priority.
+    Its terms are `word`, `key:value` and `key>number` (`db.filter_terms`). The keys are status,
+    model, gpu, error, shard, tries, fail, ok, left, priority.
     """
-    return [condition(term) for term in filter.split()]
+    return [condition(term) for term in parse_terms(filter)]
 
 
-def condition(term: str) -> ColumnElement[bool]:
+def condition(term: Term) -> ColumnElement[bool]:
     """Return the condition of one term."""
-    match = TERM.fullmatch(term)
-    if match is None:
-        raise FilterError(f"cannot read {term!r}")
-    negated, key, op, value = match["no"], match["key"], match["op"], match["value"]
-    result = word_condition(value) if key is None else key_condition(key, op, value)
-    return not_(result) if negated else result
+    if term.key is not None and KEY.fullmatch(term.key):
+        result = key_condition(term.key, term.operator, term.value)
+    else:
+        result = word_condition(term.text if term.key else term.value)
+    return not_(result) if term.negated else result
 
 
 def word_condition(value: str) -> ColumnElement[bool]:
@@ -214,7 +213,7 @@ def comparison(column: Any, key: str, op: str, value: str) -> ColumnElement[bool
     """Return the condition that a column is above, below or equal to a number."""
     if not value.isdecimal():
         raise FilterError(f"{key} wants a number, not {value!r}")
-    compare = {">": operator.gt, "<": operator.lt}.get(op, operator.eq)
+    compare = COMPARISONS.get(op, operator.eq)
     result: ColumnElement[bool] = compare(column, to_integer(value))
     return result
 

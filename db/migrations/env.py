@@ -1,12 +1,12 @@
-"""Alembic's script around the migrations; `db.connection.migrate` passes the connection."""
+"""Alembic's script around the migrations; `db.connection.migrate` passes the connection.
+
+It imports nothing of ours: Alembic runs it under a name of its own, in training scripts, too.
+"""
 
 from alembic import context
 
-from db import tables
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.SQLModel.metadata,
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -19,6 +19,8 @@ from engine.utils.errors import BadInput
 
 MIN_FREE_BYTES = 2 * 2**30
 """Bytes of memory that a GPU must have free for `auto` to use it."""
+MILLIWATTS = 1_000
+"""NVML gives powers in thousandths of a watt."""
 POLL_SECONDS = 1.0
 """Seconds between two measurements of the GPUs."""
 
@@ -173,7 +175,7 @@ def gpu_uuid(handle: Any) -> str:
 
 
 def measure_gpu(device: DeviceRow, handle: Any) -> DeviceRow:
-    """Return the device with its name, memory and utilisation.
+    """Return the device with its name, and what it measures of itself.
 
     Values that the device does not report, as under MIG, stay as they are.
     """
@@ -186,6 +188,14 @@ def measure_gpu(device: DeviceRow, handle: Any) -> DeviceRow:
         values |= {"memory_total": int(memory.total), "memory_used": int(memory.used)}
     with suppress(pynvml.NVMLError):
         values["utilisation"] = float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    with suppress(pynvml.NVMLError):
+        sensor = pynvml.NVML_TEMPERATURE_GPU
+        values["temperature"] = float(pynvml.nvmlDeviceGetTemperature(handle, sensor))
+    with suppress(pynvml.NVMLError):
+        values["power"] = pynvml.nvmlDeviceGetPowerUsage(handle) / MILLIWATTS
+    with suppress(pynvml.NVMLError):
+        limit = pynvml.nvmlDeviceGetEnforcedPowerLimit(handle)
+        values["power_limit"] = limit / MILLIWATTS
     return replace(device, **values)
 
 

@@ -5,6 +5,7 @@ Imports no torch.
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -67,3 +68,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         torch is not None and isinstance(error, torch.OutOfMemoryError)
     )
+
+
+def peak_memory(device_kind: str) -> int:
+    """Return the most memory that this process has had so far on its device, in bytes.
+
+    That of a CUDA device is what torch has reserved there, of any other what was resident in the
+    host's memory.
+    """
+    torch = sys.modules.get("torch")
+    if device_kind == "cuda" and torch is not None:
+        reserved: int = torch.cuda.max_memory_reserved()
+        return reserved
+    return peak_host_memory()
+
+
+def peak_host_memory() -> int:
+    """Return the most memory that this process ever had resident, in bytes."""
+    with suppress(OSError, ValueError, StopIteration):
+        # getrusage would count the process that was forked to start this one, too.
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024
+    # macOS counts in bytes.
+    peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_rss if sys.platform == "darwin" else peak_rss * 1024

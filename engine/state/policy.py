@@ -104,6 +104,11 @@ class Policy:
     disk_floor: int = 256 * 2**20
     """Bytes that must be free before a run that a full disk paused goes on by itself: a million
     captions take about 208 MB (docs/scale.md), so that it does not pause again at once."""
+    disk_low: int = 2 * 2**30
+    """Bytes on the project's disk below which the user is told that it fills up: room for ten
+    million captions, so that there is time to make some."""
+    disk_every: float = 60.0
+    """Time between looks at how much room there is."""
     disk_retry: float = 10.0
     """Time between looks at the disk of a run that a full disk paused."""
 

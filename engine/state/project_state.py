@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from db import flags, projects, requests, supervisor_writes
+from db import flags, notices, progress, projects, ratings, requests, supervisor_writes
 from db.connection import (
     DatabaseDamaged,
     DatabaseDiskFull,
@@ -26,14 +26,17 @@ from db.connection import (
 )
 from db.rows import (
     AttemptRow,
-    CaptionKey,
     DeviceRow,
     EventLevel,
     EventRow,
     FailureRow,
     ModelRow,
+    NoticeKind,
+    NoticeRow,
     PauseCause,
     ProjectRow,
+    Rating,
+    RatingKey,
     RecordKey,
     SampleRow,
     ShardRow,
@@ -44,6 +47,7 @@ from db.rows import (
 )
 from engine.captioners.model_families import is_scorer
 from engine.captioners.registry import IMPORTED
+from engine.notices.notifier import hooks_for, start_notifier
 from engine.project import manifest, outside_images
 from engine.project.caption_log import DiskFull
 from engine.project.layout import Project
@@ -55,6 +59,9 @@ from engine.state.task_ledger import TaskLedger
 from engine.utils.clock import Clock, SystemClock
 
 logger = logging.getLogger(__name__)
+
+MAX_NOTICE_TEXT = 1_000
+"""Characters of a notice's text: some are read on a telephone, and all stay in the database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +75,17 @@ class SavedProject:
     batch_sizes: dict[tuple[str, int], int] = field(default_factory=dict)
     """The largest batch that is known to fit, by (device id, model id)."""
     flags: frozenset[RecordKey] = frozenset()
-    caption_flags: dict[CaptionKey, str] = field(default_factory=dict)
-    """Why each flagged caption is flagged."""
+    ratings: dict[RatingKey, Rating] = field(default_factory=dict)
     devices: Sequence[DeviceRow] = ()
     """Every device of all runs so far."""
+    killed_at: float | None = None
+    """The last sign of life of a supervisor that ended without saying so, in seconds since the
+    epoch; None if the last one ended in order."""
 
 
 def read_project(connection: Connection) -> SavedProject:
-    """Read everything that a run needs to know of a project."""
+    """Read everything that a run needs to know of a project. The caller holds its lock."""
+    supervisor = progress.supervisor(connection)
     return SavedProject(
         settings=projects.project(connection),
         models=projects.models(connection),
@@ -83,8 +93,9 @@ def read_project(connection: Connection) -> SavedProject:
         tasks=projects.tasks(connection),
         batch_sizes=supervisor_writes.batch_sizes(connection),
         flags=frozenset(flags.record_keys(connection)),
-        caption_flags=flags.caption_reasons(connection),
+        ratings=ratings.all_ratings(connection),
         devices=supervisor_writes.devices(connection, present=False),
+        killed_at=None if supervisor is None else supervisor.heartbeat,
     )
 
 
@@ -100,6 +111,8 @@ class ProjectState:
         self.clock = clock
         """The clock by which everything about this project is decided."""
         self.busy_seconds = policy.busy_seconds
+        self.killed_at = saved.killed_at
+        """When the last run was killed, as far as is known; None if it ended in order."""
         self.settings = saved.settings
         self.models = {model.id: model for model in saved.models}
         self.shards = {shard.number: shard for shard in saved.shards}
@@ -108,7 +121,7 @@ class ProjectState:
         self.batch_sizes = dict(saved.batch_sizes)
         """The largest batch that is known to fit, by (device id, model id)."""
         self.flags = set(saved.flags)
-        self.caption_flags = dict(saved.caption_flags)
+        self.ratings = dict(saved.ratings)
         self.known_devices = {device.id: device for device in saved.devices}
         """Every device of this and earlier runs, by id: their pins are taken over."""
         self.attempts: dict[tuple[int, int], AttemptRow] = {}
@@ -124,6 +137,7 @@ class ProjectState:
         """Tokens since the last commit, by the same keys."""
         self.samples: list[SampleRow] = []
         self.events: list[EventRow] = []
+        self.notices: list[NoticeRow] = []
         self.answers: list[tuple[int, str, str, dict[str, Any] | None]] = []
         """Answers to requests, as (request id, "done" or "refused", text, result)."""
         self.unwritable: Path | None = None
@@ -147,6 +161,11 @@ class ProjectState:
     def shearing(self) -> Shearing:
         """How the project shears its captions."""
         return Shearing.of(self.settings)
+
+    def left_open_at(self) -> float:
+        """Return when the attempts ended that an earlier supervisor left open."""
+        now = self.clock.time()
+        return now if self.killed_at is None else min(now, self.killed_at)
 
     def outside_allowed(self) -> bool:
         """Return True if this user has allowed images outside the image root (`outside_images`)."""
@@ -189,8 +208,32 @@ class ProjectState:
         )
         self.events.append(row)
 
+    def tell(
+        self,
+        kind: NoticeKind,
+        text: str,
+        model: str | None = None,
+        cause: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Have the user told something wherever they are, by their hooks, once it is saved.
+
+        The text holds no caption. What has the same `key` is told once, also by later runs.
+        """
+        row = NoticeRow(
+            created=self.clock.time(),
+            kind=kind,
+            text=text[:MAX_NOTICE_TEXT],
+            model=model,
+            cause=cause,
+            key=key,
+        )
+        self.notices.append(row)
+
     def pause(self, cause: PauseCause, reason: str | None = None) -> None:
         """Pause the run. `reason` says the cause as a text; None if a person asked for it."""
+        if cause != self.settings.pause_cause:
+            self.tell("paused", f"paused: {reason or 'by a person'}", cause=cause)
         self.settings = replace(self.settings, paused=True, pause_cause=cause, pause_reason=reason)
         self.writes.append(lambda c: projects.set_paused(c, True, reason, cause))
 
@@ -239,12 +282,11 @@ class ProjectState:
         self.flags = (self.flags | set(on)) - set(off)
         self.writes.append(lambda connection: flags.change(connection, on, off))
 
-    def flag_captions(self, on: Mapping[CaptionKey, str], off: Collection[CaptionKey]) -> None:
-        """Flag the captions `on` for these reasons, and take the flags of the captions `off`
-        away."""
-        remaining = {key: why for key, why in self.caption_flags.items() if key not in set(off)}
-        self.caption_flags = remaining | dict(on)
-        self.writes.append(lambda connection: flags.change_captions(connection, on, off))
+    def rate(self, on: Mapping[RatingKey, Rating], off: Collection[RatingKey]) -> None:
+        """Rate the captions `on`, and take the ratings of the captions `off` away."""
+        remaining = {key: it for key, it in self.ratings.items() if key not in set(off)}
+        self.ratings = remaining | dict(on)
+        self.writes.append(lambda connection: ratings.change(connection, on, off))
 
     def remember_batch(self, device: str, model_id: int, size: int) -> None:
         """Note the largest batch that is known to fit."""
@@ -285,12 +327,14 @@ class ProjectState:
                 raise DatabaseDamaged(text) from error
             raise OSError(errno.EIO, str(error)) from error
         self.unsaved = False
+        if self.notices:
+            start_notifier(self.project)
         self.ledger.last_saved.clear()
         self.attempts = {key: row for key, row in self.attempts.items() if row.ended is None}
         self.workers = {key: row for key, row in self.workers.items() if row.ended is None}
         for gathered in (self.failures, self.throughput, self.tokens):
             gathered.clear()
-        for listed in (self.samples, self.events, self.answers, self.writes):
+        for listed in (self.samples, self.events, self.notices, self.answers, self.writes):
             listed.clear()
 
     def save(self, connection: Connection, supervisor: SupervisorRow | None) -> None:
@@ -318,6 +362,7 @@ class ProjectState:
         )
         supervisor_writes.add_samples(connection, self.samples)
         supervisor_writes.add_events(connection, self.events)
+        notices.add(connection, self.notices, hooks_for)
         for answer in self.answers:
             requests.answer(connection, *answer)
         if supervisor is not None:

@@ -33,9 +33,7 @@ def reconcile(project_state: ProjectState) -> None:
     Attempts that an earlier supervisor left open are ended as "lost".
     """
     now = project_state.clock.time()
-    project_state.writes.append(
-        lambda connection: supervisor_writes.close_attempts(connection, now, "lost")
-    )
+    close_attempts(project_state)
     for task in list(project_state.ledger.tasks.values()):
         log = log_path(project_state, task)
         if task.state == "done":
@@ -46,6 +44,14 @@ def reconcile(project_state: ProjectState) -> None:
             else:
                 catch_up(project_state, task, log, now)
         project_state.fail_if_imported(task.id, now)
+
+
+def close_attempts(project_state: ProjectState) -> None:
+    """End the attempts that an earlier supervisor left open."""
+    ended = project_state.left_open_at()
+    project_state.writes.append(
+        lambda connection: supervisor_writes.close_attempts(connection, ended, "lost")
+    )
 
 
 def lacks_nothing(task: TaskRow) -> bool:
@@ -67,15 +73,13 @@ def take_over_running_tasks(project_state: ProjectState) -> None:
     if not running:
         return
     now = project_state.clock.time()
-    project_state.writes.append(
-        lambda connection: supervisor_writes.close_attempts(connection, now, "lost")
-    )
+    close_attempts(project_state)
     for task in running:
         try:
             catch_up(project_state, task, log_path(project_state, task), now)
         except OSError:
             if project_state.ledger[task.id].state == "running":
-                project_state.ledger.release(task.id, now)
+                project_state.ledger.release(task.id, project_state.left_open_at())
 
 
 def log_path(project_state: ProjectState, task: TaskRow) -> Path:
@@ -119,7 +123,7 @@ def catch_up(project_state: ProjectState, task: TaskRow, log: Path, now: float) 
     project_state.ledger.set_counts(task.id, opened.counts, now)
     project_state.failures[task.id] = group_failures(task.id, opened.errors)
     if task.state == "running":
-        project_state.ledger.release(task.id, now)
+        project_state.ledger.release(task.id, project_state.left_open_at())
     if not opened.left and project_state.ledger[task.id].state == "pending":
         complete_if_whole(project_state, task, now, wanted)
 

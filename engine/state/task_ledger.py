@@ -143,6 +143,12 @@ class TaskLedger:
         """True if no task is pending or running."""
         return not self.states["pending"] and not self.states["running"]
 
+    @property
+    def last_finished(self) -> float | None:
+        """When the last task became done or failed; None if none has."""
+        times = (task.finished for task in self.tasks.values() if task.finished is not None)
+        return max(times, default=None)
+
     def is_due(self, task: TaskRow, now: float) -> bool:
         """Return True if the task's delay is over, or it has none.
 
@@ -299,11 +305,12 @@ class TaskLedger:
             now,
             state="done",
             left=0,
+            asked=0,
             redo="all",
             redo_from=0,
             strikes=0,
             not_before=0.0,
-            finished=now,
+            finished=task.finished if task.state == "done" else now,
             seconds=task.seconds + running_seconds(task, now),
             error=None,
             error_cause=None,
@@ -324,10 +331,11 @@ class TaskLedger:
         being_redone = task.redo == "all" and task.redo_from > 0 and task.left > 0
         redo: dict[str, Any] = {}
         if task.state == "done" and not failed_items:
-            redo = {"redo": "all", "redo_from": task.log_bytes, "left": task.count - excluded}
+            asked = task.count - excluded
+            redo = {"redo": "all", "redo_from": task.log_bytes, "left": asked, "asked": asked}
         elif (failed_items or task.state == "failed") and not being_redone:
             left = task.count - task.captioned - excluded
-            redo = {"redo": "failed", "redo_from": task.log_bytes, "left": left}
+            redo = {"redo": "failed", "redo_from": task.log_bytes, "left": left, "asked": left}
         self.change(
             task_id,
             now,
@@ -341,12 +349,18 @@ class TaskLedger:
         )
         return True
 
-    def ask_again(self, task_id: int, now: float) -> None:
-        """Have a task that is done, or waits, ask for what its log says; its counts follow."""
+    def ask_again(self, task_id: int, now: float, asked: int) -> None:
+        """Have a task that is done, or waits, ask for what its log says; its counts follow.
+
+        `asked` are the records that are asked for again, beside those that were before.
+        """
+        task = self.tasks[task_id]
+        in_first_round = task.state == "pending" and not task.asked
         self.change(
             task_id,
             now,
             state="pending",
+            asked=0 if in_first_round else task.asked + asked,
             digest=None,
             strikes=0,
             not_before=0.0,
@@ -369,6 +383,7 @@ class TaskLedger:
             failed=0,
             empty=0,
             left=task.count,
+            asked=0,
             redo="all",
             redo_from=0,
             rows=0,

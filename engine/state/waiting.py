@@ -18,6 +18,7 @@ from engine.state.policy import Policy
 from engine.utils.plurals import plural
 
 Obstacle = Literal[
+    "captions",
     "health",
     "server",
     "strike",
@@ -31,6 +32,7 @@ Obstacle = Literal[
 ]
 """What keeps pending tasks from starting.
 
+- `captions`: a scorer's shards are still captioned by other models.
 - `health`: the model was stopped for the health of its captions, until a person says so.
 - `server`: the model's server does not answer, and is asked again at a set time.
 - `strike`: every task has a strike, and may start again at a set time.
@@ -53,6 +55,8 @@ class ModelWork:
     """Number of its pending tasks."""
     running: int
     """Number of its running tasks."""
+    waiting_for_captions: int = 0
+    """How many of the pending tasks are a scorer's whose shards are still captioned."""
     due_at: float = 0.0
     """When the first of the pending tasks may start, in seconds since the epoch."""
 
@@ -121,6 +125,8 @@ def find_wait(work: ModelWork, facts: WaitFacts, policy: Policy) -> Wait | None:
     if model.health_stop:
         how = f"'mllmaug-tui resume {quote(str(facts.folder))}' lets it go on"
         return wait(f"it was stopped, since {model.health_stop} ({how})", "health")
+    if work.waiting_for_captions == work.pending:
+        return wait("the other models still caption these shards", "captions")
     # A time further away than any wait means that the clock was set back.
     if facts.now < model.not_before <= facts.now + policy.longest_wait:
         text = f"its server is asked again at {clock(model.not_before)} ({model.unavailable})"

@@ -63,6 +63,8 @@ class DevicePool:
         """Loads in a row for which the device had no room, by (device id, model id)."""
         self.killed_loads: Counter[tuple[str, int]] = Counter()
         """Loads in a row in which the worker was killed or hung, by (device id, model id)."""
+        self.lost_servers: Counter[tuple[str, int]] = Counter()
+        """Servers of workers that went away since the last row, by (device id, model id)."""
         self.failed_loads: set[tuple[str, int]] = set()
         """(Device id, model id) pairs whose load failed, in the present series of failures of the
         model: a successful load of it begins a new series."""
@@ -117,7 +119,10 @@ class DevicePool:
         self.load_not_before = {
             key: at for key, at in self.load_not_before.items() if key[0] != device_id
         }
-        for counter in (self.loads_without_room, self.killed_loads, self.poison_in_a_row):
+        for counter in (
+            *(self.loads_without_room, self.killed_loads),
+            *(self.lost_servers, self.poison_in_a_row),
+        ):
             for key in [key for key in counter if key[0] == device_id]:
                 del counter[key]
 
@@ -153,7 +158,7 @@ class DevicePool:
         return [device for device in self.devices.values() if device.state == "ready"]
 
     def update_measurements(self) -> dict[str, DeviceRow]:
-        """Take in the monitor's newest utilisation and memory; return every device by id."""
+        """Take in what the monitor measured last; return every device by id."""
         for device_id, latest in self.monitor.latest.items():
             if device_id not in self.devices:
                 continue
@@ -161,6 +166,9 @@ class DevicePool:
                 self.devices[device_id],
                 memory_used=latest.memory_used,
                 utilisation=latest.utilisation,
+                temperature=latest.temperature,
+                power=latest.power,
+                power_limit=latest.power_limit,
             )
         return dict(self.devices)
 
@@ -171,6 +179,7 @@ class DevicePool:
     def mark_proven(self, device_id: str, model_id: int) -> None:
         """Note that the device has captioned a record with the model, which clears its deaths."""
         self.poison_in_a_row.pop((device_id, model_id), None)
+        self.lost_servers.pop((device_id, model_id), None)
         self.mark_probed(device_id, model_id)
 
     def mark_probed(self, device_id: str, model_id: int) -> None:
@@ -291,6 +300,16 @@ class DevicePool:
         times = self.killed_loads[device_id, model_id]
         self.delay_load(device_id, model_id, self.load_delay(times))
         return times
+
+    def record_lost_server(self, device_id: str, model_id: int) -> None:
+        """Note that the server which the device's worker had started is gone.
+
+        The next one is started at once, and later, longer each time, if no row came since.
+        """
+        self.lost_servers[device_id, model_id] += 1
+        times = self.lost_servers[device_id, model_id]
+        if times > 1:
+            self.delay_load(device_id, model_id, self.policy.delay(times - 1))
 
     def load_delay(self, times: int) -> float:
         """Return the delay in seconds of the next load after so many in a row that ended alike."""

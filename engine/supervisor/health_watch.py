@@ -163,6 +163,8 @@ class HealthWatch:
         if stops:
             text = f"stopped, since {text}"
         self.project_state.event("warn", text, model=model.name)
+        told = f"stopped, since {alarm.text}" if stops else alarm.text  # without the captions
+        self.project_state.tell("health_alarm", told, model.name, alarm.state)
         if stops:
             now = self.project_state.models[model.id]
             self.project_state.save_model(replace(now, health_stop=alarm.figures))

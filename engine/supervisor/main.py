@@ -17,7 +17,7 @@ from typing import Any
 from db.connection import DatabaseError
 from engine.hardware.open_files import ensure_open_files
 from engine.launchers.factory import make_launcher
-from engine.project import outside_images
+from engine.project import outside_images, own_commands
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
 from engine.project.opening import open_project
@@ -57,6 +57,7 @@ def supervise(
     try:
         with signal_handlers(interrupt), ProjectLock(project.lock) as lock:
             outside_images.check_image_root(project)
+            own_commands.check(project)
             launcher = make_launcher(project, spec, module)
             ensure_open_files(len(launcher.devices()))
             supervisor = Supervisor(project, launcher, policy, spec, lock=lock)

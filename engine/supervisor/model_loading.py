@@ -18,6 +18,7 @@ from engine.captioners.checkpoints.weight_size import weight_bytes
 from engine.captioners.registry import FAMILIES
 from engine.hardware.devices import device_node
 from engine.hardware.memory import host_memory
+from engine.project import own_commands
 from engine.project.sound_models import check_model
 from engine.protocol.messages import (
     BatchChanged,
@@ -71,6 +72,9 @@ class ModelLoader:
         except ValueError as error:
             self.block(model, "error", str(error))
             return
+        if not own_commands.is_allowed(self.project_state.settings.uid, model):
+            self.block(model, "error", own_commands.refusal(self.project_state.project, model))
+            return
         now = self.project_state.clock.monotonic()
         remote = FAMILIES[model.family].remote
         key = key_source(model.name, model.checkpoint or "") if remote else NO_KEY
@@ -121,14 +125,30 @@ class ModelLoader:
     def on_unavailable(self, worker: WorkerState, message: Unavailable) -> None:
         """Make the model wait for its server, and free the worker, which has unloaded it.
 
-        The next load finds out whether the server answers again.
+        The next load finds out whether the server answers again. A server of the worker's own has
+        ended with the load: only this device waits, and its next load starts another.
         """
         if message.model != worker.model_id:
+            return
+        model = self.project_state.models[message.model]
+        if FAMILIES[model.family].serves:
+            worker.on_unloaded()
+            self.project_state.event("warn", message.text, worker.device, model.name)
+            self.device_pool.record_lost_server(worker.device, model.id)
+            self.tell_delay(worker.device, model.id)
             return
         self.backoff.on_unavailable(
             message.model, worker.device, message.cause, message.text, message.seconds
         )
         worker.on_unloaded()
+
+    def on_loading(self, worker: WorkerState, text: str) -> None:
+        """Log what a server says while it starts, now and then, for that may take long."""
+        model = self.project_state.models.get(worker.model_id or 0)
+        if model is None or not FAMILIES[model.family].serves:
+            return
+        if worker.may_tell_step(self.project_state.clock.monotonic()):
+            self.project_state.event("info", f"loading: {text}", worker.device, model.name)
 
     def record_load_failure(
         self, device: str, model_id: int, cause: BlockedCause, text: str
@@ -206,6 +226,7 @@ class ModelLoader:
         """Have no worker load the model any more, until a person has one of its tasks retried."""
         self.project_state.save_model(replace(model, blocked=text, blocked_cause=cause))
         self.project_state.event("fail", f"blocked: {text}", model=model.name)
+        self.project_state.tell("model_blocked", f"blocked: {text}", model.name, cause)
         self.device_pool.forget_loads(model.id)
 
     def load_failure_facts(self, device: str, model: ModelRow) -> LoadFailureFacts:

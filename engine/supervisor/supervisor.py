@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from db import requests, supervisor_writes
+from db import notices, progress, requests, supervisor_writes
 from db.connection import DatabaseBusy, DatabaseDamaged, DatabaseUnusable, reading
 from db.rows import SupervisorRow
 from engine.hardware.devices import GpuMonitor
 from engine.launchers.base import Launcher, WorkerExit, WorkerHandle
+from engine.notices.notifier import start_notifier
+from engine.notices.run_end import death_notice, end_key, finished_key, remember_run
 from engine.process import identity
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
@@ -41,11 +43,13 @@ from engine.protocol.messages import (
 )
 from engine.requests.handlers import answer_leftovers, answer_request
 from engine.state.health_stops import all_stopped_by_health, let_models_go_on
+from engine.state.killed_run import killed_event
 from engine.state.model_backoff import ModelBackoff, wake_models
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState, keep_manifest
 from engine.state.reconcile import reconcile
 from engine.supervisor.device_pool import DevicePool
+from engine.supervisor.disk_watch import DiskWatch
 from engine.supervisor.dispatcher import Dispatcher
 from engine.supervisor.health_watch import HealthWatch
 from engine.supervisor.log_watch import LogWatch
@@ -144,6 +148,7 @@ class Supervisor:
         self.pause_watch = PauseWatch(
             project, self.project_state, self.device_pool, self.policy, free_bytes
         )
+        self.disk_watch = DiskWatch(project, self.project_state, self.policy, free_bytes)
         self.log_watch = LogWatch(project, self.device_pool, self.policy, self.clock)
         pid, created, boot_id = identity.this_process()
         self.row = SupervisorRow(
@@ -156,6 +161,8 @@ class Supervisor:
         )
         self.stopping: str | None = None
         """How the run was asked to stop, "now" or "after_shard"; None if it was not."""
+        self.loop_ended = False
+        """True once the loop has ended by itself, and not by an error."""
         self.committed_at = 0.0
         """When the last commit was, on the monotonic clock; 0 has the next turn commit."""
         self.requests_read = 0.0
@@ -182,12 +189,14 @@ class Supervisor:
                 self.watchdog.check()
                 self.answer_requests()
                 self.pause_watch.check()
+                self.disk_watch.check()
                 self.log_watch.bound_logs()
                 self.task_runner.count_scores()
                 self.health_watch.turn()
                 self.dispatcher.dispatch(stopping=self.stopping is not None)
                 self.task_runner.sync_logs()
                 self.commit()
+            self.loop_ended = True
         except DatabaseDamaged:
             self.check_lock()  # it is not there, either, when the project was moved
             raise
@@ -199,6 +208,9 @@ class Supervisor:
     def prepare(self) -> None:
         """Bring the project's state up to its files and to what people asked meanwhile."""
         keep_manifest(self.project, self.project_state)
+        self.tell_last_end()
+        if self.project_state.killed_at is not None:
+            self.project_state.events.append(killed_event(self.project_state.killed_at))
         self.device_pool.save()
         reconcile(self.project_state)
         wake_models(self.project_state)
@@ -208,6 +220,20 @@ class Supervisor:
         named = ", ".join(self.device_pool.devices) or "no device yet: it waits for nodes"
         self.project_state.event("info", f"started on {named}")
         self.commit(force=True)
+
+    def tell_last_end(self) -> None:
+        """Tell the end of the last run if that could not, and have what waits delivered."""
+        remember_run(self.project, self.project_state.settings.uid)
+        with reading(self.project.database) as connection:
+            killed = progress.supervisor(connection)
+            waits = bool(notices.waiting(connection))
+        if killed is not None:
+            ledger = self.project_state.ledger
+            left = ledger.states["pending"] + ledger.states["running"]
+            notice = death_notice(killed, left, ledger.last_finished, self.clock.time())
+            self.project_state.notices.append(notice)
+        elif waits:
+            start_notifier(self.project)
 
     def is_finished(self) -> bool:
         """Return True if the loop has to end: stopped, or nothing left to do and to wait for."""
@@ -251,9 +277,16 @@ class Supervisor:
         self.save_final_state()
 
     def tell_end(self) -> None:
-        """Log how the run ends."""
+        """Log and tell how the run ends."""
+        key = end_key(self.row)
         if self.project_state.ledger.finished:
             self.project_state.event("info", "finished")
+            key = finished_key(self.project_state.ledger.last_finished)
+            self.project_state.tell("finished", finished_text(self.project_state), key=key)
+        elif not self.loop_ended:
+            text = "the run has ended by an error; no caption is lost"
+            self.project_state.event("fail", text)
+            self.project_state.tell("killed", text, key=key)
         elif self.stopping is None and all_stopped_by_health(self.project_state):
             folder = quote(str(self.project.folder))
             text = (
@@ -262,8 +295,10 @@ class Supervisor:
                 f" 'mllmaug-tui resume {folder}'"
             )
             self.project_state.event("warn", text)
+            self.project_state.tell("stopped", text, cause="health", key=key)
         else:
             self.project_state.event("info", "stopped")
+            self.project_state.tell("stopped", "stopped as it was told to", key=key)
 
     def save_final_state(self) -> None:
         """Commit, trying again for up to `Policy.kill_after` seconds.
@@ -332,7 +367,10 @@ class Supervisor:
                 self.task_runner.on_in_progress(worker, message)
             case Ready():
                 worker.on_ready()
-            case Loading() | RequestEnded():
+            case Loading():
+                worker.on_progress(now)
+                self.model_loader.on_loading(worker, message.text)
+            case RequestEnded():
                 worker.on_progress(now)
             case LayerComputed():
                 worker.on_progress(now, layer=True)
@@ -409,3 +447,11 @@ class Supervisor:
         """Have the workers probe for missing images with the image root alone."""
         for worker in self.workers.values():
             worker.handle.send(ForgetWitness())
+
+
+def finished_text(project_state: ProjectState) -> str:
+    """Return what the user is told of a project of which no task is left."""
+    tasks = [task for task in project_state.ledger.tasks.values() if task.state != "skipped"]
+    captions = sum(t.captioned for t in tasks if t.model_id not in project_state.ledger.scorers)
+    failed = sum(task.failed for task in tasks)
+    return f"finished: {captions:,} captions, {failed:,} failed"

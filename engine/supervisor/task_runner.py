@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from db.rows import AttemptRow, TaskErrorCause
+from engine.captioners.registry import FAMILIES
 from engine.project.shard_file import CHANGED, ShardChanged, ShardDamage, inspect_shard
 from engine.protocol.caption_row import CaptionRow, Row
 from engine.protocol.messages import Cancel, Decoding, Generating, Rows
@@ -147,9 +148,9 @@ class TaskRunner:
         """Return True if the attempt must send no record to its server now.
 
         While a server has a suspect it must have nothing else, neither of this attempt nor of
-        others that use the same server.
+        others that use the same server. One that a worker has started has no others.
         """
-        if not self.server_suspects.suspects:
+        if not self.server_suspects.suspects or not FAMILIES[attempt.model.family].remote:
             return False
         others = [
             other
@@ -184,7 +185,8 @@ class TaskRunner:
             self.on_probe_answered(worker, attempt)
         if not accepted:
             return []
-        worker.on_rows(len(accepted), self.project_state.clock.monotonic())
+        now = self.project_state.clock.monotonic()
+        worker.on_rows(len(accepted), now, message.waited)
         self.device_pool.mark_proven(worker.device, attempt.model.id)
         captions = [each.row for each in accepted if isinstance(each.row, CaptionRow)]
         if captions:

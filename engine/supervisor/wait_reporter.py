@@ -11,7 +11,9 @@ from engine.state.waiting import ModelWork, Obstacle, WaitFacts, find_waits
 from engine.supervisor.device_pool import DevicePool
 from engine.supervisor.worker_state import WorkerState
 
-NOT_TOLD: frozenset[Obstacle] = frozenset({"server", "strike", "resting", "load", "pinned_busy"})
+NOT_TOLD: frozenset[Obstacle] = frozenset(
+    {"captions", "server", "strike", "resting", "load", "pinned_busy"}
+)
 """Obstacles that pass by themselves and have an event of their own when they arise, or that are as
 a person asked."""
 
@@ -51,6 +53,7 @@ class WaitReporter:
         state, clock = self.project_state, self.project_state.clock
         running = Counter(w.attempt.model.id for w in self.workers.values() if w.attempt)
         now, monotonic = clock.time(), clock.monotonic()
+        waiting = {id_: state.ledger.waiting_for_captions(id_) for id_ in state.ledger.scorers}
         load_at = self.device_pool.load_not_before
         return WaitFacts(
             now=now,
@@ -59,6 +62,7 @@ class WaitReporter:
                 ModelWork(
                     model=model,
                     pending=state.ledger.pending[model.id],
+                    waiting_for_captions=waiting.get(model.id, 0),
                     running=running[model.id],
                 )
                 for model in state.models.values()

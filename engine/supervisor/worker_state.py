@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from db.rows import WorkerRow, WorkerStatus
 from engine.hardware.devices import device_kind
@@ -22,8 +23,21 @@ RATE_SECONDS = 15.0
 """Seconds over which the rate on screen is averaged: several batches of a GPU, and short enough to
 show a change soon."""
 
+STEP_SECONDS = 10.0
+"""Seconds of a load after which a step of it is told, and then between two that are."""
+
 EndCause = Literal["hang", "node_left", "device_lost", "unkillable", "run_stopped"]
 """Why the supervisor ends a worker. Of these causes only a hang is held against the task."""
+
+
+class RowsReceived(NamedTuple):
+    """What one `rows` message brought."""
+
+    at: float
+    """When it came, on the monotonic clock."""
+    images: int
+    waited: float
+    """Seconds before it for which the model waited for images."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +65,8 @@ class WorkerState:
     """When the worker last showed progress: a row, a step of a load, a layer, a server's answer."""
     remote: bool = False
     """True if the worker's model is a server's."""
+    step_told_at: float = 0.0
+    """When a step of the present load was last told, or the load began."""
     reports_layers: bool = False
     """True once the worker has reported a computed layer. It reports every layer then, so that a
     batch may take any time and a layer has the limit of a batch."""
@@ -60,8 +76,8 @@ class WorkerState:
     """Rows that came for an attempt which had ended, as after a pause; they were dropped."""
     batch_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """Seconds between the last `rows` messages, about the time of a batch."""
-    recent_rows: deque[tuple[float, int]] = field(default_factory=deque)
-    """(Time, images) of the `rows` messages of the last `RATE_SECONDS`."""
+    recent_rows: deque[RowsReceived] = field(default_factory=deque)
+    """The `rows` messages of the last `RATE_SECONDS`."""
     end_cause: EndCause | None = None
     """Why the supervisor told the worker to end, or None if it did not."""
     end_reason: str | None = None
@@ -113,6 +129,14 @@ class WorkerState:
         """Note that the worker was told to load the model; `remote` is True for a server's."""
         self.model_id, self.loaded, self.state = model_id, False, "loading"
         self.remote, self.load_failed, self.progressed_at = remote, False, now
+        self.step_told_at = now
+
+    def may_tell_step(self, now: float) -> bool:
+        """Return True if a step of the load is to be told now, as not every one is."""
+        if now - self.step_told_at < STEP_SECONDS:
+            return False
+        self.step_told_at = now
+        return True
 
     def on_loaded(self, batch: int, now: float) -> None:
         """Note that the model is loaded, with this batch size."""
@@ -147,11 +171,14 @@ class WorkerState:
         """Note that the worker has no attempt any more."""
         self.attempt, self.state = None, "idle"
 
-    def on_rows(self, images: int, now: float) -> None:
-        """Note that rows of so many images were accepted from one message."""
+    def on_rows(self, images: int, now: float, waited: float = 0.0) -> None:
+        """Note that rows of so many images were accepted from one message.
+
+        Before them, the model waited for images for `waited` seconds.
+        """
         self.batch_seconds.append(now - self.last_rows_at)
         self.progressed_at = self.last_rows_at = now
-        self.recent_rows.append((now, images))
+        self.recent_rows.append(RowsReceived(now, images, waited))
 
     def on_stale_rows(self, rows: int) -> None:
         """Note that so many rows were dropped, since their attempt has ended."""
@@ -210,13 +237,21 @@ class WorkerState:
 
     def rate(self, now: float) -> float:
         """Return images/s over the last `RATE_SECONDS`."""
-        while self.recent_rows and self.recent_rows[0][0] < now - RATE_SECONDS:
+        return self.per_second(now, lambda rows: rows.images)
+
+    def image_wait(self, now: float) -> float:
+        """Return the share of the last `RATE_SECONDS` in which the model waited for images."""
+        return min(1.0, self.per_second(now, lambda rows: rows.waited))
+
+    def per_second(self, now: float, figure: Callable[[RowsReceived], float]) -> float:
+        """Return the sum of a figure of the recent rows, a second."""
+        while self.recent_rows and self.recent_rows[0].at < now - RATE_SECONDS:
             self.recent_rows.popleft()
         if len(self.recent_rows) < 2:
             return 0.0
-        # The first entry's images came before the span it begins.
-        images = sum(count for _, count in self.recent_rows) - self.recent_rows[0][1]
-        return images / max(now - self.recent_rows[0][0], 1e-3)
+        # The figures of the first rows are of the time before the span that they begin.
+        total = sum(map(figure, self.recent_rows)) - figure(self.recent_rows[0])
+        return total / max(now - self.recent_rows[0].at, 1e-3)
 
     def hang_reason(self, now: float, policy: Policy) -> str | None:
         """Return why the worker counts as hung, or None if it does not."""
@@ -250,4 +285,5 @@ class WorkerState:
             heartbeat=epoch - (now - self.last_message_at),
             rate=round(self.rate(now), 2),
             batch=self.batch,
+            image_wait=round(self.image_wait(now), 3),
         )

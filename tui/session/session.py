@@ -29,5 +29,7 @@ class Session:
     """Why no snapshot could be read the last time; None if one was read."""
     export_options: ExportOptions | None = None
     """What the Export dialog was last filled in with; None until it was opened."""
+    since_you_left: str | None = None
+    """What happened before the user came back last; None if they were not away."""
     request_pending: bool = False
     """True from when a request is sent to the engine until it is answered."""

@@ -21,9 +21,10 @@ from tui.formatting.text import size
 
 if TYPE_CHECKING:
     from db.failures import Cause
-    from db.rows import RecordKey
+    from db.rows import Rating, RecordKey
     from engine.datasets.exports.export import ExportOptions, ExportProgress
     from engine.operations.failure_causes import RecordSelection
+    from engine.operations.pilot import PilotFindings
     from engine.project.layout import Project
     from engine.requests.kinds import Request
 
@@ -111,6 +112,13 @@ def retry_cause(project: Project, cause: Cause) -> str:
     return with_start_hint(project, failure_causes.retry_cause(project, cause))
 
 
+def retry_records(project: Project, tasks: Sequence[int]) -> str:
+    """Retry the failed records of tasks, where an image can be read."""
+    from engine.operations import failure_causes
+
+    return with_start_hint(project, failure_causes.retry_failed_records(project, tasks))
+
+
 def exclude_cause(project: Project, cause: Cause) -> str:
     from engine.operations import failure_causes
 
@@ -128,13 +136,37 @@ def flag(project: Project, keys: Sequence[RecordKey], flagged: bool | None) -> s
     return ""
 
 
-def flag_caption(project: Project, shard: int, i: int, model: str, reason: str | None) -> str:
-    """Flag the caption of a model for a reason; None takes its flag away."""
-    from engine.requests.kinds import Flag
+def rate(
+    project: Project,
+    keys: Sequence[RecordKey],
+    model: str,
+    rating: Rating | None,
+    settings_hash: str = "",
+) -> str:
+    """Rate the captions that a model made of records; None takes their ratings away.
 
-    flagged = reason is not None
-    request = Flag(records=[(shard, i)], flagged=flagged, model=model, reason=reason or "")
+    `settings_hash` is that of the settings that made them, where the model has others.
+    """
+    from engine.requests.kinds import Rate
+
+    good, reason = rating or (None, "")
+    request = Rate(list(keys), model, good, reason, settings_hash)
     send_request(project, request)
+    return ""
+
+
+def undo(project: Project) -> str:
+    """Undo the last change that a person made."""
+    from engine.operations.undo_last import undo_last
+
+    return undo_last(project)
+
+
+def keep_pilot(project: Project, findings: PilotFindings, model: str) -> str:
+    """Keep what a pilot showed of a model; return an empty text, for the pilot shows it."""
+    from engine.operations.pilot import keep_figures
+
+    keep_figures(project, findings, [model])
     return ""
 
 
@@ -188,10 +220,13 @@ def export(
     from engine.datasets.exports.export import UnfinishedTasks
     from engine.datasets.exports.export import export as write_export
     from engine.operations.damage import describe_damage, telling_damage
+    from engine.operations.exports_made import tell_export
 
     try:
         with telling_damage(project, tell):
             result = write_export(project, out, options, progress, cancelled, not tell)
+        if tell:
+            tell_export(project, result, options.format)
     except UnfinishedTasks as error:
         tasks = str(error).partition(": ")[0]
         message = f"{tasks}: run them, or tick 'unfinished' for what there is"
@@ -258,6 +293,11 @@ def export_command(project: Project, out: str, options: ExportOptions) -> str:
     parts += [f"--path-map {quote(f'{old}={new}')}" for old, new in options.path_map]
     parts += options.filter_arguments()
     parts += ["--provenance"] * options.provenance
+    parts += ["--uid"] * options.uid
+    parts += ["--captions-list"] * options.captions_list
+    parts += ["--quality-columns"] * options.quality_columns
+    if options.quality_columns and "other_script" not in options.quality.without:
+        parts.append(f"--language {options.quality.language}")
     if options.text is not None:
         parts.append(f"--text {quote(options.text)}")
     if options.images is not None:

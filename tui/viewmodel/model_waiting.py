@@ -44,7 +44,11 @@ def model_waits(snapshot: Snapshot, policy: Policy | None = None) -> dict[int, W
         folder=snapshot.folder,
         work=[
             ModelWork(
-                model=model.row, pending=model.pending, running=model.running, due_at=model.due_at
+                model=model.row,
+                pending=model.pending,
+                running=model.running,
+                waiting_for_captions=model.waiting_for_captions,
+                due_at=model.due_at,
             )
             for model in snapshot.models
         ],

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from db.rows import SHEAR_MODES, DeviceRow, ShearMode
 from engine.captioners.address import check_name
 from engine.datasets.inputs.read_options import ReadOptions
+from engine.datasets.sharding import suitable_shard_size
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
+from tui.viewmodel.asked_settings import AskedSettings
 
 if TYPE_CHECKING:
     from engine.captioners.registry import ModelChoice
@@ -39,12 +41,13 @@ class ProjectDraft:
     folder: str = field(default_factory=lambda: unused_folder())
     models: dict[str, str] = field(default_factory=dict)
     """The checkpoint of each chosen family, by its name, in the order of the families."""
-    prompts: dict[str, str] = field(default_factory=dict)
-    """The prompt of each family whose prompt was shown, by its name."""
+    asked: dict[str, AskedSettings] = field(default_factory=dict)
+    """How each family is asked that was chosen once, by its name."""
     devices: str = "auto"
     mode: ShearMode = SHEAR_MODES[0]
     max_words: int | None = None
     shard_size: int | None = None
+    """Records a shard, as typed; None for what suits records and devices."""
     skip_bad: bool = False
     check_images: bool = False
     options: ReadOptions = ReadOptions()  # noqa: RUF009 (frozen)
@@ -62,29 +65,33 @@ class ProjectDraft:
     def root(self) -> Path | None:
         return Path(self.image_root).expanduser() if self.image_root else None
 
-    @property
-    def changed_prompts(self) -> dict[str, str]:
-        """The prompts that differ from the paper preset's, by chosen family."""
-        from engine.captioners.registry import FAMILIES, PAPER
+    def asked_of(self, name: str) -> AskedSettings:
+        """Return how a chosen family is asked, by its preset as long as nothing was changed."""
+        return self.asked.setdefault(name, AskedSettings(family=name))
 
-        return {
-            name: self.prompts[name]
-            for name in self.models
-            if name in self.prompts and self.prompts[name] != FAMILIES[name].presets[PAPER].prompt
-        }
+    @property
+    def changes(self) -> dict[str, dict[str, str]]:
+        """Preset and settings other than those of the preset `paper`, by chosen family."""
+        changes = {name: self.asked_of(name).changes for name in self.models}
+        return {name: changed for name, changed in changes.items() if changed}
+
+    @property
+    def used_shard_size(self) -> int:
+        """Records a shard: as typed, or as it suits records and devices."""
+        records = self.preview.total if self.preview else 0
+        return self.shard_size or suitable_shard_size(records, len(self.detected_devices))
 
     def choices(self) -> list[ModelChoice]:
         """Return the chosen models with their settings. Raises `BadInput`."""
-        from engine.captioners.registry import choose
+        from engine.captioners.registry import choose_all
 
-        prompts = self.changed_prompts
-        return [
-            choose(
-                f"{name}={checkpoint}" if checkpoint else name,
-                changes={"prompt": prompts[name]} if name in prompts else None,
-            )
-            for name, checkpoint in self.models.items()
+        models = [model_argument(name, checkpoint) for name, checkpoint in self.models.items()]
+        settings = [
+            f"{name}.{key}={value}"
+            for name, changed in self.changes.items()
+            for key, value in changed.items()
         ]
+        return choose_all(models, None, settings)
 
     def plan(self, count: int, first: int = 0) -> PilotPlan:
         """Return the plan to try the models on `count` records from `first` on.
@@ -143,6 +150,11 @@ class ProjectDraft:
         captioners = {name for name in self.models if not is_scorer(name)}
         models = len({*captioners, *(name for name, _ in self.imports)})
         return self.preview.total * models if self.preview else 0
+
+
+def model_argument(family: str, checkpoint: str) -> str:
+    """Return a chosen family as `--model` takes it."""
+    return f"{family}={checkpoint}" if checkpoint else family
 
 
 def parse_imports(text: str) -> tuple[tuple[str, Path], ...]:
@@ -205,7 +217,7 @@ def create(
         imports=[replace(each, skip_bad=draft.skip_bad) for each in group_imports(draft.imports)],
         image_root=draft.root,
         path_map=draft.path_map,
-        shard_size=draft.shard_size,
+        shard_size=draft.used_shard_size,
         shearing=Shearing(draft.mode, draft.max_words),
         skip_bad=draft.skip_bad,
         options=draft.options,

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from engine.utils.errors import BadInput
 from engine.utils.tail import last_lines
+from tui.viewmodel.failures_by_image import ImagePlace
 from tui.viewmodel.throughput import MAX_POINTS, ThroughputHistory
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping, Occurrence
-    from db.rows import AttemptRow, FailureRow, ModelRow, RecordKey, SampleRow, TaskRow
+    from db.history import Work
+    from db.rows import AttemptRow, ExportRow, FailureRow, ModelRow, RecordKey, SampleRow, TaskRow
     from db.task_pages import CoverageCell, ShardPage, SortKey
     from engine.operations.last_quality import QualityReport
     from engine.project.layout import Project
@@ -110,6 +112,31 @@ def read_newest_samples(project: Project, limit: int) -> tuple[SampleRow, ...]:
         return progress.samples(connection, limit)
 
 
+@dataclass(frozen=True)
+class ProjectHistory:
+    """What was done with a project since it was made."""
+
+    work: dict[int | None, Work]
+    """How long it was worked on, by model id, and under None by all models."""
+    images: dict[int, int]
+    """How many images each model has looked at, by its id."""
+    exports: tuple[ExportRow, ...]
+    """The newest exports, newest first."""
+
+
+def read_project_history(project: Project, exports_shown: int) -> ProjectHistory:
+    """Return what was done with a project, with the last `exports_shown` exports."""
+    from db import exports, history
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        return ProjectHistory(
+            history.work_by_model(connection),
+            history.images_by_model(connection),
+            exports.newest(connection, exports_shown),
+        )
+
+
 def read_last_quality(project: Project, query: None) -> QualityReport | None:
     """Return the quality of all captions as it was counted last, None if it was not."""
     from engine.operations.last_quality import read_last_quality
@@ -127,6 +154,24 @@ def read_chosen_records(
     from engine.operations.records import read_records
 
     return read_records(project, keys)
+
+
+def read_image_places(project: Project, keys: Sequence[RecordKey]) -> dict[RecordKey, ImagePlace]:
+    """Return where the images of these records lie, as far as their shard files can be read."""
+    from engine.images.image import ImageProblem
+
+    places: dict[RecordKey, ImagePlace] = {}
+    for shard in {shard for shard, _ in keys}:
+        try:
+            records = read_chosen_records(project, [key for key in keys if key[0] == shard])
+        except (BadInput, OSError, ValueError):
+            continue
+        for _, i, image, _ in records:
+            try:
+                places[shard, i] = ImagePlace(image, find_image(project, image))
+            except ImageProblem:
+                places[shard, i] = ImagePlace(image, "")
+    return places
 
 
 def read_image_name(project: Project, key: RecordKey) -> str | None:

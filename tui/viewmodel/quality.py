@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.operations.model_quality import AGREEMENT, SCORE
 from engine.quality.alarms import Limit
 from engine.quality.quality_filter import CONTRADICTED, HEALTH_NAMES
+from engine.quality.rating_count import RatingCount, count_ratings
 from tui.viewmodel.quality_limits import Limits, Verdict, verdict_of
 
 if TYPE_CHECKING:
+    from db.rows import CaptionKey, Rating, RecordKey
     from engine.operations.model_quality import Example, ModelQuality
 
 SHORT_LABELS = {
@@ -117,7 +119,43 @@ class DefectLine:
         return said if bound is None else f"{said}: {self.verdict} (over {bound:.0%})"
 
 
-QualityLine = DefectLine | LowestLine
+@dataclass(frozen=True, slots=True)
+class RatingLine:
+    """How many captions of a model people called good, or bad."""
+
+    good: bool
+    counts: RatingCount
+
+    verdict: ClassVar[Verdict] = "-"
+    example: ClassVar[None] = None
+
+    @property
+    def name(self) -> str:
+        return "good" if self.good else "bad"
+
+    @property
+    def label(self) -> str:
+        return f"rated {self.name}"
+
+    @property
+    def count(self) -> int:
+        return self.counts.good if self.good else self.counts.bad
+
+    @property
+    def shown_count(self) -> str:
+        return f"{self.count:,}"
+
+    @property
+    def shown_share(self) -> str:
+        return f"{self.count / self.counts.rated:.1%}"
+
+    @property
+    def sentence(self) -> str:
+        """Such as "3 of 4 rated captions are good"."""
+        return f"{self.count:,} of {self.counts.rated:,} rated captions are {self.name}"
+
+
+QualityLine = DefectLine | LowestLine | RatingLine
 """A line of the Quality screen, by which the worst captions can be looked at."""
 
 
@@ -133,6 +171,25 @@ def quality_lines(quality: ModelQuality, limits: Limits) -> list[QualityLine]:
             label = f"score of {name}"
             lowest.append(LowestLine(SCORE + name, label, scores.sheared, quality.captions))
     return [*defect_lines(quality, limits), *lowest]
+
+
+def rating_lines(ratings: Mapping[CaptionKey, Rating], model_id: int) -> list[RatingLine]:
+    """Return how many captions of a model are rated good, and bad, if any is rated."""
+    counts = count_ratings(ratings).get(model_id)
+    return [] if counts is None else [RatingLine(good, counts) for good in (True, False)]
+
+
+def rated_records(
+    ratings: Mapping[CaptionKey, Rating], model_id: int, good: bool
+) -> tuple[RecordKey, ...]:
+    """Return the records whose captions of a model are rated so, in order."""
+    return tuple(
+        sorted(
+            (shard, i)
+            for (shard, i, rated_id), rating in ratings.items()
+            if rated_id == model_id and rating.good == good
+        )
+    )
 
 
 def defect_lines(quality: ModelQuality, limits: Limits) -> list[DefectLine]:

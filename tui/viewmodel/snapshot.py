@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 from db.rows import (
     CaptionKey,
+    Rating,
     DeviceRow,
     EventRow,
+    FailedImages,
     ModelRow,
+    NoticeRow,
     ProjectRow,
     RecordKey,
     SampleRow,
@@ -22,13 +25,20 @@ from db.rows import (
     TaskRow,
     WorkerRow,
 )
+from tui.viewmodel.finish_times import finish_times
 from tui.viewmodel.throughput import Minute, RateInterval
 
 if TYPE_CHECKING:
+    from engine.hardware.host import HostFigures
     from engine.project.lock import LockHolder
 
-ProjectStatus = Literal["idle", "running", "paused", "finished"]
-"""The state of the whole project; `idle`: tasks are left, but no supervisor runs."""
+ProjectStatus = Literal["idle", "running", "paused", "killed", "finished"]
+"""The state of the whole project.
+
+- `idle`: tasks are left, but no supervisor runs.
+- `killed`: the same, and the last supervisor ended without saying so: it was killed, or its machine
+  went down.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +58,12 @@ class ModelProgress:
     """Number of its pending tasks."""
     running: int = 0
     """Number of its running tasks."""
+    asked: int = 0
+    """Records that a person asked for again in pending and running tasks."""
+    asked_left: int = 0
+    """How many of them are still to be captioned again."""
+    waiting_for_captions: int = 0
+    """Number of a scorer's pending tasks whose shards are still captioned."""
     due_at: float = 0.0
     """When the first of the pending tasks may start, in seconds since the epoch; known only while
     nothing runs."""
@@ -65,9 +81,9 @@ class ModelProgress:
         return done_share(self.captioned + self.failed, self.left, self.total)
 
     @property
-    def eta(self) -> float | None:
-        """Seconds until nothing is left at the present rate; None if the rate is 0."""
-        return self.left / self.rate if self.rate > 0 else None
+    def may_go_on(self) -> bool:
+        """True unless the model was stopped for the health of its captions."""
+        return self.row.health_stop is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +128,26 @@ class Snapshot:
     events: tuple[EventRow, ...]
     """The newest events, newest first."""
     latest_sample: SampleRow | None
+    recent_load: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    """How busy each device was in the last intervals (`tui.viewmodel.load_history`), by its id: its
+    utilisation in percent, or its images per second where that is not measured."""
+    host: HostFigures | None = None
+    """What this machine has free; None where it was not measured."""
+    failed_images: FailedImages = FailedImages()  # noqa: RUF009 (frozen)
+    """The images that failed with any model, each counted once."""
     flagged: frozenset[RecordKey] = frozenset()
     """The records that a person flagged."""
-    flagged_captions: Mapping[CaptionKey, str] = field(default_factory=dict, hash=False)
-    """Why captions are flagged that a person flagged by themselves."""
+    ratings: Mapping[CaptionKey, Rating] = field(default_factory=dict, hash=False)
+    """What a person said of captions."""
+    notices: tuple[NoticeRow, ...] = ()
+    """What users are told of the run (`db.notices`) since the first snapshot was read."""
     last_devices: str = "auto"
     """The devices that the present or the last run was told to use."""
     elsewhere: LockHolder | None = None
     """Who works on the project on another machine or in another PID namespace; None if nobody."""
-    supervisor_died: bool = False
-    """True if the last supervisor ended without saying so: killed, or its machine went down."""
+    killed_at: float | None = None
+    """The last sign of life, in seconds since the epoch, of a supervisor that ended without saying
+    so: it was killed, or its machine went down. None once another one runs."""
 
     @property
     def name(self) -> str:
@@ -132,6 +158,8 @@ class Snapshot:
     def state(self) -> ProjectStatus:
         if not self.tasks["pending"] and not self.tasks["running"]:
             return "finished"
+        if self.killed_at is not None:
+            return "killed"
         if self.project.paused:
             return "paused"
         return "running" if self.supervisor or self.elsewhere else "idle"
@@ -176,6 +204,7 @@ class Snapshot:
 
     @property
     def failed(self) -> int:
+        """How often a model failed at an image: an image counts once for each such model."""
         return sum(model.failed for model in self.models)
 
     @property
@@ -185,12 +214,21 @@ class Snapshot:
         return done_share(done, self.left, self.total + self.to_score)
 
     @property
-    def eta(self) -> float | None:
-        """Seconds until nothing is left at the present rate; None if paused or if the rate is 0."""
+    def finish_times(self) -> dict[int, float]:
+        """Seconds until each model is done at the present rates, by model id; empty if paused, or
+        if no device works. A model that waits for a person is not among them."""
         if self.project.paused:
-            return None
-        # Devices move to the model with most work left, so all of them share what is left.
-        return self.left / self.rate if self.rate > 0 else None
+            return {}
+        models = [model for model in self.models if model.may_go_on]
+        return finish_times(
+            {model.row.id: model.left for model in models},
+            {model.row.id: model.rate for model in models},
+        )
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the last model is done; None as `finish_times` is empty."""
+        return max(self.finish_times.values(), default=None)
 
     @property
     def resting_devices(self) -> tuple[str, ...]:
@@ -203,11 +241,8 @@ class Snapshot:
 
 
 def done_share(done: int, left: int, total: int) -> float:
-    """Return the share of `total` records that is done, 0 to 1; below 1 while any is `left`.
+    """Return the share of `total` records that is done, 0 to 1.
 
-    When records are captioned again, their old captions count as done until they are replaced:
-    `done` may equal `total` although records are left.
+    A record that is captioned again is `left`, and not done, although it has a caption.
     """
-    if not total:
-        return 0.0
-    return min(done, total - 1 if left else total) / total
+    return min(done, total - left) / total if total else 0.0

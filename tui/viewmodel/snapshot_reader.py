@@ -13,7 +13,9 @@ from contextlib import AbstractContextManager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from db.rows import DeviceRow, ModelRow, SupervisorRow, WorkerRow
+from db.rows import DeviceRow, FailedImages, ModelRow, SupervisorRow, WorkerRow
+from engine.state.killed_run import killed_event
+from tui.viewmodel.load_history import LoadHistory
 from tui.viewmodel.snapshot import DeviceView, LiveWorker, ModelProgress, Snapshot
 from tui.viewmodel.throughput import Minute, ThroughputMeter
 
@@ -29,9 +31,9 @@ SERIES_MINUTES = 6 * 60
 EVENTS_SHOWN = 100
 """The number of newest events that a snapshot holds."""
 SUMS_SHARE = 0.01
-"""The largest share of one core that summing all tasks may take.
+"""The largest share of one core that sums over all tasks and failures may take.
 
-It is the one query whose cost grows with the project, so it rests after each time.
+These queries alone cost more the larger the project is, so they rest after each time.
 """
 
 
@@ -55,9 +57,15 @@ class SnapshotReader:
         self.dropped_images: Counter[int] = Counter()
         """Images by model id of the minutes that left `images_by_minute` for their age."""
         self.meter = ThroughputMeter()
+        self.load_history = LoadHistory()
+        self.first_notice: int | None = None
+        """The id of the newest notice when the first snapshot was read; None before that."""
         self.sums: tuple[TaskSums, ...] = ()
+        self.failed_images = FailedImages()
+        self.waiting_for_captions: dict[int, int] = {}
+        """Pending tasks of scorers whose shards are still captioned, by model id."""
         self.sums_version: int | None = None
-        """The data version when `sums` were read."""
+        """The data version when these three were read."""
         self.next_sums = 0.0
         """When the tasks may be summed again (monotonic clock)."""
 
@@ -112,14 +120,18 @@ class SnapshotReader:
             context.__exit__(None, None, None)
 
     def build_snapshot(self, connection: Connection) -> Snapshot:
-        from db import flags, progress, projects, supervisor_writes
+        from db import flags, notices, progress, projects, ratings, supervisor_writes
+        from engine.hardware.host import measure_host
         from engine.project.live_run import find_live_run
 
         now = time.time()
         models = projects.models(connection)
         names = {model.id: model.name for model in models}
         shards, records = progress.totals(connection)
-        sums = self.task_sums(connection)
+        self.read_sums(connection, models)
+        sums = self.sums
+        if self.first_notice is None:
+            self.first_notice = notices.last_id(connection)
         self.supervisor_row = progress.supervisor(connection)
         live_run = find_live_run(self.project, self.supervisor_row)
         workers = views_of_workers(
@@ -127,7 +139,13 @@ class SnapshotReader:
         )
         nothing_runs = live_run.supervisor is not None and not any(w.task for w in workers)
         due_at = progress.first_due(connection) if nothing_runs else {}
+        killed_at = time_of_kill(self.supervisor_row, live_run)
+        events = progress.events(connection, EVENTS_SHOWN)
+        if killed_at is not None:
+            events = (killed_event(killed_at), *events)
         images_by_minute = self.update_minutes(connection, int(now // 60))
+        devices = device_views(supervisor_writes.devices(connection), workers, names)
+        self.load_history.observe(now, load_figures(devices))
         self.meter.observe(now, self.dropped_images + images_by_model(images_by_minute))
         return Snapshot(
             taken_at=now,
@@ -137,19 +155,30 @@ class SnapshotReader:
             records=records,
             tasks=progress.tasks_by_state(sums),
             models=tuple(
-                model_progress(model, sums, workers, due_at.get(model.id, 0.0)) for model in models
+                model_progress(
+                    model,
+                    sums,
+                    workers,
+                    due_at.get(model.id, 0.0),
+                    self.waiting_for_captions.get(model.id, 0),
+                )
+                for model in models
             ),
-            devices=device_views(supervisor_writes.devices(connection), workers, names),
+            failed_images=self.failed_images,
+            devices=devices,
+            recent_load=self.load_history.recent(),
+            host=measure_host(self.project.folder),
             workers=workers,
             supervisor=live_run.supervisor,
             elsewhere=live_run.elsewhere,
-            supervisor_died=self.supervisor_row is not None and live_run.supervisor is None,
+            killed_at=killed_at,
             images_by_minute=images_by_minute,
             recent_rates=self.meter.rates(now),
-            events=progress.events(connection, EVENTS_SHOWN),
+            events=events,
             latest_sample=next(iter(progress.samples(connection, 1)), None),
             flagged=flags.record_keys(connection),
-            flagged_captions=flags.caption_reasons(connection),
+            ratings=ratings.current(connection),
+            notices=notices.after(connection, self.first_notice),
             last_devices=progress.last_devices(connection) or "auto",
         )
 
@@ -166,17 +195,22 @@ class SnapshotReader:
         self.images_by_minute = (*unchanged, *progress.images_by_minute(connection, since))
         return self.images_by_minute
 
-    def task_sums(self, connection: Connection) -> tuple[TaskSums, ...]:
-        """Return the sums over all tasks, read again at most as often as `SUMS_SHARE` allows."""
-        from db import progress
+    def read_sums(self, connection: Connection, models: Sequence[ModelRow]) -> None:
+        """Read what is summed over all tasks, at most as often as `SUMS_SHARE` allows."""
+        from db import failures, progress
+        from engine.captioners.model_families import is_scorer
 
         began = time.monotonic()
-        if began >= self.next_sums and self.version != self.sums_version:
-            self.sums = progress.task_sums(connection)
-            spent = time.monotonic() - began
-            self.sums_version = self.version
-            self.next_sums = began + spent / SUMS_SHARE
-        return self.sums
+        if began < self.next_sums or self.version == self.sums_version:
+            return
+        self.sums = progress.task_sums(connection)
+        scorers = [model.id for model in models if is_scorer(model.family)]
+        self.waiting_for_captions = progress.waiting_for_captions(connection, scorers)
+        failed = any(row.failed for row in self.sums)
+        self.failed_images = failures.failed_images(connection) if failed else FailedImages()
+        spent = time.monotonic() - began
+        self.sums_version = self.version
+        self.next_sums = began + spent / SUMS_SHARE
 
 
 def read_snapshot(project: Project) -> Snapshot:
@@ -186,6 +220,16 @@ def read_snapshot(project: Project) -> Snapshot:
         return reader.read()
     finally:
         reader.close()
+
+
+def time_of_kill(row: SupervisorRow | None, live_run: LiveRun) -> float | None:
+    """Return the last sign of life of the supervisor of a row that ended without saying so.
+
+    None if there is no such row, or if somebody works on the project all the same.
+    """
+    if row is None or live_run.supervisor is not None or live_run.elsewhere is not None:
+        return None
+    return row.heartbeat
 
 
 def images_by_model(images_by_minute: tuple[Minute, ...]) -> Counter[int]:
@@ -227,21 +271,29 @@ def views_of_workers(
 
 
 def model_progress(
-    model: ModelRow, sums: tuple[TaskSums, ...], workers: tuple[LiveWorker, ...], due_at: float
+    model: ModelRow,
+    sums: tuple[TaskSums, ...],
+    workers: tuple[LiveWorker, ...],
+    due_at: float,
+    waiting_for_captions: int,
 ) -> ModelProgress:
     from engine.captioners.model_families import is_scorer
 
     own_sums = [row for row in sums if row.model_id == model.id and row.state != "skipped"]
+    open_sums = [row for row in own_sums if row.state in ("pending", "running")]
     return ModelProgress(
         row=model,
         captioned=sum(row.captioned for row in own_sums),
         failed=sum(row.failed for row in own_sums),
         total=sum(row.total for row in own_sums),
-        left=sum(row.left for row in own_sums if row.state in ("pending", "running")),
+        left=sum(row.left for row in open_sums),
         rate=sum((worker.row.rate for worker in workers if worker.row.model_id == model.id), 0.0),
         pending=sum(row.tasks for row in own_sums if row.state == "pending"),
         running=sum(row.tasks for row in own_sums if row.state == "running"),
+        asked=sum(row.asked for row in open_sums),
+        asked_left=sum(row.asked_left for row in open_sums),
         due_at=due_at,
+        waiting_for_captions=waiting_for_captions,
         is_scorer=is_scorer(model.family),
     )
 
@@ -259,3 +311,12 @@ def device_views(
         )
         for device in devices
     )
+
+
+def load_figures(devices: Sequence[DeviceView]) -> dict[str, float]:
+    """Return how busy each device with a worker is: see `Snapshot.recent_load`."""
+    return {
+        view.row.id: view.worker.row.rate if view.row.utilisation is None else view.row.utilisation
+        for view in devices
+        if view.worker is not None
+    }

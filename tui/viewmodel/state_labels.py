@@ -23,7 +23,13 @@ WORKER_LABELS = {
     "stopping": "STOP",
 }
 """The labels of `db.rows.WorkerStatus`."""
-PROJECT_LABELS = {"idle": "IDLE", "running": "RUN", "paused": "PAUSED", "finished": "FINISHED"}
+PROJECT_LABELS = {
+    "idle": "IDLE",
+    "running": "RUN",
+    "paused": "PAUSED",
+    "killed": "KILLED",
+    "finished": "FINISHED",
+}
 """The labels of `tui.viewmodel.snapshot.ProjectStatus`."""
 LEVEL_LABELS = {"info": "INFO", "warn": "WARN", "fail": "FAIL"}
 """The labels of `db.rows.EventLevel`, the levels of events."""

@@ -1,39 +1,67 @@
-"""The dashboard's pane of devices: state, model, utilisation, memory, speed and shard of each."""
+"""The dashboard's pane of devices: what each does and measures, and what the machine has free."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
 from tui.formatting import content, text
+from tui.formatting.histogram import sparkline
 from tui.viewmodel import state_labels
+from tui.viewmodel.image_waits import image_waits
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from db.rows import DeviceRow
+    from engine.hardware.host import HostFigures
     from tui.viewmodel.snapshot import DeviceView, Snapshot
 
 GIB = 1024**3
 UNKNOWN = "n/a"
 """Shown for a figure that the device does not report."""
 OTHER_COLUMNS = 43
-"""Cells of all columns but the device's and the model's, with the blanks between columns."""
+"""Cells of all columns that are always shown but the device's and the model's, with the blanks
+between columns."""
 NARROWEST, WIDEST = 8, 20
 """Cells of the device column: enough for `cuda:10`; with a node's name at most so many."""
+MODEL_NARROWEST, MODEL_WIDEST = 8, 24
+"""Cells of the model column: what its labels need, but at most so many where other columns could
+have the room."""
+TEMPERATURE_CELLS, POWER_CELLS = 5, 5
+"""Cells of these columns, with the blank before them."""
+RECENT_NARROWEST, RECENT_WIDEST = 6, 30
+"""Cells of the bars of the last minutes, without the blank before them."""
+PERCENT = 100.0
 
 
-class ColumnWidths(NamedTuple):
-    """The widths, in cells, of the two columns that take what the others leave."""
+class Columns(NamedTuple):
+    """Which columns there are, and the widths, in cells, of those that take what others leave."""
 
     device: int
     model: int
+    recent: int = 0
+    """Cells of the bars of the last minutes; 0 if there is no room for them."""
+    temperature: bool = False
+    power: bool = False
 
 
 class DevicesPane(Pane):
-    """One line for each device: its state, model, load, speed and shard."""
+    """One line for each device: its state, model, load, speed and shard; what the machine has."""
 
     TITLE = "Devices"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown_host = ""
+        """What the machine has free, as the border shows it."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        super().show(snapshot)
+        host = "" if snapshot.host is None else host_label(snapshot.host)
+        if host != self.shown_host:  # setting the subtitle draws the whole pane again
+            self.shown_host = self.border_subtitle = host
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         if not snapshot.devices:
@@ -42,42 +70,67 @@ class DevicesPane(Pane):
                     "none yet: they are looked for when a run starts", "$foreground-muted"
                 )
             ]
-        longest = max(len(view.row.id) for view in snapshot.devices)
-        device_width = min(max(NARROWEST, longest), WIDEST)
-        widths = ColumnWidths(device_width, max(8, width - OTHER_COLUMNS - device_width))
-        lines = [heading_line(widths), *(device_line(view, widths) for view in snapshot.devices)]
+        columns = choose_columns(snapshot.devices, width)
+        lines = [heading_line(columns)]
+        lines += [device_line(view, columns, snapshot.recent_load) for view in snapshot.devices]
         if len(snapshot.devices) > 1 and not self.screen.has_class("-short"):
-            lines.append(total_line(snapshot, widths))
+            lines.append(total_line(snapshot, columns))
+        if waits := image_waits(snapshot):
+            lines.append(Content.styled(f"WARN {text.visible(waits)}", "$text-warning"))
         return lines
 
 
-def heading_line(widths: ColumnWidths) -> Content:
+def choose_columns(devices: Sequence[DeviceView], width: int) -> Columns:
+    """Return the columns that fit into `width` cells; what no device measures has none."""
+    device = min(max(NARROWEST, *(len(view.row.id) for view in devices)), WIDEST)
+    room = width - OTHER_COLUMNS - device
+    model = min(max(MODEL_NARROWEST, *(len(model_label(view)) for view in devices)), MODEL_WIDEST)
+    left = room - model
+    temperature = left >= TEMPERATURE_CELLS and any(v.row.temperature is not None for v in devices)
+    left -= TEMPERATURE_CELLS * temperature
+    power = left >= POWER_CELLS and any(v.row.power is not None for v in devices)
+    left -= POWER_CELLS * power
+    recent = min(left - 1, RECENT_WIDEST) if left > RECENT_NARROWEST else 0
+    left -= recent + 1 if recent else 0
+    return Columns(device, max(MODEL_NARROWEST, model + left), recent, temperature, power)
+
+
+def heading_line(columns: Columns) -> Content:
     titles = columns_text(
-        widths,
+        columns,
         device="Device",
         model="Model",
         state="State",
         utilisation="Util",
+        temperature="Temp",
+        power="Pow",
         memory="Mem GiB",
         rate="img/s",
+        recent="5 min",
         shard="Shard",
         done="Done",
     )
     return Content.styled("".join(titles), "$foreground-muted")
 
 
-def device_line(view: DeviceView, widths: ColumnWidths) -> Content:
-    worker = view.worker
+def device_line(
+    view: DeviceView, columns: Columns, recent_load: Mapping[str, Sequence[float]]
+) -> Content:
+    worker, device = view.worker, view.row
     task = worker.task if worker else None
-    utilisation = view.row.utilisation
+    recent = recent_load.get(device.id, ())
+    highest = max(recent, default=0.0) if device.utilisation is None else PERCENT
     before, state, after = columns_text(
-        widths,
-        device=view.row.id,
+        columns,
+        device=device.id,
         model=model_label(view),
         state=state_labels.device_label(view),
-        utilisation=UNKNOWN if utilisation is None else f"{utilisation:.0f}%",
-        memory=memory_label(view.row),
+        utilisation=figure(device.utilisation, "%"),
+        temperature=figure(device.temperature, "C"),
+        power=figure(device.power, "W"),
+        memory=memory_label(device),
         rate=text.rate(worker.row.rate) if worker else "-",
+        recent=sparkline(recent, highest, columns.recent),
         shard=f"{task.shard:05}" if task else "-",
         done=text.percent((task.count - task.left) / task.count) if task else "-",
     )
@@ -86,22 +139,28 @@ def device_line(view: DeviceView, widths: ColumnWidths) -> Content:
 
 
 def columns_text(
-    widths: ColumnWidths,
+    columns: Columns,
     *,
     device: str,
     model: str,
     state: str = "",
     utilisation: str = "",
+    temperature: str = "",
+    power: str = "",
     memory: str = "",
     rate: str,
+    recent: str = "",
     shard: str = "",
     done: str = "",
 ) -> tuple[str, str, str]:
     """Return a line of the table in three parts, so that the state can have its own style."""
+    heat = f"{temperature:>{TEMPERATURE_CELLS}}" if columns.temperature else ""
+    heat += f"{power:>{POWER_CELLS}}" if columns.power else ""
+    bars = f" {text.fit(recent, columns.recent)}" if columns.recent else ""
     return (
-        f"{text.fit(device, widths.device)} {text.fit(model, widths.model)} ",
+        f"{text.fit(device, columns.device)} {text.fit(model, columns.model)} ",
         f"{state:<5}",
-        f" {utilisation:>5} {memory:>8} {rate:>7} {shard:>6} {done:>5}",
+        f" {utilisation:>5}{heat} {memory:>8} {rate:>7}{bars} {shard:>6} {done:>5}",
     )
 
 
@@ -115,6 +174,10 @@ def model_label(view: DeviceView) -> str:
     return f"-{pin}"
 
 
+def figure(value: float | None, unit: str) -> str:
+    return UNKNOWN if value is None else f"{value:.0f}{unit}"
+
+
 def memory_label(device: DeviceRow) -> str:
     """Return the used and the total memory in GiB."""
     if device.memory_used is None or device.memory_total is None:
@@ -122,6 +185,12 @@ def memory_label(device: DeviceRow) -> str:
     return f"{device.memory_used / GIB:.0f}/{device.memory_total / GIB:.0f}"
 
 
-def total_line(snapshot: Snapshot, widths: ColumnWidths) -> Content:
-    parts = columns_text(widths, device="", model="all", rate=text.rate(snapshot.rate))
+def host_label(host: HostFigures) -> str:
+    """Return what the machine has free: memory, and room on the disk of the project."""
+    memory = f"{host.memory_free / GIB:.0f} of {host.memory_total / GIB:.0f} GiB"
+    return f"free: memory {memory}, disk {host.disk_free / GIB:,.0f} GiB"
+
+
+def total_line(snapshot: Snapshot, columns: Columns) -> Content:
+    parts = columns_text(columns, device="", model="all", rate=text.rate(snapshot.rate))
     return Content.styled("".join(parts), "$foreground-muted")

@@ -12,6 +12,7 @@ from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from db.rows import EventRow
+    from tui.session.session import Session
     from tui.viewmodel.snapshot import Snapshot
 
 
@@ -20,10 +21,17 @@ class EventsPane(Pane):
 
     TITLE = "Events"
 
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         if not snapshot.events:
             return [Content.styled("nothing happened yet", "$foreground-muted")]
-        return [event_line(event) for event in snapshot.events]
+        lines = [event_line(event) for event in snapshot.events]
+        if self.session.since_you_left is not None:
+            lines.insert(0, Content.styled(self.session.since_you_left, "bold $text-primary"))
+        return lines
 
 
 def event_line(event: EventRow) -> Content:

@@ -13,14 +13,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Label, Select, Static
+from textual.widgets import Input, Select, Static
 
 from engine.datasets.exports.formats import FORMATS, ExportFormat, ImageMode
 from engine.utils.errors import BadInput
 from tui.formatting import text
 from tui.viewmodel import actions
 from tui.widgets.checkbox import BracketCheckbox
-from tui.widgets.filter_fields import FilterFields
+from tui.widgets.filter_fields import FilterFields, field_row
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ FORMAT_DEFAULT = "the format's own way"
 """The prompt of a choice that need not be made."""
 DRAWS = ("random", "expand")
 """The texts that can be chosen beside those of single names."""
+COLUMNS = {
+    "uid": "a column uid",
+    "captions-list": "a column captions: a list of all of them",
+    "quality-columns": "columns health, agreement, scores, flags",
+}
+"""By id the labels of the ticks for further columns, of formats that have columns."""
 
 
 class ExportForm(Vertical):
@@ -72,6 +78,8 @@ class ExportForm(Vertical):
         yield BracketCheckbox(
             "also images known to be unreadable, or excluded", id="unreadable", compact=True
         )
+        for id, label in COLUMNS.items():
+            yield BracketCheckbox(label, id=id, compact=True)
         yield field_row("Text", Select((), prompt=FORMAT_DEFAULT, id="text", compact=True))
         yield field_row("Images", Select((), prompt=FORMAT_DEFAULT, id="images", compact=True))
         hint = "jpg or webp, with a quality jpg:90; else as they are"
@@ -130,6 +138,10 @@ class ExportForm(Vertical):
         always = "; always in this format" * format.needs_original
         original.label = f"original captions first{always}"
         self.query_one("#provenance").disabled = not format.provenance
+        for id in COLUMNS:
+            tick = self.query_one(f"#{id}")
+            tick.disabled = not format.columns
+            tick.display = format.columns
         self.offer("images", format.image_modes)
         texts = ("original", *(model.row.name for model in self.snapshot.captioners), *DRAWS)
         self.offer("text", texts if format.text else ())
@@ -179,6 +191,9 @@ class ExportForm(Vertical):
             min_words=read_number(self.typed("words"), "words at least"),
             only_finished=self.is_checked("finished"),
             provenance=format.provenance and self.is_checked("provenance"),
+            uid=format.columns and self.is_checked("uid"),
+            captions_list=format.columns and self.is_checked("captions-list"),
+            quality_columns=format.columns and self.is_checked("quality-columns"),
             images=None if images.is_blank() else cast(ImageMode, images.value),
             without_flagged=self.is_checked("flagged"),
             only_flagged=self.is_checked("only-flagged"),
@@ -194,10 +209,6 @@ class ExportForm(Vertical):
 
     def is_checked(self, id: str) -> bool:
         return self.query_one(f"#{id}", BracketCheckbox).value
-
-
-def field_row(name: str, field: Widget) -> Horizontal:
-    return Horizontal(Label(name, classes="name"), field, classes="setting")
 
 
 def read_number(typed: str, what: str) -> int:

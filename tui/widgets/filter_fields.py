@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Label
+from textual.widget import Widget
+from textual.widgets import Input, Label, Select
 
+from engine.quality.languages import LANGUAGES
 from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ SCORE_HINT = "NAME=X, several with a blank between"
 AGREE_HINT = "0 to 1: how far the other captions support it"
 ORIGINAL_HINT = "contradicted, score<X: originals that are left out"
 SHARE_HINT = "0 to 1, of what the others leave"
+SEED_HINT = "0; where no scorer chooses, other seeds draw others"
 
 
 class FilterFields(Vertical):
@@ -31,6 +34,10 @@ class FilterFields(Vertical):
 
     def compose(self) -> ComposeResult:
         yield filter_row("Leave out", "without", HEALTH_HINT)
+        languages = Select(
+            ((code, code) for code in LANGUAGES), allow_blank=False, id="language", compact=True
+        )
+        yield field_row("Language", languages)
         if self.scorers:
             yield filter_row("Score at least", "min-score", SCORE_HINT)
             yield filter_row("Best of an image", "best", "how many of its captions")
@@ -39,6 +46,7 @@ class FilterFields(Vertical):
         if self.scorers or self.models > 1:
             yield filter_row("Drop originals", "drop-original", ORIGINAL_HINT)
         yield filter_row("Share that stays", "share", SHARE_HINT)
+        yield filter_row("Seed of the draw", "share-seed", SEED_HINT)
         if len(self.scorers) > 1:
             yield filter_row("By the scorer", "by", " or ".join(self.scorers))
 
@@ -50,9 +58,11 @@ class FilterFields(Vertical):
         """Return the filter of all fields. Raises `BadInput`."""
         from engine.quality.quality_filter import QualityFilter
 
-        best = self.typed("best")
+        best, seed = self.typed("best"), self.typed("share-seed")
         if best and not best.isdecimal():
             raise BadInput("how many captions of an image? A number, or nothing")
+        if seed and not seed.isdecimal():
+            raise BadInput("seed of the draw: a whole number, or nothing")
         return QualityFilter.parse(
             without=self.typed("without"),
             min_score=self.typed("min-score").split(),
@@ -61,6 +71,8 @@ class FilterFields(Vertical):
             drop_original_when=self.typed("drop-original"),
             keep_share=read_share(self.typed("share"), "share that stays"),
             by=self.typed("by") or None,
+            language=str(self.query_one("#language", Select).value),
+            share_seed=int(seed or 0),
         ).for_project(self.scorers, self.models)
 
     def typed(self, id: str) -> str:
@@ -71,7 +83,11 @@ class FilterFields(Vertical):
 
 
 def filter_row(name: str, id: str, hint: str) -> Horizontal:
-    field = Input(placeholder=hint, id=id, compact=True)
+    return field_row(name, Input(placeholder=hint, id=id, compact=True))
+
+
+def field_row(name: str, field: Widget) -> Horizontal:
+    """Return a line with a field and its name."""
     return Horizontal(Label(name, classes="name"), field, classes="setting")
 
 

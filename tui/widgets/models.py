@@ -9,6 +9,7 @@ from textual.content import Content
 from tui.formatting import text
 from tui.viewmodel.health import finished_line, sick_lines
 from tui.viewmodel.model_waiting import describe_wait, model_waits
+from tui.viewmodel.retry import retry_line
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -39,12 +40,15 @@ class ModelsPane(Pane):
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         name_width = max((len(name_label(model)) for model in snapshot.models), default=0)
         lines: list[Content] = []
-        waits_by_model = model_waits(snapshot)
+        waits_by_model, finish_times = model_waits(snapshot), snapshot.finish_times
         for model in snapshot.models:
+            eta = finish_times.get(model.row.id)
             if width >= ONE_LINE_WIDTH:
-                lines.append(one_line(model, min(name_width, 24), width))
+                lines.append(one_line(model, eta, min(name_width, 24), width))
             else:
-                lines += two_lines(model, width)
+                lines += two_lines(model, eta, width)
+            if retry := retry_line(model):
+                lines.append(Content.styled(f"  {retry}", "$text-primary"))
             if model.row.blocked:
                 blocked = f"  FAIL blocked: {text.visible(model.row.blocked)}"
                 lines.append(Content.styled(blocked, "$text-error"))
@@ -61,28 +65,30 @@ class ModelsPane(Pane):
         if finished := finished_line(snapshot):
             lines.append(Content.styled(text.visible(finished), "$text-warning"))
         if len(snapshot.models) > 1 and not self.screen.has_class("-short"):
-            lines.append(total_line(snapshot, width))
+            lines.append(total_line(snapshot))
         return lines
 
 
-def one_line(model: ModelProgress, name_width: int, width: int) -> Content:
+def one_line(model: ModelProgress, eta: float | None, name_width: int, width: int) -> Content:
+    """Return the progress of a model in a line; `eta` are the seconds until it is done."""
     name = text.fit(name_label(model), name_width)
-    end = f" {text.percent(model.share):>4} {speed_label(model)}{failed_label(model):>11}"
+    end = f" {text.percent(model.share):>4} {speed_label(model, eta)}{failed_label(model):>11}"
     bar = progress_bar(model.share, width - len(name) - len(end) - 1)
     return Content.assemble(name, " ", bar, end)
 
 
-def two_lines(model: ModelProgress, width: int) -> list[Content]:
+def two_lines(model: ModelProgress, eta: float | None, width: int) -> list[Content]:
+    """Return the same as `one_line` in two lines."""
     captioned = f"{short_number(model.captioned)}/{short_number(model.total)}"
     counts = f"{captioned} {text.percent(model.share):>4}"
     name = text.fit(name_label(model), max(4, width - len(counts) - 1))
-    tail = f"{speed_label(model)}{failed_label(model):>11}"
+    tail = f"{speed_label(model, eta)}{failed_label(model):>11}"
     first = Content.assemble(f"{name} {counts}")
     return [first, Content.assemble(progress_bar(model.share, max(4, width - len(tail))), tail)]
 
 
-def speed_label(model: ModelProgress) -> str:
-    return f"{text.rate(model.rate):>6}/s {text.duration(model.eta):>6}"
+def speed_label(model: ModelProgress, eta: float | None) -> str:
+    return f"{text.rate(model.rate):>6}/s {text.duration(eta):>6}"
 
 
 def name_label(model: ModelProgress) -> str:
@@ -94,12 +100,15 @@ def failed_label(model: ModelProgress) -> str:
     return f"{short_number(model.failed)} fail"
 
 
-def total_line(snapshot: Snapshot, width: int) -> Content:
-    eta = f"  ETA {text.duration(snapshot.eta)}" if snapshot.eta is not None else ""
-    done, total = snapshot.captioned + snapshot.scored, snapshot.total + snapshot.to_score
-    counts = f"{short_number(done)}/{short_number(total)}"
-    line = f"all  {counts}  {text.percent(snapshot.share)}{eta}"
-    return Content.styled(line, "$foreground-muted")
+def total_line(snapshot: Snapshot) -> Content:
+    """Return what all models have done: captions, and images whose captions are scored."""
+    parts = ["all", text.percent(snapshot.share)]
+    if snapshot.eta is not None:
+        parts.append(f"ETA {text.duration(snapshot.eta)}")
+    parts.append(f"{short_number(snapshot.captioned)}/{short_number(snapshot.total)} captions")
+    if snapshot.to_score:
+        parts.append(f"{short_number(snapshot.scored)}/{short_number(snapshot.to_score)} scored")
+    return Content.styled("  ".join(parts), "$foreground-muted")
 
 
 def progress_bar(share: float, width: int) -> Content:

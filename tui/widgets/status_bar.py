@@ -10,6 +10,8 @@ from textual.widgets import Static
 
 from tui.formatting import content, text
 from tui.viewmodel import health, state_labels
+from tui.viewmodel.failed_count import image_count
+from tui.viewmodel.killed import killed_time
 
 if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
@@ -105,7 +107,7 @@ class StatusBar(Static):
 
 
 def progress_parts(snapshot: Snapshot, spacious: bool) -> list[tuple[int, Content]]:
-    """Return state, busy workers, speed, share, remaining time and failures of the run.
+    """Return state, busy workers, speed, share, remaining time and failed images of the run.
 
     Each comes after its rank: the part of the highest rank is left out first.
     """
@@ -113,6 +115,8 @@ def progress_parts(snapshot: Snapshot, spacious: bool) -> list[tuple[int, Conten
     state = content.state_label(label)
     if label == "FINISHED" and health.is_sick(snapshot):
         state = Content.styled(label, "$text-warning")
+    if when := killed_time(snapshot):
+        state = Content.assemble(state, f" {when}")
     parts = [(0, state)]
     if snapshot.workers:
         busy = sum(worker.row.state == "captioning" for worker in snapshot.workers)
@@ -125,5 +129,6 @@ def progress_parts(snapshot: Snapshot, spacious: bool) -> list[tuple[int, Conten
     if snapshot.eta is not None:
         parts.append((2, Content(f"{'ETA ' if spacious else ''}{text.duration(snapshot.eta)}")))
     if snapshot.failed:
-        parts.append((3, Content(f"{text.number(snapshot.failed)} fail")))
+        failed = image_count(snapshot.failed_images)
+        parts.append((3, Content(f"{failed} images failed" if spacious else f"{failed} fail")))
     return parts

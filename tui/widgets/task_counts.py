@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui.formatting import content, text
+from tui.viewmodel.failed_count import failed_line
 from tui.viewmodel.state_labels import TASK_LABELS
 from tui.widgets.pane import Pane
 
@@ -27,9 +28,9 @@ class TaskCountsPane(Pane):
         ]
         shards = text.plural(snapshot.shards, "shard")
         images = text.plural(snapshot.records, "image")
+        failed = failed_line(snapshot)
         lines.append(Content.styled(f"{shards} of {images}", "$foreground-muted"))
-        if snapshot.failed:
-            failed = f"{text.plural(snapshot.failed, 'record')} failed"
+        if failed:
             lines.append(Content(failed))
         if snapshot.project.paused and snapshot.project.pause_reason:
             reason = text.visible(snapshot.project.pause_reason)

@@ -65,7 +65,7 @@ class ThumbnailGrid(Widget, can_focus=True):
         table: RecordTable,
         resolve: ImageResolver,
         read_caption: Callable[[RecordRow], str],
-        is_flagged: Callable[[RecordRow], bool],
+        label_of: Callable[[RecordRow], str],
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
@@ -73,7 +73,8 @@ class ThumbnailGrid(Widget, can_focus=True):
         self.resolve = resolve
         self.read_caption = read_caption
         """Returns the caption to show with a record. Called in a thread."""
-        self.is_flagged = is_flagged
+        self.label_of = label_of
+        """Returns what is shown before a caption: `flag`, `bad`, `good` or nothing."""
         self.thumbnails: OrderedDict[RecordRow, Thumbnail] = OrderedDict()
         self.drawn_cursor = -1
         """The index of the record under the cursor when the page was drawn."""
@@ -215,9 +216,9 @@ class ThumbnailGrid(Widget, can_focus=True):
         is_cursor = index == self.table.cursor
         marked = self.table.row_key(row) in self.table.marked
         signs = (">" if is_cursor else " ") + ("*" if marked else " ")
-        flag = "flag " if self.is_flagged(row) else ""
+        label = self.label_of(row)
         lines = wrap(
-            f"{signs}{flag}{text.visible(caption)}",
+            f"{signs}{label}{' ' * bool(label)}{text.visible(caption)}",
             THUMBNAIL.width,
             max_lines=CAPTION_LINES,
             placeholder="…",

@@ -14,7 +14,7 @@ from tui.viewmodel.failure_hints import UNKNOWN_RECORD, UNKNOWN_SHARD, hint_for
 
 def cause(scope: Literal["record", "shard"], kind: str, **values: Any) -> Cause:
     """Return the cause of one failure."""
-    return Cause(scope=scope, kind=kind, count=1, shards=1, models=("m",), updated=0.0, **values)
+    return Cause(scope=scope, kind=kind, count=1, shards=1, models=("m",), failed_at=0.0, **values)
 
 
 @pytest.mark.parametrize("error_cause", get_args(TaskErrorCause))

@@ -77,17 +77,17 @@ def test_status_says_which_model_scores(project: Project) -> None:
     assert (cat["captioned"], "scored" in cat) == (20, False)
     assert (clip["captioned"], clip["scored"]) == (0, 10)
     lines = list(status_lines(snapshot))
-    assert "  cat: 20 of 20 captioned, 0 records failed" in lines
-    assert "  clip: 10 of 20 scored, 0 records failed" in lines
+    assert "  cat: 20 of 20 images captioned, 0 failed" in lines
+    assert "  clip: 10 of 20 images scored, 0 failed" in lines
     assert "20 of 20 captions, 10 of 20 images scored, 0 failed" in progress_line(snapshot)
 
 
 def test_the_dashboard_marks_a_scorer(project: Project) -> None:
     snapshot = read_snapshot(project)
     clip = snapshot.models[1]
-    assert one_line(clip, 24, 80).plain.startswith("clip (scores)")
-    assert two_lines(clip, 50)[0].plain.startswith("clip (scores)")
-    assert total_line(snapshot, 80).plain.startswith("all  30/40  75%")
+    assert one_line(clip, None, 24, 80).plain.startswith("clip (scores)")
+    assert two_lines(clip, None, 50)[0].plain.startswith("clip (scores)")
+    assert total_line(snapshot).plain == "all  75%  20/20 captions  10/20 scored"
 
 
 def test_the_detail_of_a_task_says_what_was_done(project: Project) -> None:

@@ -13,8 +13,10 @@ import pytest
 from db import progress, projects, supervisor_writes
 from db.connection import reading, writing
 from db.rows import SupervisorRow, WorkerRow
+from engine.state.killed_run import killed_event
 from tests.support import canned_projects, canned_rows
 from tui.cli.output import status_lines
+from tui.viewmodel.killed import killed_time
 from tui.viewmodel.snapshot import done_share
 from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
 from tui.viewmodel.status import status_dict
@@ -39,14 +41,22 @@ def test_a_killed_supervisor_differs_from_one_that_ended(
 ) -> None:
     project = canned_projects.make_busy_project(tmp_path)
     monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
-    assert read_snapshot(project).supervisor_died
+    killed = read_snapshot(project)
+    assert (killed.state, killed.killed_at) == ("killed", canned_rows.NOW - 1)
+    assert killed.events[0] == killed_event(canned_rows.NOW - 1)
+    assert killed_time(killed) == "08:53:19"
+    first, second, *_ = status_lines(killed)
+    assert "killed 08:53:19; " in first
+    assert "no caption is lost; 'mllmaug-tui run " in second
+    assert status_dict(killed)["killed_at"] == canned_rows.NOW - 1
     monkeypatch.setattr("engine.process.identity.is_alive", lambda row: True)
-    assert not read_snapshot(project).supervisor_died
-    assert not read_snapshot(canned_projects.make_new_project(tmp_path / "never")).supervisor_died
+    assert read_snapshot(project).killed_at is None
+    assert read_snapshot(canned_projects.make_new_project(tmp_path / "never")).killed_at is None
 
 
 def test_share_is_below_one_while_records_are_left() -> None:
-    assert done_share(100, 50, 100) < 1
+    assert done_share(100, 50, 100) == 0.5, "captioned again"
+    assert done_share(40, 50, 100) == 0.4
     assert done_share(100, 0, 100) == 1
     assert done_share(0, 0, 0) == 0
 
@@ -60,7 +70,10 @@ def test_busy(tmp_path: Path, alive: None) -> None:
     llava, minigpt, otter, qwen = snapshot.models
     assert otter.total == 330 * canned_rows.SHARD_SIZE, "a skipped task does not count"
     assert llava.rate == pytest.approx(44.1 + 43.1)
-    assert llava.eta == pytest.approx(llava.left / llava.rate)
+    times = snapshot.finish_times
+    assert times.keys() == {model.row.id for model in snapshot.models}
+    assert snapshot.eta == max(times.values())
+    assert snapshot.eta == pytest.approx(snapshot.left / snapshot.rate)
     assert otter.rate == pytest.approx(40.1), "one of its two workers is loading"
     assert minigpt.captioned + minigpt.failed + minigpt.left == minigpt.total
     assert qwen.left == qwen.total - qwen.captioned - qwen.failed - 3 * canned_rows.SHARD_SIZE
@@ -72,7 +85,7 @@ def test_busy(tmp_path: Path, alive: None) -> None:
 def test_dead_processes_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
     snapshot = read_snapshot(canned_projects.make_busy_project(tmp_path))
-    assert snapshot.state == "idle"
+    assert snapshot.state == "killed"
     assert snapshot.workers == ()
     assert snapshot.supervisor is None
     assert snapshot.rate == 0
@@ -94,7 +107,7 @@ def test_a_run_that_cannot_be_looked_up_is_elsewhere(tmp_path: Path) -> None:
     assert row is not None
     reader = SnapshotReader(project)
     project.lock.write_text(json.dumps({"host": row.host, "pid": row.pid, "boot_id": row.boot_id}))
-    assert reader.read().state == "idle", "nobody holds the lock"
+    assert reader.read().state == "killed", "nobody holds the lock"
     holder = project.lock.open("r+b")
     fcntl.flock(holder, fcntl.LOCK_EX)
     snapshot = reader.read()
@@ -104,7 +117,7 @@ def test_a_run_that_cannot_be_looked_up_is_elsewhere(tmp_path: Path) -> None:
     assert status_dict(snapshot)["elsewhere"] == {"host": row.host, "pid": row.pid}
     assert reader.read() is snapshot
     holder.close()
-    assert reader.read().state == "idle"
+    assert reader.read().state == "killed"
     reader.close()
 
 
@@ -161,8 +174,9 @@ def test_status(tmp_path: Path, alive: None) -> None:
     project = canned_projects.make_busy_project(tmp_path)
     status = status_dict(read_snapshot(project))
     assert list(status) == [
-        "project", "state", "images", "shards", "tasks", "models", "workers", "supervisor",
-        "elsewhere", "pause_reason", "waits",
+        "project", "state", "images", "failed_images", "failed_images_exact", "eta_seconds",
+        "shards", "tasks", "models", "workers", "supervisor", "elsewhere", "killed_at",
+        "pause_reason", "waits",
     ]  # fmt: skip
     assert status["tasks"].keys() == {"pending", "running", "done", "failed", "skipped"}
     assert status["supervisor"] == {"pid": 20_900}
@@ -173,6 +187,7 @@ def test_status(tmp_path: Path, alive: None) -> None:
         "state": "loading",
         "shard": 316,
         "images_per_second": 0.0,
+        "image_wait": 0.0,
     }
     assert status["models"][0].keys() == {
         "name", "captioned", "failed", "total", "images_per_second", "eta_seconds",

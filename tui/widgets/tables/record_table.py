@@ -24,17 +24,28 @@ class RecordRow:
 class RecordTable(VirtualTable[RecordRow]):
     """One row per record: those captioned lately, or all records of a shard."""
 
-    def __init__(self, is_flagged: Callable[[RecordRow], bool], id: str | None = None) -> None:
+    def __init__(self, label_of: Callable[[RecordRow], str], id: str | None = None) -> None:
+        self.label_of = label_of
         super().__init__(
             (
                 Column("Time", 8, lambda row: text.clock(row.created)),
                 Column("Record", 11, lambda row: f"{row.shard:05}/{row.i}"),
-                Column("Flag", 4, lambda row: "flag" if is_flagged(row) else ""),
+                Column("Flag", 4, label_of),
                 Column("Image", 26, lambda row: row.image),
                 Column("Original caption", 0, lambda row: row.original),
             ),
             id=id,
         )
+
+    def sort_value(self, row: RecordRow) -> tuple[object, ...]:
+        """Return by what a row is sorted, for the column whose title is `sorted_by`."""
+        values: dict[str, object] = {
+            "Time": row.created or 0.0,
+            "Flag": self.label_of(row),
+            "Image": row.image,
+            "Original caption": row.original.lower(),
+        }
+        return values.get(self.sorted_by, 0), row.shard, row.i
 
     def row_key(self, row: RecordRow) -> object:
         return row.shard, row.i

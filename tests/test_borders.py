@@ -59,7 +59,7 @@ def test_each_part_knows_only_what_it_may() -> None:
 
 
 def test_a_file_in_the_current_folder_shadows_nothing_of_ours(tmp_path: Path) -> None:
-    from engine.launchers.local import python_command
+    from engine.process.python_command import python_command
 
     for name in ("engine.py", "db.py", "orjson.py", "protocol.py"):
         (tmp_path / name).write_text("raise SystemExit('shadowed')")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 from threading import Timer
@@ -23,19 +23,23 @@ from tui import dialog_actions
 from tui.config import user_files
 from tui.config.settings import UserSettings
 from tui.formatting import text
+from tui.formatting.contrast import ReadableText
 from tui.keys.action import ActionOwner, reason_disabled
 from tui.keys.app import APP_ACTIONS
 from tui.screens.too_small import cover_if_too_small
 from tui.session import messages
 from tui.session.feedback import notify
+from tui.session.presence import Presence
 from tui.session.session import Session
 from tui.terminal.graphics import ImageSupport
+from tui.terminal.notification import is_news, sequence
 from tui.threads.requests import outcome_of
 from tui.threads.snapshot_feed import SnapshotFeed
 from tui.viewmodel import actions
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.filter import LineFilter
     from textual.theme import Theme
 
     from tui.screens.project_screen import ProjectScreen
@@ -138,8 +142,10 @@ class MllmaugApp(ActionOwner, App[Path]):
         # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
+        self.readable_text = ReadableText()
         self.settings = settings
         self.session = Session(readonly=readonly, image_support=image_support)
+        self.presence = Presence(self.session)
         self.feed: SnapshotFeed | None = None
         """Reads the snapshots; None without a project."""
         self.opened = False
@@ -151,6 +157,9 @@ class MllmaugApp(ActionOwner, App[Path]):
             self.feed = SnapshotFeed(folder, self.post_message, readonly)
             for mode, create_screen in SCREENS.items():
                 self.add_mode(mode, partial(create_screen, self.session, project))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self.readable_text]
 
     async def on_mount(self) -> None:
         self.apply_settings()
@@ -170,6 +179,7 @@ class MllmaugApp(ActionOwner, App[Path]):
 
     def on_unmount(self) -> None:
         self.opened = False
+        self.presence.save()
         if self.feed is not None:
             self.feed.close()
 
@@ -241,12 +251,29 @@ class MllmaugApp(ActionOwner, App[Path]):
     def snapshot_read(self, event: messages.SnapshotRead) -> None:
         before, snapshot = self.session.snapshot, event.snapshot
         self.session.snapshot, self.session.snapshot_error = snapshot, None
+        self.tell_absence(self.presence.on_snapshot())
         self.refresh_screens()
-        died = snapshot.supervisor_died and not (before is not None and before.supervisor_died)
-        if died and snapshot.state == "idle":
+        was_killed = before is not None and before.state == "killed"
+        if snapshot.state == "killed" and not was_killed:
             notify(self, "the run was killed; no caption is lost, and p goes on with it", "warning")
+            self.ring("the run was killed")
+        for notice in snapshot.notices[len(before.notices) if before is not None else 0 :]:
+            if is_news(notice):
+                self.ring(notice.text if notice.model is None else f"{notice.model} {notice.text}")
         if snapshot.elsewhere is not None and (before is None or before.elsewhere is None):
             notify(self, f"the project is {snapshot.state}{snapshot.where}")
+
+    def ring(self, message: str) -> None:
+        """Tell the user by their terminal, which they may not be looking at."""
+        name = f"mllmaug {self.session.project.name if self.session.project is not None else ''}"
+        escape = sequence(self.settings.notifications, name.strip(), message, os.environ)
+        if self._driver is not None and escape:
+            self._driver.write(escape)
+
+    def tell_absence(self, happened: str | None) -> None:
+        """Show what happened while the user was away, if they were."""
+        if happened is not None:
+            notify(self, happened)
 
     @on(messages.SnapshotFailed)
     def snapshot_failed(self, event: messages.SnapshotFailed) -> None:
@@ -316,6 +343,7 @@ class MllmaugApp(ActionOwner, App[Path]):
         """Show why a key cannot work now. Textual calls this before it looks at the bindings."""
         from tui.dialogs.deferred_dialog import DeferredDialog
 
+        self.tell_absence(self.presence.on_key())
         if isinstance(self.screen, DeferredDialog):
             self.screen.store_key(event)
         active = self.screen.active_bindings.get(event.key)
@@ -333,6 +361,9 @@ class MllmaugApp(ActionOwner, App[Path]):
 
     def action_resume(self) -> None:
         self.perform(messages.ActionRequested(actions.resume))
+
+    def action_undo(self) -> None:
+        self.perform(messages.ActionRequested(actions.undo))
 
     def action_open(self, dialog: str) -> None:
         dialog_actions.OPENERS[dialog](self, self.session)

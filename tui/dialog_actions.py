@@ -6,6 +6,7 @@ A dialog is imported when it is opened. One that needs a project is not opened w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportOptions
     from engine.requests.kinds import Request
     from tui.dialogs.model_settings import SettingChanges
+    from tui.dialogs.models import ModelsAnswer
     from tui.dialogs.report import ReportProgress
     from tui.session.session import Session
     from tui.viewmodel.snapshot import ModelProgress
@@ -98,8 +100,14 @@ def open_pilot(app: App[Path], session: Session) -> None:
         if outcome is not None and outcome.go and not START.why_not(session, session.readonly):
             app.post_message(ActionRequested(actions.start))
 
+    def open_prompts_of(name: str) -> None:
+        for model in session.snapshot.models if session.snapshot else ():
+            if model.row.name == name:
+                open_prompts(app, session, model)
+
     if project is not None:
-        app.push_screen(Pilot(lambda: plan_pilot(project), session.image_support), on_close)
+        pilot = Pilot(lambda: plan_pilot(project), session, open_prompts_of)
+        app.push_screen(pilot, on_close)
 
 
 def quit_or_ask(app: App[Path], session: Session) -> None:
@@ -137,14 +145,59 @@ def open_stop(app: App[Path], session: Session) -> None:
 def open_models(app: App[Path], session: Session) -> None:
     from tui.dialogs.models import Models
 
-    def on_close(choice: ModelProgress | str | None) -> None:
-        if choice == "add":
+    def on_close(choice: ModelsAnswer | None) -> None:
+        if choice is None:
+            return
+        if choice.model is None:
             open_add_model(app, session)
-        elif choice is not None and not isinstance(choice, str):
-            open_model_settings(app, session, choice)
+        elif choice.prompts:
+            open_prompts(app, session, choice.model)
+        else:
+            open_model_settings(app, session, choice.model)
 
     if session.snapshot is not None:
-        app.push_screen(Models(session, session.snapshot), on_close)
+        app.push_screen(Models(session, session.snapshot.models), on_close)
+
+
+def open_workshop(app: App[Path], session: Session) -> None:
+    """Try prompts of the model that is chosen among several that have one."""
+    from engine.operations.prompt_workshop import has_prompt
+    from tui.dialogs.models import Models
+
+    def on_close(choice: ModelsAnswer | None) -> None:
+        if choice is not None and choice.model is not None:
+            open_prompts(app, session, choice.model)
+
+    snapshot = session.snapshot
+    if snapshot is None:
+        return
+    models = [model for model in snapshot.models if has_prompt(model.row)]
+    if len(models) == 1:
+        open_prompts(app, session, models[0])
+    elif models:
+        app.push_screen(Models(session, models, for_prompts=True), on_close)
+    else:
+        notify(app, "no model of the project is asked with a prompt", "warning")
+
+
+def open_prompts(app: App[Path], session: Session, model: ModelProgress) -> None:
+    """Open the prompt workshop of a model."""
+    from engine.operations.prompt_workshop import has_prompt
+    from tui.dialogs.workshop import Workshop
+
+    if not has_prompt(model.row):
+        notify(app, f"{model.row.name} is asked with no prompt", "warning")
+    elif session.project is not None:
+        workshop = Workshop(session, session.project, model)
+        app.push_screen(workshop, partial(configure_model, app, model))
+
+
+def configure_model(app: App[Path], model: ModelProgress, changes: SettingChanges | None) -> None:
+    """Have the settings of a model changed, if a dialog returned changes."""
+    from engine.requests.kinds import Configure
+
+    if changes:
+        send(app, Configure(model=model.row.name, changes=dict(changes)))
 
 
 def open_model_settings(app: App[Path], session: Session, model: ModelProgress) -> None:
@@ -155,14 +208,9 @@ def open_model_settings(app: App[Path], session: Session, model: ModelProgress) 
         notify(app, f"{model.row.name} has no settings: its captions were made elsewhere")
         return
 
-    def on_close(changes: SettingChanges | None) -> None:
-        if changes:
-            from engine.requests.kinds import Configure
-
-            send(app, Configure(model=model.row.name, changes=dict(changes)))
-
     if session.project is not None:
-        app.push_screen(ModelSettings(session, session.project, model), on_close)
+        settings = ModelSettings(session, session.project, model)
+        app.push_screen(settings, partial(configure_model, app, model))
 
 
 def open_add_model(app: App[Path], session: Session) -> None:
@@ -243,6 +291,7 @@ OPENERS: Mapping[str, Callable[[App[Path], Session], None]] = {
     "coverage": open_coverage,
     "lengths": open_lengths,
     "models": open_models,
+    "workshop": open_workshop,
     "reshear": open_reshear,
     "doctor": open_doctor,
     "verify": open_verify,

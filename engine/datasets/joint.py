@@ -22,7 +22,7 @@ class Sample(NamedTuple):
     """One image as a `transform` gets it."""
 
     image: str
-    """The path; `engine.images.image.open_image` also opens one inside of a tar."""
+    """The path; `mllmaug_tui.open_image` also opens one inside of a tar."""
     captions: list[str]
     """All captions of the image."""
     caption: str

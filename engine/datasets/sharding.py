@@ -12,6 +12,21 @@ from engine.datasets.inputs.batch import RecordBatch, regroup
 DEFAULT_SHARD_SIZE = 10_000
 """Records of a shard, unless a person says otherwise."""
 
+SHARDS_PER_DEVICE = 8
+"""Shards that each device should get of every model: with fewer, devices have nothing left to do
+while the last shards are captioned."""
+LEAST_SHARD_SIZE = 500
+"""Records of a shard that is proposed, at least: each one costs a file, a task and an end at which
+batches are not full."""
+
+
+def suitable_shard_size(records: int, devices: int) -> int:
+    """Return how many records a shard should have: fewer than `DEFAULT_SHARD_SIZE` where that would
+    give the devices too few shards. It is a multiple of 100."""
+    wanted = -(-records // max(1, devices * SHARDS_PER_DEVICE))
+    size = max(LEAST_SHARD_SIZE, -(-wanted // 100) * 100)
+    return DEFAULT_SHARD_SIZE if size >= records else min(DEFAULT_SHARD_SIZE, size)
+
 
 def even_sizes(records: int, shards: int) -> Iterator[int]:
     """Yield the sizes of `shards` shards: they differ by one at most, the larger ones first."""

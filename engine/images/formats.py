@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -57,28 +58,33 @@ def register_plugins() -> None:
                     plugin.register_heif_opener()
 
 
-def readable_formats() -> list[str]:
+@cache
+def image_formats() -> list[str]:
     """Return Pillow's names of the formats that are read, in the order in which they are tried."""
+    # Only now: what Pillow reads belongs to the program that imports us, such as a training script.
+    Image.init()
+    register_plugins()
     known = Image.OPEN.keys() - REFUSED_FORMATS - {LAST_FORMAT}
     return [*sorted(known & USUAL_FORMATS), *sorted(known - USUAL_FORMATS), LAST_FORMAT]
 
 
-Image.init()
-register_plugins()
-FORMATS = readable_formats()
-IMAGE_SUFFIXES = frozenset(
-    suffix
-    for suffix, name in Image.registered_extensions().items()
-    if name in FORMATS or name == "MPO"  # which the reader of JPEG opens
-)
-"""The suffixes of these formats, with their dot and in lower case."""
-UNREAD_SUFFIXES = {
-    suffix: name
-    for name, suffixes in SUFFIXES_OF_UNREAD.items()
-    for suffix in suffixes
-    if suffix not in IMAGE_SUFFIXES
-}
-"""The formats that lack a package on this machine, by their suffixes."""
+@cache
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of these formats, with their dot and in lower case."""
+    formats = {*image_formats(), "MPO"}  # which the reader of JPEG opens
+    known = Image.registered_extensions().items()
+    return frozenset(suffix for suffix, name in known if name in formats)
+
+
+@cache
+def unread_suffixes() -> dict[str, str]:
+    """Return the formats that lack a package on this machine, by their suffixes."""
+    return {
+        suffix: name
+        for name, suffixes in SUFFIXES_OF_UNREAD.items()
+        for suffix in suffixes
+        if suffix not in image_suffixes()
+    }
 
 
 def unread_format(data: bytes) -> str | None:

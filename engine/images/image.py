@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from engine.images import table_images, tar_members
 from engine.images.file_repair import with_jpeg_end, without_png_texts
-from engine.images.formats import FORMATS, HOW_TO_READ, unread_format
+from engine.images.formats import HOW_TO_READ, image_formats, unread_format
 from engine.images.pillow_limit import PILLOW_LIMIT_LIFTED
 from engine.images.pixel_rules import (
     OFFICIAL_RULES,
@@ -210,7 +210,7 @@ def read_header(data: bytes) -> tuple[Image.Image, bytes]:
     """
     try:
         with PILLOW_LIMIT_LIFTED:
-            return Image.open(BytesIO(data), formats=FORMATS), data
+            return Image.open(BytesIO(data), formats=image_formats()), data
     except UnidentifiedImageError as error:
         unread = unread_format(data)
         if unread is not None:

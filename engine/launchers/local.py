@@ -10,19 +10,18 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-import engine
 from db.rows import DeviceRow
 from engine.hardware.devices import device_kind
 from engine.launchers.base import Received, WorkerExit, WorkerOutput
 from engine.process import identity
 from engine.process.kill_on_close import KillOnClose, kill_group_on_close
+from engine.process.python_command import python_command
 from engine.project.layout import Project
 from engine.protocol.framing import encode
 from engine.protocol.messages import FromWorker, ToWorker
@@ -31,10 +30,6 @@ from engine.utils.plain_files import make_folder, open_stream
 
 READ_BYTES = 2**20
 """Most bytes read from a worker's pipe at a time."""
-CODE_ROOT = Path(engine.__file__).parent.parent
-"""The folder that holds the packages of this project."""
-BOOTSTRAP = "import sys; sys.path.insert(0, {root!r}); {first}from {module} import main; main()"
-"""The code that a new Python process runs: it calls `main` of a module, after `first`."""
 TIE_TO_PARENT = (
     "from engine.process.parent_death import die_with_parent; die_with_parent({parent}); "
 )
@@ -44,15 +39,6 @@ KILL_SECONDS = 2.0
 for any more."""
 MAX_DRAIN_READS = 16
 """Number of reads that empty the pipe of an ended worker; what it can hold takes fewer."""
-
-
-def python_command(module: str, *arguments: str, first: str = "") -> list[str]:
-    """Return the command that runs `main` of one of this project's modules.
-
-    It does so even if an `engine.py` or `db.py` lies in the current folder.
-    """
-    code = BOOTSTRAP.format(root=str(CODE_ROOT), module=module, first=first)
-    return [sys.executable, "-P", "-c", code, *arguments]
 
 
 def spawn_worker(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -29,7 +28,7 @@ from engine.captioners.base import (
 from engine.captioners.config_files import check_entries
 from engine.captioners.errors import first_line
 from engine.captioners.registry import FAMILIES, ModelChoice, Settings, choose_all, parse_model
-from engine.hardware.memory import is_out_of_memory
+from engine.hardware.memory import is_out_of_memory, peak_host_memory
 from engine.images.image import ImageProblem, open_image
 from engine.images.probe_image import draw_probe_image
 from engine.operations.caption_health import bad_news_of_caption
@@ -68,6 +67,8 @@ def check_model(text: str, settings: Sequence[str]) -> Iterator[Finding]:
         yield Finding(True, f"{name}: needs no checkpoint")
     elif FAMILIES[choice.family].remote:
         yield from findings(name, check_server(choice, draw=True))
+    elif FAMILIES[choice.family].serves:
+        yield from findings(name, check_served(choice))
     else:
         yield from findings(name, check_local(choice))
 
@@ -145,6 +146,25 @@ def check_server(model: ModelRow | ModelChoice, draw: bool = False) -> Iterator[
         yield Finding(False, f"{model.name}: {error}")
 
 
+def check_served(choice: ModelChoice) -> Iterator[Finding]:
+    """Start the server of a checkpoint and caption a drawing. Raises `CheckpointError`."""
+    from engine.captioners.remote.engines import captioner as served
+
+    settings, device = Settings.of(choice.settings), default_device().partition(":")[0]
+    started = time.monotonic()
+    try:
+        with closing(served.load(choice.checkpoint, settings, device, lambda _: None)) as captioner:
+            seconds = time.monotonic() - started
+            yield Finding(
+                True,
+                f"{choice.name}: the server was ready after {seconds:.1f} s on {device}, and is"
+                f" asked for {captioner.model!r}",
+            )
+            yield from try_drawing(choice, captioner)
+    except (ServerUnavailable, ImageProblem) as error:
+        yield Finding(False, f"{choice.name}: {error}")
+
+
 def report_load(
     name: str, loaded: LoadedCheckpoint, device: str, seconds: float
 ) -> Iterator[Finding]:
@@ -154,7 +174,7 @@ def report_load(
         True,
         f"{name}: {loaded.layout} layout, {loaded.parameters:,} parameters, {loaded.dtype},"
         f" {loaded.bytes / GIB:.2f} GiB on {where}, loaded in {seconds:.1f} s; this process"
-        f" has needed {peak_memory() / GIB:.2f} GiB at most; no key is missing",
+        f" has needed {peak_host_memory() / GIB:.2f} GiB at most; no key is missing",
     )
     if loaded.unused_keys:
         more = ", ..." if len(loaded.unused_keys) > MAX_KEYS_SHOWN else ""
@@ -243,10 +263,3 @@ def default_device() -> str:
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"
-
-
-def peak_memory() -> int:
-    """Return the most memory that this process ever had resident, in bytes."""
-    # macOS counts in bytes, Linux in KiB.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -17,7 +17,7 @@ from engine.captioners.registry import FAMILIES, Settings, check_checkpoint
 from engine.hardware import devices
 from engine.images.image import ImagePaths, image_exists
 from engine.operations.checkpoint_check import Finding, check_model, check_server
-from engine.project import outside_images
+from engine.project import outside_images, own_commands
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.shard_file import read_shard
@@ -81,10 +81,11 @@ def examine_project(project: Project) -> Iterator[Finding]:
             yield Finding(True, f"{model.name}: {model.checkpoint}: complete")
         except BadInput as error:
             yield Finding(False, str(error))
-    try:
-        outside_images.check_image_root(project)
-    except BadInput as error:
-        yield Finding(False, str(error))
+    for check in (outside_images.check_image_root, own_commands.check):
+        try:
+            check(project)
+        except BadInput as error:
+            yield Finding(False, str(error))
     missing = [n.number for n in shards if not project.shard_file(n.number).is_file()]
     if missing:
         yield Finding(False, f"{len(missing)} shard files are missing, first {missing[0]:05}.jsonl")

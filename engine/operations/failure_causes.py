@@ -5,17 +5,20 @@ Single failed records are excluded here, too. Every change is a request to the r
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from db import failures
 from db.connection import reading
 from db.failures import Cause, Grouping
 from engine.operations import run_control
+from engine.operations.retry_check import check_retry
 from engine.project.layout import Project
 from engine.project.log_rows import EXCLUDED_KIND
 from engine.project.selectors import parse_record_keys, select_tasks
 from engine.requests.answers import ExcludeResult
 from engine.requests.kinds import Exclude, Retry
+from engine.utils.clock import Clock
 from engine.utils.errors import BadInput, RequestRefused
 
 TASKS_PER_REQUEST = 50
@@ -56,8 +59,24 @@ def retry_cause(project: Project, cause: Cause) -> str:
     tasks = tasks_with_cause(project, cause)
     if cause.scope == "record" and cause.kind == EXCLUDED_KIND:
         exclude_cause(project, cause, exclude=False)  # after that, the cause has no tasks any more
-    request = Retry(tasks=tasks, failed_items=cause.scope == "record")
-    return run_control.send_request(project, request).text
+    if cause.scope == "record":
+        return retry_failed_records(project, tasks)
+    return run_control.send_request(project, Retry(tasks=tasks)).text
+
+
+def retry_failed_records(
+    project: Project, tasks: Sequence[int], clock: Clock = run_control.SYSTEM_CLOCK
+) -> str:
+    """Retry the failed records of tasks, and return the reply.
+
+    Tasks of whose failed records no image can be read are left as they are. Raises
+    `RequestRefused`, also if these are all.
+    """
+    check = check_retry(project, tasks, clock)
+    if check.hopeless and not check.worth:
+        raise RequestRefused(check.refusal())
+    request = Retry(tasks=check.worth, failed_items=True)
+    return run_control.send_request(project, request).text + check.left()
 
 
 def exclude_cause(project: Project, cause: Cause, exclude: bool = True) -> str:
@@ -80,10 +99,10 @@ def exclude_records(
     whose text says what was done before, if something was not, and `BadInput` if none of the
     records can be excluded or taken back.
     """
-    total = ExcludeResult()
+    total, series = ExcludeResult(), uuid.uuid4().hex
     for start in range(0, len(chosen), TASKS_PER_REQUEST):
         part = chosen[start : start + TASKS_PER_REQUEST]
-        request = Exclude(records=part, failed_as=kind, exclude=exclude)
+        request = Exclude(records=part, failed_as=kind, exclude=exclude, series=series)
         try:
             answer = run_control.send_request(project, request)
         except RequestRefused as error:

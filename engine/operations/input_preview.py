@@ -16,7 +16,10 @@ from engine.operations.new_project import default_root, refuse_occupied
 from engine.project.layout import Project
 
 PREVIEW_RECORDS = 100
-"""The number of records that a preview reads."""
+"""The number of records that a preview shows."""
+COUNTED_BYTES = 32 * 2**20
+"""A file of so many bytes at most is read to its end, so that its records are counted and not
+estimated: that takes a second at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class InputPreview:
     total: int
     """The number of all records: an estimate, unless `whole`."""
     whole: bool
-    """True if `records` are all records."""
+    """True if the input was read to its end."""
     images_present: int
     """The number of images of `records` that exist."""
     paths: ImagePaths
@@ -37,7 +40,7 @@ class InputPreview:
     leaving_example: str = ""
     """The first of these, as the input names it."""
     report: InputReport
-    """What was seen up to the last record that was read, which may be behind those in `records`."""
+    """What was seen up to the last record that was read."""
 
     @property
     def skipped(self) -> int:
@@ -56,7 +59,8 @@ def preview_input(
     skip_bad: bool = False,
     options: ReadOptions = ReadOptions(),  # noqa: B008 (frozen)
 ) -> InputPreview:
-    """Read the first records of an input, and check that their images exist.
+    """Read the first records of an input, or all of a small file, and check that the images of the
+    first ones exist.
 
     Without `image_root` the one that `new` would take. Raises `BadInput`, unless `skip_bad`, for a
     record that cannot be read.
@@ -65,10 +69,16 @@ def preview_input(
     root = (image_root or default_root(captions)).expanduser().absolute()
     report = InputReport(skip_bad=skip_bad)
     batches = read_input(InputSource(path=captions, root=root, options=options), report)
-    read = (record for batch in batches for record in batch.records())
-    records = tuple(islice(read, PREVIEW_RECORDS + 1))
-    whole, records = len(records) <= PREVIEW_RECORDS, records[:PREVIEW_RECORDS]
-    total = len(records) if whole else estimate_total(captions, options, records)
+    first: list[Record] = []
+    whole, is_small = True, captions.is_file() and captions.stat().st_size <= COUNTED_BYTES
+    for batch in batches:
+        if len(first) <= PREVIEW_RECORDS:
+            first += islice(batch.records(), PREVIEW_RECORDS + 1 - len(first))
+        if len(first) > PREVIEW_RECORDS and not is_small:
+            whole = False
+            break
+    records = tuple(first[:PREVIEW_RECORDS])
+    total = report.records if whole else estimate_total(captions, options, records)
     paths = ImagePaths(str(root))
     images_present = sum(image_exists(paths, record.image) for record in records)
     confined = replace(paths, allow_outside=True, confined=True)

@@ -36,7 +36,7 @@ from engine.operations.input_checks import (
     image_paths,
 )
 from engine.operations.odd_paths import PATH_SHOWN, odd_path, refuse_relative
-from engine.project import manifest, outside_images
+from engine.project import manifest, outside_images, own_commands
 from engine.project.caption_log import sync_folder
 from engine.project.layout import Project
 from engine.project.prompt_checks import count_lacking
@@ -331,6 +331,7 @@ def fill_database(
     manifest.save(stage, row, models, list(shards))
     save_inputs(stage, [*new_project.captions, *new_project.imported_files])
     outside_images.name_root(project, row)
+    own_commands.allow(project, row.uid, models)
     if new_project.allow_outside and any(
         FAMILIES[choice.family].remote for choice in new_project.models
     ):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
-from db import projects
+from db import projects, ratings
 from db.connection import reading
-from db.rows import DeviceRow
+from db.rows import DeviceRow, Rating
 from engine.captioners.model_families import is_scorer, prompt_keys
 from engine.captioners.record_prompt import texts_of
 from engine.captioners.registry import FAMILIES, IMPORTED, Settings
@@ -16,12 +17,13 @@ from engine.hardware import devices
 from engine.operations import run_control
 from engine.operations.records import SampledCaption, SampledImage
 from engine.operations.tryout import Tryout, TryoutEvent, TryoutFailed, TryoutJob
-from engine.project import outside_images
+from engine.project import outside_images, own_commands
 from engine.project.image_paths import image_paths_of
 from engine.project.layout import Project
 from engine.project.selectors import select_captioners
 from engine.project.shard_file import read_shard
 from engine.project.task_health import texts_of_prompts
+from engine.quality.agreement import agreement_of
 from engine.quality.alarms import NO_CAPTION, Figures, bad_news, least_of_few, limits_of
 from engine.quality.caption_check import CaptionCheck, SeriesCheck
 from engine.requests.kinds import PilotFigures
@@ -47,15 +49,21 @@ class PilotPlan:
     shearing: Shearing
     estimated: bool = False
     """True if `total` is an estimate."""
+    ratings: Mapping[tuple[str, int], Rating] = field(default_factory=dict, hash=False)
+    """What people said before of captions, by the model's name and the record's index."""
 
-    def seconds(self, rates: dict[str, float]) -> float | None:
+    def seconds(
+        self, rates: Mapping[str, float], load_seconds: Mapping[str, float] | None = None
+    ) -> float | None:
         """Return how long the whole run takes in seconds; None unless every model was measured.
 
-        `rates` are images/s on one device, by the model's name.
+        `rates` are images/s on one device, by the model's name, and `load_seconds` how long each
+        took to load: every device loads every model once, all devices at the same time.
         """
         if len(rates) < len(self.jobs) or not all(rates.values()):
             return None
-        return sum(self.total / rate for rate in rates.values()) / max(1, self.devices)
+        captioning = sum(self.total / rate for rate in rates.values()) / max(1, self.devices)
+        return captioning + sum((load_seconds or {}).values())
 
 
 class PilotFindings:
@@ -66,6 +74,10 @@ class PilotFindings:
         self.families = {name: job.family for name, job in plan.jobs}
         self.rates: dict[str, float] = {}
         """Images/s on one device, of each model that is done."""
+        self.load_seconds: dict[str, float] = {}
+        """How long each model took to load."""
+        self.memory: dict[str, int] = {}
+        """The most memory that each model that is done has had, in bytes."""
         self.captions: dict[tuple[str, int], SampledCaption] = {}
         """The captions so far, by the model's name and the record's index."""
         self.checks = {
@@ -80,13 +92,19 @@ class PilotFindings:
         }
         self.figures = {name: Figures() for name in self.checks}
         """How many captions of each model have which defect."""
+        self.ratings = dict(plan.ratings)
+        """What people say of captions, by the model's name and the record's index."""
         self.errors: dict[str, str] = {}
         """The reason why a model could not be tried, by its name."""
 
     def add_event(self, model: str, event: TryoutEvent) -> None:
-        """Take a caption, a failed record or the speed from an event; ignore any other."""
-        if event.rate is not None:
+        """Take a caption, a failed record or a measurement from an event; ignore any other."""
+        if event.loaded is not None:
+            self.load_seconds[model] = event.loaded
+        elif event.rate is not None:
             self.rates[model] = event.rate
+            if event.memory is not None:
+                self.memory[model] = event.memory
         elif event.record is not None:
             self.captions[model, event.record] = self.to_caption(model, event)
             if model in self.checks:
@@ -130,6 +148,12 @@ class PilotFindings:
             error=None,
         )
 
+    def rate(self, model: str, i: int, rating: Rating | None) -> None:
+        """Take what a person says of a caption; None takes an earlier rating away."""
+        self.ratings.pop((model, i), None)
+        if rating is not None:
+            self.ratings[model, i] = rating
+
     def answered_count(self, model: str) -> int:
         """Return the number of records that a model has captioned or failed."""
         return sum(name == model for name, _ in self.captions)
@@ -148,17 +172,50 @@ class PilotFindings:
             image=image,
             original=original,
             captions=tuple(it for it in captions if it is not None),
+            ratings={
+                name: self.ratings[name, i]
+                for name, _ in self.plan.jobs
+                if (name, i) in self.ratings
+            },
         )
 
     @property
     def seconds(self) -> float | None:
         """The duration of the whole run in seconds; None unless every model was measured."""
-        return self.plan.seconds(self.rates)
+        return self.plan.seconds(self.rates, self.load_seconds)
 
     def model_seconds(self, model: str) -> float | None:
-        """Return how long one model takes for all records in seconds, None unless measured."""
+        """Return how long one model takes for all records, with loading, in seconds.
+
+        None unless it was measured.
+        """
         rate = self.rates.get(model)
-        return self.plan.total / rate / max(1, self.plan.devices) if rate else None
+        if not rate:
+            return None
+        return self.load_seconds.get(model, 0.0) + self.plan.total / rate / max(
+            1, self.plan.devices
+        )
+
+    def agreement(self, model: str) -> float | None:
+        """Return how far the other models' captions support those of a model, from 0 to 1.
+
+        It is the mean over the images; None where no other model has captioned one.
+        """
+        supports = [
+            support
+            for i in range(len(self.plan.records))
+            if (support := self.supports(i).get(model)) is not None
+        ]
+        return sum(supports) / len(supports) if supports else None
+
+    def supports(self, i: int) -> dict[str, float | None]:
+        """Return how far the other captions of the record with index `i` support each caption."""
+        sheared = {
+            name: caption.sheared
+            for name in self.checks
+            if (caption := self.captions.get((name, i))) is not None and caption.sheared
+        }
+        return agreement_of(None, sheared).support
 
 
 def run_pilot(plan: PilotPlan, on_event: Callable[[str, TryoutEvent], None]) -> PilotFindings:
@@ -178,39 +235,45 @@ def run_pilot(plan: PilotPlan, on_event: Callable[[str, TryoutEvent], None]) -> 
     return findings
 
 
-def keep_figures(project: Project, findings: PilotFindings) -> None:
-    """Keep what was counted of each model's captions: later runs warn of what is worse.
+def keep_figures(project: Project, findings: PilotFindings, names: Sequence[str] = ()) -> None:
+    """Keep what was counted of the captions of these models, or all: later runs warn of what is
+    worse.
 
     Raises `RequestRefused`.
     """
     for name, figures in findings.figures.items():
-        if figures.captions:
+        if figures.captions and (not names or name in names):
             request = PilotFigures(model=name, captions=figures.captions, counts=figures.counts)
             run_control.send_request(project, request)
 
 
 def plan_pilot(
-    project: Project, spec: str = "auto", count: int = PILOT_IMAGES, names: Sequence[str] = ()
+    project: Project,
+    spec: str | Sequence[DeviceRow] = "auto",
+    count: int = PILOT_IMAGES,
+    names: Sequence[str] = (),
 ) -> PilotPlan:
     """Plan a pilot of the first `count` records of a project, with the named models or all.
 
-    `spec` says which devices the run will have; the pilot uses the first of them. Raises
-    `BadInput`.
+    `spec` says which devices the run will have, or has them; the pilot uses the first of them.
+    Raises `BadInput`.
     """
     with reading(project.database) as connection:
         settings = projects.project(connection)
         all_models = projects.models(connection)
         models = [m for m in select_captioners(all_models, names) if m.family != IMPORTED]
         shards = projects.shards(connection)
+        known = ratings.current(connection, shard=0)
     if not models:
         raise BadInput("there is no model to try: none captions in a run")
-    run_devices: list[DeviceRow] = devices.find_devices(spec)
+    run_devices = devices.find_devices(spec) if isinstance(spec, str) else list(spec)
     paths = image_paths_of(project, settings)
     if any(FAMILIES[model.family].remote for model in models):
         outside_images.check_image_root(project)
+    own_commands.check(project)
     confined = not outside_images.is_allowed(project, settings, all_models, shards)
-    records = list(islice(read_shard(project.shard_file(0)), count))
-    images = [(i, record["image"]) for i, record in records]
+    records = first_records(project, count)
+    images = [(i, record["image"]) for i, record in enumerate(records)]
     jobs = [
         (
             model.name,
@@ -220,10 +283,7 @@ def plan_pilot(
                 checkpoint=model.checkpoint,
                 settings=model.settings,
                 records=images,
-                texts=[
-                    texts_of(record, prompt_keys(model.family, model.settings))
-                    for _, record in records
-                ],
+                texts=prompt_texts(model.family, model.settings, records),
                 paths=replace(paths, confined=confined and FAMILIES[model.family].remote),
                 device=run_devices[0],
             ),
@@ -232,8 +292,27 @@ def plan_pilot(
     ]
     return PilotPlan(
         jobs=tuple(jobs),
-        records=tuple((record["image"], record.get("caption") or "") for _, record in records),
+        records=tuple((record["image"], record.get("caption") or "") for record in records),
         total=settings.records,
         devices=len(run_devices),
         shearing=Shearing.of(settings),
+        ratings={
+            (model.name, i): known[0, i, model.id]
+            for model in models
+            for i in range(len(records))
+            if (0, i, model.id) in known
+        },
     )
+
+
+def first_records(project: Project, count: int) -> list[dict[str, Any]]:
+    """Return the first records of a project, of its first shard at most."""
+    return [record for _, record in islice(read_shard(project.shard_file(0)), count)]
+
+
+def prompt_texts(
+    family: str, settings: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """Return what the prompts of a model with these settings ask for, of each record."""
+    keys = prompt_keys(family, settings)
+    return [texts_of(record, keys) for record in records]

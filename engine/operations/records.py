@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import flags, progress, projects
+from db import flags, progress, projects, ratings
 from db.connection import reading
-from db.rows import ORIGINAL_ID, SHEAR_MODES, ModelRow, RecordKey, TaskRow
+from db.rows import ORIGINAL_ID, SHEAR_MODES, ModelRow, Rating, RecordKey, TaskRow
 from engine.operations.damage import check_shard, telling_damage
 from engine.operations.record_scores import read_record_scores
 from engine.project import log_rows
@@ -74,13 +74,13 @@ class SampledImage:
     """The scores of the original caption, by the names of the scorers."""
     flagged: bool = False
     """True if a person flagged the record."""
-    caption_flags: dict[str, str] = field(default_factory=dict, hash=False)
-    """Why captions are flagged that a person flagged by themselves, by the name of their model, or
-    `original`."""
+    ratings: dict[str, Rating] = field(default_factory=dict, hash=False)
+    """What a person says of captions, by the name of their model, or `original`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as the JSON object that `samples --json` prints."""
-        return asdict(self)
+        ratings = {name: rating._asdict() for name, rating in self.ratings.items()}
+        return asdict(self) | {"ratings": ratings}
 
 
 def read_samples(
@@ -112,8 +112,25 @@ def read_samples(
 def flagged_samples(
     project: Project, names: Sequence[str] = (), tell: bool = True
 ) -> list[SampledImage]:
-    """Return every record that is flagged or has a flagged caption, with the captions of these
-    models or of all.
+    """Return every record that is flagged or has a bad caption, as `chosen_samples` does."""
+    return chosen_samples(project, Flags.keys, names, tell)
+
+
+def rated_samples(
+    project: Project, good: bool, names: Sequence[str] = (), tell: bool = True
+) -> list[SampledImage]:
+    """Return every record of which a caption is rated so, as `chosen_samples` does."""
+    return chosen_samples(project, lambda known: known.rated(good, names), names, tell)
+
+
+def chosen_samples(
+    project: Project,
+    choose: Callable[[Flags], list[RecordKey]],
+    names: Sequence[str] = (),
+    tell: bool = True,
+) -> list[SampledImage]:
+    """Return the records that `choose` returns the keys of, with the captions of these models or of
+    all.
 
     Raises `BadInput`, also if files that were read are damaged: see `telling_damage` for `tell`.
     """
@@ -124,7 +141,7 @@ def flagged_samples(
     shearing = Shearing.of(settings)
     images: list[SampledImage] = []
     with telling_damage(project, tell):
-        for shard, group in groupby(known_flags.keys(), key=itemgetter(0)):
+        for shard, group in groupby(choose(known_flags), key=itemgetter(0)):
             logs = read_logs(project, models, shard)
             images += samples_of_shard(project, logs, shearing, shard, [i for _, i in group])
     return [known_flags.on(image) for image in with_scores(project, images)]
@@ -132,30 +149,40 @@ def flagged_samples(
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What a person flagged."""
+    """What a person flagged, and said of captions."""
 
     records: frozenset[RecordKey]
-    captions: dict[RecordKey, dict[str, str]] = field(hash=False)
-    """Why captions are flagged, by name, for each record that has one."""
+    ratings: dict[RecordKey, dict[str, Rating]] = field(hash=False)
+    """The ratings of captions, by name, for each record that has one."""
 
     def keys(self) -> list[RecordKey]:
-        """Return the keys of the records with a flag of any kind, in order."""
-        return sorted(self.records.union(self.captions))
+        """Return the keys of the records with a flag or a bad caption, in order."""
+        return sorted(self.records.union(self.rated(good=False)))
+
+    def rated(self, good: bool, names: Sequence[str] = ()) -> list[RecordKey]:
+        """Return the keys of the records with a good caption, or with a bad one, in order.
+
+        The captions of the named models count, or all.
+        """
+        return [
+            key
+            for key, its in sorted(self.ratings.items())
+            if any(it.good == good and (not names or name in names) for name, it in its.items())
+        ]
 
     def on(self, image: SampledImage) -> SampledImage:
-        """Return a record with its flags."""
+        """Return a record with its flag and ratings."""
         key = image.shard, image.i
-        captions = self.captions.get(key, {})
-        return replace(image, flagged=key in self.records, caption_flags=captions)
+        return replace(image, flagged=key in self.records, ratings=self.ratings.get(key, {}))
 
 
 def read_flags(connection: Connection, shard: int | None = None) -> Flags:
-    """Read the flags of one shard, or of all shards."""
+    """Read the flags and ratings of one shard, or of all shards."""
     names = {model.id: model.name for model in projects.models(connection)}
     names[ORIGINAL_ID] = "original"
-    captions: dict[RecordKey, dict[str, str]] = {}
-    for (number, i, model_id), reason in flags.caption_reasons(connection, shard).items():
-        captions.setdefault((number, i), {})[names[model_id]] = reason
+    captions: dict[RecordKey, dict[str, Rating]] = {}
+    for (number, i, model_id), rating in ratings.current(connection, shard).items():
+        captions.setdefault((number, i), {})[names[model_id]] = rating
     return Flags(flags.record_keys(connection, shard), captions)
 
 
@@ -293,9 +320,10 @@ def read_records(project: Project, keys: Sequence[RecordKey]) -> list[tuple[int,
     found: dict[RecordKey, dict[str, Any]] = {}
     for shard, group in groupby(sorted(keys), key=itemgetter(0)):
         indices = {i for _, i in group}
-        for i, record in islice(read_shard(project.shard_file(shard)), max(indices) + 1):
-            if i in indices:
-                found[shard, i] = record
+        with plain_files.open_stream(project.shard_file(shard), "rb") as file:
+            for i, line in enumerate(islice(file, max(indices) + 1)):
+                if i in indices:
+                    found[shard, i] = jsonlines.loads(line)
     return [
         (*key, found[key]["image"], found[key].get("caption") or "") for key in keys if key in found
     ]

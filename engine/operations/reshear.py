@@ -94,7 +94,9 @@ def reshear_locked(
         if result.damaged:
             damage.append(log_damage(jobs[number - 1].log, project_state.ledger[result.task_id]))
             continue
-        project_state.ledger.change(result.task_id, now, empty=result.empty)
+        # The task keeps its time: nothing of it was captioned.
+        unchanged = project_state.ledger[result.task_id].updated
+        project_state.ledger.change(result.task_id, unchanged, empty=result.empty)
         captions += result.captions
         empty += result.empty
         progress(number, len(jobs))

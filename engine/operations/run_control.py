@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import subprocess
 
-import msgspec
-
 from db import progress, requests
 from db.connection import BUSY_SECONDS, reading, writing
 from db.rows import SupervisorRow
 from engine.launchers.factory import ClusterSpec, check_devices
-from engine.launchers.local import python_command
 from engine.process import identity
+from engine.process.python_command import python_command
+from engine.project import own_commands
 from engine.project.layout import Project
 from engine.project.live_run import LiveRun, find_live_run
 from engine.project.lock import ProjectInUse, ProjectLock
-from engine.requests.answers import Answer, ExcludeResult
-from engine.requests.handlers import carry_out, save_answer
-from engine.requests.kinds import Request, checked, to_payload
+from engine.requests.answers import Answer
+from engine.requests.handlers import carry_out, save_answer, save_request
+from engine.requests.kinds import Request, Undo, checked, to_payload
 from engine.state.policy import NO_HEALTH_STOP, Policy
 from engine.state.project_state import ProjectState, keep_manifest
 from engine.state.reconcile import take_over_running_tasks
@@ -177,10 +176,7 @@ def read_answer(project: Project, request_id: int) -> Answer | None:
     """Return the answer to a request; None while there is none."""
     with reading(project.database) as connection:
         row = requests.get(connection, request_id)
-    if row.state == "new":
-        return None
-    result = None if row.result is None else msgspec.convert(row.result, ExcludeResult)
-    return Answer(row.note or row.state, result, row.state)
+    return None if row.state == "new" else Answer.of_row(row)
 
 
 def raise_if_refused(answer: Answer) -> Answer:
@@ -204,9 +200,13 @@ def apply(project: Project, request: Request, request_id: int | None, clock: Clo
                     return answer
             project_state = ProjectState.load(project, Policy(busy_seconds=BUSY_SECONDS), clock)
             take_over_running_tasks(project_state)
+            uid, before = project_state.settings.uid, dict(project_state.models)
             answer = carry_out(project_state, request, None)
+            own_commands.allow_changes(project, uid, before, project_state.models)
             if request_id is not None:
                 save_answer(project_state, request_id, answer)
+            elif answer.before or isinstance(request, Undo):  # what can be undone, and what is
+                save_request(project_state, request, answer)
             project_state.commit()
             keep_manifest(project, project_state)
     except OSError as error:

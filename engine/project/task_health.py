@@ -176,6 +176,21 @@ def log_health(job: HealthJob, log: HealthLog, originals: Originals) -> ShardHea
     return saved.health
 
 
+def counted_health(job: HealthJob, log: HealthLog) -> ShardHealth | None:
+    """Return the health of a task's captions, None unless all of them are counted already.
+
+    Raises `OSError`.
+    """
+    saved = read_health(health_path(log.log, settings_of(job, log)), job.shard.count, job.sampled)
+    if saved is None:
+        return None
+    if log.task.state == "done" and saved.digest == log.task.digest:
+        return saved.health if is_unchanged(log.log, log.task) else None
+    data = read_if_there(log.log)
+    whole = data[: data.rfind(b"\n") + 1]
+    return saved.health if digest(whole) == saved.digest else None
+
+
 def nothing_counted(job: HealthJob) -> SavedHealth:
     """Return the health of a task of which nothing is counted."""
     return SavedHealth(ShardHealth.of_nothing(job.shard.count, job.sampled), 0, "")

@@ -176,6 +176,12 @@ class Rows(Struct, frozen=True, kw_only=True, tag="rows"):
     task: int
     attempt: int
     rows: tuple[Row, ...]
+    waited: float = 0.0
+    """Seconds, since the last rows, for which the model had nothing to do but wait for images."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.waited) and self.waited >= 0):
+            raise ValueError(f"waited for {self.waited}")
 
 
 class RequestEnded(Struct, frozen=True, kw_only=True, tag="asking"):
@@ -257,6 +263,7 @@ class WireRows(Struct, frozen=True, kw_only=True, tag="rows"):
     task: int
     attempt: int
     rows: tuple[dict[str, Any], ...]
+    waited: float = 0.0
 
 
 OtherFromWorker = (
@@ -298,8 +305,12 @@ def from_worker(value: Any) -> OtherFromWorker | Rows:
     try:
         message: OtherFromWorker | WireRows = msgspec.convert(value, OtherFromWorker | WireRows)
         if isinstance(message, WireRows):
-            rows = parse_rows(message.rows)
-            return Rows(task=message.task, attempt=message.attempt, rows=rows)
+            return Rows(
+                task=message.task,
+                attempt=message.attempt,
+                rows=parse_rows(message.rows),
+                waited=message.waited,
+            )
     except (ValueError, RecursionError) as error:
         raise not_a_message(value, error) from error
     return message
@@ -308,8 +319,13 @@ def from_worker(value: Any) -> OtherFromWorker | Rows:
 def to_wire(message: Message) -> dict[str, Any]:
     """Return the JSON object that a message is on the wire."""
     if isinstance(message, Rows):
-        rows = [row_fields(row) for row in message.rows]
-        return {"type": "rows", "task": message.task, "attempt": message.attempt, "rows": rows}
+        return {
+            "type": "rows",
+            "task": message.task,
+            "attempt": message.attempt,
+            "rows": [row_fields(row) for row in message.rows],
+            "waited": message.waited,
+        }
     wire: dict[str, Any] = msgspec.to_builtins(message)
     return wire
 

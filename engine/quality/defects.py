@@ -15,6 +15,16 @@ from engine.quality.words import head_of
 from engine.shearing.lead_ins import is_lead_in
 from engine.shearing.reasoning import has_reasoning
 
+EMPTY, TRUNCATED, LOOP, REFUSAL, LEAK, LEAD_IN, OTHER_SCRIPT, BEYOND_CLIP, REASONING = map(
+    int, Defect
+)
+"""The bits of the defects as plain numbers: a caption is compared with them often."""
+EVERY_DEFECT = sum(DEFECT_NAMES.values())
+"""The bits of all defects."""
+OF_THE_BEGINNING = LEAK | REASONING | LEAD_IN
+"""The bits of defects that are seen in the beginning of the raw text."""
+OF_THE_RAW_TEXT = OF_THE_BEGINNING | TRUNCATED
+"""The bits of defects for which the sheared text need not be known."""
 CUT_WORDS = frozenset(
     ("a", "an", "the", "and", "or", "of", "its", "their", "whose", "which", "while", "because")
 )
@@ -37,30 +47,37 @@ class DefectFinder:
         self.prompts = [prompt for prompt in prompts if len(prompt) >= MIN_PROMPT]
 
     def find(
-        self, raw: str, finish: str, sheared: str, words: Sequence[str], distinct: frozenset[str]
+        self,
+        raw: str,
+        finish: str,
+        sheared: str,
+        words: Sequence[str],
+        distinct: frozenset[str],
+        wanted: int = EVERY_DEFECT,
     ) -> int:
-        """Return the defects of a caption, as bits.
+        """Return the defects of a caption, as bits, of which only those of `wanted` are looked for.
 
         `words` are those of the sheared text (`words_of`), `distinct` the same as a set.
         """
         defects = 0
-        if finish == "length" or breaks_off(raw):
-            defects = Defect.TRUNCATED.value
-        head = head_of(raw)
-        if is_leak(raw, head, self.prompts):
-            defects |= Defect.LEAK.value
-            if has_reasoning(raw):
-                defects |= Defect.REASONING.value
-        if is_lead_in(head) and not begins_with_leak(raw, head):
-            defects |= Defect.LEAD_IN.value
-        if is_loop(sheared, words, distinct):
-            defects |= Defect.LOOP.value
+        if wanted & TRUNCATED and (finish == "length" or breaks_off(raw)):
+            defects = TRUNCATED
+        if wanted & OF_THE_BEGINNING:
+            head = head_of(raw)
+            if is_leak(raw, head, self.prompts):
+                defects |= LEAK
+                if has_reasoning(raw):
+                    defects |= REASONING
+            if is_lead_in(head) and not begins_with_leak(raw, head):
+                defects |= LEAD_IN
+        if wanted & LOOP and is_loop(sheared, words, distinct):
+            defects |= LOOP
         if not words:
-            return defects | Defect.EMPTY.value
-        if is_refusal(sheared, words, distinct):
-            defects |= Defect.REFUSAL.value
-        if is_other_language(sheared, distinct, self.language):
-            defects |= Defect.OTHER_SCRIPT.value
-        if is_beyond_clip(sheared):
-            defects |= Defect.BEYOND_CLIP.value
-        return defects
+            return (defects | EMPTY) & wanted
+        if wanted & REFUSAL and is_refusal(sheared, words, distinct):
+            defects |= REFUSAL
+        if wanted & OTHER_SCRIPT and is_other_language(sheared, distinct, self.language):
+            defects |= OTHER_SCRIPT
+        if wanted & BEYOND_CLIP and is_beyond_clip(sheared):
+            defects |= BEYOND_CLIP
+        return defects & wanted

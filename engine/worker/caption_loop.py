@@ -79,6 +79,8 @@ class CaptionLoop(ABC, Generic[C]):
         self.prefetcher = prefetcher
         self.missing_images = missing_images
         self.send = send
+        self.image_wait = 0.0
+        """Seconds, since rows were last sent, for which nothing was captioned for want of images."""
         self.inflight: InflightRecords | None = None
         """The records of the current attempt; None if there is none."""
         prefetcher.set_captioner(captioner)
@@ -230,7 +232,9 @@ class CaptionLoop(ABC, Generic[C]):
 
     def send_rows(self, inflight: InflightRecords, rows: Iterable[Row]) -> None:
         if rows := tuple(rows):
-            self.send(Rows(task=inflight.task, attempt=inflight.attempt, rows=rows))
+            waited, self.image_wait = round(self.image_wait, 3), 0.0
+            task, attempt = inflight.task, inflight.attempt
+            self.send(Rows(task=task, attempt=attempt, rows=rows, waited=waited))
 
 
 def answer_row(i: int, answer: Answer) -> Row:

@@ -127,7 +127,9 @@ class LocalLoop(CaptionLoop[LoadedModel]):
         self.decode_ahead(inflight)
         while self.can_start_batch(inflight):
             size = self.lanes.next_size(inflight, self.full_batch)
+            began, idle = self.monotonic(), not self.lanes.running
             ready = self.take_batch(inflight, size)
+            self.image_wait += (self.monotonic() - began) * idle
             # The next images decode while this batch generates.
             self.decode_ahead(inflight)
             self.send_generating(inflight, ready)

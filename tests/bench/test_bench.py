@@ -34,6 +34,7 @@ SMALL_CASES = [
     ("reshear", "10000"),
     ("health", "2000"),
     ("wrong-captions", "photos"),
+    ("search", "10000"),
     ("load", "--size", "small", "--caption"),
 ]
 

@@ -20,8 +20,8 @@ from tests.support.cli import MAIN, MISBEHAVING, status
 from tests.support.waiting import wait_for
 
 MISBEHAVING_UI = """
-from engine.launchers.local import python_command
 from engine.operations import run_control
+from engine.process.python_command import python_command
 run_control.python_command = lambda module, *arguments: python_command(
     "tests.faults.support.misbehaving_supervisor", *arguments)
 """

@@ -328,7 +328,7 @@ def test_a_request_that_changes_nothing_says_so_and_is_no_error(project: Path) -
     assert "nothing to retry" in cli_ok("retry", project)
 
 
-@pytest.mark.parametrize("arguments", [(), ("open", "./run"), ("./run",), ("demo",)])
+@pytest.mark.parametrize("arguments", [(), ("open", "./run"), ("./run",)])
 def test_without_a_terminal_the_application_names_the_commands_to_use(
     tmp_path: Path, project: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -23,15 +23,19 @@ from engine.project.opening import open_project
 from engine.project.score_log import read_scores, score_of
 from engine.utils.errors import BadInput
 from tests.support.checkpoint_fixtures import one_thread  # noqa: F401 (pytest finds it by name)
-from tests.support.cli import cli, cli_ok, status
+from tests.support.cli import cli, status
+from tests.support.forked import ForkedCommand
 
 COUNT = 40
 
 
 def test_demo_captions_what_was_drawn_and_any_process_says_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    output = cli_ok("demo", folder, "--images", COUNT, "--headless", "--devices", "cpu")
+    without_a_terminal = ForkedCommand("demo", folder, "--images", COUNT, "--devices", "cpu")
+    output = without_a_terminal.communicate()[0]
+    assert without_a_terminal.returncode == 0
     assert f"{len(MODELS) * COUNT} captions of {COUNT} images" in output
+    assert "sheared" in output and str(folder / "merged.json") in output
 
     truths = [json.loads(line) for line in (folder / "scenes.jsonl").read_text().splitlines()]
     captions = json.loads((folder / "merged.json").read_bytes())

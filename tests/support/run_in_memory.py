@@ -36,6 +36,8 @@ from engine.supervisor.worker_state import WorkerState
 from tests.support.fake_scorer import FAMILY, fake_score
 
 Sent = TypeVar("Sent")
+CHECKPOINTS = {"endpoint": "http://server:8000/v1", "server": "/models/tiny"}
+"""Checkpoints of models, by the families that need one."""
 
 
 class ManualClock:
@@ -134,7 +136,7 @@ class RunInMemory:
                 position=k,
                 name=name,
                 family=of_family,
-                checkpoint="http://server:8000/v1" if of_family == "endpoint" else None,
+                checkpoint=CHECKPOINTS.get(of_family),
                 settings={},
                 settings_hash=f"{k:08x}",
             )

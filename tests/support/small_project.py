@@ -116,7 +116,7 @@ def facts(state: ProjectState) -> dict[str, Any]:
         "pause_cause": settings.pause_cause,
         "witness": settings.witness,
         "flags": set(state.flags),
-        "caption_flags": set(state.caption_flags.items()),
+        "ratings": set(state.ratings.items()),
         "batch_sizes": dict(state.batch_sizes),
         "models": {model.id: asdict(model) for model in state.models.values()},
         "tasks": tasks,

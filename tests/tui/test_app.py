@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
-from db import projects
+from db import notices, projects
 from db.connection import writing
+from db.rows import NoticeKind, NoticeRow
 from engine.utils.errors import RequestRefused
 from tests.support import canned_projects
 from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
@@ -266,12 +268,55 @@ async def test_a_killed_run_is_told_once(tmp_path: Path, monkeypatch: pytest.Mon
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
+        written = escapes_of(app, monkeypatch)
         monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
         for _ in range(2):
             await press(pilot, "ctrl+r")
             await until(
                 pilot,
-                lambda: app.session.snapshot is not None and app.session.snapshot.supervisor_died,
+                lambda: app.session.snapshot is not None and app.session.snapshot.state == "killed",
             )
         messages = [each.message for each in app._notifications if "was killed" in each.message]
         assert messages == ["the run was killed; no caption is lost, and p goes on with it"]
+        assert written == ["\a\x1b]9;mllmaug cc3m-pilot: the run was killed\x1b\\"]
+
+
+def escapes_of(app: MllmaugApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the bells and notifications that the application writes from now on."""
+    written: list[str] = []
+    monkeypatch.delenv("VTE_VERSION", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(
+        app._driver, "write", lambda data: written.append(data) if "\a" in data else None
+    )
+    return written
+
+
+async def test_what_happens_to_the_run_rings_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make(tmp_path)
+    project = app.session.project
+    assert project is not None
+
+    async def tell(pilot: Pilot[Path], kind: NoticeKind, cause: str | None = None) -> None:
+        row = NoticeRow(created=1.0, kind=kind, text=f"{kind} \x1b;", model="llava", cause=cause)
+        with writing(project.database) as connection:
+            notices.add(connection, [row], lambda kind: [])
+            count = notices.last_id(connection)
+        await press(pilot, "ctrl+r")
+        await until(
+            pilot,
+            lambda: app.session.snapshot is not None and len(app.session.snapshot.notices) == count,
+        )
+
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        written = escapes_of(app, monkeypatch)
+        await tell(pilot, "paused", "user")
+        await tell(pilot, "model_blocked")
+        await tell(pilot, "paused", "disk_full")
+        await press(pilot, "ctrl+r")
+    first, second = written
+    assert first == "\a\x1b]9;mllmaug cc3m-pilot: llava model_blocked \u241b,\x1b\\"
+    assert "paused" in second

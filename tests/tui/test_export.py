@@ -18,6 +18,7 @@ from tui.app import MllmaugApp
 from tui.dialogs.export import Export
 from tui.session.feedback import notify
 from tui.widgets.checkbox import BracketCheckbox
+from tui.widgets.export_form import COLUMNS
 
 pytestmark = pytest.mark.asyncio
 SIZE = (80, 24)
@@ -46,7 +47,8 @@ async def choose_format(pilot: Pilot[Path], format: str) -> None:
 
 def tick_everything(screen: Export) -> None:
     """Tick and fill in everything that the format takes."""
-    for name in ("original", "finished", "provenance", "flagged", "unreadable"):
+    ticks = ("original", "finished", "provenance", "flagged", "unreadable", *COLUMNS)
+    for name in ticks:
         checkbox = screen.query_one(f"#{name}", BracketCheckbox)
         checkbox.value = not checkbox.disabled
     images = screen.query_one("#images", Select)
@@ -60,7 +62,9 @@ def tick_everything(screen: Export) -> None:
         screen.query_one("#side", Input).value = "16"
     screen.query_one("#words", Input).value = "2"
     screen.query_one("#without", Input).value = "loops, near_duplicates"
+    screen.query_one("#language", Select).value = "de"
     screen.query_one("#share", Input).value = "0.8"
+    screen.query_one("#share-seed", Input).value = "7"
     screen.query_one("#root", Input).value = "/data of mine"
     screen.query_one("#map", Input).value = "'images/00000=other path/' none=nothing"
 

@@ -12,6 +12,8 @@ from textual.widgets import Input, Static
 from db.failures import Cause
 from engine.project.layout import Project
 from tests.support import canned_projects
+from tests.support.cli import cli_ok
+from tests.support.pictures import make_captions
 from tests.tui.conftest import FakeRunControl, label_text, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.confirm import Confirm
@@ -51,7 +53,7 @@ async def test_causes_with_what_to_do(tmp_path: Path) -> None:
         assert occurrences.total == 3
         detail = str(app.screen.query_one("#detail", Static).content)
         assert "set a smaller batch" in detail
-        assert "00012  qwen-vl  on cuda:5" in detail
+        assert "00012\nqwen-vl on cuda:5" in detail
         await press(pilot, "j", "enter", "j")
         assert app.focused is occurrences
         assert occurrences.total == 8
@@ -109,6 +111,39 @@ async def test_retry_a_cause(tmp_path: Path, run_control: FakeRunControl) -> Non
         assert causes.current is not None
 
 
+async def test_a_retry_of_rows_decodes_their_images_first(tmp_path: Path) -> None:
+    app = MllmaugApp(retried_project(tmp_path).folder)
+    async with app.run_test(size=SIZE) as pilot:
+        _, occurrences = await failures(pilot, app)
+        assert occurrences.total == 1
+        await until(pilot, lambda: occurrences.places)
+        assert [len(row.failures) for row in occurrences.rows] == [2], "one row an image"
+        await press(pilot, "enter", "y", "r", "y")
+        assert app.clipboard.endswith("images/000001.png")
+        await until(pilot, lambda: "1 missing" in notes(app))
+        make_captions(tmp_path / "data", 2)  # which puts the image back
+        await press(pilot, "r", "y")
+        await until(pilot, lambda: "retry of the failed records of 2 tasks" in notes(app))
+        await press(pilot, "U")
+        await until(pilot, lambda: "undone: retry of the failed records of 2 tasks" in notes(app))
+        await press(pilot, "U")
+        await until(pilot, lambda: "there is nothing to undo" in notes(app))
+
+
+def notes(app: MllmaugApp) -> str:
+    return " ".join(note.message for note in app._notifications)
+
+
+def retried_project(folder: Path) -> Project:
+    """Return a project whose two models failed at the same missing image."""
+    captions = make_captions(folder / "data", 2)
+    (folder / "data" / "images" / "000001.png").unlink()
+    models = ("--model", "dry-run", "--model", "other=dry-run")
+    cli_ok("new", folder / "p", captions, *models)
+    cli_ok("run", folder / "p", "--devices", "cpu")
+    return Project(folder / "p")
+
+
 async def test_exclude_a_cause_or_marked_records(
     tmp_path: Path, run_control: FakeRunControl
 ) -> None:
@@ -126,7 +161,7 @@ async def test_exclude_a_cause_or_marked_records(
         assert payload["failed_as"] == "missing"
         assert [records for _, records in payload["records"]] == [None] * 4  # type: ignore[attr-defined]
         await press(pilot, "enter", "space", "space", "x")
-        assert "Exclude 2 records" in app.screen.question
+        assert "Exclude 2 images, for the models that failed at them?" in app.screen.question
         await press(pilot, "y")
         assert run_control.calls[1][1]["records"] == [(2, [17, 18])]
         assert not occurrences.marked
@@ -206,6 +241,12 @@ async def test_the_picture_of_a_failed_record(tmp_path: Path, size: tuple[int, i
         await press(pilot, "j")
         await until(pilot, lambda: preview.border_subtitle == "64x48 CMYK")
         assert preview.image == "images/17 [/x].jpg"
+        row = screen.occurrences.current
+        assert row is not None
+        await until(pilot, lambda: screen.occurrences.place_of(row))
+        assert screen.occurrences.image_cell(row) == "images/17 [/x].jpg"
+        detail = str(screen.query_one("#detail", Static).content)
+        assert f"file  {images}/17 [/x].jpg" in detail
         await press(pilot, "Z")
         assert screen.maximized is preview
         assert preview.region.size == (size[0], size[1] - 2)

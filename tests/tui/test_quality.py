@@ -100,8 +100,8 @@ async def test_enter_goes_through_the_worst_and_comes_back(tmp_path: Path) -> No
         shown = label_text(app, "#captions")
         assert shown.index("otter") < shown.index("llava-1.5"), "its caption comes first"
         await press(pilot, "j")
-        assert screen.row is not None
-        assert (screen.row.shard, screen.row.i) == (0, 4)
+        assert screen.captions.row is not None
+        assert (screen.captions.row.shard, screen.captions.row.i) == (0, 4)
         await press(pilot, "escape")
         assert isinstance(app.screen, Quality)
         await press(pilot, "3")

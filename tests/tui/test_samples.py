@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from db.connection import writing
+from db.rows import Rating
 from db.tables import FLAG, SUPERVISOR
 from tests.support import canned_projects, canned_rows
 from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
@@ -293,7 +294,7 @@ async def test_flags(tmp_path: Path) -> None:
         await until(pilot, lambda: "flagged" not in str(captions.border_title))
 
 
-async def test_a_caption_is_flagged_for_a_reason(tmp_path: Path) -> None:
+async def test_captions_are_rated_for_a_reason(tmp_path: Path) -> None:
     folder = tmp_path / "p"
     project = canned_projects.copy_canned_project(folder, "busy", shards=60)
     canned_projects.write_missing_shards(project, 60)
@@ -308,15 +309,21 @@ async def test_a_caption_is_flagged_for_a_reason(tmp_path: Path) -> None:
         assert isinstance(screen, Samples)
         await until(pilot, lambda: screen.chosen_caption is not None)
         await press(pilot, "m", "w", *"no [dog]", "enter")
-        await until(pilot, lambda: "flagged: no [dog]" in screen.shown.plain)
-        assert list(screen.flagged_captions.values()) == ["no [dog]"]
+        await until(pilot, lambda: "bad: no [dog]" in screen.captions.shown.plain)
+        assert list(screen.ratings.values()) == [Rating(False, "no [dog]")]
         assert not screen.flags
         lines = [strip.text for strip in app.screen._compositor.render_strips()]
-        assert sum(" flag " in line for line in lines) == 1
+        assert sum(" bad " in line for line in lines) == 1
         assert screen.why_not("next_flag") is None
         await press(pilot, "w")
-        await until(pilot, lambda: not screen.flagged_captions)
-        await until(pilot, lambda: "flagged" not in screen.shown.plain)
+        await until(pilot, lambda: not screen.ratings)
+        await until(pilot, lambda: "no [dog]" not in screen.captions.shown.plain)
+        await press(pilot, "t", "space", "space", "plus", *"exact", "enter")
+        await until(pilot, lambda: list(screen.ratings.values()) == [Rating(True, "exact")] * 2)
+        assert len({model for _, _, model in screen.ratings}) == 1
+        assert screen.why_not("next_flag") == "no record is flagged"
+        await press(pilot, "minus", "enter")
+        await until(pilot, lambda: Rating(False, "") in screen.ratings.values())
 
 
 async def test_live_follows_and_off_stays(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Select
 
 from db import projects
 from db.connection import reading
+from engine.captioners.registry import FAMILIES
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.demo import checkpoint
 from engine.project.opening import open_project
@@ -21,6 +22,7 @@ from tui.app import MllmaugApp
 from tui.dialogs.wizard.review import new_command
 from tui.dialogs.wizard.review import run_command as then_run
 from tui.viewmodel import new_project
+from tui.viewmodel.asked_settings import AskedSettings
 from tui.viewmodel.new_project import ProjectDraft
 from tui.widgets.checkbox import BracketCheckbox
 
@@ -55,7 +57,14 @@ def hostile_draft(folder: Path) -> ProjectDraft:
         image_root=str(data),
         folder=str(folder / "my 'run' $(date) \\"),
         models={"otter": str(checkpoint("otter")), "dry-run": ""},
-        prompts={"otter": HOSTILE, "llava-1.5": "of a model that is not chosen"},
+        asked={
+            "otter": AskedSettings(
+                family="otter",
+                preset="official",
+                entered={"prompt": HOSTILE, "temperature": "0.7", "max_new_tokens": "20"},
+            ),
+            "llava-1.5": AskedSettings(family="llava-1.5", entered={"prompt": "not chosen"}),
+        },
         devices="cpu:2",
         mode="sentence",
         max_words=11,
@@ -79,15 +88,19 @@ def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
     run_shell_command(new_command(made))
     assert contents(folder) == by_the_wizard
     models = {model["name"]: model for model in by_the_wizard["models"]}
-    assert HOSTILE in models["otter"]["settings"]["prompt"]
+    settings = models["otter"]["settings"]
+    assert HOSTILE in settings["prompt"]
+    assert settings["prompt"].startswith("<image>User:"), "the preset's conversation"
+    assert (settings["temperature"], settings["max_new_tokens"]) == (0.7, 20)
     assert by_the_wizard["project"]["shear_mode"] == "sentence"
     assert then_run(made).endswith("--devices cpu:2")
 
 
 def test_an_unchanged_choice_is_not(tmp_path: Path) -> None:
     captions = make_captions(tmp_path, 2)
-    plain = ProjectDraft(captions=str(captions), folder="-run", models={"otter": "/m"}, prompts={})
-    plain.prompts["otter"] = "<image> User: Describe in English: GPT: <answer>"
+    plain = ProjectDraft(captions=str(captions), folder="-run", models={"otter": "/m"})
+    own = {"prompt": "<image> User: Describe in English: GPT: <answer>", "top_p": "none"}
+    plain.asked_of("otter").entered = own
     assert new_command(plain) == f"mllmaug-tui new ./-run {captions} --model otter=/m"
     assert then_run(plain) == "mllmaug-tui run ./-run"
 
@@ -114,8 +127,9 @@ async def test_as_typed(tmp_path: Path) -> None:
         wizard.query_one("#folder", Input).value = str(tmp_path / "my run")
         await on()
         for tick in wizard.query("#models BracketCheckbox").results(BracketCheckbox):
-            tick.value = str(tick.label).startswith(("otter", "dry-run"))
-        wizard.query_one("#path-2", Input).value = str(checkpoint("otter"))
+            tick.value = str(tick.label).startswith(("otter ", "dry-run"))
+        path = f"#path-{list(FAMILIES).index('otter')}"
+        wizard.query_one(path, Input).value = str(checkpoint("otter"))
         await on()
         wizard.query_one("#spec", Input).value = "cpu"
         await until(pilot, lambda: wizard.draft.detected_devices)
@@ -124,6 +138,10 @@ async def test_as_typed(tmp_path: Path) -> None:
         prompt.value = "<image> <image>"
         await until(pilot, lambda: "must hold <image> once" in label_text(app, "#why-not"))
         prompt.value = 'What\'s "this" <image> worth: $5?'
+        wizard.query_one("#temperature-0", Input).value = "warm"
+        await until(pilot, lambda: "temperature must be a number" in label_text(app, "#why-not"))
+        wizard.query_one("#temperature-0", Input).value = "0.7"
+        wizard.query_one("#preset-0", Select).value = "official"
         wizard.query_one("#mode-of-shearing", Input).value = "sentence"
         wizard.query_one("#words", Input).value = "9"
         await on()
@@ -133,7 +151,9 @@ async def test_as_typed(tmp_path: Path) -> None:
         assert "how many records a shard" in label_text(app, "#why-not")
         field.value = "2"
         await until(pilot, lambda: not wizard.query_one("#create").disabled)
-        assert "Prompts   changed for otter" in label_text(app, "#summary")
+        assert "Settings  changed for otter (preset, prompt, temperature)" in label_text(
+            app, "#summary"
+        )
         await press(pilot, "ctrl+y")
         line = app.clipboard
         assert line == new_command(wizard.draft)

@@ -30,14 +30,23 @@ def open_application(ctx: click.Context, folder: Path | None, readonly: bool) ->
     show(None if folder is None else folder.absolute(), readonly)
 
 
+def has_terminal() -> bool:
+    """Return True if there is a terminal to show the application and to read keys from."""
+    streams = (sys.__stdin__, sys.__stderr__)
+    return all(stream is not None and stream.isatty() for stream in streams)
+
+
+def in_browser() -> bool:
+    """Return True if a browser shows the application (`mllmaug-tui web`)."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
 def require_terminal() -> None:
-    """Raise `BadInput` if there is no terminal to show the application and to read keys from."""
-    if not all(
-        stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)
-    ):
+    """Raise `BadInput` if there is neither a terminal nor a browser."""
+    if not (has_terminal() or in_browser()):
         raise BadInput(
             "the application needs a terminal; without one: mllmaug-tui run, status, samples, ..."
-            " (mllmaug-tui --help), and demo --headless"
+            " (mllmaug-tui --help), and demo"
         )
 
 
@@ -52,7 +61,10 @@ def show(folder: Path | None, readonly: bool = False) -> None:
 
     forget_exported_size()
     user_settings = settings.read()
-    image_support = graphics.choose(user_settings.images)
+    if in_browser():  # the terminal of the server is not to be asked
+        image_support = graphics.ImageSupport("cells", "in a browser")
+    else:
+        image_support = graphics.choose(user_settings.images)
     app = MllmaugApp(folder, readonly, user_settings, image_support)
     require_terminal()
     while (next_folder := app.run()) is not None:
@@ -75,17 +87,15 @@ def forget_exported_size() -> None:
 @click.command()
 @click.argument("folder", metavar="[PROJECT]", type=Folder, default="demo")
 @click.option("--images", type=click.IntRange(min=1), help="Scenes to draw (200).")
-@click.option("--headless", is_flag=True, help="Without the application.")
+@click.option("--headless", is_flag=True, help="Without the application, as without a terminal.")
 @click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
 def demo(folder: Path, images: int | None, headless: bool, devices: str) -> None:
     """The whole way on built-in scenes and tiny built-in models, in ./demo."""
     from engine.operations.demo_project import make_demo
     from tui.cli.demo import run_headless
 
-    if not headless:
-        require_terminal()
     project = make_demo(folder, images)
-    if headless:
+    if headless or not has_terminal():
         sys.exit(run_headless(project, devices))
     from engine.operations import run_control
     from tui.viewmodel.snapshot_reader import read_snapshot

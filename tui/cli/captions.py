@@ -33,18 +33,49 @@ SAMPLES = 8
 @click.command()
 @project_argument
 @click.option("--model", "models", multiple=True, metavar="NAME")
-@click.option("--count", type=click.IntRange(min=1), help="Images (8; flagged ones: all).")
-@click.option("--flagged", is_flag=True, help="The records that were flagged.")
+@click.option(
+    "--count", type=click.IntRange(min=1), help="Images (8; flagged and rated ones: all)."
+)
+@click.option(
+    "--flagged", is_flag=True, help="The records that were flagged, or have bad captions."
+)
+@click.option("--rated", type=click.Choice(["good", "bad"]), help="With captions rated so.")
+@click.option("--where", metavar="QUERY", help="With such captions, of all; see below.")
 @click.option("--json", "as_json", is_flag=True)
 def samples(
-    folder: Path, models: tuple[str, ...], count: int | None, flagged: bool, as_json: bool
+    folder: Path,
+    models: tuple[str, ...],
+    count: int | None,
+    flagged: bool,
+    rated: str | None,
+    where: str | None,
+    as_json: bool,
 ) -> None:
-    """Captions before and after shearing, of images spread over what is done."""
-    from engine.operations.records import flagged_samples, read_samples
+    """Captions before and after shearing, of images spread over what is done.
+
+    \b
+    --where searches all captions. All that it names must be true of one:
+    dog "a red car"        these words or texts, in the raw caption
+    otter:standing         this word, in what otter says; otter:loop and so on
+    words<5 words>20       words after shearing
+    dup loop cut refusal   what Quality calls so; also empty, leak, lead_in
+    flagged rated:bad      what a person said; rated:good
+    failed                 no caption, but an error; with words of the error
+    score<0.2 clip>0.3     the score, by the only scorer or by one
+    agree<0.3 disagree     the support by the captions of other models
+    -dog, not loop         the same negated
+    """
+    from engine.operations.records import flagged_samples, rated_samples, read_samples
     from tui.cli.output import sample_lines
+    from tui.cli.search import find_samples
 
     project, tell = open_project(folder), not is_readonly()
-    if flagged:
+    if where is not None:
+        also = (" flagged" if flagged else "") + (f" rated:{rated}" if rated is not None else "")
+        images = find_samples(project, where + also, models, count or SAMPLES)
+    elif rated is not None:
+        images = rated_samples(project, rated == "good", models, tell)[:count]
+    elif flagged:
         images = flagged_samples(project, models, tell)[:count]
     else:
         images = read_samples(project, count or SAMPLES, models, tell)
@@ -54,8 +85,9 @@ def samples(
     for image in images:
         for line in sample_lines(image):
             echo(line)
-    if not images:
-        echo("nothing is flagged" if flagged else "nothing is captioned yet")
+    if not images and where is None:
+        named = f"no caption is rated {rated}" if rated else "nothing is captioned yet"
+        echo("nothing is flagged" if flagged else named)
 
 
 @click.command()
@@ -190,6 +222,7 @@ def export(
     from engine.datasets.exports.export import ExportOptions, UnfinishedTasks, count_captions
     from engine.datasets.exports.export import export as write_export
     from engine.operations.damage import describe_damage, telling_damage
+    from engine.operations.exports_made import tell_export
     from tui.cli.output import export_lines
     from tui.cli.progress_bars import export_bar
     from tui.formatting.export_count import count_lines
@@ -237,6 +270,8 @@ def export(
     except UnfinishedTasks as unfinished:
         warn(str(unfinished))
         sys.exit(EXIT_UNFINISHED)
+    if tell:
+        tell_export(project, result, form)
     for line in export_lines(result):
         echo(line)
     if result.damage:
@@ -303,17 +338,22 @@ def quality(
 ) -> None:
     """What is wrong with the captions, per model, and how alike they are."""
     from engine.operations.quality import measure_quality
+    from engine.operations.ratings import ratings_by_name
     from tui.cli.progress_bars import step_bar
     from tui.formatting.quality_table import quality_lines
 
     project = open_project(folder)
     with step_bar("counting shards") as progress:
         qualities = measure_quality(project, models, language, progress, is_readonly())
+    ratings = ratings_by_name(project)
     if as_json:
-        values = [each.as_dict(with_shards=shards) for each in qualities]
+        values = [
+            each.as_dict(with_shards=shards) | {"ratings": ratings[each.name]._asdict()}
+            for each in qualities
+        ]
         click.echo(json.dumps({"models": values}))
         return
-    for line in quality_lines(qualities, shards):
+    for line in quality_lines(qualities, shards, ratings):
         echo(line)
 
 

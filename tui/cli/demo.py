@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from engine.datasets.exports.export import ExportOptions, export
+from engine.operations.exports_made import tell_export
 from engine.operations.records import read_samples
 from engine.project.layout import Project
 from tui.cli.headless_run import attach_or_run
@@ -20,8 +21,9 @@ def run_headless(project: Project, devices: str) -> int:
     for sample in read_samples(project, 3):
         for line in sample_lines(sample):
             click.echo(visible(line))
-    for line in export_lines(
-        export(project, project.folder / "merged.json", ExportOptions(force=True))
-    ):
+    options = ExportOptions(force=True)
+    result = export(project, project.folder / "merged.json", options)
+    tell_export(project, result, options.format)
+    for line in export_lines(result):
         click.echo(visible(line))
     return 0

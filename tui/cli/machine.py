@@ -56,3 +56,34 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
         echo(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")
     if not healthy:
         sys.exit(EXIT_UNFINISHED)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--test", is_flag=True, help="Call them, with a JSON object of the event test.")
+def hooks(names: tuple[str, ...], test: bool) -> None:
+    """What is called when a run ends, pauses or has trouble: [on_event.NAME] in `config.toml`."""
+    from engine.notices.calling import CallFailed, call, trial_message
+    from engine.notices.hooks import read_hooks
+    from engine.utils.user_config import config_file
+
+    known = {hook.name: hook for hook in read_hooks()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BadInput(f"no hook {unknown[0]!r}: {', '.join(known) or 'there is none'}")
+    if not known:
+        echo(f"no hook: write [on_event.NAME] with a command or a webhook into {config_file()}")
+    failed = False
+    for hook in (known[name] for name in names or known):
+        kind = "command" if hook.command else "webhook"
+        if not test:
+            echo(f"{hook.name}: {kind}, when {', '.join(hook.events)}")
+            continue
+        try:
+            call(hook, trial_message())
+            echo(f"ok    {hook.name}: its {kind} was called")
+        except CallFailed as error:
+            failed = True
+            echo(f"CHECK {hook.name}: {error}")
+    if failed:
+        sys.exit(EXIT_UNFINISHED)

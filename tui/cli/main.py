@@ -21,12 +21,14 @@ from tui.cli import (
     run,
     standard_streams,
     tasks,
+    web,
 )
 from tui.cli.requests import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNFINISHED, warn
 
 COMMANDS: tuple[click.Command, ...] = (
     application.open_application,
     application.demo,
+    web.web,
     projects.new,
     projects.set_model,
     projects.add_model,
@@ -43,7 +45,9 @@ COMMANDS: tuple[click.Command, ...] = (
     tasks.unskip,
     tasks.priority,
     tasks.exclude,
+    tasks.undo,
     tasks.flag,
+    tasks.rate,
     tasks.failures,
     imports.import_captions,
     captions.pilot,
@@ -60,6 +64,7 @@ COMMANDS: tuple[click.Command, ...] = (
     files.paths,
     machine.models,
     machine.doctor,
+    machine.hooks,
 )
 
 
@@ -80,6 +85,8 @@ READONLY_COMMANDS = {
     "paths",
     "models",
     "doctor",
+    "hooks",
+    "web",
 }
 """Commands that change nothing in a project: `--readonly` allows them."""
 

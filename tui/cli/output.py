@@ -9,10 +9,15 @@ from db import failures, projects
 from db.connection import reading
 from engine.project.layout import Project
 from engine.utils.plurals import plural
+from tui.formatting import text
+from tui.viewmodel.failed_count import failed_line
 from tui.viewmodel.failure_hints import hint_for
 from tui.viewmodel.health import sick_lines
+from tui.viewmodel.image_waits import image_waits
+from tui.viewmodel.killed import killed_time, what_is_lost
 from tui.viewmodel.model_waiting import describe_wait, model_waits
 from tui.viewmodel.pause import how_to_go_on
+from tui.viewmodel.retry import retry_line
 from tui.viewmodel.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -33,16 +38,28 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
     counts = ", ".join(f"{count:,} {state}" for state, count in snapshot.tasks.items() if count)
     reason = f" ({snapshot.project.pause_reason})" if snapshot.project.pause_reason else ""
     images = plural(snapshot.records, "image")
-    yield f"{snapshot.name}: {snapshot.state}{snapshot.where}{reason}; {images}; tasks: {counts}"
+    when = killed_time(snapshot)
+    state = f"{snapshot.state}{f' {when}' if when else ''}{snapshot.where}{reason}"
+    yield f"{snapshot.name}: {state}; {images}; tasks: {counts}"
+    if when:
+        yield f"  {what_is_lost(snapshot)}"
     if snapshot.state == "paused":
         yield f"  {how_to_go_on(snapshot)}"
+    if failed := failed_line(snapshot):
+        yield f"  {failed}"
+    if snapshot.eta is not None:
+        yield f"  {text.duration(snapshot.eta)} left"
+    finish_times = snapshot.finish_times
     for model in snapshot.models:
-        eta = "" if model.eta is None else f", {hours_minutes_seconds(model.eta)} left"
-        rate = f", {model.rate:.1f} images/s{eta}" if model.rate else ""
+        seconds = finish_times.get(model.row.id)
+        eta = "" if seconds is None else f", {text.duration(seconds)} left"
+        rate = f", {text.rate(model.rate)} images/s" if model.rate else ""
         yield (
-            f"  {model.row.name}: {model.captioned:,} of {model.total:,} {model.done_word},"
-            f" {plural(model.failed, 'record')} failed{rate}"
+            f"  {model.row.name}: {model.captioned:,} of {model.total:,} images {model.done_word},"
+            f" {text.number(model.failed)} failed{rate}{eta}"
         )
+        if retry := retry_line(model):
+            yield f"  {model.row.name}: {retry}"
         for line in sick_lines(model.row):
             yield f"  {model.row.name}: {line}"
         if model.row.health_stop:
@@ -53,6 +70,8 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
             yield f"  {model.row.name} {outage}"
     for wait in model_waits(snapshot).values():
         yield f"  {wait.text}"
+    if waits_for_images := image_waits(snapshot):
+        yield f"  {waits_for_images}"
     if has_uncounted_captions(snapshot):
         yield "  the tracker knows of no caption: the next run counts those in the caption logs"
     for worker in snapshot.workers:
@@ -103,11 +122,6 @@ def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
             yield f"  {where}{counted} ({hint.advice})"
 
 
-def hours_minutes_seconds(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
-
-
 def sample_lines(sample: SampledImage) -> Iterator[str]:
     """Yield an image and its captions, raw with the cuts marked and sheared."""
     flag = ", flagged" if sample.flagged else ""
@@ -115,8 +129,9 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
     yield f"  original: {sample.original}"
     if sample.original_scores:
         yield f"    scores: {score_text(sample.original_scores)}"
-    for name, reason in sample.caption_flags.items():
-        yield f"  the caption of {name} is flagged" + (f": {reason}" if reason else "")
+    for name, rating in sample.ratings.items():
+        reason = f": {rating.reason}" if rating.reason else ""
+        yield f"  the caption of {name} is {rating.word}{reason}"
     for caption in sample.captions:
         if caption.raw is None:
             yield f"  {caption.model}: failed, {caption.error}"
@@ -126,9 +141,9 @@ def sample_lines(sample: SampledImage) -> Iterator[str]:
         if caption.scores:
             raw = f"; of the raw text {score_text(caption.raw_scores)}" * bool(caption.raw_scores)
             yield f"    scores: {score_text(caption.scores)}{raw}"
-        for mode, text in caption.modes.items():
-            if text != caption.sheared:
-                yield f"    sheared in mode {mode}: {text}"
+        for mode, sheared in caption.modes.items():
+            if sheared != caption.sheared:
+                yield f"    sheared in mode {mode}: {sheared}"
 
 
 def score_text(scores: Mapping[str, float]) -> str:

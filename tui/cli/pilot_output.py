@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from engine.operations.pilot_table import pilot_lines
 from tui.cli.output import mark_cuts
 from tui.cli.requests import echo
 from tui.formatting import text
 from tui.formatting.escape import visible
+from tui.formatting.pilot_table import LEGEND, table_lines
 
 if TYPE_CHECKING:
     from engine.operations.pilot import PilotFindings
@@ -25,23 +27,15 @@ def findings_dict(findings: PilotFindings) -> dict[str, Any]:
     return {
         "records": plan.total,
         "devices": plan.devices,
-        "models": [
-            {
-                "name": name,
-                "images_per_second": findings.rates.get(name),
-                "seconds": findings.model_seconds(name),
-                "error": findings.errors.get(name),
-                "health": findings.bad_news(name),
-            }
-            for name, _ in plan.jobs
-        ],
+        "models": [line.as_dict() for line in pilot_lines(findings)],
         "seconds": findings.seconds,
         "images": [image.as_dict() for image in findings.images()],
     }
 
 
 def print_findings(findings: PilotFindings) -> None:
-    """Print the captions as a table with a column a model, then a line a model, then the total."""
+    """Print the captions as a table with a column a model, then a line a model with what counts,
+    then the total."""
     plan = findings.plan
     names = [name for name, _ in plan.jobs]
     headings = ("image", "original", *names)
@@ -51,22 +45,18 @@ def print_findings(findings: PilotFindings) -> None:
         cells = (caption_text(by_model.get(name)) for name in names)
         table.add_row(plain(image.image), plain(image.original), *cells)
     Console().print(table)
-    for name in names:
-        echo(f"{name}: {findings.errors.get(name) or speed(findings, name)}")
-        for line in findings.bad_news(name):
-            echo(f"CHECK {name}: {line}")
+    lines = pilot_lines(findings)
+    for row in table_lines(lines, findings.errors):
+        echo(row)
+    echo(LEGEND)
+    for line in lines:
+        for news in line.health:
+            echo(f"CHECK {line.name}: {news}")
     counted = f"{text.plural(plan.total, 'record')} on {text.plural(plan.devices, 'device')}"
     seconds = findings.seconds
     if seconds is not None:
         end = text.day_and_clock(time.time() + seconds)[:-3]
         echo(f"{counted}: about {text.duration(seconds)} in all, until {end}")
-
-
-def speed(findings: PilotFindings, name: str) -> str:
-    """Return the measured speed of a model and the time that it needs for all records."""
-    rate, seconds = findings.rates.get(name, 0.0), findings.model_seconds(name)
-    estimate = f", {text.duration(seconds)} for all records" if seconds is not None else ""
-    return f"{text.rate(rate)} images/s{estimate}"
 
 
 def caption_text(caption: SampledCaption | None) -> Text:

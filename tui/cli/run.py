@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from engine.utils.errors import BadInput
-from tui.cli.options import project_argument
-from tui.cli.requests import echo, open_project, send_request
+from tui.cli.options import Output, project_argument
+from tui.cli.requests import echo, is_readonly, open_project, send_request
 
 
 @click.command()
@@ -24,6 +23,11 @@ from tui.cli.requests import echo, open_project, send_request
     help="Servers get images outside the image root too, in this and later runs of yours.",
 )
 @click.option(
+    "--allow-commands",
+    is_flag=True,
+    help="Models may run the commands that the project names, in this and later runs of yours.",
+)
+@click.option(
     "--no-health-stop",
     is_flag=True,
     help="Stop no model whose captions are bad (otherwise: as `config.toml` says).",
@@ -35,6 +39,7 @@ def run(
     cluster: str | None,
     ship_images: bool,
     allow_outside: bool,
+    allow_commands: bool,
     no_health_stop: bool,
     detach: bool,
 ) -> None:
@@ -44,7 +49,7 @@ def run(
     """
     from engine.launchers.factory import cluster_spec
     from engine.operations.run_control import live_supervisor
-    from engine.project import outside_images
+    from engine.project import outside_images, own_commands
     from tui.cli.headless_run import (
         attach_or_run,
         devices_of_last_run,
@@ -61,6 +66,8 @@ def run(
         outside_images.allow_in(project)
         if live_supervisor(project) is not None:
             echo("the run that there is heeds it only where it loads a model: 'stop' it, run again")
+    if allow_commands:
+        own_commands.allow_in(project)
     if no_health_stop and live_supervisor(project) is not None:
         echo("the run that there is goes on as it was started: 'stop' it, run again")
     if devices is not None:
@@ -73,16 +80,43 @@ def run(
 @click.command()
 @project_argument
 @click.option("--json", "as_json", is_flag=True)
-def status(folder: Path, as_json: bool) -> None:
-    """Where the project stands."""
+@click.option("--follow", "follows", is_flag=True, help="A line now and then until the run ends.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=1, max=86_400),
+    metavar="SECONDS",
+    help="With --follow: between two lines (60).",
+)
+@click.option(
+    "--prometheus",
+    type=Output,
+    metavar="FILE",
+    help="Write metrics for the textfile collector, too, in place of those there.",
+)
+def status(
+    folder: Path, as_json: bool, follows: bool, interval: float | None, prometheus: Path | None
+) -> None:
+    """Where the project stands.
+
+    --follow ends with the run, with exit code 0 if no task is left then, else 1.
+    """
+    from engine.notices.run_end import tell_what_is_due
+    from tui.cli.follow import LINE_SECONDS, follow, print_status, write_metrics
     from tui.cli.output import failure_lines, status_lines
     from tui.viewmodel.snapshot_reader import read_snapshot
-    from tui.viewmodel.status import status_dict
 
+    if interval is not None and not follows:
+        raise BadInput("--interval goes with --follow")
     project = open_project(folder)
+    if follows:
+        sys.exit(follow(project, interval or LINE_SECONDS, as_json, prometheus))
     snapshot = read_snapshot(project)
+    if not is_readonly():
+        tell_what_is_due(project)
+    if prometheus is not None:
+        write_metrics(project, snapshot, prometheus)
     if as_json:
-        click.echo(json.dumps(status_dict(snapshot)))
+        print_status(snapshot, as_json)
     else:
         for line in (*status_lines(snapshot), *failure_lines(project)):
             echo(line)

@@ -1,4 +1,4 @@
-"""Commands on tasks and records: retry, skip, priority, exclude, flag, failures."""
+"""Commands on tasks and records: retry, skip, priority, exclude, flag, rate, failures."""
 
 from __future__ import annotations
 
@@ -60,10 +60,11 @@ def retry(
     """Do shards again: those named, else every failed one; captions stay until replaced.
 
     With --cause all that failed for it: whole shards, or the failed records of those it struck.
+    The images of failed records are decoded first: where none can be read, nothing is retried.
     With --bad the captions that have a defect, such as loops,refusals: each stays until one without
     it comes.
     """
-    from engine.operations.failure_causes import find_cause, retry_cause
+    from engine.operations.failure_causes import find_cause, retry_cause, retry_failed_records
     from engine.project.selectors import select_tasks
     from engine.requests.kinds import Retry
 
@@ -79,7 +80,10 @@ def retry(
         return
     if cause is None:
         tasks = select_tasks(project, shards, models, failed_items)
-        send_request(project, Retry(tasks=tasks, failed_items=failed_items))
+        if failed_items:
+            echo(retry_failed_records(project, tasks))
+        else:
+            send_request(project, Retry(tasks=tasks))
         return
     if shards or models or failed_items:
         raise BadInput("--cause says which: give it alone")
@@ -192,6 +196,18 @@ def exclude(
 
 @click.command()
 @project_argument
+def undo(folder: Path) -> None:
+    """Undo the last retry, skip, exclude, flag or rating; again: the one before.
+
+    What a run has gone on with since stays as it is.
+    """
+    from engine.operations.undo_last import undo_last
+
+    echo(undo_last(open_project(folder)))
+
+
+@click.command()
+@project_argument
 @click.argument("record_names", nargs=-1, required=True, metavar="SHARD:PLACE...")
 @click.option("--model", metavar="NAME", help="Of these records the caption of this model alone.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, with --model.")
@@ -199,7 +215,7 @@ def exclude(
 def flag(
     folder: Path, record_names: tuple[str, ...], model: str | None, reason: str, undo: bool
 ) -> None:
-    """Mark records, or with --model captions of them, for later.
+    """Mark records for later; with --model, rate captions of them bad, as `rate --bad` does.
 
     `samples --flagged` lists them, `export --without-flagged` omits them, --only-flagged takes
     nothing else. --model original means the original captions.
@@ -216,6 +232,39 @@ def flag(
         check_captioner(project, model)
     records = parse_record_keys(project, record_names)
     send_request(project, Flag(records=records, flagged=not undo, model=model, reason=reason))
+
+
+@click.command()
+@project_argument
+@click.argument("record_names", nargs=-1, required=True, metavar="SHARD:PLACE...")
+@click.option("--model", required=True, metavar="NAME", help="Whose captions; or original.")
+@click.option("--good", "rating", flag_value="good", help="They are good.")
+@click.option("--bad", "rating", flag_value="bad", help="They are bad, and flagged thereby.")
+@click.option("--undo", "rating", flag_value="undo", help="Take the ratings away.")
+@click.option("--reason", default="", metavar="TEXT", help="Why.")
+def rate(
+    folder: Path, record_names: tuple[str, ...], model: str, rating: str | None, reason: str
+) -> None:
+    """Call captions of a model good or bad, for a reason.
+
+    `samples --rated good` and `--rated bad` list them, `quality` and `pilot` count them, and
+    `export --without-flagged` omits the bad ones. A rating counts while the model has the settings
+    with which it made the caption.
+    """
+    from engine.project.selectors import check_captioner, parse_record_keys
+    from engine.requests.kinds import MAX_FLAG_REASON, Rate
+
+    project = open_project(folder)
+    if rating is None:
+        raise BadInput("say what they are: --good or --bad; or --undo")
+    if reason and rating == "undo":
+        raise BadInput("--reason says why captions are good or bad: give it with --good or --bad")
+    if len(reason) > MAX_FLAG_REASON:
+        raise BadInput(f"a reason has {MAX_FLAG_REASON:,} characters at most, not {len(reason):,}")
+    check_captioner(project, model)
+    records = parse_record_keys(project, record_names)
+    good = {"good": True, "bad": False, "undo": None}[rating]
+    send_request(project, Rate(records=records, model=model, good=good, reason=reason))
 
 
 @click.command()

@@ -6,9 +6,12 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from engine.utils.user_config import state_folder
 
+MAX_SEEN = 100
+"""Projects of which it is remembered how they were last seen."""
 MAX_RECENT = 9
 """Recent projects that are remembered and listed on the welcome screen."""
 
@@ -19,6 +22,10 @@ def last_copy_file() -> Path:
 
 def recent_file() -> Path:
     return state_folder() / "recent.json"
+
+
+def seen_file() -> Path:
+    return state_folder() / "seen.json"
 
 
 def theme_file() -> Path:
@@ -37,6 +44,22 @@ def remember_theme(name: str) -> None:
     """Keep the theme for the next start."""
     with suppress(OSError):  # as for the recent projects
         write_private(theme_file(), f"{name}\n")
+
+
+def last_seen() -> dict[str, Any]:
+    """Return how projects were last seen, by their uid: what `remember_seen` was given."""
+    try:
+        found = json.loads(seen_file().read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def remember_seen(uid: str, seen: dict[str, Any]) -> None:
+    """Keep how a project was seen, for the next start."""
+    others = [(other, value) for other, value in last_seen().items() if other != uid]
+    with suppress(OSError):  # as for the recent projects
+        write_private(seen_file(), json.dumps(dict([*others, (uid, seen)][-MAX_SEEN:])))
 
 
 def recent_projects() -> list[Path]:

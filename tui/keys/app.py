@@ -16,8 +16,9 @@ def run_key_action(session: Session) -> str:
     """Return the name of the action that the key p is for now."""
     snapshot = session.snapshot
     state = snapshot.state if snapshot is not None else "idle"
-    if state == "idle" and snapshot is not None and all_stopped(snapshot):
-        return "resume"
+    if snapshot is not None and state in ("idle", "killed"):
+        if snapshot.project.paused or all_stopped(snapshot):
+            return "resume"
     return {"running": "pause", "paused": "resume"}.get(state, "start")
 
 
@@ -179,6 +180,16 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         needs=OPENED,
     ),
     Action(
+        "W",
+        "open('workshop')",
+        "Prompts",
+        show=False,
+        tooltip="Try prompts of a model",
+        id="app.workshop",
+        synonyms="prompt workshop edit question instruction compare tune try words ask",
+        needs=OPENED,
+    ),
+    Action(
         "H",
         "open('reshear')",
         "Shear",
@@ -216,6 +227,17 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         id="app.pilot",
         synonyms="trial test preview estimate sample dry run predict time models",
         needs=(*OPENED, conditions.free_devices),
+    ),
+    Action(
+        "U",
+        "undo",
+        "Undo",
+        show=False,
+        tooltip="Undo retry, skip, flag, ...",
+        id="app.undo",
+        synonyms="revert take back mistake oops unskip unflag exclude rating last change",
+        changes_run=True,
+        needs=(*OPENED, conditions.answer),
     ),
     Action(
         "question_mark,f1",

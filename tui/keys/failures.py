@@ -9,7 +9,8 @@ from tui.keys.action import Action
 from tui.keys.screen import ScreenState, enlarge_action
 
 if TYPE_CHECKING:
-    from db.failures import Cause, Occurrence
+    from db.failures import Cause
+    from tui.viewmodel.failures_by_image import FailedImage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +19,8 @@ class FailuresState(ScreenState):
 
     cause: Cause | None = None
     """The cause under the cursor."""
-    occurrence: Occurrence | None = None
-    """The occurrence under the cursor of the lower table."""
+    occurrence: FailedImage | None = None
+    """The row under the cursor of the lower table."""
 
 
 def a_cause(state: FailuresState) -> str | None:
@@ -45,7 +46,7 @@ def another_caption(state: FailuresState) -> str | None:
 
 
 def a_single_record(state: FailuresState) -> str | None:
-    if state.occurrence is None or state.occurrence.index is None:
+    if state.occurrence is None or state.occurrence.record_key is None:
         return "no single record is chosen"
     return None
 

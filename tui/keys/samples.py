@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.keys import conditions
 from tui.keys.action import Action
 from tui.keys.screen import ScreenState, enlarge_action
 
@@ -16,8 +17,18 @@ class SamplesState(ScreenState):
     """True if a record is under the cursor."""
     has_caption: bool = False
     """True if a model has captioned it."""
+    matches: int = 0
+    """The number of records that a search has found."""
     flags: int = 0
-    """The number of records that are flagged, or have a flagged caption."""
+    """The number of records that are flagged, or have a bad caption."""
+
+
+def opened(state: SamplesState) -> str | None:
+    return conditions.snapshot(state.session)
+
+
+def a_match(state: SamplesState) -> str | None:
+    return None if state.matches else "nothing was searched, or found"
 
 
 def a_record(state: SamplesState) -> str | None:
@@ -42,12 +53,68 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         synonyms="newest latest follow tail watch",
     ),
     Action(
-        "J,slash",
+        "slash",
+        "search",
+        "Search",
+        tooltip="Search all captions",
+        id="samples.search",
+        synonyms="find captions text words mention grep filter query dog loops refusals duplicates",
+    ),
+    Action(
+        "n",
+        "match(1)",
+        "Next",
+        show=False,
+        tooltip="Next match",
+        id="samples.next_match",
+        synonyms="search find found",
+        needs=(a_match,),
+    ),
+    Action(
+        "N",
+        "match(-1)",
+        "Last",
+        show=False,
+        tooltip="Match before",
+        id="samples.last_match",
+        synonyms="search find found previous",
+        needs=(a_match,),
+    ),
+    Action(
+        "J",
         "jump",
         "Jump",
         tooltip="Go to any record",
         id="samples.jump",
-        synonyms="find search record captions number key id",
+        synonyms="find search record image path number key id",
+    ),
+    Action(
+        "r",
+        "random",
+        "Random",
+        show=False,
+        tooltip="Any record, drawn",
+        id="samples.random",
+        synonyms="draw lucky surprise sample shuffle record image",
+        needs=(opened,),
+    ),
+    Action(
+        "s",
+        "sort",
+        "Sort",
+        show=False,
+        tooltip="Sort by the next column",
+        id="samples.sort",
+        synonyms="order column image path time",
+    ),
+    Action(
+        "S",
+        "reverse",
+        "Reverse",
+        show=False,
+        tooltip="Reverse the sort",
+        id="samples.reverse",
+        synonyms="order descending ascending sort",
     ),
     Action(
         "m",
@@ -86,12 +153,23 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         needs=(a_record,),
     ),
     Action(
-        "w",
-        "flag_caption",
-        "Wrong",
-        tooltip="Flag the chosen caption",
-        id="samples.flag_caption",
-        synonyms="bad mark judge rate incorrect false hallucination",
+        "plus",
+        "rate(True)",
+        "Good",
+        tooltip="Call the caption good",
+        id="samples.good",
+        synonyms="rate rating judge like right correct thumbs up caption",
+        changes_run=True,
+        needs=(a_caption,),
+    ),
+    Action(
+        "minus,w",
+        "rate(False)",
+        "Bad",
+        tooltip="Call the caption bad",
+        id="samples.bad",
+        synonyms="rate rating judge wrong mark incorrect false hallucination dislike thumbs down"
+        " caption",
         changes_run=True,
         needs=(a_caption,),
     ),
@@ -139,7 +217,7 @@ SAMPLES_ACTIONS: tuple[Action[SamplesState], ...] = (
         "back",
         "Back",
         show=False,
-        tooltip="Back to live, or to Quality",
+        tooltip="Cancel, or back",
         id="samples.back",
     ),
 )

@@ -14,6 +14,7 @@ from torch import nn
 from engine.captioners.answer_text import with_longer_cap
 from engine.captioners.base import Caption, Captioner, LoadedCheckpoint
 from engine.captioners.checkpoints.quantization import quantize
+from engine.captioners.generation.cpu_products import use_fast_products
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import (
@@ -109,6 +110,7 @@ class SplicedCaptioner(Captioner):
             before, after = (model.embed_tokens(ids) for ids in prompt)
             layers = model.language_model.model.layers
             self.loaded = quantize(model, layers, settings.quantize, model.device, loaded, report)
+            use_fast_products(model, model.language_model)
             # Fusing would copy weights that are memory maps of the checkpoint's files.
             fuse = not self.loaded.memory_mapped
             capture = capture_for(model.device, settings.graphs)

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
 from engine.captioners.checkpoints.quantization import QuantizedLinear
+from engine.captioners.generation.cpu_products import CpuLinear, product
 from engine.captioners.generation.cuda_graphs import (
     Capture,
     CaptureFailed,
@@ -228,7 +229,8 @@ class LlamaLayer:
             block.input_layernorm,
             block.post_attention_layernorm,
         )
-        combine = fused if fuse else unfused
+        is_packed = attention.q_proj.weight.is_mkldnn
+        combine = fused if fuse and not is_packed else unfused
         self.qkv = combine(attention.q_proj, attention.k_proj, attention.v_proj)
         self.gate_up = combine(mlp.gate_proj, mlp.up_proj)
         self.o_proj, self.down_proj, self.act_fn = attention.o_proj, mlp.down_proj, mlp.act_fn
@@ -275,7 +277,8 @@ def fused(*linears: nn.Module) -> Projection:
             setattr(module, name, nn.Parameter(view, requires_grad=False))
     if isinstance(linears[0], QuantizedLinear):
         return type(linears[0])(**parameters)
-    return partial(linear, **parameters)
+    multiply = product if isinstance(linears[0], CpuLinear) else linear
+    return partial(multiply, **parameters)
 
 
 def apply_rms_norm(module: Any, hidden_states: torch.Tensor) -> torch.Tensor:

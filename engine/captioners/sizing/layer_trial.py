@@ -16,10 +16,10 @@ import torch
 from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
 
 from engine.captioners.generation.decode_loop import decode
-from engine.captioners.generation.generate import GenerationRequest, choose_dtype
+from engine.captioners.generation.generate import GenerationRequest, choose_dtype, to_caption
 from engine.captioners.generation.row_slices import CPU_BYTES
 from engine.captioners.settings import Settings
-from engine.captioners.sizing.pictures import PictureTokens
+from engine.captioners.sizing.pictures import PictureTokens, Preparation
 from engine.captioners.sizing.stacks import ModelShape, Stack
 
 REPEATS = 3
@@ -46,6 +46,20 @@ class BatchSeconds:
         return self.vision + self.prefill + self.steps
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Where and how layers are timed."""
+
+    device: str
+    settings: Settings
+    rows: int
+    """The rows of a batch."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return choose_dtype(self.settings.dtype, self.device)
+
+
 class TrialLayer:
     """A layer of a stack, of random numbers."""
 
@@ -64,11 +78,11 @@ class TrialLayer:
         inputs = {size: self.random(rows, tokens, size) for size in self.input_sizes}
         key_width = max(1, self.stack.key_value_width // 2)
         head = min(HEAD_WIDTH, width, key_width)
-        query = self.random(rows, max(1, width // head), tokens, head)
-        keys = self.random(rows, max(1, key_width // head), tokens + cached, head)
-        grouped = query.shape[1] != keys.shape[1] and query.shape[1] % keys.shape[1] == 0
-        if not grouped and query.shape[1] != keys.shape[1]:
-            keys = query.repeat(1, 1, 1 + cached // max(1, tokens), 1)
+        key_heads = max(1, key_width // head)
+        heads = max(1, width // head // key_heads) * key_heads
+        query = self.random(rows, heads, tokens, head)
+        key = self.random(rows, key_heads, tokens, head)
+        keys, values = (self.random(rows, key_heads, tokens + cached, head) for _ in range(2))
 
         def call() -> None:
             nonlocal states
@@ -80,9 +94,12 @@ class TrialLayer:
                         if not is_attention and matrix.outputs > width:
                             out = gelu(out)
                 if is_attention:
-                    # Rotary positions, of queries and keys.
-                    torch.cat([query * 0.5, query * 0.5], dim=-1)
-                    scaled_dot_product_attention(query, keys, keys, enable_gqa=grouped)
+                    rotate(query)
+                    keys[:, :, cached:] = rotate(key)
+                    values[:, :, cached:] = key
+                    scaled_dot_product_attention(
+                        query, keys, values, enable_gqa=heads > key_heads
+                    ).transpose(1, 2).contiguous()
                 states = states + normed
 
         return call
@@ -92,22 +109,24 @@ class TrialLayer:
         return {it.inputs for it in self.stack.matrices} - {self.stack.width}
 
 
+def rotate(heads: torch.Tensor) -> torch.Tensor:
+    """Do what rotary positions do to queries or keys, with other numbers."""
+    first, second = heads.chunk(2, dim=-1)
+    return heads * 0.5 + torch.cat([-second, first], dim=-1) * 0.5
+
+
 @torch.inference_mode()
 def time_batch(
-    shape: ModelShape, tokens: PictureTokens, settings: Settings, device: str, rows: int
+    shape: ModelShape, preparation: Preparation, tokens: PictureTokens, trial: Trial
 ) -> BatchSeconds:
-    """Return how long a batch of so many rows takes on a device. Raises
-    `torch.OutOfMemoryError`."""
-    dtype = choose_dtype(settings.dtype, device)
-    prefill = time_stack(shape.text, rows, tokens.prompt, device, dtype)
-    vision = sum(
-        time_stack(stack, rows, vision_tokens_of(stack, shape, tokens), device, dtype)
-        for stack in shape.vision
-    )
+    """Return how long a batch takes. Raises `torch.OutOfMemoryError`."""
     return BatchSeconds(
-        vision=vision,
-        prefill=prefill,
-        steps=time_steps(shape, tokens, settings, device, dtype, rows),
+        vision=sum(
+            time_stack(stack, vision_tokens_of(stack, shape, tokens), trial)
+            for stack in shape.vision
+        ),
+        prefill=time_stack(shape.text, tokens.read, trial),
+        steps=time_steps(shape, tokens, trial) + time_choices(shape, preparation, trial),
     )
 
 
@@ -120,40 +139,52 @@ def vision_tokens_of(stack: Stack, shape: ModelShape, tokens: PictureTokens) -> 
     return tokens.vision if stack is largest or not tokens.image else tokens.image
 
 
-def time_stack(stack: Stack, rows: int, tokens: int, device: str, dtype: torch.dtype) -> float:
-    """Return how long all layers of a stack take for so many rows of tokens, in seconds."""
+def time_stack(stack: Stack, tokens: int, trial: Trial) -> float:
+    """Return how long all layers of a stack take for rows of so many tokens, in seconds."""
     if not tokens or not stack.matrices:
         return 0.0
     widest = max(it.outputs for it in stack.matrices)
-    limit = CPU_BYTES if device == "cpu" else GPU_BYTES
+    limit = CPU_BYTES if trial.device == "cpu" else GPU_BYTES
     # As many rows as go through the model at a time (`row_slices`).
-    at_once = min(rows, max(1, limit // (tokens * widest * dtype.itemsize)))
-    seconds = time_call(TrialLayer(stack, device, dtype).run(at_once, tokens), device)
-    return seconds * stack.layers * rows / at_once
+    at_once = min(trial.rows, max(1, limit // (tokens * widest * trial.dtype.itemsize)))
+    layer = TrialLayer(stack, trial.device, trial.dtype)
+    seconds = time_call(layer.run(at_once, tokens), trial.device)
+    return seconds * stack.layers * trial.rows / at_once
 
 
-def time_steps(
-    shape: ModelShape,
-    tokens: PictureTokens,
-    settings: Settings,
-    device: str,
-    dtype: torch.dtype,
-    rows: int,
-) -> float:
-    """Return how long the decode steps of a batch take, in seconds."""
-    step = time_call(TrialLayer(shape.text, device, dtype).run(rows, 1, tokens.prompt), device)
-    head = torch.randn(max(2, shape.vocabulary), shape.text.width, device=device, dtype=dtype)
-    last = torch.randn(rows, shape.text.width, device=device, dtype=dtype)
+def time_steps(shape: ModelShape, tokens: PictureTokens, trial: Trial) -> float:
+    """Return how long the layers take for all decode steps of a batch, in seconds."""
+    layer = TrialLayer(shape.text, trial.device, trial.dtype)
+    seconds = time_call(layer.run(trial.rows, 1, tokens.prompt), trial.device)
+    return seconds * shape.text.layers * (trial.settings.max_new_tokens - 1)
+
+
+def time_choices(shape: ModelShape, preparation: Preparation, trial: Trial) -> float:
+    """Return how long the output layer and the choice of all tokens of a batch take, with the
+    texts that they make, in seconds."""
+    vocabulary, width = max(2, shape.vocabulary), shape.text.width
+    head = torch.randn(vocabulary, width, device=trial.device, dtype=trial.dtype)
+    last = torch.randn(trial.rows, width, device=trial.device, dtype=trial.dtype)
     state = SimpleNamespace(
         logits=linear(last, head),
         step=lambda _: linear(last, head),
-        drop_ended=lambda unfinished: list(range(sum(unfinished))),
+        drop_ended=lambda unfinished: [row for row, goes_on in enumerate(unfinished) if goes_on],
     )
     request = GenerationRequest(
-        settings=settings, record_ids=range(rows), family_name="", stop_ids=[], pad_id=0
+        settings=trial.settings,
+        record_ids=range(trial.rows),
+        family_name="",
+        stop_ids=[],
+        pad_id=0,
+        stop_text=preparation.stop_text,
+        tokenizer=preparation.tokenizer,
     )
-    choosing = time_call(lambda: decode(cast(Any, state), request), device)
-    return choosing + step * shape.text.layers * (settings.max_new_tokens - 1)
+
+    def choose() -> None:
+        for row in decode(cast(Any, state), request):
+            to_caption(row, preparation.tokenizer, request)
+
+    return time_call(choose, trial.device)
 
 
 def time_call(function: Callable[[], object], device: str) -> float:

@@ -11,21 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.captioners.checkpoints.layouts import read_config
+from engine.captioners.checkpoints.layouts import missing_tokenizer, read_config
 from engine.captioners.config_files import read_json
 from engine.captioners.errors import CheckpointError
 from engine.captioners.families.hf.picture_limits import limit_pictures
 from engine.captioners.families.hf.processors import load_processor
 from engine.captioners.families.hf.question import ModelInputs, make_questions
-from engine.captioners.model_families import HF
+from engine.captioners.families.minigpt4 import STOP_TEXT
+from engine.captioners.families.qwen_tokenizer import QwenTokenizer
+from engine.captioners.generation.static_decoders import MIN_PREFIX_TOKENS
+from engine.captioners.model_families import FAMILIES, HF
 from engine.captioners.preprocessing.picture_rules import pixel_rules
 from engine.captioners.preprocessing.pixels import SquarePreprocessor
+from engine.captioners.preprocessing.prompts import load_tokenizer
 from engine.captioners.settings import Settings
 from engine.captioners.sizing.stacks import ModelShape
 from engine.images.image import Picture
 
-CHARACTERS_OF_TOKEN = 4
-"""Characters of an English text that make a token, about."""
+QWEN_RANKS = "qwen.tiktoken"
+"""The file of Qwen-VL's tokenizer."""
 QUERIES = ("query_tokens", "attn_pool.query", "latents")
 """How the names of learned queries end: as many tokens does the language model get of an image."""
 POSITIONS = ("position_embedding.weight", "pos_embed", "positional_embedding")
@@ -42,6 +46,8 @@ class PictureTokens:
     """Those between the vision side and the language model; 0 if they are not told apart."""
     prompt: int
     """In the language model, with those of the text."""
+    read: int
+    """Those of them that are read with each picture: a long text before it is read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,10 @@ class Preparation:
     """What the worker does with each picture, ahead of the model. Raises `ImageProblem`."""
     count: Callable[[Sequence[Any]], PictureTokens]
     """Takes prepared pictures, and returns how many tokens one has, on average."""
+    tokenizer: Any
+    """It makes text of what the model says."""
+    stop_text: str | None = None
+    """The text at which an answer ends, if it is no token of its own."""
 
 
 def preparation_of(
@@ -64,14 +74,36 @@ def preparation_of(
     vision, side = square_of(folder, shape)
     pooled = [size[-2] for name, size in shape.sizes.items() if name.endswith(QUERIES)]
     image = pooled[0] if pooled else vision
-    text = math.ceil(len(settings.prompt) / CHARACTERS_OF_TOKEN)
+    tokenizer = tokenizer_of(folder, settings)
+    texts = settings.prompt.split(FAMILIES[family].placeholder)
+    before, after = (len(tokenizer.encode(text)) for text in (texts[0], texts[-1]))
     # Otter's images enter by cross-attention, beside the prompt.
-    is_beside = any("cross_attn" in matrix.name for matrix in shape.text.matrices)
-    is_beside = is_beside or any(name.endswith("latents") for name in shape.sizes)
-    tokens = PictureTokens(vision=vision, image=image, prompt=text if is_beside else text + image)
+    beside = any(name.endswith("latents") for name in shape.sizes)
+    prompt = before + after + (0 if beside else image)
+    once = before if before >= MIN_PREFIX_TOKENS and not beside else 0
+    tokens = PictureTokens(vision=vision, image=image, prompt=prompt, read=prompt - once)
     square = SquarePreprocessor(side, settings.preprocess)
     rules = pixel_rules(settings)
-    return Preparation(lambda picture: square.resize(picture.rgb(rules)), lambda _: tokens)
+    return Preparation(
+        lambda picture: square.resize(picture.rgb(rules)),
+        lambda _: tokens,
+        tokenizer,
+        STOP_TEXT if family == "minigpt-4" else None,
+    )
+
+
+def tokenizer_of(folder: Path, settings: Settings) -> Any:
+    """Return the tokenizer of a family of ours, which may lie in a folder of the checkpoint's.
+
+    Raises `CheckpointError`.
+    """
+    if (folder / QWEN_RANKS).is_file():
+        return QwenTokenizer(Path(settings.tokenizer or folder))
+    places = [Path(settings.tokenizer)] if settings.tokenizer else [folder, *folder.glob("*/")]
+    for place in places:
+        if not missing_tokenizer(place):
+            return load_tokenizer(place)
+    raise CheckpointError(f"{folder} lacks tokenizer.json or tokenizer.model")
 
 
 def square_of(folder: Path, shape: ModelShape) -> tuple[int, int]:
@@ -110,13 +142,17 @@ def by_processor(folder: Path, settings: Settings, shape: ModelShape) -> Prepara
 
     def count(rows: Sequence[ModelInputs]) -> PictureTokens:
         prompts = [row["input_ids"].shape[1] for row in rows if "input_ids" in row]
+        prompt = round(sum(prompts) / len(prompts)) if prompts else 1
         return PictureTokens(
             vision=round(sum(vision_tokens(row, shape) for row in rows) / len(rows)),
             image=0,
-            prompt=round(sum(prompts) / len(prompts)) if prompts else 1,
+            prompt=prompt,
+            read=prompt,
         )
 
-    return Preparation(lambda picture: question.inputs_of_record(picture.rgb(rules)), count)
+    return Preparation(
+        lambda picture: question.inputs_of_record(picture.rgb(rules)), count, processor.tokenizer
+    )
 
 
 def vision_tokens(row: ModelInputs, shape: ModelShape) -> int:

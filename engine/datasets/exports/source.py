@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from db import flags, projects
+from db import flags, projects, ratings
 from db.connection import reading
 from engine.captioners.model_families import is_scorer
 from engine.datasets.exports.shard_captions import ExportSource
@@ -29,7 +29,7 @@ def open_export_source(
             shards=projects.shards(connection),
             tasks={(task.shard, task.model_id): task for task in projects.tasks(connection)},
             flags=flags.record_keys(connection),
-            caption_flags=flags.caption_reasons(connection),
+            caption_flags=ratings.reasons_of_bad(connection),
             all_models=select_captioners(everything, ()),
             scorers=[model for model in everything if is_scorer(model.family)],
             readonly=readonly,

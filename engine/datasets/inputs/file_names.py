@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.datasets.inputs.unread_files import UNREAD_ARCHIVES, is_unread_archive
-from engine.images.formats import HOW_TO_READ, IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from engine.images.formats import HOW_TO_READ, image_suffixes, unread_suffixes
 
 SYSTEM_NAMES = (
     *("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"),
@@ -39,14 +39,13 @@ def suffix_of(name: str) -> str:
 
 def is_image(name: str) -> bool:
     """Return True if a file's name has the suffix of a format of images that is read."""
-    return suffix_of(name) in IMAGE_SUFFIXES
+    return suffix_of(name) in image_suffixes()
 
 
 def why_no_image(name: str) -> tuple[str, str]:
     """Return why a file that is neither image nor caption is passed over, and what to do then."""
     suffix = suffix_of(name)
-    if suffix in UNREAD_SUFFIXES:
-        unread = UNREAD_SUFFIXES[suffix]
+    if unread := unread_suffixes().get(suffix):
         return f"images in {unread}, which is not read", HOW_TO_READ[unread]
     if is_unread_archive(name):
         return UNREAD_ARCHIVES, "unpack them first"

@@ -16,7 +16,7 @@ from engine.datasets.inputs.sidecars import (
     MAX_BYTES,
     captions_of_files,
 )
-from engine.images.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from engine.images.formats import image_suffixes, unread_suffixes
 from engine.utils.plurals import plural
 
 
@@ -36,7 +36,7 @@ def images_with_captions(
         suffix = suffix_of(name)
         if suffix in CAPTION_SUFFIXES:
             texts[name[: -len(suffix)], suffix] = name
-        elif suffix in IMAGE_SUFFIXES:
+        elif suffix in image_suffixes():
             images.append((name[: -len(suffix)], name))
         else:
             others.append(name)
@@ -65,7 +65,7 @@ def images_with_captions(
     for name in others:
         reason, advice = why_no_image(name)
         report.pass_over(reason, str(files.folder / name), advice)
-        if suffix_of(name) in UNREAD_SUFFIXES:
+        if suffix_of(name) in unread_suffixes():
             stem = name[: -len(suffix_of(name))]
             with_image.update(names_beside(stem, name, texts))
     for name in texts.values():

@@ -27,11 +27,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from db.rows import DeviceRow
 from engine.launchers.base import Received, WorkerExit, WorkerOutput
 from engine.launchers.factory import ClusterSpec
-from engine.launchers.local import CODE_ROOT, open_worker_log
+from engine.launchers.local import open_worker_log
 from engine.launchers.ray.actor import NodeWorker, PollResult
 from engine.launchers.ray.image_shipping import FileReaders, ImageShipper
 from engine.launchers.ray.nodes import ClusterNodes, Slot
 from engine.process.identity import ELSEWHERE
+from engine.process.python_command import CODE_ROOT
 from engine.project.layout import Project
 from engine.protocol.framing import encode
 from engine.protocol.messages import FromWorker, ToWorker, WaitingForSlot

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
-from engine.datasets.sharding import even_sizes, write_shards
+from engine.datasets.sharding import even_sizes, suitable_shard_size, write_shards
 from engine.project.caption_log import file_digest
 
 
@@ -19,6 +19,22 @@ from engine.project.caption_log import file_digest
 )
 def test_even_sizes(records: int, shards: int, sizes: list[int]) -> None:
     assert list(even_sizes(records, shards)) == sizes
+
+
+@pytest.mark.parametrize(
+    ("records", "devices", "size"),
+    [
+        (0, 0, 10_000),
+        (400, 8, 10_000),
+        (501, 8, 500),
+        (5_000, 1, 700),
+        (50_000, 0, 10_000),
+        (50_000, 4, 1_600),
+        (15_000_000, 64, 10_000),
+    ],
+)
+def test_a_shard_size_that_suits(records: int, devices: int, size: int) -> None:
+    assert suitable_shard_size(records, devices) == size
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from PIL import Image
 
 from engine.images import image
 from engine.images.formats import (
-    FORMATS,
-    IMAGE_SUFFIXES,
-    UNREAD_SUFFIXES,
+    image_formats,
+    image_suffixes,
     looks_like_image,
     unread_format,
+    unread_suffixes,
 )
 from engine.images.image import ImageProblem, open_image_bytes
 
@@ -39,10 +39,10 @@ def test_what_pillow_saves_is_read_as_what_it_is(form: str) -> None:
 
 def test_every_suffix_belongs_to_a_format_that_is_read() -> None:
     usual = {".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-    assert usual | {".jp2", ".j2k", ".ppm", ".pgm", ".tga", ".mpo"} <= IMAGE_SUFFIXES
-    assert not {".eps", ".ps", ".wmf", ".h5", ".mpg", ".pdf", ".svg"} & IMAGE_SUFFIXES
-    assert not UNREAD_SUFFIXES.keys() & IMAGE_SUFFIXES
-    assert FORMATS[-1] == "TGA" and not {"EPS", "WMF"} & set(FORMATS)
+    assert usual | {".jp2", ".j2k", ".ppm", ".pgm", ".tga", ".mpo"} <= image_suffixes()
+    assert not {".eps", ".ps", ".wmf", ".h5", ".mpg", ".pdf", ".svg"} & image_suffixes()
+    assert not unread_suffixes().keys() & image_suffixes()
+    assert image_formats()[-1] == "TGA" and not {"EPS", "WMF"} & set(image_formats())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_format_that_lacks_a_package_is_told_from_damage(
     data: bytes, name: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert unread_format(data) == name
-    monkeypatch.setattr(image, "FORMATS", ["JPEG"])  # as if no package was there
+    monkeypatch.setattr(image, "image_formats", lambda: ["JPEG"])  # as if no package was there
     with pytest.raises(ImageProblem) as caught:
         open_image_bytes(data)
     assert caught.value.kind == ("corrupt" if name is None else "unreadable")
@@ -82,4 +82,4 @@ def test_the_extra_reads_heic_and_jpeg_xl() -> None:
     pytest.importorskip("pillow_jxl")
     for form in ("HEIF", "JXL"):
         assert open_image_bytes(saved(form)).rgb().size == (64, 64)
-    assert {".heic", ".heif", ".jxl"} <= IMAGE_SUFFIXES
+    assert {".heic", ".heif", ".jxl"} <= image_suffixes()

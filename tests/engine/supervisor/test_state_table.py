@@ -201,6 +201,7 @@ def starts_where_nothing_starts(run: RunInMemory) -> None:
 STRUCK = {"state": "pending", "outcome": "died", "deaths": {"cuda:0": 1}}
 """The facts that most deaths of a worker change."""
 ENDPOINT: dict[str, object] = {"family": "endpoint", "models": ["endpoint"]}
+SERVER: dict[str, object] = {"family": "server", "models": ["server"]}
 TWO_GPUS: dict[str, object] = {"devices": ["cuda:0", "cuda:1"], "shards": 2}
 TWO_NODES: dict[str, object] = {"devices": ["a/cuda:0", "b/cuda:0"], "shards": 2}
 
@@ -662,6 +663,44 @@ CASES = [
                 run.signals(worker(run, "cuda:1")) == [],
             ),
         ),
+    ),
+    Case(
+        "A suspect is, or is to be, alone with the server",
+        lambda run: run.dispatch(),
+        {},
+        given=lambda run: two_attempts_at_one_server(run),
+        run=SERVER | TWO_GPUS,
+        also=lambda run: check(len(worker(run, "cuda:1").attempt.outstanding) == 4),
+        name="each device has its own",
+    ),
+    Case(
+        "unavailable of a server that the worker has started",
+        lambda run: run.send(worker(run), unavailable(0, 1)),
+        {
+            "state": "pending",
+            "outcome": "withdrawn",
+            "cause": "server_unavailable",
+            "server_suspects": [0, 1],
+        },
+        given=captioning(),
+        run=SERVER,
+        also=lambda run: check(
+            worker(run).model_id is None,
+            run.supervisor.device_pool.may_load("cuda:0", 1),
+            run.events[-1] == "HTTP 500",
+        ),
+    ),
+    Case(
+        "unavailable of a server that the worker has started",
+        lambda run: run.send(worker(run), unavailable(0)),
+        {"state": "pending", "outcome": "withdrawn", "cause": "server_unavailable"},
+        given=lambda run: to_server_suspect(run, 0),
+        run=SERVER,
+        also=lambda run: check(
+            run.supervisor.device_pool.seconds_until_load("cuda:0", 1) == 30.0,
+            run.supervisor.device_pool.seconds_until_load("cuda:1", 1) == 0.0,
+        ),
+        name="again, without a row in between",
     ),
     Case(
         "unavailable in answer to a load",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from engine.launchers.local import python_command
+from engine.process.python_command import python_command
 
 LIBRARY = """
 import os, sys

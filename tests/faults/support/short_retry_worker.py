@@ -10,6 +10,8 @@ import os
 
 from engine.captioners.remote import captioner
 from engine.captioners.remote.client import RetryPolicy
+from engine.captioners.remote.engines import captioner as served
+from engine.captioners.remote.engines import server_process
 from engine.worker import worker
 
 worker.HEARTBEAT_SECONDS = 0.2
@@ -21,6 +23,8 @@ captioner.RETRY_POLICY = RetryPolicy(
     outage_seconds=0.3,
     max_retry_after=0.4,
 )
+served.CPU_REQUEST_SECONDS = 0.0  # as long as any other server may take
+server_process.LOOK_SECONDS = 0.05
 
 
 def main() -> None:

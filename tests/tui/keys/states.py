@@ -52,7 +52,7 @@ IDLE = session(snapshot())
 RUNNING = session(snapshot(supervisor=RUN))
 RESTING = DeviceView(replace(canned_rows.gpu_row(0), state="resting"), None, None)
 TASK = TaskRow(id=1, shard=0, model_id=1, count=10)
-CAUSE = Cause(scope="record", kind="decode", count=3, shards=1, models=("otter",), updated=1.0)
+CAUSE = Cause(scope="record", kind="decode", count=3, shards=1, models=("otter",), failed_at=1.0)
 OCCURRENCE = Occurrence(
-    task_id=1, shard=0, model_id=1, index=4, detail="", device=None, attempt=1, updated=1.0
+    task_id=1, shard=0, model_id=1, index=4, detail="", device=None, attempt=1, failed_at=1.0
 )

@@ -27,6 +27,7 @@ CHANGES_RUN = {
     "app.stop",
     "app.start_on",
     "app.reshear",
+    "app.undo",
     "dashboard.retry_failed",
     "dashboard.wake",
     "shards.retry",

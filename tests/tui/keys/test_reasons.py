@@ -31,6 +31,7 @@ from tui.keys.samples import SAMPLES_ACTIONS, SamplesState
 from tui.keys.screen import SCREEN_ACTIONS, ScreenState
 from tui.keys.shards import SHARDS_ACTIONS, ShardsState
 from tui.session.session import Session
+from tui.viewmodel.failures_by_image import FailedImage
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ CASES = (
             *RUN_KEYS,
             *SHOWING,
             "app.stop",
+            "app.undo",
             "app.start_on",
             "app.refresh",
         ),
@@ -87,7 +89,12 @@ CASES = (
         APP_ACTIONS,
         session(),
         all_of(
-            "the project is still being opened", *RUN_KEYS, *SHOWING, "app.stop", "app.start_on"
+            "the project is still being opened",
+            *RUN_KEYS,
+            *SHOWING,
+            "app.stop",
+            "app.undo",
+            "app.start_on",
         ),
     ),
     Case("idle", APP_ACTIONS, IDLE, NO_RUN),
@@ -102,7 +109,7 @@ CASES = (
         "request pending",
         APP_ACTIONS,
         session(snapshot(), request_pending=True),
-        all_of("the run has not answered yet", *RUN_KEYS, "app.start_on") | NO_RUN,
+        all_of("the run has not answered yet", *RUN_KEYS, "app.undo", "app.start_on") | NO_RUN,
     ),
     Case(
         "finished",
@@ -119,7 +126,7 @@ CASES = (
         "request pending in a run",
         APP_ACTIONS,
         session(snapshot(supervisor=RUN), request_pending=True),
-        all_of("the run has not answered yet", *RUN_KEYS, "app.stop")
+        all_of("the run has not answered yet", *RUN_KEYS, "app.stop", "app.undo")
         | DEVICES_TAKEN
         | NOT_WHILE_RUNNING,
     ),
@@ -246,7 +253,7 @@ CASES = (
     Case(
         "failures: of records",
         FAILURES_ACTIONS,
-        FailuresState(session=IDLE, cause=CAUSE, occurrence=OCCURRENCE),
+        FailuresState(session=IDLE, cause=CAUSE, occurrence=FailedImage((OCCURRENCE,))),
         {},
     ),
     Case(
@@ -255,7 +262,7 @@ CASES = (
         FailuresState(
             session=IDLE,
             cause=replace(CAUSE, scope="shard"),
-            occurrence=replace(OCCURRENCE, index=None),
+            occurrence=FailedImage((replace(OCCURRENCE, index=None),)),
         ),
         {
             "failures.exclude": "only records can be excluded; x on Shards skips a shard",
@@ -266,7 +273,11 @@ CASES = (
     Case(
         "failures: excluded already",
         FAILURES_ACTIONS,
-        FailuresState(session=IDLE, cause=replace(CAUSE, kind="excluded"), occurrence=OCCURRENCE),
+        FailuresState(
+            session=IDLE,
+            cause=replace(CAUSE, kind="excluded"),
+            occurrence=FailedImage((OCCURRENCE,)),
+        ),
         {"failures.exclude": "these are not asked for anyway"},
     ),
     Case(

@@ -56,6 +56,7 @@ from engine.captioners.families.hf.trial import (
 from engine.captioners.families.hf.way_trial import TEXT, WayTrial
 from engine.captioners.families.hf.ways import ShrinkingBatch, StaticBatch, Way
 from engine.captioners.families.hf.weights import check_type, has_class, has_model, load_model
+from engine.captioners.generation.cpu_products import use_fast_products
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.generate import (
     GenerationRequest,
@@ -387,6 +388,9 @@ def load_without_code(
     dtype = choose_dtype(settings.dtype, device)
     model, loaded = load_model(folder, dtype, device, report, settings.adapter)
     loaded = quantize_text(folder, model, settings.quantize, loaded, report)
+    text_model = find_text_model(model)
+    decoding = [] if text_model is None else [text_model, model.get_output_embeddings()]
+    use_fast_products(model, *decoding)
     if settings.max_tiles is not None:
         share_grids(processor, model.config)
     asked = questions[0].describe(tried[0][0])

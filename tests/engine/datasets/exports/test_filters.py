@@ -357,11 +357,14 @@ def test_flags_of_captions_are_listed(project: Project) -> None:
         (0, 5, False),
         (1, 0, False),
     ]
-    assert [each["caption_flags"] for each in listed] == [{"two": "no [dog]"}, {"original": ""}]
+    assert [each["ratings"] for each in listed] == [
+        {"two": {"good": False, "reason": "no [dog]"}},
+        {"original": {"good": False, "reason": ""}},
+    ]
     shown = cli_ok("samples", project.folder, "--flagged")
-    assert "the caption of two is flagged: no [dog]" in shown
+    assert "the caption of two is bad: no [dog]" in shown
     cli_ok("flag", project.folder, "0/5", "--model", "two", "--undo")
-    assert "two is flagged" not in cli_ok("samples", project.folder, "--flagged")
+    assert "two is bad" not in cli_ok("samples", project.folder, "--flagged")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
-from engine.images.formats import IMAGE_SUFFIXES
+from engine.images.formats import image_suffixes
 from engine.utils.errors import BadInput
 from tests.support.cli import cli, cli_ok
 from tests.support.pictures import colour_jpeg
@@ -78,7 +78,7 @@ def test_every_suffix_of_a_format_that_is_read(tmp_path: Path, suffix: str) -> N
     assert read(tmp_path) == {f"0{suffix}": "a", f"1{suffix.upper()}": ""}
 
 
-@pytest.mark.skipif(".heic" in IMAGE_SUFFIXES, reason="the extra heic is installed")
+@pytest.mark.skipif(".heic" in image_suffixes(), reason="the extra heic is installed")
 def test_other_files_are_counted_and_named(tmp_path: Path) -> None:
     make(tmp_path, "0.jpg 1.heic 1.txt 2.jxl 3.svg notes.md lonely.txt labels.csv noending")
     report = InputReport()

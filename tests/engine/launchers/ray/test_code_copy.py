@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.launchers.local import CODE_ROOT
+from engine.process.python_command import CODE_ROOT
 
 
 def modules(root: Path) -> set[Path]:

@@ -144,7 +144,9 @@ class MllmaugApp(ActionOwner, App[Path]):
             self.animation_level = "none"
         self.readable_text = ReadableText()
         self.settings = settings
-        self.session = Session(readonly=readonly, image_support=image_support)
+        self.session = Session(
+            readonly=readonly, image_support=image_support, user_settings=settings
+        )
         self.presence = Presence(self.session)
         self.feed: SnapshotFeed | None = None
         """Reads the snapshots; None without a project."""

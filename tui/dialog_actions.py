@@ -6,6 +6,7 @@ A dialog is imported when it is opened. One that needs a project is not opened w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.app import App
 
+from tui.keys.action import declared_actions
 from tui.keys.app import START
 from tui.session.feedback import notify
 from tui.session.messages import ActionRequested
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tui.dialogs.models import ModelsAnswer
     from tui.dialogs.report import ReportProgress
     from tui.session.session import Session
+    from tui.viewmodel.settings import SettingRow
     from tui.viewmodel.snapshot import ModelProgress
 
 DEVICES_HINT = "auto (GPUs with free memory), cpu:N, GPUs such as 0,1, or a Ray cluster: ray:auto"
@@ -97,8 +100,14 @@ def open_pilot(app: App[Path], session: Session) -> None:
     project = session.project
 
     def on_close(outcome: PilotOutcome | None) -> None:
-        if outcome is not None and outcome.go and not START.why_not(session, session.readonly):
+        if outcome is None or not outcome.go:
+            return
+        # What the pilot has kept may not be answered yet: the start comes behind it.
+        reason = START.why_not(replace(session, request_pending=False), session.readonly)
+        if reason is None:
             app.post_message(ActionRequested(actions.start))
+        else:
+            notify(app, reason, "warning")
 
     def open_prompts_of(name: str) -> None:
         for model in session.snapshot.models if session.snapshot else ():
@@ -200,7 +209,39 @@ def configure_model(app: App[Path], model: ModelProgress, changes: SettingChange
         send(app, Configure(model=model.row.name, changes=dict(changes)))
 
 
-def open_model_settings(app: App[Path], session: Session, model: ModelProgress) -> None:
+def open_settings(app: App[Path], session: Session) -> None:
+    from engine.utils.user_config import config_file
+    from tui.dialogs.settings import Settings
+
+    def on_close(row: SettingRow | None) -> None:
+        if row is not None:
+            open_setting(app, session, row)
+
+    if session.project is not None and session.snapshot is not None:
+        screen = Settings(session.project, session.snapshot, session.user_settings, config_file())
+        app.push_screen(screen, on_close)
+
+
+def open_setting(app: App[Path], session: Session, row: SettingRow) -> None:
+    """Open the dialog in which a setting is changed, or show why it cannot be changed now."""
+    models = session.snapshot.models if session.snapshot is not None else ()
+    model = next((model for model in models if model.row.name == row.model), None)
+    action = declared_actions(type(app).__mro__).get(("open", (row.opens,)))
+    reason = action.why_not(session, session.readonly) if action is not None else None
+    if model is not None:
+        open_model_settings(app, session, model, row.name)
+    elif row.opens == "theme":
+        app.action_change_theme()
+    elif reason is not None:
+        notify(app, f"{row.name}: {reason}", "warning")
+    else:
+        OPENERS[row.opens](app, session)
+
+
+def open_model_settings(
+    app: App[Path], session: Session, model: ModelProgress, setting: str = ""
+) -> None:
+    """Open the form of a model's settings, with the cursor on one of them if it is named."""
     from engine.captioners.registry import IMPORTED
     from tui.dialogs.model_settings import ModelSettings
 
@@ -291,6 +332,7 @@ OPENERS: Mapping[str, Callable[[App[Path], Session], None]] = {
     "coverage": open_coverage,
     "lengths": open_lengths,
     "models": open_models,
+    "settings": open_settings,
     "workshop": open_workshop,
     "reshear": open_reshear,
     "doctor": open_doctor,

@@ -235,6 +235,26 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 `UNSENDABLE` may be `none`.
 """
 
+YES_NO_SETTINGS = (
+    "keep_prefill",
+    "thinking",
+    "fast_decode",
+    "stop_at_sentence",
+    "graphs",
+    "overlap",
+)
+CHOICES: dict[str, Sequence[str]] = {
+    "preprocess": PREPROCESSING,
+    "dtype": DTYPES,
+    "quantize": QUANTIZATIONS,
+    "max_tokens_name": MAX_TOKENS_NAMES,
+    "alpha": ALPHAS,
+    "exif": EXIFS,
+    "jpeg_end": JPEG_ENDS,
+    **dict.fromkeys(YES_NO_SETTINGS, ("yes", "no")),
+}
+"""For each setting that has one of a few values these, as its parser reads them."""
+
 
 def parse_assignment(text: str) -> tuple[str, str]:
     """Split `KEY=VALUE` into key and value. Raises `BadInput`."""

@@ -124,11 +124,11 @@ class Settings:
     served_model: str | None = None
     """Id of the model to ask a server for; None if it serves only one."""
     backend: str = ""
-    """The engine with which a worker serves the checkpoint, one of `ENGINES`, or a JSON list of the
-    arguments of a command that does; empty for models that no worker serves."""
+    """The engine that serves the checkpoint, or a JSON list of the arguments of a command that
+    does; empty for models that are not served."""
     interpreter: str | None = None
-    """The program that runs the engine: the Python of its environment, or `llama-server`; None for
-    our own Python, and for what the path has."""
+    """The program that runs the engine: the Python of its environment, or llama.cpp's
+    `llama-server`; None for our own Python, and for the `llama-server` in the path."""
     arguments: str = ""
     """A JSON list of further arguments for the engine; empty for none."""
     thinking: bool = True

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from db import notices
+from engine.notices import notifier
 from engine.notices.run_end import tell_what_is_due
 from engine.project.layout import Project
 from engine.state import project_state
@@ -98,8 +99,8 @@ def test_a_supervisor_that_is_killed_while_it_tells_its_end(
         if point == "in the commit":
             patch.setattr(notices, "add", kill_after(notices.add, "finished"))
         else:
-            start = project_state.start_notifier if point == "during the call" else print
-            patch.setattr(project_state, "start_notifier", kill_after(start))
+            start = notifier.start_notifier if point == "during the call" else print
+            patch.setattr("engine.state.project_state.start_notifier", kill_after(start))
         with SupervisorProcess(project, policy=TWO_COMMITS) as running:
             assert running.wait() == -signal.SIGKILL
     assert calls(hook_log) == {}

@@ -16,15 +16,26 @@ from typing import Any
 import psutil
 import pytest
 
+from db import progress
+from db.connection import reading
 from engine.project import caption_log
 from engine.project.layout import Project
+from engine.state.killed_run import KILLED_TEXT
 from tests.faults.support.damage import caption_logs, leave_hot_journal, tear_tails
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants, wait_until_gone
-from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
+from tests.faults.support.projects import (
+    events,
+    exported_bytes,
+    make_project,
+    row_count,
+    sums,
+    tasks,
+)
 from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
 from tests.support.pictures import dry_run_caption, make_captions
 from tests.support.waiting import wait_for
+from tui.viewmodel.snapshot_reader import read_snapshot
 
 COUNT = 300
 SLOW: dict[str, Any] = {"MISBEHAVIOUR_SECONDS": "0.002"}
@@ -209,10 +220,26 @@ def test_workers_and_supervisors_that_are_killed_by_turns(
             wait_for_rows(project, running)
             assert running.poll() is None
             running.kill()
+        wait_for(lambda: read_snapshot(project).state == "killed")
+        assert read_snapshot(project).events[0].text == KILLED_TEXT
     assert row_count(project) < COUNT
     with SupervisorProcess(project, "cpu:3") as running:
         assert running.wait() == 0
     check_finished(project, expected)
+    check_times_of_kills(project)
+
+
+def check_times_of_kills(project: Project) -> None:
+    """Each killed run has one event, and the attempts that it left open end with it."""
+    with reading(project.database) as connection:
+        told = [it for it in progress.events(connection, 200) if it.text == KILLED_TEXT]
+        attempts = [it for task in tasks(project) for it in progress.attempts(connection, task.id)]
+    assert len(told) == 3
+    killed_at = {event.created for event in told}
+    lost = [attempt for attempt in attempts if attempt.outcome == "lost"]
+    assert lost
+    assert all(attempt.ended in {attempt.started, *killed_at} for attempt in lost)
+    assert read_snapshot(project).killed_at is None
 
 
 def kill_one(pid: int) -> None:

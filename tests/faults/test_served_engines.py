@@ -118,7 +118,7 @@ def test_no_kill_leaves_a_process_or_loses_a_record(
 ) -> None:
     """Supervisors, workers, keepers and servers are killed at every stage, one after the other."""
     rng = random.Random(5)
-    folder = write_faults(tmp_path / "tiny")
+    folder = write_faults(tmp_path / "tiny", delay_seconds=0.03)
     project = make(tmp_path, data, folder, batch="1")
     for kind in ("supervisor", "worker", "keeper", "server"):
         before = starts(folder)

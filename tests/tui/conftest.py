@@ -94,6 +94,7 @@ def fixed_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tui.screens.quality.time", clock)
     monkeypatch.setattr("tui.threads.background_job.BackgroundCall", CallHere)
     monkeypatch.setattr("engine.process.identity.is_alive", lambda row: True)
+    monkeypatch.setattr("engine.hardware.host.measure_host", lambda folder: canned_rows.HOST)
     monkeypatch.chdir(tmp_path)
 
 
@@ -201,7 +202,7 @@ async def press(pilot: Pilot[Path], *keys: str | tuple[str, ...], drawn: bool = 
 async def open_wizard(pilot: Pilot[Path]) -> Wizard:
     """Open the wizard from the Welcome screen."""
     await pilot.pause()
-    await press(pilot, "n")
+    await press(pilot, "ctrl+n")
     wizard = pilot.app.screen
     assert isinstance(wizard, Wizard)
     return wizard

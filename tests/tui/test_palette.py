@@ -54,7 +54,7 @@ async def test_both_keys_open_it_on_every_screen(tmp_path: Path, key: str) -> No
 async def test_ctrl_p_opens_it_where_text_is_typed() -> None:
     app = MllmaugApp(None)
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, "n")
+        await press(pilot, "ctrl+n")
         assert isinstance(app.screen, Wizard)
         await until(pilot, lambda: isinstance(app.focused, Input))
         await press(pilot, "colon")

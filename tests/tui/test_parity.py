@@ -47,6 +47,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("try prompts", "set", ("app.workshop", "models.prompts", "pilot.prompts", "workshop.take")),
     ("flagged records", "samples", ("samples.next_flag",)),
     ("captions beside each other", "samples", ("app.samples",)),
+    ("search all captions", "samples", ("samples.search",)),
     ("try the models", "pilot", ("app.pilot",)),
     ("a model's settings", "set", ("app.models", "settings.save")),
     ("another model", "add-model", ("app.models", "models.add", "add.add")),
@@ -65,6 +66,8 @@ WITHOUT_A_KEY = {
     "paths": "plain caption files, no project",
     "proxy": "trainings of other programs, which a person starts",
     "proxy-table": "the results of other programs, no project",
+    "web": "the application itself, in a browser",
+    "hooks": "the user's configuration, no project",
 }
 
 

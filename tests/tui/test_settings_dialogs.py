@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from tui.dialogs.model_settings import ModelSettings
 from tui.dialogs.models import Models
 from tui.dialogs.report import Report
 from tui.dialogs.reshear import Reshear
+from tui.dialogs.settings import Settings as AllSettings
 from tui.dialogs.text_prompt import Ask
 from tui.screens.dashboard import Dashboard
+from tui.viewmodel.settings import SettingRow
 
 pytestmark = pytest.mark.asyncio
 SIZE = (80, 24)
@@ -62,6 +65,39 @@ async def test_set_a_batch(captioned: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
         await until(pilot, lambda: manifest(captioned)["models"][0]["settings"]["batch"] == 9)
     assert status(captioned)["tasks"]["done"] == 2
+
+
+async def test_all_settings_are_in_one_list_and_explained(captioned: Path) -> None:
+    app = MllmaugApp(captioned)
+    async with app.run_test(size=(60, 24)) as pilot:
+        await ready(pilot)
+        await press(pilot, "comma")
+        assert isinstance(app.screen, AllSettings)
+        table = app.screen.table
+        names = [(row.section, row.name) for row in table.rows]
+        assert names[0] == ("Project", "shearing")
+        assert {("Project", "image root"), ("Model dry-run", "batch")} <= set(names)
+        assert names[-1][0] == "This user"
+        assert "How captions are cut" in label_text(app, "#meaning")
+        table.cursor = names.index(("Project", "image root"))
+        await press(pilot, "enter")
+        assert isinstance(app.screen, AllSettings), "it cannot be changed"
+        await until(pilot, lambda: "about" in " ".join(table.rows[exif_row(table.rows)].lines))
+        table.cursor = exif_row(table.rows)
+        await settle(pilot)
+        said = " ".join(label_text(app, "#meaning").split())
+        assert "one of stored, upright default: stored A change captions 6 images again" in said
+        await press(pilot, "enter")
+        assert isinstance(app.screen, ModelSettings)
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "set-exif")
+        assert "A change captions 6 images again" in label_text(app, "#help")
+        app.screen.query_one("#set-exif", Select).value = "upright"
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+
+
+def exif_row(rows: Sequence[SettingRow]) -> int:
+    return next(number for number, row in enumerate(rows) if row.name == "exif")
 
 
 async def test_settings_that_begin_anew_are_confirmed(

@@ -32,7 +32,7 @@ class FakeApp:
 @pytest.mark.parametrize("covered", [False, True])
 @pytest.mark.parametrize(
     ("size", "too_small"),
-    [(Size(80, 24), False), (Size(79, 24), True), (Size(80, 23), True), (Size(200, 60), False)],
+    [(Size(60, 24), False), (Size(59, 24), True), (Size(60, 23), True), (Size(200, 60), False)],
 )
 def test_the_screen_is_covered_once_and_uncovered(
     size: Size, covered: bool, too_small: bool

@@ -185,7 +185,7 @@ async def test_wizard_goes_on_once_it_has_looked(
     app = MllmaugApp(None)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        await pilot.press("n")
+        await pilot.press("ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.is_filled)
         wizard = app.screen
         assert isinstance(wizard, Wizard)
@@ -374,7 +374,9 @@ async def test_a_pilot_of_a_project(tmp_path: Path, run_control: FakeRunControl)
         await press(pilot, "T")
         await until(
             pilot,
-            lambda: "3 of 3" in label_text(app, "#models") or "DONE" in label_text(app, "#models"),
+            lambda: "DONE" in label_text(app, "#models"),
         )
         await press(pilot, "G")
-        await until(pilot, lambda: run_control.calls == [("start", {})])
+        await until(pilot, lambda: run_control.calls[-1:] == [("start", {})])
+        kept = {"model": "dry-run", "captions": 3, "counts": {}}
+        assert run_control.calls[:-1] == [("pilot_figures", kept)]

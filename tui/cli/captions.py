@@ -11,6 +11,7 @@ import click
 
 from db.rows import SHEAR_MODES, ShearMode
 from engine.datasets.exports.formats import FORMATS, ImageMode
+from engine.operations.search.query import SYNTAX
 from engine.quality.languages import LANGUAGES
 from tui.cli.filter_options import filter_options
 from tui.cli.options import (
@@ -28,9 +29,17 @@ if TYPE_CHECKING:
 
 SAMPLES = 8
 """Images that `samples` shows unless --count says otherwise."""
+SEARCH_HELP = "\n".join(
+    [
+        "\b",
+        "--where searches all captions. All of these must be true of one:",
+        *(f"{terms:<32} {meaning}" for terms, meaning in SYNTAX),
+    ]
+)
+"""What `samples --where` takes."""
 
 
-@click.command()
+@click.command(epilog=SEARCH_HELP)
 @project_argument
 @click.option("--model", "models", multiple=True, metavar="NAME")
 @click.option(
@@ -51,20 +60,7 @@ def samples(
     where: str | None,
     as_json: bool,
 ) -> None:
-    """Captions before and after shearing, of images spread over what is done.
-
-    \b
-    --where searches all captions. All that it names must be true of one:
-    dog "a red car"        these words or texts, in the raw caption
-    otter:standing         this word, in what otter says; otter:loop and so on
-    words<5 words>20       words after shearing
-    dup loop cut refusal   what Quality calls so; also empty, leak, lead_in
-    flagged rated:bad      what a person said; rated:good
-    failed                 no caption, but an error; with words of the error
-    score<0.2 clip>0.3     the score, by the only scorer or by one
-    agree<0.3 disagree     the support by the captions of other models
-    -dog, not loop         the same negated
-    """
+    """Captions before and after shearing, of images spread over what is done."""
     from engine.operations.records import flagged_samples, rated_samples, read_samples
     from tui.cli.output import sample_lines
     from tui.cli.search import find_samples

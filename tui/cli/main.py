@@ -13,6 +13,7 @@ from engine.utils.errors import BadInput, RequestRefused
 from tui.cli import (
     application,
     captions,
+    estimate,
     files,
     imports,
     machine,
@@ -51,6 +52,7 @@ COMMANDS: tuple[click.Command, ...] = (
     tasks.failures,
     imports.import_captions,
     captions.pilot,
+    estimate.estimate,
     captions.samples,
     captions.stats,
     captions.quality,
@@ -73,6 +75,7 @@ READONLY_COMMANDS = {
     "status",
     "failures",
     "pilot",
+    "estimate",
     "samples",
     "stats",
     "quality",

@@ -44,7 +44,7 @@ class Coverage(Dialog[str | None]):
         Binding("h,left", "move(-1, 0)", "Left", False, id="coverage.left"),
         Binding("j,down", "move(0, 1)", "Down", False, id="coverage.down"),
         Binding("k,up", "move(0, -1)", "Up", False, id="coverage.up"),
-        Binding("n", "hole(1)", "Next hole", tooltip="To the next hole", id="coverage.next"),
+        Binding("n", "hole(1)", "Next gap", tooltip="Go to the next gap", id="coverage.next"),
         Binding("N", "hole(-1)", "Hole before", False, id="coverage.last"),
     ]
 
@@ -69,8 +69,8 @@ class Coverage(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Coverage: shards by models"
-            dialog.border_subtitle = "arrows move, n next hole, enter shows, esc closes"
+            dialog.border_title = "Coverage: shards by model"
+            dialog.border_subtitle = "arrows move, n next gap, enter shows, esc closes"
             yield Static(id="matrix", markup=False)
             yield Static(id="cell", markup=False)
             yield Static(LEGEND, markup=False, classes="muted")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -11,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Select, Static
 
-from engine.captioners.registry import FAMILIES, Settings
-from engine.captioners.setting_changes import setting_text
+from engine.captioners.setting_changes import CHOICES
 from engine.utils.errors import BadInput
 from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.deferred_dialog import DeferredDialog
@@ -25,6 +26,10 @@ from tui.formatting.text import describe_error
 from tui.keys import conditions
 from tui.keys.action import Action
 from tui.session.session import Session
+from tui.threads.page_loader import PageLoader
+from tui.viewmodel import pages
+from tui.viewmodel.setting_help import help_lines, setting_values
+from tui.widgets.filter_fields import field_row
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -48,9 +53,14 @@ class SettingFields(Vertical):
 
     def compose(self) -> ComposeResult:
         for name, value in self.values.items():
-            with Horizontal(classes="setting"):
-                yield Label(name, classes="name")
-                yield Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
+            choices = CHOICES.get(name, ())
+            field: Widget = Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
+            if value in choices:
+                pairs = ((choice, choice) for choice in choices)
+                field = Select(
+                    pairs, value=value, allow_blank=False, id=f"set-{name}", compact=True
+                )
+            yield field_row(name, field)
         for name in PATH_SETTINGS:
             if name in self.values:
                 yield PathComplete(f"#set-{name}", folders_only=name != "tokenizer")
@@ -105,51 +115,72 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         """True if the model's tasks begin anew with these changes."""
         error: str | None = None
 
-    def __init__(self, session: Session, project: Project, progress: ModelProgress) -> None:
+    def __init__(
+        self, session: Session, project: Project, progress: ModelProgress, setting: str = ""
+    ) -> None:
+        """`setting` is the one that has the focus first; empty for the first one."""
         super().__init__()
+        self.progress = progress
+        self.setting = setting
+        self.seconds: dict[int, float] = {}
+        """How many seconds a device takes for an image, by model id, once that is read."""
+        self.speeds = PageLoader(
+            self, partial(pages.read_seconds_per_image, project), self.show_speeds
+        )
         self.session = session
         self.project = project
         self.model = model = progress.row
         self.captioned = progress.captioned
         self.is_scorer = progress.is_scorer
-        family = FAMILIES[model.family]
-        settings = asdict(Settings.of(model.settings))
-        values = {name: setting_text(settings[name]) for name in family.setting_names}
-        values |= dict.fromkeys(settings["unsent"].split(","), "none") if settings["unsent"] else {}
-        if settings["auto_batch"]:
-            values["batch"] = "auto"
-        checkpoint = {"checkpoint": model.checkpoint or ""} if family.checkpoint_form else {}
-        self.values = checkpoint | values
+        self.values = setting_values(model)
         """The settings as they are now, by name."""
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as dialog:
+        with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(f"Settings of {text.visible(self.model.name)}")
             dialog.border_subtitle = "tab moves, ctrl+n saves, esc closes"
-            yield Static(
-                "All but batch, graphs, overlap begin tasks anew; captions stay.",
-                markup=False,
-                classes="muted",
-            )
+            yield VerticalScroll(id="fields", can_focus=False)
+            yield Static(id="help", markup=False, classes="muted")
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Save", id="save", variant="primary", compact=True)
 
     async def mount_fields(self) -> None:
-        await self.query_one(".dialog").mount(SettingFields(self.values), before=0)
+        await self.query_one("#fields").mount(SettingFields(self.values))
 
     def first_field(self) -> Widget:
-        return self.query(Input).first()
+        name = self.setting if self.setting in self.values else next(iter(self.values))
+        return self.query_one(f"#set-{name}")
 
     def on_mount(self) -> None:
         self.query_one("#save").disabled = True
+        self.speeds.load(None)
+
+    def show_speeds(self, _: None, seconds: dict[int, float]) -> None:
+        self.seconds = seconds
+        self.show_help()
+
+    @on(DescendantFocus)
+    def show_help(self) -> None:
+        """Show what the setting means that has the focus, and what follows from a change."""
+        name = str(self.focused.id if self.focused else "").removeprefix("set-")
+        if name in self.values:
+            snapshot = self.session.snapshot
+            devices = len(snapshot.devices) if snapshot is not None else 1
+            lines = help_lines(self.progress, name, self.seconds, devices)
+            self.query_one("#help", Static).update("\n".join(lines))
 
     def changes(self) -> dict[str, str]:
         """Return the entered values that differ from the present ones."""
-        fields = ((name, self.query_one(f"#set-{name}", Input).value) for name in self.values)
+        fields = ((name, self.entered(name)) for name in self.values)
         return {name: value for name, value in fields if value != self.values[name]}
 
+    def entered(self, name: str) -> str:
+        field = self.query_one(f"#set-{name}")
+        return str(field.value) if isinstance(field, Input | Select) else ""
+
+    @on(Select.Changed)
     @on(Input.Changed)
     def update_state(self) -> None:
         """Enable the button, or show why nothing can be saved."""

@@ -39,10 +39,10 @@ class Pin(Dialog[tuple[str, str | None] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Pin"
+            dialog.border_title = "Reserve device for model"
             dialog.border_subtitle = "enter chooses, esc closes"
             model = text.visible(self.model)
-            yield Static(f"Which device shall work on {model} alone?", markup=False)
+            yield Static(f"Which device is reserved for {model}?", markup=False)
             yield OptionList(*map(self.option, self.devices))
 
     def option(self, view: DeviceView) -> Option:

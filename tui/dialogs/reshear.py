@@ -34,7 +34,7 @@ class Reshear(Dialog[str | None]):
     AUTO_FOCUS = "#way"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="reshear.close"),
-        Binding("ctrl+n", "begin", "Shear", tooltip="Shear all again", id="reshear.begin"),
+        Binding("ctrl+n", "begin", "Shear", tooltip="Re-shear all captions", id="reshear.begin"),
     ]
 
     @dataclass
@@ -63,15 +63,15 @@ class Reshear(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Shear again"
-            dialog.border_subtitle = "ctrl+n shears, esc closes"
+            dialog.border_title = "Re-shear"
+            dialog.border_subtitle = "ctrl+n re-shears, esc closes"
             modes = ((mode, mode) for mode in SHEAR_MODES)
-            yield Label("Way of shearing", classes="field")
+            yield Label("Shearing method", classes="field")
             yield Select(
                 modes, value=self.row.shear_mode, allow_blank=False, id="way", compact=True
             )
             yield Static(id="meaning", markup=False, classes="muted")
-            yield Label("At most this many words", classes="field")
+            yield Label("Max. words", classes="field")
             max_words = words_text(self.row.shear_max_words)
             yield Input(max_words, placeholder="no limit", type="integer", id="words", compact=True)
             yield Static(
@@ -82,7 +82,7 @@ class Reshear(Dialog[str | None]):
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button("Shear again", id="begin", variant="primary", compact=True)
+                yield Button("Re-shear", id="begin", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False

@@ -80,26 +80,26 @@ WORKSHOP_ACTIONS: tuple[Action[WorkshopState], ...] = (
         "plus",
         "rate(True)",
         "Good",
-        tooltip="Call the caption good",
+        tooltip="Rate the caption good",
         id="workshop.good",
         changes_run=True,
+        in_palette=False,
         needs=(a_caption,),
     ),
     Action(
         "minus",
         "rate(False)",
         "Bad",
-        tooltip="Call the caption bad",
+        tooltip="Rate the caption bad",
         id="workshop.bad",
         changes_run=True,
+        in_palette=False,
         needs=(a_caption,),
     ),
 )
 
 
-class Workshop(
-    ActionOwner, PreviewScreen[SettingChanges | None], Dialog[SettingChanges | None]
-):
+class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[SettingChanges | None]):
     """Two prompts and what a model says with each; returns the changes that take one of them."""
 
     AUTO_FOCUS = "#prompt-b"
@@ -107,8 +107,8 @@ class Workshop(
         Binding("escape", "close", "Close", tooltip="End the model, close", id="workshop.close"),
         *WORKSHOP_ACTIONS,
         Binding("down,n,right_square_bracket", "image(1)", "Next image", id="workshop.next"),
-        Binding("up,N,left_square_bracket", "image(-1)", "Image before", id="workshop.last"),
-        Binding("d", "diff", "Diff", tooltip="Words that differ", id="workshop.diff"),
+        Binding("up,N,left_square_bracket", "image(-1)", "Previous image", id="workshop.last"),
+        Binding("d", "diff", "Diff", tooltip="Toggle word differences", id="workshop.diff"),
         Binding(
             "Z", "enlarge", "Picture", tooltip="Picture on the whole screen", id="workshop.enlarge"
         ),
@@ -118,8 +118,9 @@ class Workshop(
         super().__init__()
         self.session = session
         self.project = project
-        self.progress = progress
         self.model = progress.row
+        self.captioned = progress.captioned
+        """Captions that the model has made with its own prompt."""
         self.own_prompt = Settings.of(self.model.settings).prompt_choices[0]
         self.preview = Preview(self.find_image, session.image_support, id="preview")
         self.asker = PromptAsker(self.open_workshop, self.post_message)
@@ -362,10 +363,9 @@ class Workshop(
             if yes:
                 self.dismiss(changes)
 
-        captioned = self.progress.captioned
-        if captioned and trial.settings_hash != self.model.settings_hash:
+        if self.captioned and trial.settings_hash != self.model.settings_hash:
             question = (
-                f"Take this prompt, and have {text.plural(captioned, 'caption')} of"
+                f"Take this prompt, and have {text.plural(self.captioned, 'caption')} of"
                 f" {text.visible(self.model.name)} made again?"
             )
             self.app.push_screen(Confirm(question, CONSEQUENCE.format(self.model.folder)), answer)

@@ -66,7 +66,7 @@ FAILURES_ACTIONS: tuple[Action[FailuresState], ...] = (
         "x",
         "exclude",
         "Exclude",
-        tooltip="Give up on records",
+        tooltip="Exclude records",
         id="failures.exclude",
         synonyms="remove ignore drop leave out delete images skip",
         changes_run=True,
@@ -99,5 +99,7 @@ FAILURES_ACTIONS: tuple[Action[FailuresState], ...] = (
         synonyms="order sort cause model shard reason",
     ),
     enlarge_action("failures", needs=(a_cause, a_single_record)),
-    Action("escape", "back", "Back", show=False, tooltip="Unmark, go up", id="failures.back"),
+    Action(
+        "escape", "back", "Back", show=False, tooltip="Clear marks, then go up", id="failures.back"
+    ),
 )

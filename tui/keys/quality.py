@@ -64,6 +64,11 @@ QUALITY_ACTIONS: tuple[Action[QualityState], ...] = (
         synonyms="chart graph histogram",
     ),
     Action(
-        "escape", "back", "Back", show=False, tooltip="Cancel counting, go up", id="quality.back"
+        "escape",
+        "back",
+        "Back",
+        show=False,
+        tooltip="Cancel counting, then go up",
+        id="quality.back",
     ),
 )

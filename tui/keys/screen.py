@@ -55,7 +55,7 @@ SCREEN_ACTIONS: tuple[Action[ScreenState], ...] = (
         "zoom",
         "Zoom",
         show=False,
-        tooltip="Enlarge the pane, or not",
+        tooltip="Toggle zoom of the pane",
         id="screen.zoom",
         synonyms="enlarge maximize bigger full pane",
         needs=(a_focus,),

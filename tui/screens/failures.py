@@ -104,7 +104,7 @@ class Failures(PreviewScreen[None], ProjectScreen):
 
     def on_mount(self) -> None:
         self.causes.border_title = "Failures by cause"
-        self.occurrences.border_title = "Occurrences"
+        self.occurrences.border_title = "Failed images"
         self.update_detail()
 
     @property

@@ -72,7 +72,7 @@ class RecordSearchScreen(RecordListScreen):
             if typed:
                 self.search(typed)
 
-        lines = [f"{terms:<33} {meaning}" for terms, meaning in SYNTAX]
+        lines = [f"{terms:<32} {meaning}" for terms, meaning in SYNTAX]
         hint = "\n".join(["All of these must be true of a caption:", *lines])
         dialog = Ask("Search all captions", hint, self.searched, check=self.query_problem)
         self.app.push_screen(dialog, answer)

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
-WIDTH, HEIGHT = 80, 24
+WIDTH, HEIGHT = 60, 24
 """The smallest terminal, in cells, that every screen and dialog is laid out for."""
 
 

@@ -41,9 +41,7 @@ class Welcome(Screen[None]):
     HELP = "Open a project, make one, or try the demonstration."
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "n", "app.open('wizard')", "New project", tooltip="Make a project", id="welcome.new"
-        ),
+        Binding("ctrl+n", "app.open('wizard')", "New", tooltip="Make a project", id="welcome.new"),
         Binding("D", "demo", "Demo", tooltip="Built-in scenes and models", id="welcome.demo"),
         Binding("o", "open_folder", "Open", tooltip="Open a project folder", id="welcome.open"),
         Binding("j", "move('down')", "Down", show=False, id="welcome.down"),
@@ -69,7 +67,7 @@ class Welcome(Screen[None]):
     def on_mount(self) -> None:
         self.recent = user_files.recent_projects()
         choices = self.query_one(OptionList)
-        choices.add_option(Option("n   make a new project", id="new"))
+        choices.add_option(Option("^n  make a new project", id="new"))
         choices.add_option(Option("D   try the demonstration: no GPU, no download", id="demo"))
         choices.add_option(Option("o   open a project folder", id="open"))
         for number, folder in enumerate(self.recent):

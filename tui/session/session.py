@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tui.config.settings import UserSettings
 from tui.terminal.graphics import ImageSupport
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Session:
     """True if nothing may change the run."""
     image_support: ImageSupport = field(default_factory=lambda: ImageSupport("cells"))
     """How pictures are drawn, or why they are not."""
+    user_settings: UserSettings = field(default_factory=UserSettings)
+    """What stands in the user's `config.toml`."""
     snapshot: Snapshot | None = None
     """The newest snapshot; None until the project is opened."""
     snapshot_error: str | None = None

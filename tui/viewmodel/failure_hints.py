@@ -23,7 +23,9 @@ class Hint:
 RECORD_HINTS = {
     "missing": Hint(True, "find the file", "put the file there, or fix the image root, then retry"),
     "outside": Hint(
-        True, "outside the root", "it leaves the image root: fix it, or run --allow-outside, retry"
+        True,
+        "outside the root",
+        "its path is outside the image root: fix it, or run --allow-outside, then retry",
     ),
     "not_a_file": Hint(False, "not a file", "a folder, pipe or device stands in for the image"),
     "unreadable": Hint(True, "permissions", "permissions or the disk: make it readable, retry"),
@@ -31,9 +33,9 @@ RECORD_HINTS = {
     "too_large": Hint(False, "shrink the image", "the image is too large: shrink it, or exclude"),
     "timeout": Hint(True, "slow storage", "the storage was too slow: retry when it is not"),
     "refused": Hint(
-        False, "the model's no", "the model or its server will not caption it: see its message"
+        False, "refused", "the model or its server refused to caption it: see its message"
     ),
-    "unanswered": Hint(True, "server fails at it", "the server fails at this image: see its log"),
+    "unanswered": Hint(True, "server error", "the server fails at this image: see its log"),
     "unusable_text": Hint(
         False,
         "no text to ask with",
@@ -41,16 +43,20 @@ RECORD_HINTS = {
     ),
     "no_caption": Hint(
         True,
-        "it only reasons",
+        "reasoning only",
         "its answer holds no caption: switch thinking off or raise max_new_tokens, then retry",
     ),
-    "invalid": Hint(True, "see its log", "the worker sent nonsense for it: see its log, retry"),
-    "poison": Hint(False, "kills the worker", "it ends worker or server: look, then exclude it"),
+    "invalid": Hint(
+        True, "see its log", "the worker sent an invalid row for it: see its log, retry"
+    ),
+    "poison": Hint(
+        False, "crashes the worker", "it crashes worker or server: look at it, then exclude it"
+    ),
     "not_imported": Hint(
         False, "not in the files", "the imported files have no caption for it: import others"
     ),
-    "excluded": Hint(True, "given up on", "not asked for again; r takes the records back in"),
-    "readmitted": Hint(True, "taken back in", "taken back in after an exclusion: retry"),
+    "excluded": Hint(True, "excluded", "not captioned again; r includes the records again"),
+    "readmitted": Hint(True, "included again", "included again after an exclusion: retry"),
     "empty": Hint(
         False, "inspect samples", "shearing left nothing of these captions: not exported"
     ),
@@ -61,7 +67,7 @@ SHARD_HINTS: dict[TaskErrorCause, Hint] = {
     "killed": Hint(True, "host memory", "killed from outside: is the host out of memory?"),
     "crashed": Hint(True, "see its log", "the worker crashed: its log says more (5)"),
     "exited": Hint(True, "see its log", "the worker ended by itself: its log says more (5)"),
-    "hung": Hint(True, "it hung", "the worker hung: see its log (5), then retry"),
+    "hung": Hint(True, "worker hung", "the worker hung: see its log (5), then retry"),
     "log_incomplete": Hint(True, "rows are missing", "its log lacks rows: retry, or import again"),
     "shard_changed": Hint(False, "restore the shard", "a file in shards/ was changed: restore"),
     "shard_missing": Hint(False, "restore the shard", "a file in shards/ is gone: restore it"),

@@ -229,6 +229,15 @@ def read_coverage(project: Project, groups_per_line: int, lines: int) -> Coverag
     return CoverageMatrix(models, shards, shards_per_cell, by_group_and_model)
 
 
+def read_seconds_per_image(project: Project, query: None) -> dict[int, float]:
+    """Return how many seconds a device took for an image so far, by model id."""
+    from db import progress
+    from db.connection import reading
+
+    with reading(project.database) as connection:
+        return progress.seconds_per_image(connection)
+
+
 def read_throughput_history(project: Project, now: float) -> ThroughputHistory:
     """Return the images of all time in at most `MAX_POINTS` steps up to `now` (epoch seconds)."""
     from db import progress

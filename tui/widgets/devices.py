@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 GIB = 1024**3
 UNKNOWN = "n/a"
 """Shown for a figure that the device does not report."""
-OTHER_COLUMNS = 43
+OTHER_COLUMNS = 36
 """Cells of all columns that are always shown but the device's and the model's, with the blanks
 between columns."""
+SHARD_CELLS = 7
+"""Cells of the column of shards, with the blank before it."""
 NARROWEST, WIDEST = 8, 20
 """Cells of the device column: enough for `cuda:10`; with a node's name at most so many."""
 MODEL_NARROWEST, MODEL_WIDEST = 8, 24
@@ -31,7 +33,7 @@ MODEL_NARROWEST, MODEL_WIDEST = 8, 24
 have the room."""
 TEMPERATURE_CELLS, POWER_CELLS = 5, 5
 """Cells of these columns, with the blank before them."""
-RECENT_NARROWEST, RECENT_WIDEST = 6, 30
+RECENT_NARROWEST, RECENT_WIDEST = 5, 30
 """Cells of the bars of the last minutes, without the blank before them."""
 PERCENT = 100.0
 
@@ -43,6 +45,7 @@ class Columns(NamedTuple):
     model: int
     recent: int = 0
     """Cells of the bars of the last minutes; 0 if there is no room for them."""
+    shard: bool = True
     temperature: bool = False
     power: bool = False
 
@@ -85,14 +88,15 @@ def choose_columns(devices: Sequence[DeviceView], width: int) -> Columns:
     device = min(max(NARROWEST, *(len(view.row.id) for view in devices)), WIDEST)
     room = width - OTHER_COLUMNS - device
     model = min(max(MODEL_NARROWEST, *(len(model_label(view)) for view in devices)), MODEL_WIDEST)
-    left = room - model
+    shard = room >= MODEL_NARROWEST + SHARD_CELLS
+    left = room - SHARD_CELLS * shard - model
     temperature = left >= TEMPERATURE_CELLS and any(v.row.temperature is not None for v in devices)
     left -= TEMPERATURE_CELLS * temperature
     power = left >= POWER_CELLS and any(v.row.power is not None for v in devices)
     left -= POWER_CELLS * power
     recent = min(left - 1, RECENT_WIDEST) if left > RECENT_NARROWEST else 0
     left -= recent + 1 if recent else 0
-    return Columns(device, max(MODEL_NARROWEST, model + left), recent, temperature, power)
+    return Columns(device, max(MODEL_NARROWEST, model + left), recent, shard, temperature, power)
 
 
 def heading_line(columns: Columns) -> Content:
@@ -157,10 +161,11 @@ def columns_text(
     heat = f"{temperature:>{TEMPERATURE_CELLS}}" if columns.temperature else ""
     heat += f"{power:>{POWER_CELLS}}" if columns.power else ""
     bars = f" {text.fit(recent, columns.recent)}" if columns.recent else ""
+    bars += f"{shard:>{SHARD_CELLS}}" if columns.shard else ""
     return (
         f"{text.fit(device, columns.device)} {text.fit(model, columns.model)} ",
         f"{state:<5}",
-        f" {utilisation:>5}{heat} {memory:>8} {rate:>7}{bars} {shard:>6} {done:>5}",
+        f" {utilisation:>5}{heat} {memory:>8} {rate:>7}{bars} {done:>5}",
     )
 
 

@@ -52,7 +52,7 @@ def event_line(event: EventRow) -> Content:
 class LatestSamplePane(Pane):
     """The newest caption, with `//` around what shearing removed."""
 
-    TITLE = "Latest sample"
+    TITLE = "Recent captions"
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
         sample = snapshot.latest_sample

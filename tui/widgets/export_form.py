@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from engine.datasets.exports.export import ExportOptions
     from tui.viewmodel.snapshot import ModelProgress, Snapshot
 
-FORMAT_DEFAULT = "the format's own way"
+FORMAT_DEFAULT = "as the format does"
 """The prompt of a choice that need not be made."""
 DRAWS = ("random", "expand")
 """The texts that can be chosen beside those of single names."""
 COLUMNS = {
-    "uid": "a column uid",
-    "captions-list": "a column captions: a list of all of them",
-    "quality-columns": "columns health, agreement, scores, flags",
+    "uid": "Column uid",
+    "captions-list": "Column captions: a list of all captions",
+    "quality-columns": "Columns health, agreement, scores, flags",
 }
 """By id the labels of the ticks for further columns, of formats that have columns."""
 
@@ -63,20 +63,20 @@ class ExportForm(Vertical):
         yield field_row("Write to", Input(self.proposed_path, id="path", compact=True))
         with VerticalScroll(id="models", can_focus=False):
             yield from self.model_checkboxes()
-        yield BracketCheckbox("original captions first", id="original", compact=True)
-        yield BracketCheckbox("unfinished: export what there is", id="partial", compact=True)
+        yield BracketCheckbox("Include originals", id="original", compact=True)
         yield BracketCheckbox(
-            "only sentences that the token cap did not cut", id="finished", compact=True
+            "Allow partial: export what is captioned so far", id="partial", compact=True
         )
         yield BracketCheckbox(
-            "provenance: model, prompt, seed, finish", id="provenance", compact=True
+            "Only complete sentences (not cut by the token cap)", id="finished", compact=True
         )
         yield BracketCheckbox(
-            "without the records and captions that were flagged", id="flagged", compact=True
+            "Include provenance: model, prompt, seed, finish", id="provenance", compact=True
         )
-        yield BracketCheckbox("only what was flagged", id="only-flagged", compact=True)
+        yield BracketCheckbox("Leave out flagged records and captions", id="flagged", compact=True)
+        yield BracketCheckbox("Only flagged records and captions", id="only-flagged", compact=True)
         yield BracketCheckbox(
-            "also images known to be unreadable, or excluded", id="unreadable", compact=True
+            "Include images that cannot be read, or were excluded", id="unreadable", compact=True
         )
         for id, label in COLUMNS.items():
             yield BracketCheckbox(label, id=id, compact=True)
@@ -89,7 +89,7 @@ class ExportForm(Vertical):
         )
         yield field_row("Longer side", side)
         field = Input(placeholder="0", type="integer", id="words", compact=True)
-        yield field_row("Words at least", field)
+        yield field_row("Min. words", field)
         scorers = [model.row.name for model in self.snapshot.models if model.is_scorer]
         yield FilterFields(len(self.snapshot.captioners), scorers)
         root = Input(
@@ -97,7 +97,7 @@ class ExportForm(Vertical):
         )
         yield field_row("Image root", root)
         maps = Input(placeholder="OLD=NEW, several with a blank between", id="map", compact=True)
-        yield field_row("Path beginnings", maps)
+        yield field_row("Rewrite path prefixes", maps)
         yield PathComplete("#path")
         yield PathComplete("#root", folders_only=True)
 
@@ -188,7 +188,7 @@ class ExportForm(Vertical):
             path_map=read_path_maps(self.typed("map")),
             allow_partial=self.is_checked("partial"),
             format=format.name,
-            min_words=read_number(self.typed("words"), "words at least"),
+            min_words=read_number(self.typed("words"), "min. words"),
             only_finished=self.is_checked("finished"),
             provenance=format.provenance and self.is_checked("provenance"),
             uid=format.columns and self.is_checked("uid"),

@@ -18,12 +18,12 @@ from transformers import LlamaForCausalLM, MptConfig, MptForCausalLM
 from engine.captioners.answer_text import with_longer_cap
 from engine.captioners.base import Caption, Captioner, CheckpointError, LoadedCheckpoint
 from engine.captioners.checkpoints.assembly import assemble, recipe_by_rules, rename_keys
+from engine.captioners.checkpoints.cpu_products import use_fast_products
 from engine.captioners.checkpoints.modules import build_clip_tower
 from engine.captioners.checkpoints.quantization import quantize
 from engine.captioners.checkpoints.weights import Weights, read_folder, tensor_shape
 from engine.captioners.config_files import read_json
 from engine.captioners.families.otter_model import GatedCrossAttention, OtterModel, Perceiver
-from engine.captioners.generation.cpu_products import use_fast_products
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import (

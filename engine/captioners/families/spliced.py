@@ -13,8 +13,8 @@ from torch import nn
 
 from engine.captioners.answer_text import with_longer_cap
 from engine.captioners.base import Caption, Captioner, LoadedCheckpoint
+from engine.captioners.checkpoints.cpu_products import use_fast_products
 from engine.captioners.checkpoints.quantization import quantize
-from engine.captioners.generation.cpu_products import use_fast_products
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import (

@@ -110,4 +110,4 @@ def capture_for(device: torch.device, enabled: bool) -> Capture | None:
 
 def report_fallback(reason: CaptureFailed) -> None:
     """Write to the worker's log (stderr) that steps are launched one by one, and why."""
-    sys.stderr.write(f"decode steps are launched one by one: {reason}\n")
+    sys.stderr.write(f"CUDA graphs are disabled: {reason}\n")

@@ -19,8 +19,8 @@ import torch
 from torch import nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
+from engine.captioners.checkpoints.cpu_products import CpuLinear, product
 from engine.captioners.checkpoints.quantization import QuantizedLinear
-from engine.captioners.generation.cpu_products import CpuLinear, product
 from engine.captioners.generation.cuda_graphs import (
     Capture,
     CaptureFailed,

@@ -300,7 +300,7 @@ class ServerClient:
     def describe_malformed(self, problem: str, response: Response) -> str:
         """Return the message for a response that no server should give, with its beginning."""
         beginning = response.body[:80].decode(errors="replace")
-        return self.redact(f"{self.address} answers nonsense: {problem}: {beginning!r}")
+        return self.redact(f"{self.address} returns an invalid response: {problem}: {beginning!r}")
 
     def redact(self, text: str) -> str:
         """Return the text in one line, cut to a bearable length, and without the API key."""

@@ -167,7 +167,7 @@ def time_choices(shape: ModelShape, preparation: Preparation, trial: Trial) -> f
     last = torch.randn(trial.rows, width, device=trial.device, dtype=trial.dtype)
     state = SimpleNamespace(
         logits=linear(last, head),
-        step=lambda _: linear(last, head),
+        step=lambda ids: linear(last[: len(ids)], head),
         drop_ended=lambda unfinished: [row for row, goes_on in enumerate(unfinished) if goes_on],
     )
     request = GenerationRequest(

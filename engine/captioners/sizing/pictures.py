@@ -6,7 +6,9 @@ Nothing of the model is loaded but, of open models, the processor, which alone k
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,10 @@ from engine.captioners.preprocessing.pixels import SquarePreprocessor
 from engine.captioners.preprocessing.prompts import load_tokenizer
 from engine.captioners.settings import Settings
 from engine.captioners.sizing.stacks import ModelShape
-from engine.images.image import Picture
+from engine.images.image import ImageProblem, Picture, open_image
 
+WARM_UP = 2
+"""Images that are prepared once before others are timed."""
 QWEN_RANKS = "qwen.tiktoken"
 """The file of Qwen-VL's tokenizer."""
 QUERIES = ("query_tokens", "attn_pool.query", "latents")
@@ -90,6 +94,27 @@ def preparation_of(
         tokenizer,
         STOP_TEXT if family == "minigpt-4" else None,
     )
+
+
+def time_preparation(
+    prepare: Callable[[Picture], Any], images: Sequence[str]
+) -> tuple[list[Any], float]:
+    """Prepare images; return them, and how long one takes on average, in seconds.
+
+    Those that cannot be read are left out, as in a run. Raises `CheckpointError` if none can.
+    """
+    prepared: list[Any] = []
+    seconds = 0.0
+    for warm_up in (True, False):
+        prepared.clear()
+        began = time.perf_counter()
+        for image in images[:WARM_UP] if warm_up else images:
+            with suppress(ImageProblem):
+                prepared.append(prepare(open_image(image)))
+        seconds = time.perf_counter() - began
+    if not prepared:
+        raise CheckpointError("none of the first images can be read")
+    return prepared, seconds / len(prepared)
 
 
 def tokenizer_of(folder: Path, settings: Settings) -> Any:
@@ -166,4 +191,4 @@ def vision_tokens(row: ModelInputs, shape: ModelShape) -> int:
         return int(pixels.shape[-2])
     *tiles, _, height, width = pixels.shape
     patch = patch_side(shape)
-    return math.prod(tiles) * (height // patch) * (width // patch)
+    return int(math.prod(tiles) * (height // patch) * (width // patch))

@@ -29,14 +29,21 @@ def command() -> list[str]:
     return python_command(__name__, "{port}", "{key}", "{model}")
 
 
-def write_faults(folder: Path, faults: Sequence[str] = (), deadly: bytes | None = None) -> Path:
+def write_faults(
+    folder: Path,
+    faults: Sequence[str] = (),
+    *,
+    deadly: bytes | None = None,
+    delay_seconds: float = 0.01,
+) -> Path:
     """Make a checkpoint folder for servers with these faults, and return it.
 
-    They die of the image `deadly`, if there is one.
+    They die of the image `deadly`, if there is one, and answer after `delay_seconds`.
     """
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     (folder / "faults").write_text("\n".join(faults))
+    (folder / "delay").write_text(str(delay_seconds))
     if deadly is not None:
         (folder / DEADLY).write_text(str(zlib.crc32(deadly)))
     return folder
@@ -132,6 +139,6 @@ def main() -> None:
         return None
 
     server = FakeServer(behave, port)
-    server.delay_seconds = 0.01
+    server.delay_seconds = float((folder / "delay").read_text())
     print(f"listening on {port} with the key {key}", flush=True)
     server.serve_forever()

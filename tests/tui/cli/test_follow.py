@@ -65,5 +65,5 @@ def test_metrics_replace_metrics_and_nothing_else(tmp_path: Path) -> None:
     assert "exists" in refused.stderr
     inside = project.captions / "x.prom"
     assert "own files" in cli("status", project.folder, "--prometheus", inside).stderr
-    assert "is no file" in cli("status", project.folder, "--prometheus", "/dev/stdout").stderr
+    assert "is no file" in cli("status", project.folder, "--prometheus", "/dev/null").stderr
     assert "cannot write" in cli("status", project.folder, "--prometheus", "/no/x.prom").stderr

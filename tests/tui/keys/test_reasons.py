@@ -21,6 +21,8 @@ from tests.tui.keys.states import (
     snapshot,
 )
 from tui.dialogs import model_settings, models
+from tui.dialogs.pilot import PILOT_ACTIONS, PilotState
+from tui.dialogs.workshop import WORKSHOP_ACTIONS, WorkshopState
 from tui.keys.action import Action
 from tui.keys.app import APP_ACTIONS
 from tui.keys.dashboard import DASHBOARD_ACTIONS
@@ -56,6 +58,8 @@ SHOWING = (
     "app.coverage",
     "app.lengths",
     "app.models",
+    "app.workshop",
+    "app.settings",
     "app.reshear",
     "app.pilot",
     "app.verify",
@@ -226,16 +230,23 @@ CASES = (
             "samples.grid",
             "samples.open",
         )
+        | all_of("nothing was searched, or found", "samples.next_match", "samples.last_match")
         | {
             "samples.next_flag": "no record is flagged",
-            "samples.flag_caption": "no model has captioned the record yet",
-        },
+        }
+        | all_of("no model has captioned the record yet", "samples.good", "samples.bad"),
     ),
     Case(
         "samples: a flagged one",
         SAMPLES_ACTIONS,
-        SamplesState(session=IDLE, has_record=True, has_caption=True, flags=1),
+        SamplesState(session=IDLE, has_record=True, has_caption=True, flags=1, matches=1),
         {},
+    ),
+    Case(
+        "samples: before the first snapshot",
+        SAMPLES_ACTIONS,
+        SamplesState(session=session(), has_record=True, has_caption=True, flags=1, matches=1),
+        {"samples.random": "the project is still being opened"},
     ),
     Case(
         "failures: none",
@@ -323,6 +334,50 @@ CASES = (
         (models.ADD,),
         RUNNING,
         {"models.add": "the project is running: stop it first (K)"},
+    ),
+    Case(
+        "pilot: of no project",
+        PILOT_ACTIONS,
+        PilotState(Session(), has_caption=True, busy=False),
+        all_of("the project is not made yet", "pilot.good", "pilot.bad", "pilot.prompts"),
+    ),
+    Case(
+        "pilot: of a project",
+        PILOT_ACTIONS,
+        PilotState(IDLE, has_caption=True, busy=False),
+        {},
+    ),
+    Case(
+        "pilot: at work",
+        PILOT_ACTIONS,
+        PilotState(IDLE, has_caption=False, busy=True),
+        all_of("there is no caption yet", "pilot.good", "pilot.bad")
+        | {"pilot.prompts": "the pilot has the device"},
+    ),
+    Case(
+        "workshop: a new prompt",
+        WORKSHOP_ACTIONS,
+        WorkshopState(IDLE, tried=True, is_new=True, has_caption=True),
+        {},
+    ),
+    Case(
+        "workshop: a new prompt that was not tried",
+        WORKSHOP_ACTIONS,
+        WorkshopState(IDLE, tried=False, is_new=True, has_caption=False),
+        all_of("there is no caption yet", "workshop.good", "workshop.bad")
+        | {"workshop.take": "try the prompt first (enter)"},
+    ),
+    Case(
+        "workshop: the model's own prompt",
+        WORKSHOP_ACTIONS,
+        WorkshopState(IDLE, tried=True, is_new=False, has_caption=True),
+        {"workshop.take": "it is the model's own prompt"},
+    ),
+    Case(
+        "workshop: running",
+        WORKSHOP_ACTIONS,
+        WorkshopState(RUNNING, tried=True, is_new=True, has_caption=True),
+        {"workshop.take": "the project is running: stop it first (K)"},
     ),
     Case(
         "settings: changed",

@@ -59,7 +59,7 @@ def test_sequences(mode: NotificationMode, environment: dict[str, str], written:
 def test_no_text_ends_its_sequence() -> None:
     hostile = "a\x1b]0;title\a\x9c;b\n"
     for mode in ("osc9", "osc777"):
-        written = sequence(mode, hostile, hostile * 100, {})  # type: ignore[arg-type]
+        written = sequence(mode, hostile, hostile * 100, {})
         inside = written.removeprefix("\a\x1b]").removesuffix("\x1b\\")
         assert inside.isprintable()
         assert inside.count(";") == {"osc9": 1, "osc777": 3}[mode]

@@ -28,7 +28,7 @@ def test_a_failed_shard_gets_the_hint_of_its_cause(error_cause: TaskErrorCause) 
 )
 def test_the_words_of_an_error_decide_nothing(words: str) -> None:
     assert hint_for(cause("shard", words)) == UNKNOWN_SHARD
-    assert hint_for(cause("shard", words, error_cause="hung")).short == "it hung"
+    assert hint_for(cause("shard", words, error_cause="hung")).short == "worker hung"
 
 
 def test_a_worker_killed_from_outside_is_not_a_batch_too_large() -> None:

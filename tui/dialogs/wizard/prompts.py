@@ -30,7 +30,7 @@ TRY_LABEL = "Try on this image"
 
 
 class PromptsStep(WizardStep):
-    """The page for prompts, sampling and shearing, which can be tried on one of the first images."""
+    """The page for prompts, sampling and shearing, which are tried on one of the first images."""
 
     NAME = "Prompts"
 
@@ -64,7 +64,7 @@ class PromptsStep(WizardStep):
         yield Vertical(id="prompts")
         yield Label(f"Shearing: {', '.join(SHEAR_MODES)}", classes="field")
         yield Input(self.draft.mode, id="mode-of-shearing", compact=True)
-        yield Label("At most this many words", classes="field")
+        yield Label("Max. words", classes="field")
         yield Input(placeholder="no limit", id="words", type="integer", compact=True)
         with Horizontal(classes="buttons"):
             yield Button(TRY_LABEL, id="try", compact=True)

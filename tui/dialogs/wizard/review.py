@@ -40,11 +40,11 @@ class ReviewStep(WizardStep):
 
     def compose(self) -> ComposeResult:
         yield Static(id="summary", markup=False)
-        yield Label("Records a shard", classes="field")
+        yield Label("Records per shard", classes="field")
         yield Input(id="shard-size", type="integer", compact=True)
-        yield Label("Captions that exist (NAME=FILE, with blanks between several)", classes="field")
+        yield Label("Existing captions to import (NAME=FILE, separated by blanks)", classes="field")
         yield Input(placeholder="none, or such as blip=captions.json", id="imports", compact=True)
-        yield Label("Beginnings of image paths to replace (OLD=NEW)", classes="field")
+        yield Label("Rewrite path prefixes (OLD=NEW)", classes="field")
         yield Input(placeholder="none, or such as /theirs/=/ours/", id="path-map", compact=True)
         yield Static(id="command", markup=False, classes="seen muted")
 

@@ -56,23 +56,17 @@ class SourceStep(WizardStep):
         yield Input(self.draft.captions, id="captions", compact=True)
         yield Label("Image root", classes="field")
         yield Input(placeholder="the folder of the captions", id="root", compact=True)
-        yield Label("Make the project in", classes="field")
+        yield Label("Project folder", classes="field")
         yield Input(self.draft.folder, id="folder", compact=True)
-        yield BracketCheckbox("leave out records that cannot be read", id="skip-bad", compact=True)
-        yield BracketCheckbox(
-            "open and decode every image, not a sample", id="check-images", compact=True
-        )
+        yield BracketCheckbox("Skip invalid records", id="skip-bad", compact=True)
+        yield BracketCheckbox("Check every image, not a sample", id="check-images", compact=True)
         yield Static(id="source-seen", markup=False, classes="seen")
-        yield Label(
-            "Keys or columns of image and caption, if their names are unusual", classes="field"
-        )
+        yield Label("Columns of image and caption, if not found by name", classes="field")
         yield Input(placeholder="image, caption", id="keys", compact=True)
         yield BracketCheckbox(
-            "quotation marks in CSV and TSV are characters like others", id="unquoted", compact=True
+            "CSV and TSV: read quotation marks as text", id="unquoted", compact=True
         )
-        yield BracketCheckbox(
-            "each of several captions of an image is a record", id="each-caption", compact=True
-        )
+        yield BracketCheckbox("One record per caption of an image", id="each-caption", compact=True)
 
     @property
     def fields(self) -> SourceFields:

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING
 
 from tui.formatting import text
 from tui.viewmodel.failure_hints import hint_for
-from tui.widgets.tables.table import Cell, Column, VirtualTable
+from tui.widgets.tables.sortable_table import SortableTable
+from tui.widgets.tables.table import Cell, Column
 
 if TYPE_CHECKING:
     from db.failures import Cause, Grouping
 
 
-class CauseTable(VirtualTable["Cause"]):
+class CauseTable(SortableTable["Cause"]):
     """One row per cause of failures, or per cause and model or shard, with what to do about it."""
 
     def __init__(self, model_name: Callable[[int], str], id: str | None = None) -> None:
         self.cause_columns: tuple[Column[Cause], ...] = (
-            Column("Cause", 0, lambda cause: cause.kind),
+            Column("Cause", 0, lambda cause: cause.kind, least=16),
             Column("Of", 6, scope_cell),
             Column("Count", 9, lambda cause: text.number(cause.count), align_right=True),
-            Column("Shards", 7, lambda cause: text.number(cause.shards), align_right=True),
-            Column("Retry", 5, lambda cause: "yes" if hint_for(cause).can_retry else "no"),
-            Column("Hint", 17, lambda cause: hint_for(cause).short),
+            Column("Shards", 7, shards_cell, align_right=True, optional=True),
+            Column("Retry", 5, retry_cell, optional=True),
+            Column("Hint", 17, lambda cause: hint_for(cause).short, optional=True),
         )
         self.group_columns: dict[Grouping, tuple[Column[Cause], ...]] = {
             "cause": (),
@@ -42,3 +43,11 @@ class CauseTable(VirtualTable["Cause"]):
 
 def scope_cell(cause: Cause) -> Cell:
     return cause.scope, "bad" if cause.scope == "shard" else ""
+
+
+def shards_cell(cause: Cause) -> str:
+    return text.number(cause.shards)
+
+
+def retry_cell(cause: Cause) -> str:
+    return "yes" if hint_for(cause).can_retry else "no"

@@ -9,13 +9,14 @@ from textual.binding import Binding, BindingType
 
 from tui.formatting import text
 from tui.viewmodel.failures_by_image import FailedImage, ImagePlace
-from tui.widgets.tables.table import Column, VirtualTable
+from tui.widgets.tables.sortable_table import SortableTable
+from tui.widgets.tables.table import Column
 
 if TYPE_CHECKING:
     from db.rows import RecordKey
 
 
-class OccurrenceTable(VirtualTable[FailedImage]):
+class OccurrenceTable(SortableTable[FailedImage]):
     """One row an image that failed for the chosen cause, or a shard; rows can be marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,9 +33,9 @@ class OccurrenceTable(VirtualTable[FailedImage]):
         super().__init__(
             (
                 Column("Record", 11, lambda row: row.name),
-                Column("Image", 0, self.image_cell),
-                Column("Models", 14, models),
-                Column("Failed at", 9, lambda row: text.clock(row.failed_at)),
+                Column("Image", 0, self.image_cell, least=12),
+                Column("Models", 14, models, optional=True),
+                Column("Failed at", 9, lambda row: text.clock(row.failed_at), optional=True),
             ),
             id=id,
         )

@@ -10,7 +10,8 @@ from rich.cells import cell_len
 
 from tui.formatting import text
 from tui.viewmodel.quality import QualityLine, worst_line
-from tui.widgets.tables.table import GUTTER, Cell, Column, VirtualTable
+from tui.widgets.tables.sortable_table import SortableTable
+from tui.widgets.tables.table import GUTTER, Cell, Column
 
 if TYPE_CHECKING:
     from engine.operations.model_quality import ModelQuality
@@ -33,7 +34,7 @@ WIDE = 100
 QualityColumn = Column["ModelQuality"]
 
 
-class QualityTable(VirtualTable["ModelQuality"]):
+class QualityTable(SortableTable["ModelQuality"]):
     """One row for the originals and one a model, with their figures."""
 
     def __init__(self, limits_of: Callable[[str], Limits], id: str | None = None) -> None:
@@ -106,7 +107,7 @@ def score_columns(scorer: str) -> list[Column[ModelQuality]]:
     ]
 
 
-class DefectTable(VirtualTable[QualityLine]):
+class DefectTable(SortableTable[QualityLine]):
     """One row a defect of the chosen model, the worst first; then its agreement and its scores."""
 
     def __init__(self, id: str | None = None) -> None:

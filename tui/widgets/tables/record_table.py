@@ -28,11 +28,11 @@ class RecordTable(VirtualTable[RecordRow]):
         self.label_of = label_of
         super().__init__(
             (
-                Column("Time", 8, lambda row: text.clock(row.created)),
+                Column("Time", 8, lambda row: text.clock(row.created), optional=True),
                 Column("Record", 11, lambda row: f"{row.shard:05}/{row.i}"),
                 Column("Flag", 4, label_of),
                 Column("Image", 26, lambda row: row.image),
-                Column("Original caption", 0, lambda row: row.original),
+                Column("Original caption", 0, lambda row: row.original, least=8),
             ),
             id=id,
         )

@@ -49,9 +49,9 @@ class ShardTable(VirtualTable["TaskRow"]):
                 Column("State", 5, state_cell),
                 Column("Captioned", 15, captioned_cell, align_right=True),
                 Column("Failed", 6, lambda task: text.number(task.failed), align_right=True),
-                Column("Prio", 4, priority_cell, align_right=True),
-                Column("Tries", 5, lambda task: str(task.attempt), align_right=True),
-                Column("Updated", 8, lambda task: text.clock(task.updated), align_right=True),
+                Column("Prio", 4, priority_cell, align_right=True, optional=True),
+                Column("Tries", 5, tries_cell, align_right=True, optional=True),
+                Column("Updated", 8, updated_cell, align_right=True, optional=True),
                 Column("Error", 0, lambda task: task.error or ""),
             ),
             id=id,
@@ -89,3 +89,11 @@ def priority_cell(task: TaskRow) -> str:
 
 def captioned_cell(task: TaskRow) -> str:
     return f"{text.number(task.captioned)}/{text.number(task.count)}"
+
+
+def tries_cell(task: TaskRow) -> str:
+    return str(task.attempt)
+
+
+def updated_cell(task: TaskRow) -> str:
+    return text.clock(task.updated)

@@ -39,6 +39,10 @@ class Column(Generic[Row]):
     width: int
     cell: Callable[[Row], Cell]
     align_right: bool = False
+    optional: bool = False
+    """True if a narrow table leaves it out, the last one first."""
+    least: int = 1
+    """The cells of a column with the width 0 for which a narrow table leaves optional ones out."""
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True):
@@ -225,7 +229,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """Return the line of column titles."""
         style = self.get_component_rich_style("table--heading")
         segments = [Segment(" " * GUTTER, style)]
-        for column, cells in zip(self.columns, self.column_widths(width), strict=True):
+        for column, cells in self.layout_columns(width):
             chosen = style + Style(reverse=True) if column.title == self.sorted_by else style
             segments.append(Segment(text.fit(column.title, cells, column.align_right), chosen))
             segments.append(Segment(" ", style))
@@ -244,7 +248,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         segments = [Segment((">" if is_cursor else " ") + ("*" if marked else " "), style)]
         if row is None:
             return [*segments, Segment(text.fit(" ...", width - GUTTER), style)]
-        for column, cells in zip(self.columns, self.column_widths(width), strict=True):
+        for column, cells in self.layout_columns(width):
             cell = column.cell(row)
             cell_text, component = cell if isinstance(cell, tuple) else (cell, "")
             cell_style = style
@@ -260,14 +264,24 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         right = GUTTER
         if x < right:
             return None
-        widths = self.column_widths(self.scrollable_content_region.width)
-        for column, cells in zip(self.columns, widths, strict=True):
+        for column, cells in self.layout_columns(self.scrollable_content_region.width):
             right += cells + 1
             if x < right:
                 return column.title
         return None
 
-    def column_widths(self, width: int) -> list[int]:
-        """Return the width of each column, in cells, for a table of `width` cells."""
-        fixed = sum(column.width for column in self.columns) + len(self.columns) + GUTTER
-        return [column.width or max(1, width - fixed) for column in self.columns]
+    def layout_columns(self, width: int) -> list[tuple[Column[Row], int]]:
+        """Return the columns that a table of `width` cells has room for, and the cells of each."""
+        columns = list(self.columns)
+        least = max((column.least for column in columns if not column.width), default=0)
+        while (room := width - fixed_cells(columns)) < least:
+            optional = [column for column in columns if column.optional]
+            if not optional:
+                break
+            columns.remove(optional[-1])
+        return [(column, column.width or max(1, room)) for column in columns]
+
+
+def fixed_cells(columns: Sequence[Column[Any]]) -> int:
+    """Return the cells that columns take beside those with the width 0."""
+    return sum(column.width for column in columns) + len(columns) + GUTTER

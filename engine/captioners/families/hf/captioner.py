@@ -20,6 +20,7 @@ from engine.captioners.base import (
     CheckpointError,
     LoadedCheckpoint,
 )
+from engine.captioners.checkpoints.cpu_products import use_fast_products
 from engine.captioners.checkpoints.foreign_code import (
     NativeCode,
     check_folder_runs_no_code,
@@ -56,7 +57,6 @@ from engine.captioners.families.hf.trial import (
 from engine.captioners.families.hf.way_trial import TEXT, WayTrial
 from engine.captioners.families.hf.ways import ShrinkingBatch, StaticBatch, Way
 from engine.captioners.families.hf.weights import check_type, has_class, has_model, load_model
-from engine.captioners.generation.cpu_products import use_fast_products
 from engine.captioners.generation.cuda_graphs import capture_for
 from engine.captioners.generation.generate import (
     GenerationRequest,
@@ -369,9 +369,16 @@ def load(
 
 
 def load_without_code(
-    folder: Path, settings: Settings, device: str, report: Callable[[str], None]
+    folder: Path,
+    settings: Settings,
+    device: str,
+    report: Callable[[str], None],
+    thin: Any = None,
 ) -> HuggingFaceCaptioner:
-    """Return the captioner of a checkpoint folder that was looked at before."""
+    """Return the captioner of a checkpoint folder that was looked at before.
+
+    `thin` is as in `load_model`.
+    """
     check_type(folder)
     # The processor comes first, for it is refused in seconds.
     tokenizer_path = Path(settings.tokenizer) if settings.tokenizer else folder
@@ -386,7 +393,7 @@ def load_without_code(
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     dtype = choose_dtype(settings.dtype, device)
-    model, loaded = load_model(folder, dtype, device, report, settings.adapter)
+    model, loaded = load_model(folder, dtype, device, report, settings.adapter, thin=thin)
     loaded = quantize_text(folder, model, settings.quantize, loaded, report)
     text_model = find_text_model(model)
     decoding = [] if text_model is None else [text_model, model.get_output_embeddings()]

@@ -88,10 +88,12 @@ def load_model(
     report: Callable[[str], None] = lambda _: None,
     adapter: str | None = None,
     auto_class: Any = AutoModelForImageTextToText,
+    thin: Any = None,
 ) -> tuple[Any, LoadedCheckpoint]:
     """Return the model of a checkpoint folder, with an `adapter`'s folder merged into it.
 
-    `auto_class` is the class of transformers that chooses the model's class. No weight is left
+    `auto_class` is the class of transformers that chooses the model's class. `thin` is the model's
+    configuration with fewer layers, of which alone the weights are loaded. No weight is left
     random; keys that the model does not know are ignored and listed in the `LoadedCheckpoint`.
     Raises `CheckpointError`, and whatever `check_host_memory` raises.
     """
@@ -110,6 +112,7 @@ def load_model(
             dtype=dtype,
             local_files_only=True,
             trust_remote_code=False,
+            config=thin,
             weights_only=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,

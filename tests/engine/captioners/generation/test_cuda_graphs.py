@@ -89,7 +89,7 @@ def test_what_cannot_be_captured_is_launched(
     launched, pool = captions(capture)
     assert launched == plain
     assert pool.idle[0].graphs is None
-    assert "decode steps are launched one by one: " in capsys.readouterr().err
+    assert "CUDA graphs are disabled: " in capsys.readouterr().err
 
 
 def test_garbage_of_the_batch_before_is_not_read(

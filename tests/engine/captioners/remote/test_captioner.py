@@ -217,7 +217,6 @@ def test_the_doctor_says_what_is_wrong(server: FakeServer, tmp_path: Path) -> No
 # A real server
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(
     any(find_spec(name) is None for name in ("fastapi", "uvicorn", "openai")),
     reason="`transformers serve` needs the extra `serving`",

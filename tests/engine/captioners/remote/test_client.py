@@ -78,14 +78,16 @@ def test_tokens_are_the_servers_or_unknown(client: ServerClient, usage: str, tok
 def test_a_count_of_tokens_that_is_none_is_a_malformed_reply(
     client: ServerClient, tokens: str
 ) -> None:
-    with pytest.raises(ServerError, match="answers nonsense: no count of tokens") as caught:
+    with pytest.raises(
+        ServerError, match="returns an invalid response: no count of tokens"
+    ) as caught:
         client.read_caption(response(caption_body(f'{{"completion_tokens": {tokens}}}')))
     assert caught.value.cause == "failing" and caught.value.may_be_record
 
 
 @pytest.mark.parametrize("usage", ["7", '"x"', "[1]", "true"])
 def test_usage_that_is_no_object_is_a_malformed_reply(client: ServerClient, usage: str) -> None:
-    with pytest.raises(ServerError, match="answers nonsense"):
+    with pytest.raises(ServerError, match="returns an invalid response"):
         client.read_caption(response(caption_body(usage)))
 
 

@@ -1,8 +1,8 @@
-"""Matrix products of float32 on a CPU, by oneDNN where it is faster than torch's usual MKL.
+"""Matrix products on a CPU by oneDNN: of float32 where it is faster than torch's usual MKL, of int8.
 
-On processors of AMD, MKL takes more than twice as long as oneDNN for any number of rows. In a decode
-step rows are few, and how a weight lies in memory matters as well: oneDNN reads it packed, in the
-blocks that its kernels use.
+On processors of AMD, MKL takes more than twice as long as oneDNN for any number of rows. In a
+decode step rows are few, and how a weight lies in memory matters as well: oneDNN reads it packed,
+in the blocks that its kernels use.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ MIN_GAIN = 1.2
 """How many times as fast oneDNN must be to be taken. Where both are about as fast, each run takes
 the same one, so that sums are rounded alike."""
 MIN_MULTIPLICATIONS = 2**20
-"""Fewest multiplications of a product that oneDNN does, whose call takes 10 us longer than MKL's."""
+"""Fewest multiplications for which oneDNN is called: its call takes 10 us longer than MKL's."""
 MIN_PACKED = 2**18
 """Fewest numbers of a weight that is packed. A smaller one is better joined with its neighbours."""
 
@@ -52,6 +53,39 @@ def pack(weight: torch.Tensor) -> torch.Tensor:
     return packed
 
 
+def has_packed_int8(weight: torch.Tensor) -> bool:
+    """Return True if `int8_product` fits a weight: it is large, torch and the processor have it."""
+    supports_vnni = getattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    has_operators = has_all(torch.ops.onednn, "qlinear_prepack", "qlinear_pointwise")
+    return weight.numel() >= MIN_PACKED and has_operators and supports_vnni()
+
+
+def pack_int8(weight: torch.Tensor) -> torch.Tensor:
+    """Return an int8 weight (out, in) in the form that `int8_product` takes."""
+    packed: torch.Tensor = torch.ops.onednn.qlinear_prepack(weight, None)
+    return packed
+
+
+def int8_product(rows: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Multiply int8 rows (M, in) by a packed weight whose rows have a scale (out,).
+
+    Returns float32 (M, out). The sums are whole numbers, as `torch._int_mm` has them.
+    """
+    # oneDNN has no kernel for signed rows: so they are moved by 128, which it takes off the sums.
+    unsigned = rows.view(torch.uint8).bitwise_xor(128)
+    no_offset = torch.zeros(1, dtype=torch.int64)
+    output: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
+        *(unsigned, 1.0, 128, packed, scale, no_offset, None),
+        *(1.0, 0, torch.float32, "none", [], ""),
+    )
+    return output
+
+
+def has_all(operators: Any, *names: str) -> bool:
+    """Return True if torch was built with all these operators."""
+    return all(hasattr(operators, name) for name in names)
+
+
 def use_fast_products(model: nn.Module, *decoder: nn.Module) -> None:
     """Have a model's linear layers multiply by oneDNN: those of float32, on a CPU where that pays.
 
@@ -77,9 +111,7 @@ def is_fit(weight: torch.Tensor) -> bool:
 @cache
 def is_onednn_faster() -> bool:
     """Return True if this torch has oneDNN, and a packed weight is multiplied faster by it."""
-    if not all(
-        hasattr(torch.ops.mkldnn, it) for it in ("_linear_pointwise", "_reorder_linear_weight")
-    ):
+    if not has_all(torch.ops.mkldnn, "_linear_pointwise", "_reorder_linear_weight"):
         return False
     with torch.inference_mode():
         weight = torch.full(TRIED_WEIGHT, 0.5)

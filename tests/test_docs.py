@@ -26,19 +26,20 @@ REFERENCES = sorted(ROOT.glob("docs/reference/*.md"))
 PACKAGES = ("engine", "db", "tui", "tests")
 
 CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`]+)`", re.DOTALL)
-MODULE = re.compile(r"\b(?:engine|db|tui|tests)(?:\.\w+)+")
+MODULE = re.compile(r"(?<![\w-])(?:engine|db|tui|tests)(?!\.py\b)(?:\.\w+)+")
 FILE = re.compile(r"\b(?:engine|db|tui|tests|docs)/[\w./-]*")
 MEMBER = re.compile(r"\b([A-Z]\w+)\.([a-z]\w+)")
 FUNCTION = re.compile(r"[a-z]+(?:_[a-z]+)+")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"mllmaug-tui ([a-z][a-z-]*)(?=\s|$)")
-OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")
+OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z_-]+)")
 SETTING = re.compile(r"(?<![\w-])([a-z_]+)=(?:yes|no|int8|fp8|FOLDER|\d+)(?![\w.:])")
 VARIABLE = re.compile(r"\b(?:MLLMAUG|SOAK|MISBEHAVIOUR)_[A-Z_]+")
 KEY_ROW = re.compile(r"^\| ([^|`]{1,12}) \| [^|]*\|$", re.MULTILINE)
 
 OTHER_PROGRAMS = {
     "--num-gpus",
+    *("--max-model-len", "--gpu-memory-utilization", "--key"),
     "--gres",
     "--signal",
     "--temp-dir",
@@ -47,11 +48,15 @@ OTHER_PROGRAMS = {
     "--replay",
     "--snapshot-update",
     "--image_folder",
+    "--image_size",
+    "--input_format",
+    "--output_format",
+    "--resize_mode",
     "--train-num-samples",
     "--dataset-resampled",
     "--cases",
 }
-"""Options that stand alone in the pages and belong to Ray, Slurm, the tests, or a trainer."""
+"""Options that stand alone in the pages and belong to Ray, Slurm, engines, the tests, or a trainer."""
 KEY_NAMES = {"?": "question_mark", "/": "slash", "+": "plus", "-": "minus", ":": "colon"}
 
 

@@ -146,6 +146,7 @@ async def test_fields_for_which_there_is_nothing_are_not_there(
         assert {field.id for field in app.screen.query("FilterFields Input")} == {
             "without",
             "share",
+            "share-seed",
         }
     app = MllmaugApp(canned_projects.copy_canned_project(tmp_path / "p", "busy").folder)
     async with app.run_test(size=SIZE) as pilot:
@@ -153,7 +154,7 @@ async def test_fields_for_which_there_is_nothing_are_not_there(
         screen = app.screen
         assert isinstance(screen, Export)
         fields = {field.id for field in screen.query("FilterFields Input")}
-        assert fields == {"without", "min-agree", "drop-original", "share"}
+        assert fields == {"without", "min-agree", "drop-original", "share", "share-seed"}
         screen.query_one("#drop-original", Input).value = "contradicted"
         await until(pilot, lambda: "needs the originals" in label_text(app, "#stays"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import cache
@@ -56,7 +57,7 @@ OTHER_PROGRAMS = {
     "--dataset-resampled",
     "--cases",
 }
-"""Options that stand alone in the pages and belong to Ray, Slurm, engines, the tests, or a trainer."""
+"""Options that stand alone in the pages, of Ray, Slurm, engines, the tests or a trainer."""
 KEY_NAMES = {"?": "question_mark", "/": "slash", "+": "plus", "-": "minus", ":": "colon"}
 
 
@@ -243,6 +244,14 @@ def test_every_package_is_on_the_architecture_page() -> None:
         for init in (ROOT / top).glob("*/__init__.py")
     ]
     assert [name for name in packages if f"{name}/" not in page] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    section = page.partition("\n## Dependencies\n")[2].partition("\n## ")[0]
+    described = set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert described == {re.split(r"[<>=]", line)[0] for line in project["dependencies"]}
 
 
 def test_planted_mistakes_are_reported(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from tui.cli.requests import echo, open_project
 from tui.formatting import text
 
 if TYPE_CHECKING:
+    from db.rows import ModelRow
+    from engine.captioners.registry import ModelChoice
     from engine.operations.estimate import Estimate, ModelEstimate, Target
 
 MEASURED = {
@@ -68,12 +70,12 @@ def estimate(
             known = projects.models(connection)
             images = images or projects.project(connection).records
         samples = samples_in(sample) if sample else operation.samples_of(project)
-        chosen = list(known)
+        chosen: list[ModelChoice | ModelRow] = [*known]
     else:
         if images is None:
             raise BadInput("how many images? --images N")
         samples = samples_in(sample) if sample else []
-        chosen = list(choose_all(models, None, settings))
+        chosen = [*choose_all(models, None, settings)]
     found = operation.estimate(images, chosen, target_of(devices, gpu, gpus), samples, price)
     if as_json:
         click.echo(json.dumps(asdict(found)))
@@ -96,16 +98,13 @@ def samples_in(folder: Path) -> list[str]:
 def target_of(devices: str, gpu: str | None, gpus: int) -> Target:
     """Return the devices that the options name. Raises `BadInput`."""
     from db.rows import DeviceRow
-    from engine.hardware.devices import device_kind, find_devices
+    from engine.hardware.devices import find_devices
     from engine.hardware.gpu_models import gpu_model
-    from engine.operations.estimate import Target
+    from engine.operations.estimate import Target, this_machine
 
     if gpu is not None:
         return Target(count=gpus, device=DeviceRow(id="cuda:0", label=gpu), gpu=gpu_model(gpu))
-    found = find_devices(devices)
-    # Workers on one CPU share its cores.
-    count = 1 if device_kind(found[0].id) == "cpu" else len(found)
-    return Target(count=count, device=found[0])
+    return this_machine(find_devices(devices))
 
 
 def estimate_lines(found: Estimate) -> list[str]:
@@ -114,7 +113,11 @@ def estimate_lines(found: Estimate) -> list[str]:
     lines += [f"  {model.name}: {model_line(model)}" for model in found.models]
     total = "not known" if found.seconds is None else f"about {text.duration(found.seconds)}"
     money = "" if found.money is None else f", {found.money:,.2f} at this price"
-    lines.append(f"in all {total}{money}; the captions take {text.size(found.disk)} of disk")
+    unknown = [model.name for model in found.models if model.seconds is None]
+    without = f" without {', '.join(unknown)}" if unknown and found.seconds is not None else ""
+    lines.append(
+        f"in all {total}{without}{money}; the captions take {text.size(found.disk)} of disk"
+    )
     return lines
 
 

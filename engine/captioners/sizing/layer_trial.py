@@ -20,7 +20,7 @@ from engine.captioners.generation.generate import GenerationRequest, choose_dtyp
 from engine.captioners.generation.row_slices import CPU_BYTES
 from engine.captioners.settings import Settings
 from engine.captioners.sizing.pictures import PictureTokens, Preparation
-from engine.captioners.sizing.stacks import ModelShape, Stack
+from engine.captioners.sizing.stacks import ModelShape, Stack, parameters_of
 
 REPEATS = 3
 """Calls that are timed, of which the fastest counts: others were held up."""
@@ -125,9 +125,17 @@ def time_batch(
             time_stack(stack, vision_tokens_of(stack, shape, tokens), trial)
             for stack in shape.vision
         ),
-        prefill=time_stack(shape.text, tokens.read, trial),
+        prefill=time_stack(shape.text, tokens.read, trial) * share_of_prompt(shape.text),
         steps=time_steps(shape, tokens, trial) + time_choices(shape, preparation, trial),
     )
+
+
+def share_of_prompt(text: Stack) -> float:
+    """Return the share of the layers' work that reading a prompt takes, by `static_decoders`.
+
+    Of all tokens but the last one, the last layer only computes keys and values.
+    """
+    return 1 - (1 - text.key_value_width * text.width / parameters_of(text.matrices)) / text.layers
 
 
 def vision_tokens_of(stack: Stack, shape: ModelShape, tokens: PictureTokens) -> int:
@@ -135,8 +143,7 @@ def vision_tokens_of(stack: Stack, shape: ModelShape, tokens: PictureTokens) -> 
 
     Those between it and the language model get fewer.
     """
-    largest = max(shape.vision, key=lambda it: it.parameters)
-    return tokens.vision if stack is largest or not tokens.image else tokens.image
+    return tokens.vision if stack is shape.vision[0] or not tokens.image else tokens.image
 
 
 def time_stack(stack: Stack, tokens: int, trial: Trial) -> float:
@@ -149,14 +156,14 @@ def time_stack(stack: Stack, tokens: int, trial: Trial) -> float:
     at_once = min(trial.rows, max(1, limit // (tokens * widest * trial.dtype.itemsize)))
     layer = TrialLayer(stack, trial.device, trial.dtype)
     seconds = time_call(layer.run(at_once, tokens), trial.device)
-    return seconds * stack.layers * trial.rows / at_once
+    return seconds * stack.usual_layers * trial.rows / at_once
 
 
 def time_steps(shape: ModelShape, tokens: PictureTokens, trial: Trial) -> float:
     """Return how long the layers take for all decode steps of a batch, in seconds."""
     layer = TrialLayer(shape.text, trial.device, trial.dtype)
     seconds = time_call(layer.run(trial.rows, 1, tokens.prompt), trial.device)
-    return seconds * shape.text.layers * (trial.settings.max_new_tokens - 1)
+    return seconds * shape.text.usual_layers * (trial.settings.max_new_tokens - 1)
 
 
 def time_choices(shape: ModelShape, preparation: Preparation, trial: Trial) -> float:
@@ -164,6 +171,7 @@ def time_choices(shape: ModelShape, preparation: Preparation, trial: Trial) -> f
     texts that they make, in seconds."""
     vocabulary, width = max(2, shape.vocabulary), shape.text.width
     head = torch.randn(vocabulary, width, device=trial.device, dtype=trial.dtype)
+    head *= shape.logit_scale / width**0.5
     last = torch.randn(trial.rows, width, device=trial.device, dtype=trial.dtype)
     state = SimpleNamespace(
         logits=linear(last, head),

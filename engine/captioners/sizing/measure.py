@@ -11,11 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from engine.captioners.checkpoints.layouts import read_config
 from engine.captioners.errors import CheckpointError
 from engine.captioners.layer_work import ModelSize, SizingJob
 from engine.captioners.model_families import HF
 from engine.captioners.settings import Settings
-from engine.captioners.sizing.layer_trial import Trial, time_batch
+from engine.captioners.sizing.layer_trial import Trial, time_batch, vision_tokens_of
 from engine.captioners.sizing.pictures import (
     PictureTokens,
     preparation_of,
@@ -24,12 +25,18 @@ from engine.captioners.sizing.pictures import (
 from engine.captioners.sizing.stacks import ModelShape, read_shape
 from engine.captioners.sizing.thin_model import time_thin_model
 
+EXPERTS_OF_TOKEN = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts")
+"""Keys of a config that say through how many experts a token goes."""
+FEATURE_LAYER = ("vision_feature_layer", "mm_vision_select_layer")
+"""Keys of a config that say which of the vision side's layers is read, -1 the last."""
+
 
 def measure(job: SizingJob) -> ModelSize:
     """Return the size of a model. Raises `CheckpointError`."""
     settings = Settings.of(job.settings)
     trial = Trial(device=job.device, settings=settings, rows=settings.batch)
-    shape = read_shape(Path(job.checkpoint))
+    folder = Path(job.checkpoint)
+    shape = read_shape(folder, experts_of_token(folder), unread_layers(folder))
     preparation = preparation_of(job.family, job.checkpoint, settings, shape)
     prepared, prepare_seconds = time_preparation(preparation.prepare, job.images)
     tokens = preparation.count(prepared)
@@ -41,6 +48,21 @@ def measure(job: SizingJob) -> ModelSize:
     elif job.timed:
         caption_seconds = time_batch(shape, preparation, tokens, trial).total / trial.rows
     return size_of(shape, tokens, trial, prepare_seconds, caption_seconds)
+
+
+def experts_of_token(folder: Path) -> int:
+    """Return through how many experts a token goes; 0 if the config does not say."""
+    config = read_config(folder)
+    texts = (config, config.get("text_config"), config.get("llm_config"))
+    values = (it.get(key) for it in texts if isinstance(it, dict) for key in EXPERTS_OF_TOKEN)
+    return next((value for value in values if isinstance(value, int)), 0)
+
+
+def unread_layers(folder: Path) -> int:
+    """Return how many of the vision side's last layers are not computed, as LLaVA's."""
+    config = read_config(folder)
+    values = [config.get(key) for key in FEATURE_LAYER]
+    return next((-1 - value for value in values if isinstance(value, int) and value < 0), 0)
 
 
 def size_of(
@@ -57,7 +79,7 @@ def size_of(
     settings, text = trial.settings, shape.text
     number = trial.dtype.itemsize
     steps = settings.max_new_tokens - 1
-    vision = sum(2 * it.active * tokens_of_stack(it.is_vision, tokens) for it in shape.vision)
+    vision = sum(2 * it.active * vision_tokens_of(it, shape, tokens) for it in shape.vision)
     read = 2 * (text.active + text.layers * tokens.read * text.width) * tokens.read
     in_layers = 1 if settings.quantize != "none" else number
     length = tokens.prompt + settings.max_new_tokens
@@ -77,10 +99,6 @@ def size_of(
         prepare_seconds=prepare_seconds,
         caption_seconds=caption_seconds,
     )
-
-
-def tokens_of_stack(is_vision: bool, tokens: PictureTokens) -> int:
-    return tokens.vision if is_vision else tokens.image or tokens.vision
 
 
 def main() -> None:

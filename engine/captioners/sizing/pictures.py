@@ -77,7 +77,7 @@ def preparation_of(
         return by_processor(folder, settings, shape)
     vision, side = square_of(folder, shape)
     pooled = [size[-2] for name, size in shape.sizes.items() if name.endswith(QUERIES)]
-    image = pooled[0] if pooled else vision
+    image = pooled[0] if pooled else vision // patches_of_token(shape)
     tokenizer = tokenizer_of(folder, settings)
     texts = settings.prompt.split(FAMILIES[family].placeholder)
     before, after = (len(tokenizer.encode(text)) for text in (texts[0], texts[-1]))
@@ -149,6 +149,20 @@ def square_of(folder: Path, shape: ModelShape) -> tuple[int, int]:
     if not positions:
         raise CheckpointError(f"{folder}: how large its images are is not known")
     return positions[0], math.isqrt(positions[0]) * patch
+
+
+def patches_of_token(shape: ModelShape) -> int:
+    """Return how many patches the projection makes one token of the language model of."""
+    widths = {stack.width for stack in shape.vision}
+    return next(
+        (
+            size[1] // width
+            for size in shape.sizes.values()
+            for width in widths
+            if len(size) == 2 and size[0] == shape.text.width and size[1] in (4 * width, 9 * width)
+        ),
+        1,
+    )
 
 
 def patch_side(shape: ModelShape) -> int:

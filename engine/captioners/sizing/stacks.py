@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,8 @@ LAYER = re.compile(r"(.*?)\.(\d+)\.(.*)")
 EXPERT = re.compile(r"(.*\bexperts)\.\d+\.(.*)")
 ATTENTION = re.compile(r"attn|attention|qkv|[qkvo]_proj", re.IGNORECASE)
 """What is in the name of a matrix of attention."""
+HEAD_ROWS = 4096
+"""Rows of the output layer by which its numbers are judged."""
 KEYS_AND_VALUES = re.compile(r"(?:^|[._])(?:k|v|key|value|kv|k_proj|v_proj)(?:_proj)?\.weight$")
 VISION = re.compile(
     r"vis|vit\b|image|img|clip|^blocks\b|q-?former|perceiver|resampler"
@@ -50,7 +52,9 @@ class Stack:
     """What stands before the layers' numbers in the names of their tensors."""
     layers: int
     matrices: tuple[Matrix, ...]
-    """Those of one layer through which each token goes."""
+    """Those of a usual layer through which each token goes."""
+    active: int
+    """The parameters in matrices through which a token goes, in all layers."""
     parameters: int
     """All of them, in all layers: of experts, too, that a token does not go through."""
 
@@ -65,17 +69,19 @@ class Stack:
         return VISION.search(self.prefix) is not None
 
     @property
-    def active(self) -> int:
-        """The parameters that a token goes through, in all layers."""
-        return self.layers * sum(it.inputs * it.outputs for it in self.matrices)
+    def usual_layers(self) -> float:
+        """As many layers like the usual one are as much work as all of them."""
+        return self.active / max(1, parameters_of(self.matrices))
 
     @property
     def key_value_width(self) -> int:
         """The numbers that a layer keeps of a token: its keys and values."""
-        apart = [it for it in self.matrices if KEYS_AND_VALUES.search(it.name)]
+        # What looks at images beside the text keeps nothing of a token.
+        own = [it for it in self.matrices if "cross" not in it.name]
+        apart = [it for it in own if KEYS_AND_VALUES.search(it.name)]
         if apart:
             return sum(it.outputs for it in apart)
-        fused = [it for it in self.matrices if it.is_attention and it.outputs > it.inputs]
+        fused = [it for it in own if it.is_attention and it.outputs > it.inputs]
         return sum(it.outputs - it.inputs for it in fused) or 2 * self.width
 
 
@@ -86,13 +92,16 @@ class ModelShape:
     text: Stack
     """The layers of the language model."""
     vision: tuple[Stack, ...]
-    """All other layers: of the vision side, and of what stands between the two."""
+    """All other layers, most parameters first: the vision side, and what stands between the two."""
     vocabulary: int
     parameters: int
     bytes_in_files: int
     """Bytes of all tensors, in the types of the files."""
     sizes: dict[str, tuple[int, ...]]
     """The shape of each tensor that belongs to no layer."""
+    logit_scale: float
+    """The standard deviation of the logits of random states: it shows random weights, of which no
+    token is likelier than others, so that sampling has to look at all of them."""
 
     @property
     def head(self) -> int:
@@ -100,32 +109,35 @@ class ModelShape:
         return self.vocabulary * self.text.width
 
 
-def read_shape(folder: Path, experts_of_token: int = 0) -> ModelShape:
+def read_shape(folder: Path, experts_of_token: int = 0, unread_layers: int = 0) -> ModelShape:
     """Return the shape of the model in a folder and the folders in it. Raises `CheckpointError`.
 
-    `experts_of_token` is the number of experts through which a token goes; 0 if it is not known.
+    `experts_of_token` is the number of experts through which a token goes, 0 if it is not known;
+    `unread_layers` are so many last ones of the vision side that are not computed.
     """
     tensors: dict[str, torch.Tensor] = {}
     for file in find_weights(folder):
         tensors |= read_file(file)
     if not tensors:
         raise CheckpointError(f"{folder} holds no weights")
-    return shape_of(tensors.items(), experts_of_token)
+    return shape_of(tensors.items(), experts_of_token, unread_layers)
 
 
-def shape_of(named: Iterable[tuple[str, torch.Tensor]], experts_of_token: int = 0) -> ModelShape:
+def shape_of(
+    named: Iterable[tuple[str, torch.Tensor]], experts_of_token: int = 0, unread_layers: int = 0
+) -> ModelShape:
     """Return the shape of a model with these tensors. Raises `CheckpointError`."""
     layers: dict[str, dict[int, list[tuple[str, torch.Tensor]]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    sizes: dict[str, tuple[int, ...]] = {}
+    outside: dict[str, torch.Tensor] = {}
     parameters = in_files = 0
     for name, tensor in named:
         parameters += tensor.numel()
         in_files += tensor.numel() * tensor.element_size()
         found = LAYER.fullmatch(name)
         if found is None:
-            sizes[name] = tuple(tensor.shape)
+            outside[name] = tensor
         else:
             layers[found[1]][int(found[2])].append((found[3], tensor))
     stacks = [
@@ -137,14 +149,26 @@ def shape_of(named: Iterable[tuple[str, torch.Tensor]], experts_of_token: int = 
     if not texts:
         raise CheckpointError("its weights have no layers that are known")
     text = max(texts, key=lambda stack: stack.parameters)
-    tables = [size[0] for size in sizes.values() if len(size) == 2 and size[1] == text.width]
+    vision = sorted(
+        (stack for stack in stacks if stack is not text), key=lambda it: it.parameters, reverse=True
+    )
+    if vision and unread_layers < vision[0].layers:
+        read = 1 - unread_layers / vision[0].layers
+        vision[0] = replace(vision[0], active=round(vision[0].active * read))
+    tables = {
+        name: it for name, it in outside.items() if it.dim() == 2 and it.shape[1] == text.width
+    }
+    vocabulary = max((len(it) for it in tables.values()), default=0)
+    heads = [it for it in tables.values() if len(it) == vocabulary]
     return ModelShape(
         text=text,
-        vision=tuple(stack for stack in stacks if stack is not text),
-        vocabulary=max(tables, default=0),
+        vision=tuple(vision),
+        vocabulary=vocabulary,
         parameters=parameters,
         bytes_in_files=in_files,
-        sizes=sizes,
+        sizes={name: tuple(it.shape) for name, it in outside.items()},
+        # The output layer stands behind the embeddings where it is not the same.
+        logit_scale=float(heads[-1][:HEAD_ROWS].float().std()) * text.width**0.5 if heads else 0.0,
     )
 
 
@@ -158,8 +182,14 @@ def make_stack(
         prefix=prefix,
         layers=len(by_number),
         matrices=tuple(matrices_of(usual, experts_of_token)),
+        active=sum(parameters_of(matrices_of(it, experts_of_token)) for it in by_number.values()),
         parameters=sum(it.numel() for layer in by_number.values() for _, it in layer),
     )
+
+
+def parameters_of(matrices: Iterable[Matrix]) -> int:
+    """Return how many parameters matrices have."""
+    return sum(it.inputs * it.outputs for it in matrices)
 
 
 def matrices_of(layer: list[tuple[str, torch.Tensor]], experts_of_token: int) -> Iterator[Matrix]:

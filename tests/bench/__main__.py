@@ -28,6 +28,7 @@ BENCHES = (
     "load",
     "startup",
     "agreement",
+    "estimate",
     "scale",
     "cluster",
 )

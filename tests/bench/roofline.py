@@ -129,12 +129,16 @@ def measure_work(captioner: Any, prepared: list[Any]) -> Work:
 
 
 def flop_counter() -> FlopCounterMode:
-    """Return a counter that knows int8 products, too."""
+    """Return a counter that knows int8 products, and those by oneDNN."""
 
     def product(left: torch.Size, right: torch.Size, **_: Any) -> int:
         return 2 * left[0] * left[1] * right[1]
 
-    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten._int_mm: product})
+    def linear(rows: torch.Size, weight: torch.Size, *_: Any, **__: Any) -> int:
+        return 2 * rows.numel() * weight[0]
+
+    mapping = {torch.ops.aten._int_mm: product, torch.ops.mkldnn._linear_pointwise: linear}
+    return FlopCounterMode(display=False, custom_mapping=mapping)
 
 
 def read_each_step(captioner: Any) -> Iterator[torch.Tensor]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.captioners.checkpoints.cpu_products import int8_product, pack, pack_int8, product
 from engine.captioners.registry import FAMILIES
 from tests.bench import beside, medium_model
 from tests.bench.beside import PeerMissing, PeerRun, run_peer
@@ -41,6 +42,20 @@ def test_the_products_of_linear_layers_are_counted_by_their_operands() -> None:
     assert sorted(products.counts.values()) == [1, 3]
     shapes = [[operand.size for operand in operands] for _, operands in products.counts]
     assert [(2, 5, 8), (16, 8), (16,)] in shapes and [(5, 8), (8, 16)] in shapes
+    assert products.seconds() > 0
+
+
+@torch.inference_mode()
+def test_packed_weights_are_measured_packed() -> None:
+    rows, weight, scale = torch.ones(5, 64), torch.ones(32, 64), torch.ones(32)
+    with MatrixProducts() as products:
+        product(rows, pack(weight))
+        int8_product(rows.to(torch.int8), pack_int8(weight.to(torch.int8)), scale)
+    assert sum(products.counts.values()) == 2
+    for _, arguments in products.counts:
+        packed = [it for it in arguments if isinstance(it, Operand) and it.is_packed]
+        assert [it.size for it in packed] == [(32, 64)]
+        assert packed[0].make().is_mkldnn
     assert products.seconds() > 0
 
 

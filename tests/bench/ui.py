@@ -29,6 +29,7 @@ import psutil
 
 from db import progress, supervisor_writes
 from db.connection import reading, writing
+from engine.captioners.model_families import FAMILIES
 from engine.process import identity
 from engine.project.layout import Project
 from tests.bench.loop_turns import longest_turn
@@ -47,11 +48,11 @@ KEYS = ("2", "j", "G", "k", "g", "s", "S", "4", "5", "3", "1", "?", "q", "?", "q
 escape for what follows."""
 ESC = "\x1b"
 NEXT = "\x0e"
-"""ctrl+n: the next page of the wizard."""
+"""ctrl+n: opens the wizard, and goes to its next page."""
 DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("help", ("1", "?", ESC)),
     ("export", ("e", ESC)),
-    ("new project", ("n", ESC)),
+    ("new project", (NEXT, ESC)),
     ("pilot", ("T", ESC)),
     ("coverage", ("c", ESC)),
     ("lengths", ("h", ESC)),
@@ -65,11 +66,12 @@ DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("confirm", ("2", "r", "n")),
     ("details", ("\r", ESC)),
     ("jump", ("3", "J", ESC)),
+    ("search", ("/", ESC)),
 )
 """Dialogs, each with the keys that open and close it. The keys of a dialog start from the screen on
 which the dialog before it was closed."""
 LAST_DIALOGS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("statistics", (ESC, ESC, ESC, ESC, ESC, "h", "a", ESC, ESC)),
+    ("statistics", (ESC, ESC, ESC, ESC, ESC, "y", "h", "a", ESC, ESC)),
 )
 """Dialogs that are opened last: statistics goes on working after it is closed, with an object for
 each of the 60,000 logs."""
@@ -345,11 +347,11 @@ def open_wizard_pages(
 ) -> list[tuple[str, LongestTurn]]:
     """Open each page of New project, and return the longest turn of the event loop for each."""
     captions = make_captions(folder / "data", 20)
-    for key in ("1", "n", str(captions)):
+    for key in ("1", NEXT, str(captions)):
         app.repaint(key)
     app.read_for(1.0)
     pages = [("wizard, models", (NEXT,))]
-    ticks = "\t" * 6 + " "  # to the last family, which needs no checkpoint
+    ticks = "\t" * (len(FAMILIES) - 1) + " "  # to the last family, which needs no checkpoint
     pages += [("wizard, a model", (ticks,)), ("wizard, devices", (NEXT,))]
     pages += [("wizard, prompts", (NEXT,)), ("wizard, review", (NEXT,))]
     return [press_keys(app, turns, *page) for page in pages]

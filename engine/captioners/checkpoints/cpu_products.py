@@ -1,4 +1,4 @@
-"""Matrix products on a CPU by oneDNN: of float32 where it is faster than torch's usual MKL, of int8.
+"""Matrix products on a CPU by oneDNN: of int8, and of float32 where it is faster than torch's MKL.
 
 On processors of AMD, MKL takes more than twice as long as oneDNN for any number of rows. In a
 decode step rows are few, and how a weight lies in memory matters as well: oneDNN reads it packed,

@@ -170,6 +170,7 @@ class LlamaDecoder:
         """`before` (b, D) and `after` (a, D) are the embeddings around each row's features.
 
         `fuse` should be False where weights are memory maps of files, which fusing would copy.
+        Packed weights are never fused.
         """
         self.model = model
         blocks = self.blocks()
@@ -229,10 +230,11 @@ class LlamaLayer:
             block.input_layernorm,
             block.post_attention_layernorm,
         )
-        is_packed = attention.q_proj.weight.is_mkldnn
-        combine = fused if fuse and not is_packed else unfused
+        fuse = fuse and not attention.q_proj.weight.is_mkldnn
+        combine = fused if fuse else unfused
         self.qkv = combine(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.gate_up = combine(mlp.gate_proj, mlp.up_proj)
+        self.gate_up = fused(mlp.gate_proj, mlp.up_proj) if fuse else None
+        self.gate_proj, self.up_proj = mlp.gate_proj, mlp.up_proj
         self.o_proj, self.down_proj, self.act_fn = attention.o_proj, mlp.down_proj, mlp.act_fn
         self.query_norm = getattr(attention, "q_norm", None)
         """The norm of each query head, which Qwen3 has; `key_norm` is that of each key head."""
@@ -249,7 +251,10 @@ class LlamaLayer:
     def mlp(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Return the hidden states with the MLP's output added."""
         normed = apply_rms_norm(self.post_attention_norm, hidden_states)
-        gate, up = self.gate_up(normed).chunk(2, dim=-1)
+        if self.gate_up is None:
+            gate, up = self.gate_proj(normed), self.up_proj(normed)
+        else:
+            gate, up = self.gate_up(normed).chunk(2, dim=-1)
         output: torch.Tensor = hidden_states + self.down_proj(self.act_fn(gate) * up)
         return output
 

@@ -29,6 +29,14 @@ from tests.engine.captioners.test_captions import greedy
 
 KINDS = list(quantization.KINDS)
 LLAVA = FAMILIES["llava-1.5"]
+CLIP = {"q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"}
+TOWERS = {
+    "llava-1.5": CLIP,
+    "otter": CLIP,
+    "minigpt-4": {"qkv", "projection", "fc1", "fc2"},
+    "qwen-vl": {"in_proj", "out_proj", "c_fc", "c_proj"},
+}
+"""Names of the matrices in the layers of a vision tower, by the family's name or its beginning."""
 
 
 @pytest.fixture
@@ -86,10 +94,11 @@ def test_the_layers_alone_are_replaced_and_no_copy_stays(
     assert storage(captioner) == expected
     assert captioner.loaded.dtype == f"{dtype} and int8"
     replaced = matrices(captioner.model, quantization.QuantizedLinear)
-    if family.name == "otter":
-        assert replaced == {"Wqkv", "out_proj", "up_proj", "down_proj"}
-    else:
-        assert replaced == {f"{it}_proj" for it in ("q", "k", "v", "o", "gate", "up", "down")}
+    llama = {f"{it}_proj" for it in ("q", "k", "v", "o", "gate", "up", "down")}
+    language = {"Wqkv", "out_proj", "up_proj", "down_proj"} if family.name == "otter" else llama
+    assert replaced == language | next(
+        matrices for name, matrices in TOWERS.items() if family.name.startswith(name)
+    )
 
 
 def storage(captioner: Any) -> int:

@@ -18,10 +18,11 @@ KEY = "a-key"
 
 
 def command(folder: Path, device: str = "cuda", **changes: str) -> ServerCommand:
-    """Return the command of a model as `--model` and `--set` make it."""
+    """Return the command of a model as `--model` and `--set` make it, run by this Python."""
     if not (folder / "config.json").exists():
         (folder / "config.json").write_text("{}")
-    model = choose(f"m=server:{folder}", changes=changes)
+    interpreter = {"interpreter": sys.executable}
+    model = choose(f"m=server:{folder}", changes=interpreter | changes)
     assert model.checkpoint is not None
     return server_command(Settings.of(model.settings), model.checkpoint, device, 4321, KEY)
 
@@ -119,9 +120,23 @@ def test_llama_cpp_gets_the_files_of_a_folder(
             command(tmp_path, backend="llama.cpp")
         return
     made = command(tmp_path, backend="llama.cpp")
-    assert made.arguments[:2] == ("llama-server", "--model")
+    assert made.arguments[:2] == (sys.executable, "--model")
     assert made.arguments[2].startswith(str(tmp_path / model))
     assert "mmproj" in made.arguments[4]
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [("lmdeploy", "lmdeploy is not installed for "), ("llama.cpp", "no llama-server in the path")],
+)
+def test_an_engine_that_is_not_here_is_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, message: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    for name in ("model.gguf", "mmproj.gguf"):
+        (tmp_path / name).touch()
+    with pytest.raises(CheckpointError, match=f"{message}.*the setting interpreter"):
+        command(tmp_path, backend=engine, interpreter="none")
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -225,13 +225,13 @@ async def test_too_small(tmp_path: Path, run_control: FakeRunControl) -> None:
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await pilot.resize_terminal(79, 24)
+        await pilot.resize_terminal(59, 24)
         await pilot.pause()
         assert isinstance(app.screen, TooSmall)
         await press(pilot, "p", "2", "e")
         assert run_control.calls == []
         assert isinstance(app.screen, TooSmall)
-        await pilot.resize_terminal(80, 24)
+        await pilot.resize_terminal(60, 24)
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)
 

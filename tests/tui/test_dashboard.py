@@ -18,7 +18,7 @@ from tui.app import MllmaugApp
 from tui.config import user_files
 from tui.screens.dashboard import Dashboard
 from tui.screens.samples import Samples
-from tui.viewmodel.absence import Seen
+from tui.viewmodel.absence import seen_in
 from tui.viewmodel.snapshot_reader import read_snapshot
 from tui.widgets.devices import DevicesPane
 from tui.widgets.events import EventsPane
@@ -59,8 +59,8 @@ async def test_since_you_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     now = read_snapshot(project)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("tui.session.presence.time.time", lambda: NOW)
-    seen = Seen(NOW - 7_200, now.captioned - 1_500, now.failed_images.count, 0, "running")
-    user_files.remember_seen(now.project.uid, asdict(replace(seen, tasks_done=now.tasks["done"])))
+    seen = replace(seen_in(now, NOW - 7_200), captioned=now.captioned - 1_500)
+    user_files.remember_seen(now.project.uid, asdict(seen))
     app = MllmaugApp(project.folder)
     async with app.run_test(size=(120, 36)) as pilot:
         await ready(pilot)

@@ -97,7 +97,7 @@ async def test_retry_a_cause(tmp_path: Path, run_control: FakeRunControl) -> Non
         causes, _ = await failures(pilot, app)
         await press(pilot, "r")
         assert isinstance(app.screen, Confirm)
-        assert "Retry 3 failed shards" in app.screen.question
+        assert "Retry 3 shards: " in app.screen.question
         assert app.focused is app.screen.query_one("#no")
         await press(pilot, "enter")
         assert run_control.calls == []
@@ -154,7 +154,7 @@ async def test_exclude_a_cause_or_marked_records(
         assert isinstance(app.screen, Failures), "a shard cannot be excluded"
         await press(pilot, "j", "x")
         assert isinstance(app.screen, Confirm)
-        assert "Exclude all 48 records in 4 shards" in app.screen.question
+        assert "Exclude all 48 images in 4 shards" in app.screen.question
         await press(pilot, "y")
         kind, payload = run_control.calls[0]
         assert kind == "exclude"

@@ -49,6 +49,7 @@ ACTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("captions beside each other", "samples", ("app.samples",)),
     ("search all captions", "samples", ("samples.search",)),
     ("try the models", "pilot", ("app.pilot",)),
+    ("what a run takes", "estimate", ("app.new",)),
     ("a model's settings", "set", ("app.models", "settings.save")),
     ("another model", "add-model", ("app.models", "models.add", "add.add")),
     ("captions that exist", "import", ("app.new",)),

@@ -15,14 +15,16 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from db.rows import Rating
 from engine.images.image import ImagePaths
 from engine.operations.pilot import PilotPlan
 from engine.operations.tryout import TryoutEvent, TryoutJob
 from engine.shearing.shear import Shearing
 from tests.support import canned_projects, canned_rows
+from tests.support.cli import cli_ok
 from tests.support.judged_project import copy_judged_project
 from tests.support.pictures import draw_picture, make_captions
-from tests.tui.conftest import open_wizard, press, ready, settle, steady, until
+from tests.tui.conftest import label_text, open_wizard, press, ready, settle, steady, until
 from tui.app import MllmaugApp
 from tui.config.settings import UserSettings
 from tui.dialogs.pilot import Pilot as PilotScreen
@@ -207,15 +209,23 @@ def test_wizard_picture(
 class CannedTryout:
     """Stands in for `Tryout`: yields at once what a model would."""
 
+    cancelled = False
+
     def __init__(self, job: TryoutJob) -> None:
         self.job = job
 
     def __iter__(self) -> Iterator[TryoutEvent]:
+        yield TryoutEvent(loaded=38.0)
         for i, _ in self.job.records:
             yield TryoutEvent(record=i, raw=canned_rows.RAW[i % 4], tokens=19, finish="length")
-        yield TryoutEvent(rate=41.5)
+        yield TryoutEvent(rate=41.5, memory=15 * 2**30)
+
+    def ask(self, request: object) -> Iterator[TryoutEvent]:
+        yield from self
 
     def cancel(self) -> None: ...
+
+    def end(self) -> None: ...
 
 
 @ALL_SIZES
@@ -239,7 +249,14 @@ def test_pilot_picture(
     )
     draw_picture(tmp_path / "images" / "000001.jpg", 1234567, (64, 48))
     jobs = tuple((name, job) for name in canned_rows.FAMILIES)
-    plan = PilotPlan(jobs=jobs, records=records, total=3_318_000, devices=8, shearing=Shearing())
+    plan = PilotPlan(
+        jobs=jobs,
+        records=records,
+        total=3_318_000,
+        devices=8,
+        shearing=Shearing(),
+        ratings={("otter", 1): Rating(False, "no bench"), ("otter", 2): Rating(True, "")},
+    )
 
     async def show(pilot: Pilot[Path]) -> None:
         await pilot.pause()
@@ -249,3 +266,28 @@ def test_pilot_picture(
         await steady(pilot)
 
     assert snap_compare(MllmaugApp(None), terminal_size=size, run_before=show)
+
+
+@ALL_SIZES
+def test_workshop_picture(
+    snap_compare: Callable[..., bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setattr("engine.operations.prompt_workshop.Tryout", CannedTryout)
+    captions = make_captions(tmp_path / "data", 8)
+    cli_ok("new", tmp_path / "cc3m-pilot", captions, "--model", "served=http://localhost:8000/v1")
+    app = MllmaugApp(tmp_path / "cc3m-pilot")
+
+    async def show(pilot: Pilot[Path]) -> None:
+        await ready(pilot)
+        await press(pilot, "W", drawn=False)
+        await until(pilot, lambda: "8 captions" in label_text(app, "#head-a"))
+        app.screen.query_one("#prompt-b", Input).value = "Describe the image in one sentence."
+        await press(pilot, "enter", drawn=False)
+        await until(pilot, lambda: "8 captions" in label_text(app, "#head-b"))
+        await press(pilot, "down", drawn=False)
+        await steady(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=show)

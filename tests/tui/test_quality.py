@@ -11,6 +11,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from db import projects, ratings
+from db.connection import writing
+from db.rows import Rating
 from engine.operations.last_quality import QualityReport, count_quality, read_last_quality
 from engine.process.background import BackgroundCall, Cancelled
 from engine.project.layout import Project
@@ -107,6 +110,28 @@ async def test_enter_goes_through_the_worst_and_comes_back(tmp_path: Path) -> No
         await press(pilot, "3")
         assert screen.chosen is None
         assert screen.live, "what is captioned lately is listed again"
+
+
+async def test_rated_captions_are_counted_and_shown(tmp_path: Path) -> None:
+    project = copy_judged_project(tmp_path / "p")
+    with writing(project.database) as connection:
+        otter = next(model for model in projects.models(connection) if model.name == "otter")
+        rated = {
+            (shard, i, otter.id, otter.settings_hash): Rating(i == 3, "")
+            for shard, i in ((1, 3), (1, 2), (0, 7))
+        }
+        ratings.change(connection, rated, [])
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=SIZE) as pilot:
+        _, defects = await quality(pilot)
+        await press(pilot, "j", "j", "tab", "G")
+        assert [row.label for row in defects.rows[-2:]] == ["rated good", "rated bad"]
+        assert "2 of 3 rated captions are bad" in label_text(app, "#example")
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, Samples))
+        table = app.screen.query_one(RecordTable)
+        await until(pilot, lambda: [(row.shard, row.i) for row in table.rows] == [(0, 7), (1, 2)])
+        assert table.border_title == "rated bad of otter, 2: esc goes back"
 
 
 async def test_o_goes_to_the_lowest_scores(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ async def test_all_settings_are_in_one_list_and_explained(captioned: Path) -> No
         table.cursor = exif_row(table.rows)
         await settle(pilot)
         said = " ".join(label_text(app, "#meaning").split())
-        assert "one of stored, upright default: stored A change captions 6 images again" in said
+        assert "A change captions 6 images again, about" in said
+        assert "one of stored, upright default: stored" in said
         await press(pilot, "enter")
         assert isinstance(app.screen, ModelSettings)
         await until(pilot, lambda: app.focused is not None and app.focused.id == "set-exif")

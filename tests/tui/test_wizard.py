@@ -13,10 +13,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
+from db import projects
+from db.connection import reading
 from engine.images.image import ImageProblem
 from engine.operations.input_preview import preview_input
 from engine.operations.tryout import TryoutEvent
 from engine.project.opening import open_project
+from engine.quality.alarms import HealthRecord
 from tests.support import canned_projects
 from tests.support.pictures import make_captions
 from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
@@ -318,6 +321,11 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         await press(pilot, "escape")
         assert app.screen is wizard
         assert "about 0s" in label_text(app, "#summary")
+        wizard.query_one("#create", Button).press()
+        await until(pilot, lambda: app._exit)
+    with reading(tmp_path / "run" / "project.db") as connection:
+        (model,) = projects.models(connection)
+    assert HealthRecord.of(model.health).pilot.captions == 3, "the new project keeps the pilot"
 
 
 async def test_the_image_that_is_tried(tmp_path: Path) -> None:
@@ -376,7 +384,15 @@ async def test_a_pilot_of_a_project(tmp_path: Path, run_control: FakeRunControl)
             pilot,
             lambda: "DONE" in label_text(app, "#models"),
         )
+        await until(pilot, lambda: run_control.calls)
+        await press(pilot, "n", "m", "minus", *"no [dog]", "enter")
+        await until(pilot, lambda: "bad: no [dog]" in label_text(app, "#captions"))
+        assert " 0/1 DONE" in label_text(app, "#models")
+        await press(pilot, "w")
+        assert isinstance(app.screen, PilotScreen), "dry-run is asked with no prompt"
         await press(pilot, "G")
         await until(pilot, lambda: run_control.calls[-1:] == [("start", {})])
-        kept = {"model": "dry-run", "captions": 3, "counts": {}}
-        assert run_control.calls[:-1] == [("pilot_figures", kept)]
+        (kind, kept), (_, rated) = run_control.calls[:-1]
+        assert (kind, kept["captions"], kept["counts"]) == ("pilot_figures", 3, {})
+        assert (rated["model"], rated["good"], rated["reason"]) == ("dry-run", False, "no [dog]")
+        assert rated["records"] == [(0, 1)]

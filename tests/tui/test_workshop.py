@@ -24,7 +24,7 @@ SERVER = "http://localhost:8000/v1"
 
 
 class CannedTryout:
-    """Stands in for `Tryout`: answers with the prompt at once; refuses one, and waits at another."""
+    """Stands in for `Tryout`: answers with the prompt at once, and refuses one prompt."""
 
     made: list[CannedTryout]
 
@@ -73,7 +73,7 @@ async def open_workshop(pilot: Any, *keys: str) -> Workshop:
     await press(pilot, *keys)
     screen = pilot.app.screen
     assert isinstance(screen, Workshop)
-    await until(pilot, lambda: "3 of 3 images" in label_text(pilot.app, "#captions-a"))
+    await until(pilot, lambda: "3 captions" in label_text(pilot.app, "#head-a"))
     return screen
 
 
@@ -90,25 +90,25 @@ async def test_two_prompts_side_by_side(
     async with app.run_test(size=(120, 36)) as pilot:
         workshop = await open_workshop(pilot, "W")
         assert workshop.why_not("take") == "it is the model's own prompt"
-        workshop.query_one("#prompt-b", Input).value = "What?"
+        workshop.query_one("#prompt-b", Input).value = "Say it"
         await until(pilot, lambda: workshop.why_not("take") == "try the prompt first (enter)")
         await press(pilot, "enter")
-        await until(pilot, lambda: ">1 What? [/x] 0." in label_text(app, "#captions-b"))
+        await until(pilot, lambda: ">1 Say it [/x] 0" in label_text(app, "#caption-b-0"))
         await press(pilot, "down")
-        assert ">2 What? [/x] 1." in label_text(app, "#captions-b")
+        assert ">2 Say it [/x] 1" in label_text(app, "#caption-b-1")
         assert len(tryouts) == 1, "the model stays loaded"
         await type_prompt(pilot, "too long")
-        await until(pilot, lambda: "FAIL the prompt is too long" in label_text(app, "#captions-b"))
+        await until(pilot, lambda: "FAIL the prompt is too long" in label_text(app, "#head-b"))
         await type_prompt(pilot, "<image>")
         workshop.query_one("#side-b").focus()
         await press(pilot, "d", "plus", *"exact", "enter")
-        await until(pilot, lambda: "good (exact)" in label_text(app, "#captions-b"))
+        await until(pilot, lambda: "good (exact)" in label_text(app, "#caption-b-1"))
         await until(pilot, lambda: run_control.calls[-1:] != [])
         kind, payload = run_control.calls[-1]
         assert (kind, payload["good"], payload["reason"]) == ("rate", True, "exact")
-        assert payload["records"] == [[0, 1]]
+        assert payload["records"] == [(0, 1)]
         assert payload["settings_hash"] == workshop.trials["b"].settings_hash
-        assert workshop.rating(workshop.trials["b"], 1) == Rating(True, "exact")
+        assert workshop.trials["b"].rating(1) == Rating(True, "exact")
         await press(pilot, "ctrl+n")
         assert not isinstance(app.screen, Workshop), "there is no caption to lose"
         await until(pilot, lambda: run_control.calls[-1][0] == "set")
@@ -126,12 +126,12 @@ async def test_escape_ends_the_model_at_once_and_asks(
         assert isinstance(app.screen, Models)
         assert len(app.screen.models) == 2, "dry-run is asked with no prompt"
         await press(pilot, "enter")
-        await until(pilot, lambda: "3 of 3 images" in label_text(app, "#captions-a"))
+        await until(pilot, lambda: "3 captions" in label_text(app, "#head-a"))
         await press(pilot, "x", "escape")
         assert tryouts[0].cancelled
         assert isinstance(app.screen, Confirm)
         await press(pilot, "n", "enter")
-        await until(pilot, lambda: "3 of 3 images" in label_text(app, "#captions-b"))
+        await until(pilot, lambda: "3 captions" in label_text(app, "#head-b"))
         assert len(tryouts) == 2, "the next prompt loads it again"
         await press(pilot, "escape", "y")
         assert not isinstance(app.screen, Workshop)
@@ -148,7 +148,7 @@ async def test_captions_are_made_again_after_a_question(
         workshop = app.screen
         assert isinstance(workshop, Workshop)
         monkeypatch.setattr(workshop, "captioned", 3)
-        await type_prompt(pilot, "What?")
+        await type_prompt(pilot, "Say it")
         await until(pilot, lambda: not workshop.query_one("#take-b", Button).disabled)
         await press(pilot, "ctrl+n")
         assert isinstance(app.screen, Confirm)

@@ -72,7 +72,8 @@ class Models(ActionOwner, Dialog[ModelsAnswer | None]):
             keys = "enter settings, w tries prompts, a adds a model, esc closes"
             dialog.border_subtitle = "enter tries prompts, esc closes" if self.for_prompts else keys
             yield OptionList(*map(self.option, self.models))
-            yield Static(self.why_not("add") or "", markup=False, classes="muted")
+            if not self.for_prompts:
+                yield Static(self.why_not("add") or "", markup=False, classes="muted")
 
     def option(self, model: ModelProgress) -> Option:
         batch = Settings.of(model.row.settings).batch

@@ -22,7 +22,8 @@ from tui.dialogs.rate import ask_rating
 from tui.formatting import captions, text
 from tui.formatting.pilot_table import LEGEND, table_lines
 from tui.formatting.text import describe_error
-from tui.keys.action import Action, ActionOwner
+from tui.keys.action import ActionOwner
+from tui.keys.pilot import PILOT_ACTIONS, PilotState
 from tui.session.messages import ActionRequested
 from tui.session.session import Session
 from tui.viewmodel import actions
@@ -42,61 +43,8 @@ class PilotOutcome:
     """True if the whole run is to be started."""
     time: str | None
     """How long the whole run will take; None if not every model was measured."""
-
-
-@dataclass(frozen=True)
-class PilotState:
-    """What decides what can be done now."""
-
-    session: Session
-    has_caption: bool
-    """True if the chosen model captioned the image."""
-    busy: bool
-    """True while a model is tried."""
-
-
-def a_project(state: PilotState) -> str | None:
-    return None if state.session.project is not None else "the project is not made yet"
-
-
-def a_caption(state: PilotState) -> str | None:
-    return None if state.has_caption else "there is no caption yet"
-
-
-def a_free_device(state: PilotState) -> str | None:
-    return "the pilot has the device" if state.busy else None
-
-
-PILOT_ACTIONS: tuple[Action[PilotState], ...] = (
-    Action(
-        "plus",
-        "rate(True)",
-        "Good",
-        tooltip="Rate the caption good",
-        id="pilot.good",
-        changes_run=True,
-        in_palette=False,
-        needs=(a_project, a_caption),
-    ),
-    Action(
-        "minus",
-        "rate(False)",
-        "Bad",
-        tooltip="Rate the caption bad",
-        id="pilot.bad",
-        changes_run=True,
-        in_palette=False,
-        needs=(a_project, a_caption),
-    ),
-    Action(
-        "w",
-        "prompts",
-        "Prompts",
-        tooltip="Try prompts of the model",
-        id="pilot.prompts",
-        needs=(a_project, a_free_device),
-    ),
-)
+    findings: PilotFindings | None = None
+    """What it showed; None if it could not be planned."""
 
 
 class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
@@ -279,15 +227,15 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
         table = pilot_lines(findings)
         rows = table_lines(table, self.states)
         lines = [Content.styled(rows[0], "bold"), *map(Content, rows[1:])]
-        lines.append(Content.styled(LEGEND, "$foreground-muted"))
-        for line in table:
-            for news in line.health:
-                warning = f"  WARN {text.visible(line.name)}: {text.visible(news)}"
-                lines.append(Content.styled(warning, "$text-warning"))
         about = "about " if plan.estimated else ""
         whole_run = f"{about}{text.plural(plan.total, 'record')}"
         whole_run += f" on {text.plural(plan.devices, 'device')}"
         lines.append(Content.styled(f"{whole_run}: {self.time_estimate() or 'measuring'}", "bold"))
+        for line in table:
+            for news in line.health:
+                warning = f"WARN {text.visible(line.name)}: {text.visible(news)}"
+                lines.append(Content.styled(warning, "$text-warning"))
+        lines.append(Content.styled(LEGEND, "$foreground-muted"))
         self.query_one("#models", Static).update(Content("\n").join(lines))
         if plan.records:
             self.image_index %= len(plan.records)
@@ -375,8 +323,8 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
     @on(Button.Pressed, "#go")
     def action_go(self) -> None:
         if self.findings is not None:
-            self.dismiss(PilotOutcome(True, self.time_estimate()))
+            self.dismiss(PilotOutcome(True, self.time_estimate(), self.findings))
 
     @on(Button.Pressed, "#change")
     def action_close(self) -> None:
-        self.dismiss(PilotOutcome(False, self.time_estimate()))
+        self.dismiss(PilotOutcome(False, self.time_estimate(), self.findings))

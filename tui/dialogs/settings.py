@@ -16,7 +16,7 @@ from tui.formatting import text
 from tui.session.feedback import notify
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import pages
-from tui.viewmodel.settings import SettingRow, setting_rows
+from tui.viewmodel.settings import SettingRow, UserValue, setting_rows
 from tui.widgets.tables.setting_table import SettingTable
 from tui.widgets.tables.table import VirtualTable
 
@@ -64,14 +64,16 @@ class Settings(Dialog[SettingRow | None]):
 
     def show_rows(self, _: None, seconds: dict[int, float]) -> None:
         """Show all settings; `seconds` are those that a device takes for an image, by model id."""
-        rows = setting_rows(self.snapshot, self.user, self.app.theme, self.config_file, seconds)
+        user = user_values(self.user, self.app.theme)
+        rows = setting_rows(self.snapshot, user, self.config_file, seconds)
         self.table.set_rows(rows, 0, len(rows))
 
     @on(VirtualTable.Moved)
     def moved(self) -> None:
         row = self.table.current
         if row is not None:
-            lines = (f"{row.name}: {text.visible(row.value) or 'nothing'}", *row.lines)
+            value = text.visible(row.value) or "nothing"
+            lines = (f"{text.visible(row.section)}, {row.name}: {value}", *row.lines)
             self.query_one("#meaning", Static).update("\n".join(filter(None, lines)))
 
     @on(VirtualTable.Opened)
@@ -80,7 +82,18 @@ class Settings(Dialog[SettingRow | None]):
         if row is not None and row.opens:
             self.dismiss(row)
         elif row is not None:
-            notify(self, f"{row.name} cannot be changed here: {row.lines[-1]}", "warning")
+            notify(self, f"{row.name} cannot be changed here: {row.lines[1]}", "warning")
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def user_values(user: UserSettings, theme: str) -> dict[str, UserValue]:
+    """Return the settings of the user by name; `theme` is the theme that is shown."""
+    return {
+        "theme": UserValue(theme, user.theme is None),
+        "images": UserValue(user.images, user.images == "auto"),
+        "notifications": UserValue(user.notifications, user.notifications == "auto"),
+        "health_stop": UserValue("yes" if user.health_stop else "no", user.health_stop),
+        "keys": UserValue(text.plural(len(user.keys), "key"), not user.keys),
+    }

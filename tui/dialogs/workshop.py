@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,13 +13,15 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from engine.captioners.registry import Settings
+from engine.operations.prompt_workshop import WORKSHOP_IMAGES
 from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.dialog import Dialog
 from tui.dialogs.model_settings import CONSEQUENCE, SettingChanges
 from tui.dialogs.rate import ask_rating
-from tui.formatting import captions, text
-from tui.keys import conditions
-from tui.keys.action import Action, ActionOwner
+from tui.formatting import text
+from tui.formatting.trial_content import caption_content, head_content
+from tui.keys.action import ActionOwner
+from tui.keys.workshop import TAKE, WORKSHOP_ACTIONS, WorkshopState
 from tui.session.messages import ActionRequested
 from tui.session.session import Session
 from tui.threads.prompt_asker import PromptAsker, TrialAnswered, TrialBegun, TrialEnded
@@ -33,70 +34,10 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import ModelProgress
 
+STALE = "of the prompt before: enter tries this one"
+"""What is said of captions whose prompt is not what is typed now."""
 SIDES = ("a", "b")
 """The ids of the two prompts, which stand side by side."""
-
-
-@dataclass(frozen=True)
-class WorkshopState:
-    """What decides what can be done now."""
-
-    session: Session
-    tried: bool
-    """True if the prompt as it is typed was tried, to the end."""
-    is_new: bool
-    """True if it is another prompt than the model's own."""
-    has_caption: bool
-    """True if the caption of the chosen image is there."""
-
-
-def no_run(state: WorkshopState) -> str | None:
-    return conditions.no_run(state.session)
-
-
-def a_new_prompt(state: WorkshopState) -> str | None:
-    return None if state.is_new else "it is the model's own prompt"
-
-
-def a_tried_prompt(state: WorkshopState) -> str | None:
-    return None if state.tried else "try the prompt first (enter)"
-
-
-def a_caption(state: WorkshopState) -> str | None:
-    return None if state.has_caption else "there is no caption yet"
-
-
-WORKSHOP_ACTIONS: tuple[Action[WorkshopState], ...] = (
-    Action(
-        "ctrl+n",
-        "take",
-        "Take",
-        tooltip="Take this prompt for the run",
-        id="workshop.take",
-        changes_run=True,
-        needs=(no_run, a_new_prompt, a_tried_prompt),
-    ),
-    Action(
-        "plus",
-        "rate(True)",
-        "Good",
-        tooltip="Rate the caption good",
-        id="workshop.good",
-        changes_run=True,
-        in_palette=False,
-        needs=(a_caption,),
-    ),
-    Action(
-        "minus",
-        "rate(False)",
-        "Bad",
-        tooltip="Rate the caption bad",
-        id="workshop.bad",
-        changes_run=True,
-        in_palette=False,
-        needs=(a_caption,),
-    ),
-)
 
 
 class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[SettingChanges | None]):
@@ -153,7 +94,9 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
                 yield self.preview
                 for side in SIDES:
                     with VerticalScroll(id=f"side-{side}", classes="captions"):
-                        yield Static(id=f"captions-{side}", markup=False)
+                        yield Static(id=f"head-{side}", markup=False)
+                        for i in range(WORKSHOP_IMAGES):
+                            yield Static(id=f"caption-{side}-{i}", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close", compact=True)
                 yield Button("Take A", id="take-a", compact=True)
@@ -195,8 +138,7 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
 
     @on(TrialAnswered)
     def trial_answered(self, event: TrialAnswered) -> None:
-        ((name, _),) = event.trial.findings.plan.jobs
-        event.trial.findings.add_event(name, event.event)
+        event.trial.findings.add_event(self.model.name, event.event)
         for side in SIDES:
             if self.trials.get(side) is event.trial:
                 loading = event.event.loading
@@ -224,7 +166,7 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
     def draw(self) -> None:
         """Show both sides, the picture, and what can be done."""
         for side in SIDES:
-            self.query_one(f"#captions-{side}", Static).update(self.side_content(side))
+            self.draw_side(side)
             reason = self.why_not_take(side)
             button = self.query_one(f"#take-{side}", Button)
             button.disabled = reason is not None
@@ -238,62 +180,21 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
             self.preview.show(records[self.image_index][0])
         self.refresh_bindings()
 
-    def side_content(self, side: str) -> Content:
-        """Return the captions of a side, below what counts of them."""
-        trial, state = self.trials.get(side), text.visible(self.states.get(side, ""))
-        if trial is None:
-            return Content(state or "enter tries it")
-        is_stale = trial.prompt != self.prompt_of(side)
-        head = [Content(line) for line in filter(None, (state, self.summary(trial)))]
-        if is_stale:
-            stale = "of the prompt before: enter tries this one"
-            head.append(Content.styled(stale, "$text-warning"))
-        count = len(trial.findings.plan.records)
-        return Content("\n").join([*head, *(self.caption_line(side, i) for i in range(count))])
-
-    def summary(self, trial: PromptTrial) -> str:
-        """Return what counts of the captions of a trial, in one line."""
-        from engine.operations.pilot_table import pilot_lines
-
-        (line,) = pilot_lines(trial.findings)
-        if not line.captions:
-            return ""
-        parts = [f"{line.captions} of {text.plural(len(trial.findings.plan.records), 'image')}"]
-        counts = {
-            "cut": line.truncated,
-            "loop": line.loops,
-            "duplicate": line.duplicates,
-            "refuse": line.refusals,
-        }
-        parts += [f"{count} {name}" for name, count in counts.items() if count]
-        if line.rated:
-            parts.append(f"{line.good} of {line.rated} good")
-        return ", ".join(parts)
-
-    def caption_line(self, side: str, i: int) -> Content:
-        """Return what a side says of the image with index `i`, numbered from 1."""
-        trial = self.trials[side]
-        its = trial.findings.image(i).captions
-        chosen = i == self.image_index
-        number = Content.styled(f"{'>' if chosen else ' '}{i + 1} ", "bold" if chosen else "")
-        rating = self.rating(trial, i)
-        said = Content()
-        if rating is not None:
-            style = "$text-success" if rating.good else "$text-warning"
-            reason = f" ({text.visible(rating.reason)})" if rating.reason else ""
-            said = Content.styled(f"{rating.word}{reason} ", style)
-        return Content.assemble(number, said, self.caption(side, i) if its else Content("..."))
-
-    def caption(self, side: str, i: int) -> Content:
-        """Return a caption with its cuts, or how B differs from A."""
-        (caption,) = self.trials[side].findings.image(i).captions
-        if caption.raw is None:
-            return Content.styled(f"FAIL {text.visible(caption.error or '')}", "$text-error")
-        first = self.trials.get("a")
-        of_a = first.findings.image(i).captions if first is not None else ()
-        if self.diff and side == "b" and of_a and of_a[0].raw is not None:
-            return captions.difference(of_a[0].sheared or "", caption.sheared or "")
-        return captions.cut_content(caption)
+    def draw_side(self, side: str) -> None:
+        """Show what a side is doing, what counts of its captions, and these, one an image."""
+        trial, state = self.trials.get(side), self.states.get(side, "")
+        stale = trial is not None and trial.prompt != self.prompt_of(side)
+        remarks = [state or "enter tries it" * (trial is None), STALE * stale]
+        head = self.query_one(f"#head-{side}", Static)
+        head.update(head_content(trial, [it for it in remarks if it]))
+        head.display = bool(head.content)
+        count = len(trial.findings.plan.records) if trial is not None else 0
+        first = self.trials.get("a") if self.diff and side == "b" else None
+        for i in range(WORKSHOP_IMAGES):
+            line = self.query_one(f"#caption-{side}-{i}", Static)
+            line.display = i < count
+            if trial is not None and i < count:
+                line.update(caption_content(trial, i, i == self.image_index, first))
 
     def find_image(self, image: str) -> str:
         """Return the path of an image. Raises `ImageProblem`. Called in a thread."""
@@ -316,6 +217,9 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
     def action_image(self, by: int) -> None:
         self.image_index += by
         self.draw()
+        for side in SIDES:
+            chosen = self.query_one(f"#caption-{side}-{self.image_index}", Static)
+            chosen.scroll_visible(animate=False)
 
     def action_diff(self) -> None:
         self.diff = not self.diff
@@ -339,8 +243,7 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
         return not several and self.prompt_of(side) == self.own_prompt
 
     def why_not_take(self, side: str) -> str | None:
-        action = WORKSHOP_ACTIONS[0]
-        return action.why_not(self.state_of(side), self.session.readonly)
+        return TAKE.why_not(self.state_of(side), self.session.readonly)
 
     @on(Button.Pressed, "#take-a")
     def take_a(self) -> None:
@@ -389,11 +292,7 @@ class Workshop(ActionOwner, PreviewScreen[SettingChanges | None], Dialog[Setting
             self.draw()
 
         whose = f"the caption of image {i + 1} with prompt {self.side.upper()}"
-        ask_rating(self.app, good, whose, self.rating(trial, i), rate)
-
-    def rating(self, trial: PromptTrial, i: int) -> Rating | None:
-        """Return what a person said of the caption of the image with index `i`."""
-        return trial.findings.ratings.get((self.model.name, i))
+        ask_rating(self.app, good, whose, trial.rating(i), rate)
 
     @on(Button.Pressed, "#close")
     def action_close(self) -> None:

@@ -143,6 +143,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         tooltip="Make a new project",
         id="app.new",
         synonyms="create wizard dataset import begin",
+        needs=(conditions.a_terminal,),
     ),
     Action(
         "O",
@@ -152,6 +153,7 @@ APP_ACTIONS: tuple[Action[Session], ...] = (
         tooltip="Open another project",
         id="app.projects",
         synonyms="switch change recent list folder",
+        needs=(conditions.a_terminal,),
     ),
     Action(
         "u",

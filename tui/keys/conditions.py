@@ -13,6 +13,11 @@ def project(session: Session) -> str | None:
     return None if session.project is not None else "no project is open"
 
 
+def a_terminal(session: Session) -> str | None:
+    """The application goes on when it is closed for another project."""
+    return "this page shows one project: 'mllmaug-tui web' another" if session.in_browser else None
+
+
 def snapshot(session: Session) -> str | None:
     """The project is opened and was read once."""
     return None if session.snapshot is not None else "the project is still being opened"

@@ -23,6 +23,8 @@ from tui.screens.project_screen import ProjectScreen
 from tui.session.messages import RecordChosen
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import actions, pages
+from tui.viewmodel.failed_count import failed_text
+from tui.viewmodel.failure_hints import hint_for
 from tui.viewmodel.failures_by_image import (
     FailedImage,
     ImagePlace,
@@ -30,7 +32,6 @@ from tui.viewmodel.failures_by_image import (
     failure_lines,
     records_by_task,
 )
-from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.preview import Preview, PreviewScreen
 from tui.widgets.tables.cause_table import CauseTable
 from tui.widgets.tables.occurrence_table import OccurrenceTable
@@ -226,12 +227,9 @@ class Failures(PreviewScreen[None], ProjectScreen):
             return Content.styled("nothing failed", "$foreground-muted")
         hint = hint_for(cause)
         models = ", ".join(map(text.visible, cause.models))
-        failures = text.plural(cause.count, cause.scope)
-        if cause.scope == "record":
-            failures += f" in {text.plural(cause.shards, 'shard')}"
         parts = [
             Content.assemble((text.visible(cause.kind), "bold $text-error")),
-            Content(f"{failures} of {models}"),
+            Content(f"{failed_text(cause)} of {models}"),
             Content.assemble(("hint  ", "$foreground-muted"), hint.advice),
         ]
         if row is not None:
@@ -282,10 +280,8 @@ class Failures(PreviewScreen[None], ProjectScreen):
         if self.acts_on_rows:
             self.retry_rows(cause)
             return
-        failures = text.plural(cause.count, f"failed {cause.scope}")
-        where = "" if cause.scope == "shard" else f" in {text.plural(cause.shards, 'shard')}"
         self.confirm_call(
-            f"Retry {failures}{where}{self.of_group(cause)}:"
+            f"Retry {failed_text(cause)}{self.of_group(cause)}:"
             f" {text.clip(text.visible(cause.kind), 60)}?",
             KEPT if cause.scope == "shard" else f"{KEPT} {DECODED} {OTHERS}",
             lambda project: actions.retry_cause(project, cause),
@@ -331,9 +327,8 @@ class Failures(PreviewScreen[None], ProjectScreen):
                 lambda project: actions.exclude_records(project, records),
             )
             return
-        failures = f"{text.plural(cause.count, 'record')} in {text.plural(cause.shards, 'shard')}"
         self.confirm_call(
-            f"Exclude {'all ' if cause.count > 1 else ''}{failures}{self.of_group(cause)}"
+            f"Exclude {'all ' if cause.count > 1 else ''}{failed_text(cause)}{self.of_group(cause)}"
             f" that failed as {text.clip(text.visible(cause.kind), 40)}?",
             consequence,
             lambda project: actions.exclude_cause(project, cause),

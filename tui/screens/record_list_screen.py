@@ -149,6 +149,11 @@ class RecordListScreen(ProjectScreen):
         Whoever calls this reads them.
         """
         self.live, self.shard, self.chosen = live, shard, chosen
+        self.table.marked.clear()
+
+    def rows_on_screen(self) -> tuple[int, int]:
+        """Return the index of the first record on screen, and the index after the last."""
+        return self.table.visible_rows()
 
     # The records captioned lately
 

@@ -133,6 +133,7 @@ class RecordSearchScreen(RecordListScreen):
                 self.list_found(0)
             else:
                 self.load_found()
+        self.list_changed()
 
     def search_ended(self, matches: Matches, damage: Sequence[Damage]) -> None:
         if matches is not self.matches:
@@ -156,6 +157,14 @@ class RecordSearchScreen(RecordListScreen):
 
     def tell_failure(self, reason: str) -> None:
         notify(self, reason, "error")
+
+    @property
+    def search_text(self) -> str:
+        """What was searched and found last, for the top line of the screen."""
+        if self.matches is None:
+            return "/ searches, J jumps"
+        going_on = " so far" if self.searching else ""
+        return text.visible(f"/{self.searched}: {text.number(len(self.matches))}{going_on} (n N)")
 
     # The list of what was found
 
@@ -198,7 +207,7 @@ class RecordSearchScreen(RecordListScreen):
         matches, table = self.matches, self.table
         if matches is None or len(table.rows) == len(matches):
             return
-        first, last = table.visible_rows()
+        first, last = self.rows_on_screen()
         loaded = range(table.first_loaded, table.first_loaded + len(table.rows))
         if first < last and not (first in loaded and last - 1 in loaded):
             start = max(0, (first + last - PAGE_ROWS) // 2)

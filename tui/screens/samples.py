@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.binding import BindingType
@@ -107,6 +107,10 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         self.grid.update()
         self.update_mode_line()
 
+    def rows_on_screen(self) -> tuple[int, int]:
+        page = self.grid.page
+        return (page.start, page.stop) if self.in_grid else super().rows_on_screen()
+
     def go_through(self, chosen: RecordsChosen, mode: str) -> None:
         self.captions.model = chosen.model if chosen.model in self.models else None
         super().go_through(chosen, mode)
@@ -135,7 +139,7 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         live = "live (l)" if self.live else "live is off (l)"
         chosen = text.visible(pane.model or (self.models or [""])[0])
         diff = f"differences from {chosen} (d, m)" if pane.diff else "no diff (d)"
-        line = f"{live}   {pane.view_label} (b)   {diff}   // cut //   / searches, J jumps"
+        line = f"{live}   {pane.view_label} (b)   {diff}   // cut //   {self.search_text}"
         self.query_one("#mode", Static).update(line)
 
     # The record under the cursor
@@ -143,6 +147,8 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
     @on(VirtualTable.Moved)
     def moved(self) -> None:
         self.grid.cursor_moved()
+        if self.lists_found:
+            self.load_found()
         row = self.table.current
         if self.table.cursor and self.live:
             self.live = False
@@ -197,8 +203,7 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
 
     def chosen_keys(self) -> list[RecordKey]:
         """Return the keys of the marked records, or of the one under the cursor if none is."""
-        rows, marked = self.table.rows, self.table.marked
-        keys = [(row.shard, row.i) for row in rows if self.table.row_key(row) in marked]
+        keys = sorted(cast("set[RecordKey]", self.table.marked))
         current = self.table.current
         return keys or ([(current.shard, current.i)] if current is not None else [])
 

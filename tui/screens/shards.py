@@ -50,7 +50,7 @@ TITLES: dict[SortKey, str] = {
 """The orders of the rows, each with the title of the column that they are sorted by."""
 SORTS = tuple(TITLES)
 """The orders, in which `s` goes through them."""
-FILTER_HELP = "a word, or status:failed model:qwen gpu:3 tries>1 fail>100; ! negates"
+FILTER_HELP = "a word, or status:failed model:qwen gpu:3 tries>1 fail>100; - negates"
 
 
 class Shards(ProjectScreen):

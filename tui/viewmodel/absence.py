@@ -14,7 +14,7 @@ ABSENCE_SECONDS = 600.0
 """Seconds without a key after which a person counts as having been away."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """A project as a person saw it last."""
 
@@ -30,11 +30,11 @@ class Seen:
 def seen_in(snapshot: Snapshot, now: float) -> Seen:
     """Return what a person sees of a project who looks at it now (seconds since the epoch)."""
     return Seen(
-        now,
-        snapshot.captioned,
-        snapshot.failed_images.count,
-        snapshot.tasks["done"],
-        snapshot.state,
+        at=now,
+        captioned=snapshot.captioned,
+        failed_images=snapshot.failed_images.count,
+        tasks_done=snapshot.tasks["done"],
+        state=snapshot.state,
     )
 
 

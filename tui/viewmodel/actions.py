@@ -162,11 +162,11 @@ def undo(project: Project) -> str:
     return undo_last(project)
 
 
-def keep_pilot(project: Project, findings: PilotFindings, model: str) -> str:
-    """Keep what a pilot showed of a model; return an empty text, for the pilot shows it."""
+def keep_pilot(project: Project, findings: PilotFindings, model: str | None = None) -> str:
+    """Keep what a pilot showed of a model, or of all; return an empty text: the pilot shows it."""
     from engine.operations.pilot import keep_figures
 
-    keep_figures(project, findings, [model])
+    keep_figures(project, findings, [] if model is None else [model])
     return ""
 
 

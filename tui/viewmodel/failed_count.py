@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.utils.plurals import plural
 
 if TYPE_CHECKING:
+    from db.failures import Cause
     from db.rows import FailedImages
     from tui.viewmodel.snapshot import Snapshot
 
@@ -26,3 +27,26 @@ def failed_line(snapshot: Snapshot) -> str:
     noun = "image" if failed.count == 1 and failed.exact else "images"
     lacking = plural(snapshot.failed, "caption")
     return f"{image_count(failed)} {noun} failed: {lacking} missing"
+
+
+def failed_word(cause: Cause) -> str:
+    """Return what failed for a cause: an image, a caption that was sheared to nothing, a shard."""
+    if cause.scope == "shard":
+        return "shard"
+    return "caption" if cause.images is None else "image"
+
+
+def failed_number(cause: Cause) -> str:
+    """Return how many of them failed."""
+    return f"{cause.count:,}" if cause.images is None else image_count(cause.images)
+
+
+def failed_text(cause: Cause) -> str:
+    """Return how many failed for a cause, such as "4 images (12 captions) in 2 shards"."""
+    number, word = failed_number(cause), failed_word(cause)
+    text = f"{number} {word}" if number == "1" else f"{number} {word}s"
+    if cause.scope == "shard":
+        return text
+    if cause.images is not None and cause.count != cause.images.count:
+        text += f" ({plural(cause.count, 'caption')})"
+    return f"{text} in {plural(cause.shards, 'shard')}"

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 def result_line(snapshot: Snapshot) -> str:
-    """Return how many captions there are, of how many images, and what failed."""
+    """Return how many captions there are, and of how many images."""
     captions = text.plural(snapshot.captioned, "caption")
-    parts = [f"{captions} of {text.plural(snapshot.records, 'image')}"]
-    if snapshot.to_score:
-        parts.append(f"{text.plural(snapshot.scored, 'image')} scored")
-    if failed := failed_line(snapshot):
-        parts.append(failed)
+    line = f"{captions} of {text.plural(snapshot.records, 'image')}"
+    scored = f"; {text.plural(snapshot.scored, 'image')} scored"
+    return line + scored * (snapshot.to_score > 0)
+
+
+def missing_line(snapshot: Snapshot) -> str:
+    """Return what failed or was skipped; empty if nothing was."""
+    parts = [failed_line(snapshot)] if snapshot.failed else []
     for state in ("failed", "skipped"):
         if count := snapshot.tasks[state]:
             parts.append(f"{text.plural(count, 'task')} {state}")
@@ -51,18 +54,19 @@ def export_lines(snapshot: Snapshot, history: ProjectHistory) -> Iterator[str]:
     """Yield what was exported, the newest first."""
     for row in history.exports:
         when = text.moment(row.created, snapshot.taken_at)
-        yield f"exported {when}: {text.plural(row.captions, 'caption')} ({row.format}) to {row.path}"
+        captions = text.plural(row.captions, "caption")
+        yield f"exported {when}: {captions} ({row.format}) to {row.path}"
 
 
 def next_steps(snapshot: Snapshot, history: ProjectHistory) -> Iterator[str]:
-    """Yield what a person may do next, each with its key, the most pressing first."""
+    """Yield what a person may do next, each after its key, the most pressing first."""
     if snapshot.tasks["failed"]:
-        yield "r retries the failed shards"
+        yield "r retry failed shards"
     if snapshot.failed:
-        yield "4 shows the images that failed"
+        yield "4 failed images"
     if is_sick(snapshot):
-        yield "6 shows which captions are bad"
-    yield "3 shows the captions"
-    yield "e exports them" if not history.exports else "e exports them again"
+        yield "6 bad captions"
+    yield "3 captions"
+    yield "e export again" if history.exports else "e export"
     if not is_sick(snapshot):
-        yield "6 counts their quality"
+        yield "6 quality"

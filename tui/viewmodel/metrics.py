@@ -45,6 +45,8 @@ MODEL_METRICS = (
 DEVICE_METRICS: tuple[tuple[str, str, Callable[[DeviceView], float | None]], ...] = (
     ("device_memory_bytes", "Memory of the device.", lambda d: d.row.memory_total),
     ("device_memory_used_bytes", "Memory of it that is used.", lambda d: d.row.memory_used),
+    ("device_temperature_celsius", "Its temperature.", lambda d: d.row.temperature),
+    ("device_power_watts", "The power that it draws.", lambda d: d.row.power),
     ("device_utilisation_ratio", "How busy it is, 0 to 1.", lambda d: share(d.row.utilisation)),
 )
 """The numbers of each device: name, meaning, and the value, None where it is not measured."""

@@ -6,8 +6,8 @@ of `db` that need SQLAlchemy are imported when they are first asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.utils.errors import BadInput
@@ -69,6 +69,8 @@ class TaskHistory:
     log: list[str]
     is_scoring: bool = False
     """True if the task is a scorer's."""
+    images: Mapping[int, str] = field(default_factory=dict)
+    """The images of the failed records that `failures` names, by index."""
 
 
 def read_task_history(project: Project, task: TaskRow, log_lines: int) -> TaskHistory:
@@ -82,7 +84,15 @@ def read_task_history(project: Project, task: TaskRow, log_lines: int) -> TaskHi
         failures = progress.failures(connection, task.id)
         families = {model.id: model.family for model in projects.models(connection)}
     log = [] if task.device is None else last_lines(project.worker_log(task.device), log_lines)
-    return TaskHistory(attempts, failures, log, is_scorer(families.get(task.model_id, "")))
+    keys = [(task.shard, i) for failure in failures for i, _ in failure.examples]
+    places = read_image_places(project, keys) if keys else {}
+    return TaskHistory(
+        attempts,
+        failures,
+        log,
+        is_scorer(families.get(task.model_id, "")),
+        {i: place.image for (_, i), place in places.items()},
+    )
 
 
 def read_causes(project: Project, grouping: Grouping) -> tuple[Cause, ...]:

@@ -93,7 +93,7 @@ def choices_of(family: str, name: str) -> str:
 def help_lines(
     model: ModelProgress, name: str, seconds: Mapping[int, float], devices: int
 ) -> list[str]:
-    """Return what to show of a setting: its meaning, choices, default, and what a change does.
+    """Return what to show of a setting: its meaning, what a change does, its choices and default.
 
     `seconds` are those that a device takes for an image, by model id; `devices` is their number.
     """
@@ -102,8 +102,8 @@ def help_lines(
     shown = "" if default is None else f"  default: {text.visible(default) or 'nothing'}"
     return [
         HELP[name],
-        f"{choices_of(family, name)}{shown}",
         consequence(model, name, seconds.get(model.row.id), devices),
+        f"{choices_of(family, name)}{shown}",
     ]
 
 
@@ -115,7 +115,7 @@ def consequence(
         return "A change keeps all captions; the next run uses it."
     if not model.captioned:
         return "Nothing is captioned yet: a change costs nothing."
-    verb, done = ("scores", "scores") if model.is_scorer else ("captions", "captions")
+    verb = "scores" if model.is_scorer else "captions"
     images = text.plural(model.total, "image")
     hours = ""
     if seconds_per_image is not None:
@@ -123,6 +123,6 @@ def consequence(
         hours = f", about {duration} on {text.plural(max(1, devices), 'device')}"
     kept = f"captions/{model.row.folder}"
     return (
-        f"A change {verb} {images} again{hours}; the {text.number(model.captioned)} {done} of now"
-        f" stay in {kept}, and count again when it is set back."
+        f"A change {verb} {images} again{hours}; the {text.number(model.captioned)} {verb} of now"
+        f" stay in {kept} and count again when it is set back."
     )

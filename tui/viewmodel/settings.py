@@ -14,7 +14,6 @@ from tui.viewmodel.setting_help import default_of, help_lines, setting_values
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tui.config.settings import UserSettings
     from tui.viewmodel.snapshot import Snapshot
 
 
@@ -28,7 +27,7 @@ class SettingRow:
     value: str
     is_default: bool
     lines: Sequence[str]
-    """Its meaning, its choices and default, and what follows from a change."""
+    """Its meaning, what follows from a change, its choices and default."""
     opens: str = ""
     """The dialog in which it is changed, as `OPENERS` calls it; `model` and `theme` are others, and
     an empty text says that it cannot be changed here."""
@@ -36,21 +35,28 @@ class SettingRow:
     """The name of the model that it is a setting of."""
 
 
+@dataclass(frozen=True, slots=True)
+class UserValue:
+    """The value of a setting of the user."""
+
+    text: str
+    is_default: bool
+
+
 def setting_rows(
     snapshot: Snapshot,
-    user: UserSettings,
-    theme: str,
+    user: Mapping[str, UserValue],
     config_file: Path,
     seconds: Mapping[int, float],
 ) -> list[SettingRow]:
     """Return the rows of all settings.
 
-    `theme` is the theme that is shown; `seconds` are as in `help_lines`.
+    `user` has those of `USER_SETTINGS`, by name; `seconds` are as in `help_lines`.
     """
     return [
         *project_rows(snapshot),
         *model_rows(snapshot, seconds),
-        *user_rows(user, theme, config_file),
+        *user_rows(user, config_file),
     ]
 
 
@@ -63,14 +69,14 @@ def project_rows(snapshot: Snapshot) -> list[SettingRow]:
             "shearing",
             project.shear_mode,
             project.shear_mode == SHEAR_MODES[0],
-            ("How captions are cut to a sentence.", f"one of {', '.join(SHEAR_MODES)}", again),
+            ("How captions are cut to a sentence.", again, f"one of {', '.join(SHEAR_MODES)}"),
             "reshear",
         ),
         (
             "words at most",
             "no limit" if project.shear_max_words is None else str(project.shear_max_words),
             project.shear_max_words is None,
-            ("The most words of a sheared caption.", "a number; default: no limit", again),
+            ("The most words of a sheared caption.", again, "a number  default: no limit"),
             "reshear",
         ),
         (
@@ -79,17 +85,17 @@ def project_rows(snapshot: Snapshot) -> list[SettingRow]:
             snapshot.last_devices == "auto",
             (
                 "What the next run uses.",
-                "auto, cpu:N, GPUs such as 0,1, or ray:auto  default: auto",
                 "A change starts the run on these devices; captions stay.",
+                "auto, cpu:N, GPUs such as 0,1, or ray:auto  default: auto",
             ),
             "devices",
         ),
-        ("image root", project.image_root, True, ("Where the images are.", "a folder", new), ""),
+        ("image root", project.image_root, True, ("Where the images are.", new), ""),
         (
             "path beginnings",
             ", ".join(f"{old}={new}" for old, new in project.path_map) or "none",
             not project.path_map,
-            ("Beginnings of image paths that are replaced.", "OLD=NEW", new),
+            ("Beginnings of image paths that are replaced.", new),
             "",
         ),
         (
@@ -98,8 +104,8 @@ def project_rows(snapshot: Snapshot) -> list[SettingRow]:
             not project.allow_outside,
             (
                 "Whether image paths may leave the image root.",
-                "default: refused",
                 "'run --allow-outside' allows it for this user.",
+                "default: refused",
             ),
             "",
         ),
@@ -130,42 +136,26 @@ def model_rows(snapshot: Snapshot, seconds: Mapping[int, float]) -> list[Setting
     ]
 
 
-def user_rows(user: UserSettings, theme: str, config_file: Path) -> list[SettingRow]:
+USER_SETTINGS: Mapping[str, tuple[str, str]] = {
+    "theme": ("The colours.", ""),
+    "images": ("How pictures are drawn.", "auto, kitty, sixel, cells, off"),
+    "notifications": ("How the terminal tells of a run.", "auto, bell, osc9, osc777, off"),
+    "health_stop": ("Whether a model whose captions are bad is stopped.", "yes or no"),
+    "keys": ("Other keys for actions; Help (?) has their ids.", ""),
+}
+"""The settings of the user, with their meaning and choices."""
+
+
+def user_rows(user: Mapping[str, UserValue], config_file: Path) -> list[SettingRow]:
     where = f"Set in {text.visible(str(config_file))}; it holds from the next start on."
-    rows = (
-        ("theme", theme, user.theme is None, ("The colours.", "", "It holds at once."), "theme"),
-        (
-            "images",
-            user.images,
-            user.images == "auto",
-            ("How pictures are drawn.", "auto, kitty, sixel, cells, off", where),
-            "",
-        ),
-        (
-            "notifications",
-            user.notifications,
-            user.notifications == "auto",
-            ("How the terminal tells of a run.", "auto, bell, osc9, osc777, off", where),
-            "",
-        ),
-        (
-            "health_stop",
-            "yes" if user.health_stop else "no",
-            user.health_stop,
-            ("Whether a model whose captions are bad is stopped.", "yes or no", where),
-            "",
-        ),
-        (
-            "keys",
-            text.plural(len(user.keys), "key"),
-            not user.keys,
-            ("Other keys for actions; Help (?) has their ids.", "", where),
-            "",
-        ),
-    )
     return [
         SettingRow(
-            section="This user", name=name, value=value, is_default=own, lines=lines, opens=opens
+            section="This user",
+            name=name,
+            value=user[name].text,
+            is_default=user[name].is_default,
+            lines=(meaning, "A change holds at once." if name == "theme" else where, choices),
+            opens="theme" if name == "theme" else "",
         )
-        for name, value, own, lines, opens in rows
+        for name, (meaning, choices) in USER_SETTINGS.items()
     ]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from db.rows import (
     CaptionKey,
-    Rating,
     DeviceRow,
     EventRow,
     FailedImages,
     ModelRow,
     NoticeRow,
     ProjectRow,
+    Rating,
     RecordKey,
     SampleRow,
     SupervisorRow,
@@ -76,9 +76,14 @@ class ModelProgress:
         return "scored" if self.is_scorer else "captioned"
 
     @property
+    def done(self) -> int:
+        """Records that are done: captioned or failed, and not to be captioned again."""
+        return min(self.captioned + self.failed, self.total - self.left)
+
+    @property
     def share(self) -> float:
         """The share of its records that is done, 0 to 1."""
-        return done_share(self.captioned + self.failed, self.left, self.total)
+        return self.done / self.total if self.total else 0.0
 
     @property
     def may_go_on(self) -> bool:
@@ -210,8 +215,8 @@ class Snapshot:
     @property
     def share(self) -> float:
         """The share of all captions and scored images that is done, 0 to 1."""
-        done = self.captioned + self.scored + self.failed
-        return done_share(done, self.left, self.total + self.to_score)
+        total = self.total + self.to_score
+        return sum(model.done for model in self.models) / total if total else 0.0
 
     @property
     def finish_times(self) -> dict[int, float]:
@@ -238,11 +243,3 @@ class Snapshot:
 
     def model_name(self, model_id: int | None) -> str | None:
         return next((m.row.name for m in self.models if m.row.id == model_id), None)
-
-
-def done_share(done: int, left: int, total: int) -> float:
-    """Return the share of `total` records that is done, 0 to 1.
-
-    A record that is captioned again is `left`, and not done, although it has a caption.
-    """
-    return min(done, total - left) / total if total else 0.0

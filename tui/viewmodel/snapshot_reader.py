@@ -206,8 +206,11 @@ class SnapshotReader:
         self.sums = progress.task_sums(connection)
         scorers = [model.id for model in models if is_scorer(model.family)]
         self.waiting_for_captions = progress.waiting_for_captions(connection, scorers)
-        failed = any(row.failed for row in self.sums)
-        self.failed_images = failures.failed_images(connection) if failed else FailedImages()
+        self.failed_images = FailedImages()
+        if least := max(images_failed_by_model(self.sums).values(), default=0):
+            named = failures.failed_images(connection)
+            # The counters may be ahead of what is named, which is saved later.
+            self.failed_images = named if named.count >= least else FailedImages(least, False)
         spent = time.monotonic() - began
         self.sums_version = self.version
         self.next_sums = began + spent / SUMS_SHARE
@@ -220,6 +223,14 @@ def read_snapshot(project: Project) -> Snapshot:
         return reader.read()
     finally:
         reader.close()
+
+
+def images_failed_by_model(sums: Sequence[TaskSums]) -> Counter[int]:
+    """Return at how many images each model failed, by its id; skipped tasks do not count."""
+    failed: Counter[int] = Counter()
+    for row in sums:
+        failed[row.model_id] += 0 if row.state == "skipped" else row.failed
+    return failed
 
 
 def time_of_kill(row: SupervisorRow | None, live_run: LiveRun) -> float | None:

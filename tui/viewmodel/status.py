@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tui.viewmodel.model_waiting import model_waits
@@ -47,6 +48,19 @@ def status_dict(snapshot: Snapshot) -> dict[str, Any]:
             }
             for worker in snapshot.workers
         ],
+        "devices": [
+            {
+                "id": view.row.id,
+                "state": view.row.state,
+                "utilisation": view.row.utilisation,
+                "temperature": view.row.temperature,
+                "power": view.row.power,
+                "memory_used": view.row.memory_used,
+                "memory_total": view.row.memory_total,
+            }
+            for view in snapshot.devices
+        ],
+        "host": None if snapshot.host is None else asdict(snapshot.host),
         "supervisor": None if supervisor is None else {"pid": supervisor.pid},
         "elsewhere": None if elsewhere is None else {"host": elsewhere.host, "pid": elsewhere.pid},
         "killed_at": snapshot.killed_at if snapshot.state == "killed" else None,

@@ -11,16 +11,12 @@ from tui.formatting import content, text
 from tui.formatting.histogram import sparkline
 from tui.viewmodel import state_labels
 from tui.viewmodel.image_waits import image_waits
+from tui.viewmodel.machine import figure, host_label, memory_label
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from db.rows import DeviceRow
-    from engine.hardware.host import HostFigures
     from tui.viewmodel.snapshot import DeviceView, Snapshot
 
-GIB = 1024**3
-UNKNOWN = "n/a"
-"""Shown for a figure that the device does not report."""
 OTHER_COLUMNS = 36
 """Cells of all columns that are always shown but the device's and the model's, with the blanks
 between columns."""
@@ -177,23 +173,6 @@ def model_label(view: DeviceView) -> str:
     if view.row.state == "resting" and view.row.rest_until:
         return f"until {text.clock(view.row.rest_until)}{pin}"
     return f"-{pin}"
-
-
-def figure(value: float | None, unit: str) -> str:
-    return UNKNOWN if value is None else f"{value:.0f}{unit}"
-
-
-def memory_label(device: DeviceRow) -> str:
-    """Return the used and the total memory in GiB."""
-    if device.memory_used is None or device.memory_total is None:
-        return UNKNOWN
-    return f"{device.memory_used / GIB:.0f}/{device.memory_total / GIB:.0f}"
-
-
-def host_label(host: HostFigures) -> str:
-    """Return what the machine has free: memory, and room on the disk of the project."""
-    memory = f"{host.memory_free / GIB:.0f} of {host.memory_total / GIB:.0f} GiB"
-    return f"free: memory {memory}, disk {host.disk_free / GIB:,.0f} GiB"
 
 
 def total_line(snapshot: Snapshot, columns: Columns) -> Content:

@@ -68,10 +68,12 @@ class FinishedPane(Pane):
                 content.state_label("FINISHED"), f"  {text.visible(finished.result_line(snapshot))}"
             )
         ]
+        if missing := finished.missing_line(snapshot):
+            lines.append(Content.styled(text.visible(missing), "$text-warning"))
         if self.history is None:
             return lines
-        steps = ", ".join(finished.next_steps(snapshot, self.history))
-        lines.append(Content.assemble(("next: ", "bold"), steps))
+        steps = "  ".join(finished.next_steps(snapshot, self.history))
+        lines.append(Content.assemble(("next:  ", "bold"), steps))
         if worked := finished.work_line(snapshot, self.history):
             lines.append(Content(worked))
         for model in snapshot.models:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,9 @@ def detail_lines(task: TaskRow, history: TaskHistory) -> list[Content]:
         f"{device}  {text.number(task.captioned)} {done}, {text.number(task.failed)} failed,"
         f" {text.number(task.empty)} empty, {text.number(task.left)} left{error}",
     )
-    failed = (line for failure in history.failures for line in failure_lines(failure))
+    failed = (
+        line for failure in history.failures for line in failure_lines(failure, history.images)
+    )
     return [head, *map(attempt_line, history.attempts), *failed]
 
 
@@ -97,11 +100,16 @@ def attempt_line(attempt: AttemptRow) -> Content:
     )
 
 
-def failure_lines(failure: FailureRow) -> list[Content]:
+def failure_lines(failure: FailureRow, images: Mapping[int, str]) -> list[Content]:
+    """Return what failed for one reason; `images` are those of the records, by index."""
+    named = (
+        f"           record {i}  {text.visible(images.get(i, ''))}: {text.visible(detail)}"
+        for i, detail in failure.examples
+    )
     head = f"{text.plural(failure.count, 'record')} {text.visible(failure.kind)}"
     return [
         Content.styled(f"failed     {head}", "$text-error"),
-        *(Content(f"           record {i}: {text.visible(it)}") for i, it in failure.examples),
+        *map(Content, named),
     ]
 
 

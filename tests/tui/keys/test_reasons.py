@@ -21,17 +21,17 @@ from tests.tui.keys.states import (
     snapshot,
 )
 from tui.dialogs import model_settings, models
-from tui.dialogs.pilot import PILOT_ACTIONS, PilotState
-from tui.dialogs.workshop import WORKSHOP_ACTIONS, WorkshopState
 from tui.keys.action import Action
 from tui.keys.app import APP_ACTIONS
 from tui.keys.dashboard import DASHBOARD_ACTIONS
 from tui.keys.failures import FAILURES_ACTIONS, FailuresState
 from tui.keys.logs import LOGS_ACTIONS, LogsState
+from tui.keys.pilot import PILOT_ACTIONS, PilotState
 from tui.keys.quality import QUALITY_ACTIONS, QualityState
 from tui.keys.samples import SAMPLES_ACTIONS, SamplesState
 from tui.keys.screen import SCREEN_ACTIONS, ScreenState
 from tui.keys.shards import SHARDS_ACTIONS, ShardsState
+from tui.keys.workshop import WORKSHOP_ACTIONS, WorkshopState
 from tui.session.session import Session
 from tui.viewmodel.failures_by_image import FailedImage
 
@@ -102,6 +102,13 @@ CASES = (
         ),
     ),
     Case("idle", APP_ACTIONS, IDLE, NO_RUN),
+    Case(
+        "in a browser",
+        APP_ACTIONS,
+        session(snapshot(), in_browser=True),
+        all_of("this page shows one project: 'mllmaug-tui web' another", "app.new", "app.projects")
+        | NO_RUN,
+    ),
     Case(
         "no caption",
         APP_ACTIONS,

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
+from db import notices
+from db.connection import reading
+from engine.notices.run_end import remember_run
 from tests.support import canned_projects
 from tui.config import user_files
 from tui.session import messages
@@ -16,9 +19,9 @@ from tui.threads.snapshot_feed import SnapshotFeed
 class Feed(SnapshotFeed):
     """A feed that keeps what it posts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, readonly: bool = False) -> None:
         self.posted: list[Message] = []
-        super().__init__(folder, self.posted.append)
+        super().__init__(folder, self.posted.append, readonly)
 
     def read_once(self) -> list[Message]:
         """Claim a reading, read, and return what was posted."""
@@ -90,3 +93,21 @@ def test_nothing_is_read_after_the_end(feed: Feed) -> None:
     feed.read()
     assert feed.posted == []
     assert not feed.claim()
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_who_sees_a_killed_run_has_hooks_told_unless_readonly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readonly: bool
+) -> None:
+    project = canned_projects.copy_canned_project(tmp_path / "p", "busy")
+    remember_run(project)
+    feed = Feed(project.folder, readonly)
+    feed.read_once()
+    monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)
+    for _ in range(2):
+        feed.forget()
+        feed.read_once()
+    feed.close()
+    with reading(project.database) as connection:
+        told = [row.kind for row in notices.after(connection, 0)]
+    assert told == ([] if readonly else ["killed"])

@@ -32,13 +32,14 @@ NOTHING = ProjectHistory({}, {}, ())
 
 def test_the_card_of_a_finished_project() -> None:
     shown = snapshot(models=(FAILED,), tasks=DONE, failed_images=FailedImages(2))
-    assert finished.result_line(shown) == "8 captions of 10 images; 2 images failed; 1 task failed"
+    assert finished.result_line(shown) == "8 captions of 10 images"
+    assert finished.missing_line(shown) == "2 images failed; 1 task failed"
     assert finished.work_line(shown, HISTORY) == "6m40s of work, from 08:45:00 to 08:52:20"
     line = "otter: 8 captioned, 2 failed, 6m40s, mean 2.0 img/s"
     assert finished.model_line(FAILED, HISTORY) == line
     exported = "exported 08:53:20: 8 captions (json) to /out.json"
     assert list(finished.export_lines(shown, HISTORY)) == [exported]
-    assert next(finished.next_steps(shown, HISTORY)) == "r retries the failed shards"
+    assert next(finished.next_steps(shown, HISTORY)) == "r retry failed shards"
 
 
 def test_the_card_of_an_imported_project() -> None:
@@ -46,7 +47,8 @@ def test_the_card_of_an_imported_project() -> None:
     assert finished.work_line(shown, NOTHING) is None
     assert finished.model_line(CAPTIONED, NOTHING) == "otter: 8 captioned"
     steps = list(finished.next_steps(shown, NOTHING))
-    assert steps == ["3 shows the captions", "e exports them", "6 counts their quality"]
+    assert steps == ["3 captions", "e export", "6 quality"]
+    assert finished.missing_line(shown) == ""
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_status_says_which_model_scores(project: Project) -> None:
     lines = list(status_lines(snapshot))
     assert "  cat: 20 of 20 images captioned, 0 failed" in lines
     assert "  clip: 10 of 20 images scored, 0 failed" in lines
-    assert "20 of 20 captions, 10 of 20 images scored, 0 failed" in progress_line(snapshot)
+    assert "20 of 20 captions, 10 of 20 images scored, no image failed" in progress_line(snapshot)
 
 
 def test_the_dashboard_marks_a_scorer(project: Project) -> None:

@@ -34,5 +34,5 @@ def test_what_follows_from_a_change() -> None:
     assert consequence(model, "batch", 0.125, 8).startswith("A change keeps all captions")
     assert "nothing" in consequence(replace(model, captioned=0), "seed", 0.125, 8)
     lines = help_lines(model, "temperature", {}, 1)
-    assert "a number from 0 up" in lines[1]
-    assert "default: " in lines[1]
+    assert "a number from 0 up" in lines[2]
+    assert "default: " in lines[2]

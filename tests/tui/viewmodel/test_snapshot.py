@@ -6,6 +6,7 @@ import fcntl
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from db.connection import reading, writing
 from db.rows import SupervisorRow, WorkerRow
 from engine.state.killed_run import killed_event
 from tests.support import canned_projects, canned_rows
+from tests.tui.keys import states
 from tui.cli.output import status_lines
 from tui.viewmodel.killed import killed_time
-from tui.viewmodel.snapshot import done_share
 from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
 from tui.viewmodel.status import status_dict
 
@@ -55,10 +56,15 @@ def test_a_killed_supervisor_differs_from_one_that_ended(
 
 
 def test_share_is_below_one_while_records_are_left() -> None:
-    assert done_share(100, 50, 100) == 0.5, "captioned again"
-    assert done_share(40, 50, 100) == 0.4
-    assert done_share(100, 0, 100) == 1
-    assert done_share(0, 0, 0) == 0
+    model = states.progress(states.MODEL, 0)
+
+    def share(captioned: int, left: int, total: int) -> float:
+        return replace(model, captioned=captioned, left=left, total=total).share
+
+    assert share(100, 50, 100) == 0.5, "captioned again"
+    assert share(40, 50, 100) == 0.4, "ten are in failed tasks"
+    assert share(100, 0, 100) == 1
+    assert share(0, 0, 0) == 0
 
 
 def test_busy(tmp_path: Path, alive: None) -> None:
@@ -175,8 +181,8 @@ def test_status(tmp_path: Path, alive: None) -> None:
     status = status_dict(read_snapshot(project))
     assert list(status) == [
         "project", "state", "images", "failed_images", "failed_images_exact", "eta_seconds",
-        "shards", "tasks", "models", "workers", "supervisor", "elsewhere", "killed_at",
-        "pause_reason", "waits",
+        "shards", "tasks", "models", "workers", "devices", "host", "supervisor", "elsewhere",
+        "killed_at", "pause_reason", "waits",
     ]  # fmt: skip
     assert status["tasks"].keys() == {"pending", "running", "done", "failed", "skipped"}
     assert status["supervisor"] == {"pid": 20_900}

@@ -8,8 +8,9 @@ import pytest
 
 from db.rows import DeviceRow
 from tests.support.canned_rows import HOST, gpu_row, worker_row
+from tui.viewmodel.machine import host_label, measured_line
 from tui.viewmodel.snapshot import DeviceView, LiveWorker
-from tui.widgets.devices import Columns, choose_columns, device_line, heading_line, host_label
+from tui.widgets.devices import Columns, choose_columns, device_line, heading_line
 
 WORKER = LiveWorker(worker_row(0, "cuda:0", 1, 1), "llava-1.5", None)
 GPU = DeviceView(gpu_row(0), WORKER, None)
@@ -48,4 +49,6 @@ def test_what_a_gpu_measures() -> None:
 
 
 def test_what_the_machine_has_free() -> None:
+    assert measured_line(gpu_row(0)) == "97%, 71 C, 391 W, 21/80 GiB"
+    assert measured_line(DeviceRow(id="cpu:0")) == ""
     assert host_label(HOST) == "free: memory 181 of 512 GiB, disk 1,240 GiB"

@@ -13,7 +13,7 @@ from engine.captioners.registry import FAMILIES
 from tui.formatting import text
 from tui.viewmodel.asked_settings import AskedSettings
 
-LABELS = {"temperature": "temperature", "top_p": "top p", "max_new_tokens": "tokens at most"}
+LABELS = {"temperature": "temperature", "top_p": "top p", "max_new_tokens": "token cap"}
 """The names of the fields beside the prompt, by setting."""
 
 

@@ -6,8 +6,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from db.rows import SHEAR_MODES
@@ -17,6 +18,7 @@ from engine.utils.errors import BadInput
 from tui.dialogs.wizard.step import WizardStep
 from tui.formatting import text
 from tui.viewmodel import actions
+from tui.viewmodel.calculated_time import calculated_time
 from tui.viewmodel.new_project import (
     BYTES_PER_CAPTION,
     ProjectDraft,
@@ -31,10 +33,19 @@ class ReviewStep(WizardStep):
 
     NAME = "Review"
 
+    class TimeCalculated(Message):
+        """The time that the run takes was calculated; None if it is not known."""
+
+        def __init__(self, line: str | None) -> None:
+            super().__init__()
+            self.line = line
+
     def __init__(self, draft: ProjectDraft) -> None:
         super().__init__(draft)
         self.time_estimate: str | None = None
         """How long the run will take; None until a pilot has measured it."""
+        self.calculated: str | None = None
+        """How long it takes by calculation; None until that is known."""
         self.wrong: dict[str, str] = {}
         """What is wrong with the fields as they are typed now, by the field's id."""
 
@@ -53,6 +64,19 @@ class ReviewStep(WizardStep):
         self.query_one(
             "#shard-size", Input
         ).placeholder = f"{text.number(proposed)}, as it suits records and devices"
+        self.calculated = None
+        self.show_summary()
+        if self.time_estimate is None:
+            self.calculate_time()
+
+    @work(thread=True, group="estimate", exclusive=True, exit_on_error=False)
+    def calculate_time(self) -> None:
+        """Calculate how long the run takes, until a pilot measures it."""
+        self.post_message(self.TimeCalculated(calculated_time(self.draft)))
+
+    @on(TimeCalculated)
+    def time_calculated(self, event: TimeCalculated) -> None:
+        self.calculated = event.line
         self.show_summary()
 
     @on(Input.Changed)
@@ -83,7 +107,9 @@ class ReviewStep(WizardStep):
         return next(iter(self.wrong.values()), None)
 
     def show_summary(self) -> None:
-        self.show_message("#summary", "\n".join(summary_lines(self.draft, self.time_estimate)))
+        self.show_message(
+            "#summary", "\n".join(summary_lines(self.draft, self.time_estimate or self.calculated))
+        )
         commands = f"the same as: {new_command(self.draft)}\nthen: {run_command(self.draft)}"
         self.show_message("#command", commands)
 

@@ -37,12 +37,15 @@ from tui.widgets.checkbox import BracketCheckbox
 from tui.widgets.preview import PreviewScreen
 
 if TYPE_CHECKING:
+    from engine.operations.pilot import PilotFindings
     from tui.dialogs.pilot import PilotOutcome
 
 PROGRESS_SECONDS = 0.1
 """Seconds between two reports of progress."""
 WITHOUT_ORIGINALS = "The models caption all images; exports lack the originals that are missing."
 """What follows from going on although captions are missing."""
+NAMED = 66
+"""Cells of a terminal in which all pages are named; in a smaller one, only the page in front is."""
 END_BUTTONS = ("pilot", "create", "run")
 """The ids of the buttons that only the last page has."""
 STEPS = (SourceStep, ModelsStep, DevicesStep, PromptsStep, ReviewStep)
@@ -92,6 +95,8 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         """The questions that were answered with yes, each after the captions that it is about."""
         self.next_when_checked = False
         """True if the next page is to be shown once what is entered was checked and is good."""
+        self.findings: PilotFindings | None = None
+        """What the last pilot showed, which the project keeps once it is made."""
         self.creating = False
         """True while a thread makes the project."""
         self.cancelled = False
@@ -130,10 +135,11 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
 
     async def show_step(self) -> None:
         """Show the page in front, and mount it when it is shown first."""
+        named = self.app.size.width >= NAMED
         names = [
             Content.styled(f"[{n} {step.NAME}]", "bold")
             if n - 1 == self.step_index
-            else Content.styled(f" {n} {step.NAME} ", "$foreground-muted")
+            else Content.styled(f" {n} {step.NAME if named else ''} ", "$foreground-muted")
             for n, step in enumerate(STEPS, 1)
         ]
         self.query_one("#steps", Static).update(Content("").join(names))
@@ -234,6 +240,7 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
     def pilot_closed(self, outcome: PilotOutcome | None) -> None:
         if outcome is None:
             return
+        self.findings = outcome.findings
         self.query_one(ReviewStep).time_estimate = outcome.time
         self.query_one(ReviewStep).show_summary()
         if outcome.go:
@@ -277,6 +284,8 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
             self.post_message(self.CreationEnded(None, describe_error(error)))
         else:
             folder = created.project.folder
+            if self.findings is not None:
+                actions.keep_pilot(created.project, self.findings)
             problem = self.start_run(folder) if run and not self.cancelled else None
             imported = [line for result in created.imports for line in result.lines()]
             warnings = (*imported, *created_lines(created))

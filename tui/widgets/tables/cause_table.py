@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tui.formatting import text
+from tui.viewmodel.failed_count import failed_number, failed_word
 from tui.viewmodel.failure_hints import hint_for
 from tui.widgets.tables.sortable_table import SortableTable
 from tui.widgets.tables.table import Cell, Column
@@ -20,8 +21,8 @@ class CauseTable(SortableTable["Cause"]):
     def __init__(self, model_name: Callable[[int], str], id: str | None = None) -> None:
         self.cause_columns: tuple[Column[Cause], ...] = (
             Column("Cause", 0, lambda cause: cause.kind, least=16),
-            Column("Of", 6, scope_cell),
-            Column("Count", 9, lambda cause: text.number(cause.count), align_right=True),
+            Column("Of", 7, scope_cell),
+            Column("Count", 9, failed_number, align_right=True),
             Column("Shards", 7, shards_cell, align_right=True, optional=True),
             Column("Retry", 5, retry_cell, optional=True),
             Column("Hint", 17, lambda cause: hint_for(cause).short, optional=True),
@@ -42,7 +43,7 @@ class CauseTable(SortableTable["Cause"]):
 
 
 def scope_cell(cause: Cause) -> Cell:
-    return cause.scope, "bad" if cause.scope == "shard" else ""
+    return failed_word(cause), "bad" if cause.scope == "shard" else ""
 
 
 def shards_cell(cause: Cause) -> str:

@@ -13,9 +13,9 @@ class SettingTable(SortableTable[SettingRow]):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(
             (
-                Column("Of", 16, lambda row: row.section),
+                Column("Of", 15, lambda row: row.section, optional=True),
                 Column("Setting", 18, lambda row: row.name),
-                Column("Value", 0, value_cell),
+                Column("Value", 0, value_cell, least=14),
             ),
             id=id,
         )

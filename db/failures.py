@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,13 +33,17 @@ class Cause:
     kind: str
     """The kind of error of the records, or the message of the tasks."""
     count: int
-    """Number of failed records, or of failed tasks."""
+    """Number of failed tasks; of failed records, or captions that were sheared to nothing, those of
+    each model."""
     shards: int
     """Number of shards in which they are."""
     models: tuple[str, ...]
     """Names of the models that they failed with."""
     failed_at: float
     """When the last of them failed, in seconds since the epoch (`failure_time`)."""
+    images: FailedImages | None = None
+    """The images of failed records, each counted once; None for tasks, and for captions that were
+    sheared to nothing."""
     error_cause: TaskErrorCause | None = None
     """Why the tasks failed; None if it is not known, and for records."""
     model_id: int | None = None
@@ -79,6 +84,8 @@ def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
 
     Grouped by model or by shard, they are in that order first.
     """
+    within = {"cause": (), "model": (TASK.c.model_id,), "shard": (TASK.c.shard,)}[by]
+    images = images_within(connection, FAILURE.c.kind, *within)
     return tuple(
         Cause(
             scope=row.scope,
@@ -87,6 +94,7 @@ def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
             shards=row.shards,
             models=tuple(sorted(row.models.split(","))),
             failed_at=row.failed_at or 0,
+            images=images_of(images, row, by),
             error_cause=row.error_cause,
             model_id=row.model_id if by == "model" else None,
             shard=row.shard if by == "shard" else None,
@@ -94,6 +102,17 @@ def causes(connection: Connection, by: Grouping = "cause") -> tuple[Cause, ...]:
         for query in grouped_queries(by)
         for row in connection.execute(query)
         if row.failures
+    )
+
+
+def images_of(
+    images: dict[tuple[Any, ...], FailedImages], row: Any, by: Grouping
+) -> FailedImages | None:
+    """Return the images of one row of the queries below, None if it is about no failed records."""
+    if row.scope != "record":
+        return None
+    return images.get(
+        (row.kind, *{"cause": (), "model": (row.model_id,), "shard": (row.shard,)}[by])
     )
 
 
@@ -231,27 +250,48 @@ def group_conditions(cause: Cause) -> list[ColumnElement[bool]]:
 
 def failed_images(connection: Connection) -> FailedImages:
     """Return how many images failed with any model, each counted once."""
+    return images_within(connection).get((), FailedImages())
+
+
+def images_within(
+    connection: Connection, *within: ColumnElement[Any]
+) -> dict[tuple[Any, ...], FailedImages]:
+    """Return how many images failed, each counted once, by the values of these columns.
+
+    They are columns of failures and of their tasks. Without any, the key is empty.
+    """
     named = func.json_each(FAILURE.c.examples).table_valued("value").alias("named")
-    indexes = func.json_extract(named.c.value, "$[0]")
-    rows = connection.execute(
-        select(TASK.c.shard, func.count(indexes.distinct()))
-        .join(FAILURE, FAILURE.c.task_id == TASK.c.id)
+    index = func.json_extract(named.c.value, "$[0]")
+    keys = [column.label(f"within_{number}") for number, column in enumerate(within)]
+    of_tasks = select(*keys, TASK.c.shard).join(FAILURE, FAILURE.c.task_id == TASK.c.id)
+    by_shard = (
+        of_tasks.add_columns(func.count(index.distinct()))
         .join(named, true())
-        .group_by(TASK.c.shard)
+        .group_by(*within, TASK.c.shard)
     )
-    images = {shard: count for shard, count in rows}
+    images = {tuple(row[:-1]): row[-1] for row in connection.execute(by_shard)}
     by_task = (
-        select(TASK.c.shard, func.sum(FAILURE.c.count).label("failed"))
-        .join(FAILURE, FAILURE.c.task_id == TASK.c.id)
+        of_tasks.add_columns(func.sum(FAILURE.c.count))
         .where(FAILURE.c.count > func.json_array_length(FAILURE.c.examples))
-        .group_by(TASK.c.id)
-        .subquery()
+        .group_by(*within, TASK.c.shard, TASK.c.id)
     )
-    unnamed = select(by_task.c.shard, func.max(by_task.c.failed)).group_by(by_task.c.shard)
-    at_least = connection.execute(unnamed).all()
-    for shard, failed in at_least:
-        images[shard] = max(images.get(shard, 0), failed)
-    return FailedImages(sum(images.values()), exact=not at_least)
+    totals: Counter[tuple[Any, ...]] = Counter()
+    inexact = set()
+    for *key, failed in connection.execute(by_task):  # where not all are named
+        images[tuple(key)] = max(images.get(tuple(key), 0), failed)
+        inexact.add(tuple(key[:-1]))
+    for key_and_shard, count in images.items():
+        totals[key_and_shard[:-1]] += count
+    at_most = (
+        select(*keys, func.sum(FAILURE.c.count))
+        .join(TASK, TASK.c.id == FAILURE.c.task_id)
+        .group_by(*within)
+    )
+    return {
+        key: FailedImages(totals[key], key not in inexact or totals[key] == failed)
+        for *values, failed in connection.execute(at_most)
+        for key in [tuple(values)]
+    }
 
 
 def failed_counts(connection: Connection, kind: str) -> dict[int, int]:

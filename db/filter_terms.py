@@ -15,7 +15,7 @@ TERM = re.compile(
     (?P<text>
         (?:(?P<key>[^\s"<>=:]+)(?:(?P<operator><=|>=|[:<>=])
             |\s+(?P<spaced><=|>=|[<>=])\s*(?=-?\.?\d)))?
-        (?P<value>"[^"]*"(?=\s|$)|[^\s"]\S*|(?<=[:<>=])(?=\s|$))
+        (?P<value>"[^"]*"(?=\s|$)|[^\s"]\S*|(?(key)(?=\s|$)|(?!)))
     )""",
     re.VERBOSE | re.IGNORECASE,
 )

@@ -91,6 +91,17 @@ def waiting_for_captions(connection: Connection, scorers: Sequence[int]) -> dict
     return {model_id: tasks for model_id, tasks in rows}
 
 
+def seconds_per_image(connection: Connection) -> dict[int, float]:
+    """Return how many seconds a device took for an image so far, by model id.
+
+    Models that have made no caption here are left out.
+    """
+    seconds, images = func.sum(TASK.c.seconds), func.sum(TASK.c.captioned)
+    query = select(TASK.c.model_id, seconds / images).group_by(TASK.c.model_id)
+    rows = connection.execute(query.having(images > 0, seconds > 0))
+    return {model_id: value for model_id, value in rows}
+
+
 def first_due(connection: Connection) -> dict[int, float]:
     """Return, by model id, when the first of a model's pending tasks may start; 0 means now."""
     rows = connection.execute(

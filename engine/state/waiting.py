@@ -126,7 +126,7 @@ def find_wait(work: ModelWork, facts: WaitFacts, policy: Policy) -> Wait | None:
         how = f"'mllmaug-tui resume {quote(str(facts.folder))}' lets it go on"
         return wait(f"it was stopped, since {model.health_stop} ({how})", "health")
     if work.waiting_for_captions == work.pending:
-        return wait("the other models still caption these shards", "captions")
+        return wait("their shards are still captioned", "captions")
     # A time further away than any wait means that the clock was set back.
     if facts.now < model.not_before <= facts.now + policy.longest_wait:
         text = f"its server is asked again at {clock(model.not_before)} ({model.unavailable})"

@@ -17,6 +17,7 @@ from typing import Any
 from db.connection import DatabaseError
 from engine.hardware.open_files import ensure_open_files
 from engine.launchers.factory import make_launcher
+from engine.notices.run_end import remember_run
 from engine.project import outside_images, own_commands
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse, ProjectLock
@@ -60,6 +61,7 @@ def supervise(
             own_commands.check(project)
             launcher = make_launcher(project, spec, module)
             ensure_open_files(len(launcher.devices()))
+            remember_run(project)
             supervisor = Supervisor(project, launcher, policy, spec, lock=lock)
             if interrupted:
                 supervisor.stop()

@@ -17,8 +17,9 @@ from db.connection import DatabaseBusy, DatabaseDamaged, DatabaseUnusable, readi
 from db.rows import SupervisorRow
 from engine.hardware.devices import GpuMonitor
 from engine.launchers.base import Launcher, WorkerExit, WorkerHandle
+from engine.notices.hooks import read_hooks
 from engine.notices.notifier import start_notifier
-from engine.notices.run_end import death_notice, end_key, finished_key, remember_run
+from engine.notices.run_end import death_notice, end_key, finished_key
 from engine.process import identity
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
@@ -161,8 +162,8 @@ class Supervisor:
         )
         self.stopping: str | None = None
         """How the run was asked to stop, "now" or "after_shard"; None if it was not."""
-        self.loop_ended = False
-        """True once the loop has ended by itself, and not by an error."""
+        self.broken = False
+        """True once an error has ended the loop."""
         self.committed_at = 0.0
         """When the last commit was, on the monotonic clock; 0 has the next turn commit."""
         self.requests_read = 0.0
@@ -196,9 +197,10 @@ class Supervisor:
                 self.dispatcher.dispatch(stopping=self.stopping is not None)
                 self.task_runner.sync_logs()
                 self.commit()
-            self.loop_ended = True
-        except DatabaseDamaged:
-            self.check_lock()  # it is not there, either, when the project was moved
+        except BaseException as error:
+            self.broken = True
+            if isinstance(error, DatabaseDamaged):
+                self.check_lock()  # it is not there, either, when the project was moved
             raise
         finally:
             self.shut_down()
@@ -208,6 +210,7 @@ class Supervisor:
     def prepare(self) -> None:
         """Bring the project's state up to its files and to what people asked meanwhile."""
         keep_manifest(self.project, self.project_state)
+        self.check_hooks()
         self.tell_last_end()
         if self.project_state.killed_at is not None:
             self.project_state.events.append(killed_event(self.project_state.killed_at))
@@ -221,9 +224,15 @@ class Supervisor:
         self.project_state.event("info", f"started on {named}")
         self.commit(force=True)
 
+    def check_hooks(self) -> None:
+        """Tell if the user's hooks make no sense: none is called then."""
+        try:
+            read_hooks()
+        except BadInput as error:
+            self.project_state.event("warn", str(error))
+
     def tell_last_end(self) -> None:
         """Tell the end of the last run if that could not, and have what waits delivered."""
-        remember_run(self.project, self.project_state.settings.uid)
         with reading(self.project.database) as connection:
             killed = progress.supervisor(connection)
             waits = bool(notices.waiting(connection))
@@ -283,7 +292,7 @@ class Supervisor:
             self.project_state.event("info", "finished")
             key = finished_key(self.project_state.ledger.last_finished)
             self.project_state.tell("finished", finished_text(self.project_state), key=key)
-        elif not self.loop_ended:
+        elif self.broken:
             text = "the run has ended by an error; no caption is lost"
             self.project_state.event("fail", text)
             self.project_state.tell("killed", text, key=key)

@@ -340,9 +340,10 @@ class TaskRunner:
         task = self.project_state.ledger[task_id]
         verb = "scored" if task.model_id in self.project_state.ledger.scorers else "captioned"
         if task.state == "done":
+            took = max(0.0, now - (task.started or now))
             self.project_state.event(
                 "info",
-                f"done: {task.captioned} {verb}, {task.failed} failed, {task.seconds:.0f} s",
+                f"done: {task.captioned:,} {verb}, {task.failed:,} failed, {took:.0f} s",
                 task.device,
                 self.project_state.models[task.model_id].name,
                 task.shard,

@@ -63,8 +63,16 @@ def test_causes_over_everything(connection: Connection, tasks: dict[Any, int]) -
             **both,
         ),
         Cause(scope="shard", kind=NO_ERROR, count=2, shards=1, failed_at=0.0, **both),
-        Cause(scope="record", kind="missing", count=3, shards=1, failed_at=0.0, **both),
-        Cause(scope="record", kind="corrupt", count=1, **first),
+        Cause(
+            scope="record",
+            kind="missing",
+            count=3,
+            shards=1,
+            failed_at=0.0,
+            images=FailedImages(3),
+            **both,
+        ),
+        Cause(scope="record", kind="corrupt", count=1, images=FailedImages(1), **first),
         Cause(scope="record", kind="empty", count=2, **first),
     )
 

@@ -226,3 +226,14 @@ def test_shards_with_captions_of_any_model(connection: Connection) -> None:
     change(connection, 0, 2, captioned=1)
     change(connection, 1, 1, failed=1)
     assert progress.shards_with_captions(connection) == (0, 2)
+
+
+def test_tasks_of_scorers_wait_until_their_shard_is_captioned(connection: Connection) -> None:
+    assert progress.waiting_for_captions(connection, []) == {}
+    assert progress.waiting_for_captions(connection, [2]) == {2: 3}
+    change(connection, 0, 1, state="done", digest="d", captioned=10, left=0)
+    change(connection, 1, 1, state="failed")
+    change(connection, 2, 1, state="running")
+    assert progress.waiting_for_captions(connection, [2]) == {2: 1}
+    change(connection, 2, 2, state="skipped")
+    assert progress.waiting_for_captions(connection, [2]) == {}

@@ -70,6 +70,13 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         ("gpu:cuda error:memory", 0),
         ("9" * 5000, 0),
         ("!tries>99999999999999999999", 600),
+        ("-status:pending", 3),
+        ("not status:pending", 3),
+        ('"CUDA out of" memory', 1),
+        ('error:"out of memory"', 1),
+        ("tries>=1", 2),
+        ("tries > 1", 1),
+        ("00:12", 0),
     ],
 )
 def test_filters(connection: Connection, filter: str, matching: int) -> None:
@@ -77,7 +84,9 @@ def test_filters(connection: Connection, filter: str, matching: int) -> None:
     assert len(task_pages.matching_tasks(connection, filter)) == matching
 
 
-@pytest.mark.parametrize("filter", ["color:red", "tries>many", "model>3", "status:flying"])
+@pytest.mark.parametrize(
+    "filter", ["color:red", "tries>many", "model>3", "status:flying", 'say "no']
+)
 def test_a_filter_that_makes_no_sense_is_an_error(connection: Connection, filter: str) -> None:
     with pytest.raises(task_pages.FilterError):
         task_pages.shard_page(connection, filter)

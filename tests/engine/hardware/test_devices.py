@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pynvml
 import pytest
 
 from db.rows import DeviceRow
 from engine.hardware import devices
-from engine.hardware.devices import MIN_FREE_BYTES, auto_devices, filter_visible, find_devices
+from engine.hardware.devices import (
+    MIN_FREE_BYTES,
+    auto_devices,
+    filter_visible,
+    find_devices,
+    measure_gpu,
+)
 from engine.utils.errors import BadInput
 
 TOTAL = 80 * 2**30
@@ -132,3 +139,22 @@ def test_cuda_visible_devices_is_followed_as_cuda_does(
 def test_the_kind_and_node_of_a_device(device_id: str, kind: str, node: str) -> None:
     assert devices.device_kind(device_id) == kind
     assert devices.device_node(device_id) == node
+
+
+def test_what_a_gpu_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    def say(name: str, value: object) -> None:
+        monkeypatch.setattr(pynvml, f"nvmlDeviceGet{name}", lambda *_: value)
+
+    for name in ("Name", "MemoryInfo", "UtilizationRates", "Temperature", "PowerUsage"):
+        monkeypatch.setattr(pynvml, f"nvmlDeviceGet{name}", refuse)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetEnforcedPowerLimit", refuse)
+    row = DeviceRow(id="cuda:0")
+    assert measure_gpu(row, None) == row
+    say("Temperature", 64)
+    say("PowerUsage", 351_500)
+    say("EnforcedPowerLimit", 700_000)
+    measured = measure_gpu(row, None)
+    assert (measured.temperature, measured.power, measured.power_limit) == (64.0, 351.5, 700.0)

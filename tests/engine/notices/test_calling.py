@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
-import psutil
 import pytest
 
 from db.rows import NoticeRow
 from engine.notices.calling import CallFailed, call, describe_notice
 from engine.notices.hooks import Hook
+from engine.process import identity
 from engine.project.layout import Project
 from tests.support.waiting import wait_for
 
@@ -64,15 +64,8 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
     script = f"trap '' TERM; sleep 600 & echo $! $$ > {pids}; wait; sleep 600"
     with pytest.raises(CallFailed, match="did not end within 0 s, and was ended"):
         call(command("sh", "-c", script), MESSAGE, seconds=0.3)
-    for pid in map(int, pids.read_text().split()):
-        wait_for(lambda pid=pid: not psutil.pid_exists(pid) or is_zombie(pid))
-
-
-def is_zombie(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    started = [int(pid) for pid in pids.read_text().split()]
+    wait_for(lambda: all(identity.process_start(pid) is None for pid in started))
 
 
 def test_a_process_that_a_command_leaves_behind_holds_nobody_up(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from engine.notices.notifier import LOST_SECONDS, deliver, hooks_for
 from engine.notices.run_end import end_key, remember_run, tell_what_is_due
 from engine.process import identity
 from engine.project.layout import Project
+from engine.project.live_run import find_live_run
 from tests.support.small_project import SmallProject
 from tests.support.waiting import wait_for
 
@@ -177,7 +178,7 @@ def test_the_end_of_a_killed_run_is_told_once_whoever_looks(
     kill(small, tasks_left)
     tell_what_is_due(small.project)
     assert states(small.project) == {}  # somebody else's run
-    remember_run(small.project, "small")
+    remember_run(small.project)
     lookers = [Thread(target=tell_what_is_due, args=(small.project,)) for _ in range(4)]
     for looker in lookers:
         looker.start()
@@ -199,9 +200,8 @@ def test_a_run_that_ended_in_order_was_not_killed(
     """It ends between the look at the database and that at the lock."""
     from db import supervisor_writes
 
-    remember_run(small.project, "small")
+    remember_run(small.project)
     kill(small)
-    find_live_run = run_end.find_live_run
 
     def end_then_look(project: Project, row: SupervisorRow) -> object:
         with writing(project.database) as connection:
@@ -216,7 +216,7 @@ def test_a_run_that_ended_in_order_was_not_killed(
 def test_a_copy_of_a_project_calls_no_hook(
     small: SmallProject, hook_log: Path, tmp_path: Path, no_process: list[Project]
 ) -> None:
-    remember_run(small.project, "small")
+    remember_run(small.project)
     kill(small)
     copy = SmallProject(small.project, tmp_path / "copy")
     tell_what_is_due(copy.project)

@@ -64,6 +64,9 @@ def test_finished_tasks_are_sheared_and_the_project_keeps_the_shearing(done: Sma
     assert state.shearing == SENTENCE
     assert state.ledger[1].empty == 0
     assert done.project.manifest.exists()
+    # Shearing captions nothing: the task keeps its times.
+    times = [(it.ledger[1].updated, it.ledger[1].finished) for it in (done.state, state)]
+    assert times[0] == times[1]
 
 
 def test_rows_that_replace_others_are_sheared_the_same_by_both_readers(done: SmallProject) -> None:

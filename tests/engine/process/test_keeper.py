@@ -91,3 +91,22 @@ def test_a_server_that_ends_leaves_nothing_and_its_code(
     assert kept.wait(60) == code
     wait_for(lambda: not processes(tmp_path))
     close(kept)
+
+
+SHARING = """
+import time
+from multiprocessing import shared_memory
+print(shared_memory.SharedMemory(create=True, size=1).name, flush=True)
+time.sleep(600)
+"""
+"""A server with shared memory, which the process that Python starts beside it would remove."""
+
+
+def test_no_shared_memory_is_left_either() -> None:
+    kept = keeper.start([sys.executable, "-c", SHARING], os.environ)
+    assert kept.stdout is not None
+    memory = Path("/dev/shm") / kept.stdout.readline().decode().strip()
+    assert memory.exists()
+    close(kept)
+    assert kept.wait(60) == 137
+    assert not memory.exists()

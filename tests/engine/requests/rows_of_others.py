@@ -94,7 +94,12 @@ FLAGS = {
         request=Flag(records=[(0, 1), (2, 3)], flagged=True, model="served", reason="no dog"),
         answer="served: flagged: 00000/1, 00002/3",
         flags=frozenset({(0, 1)}),
-        changed={"ratings": {((0, 1, 2, SERVED), Rating(False, "no dog")), ((2, 3, 2, SERVED), Rating(False, "no dog"))}},
+        changed={
+            "ratings": {
+                ((0, 1, 2, SERVED), Rating(False, "no dog")),
+                ((2, 3, 2, SERVED), Rating(False, "no dog")),
+            }
+        },
     ),
     "flag of an original": Row(
         request=Flag(records=[(0, 1)], flagged=True, model="original"),
@@ -104,9 +109,17 @@ FLAGS = {
     "flag of a caption for another reason": Row(
         request=Flag(records=[(0, 1), (0, 2)], flagged=True, model="dry-run", reason="b"),
         answer="dry-run: flagged: 00000/2",
-        ratings={(0, 1, 1, DRY_RUN): Rating(False, "b"), (0, 2, 1, DRY_RUN): Rating(False, "a"), (0, 2, 2, SERVED): Rating(False, "a")},
+        ratings={
+            (0, 1, 1, DRY_RUN): Rating(False, "b"),
+            (0, 2, 1, DRY_RUN): Rating(False, "a"),
+            (0, 2, 2, SERVED): Rating(False, "a"),
+        },
         changed={
-            "ratings": {((0, 1, 1, DRY_RUN), Rating(False, "b")), ((0, 2, 1, DRY_RUN), Rating(False, "b")), ((0, 2, 2, SERVED), Rating(False, "a"))},
+            "ratings": {
+                ((0, 1, 1, DRY_RUN), Rating(False, "b")),
+                ((0, 2, 1, DRY_RUN), Rating(False, "b")),
+                ((0, 2, 2, SERVED), Rating(False, "a")),
+            },
         },
     ),
     "flag of a caption that is flagged for this reason": Row(

@@ -80,6 +80,27 @@ def test_retry_of_failed_records_asks_for_what_has_no_caption() -> None:
     task = ledger[1]
     assert (task.state, task.redo, task.redo_from, task.left) == ("pending", "failed", 900, 3)
     assert task.digest == "d", "what the log held is compared when the task starts"
+    assert task.asked == 3
+    ledger.change(1, 0.0, left=1)
+    assert ledger.mark_done(1, 8.0, captioned=10, failed=0, digest="e").asked == 0
+
+
+def test_records_that_are_asked_again_are_counted() -> None:
+    ledger = make_ledger(1)
+    ledger.ask_again(1, 0.0, 2)
+    assert ledger[1].asked == 0, "they are a part of the first round"
+    ledger.mark_done(1, 5.0, captioned=10, failed=0, digest="d")
+    for asked in (2, 5):
+        ledger.ask_again(1, 6.0, asked)
+    assert ledger[1].asked == 7
+    assert ledger.restart(1, 9.0).asked == 0
+
+
+def test_a_task_is_finished_once() -> None:
+    ledger = make_ledger(1)
+    for now in (5.0, 9.0):  # the second time, a record of it was excluded
+        ledger.mark_done(1, now, captioned=10, failed=0, digest="d")
+    assert ledger[1].finished == 5.0
 
 
 def test_a_retried_task_starts_only_once_the_database_has_it_so() -> None:

@@ -27,9 +27,21 @@ def model(number: int, name: str, **values: object) -> ModelRow:
     return replace(row, **values)  # type: ignore[arg-type]
 
 
-def work(pending: int = 3, running: int = 0, due_at: float = 0.0, **values: object) -> ModelWork:
+def work(
+    pending: int = 3,
+    running: int = 0,
+    due_at: float = 0.0,
+    waiting_for_captions: int = 0,
+    **values: object,
+) -> ModelWork:
     """Return the work of the model that waits, as a rule."""
-    return ModelWork(model=model(1, "a", **values), pending=pending, running=running, due_at=due_at)
+    return ModelWork(
+        model=model(1, "a", **values),
+        pending=pending,
+        running=running,
+        due_at=due_at,
+        waiting_for_captions=waiting_for_captions,
+    )
 
 
 def other(pending: int = 0, running: int = 0, **values: object) -> ModelWork:
@@ -104,6 +116,11 @@ UNPIN = "('mllmaug-tui unpin '/my run' cuda:0')"
             f"after a failed attempt, until {clock(NOW + 30)}",
             {"strike"},
         ),
+        (
+            replace(FACTS, work=[work(waiting_for_captions=3), other(2)]),
+            "their shards are still captioned",
+            {"captions"},
+        ),
         # Several
         (
             replace(FACTS, devices=[PINNED, RESTS, LOST], work=[work(), other()]),
@@ -126,6 +143,7 @@ UNPIN = "('mllmaug-tui unpin '/my run' cuda:0')"
         (replace(FACTS, devices=[replace(GPU, pinned_model_id=1)]), None, set()),
         (replace(FACTS, devices=[RESTS], work=[work(pending=0)]), None, set()),
         (replace(FACTS, devices=[RESTS], work=[work(running=1)]), None, set()),
+        (replace(FACTS, work=[work(waiting_for_captions=2)]), None, set()),
         (replace(FACTS, devices=[RESTS], work=[work(blocked="no weights")]), None, set()),
         (replace(FACTS, load_at={("cuda:0", 1): NOW - 1}), None, set()),
         (replace(FACTS, load_at={("cuda:0", 2): NOW + 60}), None, set()),

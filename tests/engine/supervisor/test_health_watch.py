@@ -104,6 +104,10 @@ def test_the_first_captions(
         (alarm,) = feed.alarms
         assert alarm.startswith(beginning)
         assert alarm.count("'standing standing") == 3
+    told = [(notice.kind, notice.model, notice.cause) for notice in feed.run.state.notices]
+    level = "stopped" if stopped else "warned"
+    assert told == ([] if beginning is None else [("health_alarm", "sick", level)])
+    assert not any("standing" in notice.text for notice in feed.run.state.notices)
     assert bool(feed.run.model.health_stop) == stopped
     assert feed.run.task.state == ("pending" if stopped else "running")
     assert feed.record.figures.captions == 200

@@ -55,6 +55,17 @@ def test_signs_of_progress_count_and_are_no_batches() -> None:
     assert worker.hang_reason(310.0 + limit + 1, POLICY)
 
 
+def test_how_long_the_model_waited_for_images() -> None:
+    worker = captioning("cuda:0")
+    worker.on_rows(8, 10.0, waited=5.0)
+    assert worker.image_wait(10.0) == 0.0, "it is not known of what time that is a part"
+    worker.on_rows(8, 12.0, waited=0.5)
+    worker.on_rows(8, 14.0, waited=1.5)
+    assert (worker.rate(14.0), worker.image_wait(14.0)) == (4.0, 0.5)
+    assert worker.to_row(14.0, 1e9).image_wait == 0.5
+    assert worker.image_wait(40.0) == 0.0
+
+
 def test_long_batches_give_no_more_time_to_a_worker_that_reports_every_layer() -> None:
     worker = captioning("cpu:0")
     worker.on_rows(8, 900.0)

@@ -124,6 +124,17 @@ def test_a_record_is_reported_before_it_is_decoded_and_before_it_is_captioned(
     assert (rows.task, rows.attempt) == (3, 2)
 
 
+def test_it_is_said_how_long_nothing_was_captioned_for_want_of_images(case: LocalCase) -> None:
+    def wait_for_image() -> None:
+        case.now += 2.5
+
+    case.images.late, case.images.on_wait = {1}, wait_for_image
+    case.loop.add_records(records(0, 2 * SIZE, last=True))
+    case.finish()
+    first, *others = [rows.waited for rows in case.wire.of(Rows)]
+    assert (first, sum(others)) == (2.5, 0.0)
+
+
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 30])
 def test_every_record_gets_its_own_caption(case: LocalCase, count: int) -> None:
     case.loop.add_records(records(0, count, last=True))

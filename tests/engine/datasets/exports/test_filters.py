@@ -450,3 +450,31 @@ def test_joint_captions_take_the_same(project: Project, tmp_path: Path) -> None:
         JointCaptions(tmp_path / "o.json", without="loops", best=1)
     with pytest.raises(BadInput, match="needs the project"):
         JointCaptions(tmp_path / "o.json", only_flagged=True)
+
+
+def test_ratings_are_counted_listed_and_left_out(project: Project, tmp_path: Path) -> None:
+    cli_ok("rate", project.folder, "0/5", "1:0", "--model", "two", "--good", "--reason", "exact")
+    said = cli_ok("rate", project.folder, "0/6", "--model", "two", "--bad", "--reason", "no [dog]")
+    assert said == "two: rated bad: 00000/6\n"
+    listed = json.loads(cli_ok("samples", project.folder, "--rated", "good", "--json"))
+    assert [(each["shard"], each["i"]) for each in listed] == [(0, 5), (1, 0)]
+    assert listed[0]["ratings"] == {"two": {"good": True, "reason": "exact"}}
+    assert json.loads(cli_ok("samples", project.folder, "--rated", "bad", "--json"))[0]["i"] == 6
+    counted = json.loads(cli_ok("quality", project.folder, "--json"))["models"]
+    ratings = {each["name"]: each["ratings"] for each in counted}
+    assert ratings["two"] == {"good": 2, "bad": 1}
+    assert ratings["one"] == {"good": 0, "bad": 0}
+    assert "2 of 3 (66.7%)" in cli_ok("quality", project.folder)
+    texts = exported(project, tmp_path / "out.json", "--without-flagged")
+    assert sheared("two", 5) in texts
+    assert sheared("two", 6) not in texts
+    cli_ok("rate", project.folder, "0/6", "--model", "two", "--undo")
+    assert sheared("two", 6) in exported(project, tmp_path / "again.json", "--without-flagged")
+    for arguments, why in (
+        (["--model", "two"], "--good or --bad"),
+        (["--model", "two", "--undo", "--reason", "x"], "--reason says why"),
+        (["--model", "blip", "--good"], "blip"),
+    ):
+        result = cli("rate", project.folder, "0:5", *arguments)
+        assert result.returncode == 2
+        assert why in result.stderr

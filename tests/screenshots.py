@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from engine.hardware import host
 from engine.process import identity
 from tests.support import canned_projects, canned_rows
 from tests.support.judged_project import make_judged_project
@@ -57,6 +58,7 @@ def main() -> None:
     for module in (snapshot_reader, quality):
         setattr(module, "time", clock)  # noqa: B010 (a module)
     identity.is_alive = lambda row: True
+    host.measure_host = lambda folder: canned_rows.HOST
     asyncio.run(save_screenshots(out))
 
 

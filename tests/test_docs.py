@@ -40,7 +40,7 @@ KEY_ROW = re.compile(r"^\| ([^|`]{1,12}) \| [^|]*\|$", re.MULTILINE)
 
 OTHER_PROGRAMS = {
     "--num-gpus",
-    *("--max-model-len", "--gpu-memory-utilization", "--key"),
+    *("--dtype", "--max-model-len", "--gpu-memory-utilization", "--key"),
     "--gres",
     "--signal",
     "--temp-dir",

@@ -164,6 +164,7 @@ class MllmaugApp(ActionOwner, App[Path]):
         return [*super().get_line_filters(), self.readable_text]
 
     async def on_mount(self) -> None:
+        self.session.in_browser = self.is_web
         self.apply_settings()
         if not self.is_headless:
             self.close_on_signals()

@@ -250,7 +250,7 @@ def open_model_settings(
         return
 
     if session.project is not None:
-        settings = ModelSettings(session, session.project, model)
+        settings = ModelSettings(session, session.project, model, setting)
         app.push_screen(settings, partial(configure_model, app, model))
 
 

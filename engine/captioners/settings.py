@@ -111,8 +111,9 @@ class Settings:
     dtype: Annotated[str, any_of(DTYPES)] = "auto"
     """Floating-point type of the weights; `auto` is bfloat16 on a GPU and float32 elsewhere."""
     quantize: Annotated[str, any_of(QUANTIZATIONS)] = "none"
-    """Type of eight bits for the matrices of the language model's layers: `int8`, or `fp8` on a GPU
-    that can multiply it. It halves their memory and changes captions a little."""
+    """Type of eight bits for the matrices of language model and vision tower (of `hf`: of the
+    language model): `int8`, or `fp8` on a GPU that can multiply it. It halves their memory and
+    changes captions a little."""
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 0
     """Seed of sampling. Each record draws its own noise from it."""
     tokenizer: str | None = None

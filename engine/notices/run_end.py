@@ -43,9 +43,13 @@ def death_notice(
     return NoticeRow(created=now, kind="killed", text=text, key=end_key(run))
 
 
-def remember_run(project: Project, uid: str) -> None:
-    """Remember that this user runs the project, so that they are told of it and nobody else is."""
-    path = run_file(project, uid)
+def remember_run(project: Project) -> None:
+    """Remember that this user runs the project, so that they are told of it and nobody else is.
+
+    Raises `DatabaseError`.
+    """
+    with reading(project.database) as connection:
+        path = run_file(project, projects.project(connection).uid)
     with suppress(OSError):  # then nobody but the run itself tells its end
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(project.folder) + b"\n")  # for people who look

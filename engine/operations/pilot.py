@@ -239,11 +239,21 @@ def keep_figures(project: Project, findings: PilotFindings, names: Sequence[str]
     """Keep what was counted of the captions of these models, or all: later runs warn of what is
     worse.
 
-    Raises `RequestRefused`.
+    Of a model that has other settings by now nothing is kept. Raises `RequestRefused`.
     """
+    with reading(project.database) as connection:
+        settings = {model.name: model.settings for model in projects.models(connection)}
+    tried = {name for name, job in findings.plan.jobs if settings.get(name) == job.settings}
     for name, figures in findings.figures.items():
-        if figures.captions and (not names or name in names):
-            request = PilotFigures(model=name, captions=figures.captions, counts=figures.counts)
+        if figures.captions and name in tried and (not names or name in names):
+            request = PilotFigures(
+                model=name,
+                captions=figures.captions,
+                counts=figures.counts,
+                images_per_second=findings.rates.get(name, 0.0),
+                load_seconds=findings.load_seconds.get(name, 0.0),
+                memory=findings.memory.get(name),
+            )
             run_control.send_request(project, request)
 
 

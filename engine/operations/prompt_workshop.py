@@ -19,12 +19,15 @@ from engine.operations.pilot import (
     plan_pilot,
     prompt_texts,
 )
+from engine.operations.records import SampledCaption
 from engine.operations.run_control import live_supervisor
 from engine.operations.tryout import Question, Tryout, TryoutEvent, TryoutFailed, TryoutJob
 from engine.project.layout import Project
 from engine.requests.models import changed_choice
 from engine.utils.errors import BadInput
 
+SLOW = "It is tried on the CPU, beside the run, which has the devices: both are slower."
+"""What people should know where no other device is free."""
 WORKSHOP_IMAGES = 8
 """Images about which each prompt is asked."""
 
@@ -49,11 +52,14 @@ class TryDevice:
     note: str = ""
 
 
-def free_device(project: Project) -> TryDevice:
+def free_device(project: Project, remote: bool = False) -> TryDevice:
     """Return a device that no run of the project uses, or the CPU beside a run.
 
-    Raises `BadInput` if nothing runs, and all GPUs are full.
+    A model on a server (`remote`) needs none. Raises `BadInput` if nothing runs, and all GPUs are
+    full.
     """
+    if remote:
+        return TryDevice(cpu_devices(1)[0])
     if live_supervisor(project) is None:
         return TryDevice(find_devices("auto")[0])
     with reading(project.database) as connection:
@@ -63,8 +69,8 @@ def free_device(project: Project) -> TryDevice:
     except BadInput:  # every GPU is full
         free = []
     if free and device_kind(free[0].id) != "cpu":
-        return TryDevice(free[0], f"on {free[0].id}, which the run does not use")
-    return TryDevice(cpu_devices(1)[0], "on the CPU, beside the run, which has the devices: slow")
+        return TryDevice(free[0], f"It is tried on {free[0].id}, which the run does not use.")
+    return TryDevice(cpu_devices(1)[0], SLOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,14 @@ class PromptTrial:
     findings: PilotFindings
     """What it says of the images, as far as it came."""
 
+    def caption(self, i: int) -> SampledCaption | None:
+        """Return what the model says of the image with index `i`; None if it has not yet."""
+        return self.findings.captions.get((self.job.name, i))
+
+    def rating(self, i: int) -> Rating | None:
+        """Return what a person says of that caption, if a person did."""
+        return self.findings.ratings.get((self.job.name, i))
+
 
 class PromptWorkshop:
     """A model of a project, loaded in a process of its own while prompts are tried."""
@@ -87,7 +101,7 @@ class PromptWorkshop:
         self.project = project
         with reading(project.database) as connection:
             self.model = next(it for it in projects.models(connection) if it.name == name)
-        self.on = free_device(project)
+        self.on = free_device(project, FAMILIES[self.model.family].remote)
         self.plan: PilotPlan = plan_pilot(project, [self.on.device], WORKSHOP_IMAGES, [name])
         self.records = first_records(project, WORKSHOP_IMAGES)
         self.tryout: Tryout | None = None
@@ -129,11 +143,11 @@ class PromptWorkshop:
         """
         keys = prompt_keys(trial.job.family, trial.job.settings)
         request: TryoutJob | Question = Question(settings=trial.job.settings, texts=trial.job.texts)
-        if self.tryout is None or (keys and not self.loaded_keys):
-            self.unload()
-            self.tryout = Tryout(trial.job)
-            self.loaded_keys, request = keys, trial.job
         tryout = self.tryout
+        if tryout is None or tryout.cancelled or (keys and not self.loaded_keys):
+            self.unload()
+            tryout = self.tryout = Tryout(trial.job)
+            self.loaded_keys, request = keys, trial.job
         if self.closed:
             tryout.cancel()
         refused = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from db import progress, projects
 from db.connection import reading
-from db.rows import ModelRow, TaskRow
+from db.rows import ModelRow, RecordKey, TaskRow
 from engine.captioners.model_families import is_scorer
 from engine.images.image import ImagePaths, ImageProblem, ProblemKind, open_image
 from engine.launchers.factory import ClusterSpec
@@ -39,16 +39,17 @@ class RetryCheck:
     another reason than its image."""
     hopeless: list[int] = field(default_factory=list)
     """Ids of tasks of which no image can be read that failed."""
-    problems: Counter[str] = field(default_factory=Counter)
-    """Why the images of these cannot be read, by kind, with how many there are."""
+    problems: dict[RecordKey, str] = field(default_factory=dict)
+    """Why the images of these cannot be read, as a kind of failure."""
 
     def reasons(self) -> str:
         """Return why images cannot be read, as text."""
-        return ", ".join(f"{count:,} {kind}" for kind, count in self.problems.most_common())
+        counts = Counter(self.problems.values()).most_common()
+        return ", ".join(f"{count:,} {kind}" for kind, count in counts)
 
     def refusal(self) -> str:
         """Return why nothing is retried, as text."""
-        images = plural(self.problems.total(), "image")
+        images = plural(len(self.problems), "image")
         return (
             f"nothing to retry: {images} that failed still cannot be read ({self.reasons()}), so"
             " that no model is loaded for them: put the files right first"
@@ -81,12 +82,12 @@ def check_retry(project: Project, tasks: Sequence[int], clock: Clock) -> RetryCh
             check.worth.append(task.id)
             continue
         try:
-            problems = Counter(unreadable(project, task, models[task.model_id], paths))
+            problems = dict(unreadable(project, task, models[task.model_id], paths))
         except (Readable, OSError, ValueError):
             check.worth.append(task.id)
         else:
             check.hopeless.append(task.id)
-            check.problems += problems
+            check.problems |= problems
     return check
 
 
@@ -96,8 +97,8 @@ class Readable(Exception):
 
 def unreadable(
     project: Project, task: TaskRow, model: ModelRow, paths: ImagePaths
-) -> Iterator[str]:
-    """Yield why the image of each failed record of a task cannot be read.
+) -> Iterator[tuple[RecordKey, str]]:
+    """Yield each failed record of a task, with why its image cannot be read.
 
     Raises `Readable`, also if nothing has failed, and `OSError` and `ValueError` for files that
     cannot be read.
@@ -113,6 +114,6 @@ def unreadable(
             try:
                 open_image(paths.resolve(record["image"])).decode()
             except ImageProblem as problem:
-                yield problem.kind
+                yield (task.shard, i), problem.kind
             else:
                 raise Readable

@@ -25,6 +25,11 @@ STOP = b"s"
 """What a worker writes to have the server end."""
 STOP_SECONDS = 3.0
 """Seconds from SIGTERM to SIGKILL for a server that is to end."""
+TRACKER = b"multiprocessing.resource_tracker"
+"""What the command of a Python process holds that removes shared memory which killed processes
+have left. It ends once they are gone."""
+TRACKER_SECONDS = 2.0
+"""Seconds that such a process has for it."""
 KILL_PAUSE = 0.02
 """Seconds between two looks at processes that SIGKILL has not ended yet."""
 NOT_STARTED = 127
@@ -91,7 +96,7 @@ def keep(command: Sequence[str]) -> int:
                 break
             asked_at = time.monotonic()
             signal_group(server, signal.SIGTERM)
-    if code is None:
+    if code is None and sys.platform != "linux":
         signal_group(server, signal.SIGKILL)
     kill_descendants()
     return SIGNAL_CODE + signal.SIGKILL if code is None else code
@@ -166,15 +171,26 @@ def signal_group(group: int, number: signal.Signals) -> None:
 
 def kill_descendants() -> None:
     """Kill all descendants of this process, and wait for their end."""
+    spared_until = time.monotonic() + TRACKER_SECONDS
     while True:
+        spares = time.monotonic() < spared_until
         for pid in descendants(os.getpid()):
-            signal_process(pid, signal.SIGKILL)
+            if not (spares and is_tracker(pid)):
+                signal_process(pid, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
         time.sleep(KILL_PAUSE)
+
+
+def is_tracker(pid: int) -> bool:
+    """Return True for a process that removes what others leave in shared memory."""
+    try:
+        return TRACKER in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def descendants(root: int) -> list[int]:

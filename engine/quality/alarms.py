@@ -118,8 +118,18 @@ class Figures(msgspec.Struct):
         return f"{self.counts.get(name, 0):,} of {self.captions:,} captions{whose} {SAID[name]}"
 
 
+class PilotSpeed(msgspec.Struct):
+    """How fast a model was in its last pilot."""
+
+    images_per_second: float
+    """On one device, 0 excluded."""
+    load_seconds: float = 0.0
+    memory: int | None = None
+    """The most memory of the device that it had, in bytes."""
+
+
 class HealthRecord(msgspec.Struct):
-    """What is kept of the health of one model's captions."""
+    """What is kept of the health of one model's captions, and of its last pilot."""
 
     figures: Figures = msgspec.field(default_factory=Figures)
     """Of all captions that were looked at in runs with these settings."""
@@ -127,6 +137,8 @@ class HealthRecord(msgspec.Struct):
     """Of the last pilot."""
     states: dict[str, State] = {}
     """What was done about defects, by name."""
+    speed: PilotSpeed | None = None
+    """In the last pilot."""
 
     @classmethod
     def of(cls, text: str) -> HealthRecord:

@@ -140,6 +140,11 @@ class PilotFigures(RequestFields, frozen=True):
     """How many captions it made."""
     counts: Mapping[Name, Number]
     """How many of them have each defect, by name."""
+    images_per_second: Annotated[float, Meta(ge=0)] = 0.0
+    """On one device; 0 if it is not known."""
+    load_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    memory: Number | None = None
+    """The most memory of the device that it had, in bytes."""
 
 
 class Exported(RequestFields, frozen=True):

@@ -26,7 +26,7 @@ from engine.captioners.registry import (
 )
 from engine.project.layout import Project
 from engine.project.prompt_checks import count_lacking
-from engine.quality.alarms import NAMES, Figures, HealthRecord
+from engine.quality.alarms import NAMES, Figures, HealthRecord, PilotSpeed
 from engine.requests.kinds import Configure, PilotFigures
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import catch_up, log_path
@@ -182,6 +182,9 @@ def keep_pilot_figures(project_state: ProjectState, request: PilotFigures) -> st
     record = HealthRecord.of(model.health)
     counts = {name: count for name, count in request.counts.items() if name in NAMES}
     record.pilot = Figures(request.captions, counts)
+    record.speed = None
+    if request.images_per_second:
+        record.speed = PilotSpeed(request.images_per_second, request.load_seconds, request.memory)
     project_state.save_model(replace(model, health=record.text))
     return f"{model.name}: kept what the pilot showed of {plural(request.captions, 'caption')}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -17,9 +18,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.captioners.registry import choose
+from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 from tests.cluster.conftest import COUNT, LocalCluster
+from tests.faults.support import misbehaving_engine
 from tests.faults.support.invariants import check_invariants
+from tests.faults.support.misbehaving_engine import processes, starts, write_faults
 from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
 from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
@@ -172,6 +177,28 @@ def test_actors_end_with_their_supervisor_and_the_next_run_goes_on(
         finish(started)
     # Only records that were in progress are captioned again, none that was in the logs.
     assert before >= 80 and row_count(project) == COUNT
+    check_invariants(project)
+    assert exported_bytes(project) == local
+
+
+def test_servers_that_workers_start_end_with_them(
+    tmp_path: Path, data: Path, nodes: LocalCluster, local: bytes
+) -> None:
+    """Each device has its own. An actor is killed, and another server takes the place of its."""
+    folder = write_faults(tmp_path / "tiny", ["dies"], delay_seconds=0.05)
+    command = {"backend": shlex.join(misbehaving_engine.command()), "batch": "2"}
+    model = choose(f"served=server:{folder}", changes=command)
+    captions = [data / "captions.json"]
+    new_project = NewProject(captions=captions, models=[model], shard_size=20)
+    project = create(tmp_path / "run", new_project).project
+    started = start_cli("run", project.folder, "--cluster", nodes.address)
+    wait_for_captions(project, 80)
+    parents = {pid: psutil.Process(pid).ppid() for pid in processes(folder)}
+    its_worker = next(parent for parent in parents.values() if parent not in parents)
+    os.kill(psutil.Process(its_worker).ppid(), signal.SIGKILL)
+    finish(started)
+    wait_for(lambda: not processes(folder))
+    assert starts(folder) > len(devices(project, "done"))
     check_invariants(project)
     assert exported_bytes(project) == local
 

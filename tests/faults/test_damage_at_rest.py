@@ -227,7 +227,7 @@ def test_a_retry_does_not_hide_damage(done: Path, failed_items: bool) -> None:
     image = (done / root / images[5]).resolve()
     kept = image.rename(image.with_name("away"))
     log.unlink()
-    assert "1 record failed" in cli_ok("run", done, "--devices", "cpu")
+    assert "1 image failed" in cli_ok("run", done, "--devices", "cpu")
     shutil.move(kept, image)
     change(log, flip_a_caption, keeps_time=True)
     cli_ok("retry", done, *(["--failed-items"] if failed_items else ["--shard", 1]))

@@ -137,7 +137,7 @@ def test_a_read_only_project_can_be_looked_at_and_exported(
     for sheared in on_disk.captions.glob("*/*.sheared-*"):
         sheared.unlink()
     assert small_disk.forbid_writing(disk)
-    assert "60 of 60 captioned" in cli_ok("status", on_disk.folder)
+    assert "60 of 60 images captioned" in cli_ok("status", on_disk.folder)
     cli_ok("export", on_disk.folder, tmp_path / "out.json", "--allow-partial")
     assert (tmp_path / "out.json").read_bytes() == undisturbed_export
     assert "sound: " in cli_ok("verify", on_disk.folder)

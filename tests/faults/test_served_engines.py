@@ -72,9 +72,13 @@ def test_a_server_that_misbehaves_in_every_way_fails_no_record(
 
 
 def test_an_image_that_ends_its_server_costs_one_record(
-    tmp_path: Path, data: Path, undisturbed_export: bytes
+    tmp_path: Path, data: Path, undisturbed_export: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two devices have a server each, and the suspects of one need not wait for the other."""
+    """Two devices have a server each, and the suspects of one need not wait for the other.
+
+    A proxy that leads nowhere is not asked.
+    """
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     deadly = (data / "images/000025.png").read_bytes()
     folder = write_faults(tmp_path / "tiny", deadly=deadly)
     project = make(tmp_path, data, folder)

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 import mllmaug_tui
 
@@ -29,8 +29,8 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packaging")
     # Of a copy: setuptools leaves a list of files in the folder that it packs.
     source = shutil.copytree(ROOT, folder / "source", ignore=NOT_PACKED)
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", source]
-    done = subprocess.run(build, capture_output=True, text=True)
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "dist")]
+    done = subprocess.run([*build, source], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist"
 
@@ -79,7 +79,7 @@ def test_every_extra_is_explained() -> None:
 def test_the_wheel_alone_runs_the_demo_and_doctor(dist: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     wheel = next(dist.glob("*.whl"))
-    install = [tmp_path / "venv/bin/python", "-m", "pip", "install", "--quiet"]
+    install = [str(tmp_path / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
     subprocess.run([*install, "-c", ROOT / "constraints.txt", wheel], check=True)
     (tmp_path / "empty").mkdir()
     for arguments in (["demo", "--images", "4", "--devices", "cpu"], ["doctor", "demo"]):

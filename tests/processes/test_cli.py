@@ -218,10 +218,16 @@ def test_records_keep_their_other_keys_and_their_text(tmp_path: Path, captions: 
 
 
 def test_status_json_has_exactly_the_documented_form(project: Path) -> None:
-    assert status(project) == {
+    found = status(project)
+    assert isinstance(found.pop("time"), float)
+    assert found.pop("host").keys() == {"memory_free", "memory_total", "disk_free"}
+    assert found == {
         "project": str(project),
         "state": "idle",
         "images": 5,
+        "failed_images": 0,
+        "failed_images_exact": True,
+        "eta_seconds": None,
         "shards": 3,
         "tasks": {"pending": 3, "running": 0, "done": 0, "failed": 0, "skipped": 0},
         "models": [
@@ -235,8 +241,10 @@ def test_status_json_has_exactly_the_documented_form(project: Path) -> None:
             }
         ],
         "workers": [],
+        "devices": [],
         "supervisor": None,
         "elsewhere": None,
+        "killed_at": None,
         "pause_reason": None,
         "waits": [],
     }

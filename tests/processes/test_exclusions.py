@@ -26,8 +26,8 @@ def test_excluded_records_are_left_out_and_not_asked_for_again(tmp_path: Path) -
     cli_ok("export", folder, tmp_path / "out.json")
     assert len(json.loads((tmp_path / "out.json").read_text())) == 17
     status = cli_ok("status", folder)
-    assert "2 records excluded in 2 shards" in status
-    assert "1 record corrupt in 1 shard " in status
+    assert "excluded: 2 images in 2 shards" in status
+    assert "corrupt: 1 image in 1 shard " in status
 
     # The failed records of the first shard, of which one is excluded, and all of the second.
     assert "of 1 task" in cli_ok("retry", folder, "--failed-items")

@@ -58,7 +58,7 @@ def test_each_record_is_asked_with_its_own_texts(
     cli_ok("run", project, "--devices", "cpu")
     (shown,) = status(project)["models"]
     assert (shown["captioned"], shown["failed"]) == (COUNT - 1, 1)
-    assert "1 record unusable_text in 1 shard" in cli_ok("failures", project)
+    assert "unusable_text: 1 image in 1 shard" in cli_ok("failures", project)
     cli_ok("export", project, out, "--format", "columns", "--provenance")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     cli_ok("export", project, tmp_path / "pairs.jsonl", "--format", "jsonl", "--provenance")

@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """A project of four shards that has been captioned; tests only read it, or copy it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     cli_ok("new", folder, data / "captions.json", "--model", "dry-run", "--shard-size", 30)
-    assert f"{COUNT} of {COUNT} captioned" in cli_ok("run", folder, "--devices", "cpu")
+    assert f"{COUNT} of {COUNT} images captioned" in cli_ok("run", folder, "--devices", "cpu")
     return folder
 
 
@@ -91,7 +91,7 @@ def test_bad_images_are_failed_records_and_can_be_retried(tmp_path: Path) -> Non
     cli_ok("new", project, captions, "--model", "dry-run", "--shard-size", 5)
     done = cli("run", project, "--devices", "cpu")
     assert done.returncode == 0
-    assert "3 records failed" in done.stdout
+    assert "3 images failed" in done.stdout
     check_invariants(open_project(project))
     assert "3 failed" in cli_ok("export", project, tmp_path / "out.json")
     good = [name for i, name in enumerate(image_names(12)) if i not in (1, 3, 5)]
@@ -254,7 +254,7 @@ def test_no_process_is_left_when_the_supervisor_is_killed(
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
         wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), GONE_SECONDS)
-    assert status(project)["state"] == "idle"
+    assert status(project)["state"] == "killed"
 
 
 def pids_of_three_workers(project: Path) -> list[int] | None:

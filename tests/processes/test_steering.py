@@ -104,7 +104,7 @@ def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
     assert cli_ok("failures", project) == "nothing failed\n"
     cli_ok("run", project, "--devices", "cpu")
     output = cli_ok("failures", project)
-    assert "2 records missing in 2 shards" in output
+    assert "missing: 2 images in 2 shards" in output
     by_shard = json.loads(cli_ok("failures", project, "--by", "shard", "--json"))
     assert {(row["shard"], row["kind"], row["count"]) for row in by_shard} == {
         (0, "missing", 1),

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_for
 
 aiohttp = pytest.importorskip("aiohttp", reason="needs the extra web")
 
-HOSTILE = "run $(touch x); 'a' \"b\""
+HOSTILE = "run $(touch x); 'a' \"b\" <img src=x>"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 SECONDS = 60
 """The longest that a browser waits for the application."""
@@ -44,13 +44,19 @@ def server(folder: Path) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture(scope="module")
 def address(server: subprocess.Popen[str]) -> str:
     """The address of a server, with the token; it answers."""
+    return printed_address(server)
+
+
+def printed_address(server: subprocess.Popen[str]) -> str:
+    """Return the address that a server prints, once it answers."""
     assert server.stdout is not None
     output = "".join(server.stdout.readline() for _ in range(5))
-    match = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=[\w-]{32}\n", output)
+    match = re.search(r"(http://127\.0\.0\.1:(\d+)/\?token=[\w-]{32})\n", output)
     assert match is not None, output
-    assert f"ssh -N -L {match[1]}:127.0.0.1:{match[1]} " in output
-    wait_for(lambda: answers(match[0].strip()))
-    return match[0].strip()
+    address, port = match.groups()
+    assert f"ssh -N -L {port}:127.0.0.1:{port} " in output
+    wait_for(lambda: answers(address))
+    return address
 
 
 def answers(address: str) -> bool:
@@ -64,7 +70,7 @@ def test_only_the_token_opens_it_and_only_from_its_own_page(address: str) -> Non
     root, _, token = address.partition("/?token=")
     cookie = cookie_of(address)
     paths = ("/", "/ws", "/static/js/textual.js", "/static/", "/download/x", "/nowhere")
-    visits = (
+    visits: tuple[dict[str, str], ...] = (
         {},
         {"Cookie": f"mllmaug-tui-{root.rpartition(':')[2]}=wrong"},
         {"Host": "evil.example", "Cookie": cookie},
@@ -75,6 +81,7 @@ def test_only_the_token_opens_it_and_only_from_its_own_page(address: str) -> Non
             assert client.get(f"{root}{path}", headers=headers).status_code == 403, (path, headers)
     assert httpx2.get(f"{root}/?token={token}x").status_code == 403
     answer = httpx2.get(address)
+    assert "<img" not in answer.text
     assert "HttpOnly; " in f"{answer.headers['Set-Cookie']}; "
     assert "SameSite=Strict" in answer.headers["Set-Cookie"]
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
@@ -121,6 +128,8 @@ def test_the_websocket_shows_the_application_read_only_and_ends_it(
         await read_until(websocket, b"Devices")
         await websocket.send_json(["stdin", "p"])
         await read_until(websocket, b"--readonly")
+        await websocket.send_json(["stdin", "O"])
+        await read_until(websocket, b"this page shows one project")
 
     with_websocket(address, {"Cookie": cookie_of(address)}, press_run)
     children = psutil.Process(server.pid).children
@@ -134,10 +143,7 @@ async def read_nothing(_: object) -> None: ...
 
 def test_an_application_ends_with_its_server(folder: Path) -> None:
     process = start_cli("web", folder, "--port", free_port())
-    assert process.stdout is not None
-    output = "".join(process.stdout.readline() for _ in range(5))
-    address = re.search(r"http://\S+", output)[0]
-    wait_for(lambda: answers(address))
+    address = printed_address(process)
     left: list[psutil.Process] = []
 
     async def kill_server(websocket: Any) -> None:

@@ -19,6 +19,7 @@ from db.rows import (
     ThroughputRow,
     WorkerRow,
 )
+from engine.hardware.host import HostFigures
 from engine.project import log_rows
 
 NOW = 1_760_000_000.0
@@ -37,6 +38,8 @@ HOSTILE_TEXTS = (
 )
 """Texts with markup, control characters, wide letters, great length and none."""
 
+HOST = HostFigures(memory_free=181 * 2**30, memory_total=512 * 2**30, disk_free=1_240 * 2**30)
+"""What the machine of the canned projects has free."""
 FAMILIES = ("llava-1.5", "minigpt-4", "otter", "qwen-vl")
 SHARD_SIZE = 10_000
 """Number of records in a shard."""
@@ -156,6 +159,9 @@ def gpu_row(number: int) -> DeviceRow:
         memory_total=80 * gib,
         memory_used=(21 - number // 2) * gib,
         utilisation=float(97 - number * 3) if number != 5 else None,
+        temperature=float(71 - number),
+        power=float(391 - 7 * number),
+        power_limit=400.0,
     )
 
 

@@ -19,11 +19,11 @@ from rich.progress import (
     Progress,
     TaskProgressColumn,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
 from db.connection import DatabaseError
+from engine.notices.run_end import tell_what_is_due
 from engine.operations import run_control
 from engine.project.layout import Project
 from engine.project.lock import ProjectInUse
@@ -36,7 +36,9 @@ from engine.utils.user_config import stops_sick_models
 from tui.cli.output import failure_lines, status_lines
 from tui.cli.requests import EXIT_INTERRUPTED, EXIT_UNFINISHED, EXIT_UNHEALTHY, warn
 from tui.cli.run_report import RunReport
+from tui.formatting import text
 from tui.formatting.escape import visible
+from tui.viewmodel.failed_count import failed_line
 from tui.viewmodel.health import all_stopped, finished_line
 from tui.viewmodel.snapshot import Snapshot
 from tui.viewmodel.snapshot_reader import SnapshotReader, read_snapshot
@@ -136,6 +138,7 @@ def attach(project: Project) -> int:
         show_progress(project, report, lambda: run_control.live_supervisor(project) is None)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    tell_what_is_due(project)  # it may have been killed
     return print_result(project, interrupted=False)
 
 
@@ -195,19 +198,23 @@ def show_bars(
         TaskProgressColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:.1f}/s", markup=False),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
     )
     reader = SnapshotReader(project)
     with Progress(*columns, console=console) as bars:
         bar_ids: dict[int, Any] = {}
         while not has_ended():
             snapshot = read_or_none(reader)
+            finish_times = snapshot.finish_times if snapshot else {}
             for model in snapshot.models if snapshot else ():
                 if model.row.id not in bar_ids:
-                    bar_ids[model.row.id] = bars.add_task(model.row.name, rate=0.0)
-                done = model.captioned + model.failed
+                    bar_ids[model.row.id] = bars.add_task(model.row.name, rate=0.0, left="-")
                 bars.update(
-                    bar_ids[model.row.id], total=model.total, completed=done, rate=model.rate
+                    bar_ids[model.row.id],
+                    total=model.total,
+                    completed=model.done,
+                    rate=model.rate,
+                    left=text.duration(finish_times.get(model.row.id)),
                 )
             for line in report.new_lines(snapshot):
                 bars.console.print(Text(visible(line)))
@@ -246,5 +253,5 @@ def progress_line(snapshot: Snapshot) -> str:
     )
     return (
         f"{snapshot.state}: {snapshot.captioned:,} of {snapshot.total:,} captions,{scored}"
-        f" {snapshot.failed:,} failed, {snapshot.rate:.1f} images/s"
+        f" {failed_line(snapshot) or 'no image failed'}, {snapshot.rate:.1f} images/s"
     )

@@ -39,6 +39,7 @@ def models(as_json: bool) -> None:
 @click.option("--set", "settings", multiple=True, metavar="MODEL.KEY=VALUE")
 def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Devices, checkpoints, image paths, disk space, in words."""
+    from engine.notices.hooks import read_hooks
     from engine.operations.doctor import examine
     from tui.config import settings as user_settings
     from tui.terminal import graphics
@@ -51,6 +52,12 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
     healthy = True
     if sys.stdout.isatty():
         echo(f"ok    {graphics.choose(user_settings.read().images, ask_without_extra=True)}")
+    try:
+        if called := [hook.name for hook in read_hooks()]:
+            echo(f"ok    hooks: {', '.join(called)} ('mllmaug-tui hooks --test' calls them)")
+    except BadInput as error:
+        healthy = False
+        echo(f"CHECK {error}")
     for finding in examine(project, models, settings):
         healthy = healthy and finding.good
         echo(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")

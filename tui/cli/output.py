@@ -10,11 +10,12 @@ from db.connection import reading
 from engine.project.layout import Project
 from engine.utils.plurals import plural
 from tui.formatting import text
-from tui.viewmodel.failed_count import failed_line
+from tui.viewmodel.failed_count import failed_line, failed_text
 from tui.viewmodel.failure_hints import hint_for
 from tui.viewmodel.health import sick_lines
 from tui.viewmodel.image_waits import image_waits
 from tui.viewmodel.killed import killed_time, what_is_lost
+from tui.viewmodel.machine import host_label, measured_line
 from tui.viewmodel.model_waiting import describe_wait, model_waits
 from tui.viewmodel.pause import how_to_go_on
 from tui.viewmodel.retry import retry_line
@@ -78,6 +79,11 @@ def status_lines(snapshot: Snapshot) -> Iterator[str]:
         shard = "" if worker.task is None else f" shard {worker.task.shard:05}"
         model_name = worker.model or "no model"
         yield f"  {worker.row.device}: {worker.row.state} {model_name}{shard}"
+    for view in snapshot.devices:
+        if measured := measured_line(view.row):
+            yield f"  {view.row.id}: {measured}"
+    if snapshot.host is not None:
+        yield f"  {host_label(snapshot.host)}"
 
 
 def has_uncounted_captions(snapshot: Snapshot) -> bool:
@@ -113,13 +119,9 @@ def cause_lines(project: Project, causes: Sequence[Cause]) -> Iterator[str]:
         where = "" if cause.model_id is None else f"{names[cause.model_id]}: "
         where += "" if cause.shard is None else f"shard {cause.shard:05}: "
         if cause.scope == "shard":
-            yield f"  {where}{plural(cause.count, 'shard')} failed: {cause.kind}"
+            yield f"  {where}{failed_text(cause)} failed: {cause.kind}"
         else:
-            hint = hint_for(cause)
-            counted = (
-                f"{plural(cause.count, 'record')} {cause.kind} in {plural(cause.shards, 'shard')}"
-            )
-            yield f"  {where}{counted} ({hint.advice})"
+            yield f"  {where}{cause.kind}: {failed_text(cause)} ({hint_for(cause).advice})"
 
 
 def sample_lines(sample: SampledImage) -> Iterator[str]:

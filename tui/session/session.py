@@ -22,6 +22,8 @@ class Session:
     """The project that is shown; None: the application was started without one."""
     readonly: bool = False
     """True if nothing may change the run."""
+    in_browser: bool = False
+    """True if a browser shows the application, which ends when its page is left."""
     image_support: ImageSupport = field(default_factory=lambda: ImageSupport("cells"))
     """How pictures are drawn, or why they are not."""
     user_settings: UserSettings = field(default_factory=UserSettings)

@@ -6,7 +6,7 @@ github.com/haotian-liu/LLaVA) and that of `llava-hf/llava-1.5-7b-hf`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,11 @@ class LlavaModel(SplicedModel):
             self.projector = nn.Sequential(
                 nn.Linear(vision_width, width), nn.GELU(), nn.Linear(width, width)
             )
+
+    @property
+    def vision_layers(self) -> Sequence[nn.Module]:
+        layers: nn.ModuleList = self.vision_tower.encoder.layers
+        return list(layers)
 
     def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Project the patches of CLIP's last layer but one, without the class token."""

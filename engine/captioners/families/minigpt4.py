@@ -7,7 +7,7 @@ blip2-flan-t5-xxl`. No official file names the model's sizes, so they are read o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,11 @@ class MiniGPT4Model(SplicedModel):
             self.query_tokens = nn.Parameter(torch.empty(1, queries, qformer.hidden_size))
             self.qformer = Blip2QFormerModel(qformer)
             self.projection = nn.Linear(qformer.hidden_size, language_model.config.hidden_size)
+
+    @property
+    def vision_layers(self) -> Sequence[nn.Module]:
+        layers: nn.ModuleList = self.vision.encoder.layers
+        return list(layers)
 
     def vit(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Encode images (B, 3, S, S) as (B, 1 + patches, D), the class token first.

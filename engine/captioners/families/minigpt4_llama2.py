@@ -7,7 +7,7 @@ trainer does not train it: so its scale is 1 and its shift 0, unless the project
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -66,6 +66,11 @@ class MiniGPT4Llama2Model(SplicedModel):
             self.projection = nn.Linear(
                 PATCHES_A_TOKEN * vision.hidden_size, language_model.config.hidden_size
             )
+
+    @property
+    def vision_layers(self) -> Sequence[nn.Module]:
+        layers: nn.ModuleList = self.vision.encoder.layers
+        return list(layers)
 
     def vit(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Encode images (B, 3, S, S) as (B, 1 + patches, D), before `ln_vision`."""

@@ -188,8 +188,10 @@ class OtterCaptioner(Captioner):
         """Take a loaded model; `report` takes progress texts. Raises `CheckpointError`."""
         self.model = model
         language_model = model.lang_encoder
-        layers = [block.decoder_layer for block in model.blocks]
+        tower = model.vision_encoder.encoder.layers
+        layers = [*tower, *(block.decoder_layer for block in model.blocks)]
         widest = widest_layer(language_model.base_model)
+        widest_of_vision = widest_layer(model.vision_encoder, model.perceiver)
         device = language_model.device
         self.loaded: LoadedCheckpoint = quantize(
             model, layers, settings.quantize, device, loaded, report
@@ -209,7 +211,7 @@ class OtterCaptioner(Captioner):
         self.state_pool = DecodeStatePool(self.make_state)
         values = max(
             3 * model.image_size**2,
-            model.vision_tokens * widest_layer(model.vision_encoder, model.perceiver),
+            model.vision_tokens * widest_of_vision,
             len(self.prompt) * widest,
         )
         self.slice_rows = slice_rows(values * language_model.dtype.itemsize, device)

@@ -194,6 +194,11 @@ class QwenVLModel(SplicedModel):
         self.vision_tokens = (image_size // visual.conv1.kernel_size[0]) ** 2
         self.image_tokens = len(visual.attn_pool.query)
 
+    @property
+    def vision_layers(self) -> Sequence[nn.Module]:
+        layers: Any = self.visual.transformer["resblocks"]
+        return list(layers)
+
     def image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.visual(pixel_values)
         return features

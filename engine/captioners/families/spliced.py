@@ -48,6 +48,11 @@ class SplicedModel(nn.Module):
         raise NotImplementedError
 
     @property
+    def vision_layers(self) -> Sequence[nn.Module]:
+        """The layers of the vision tower."""
+        raise NotImplementedError
+
+    @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
@@ -106,9 +111,11 @@ class SplicedCaptioner(Captioner):
         self.preprocessor = SquarePreprocessor(model.image_size, settings.preprocess)
         self.stop_ids, self.pad_id, self.stop_text = stop_ids, pad_id, stop_text
         self.prompt_ids = prompt
+        vision = [it for it in model.children() if it is not model.language_model]
+        widest_of_vision = widest_layer(*vision)
         with torch.inference_mode():
             before, after = (model.embed_tokens(ids) for ids in prompt)
-            layers = model.language_model.model.layers
+            layers = [*model.vision_layers, *model.language_model.model.layers]
             self.loaded = quantize(model, layers, settings.quantize, model.device, loaded, report)
             use_fast_products(model, model.language_model)
             # Fusing would copy weights that are memory maps of the checkpoint's files.
@@ -116,10 +123,9 @@ class SplicedCaptioner(Captioner):
             capture = capture_for(model.device, settings.graphs)
             self.decoder = LlamaDecoder(model.language_model, before, after, fuse, capture)
         self.prompt_tokens = len(before) + model.image_tokens + len(after)
-        vision = [it for it in model.children() if it is not model.language_model]
         values = max(
             3 * model.image_size**2,
-            model.vision_tokens * widest_layer(*vision),
+            model.vision_tokens * widest_of_vision,
             self.prompt_tokens * self.decoder.widest,
         )
         self.slice_rows = slice_rows(values * model.dtype.itemsize, model.device)

@@ -14,7 +14,6 @@ from itertools import chain
 
 from db.filter_terms import FilterError, Term, parse_terms
 from engine.quality.defect_names import DEFECT_NAMES
-from engine.quality.quality_filter import describe_scorers
 from engine.utils.errors import BadInput
 
 DISAGREE_BELOW = 0.1
@@ -45,14 +44,14 @@ MARKS = {
 } | {name: name for name in (DUPLICATE, SAME, FAILED, FLAGGED)}
 """The same for what is no defect of a caption by itself."""
 SYNTAX = (
-    ('dog "a red car"', "what the raw caption holds: a word, a text"),
+    ('dog "a red car"', "words or texts of the raw caption"),
     ("otter:standing otter:loop", "the same of the caption of one model"),
     ("words<5 words>20", "words after shearing"),
-    ("dup loop cut refusal empty leak", "what is wrong with it, as Quality has it"),
+    ("dup loop cut refusal empty leak", "defects, as Quality counts them"),
     ("flagged rated:bad rated:good", "what a person said of it"),
-    ("failed", "no caption, but an error, with words of it"),
-    ("score<0.2 clip>0.3", "the score, by the only scorer or by one"),
-    ("agree<0.3 disagree", "how far captions of other models support it"),
+    ("failed", "an error in the place of a caption"),
+    ("score<0.2 clip>0.3", "the score, by a scorer"),
+    ("agree<0.3 disagree", "support by captions of other models"),
     ("-dog, not loop", "the contrary"),
 )
 """What can be searched, each with what it means."""
@@ -289,6 +288,8 @@ def comparison_of(term: Term, scorers: Sequence[str]) -> Compared:
         example = f"{what}<{5 if what == WORDS else 0.2}"
         raise SearchError(f"{term.text}: {what} wants a number, such as {example}")
     if what == SCORE and len(scorers) != 1:
+        from engine.quality.quality_filter import describe_scorers  # slow: the commands' help waits
+
         problem = f"by which score? Write {scorers[0]}<0.2" if scorers else "no caption has a score"
         raise SearchError(f"{term.text}: {problem}: {describe_scorers(scorers)}")
     if what == SCORE:

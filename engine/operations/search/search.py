@@ -158,7 +158,7 @@ def may_match(query: SearchQuery, tasks: Sequence[TaskRow], by_person: PersonMar
     wanted = {term.condition for term in query.terms if not term.negated}
     if any(HasMark(mark) in wanted and mark not in by_person for mark in BY_PERSON):
         return False
-    failed = (task.failed or task.state == "running" for task in tasks)
+    failed = (task.failed or task.state != "done" for task in tasks)
     return not query.of_failures or any(failed)
 
 

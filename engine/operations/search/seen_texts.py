@@ -21,13 +21,13 @@ class SeenTexts:
         A hash of 0 stands for no text, which was never seen.
         """
         repeated = is_repeated(hashes)
-        new = np.unique(hashes[hashes != 0])
         for run in self.runs:
             places = np.searchsorted(run, hashes)
             places[places == len(run)] = 0
             repeated |= (run[places] == hashes) & (hashes != 0)
+        new = np.sort(hashes[(hashes != 0) & ~repeated])
         while self.runs and len(self.runs[-1]) <= len(new):
-            new = np.union1d(self.runs.pop(), new)
+            new = np.sort(np.concatenate([self.runs.pop(), new]))
         if len(new):
             self.runs.append(new)
         return repeated

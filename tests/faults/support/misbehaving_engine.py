@@ -1,7 +1,7 @@
 """A server that a worker starts, which captions like `dry-run` and misbehaves as it is told.
 
 Its checkpoint folder holds a file `faults`, with one of `FAULTS` a line: each start takes the next
-one, and behaves well once there is none left.
+one, and behaves well once there is none left. `AT_ONCE` behind a fault has it at the first request.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.launchers.local import python_command
+from engine.process.python_command import python_command
 from tests.faults.support.fake_server import CaptionRequest, FakeServer, Reply, error_reply
 
 GOOD_REQUESTS = 4
 """Requests that are answered well before a fault: the probe image's, and some of records."""
+AT_ONCE = " at once"
+"""What follows a fault that begins with the first request."""
 DEADLY = "deadly"
 """A file of the folder, with the CRC-32 of the image of which the server dies at once."""
 
@@ -116,6 +118,8 @@ def main() -> None:
         file.write(b".")
     faults = dict(enumerate((folder / "faults").read_text().splitlines(), start=1))
     fault = faults.get(starts(folder), "")
+    good_requests = 0 if fault.endswith(AT_ONCE) else GOOD_REQUESTS
+    fault = fault.removesuffix(AT_ONCE)
     deadly = folder / DEADLY
     deadly_crc = int(deadly.read_text()) if deadly.exists() else None
     leave_children()
@@ -134,7 +138,7 @@ def main() -> None:
             os._exit(1)
         if fault == "hangs and dies" and request.number == GOOD_REQUESTS:
             threading.Timer(0.1, os._exit, [1]).start()
-        if fault in BEHAVIOURS and request.number > GOOD_REQUESTS:
+        if fault in BEHAVIOURS and request.number > good_requests:
             return BEHAVIOURS[fault]()
         return None
 

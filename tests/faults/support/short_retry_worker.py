@@ -23,7 +23,7 @@ captioner.RETRY_POLICY = RetryPolicy(
     outage_seconds=0.3,
     max_retry_after=0.4,
 )
-served.CPU_REQUEST_SECONDS = 0.0  # as long as any other server may take
+served.SLOW_REQUEST_SECONDS = 0.0  # as long as any other server may take
 server_process.LOOK_SECONDS = 0.05
 
 

@@ -21,9 +21,10 @@ from engine.captioners.remote.engines.commands import server_command
 from engine.captioners.remote.engines.server_process import ServerProcess, start_server
 from engine.captioners.settings import Settings
 
-CPU_REQUEST_SECONDS = 1200.0
-"""Seconds within which a server on a CPU must answer a request: a 7B model may take minutes for
-one image there. Less than the supervisor waits for a sign of life."""
+SLOW_REQUEST_SECONDS = 1200.0
+"""Seconds within which a server must answer a request on a CPU, where a 7B model may take minutes for
+one image, and the first one on any device, for which an engine may compile. Less than the supervisor
+waits for a sign of life."""
 
 
 ENDING_SECONDS = 2.0
@@ -36,9 +37,10 @@ class ServedCaptioner(EndpointCaptioner):
     def __init__(self, server: ServerProcess, settings: Settings, policy: RetryPolicy) -> None:
         """Connect, and have the probe image captioned. Raises `ServerUnavailable`."""
         self.server = server
-        super().__init__(server.address, settings, policy, own_key=server.key)
+        super().__init__(server.address, settings, patient(policy), own_key=server.key)
         try:
             self.start(self.prove()).result()
+            self.policy = self.client.policy = policy
         except BaseException:
             super().close()
             raise
@@ -73,6 +75,12 @@ class ServedCaptioner(EndpointCaptioner):
         self.server.close()
 
 
+def patient(policy: RetryPolicy) -> RetryPolicy:
+    """Return the policy for requests that may take long."""
+    seconds = max(SLOW_REQUEST_SECONDS, policy.request_timeout)
+    return replace(policy, request_timeout=seconds)
+
+
 def load(
     checkpoint: str | None,
     settings: Settings,
@@ -90,8 +98,7 @@ def load(
     )
     asked = replace(settings, served_model=server.command.served_model)
     policy = captioner.RETRY_POLICY
-    if device == "cpu":
-        policy = replace(policy, request_timeout=max(CPU_REQUEST_SECONDS, policy.request_timeout))
+    policy = patient(policy) if device == "cpu" else policy
     try:
         report("asking the server for a first caption")
         return ServedCaptioner(server, asked, policy)

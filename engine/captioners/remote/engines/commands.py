@@ -8,9 +8,11 @@ docs/engines.md says which of them were run.
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from engine.captioners.errors import CheckpointError
@@ -55,10 +57,10 @@ def server_command(
         arguments = [PLACEHOLDER.sub(lambda it: values[it[1]], text) for text in own_command]
         command = ServerCommand(arguments=tuple(arguments), health="/v1/models")
     elif settings.backend == "llama.cpp":
-        program = settings.interpreter or "llama-server"
+        program = settings.interpreter or program_in_path("llama-server")
         command = llama_cpp(program, Path(folder), port, key)
     else:
-        python = settings.interpreter or sys.executable
+        python = settings.interpreter or python_with(settings.backend)
         command = PYTHON_ENGINES[settings.backend](python, folder, device, port, key)
     return ServerCommand(
         arguments=(*command.arguments, *settings.engine_arguments),
@@ -66,6 +68,24 @@ def server_command(
         health=command.health,
         served_model=settings.served_model or command.served_model,
     )
+
+
+def program_in_path(name: str) -> str:
+    """Return the path of a program. Raises `CheckpointError` if there is none."""
+    program = shutil.which(name)
+    if program is None:
+        raise CheckpointError(f"there is no {name} in the path: name it by the setting interpreter")
+    return program
+
+
+def python_with(package: str) -> str:
+    """Return our own Python. Raises `CheckpointError` if it has no such package."""
+    if find_spec(package) is None:
+        raise CheckpointError(
+            f"{package} is not installed for {sys.executable}: name the Python of its environment"
+            " by the setting interpreter"
+        )
+    return sys.executable
 
 
 def vllm(python: str, folder: str, device: str, port: int, key: str) -> ServerCommand:

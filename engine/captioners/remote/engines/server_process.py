@@ -122,14 +122,9 @@ class ServerProcess:
 
         Otherwise pictures and key would go to a stranger.
         """
-        for pid in keeper.descendants(self.keeper.pid):
-            with suppress(psutil.Error):
-                connections = psutil.Process(pid).net_connections("tcp")
-                if any(
-                    it.status == psutil.CONN_LISTEN and it.laddr.port == self.port
-                    for it in connections
-                ):
-                    return True
+        with suppress(psutil.NoSuchProcess):  # it has ended
+            processes = psutil.Process(self.keeper.pid).children(recursive=True)
+            return any(listens_on(self.port, process) for process in processes)
         return False
 
     def close(self) -> None:
@@ -149,6 +144,16 @@ class ServerProcess:
         with suppress(subprocess.TimeoutExpired):
             self.keeper.wait(seconds)
         return self.keeper.returncode is not None
+
+
+def listens_on(port: int, process: psutil.Process) -> bool:
+    """Return True if a process listens on a port of this machine."""
+    with suppress(psutil.Error):
+        return any(
+            it.status == psutil.CONN_LISTEN and it.laddr.port == port
+            for it in process.net_connections("tcp")
+        )
+    return False
 
 
 def start_server(make_command: CommandMaker, report: Report) -> ServerProcess:

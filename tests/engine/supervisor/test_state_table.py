@@ -1042,13 +1042,14 @@ def wait_until_ready(run: RunInMemory, seconds: float) -> str:
     return run.supervisor.device_pool.devices["cuda:0"].state
 
 
-SICK = ("so so so so so so so", "A dog runs along the beach.")
-"""A caption that loops, and one that does not."""
+LOOP = "so so so so so so so"
+"""A caption that loops."""
 
 
 def look_at(run: RunInMemory, sick: int) -> None:
     """Have two hundred captions judged, of which so many loop."""
-    rows = (CaptionRow(i, SICK[i >= sick], 5, "stop") for i in range(200))
+    healthy = "A dog with {} spots runs along the beach."
+    rows = (CaptionRow(i, LOOP if i < sick else healthy.format(i), 5, "stop") for i in range(200))
     run.rows(worker(run), *rows)
     run.turn()
 

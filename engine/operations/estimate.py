@@ -21,7 +21,7 @@ from db import projects
 from db.connection import reading
 from db.rows import DeviceRow, ModelRow
 from engine.captioners.layer_work import ModelSize, SizingJob
-from engine.captioners.model_families import ENDPOINT, FAMILIES
+from engine.captioners.model_families import FAMILIES
 from engine.captioners.registry import IMPORTED, ModelChoice
 from engine.demo.scenes import write_scenes
 from engine.hardware.devices import device_kind
@@ -162,8 +162,9 @@ def estimate_model(
             seconds=images / speed.images_per_second / target.count + speed.load_seconds,
             memory=speed.memory,
         )
-    if family.name == ENDPOINT or family.scores or family.checkpoint_form is None:
-        what = "its server decides" if family.name == ENDPOINT else "only a pilot tells"
+    is_served = family.remote or family.serves
+    if is_served or family.scores or family.checkpoint_form is None:
+        what = "its server decides" if is_served else "only a pilot tells"
         return ModelEstimate(name=model.name, basis=None, note=what)
     try:
         size = measure_size(model, target, samples)

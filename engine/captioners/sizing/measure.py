@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -42,12 +43,17 @@ def measure(job: SizingJob) -> ModelSize:
     tokens = preparation.count(prepared)
     caption_seconds = None
     if job.timed and job.family == HF:
-        prepare_seconds, caption_seconds = time_thin_model(
-            Path(job.checkpoint), job.images, shape.text.layers, trial
-        )
-    elif job.timed:
+        # Some types of model cannot be made with fewer layers: theirs are timed by their shapes.
+        with suppress(CheckpointError):
+            prepare_seconds, caption_seconds = time_thin_model(
+                folder, job.images, shape.text.layers, trial
+            )
+    if job.timed and caption_seconds is None:
         caption_seconds = time_batch(shape, preparation, tokens, trial).total / trial.rows
-    return size_of(shape, tokens, trial, prepare_seconds, caption_seconds)
+    size = size_of(shape, tokens, trial, prepare_seconds, caption_seconds)
+    # Weights of a few bits lie in the files as they do in memory, in numbers of another type.
+    is_packed = "quantization_config" in read_config(folder)
+    return replace(size, weight_bytes=shape.bytes_in_files) if is_packed else size
 
 
 def experts_of_token(folder: Path) -> int:

@@ -41,12 +41,12 @@ def test_the_work_is_that_of_the_loaded_model(
     captioner.stop_ids = []
     prepared = [captioner.prepare(open_image(str(path))) for path in pictures[:3]]
     work = measure_work(captioner, prepared)
-    # Of attention the counter knows nothing on a CPU. In two layers, what the last one leaves out of
-    # a prompt is much.
+    # Of attention the counter knows nothing on a CPU. In two layers, what the last one leaves out
+    # of a prompt is much.
     if not family.name.startswith("otter"):  # whose blocks read the image, too
         assert size.step_flops * len(prepared) == work.step_flops
         assert abs(size.prompt_tokens - captioner.prompt_tokens) <= 2
-        assert 1 <= size.prefill_flops * len(prepared) / work.prefill_flops < 2
+        assert 0.75 < size.prefill_flops * len(prepared) / work.prefill_flops < 2
     assert size.step_flops * len(prepared) == pytest.approx(work.step_flops, rel=0.1)
     assert size.weight_bytes == pytest.approx(captioner.loaded.bytes, rel=0.15)
 

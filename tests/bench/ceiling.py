@@ -55,7 +55,10 @@ class Operand(NamedTuple):
             return pack(dense) if dense.is_floating_point() else pack_int8(dense)
         last = sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
         numbers = torch.empty(last + 1, dtype=self.dtype)
-        numbers = numbers.normal_() if numbers.is_floating_point() else numbers.random_(-127, 127)
+        if numbers.is_floating_point():
+            numbers.normal_()
+        else:
+            numbers.random_(-127 if self.dtype.is_signed else 0, 127)
         return numbers.as_strided(self.size, self.stride)
 
     @property

@@ -42,8 +42,8 @@ CHAT_TEMPLATE = (
     "{% if part.type == 'image' %}Describe <image> {% else %}{{ part.text }}{% endif %}"
     "{% endfor %}{% endfor %}"
 )
-"""Upstream's prompt, on which the demo checkpoint was trained, for those that ask by a chat template;
-the checkpoint has none. vLLM adds no token of its own to a template's text."""
+"""Upstream's prompt, on which the demo checkpoint was trained, for those that ask by a chat
+template; the checkpoint has none. vLLM adds no token of its own to a template's text."""
 ENGINE_ARGUMENTS = {"vllm": "--dtype float32 --gpu-memory-utilization 0.2"}
 """What an engine needs here: vLLM keeps a share of the machine's memory for itself."""
 CASES = ("llava-1.5", "hf", "transformers", "vllm")

@@ -16,7 +16,7 @@ from engine.operations.quality import measure_quality
 from engine.operations.search.search import plan_search, search_captions
 from engine.project.layout import Project
 from tests.bench.bench_data import SHARD_SIZE, make_project
-from tests.bench.measuring import measure, sizes
+from tests.bench.measuring import Measurement, measure, sizes
 from tests.bench.report import report
 
 MODELS = 4
@@ -38,9 +38,9 @@ def bench(folder: Path, count: int) -> None:
     project = make_project(folder / "run", count, MODELS)
     captions = count * MODELS
     for name, text in TEXTS.items():
-        baseline = captions / measure(grep, project, text).seconds
+        baseline = measure(grep, project, text)
         report_search(project, f"{name} ({text})", text, captions, baseline)
-    baseline = captions / measure(parse_each_line, project).seconds
+    baseline = measure(parse_each_line, project)
     for text in QUALITIES:
         report_search(project, f"{text}, first look", text, captions, baseline)
     small = make_project(folder / "small", min(count, COMPARED), MODELS)
@@ -52,12 +52,15 @@ def bench(folder: Path, count: int) -> None:
 
 
 def report_search(
-    project: Project, case: str, text: str, captions: int, baseline: float | None = None
+    project: Project, case: str, text: str, captions: int, baseline: Measurement | None = None
 ) -> None:
     """Report captions a second, CPU seconds a million and peak memory of one search."""
     run = measure(search, project, text)
-    report("search", case, captions / run.seconds, "captions/s", baseline)
-    report("search", f"{case}, CPU", run.cpu / captions * 1e6, "s/million")
+    million = 1e6 / captions
+    by_wall = captions / baseline.seconds if baseline else None
+    by_cpu = baseline.cpu * million if baseline else None
+    report("search", case, captions / run.seconds, "captions/s", by_wall)
+    report("search", f"{case}, CPU", run.cpu * million, "s/million", by_cpu)
     report("search", f"{case}, memory", run.megabytes, "MB")
 
 

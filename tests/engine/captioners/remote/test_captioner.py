@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -15,7 +16,8 @@ import pytest
 from PIL import Image
 
 from engine.captioners.api_keys import KeySource
-from engine.captioners.base import ServerUnavailable
+from engine.captioners.base import Caption, ServerUnavailable
+from engine.captioners.registry import FAMILIES, Settings, choose
 from engine.captioners.remote.captioner import EndpointCaptioner
 from engine.captioners.remote.chat_request import record_seed
 from engine.images.image import ImageProblem, Picture, open_image
@@ -222,25 +224,27 @@ def test_the_doctor_says_what_is_wrong(server: FakeServer, tmp_path: Path) -> No
     reason="`transformers serve` needs the extra `serving`",
 )
 def test_transformers_serve_says_what_the_model_says_here(tmp_path: Path) -> None:
-    """With a tiny random LLaVA, greedy, a server that we start captions as `hf` does."""
+    """With a tiny random LLaVA, greedy, a server that a run starts captions as `hf` does."""
     from tests.engine.captioners.families.test_hf import llava, save
 
     folder = save(llava, tmp_path / "tiny")
     make_captions(tmp_path, 12)
-    for number in range(12):
-        noise = Image.effect_noise((56, 42), 20 + 10 * number).convert("RGB")
-        noise.save(tmp_path / f"images/{number:06}.png")
-    models = ["--model", f"hf={folder}", "--model", f"served=server:{folder}"]
-    changes = ["prompt=Say it.", "max_new_tokens=6"]
-    settings = [f"{name}.{each}" for name in ("hf", "served") for each in changes]
-    settings += ["hf.dtype=float32", "served.backend=transformers"]
-    settings += ["served.arguments=--dtype float32"]
-    options = [word for each in settings for word in ("--set", each)]
-    cli_ok("new", tmp_path / "run", tmp_path / "captions.json", *models, *options)
+    images = [tmp_path / f"images/{number:06}.png" for number in range(12)]
+    for number, image in enumerate(images):
+        Image.effect_noise((56, 42), 20 + 10 * number).convert("RGB").save(image)
+    asked = {"prompt": "Say it.", "max_new_tokens": "6"}
+    changes = asked | {"backend": "transformers", "arguments": "--dtype float32"}
+    options = [f"--set=served.{key}={value}" for key, value in changes.items()]
+    model = f"served=server:{folder}"
+    cli_ok("new", tmp_path / "run", tmp_path / "captions.json", "--model", model, *options)
     cli_ok("run", tmp_path / "run", "--devices", "cpu")
-    cli_ok("export", tmp_path / "run", tmp_path / "hf.json", "--model", "hf")
-    cli_ok("export", tmp_path / "run", tmp_path / "served.json", "--model", "served")
-    exported = (tmp_path / "served.json").read_bytes()
-    assert exported.count(b'"image"') > 6
-    assert exported == (tmp_path / "hf.json").read_bytes()
     wait_for(lambda: not processes(folder))
+    (log,) = (tmp_path / "run/captions").glob("*/00000.jsonl")
+    rows = [json.loads(line) for line in log.read_bytes().splitlines()]
+    settings = Settings.of(choose(f"hf={folder}", changes=asked | {"dtype": "float32"}).settings)
+    hf = FAMILIES["hf"].load(str(folder), settings, "cpu")
+    inputs = [hf.prepare(open_image(str(image))) for image in images]
+    captions = dict(enumerate(hf.answer_each(inputs, range(12))))
+    expected = {i: it.raw for i, it in captions.items() if isinstance(it, Caption)}
+    assert len(expected) > 6
+    assert {row["i"]: row["raw"] for row in rows if "raw" in row} == expected

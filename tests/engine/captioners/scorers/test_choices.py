@@ -12,6 +12,7 @@ from engine.captioners.registry import choose_all
 from engine.captioners.settings import Settings
 from engine.demo import checkpoint
 from engine.utils.errors import BadInput
+from tui.dialogs.wizard.models import checkpoint_problem
 
 LLAVA, OTTER = checkpoint("llava-1.5"), checkpoint("otter")
 COMPLETE = ("tokenizer.json", "preprocessor_config.json", "model.safetensors")
@@ -102,3 +103,14 @@ def test_only_a_llava_is_quantized(tmp_path: Path) -> None:
     folder_of("qwen2_vl")(tmp_path)
     with pytest.raises(BadInput, match="can be quantized when it is loaded"):
         choose_all([f"yes=score-vqa:{tmp_path}"], None, ["yes.quantize=int8"])
+
+
+def test_the_wizard_takes_a_model_of_the_project() -> None:
+    captioners = {"llava-1.5": str(LLAVA), "otter": str(OTTER)}
+
+    def problem(asked: str) -> str | None:
+        return checkpoint_problem("score-vqa", {**captioners, "score-vqa": asked})
+
+    assert problem("@llava-1.5") is None
+    assert "cannot be asked about captions" in (problem("@otter") or "")
+    assert "there is no model 'hf' to ask" in (problem("@hf") or "")

@@ -95,6 +95,9 @@ async def test_all_settings_are_in_one_list_and_explained(captioned: Path) -> No
         app.screen.query_one("#set-exif", Select).value = "upright"
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
+        said = app.screen.consequence  # type: ignore[attr-defined]
+        assert "captions 6 images again" in said
+        assert "stay in captions/dry-run-" in said
 
 
 def exif_row(rows: Sequence[SettingRow]) -> int:

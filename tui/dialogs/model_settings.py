@@ -18,6 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 from engine.captioners.setting_changes import CHOICES
+from engine.captioners.settings_hash import UNHASHED
 from engine.utils.errors import BadInput
 from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.deferred_dialog import DeferredDialog
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 PATH_SETTINGS = ("checkpoint", "tokenizer", "vision_tower", "adapter")
 """Settings that are paths: their fields offer completions."""
-CONSEQUENCE = "They stay in captions/{} and count again when the settings are set back."
-"""The consequence of beginning anew, for its captions; the placeholder is the model's folder."""
 SettingChanges = Mapping[str, str]
 """Values by the name of the setting, as texts that the command `set` takes."""
 
@@ -166,10 +165,13 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         """Show what the setting means that has the focus, and what follows from a change."""
         name = str(self.focused.id if self.focused else "").removeprefix("set-")
         if name in self.values:
-            snapshot = self.session.snapshot
-            devices = len(snapshot.devices) if snapshot is not None else 1
-            lines = help_lines(self.progress, name, self.seconds, devices)
-            self.query_one("#help", Static).update("\n".join(lines))
+            self.query_one("#help", Static).update("\n".join(self.help_lines(name)))
+
+    def help_lines(self, name: str) -> list[str]:
+        """Return what a setting means, what a change does, and what it can be."""
+        snapshot = self.session.snapshot
+        devices = len(snapshot.devices) if snapshot is not None else 1
+        return help_lines(self.progress, name, self.seconds, devices)
 
     def changes(self) -> dict[str, str]:
         """Return the entered values that differ from the present ones."""
@@ -224,7 +226,8 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
             captions = text.plural(self.captioned, "scored image" if self.is_scorer else "caption")
             name = text.visible(self.model.name)
             question = f"Begin anew with {name}, which has {captions}?"
-            self.app.push_screen(Confirm(question, CONSEQUENCE.format(self.model.folder)), answer)
+            changed = next(name for name in event.changes if name not in UNHASHED)
+            self.app.push_screen(Confirm(question, self.help_lines(changed)[1]), answer)
         else:
             answer(True)
 

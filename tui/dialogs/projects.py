@@ -21,6 +21,7 @@ from tui.dialogs.dialog import Dialog
 from tui.formatting import content, text
 from tui.formatting.text import describe_error
 from tui.viewmodel import state_labels
+from tui.viewmodel.killed import killed_time
 
 NAME_CELLS = 20
 """Cells of a project's name."""
@@ -118,7 +119,10 @@ def project_status(folder: Path) -> Content:
         return Content.styled(text.visible(describe_error(error)), "$text-error")
     left = "" if snapshot.eta is None else f"  {text.duration(snapshot.eta)} left"
     label = content.state_label(state_labels.project_label(snapshot))
-    return Content.assemble(label, f"  {text.percent(snapshot.share)}{left}")
+    when = killed_time(snapshot)
+    return Content.assemble(
+        label, f" {when}" if when else "", f"  {text.percent(snapshot.share)}{left}"
+    )
 
 
 def project_line(folder: Path, status: Content) -> Content:

@@ -16,7 +16,7 @@ from engine.captioners.registry import Settings
 from engine.operations.prompt_workshop import WORKSHOP_IMAGES
 from tui.dialogs.confirm import Confirm, close_or_ask
 from tui.dialogs.dialog import Dialog
-from tui.dialogs.model_settings import CONSEQUENCE, SettingChanges
+from tui.dialogs.model_settings import SettingChanges
 from tui.dialogs.rate import ask_rating
 from tui.formatting import text
 from tui.formatting.trial_content import caption_content, head_content
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import ModelProgress
 
+CONSEQUENCE = "They stay in captions/{} and count again when the settings are set back."
+"""What becomes of captions of the prompt before; the placeholder is the model's folder."""
 STALE = "of the prompt before: enter tries this one"
 """What is said of captions whose prompt is not what is typed now."""
 SIDES = ("a", "b")

@@ -15,11 +15,12 @@ STARTABLE = (*OPENED, conditions.answer, conditions.open_tasks, conditions.no_st
 def run_key_action(session: Session) -> str:
     """Return the name of the action that the key p is for now."""
     snapshot = session.snapshot
-    state = snapshot.state if snapshot is not None else "idle"
-    if snapshot is not None and state in ("idle", "killed"):
-        if snapshot.project.paused or all_stopped(snapshot):
-            return "resume"
-    return {"running": "pause", "paused": "resume"}.get(state, "start")
+    if snapshot is None:
+        return "start"
+    waits_for_a_person = snapshot.project.paused or all_stopped(snapshot)
+    if snapshot.state in ("idle", "killed") and waits_for_a_person:
+        return "resume"
+    return {"running": "pause", "paused": "resume"}.get(snapshot.state, "start")
 
 
 def screen_action(key: str, mode: str, title: str, synonyms: str) -> Action[Session]:

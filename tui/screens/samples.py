@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
+from db.rows import ORIGINAL_ID
 from tui.formatting import content, text
 from tui.keys.samples import SAMPLES_ACTIONS, SamplesState
 from tui.screens.record_search_screen import RecordSearchScreen
@@ -65,7 +66,7 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
             partial(pages.find_image, project), session.image_support, id="preview"
         )
         self.grid = ThumbnailGrid(
-            self.table, self.preview.resolve, self.read_caption, self.label_of, id="grid"
+            self.table, self.preview.resolve, self.read_caption, self.caption_label, id="grid"
         )
         self.load_timer: Timer | None = None
         """Starts reading the record under the cursor when the cursor rests."""
@@ -186,6 +187,14 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         """Return what a person said of a record: its flag, or its worst rating."""
         key = row.shard, row.i
         return "flag" if key in self.flags else self.words.get(key, "")
+
+    def caption_label(self, row: RecordRow) -> str:
+        """Return what a person said of a record, or of the caption of the chosen model."""
+        snapshot, key = self.session.snapshot, (row.shard, row.i)
+        models = {it.row.name: it.row.id for it in snapshot.captioners} if snapshot else {}
+        first = next(iter(models.values()), ORIGINAL_ID)
+        rating = self.ratings.get((*key, models.get(self.captions.model or "", first)))
+        return "flag" if key in self.flags else rating.word if rating is not None else ""
 
     @property
     def flagged_keys(self) -> frozenset[RecordKey]:

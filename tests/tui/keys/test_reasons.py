@@ -22,7 +22,7 @@ from tests.tui.keys.states import (
 )
 from tui.dialogs import model_settings, models
 from tui.keys.action import Action
-from tui.keys.app import APP_ACTIONS
+from tui.keys.app import APP_ACTIONS, run_key_action
 from tui.keys.dashboard import DASHBOARD_ACTIONS
 from tui.keys.failures import FAILURES_ACTIONS, FailuresState
 from tui.keys.logs import LOGS_ACTIONS, LogsState
@@ -34,6 +34,7 @@ from tui.keys.shards import SHARDS_ACTIONS, ShardsState
 from tui.keys.workshop import WORKSHOP_ACTIONS, WorkshopState
 from tui.session.session import Session
 from tui.viewmodel.failures_by_image import FailedImage
+from tui.viewmodel.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -439,3 +440,17 @@ def test_the_key_p_is_for_one_action(shown: Session, action: str) -> None:
     with_key = [each for each in APP_ACTIONS if each.has_key and each.has_key(shown)]
     assert [each.action for each in with_key] == [action]
     assert with_key[0].key == "p"
+
+
+@pytest.mark.parametrize(
+    ("shown", "action"),
+    [
+        (snapshot(), "start"),
+        (snapshot(supervisor=RUN), "pause"),
+        (snapshot(killed_at=1.0), "start"),
+        (snapshot(killed_at=1.0, project=replace(snapshot().project, paused=True)), "resume"),
+        (snapshot(supervisor=RUN, project=replace(snapshot().project, paused=True)), "resume"),
+    ],
+)
+def test_what_p_is_for(shown: Snapshot, action: str) -> None:
+    assert run_key_action(session(shown)) == action

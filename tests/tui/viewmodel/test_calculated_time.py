@@ -1,4 +1,4 @@
-"""The line of the wizard's last page about the time that a run takes, and the command `estimate`."""
+"""What the wizard says of the time that a run takes, and the command `estimate`."""
 
 from __future__ import annotations
 

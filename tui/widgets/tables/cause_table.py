@@ -20,7 +20,7 @@ class CauseTable(SortableTable["Cause"]):
 
     def __init__(self, model_name: Callable[[int], str], id: str | None = None) -> None:
         self.cause_columns: tuple[Column[Cause], ...] = (
-            Column("Cause", 0, lambda cause: cause.kind, least=16),
+            Column("Cause", 0, lambda cause: cause.kind, least=12),
             Column("Of", 7, scope_cell),
             Column("Count", 9, failed_number, align_right=True),
             Column("Shards", 7, shards_cell, align_right=True, optional=True),

@@ -20,7 +20,7 @@ COLUMNS = [
     for column in columns(REQUEST, RequestRow)
 ]
 """The columns of a request as `to_row` takes them."""
-MAX_NEWEST = 1_000
+MAX_NEWEST = 100
 """The most requests that `newest` returns: how far back one can undo."""
 
 

@@ -138,12 +138,14 @@ class WorkerExitHandler:
 
     def fail_as_poison(self, attempt: Attempt, i: int) -> bool:
         """Fail a record. Returns False if its row cannot be written; the run is paused then."""
+        image, _ = attempt.originals[i]
         try:
             attempt.accept([ErrorRow(i, "poison", POISON_DETAIL)])
         except OSError as error:
             self.task_runner.on_write_error(error)
             return False
-        self.project_state.event("fail", f"record {i}: {POISON_DETAIL}", shard=attempt.shard.number)
+        text = f"record {i} ({image}): {POISON_DETAIL}"
+        self.project_state.event("fail", text, shard=attempt.shard.number)
         return True
 
     def warn_ended(self, worker: WorkerState, reason: str) -> None:

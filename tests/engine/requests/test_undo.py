@@ -10,6 +10,7 @@ from db import requests
 from db.connection import reading
 from engine.operations import failure_causes, run_control
 from engine.operations.undo_last import undo_last
+from engine.project.caption_log import CaptionLog
 from engine.requests import changes
 from engine.requests.kinds import Exclude, Flag, Rate, Request, Retry, Skip, Undo
 from engine.state.reconcile import reconcile
@@ -106,6 +107,33 @@ def test_what_a_run_has_gone_on_with_stays(books: SmallProject) -> None:
     books.save()
     with pytest.raises(RequestRefused, match=r"cannot undo \(skipped: 1 task: .*|went on with it"):
         undo_last(books.project)
+
+
+@pytest.mark.parametrize("when", ["before the cut", "after the cut"])
+def test_a_process_that_is_killed_meanwhile_loses_no_caption(
+    books: SmallProject, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    before = facts(books)
+    run_control.send_request(books.project, REQUESTS["exclude in tasks"])
+    cut = CaptionLog.cut
+
+    def die(log: CaptionLog, size: int) -> None:
+        if when == "after the cut":
+            cut(log, size)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(CaptionLog, "cut", die)
+        undo_last(books.project)
+    books.state = books.load()
+    reconcile(books.state)
+    books.save()
+    tasks = books.state.ledger.tasks
+    assert [(tasks[n].state, tasks[n].captioned) for n in (1, 2)] == [("done", 3)] * 2
+    folder = books.log(1).parent
+    assert [path.name for path in folder.iterdir() if "damaged" in path.name] == []
+    for n in (1, 2, 3):
+        assert books.log(n).read_bytes().startswith(before["logs"][n])
 
 
 def test_too_much_is_not_kept(books: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +84,7 @@ def captions() -> Iterator[Caption]:
 
 
 LOOP, REFUSAL, LEAK = 4, 8, 16
-EXPECTED = {
+EXPECTED: dict[str, Callable[[Caption], object]] = {
     "standing": lambda it: "standing" in it.raw,
     "STANDING": lambda it: "standing" in it.raw,
     "otter:dog": lambda it: it.model == "otter" and "dog" in it.raw,
@@ -160,7 +160,16 @@ def test_a_damaged_log_is_told_and_left_out(tmp_path: Path) -> None:
 # Logs that still grow
 
 
-TERMS = ("dog", "-dog", "dry:dog", "-dry:dog", "words<2", "failed", "dry:words>1", "not words>2")
+TERMS: tuple[str, ...] = (
+    "dog",
+    "-dog",
+    "dry:dog",
+    "-dry:dog",
+    "words<2",
+    "failed",
+    "dry:words>1",
+    "not words>2",
+)
 TERMS += ("missing", "served:É", "-failed")
 
 

@@ -18,11 +18,13 @@ from cogapp import Cog
 
 from engine.captioners.settings import Settings
 from engine.datasets.exports.formats import FORMATS
+from tests.bench.__main__ import BENCHES
 from tui.cli.main import cli
 from tui.config.keymap import declared_bindings
 
 ROOT = Path(__file__).parents[1]
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
+BENCH_PAGE = ROOT / "tests/bench/README.md"
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), BENCH_PAGE)
 REFERENCES = sorted(ROOT.glob("docs/reference/*.md"))
 PACKAGES = ("engine", "db", "tui", "tests")
 
@@ -186,6 +188,12 @@ def key_table(text: str) -> str:
     return found[1] if found else ""
 
 
+def bench_options() -> set[str]:
+    """The options of the benches."""
+    sources = (ROOT / "tests/bench").glob("*.py")
+    return {name for file in sources for name in OPTION.findall(file.read_text())}
+
+
 @cache
 def python_sources() -> str:
     files = (file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
@@ -202,7 +210,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         "files": missing_files(text),
         "links": broken_links(page, text),
         "commands": unknown_commands(text),
-        "options": unknown_options(text),
+        "options": set(unknown_options(text)) - (bench_options() if page == BENCH_PAGE else set()),
         "settings": unknown_settings(text),
         "variables": unknown_variables(text, python_sources()),
         "keys": unknown_keys(key_table(text)),
@@ -234,6 +242,12 @@ def test_every_export_format_has_a_row() -> None:
     rows = re.findall(r"^\| (`.*?`) \|", (ROOT / "docs/formats.md").read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
     assert set(FORMATS) <= named
+
+
+def test_every_bench_has_a_row() -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", BENCH_PAGE.read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert set(BENCHES) <= named
 
 
 def test_every_package_is_on_the_architecture_page() -> None:

@@ -97,7 +97,7 @@ class PromptWorkshop:
     """A model of a project, loaded in a process of its own while prompts are tried."""
 
     def __init__(self, project: Project, name: str) -> None:
-        """Raises `BadInput` if there is no such model, or no device to try it on."""
+        """`name` is that of a model of the project. Raises `BadInput` if it cannot be tried."""
         self.project = project
         with reading(project.database) as connection:
             self.model = next(it for it in projects.models(connection) if it.name == name)

@@ -49,6 +49,11 @@ class TaskBefore(msgspec.Struct, frozen=True, array_like=True):
     error: str | None
     error_cause: TaskErrorCause | None
 
+    @property
+    def is_log_cut(self) -> bool:
+        """True if rows of its log are to be taken away."""
+        return self.bytes_before < self.bytes_after
+
 
 class Before(msgspec.Struct, frozen=True):
     """What a request has changed, as it was before. It is stored as JSON in the request's row."""

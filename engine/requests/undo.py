@@ -5,6 +5,7 @@ A task is put back only if nothing came after: a run may have acted on it meanwh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from db import requests
@@ -30,15 +31,19 @@ def undo(project_state: ProjectState, request: Undo) -> str:
     """
     row, before = read_changes(project_state, request.request)
     what = row.note or row.kind
+    tasks = [task for task in before.tasks if is_as_left(project_state, task)]
+    if before.tasks and not tasks:
+        raise RequestRefused(f"cannot undo ({what}): the run went on with it since")
     undone, trouble = 0, ""
-    for task in before.tasks:
-        try:
-            undone += put_back(project_state, task)
-        except OSError as error:
-            trouble = describe_trouble(project_state.ledger[task.id].shard, error)
-            break
+    try:
+        give_up_digests(project_state, [task.id for task in tasks if task.is_log_cut])
+        for task in tasks:
+            put_back(project_state, task)
+            undone += 1
+    except OSError as error:
+        trouble = describe_trouble(project_state.ledger[tasks[undone].id].shard, error)
     if before.tasks and not undone:
-        raise RequestRefused(f"cannot undo ({what}): {trouble or 'the run went on with it since'}")
+        raise RequestRefused(f"cannot undo ({what}): {trouble}")
     put_marks_back(project_state, before)
     text = f"undone: {what}"
     if undone < len(before.tasks):
@@ -66,27 +71,49 @@ def read_changes(project_state: ProjectState, request_id: int) -> tuple[RequestR
     return row, before
 
 
-def put_back(project_state: ProjectState, before: TaskBefore) -> bool:
-    """Put a task back, and return True, unless something came after. Raises `OSError`."""
+def is_as_left(project_state: ProjectState, before: TaskBefore) -> bool:
+    """Return True if nothing came after the request that changed a task."""
+    task = project_state.ledger[before.id]
+    size = file_size(log_path(project_state, task)) if before.is_log_cut else task.log_bytes
+    is_sound = before.state != "done" or before.is_log_cut or task.digest is not None
+    now = (task.state, task.attempt, size)
+    return is_sound and now == (before.state_after, before.attempt, before.bytes_after)
+
+
+def give_up_digests(project_state: ProjectState, task_ids: Sequence[int]) -> None:
+    """Have the database know of no digest of logs that are to be cut, before they are.
+
+    A log that is shorter than one with a recorded digest would count as damaged if this process
+    were killed in between. Raises `OSError`, `DatabaseError`, and then nothing is changed.
+    """
+    ledger, now = project_state.ledger, project_state.clock.time()
+    tasks = [ledger[task_id] for task_id in task_ids]
+    for task in tasks:
+        ledger.change(task.id, now, state="pending", digest=None)
+    try:
+        if tasks:
+            project_state.commit()
+    except BaseException:
+        for task in tasks:
+            ledger.change(task.id, now, state=task.state, digest=task.digest)
+        raise
+
+
+def put_back(project_state: ProjectState, before: TaskBefore) -> None:
+    """Put a task back as it was. Raises `OSError`."""
     task, now = project_state.ledger[before.id], project_state.clock.time()
-    path = log_path(project_state, task)
-    is_cut = before.bytes_before < before.bytes_after
-    as_left = (task.state, task.attempt) == (before.state_after, before.attempt)
-    size = file_size(path) if is_cut else task.log_bytes
-    is_sound = before.state != "done" or is_cut or task.digest is not None
-    if not as_left or size != before.bytes_after or not is_sound:
-        return False
     names = ("redo", "redo_from", "left", "asked", "strikes", "not_before", "finished")
-    values = {name: getattr(before, name) for name in names}
-    values |= {"digest": None} if is_cut else {}
-    state = "pending" if is_cut and before.state == "done" else before.state
-    error, cause = before.error, before.error_cause
+    state = "pending" if before.is_log_cut and before.state == "done" else before.state
     project_state.ledger.change(
-        before.id, now, state=state, error=error, error_cause=cause, **values
+        before.id,
+        now,
+        state=state,
+        error=before.error,
+        error_cause=before.error_cause,
+        **{name: getattr(before, name) for name in names},
     )
-    if is_cut:
-        cut_log(project_state, before, path)
-    return True
+    if before.is_log_cut:
+        cut_log(project_state, before, log_path(project_state, task))
 
 
 def cut_log(project_state: ProjectState, before: TaskBefore, path: Path) -> None:

@@ -196,10 +196,15 @@ def test_pilot_shows_captions_side_by_side(project: Path) -> None:
     assert findings["records"] == 20
     (model,) = findings["models"]
     assert model["images_per_second"] > 0
-    assert findings["seconds"] == pytest.approx(20 / model["images_per_second"])
+    captioning = 20 / model["images_per_second"]
+    assert findings["seconds"] == pytest.approx(model["load_seconds"] + captioning)
+    assert (model["captions"], model["failed"], model["agreement"]) == (4, 1, None)
+    assert model["memory"] > 2**20
     assert [len(image["captions"]) for image in findings["images"]] == [1] * 5
     assert "missing" in findings["images"][3]["captions"][0]["error"]
     output = cli_ok("pilot", project, "--images", 2, "--devices", "cpu")
     assert "24x16" in output
+    assert "model" in output
+    assert "agree" in output
     assert "20 records on 1 device: about" in output
     assert status(project)["tasks"]["pending"] == 4, "nothing of the project changes"

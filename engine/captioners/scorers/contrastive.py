@@ -19,6 +19,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, dynamic_module_utils
 
 from engine.captioners.base import CheckpointError, LoadedCheckpoint, Scorer, Scores
+from engine.captioners.checkpoints.cpu_products import use_fast_products
 from engine.captioners.checkpoints.foreign_code import NativeCode, check_folder_runs_no_code
 from engine.captioners.checkpoints.scorer_kinds import CONTRASTIVE_TYPES
 from engine.captioners.families.hf.processors import load_processor
@@ -159,6 +160,7 @@ def load(
     processor = load_processor(folder, folder)
     dtype = choose_dtype(settings.dtype, device)
     model, loaded = load_model(folder, dtype, device, report, auto_class=AutoModel)
+    use_fast_products(model)
     report("trying it on two drawn pictures")
     try:
         scorer = ContrastiveScorer(model, processor, loaded, settings)

@@ -22,11 +22,9 @@ from engine.captioners.remote.engines.server_process import ServerProcess, start
 from engine.captioners.settings import Settings
 
 SLOW_REQUEST_SECONDS = 1200.0
-"""Seconds within which a server must answer a request on a CPU, where a 7B model may take minutes for
-one image, and the first one on any device, for which an engine may compile. Less than the supervisor
-waits for a sign of life."""
-
-
+"""Seconds within which a server must answer a request on a CPU, where a 7B model may take minutes
+for one image, and the first one on any device, for which an engine may compile. Less than the
+supervisor waits for a sign of life."""
 ENDING_SECONDS = 2.0
 """Seconds within which a server that does not listen any more has ended, as a rule."""
 

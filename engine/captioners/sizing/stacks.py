@@ -27,7 +27,7 @@ HEAD_ROWS = 4096
 """Rows of the output layer by which its numbers are judged."""
 KEYS_AND_VALUES = re.compile(r"(?:^|[._])(?:k|v|key|value|kv|k_proj|v_proj)(?:_proj)?\.weight$")
 VISION = re.compile(
-    r"vis|vit\b|image|img|clip|^blocks\b|q-?former|perceiver|resampler"
+    r"vis|vit\b|image|img|clip|vq|^blocks\b|q-?former|perceiver|resampler"
     r"|projector|merger|connector",
     re.IGNORECASE,
 )
@@ -145,7 +145,8 @@ def shape_of(
         for prefix, by_number in layers.items()
         if any(tensor.dim() > 1 for _, tensor in by_number[max(by_number)])
     ]
-    texts = [stack for stack in stacks if not stack.is_vision] or stacks
+    layered = [stack for stack in stacks if stack.matrices]
+    texts = [stack for stack in layered if not stack.is_vision] or layered
     if not texts:
         raise CheckpointError("its weights have no layers that are known")
     text = max(texts, key=lambda stack: stack.parameters)

@@ -134,7 +134,10 @@ def abs_max(rows: torch.Tensor) -> torch.Tensor:
     """Return the largest absolute value of each row: (M, 1) in float32."""
     if rows.device.type == "cpu":  # where the norm takes ten times as long
         return torch.maximum(rows.amax(-1, keepdim=True), -rows.amin(-1, keepdim=True)).float()
-    return torch.linalg.vector_norm(rows, torch.inf, -1, keepdim=True, dtype=torch.float32)
+    largest: torch.Tensor = torch.linalg.vector_norm(
+        rows, torch.inf, -1, keepdim=True, dtype=torch.float32
+    )
+    return largest
 
 
 KINDS: dict[str, type[QuantizedLinear]] = {"int8": Int8Linear, "fp8": Fp8Linear}

@@ -13,6 +13,7 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
+from db.task_pages import CoverageCell
 from tests.support import canned_projects
 from tests.support.pictures import make_captions
 from tests.tui.conftest import (
@@ -28,7 +29,7 @@ from tests.tui.conftest import (
 from tui.app import MllmaugApp
 from tui.config import user_files
 from tui.dialogs.confirm import Confirm
-from tui.dialogs.coverage import Coverage
+from tui.dialogs.coverage import Coverage, cell_sign
 from tui.dialogs.lengths import Lengths
 from tui.dialogs.pin import Pin
 from tui.dialogs.report import Report, ReportProgress
@@ -67,6 +68,28 @@ async def test_coverage(tmp_path: Path) -> None:
         await press(pilot, "enter")
         assert isinstance(app.screen, Shards)
         assert app.screen.query_one("#filter", Input).value == "shard:12 model:qwen-vl"
+
+
+@pytest.mark.parametrize(
+    ("values", "sign"),
+    [
+        ({"done": 2, "captioned": 200}, "█"),
+        ({"done": 2, "captioned": 198, "failed_records": 2}, "█"),  # one in a hundred
+        ({"done": 2, "captioned": 197, "failed_records": 3}, "x"),
+        ({"done": 1, "skipped": 1, "captioned": 100}, "█"),
+        ({"skipped": 2}, "-"),
+        ({"done": 1, "failed": 1, "captioned": 100}, "!"),
+        ({"done": 1, "captioned": 100}, "▒"),
+        ({"running": 1, "captioned": 9}, "░"),
+        ({}, "·"),
+    ],
+)
+async def test_the_sign_of_a_cell_of_coverage(values: dict[str, int], sign: str) -> None:
+    counts = dict.fromkeys(("done", "running", "failed", "skipped", "captioned"), 0)
+    cell = CoverageCell(
+        group=0, model_id=1, tasks=2, total=200, **({"failed_records": 0} | counts | values)
+    )
+    assert cell_sign(cell)[0] == sign
 
 
 async def test_coverage_of_many_shards(tmp_path: Path) -> None:

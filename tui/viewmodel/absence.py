@@ -58,5 +58,6 @@ def changes(seen: Seen, snapshot: Snapshot) -> list[str]:
     troubles = [e for e in snapshot.events if e.level != "info" and e.created > seen.at]
     if troubles:
         at_least = "+" if len(troubles) == len(snapshot.events) else ""
-        found.append(f"{len(troubles)}{at_least} of the events are warnings or failures")
+        noun = "warning or failure" if len(troubles) == 1 else "warnings and failures"
+        found.append(f"{len(troubles)}{at_least} {noun}")
     return found

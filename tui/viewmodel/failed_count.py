@@ -22,11 +22,12 @@ def failed_line(snapshot: Snapshot) -> str:
     if not snapshot.failed:
         return ""
     failed = snapshot.failed_images
-    if failed.exact and failed.count == snapshot.failed:
-        return f"{plural(failed.count, 'image')} failed"
     noun = "image" if failed.count == 1 and failed.exact else "images"
-    lacking = plural(snapshot.failed, "caption")
-    return f"{image_count(failed)} {noun} failed: {lacking} missing"
+    line = f"{image_count(failed)} {noun} failed"
+    captions = sum(model.failed for model in snapshot.captioners)
+    if failed.exact and captions <= failed.count:
+        return line
+    return f"{line}: {plural(captions, 'caption')} missing"
 
 
 def failed_word(cause: Cause) -> str:
@@ -42,11 +43,11 @@ def failed_number(cause: Cause) -> str:
 
 
 def failed_text(cause: Cause) -> str:
-    """Return how many failed for a cause, such as "4 images (12 captions) in 2 shards"."""
+    """Return how many failed for a cause, such as "4 images (12 failures) in 2 shards"."""
     number, word = failed_number(cause), failed_word(cause)
     text = f"{number} {word}" if number == "1" else f"{number} {word}s"
     if cause.scope == "shard":
         return text
     if cause.images is not None and cause.count != cause.images.count:
-        text += f" ({plural(cause.count, 'caption')})"
+        text += f" ({plural(cause.count, 'failure')})"
     return f"{text} in {plural(cause.shards, 'shard')}"

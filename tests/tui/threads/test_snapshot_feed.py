@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
-from db import notices
+from db import notices, projects
 from db.connection import reading
-from engine.notices.run_end import remember_run
+from engine.notices.run_end import run_file
 from tests.support import canned_projects
 from tui.config import user_files
 from tui.session import messages
@@ -100,7 +100,10 @@ def test_who_sees_a_killed_run_has_hooks_told_unless_readonly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readonly: bool
 ) -> None:
     project = canned_projects.copy_canned_project(tmp_path / "p", "busy")
-    remember_run(project)
+    with reading(project.database) as connection:
+        own = run_file(project, projects.project(connection).uid)
+    own.parent.mkdir(parents=True)
+    own.touch()
     feed = Feed(project.folder, readonly)
     feed.read_once()
     monkeypatch.setattr("engine.process.identity.is_alive", lambda row: False)

@@ -33,9 +33,9 @@ DONE = {"pending": 0, "running": 0, "done": 1, "failed": 0, "skipped": 0}
         (snapshot(failed_images=FailedImages(3, exact=False)), ["3 images failed"]),
         (
             snapshot(events=(TROUBLE, replace(TROUBLE, level="info"), OLD)),
-            ["1 of the events are warnings or failures"],
+            ["1 warning or failure"],
         ),
-        (snapshot(events=(TROUBLE,)), ["1+ of the events are warnings or failures"]),
+        (snapshot(events=(TROUBLE,)), ["1+ warning or failure"]),
     ],
 )
 def test_what_is_new(after: Snapshot, found: list[str]) -> None:

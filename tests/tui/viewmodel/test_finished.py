@@ -10,9 +10,9 @@ import pytest
 from db.history import Work
 from db.rows import DeviceRow, ExportRow, FailedImages
 from tests.support.canned_rows import NOW, worker_row
-from tests.tui.keys.states import MODEL, progress, snapshot
+from tests.tui.keys.states import CAUSE, MODEL, progress, snapshot
 from tui.viewmodel import finished
-from tui.viewmodel.failed_count import failed_line
+from tui.viewmodel.failed_count import failed_line, failed_text
 from tui.viewmodel.image_waits import image_waits
 from tui.viewmodel.pages import ProjectHistory
 from tui.viewmodel.retry import retry_line
@@ -64,6 +64,19 @@ def test_the_card_of_an_imported_project() -> None:
 def test_failed_images(failed: FailedImages, by_models: tuple[int, ...], line: str) -> None:
     models = tuple(replace(CAPTIONED, failed=count) for count in by_models)
     assert failed_line(snapshot(models=models, failed_images=failed)) == line
+
+
+def test_a_score_that_failed_is_no_caption() -> None:
+    models = (FAILED, replace(FAILED, is_scorer=True))
+    assert failed_line(snapshot(models=models, failed_images=FailedImages(2))) == "2 images failed"
+
+
+def test_what_failed_for_a_cause() -> None:
+    cause = replace(CAUSE, count=12, shards=2, images=FailedImages(4))
+    assert failed_text(cause) == "4 images (12 failures) in 2 shards"
+    assert failed_text(replace(cause, count=4)) == "4 images in 2 shards"
+    assert failed_text(replace(cause, images=None, count=1)) == "1 caption in 2 shards"
+    assert failed_text(replace(cause, scope="shard", images=None)) == "12 shards"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,12 @@ def waiting(connection: Connection) -> tuple[DeliveryKey, ...]:
     return tuple((notice_id, hook) for notice_id, hook in rows)
 
 
+def drop_waiting(connection: Connection) -> None:
+    """Deliver nothing of what waits: another user's run has left it."""
+    dropped = {"state": "failed", "detail": "it was left by another user's run"}
+    connection.execute(update(DELIVERY).where(DELIVERY.c.state == "waiting").values(dropped))
+
+
 def claim(connection: Connection, key: DeliveryKey, now: float) -> NoticeRow | None:
     """Claim a delivery and return its notice; None if somebody else has claimed it."""
     notice_id, hook = key

@@ -14,7 +14,7 @@ from db.connection import reading, writing
 from db.rows import NoticeRow, SupervisorRow
 from engine.notices import notifier, run_end
 from engine.notices.notifier import LOST_SECONDS, deliver, hooks_for
-from engine.notices.run_end import end_key, remember_run, tell_what_is_due
+from engine.notices.run_end import death_notice, end_key, remember_run, tell_what_is_due
 from engine.process import identity
 from engine.project.layout import Project
 from engine.project.live_run import find_live_run
@@ -175,10 +175,8 @@ def test_the_end_of_a_killed_run_is_told_once_whoever_looks(
     tasks_left: bool,
     kind: str,
 ) -> None:
-    kill(small, tasks_left)
-    tell_what_is_due(small.project)
-    assert states(small.project) == {}  # somebody else's run
     remember_run(small.project)
+    kill(small, tasks_left)
     lookers = [Thread(target=tell_what_is_due, args=(small.project,)) for _ in range(4)]
     for looker in lookers:
         looker.start()
@@ -189,6 +187,22 @@ def test_the_end_of_a_killed_run_is_told_once_whoever_looks(
     tell_what_is_due(small.project)
     deliver(small.project)
     assert told(hook_log) == [kind]
+
+
+def test_what_came_with_a_received_project_calls_no_hook(
+    small: SmallProject, hook_log: Path, no_process: list[Project]
+) -> None:
+    kill(small)
+    small.state.tell("paused", "anything")
+    small.state.commit()
+    remember_run(small.project)  # the first run of this user
+    tell_what_is_due(small.project)
+    small.state.notices.append(death_notice(DEAD, 1, None, 1.0))  # as the run itself does
+    small.state.tell("finished", "ours")
+    small.state.commit()
+    deliver(small.project)
+    remember_run(small.project)
+    assert told(hook_log) == ["finished"]
 
 
 def test_a_run_that_ended_in_order_was_not_killed(

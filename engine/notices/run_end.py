@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from db import notices, progress, projects
 from db.connection import DatabaseError, reading, writing
-from db.rows import NoticeRow, SupervisorRow
+from db.rows import NoticeKind, NoticeRow, SupervisorRow
 from engine.notices.notifier import hooks_for, start_notifier
 from engine.project.layout import Project
 from engine.project.live_run import LiveRun, find_live_run
@@ -46,10 +47,18 @@ def death_notice(
 def remember_run(project: Project) -> None:
     """Remember that this user runs the project, so that they are told of it and nobody else is.
 
-    Raises `DatabaseError`.
+    What an earlier run of somebody else left to tell is told to nobody any more: a project that was
+    received may hold anything there. The caller holds the project's lock. Raises `DatabaseError`.
     """
     with reading(project.database) as connection:
         path = run_file(project, projects.project(connection).uid)
+    if path.is_file():
+        return
+    with writing(project.database) as connection:
+        notices.drop_waiting(connection)
+        dead = progress.supervisor(connection)
+        if dead is not None:
+            add_death(connection, dead, lambda kind: [])
     with suppress(OSError):  # then nobody but the run itself tells its end
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(project.folder) + b"\n")  # for people who look
@@ -80,18 +89,22 @@ def tell_what_is_due(project: Project) -> None:
             return
         if run is not None and died:
             with writing(project.database) as connection:
-                add_death(connection, run)
+                # Read again, since it may have ended in order before its lock was looked at.
+                dead = progress.supervisor(connection)
+                if dead is not None and end_key(dead) == end_key(run):
+                    add_death(connection, dead, hooks_for)
                 waits = bool(notices.waiting(connection))
         if waits:
             start_notifier(project)
 
 
-def add_death(connection: Connection, run: SupervisorRow) -> None:
-    """Add the notice that a run died, if it has not ended in order after all."""
-    dead = progress.supervisor(connection)
-    if dead is not None and end_key(dead) == end_key(run):
-        counts = progress.tasks_by_state(progress.task_sums(connection))
-        left = counts["pending"] + counts["running"]
-        last_finished = progress.last_finished(connection)
-        notice = death_notice(dead, left, last_finished, time.time())
-        notices.add(connection, [notice], hooks_for)
+def add_death(
+    connection: Connection,
+    dead: SupervisorRow,
+    hooks_for: Callable[[NoticeKind], Sequence[str]],
+) -> None:
+    """Add the notice that a run died, for these hooks."""
+    counts = progress.tasks_by_state(progress.task_sums(connection))
+    left = counts["pending"] + counts["running"]
+    notice = death_notice(dead, left, progress.last_finished(connection), time.time())
+    notices.add(connection, [notice], hooks_for)

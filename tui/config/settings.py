@@ -27,8 +27,8 @@ class UserSettings:
     theme: str | None = None
     """A theme of Textual or of `tui.config.themes`; None: the default one."""
     images: ImageMode = "auto"
-    """How pictures are drawn: `kitty`, `sixel`, `cells` (half blocks) or `off`; `auto` takes the best
-    that the terminal can do."""
+    """How pictures are drawn: `kitty`, `sixel`, `cells` (half blocks) or `off`; `auto` takes the
+    best that the terminal can do."""
     health_stop: bool = True
     """False to stop no model whose captions are bad, as `run --no-health-stop`."""
     notifications: NotificationMode = "auto"

@@ -15,6 +15,12 @@ from typing import Any, cast
 import torch
 from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
 
+from engine.captioners.checkpoints.cpu_products import (
+    MIN_PACKED,
+    is_onednn_faster,
+    pack,
+    product,
+)
 from engine.captioners.generation.decode_loop import decode
 from engine.captioners.generation.generate import GenerationRequest, choose_dtype, to_caption
 from engine.captioners.generation.row_slices import CPU_BYTES
@@ -68,7 +74,15 @@ class TrialLayer:
             return torch.randn(shape, device=device, dtype=dtype) * 0.02
 
         self.stack, self.random = stack, random
-        self.weights = [(it, random(it.outputs, it.inputs)) for it in stack.matrices]
+        # As the families multiply on a CPU (`use_fast_products`).
+        fast = device == "cpu" and dtype == torch.float32 and is_onednn_faster()
+        packs = fast and not stack.is_vision
+        self.multiply = product if fast else linear
+        self.weights = [
+            (it, pack(weight) if packs and weight.numel() >= MIN_PACKED else weight)
+            for it in stack.matrices
+            for weight in (random(it.outputs, it.inputs),)
+        ]
         self.norm = random(stack.width)
 
     def run(self, rows: int, tokens: int, cached: int = 0) -> Callable[[], object]:
@@ -90,7 +104,7 @@ class TrialLayer:
                 normed = layer_norm(states, (width,), self.norm)
                 for matrix, weight in self.weights:
                     if matrix.is_attention == is_attention:
-                        out = linear(inputs.get(matrix.inputs, normed), weight)
+                        out = self.multiply(inputs.get(matrix.inputs, normed), weight)
                         if not is_attention and matrix.outputs > width:
                             out = gelu(out)
                 if is_attention:

@@ -230,7 +230,9 @@ class LlamaLayer:
             block.input_layernorm,
             block.post_attention_layernorm,
         )
-        fuse = fuse and not attention.q_proj.weight.is_mkldnn
+        # The MLP's matrices are larger, and may be packed where those of attention are not.
+        largest = (attention.q_proj, mlp.gate_proj)
+        fuse = fuse and not any(it.weight.is_mkldnn for it in largest)
         combine = fused if fuse else unfused
         self.qkv = combine(attention.q_proj, attention.k_proj, attention.v_proj)
         self.gate_up = fused(mlp.gate_proj, mlp.up_proj) if fuse else None

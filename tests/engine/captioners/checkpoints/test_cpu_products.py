@@ -14,9 +14,9 @@ from torch.nn.functional import linear
 
 from engine.captioners.checkpoints import cpu_products
 from engine.captioners.checkpoints.assembly import named_tensors
-from engine.captioners.checkpoints.cpu_products import CpuLinear, product, use_fast_products
+from engine.captioners.checkpoints.cpu_products import CpuLinear, pack, product, use_fast_products
 from engine.captioners.checkpoints.quantization import Int8Linear
-from engine.captioners.model_families import Family
+from engine.captioners.model_families import FAMILIES, Family
 from tests.engine.captioners.test_captions import greedy
 
 SHAPES = [(1, 64, 64), (3, 70, 51), (48, 128, 96), (200, 33, 1)]
@@ -98,6 +98,28 @@ def test_a_decoder_is_packed_and_nothing_is_kept_twice(
     decoder = getattr(captioner, "decoder", None)
     for layer in decoder.layers if decoder else ():
         assert layer.gate_up is None, "joined matrices would be copies"
+
+
+def test_a_layer_of_which_only_the_mlp_is_packed(
+    small: None,
+    checkpoints: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The MLP's matrices are larger than those of attention: in models of middle size these alone
+    are packed."""
+    family = FAMILIES["llava-1.5"]
+    settings = replace(greedy(family), dtype="float32")
+    packed: list[tuple[int, ...]] = []
+
+    def pack_noted(weight: torch.Tensor) -> torch.Tensor:
+        packed.append(tuple(weight.shape))
+        return pack(weight)
+
+    monkeypatch.setattr(cpu_products, "pack", pack_noted)
+    monkeypatch.setattr(cpu_products, "MIN_PACKED", 64 * 64 + 1)
+    captioner: Any = family.load(str(checkpoints[family.name]), settings, "cpu")
+    assert (112, 64) in packed and (64, 64) not in packed
+    assert all(layer.gate_up is None for layer in captioner.decoder.layers)
 
 
 def test_what_is_left_alone(small: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from textual.widgets import Button, Input, OptionList, Select
 from db import supervisor_writes
 from db.connection import writing
 from tests.support import canned_projects
-from tests.tui.conftest import press, ready, settle
+from tests.tui.conftest import press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.dialog import Dialog
 from tui.screens.too_small import HEIGHT, WIDTH
@@ -38,10 +38,10 @@ async def test_screens_and_dialogs_fit(tmp_path: Path) -> None:
             for table in app.screen.query(VirtualTable):
                 assert_columns_fit(table)
         for keys in DIALOGS:
-            await press(pilot, *keys)
-            dialog = app.screen
-            assert isinstance(dialog, Dialog), keys
+            await press(pilot, "1", *keys)
+            await until(pilot, lambda: isinstance(app.screen, Dialog))
             await settle(pilot)
+            dialog = app.screen
             frame = dialog.query_one(".dialog").region
             assert 0 <= frame.x < frame.right <= WIDTH, keys
             for widget in dialog.query("*"):
@@ -49,8 +49,8 @@ async def test_screens_and_dialogs_fit(tmp_path: Path) -> None:
                     assert frame.x < widget.region.x < widget.region.right < frame.right, (
                         f"{widget} of {dialog}"
                     )
-            while isinstance(app.screen, Dialog):
-                await press(pilot, "escape")
+            await press(pilot, "escape")
+            await until(pilot, lambda: not isinstance(app.screen, Dialog))
 
 
 def assert_columns_fit(table: VirtualTable[object]) -> None:

@@ -10,14 +10,13 @@ from threading import Event
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from textual.widgets import Input, Static
 
 from engine.process.background import Cancelled
+from tests.support.cli import cli as run_cli
 from tests.support.judged_project import copy_judged_project
 from tests.tui.conftest import label_text, press, ready, settle, until
 from tui.app import MllmaugApp
-from tui.cli.main import cli
 from tui.screens import record_search_screen
 from tui.screens.samples import Samples
 
@@ -65,6 +64,8 @@ async def test_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [row.image for row in screen.table.rows] == sorted(
             f"{shard * 20 + i:03}.jpg" for shard, i in LOOPS
         )
+        await pilot.click(screen.table, offset=(15, 1))
+        assert str(screen.table.border_title) == "Found: otter:loop, 30, by record"
         monkeypatch.setattr("random.randrange", lambda total: 7 if total == 30 else 41)
         await press(pilot, "r")
         assert current(screen) == LOOPS[7]
@@ -130,8 +131,8 @@ def test_samples_where(tmp_path: Path) -> None:
     project = copy_judged_project(tmp_path / "p").folder
 
     def samples(*arguments: str) -> tuple[int, str, str]:
-        result = CliRunner().invoke(cli, ["samples", str(project), *arguments])
-        return result.exit_code, result.stdout, result.stderr
+        result = run_cli("samples", project, *arguments)
+        return result.returncode, result.stdout, result.stderr
 
     code, out, err = samples("--where", "otter:loop", "--count", "2", "--json")
     assert code == 0
@@ -143,5 +144,6 @@ def test_samples_where(tmp_path: Path) -> None:
     assert "1 record found" in err
     assert samples("--where", "zebra") == (0, "", "0 records found\n")
     assert samples("--where", "refusal", "--flagged")[1] == ""
-    code, _, _ = samples("--where", "words<few")
-    assert code != 0
+    code, _, err = samples("--where", "words<few")
+    assert code == 2
+    assert "words<few: words wants a number, such as words<5. A search is made of: dog" in err

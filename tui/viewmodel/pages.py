@@ -60,7 +60,7 @@ def read_matching_tasks(project: Project, query: TaskQuery) -> tuple[int, ...]:
             raise BadInput(str(error)) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskHistory:
     """The attempts of a task, what failed in them, and the end of its worker's log."""
 
@@ -87,11 +87,11 @@ def read_task_history(project: Project, task: TaskRow, log_lines: int) -> TaskHi
     keys = [(task.shard, i) for failure in failures for i, _ in failure.examples]
     places = read_image_places(project, keys) if keys else {}
     return TaskHistory(
-        attempts,
-        failures,
-        log,
-        is_scorer(families.get(task.model_id, "")),
-        {i: place.image for (_, i), place in places.items()},
+        attempts=attempts,
+        failures=failures,
+        log=log,
+        is_scoring=is_scorer(families.get(task.model_id, "")),
+        images={i: place.image for (_, i), place in places.items()},
     )
 
 

@@ -51,7 +51,8 @@ def test_the_history_of_a_task_ends_with_its_workers_log(project: Project) -> No
 
 def test_a_task_without_a_device_has_no_log(project: Project) -> None:
     task = pages.read_tasks(project, TaskQuery("status:pending"), 0, 1).rows[0]
-    assert pages.read_task_history(project, task, log_lines=2) == pages.TaskHistory((), (), [])
+    nothing = pages.TaskHistory(attempts=(), failures=(), log=[])
+    assert pages.read_task_history(project, task, log_lines=2) == nothing
 
 
 def test_causes_and_their_occurrences(project: Project) -> None:

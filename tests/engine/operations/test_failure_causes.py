@@ -156,7 +156,7 @@ def test_what_failed_for_another_reason_than_its_image_is_retried(
 
 
 def write_shards(books: SmallProject) -> None:
-    """Write the shard files: record n of the project has the image n.png, of which there is none."""
+    """Write the shard files: record n of the project has the image n.png, which is not there."""
     for shard in range(3):
         lines = (f'{{"image": "{4 * shard + i}.png", "caption": ""}}\n' for i in range(4))
         file = books.project.shard_file(shard)

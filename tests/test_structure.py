@@ -20,11 +20,13 @@ def positional_dataclasses(source: str) -> Iterator[str]:
         if not isinstance(node, ast.ClassDef):
             continue
         fields = [
-            statement
+            annotation
             for statement in node.body
             if isinstance(statement, ast.AnnAssign)
-            and "ClassVar" not in ast.unparse(statement.annotation)
+            and "ClassVar" not in (annotation := ast.unparse(statement.annotation))
         ]
+        if "KW_ONLY" in fields:  # the rest is given by keyword
+            fields = fields[: fields.index("KW_ONLY")]
         decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
         is_dataclass = any(
             text.partition("(")[0].rpartition(".")[2] == "dataclass" for text in decorators
@@ -56,6 +58,8 @@ FIVE = f"{FOUR}    e: list[int] = field(default_factory=list)\n"
         ("@dataclasses.dataclass(kw_only=False)", FIVE, True),
         ("@dataclass(frozen=True, kw_only=True)", FIVE, False),
         ("@dataclass(frozen=True)", FOUR, False),
+        ("@dataclass", f"{FOUR}    _: KW_ONLY\n    e: int = 0\n", False),
+        ("@dataclass", f"{FIVE}    _: KW_ONLY\n    f: int = 0\n", True),
         ("@dataclass", f"{FOUR}    e: ClassVar[int] = 0\n", False),
         ("@total_ordering", FIVE, False),
     ],

@@ -111,7 +111,7 @@ def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
         (2, "missing", 1),
         (1, "corrupt", 1),
     }
-    assert "dry-run: 1 record corrupt" in cli_ok("failures", project, "--by", "model")
+    assert "dry-run: corrupt: 1 image" in cli_ok("failures", project, "--by", "model")
     out = tmp_path / "out.csv"
     cli_ok("failures", project, "--csv", out, "--cause", "missing")
     assert [row["image"] for row in csv.DictReader(out.open())] == [

@@ -41,9 +41,11 @@ CODE_NAMES = {
 def commands() -> str:
     """Return a section for each command, with its help text."""
     sections = []
+    # click keeps the help option of the first context that asks for it, which may be a test's.
+    root = click.Context(cli, info_name="mllmaug-tui", **cli.context_settings)
     for name in sorted(cli.commands):
         context = click.Context(
-            cli.commands[name], info_name=f"mllmaug-tui {name}", max_content_width=WIDTH
+            cli.commands[name], parent=root, info_name=name, max_content_width=WIDTH
         )
         context.terminal_width = WIDTH
         sections.append(f"## {name}\n\n```text\n{context.get_help()}\n```\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ from engine.captioners.sizing.pictures import PictureTokens, Preparation
 from engine.captioners.sizing.stacks import ModelShape, Stack, parameters_of
 
 REPEATS = 3
-"""Calls that are timed, of which the fastest counts: others were held up."""
+"""Times that are measured, of which the median counts: a run is held up as well."""
 MIN_SECONDS = 0.02
 """Shortest time that is measured: shorter calls are repeated."""
 HEAD_WIDTH = 64
@@ -210,9 +211,9 @@ def time_choices(shape: ModelShape, preparation: Preparation, trial: Trial) -> f
 
 
 def time_call(function: Callable[[], object], device: str) -> float:
-    """Return the seconds of the fastest of several calls, after one that warms up."""
+    """Return the seconds that a call usually takes, after one that warms up."""
     function()
-    best = float("inf")
+    seconds = []
     for _ in range(REPEATS):
         calls = 0
         wait(device)
@@ -221,8 +222,8 @@ def time_call(function: Callable[[], object], device: str) -> float:
             function()
             calls += 1
             wait(device)
-        best = min(best, (time.perf_counter() - began) / calls)
-    return best
+        seconds.append((time.perf_counter() - began) / calls)
+    return median(seconds)
 
 
 def wait(device: str) -> None:

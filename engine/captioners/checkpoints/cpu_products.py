@@ -86,15 +86,15 @@ def has_all(operators: Any, *names: str) -> bool:
     return all(hasattr(operators, name) for name in names)
 
 
-def use_fast_products(model: nn.Module, *decoder: nn.Module) -> None:
+def use_fast_products(model: nn.Module, *decoder: nn.Module) -> bool:
     """Have a model's linear layers multiply by oneDNN: those of float32, on a CPU where that pays.
 
     `decoder` are the parts that run the decode steps: their large weights are packed, one after the
-    other, so that there is no second copy of them.
+    other, so that there is no second copy of them. Returns True if any were.
     """
     layers = [it for it in model.modules() if type(it) is nn.Linear and is_fit(it.weight)]
     if not layers or not is_onednn_faster():
-        return
+        return False
     embeddings = {id(it.weight) for it in model.modules() if isinstance(it, nn.Embedding)}
     decoding = {it for part in decoder for it in part.modules()}
     for layer in layers:
@@ -102,6 +102,7 @@ def use_fast_products(model: nn.Module, *decoder: nn.Module) -> None:
         weight = layer.weight
         if layer in decoding and weight.numel() >= MIN_PACKED and id(weight) not in embeddings:
             layer.weight = nn.Parameter(pack(weight), requires_grad=False)
+    return any(layer.weight.is_mkldnn for layer in layers)
 
 
 def is_fit(weight: torch.Tensor) -> bool:

@@ -80,7 +80,7 @@ class CaptionLoop(ABC, Generic[C]):
         self.missing_images = missing_images
         self.send = send
         self.image_wait = 0.0
-        """Seconds, since rows were last sent, for which nothing was captioned for want of images."""
+        """Seconds since rows were last sent in which nothing was captioned for want of images."""
         self.inflight: InflightRecords | None = None
         """The records of the current attempt; None if there is none."""
         prefetcher.set_captioner(captioner)

@@ -96,7 +96,7 @@ def test_images_outside_the_root_reach_the_server_only_if_this_user_allows_it(
     shutil.rmtree(state_folder() / "outside-images")  # as if somebody else had allowed it
     assert "2 image paths outside the image root" in told.stderr
     assert "links lead 1 out of the image root" in told.stderr
-    assert "3 records outside" in cli_ok("run", project, "--devices", "cpu")
+    assert "outside: 3 images" in cli_ok("run", project, "--devices", "cpu")
     assert private not in {request.crc for request in server.requests}
     cli_ok("retry", project, "--cause", "outside")
     cli_ok("run", project, "--devices", "cpu", "--allow-outside")

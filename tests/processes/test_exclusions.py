@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from db import projects
@@ -29,6 +30,7 @@ def test_excluded_records_are_left_out_and_not_asked_for_again(tmp_path: Path) -
     assert "excluded: 2 images in 2 shards" in status
     assert "corrupt: 1 image in 1 shard " in status
 
+    shutil.copy(tmp_path / "data/images/000000.png", tmp_path / "data/images/000007.png")
     # The failed records of the first shard, of which one is excluded, and all of the second.
     assert "of 1 task" in cli_ok("retry", folder, "--failed-items")
     cli_ok("retry", folder, "--shard", 1)

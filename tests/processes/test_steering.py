@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from db import projects, supervisor_writes
 from db.connection import reading
 from engine.project.opening import open_project
+from tests.faults.support.gate import Gate
 from tests.support.checkpoints import CHECKPOINTS
-from tests.support.cli import cli, cli_ok, status
+from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, status
 from tests.support.forked import ForkedCommand
 from tests.support.pictures import make_captions
 from tests.support.waiting import wait_for
@@ -135,6 +137,10 @@ def test_retry_and_exclude_a_cause(project: Path, tmp_path: Path) -> None:
     assert "taken back in: 2 records" in cli_ok("exclude", project, "--undo")
     cli_ok("retry", project, "--failed-items")
     cli_ok("run", project, "--devices", "cpu")
+    assert "still cannot be read (2 missing)" in cli("retry", project, "--cause", "missing").stderr
+    data = tmp_path / "data/images"
+    for number in (3, 14):
+        shutil.copy(data / "000000.png", data / f"{number:06}.png")
     assert "failed records of 2 tasks" in cli_ok("retry", project, "--cause", "missing")
     for wrong in ((), ("--record", 1), ("--shard", 1), ("--cause", "missing", "--undo")):
         done = cli("exclude", project, *wrong)
@@ -142,11 +148,15 @@ def test_retry_and_exclude_a_cause(project: Path, tmp_path: Path) -> None:
         assert "say which" in done.stderr
 
 
-def test_pin_and_wake_a_device_of_the_run(project: Path) -> None:
+def test_pin_and_wake_a_device_of_the_run(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for command in (("pin", "cpu", "dry-run"), ("unpin", "cpu"), ("wake", "cpu")):
         name, *rest = command
         assert cli(name, project, *rest).returncode == 1, "nothing is running"
-    running = ForkedCommand("run", project, "--devices", "cpu")
+    for name, value in Gate(tmp_path, 1).environment.items():  # a fast machine would be done
+        monkeypatch.setenv(name, value)
+    running = ForkedCommand("run", project, "--devices", "cpu", code=MISBEHAVING + MAIN)
     try:
         wait_for(lambda: status(project)["supervisor"])
         cli_ok("pause", project)

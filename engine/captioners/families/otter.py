@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,8 @@ class OtterCaptioner(Captioner):
         self.loaded: LoadedCheckpoint = quantize(
             model, layers, settings.quantize, device, loaded, report
         )
-        use_fast_products(model, language_model)
+        if use_fast_products(model, language_model):
+            self.loaded = replace(self.loaded, memory_mapped=False)
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch = settings.batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,8 @@ class SplicedCaptioner(Captioner):
             before, after = (model.embed_tokens(ids) for ids in prompt)
             layers = [*model.vision_layers, *model.language_model.model.layers]
             self.loaded = quantize(model, layers, settings.quantize, model.device, loaded, report)
-            use_fast_products(model, model.language_model)
+            if use_fast_products(model, model.language_model):
+                self.loaded = replace(self.loaded, memory_mapped=False)
             # Fusing would copy weights that are memory maps of the checkpoint's files.
             fuse = not self.loaded.memory_mapped
             capture = capture_for(model.device, settings.graphs)

@@ -47,7 +47,8 @@ def test_otter_prompts_on_llama(llama: Llama, preset: str) -> None:
         pytest.skip("the fixtures have no otter_llama")
     tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS)})
     prompt = FAMILIES["otter-llama"].presets[preset].prompt
-    assert [tokenizer.bos_token_id, *encode(tokenizer, prompt)] == expected["otter_llama"][prompt]
+    found = [tokenizer.bos_token_id, *encode(tokenizer, prompt, SPECIAL_TOKENS)]
+    assert found == expected["otter_llama"][prompt]
 
 
 def test_llava_prompts(

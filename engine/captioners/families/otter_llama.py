@@ -18,6 +18,7 @@ from engine.captioners.checkpoints.modules import build_llama
 from engine.captioners.checkpoints.weights import Weights, tensor_shape
 from engine.captioners.config_files import read_json
 from engine.captioners.families.otter import (
+    SPECIAL_TOKENS,
     OtterCaptioner,
     language_of,
     load_around,
@@ -83,7 +84,7 @@ class OtterLlamaCaptioner(OtterCaptioner):
         )
 
     def encode_prompt(self, prompt: str) -> list[int]:
-        return [self.tokenizer.bos_token_id, *encode(self.tokenizer, prompt)]
+        return [self.tokenizer.bos_token_id, *encode(self.tokenizer, prompt, SPECIAL_TOKENS)]
 
     def make_state(self, max_rows: int, length: int) -> DecodeState:
         return self.decoder.make_state(self.prompt, self.model.image_id, max_rows, length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,17 @@ def is_llama_tokenizer(folder: Path) -> bool:
     return str(config.get("tokenizer_class")).startswith("Llama")
 
 
-def encode(tokenizer: Any, chunk: str) -> list[int]:
-    """Return the token ids of a part of a prompt, without special tokens.
+def encode(tokenizer: Any, chunk: str, added: Sequence[str] = ()) -> list[int]:
+    """Return the token ids of a part of a prompt, without special tokens around it.
 
-    They are those of the slow Llama tokenizer of transformers 4.31.
+    They are those of the slow Llama tokenizer of transformers 4.31. `added` are special tokens that
+    the model added to Llama's.
     """
     if not isinstance(tokenizer, LlamaTokenizer | LlamaTokenizerFast):
         return encode_text(tokenizer, chunk)
     # The slow one begins anew behind a special token within the text, such as "<s>".
-    special = {it: tokenizer.convert_tokens_to_ids(it) for it in tokenizer.all_special_tokens}
+    tokens = (tokenizer.bos_token, tokenizer.eos_token, *added)
+    special = {token: tokenizer.convert_tokens_to_ids(token) for token in filter(None, tokens)}
     ids: list[int] = []
     for piece in re.split(f"({'|'.join(map(re.escape, special))})", chunk):
         if piece in special:

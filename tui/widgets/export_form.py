@@ -136,7 +136,7 @@ class ExportForm(Vertical):
         original = self.query_one("#original", BracketCheckbox)
         original.disabled = format.needs_original
         always = "; always in this format" * format.needs_original
-        original.label = f"original captions first{always}"
+        original.label = f"Include originals{always}"
         self.query_one("#provenance").disabled = not format.provenance
         for id in COLUMNS:
             tick = self.query_one(f"#{id}")

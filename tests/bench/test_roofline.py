@@ -10,6 +10,7 @@ from engine.captioners.model_families import Family
 from engine.captioners.registry import FAMILIES
 from engine.images.image import open_image
 from tests.bench.roofline import Machine, Work, measure_machine, measure_work, read_each_step
+from tests.support.checkpoints import OTTERS
 
 
 def test_steps_are_counted(
@@ -22,7 +23,7 @@ def test_steps_are_counted(
     work = measure_work(captioner, prepared)
     steps = settings.max_new_tokens - 1
     weights = list(read_each_step(captioner))
-    if family.name != "otter":  # Otter's blocks read the image, too
+    if family.name not in OTTERS:  # Otter's blocks read the image, too
         matrices = sum(weight.numel() for weight in weights if weight.dim() == 2)
         assert work.step_flops == 2 * matrices * len(prepared) * steps
     weight_bytes = steps * sum(weight.numel() * 4 for weight in weights)

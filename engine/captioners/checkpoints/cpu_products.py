@@ -40,8 +40,12 @@ class CpuLinear(nn.Linear):
 def product(
     rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Map rows (..., in) to (..., out) by a weight (out, in), as it is or packed."""
-    if not weight.is_mkldnn and rows.numel() * len(weight) < MIN_MULTIPLICATIONS:
+    """Map rows (..., in) to (..., out) by a weight (out, in), as it is or packed.
+
+    While a model is trained, torch's own product is taken: oneDNN's has no gradient.
+    """
+    is_small = rows.numel() * len(weight) < MIN_MULTIPLICATIONS
+    if not weight.is_mkldnn and (is_small or torch.is_grad_enabled()):
         return linear(rows, weight, bias)
     output: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
     return output

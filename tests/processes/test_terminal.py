@@ -161,7 +161,7 @@ def test_hostile_image_names_and_a_resized_window(terminal: Terminal, tmp_path: 
     terminal.open(tmp_path / "run")
     terminal.wait_for_text("FINISHED")
     terminal.keys("4")
-    terminal.wait_for_text("Occurrences: 4")
+    terminal.wait_for_text("Failed: 4 images")
     terminal.keys("j", "Enter", "o")
     terminal.wait_for_text("Records: shard 00000, 4")
     for width, height in ((80, 24), (200, 60)):

@@ -260,6 +260,53 @@ def test_every_package_is_on_the_architecture_page() -> None:
     assert [name for name in packages if f"{name}/" not in page] == []
 
 
+def private_words() -> list[str]:
+    """What the glossary says that labels, messages and pages do not use."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.partition("| not | but |\n|---|---|\n")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()]
+    return [word.strip() for cell in cells for word in cell.split(",")]
+
+
+def shown_texts(source: str) -> Iterator[str]:
+    """The texts in a module but docstrings."""
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield str(node.value)
+
+
+def private_words_in(text: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)]
+
+
+def test_labels_messages_and_pages_are_in_the_words_of_the_field() -> None:
+    words = private_words()
+    assert len(words) > 10
+    found = {
+        f"{file.relative_to(ROOT)}: {text[:60]!r}"
+        for package in ("tui", "engine")
+        for file in (ROOT / package).rglob("*.py")
+        for text in shown_texts(file.read_text())
+        if private_words_in(text, words)
+    }
+    pages = (page for page in PAGES if page.name not in ("architecture.md", "CHANGELOG.md"))
+    found |= {
+        f"{page.name}: {word}"
+        for page in pages
+        for word in private_words_in(page.read_text(), words)
+    }
+    assert found == set()
+
+
+def test_a_planted_private_word_is_found() -> None:
+    source = '"""Nonsense."""\nlabel = "Way of shearing"\n'
+    assert [text for text in shown_texts(source) if private_words_in(text, private_words())] == [
+        "Way of shearing"
+    ]
+
+
 def test_every_dependency_has_its_reason() -> None:
     page = (ROOT / "docs/architecture.md").read_text()
     section = page.partition("\n## Dependencies\n")[2].partition("\n## ")[0]

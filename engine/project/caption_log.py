@@ -278,7 +278,7 @@ class CaptionLog:
             if not 0 <= i < self.count or self.flags[i] & HAS_CAPTION:
                 continue
             error = self.errors.get(i) or ErrorRow(
-                i, UNTRIED_KIND, "given up on before it was captioned"
+                i, UNTRIED_KIND, "excluded before it was captioned"
             )
             excluded = error.error == EXCLUDED_KIND
             if exclude and not excluded:

@@ -41,7 +41,7 @@ class ExcludeResult:
 
     def summary(self, exclude: bool) -> str:
         """Return the result as text; `exclude` is False if records were taken back in."""
-        done = "excluded" if exclude else "taken back in"
+        done = "excluded" if exclude else "included again"
         parts = [f"{done}: {plural(self.records, 'record')} of {plural(self.shards, 'shard')}"]
         if not self.records:
             parts = [f"nothing to {'exclude' if exclude else 'take back'}"]

@@ -134,7 +134,7 @@ def test_retry_and_exclude_a_cause(project: Path, tmp_path: Path) -> None:
     assert "1 record of 1 shard" in cli_ok(
         "exclude", project, "--shard", 1, "--record", 2, "--undo"
     )
-    assert "taken back in: 2 records" in cli_ok("exclude", project, "--undo")
+    assert "included again: 2 records" in cli_ok("exclude", project, "--undo")
     cli_ok("retry", project, "--failed-items")
     cli_ok("run", project, "--devices", "cpu")
     assert "still cannot be read (2 missing)" in cli("retry", project, "--cause", "missing").stderr

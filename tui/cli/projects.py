@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     callback=check_max_words,
     help="A cap in words.",
 )
-@click.option("--shard-size", type=click.IntRange(min=1), help="Records a shard (10,000).")
+@click.option("--shard-size", type=click.IntRange(min=1), help="Records per shard (10,000).")
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
 @click.option("--allow-outside", is_flag=True, help="Image paths may leave the root.")
 @click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")

@@ -29,7 +29,7 @@ MEANINGS: dict[ShearMode, str] = {
 
 
 class Reshear(Dialog[str | None]):
-    """A form for another way of shearing; shears all raw captions and returns what was done."""
+    """A form for another shearing method; shears all raw captions and returns what was done."""
 
     AUTO_FOCUS = "#way"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -95,7 +95,7 @@ def project_rows(snapshot: Snapshot) -> list[SettingRow]:
             "path beginnings",
             ", ".join(f"{old}={new}" for old, new in project.path_map) or "none",
             not project.path_map,
-            ("Beginnings of image paths that are replaced.", new),
+            ("Path prefixes that are replaced in image paths.", new),
             "",
         ),
         (

@@ -131,7 +131,7 @@ def test_taken_back_in_and_asked_for_again(books: SmallProject) -> None:
     carry_out(books.state, Retry(tasks=[1]), None)
     assert counts(books)[1] == ("pending", 2, 2, 2), "a whole shard again leaves them out too"
     answer = carry_out(books.state, Exclude(records=[(1, [2])], exclude=False), None)
-    assert answer.text == "taken back in: 1 record of 1 shard"
+    assert answer.text == "included again: 1 record of 1 shard"
     assert causes(books) == {"missing": 1, "readmitted": 1, "excluded": 1}
 
 

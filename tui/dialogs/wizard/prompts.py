@@ -102,7 +102,7 @@ class PromptsStep(WizardStep):
     def why_not(self) -> str | None:
         mode = self.query_one("#mode-of-shearing", Input).value.strip()
         if mode not in SHEAR_MODES:
-            return f"no such way of shearing: one of {', '.join(SHEAR_MODES)}"
+            return f"no such shearing method: one of {', '.join(SHEAR_MODES)}"
         max_words = self.query_one("#words", Input).value.strip()
         if max_words and not (max_words.isdecimal() and int(max_words)):
             return "at most how many words? A number, or nothing"

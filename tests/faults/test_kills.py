@@ -150,10 +150,7 @@ def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor
     for delay in (None, 0.0, 0.02, 0.1):
         environment: dict[str, Any] = {"PYTHONPATH": str(tmp_path)} if delay is None else {}
         with SupervisorProcess(project, **environment) as running:
-            worker = psutil.Process(wait_for(lambda: started(running), every=0.0005))
-            time.sleep(delay or 0.0)
-            worker.suspend()
-            wait_for(lambda: worker.status() == "stopped", every=0.0005)  # noqa: B023
+            worker = stop_a_worker(running, delay or 0.0)
             if delay is None:
                 assert not worker.children()  # a guard is the first that it makes
             running.kill()
@@ -162,6 +159,17 @@ def test_a_worker_that_was_stopped_in_its_first_moments_dies_with_its_supervisor
     with SupervisorProcess(project) as running:
         assert running.wait() == 0
     check_invariants(project)
+
+
+def stop_a_worker(running: SupervisorProcess, delay: float) -> psutil.Process:
+    """Stop a worker `delay` seconds after it is seen, another one if that has ended by then."""
+    while True:
+        with suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(wait_for(lambda: started(running), every=0.0005))
+            time.sleep(delay)
+            worker.suspend()
+            wait_for(lambda: worker.status() == "stopped", every=0.0005)  # noqa: B023
+            return worker
 
 
 def started(running: SupervisorProcess) -> int | None:

@@ -148,7 +148,7 @@ async def test_as_typed(tmp_path: Path) -> None:
         field = wizard.query_one("#shard-size", Input)
         field.value = "0"
         await until(pilot, lambda: wizard.query_one("#create").disabled)
-        assert "how many records a shard" in label_text(app, "#why-not")
+        assert "how many records per shard" in label_text(app, "#why-not")
         field.value = "2"
         await until(pilot, lambda: not wizard.query_one("#create").disabled)
         assert "Settings  changed for otter (preset, prompt, temperature)" in label_text(

@@ -17,6 +17,7 @@ from engine.operations.new_project import NewProject, create
 from engine.project.layout import Project
 from engine.project.lock import ProjectLock
 from engine.protocol.messages import Loaded, Rows
+from engine.state.policy import Policy
 from engine.supervisor.supervisor import Supervisor
 from tests.bench.bench_model import BenchModel, CaptioningRate
 
@@ -75,7 +76,8 @@ def run_worker(model: BenchModel, images: list[str], folder: Path) -> WorkerRun:
     spec = "cpu" if model.device == "cpu" else "0"
     with ProjectLock(project.lock) as lock:
         launcher = LocalLauncher(project, find_devices(spec), module)
-        supervisor = WorkerTimingSupervisor(project, launcher, spec=spec, lock=lock)
+        policy = Policy(health_stop=False)  # random weights say the same of many images
+        supervisor = WorkerTimingSupervisor(project, launcher, policy, spec, lock=lock)
         if not supervisor.run():
             raise SystemExit("the run did not finish")
     began, loaded, first, last = (

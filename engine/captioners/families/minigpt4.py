@@ -354,6 +354,8 @@ class MiniGPT4Captioner(SplicedCaptioner):
     """Captions with MiniGPT-4."""
 
     name = "minigpt-4"
+    ending: str | None = STOP_TEXT
+    """Text that ends an answer; None where the end of the text alone does."""
 
     def encode_prompt(self, prompt: str) -> tuple[list[int], list[int]]:
         return encode_around_image(self.tokenizer, prompt, "<ImageHere>")
@@ -363,12 +365,25 @@ def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
 ) -> MiniGPT4Captioner:
     """Return the captioner of a checkpoint folder. Raises `CheckpointError`."""
+    return load_captioner(MiniGPT4Captioner, load_model, checkpoint, settings, device, report)
+
+
+def load_captioner(
+    kind: type[MiniGPT4Captioner],
+    load_model: Callable[..., tuple[SplicedModel, LoadedCheckpoint]],
+    checkpoint: str | None,
+    settings: Settings,
+    device: str,
+    report: Callable[[str], None],
+) -> MiniGPT4Captioner:
+    """Return the captioner of this kind, around the model that `load_model` loads.
+
+    Raises `CheckpointError`.
+    """
     folder = Path(checkpoint or "")
-    vicuna = subfolder_of_type(folder, "llama") or folder
-    tokenizer = load_tokenizer(Path(settings.tokenizer) if settings.tokenizer else vicuna)
+    llama = subfolder_of_type(folder, "llama") or folder
+    tokenizer = load_tokenizer(Path(settings.tokenizer) if settings.tokenizer else llama)
     prompt = encode_around_image(tokenizer, settings.prompt, "<ImageHere>")
     model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
     stop_ids, pad_id = [tokenizer.eos_token_id], tokenizer.unk_token_id or 0
-    return MiniGPT4Captioner(
-        model, loaded, tokenizer, settings, prompt, stop_ids, pad_id, STOP_TEXT, report
-    )
+    return kind(model, loaded, tokenizer, settings, prompt, stop_ids, pad_id, kind.ending, report)

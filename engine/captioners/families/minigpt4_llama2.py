@@ -35,15 +35,15 @@ from engine.captioners.families.minigpt4 import (
     EVA,
     LN_VISION_EPS,
     UNUSED,
+    MiniGPT4Captioner,
     check_projection,
     encode_patches,
+    load_captioner,
     official_recipe,
     unread_blocks,
     vit_config,
 )
-from engine.captioners.families.spliced import SplicedCaptioner, SplicedModel
-from engine.captioners.generation.generate import choose_dtype
-from engine.captioners.preprocessing.prompts import encode_around_image, load_tokenizer
+from engine.captioners.families.spliced import SplicedModel
 from engine.captioners.settings import Settings
 
 PATCHES_A_TOKEN = 4
@@ -143,25 +143,15 @@ def ln_vision(vision: Blip2VisionConfig, trained: Weights) -> Weights:
     }
 
 
-class MiniGPT4Llama2Captioner(SplicedCaptioner):
+class MiniGPT4Llama2Captioner(MiniGPT4Captioner):
     """Captions with MiniGPT-4 and Llama-2-Chat."""
 
     name = "minigpt-4-llama2"
-
-    def encode_prompt(self, prompt: str) -> tuple[list[int], list[int]]:
-        return encode_around_image(self.tokenizer, prompt, "<ImageHere>")
+    ending = None
 
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
-) -> MiniGPT4Llama2Captioner:
+) -> MiniGPT4Captioner:
     """Return the captioner of a checkpoint folder. Raises `CheckpointError`."""
-    folder = Path(checkpoint or "")
-    llama = subfolder_of_type(folder, "llama") or folder
-    tokenizer = load_tokenizer(Path(settings.tokenizer) if settings.tokenizer else llama)
-    prompt = encode_around_image(tokenizer, settings.prompt, "<ImageHere>")
-    model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
-    stop_ids, pad_id = [tokenizer.eos_token_id], tokenizer.unk_token_id or 0
-    return MiniGPT4Llama2Captioner(
-        model, loaded, tokenizer, settings, prompt, stop_ids, pad_id, report=report
-    )
+    return load_captioner(MiniGPT4Llama2Captioner, load_model, checkpoint, settings, device, report)

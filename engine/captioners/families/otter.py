@@ -315,8 +315,24 @@ def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
 ) -> OtterCaptioner:
     """Return the captioner of a checkpoint folder. Raises `CheckpointError`."""
+    return load_captioner(OtterCaptioner, load_model, checkpoint, settings, device, report)
+
+
+def load_captioner(
+    kind: type[OtterCaptioner],
+    load_model: Callable[..., tuple[OtterModel, LoadedCheckpoint]],
+    checkpoint: str | None,
+    settings: Settings,
+    device: str,
+    report: Callable[[str], None],
+) -> OtterCaptioner:
+    """Return the captioner of this kind, around the model that `load_model` loads.
+
+    Raises `CheckpointError`.
+    """
     folder = Path(checkpoint or "")
-    model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
+    dtype = choose_dtype(settings.dtype, device)
+    model, loaded = load_model(folder, dtype, device, report)
     vocab_size = model.lang_encoder.config.vocab_size
     tokenizer = otter_tokenizer(Path(settings.tokenizer or folder), vocab_size)
-    return OtterCaptioner(model, loaded, tokenizer, settings, report)
+    return kind(model, loaded, tokenizer, settings, report)

@@ -22,11 +22,10 @@ from engine.captioners.families.otter import (
     OtterCaptioner,
     language_of,
     load_around,
-    otter_tokenizer,
+    load_captioner,
 )
 from engine.captioners.families.otter_model import OtterModel
 from engine.captioners.generation.cuda_graphs import capture_for
-from engine.captioners.generation.generate import choose_dtype
 from engine.captioners.generation.otter_llama_decoder import OtterLlamaDecoder
 from engine.captioners.generation.static_decoders import DecodeState
 from engine.captioners.preprocessing.prompts import encode
@@ -92,10 +91,6 @@ class OtterLlamaCaptioner(OtterCaptioner):
 
 def load(
     checkpoint: str | None, settings: Settings, device: str, report: Callable[[str], None]
-) -> OtterLlamaCaptioner:
+) -> OtterCaptioner:
     """Return the captioner of a checkpoint folder. Raises `CheckpointError`."""
-    folder = Path(checkpoint or "")
-    model, loaded = load_model(folder, choose_dtype(settings.dtype, device), device, report)
-    vocab_size = model.lang_encoder.config.vocab_size
-    tokenizer = otter_tokenizer(Path(settings.tokenizer or folder), vocab_size)
-    return OtterLlamaCaptioner(model, loaded, tokenizer, settings, report)
+    return load_captioner(OtterLlamaCaptioner, load_model, checkpoint, settings, device, report)

@@ -59,7 +59,11 @@ def settings() -> str:
     rows = []
     for name, parse in PARSERS.items():
         having = [family.name for family in families if name in family.setting_names]
-        defaults = {getattr(family.presets["paper"], name, None) for family in families}
+        defaults = {
+            getattr(family.presets["paper"], name, None)
+            for family in families
+            if family.name in having
+        }
         default = shown_value(next(iter(defaults))) if len(defaults) == 1 else "by family"
         meaning = in_words(docs.get(name, ""))
         whom = names_of(having, [family.name for family in families])

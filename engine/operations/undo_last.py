@@ -37,7 +37,7 @@ def undo_last(project: Project) -> str:
 
 
 def has_changes(connection: Connection, request_id: int) -> bool:
-    """Return True if with a request stands what it has changed."""
+    """Return True if the answer to a request holds what was there before it."""
     return bool(Answer.of_row(requests.get(connection, request_id)).before)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from engine.images.image import ImagePaths, ImageProblem, image_exists
+from engine.images.image import ImagePaths, ImageProblem, image_exists, read_image_bytes
 from engine.protocol.caption_row import ErrorRow
 from engine.protocol.messages import ImageAccess
 
@@ -37,25 +37,29 @@ class MissingImages:
         self.paths = paths
         self.witness = witness
         """The image, as the input names it, that was read last; None if none was."""
-        self.withheld: list[ErrorRow] = []
+        self.withheld: list[tuple[str, ErrorRow]] = []
+        """The images, as the input names them, with their rows."""
 
     @classmethod
     def of(cls, images: ImageAccess) -> MissingImages:
         """Return an object that probes where the message says that the images are."""
         return cls(ImagePaths(images.root, images.path_map, images.allow_outside), images.witness)
 
-    def on_problem(self, i: int, problem: ImageProblem) -> list[ErrorRow]:
+    def on_problem(self, i: int, image: str, problem: ImageProblem) -> list[ErrorRow]:
         """Return the rows that may be sent now that the image of record `i` has failed.
 
         The row of a missing image is withheld. Raises `ImageRootLost`.
         """
         if problem.kind != "missing":
             return [problem.row(i)]
-        self.withheld.append(problem.row(i))
+        self.withheld.append((image, problem.row(i)))
         return self.settle() if len(self.withheld) >= MISSES_BEFORE_PROBE else []
 
     def on_image_read(self, image: str) -> list[ErrorRow]:
-        """Remember an image that was read as the witness; return the rows that may be sent now."""
+        """Remember an image that was read as the witness; return the rows that may be sent now.
+
+        Raises `ImageRootLost`.
+        """
         self.witness = image
         return self.release()
 
@@ -66,8 +70,24 @@ class MissingImages:
         return self.release()
 
     def release(self) -> list[ErrorRow]:
-        rows, self.withheld = self.withheld, []
+        """Return the withheld rows. Raises `ImageRootLost`.
+
+        Their images are read again: the root may have been lost and be back by now.
+        """
+        for image, _ in self.withheld:
+            if not self.is_missing(image):
+                raise ImageRootLost(f"{image} was missing and is there again")
+        rows, self.withheld = [row for _, row in self.withheld], []
         return rows
+
+    def is_missing(self, image: str) -> bool:
+        try:
+            read_image_bytes(self.paths.resolve(image))
+        except ImageProblem as problem:
+            return problem.kind == "missing"
+        except OSError as error:
+            raise ImageRootLost.out_of_files(error) from error
+        return False
 
     def discard(self) -> None:
         """Forget the withheld rows; their records are sent again by another attempt."""

@@ -219,7 +219,7 @@ class CaptionLoop(ABC, Generic[C]):
             try:
                 ready.append((i, self.prefetcher.result(image, future)))
             except ImageProblem as problem:
-                rows += self.missing_images.on_problem(i, problem)
+                rows += self.missing_images.on_problem(i, image, problem)
             else:
                 if not inflight.probing:  # the probe image shows nothing of the image root
                     rows += self.missing_images.on_image_read(image)

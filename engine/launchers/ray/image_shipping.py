@@ -219,7 +219,7 @@ class ImageShipper:
             try:
                 data = self.result(image, future)
             except ImageProblem as problem:
-                rows += missing_images.on_problem(i, problem)
+                rows += missing_images.on_problem(i, image, problem)
             else:
                 if data is None:
                     break

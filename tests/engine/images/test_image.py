@@ -9,10 +9,13 @@ import tarfile
 import zlib
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from engine.images.image import ImagePaths, ImageProblem, open_image
+from engine.images import table_images
+from engine.images.image import ImagePaths, ImageProblem, open_image, read_image_bytes
 from engine.images.missing_root import MISSES_BEFORE_PROBE, ImageRootLost, MissingImages
 from engine.protocol.caption_row import ErrorRow
 from engine.protocol.messages import ImageAccess
@@ -199,17 +202,17 @@ def row(i: int) -> ErrorRow:
 
 def test_a_few_missing_images_are_failed_records(folder: Path) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
-    assert missing_images.on_problem(0, MISSING) == []
+    assert missing_images.on_problem(0, "0.jpg", MISSING) == []
     assert missing_images.on_image_read("good.jpg") == [row(0)]
     assert missing_images.settle() == []
 
 
 def test_an_image_that_is_not_missing_fails_at_once_and_settles_nothing(folder: Path) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
-    missing_images.on_problem(0, MISSING)
+    missing_images.on_problem(0, "0.jpg", MISSING)
     corrupt = ErrorRow(i=1, error="corrupt", detail="cut off")
-    assert missing_images.on_problem(1, ImageProblem("corrupt", "cut off")) == [corrupt]
-    assert missing_images.withheld == [row(0)]
+    assert missing_images.on_problem(1, "1.jpg", ImageProblem("corrupt", "cut off")) == [corrupt]
+    assert missing_images.withheld == [("0.jpg", row(0))]
 
 
 def test_where_images_are_missing_is_what_the_supervisor_said() -> None:
@@ -224,7 +227,7 @@ def test_where_images_are_missing_is_what_the_supervisor_said() -> None:
 def test_many_missing_images_are_failed_records_while_the_root_stands(folder: Path) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
     count = 2 * MISSES_BEFORE_PROBE
-    released = [sent for i in range(count) for sent in missing_images.on_problem(i, MISSING)]
+    released = [sent for i in range(count) for sent in missing_images.on_problem(i, f"{i}.jpg", MISSING)]
     assert released == [row(i) for i in range(count)]
 
 
@@ -235,13 +238,38 @@ def test_missing_images_are_withheld_when_the_root_is_gone(folder: Path, gone: s
     if gone == "witness":
         (folder / "good.jpg").unlink()
     for i in range(MISSES_BEFORE_PROBE - 1):
-        assert missing_images.on_problem(i, MISSING) == []
+        assert missing_images.on_problem(i, f"{i}.jpg", MISSING) == []
     with pytest.raises(ImageRootLost, match="mounted"):
-        missing_images.on_problem(MISSES_BEFORE_PROBE, MISSING)
+        missing_images.on_problem(MISSES_BEFORE_PROBE, "last.jpg", MISSING)
     missing_images.discard()
-    missing_images.on_problem(0, MISSING)
+    missing_images.on_problem(0, "0.jpg", MISSING)
     with pytest.raises(ImageRootLost):
         missing_images.settle()
+
+
+@pytest.mark.parametrize("read", ["the last of them", "another", "nothing more"])
+def test_a_root_that_is_back_when_it_is_probed_was_lost(folder: Path, read: str) -> None:
+    missing_images = MissingImages(ImagePaths(str(folder)), None)
+    missing_images.on_problem(0, "not there.jpg", MISSING)
+    missing_images.on_problem(1, "good.jpg", MISSING)
+    with pytest.raises(ImageRootLost, match=r"good.jpg was missing and is there again"):
+        if read == "the last of them":
+            missing_images.on_image_read("good.jpg")
+        elif read == "another":
+            missing_images.on_image_read("another.jpg")
+        else:
+            missing_images.settle()
+
+
+def test_a_row_without_content_is_missing_also_when_it_is_looked_for_again(tmp_path: Path) -> None:
+    table = tmp_path / "images.parquet"
+    pq.write_table(pa.table({"image": pa.array([None, None], pa.binary())}), table)
+    missing_images = MissingImages(ImagePaths(str(tmp_path)), None)
+    image = f"images.parquet/{table_images.address('image', 0, '.jpg')}"
+    with pytest.raises(ImageProblem) as problem:
+        read_image_bytes(missing_images.paths.resolve(image))
+    missing_images.on_problem(0, image, problem.value)
+    assert [row.error for row in missing_images.settle()] == ["missing"]
 
 
 @pytest.mark.parametrize(

@@ -29,18 +29,22 @@ BENCHES = (
     "startup",
     "agreement",
     "estimate",
+    "gpu-estimate",
     "scale",
     "cluster",
 )
 """The benches, most of them modules of this package."""
-MODULES = {"import": "import_captions", "wrong-captions": "wrong_captions"}
-"""The modules of benches whose name cannot be that of a module."""
+
+
+def module_of(bench: str) -> str:
+    """Return the name of a bench's module."""
+    return "tests.bench." + ("import_captions" if bench == "import" else bench.replace("-", "_"))
 
 
 def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
         sys.exit(f"usage: python -m tests.bench {{{','.join(BENCHES)}}} [CASE...]")
-    import_module(f"tests.bench.{MODULES.get(sys.argv[1], sys.argv[1])}").main(sys.argv[2:])
+    import_module(module_of(sys.argv[1])).main(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def main(cases: list[str]) -> None:
         if model.family == HF:
             run_beside_generate(model, images, options.rounds, folder)
             return
-        run(model, images, folder)
+        if not options.only_beside:
+            run(model, images, folder)
         if options.beside:
             run_beside(model, options.beside, options.peer_python, options.rounds, images, folder)
 
@@ -82,6 +83,7 @@ def parse_options(cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--overlap", action="store_true", help="two batches at a time on a GPU")
     parser.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="not upstream's")
     parser.add_argument("--beside", choices=PEERS, help="another engine, in turns on the CPU")
+    parser.add_argument("--only-beside", action="store_true", help="without all other figures")
     parser.add_argument("--peer-python", default=sys.executable, help="its interpreter")
     parser.add_argument("--rounds", type=int, default=1, help="turns of the worker and the other")
     return parser.parse_args(cases)

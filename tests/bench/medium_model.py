@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
 from tests.support.checkpoints import change_json
@@ -51,6 +52,7 @@ def write_medium(demo: Path, folder: Path) -> Path:
     torch.manual_seed(0)
     model = LlavaForConditionalGeneration(LlavaConfig(**config))
     model.half().save_pretrained(folder)
+    name_as_published(folder / "model.safetensors")
     square = {"height": SIDE, "width": SIDE}
     size = {"shortest_edge": SIDE}
     change_json(folder / "preprocessor_config.json", size=size, crop_size=square)
@@ -58,6 +60,19 @@ def write_medium(demo: Path, folder: Path) -> Path:
     change_json(folder / "tokenizer_config.json", model_max_length=2048)
     name_all_tokens(folder / "tokenizer.json", LANGUAGE["vocab_size"])
     return folder
+
+
+def name_as_published(path: Path) -> None:
+    """Give the vision tower's weights the names of llava-hf's files, by which vLLM knows them.
+
+    New versions of transformers leave a part of them out.
+    """
+    tower, published = "vision_tower.", "vision_tower.vision_model."
+    weights = {
+        name if name.startswith(published) else name.replace(tower, published, 1): tensor
+        for name, tensor in load_file(path).items()
+    }
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def name_all_tokens(path: Path, tokens: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.__main__ import MODULES
+from tests.bench.__main__ import module_of
 from tests.bench.measuring import Measurement
 
 ENGINE = ("engine", "--count", "8", "--batch", "8")
@@ -21,8 +21,13 @@ OPEN = (*ENGINE, "--model", "hf", "--images", "mixed")
 """The same of an open model, beside transformers."""
 SCORE = ("score", "--count", "8")
 """The bench of scorers, which starts a worker, too."""
-ENGINE_FIELDS = {"model", "batch", "options"}
-"""The fields that only the lines of that bench have."""
+GPU_ESTIMATE = ("gpu-estimate", "qwen-vl", "--size", "small", "--gpu", "h100")
+"""The calculated figures of a GPU; two processes read the checkpoint."""
+MORE_FIELDS = {
+    "engine": {"model", "batch", "options"},
+    "gpu-estimate": {"hours_of_cc3m", "memory_gb", "weights_gb", "batch", "note"},
+}
+"""The fields that only the lines of a bench have."""
 SMALL_CASES = [
     ("jobs", "2000"),
     ("split", "2000"),
@@ -44,7 +49,7 @@ def test_a_bench_prints_its_figures(
     case: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is measured runs here: a process for each figure would import everything again."""
-    bench = import_module(f"tests.bench.{MODULES.get(case[0], case[0])}")
+    bench = import_module(module_of(case[0]))
     monkeypatch.setattr(bench, "measure", measure_here, raising=False)
     bench.main(list(case[1:]))
     check_lines(case[0], capsys.readouterr().out)
@@ -61,7 +66,9 @@ def test_a_bench_measures_in_processes_of_their_own() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case", [*SMALL_CASES, ENGINE, OPEN, SCORE], ids=lambda case: " ".join(case[:1] + case[5:6])
+    "case",
+    [*SMALL_CASES, ENGINE, OPEN, SCORE, GPU_ESTIMATE],
+    ids=lambda case: " ".join(case[:1] + case[5:6]),
 )
 def test_a_bench_as_people_run_it(case: tuple[str, ...]) -> None:
     run_bench(*case)
@@ -82,8 +89,15 @@ def check_lines(bench: str, output: str) -> None:
     lines = [json.loads(line) for line in output.splitlines()]
     assert lines
     for line in lines:
-        assert set(line) - ENGINE_FIELDS == {"bench", "case", "value", "unit", "baseline", "ratio"}
-        assert (set(line) >= ENGINE_FIELDS) == (bench == "engine")
+        assert set(line) - MORE_FIELDS.get(bench, set()) == {
+            "bench",
+            "case",
+            "value",
+            "unit",
+            "baseline",
+            "ratio",
+        }
+        assert set(line) >= MORE_FIELDS.get(bench, set())
         assert line["bench"] == bench
         # Memory is a difference, and what this process needed before may have been freed meanwhile.
         assert line["value"] >= 0 or line["unit"] in ("GB", "MB"), line

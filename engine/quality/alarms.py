@@ -65,7 +65,7 @@ SAID: dict[str, str] = {
     "other_script": "are in another language",
     "beyond_clip": "are too long for CLIP",
     DUPLICATES: "repeat an earlier one",
-    NO_CAPTION: "are none",
+    NO_CAPTION: "are missing",
 }
 """What captions do that have a defect, behind "82 of 596 captions"."""
 LOOK_AT: dict[str, str] = {
@@ -76,7 +76,8 @@ LOOK_AT: dict[str, str] = {
     "leaks": "template (another model's?), prompt, strip",
     "reasoning": "template.enable_thinking, thinking, max_new_tokens",
     "lead_ins": "prompt, prefill, shearing by sentence",
-    "other_script": "prompt, template, dtype; if it was asked for, set limits to other_script=off",
+    "other_script": "prompt, template, dtype; if the prompt asks for it, set limits to"
+    " other_script=off",
     "beyond_clip": "prompt, max_new_tokens, stop_at_sentence",
     DUPLICATES: "whether the image reaches the model, whether images repeat, prompt, dtype",
     NO_CAPTION: "template.enable_thinking, thinking, max_new_tokens",
@@ -196,7 +197,7 @@ def parse_share(text: str) -> float | None:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise BadInput(f"{text!r} is no share from 0 to 1, and not {OFF}")
+        raise BadInput(f"{text!r} is neither a share from 0 to 1 nor {OFF}")
     return share
 
 

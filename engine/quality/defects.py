@@ -34,7 +34,11 @@ CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
 
 def breaks_off(raw: str) -> bool:
     """Return True if a text ends within a sentence."""
-    last = raw[-16:].rpartition(" ")[2] if raw[-1:].isalpha() else raw[-16:].rstrip()
+    if raw.endswith("."):  # as most do
+        return False
+    if raw[-1:].isalpha():
+        return raw[-16:].rpartition(" ")[2].lower() in CUT_WORDS
+    last = raw[-16:].rstrip()
     return last.lower() in CUT_WORDS or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
 
 

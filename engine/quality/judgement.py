@@ -34,12 +34,12 @@ MIXERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 """The constants of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
 generators"), which makes a random number of each record."""
 UNCOMPARED = "with nothing to compare"
-UNSUPPORTED = "that others support too little"
+UNSUPPORTED = "with too little support by others"
 """Reasons for which captions are left out, beside `UNSCORED`, thresholds and the names of what is
 wrong with them."""
 
-REPEAT_BITS = dict(zip(REPEATS, (1 << 12, 1 << 13, 1 << 14), strict=True))
-"""The bits beside those of `Defect` that say what is wrong with a caption beside others."""
+REPEAT_BITS = dict(zip(REPEATS, (1 << 12, 1 << 11, 1 << 14), strict=True))
+"""The bits beside those of `Flags` that say what is wrong with a caption beside others."""
 HEALTH_BITS = {name: int(bit) for name, bit in DEFECT_NAMES.items()} | REPEAT_BITS
 """The bit of each of `HEALTH_NAMES`, in their order."""
 
@@ -55,7 +55,7 @@ class ColumnFacts:
     present: Where
     """True where there is a caption that would be exported."""
     defects: Flags = field(default_factory=lambda: np.zeros(0, np.uint16))
-    """The bits of `Defect` of each caption, and once `mark_repeats` was called, `REPEAT_BITS`."""
+    """The `Flags` of each caption, and once `mark_repeats` was called, `REPEAT_BITS`."""
     hashes: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
     """A hash of each text, 0 where there is none."""
     words: Sequence[str] = ()

@@ -32,7 +32,7 @@ KEYS = any_of("caption | description | image | text | answer | response | conten
 MARKS = (
     # Chat tokens, tags of reasoning, HTML, tokens of pictures and boxes. <PERSON> stands for names
     # in the texts of CC12M.
-    r"<[|\uff5c][^<>\n]{1,60}?[|\uff5c]?>",
+    r"<[|\uff5c][^<>\n]{1,60}?[|\uff5c]?>|<\w{1,40}\|>",
     r"<</?SYS>>",
     r"</?(?!PERSON>)[A-Za-z][\w:.-]{0,40}(?:\s+\w+=[^<>\n]{0,80})?\s*/?>",
     r"<0x[0-9A-Fa-f]{2}>",
@@ -133,4 +133,4 @@ def is_leak(raw: str, head: str, prompts: Sequence[str]) -> bool:
         return True
     if START.match(head) is not None:
         return True
-    return bool(prompts) and any(prompt in raw for prompt in prompts)
+    return any([prompt in raw for prompt in prompts])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from operator import eq
 
 from engine.quality.words import ENGLISH, NUMBER_WORDS
 
@@ -27,6 +28,8 @@ EMPHASIS_TURNS = 5
 ORDINALS = frozenset(
     ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 )
+COUNTERS = ORDINALS.union(NUMBER_WORDS, map(chr, range(128)))
+"""Words that may differ between the turns, beside numbers in digits."""
 MAX_PHRASE = 40
 """Words of the longest phrase that is looked for."""
 FEW_WORDS = 6
@@ -36,6 +39,8 @@ MIN_DISTINCT = 1 / 3
 paragraph with more than `WINDOW` distinct words may have as small a share."""
 WINDOW, WINDOW_DISTINCT = 12, 4
 """So few distinct words among so many in a row are a loop within a longer text."""
+BLOCK = 6
+"""Every window that begins at an even place holds all of a block of so many words."""
 REPEATED = ((5, 3), (8, 2))
 """(n, times): an n-gram that occurs so often, also with other words between."""
 LONG_MEAN = 7
@@ -43,6 +48,8 @@ LONG_MEAN = 7
 inside of its longest word."""
 MIN_WORD_LOOP = 8
 """Characters of such a loop."""
+MIN_REPEATED = 6
+"""Characters of such a loop, at least, that occur in it before."""
 WORD_LOOP = re.compile(r"(.{1,12}?)\1{2,}")
 MARK_LOOP = re.compile(r"(?:([^\w\s])\s*)(?:\1\s*){7,}")
 """One mark eight times, such as "!!!!!!!!", in a text without words."""
@@ -58,7 +65,10 @@ def is_loop(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
         return True
     if len(text) < LONG_MEAN * len(words):
         return False
-    found = WORD_LOOP.search(max(words, key=len))
+    longest = max(words, key=len)
+    if len(longest) - len(set(longest)) < MIN_REPEATED:
+        return False  # several times faster than the pattern
+    found = WORD_LOOP.search(longest)
     return found is not None and len(found[0]) >= MIN_WORD_LOOP
 
 
@@ -70,7 +80,8 @@ def may_loop(words: Sequence[str], distinct: frozenset[str]) -> bool:
     if 2 * repeats >= len(words):
         return True
     # Mostly "a" and "the" are all that is repeated.
-    if repeats - max(1, words.count("a")) - max(1, words.count("the")) < 0:
+    others = repeats - (words.count("a") or 1)
+    if others < 0 or others < (words.count("the") or 1):
         return False
     content = [word for word in words if word not in ENGLISH]
     return len(content) - len(set(content)) >= 2
@@ -80,7 +91,7 @@ def has_turns(words: Sequence[str]) -> bool:
     """Return True if a phrase stands several times in a row, also with other numbers in it."""
     if in_a_row(words, TURNS, 2):
         return True
-    plain = [word for word in words if not is_counter(word)]
+    plain = [word for word in words if word not in COUNTERS and not word.isdigit()]
     return len(plain) < len(words) and in_a_row(plain, {}, COUNTED_TURNS)
 
 
@@ -89,18 +100,19 @@ def is_plain(word: str) -> bool:
     return word not in EMPHASIS and len(word) > 1 and not word.isdigit()
 
 
-def is_counter(word: str) -> bool:
-    """Return True if a word may be what differs between the turns: a number, "first", "b"."""
-    return (
-        word.isdigit()
-        or word in NUMBER_WORDS
-        or word in ORDINALS
-        or (len(word) == 1 and word.isascii())
-    )
+def repeats_four(words: Sequence[str]) -> bool:
+    """Return True if four words in a row stand in a text twice, as in each loop of phrases."""
+    fours = len(words) - 3
+    return fours > 1 and len(set(zip(words, words[1:], words[2:], words[3:], strict=False))) < fours
 
 
 def in_a_row(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bool:
-    """Return True if a phrase of `k` words stands `turns.get(k, long_turns)` times in a row."""
+    """Return True if a phrase of `k` words stands `turns.get(k, long_turns)` times in a row.
+
+    That is three times at least, but for phrases of four words and more.
+    """
+    if not any(map(eq, words, words[1:])) and not repeats_four(words):
+        return False
     places: dict[str, list[int]] = {}
     for place, word in enumerate(words):
         places.setdefault(word, []).append(place)
@@ -132,6 +144,11 @@ def is_monotonous(words: Sequence[str]) -> bool:
     distinct = len(set(words))
     if distinct <= min(count * MIN_DISTINCT, WINDOW):
         return True
+    if count - distinct < WINDOW - WINDOW_DISTINCT or all(
+        len(set(words[start : start + BLOCK])) > WINDOW_DISTINCT
+        for start in range(0, count - BLOCK + 1, BLOCK)
+    ):
+        return False
     return any(
         len(set(words[start : start + WINDOW])) <= WINDOW_DISTINCT
         for start in range(0, count - WINDOW + 1, 2)
@@ -140,6 +157,8 @@ def is_monotonous(words: Sequence[str]) -> bool:
 
 def has_repeated_ngram(words: Sequence[str]) -> bool:
     """Return True if a long n-gram occurs several times."""
+    if not repeats_four(words):
+        return False
     for length, times in REPEATED:
         if len(words) < length + times - 1:
             continue

@@ -76,8 +76,7 @@ class QualityFilter:
         for name in self.without:
             if name not in HEALTH_NAMES:
                 raise BadInput(
-                    f"nothing is called {name!r} that can be wrong with a caption: one of"
-                    f" {', '.join(HEALTH_NAMES)}"
+                    f"there is no defect {name!r}: name one of {', '.join(HEALTH_NAMES)}"
                 )
         if self.language not in LANGUAGES:
             raise BadInput(f"unknown language {self.language!r}: one of {', '.join(LANGUAGES)}")
@@ -89,14 +88,16 @@ class QualityFilter:
                 f"--best is the number of captions that stay, 1 or more: not {self.best}"
             )
         if self.min_agree is not None and not 0 < self.min_agree <= 1:
-            raise BadInput(f"--min-agree is a share above 0, up to 1: not {self.min_agree:g}")
+            raise BadInput(f"--min-agree must be a share above 0, up to 1, not {self.min_agree:g}")
         if self.keep_share is not None and not 0 < self.keep_share <= 1:
-            raise BadInput(f"--keep-share is a share above 0, up to 1: not {self.keep_share:g}")
+            raise BadInput(
+                f"--keep-share must be a share above 0, up to 1, not {self.keep_share:g}"
+            )
         if not 0 <= self.share_seed <= MAX_SEED:
             raise BadInput(f"--share-seed is a number from 0 to {MAX_SEED}: not {self.share_seed}")
         if self.by is not None and not self.chooses_by_score:
             raise BadInput(
-                "--by says by which scorer --best, --keep-share or score<X choose: give one of them"
+                "--by names the scorer of --best, --keep-share or score<X: give one of these, too"
             )
 
     @classmethod
@@ -167,7 +168,7 @@ class QualityFilter:
         bounds = [*self.min_score, *filter(None, [self.original_min_score])]
         for name in [bound.scorer for bound in bounds] + [self.by]:
             if name not in (None, RANDOM, *scorers):
-                raise BadInput(f"no scorer is called {name!r}: {describe_scorers(scorers)}")
+                raise BadInput(f"there is no scorer {name!r}: {describe_scorers(scorers)}")
         by = self.by or self.choose_scorer(scorers)
         if by == RANDOM and (self.best is not None or self.original_min_score is not None):
             raise BadInput(f"--best and score<X choose by a score: {describe_scorers(scorers)}")
@@ -182,7 +183,7 @@ class QualityFilter:
         if not self.chooses_by_score:
             return None
         if len(scorers) > 1:
-            raise BadInput(f"by which score? Say it with --by: {describe_scorers(scorers)}")
+            raise BadInput(f"name the scorer with --by: {describe_scorers(scorers)}")
         return scorers[0] if scorers else RANDOM
 
     def arguments(self) -> list[str]:
@@ -226,7 +227,7 @@ def parse_bound(text: str) -> ScoreBound:
     """Return the bound that `NAME=X` says. Raises `BadInput`."""
     name, equals, number = text.rpartition("=")
     if not equals or not name.strip():
-        raise BadInput(f"{text!r} is no lowest score: write NAME=X, such as clip=0.2")
+        raise BadInput(f"{text!r} is not a lowest score: write NAME=X, such as clip=0.2")
     return ScoreBound(name.strip(), parse_number(number, text))
 
 
@@ -239,9 +240,9 @@ def parse_original_rules(texts: str | Iterable[str]) -> tuple[bool, ScoreBound |
             contradicted = True
         elif match is None:
             raise BadInput(
-                f"when is an original left out? {text!r} says it neither by {CONTRADICTED!r} nor by"
-                " 'score<X', such as score<0.2, with the name of a scorer for 'score' if there are"
-                " several"
+                f"{text!r} does not say when an original is left out: write {CONTRADICTED!r} or"
+                " 'score<X', such as score<0.2; if there are several scorers, write the name of one"
+                " instead of 'score'"
             )
         elif bound is not None:
             raise BadInput("an original has one lowest score: give 'score<X' once")
@@ -258,5 +259,5 @@ def parse_number(number: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise BadInput(f"{text!r}: {number.strip()!r} is no number")
+        raise BadInput(f"{text!r}: {number.strip()!r} is not a number")
     return value

@@ -134,6 +134,18 @@ FIRST_WORDS = frozenset(
     """.split()  # noqa: SIM905
 )
 """The words with which a refusal in ASCII begins, as `words_of` gives them."""
+REFUSED_THINGS = frozenset(
+    """
+    attachment content file image images photo photograph photos picture pictures prompt question
+    request visual
+    """.split()  # noqa: SIM905
+)
+"""What stands behind "the", "this" and "that" where a refusal begins with them."""
+SAID_OF_THINGS = (
+    *("appears", "can", "contains", "content", "could", "did", "does", "failed", "goes", "has"),
+    *("is", "may", "not", "seems", "violates", "was", "you"),
+)
+"""Beginnings of the third word of such a refusal."""
 LATER_WORDS = frozenset(
     (
         "able",
@@ -159,9 +171,28 @@ def is_refusal(text: str, words: Sequence[str], distinct: frozenset[str]) -> boo
     """
     if not words:
         return False
-    plain = text.replace("\u2019", "'")
-    if (words[0] in FIRST_WORDS or not text.isascii()) and REFUSAL.match(plain):
+    if (not text.isascii() or may_begin_refusal(words)) and REFUSAL.match(plain_of(text)):
         return True
     return not LATER_WORDS.isdisjoint(distinct) and (
-        LATER_REFUSAL.search(QUOTED.sub("", plain)) is not None
+        LATER_REFUSAL.search(QUOTED.sub("", plain_of(text))) is not None
     )
+
+
+def plain_of(text: str) -> str:
+    """Return a text with the apostrophes of ASCII."""
+    return text.replace("\u2019", "'")
+
+
+def may_begin_refusal(words: Sequence[str]) -> bool:
+    """Return False for most texts in ASCII with these words that do not begin with a refusal.
+
+    The pattern takes ten times as long, above all of "The image shows" and "There are".
+    """
+    if words[0] not in FIRST_WORDS:
+        return False
+    if len(words) < 3:
+        return True
+    first, second, third = words[:3]
+    if first in ("the", "this", "that"):
+        return second in REFUSED_THINGS and third.startswith(SAID_OF_THINGS)
+    return first != "there" or second not in ("is", "are", "was") or third == "no"

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.quality.defects import Defect, DefectFinder
+from engine.quality.defects import LEAD_IN, DefectFinder
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, OriginalFacts
 from engine.quality.words import head_of, words_of
@@ -108,13 +108,13 @@ class ShardHealth(msgspec.Struct):
         distinct = frozenset(words)
         defects = finder.find(raw, finish, sheared, words, distinct)
         self.flags[i] = defects | COUNTED
-        if defects & Defect.LEAD_IN.value and words and not is_lead_in(head_of(sheared)):
+        if defects & LEAD_IN and words and not is_lead_in(head_of(sheared)):
             self.flags[i] |= NO_LEAD_IN_LEFT
         raw_words = count_words(raw)
         # Most captions of which shearing cuts nothing are the same text.
         sheared_words = raw_words if raw == sheared else count_words(sheared)
-        self.raw_lengths[min(raw_words, LONGEST)] += 1
-        self.sheared_lengths[min(sheared_words, LONGEST)] += 1
+        self.raw_lengths[raw_words if raw_words < LONGEST else LONGEST] += 1
+        self.sheared_lengths[sheared_words if sheared_words < LONGEST else LONGEST] += 1
         self.shearing.add(raw, sheared, raw_words, sheared_words, defects)
         if words:
             self.hashes[i] = text_hash(sheared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.quality.defects import Defect
+from engine.quality.defects import LEAD_IN, REASONING
 
 SENTENCE_ENDS = (". ", "! ", "? ", ".\n", "!\n", "?\n", "。", "！", "？")  # noqa: RUF001
 """Marks between two sentences. Abbreviations are not told apart, so that all captions are counted
@@ -36,9 +36,9 @@ class ShearingSums(msgspec.Struct):
         self.captions_cut += 1
         self.words_cut += raw_words - sheared_words
         self.sentences_cut += max(0, count_sentences(raw) - count_sentences(sheared))
-        if defects & Defect.REASONING.value:
+        if defects & REASONING:
             self.reasoning_cut += 1
-        elif defects & Defect.LEAD_IN.value:
+        elif defects & LEAD_IN:
             start = sheared[:SHOWN_START]
             self.lead_ins_cut += not start or not raw.lstrip().startswith(start)
 

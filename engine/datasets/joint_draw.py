@@ -46,11 +46,11 @@ class DrawRule:
         known = ", ".join(names)
         for name in self.weights:
             if name not in names:
-                raise BadInput(f"no captions are called {name!r}: there are those of {known}")
+                raise BadInput(f"there are no captions of {name!r}, only of {known}")
         if self.mix is not None and ORIGINAL not in names:
             raise BadInput(
-                f"mix needs captions called {ORIGINAL!r}: name a project, an export of the formats"
-                f" columns or per-model, or a file {ORIGINAL}.json, not {known} alone"
+                f"mix needs captions with the name {ORIGINAL!r}: name a project, an export of the"
+                f" formats columns or per-model, or a file {ORIGINAL}.json, not {known} alone"
             )
 
     def draw(self, names: Sequence[str], captions: Sequence[str], epoch: int, index: int) -> str:

@@ -316,7 +316,11 @@ def refuse_unfit_options(options: ExportOptions, export_format: ExportFormat) ->
     """Raise `BadInput` for options that the format cannot follow."""
     name, modes = export_format.name, export_format.image_modes
     if options.images and options.images not in modes:
-        ways = f"takes --images {' or '.join(modes)}" if modes else "has no choice of --images"
+        ways = (
+            f"takes --images {' or '.join(modes)}"
+            if modes
+            else "writes no image files: leave out --images"
+        )
         raise BadInput(f"the {name} format {ways}")
     for option, given, fits in (
         ("--provenance", options.provenance, export_format.provenance),
@@ -328,7 +332,9 @@ def refuse_unfit_options(options: ExportOptions, export_format: ExportFormat) ->
         ("--quality-columns", options.quality_columns, export_format.columns),
     ):
         if given and not fits:
-            raise BadInput(f"the {name} format has no place for {option.removeprefix('--')}")
+            raise BadInput(
+                f"the {name} format cannot hold {option.removeprefix('--')}: leave out {option}"
+            )
 
 
 def refuse_names(plan: ExportPlan, export_format: ExportFormat) -> None:
@@ -339,7 +345,7 @@ def refuse_names(plan: ExportPlan, export_format: ExportFormat) -> None:
         reserved = reserved | QUALITY_COLUMNS
     if clash := sorted(reserved.intersection(names)):
         raise BadInput(
-            f"the model {clash[0]!r} is called as a column of the {export_format.name} format:"
+            f"the model {clash[0]!r} has the name of a column of the {export_format.name} format:"
             " choose other models with --model, or another format"
         )
     if plan.text not in (None, "random", "expand", *plan.names):
@@ -383,9 +389,7 @@ def check_target(project: Project, out: Path, export_format: ExportFormat) -> Pa
     """Return `out` as an absolute path. Raises `BadInput` if nothing may be written there."""
     out = out.expanduser().absolute()
     if export_format.folder and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(
-            f"{out} is not an empty folder: {export_format.name} is written to a new one"
-        )
+        raise BadInput(f"{out} is not an empty folder: name a new folder for {export_format.name}")
     if not export_format.folder and out.is_dir():
         raise BadInput(f"{out} is a folder: name a file, such as {out / 'captions.json'}")
     if not out.parent.is_dir():

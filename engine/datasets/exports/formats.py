@@ -77,21 +77,21 @@ FORMATS = {
         ExportFormat(
             name="jsonl",
             module="jsonl",
-            summary='one {"image", "caption"} a line',
+            summary='one {"image", "caption"} per line',
             suffix=".jsonl",
             provenance=True,
         ),
         ExportFormat(
             name="per-model",
             module="per_model",
-            summary="one such array a model",
+            summary="one such array per model",
             folder=True,
             provenance=True,
         ),
         ExportFormat(
             name="columns",
             module="columns",
-            summary="JSON Lines, an image a line, a key a model",
+            summary="JSON Lines, one image per line, one key per model",
             suffix=".jsonl",
             provenance=True,
             columns=True,
@@ -106,7 +106,7 @@ FORMATS = {
         ExportFormat(
             name="wds",
             module="wds",
-            summary="WebDataset tars: KEY.jpg, KEY.txt, KEY.json with a key a model",
+            summary="WebDataset tars: KEY.jpg, KEY.txt, KEY.json with one key per model",
             folder=True,
             provenance=True,
             image_modes=("copy", "none"),
@@ -118,14 +118,14 @@ FORMATS = {
         ExportFormat(
             name="laclip",
             module="laclip",
-            summary="CSV of the originals and one aligned text file a model",
+            summary="CSV of the originals and one aligned text file per model",
             folder=True,
             needs_original=True,
         ),
         ExportFormat(
             name="dreamlip",
             module="dreamlip",
-            summary="CSV with a column a model",
+            summary="CSV with one column per model",
             suffix=".csv",
             needs_original=True,
         ),
@@ -149,7 +149,7 @@ FORMATS = {
         ExportFormat(
             name="parquet",
             module="parquet",
-            summary="one row an image, one column a model",
+            summary="one row per image, one column per model",
             suffix=".parquet",
             provenance=True,
             columns=True,
@@ -157,7 +157,7 @@ FORMATS = {
         ExportFormat(
             name="sidefiles",
             module="sidefiles",
-            summary="each image with a .txt, a caption a line: sd-scripts, OneTrainer, ai-toolkit",
+            summary="each image with a .txt, one caption per line: sd-scripts, OneTrainer, ai-toolkit",
             folder=True,
             image_modes=("link", "copy"),
             encodes=True,

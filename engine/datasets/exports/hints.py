@@ -51,7 +51,7 @@ def open_clip_csv(plan: ExportPlan, out: Path) -> list[str]:
     if plan.text in (None, "expand") and len(plan.names) > 1:
         lines.append(
             f"an epoch shows each image with each of its captions: for as many steps as with one"
-            f" caption an image, divide the epochs by {len(plan.names)}, or export --text random"
+            f" caption per image, divide the epochs by {len(plan.names)}, or export --text random"
         )
     return lines
 
@@ -73,12 +73,12 @@ def open_clip_tars(plan: ExportPlan, out: Path) -> list[str]:
         )
         return lines
     trained = {
-        "random": "one that was drawn",
+        "random": "one drawn at random",
         None: ", ".join(plan.names)
         if len(plan.names) == 1
         else f"the first of {', '.join(plan.names)}",
     }.get(plan.text, plan.text)
-    lines.append(f"each epoch trains on the same text of an image: {trained}")
+    lines.append(f"each epoch trains on the same text of each image: {trained}")
     if len(plan.names) > 1:
         keys, probs = quote(";".join(plan.names)), " ".join("1" for _ in plan.names)
         lines.append(
@@ -92,7 +92,7 @@ def laclip(plan: ExportPlan, out: Path) -> list[str]:
     files = " ".join(quote(str(out / f"{file_name(name)}.txt")) for name in plan.names[1:])
     return [
         f"LaCLIP: --train-data {quote(str(out / 'captions.csv'))} --aug-text"
-        f" --augmented_caption_filelist {files} (it draws one caption an image and epoch)"
+        f" --augmented_caption_filelist {files} (it draws one caption per image and epoch)"
     ]
 
 
@@ -114,8 +114,8 @@ def image_folder(plan: ExportPlan, out: Path) -> list[str]:
     if plan.image_mode == "none":
         return [
             f"datasets: load_dataset('json', data_files={str(out / 'metadata.jsonl')!r}), or"
-            " load_dataset('imagefolder', data_dir=FOLDER) once it lies in the folder where paths"
-            " start"
+            " load_dataset('imagefolder', data_dir=FOLDER) once it is in the folder where image"
+            " paths start"
         ]
     return [f"datasets: load_dataset('imagefolder', data_dir={str(out)!r})"]
 
@@ -124,8 +124,8 @@ def side_files(plan: ExportPlan, out: Path) -> list[str]:
     if plan.text not in (None, "expand") or len(plan.names) == 1:
         return []
     return [
-        "each .txt has a caption a line: sd-scripts draws one with enable_wildcard = true, and else"
-        " takes the first; ai-toolkit joins them: for it, export --text random, or another one"
+        "each .txt has one caption per line: sd-scripts draws one with enable_wildcard = true, and"
+        " else takes the first; ai-toolkit joins them, so export --text random or one text for it"
     ]
 
 

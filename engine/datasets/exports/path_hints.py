@@ -50,19 +50,19 @@ def path_hints(
         if not images or in_a_folder:
             return ()
         return (
-            f"no file is called {plan.map_path(images[0])}: --path-map and --image-root say where"
-            " the images lie",
+            f"there is no file {plan.map_path(images[0])}: say with --path-map and --image-root"
+            " where the images are",
         )
     if not is_file(plan.image_paths.resolve(found)):
         return (
-            f"the images lie inside of tars or tables, such as {found}, which no reader of this"
+            f"the images are in tars or tables, such as {found}, which no reader of this"
             " format opens: export wds, hub, hf or sidefiles",
         )
     if in_a_folder:
         return ()
     return (
-        f"no file is called {plan.map_path(found)} from here: to have the paths that this project"
-        f" finds, export with {path_options(plan.image_paths, found)}",
+        f"there is no file {plan.map_path(found)} from here: for the paths at which this project"
+        f" finds the images, export with {path_options(plan.image_paths, found)}",
     )
 
 

@@ -21,7 +21,7 @@ from engine.datasets.inputs.arrow_images import (
     is_text,
 )
 from engine.datasets.inputs.batch import RecordBatch, batch_of_pairs
-from engine.datasets.inputs.columns import choose_columns
+from engine.datasets.inputs.columns import choose_columns, refuse_twins
 from engine.datasets.inputs.conversations import ANSWERS
 from engine.datasets.inputs.input_report import BadRecord, InputReport
 from engine.datasets.inputs.list_cells import captions_in_cell
@@ -106,6 +106,8 @@ def choose(path: Path, table: TableFile, options: ReadOptions) -> Columns:
     image, captions = choose_columns(path, names, options)
     if not captions:
         captions = [name for name in ANSWERS if name in names][:1]
+        for name in captions:
+            refuse_twins(path, names, name)
     are_texts = True
     for name in captions:
         kind = table.schema.field(name).type

@@ -25,7 +25,8 @@ NUMBERED = re.compile(r"(caption|text|title|sentence|comment)s?[ _-]?([0-9]{1,3}
 LINKS = ("url", "image_url", "img_url", "coco_url", "flickr_url", "image_link", "link")
 """Usual names of links to images, in lower case."""
 DOWNLOAD = (
-    "images must be local: download them, with img2dataset for one, and give its tars or folders"
+    "images must be local: download them, for example with img2dataset, and give its tars or"
+    " folders"
 )
 """What to do about a table of links."""
 COMMON_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -81,7 +82,7 @@ def choose_columns(path: Path, names: Sequence[str], options: ReadOptions) -> tu
             raise BadInput(f"{path} has links ({link!r}) and no image paths: {DOWNLOAD}")
         if any(PurePosixPath(name).suffix.lower() in COMMON_SUFFIXES for name in names):
             raise BadInput(
-                f"{path} begins with a row ({listed(names)}): give it a first line that names the"
+                f"{path} has no header ({listed(names)}): add a first line that names the"
                 " columns, such as image and caption"
             )
         raise BadInput(
@@ -89,9 +90,17 @@ def choose_columns(path: Path, names: Sequence[str], options: ReadOptions) -> tu
             " --image-column"
         )
     caption_column = exact_name(path, names, caption) or find_name(names, CAPTION_COLUMNS)
-    if caption_column is not None:
-        return image_column, [caption_column]
-    return image_column, numbered_names(names)
+    captions = numbered_names(names) if caption_column is None else [caption_column]
+    for name in (image_column, *captions):
+        refuse_twins(path, names, name)
+    return image_column, captions
+
+
+def refuse_twins(path: Path, names: Sequence[str], name: str) -> None:
+    """Raise `BadInput` if a table has several columns of a name: which one is meant?"""
+    count = names.count(name)
+    if count > 1:
+        raise BadInput(f"{path} has {count} columns {name!r}: give all but one another name")
 
 
 def exact_name(path: Path, names: Sequence[str], name: str | None) -> str | None:

@@ -187,7 +187,9 @@ def read_lines(text: TextWindow, reader: ValueReader) -> Iterator[Record | None]
         blanks = match.group() if match else ""
         if match and match.end() < len(text.window) and "\n" not in blanks:
             number = reader.number - 1
-            raise BadRecord(str(text.error(f"record {number:,} does not end with its line")))
+            raise BadRecord(
+                str(text.error(f"record {number:,} is not followed by the end of its line"))
+            )
         text.skip_blanks()
         yield None
 

@@ -22,7 +22,7 @@ OTHER_FILES = "files that are neither images nor captions"
 TABLES_BESIDE = "tables beside images"
 TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".arrow"}
 """The suffixes of tables that are inputs of their own."""
-OWN_INPUT = "a file that lists images and captions is an input of its own"
+OWN_INPUT = "give a file that lists images and captions as a separate input"
 """What to do about a table, or a JSON file, that is no image's."""
 
 

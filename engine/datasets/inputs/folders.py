@@ -28,7 +28,7 @@ from engine.utils.errors import BadInput
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """The names of Hugging Face's metadata files; the first one in a folder counts."""
-BESIDE_TARS = "files beside tars, which alone are read"
+BESIDE_TARS = "files beside tars (only the tars are read)"
 UNNAMED_IMAGES = "images that the metadata file does not name"
 TEXTS_BESIDE_METADATA = "texts beside images whose captions are in a metadata file"
 
@@ -164,7 +164,7 @@ def read_metadata_file(
     """Yield the records of a metadata file, whose images are relative to its folder."""
     match suffix_of(path.name):
         case ".jsonl":
-            return read_batches(path, options, report)
+            return read_batches(path, path.parent, options, report)
         case ".csv":
             return read_csv(path, options, report)
     return read_table(path, path.name, options, report)

@@ -71,7 +71,7 @@ def saved_tables(folder: Path) -> list[Path]:
     state = read_small(folder / STATE)
     if state.get("_indices_data_files"):
         raise BadInput(
-            f"{folder} holds a selection of rows, apart from the rows: load it in Python,"
+            f"{folder} holds a selection of rows (indices): load it in Python, call"
             " dataset.flatten_indices(), and save it again"
         )
     files = state.get("_data_files")
@@ -147,7 +147,7 @@ def read_table_folder(
             is_table = suffix_of(name) == ".parquet" and path not in read
             is_unnamed = is_image(name) and os.path.abspath(path) not in named  # noqa: PTH100
             if is_table or is_unnamed or is_tar(name):
-                advice = "give them as inputs of their own"
+                advice = "give them as separate inputs"
                 report.pass_over(BESIDE_TABLES, path, advice)
 
 

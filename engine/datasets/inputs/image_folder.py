@@ -59,8 +59,8 @@ def images_with_captions(
             yield image, captions
     if sharing:
         report.note(
-            f"{files.folder}: {plural(len(sharing), 'image')} with the same caption as another one,"
-            f" whose name differs in its suffix alone, such as {sharing[0]}: move masks away"
+            f"{files.folder}: {plural(len(sharing), 'image')} with the same caption as another one"
+            f" with the same name but for the suffix, such as {sharing[0]}: move masks away"
         )
     for name in others:
         reason, advice = why_no_image(name)

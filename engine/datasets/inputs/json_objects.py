@@ -168,6 +168,8 @@ def why_no_records(text: TextWindow, first: Any, reader: ValueReader) -> BadInpu
 def pair_records(text: TextWindow, reader: ValueReader, image: str, value: Any) -> list[Record]:
     """Return the records of an image path and what is said of the image."""
     caption = reader.options.caption_column or "caption"
+    if isinstance(value, dict):
+        image = reader.resolve_stem(image)
     record = value if isinstance(value, dict) else {caption: value}
     record = record | {reader.options.image_column or "image": image}
     return records_or_left_out(text, reader, record, line_of(record).decode())

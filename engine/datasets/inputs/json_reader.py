@@ -22,6 +22,7 @@ from engine.datasets.inputs.input_report import CutShort, InputReport
 from engine.datasets.inputs.json_objects import is_container, read_container
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.datasets.inputs.record_layouts import may_have_caption
+from engine.datasets.inputs.repeated_keys import repeats_plain_keys
 from engine.datasets.inputs.value_reader import ValueReader
 from engine.utils.errors import BadInput
 
@@ -44,16 +45,19 @@ the bytes that follow them."""
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a caption file in order. Raises `BadInput` with the position."""
-    for batch in read_batches(path, ReadOptions(), InputReport()):
+    for batch in read_batches(path, path.parent, ReadOptions(), InputReport()):
         yield from batch.records()
 
 
-def read_batches(path: Path, options: ReadOptions, report: InputReport) -> Iterator[RecordBatch]:
+def read_batches(
+    path: Path, root: Path, options: ReadOptions, report: InputReport
+) -> Iterator[RecordBatch]:
     """Yield the records of a caption file in order, in batches. Raises `BadInput`.
 
+    `root` is the image root, below which images are looked for by paths without suffix.
     Bad records are values of an array that are no records, and damaged lines of JSON Lines.
     """
-    reader = ValueReader(path, options, report)
+    reader = ValueReader(path, root, options, report)
     with open_stream(path) as stream:
         first = skip_blanks(stream)
         if first == b"[":
@@ -94,8 +98,17 @@ def read_good_lines(stream: ByteStream, reader: ValueReader) -> Iterator[RecordB
 def parse_fast(
     block: bytes, reader: ValueReader, parser: FastParser
 ) -> tuple[RecordBatch | None, bytes]:
-    """Return what a fast parser does, or that it gives up where keys have other names."""
-    return (None, block) if reader.options.names_columns else parser(block)
+    """Return what a fast parser does, or that it gives up where keys have other names.
+
+    So it does if keys are repeated in the first block: looking at all of them would take a fifth
+    of the time, and whoever repeats keys does so from the first record on.
+    """
+    if reader.options.names_columns:
+        return None, block
+    batch, rest = parser(block)
+    if batch is not None and not reader.number and repeats_plain_keys(batch):
+        return None, block
+    return batch, rest
 
 
 def skip_blanks(stream: ByteStream) -> bytes:

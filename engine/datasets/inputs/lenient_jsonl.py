@@ -9,7 +9,7 @@ from typing import Any
 from engine.datasets.inputs.batch import Record, RecordBatch
 from engine.datasets.inputs.byte_stream import ByteStream
 from engine.datasets.inputs.exact_json import LONGEST_RECORD
-from engine.datasets.inputs.input_report import SkippedRecords
+from engine.datasets.inputs.input_report import CutShort, SkippedRecords
 from engine.datasets.inputs.value_reader import ValueReader
 from engine.utils import jsonlines
 
@@ -23,7 +23,7 @@ def read_blocks(stream: ByteStream, skipped: SkippedRecords) -> Iterator[tuple[b
     A line that is too long to be a record is left out.
     """
     line_number, rest = 1, b""
-    while data := stream.read(READ_BYTES):
+    while data := read_until_cut(stream, skipped):
         block, rest = rest + data, b""
         if b"\n" in data:
             end = block.rfind(b"\n") + 1
@@ -36,15 +36,24 @@ def read_blocks(stream: ByteStream, skipped: SkippedRecords) -> Iterator[tuple[b
             skipped.add(
                 f"{stream.path}, line {line_number:,}: a line of more than {LONGEST_RECORD:,} bytes"
             )
-            rest = skip_line(stream)
+            rest = skip_line(stream, skipped)
             line_number += 1
-    if rest:
+    if rest and not stream.is_cut:
         yield rest, line_number
 
 
-def skip_line(stream: ByteStream) -> bytes:
+def read_until_cut(stream: ByteStream, skipped: SkippedRecords) -> bytes:
+    """Return the next bytes; none at the end, or where the file is cut short, which is counted."""
+    try:
+        return stream.read(READ_BYTES)
+    except CutShort as error:
+        skipped.add(str(error))
+        return b""
+
+
+def skip_line(stream: ByteStream, skipped: SkippedRecords) -> bytes:
     """Pass over the rest of a line, and return what was read of the next one."""
-    while data := stream.read(READ_BYTES):
+    while data := read_until_cut(stream, skipped):
         if b"\n" in data:
             return data.partition(b"\n")[2]
     return b""

@@ -58,7 +58,7 @@ def choose_reader(source: InputSource, report: InputReport) -> Iterator[RecordBa
     refuse_binary(path)
     if suffix in TABLES or (suffix not in JSON_SUFFIXES and has_header(path)):
         return read_csv(path, options, report)
-    return read_batches(path, options, report)
+    return read_batches(path, source.root, options, report)
 
 
 def choose_image_reader(

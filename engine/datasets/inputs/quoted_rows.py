@@ -22,8 +22,8 @@ SUFFIX = re.compile(r"[^\s./]\.([A-Za-z][A-Za-z0-9]{1,4})\"?\s*$")
 IMAGE_SUFFIXES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl"}
 """Suffixes that hardly any caption ends with."""
 ADVICE = (
-    "if quotation marks are part of the captions, --quoting none reads them so; --quoting csv reads"
-    " such cells whole"
+    "give --quoting none if quotation marks are part of the captions, or --quoting csv if such"
+    " cells are one text"
 )
 """What to do about a cell that seems to hold rows."""
 
@@ -117,7 +117,7 @@ class RowReader:
             if any(self.holds_rows(cell, cells) for cell in swallowers):
                 return f"a quoted cell spans {lines} lines and seems to hold other rows"
         if len(cells) != self.width:
-            return f"{len(cells)} columns where the header has {self.width}"
+            return f"{len(cells)} columns, but the header has {self.width}"
         return None
 
     def holds_rows(self, cell: str, cells: list[str]) -> bool:

@@ -26,6 +26,7 @@ from engine.datasets.inputs.columns import (
 from engine.datasets.inputs.conversations import ANSWERS, TURNS, answer_of, is_turn, pictures_of
 from engine.datasets.inputs.input_report import InputReport
 from engine.datasets.inputs.read_options import ReadOptions
+from engine.datasets.inputs.repeated_keys import PLAIN_KEYS, refuse_repeated
 from engine.datasets.inputs.several import chosen_captions
 
 TEXT_KEYS = ("raw", "caption", "text", "sentence", "assistant")
@@ -67,11 +68,13 @@ def read_value(value: Any, source: str, options: ReadOptions, report: InputRepor
     if not isinstance(value, dict):
         raise ValueError(f'not an object with "image" and "caption" but {shortened(value)}')
     if is_plain(value, options):
+        refuse_repeated(source, PLAIN_KEYS)
         # Outside of strings a line break is only layout, and inside it cannot stand raw.
         line = source.replace("\n", " ").replace("\r", " ").encode()
         return [Record(line, value["image"], value.get("caption") or "")]
     image_key, image = find_image(value, options)
     caption_key, captions = find_captions(value, options)
+    refuse_repeated(source, (image_key, caption_key))
     return make_records(value, image_key, image, caption_key, captions, options, report)
 
 
@@ -164,7 +167,9 @@ def path_of(key: str, item: Any) -> str:
     if isinstance(item, dict):
         item = next((item[name] for name in PATH_KEYS if item.get(name)), item)
     if isinstance(item, dict) and "0" in item:  # as pandas writes a table, unless asked otherwise
-        raise ValueError(f"{key!r} holds a whole column: write records, to_json(orient='records')")
+        raise ValueError(
+            f"{key!r} holds a whole column: write one object per record, to_json(orient='records')"
+        )
     if not isinstance(item, str) or not item:
         raise ValueError(f"{key!r} must be a path, not {shortened(item)}")
     if item.startswith("data:"):

@@ -18,9 +18,9 @@ CAPTION_SUFFIXES = (".txt", ".caption", ".text", ".json")
 counts."""
 MAX_BYTES = 16 << 20
 """Bytes of a caption's file; a larger one holds no caption, and must not fill the memory."""
-LONELY = "captions without an image of their name"
+LONELY = "captions without an image of the same name"
 FURTHER = "further captions beside one image"
-NO_CAPTION_INSIDE = "JSON files beside an image without a caption under a usual key"
+NO_CAPTION_INSIDE = "JSON files beside an image that have no caption under a usual key"
 
 
 def captions_of_files(

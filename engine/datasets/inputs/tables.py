@@ -15,7 +15,7 @@ from engine.datasets.inputs.columns import (
     choose_columns,
     find_name,
 )
-from engine.datasets.inputs.input_report import BadRecord, InputReport
+from engine.datasets.inputs.input_report import BadRecord, CutShort, InputReport
 from engine.datasets.inputs.list_cells import captions_in_cell
 from engine.datasets.inputs.quoted_rows import NumberedRow, RowReader, blanks_follow, header_of
 from engine.datasets.inputs.read_options import ReadOptions
@@ -47,16 +47,27 @@ def read_csv(path: Path, options: ReadOptions, report: InputReport) -> Iterator[
             names = header_of(header, delimiter) or names
         image, captions = choose_columns(path, names, options)
         columns = names.index(image), list(map(names.index, captions))
-        pairs = row_pairs(path, rows, columns, options, report)
+        cut: list[CutShort] = []
+        pairs = until_cut(row_pairs(path, rows, columns, options, report), cut)
         empty, captioned = True, False
         while chunk := list(islice(pairs, BATCH_ROWS)):
             batch = batch_of_pairs(chunk)
             empty, captioned = False, captioned or any(batch.captions)
             yield batch
+        for error in cut:
+            report.leave_out(error)
         if empty:
             raise BadInput(f"{path} holds no records")
         if not captioned:
             report.see_without_captions(names)
+
+
+def until_cut(pairs: Iterator[tuple[str, str]], cut: list[CutShort]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs up to where the file is cut short: the error is added to `cut`."""
+    try:
+        yield from pairs
+    except CutShort as error:
+        cut.append(error)
 
 
 def has_header(path: Path) -> bool:
@@ -111,7 +122,7 @@ def row_pairs(
         caption = cells[only] if only is not None else ""
         if not image or "\0" in image or "\0" in caption:
             problem = "a NUL character" if image else "no image path"
-            where = f"(at line {line:,}): mend or remove the line"
+            where = f"(at line {line:,}): correct or remove the line"
             report.leave_out(BadRecord(f"{path}: {problem} {where}"))
         elif caption.lstrip().startswith("["):
             yield from caption_pairs(image, captions_in_cell(caption), options, report)

@@ -89,7 +89,7 @@ class TarRecords:
         for image, texts in table.samples():
             name = self.index.name(image)
             if damage and not texts and table.texts and (image == last or not table.is_sorted):
-                why = "its caption may stand behind the damage"
+                why = "its caption may be after the damage"
                 self.report.leave_out(BadRecord(f"{self.archive}/{name}: {why}"))
                 continue
             files = [(f"{self.archive}/{self.index.name(text)}", text) for text in texts]

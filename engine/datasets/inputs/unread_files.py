@@ -29,9 +29,11 @@ def is_unread_archive(name: str) -> bool:
 def refuse_archive(path: Path) -> None:
     """Raise `BadInput` for an archive that must be unpacked first."""
     if path.name.lower().endswith(PACKED_TARS):
-        raise BadInput(f"{path} is a compressed tar, whose members have no place: unpack it first")
+        raise BadInput(
+            f"{path} is a compressed tar, which cannot be read in place: unpack it first"
+        )
     if is_unread_archive(path.name):
-        raise BadInput(f"{path} is an archive that is not read: unpack it first")
+        raise BadInput(f"{path} is an archive of a type that is not read: unpack it first")
 
 
 def refuse_binary(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.datasets.inputs.batch import Record, RecordBatch
 from engine.datasets.inputs.columns import listed
@@ -19,17 +19,25 @@ from engine.datasets.inputs.record_layouts import (
 )
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
+from engine.utils.plurals import plural
+
+if TYPE_CHECKING:
+    from engine.datasets.inputs.image_stems import ImageStems
 
 
 class ValueReader:
     """Turns the JSON values of one file into records."""
 
-    def __init__(self, path: Path, options: ReadOptions, report: InputReport) -> None:
+    def __init__(self, path: Path, root: Path, options: ReadOptions, report: InputReport) -> None:
+        """`root` is the image root, below which images are looked for by paths without suffix."""
         self.path = path
+        self.root = root
         self.options = options
         self.report = report
         self.captions_of: Callable[[dict[str, Any]], list[str]] | None = None
         """Finds the captions of a value, where they stand apart from it."""
+        self.stems: ImageStems | None = None
+        """Finds images by paths without suffix, once a form was met that may have such paths."""
         self.number = 0
         """The number of values read so far, which is the 0-based number of the next one."""
         self.records = 0
@@ -70,6 +78,15 @@ class ValueReader:
         captions = self.captions_of(value)
         return make_records(value, key, image, "caption", captions, self.options, self.report)
 
+    def resolve_stem(self, image: str) -> str:
+        """Return an image path with the suffix of the one image that it fits, or as it is."""
+        if self.stems is None:
+            # Imported here, for with it comes Pillow, for which other inputs need not wait.
+            from engine.datasets.inputs.image_stems import ImageStems
+
+            self.stems = ImageStems(self.root)
+        return self.stems.resolve(image)
+
     def add_plain(self, batch: RecordBatch) -> None:
         """Count a batch of plain records, which were read without this reader."""
         self.number += len(batch)
@@ -89,6 +106,12 @@ class ValueReader:
             raise BadInput(
                 f"{self.path}: no record has {self.options.caption_column!r}"
                 f" (the keys of the first are {listed(self.keys)})"
+            )
+        if self.stems is not None and self.stems.unknown:
+            self.report.note(
+                f"{self.path}: {plural(self.stems.unknown, 'image path')} without a suffix, such as"
+                f" {self.stems.example!r}, fit no image in {self.root}, or several: --image-root"
+                " names the folder of the images"
             )
         if not self.found_caption:
             self.report.see_without_captions(self.keys)

@@ -146,12 +146,12 @@ def test_shares_and_weights_go_by_names(project: Path, tmp_path: Path, format: s
     twos = JointCaptions(source, weights={"original": 0, "one": 0}, transform=caption_of)
     for number, caption in enumerate(twos):
         assert caption == f"two {number}" or number == 7
-    with pytest.raises(BadInput, match="no captions are called 'three'"):
+    with pytest.raises(BadInput, match="there are no captions of 'three'"):
         JointCaptions(source, weights={"three": 2})
 
 
 def test_one_json_file_does_not_say_whose_captions_it_holds(project: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="mix needs captions called 'original'"):
+    with pytest.raises(BadInput, match="mix needs captions with the name 'original'"):
         JointCaptions(export_of(project, tmp_path, "json"), mix=0.5)
 
 

@@ -82,8 +82,8 @@ def test_values_that_make_no_sense_are_refused(options: dict[str, Any], message:
 
 
 def test_names_that_no_source_has_are_refused() -> None:
-    with pytest.raises(BadInput, match="no captions are called 'three': there are those of one"):
+    with pytest.raises(BadInput, match="there are no captions of 'three', only of one"):
         DrawRule(weights={"three": 1}).refuse_unknown(["one", "two"])
-    with pytest.raises(BadInput, match="mix needs captions called 'original'"):
+    with pytest.raises(BadInput, match="mix needs captions with the name 'original'"):
         DrawRule(mix=0.5).refuse_unknown(["one", "two"])
     DrawRule(mix=0.5, weights={"one": 1}).refuse_unknown(["original", "one"])

@@ -346,7 +346,7 @@ def samples_in(folder: Path) -> Iterator[dict[str, Any]]:
 def test_a_format_without_columns_has_none_of_quality(project: Project, tmp_path: Path) -> None:
     result = cli("export", project.folder, tmp_path / "out", "--quality-columns")
     assert result.returncode == 2
-    assert "the json format has no place for quality-columns" in result.stderr
+    assert "the json format cannot hold quality-columns" in result.stderr
 
 
 def test_flags_of_captions_are_listed(project: Project) -> None:
@@ -373,7 +373,7 @@ def test_flags_of_captions_are_listed(project: Project) -> None:
         (("--reason", "x"), "give it with --model NAME"),
         (("--model", "two", "--reason", "x", "--undo"), "give it with --model NAME"),
         (("--model", "three"), "the project has no model 'three'"),
-        (("--model", "clip"), "clip scores captions, and has none of its own"),
+        (("--model", "clip"), "clip is a scorer and writes no captions"),
         (("--model", "two", "--reason", "x" * 1001), "1,000 characters at most, not 1,001"),
     ],
 )
@@ -386,9 +386,9 @@ def test_flags_that_make_no_sense(project: Project, options: tuple[str, ...], an
 @pytest.mark.parametrize(
     ("options", "answer"),
     [
-        (("--without", "loop"), "nothing is called 'loop'"),
+        (("--without", "loop"), "there is no defect 'loop'"),
         (("--min-score", "clip=2"), "a score lies between -1 and 1"),
-        (("--min-score", "blip=0.2"), "no scorer is called 'blip': the project has clip"),
+        (("--min-score", "blip=0.2"), "there is no scorer 'blip': the project has clip"),
         (("--drop-original-when", "contradicted"), "needs the originals: give --with-original"),
         (("--only-flagged", "--without-flagged"), "give one of them"),
         (("--model", "clip"), "clip"),

@@ -31,7 +31,7 @@ def test_the_command_line_of_open_clip_names_all_tars_and_fits_their_number(
     assert command.startswith("open_clip: python -m open_clip_train.main --dataset-type webdataset")
     assert command.endswith(expression)
     assert "--train-num-samples" not in said, "sizes.json says it"
-    assert text == "each epoch trains on the same text of an image: the first of original, m1, m2"
+    assert text == "each epoch trains on the same text of each image: the first of original, m1, m2"
     assert "--json-text-key 'original;m1;m2' --json-text-key-probs 1 1 1, draws one" in newer
 
 
@@ -39,7 +39,7 @@ def test_the_command_line_of_open_clip_names_all_tars_and_fits_their_number(
 def test_what_tars_are_trained_on(tmp_path: Path, text: str) -> None:
     (tmp_path / "00000.tar").touch()
     said = hints("wds", tmp_path, image_mode="copy", text=text)
-    expected = {"m1": "an image: m1", "random": "one that was drawn", "expand": "is a caption"}
+    expected = {"m1": "an image: m1", "random": "one drawn at random", "expand": "is a caption"}
     assert expected[text] in said
 
 

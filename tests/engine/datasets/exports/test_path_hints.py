@@ -39,7 +39,7 @@ def told(format: str, root: Path, *images: str, **values: Any) -> str:
 @pytest.mark.parametrize("format", ["openclip", "messages", "trl"])
 def test_relative_paths_are_completed_as_the_project_finds_them(format: str, root: Path) -> None:
     said = told(format, root, "gone.png", "a.png")
-    assert said.startswith("no file is called a.png from here:")
+    assert said.startswith("there is no file a.png from here:")
     assert said.endswith(f"export with --image-root '{root}'")
     assert not told(format, root, "gone.png", "a.png", image_root=str(root))
 
@@ -52,13 +52,13 @@ def test_foreign_paths_are_mapped_as_the_project_maps_them(root: Path) -> None:
 
 def test_paths_that_lead_nowhere(root: Path) -> None:
     said = told("openclip", root, "/mnt/cc3m/a.png")
-    assert said.startswith("no file is called /mnt/cc3m/a.png: --path-map and --image-root say")
+    assert said.startswith("there is no file /mnt/cc3m/a.png: say with --path-map and --image-root")
 
 
 @pytest.mark.parametrize("format", ["openclip", "laclip", "dreamlip", "llava", "messages", "hf"])
 def test_images_inside_of_archives_are_for_other_formats(format: str, root: Path) -> None:
     said = told(format, root, "in.tar/b.png")
-    assert "inside of tars or tables, such as in.tar/b.png" in said
+    assert "in tars or tables, such as in.tar/b.png" in said
     assert not told(format, root, "in.tar/b.png", image_root=str(root)).startswith("no file")
 
 

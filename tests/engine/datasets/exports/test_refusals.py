@@ -91,7 +91,7 @@ def test_readonly_writes_nothing_of_the_project(project: Project, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("out", "said"),
-    [("-", "name a file (one that is called - is ./-)"), ("/dev/stdout", "name a file")],
+    [("-", "name a file (./- for a file with the name -)"), ("/dev/stdout", "name a file")],
 )
 def test_the_standard_output_is_no_file(project: Project, out: str, said: str) -> None:
     refused = cli("export", project.folder, out)
@@ -113,7 +113,7 @@ def test_the_standard_output_is_no_file(project: Project, out: str, said: str) -
         ("wds", {"encode": "gif"}, "write jpg or webp"),
         ("wds", {"encode": "jpg", "images": "none"}, "does not go with --images none"),
         ("hf", {"encode": "jpg", "images": "link"}, "does not go with --images link"),
-        ("hub", {"images": "copy"}, "has no choice of --images"),
+        ("hub", {"images": "copy"}, "writes no image files"),
     ],
 )
 def test_options_that_a_format_cannot_follow(
@@ -128,7 +128,7 @@ def test_options_that_a_format_cannot_follow(
 @pytest.mark.parametrize("format", [name for name, each in FORMATS.items() if each.columns])
 def test_a_model_that_is_called_as_a_column(tmp_path: Path, name: str, format: str) -> None:
     project = make(tmp_path / "data", name)
-    with pytest.raises(BadInput, match=f"the model '{name}' is called as a column"):
+    with pytest.raises(BadInput, match=f"the model '{name}' has the name of a column"):
         export(project, tmp_path / "out", ExportOptions(format=format))
 
 

@@ -31,7 +31,7 @@ def test_a_damaged_tar_is_refused_with_file_and_offset(tmp_path: Path) -> None:
 
 
 def test_what_follows_the_damage_is_left_out_with_the_record_before_it(tmp_path: Path) -> None:
-    """The text of the last record may stand behind the damage."""
+    """The text of the last record may be after the damage."""
     folder = tmp_path / "tars"
     folder.mkdir()
     (folder / "a.tar").write_bytes(SOUND + member("1.jpg") + DAMAGE + member("2.jpg") + END)
@@ -43,7 +43,7 @@ def test_what_follows_the_damage_is_left_out_with_the_record_before_it(tmp_path:
     assert report.skipped.count == 3
     assert "a.tar: not a sound tar: " in a and "b.tar: not a sound tar: " in b
     assert "the rest of it is left out, 2,560 bytes with 2 files" in a
-    assert one.endswith("a.tar/1.jpg: its caption may stand behind the damage")
+    assert one.endswith("a.tar/1.jpg: its caption may be after the damage")
 
 
 def test_a_text_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_other_files_are_counted_and_named(tmp_path: Path) -> None:
     assert {heic, jxl} <= report.passed_over.keys()
     assert "pip install" in report.passed_over[heic].advice
     assert (counts(report)["files"], counts(report)["tables"]) == (3, 1)
-    assert report.passed_over["captions without an image of their name"].count == 1
+    assert report.passed_over["captions without an image of the same name"].count == 1
 
 
 def test_archives_are_named_with_what_to_do(tmp_path: Path) -> None:

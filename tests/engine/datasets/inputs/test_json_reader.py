@@ -136,7 +136,7 @@ def parsed_by_json(data: bytes) -> list[Any]:
         (b'[{"image": "a"}] more', "something follows the array"),
         (b'[{"image": "\xff"}]', "not UTF-8 at byte 12"),
         ('[{"image": "a"}]'.encode("utf-16"), "not UTF-8 at byte 0"),
-        (b'{"image": "a"}{"image": "b"}', "does not end with its line"),
+        (b'{"image": "a"}{"image": "b"}', "is not followed by the end of its line"),
         (b"[" * 100_000, "nested too deeply"),
         (b'[{"image": "a", "x": ' + b"[" * 100_000, "nested too deeply"),
         (b'[{"image": "a", "x": ' + b"1" * 5000 + b"}]", "cannot be read"),

@@ -168,7 +168,8 @@ def test_all_other_keys_stay_in_the_record(tmp_path: Path) -> None:
 def test_plain_records_keep_their_bytes(tmp_path: Path) -> None:
     text = b'{"image":"a.jpg","caption": "\\u00e4", "n": 1e3, "text": "another"}'
     (tmp_path / "a.jsonl").write_bytes(text + b"\n" + text + b"\n")
-    (batch,) = json_reader.read_batches(tmp_path / "a.jsonl", ReadOptions(), InputReport())
+    path = tmp_path / "a.jsonl"
+    (batch,) = json_reader.read_batches(path, tmp_path, ReadOptions(), InputReport())
     assert batch.lines == [text, text]
 
 
@@ -269,6 +270,22 @@ def test_captions_by_path(tmp_path: Path, form: str, indent: int | None) -> None
     report = InputReport(skip_bad=True)
     assert pairs(bad, report) == EXPECTED
     assert report.skipped.count == 1
+
+
+def test_paths_without_a_suffix_are_those_of_the_one_image_that_they_fit(tmp_path: Path) -> None:
+    stems = ["0", "sub/v1.2", "twins", "none", "given.png", "../outside", "0.txt", ".hidden"]
+    for image in ("0.jpg", "sub/v1.2.PNG", "twins.jpg", "twins.webp", ".hidden.jpg"):
+        file = tmp_path / "images" / image
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for beside in ("outside.jpg", "images/0.txt"):
+        (tmp_path / beside).touch()
+    path = write(tmp_path / "meta_cap.json", {stem: {"caption": "a"} for stem in stems})
+    report = InputReport()
+    expected = ["0.jpg", "sub/v1.2.PNG", *stems[2:]]
+    assert [image for image, _ in pairs(path, report, tmp_path / "images")] == expected
+    (note,) = report.notes
+    assert "5 image paths without a suffix, such as 'twins', fit no image in" in note
 
 
 def test_an_object_without_records_says_so(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,44 @@ def test_new_reports_what_it_left_out_and_advises_the_option(tmp_path: Path) -> 
     refused = cli("new", tmp_path / "none", nothing, "--model", "dry-run", "--skip-bad")
     assert refused.returncode == 2
     assert "holds no record" in refused.stderr
+
+
+FORMS = {
+    "a.json": lambda records: json.dumps(records),
+    "data.json": lambda records: json.dumps({"data": records}),
+    "paths.json": lambda records: json.dumps({r["image"]: r["caption"] for r in records}),
+    "a.jsonl": lambda records: "\n".join(map(json.dumps, records)),
+    "a.csv": lambda records: (
+        "image,caption\n" + "\n".join(map(",".join, map(dict.values, records)))
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+def test_a_compressed_file_that_is_cut_short_keeps_its_whole_records(
+    tmp_path: Path, form: str, codec: str
+) -> None:
+    noise = random.Random(0)
+    count = 4000 if codec == "gzip" else 12_000  # zstd loses its last block, of 128 KiB of text
+    records = [
+        {"image": f"{n}.jpg", "caption": f"cap {noise.getrandbits(200):x}"} for n in range(count)
+    ]
+    text = FORMS[form](records).encode()
+    if codec == "gzip":
+        data = gzip.compress(text, mtime=0)
+    else:
+        arrow = pytest.importorskip("pyarrow")
+        data = arrow.compress(text, "zstd", asbytes=True)
+    path = tmp_path / f"{form}.{codec}"
+    path.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(BadRecord, match=r"cut short, and its text ends \(at byte [\d,]+\): fetch"):
+        read(path)
+    report = InputReport(skip_bad=True)
+    images = read(path, report) or []
+    assert images == [f"{n}.jpg" for n in range(len(images))]
+    assert len(images) > count // 3
+    (message,) = report.skipped.messages
+    ends = int(message.partition("(at byte ")[2].partition(")")[0].replace(",", ""))
+    whole = text[:ends].count(b".jpg") - 1
+    assert whole <= len(images) <= whole + 1

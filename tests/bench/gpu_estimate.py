@@ -14,7 +14,7 @@ from pathlib import Path
 from db.rows import DeviceRow
 from engine.captioners.registry import choose
 from engine.hardware.gpu_models import GPU_MODELS, gpu_model
-from engine.operations.estimate import Target, estimate_model
+from engine.operations.estimate import Target, estimate
 from tests.bench.checkpoint_layouts import FAMILY, LAYOUTS
 from tests.bench.official_checkpoints import make_checkpoint
 from tests.bench.report import report
@@ -45,7 +45,7 @@ def print_estimate(family: str, folder: Path, gpu: str, quantize: str) -> None:
         model = replace(model, settings=model.settings | {"quantize": quantize})
     device = DeviceRow(id="cuda:0", label=gpu)
     target = Target(count=1, device=device, gpu=gpu_model(gpu))
-    found = estimate_model(CC3M_IMAGES, model, target, [])
+    (found,) = estimate(CC3M_IMAGES, [model], target).models
     if found.basis is None:
         raise SystemExit(f"{family}: {found.note}")
     report(

@@ -25,6 +25,8 @@ RECORDS = 500_000
 COMPARED = 50_000
 """Records at most of the project whose captions are compared, which takes long the first time."""
 TEXTS = {"a rare text": "zebra", "a frequent text": "dog", "a field's name": "stop"}
+OF_RECORDS = ("original:dog", "original:zebra", "path:0001")
+"""Texts of the records, which are read once for the captions of all models."""
 QUALITIES = ("words<5", "loop", "cut", "refusal", "dup")
 
 
@@ -40,6 +42,8 @@ def bench(folder: Path, count: int) -> None:
     for name, text in TEXTS.items():
         baseline = measure(grep, project, text)
         report_search(project, f"{name} ({text})", text, captions, baseline)
+    for text in OF_RECORDS:
+        report_search(project, text, text, captions)
     baseline = measure(parse_each_line, project)
     for text in QUALITIES:
         report_search(project, f"{text}, first look", text, captions, baseline)

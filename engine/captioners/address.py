@@ -54,7 +54,7 @@ def read_address(text: str) -> str:
         raise BadInput(f"{text!r} is no server's address: write one such as {EXAMPLE}")
     path = parts.path.rstrip("/")
     if path.endswith(("/completions", "/models", "/responses")):
-        raise BadInput(f"{text!r}: write the address as far as /v1, such as {EXAMPLE}")
+        raise BadInput(f"{text!r}: write the address up to /v1, such as {EXAMPLE}")
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 

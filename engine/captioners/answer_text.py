@@ -69,13 +69,13 @@ def why_no_caption(text: str, reasoning: str = "") -> str | None:
     answer = answer_of(text)
     all_reasoning = text != "" and text == reasoning
     if all_reasoning or is_reasoning(text) or (has_reasoning(text) and not WORD.search(answer)):
-        return f"reasoning, no answer: {WAY_OUT}"
+        return f"reasoning without an answer: {WAY_OUT}"
     if WORD.search(TEMPLATE_TOKEN.sub("", END_MARK.sub("", answer))):
         return None
     if reasoning:
-        return f"only reasoning came, the answer is empty (reasoning_content is not): {WAY_OUT}"
+        return f"the answer is empty, only reasoning_content is not: {WAY_OUT}"
     if WORD.search(text):
-        return "the answer is only tokens of a chat template"
+        return "the answer holds only tokens of a chat template"
     return "the answer is empty"
 
 

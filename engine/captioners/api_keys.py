@@ -55,7 +55,9 @@ def choose_source(model: str, address: str, listed: Mapping[str, str]) -> KeySou
     """Return the source of a model's key; `listed` is the user's table: origin -> variable."""
     origin, own = origin_of(address), model_variable(model)
     if origin is None:
-        return KeySource(advice="no key was sent: the host is written in an odd way")
+        return KeySource(
+            advice="no key was sent: the host of the address is not written in a usual way"
+        )
     entry = f'"{origin}" = "{own}" in [api_keys] of {config_file()}'
     if origin in listed:
         variable = listed[origin]
@@ -64,7 +66,7 @@ def choose_source(model: str, address: str, listed: Mapping[str, str]) -> KeySou
     if own in listed.values():
         advice = f"no key was sent: {own} is listed for another server only: write {entry}"
     elif not (origin.startswith("https://") or is_loopback(origin)):
-        advice = f"no key was sent, for over http others can read it: if that may be, write {entry}"
+        advice = f"no key was sent, since http is not encrypted: to send it anyway, write {entry}"
     else:
         variables.append(own)
     if origin == OPENAI_ORIGIN:

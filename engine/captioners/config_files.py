@@ -87,18 +87,18 @@ def check_value(file: Path, keys: Keys, value: Any) -> None:
     where = f"{file}: {'.'.join(keys)}"
     if any(choice in keys[-1] for choice in CHOICES) and names_repository(value):
         raise CheckpointError(
-            f"{where} is {value!r}, a kernel of the Hub, which would be fetched and run: take the"
-            f" key out, or {server_advice()}"
+            f"{where} is {value!r}, a kernel of the Hub, which would be downloaded and run: remove"
+            f" the key, or {server_advice()}"
         )
     if keys[-1].startswith("audio_tokenizer") and value:
         raise CheckpointError(
-            f"{where} names another model, which is not loaded: take the key out, or"
+            f"{where} names another model, which is not loaded: remove the key, or"
             f" {server_advice()}"
         )
     if keys[-1] == "transformers_weights" and value:
         raise CheckpointError(
-            f"{where} names other weights ({value}): call them model.safetensors and take the key"
-            " out"
+            f"{where} names other weights ({value}): rename them to model.safetensors and remove"
+            " the key"
         )
     name = next((key for key in reversed(keys) if not key.isdigit()), "")
     is_limited = name in SIDES or name.endswith(COUNTS)
@@ -183,11 +183,11 @@ def entries(folder: Path) -> Iterator[Path]:
 
 
 def raise_for_kind(path: Path, kind: str) -> NoReturn:
-    raise CheckpointError(f"{path} is {kind}, not a file: take it away or download it again")
+    raise CheckpointError(f"{path} is {kind}, not a file: remove it or download it again")
 
 
 def raise_for_size(path: Path) -> NoReturn:
     raise CheckpointError(
-        f"{path} is larger than {MAX_BYTES // 2**20} MiB, which no such file of a model is:"
+        f"{path} is larger than {MAX_BYTES // 2**20} MiB, too large for such a file:"
         " download it again"
     )

@@ -126,8 +126,8 @@ def ask_model(
         names = [it.name for it in others if it.family in ASKED_FAMILIES]
         raise BadInput(
             f"{name}: there is no model {asked!r} to ask"
-            f" ({'one of ' + ', '.join(names) if names else 'none can be asked'}): name one of the"
-            f" project, or a folder, --model {name}={SCORE_VQA}:FOLDER"
+            f" ({'there is ' + ', '.join(names) if names else 'no model can be asked'}): name one"
+            f" of the project, or a folder, --model {name}={SCORE_VQA}:FOLDER"
         )
     if model.family not in ASKED_FAMILIES:
         raise BadInput(
@@ -160,7 +160,7 @@ def choose_all(
         name = next((it for it in names if key.startswith(f"{it}.")), None)
         if name is None:
             raise BadInput(
-                f"{text!r}: write MODEL.KEY=VALUE with a model that --model names"
+                f"{text!r}: write MODEL.KEY=VALUE with a model of --model"
                 f" ({', '.join(changes) or 'none'})"
             )
         changes[name][key.removeprefix(f"{name}.")] = value
@@ -223,9 +223,11 @@ def change_model(
     settings = complete_prompt(family, apply_changes(settings, rest))
     if "prompt" in rest:
         check_prompt_keys(family, settings.prompt)
+    for key in rest.keys() & {"system", "prefill"}:
+        refuse_keys(key, getattr(settings, key))
     if settings.unsent and not family.asks_server:
         raise BadInput(
-            f"{settings.unsent_names[0]} must have a value: only a server can do without"
+            f"{settings.unsent_names[0]} must have a value: it may be none only for a server"
         )
     if checkpoint is not None:
         checkpoint = check_checkpoint(family, checkpoint, settings)
@@ -278,9 +280,20 @@ def check_prompt_keys(family: Family, prompt: str) -> None:
             raise BadInput(f"the prompt must hold {{{CAPTION_KEY}}} once and no other key")
         return
     if keys:
+        others = [it.name for it in FAMILIES.values() if it.fills_prompts]
         raise BadInput(
-            f"{family.name} cannot put {{{keys[0]}}} of a record into its prompt: only hf and"
-            " endpoint can"
+            f"{family.name} cannot put {{{keys[0]}}} of a record into its prompt: only models of"
+            f" the families {', '.join(others[:-1])} and {others[-1]} can"
+        )
+
+
+def refuse_keys(setting: str, text: str) -> None:
+    """Raise `BadInput` for a text with keys of records where none are filled in."""
+    keys = keys_of(text)
+    if keys:
+        raise BadInput(
+            f"{setting} holds {{{keys[0]}}}, and texts of records are put into prompts alone: move"
+            f" it to the prompt, or write {{ {keys[0]} }} for the characters themselves"
         )
 
 

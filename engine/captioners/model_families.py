@@ -268,7 +268,7 @@ FAMILIES: dict[str, Family] = {
             summary="any OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve",
             module="engine.captioners.remote.captioner",
             presets=presets.ENDPOINT,
-            checkpoint_form=f"the address of a server that runs, as far as /v1 ({EXAMPLE})",
+            checkpoint_form=f"the address of a running server, up to /v1 ({EXAMPLE})",
             setting_names=SERVER_SETTINGS,
             remote=True,
             fills_prompts=True,
@@ -361,7 +361,7 @@ def check_checkpoint(family: Family, checkpoint: str, settings: Settings | None 
             raise BadInput(f"{family.name}: {advice_for_no_folder(checkpoint)}")
         check_folder(family, folder, settings or Settings())
     except OSError as error:
-        raise BadInput(f"{family.name}: {folder} cannot be looked into: {error}") from error
+        raise BadInput(f"{family.name}: {folder} cannot be read: {error}") from error
     return str(folder)
 
 

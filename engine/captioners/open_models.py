@@ -195,7 +195,7 @@ def refusal_of_type(config: Mapping[str, Any]) -> str | None:
     if why is None:
         return None
     return (
-        f"a model of the type {config.get('model_type')!r} is no captioner: it {why}; take one"
+        f"a model of the type {config.get('model_type')!r} is not a captioner: it {why}; take one"
         f" that 'mllmaug-tui models' lists as tried, or {server_advice()}"
     )
 

@@ -174,6 +174,16 @@ def texts(text: str) -> str:
     return "" if text in ("", "none") else json_texts(text)
 
 
+def cuts(text: str) -> str:
+    """a JSON list of texts such as ["...</think>", "The image shows "], none of which begins with a
+    blank or is dots alone, or none"""
+    stored = texts(text)
+    for cut in json.loads(stored) if stored else []:
+        if cut != cut.lstrip() or (cut.startswith("...") and not cut.strip(".")):
+            raise ValueError
+    return stored
+
+
 def template_variables(text: str) -> str:
     """a JSON object of variables that a chat template may be given, such as {"enable_thinking":
     false}, or none"""
@@ -196,7 +206,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "prefill": any_text,
     "keep_prefill": yes_or_no,
     "template": template_variables,
-    "strip": texts,
+    "strip": cuts,
     "preprocess": one_of(PREPROCESSING),
     "min_pixels": number_or_none(1, MAX_PIXELS),
     "max_pixels": number_or_none(1, MAX_PIXELS),

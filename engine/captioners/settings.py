@@ -227,9 +227,9 @@ def json_texts(text: str) -> str:
     """Return a JSON list of one text or more as it is stored. Raises `BadInput`."""
     value = parse_json(text)
     if not isinstance(value, list) or not value:
-        raise BadInput(f"{text[:200]!r} is no JSON list of texts")
+        raise BadInput(f"{text[:200]!r} is not a JSON list of texts")
     if not all(isinstance(it, str) and it for it in value):
-        raise BadInput(f"{text[:200]!r} holds something else than texts")
+        raise BadInput(f"{text[:200]!r} holds something that is not a text")
     return stored_json(value)
 
 
@@ -247,10 +247,10 @@ def json_object(text: str) -> str:
     """Return a JSON object of template variables as it is stored. Raises `BadInput`."""
     value = parse_json(text)
     if not isinstance(value, dict) or not value:
-        raise BadInput(f"{text[:200]!r} is no JSON object")
+        raise BadInput(f"{text[:200]!r} is not a JSON object")
     for name in value:
         if not VARIABLE.fullmatch(name) or name in RESERVED_VARIABLES:
-            raise BadInput(f"a chat template takes no variable {name[:200]!r} from outside")
+            raise BadInput(f"a setting cannot give the variable {name[:200]!r} to a chat template")
     return stored_json(value)
 
 
@@ -259,7 +259,7 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{text[:200]!r} is no JSON: {error}") from error
+        raise BadInput(f"{text[:200]!r} is not JSON: {error}") from error
 
 
 def stored_json(value: Any) -> str:
@@ -268,5 +268,5 @@ def stored_json(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
         text.encode()  # a database takes no lone surrogates
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"a value is none that JSON can hold: {error}") from error
+        raise BadInput(f"a value cannot be written as JSON: {error}") from error
     return text

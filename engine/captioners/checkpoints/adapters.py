@@ -38,14 +38,14 @@ def adapter_in_place_of_model(folder: Path, takes_adapters: bool) -> str | None:
         )
     if not takes_adapters:
         return (
-            f"{folder} has an adapter in it ({CONFIG}), which models of this family do not take:"
+            f"{folder} has an adapter in it ({CONFIG}), which models of this family cannot use:"
             " merge it into its base model (peft's merge_and_unload), save that and name its folder"
         )
     if not missing_weights(folder):
         return (
-            f"{folder} has an adapter beside its weights ({CONFIG}), which is never left out in"
-            " silence: put the adapter's files into a folder of their own and name it, --set"
-            " NAME.adapter=FOLDER, or take them away if they are merged into the weights already"
+            f"{folder} has an adapter beside its weights ({CONFIG}), and does not say which"
+            " of them to use: move the adapter's files to another folder and name it, --set"
+            " NAME.adapter=FOLDER, or remove them if they are merged into the weights already"
         )
     base = str(read_json_or_empty(folder / CONFIG).get("base_model_name_or_path") or "")
     base = base if base.isprintable() else ""  # it may come from anybody, and goes to a terminal
@@ -83,6 +83,7 @@ def unmerged_adapter(folder: Path, keys: Iterable[str]) -> str | None:
     if found is None:
         return None
     return (
-        f"{folder} has the weights of an adapter among its own ({found}), which would be left out:"
-        " merge them with the program that trained it (peft's merge_and_unload), and save the model"
+        f"{folder} has the weights of an adapter among its own ({found}), which would not be"
+        " loaded: merge them with the program that trained it (peft's merge_and_unload), and save"
+        " the model"
     )

@@ -85,7 +85,7 @@ def text_model(folder: Path, config: Mapping[str, Any]) -> str | None:
     if config.get("auto_map"):
         return f"{folder}/config.json: auto_map names code of the checkpoint, {code_advice(kind)}"
     return (
-        f"{folder} has no image processor (preprocessor_config.json), as models of the type"
-        f" {kind!r} that are for texts only: take a model that 'mllmaug-tui models' lists as tried,"
+        f"{folder} has no image processor (preprocessor_config.json), like models of the type"
+        f" {kind!r} that read text only: take a model that 'mllmaug-tui models' lists as tried,"
         " or download that file, too, if its repository has it"
     )

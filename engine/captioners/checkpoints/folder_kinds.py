@@ -55,7 +55,7 @@ NO_CAPTIONERS = {
     "modules.json": "a model of sentence-transformers, which writes vectors and no text",
     "diffusion_pytorch_model.safetensors": "a part of a pipeline of diffusers, which draws images",
     "pytorch_lora_weights.safetensors": "an adapter of diffusers, for models that draw images",
-    "open_clip_config.json": "a model of OpenCLIP, which compares images with texts, no more",
+    "open_clip_config.json": "a model of OpenCLIP, which only compares images with texts",
 }
 """What a folder is that has an entry of this name."""
 UNFINISHED = (".incomplete", ".part", ".crdownload", ".aria2")
@@ -91,7 +91,7 @@ def advice_for_no_folder(text: str) -> str:
             return f"{path} is an archive: unpack it and name the folder"
         return f"{path} is a file: name the folder that holds all files of the model"
     if path.is_symlink():
-        return f"{path} is a link that leads nowhere: name the folder itself"
+        return f"{path} is a broken link: name the folder itself"
     if repository is None and "://" in text:
         return f"{text} is an address, and nothing is downloaded: name a folder on this machine"
     if repository is None:
@@ -115,11 +115,14 @@ def cache_of_the_hub(folder: Path) -> str | None:
         return None
     root = next((it for it in roots if snapshot_of(it) is not None), roots[0])
     snapshot = snapshot_of(root)
-    what = f"{folder} belongs to the Hub's cache, which keeps a model's files in its snapshots"
+    what = f"{folder} belongs to the Hub's cache, which keeps the files of a model in its snapshots"
     if snapshot is not None:
         return f"{what}: name {snapshot}"
     name = root.name.removeprefix(CACHE_PREFIX).replace("--", "/")
-    return f"{what} and has none of this one: run {download_command(name)} and name its folder"
+    return (
+        f"{what}, and there is no snapshot of this model: run {download_command(name)} and name its"
+        " folder"
+    )
 
 
 def unfinished_download(folder: Path) -> str | None:
@@ -131,8 +134,8 @@ def unfinished_download(folder: Path) -> str | None:
     if first is None:
         return None
     return (
-        f"{folder} is not downloaded to its end ({first.name} is there): run the same download"
-        " again, which goes on where it stopped"
+        f"{folder} is not downloaded completely ({first.name} is there): run the same download"
+        " again, which continues where it stopped"
     )
 
 
@@ -141,8 +144,8 @@ def dead_links(folder: Path) -> str | None:
     if not dead:
         return None
     return (
-        f"{folder} has links that lead nowhere ({len(dead)}, the first is {dead[0]}): copy the"
-        " folder with what they lead to (cp -rL), or download it again"
+        f"{folder} has broken links ({len(dead)}, the first is {dead[0]}): copy the folder"
+        " with the files that they point to (cp -rL), or download it again"
     )
 
 
@@ -189,7 +192,7 @@ def weights_of_another_format(folder: Path) -> str | None:
 def other_format(file: Path, folder: Path) -> str:
     """Return the sentence for a folder whose weights are in a format of another program."""
     name = FORMATS.get(file.suffix, "OpenVINO")
-    program = ", llama.cpp's llama-server for one," if file.suffix == ".gguf" else ""
+    program = ", such as llama.cpp's llama-server," if file.suffix == ".gguf" else ""
     return (
         f"{folder} holds weights for another program only ({file.name}: {name}): take the"
         f" repository that they were made from, with model.safetensors, or serve them with that"
@@ -225,8 +228,8 @@ def weights_of_another_name(folder: Path) -> str | None:
     if not found or weight_names(folder) or not missing_weights(folder):
         return None
     return (
-        f"{folder} has no model.safetensors, but {', '.join(found[:3])}: call the file"
-        " model.safetensors if it holds all weights, else download the repository's own"
+        f"{folder} has no model.safetensors, but {', '.join(found[:3])}: rename the"
+        " file to model.safetensors if it holds all weights, else download that of the repository"
     )
 
 
@@ -244,7 +247,7 @@ def folder_of_models(folder: Path) -> str | None:
     if not inner:
         return None
     count = f" ({len(inner)} are in it)" if len(inner) > 1 else ""
-    return f"{folder} is no checkpoint itself: name a folder in it{count}, such as {inner[-1]}"
+    return f"{folder} is not a checkpoint itself: name a folder in it{count}, such as {inner[-1]}"
 
 
 def mistral_tokenizer(folder: Path) -> str | None:
@@ -321,7 +324,7 @@ def fake(file: Path) -> str | None:
     if head.lower().lstrip().startswith(WEB_PAGES):
         return (
             f"{file} is a web page, not the file itself: download it with 'hf download', after"
-            " 'hf auth login' where the repository wants that"
+            " 'hf auth login' if the repository requires that"
         )
     if not head and file.suffix in SUFFIXES:
         return f"{file} is empty: download it again"

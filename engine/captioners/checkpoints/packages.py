@@ -53,8 +53,8 @@ def check_torchvision() -> None:
     except Exception as error:
         raise CheckpointError(
             f"torchvision {installed('torchvision')} does not fit torch {installed('torch')}"
-            f" ({first_line(error)}): install the build that belongs to this torch, or take it"
-            " away, for most models do without: pip uninstall torchvision"
+            f" ({first_line(error)}): install the build for this torch, or remove torchvision,"
+            " which most models do not need: pip uninstall torchvision"
         ) from error
 
 
@@ -77,7 +77,7 @@ def check_quantizer(folder: Path, config: Mapping[str, Any]) -> str | None:
     missing = [name for name in needed if installed(name) is None]
     if missing:
         raise CheckpointError(
-            f"{what}, which needs what is not installed: pip install {' '.join(missing)}, or"
+            f"{what}, which needs further packages: pip install {' '.join(missing)}, or"
             f" {UNQUANTIZED}, or {server_advice()}"
         )
     return method

@@ -33,8 +33,8 @@ def contrastive(folder: Path, config: Mapping[str, Any]) -> str | None:
     if name is None:
         return None
     return (
-        f"{folder} is a {name}, which compares images with texts and writes none: have it score"
-        f" captions, --model NAME=score:{folder}"
+        f"{folder} is a {name}, which compares images with texts and writes no captions: let it"
+        f" score captions, --model NAME=score:{folder}"
     )
 
 
@@ -61,8 +61,8 @@ def advice_for_asked(folder: Path, quantize: str) -> str | None:
     kind = read_config(folder).get("model_type")
     if kind in UNASKED_TYPES:
         return (
-            f"{folder}: a model of the type {kind!r} answers no questions, so that it can be asked"
-            " nothing about a caption: take one that does, or a CLIP, --model NAME=score:FOLDER"
+            f"{folder}: a model of the type {kind!r} cannot answer questions about captions:"
+            " take one that can, or a CLIP, --model NAME=score:FOLDER"
         )
     if quantize != "none" and not is_asked_as_llava(folder, quantize):
         return f"{folder}: only a LLaVA-1.5 can be quantized when it is loaded: set quantize=none"
@@ -99,7 +99,7 @@ def other_type(folder: Path, kind: str) -> str:
     """Return the sentence for a model of a type that the family does not load."""
     model = OPEN_MODELS.get(kind)
     known = ", ".join(CONTRASTIVE_TYPES.values())
-    what = f"{folder}: a model of the type {kind!r} is none of those that compare images with texts"
+    what = f"{folder}: a model of the type {kind!r} does not compare images with texts"
     if model is not None and model.refusal is None:
-        return f"{what} ({known}): have it asked about captions, --model NAME=score-vqa:{folder}"
+        return f"{what} ({known}): ask it about captions, --model NAME=score-vqa:{folder}"
     return f"{what}: take one of {known}"

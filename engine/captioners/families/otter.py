@@ -303,10 +303,10 @@ def otter_tokenizer(folder: Path, vocab_size: int) -> Any:
         tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
     if len(tokenizer) > vocab_size:
         raise CheckpointError(
-            f"the tokenizer in {folder} knows {known} tokens and needs"
+            f"the tokenizer in {folder} has {known} tokens and needs"
             f" {len(tokenizer) - known} more for Otter, but the model has {vocab_size}: it is"
             " another model's tokenizer (Otter's is that of mosaicml/mpt-7b-instruct, or of"
-            " LLaMA-7B where it is built on that)"
+            " LLaMA-7B if it is built on that)"
         )
     return tokenizer
 

@@ -75,10 +75,10 @@ def read_ranks(path: Path) -> dict[bytes, int]:
         lines = [line.split() for line in path.read_bytes().splitlines() if line.strip()]
         ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
     except (OSError, ValueError, binascii.Error) as error:
-        raise CheckpointError(f"{path} is no tiktoken vocabulary: {error}") from error
+        raise CheckpointError(f"{path} is not a tiktoken vocabulary: {error}") from error
     if not ranks or sorted(ranks.values()) != list(range(len(ranks))):
         raise CheckpointError(f"{path} is cut short: its ranks are not 0 to {len(ranks)}")
     # Without one of them tiktoken panics at a text that has it, which would end the worker.
     if any(bytes([value]) not in ranks for value in range(256)):
-        raise CheckpointError(f"{path} is no tiktoken vocabulary: it lacks single bytes")
+        raise CheckpointError(f"{path} is not a tiktoken vocabulary: it lacks single bytes")
     return ranks

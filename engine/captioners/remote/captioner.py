@@ -271,7 +271,7 @@ class EndpointCaptioner(RemoteCaptioner):
             await self.request(self.asked_of_probe, PROBE_ID)
         except ImageRefused as refusal:
             raise ServerUnavailable(
-                f"{self.client.address} refuses whatever it is asked: {refusal}"
+                f"{self.client.address} refuses every request: {refusal}"
                 f"{parameter_advice(str(refusal))}",
                 cause="failing",
             ) from None

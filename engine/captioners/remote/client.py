@@ -190,9 +190,11 @@ class ServerClient:
             raise ServerError(self.describe_malformed("no choices", response)) from None
         if finish == "content_filter":
             raise ImageRefused("the server's content filter withheld the answer")
+        if not text and message.get("refusal"):
+            raise ImageRefused(self.redact(str(message["refusal"])))
         if isinstance(text, list):
             text = joined_parts(text)
-        if text is None and reasoning:
+        if text is None and (reasoning or finish in ("length", "tool_calls")):
             text = ""
         if not isinstance(text, str):
             raise ServerError(self.describe_malformed("no text", response))
@@ -214,11 +216,11 @@ class ServerClient:
                 async for part in response.aiter_bytes():
                     data += part
                     if len(data) > MAX_RESPONSE_BYTES:
-                        raise ServerError(f"{self.address} answers without end")
+                        raise ServerError(f"{self.address} sends an answer that is too long")
         except (TimeoutError, httpx2.TimeoutException) as error:
             connecting = isinstance(error, httpx2.ConnectTimeout)
             limit = self.policy.connect_timeout if connecting else self.policy.request_timeout
-            failure = "does not take a connection" if connecting else "does not answer"
+            failure = "does not accept a connection" if connecting else "does not answer"
             raise ServerError(
                 f"{self.address} {failure} within {limit:g} s",
                 cause="unreachable",
@@ -319,7 +321,7 @@ def find_api_key(variables: Sequence[str]) -> tuple[str, str]:
         key = os.environ.get(name, "").strip()
         if key:
             if not key.isascii() or not key.isprintable() or " " in key:
-                text = f"the key in {name} holds characters that no key has"
+                text = f"the key in {name} holds characters that a key cannot have"
                 raise ServerUnavailable(text, cause="unauthorized")
             return name, key
     return "", ""
@@ -348,10 +350,10 @@ def hidden_reasoning(usage: dict[str, Any]) -> str:
 
 
 def joined_parts(content: list[Any]) -> str | None:
-    """Return the text of a content that is a list of parts; None if no part is a text."""
+    """Return the text of a content that is a list of parts; None if it has parts, but no text."""
     texts = [it.get("text") for it in content if isinstance(it, dict) and it.get("type") == "text"]
     strings = [text for text in texts if isinstance(text, str)]
-    return "".join(strings) if strings and len(strings) == len(texts) else None
+    return "".join(strings) if len(strings) == len(texts) and (strings or not content) else None
 
 
 def token_count(value: Any) -> int | None:

@@ -35,7 +35,7 @@ from engine.images.image import ImageProblem, Picture
 
 TEXT_KEYS = ("input_ids", "attention_mask")
 """What a text encoder takes of what a tokenizer returns."""
-NOT_FINITE = ImageProblem("refused", "a score is no finite number")
+NOT_FINITE = ImageProblem("refused", "a score is not a finite number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class ContrastiveScorer(Scorer):
         inputs = [PreparedRecord(self.pictures.prepare(it), texts) for it in draw_pictures()]
         results = attempt(FAILS, partial(self.score, inputs))
         if NOT_FINITE in results:
-            raise CheckpointError("its scores of a drawn picture are no finite numbers")
+            raise CheckpointError("its scores of a test picture are not finite numbers")
 
 
 def scores_of(by_digest: dict[str, float]) -> Scores | ImageProblem:
@@ -161,7 +161,7 @@ def load(
     dtype = choose_dtype(settings.dtype, device)
     model, loaded = load_model(folder, dtype, device, report, auto_class=AutoModel)
     use_fast_products(model)
-    report("trying it on two drawn pictures")
+    report("trying it on two test pictures")
     try:
         scorer = ContrastiveScorer(model, processor, loaded, settings)
         scorer.try_out()

@@ -39,7 +39,7 @@ def test_an_address_chooses_the_family_and_its_name_is_free() -> None:
         ("a=http://", "no server's address"),
         ("a=http://host:99999/v1", "no server's address"),
         ("a=http://[host/v1", "no server's address"),
-        ("a=http://host/v1/chat/completions", "as far as /v1"),
+        ("a=http://host/v1/chat/completions", "up to /v1"),
         ("../a=http://host/v1", "cannot name a model"),
         (".=http://host/v1", "cannot name a model"),
         ("=http://host/v1", "cannot name a model"),

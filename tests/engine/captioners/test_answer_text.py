@@ -48,9 +48,9 @@ def test_a_caption(text: str) -> None:
 @pytest.mark.parametrize(
     ("texts", "beginning"),
     [
-        (REASONING, "reasoning, no answer: raise max_new_tokens or switch thinking off"),
+        (REASONING, "reasoning without an answer: raise max_new_tokens or switch thinking off"),
         (EMPTY, "the answer is empty"),
-        (TOKENS, "the answer is only tokens of a chat template"),
+        (TOKENS, "the answer holds only tokens of a chat template"),
     ],
 )
 def test_no_caption(texts: Sequence[str], beginning: str) -> None:

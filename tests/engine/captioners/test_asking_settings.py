@@ -60,15 +60,26 @@ def folder(tmp_path: Path) -> Write:
         ),
         ({"prompts": "[]"}, "prompts must be a JSON list"),
         ({"strip": '["a", 1]'}, "strip must be a JSON list of texts"),
+        ({"strip": '["..."]'}, "none of which begins with a blank or is dots alone"),
+        ({"strip": '["The", "....."]'}, "is dots alone"),
+        ({"strip": '[" The"]'}, "begins with a blank"),
         ({"template": "[1]"}, "template must be a JSON object of variables"),
-        ({"template.messages": "1"}, "takes no variable 'messages' from outside"),
-        ({"template.a b": "1"}, "takes no variable 'a b' from outside"),
+        ({"template.messages": "1"}, "setting cannot give the variable 'messages'"),
+        ({"template.a b": "1"}, "setting cannot give the variable 'a b'"),
         ({"keep_prefill": "maybe"}, "keep_prefill must be yes or no"),
     ],
 )
 def test_settings_that_cannot_be(changes: Mapping[str, str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         apply_changes(Settings(), changes)
+
+
+@pytest.mark.parametrize("setting", ["system", "prefill"])
+def test_texts_of_records_are_put_into_prompts_alone(setting: str) -> None:
+    with pytest.raises(BadInput, match=rf"{setting} holds {{caption}}, .* or write {{ caption }}"):
+        choose("m=http://h/v1", None, {setting: "About {caption}"})
+    for text in ("{{caption}}", '{"caption": "', "{ caption }"):
+        assert choose("m=http://h/v1", None, {setting: text}).settings[setting] == text
 
 
 @pytest.mark.parametrize(

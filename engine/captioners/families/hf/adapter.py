@@ -54,7 +54,7 @@ def merge_adapter(model: Any, folder: Path) -> Any:
             )
         weights = renamed(read_file(file), model)
         if not all(bool(it.isfinite().all()) for it in weights.values()):
-            raise CheckpointError(f"{file} holds values that are no finite numbers: {AGAIN}")
+            raise CheckpointError(f"{file} holds values that are not finite numbers: {AGAIN}")
         found = peft.set_peft_model_state_dict(adapted, weights)
         missing = [key for key in found.missing_keys if adapted.base_model.prefix in key]
         merged = adapted.merge_and_unload()
@@ -70,8 +70,8 @@ def merge_adapter(model: Any, folder: Path) -> Any:
     unmatched = sorted({*missing, *found.unexpected_keys})
     if unmatched:
         raise CheckpointError(
-            f"the adapter {folder} was trained for another model, for one of the two lacks"
-            f" {summarise_keys(unmatched)}: name the base model of its {CONFIG}, or {ELSEWHERE}"
+            f"the adapter {folder} was trained for another model: one of the two lacks"
+            f" {summarise_keys(unmatched)}; name the base model of its {CONFIG}, or {ELSEWHERE}"
         )
     return merged
 

@@ -185,8 +185,8 @@ class HuggingFaceCaptioner(Captioner):
         ids = row.get("input_ids")
         if has_encoder or ids is None or not self.ends_with(ids[0].tolist(), prefill):
             raise CheckpointError(
-                "the model does not go on with the text that it reads, so that its answer cannot be"
-                " begun: leave prefill empty, and write it into the prompt"
+                "the model does not continue the text that it reads, so that it cannot take the"
+                " beginning of its answer: leave prefill empty, and write that into the prompt"
             )
 
     def ends_with(self, ids: Sequence[int], text: str) -> bool:
@@ -333,8 +333,8 @@ def quantize_text(
     text_model = find_text_model(model)
     if text_model is None or getattr(model.config, "quantization_config", None) is not None:
         raise CheckpointError(
-            f"{folder}: quantize={how} is for language models like Llama and Qwen whose weights are"
-            " not quantized yet: set quantize=none"
+            f"{folder}: quantize={how} works for language models like Llama and Qwen with weights"
+            " that are not quantized yet: set quantize=none"
         )
     return quantize(model, text_model.layers, how, model.device, loaded, report)
 
@@ -364,7 +364,7 @@ def load(
         why = str(error).rpartition(AGAIN)[0].rstrip(":; ") or str(error)
         raise CheckpointError(f"{why}; the folder has code of its own, {advice}") from error
     if has_code:
-        captioner.note("its own code is left aside")
+        captioner.note("its own code is not used")
     return captioner
 
 
@@ -401,7 +401,7 @@ def load_without_code(
     if settings.max_tiles is not None:
         share_grids(processor, model.config)
     asked = questions[0].describe(tried[0][0])
-    report("trying it on two drawn pictures")
+    report("trying it on two test pictures")
     try:
         captioner = HuggingFaceCaptioner(model, loaded, questions, settings, asked)
         captioner.config = config

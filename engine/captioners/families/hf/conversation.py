@@ -47,15 +47,15 @@ def render_prompt(
     if extras:
         reason = f" ({failure})" if failure else ""
         raise CheckpointError(
-            f"the checkpoint's chat template takes no {' and '.join(extras)}: leave it empty, and"
-            f" write what it says into the prompt{reason}"
+            f"the checkpoint's chat template has no place for {' and '.join(extras)}: leave it"
+            f" empty, and write that text into the prompt{reason}"
         )
     whole = f"write the whole text yourself, --set NAME.prompt='{token or '<image>'} ...'"
     if is_for_texts:
         raise CheckpointError(
             f"the checkpoint's chat template is for texts and has no place for an image: {whole}"
         )
-    why = failure or "the checkpoint's chat template makes nothing of a message"
+    why = failure or "the checkpoint's chat template turns a message into an empty text"
     raise CheckpointError(
         f"{why}: set what it asks for (system, template.KEY), save the chat_template.jinja of its"
         f" repository in the folder, or {whole}"
@@ -102,7 +102,6 @@ def template_variables(template: str, settings: Settings) -> dict[str, Any]:
     for name in variables:
         if not re.search(rf"\b{name}\b", template):
             raise CheckpointError(
-                f"the checkpoint's chat template knows no variable {name!r}: set"
-                f" template.{name}=none"
+                f"the checkpoint's chat template has no variable {name!r}: set template.{name}=none"
             )
     return variables

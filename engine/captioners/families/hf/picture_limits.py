@@ -41,14 +41,14 @@ def limit_pixels(images: Any, least: int | None, most: int | None) -> None:
     if not hasattr(images, "merge_size") or not size.keys() >= {"shortest_edge", "longest_edge"}:
         raise CheckpointError(
             f"its image processor, {type(images).__name__}, takes no min_pixels and no max_pixels:"
-            " it brings pictures to a size of its own; set them to none"
+            " it resizes pictures in another way; set both to none"
         )
     least = size["shortest_edge"] if least is None else least
     most = size["longest_edge"] if most is None else most
     if least > most:
         raise CheckpointError(
             f"its image processor would enlarge pictures to {least:,} pixels and reduce them to"
-            f" {most:,}: set min_pixels and max_pixels so that they fit together"
+            f" {most:,}: set min_pixels below max_pixels"
         )
     images.size = type(images.size)(shortest_edge=least, longest_edge=most)
 
@@ -61,8 +61,8 @@ def limit_tiles(images: Any, most: int) -> None:
         if name in taken and (not fewest or fewest in taken):
             if fewest and getattr(images, fewest, 1) > most:
                 raise CheckpointError(
-                    f"its image processor cuts pictures into {getattr(images, fewest)} tiles at"
-                    f" least: set max_tiles to that or more, or to none"
+                    f"its image processor cuts pictures into at least"
+                    f" {getattr(images, fewest)} tiles: set max_tiles to that or more, or to none"
                 )
             setattr(images, name, most)
             return
@@ -92,7 +92,7 @@ def limit_grids(images: Any, most: int) -> None:
     kept = [list(grid) for grid, count in tiles.items() if count <= most]
     if not kept:
         raise CheckpointError(
-            f"its image processor cuts pictures into {min(tiles.values())} tiles at least: set"
+            f"its image processor cuts pictures into at least {min(tiles.values())} tiles: set"
             " max_tiles to that or more, or to none"
         )
     setattr(images, GRIDS, kept)

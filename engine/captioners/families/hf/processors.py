@@ -74,15 +74,15 @@ def load_processor(folder: Path, tokenizer_path: Path) -> Any:
     except Exception as error:
         if "torchvision" in str(error).lower():
             raise CheckpointError(
-                f"{folder}: its image processor needs torchvision, of the same build as torch: pip"
-                " install torchvision"
+                f"{folder}: its image processor needs torchvision, in the build for this torch:"
+                " pip install torchvision"
             ) from error
         if isinstance(error, ImportError):
             raise missing_package(folder, error) from error
         has_tokenizer = (tokenizer_path / "tokenizer.json").is_file()
         advice = AGAIN if has_tokenizer else "download tokenizer.json, too"
         raise CheckpointError(
-            f"{folder}: no processor can be made of it ({first_line(error)}): {advice}"
+            f"{folder}: its processor cannot be loaded ({first_line(error)}): {advice}"
         ) from error
 
 
@@ -99,8 +99,8 @@ def with_tokenizer(processor: Any, folder: Path) -> Any:
     """Return the processor. Raises `CheckpointError` if it reads images without any tokenizer."""
     if getattr(processor, "tokenizer", None) is None:
         raise CheckpointError(
-            f"{folder}: its processor, {type(processor).__name__}, has no tokenizer: it writes no"
-            " captions"
+            f"{folder}: its processor, {type(processor).__name__}, has no tokenizer, so that the"
+            " model cannot write captions"
         )
     return processor
 

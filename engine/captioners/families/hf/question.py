@@ -199,7 +199,7 @@ def check_plain(settings: Settings, why: str) -> None:
     """Raise `CheckpointError` for settings that only a chat template takes."""
     for name in ("system", "template"):
         if getattr(settings, name):
-            raise CheckpointError(f"{why}, so that it takes no {name}: leave {name} empty")
+            raise CheckpointError(f"{why}, so that {name} has no place in it: leave {name} empty")
 
 
 def image_token(processor: Any) -> str:
@@ -216,13 +216,13 @@ def chat_template(processor: Any) -> str | None:
     if isinstance(template, dict):
         if "default" not in template:
             raise CheckpointError(
-                f"no chat template is the default one of {', '.join(template)}: save the one that"
-                " is for images as chat_template.jinja in the folder"
+                f"none of the chat templates {', '.join(template)} is the default: save the one"
+                " for images as chat_template.jinja in the folder"
             )
         template = template["default"]
     if template and not isinstance(template, str):
         raise CheckpointError(
-            f"the checkpoint's chat template is no text: {str(template)[:60]}; save the one that is"
+            f"the checkpoint's chat template is not a text: {str(template)[:60]}; save the one"
             " for images as chat_template.jinja in the folder"
         )
     return template or None

@@ -35,7 +35,7 @@ HALF_LIMIT = 0.1
 """The same for the other dtypes and for weights that were rounded to eight bits. Rounding alone
 makes some hundredths in bfloat16."""
 
-FAILS = "it fails at a drawn picture"
+FAILS = "it fails at a test picture"
 """The beginning of the sentence about a model that raises."""
 
 
@@ -50,14 +50,14 @@ def draw_pictures() -> list[Image.Image]:
 
 def try_processor(question: Question) -> list[ModelInputs]:
     """Return the model inputs of each picture. Raises `CheckpointError`."""
-    what = "its own processor refuses a drawn picture"
+    what = "its own processor refuses a test picture"
     rows: list[ModelInputs] = [
         attempt(what, partial(question.inputs, image)) for image in draw_pictures()
     ]
     if not any(is_picture(value) for row in rows for value in row.values()):
         raise CheckpointError(
-            f"its processor, {type(question.processor).__name__}, makes nothing of a picture: the"
-            " model is for texts only; take one that takes images"
+            f"its processor, {type(question.processor).__name__}, ignores pictures: the model reads"
+            " text only; take a model that reads images"
         )
     return rows
 
@@ -100,12 +100,12 @@ def try_model(model: Any, rows: Sequence[ModelInputs], pad_id: int | None) -> bo
         dtype = str(model.dtype).removeprefix("torch.")
         wider = "" if dtype == "float32" else "set dtype=float32, or "
         raise CheckpointError(
-            f"what it says of a drawn picture is not a number (NaN) in {dtype}: {wider}{AGAIN}"
+            f"its answer to a test picture is not a number (NaN) in {dtype}: {wider}{AGAIN}"
         )
     if torch.equal(alone[0][0], alone[1][0]):
         raise CheckpointError(
-            "it says the same of two different pictures, so the picture does not reach it: its"
-            " chat template or its weights are not those of its authors; download it again"
+            "it gives the same answer to two different pictures, so the pictures do not reach it:"
+            " its chat template or its weights are not those of its authors; download it again"
         )
     return says_the_same_together(model, rows, alone, pad_id)
 
@@ -148,8 +148,8 @@ def attempt(what: str, action: Callable[[], Any]) -> Any:
         if is_out_of_memory(error):
             raise
         raise CheckpointError(
-            f"{what} ({first_line(error)}), as where files of two copies are mixed: download it"
-            f" again, or {server_advice()}"
+            f"{what} ({first_line(error)}), perhaps since files of two copies are mixed: download"
+            f" it again, or {server_advice()}"
         ) from error
 
 

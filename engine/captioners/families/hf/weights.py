@@ -50,14 +50,14 @@ def check_type(folder: Path) -> None:
         raise CheckpointError(f"{folder}/config.json names no model_type: {AGAIN}")
     if model_type not in CONFIG_MAPPING:
         raise CheckpointError(
-            f"{folder}: transformers {transformers.__version__} knows no model of the type"
-            f" {model_type!r}: {copy_advice(model_type)}; a newer transformers may know it"
+            f"{folder}: transformers {transformers.__version__} has no model of the type"
+            f" {model_type!r}: {copy_advice(model_type)}; a newer version may have it"
         )
     if not has_model(model_type):
         is_text = CONFIG_MAPPING[model_type] in MODEL_FOR_CAUSAL_LM_MAPPING
-        what = "writes text and takes no image" if is_text else "is no model that describes images"
+        what = "writes text and takes no image" if is_text else "does not describe images"
         raise CheckpointError(
-            f"{folder}: a model of the type {model_type!r} is no captioner: it {what}; take one"
+            f"{folder}: a model of the type {model_type!r} is not a captioner: it {what}; take one"
             f" that 'mllmaug-tui models' lists, or {server_advice()}"
         )
     ours = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[CONFIG_MAPPING[model_type]].__name__
@@ -65,7 +65,7 @@ def check_type(folder: Path) -> None:
     others = [it for it in named if it != ours] if isinstance(named, list) else []
     if others == named and any(isinstance(it, str) and has_class(it) for it in others):
         raise CheckpointError(
-            f"{folder}: its weights are those of {others[0]}, which is no captioner: take the"
+            f"{folder}: its weights are those of {others[0]}, which is not a captioner: take the"
             f" repository with those of {ours}, or {server_advice()}"
         )
 

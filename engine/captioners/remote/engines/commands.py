@@ -74,7 +74,7 @@ def program_in_path(name: str) -> str:
     """Return the path of a program. Raises `CheckpointError` if there is none."""
     program = shutil.which(name)
     if program is None:
-        raise CheckpointError(f"there is no {name} in the path: name it by the setting interpreter")
+        raise CheckpointError(f"there is no {name} in the PATH: name it in the setting interpreter")
     return program
 
 
@@ -83,7 +83,7 @@ def python_with(package: str) -> str:
     if find_spec(package) is None:
         raise CheckpointError(
             f"{package} is not installed for {sys.executable}: name the Python of its environment"
-            " by the setting interpreter"
+            " in the setting interpreter"
         )
     return sys.executable
 
@@ -165,8 +165,8 @@ def gguf_files(folder: Path) -> tuple[Path, Path]:
         if len(found) != 1:
             names = ", ".join(file.name for file in found) or "none"
             raise CheckpointError(
-                f"{folder} must have one GGUF file of the {name}, not {names}: keep the files that"
-                " go together in a folder of their own"
+                f"{folder} must have one GGUF file of the {name}, not {names}: put the files that"
+                " belong together into a separate folder"
             )
     return models[0], projectors[0]
 

@@ -77,7 +77,7 @@ class ServerProcess:
         how = f"exit code {code}"
         if code > keeper.SIGNAL_CODE or code < 0:
             how = f"signal {abs(code) % keeper.SIGNAL_CODE}"
-        return f"the server has ended ({how}): {self.log.end or 'it said nothing'}"
+        return f"the server has ended ({how}): {self.log.end or 'it printed nothing'}"
 
     def wait_until_ready(self, report: Report) -> None:
         """Wait for the server, reporting each line that it prints meanwhile.
@@ -105,7 +105,7 @@ class ServerProcess:
         if not is_taken(self.port):
             return False
         if not self.listens():
-            raise PortTaken(f"port {self.port} is answered by a program that is not the server's")
+            raise PortTaken(f"another program than the server answers on port {self.port}")
         try:
             response = httpx2.get(
                 f"http://{HOST}:{self.port}{self.command.health}",

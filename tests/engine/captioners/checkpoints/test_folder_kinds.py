@@ -108,7 +108,7 @@ def config(**changes: Any) -> Files:
         ({"pytorch_lora_weights.safetensors": ""}, "an adapter of diffusers"),
         ({"model_index.json": "", "unet/config.json": ""}, "pipeline of diffusers, which draws"),
         ({**WHOLE, "modules.json": "[]"}, "sentence-transformers, which writes vectors"),
-        ({"open_clip_config.json": "", "a.safetensors": ""}, "OpenCLIP, which compares"),
+        ({"open_clip_config.json": "", "a.safetensors": ""}, "OpenCLIP, which only compares"),
         (config(model_type="got_ocr2"), r"reads the text of a page \(OCR\).*take one that"),
         (
             {
@@ -116,7 +116,7 @@ def config(**changes: Any) -> Files:
                 "tokenizer.json": {},
                 "model.safetensors": "weights",
             },
-            "'llama' that are for texts only: take a model",
+            "'llama' that read text only: take a model",
         ),
         # Downloads that went wrong.
         ({**WHOLE, "model.safetensors": POINTER}, r"model.safetensors is a pointer.*git lfs pull"),
@@ -127,7 +127,7 @@ def config(**changes: Any) -> Files:
             {**WITHOUT_WEIGHTS, ".cache/huggingface/download/a.b.incomplete": ""},
             r"\(a\.b\.incomplete is there\): run the same download again",
         ),
-        ({**WITHOUT_WEIGHTS, "model.safetensors.part": ""}, "not downloaded to its end"),
+        ({**WITHOUT_WEIGHTS, "model.safetensors.part": ""}, "not downloaded completely"),
         (
             {**WITHOUT_WEIGHTS, "model-00001-of-00002.safetensors": ""},
             r"without model\.safetensors\.index\.json: download that file",
@@ -142,7 +142,10 @@ def config(**changes: Any) -> Files:
             },
             r"lacks model-2\.safetensors;",
         ),
-        ({**WITHOUT_WEIGHTS, "model.fp16.safetensors": ""}, "call the file model.safetensors if"),
+        (
+            {**WITHOUT_WEIGHTS, "model.fp16.safetensors": ""},
+            "rename the file to model.safetensors if",
+        ),
         # Other folders than the model's.
         (
             {"checkpoint-1/config.json": {}, "checkpoint-2/config.json": {}},
@@ -180,7 +183,7 @@ def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
     (folder / "model.safetensors").symlink_to("../../blobs/0a")
     assert "(1, the first is model.safetensors): copy the folder with" in refusal(folder)
     (tmp_path / "link").symlink_to("nowhere")
-    assert "link is a link that leads nowhere" in refusal(tmp_path / "link")
+    assert "link is a broken link" in refusal(tmp_path / "link")
 
 
 @pytest.mark.parametrize("inner", ["", "snapshots", "refs", "blobs"])
@@ -287,8 +290,8 @@ def test_an_adapter_names_its_base_and_the_setting(tmp_path: Path) -> None:
 
 def test_an_adapter_beside_weights_is_not_left_out_in_silence(tmp_path: Path) -> None:
     folder = make(tmp_path, {**WHOLE, **ADAPTER})
-    assert "never left out in silence: put the adapter's files into a folder" in refusal(folder)
-    assert "models of this family do not take" in refusal(folder, "llava-1.5")
+    assert "move the adapter's files to another folder" in refusal(folder)
+    assert "models of this family cannot use" in refusal(folder, "llava-1.5")
     make(folder, {"non_lora_trainables.bin": ""})
     assert "scripts/merge_lora_weights.py" in refusal(folder)
 
@@ -330,7 +333,7 @@ def test_other_families_are_advised_as_well(tmp_path: Path) -> None:
     folder = make(tmp_path, {**WHOLE, "model.safetensors": POINTER})
     assert "git lfs pull" in refusal(folder, "llava-1.5")
     part = make(tmp_path / "m", {"vicuna/config.json": {"model_type": "llama"}})
-    assert "no checkpoint itself" not in refusal(part, "minigpt-4")
+    assert "not a checkpoint itself" not in refusal(part, "minigpt-4")
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_half_precision_is_rounded_as_peft_does(base: Path, lora: Path, dtype: s
         (lambda lora, to: changed(lora, to, target_modules=[]), "name the base model"),
         (lambda lora, to: changed(lora, to, peft_type="NEW"), r"\(NEW\) cannot be merged"),
         (lambda lora, to: changed(lora, to, megatron_config={"a": 1}), "trained by Megatron"),
-        (with_a_nan, "holds values that are no finite numbers: download it again"),
+        (with_a_nan, "holds values that are not finite numbers: download it again"),
         (without_a_layer, r"lacks .*layers\.1\..* and \d+ more: name the base model"),
     ],
 )
@@ -208,7 +208,7 @@ def test_an_adapter_among_the_weights_is_not_left_out_in_silence(
             extra[f"{inner}base_layer.weight"] = weights[layer].clone()
         stored = {key: it for key, it in weights.items() if old or key != layer}
         save_file(stored | extra, folder / "model.safetensors", metadata={"format": "pt"})
-        with pytest.raises(CheckpointError, match="which would be left out: merge them"):
+        with pytest.raises(CheckpointError, match="which would not be loaded: merge them"):
             FAMILIES["hf"].load(str(folder), SETTINGS, "cpu")
 
 

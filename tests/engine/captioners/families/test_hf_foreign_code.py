@@ -105,7 +105,7 @@ def test_the_native_class_is_used_where_there_is_one(folder: Path, code: dict[st
     captioner = load(folder)
     parts = (captioner.model, captioner.tokenizer, captioner.processor.image_processor)
     assert all(type(part).__module__.startswith("transformers.") for part in parts)
-    assert "its own code is left aside" in captioner.loaded.layout
+    assert "its own code is not used" in captioner.loaded.layout
 
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != "config.json"])

@@ -123,7 +123,7 @@ def test_what_stands_around_a_question(
         (USER_ALONE, {"system": "Be kind."}, "takes no system: leave it empty"),
         (USER_ALONE, {"prefill": "A dog"}, "takes no prefill: leave it empty"),
         (FOR_LISTS, {"template": '{"thinking": 1}'}, "no variable 'thinking': set template.thin"),
-        (None, {"system": "Be kind."}, "without a chat template, so that it takes no system"),
+        (None, {"system": "Be kind."}, "without a chat template, so that system has no place"),
     ],
 )
 def test_what_a_template_does_not_take_is_refused(

@@ -78,7 +78,10 @@ def test_what_never_leaves_the_reasoning_of_the_prompt_is_no_caption(
     captioner.caption_batch = counted  # type: ignore[method-assign]
     found = answer(captioner, tmp_path)
     assert isinstance(found, ImageProblem)
-    assert (found.kind, found.detail.startswith("reasoning, no answer")) == ("no_caption", True)
+    assert (found.kind, found.detail.startswith("reasoning without an answer")) == (
+        "no_caption",
+        True,
+    )
     positions = captioner.model.config.get_text_config().max_position_embeddings
     assert caps[0] == 3 and 3 < caps[1] < positions
 

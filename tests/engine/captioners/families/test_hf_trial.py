@@ -76,7 +76,7 @@ def test_a_model_that_fails_at_both_together_gets_them_one_by_one() -> None:
 
 
 def test_a_model_that_does_not_see_the_picture_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="says the same of two different pictures"):
+    with pytest.raises(CheckpointError, match="gives the same answer to two different pictures"):
         trial.try_model(FakeModel(lambda ids: torch.ones(len(ids), 10)), ROWS, pad_id=1)
 
 
@@ -92,7 +92,7 @@ def test_what_a_model_raises_is_one_sentence(error: Exception) -> None:
     def fail(_: torch.Tensor) -> Any:
         raise error
 
-    with pytest.raises(CheckpointError, match="it fails at a drawn picture") as refused:
+    with pytest.raises(CheckpointError, match="it fails at a test picture") as refused:
         trial.try_model(FakeModel(fail), ROWS, pad_id=1)
     assert "\n" not in str(refused.value)
 
@@ -147,13 +147,17 @@ def changed(healthy: Path, folder: Path, name: str, **keys: Any) -> Path:
         (
             "config.json",
             {"image_token_index": 400},
-            "fails at a drawn .* download it again",
+            "fails at a test .* download it again",
         ),
         ("processor_config.json", {"patch_size": 28}, "do not match.* download it again"),
-        ("processor_config.json", {"image_token": "<none>"}, "drawn picture"),
+        ("processor_config.json", {"image_token": "<none>"}, "test picture"),
         ("generation_config.json", {"eos_token_id": "</s>"}, "which is no token's number"),
         ("config.json", {"model_type": "llama"}, "writes text and takes no image"),
-        ("config.json", {"model_type": "clip"}, "compares images with texts and writes none"),
+        (
+            "config.json",
+            {"model_type": "clip"},
+            "compares images with texts and writes no captions",
+        ),
         ("config.json", {"model_type": "got_ocr2"}, r"reads the text of a page \(OCR\)"),
         ("config.json", {"model_type": "kimi_vl"}, "no model of the type 'kimi_vl': take a copy"),
         ("config.json", {"model_type": None}, "names no model_type: download it again"),

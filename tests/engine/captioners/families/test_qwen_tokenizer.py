@@ -73,14 +73,14 @@ def test_a_text_comes_back_in_its_composed_form(tokenizer: QwenTokenizer, text: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "is no tiktoken vocabulary: .*No such file"),
+        (None, "is not a tiktoken vocabulary: .*No such file"),
         (b"", "is cut short: its ranks are not 0 to 0"),
-        (b"YQ==\n", "is no tiktoken vocabulary"),
-        (b"YQ== one\n", "is no tiktoken vocabulary"),
-        (b"!a 0\n", "is no tiktoken vocabulary"),
+        (b"YQ==\n", "is not a tiktoken vocabulary"),
+        (b"YQ== one\n", "is not a tiktoken vocabulary"),
+        (b"!a 0\n", "is not a tiktoken vocabulary"),
         (vocabulary(BYTES, first_rank=1), "is cut short: its ranks are not 0 to 256"),
         (vocabulary([*BYTES, b"a"]), "is cut short: its ranks are not 0 to 256"),
-        (vocabulary(BYTES[:-1]), "is no tiktoken vocabulary: it lacks single bytes"),
+        (vocabulary(BYTES[:-1]), "is not a tiktoken vocabulary: it lacks single bytes"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:

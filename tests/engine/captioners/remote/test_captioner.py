@@ -208,7 +208,7 @@ def test_the_doctor_says_what_is_wrong(server: FakeServer, tmp_path: Path) -> No
     server.behave = lambda _: error_reply(400, "I see no images")
     done = cli("doctor", "--model", model)
     assert done.returncode == 1
-    assert "refuses whatever it is asked: HTTP 400 I see no images" in done.stdout
+    assert "refuses every request: HTTP 400 I see no images" in done.stdout
     wait_for(lambda: "requests" not in {thread.name for thread in threading.enumerate()})
     server.listing = error_reply(401)
     done = cli("doctor", tmp_path / "run")

@@ -61,7 +61,7 @@ def test_a_value_ends_the_leaving_out() -> None:
 
 
 def test_a_local_model_has_all_its_settings() -> None:
-    with pytest.raises(BadInput, match="seed must have a value: only a server can do without"):
+    with pytest.raises(BadInput, match="seed must have a value: it may be none only for a server"):
         change_model("m", "llava-1.5", None, Settings(prompt="<image>"), {"seed": "none"})
 
 

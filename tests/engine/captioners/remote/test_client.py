@@ -136,7 +136,14 @@ def test_a_status_has_a_cause(
         assert getattr(error, "retry_after", None) == 60
 
 
-@pytest.mark.parametrize("body", [b"no JSON", b"[]", b'{"choices": []}', b'{"choices": [{}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"no JSON", b"[]", b'{"choices": []}', b'{"choices": [{}]}'),
+        *(b'{"choices": [{"message": {}}]}', b'{"choices": [{"message": {"content": 0}}]}'),
+        b'{"choices": [{"message": {"content": [{"type": "audio"}]}}]}',
+    ],
+)
 def test_a_malformed_reply_is_a_failing_server(client: ServerClient, body: bytes) -> None:
     with pytest.raises(ServerError) as caught:
         client.read_caption(response(body))
@@ -150,6 +157,12 @@ def test_an_answer_that_a_content_filter_withheld_is_a_refusal(client: ServerCli
     choice = {"message": {"content": ""}, "finish_reason": "content_filter"}
     with pytest.raises(ImageRefused, match="content filter"):
         client.read_caption(response(json.dumps({"choices": [choice]}).encode()))
+
+
+def test_what_a_model_will_not_caption_is_a_refusal(client: ServerClient) -> None:
+    message = {"content": None, "refusal": "I can't help with that."}
+    with pytest.raises(ImageRefused, match="I can't help with that"):
+        client.read_caption(response(json.dumps({"choices": [{"message": message}]}).encode()))
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,24 @@ def test_an_answer_that_is_only_reasoning_is_a_failed_record(
     assert [it.body["max_tokens"] for it in server.requests] == [30, 1024]
 
 
+@pytest.mark.parametrize(
+    ("message", "finish"),
+    [
+        ({"content": None}, "length"),
+        ({"reasoning_content": None, "refusal": None}, "length"),
+        ({"content": None, "tool_calls": [{"type": "function"}]}, "tool_calls"),
+        ({"content": []}, "stop"),
+    ],
+)
+def test_an_answer_without_a_text_is_a_failed_record(
+    make: Make, server: FakeServer, picture: Picture, message: Mapping[str, Any], finish: str
+) -> None:
+    server.behave = lambda _: message_reply(message, finish)
+    answer = ask(make(), picture)
+    assert isinstance(answer, ImageProblem) and answer.kind == "no_caption"
+    assert len(server.requests) == 2
+
+
 @pytest.mark.parametrize("text", ["", " \n", "</s>", "<|im_end|>", "<|im_start|>assistant\n"])
 def test_an_answer_without_a_word_is_a_failed_record(
     make: Make, server: FakeServer, picture: Picture, text: str
@@ -202,7 +220,7 @@ def test_reasoning_that_a_server_only_counts(
     server.behave = lambda _: Reply(body=body)
     answer = ask(make(), picture)
     assert isinstance(answer, ImageProblem)
-    assert "only reasoning came" in answer.detail and "(30 tokens that" in answer.detail
+    assert "only reasoning_content is not" in answer.detail and "(30 tokens that" in answer.detail
 
 
 def test_reasoning_beside_an_answer_is_none_of_it(

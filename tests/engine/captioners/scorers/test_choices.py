@@ -46,16 +46,16 @@ def test_a_clip_is_a_scorer(kind: str, tmp_path: Path) -> None:
     ("family", "write", "said"),
     [
         ("score", folder_of("llava"), "--model NAME=score-vqa:"),
-        ("score", folder_of("clip_vision_model"), "is none of those that compare images"),
-        ("score", folder_of("bert"), "is none of those that compare images"),
+        ("score", folder_of("clip_vision_model"), "does not compare images with texts"),
+        ("score", folder_of("bert"), "does not compare images with texts"),
         ("score", folder_of(None), "names no model_type"),
         ("score", openclip_alone, "in its own layout: take the copy in transformers' layout"),
         ("score", lambda _: None, "it must be a folder of a CLIP or SigLIP"),
         ("score-vqa", folder_of("clip"), "--model NAME=score:"),
-        ("score-vqa", folder_of("blip"), "answers no questions"),
+        ("score-vqa", folder_of("blip"), "cannot answer questions"),
         ("score-vqa", lambda _: None, "it must be a folder of llava-1.5 or hf"),
-        ("hf", folder_of("siglip"), "have it score captions, --model NAME=score:"),
-        ("llava-1.5", folder_of("clip"), "have it score captions, --model NAME=score:"),
+        ("hf", folder_of("siglip"), "let it score captions, --model NAME=score:"),
+        ("llava-1.5", folder_of("clip"), "let it score captions, --model NAME=score:"),
     ],
 )
 def test_another_folder_is_refused_with_a_way_out(

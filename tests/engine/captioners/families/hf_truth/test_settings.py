@@ -277,15 +277,15 @@ def test_a_text_that_completes_a_control_token_fails_its_record(
 @pytest.mark.parametrize(
     ("family", "changes", "way_out"),
     [
-        ("smolvlm", {"max_pixels": "9"}, "takes no min_pixels and no max_pixels.*set them to none"),
+        ("smolvlm", {"max_pixels": "9"}, "takes no min_pixels and no max_pixels.*set both to none"),
         ("qwen2_5_vl", {"max_pixels": "9"}, "would enlarge pictures to 3,136 pixels"),
         ("qwen2_5_vl", {"max_tiles": "9"}, "takes no max_tiles: set it to none"),
-        ("llava_next", {"max_tiles": "1"}, "into 2 tiles at least: set max_tiles to that or more"),
+        ("llava_next", {"max_tiles": "1"}, "into at least 2 tiles: set max_tiles to that or more"),
         ("qwen2_5_vl", {"template.thinking": "1"}, "no variable 'thinking': set template.thinking"),
         (
             "paligemma",
             {"system": "Be kind."},
-            "without a chat template, so that it takes no system",
+            "without a chat template, so that system has no place",
         ),
         ("paligemma", {"prefill": "a dog"}, "leave prefill empty"),
         ("florence2", {"prefill": "a dog"}, "leave prefill empty"),

@@ -44,7 +44,7 @@ def check_files(database: Path) -> None:
         with suppress(FileNotFoundError):
             mode = os.lstat(path).st_mode
             if not stat.S_ISREG(mode):
-                raise NotOneFile(f"{path} is no file of its own but {kind_of(mode)}: take it away")
+                raise NotOneFile(f"{path} is not a regular file but {kind_of(mode)}: remove it")
             if path.name.endswith("-journal"):
                 check_journal(path)
 

@@ -238,12 +238,12 @@ def find_nonsense(connection: sqlite3.Connection) -> str | None:
         if texts and not holds_utf8(connection, table, texts):
             return f"table {table} holds text that is not UTF-8"
     if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
-        return "a row names another that is not there"
+        return "a row names another one that is missing"
     for rule, query in RULES.items():
         if any(table in query.split() for table in absent):
             continue
         if connection.execute(query).fetchone() != (1,):
-            return f"it does not hold that {rule}"
+            return f"this rule is broken: {rule}"
     return None
 
 
@@ -296,8 +296,8 @@ def name_column(connection: sqlite3.Connection, table: str, checks: dict[str, st
         where = f'FROM "{table}" WHERE ({check}) IS NOT TRUE LIMIT 1'
         row = connection.execute(f'SELECT typeof("{column}") {where}').fetchone()
         if row is not None:
-            return f"{row[0]} in {column} that makes no sense there"
-    return "a row that makes no sense"
+            return f"an invalid value ({row[0]}) in {column}"
+    return "an invalid row"
 
 
 def holds_utf8(connection: sqlite3.Connection, table: str, columns: list[str]) -> bool:

@@ -197,7 +197,7 @@ def key_condition(key: str, op: str, value: str) -> ColumnElement[bool]:
             beginning = STATE_ALIASES.get(value.lower(), value.lower())
             states = [state for state in TASK_STATES if state.startswith(beginning)]
             if not states:
-                raise FilterError(f"no state {value!r}: one of {', '.join(TASK_STATES)}")
+                raise FilterError(f"there is no state {value!r}: one of {', '.join(TASK_STATES)}")
             return TASK.c.state.in_(states)
         case "model":
             return contains(MODEL.c.name, value)

@@ -51,7 +51,7 @@ class DemoMeasurement:
                 f"{self.scenes} unseen scenes at temperature {self.temperature}:",
                 f"  sheared caption right          {share(self.right, self.scenes)}",
                 f"  word for word                  {share(self.verbatim, self.scenes)}",
-                f"  met the cap of new tokens      {share(self.capped, self.scenes)}",
+                f"  stopped by the token cap       {share(self.capped, self.scenes)}",
                 f"  captions with a wrong claim    {share(self.raw_captions_wrong, self.scenes)}"
                 f" raw, {share(self.sheared_captions_wrong, self.scenes)} sheared",
                 f"  wrong claims                   {share(self.raw_wrong, self.raw_claims)}"

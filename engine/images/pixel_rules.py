@@ -102,7 +102,7 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     # No comparison is true of a sample that is not a number.
     if not (low >= 0 and high <= MAX_16_BITS):
         raise UnknownSamples(
-            f"samples from {low:g} to {high:g} have no known range: convert the image to 8 bits"
+            f"samples from {low:g} to {high:g} have an unknown range: convert the image to 8 bits"
         )
     if image.mode == "F" and high <= 1:
         return scaled(image, MAX_8_BITS, 0.5)

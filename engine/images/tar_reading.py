@@ -191,10 +191,10 @@ class TarReader:
         """Raise `DamagedTar` for a member whose bytes are not where its header says."""
         name = f"{member.name[:100]!r}"
         if member.size < 0 or not member.pax_headers.get("size", "0").isdecimal():
-            raise DamagedTar(f"the size of {name} is no size", member.offset)
+            raise DamagedTar(f"the size of {name} is not a number of bytes", member.offset)
         if member.isreg() and member.sparse is not None:
             raise DamagedTar(
-                f"{name} is a sparse file, which has no place of its own", member.offset
+                f"{name} is a sparse file, which cannot be read in place", member.offset
             )
         if member.isreg() and member.offset_data + member.size > self.size:
             raise DamagedTar(f"{name} ends beyond the end of the file", member.offset)
@@ -222,4 +222,4 @@ def describe(error: Exception) -> str:
         return "a chain of headers does not end"
     if isinstance(error, tarfile.TarError):
         return " ".join(str(error).split())
-    return "a header makes no sense"
+    return "a header is invalid"

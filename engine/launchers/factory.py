@@ -59,7 +59,7 @@ def cpu_count(text: str) -> int:
     workers = devices.parse_cpu_count(count) if kind == "cpu" else None
     if workers is None:
         raise BadInput(
-            f"{text}: on a cluster Ray chooses among the GPUs; say auto, cpu or cpu:N, with N up to"
+            f"{text}: on a cluster Ray chooses the GPUs: write auto, cpu or cpu:N, with N up to"
             f" {devices.MAX_CPU_WORKERS}"
         )
     return workers

@@ -113,7 +113,7 @@ def run_command(command: tuple[str, ...], message: bytes, seconds: float) -> Non
             code = process.wait(seconds)
         except subprocess.TimeoutExpired as error:
             end_group(process)
-            raise CallFailed(f"it did not end within {seconds:.0f} s, and was ended") from error
+            raise CallFailed(f"it did not end within {seconds:.0f} s, and was killed") from error
         if code:
             raise CallFailed(f"{describe_code(code)}{last_line(stderr)}")
 

@@ -103,7 +103,7 @@ def note_end(
     state: DeliveryState = "done" if failure is None else "failed"
     notices.finish(connection, key, state, failure)
     if failure is not None:
-        text = f"the hook {key[1]} failed when it was told {kind!r}: {failure}"
+        text = f"the hook {key[1]} failed for the event {kind!r}: {failure}"
         add_event(connection, text)
 
 
@@ -111,7 +111,9 @@ def note_lost(connection: Connection, now: float) -> None:
     """Tell of deliveries whose notifier was killed: nobody knows whether the hook was called."""
     for key in notices.claimed_before(connection, now - LOST_SECONDS):
         notices.finish(connection, key, "failed", "its notifier was killed")
-        add_event(connection, f"the hook {key[1]} may not have been called: its caller was killed")
+        add_event(
+            connection, f"the hook {key[1]} may not have been called: its notifier was killed"
+        )
 
 
 def add_event(connection: Connection, text: str) -> None:

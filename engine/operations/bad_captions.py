@@ -69,7 +69,9 @@ def ask_again(
     """
     check_names(bad)
     if not changes:
-        raise BadInput("the same would come again: give --seed N, --prompt TEXT or both")
+        raise BadInput(
+            "the model would give the same captions: give --seed N, --prompt TEXT or both"
+        )
     with telling_damage(project, True):
         found = [
             each
@@ -92,15 +94,15 @@ def parse_names(text: str) -> list[str]:
 def check_names(names: Sequence[str]) -> None:
     """Raise `BadInput` unless these are names of defects that a single caption can have."""
     if not names:
-        raise BadInput(f"name what is bad: {', '.join(DEFECT_NAMES)}")
+        raise BadInput(f"name defects: {', '.join(DEFECT_NAMES)}")
     for name in names:
         if name in OF_SEVERAL:
             raise BadInput(
-                f"{name} are found among several captions, of which none is wrong by itself: only"
-                f" {', '.join(DEFECT_NAMES)} can be asked again"
+                f"{name} concern several captions, and no single one is wrong: captions can be"
+                f" asked again only for {', '.join(DEFECT_NAMES)}"
             )
         if name not in DEFECT_NAMES:
-            raise BadInput(f"no defect is called {name!r}: one of {', '.join(DEFECT_NAMES)}")
+            raise BadInput(f"there is no defect {name!r}: name one of {', '.join(DEFECT_NAMES)}")
 
 
 def find_bad(

@@ -21,6 +21,7 @@ from engine.project.finished_log import damage_of
 from engine.project.layout import Project
 from engine.project.selectors import select_captioners
 from engine.project.task_health import prompt_texts
+from engine.protocol.caption_row import ImportedRow
 from engine.quality.leaks import MIN_PROMPT, is_leak
 from engine.quality.refusals import is_refusal
 from engine.quality.shard_health import text_hash
@@ -37,8 +38,10 @@ class CaptionCounts:
 
     captions: int = 0
     failed: int = 0
+    imported: int = 0
+    """Captions that were made elsewhere, whose tokens nobody counted."""
     tokens: int = 0
-    """New tokens, as the model counted them."""
+    """New tokens of the other captions, as the model counted them."""
     raw_words: int = 0
     sheared_words: int = 0
     cut: int = 0
@@ -73,14 +76,19 @@ class ModelStats:
     def as_dict(self) -> dict[str, Any]:
         """Return the sums, and tokens and words per caption.
 
-        `share_cut` is the share of the raw words that shearing removed.
+        `share_cut` is the share of the raw words that shearing removed. The tokens are those per
+        caption that was not imported, None if all were.
         """
         counts = self.counts
+        counted = counts.captions - counts.imported
+        are_unknown = counts.captions > 0 and counted == 0
         captions = max(1, counts.captions)
         return {
             "model": self.model,
             **asdict(counts),
-            "tokens_per_caption": round(counts.tokens / captions, 2),
+            "tokens_per_caption": None
+            if are_unknown
+            else round(counts.tokens / max(1, counted), 2),
             "raw_words_per_caption": round(counts.raw_words / captions, 2),
             "sheared_words_per_caption": round(counts.sheared_words / captions, 2),
             "share_cut": round(1 - counts.sheared_words / max(1, counts.raw_words), 4),
@@ -209,6 +217,7 @@ def measure_log(
         raw = row.raw
         sheared, ended = shear_text(raw, source.family, shearing, row.finish)
         raw_words, sheared_words = len(raw.split()), len(sheared.split())
+        counts.imported += isinstance(row, ImportedRow)
         counts.tokens += row.tokens
         counts.raw_words += raw_words
         counts.sheared_words += sheared_words

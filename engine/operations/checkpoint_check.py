@@ -85,7 +85,7 @@ def findings(name: str, check: Iterator[Finding]) -> Iterator[Finding]:
         yield Finding(False, f"{name}: {error}")
     except Exception as error:
         if is_out_of_memory(error):
-            yield Finding(False, f"{name}: no room for it: {error}")
+            yield Finding(False, f"{name}: not enough memory: {error}")
         else:
             yield Finding(False, f"{name}: {type(error).__name__}: {first_line(error)}")
 
@@ -174,7 +174,7 @@ def report_load(
         True,
         f"{name}: {loaded.layout} layout, {loaded.parameters:,} parameters, {loaded.dtype},"
         f" {loaded.bytes / GIB:.2f} GiB on {where}, loaded in {seconds:.1f} s; this process"
-        f" has needed {peak_host_memory() / GIB:.2f} GiB at most; no key is missing",
+        f" has used up to {peak_host_memory() / GIB:.2f} GiB; no key is missing",
     )
     if loaded.unused_keys:
         more = ", ..." if len(loaded.unused_keys) > MAX_KEYS_SHOWN else ""
@@ -193,10 +193,12 @@ def try_drawing(choice: ModelRow | ModelChoice, model: LoadedModel) -> Iterator[
         answer = model.answer_each([model.prepare(open_image(str(path)))], [0])[0]
     drawing = "a red disc over a blue bar"
     if isinstance(answer, ImageProblem):
-        yield Finding(False, f"{drawing} it says nothing: {answer.detail}")
+        yield Finding(False, f"{choice.name}: no caption of {drawing}: {answer.detail}")
         return
     if isinstance(answer, Scores):
-        yield Finding(True, f"{choice.name}: {drawing}, called so, scores {answer.shown}")
+        yield Finding(
+            True, f"{choice.name}: the caption '{drawing}' of such a picture scores {answer.shown}"
+        )
         return
     sheared = shear(answer.raw, choice.family, Shearing()).text
     yield Finding(
@@ -241,14 +243,15 @@ def compare_golden(name: str, model: Any, golden: Path) -> Iterator[Finding]:
     for check in results:
         if not check.good:
             yield Finding(
-                False, f"{name}: golden {check.name} is off by {check.worst:.1e}: not as official"
+                False,
+                f"{name}: golden {check.name} differs from the official code by {check.worst:.1e}",
             )
     good = sum(check.good for check in results)
     worst = max((check.worst for check in results if check.limit), default=0.0)
     yield Finding(
         good == len(results),
         f"{name}: {good} of {len(results)} golden tensors agree with the official code;"
-        f" features and logits are off by {worst:.1e} at most",
+        f" features and logits differ by {worst:.1e} at most",
     )
 
 

@@ -20,7 +20,7 @@ TASKS_AT_ONCE = 100
 """Tasks that one request to a run names: the run stands still while it reads their files, for about
 5 ms a task of 10,000 records."""
 
-NOT_TOLD = "The tracker was not told, since nothing may be changed from here"
+NOT_TOLD = "The tracker was not updated, since this is read-only"
 """What is said of damage that is found from a window that is read-only."""
 
 
@@ -53,8 +53,8 @@ def tell_damage(project: Project, damage: Sequence[Damage]) -> str:
         states = [task.state for task in damaged_tasks(project, damage)]
     except (RequestRefused, BadInput, DatabaseError, OSError) as error:
         return (
-            f"The tracker could not be told ({error}): 'mllmaug-tui verify' where the project can"
-            " be written, then 'mllmaug-tui run'"
+            f"The tracker could not be updated ({error}): make the project writable, then"
+            " 'mllmaug-tui verify' and 'mllmaug-tui run'"
         )
     anew = states.count("pending") + states.count("running")
     sentences = []
@@ -63,9 +63,7 @@ def tell_damage(project: Project, damage: Sequence[Damage]) -> str:
     if failed := states.count("failed"):
         advice = next((each.advice for each in damage if each.model_id is None), "see 'failures'")
         sentences.append(f"{plural(failed, 'task')} failed: {advice}")
-    return "; ".join(sentences) or (
-        "It was made good without 'mllmaug-tui run': give the command again"
-    )
+    return "; ".join(sentences) or ("The damage is repaired already: give the command again")
 
 
 def check_shard(project: Project, number: int) -> None:

@@ -55,7 +55,7 @@ def open_demo(folder: Path, images: int | None) -> Project:
     # Another installation of this program has its checkpoints elsewhere.
     names = (Path(checkpoint(name)).parts[-2:] for name in MODELS)
     if [Path(models.get(name) or "").parts[-2:] for name in MODELS] != list(names):
-        raise BadInput(f"{folder} holds a project that is no demo: name another folder")
+        raise BadInput(f"{folder} holds a project that is not a demo: name another folder")
     if images not in (None, records):
         raise BadInput(f"{folder} holds a demo of {records:,} scenes: name another folder")
     return project

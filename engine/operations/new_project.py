@@ -229,7 +229,7 @@ def refuse_occupied(project: Project) -> None:
     own = (project.shards, project.captions, project.logs, project.manifest, project.inputs)
     for path in (*own, project.lock):
         if os.path.lexists(path):
-            raise BadInput(f"{path} is in the way: choose another folder")
+            raise BadInput(f"{path} exists already: choose another folder")
     if project.folder.exists() and not project.folder.is_dir():
         raise BadInput(f"{project.folder} is a file: name a folder for the project")
 
@@ -288,7 +288,9 @@ def refuse_missing_images(findings: InputFindings, root: Path, allow_missing: bo
             "give --image-root DIR or --path-map OLD=NEW (or --allow-missing if they will come"
             " later)"
         )
-        raise BadInput(f"{seen} under {root}, not {image[:PATH_SHOWN]!r} for one: {advice}")
+        raise BadInput(
+            f"{seen} under {root}; {image[:PATH_SHOWN]!r}, for example, was not: {advice}"
+        )
 
 
 def fill_database(

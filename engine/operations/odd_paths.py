@@ -18,12 +18,12 @@ def odd_path(image: str) -> str | None:
     if image.startswith(("http://", "https://")):
         return f"it is a link: {DOWNLOAD}"
     if image.startswith("file://"):
-        return "it is a file's address: give --path-map file://="
+        return "it is an address of a file: give --path-map file://="
     if "\\" in image:
         start = image[: image.rindex("\\") + 1]
-        return f"--path-map '{start}=FOLDER/' turns its backslashes into slashes, too"
+        return f"--path-map '{start}=FOLDER/' also turns its backslashes into slashes"
     if not PurePosixPath(image).suffix:
-        return "it has no suffix such as .jpg: name another column or key, or mend the paths"
+        return "it has no suffix such as .jpg: name another column or key, or correct the paths"
     return None
 
 
@@ -37,7 +37,7 @@ def refuse_relative(images: Iterable[str], path: Path, paths: ImagePaths) -> Non
         mapped = map_prefix(image, paths.path_map)
         if not (image if mapped is None else mapped).startswith("/"):
             raise BadInput(
-                f"{path} has relative image paths ({image[:PATH_SHOWN]}), and the first input lies"
-                " in another folder: give --image-root DIR if they start at one folder, or else"
-                " make them absolute with 'paths'"
+                f"{path} has relative image paths ({image[:PATH_SHOWN]}), and the first input is"
+                " in another folder: give --image-root DIR if all start at one folder, else make"
+                " them absolute with 'paths'"
             )

@@ -275,7 +275,7 @@ def plan_pilot(
         shards = projects.shards(connection)
         known = ratings.current(connection, shard=0)
     if not models:
-        raise BadInput("there is no model to try: none captions in a run")
+        raise BadInput("there is no model to try: no chosen model captions in a run")
     run_devices = devices.find_devices(spec) if isinstance(spec, str) else list(spec)
     paths = image_paths_of(project, settings)
     if any(FAMILIES[model.family].remote for model in models):

@@ -26,7 +26,7 @@ from engine.project.layout import Project
 from engine.requests.models import changed_choice
 from engine.utils.errors import BadInput
 
-SLOW = "It is tried on the CPU, beside the run, which has the devices: both are slower."
+SLOW = "The prompts are tried on the CPU, since the run uses the devices: both are slower."
 """What people should know where no other device is free."""
 WORKSHOP_IMAGES = 8
 """Images about which each prompt is asked."""
@@ -69,7 +69,9 @@ def free_device(project: Project, remote: bool = False) -> TryDevice:
     except BadInput:  # every GPU is full
         free = []
     if free and device_kind(free[0].id) != "cpu":
-        return TryDevice(free[0], f"It is tried on {free[0].id}, which the run does not use.")
+        return TryDevice(
+            free[0], f"The prompts are tried on {free[0].id}, which the run does not use."
+        )
     return TryDevice(cpu_devices(1)[0], SLOW)
 
 

@@ -37,7 +37,7 @@ from engine.shearing.shear import Shearing, make_shearer
 ONE_MODEL = "the project has one model"
 NO_PAIR = "no image has two captions with words yet"
 """Why captions do not agree or disagree."""
-GONE = "(changed meanwhile)"
+GONE = "(changed since then)"
 """Stands for a text that is no longer in its file."""
 EXAMPLE_CHARS = 500
 """Characters of an example that are kept."""

@@ -39,7 +39,7 @@ class ReshearResult:
         """Return the result as a sentence; `mode` is the mode of shearing."""
         empty = f", {self.empty:,} of them to nothing" if self.empty else ""
         counted = f"{plural(self.captions, 'caption')} of {plural(self.tasks, 'task')}"
-        scoring = f"; the next run has new ones scored in {plural(self.to_score, 'task')}"
+        scoring = f"; the next run scores the new ones in {plural(self.to_score, 'task')}"
         return f"{counted} sheared in mode {mode}{empty}{scoring if self.to_score else ''}"
 
 
@@ -107,7 +107,7 @@ def reshear_locked(
     for shard in project_state.shards:
         project_state.ledger.reopen_scoring(shard, now)
     to_score = finished - project_state.ledger.states["done"]
-    cap = "" if shearing.max_words is None else f", {shearing.max_words} words at most"
+    cap = "" if shearing.max_words is None else f", at most {shearing.max_words} words"
     project_state.event("info", f"sheared again: {shearing.mode}{cap}")
     project_state.commit()
     keep_manifest(project_state.project, project_state)

@@ -52,7 +52,7 @@ class RetryCheck:
         images = plural(len(self.problems), "image")
         return (
             f"nothing to retry: {images} that failed still cannot be read ({self.reasons()}), so"
-            " that no model is loaded for them: put the files right first"
+            " that no model is loaded for them: repair the files first"
         )
 
     def left(self) -> str:

@@ -66,8 +66,8 @@ def last_devices(project: Project) -> str:
     cluster = ClusterSpec.parse(devices)
     if cluster is not None and cluster.address != "auto" and boot_id != identity.boot_id():
         raise BadInput(
-            f"the project says that it ran last on the cluster {cluster.address}: if you know it,"
-            f" name it again with --cluster {cluster.address} (in the application: u)"
+            f"the project says that it ran last on the cluster {cluster.address}: if you trust"
+            f" it, name it with --cluster {cluster.address} (in the application: u)"
         )
     return devices
 
@@ -168,7 +168,9 @@ def send_request(project: Project, request: Request, clock: Clock = SYSTEM_CLOCK
         if clock.monotonic() > deadline:
             if holder is not None:
                 raise RequestRefused(f"the project is in use by {holder}")
-            raise RequestRefused(f"no answer for {ANSWER_SECONDS:.0f} s; the request stands")
+            raise RequestRefused(
+                f"no answer for {ANSWER_SECONDS:.0f} s; the run will still carry the request out"
+            )
         clock.sleep(POLL_SECONDS)
 
 

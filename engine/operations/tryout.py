@@ -251,7 +251,7 @@ def answer_question(
     """Ask the loaded model about the records of its job with other settings."""
     try:
         if not isinstance(model, Captioner):
-            raise CheckpointError("a scorer is asked in one way")
+            raise CheckpointError("a scorer takes no other settings")
         asked = model.with_settings(Settings.of(question["settings"]))
     except CheckpointError as error:
         emit(TryoutEvent(refused=str(error)[:MAX_MESSAGE_CHARS]))

@@ -165,7 +165,7 @@ def manifest_damage(project: Project) -> list[Damage]:
         shards = projects.shards(connection)
     try:
         same = manifest.is_up_to_date(project, settings, models, shards)
-        text = "is not what the tracker says"
+        text = "differs from the tracker"
     except BadInput:
         same, text = False, "cannot be read"
     advice = "it is written again from the tracker"

@@ -54,7 +54,7 @@ def verify_shard(job: VerifyJob) -> VerifiedShard:
             damage += task_damage(task, model, log, job.shearing)
         except OSError as error:
             text = f"cannot be read: {error.strerror or error}"
-            advice = "look after the disk, then 'mllmaug-tui verify' again"
+            advice = "check the disk, then 'mllmaug-tui verify' again"
             damage.append(Damage(log, text, advice, task.shard, task.model_id))
     sizes = [path.lstat().st_size for path in paths if path.exists()]
     return VerifiedShard(damage, len(sizes), sum(sizes))
@@ -83,7 +83,7 @@ def unfinished_log_damage(task: TaskRow, model: ModelRow, log: Path) -> Iterator
 
     A torn or zero-filled tail is none: a power cut leaves one, and the next run cuts it.
     """
-    advice = "'mllmaug-tui run' captions what it lacks"
+    advice = "'mllmaug-tui run' captions the missing records"
     wanted = unknown_texts(task.count) if is_scorer(model.family) else None
     contents = caption_log.read(log, task.count, wanted=wanted)
     size = plain_files.status(log).st_size if log.exists() else 0
@@ -91,7 +91,7 @@ def unfinished_log_damage(task: TaskRow, model: ModelRow, log: Path) -> Iterator
         text = f"has {size:,} bytes, but had {task.log_bytes:,}"
         yield Damage(log, text, advice, task.shard, task.model_id)
     elif contents.foreign:
-        text = f"holds {plural(contents.foreign, 'line')} that are no rows of its shard"
+        text = f"holds {plural(contents.foreign, 'line')} that are not rows of its shard"
         yield Damage(log, text, advice, task.shard, task.model_id)
 
 

@@ -20,16 +20,28 @@ def open_project(folder: Path, readonly: bool = False) -> Project:
     """
     project = Project.at(folder)
     if not project.database.is_file() and not project.manifest.is_file():
-        raise BadInput(
-            f"{folder} holds no project (no project.db):"
-            f" make one with 'mllmaug-tui new {folder} CAPTIONS.json'"
-        )
+        raise BadInput(why_no_project(folder, project))
     refuse_links(project)
     if readonly:
         refuse_unprepared(project)
     else:
         prepare_database(project)
     return project
+
+
+def why_no_project(folder: Path, project: Project) -> str:
+    """Return what is to be done about a folder without database and manifest."""
+    if project.shards.is_dir() and project.captions.is_dir():
+        return (
+            f"{folder} has lost project.db and project.json, but not its captions: put one of the"
+            f" two files back; or make a new project with 'mllmaug-tui new NEW {folder}/shards/*'"
+            " and the same --image-root, models, settings and --shard-size, move the folder"
+            f" {folder}/captions into it, and 'mllmaug-tui run' takes them over"
+        )
+    return (
+        f"{folder} holds no project (no project.db):"
+        f" make one with 'mllmaug-tui new {folder} CAPTIONS.json'"
+    )
 
 
 def refuse_unprepared(project: Project) -> None:
@@ -63,7 +75,7 @@ def upgrade_database(project: Project) -> None:
             ensure_schema(project.database)
     except ProjectInUse as holder:
         raise BadInput(
-            f"{project.folder} must be upgraded and a run still uses it ({holder}): stop it first"
+            f"{project.folder} must be upgraded, but a run still uses it ({holder}): stop it first"
         ) from holder
     except OSError as error:
         raise BadInput(f"{project.folder} cannot be upgraded: {error}") from error

@@ -37,7 +37,7 @@ def allow(
     try:
         keep(path, project)
     except OSError as error:
-        raise BadInput(f"cannot keep in {path.parent} that you allow it: {error}") from error
+        raise BadInput(f"cannot save your permission in {path.parent}: {error}") from error
 
 
 def is_allowed(
@@ -71,8 +71,8 @@ def check_image_root(project: Project) -> None:
     ):
         return
     raise BadInput(
-        f"{servers[0]} would get images from {root}, which lies outside the project and which this"
-        " user has not named: if that is right,"
+        f"{servers[0]} would get images from {root}, which is outside the project and which this"
+        " user has not permitted: to permit it,"
         f" 'mllmaug-tui run {quote(str(project.folder))} --allow-outside'"
     )
 

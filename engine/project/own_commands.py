@@ -35,7 +35,7 @@ def allow(project: Project, uid: str, models: Iterable[ModelRow]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(bytes(project.folder) + b"\n")  # for people who look
         except OSError as error:
-            raise BadInput(f"cannot keep in {path.parent} that you allow it: {error}") from error
+            raise BadInput(f"cannot save your permission in {path.parent}: {error}") from error
 
 
 def allow_in(project: Project) -> None:
@@ -70,8 +70,8 @@ def check(project: Project) -> None:
 def refusal(project: Project, model: ModelRow) -> str:
     """Return what is said of a model whose command this user has not named."""
     return (
-        f"{model.name} would run {shlex.join(named_command(model))!a} on this machine, which the"
-        " project says and this user has not named: if that is right,"
+        f"{model.name} would run {shlex.join(named_command(model))!a} on this machine, a"
+        " command of the project that this user has not permitted: to permit it,"
         f" 'mllmaug-tui run {shlex.quote(str(project.folder))} --allow-commands'"
     )
 

@@ -41,7 +41,7 @@ def refuse_protected(
     place, target = Path(os.path.realpath(out.parent), out.name), Path(os.path.realpath(out))
     for path in {place, target}:
         if is_of_a_project(path):
-            raise BadInput(f"{out} lies among a project's own files: write to another place")
+            raise BadInput(f"{out} is among a project's own files: write to another place")
     if not target.is_file():
         return
     if project is not None and is_linked_into(target, project.folder):
@@ -50,7 +50,7 @@ def refuse_protected(
     if noted is None:  # it was made by an older version, or the note was lost
         raise BadInput(
             f"{out} may be an input of the project, which does not say what its inputs are"
-            " (inputs.json): name another file, or take that one away first"
+            " (inputs.json): name another file, or move that one first"
         )
     for path in (*inputs, *noted):
         if is_or_holds(path, target):

@@ -31,7 +31,7 @@ def rebuild_if_damaged(project: Project) -> None:
     if found is None:
         return
     if not project.manifest.is_file():
-        raise BadInput(f"{found}, and without {project.manifest.name} nothing rebuilds it")
+        raise BadInput(f"{found}, and it cannot be rebuilt without {project.manifest.name}")
     manifest.load(project)  # raises before anything is written
     lock_is_new = not project.lock.exists()
     try:

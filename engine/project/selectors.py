@@ -38,7 +38,7 @@ def select_captioners(models: Sequence[ModelRow], names: Sequence[str]) -> list[
     chosen = select_models(models, names)
     for model in chosen if names else ():
         if is_scorer(model.family):
-            raise BadInput(f"{model.name} scores captions, and has none of its own")
+            raise BadInput(f"{model.name} is a scorer and writes no captions")
     return [model for model in chosen if not is_scorer(model.family)]
 
 
@@ -72,7 +72,7 @@ def named_tasks(project: Project, shards: Sequence[int], names: Sequence[str]) -
     Raises `BadInput` if neither a shard nor a model is named, or one that does not exist.
     """
     if not shards and not names:
-        raise BadInput("name what is meant: --shard N, --model NAME or both")
+        raise BadInput("name shards or models: --shard N, --model NAME or both")
     return select_tasks(project, shards, names)
 
 

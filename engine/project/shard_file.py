@@ -59,7 +59,7 @@ def read_records(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     for i, line in enumerate(file):
         record = jsonlines.loads(line)
         if not isinstance(record, dict) or not isinstance(record.get("image"), str):
-            raise ValueError(f"line {i + 1} is no record")
+            raise ValueError(f"line {i + 1} is not a record")
         yield i, record
 
 
@@ -96,5 +96,5 @@ def inspect_shard(path: Path, digest: str) -> FileStamp | ShardDamage:
 def shard_damage(path: Path, shard: int) -> Damage:
     """Return the damage of a shard file that is missing, or is not the one that was split."""
     text = CHANGED if path.exists() else "is missing since the input was split"
-    advice = "put a copy of it back and 'mllmaug-tui retry', or make the project anew with 'new'"
+    advice = "put a copy of it back and 'mllmaug-tui retry', or make a new project with 'new'"
     return Damage(path, text, advice, shard)

@@ -40,12 +40,13 @@ def check_model(model: ModelRow) -> None:
     family = FAMILIES.get(model.family)
     if family is None:
         raise ValueError(
-            f"{model.name} is of the family {model.family[:100]!r}, which this version has not"
+            f"{model.name} is of the family {model.family[:100]!r}, which this version does not"
+            " have"
         )
     if (model.checkpoint is None) != (family.checkpoint_form is None):
         raise ValueError(f"{model.name} has no checkpoint, or one that its family does not take")
     if model.checkpoint is not None and "\0" in model.checkpoint:
-        raise ValueError(f"{model.name} has a checkpoint that no path can name")
+        raise ValueError(f"{model.name} has a checkpoint that is not a valid path")
     if model.checkpoint is not None and family.remote:
         try:
             read_address(model.checkpoint)
@@ -55,8 +56,8 @@ def check_model(model: ModelRow) -> None:
     try:
         settings = msgspec.convert(known, Settings)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{model.name} has settings that make no sense: {error}") from error
+        raise ValueError(f"{model.name} has invalid settings: {error}") from error
     try:
         check_settings(settings)
     except BadInput as error:
-        raise ValueError(f"{model.name} has settings that make no sense: {error}") from error
+        raise ValueError(f"{model.name} has invalid settings: {error}") from error

@@ -115,7 +115,7 @@ def parse_row(value: Any) -> Row:
     Its numbers may be out of every range: that is for the reader of the row to judge.
     """
     if not isinstance(value, dict):
-        raise ValueError("a row is no JSON object")
+        raise ValueError("a row is not a JSON object")
     for name in ("i", "tokens"):
         number = value.get(name)
         # A reader of JSON makes a float of an integer beyond 64 bits.

@@ -68,18 +68,18 @@ def check_changes(project_state: ProjectState, model_id: int, request: AskAgain)
     """Raise `RequestRefused` unless a model can be asked so, with a chance of another text."""
     model = project_state.models[model_id]
     if model.family == IMPORTED:
-        raise RequestRefused(
-            f"{model.name}: imported captions are not made by a run: 'import' brings others"
-        )
+        raise RequestRefused(f"{model.name}: a run cannot make imported captions: 'import' others")
     if is_scorer(model.family):
-        raise RequestRefused(f"{model.name} scores captions, and has none of its own")
+        raise RequestRefused(f"{model.name} is a scorer and writes no captions")
     try:
         changed = changed_settings(model.family, model.settings, request.changes)
     except BadInput as error:
         raise RequestRefused(f"{model.name}: {error}") from error
     before = Settings.of(model.settings)
     if changed == before:
-        raise RequestRefused(f"{model.name} was asked so before: give another seed or prompt")
+        raise RequestRefused(
+            f"{model.name} was asked with these settings before: give another seed or prompt"
+        )
     is_greedy = changed.temperature == 0 and len(before.prompt_choices) == 1
     if is_greedy and set(request.changes) == {"seed"}:
         raise RequestRefused(

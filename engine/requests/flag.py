@@ -25,7 +25,7 @@ def flag(project_state: ProjectState, request: Flag) -> str:
     if request.model is not None:
         return flag_captions(project_state, request, *find_model(project_state, request.model))
     if request.reason:
-        raise RequestRefused("a reason belongs to the flag of a caption: say of which model")
+        raise RequestRefused("a reason needs a caption: name the model of the caption")
     on, off = split(requested, project_state.flags, request.flagged)
     if not on and not off:
         return "flagged already" if request.flagged else "not flagged"

@@ -187,7 +187,7 @@ def pause(project_state: ProjectState, supervisor: RunningSupervisor | None) -> 
     project_state.pause("user")
     project_state.event("info", "paused by the user")
     if settings.paused:
-        return "it was paused already; now it stays so until 'resume'"
+        return "it was paused already; now it stays paused until 'resume'"
     if supervisor is not None:
         supervisor.on_paused()
     return "paused"
@@ -232,7 +232,7 @@ def stop(project_state: ProjectState, request: Stop, supervisor: RunningSupervis
         return "nothing is running"
     supervisor.stop(request.after_shard)
     later = " after the running shards" if request.after_shard else ""
-    project_state.event("info", f"stop asked for{later}")
+    project_state.event("info", f"stop requested{later}")
     return f"stops{later}" if later else "stopped"
 
 
@@ -247,8 +247,8 @@ def retry(project_state: ProjectState, request: Retry) -> str:
     requested = [task_id for task_id in named if not is_imported(project_state, task_id)]
     if named and not requested:
         raise RequestRefused(
-            f"{name_tasks(project_state, named)}: imported captions are not made by a run:"
-            " 'import' brings them"
+            f"{name_tasks(project_state, named)}: a run cannot make imported captions:"
+            " 'import' them"
         )
     excluded = excluded_counts(project_state, requested)
     retried = [
@@ -311,9 +311,9 @@ def prioritise(project_state: ProjectState, request: Prioritise) -> str:
     requested = known_tasks(project_state, request.tasks)
     moved = [t for t in requested if project_state.ledger.prioritise(t, now, request.by)]
     if not moved:
-        raise RequestRefused("only tasks that wait have a priority")
+        raise RequestRefused("only pending tasks have a priority")
     priorities = sorted({project_state.ledger[task].priority for task in moved})
-    left = f"; {len(requested) - len(moved)} do not wait" if len(moved) < len(requested) else ""
+    left = f"; {len(requested) - len(moved)} are not pending" if len(moved) < len(requested) else ""
     return f"priority {', '.join(map(str, priorities))}: {name_tasks(project_state, moved)}{left}"
 
 

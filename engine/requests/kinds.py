@@ -318,4 +318,4 @@ def checked(request: Request) -> Request:
 
 def makes_no_sense(kind: str, error: Exception) -> RequestRefused:
     """Return the refusal of a request that is not of the form of its kind."""
-    return RequestRefused(f"a request that makes no sense: {kind}: {str(error)[:MAX_REASON]}")
+    return RequestRefused(f"invalid request {kind}: {str(error)[:MAX_REASON]}")

@@ -98,7 +98,7 @@ def configure(project_state: ProjectState, request: Configure, running: bool) ->
         text += "; captions stay as they are"
     else:
         tasks, with_captions = restart_tasks(project_state, changed)
-        text += f"; {plural(tasks, 'task')} to do anew"
+        text += f"; {plural(tasks, 'task')} to do again"
         if with_captions:
             text += f", {with_captions} of them with captions of the same settings from before"
         text += f"; what was captioned so far stays in captions/{model.folder}"

@@ -47,4 +47,4 @@ def find_model(project_state: ProjectState, name: str) -> tuple[int, str]:
     if name == ORIGINAL:
         return ORIGINAL_ID, ""
     names = ", ".join([ORIGINAL, *models])
-    raise RequestRefused(f"no captions are called {name!r}: there are those of {names}")
+    raise RequestRefused(f"there are no captions of {name!r}, only of {names}")

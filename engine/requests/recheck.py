@@ -36,7 +36,7 @@ def recheck(project_state: ProjectState, request: Recheck) -> str:
                 is_shard_sound(project_state, task_id),
             )
         except OSError as error:
-            raise RequestRefused(f"what is damaged cannot be made good: {error}") from error
+            raise RequestRefused(f"the damage cannot be repaired: {error}") from error
         damaged += not all(good)
     return f"damaged: {plural(damaged, 'task')}" if damaged else "nothing is damaged"
 

@@ -16,10 +16,12 @@ from db.connection import DatabaseBusy, DatabaseUnusable, reading
 from db.rows import TaskRow
 from engine.project.caption_log import CaptionLog, read, sync_folder
 from engine.project.finished_log import recorded_bytes
-from engine.project.log_rows import EXCLUDED_KIND
+from engine.project.log_rows import EXCLUDED_KIND, READMITTED_KIND, parse
+from engine.protocol.caption_row import ErrorRow
 from engine.state.failure_rows import group_failures
 from engine.state.project_state import ProjectState
 from engine.utils import plain_files
+from engine.utils.plurals import plural
 
 KEPT = "damaged-"
 """How the name of what is kept of a damaged log goes on behind that of the log."""
@@ -46,16 +48,30 @@ def check_log(project_state: ProjectState, task: TaskRow, log: Path, now: float)
     if status.st_size != task.log_bytes:
         remove_cut_copies(log)
         kept = free_name(log, now)
+        data = plain_files.read_bytes(log)
         with plain_files.replacing(log.with_name(kept)) as copy:
-            copy.write(plain_files.read_bytes(log))
+            copy.write(data)
         sync_folder(log.parent)
         with plain_files.open_stream(log, "r+b") as file:
             file.truncate(task.log_bytes)
             os.fsync(file.fileno())
-        text = f"something was appended to the caption log of a finished shard: see {kept}"
-        tell(project_state, task, text)
+        text = what_was_appended(data[task.log_bytes :], task.count)
+        tell(project_state, task, f"{text} (the log as it was is kept as {kept})")
     mtime_ns = plain_files.status(log).st_mtime_ns
     return project_state.ledger.change(task.id, now, log_mtime_ns=mtime_ns)
+
+
+def what_was_appended(data: bytes, count: int) -> str:
+    """Return what stood behind the recorded part of a finished log, and what a person may do.
+
+    `count` is the number of records of its shard.
+    """
+    rows = [parse(line, count) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+    kinds = {row.error if isinstance(row, ErrorRow) else None for row in rows}
+    if rows and kinds <= {EXCLUDED_KIND, READMITTED_KIND}:
+        records = plural(len({row.i for row in rows if row is not None}), "record")
+        return f"an 'exclude' of {records} was killed before it was saved, and is undone: repeat it"
+    return "something was appended to the caption log of a finished shard, and was cut off again"
 
 
 def begin_anew(project_state: ProjectState, task: TaskRow, log: Path, now: float) -> TaskRow:

@@ -233,7 +233,7 @@ class ProjectState:
     def pause(self, cause: PauseCause, reason: str | None = None) -> None:
         """Pause the run. `reason` says the cause as a text; None if a person asked for it."""
         if cause != self.settings.pause_cause:
-            self.tell("paused", f"paused: {reason or 'by a person'}", cause=cause)
+            self.tell("paused", f"paused: {reason or 'by the user'}", cause=cause)
         self.settings = replace(self.settings, paused=True, pause_cause=cause, pause_reason=reason)
         self.writes.append(lambda c: projects.set_paused(c, True, reason, cause))
 

@@ -279,21 +279,21 @@ def valid_row(row: Row, asked: Collection[str] | None = None) -> Row:
     """
     if isinstance(row, ScoreRow):
         if asked is None:
-            return ErrorRow(row.i, INVALID_KIND, "scores, which a model that captions has not")
+            return ErrorRow(row.i, INVALID_KIND, "scores, but the model is not a scorer")
         if row.scores.keys() != set(asked):
             return ErrorRow(row.i, INVALID_KIND, "scores of other captions than were sent")
         if not row.is_finite:
-            return ErrorRow(row.i, INVALID_KIND, "a score that is no finite number")
+            return ErrorRow(row.i, INVALID_KIND, "a score that is not a finite number")
         return row
     if isinstance(row, CaptionRow):
         if asked is not None:
-            return ErrorRow(row.i, INVALID_KIND, "a caption, which a scorer does not write")
+            return ErrorRow(row.i, INVALID_KIND, "a caption, but the model is a scorer")
         if not 0 <= row.tokens < TOKEN_COUNT_LIMIT:
             return ErrorRow(row.i, INVALID_KIND, "a caption with an impossible number of tokens")
         if len(row.raw) > RAW_CAPTION_LIMIT:
             return ErrorRow(row.i, INVALID_KIND, f"a caption of {len(row.raw):,} characters")
         if row.finish not in FINISHES:
-            return ErrorRow(row.i, INVALID_KIND, "a caption that ended in no known way")
+            return ErrorRow(row.i, INVALID_KIND, "a caption with an unknown finish")
         return row
     # Only a person excludes records: a worker's word would keep them out for ever.
     reserved = row.error in (EXCLUDED_KIND, READMITTED_KIND, ASKED_AGAIN, NOT_BETTER)

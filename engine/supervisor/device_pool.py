@@ -95,7 +95,7 @@ class DevicePool:
             known = self.devices.get(row.id)
             if known is None:
                 self.devices[row.id] = self.restore_pin(row)
-                self.project_state.event("info", f"a device has come: {row.label}", row.id)
+                self.project_state.event("info", f"new device: {row.label}", row.id)
             else:
                 self.devices[row.id] = replace(
                     known,

@@ -84,7 +84,9 @@ class KilledLoad:
 def describe_killed_load(load: KilledLoad) -> str:
     """Return why a model is blocked whose loads end so, and what to do."""
     if load.signal is None:
-        return f"{load.times} workers ended while they loaded it, the last one since: {load.reason}"
+        return (
+            f"{load.times} workers ended while they loaded it, the last one because: {load.reason}"
+        )
     text = f"killed while it loaded {load.times} times ({load.signal})"
     if load.signal == "SIGTERM":
         return f"{text}: find out what ends its workers"

@@ -116,7 +116,9 @@ class ModelLoader:
         worker.on_load_failed(exits, self.project_state.clock.monotonic())
         if message.kind == "memory":
             name = self.project_state.models[model_id].name
-            self.project_state.event("warn", f"no room for the model: {text}", worker.device, name)
+            self.project_state.event(
+                "warn", f"not enough memory for the model: {text}", worker.device, name
+            )
             if not self.device_pool.record_no_room(worker.device, model_id):
                 self.tell_delay(worker.device, model_id)
                 return

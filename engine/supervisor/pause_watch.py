@@ -82,7 +82,7 @@ class PauseWatch:
             wait = self.wait_before_try(cause)
             self.next_try = now + wait
             if again:
-                text = f"paused again soon after it went on: its cause is looked at in {wait:.0f} s"
+                text = f"paused again soon after it went on: the cause is checked in {wait:.0f} s"
                 self.project_state.event("warn", text)
         if now < self.next_try:
             return

@@ -95,8 +95,8 @@ class ServerOutages:
         self.warn(
             worker,
             attempt,
-            f"the server went away while it was asked about {plural(len(lost), 'record')},"
-            f" which come last, one at a time, to find out if it was one of them ({named})",
+            f"the server stopped answering while it was asked about {plural(len(lost), 'record')}:"
+            f" they come last, one at a time, to find out whether one is the cause ({named})",
         )
 
     def on_lost_alone(
@@ -108,14 +108,14 @@ class ServerOutages:
             self.warn(
                 worker,
                 attempt,
-                f"the server went away while it was asked about record {i} alone ({image}),"
-                f" {times} of {self.policy.server_deaths} times before that is failed; to give it"
-                f" up now: {self.exclude_command(attempt, i)}",
+                f"the server stopped answering while it was asked about record {i} alone ({image}),"
+                f" {times} of {self.policy.server_deaths} times before the record is failed; to"
+                f" exclude it now: {self.exclude_command(attempt, i)}",
             )
             return
         detail = (
-            f"the server went away {times} times while it was asked about this record alone, and"
-            " captioned another picture each time before"
+            f"the server stopped answering {times} times while it was asked about this record"
+            " alone, and captioned another picture each time before"
         )
         try:
             attempt.accept([ErrorRow(i, "poison", detail)])

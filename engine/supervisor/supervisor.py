@@ -220,7 +220,7 @@ class Supervisor:
         if not self.policy.health_stop:
             let_models_go_on(self.project_state)
         answer_leftovers(self.project_state)
-        named = ", ".join(self.device_pool.devices) or "no device yet: it waits for nodes"
+        named = ", ".join(self.device_pool.devices) or "no device yet: the run waits for nodes"
         self.project_state.event("info", f"started on {named}")
         self.commit(force=True)
 
@@ -293,13 +293,13 @@ class Supervisor:
             key = finished_key(self.project_state.ledger.last_finished)
             self.project_state.tell("finished", finished_text(self.project_state), key=key)
         elif self.broken:
-            text = "the run has ended by an error; no caption is lost"
+            text = "the run has ended with an error; no caption is lost"
             self.project_state.event("fail", text)
             self.project_state.tell("killed", text, key=key)
         elif self.stopping is None and all_stopped_by_health(self.project_state):
             folder = quote(str(self.project.folder))
             text = (
-                "stopped: what is left is of models that were stopped for the health of their"
+                "stopped: the tasks left are of models that were stopped for the health of their"
                 " captions; change their settings, or let them go on:"
                 f" 'mllmaug-tui resume {folder}'"
             )
@@ -307,7 +307,7 @@ class Supervisor:
             self.project_state.tell("stopped", text, cause="health", key=key)
         else:
             self.project_state.event("info", "stopped")
-            self.project_state.tell("stopped", "stopped as it was told to", key=key)
+            self.project_state.tell("stopped", "stopped on request", key=key)
 
     def save_final_state(self) -> None:
         """Commit, trying again for up to `Policy.kill_after` seconds.

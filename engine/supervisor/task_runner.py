@@ -316,7 +316,7 @@ class TaskRunner:
             counts = ", ".join(f"{count} {reason}" for reason, count in attempt.dropped.items())
             self.project_state.event(
                 "warn",
-                f"rows that nothing waited for were dropped: {counts}",
+                f"unexpected rows were dropped: {counts}",
                 worker.device,
                 attempt.model.name,
                 attempt.shard.number,

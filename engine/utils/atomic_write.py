@@ -95,7 +95,7 @@ def refuse_existing(out: Path, replace: bool) -> None:
     folder = Path(os.path.realpath(out.parent))
     in_devices = folder == Path("/dev") or folder.is_relative_to("/proc")  # such as /dev/stdout
     if in_devices or not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise BadInput(f"{out} is no file but a device or a pipe: name a file")
+        raise BadInput(f"{out} is a device or a pipe: name a file")
     if not replace:
         raise BadInput(f"{out} exists: name another file, or replace it with --force")
 

@@ -45,7 +45,7 @@ class NotPlain(OSError):
         advice = (
             "nothing inside a project may be one; move the whole project and link to its folder"
             if kind == "a symbolic link"
-            else "take it away"
+            else "remove it"
         )
         super().__init__(errno.ELOOP, f"{path} is {kind}: {advice}")
 

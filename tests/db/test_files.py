@@ -93,7 +93,7 @@ def test_what_is_no_file_is_not_opened(
         os.mkfifo(path)
     else:
         path.mkdir()
-    with pytest.raises(DatabaseUnusable, match=f"is no file of its own but {kind}"):
+    with pytest.raises(DatabaseUnusable, match=f"is not a regular file but {kind}"):
         use(database)
 
 

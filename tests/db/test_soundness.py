@@ -331,7 +331,7 @@ def test_json_of_another_form(full: Path, column: tuple[str, str], value: str) -
     with closing(sqlite3.connect(full)) as connection:
         connection.execute(f"UPDATE {column[0]} SET {column[1]} = ?", (value,))
         connection.commit()
-    assert f"in {column[1]} that makes no sense there" in (find_damage(full) or "")
+    assert f"an invalid value (text) in {column[1]}" in (find_damage(full) or "")
 
 
 @pytest.mark.parametrize(

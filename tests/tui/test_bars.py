@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from db.rows import FailedImages
 from tests.support import canned_projects
 from tests.tui.conftest import press, ready
+from tests.tui.keys.states import MODEL, progress, snapshot
 from tui.app import MllmaugApp
 from tui.widgets.key_bar import KeyBar, KeyBarItem, fitting
-from tui.widgets.status_bar import StatusBar
+from tui.widgets.status_bar import StatusBar, progress_parts
 
 TITLES = ("1 Dash", "2 Shards", "3 Samples", "4 Failures", "5 Logs", "6 Quality")
 
@@ -41,6 +44,20 @@ def test_what_a_key_bar_leaves_out(width: int, shown: str) -> None:
     ]
     assert all(each.content.cell_length == 5 for each in items)
     assert "".join(each.key for each in fitting(items, width)) == shown
+
+
+@pytest.mark.parametrize(
+    ("failed", "spacious", "label"),
+    [
+        (FailedImages(1), True, "1 image failed"),
+        (FailedImages(1, exact=False), True, "1+ images failed"),
+        (FailedImages(3), True, "3 images failed"),
+        (FailedImages(1), False, "1 fail"),
+    ],
+)
+def test_failed_images_in_the_bar(failed: FailedImages, spacious: bool, label: str) -> None:
+    shown = snapshot(models=(replace(progress(MODEL, 8), failed=1),), failed_images=failed)
+    assert progress_parts(shown, spacious)[-1][1].plain == label
 
 
 @pytest.mark.asyncio

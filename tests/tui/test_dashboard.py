@@ -54,6 +54,12 @@ async def test_the_card_of_a_finished_project_is_a_pane(
         assert isinstance(app.screen, CommandPalette)
 
 
+async def test_the_card_waits_until_a_project_is_known_to_be_finished(tmp_path: Path) -> None:
+    project = canned_projects.copy_canned_project(tmp_path / "p", "busy")
+    pane = FinishedPane(project)
+    assert not pane.display
+
+
 async def test_since_you_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = canned_projects.copy_canned_project(tmp_path / "p", "busy")
     now = read_snapshot(project)

@@ -156,6 +156,9 @@ async def test_copy(tmp_path: Path) -> None:
         assert app.clipboard == user_files.last_copy_file().read_text()
         await press(pilot, "3", "y")
         await until(pilot, lambda: user_files.last_copy_file().read_text().startswith("Two people"))
+        await press(pilot, "Y")
+        await until(pilot, lambda: "Original" in user_files.last_copy_file().read_text())
+        assert user_files.last_copy_file().read_text().startswith("00002/004140039.jpg\n")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +292,8 @@ async def test_what_is_typed_before_a_field_is_there_goes_to_it(tmp_path: Path) 
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        for key, field in (("ctrl+n", "#captions"), ("e", "#path")):
+        await press(pilot, "3")
+        for key, field in (("ctrl+n", "#captions"), ("e", "#path"), ("slash", "#line")):
             for typed in (key, *"data"):
                 app.post_message(Key(typed, typed if len(typed) == 1 else None))
             await until(pilot, partial(shows, app, field))

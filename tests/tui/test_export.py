@@ -60,6 +60,8 @@ def tick_everything(screen: Export) -> None:
     if not screen.query_one("#encode").disabled and images.value not in ("none", "link"):
         screen.query_one("#encode", Input).value = "webp:80"
         screen.query_one("#side", Input).value = "16"
+    if not screen.query_one("#tar-size").disabled:
+        screen.query_one("#tar-size", Input).value = "10k"
     screen.query_one("#words", Input).value = "2"
     screen.query_one("#without", Input).value = "loops, near_duplicates"
     screen.query_one("#language", Select).value = "de"
@@ -126,7 +128,7 @@ async def test_the_dialog_says_what_stays(captioned: Path) -> None:
         await settle(pilot)
         assert not screen.query_one("#stays").display
         assert screen.query_one("#export").disabled
-        assert "--keep-share is a share above 0" in label_text(app, "#command")
+        assert "--keep-share must be a share above 0" in label_text(app, "#command")
         share.value = "x"
         await settle(pilot)
         assert "share that stays: a number from 0 to 1, or nothing" in label_text(app, "#command")
@@ -134,7 +136,7 @@ async def test_the_dialog_says_what_stays(captioned: Path) -> None:
         screen.query_one("#original", BracketCheckbox).value = True
         screen.query_one("#flagged", BracketCheckbox).value = True
         await settle(pilot)
-        assert "tick one of them" in label_text(app, "#command")
+        assert "not both" in label_text(app, "#command")
 
 
 async def test_fields_for_which_there_is_nothing_are_not_there(
@@ -180,6 +182,15 @@ async def test_what_a_format_has_no_place_for_is_off(captioned: Path) -> None:
         assert screen.query_one("#path", Input).value == "/elsewhere/mine"
         assert not screen.query_one("#images").disabled
         assert "--images" not in screen.command  # type: ignore[attr-defined]
+        tar_size = screen.query_one("#tar-size", Input)
+        for typed, shown in (("2 GB", "--tar-size 2000000000"), ("much", "'much' is no size")):
+            tar_size.value = typed
+            await settle(pilot)
+            assert shown in label_text(app, "#command")
+        screen.query_one("#format", Select).value = "json"
+        await settle(pilot)
+        assert tar_size.disabled
+        assert "--tar-size" not in screen.command  # type: ignore[attr-defined]
 
 
 async def test_bad_fields_are_said_and_nothing_is_written(captioned: Path) -> None:

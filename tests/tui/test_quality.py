@@ -82,7 +82,7 @@ async def test_the_plots_one_after_another(tmp_path: Path) -> None:
         for _ in range(3):
             titles.append(str(plots.border_title))
             await press(pilot, "v")
-        assert titles == ["Words a caption", "Scores of clip", "Defects, shard by shard"]
+        assert titles == ["Words per caption", "Scores of clip", "Defects, shard by shard"]
         assert str(plots.border_title) == titles[0]
         assert "raw 7 (7 to 16)" in str(plots.content)
 

@@ -45,7 +45,7 @@ async def test_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(screen, Samples)
         assert screen.why_not("match", (1,)) == "nothing was searched, or found"
         await press(pilot, "slash", tuple("wrods<5"), "enter")
-        assert "what has a number is words" in str(app.screen.query_one("#problem", Static).content)
+        assert "only words" in str(app.screen.query_one("#problem", Static).content)
         await press(pilot, ("backspace",) * 7, tuple("otter:loop"), "enter")
         await until(pilot, lambda: current(screen) == LOOPS[0])
         assert str(screen.table.border_title) == "Found: otter:loop, 30"
@@ -146,4 +146,4 @@ def test_samples_where(tmp_path: Path) -> None:
     assert samples("--where", "refusal", "--flagged")[1] == ""
     code, _, err = samples("--where", "words<few")
     assert code == 2
-    assert "words<few: words wants a number, such as words<5. A search is made of: dog" in err
+    assert "words<few: words needs a number, such as words<5. A search is made of: dog" in err

@@ -123,7 +123,7 @@ async def test_settings_that_begin_anew_are_confirmed(
         app.screen.query_one("#set-seed", Input).value = "7"
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
-        assert "Begin anew with otter, which has" in app.screen.question  # type: ignore[attr-defined]
+        assert "Start over with otter, which has" in app.screen.question  # type: ignore[attr-defined]
         await press(pilot, "n")
         assert isinstance(app.screen, ModelSettings)
         await press(pilot, "ctrl+n")

@@ -13,8 +13,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
-from db import projects
+from db import projects, ratings
 from db.connection import reading
+from db.rows import Rating
 from engine.images.image import ImageProblem
 from engine.operations.input_preview import preview_input
 from engine.operations.tryout import TryoutEvent
@@ -172,7 +173,7 @@ async def test_wizard_says_what_it_passes_over(tmp_path: Path) -> None:
         seen = label_text(app, "#source-seen")
     assert "2 records; 2 of the first 2 images found" in seen
     assert "passed over: hidden files and folders (1, such as " in seen
-    assert "passed over: captions without an image of their name (1, such as " in seen
+    assert "passed over: captions without an image of the same name (1, such as " in seen
 
 
 @pytest.mark.parametrize("more", ["", "x"])
@@ -240,7 +241,7 @@ async def test_wizard_leaves_out_what_is_bad_and_looks_at_every_image(tmp_path: 
         wizard = await open_wizard(pilot)
         wizard.query_one("#captions", Input).value = str(captions)
         wizard.query_one("#folder", Input).value = str(tmp_path / "run")
-        await until(pilot, lambda: "tick 'leave out'" in label_text(app, "#source-seen"))
+        await until(pilot, lambda: "tick 'Skip invalid records'" in label_text(app, "#source-seen"))
         wizard.query_one("#folder", Input).focus()
         await press(pilot, "tab", "space", "tab", "space")
         await until(pilot, lambda: wizard.step.why_not() is None)
@@ -318,6 +319,8 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         await press(pilot, "escape", "N", "N")
         assert app.screen.maximized is None
         assert preview.image == "images/000000.png"
+        await press(pilot, "n", "minus", *"no [dog]", "enter")
+        assert "bad: no [dog]" in label_text(app, "#captions")
         await press(pilot, "escape")
         assert app.screen is wizard
         assert "about 0s" in label_text(app, "#summary")
@@ -325,6 +328,7 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         await until(pilot, lambda: app._exit)
     with reading(tmp_path / "run" / "project.db") as connection:
         (model,) = projects.models(connection)
+        assert ratings.current(connection) == {(0, 1, model.id): Rating(False, "no [dog]")}
     assert HealthRecord.of(model.health).pilot.captions == 3, "the new project keeps the pilot"
 
 

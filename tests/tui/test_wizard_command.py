@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from db.connection import reading
 from engine.captioners.registry import FAMILIES
 from engine.datasets.inputs.read_options import ReadOptions
 from engine.demo import checkpoint
+from engine.project import own_commands
 from engine.project.opening import open_project
 from tests.support.pictures import make_captions
 from tests.tui.conftest import label_text, open_wizard, press, run_shell_command, until
@@ -50,18 +52,28 @@ def hostile_draft(folder: Path) -> ProjectDraft:
     captions = make_captions(data, 7)
     blip = data / "it's 'blip' $1.json"
     blip.write_text(captions.read_text().replace('"caption": "', '"caption": "blip: '))
+    interpreter = data / "it's $1/py thon"
+    interpreter.parent.mkdir()
+    interpreter.touch()
     return ProjectDraft(
         imports=(("blip", blip), ("otter", blip)),
         path_map=(("/it's $HOME ", f"{data}/"), ("no such", "")),
         captions=str(captions.rename(data / "-cap tions;.json")),
         image_root=str(data),
         folder=str(folder / "my 'run' $(date) \\"),
-        models={"otter": str(checkpoint("otter")), "dry-run": ""},
+        models={
+            "otter": str(checkpoint("otter")),
+            "server": str(checkpoint("llava-1.5")),
+            "dry-run": "",
+        },
         asked={
             "otter": AskedSettings(
                 family="otter",
                 preset="official",
                 entered={"prompt": HOSTILE, "temperature": "0.7", "max_new_tokens": "20"},
+            ),
+            "server": AskedSettings(
+                family="server", entered={"backend": "sglang", "interpreter": str(interpreter)}
             ),
             "llava-1.5": AskedSettings(family="llava-1.5", entered={"prompt": "not chosen"}),
         },
@@ -84,6 +96,7 @@ def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
     made = hostile_draft(tmp_path)
     folder = new_project.create(made, lambda _: None, lambda *_: None).project.folder
     by_the_wizard = contents(folder)
+    own_commands.check(open_project(folder))  # the user named the interpreter in the wizard
     shutil.rmtree(folder)
     run_shell_command(new_command(made))
     assert contents(folder) == by_the_wizard
@@ -92,6 +105,8 @@ def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
     assert HOSTILE in settings["prompt"]
     assert settings["prompt"].startswith("<image>User:"), "the preset's conversation"
     assert (settings["temperature"], settings["max_new_tokens"]) == (0.7, 20)
+    served = models["server"]["settings"]
+    assert (served["backend"], Path(served["interpreter"]).name) == ("sglang", "py thon")
     assert by_the_wizard["project"]["shear_mode"] == "sentence"
     assert then_run(made).endswith("--devices cpu:2")
 
@@ -127,9 +142,10 @@ async def test_as_typed(tmp_path: Path) -> None:
         wizard.query_one("#folder", Input).value = str(tmp_path / "my run")
         await on()
         for tick in wizard.query("#models BracketCheckbox").results(BracketCheckbox):
-            tick.value = str(tick.label).startswith(("otter ", "dry-run"))
-        path = f"#path-{list(FAMILIES).index('otter')}"
-        wizard.query_one(path, Input).value = str(checkpoint("otter"))
+            tick.value = str(tick.label).startswith(("otter ", "server ", "dry-run"))
+        for name in ("otter", "server"):
+            path = f"#path-{list(FAMILIES).index(name)}"
+            wizard.query_one(path, Input).value = str(checkpoint("otter"))
         await on()
         wizard.query_one("#spec", Input).value = "cpu"
         await until(pilot, lambda: wizard.draft.detected_devices)
@@ -141,6 +157,10 @@ async def test_as_typed(tmp_path: Path) -> None:
         wizard.query_one("#temperature-0", Input).value = "warm"
         await until(pilot, lambda: "temperature must be a number" in label_text(app, "#why-not"))
         wizard.query_one("#temperature-0", Input).value = "0.7"
+        interpreter = wizard.query_one("#interpreter-1", Input)
+        interpreter.value = "/no/such/python"
+        await until(pilot, lambda: "interpreter must be an existing" in label_text(app, "#why-not"))
+        interpreter.value = sys.executable
         wizard.query_one("#preset-0", Select).value = "official"
         wizard.query_one("#mode-of-shearing", Input).value = "sentence"
         wizard.query_one("#words", Input).value = "9"
@@ -148,12 +168,11 @@ async def test_as_typed(tmp_path: Path) -> None:
         field = wizard.query_one("#shard-size", Input)
         field.value = "0"
         await until(pilot, lambda: wizard.query_one("#create").disabled)
-        assert "how many records per shard" in label_text(app, "#why-not")
+        assert "records per shard: write a number" in label_text(app, "#why-not")
         field.value = "2"
         await until(pilot, lambda: not wizard.query_one("#create").disabled)
-        assert "Settings  changed for otter (preset, prompt, temperature)" in label_text(
-            app, "#summary"
-        )
+        changed = "changed for otter (preset, prompt, temperature), server (interpreter)"
+        assert f"Settings  {changed}" in label_text(app, "#summary")
         await press(pilot, "ctrl+y")
         line = app.clipboard
         assert line == new_command(wizard.draft)

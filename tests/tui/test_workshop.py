@@ -18,6 +18,7 @@ from tui.app import MllmaugApp
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.models import Models
 from tui.dialogs.workshop import Workshop
+from tui.widgets.preview import Preview
 
 pytestmark = pytest.mark.asyncio
 SERVER = "http://localhost:8000/v1"
@@ -127,6 +128,10 @@ async def test_escape_ends_the_model_at_once_and_asks(
         assert len(app.screen.models) == 2, "dry-run is asked with no prompt"
         await press(pilot, "enter")
         await until(pilot, lambda: "3 captions" in label_text(app, "#head-a"))
+        await press(pilot, "tab", "enter")
+        assert app.screen.maximized is app.screen.query_one(Preview)
+        assert app.screen.query_one(Preview).outer_size.width == 80
+        await press(pilot, "enter", "shift+tab")
         await press(pilot, "x", "escape")
         assert tryouts[0].cancelled
         assert isinstance(app.screen, Confirm)

@@ -16,10 +16,10 @@ from tui.cli.requests import open_project
 
 @click.command("open", hidden=True)
 @click.argument("folder", metavar="[PROJECT]", type=Folder, required=False)
-@click.option("--readonly", is_flag=True, help="Look, but change nothing in the project.")
+@click.option("--readonly", is_flag=True, help="Change nothing in the project.")
 @click.pass_context
 def open_application(ctx: click.Context, folder: Path | None, readonly: bool) -> None:
-    """The application; no PROJECT: the one in this folder, else a welcome screen."""
+    """Open the application; without PROJECT, on the one in this folder, else a welcome screen."""
     readonly = readonly or bool(ctx.find_root().params.get("readonly"))
     here = Path.cwd()
     folder = folder or (here if (here / "project.db").is_file() else None)
@@ -86,11 +86,11 @@ def forget_exported_size() -> None:
 
 @click.command()
 @click.argument("folder", metavar="[PROJECT]", type=Folder, default="demo")
-@click.option("--images", type=click.IntRange(min=1), help="Scenes to draw (200).")
-@click.option("--headless", is_flag=True, help="Without the application, as without a terminal.")
-@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+@click.option("--images", type=click.IntRange(min=1), help="Number of scenes to draw (200).")
+@click.option("--headless", is_flag=True, help="Run without the application.")
+@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers such as 0,1.")
 def demo(folder: Path, images: int | None, headless: bool, devices: str) -> None:
-    """The whole way on built-in scenes and tiny built-in models, in ./demo."""
+    """Try everything on built-in scenes and tiny models, in ./demo."""
     from engine.operations.demo_project import make_demo
     from tui.cli.demo import run_headless
 

@@ -18,9 +18,9 @@ from tui.cli.options import (
     Output,
     check_max_words,
     force_option,
-    parse_byte_size,
     path_map_option,
     project_argument,
+    read_byte_size,
 )
 from tui.cli.requests import EXIT_UNFINISHED, echo, is_readonly, open_project, warn
 
@@ -32,7 +32,7 @@ SAMPLES = 8
 SEARCH_HELP = "\n".join(
     [
         "\b",
-        "--where searches all captions. All of these must be true of one:",
+        "--where searches all captions. A match fulfils all conditions:",
         *(f"{terms:<32} {meaning}" for terms, meaning in SYNTAX),
     ]
 )
@@ -43,13 +43,17 @@ SEARCH_HELP = "\n".join(
 @project_argument
 @click.option("--model", "models", multiple=True, metavar="NAME")
 @click.option(
-    "--count", type=click.IntRange(min=1), help="Images (8; flagged and rated ones: all)."
+    "--count",
+    type=click.IntRange(min=1),
+    help="Number of images (8; with --flagged or --rated: all).",
 )
 @click.option(
-    "--flagged", is_flag=True, help="The records that were flagged, or have bad captions."
+    "--flagged", is_flag=True, help="Show flagged records and those with captions rated bad."
 )
-@click.option("--rated", type=click.Choice(["good", "bad"]), help="With captions rated so.")
-@click.option("--where", metavar="QUERY", help="With such captions, of all; see below.")
+@click.option(
+    "--rated", type=click.Choice(["good", "bad"]), help="Show records with captions rated so."
+)
+@click.option("--where", metavar="QUERY", help="Search all captions; see below.")
 @click.option("--json", "as_json", is_flag=True)
 def samples(
     folder: Path,
@@ -60,7 +64,10 @@ def samples(
     where: str | None,
     as_json: bool,
 ) -> None:
-    """Captions before and after shearing, of images spread over what is done."""
+    """Show captions before and after shearing.
+
+    The images are spread over all that are captioned.
+    """
     from engine.operations.records import flagged_samples, rated_samples, read_samples
     from tui.cli.output import sample_lines
     from tui.cli.search import find_samples
@@ -89,14 +96,17 @@ def samples(
 @click.command()
 @project_argument
 @click.option("--model", "models", multiple=True, metavar="NAME")
-@click.option("--images", default=64, type=click.IntRange(min=1), help="The first N (64).")
-@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers: 0,1")
+@click.option(
+    "--images", default=64, type=click.IntRange(min=1), help="Number of first images (64)."
+)
+@click.option("--devices", default="auto", help="auto, cpu, cpu:N or GPU numbers such as 0,1.")
 @click.option("--json", "as_json", is_flag=True)
 def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_json: bool) -> None:
-    """The first images through every model: captions side by side, speed, time for all of it.
+    """Try every model on the first images before a run.
 
-    No caption of the project changes; a run warns of what is worse than here. Not while it runs:
-    the run has the devices.
+    This shows the captions side by side, the speed and the time for all records. The captions of
+    the project do not change. A later run warns if a figure is worse than in the pilot. The project
+    must not be running, since the pilot needs the devices.
     """
     from engine.operations.pilot import keep_figures, plan_pilot, run_pilot
     from engine.operations.run_control import refuse_while_running
@@ -122,37 +132,55 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
 @project_argument
 @click.argument("out", type=Output, required=False)
 @click.option("--format", "form", default="json", metavar="F", help=f"{', '.join(FORMATS)} (json).")
-@click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
-@click.option("--with-original", is_flag=True, help="The original caption first.")
-@click.option("--image-root", metavar="NEW", help="Put before relative image paths.")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Export only these models.")
+@click.option("--with-original", is_flag=True, help="Include the original caption, as the first.")
+@click.option("--image-root", metavar="NEW", help="Put NEW before relative image paths.")
 @path_map_option
-@click.option("--allow-partial", is_flag=True, help="Although tasks are not done.")
-@click.option("--min-words", default=0, type=click.IntRange(min=0), help="Leave out shorter ones.")
+@click.option("--allow-partial", is_flag=True, help="Export although tasks are not done.")
+@click.option(
+    "--min-words",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Leave out captions with fewer words.",
+)
 @click.option("--only-finished", is_flag=True, help="Leave out sentences that the token cap cut.")
-@click.option("--provenance", is_flag=True, help="Model, checkpoint, prompt, seed and finish.")
+@click.option("--provenance", is_flag=True, help="Add model, checkpoint, prompt, seed and finish.")
 @click.option("--text", metavar="T", help="The caption to train on; see below.")
-@click.option("--images", type=click.Choice(["copy", "link", "none"]), help="Image files.")
-@click.option("--encode", metavar="F", help="Images anew as jpg or webp; with a quality: jpg:90.")
-@click.option("--max-side", type=click.IntRange(min=1), metavar="N", help="Pixels, with --encode.")
+@click.option(
+    "--images",
+    type=click.Choice(["copy", "link", "none"]),
+    help="Copy the image files, link to them, or write none.",
+)
+@click.option("--encode", metavar="F", help="Encode images as jpg or webp; with a quality: jpg:90.")
+@click.option(
+    "--max-side",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Longest side in pixels, with --encode.",
+)
 @click.option(
     "--tar-size",
     metavar="SIZE",
-    callback=parse_byte_size,
-    help="Of a tar, such as 500M; default: a tar a shard.",
+    callback=read_byte_size,
+    help="Largest size of a tar, such as 500M (one tar per shard).",
 )
-@click.option("--uid", is_flag=True, help="A column uid.")
-@click.option("--captions-list", is_flag=True, help="A column captions: a list of all of them.")
-@click.option("--quality-columns", is_flag=True, help="Columns health, agreement, scores, flags.")
-@click.option("--without-flagged", is_flag=True, help="Leave out records, captions with a flag.")
-@click.option("--only-flagged", is_flag=True, help="Records and captions with a flag alone.")
-@click.option("--keep-unreadable", is_flag=True, help="Images that cannot be read as well.")
+@click.option("--uid", is_flag=True, help="Add the column uid.")
+@click.option(
+    "--captions-list", is_flag=True, help="Add the column captions, a list of all captions."
+)
+@click.option(
+    "--quality-columns", is_flag=True, help="Add the columns health, agreement, scores, flags."
+)
+@click.option("--without-flagged", is_flag=True, help="Leave out flagged records and bad captions.")
+@click.option("--only-flagged", is_flag=True, help="Export flagged records and bad captions only.")
+@click.option("--keep-unreadable", is_flag=True, help="Include images that cannot be read.")
 @filter_options
 @click.option(
     "--count",
     "--dry-run",
     "count",
     is_flag=True,
-    help="Write nothing, and say what the export would hold.",
+    help="Write nothing; say what the export would hold.",
 )
 @force_option
 def export(
@@ -182,21 +210,21 @@ def export(
     count: bool,
     force: bool,
 ) -> None:
-    """Write the captions: by default one array of {"image", "caption"}, in input order.
+    """Write the captions in one of these formats.
 
     \b
-    json       one array of {"image", "caption"}, upstream's form
-    jsonl      the same, one object a line
-    per-model  a folder with one such array a model
-    columns    JSON Lines, an image a line, a key a model
+    json       one array of {"image", "caption"}, as the scripts of the paper write it
+    jsonl      the same, one object per line
+    per-model  a folder with one such array per model
+    columns    JSON Lines, one image per line, one key per model
     openclip   TSV of filepath and title (CSV if OUT ends in .csv)
     wds        a folder of WebDataset tars
-    laclip     a folder: CSV of the originals, one text file a model
-    dreamlip   CSV with a column a model
+    laclip     a folder: CSV of the originals, one text file per model
+    dreamlip   CSV with one column per model
     llava      LLaVA conversations
     hf         an image folder with metadata.jsonl for Hugging Face datasets
-    parquet    one row an image, one column a model
-    sidefiles  each image with a .txt, one caption a line
+    parquet    one row per image, one column per model
+    sidefiles  each image with a .txt, one caption per line
     messages   JSON Lines of messages for ms-swift and LLaMA-Factory
     trl        the same for TRL
     hub        Parquet with the images in it, for the Hugging Face Hub
@@ -205,13 +233,13 @@ def export(
     --text for openclip, wds, llava, sidefiles, messages, trl:
     original   the original caption
     MODEL      the caption of this model
-    random     one of them, drawn once
-    expand     each of them, as a sample of its own
+    random     one caption of each image, drawn once
+    expand     each caption, as a sample of its own
 
-    Images that a model found missing or unreadable, and records that were excluded, are left out.
-    The last line adds up what was read, written and left out. The filters from --without to
-    --keep-share are of each caption by itself, in this order; before anything is written, they
-    say what stays.
+    Records are in the order of the input. Images that a model found missing or unreadable, and
+    records that were excluded, are left out. The last line adds up what was read, written and left
+    out. The filters from --without to --keep-share judge each caption by itself, in this order.
+    The command says what they leave before it writes anything.
     """
     if out is None and not count:
         raise click.UsageError("Missing argument 'OUT'.")
@@ -282,10 +310,13 @@ def export(
     type=click.IntRange(min=1),
     metavar="N",
     callback=check_max_words,
-    help="A cap in words.",
+    help="Cut sheared captions to N words.",
 )
 def reshear(folder: Path, mode: ShearMode, max_words: int | None) -> None:
-    """Shear all captions again, from the raw texts and without a GPU, and from now on."""
+    """Shear all captions again from the raw texts, without a GPU.
+
+    Captions of later runs are sheared in the same way.
+    """
     from engine.operations.reshear import reshear as shear_again
     from engine.shearing.shear import Shearing
     from tui.cli.progress_bars import step_bar
@@ -299,9 +330,10 @@ def reshear(folder: Path, mode: ShearMode, max_words: int | None) -> None:
 @project_argument
 @click.option("--json", "as_json", is_flag=True)
 def verify(folder: Path, as_json: bool) -> None:
-    """Compare every file with what is recorded; `run` then makes good what is damaged.
+    """Find damaged files: compare every file with its digest.
 
-    Exit code 1 if anything is damaged. It may be called while the project runs.
+    `run` then repairs the damage. The exit code is 1 if anything is damaged. The project may be
+    running.
     """
     from engine.operations.verify import verify as verify_project
     from tui.cli.progress_bars import step_bar
@@ -325,14 +357,17 @@ def verify(folder: Path, as_json: bool) -> None:
     default="en",
     type=click.Choice(LANGUAGES),
     metavar="CODE",
-    help="Of the captions that were asked for (en).",
+    help="The language that captions should have (en).",
 )
-@click.option("--shards", is_flag=True, help="Shard by shard, too, in the order of time.")
+@click.option("--shards", is_flag=True, help="Show each shard, too, in the order of time.")
 @click.option("--json", "as_json", is_flag=True)
 def quality(
     folder: Path, models: tuple[str, ...], language: str, shards: bool, as_json: bool
 ) -> None:
-    """What is wrong with the captions, per model, and how alike they are."""
+    """Count the defects of captions per model.
+
+    It also says how similar the captions are, and how they compare with the originals.
+    """
     from engine.operations.quality import measure_quality
     from engine.operations.ratings import ratings_by_name
     from tui.cli.progress_bars import step_bar
@@ -358,7 +393,7 @@ def quality(
 @click.option("--model", "models", multiple=True, metavar="NAME")
 @click.option("--json", "as_json", is_flag=True)
 def stats(folder: Path, models: tuple[str, ...], as_json: bool) -> None:
-    """What the captions are like, per model: lengths, cuts, repeats, refusals, prompt leaks."""
+    """Measure the captions per model: lengths, repeats, refusals."""
     from engine.operations.caption_stats import measure_captions
     from tui.cli.progress_bars import step_bar
     from tui.formatting.stats_table import stats_lines

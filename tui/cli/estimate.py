@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MEASURED = {
     "pilot": "measured by the pilot",
     "layers": "calculated; some layers were timed on this machine",
-    "roofline": "calculated; the roofline by published figures, untried",
+    "roofline": "calculated from published figures of the GPU (roofline), not measured",
     None: "not known",
 }
 """What is said of each basis of an estimate."""
@@ -31,14 +31,18 @@ MEASURED = {
 
 @click.command()
 @click.argument("folder", metavar="[PROJECT]", type=Folder, required=False)
-@click.option("--images", type=click.IntRange(min=1), help="Default: those of the project.")
+@click.option(
+    "--images", type=click.IntRange(min=1), help="Number of images (those of the project)."
+)
 @click.option("--model", "models", multiple=True, metavar="NAME=[FAMILY:]CHECKPOINT")
 @click.option("--set", "settings", multiple=True, metavar="MODEL.KEY=VALUE")
-@click.option("--sample", type=File, help="A folder of such images (else: the project's, drawn).")
-@click.option("--devices", default="auto", help="Of this machine: auto, cpu, cpu:N or 0,1")
-@click.option("--gpu", metavar="NAME", help="A GPU elsewhere instead, such as a100-80gb or l4.")
-@click.option("--gpus", default=1, type=click.IntRange(min=1), help="How many of them (1).")
-@click.option("--price", type=click.FloatRange(min=0), help="Of one device an hour.")
+@click.option(
+    "--sample", type=File, help="A folder of similar images (default: drawn from the project)."
+)
+@click.option("--devices", default="auto", help="Devices of this machine: auto, cpu, cpu:N or 0,1.")
+@click.option("--gpu", metavar="NAME", help="A GPU of another machine, such as a100-80gb or l4.")
+@click.option("--gpus", default=1, type=click.IntRange(min=1), help="Number of such GPUs (1).")
+@click.option("--price", type=click.FloatRange(min=0), help="Price of one device per hour.")
 @click.option("--json", "as_json", is_flag=True)
 def estimate(
     folder: Path | None,
@@ -52,10 +56,11 @@ def estimate(
     price: float | None,
     as_json: bool,
 ) -> None:
-    """Time, memory, disk and money of a run, before it begins or by its pilot.
+    """Estimate the time, memory, disk and money of a run.
 
-    Of a project, or of --images and --model. Nothing is captioned: some layers of each model are
-    timed on this machine for some seconds, or its work is divided by a GPU's published figures.
+    Name a project, or --images and --model. Figures of the pilot are used if there are any.
+    Otherwise some layers of each model are timed on this machine for a few seconds, or its work is
+    divided by a GPU's published figures. No image is captioned.
     """
     from db import projects
     from db.connection import reading
@@ -73,7 +78,7 @@ def estimate(
         chosen: list[ModelChoice | ModelRow] = [*known]
     else:
         if images is None:
-            raise BadInput("how many images? --images N")
+            raise BadInput("give the number of images with --images N")
         samples = samples_in(sample) if sample else []
         chosen = [*choose_all(models, None, settings)]
     found = operation.estimate(images, chosen, target_of(devices, gpu, gpus), samples, price)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from engine.datasets.inputs.read_options import ReadOptions
 
 image_root_option = click.option(
-    "--image-root", metavar="NEW", help="Put before image paths that are relative then."
+    "--image-root", metavar="NEW", help="Put NEW before relative image paths, after --path-map."
 )
 check_option = click.option(
     "--check",
     is_flag=True,
-    help="Look for all images, relative ones beside their file: how many there are, and the first"
-    " that are not there.",
+    help="Say how many images exist, and name the first that are missing. Relative paths start at"
+    " the folder of their file.",
 )
 
 
@@ -53,7 +53,7 @@ def naming_skip_bad() -> Iterator[None]:
 @read_options
 @skip_bad_option
 def split(captions: Path, outdir: Path, shards: int, options: ReadOptions, skip_bad: bool) -> None:
-    """Cut CAPTIONS into N JSON arrays of nearly equal size in OUTDIR."""
+    """Split CAPTIONS into N JSON arrays of nearly equal size."""
     from engine.datasets import split_merge
     from engine.datasets.inputs.input_report import InputReport
     from engine.datasets.inputs.open_input import InputSource
@@ -88,7 +88,7 @@ def merge(
     skip_bad: bool,
     force: bool,
 ) -> None:
-    """Write the records of all CAPTIONS, in this order, as one JSON array."""
+    """Merge the records of all CAPTIONS into one JSON array."""
     if path_map or image_root is not None or check:
         rewrite(out, captions, path_map, image_root, check, options, skip_bad, force)
         return
@@ -126,9 +126,9 @@ def paths(
     skip_bad: bool,
     force: bool,
 ) -> None:
-    """Write CAPTIONS with other image paths to OUT, as one JSON array.
+    """Write CAPTIONS with other image paths to OUT.
 
-    Without OUT nothing is written, and the images are looked for.
+    OUT is one JSON array. Without OUT, the command only checks that the images exist.
     """
     rewrite(out, (captions,), path_map, image_root, check, options, skip_bad, force)
 

@@ -12,40 +12,55 @@ OPTIONS = (
         "--without",
         multiple=True,
         metavar="NAMES",
-        help="Leave out captions with what 'quality' counts by these names: loops,leaks,...",
+        help="Leave out captions with these defects, named as by 'quality': loops,leaks,...",
     ),
-    click.option("--language", default="en", metavar="CODE", help="Asked for (en): other_script."),
+    click.option(
+        "--language",
+        default="en",
+        metavar="CODE",
+        help="The language that captions should have (en), for other_script.",
+    ),
     click.option(
         "--min-score",
         multiple=True,
         metavar="NAME=X",
-        help="Leave out captions that the scorer NAME gives less than X.",
+        help="Leave out captions whose score by the scorer NAME is below X.",
     ),
     click.option(
-        "--min-agree", type=float, metavar="N", help="Leave out what others support less, 0 to 1."
+        "--min-agree",
+        type=float,
+        metavar="N",
+        help="Leave out captions whose support by the other models is below N (0 to 1).",
     ),
     click.option(
-        "--best", type=int, metavar="K", help="Of an image the K captions of the highest scores."
+        "--best",
+        type=int,
+        metavar="K",
+        help="Keep only the K captions of each image that have the highest scores.",
     ),
     click.option(
         "--drop-original-when",
         multiple=True,
         metavar="RULE",
-        help="contradicted, if no model supports it, or 'score<X'.",
+        help="Leave out originals: 'contradicted' if no model supports them, or 'score<X'.",
     ),
     click.option(
         "--keep-share",
         type=float,
         metavar="S",
-        help="Of what remains the share S, 0 to 1, of the highest scores; without scores, drawn.",
+        help="Keep the share S (0 to 1) with the highest scores; without scores, a random share.",
     ),
     click.option(
         "--by",
         metavar="NAME",
-        help="The scorer for --best, --keep-share and score<X; random: --keep-share draws.",
+        help="The scorer for --best, --keep-share and score<X; 'random' has --keep-share draw.",
     ),
     click.option(
-        "--share-seed", type=int, default=0, metavar="N", help="Of what --keep-share draws (0)."
+        "--share-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Seed with which --keep-share draws (0).",
     ),
 )
 

@@ -66,7 +66,7 @@ def refuse_other_devices(project: Project, devices: str) -> None:
     running = run_control.live_supervisor(project)
     if running is not None and running.devices != devices:
         raise RequestRefused(
-            f"it runs on {running.devices} already: 'stop' it, then run it on {devices}"
+            f"the project runs on {running.devices} already: 'stop' it, then run it on {devices}"
         )
 
 
@@ -132,7 +132,7 @@ def attach(project: Project) -> int:
     """
     elsewhere = run_control.live_run(project).elsewhere
     where = "" if elsewhere is None else f", {elsewhere}"
-    warn(f"attached to the run that there is{where} (Ctrl-C leaves it running)")
+    warn(f"attached to the current run{where} (Ctrl-C leaves it running)")
     try:
         report = RunReport(project, attached=True)
         show_progress(project, report, lambda: run_control.live_supervisor(project) is None)
@@ -155,8 +155,8 @@ def print_result(project: Project, interrupted: bool) -> int:
     if all_stopped(snapshot):
         folder = quote(str(project.folder))
         warn(
-            "what is left is of models that were stopped for the health of their captions: change"
-            f" their settings, or 'mllmaug-tui resume {folder}' and run it again"
+            "the tasks left are of models that were stopped for the health of their captions:"
+            f" change their settings, or 'mllmaug-tui resume {folder}' and run it again"
         )
         code = EXIT_UNHEALTHY
     if interrupted:

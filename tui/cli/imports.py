@@ -27,20 +27,28 @@ if TYPE_CHECKING:
 @click.argument("model", metavar="NAME[=[FAMILY:]CHECKPOINT]")
 @click.argument("files", type=File, nargs=-1, required=True)
 @path_map_option
-@click.option("--replace", is_flag=True, help="In the place of captions that are there.")
+@click.option("--replace", is_flag=True, help="Replace captions that exist already.")
 @click.option(
     "--which",
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="The Nth of several captions for one image in a file (1).",
+    help="Take the Nth of several captions of one image in a file (1).",
 )
 @column_options
 @QUOTING
 @skip_bad_option
-@click.option("--preset", metavar="NAME", help="Of a new model that a run goes on with.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of such a model, too.")
-@click.option("--list", "listing", type=File, metavar="OUT", help="List all that is left out.")
+@click.option("--preset", metavar="NAME", help="Preset of a new model with a checkpoint.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of a new model with a checkpoint.",
+)
+@click.option(
+    "--list", "listing", type=File, metavar="OUT", help="List in OUT all that is left out."
+)
 @force_option
 def import_captions(
     folder: Path,
@@ -58,11 +66,11 @@ def import_captions(
     listing: Path | None,
     force: bool,
 ) -> None:
-    """Bring captions that exist, as those of a model: each to the record of its image.
+    """Import existing captions as those of a model.
 
-    NAME may be a model of PROJECT, whose records without a caption a run goes on with, or a new
-    one; without a checkpoint no run works on that. FILES are of any form that `new` reads; they may
-    end in the middle. Not while the project runs.
+    Each caption goes to the record of its image. NAME is a model of PROJECT or a new one. A later
+    run captions the records that lack a caption if the model has a checkpoint. FILES have any
+    format that `new` reads; they may be incomplete at their end. The project must not be running.
     """
     from engine.captioners.registry import choose
     from engine.captioners.setting_changes import parse_assignment

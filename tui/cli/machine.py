@@ -16,7 +16,7 @@ from tui.cli.requests import EXIT_UNFINISHED, echo, open_project
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def models(as_json: bool) -> None:
-    """Families, presets, what a checkpoint folder must hold."""
+    """List model families, their presets and checkpoints."""
     from engine.operations.model_catalogue import family_dicts
     from tui.cli.output import family_lines
 
@@ -34,11 +34,11 @@ def models(as_json: bool) -> None:
     "models",
     multiple=True,
     metavar="NAME=CHECKPOINT",
-    help="Load it, caption a drawn picture, compare with golden files where there are any.",
+    help="Load the model, caption a test picture, compare with golden files if there are any.",
 )
 @click.option("--set", "settings", multiple=True, metavar="MODEL.KEY=VALUE")
 def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ...]) -> None:
-    """Devices, checkpoints, image paths, disk space, in words."""
+    """Check devices, checkpoints, image paths and disk space."""
     from engine.notices.hooks import read_hooks
     from engine.operations.doctor import examine
     from tui.config import settings as user_settings
@@ -47,7 +47,7 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
     names = {model.partition("=")[0] for model in models}
     for setting in settings:
         if not any(setting.startswith(f"{name}.") for name in names):
-            raise BadInput(f"--set {setting}: it goes with a --model of that name")
+            raise BadInput(f"--set {setting}: give --model with the same name, too")
     project = open_project(folder) if folder else None
     healthy = True
     if sys.stdout.isatty():
@@ -67,9 +67,12 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--test", is_flag=True, help="Call them, with a JSON object of the event test.")
+@click.option("--test", is_flag=True, help="Call each hook with a test event.")
 def hooks(names: tuple[str, ...], test: bool) -> None:
-    """What is called when a run ends, pauses or has trouble: [on_event.NAME] in `config.toml`."""
+    """List the hooks, which are called for events of a run.
+
+    A hook is a command or a webhook in [on_event.NAME] of `config.toml`.
+    """
     from engine.notices.calling import CallFailed, call, trial_message
     from engine.notices.hooks import read_hooks
     from engine.utils.user_config import config_file
@@ -77,7 +80,9 @@ def hooks(names: tuple[str, ...], test: bool) -> None:
     known = {hook.name: hook for hook in read_hooks()}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise BadInput(f"no hook {unknown[0]!r}: {', '.join(known) or 'there is none'}")
+        raise BadInput(
+            f"there is no hook {unknown[0]!r}: {', '.join(known) or 'none is configured'}"
+        )
     if not known:
         echo(f"no hook: write [on_event.NAME] with a command or a webhook into {config_file()}")
     failed = False

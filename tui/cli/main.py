@@ -114,14 +114,14 @@ class OpenByDefault(click.Group):
 
 @click.group(cls=OpenByDefault, invoke_without_command=True)
 @click.version_option(package_name="mllmaug-tui")
-@click.option("--readonly", is_flag=True, help="Look, but change nothing in a project.")
+@click.option("--readonly", is_flag=True, help="Change nothing in a project.")
 @click.pass_context
 def cli(ctx: click.Context, readonly: bool) -> None:
     """Caption an image data set with several multimodal LLMs, shear the captions, merge them.
 
     \b
     mllmaug-tui [PROJECT]     the application
-    mllmaug-tui demo          the whole way on built-in scenes and tiny built-in models
+    mllmaug-tui demo          a project with built-in scenes and tiny built-in models
     mllmaug-tui COMMAND -h    everything else, without the application
     """
     if readonly and ctx.invoked_subcommand not in (None, *READONLY_COMMANDS):

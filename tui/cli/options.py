@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from engine.utils.byte_size import parse_byte_size
+from engine.utils.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.datasets.inputs.read_options import Quoting, SeveralCaptions
@@ -28,8 +30,8 @@ class OutputPath(NamedPath):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "-":
             self.fail(
-                "nothing is written to the standard output, since an output is there whole or not"
-                " at all: name a file (one that is called - is ./-)",
+                "this cannot be written to the standard output, since an output is written whole or"
+                " not at all: name a file (./- for a file with the name -)",
                 param,
                 ctx,
             )
@@ -55,18 +57,12 @@ def check_max_words(_: click.Context, __: click.Parameter, value: int | None) ->
     return value
 
 
-BYTE_SIZE = re.compile(r"(\d{1,12})\s*([kmg]?)b?", re.IGNORECASE)
-
-
-def parse_byte_size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """Return a size in bytes, such as 500M or 2GB: k, M, G are thousands, millions, billions."""
-    if value is None:
-        return None
-    match = BYTE_SIZE.fullmatch(value.strip())
-    if match is None or int(match[1]) == 0:
-        raise click.BadParameter(f"{value!r} is no size: write a number of bytes, or 500M or 2G")
-    size: int = int(match[1]) * 1000 ** " kmg".index(match[2].lower() or " ")
-    return size
+def read_byte_size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Return the value of an option that is a size in bytes, such as 500M or 2GB."""
+    try:
+        return None if value is None else parse_byte_size(value)
+    except BadInput as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def parse_path_maps(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Any:
@@ -85,9 +81,9 @@ path_map_option = click.option(
     multiple=True,
     metavar="OLD=NEW",
     callback=parse_path_maps,
-    help="Replace this beginning of image paths; may be given several times.",
+    help="Replace the prefix OLD of image paths by NEW; may be given several times.",
 )
-force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
+force_option = click.option("--force", is_flag=True, help="Replace an existing file.")
 project_argument = click.argument("folder", metavar="PROJECT", type=Folder)
 
 
@@ -105,15 +101,14 @@ QUOTING = click.option(
     "--quoting",
     type=click.Choice(("auto", "csv", "none")),
     default="auto",
-    help="Whether quotation marks enclose the cells of CSV and TSV. csv: they do, with all that is"
-    " between two of them. auto: so, too, but a cell that seems to hold rows is refused. none: they"
-    " are characters like others.",
+    help="How quotation marks in CSV and TSV are read. csv: they enclose cells. auto: the same, but"
+    " a cell that seems to hold several rows is refused. none: they are part of the text.",
 )
 SEVERAL_CAPTIONS = click.option(
     "--several-captions",
     type=click.Choice(("first", "each")),
     default="first",
-    help="Of an image that comes with several captions: one record with the first, or one each.",
+    help="For an image with several captions: one record with the first, or one for each caption.",
 )
 
 

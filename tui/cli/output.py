@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.operations.records import SampledImage
 
 TYPE_STATES = {
-    "tried": "tried, which say in the tests what they say with their own processor",
+    "tried": "tried, which the tests compare with their own processor",
     "untried": "untried, which are asked by the chat template of their folder",
     "refused": "refused, which describe no images",
 }

@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 @click.command()
 @project_argument
 @click.argument("captions", type=File, nargs=-1)
-@click.option("--image-root", type=File, help="Default: the folder of the caption file.")
+@click.option(
+    "--image-root", type=File, help="Folder where image paths start (that of the captions)."
+)
 @path_map_option
 @click.option(
     "--model",
     "models",
     multiple=True,
     metavar="NAME[=[FAMILY:]CHECKPOINT]",
-    help="As `models` lists them; may be given several times.",
+    help="A model of a family that `models` lists; may be given several times.",
 )
 @click.option(
     "--import",
@@ -46,31 +48,33 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="NAME=FILE",
     callback=parse_imports,
-    help="Captions that exist, as those of a model, as `import` brings them; may be given several"
-    " times. Without CAPTIONS the records are their images.",
+    help="Import existing captions as those of the model NAME; may be given several times. Without"
+    " CAPTIONS, the records are the images of these files.",
 )
-@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+@click.option("--preset", metavar="NAME", help="Preset of settings: paper or official (paper).")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="MODEL.KEY=VALUE",
-    help="Another setting for a model, as `set` takes it; may be given several times.",
+    help="Change a setting of a model; may be given several times.",
 )
-@click.option("--shear-mode", type=click.Choice(SHEAR_MODES), help="As `reshear --mode` (paper).")
+@click.option("--shear-mode", type=click.Choice(SHEAR_MODES), help="Shearing method (paper).")
 @click.option(
     "--shear-max-words",
     type=click.IntRange(min=1),
     metavar="N",
     callback=check_max_words,
-    help="A cap in words.",
+    help="Cut sheared captions to N words.",
 )
 @click.option("--shard-size", type=click.IntRange(min=1), help="Records per shard (10,000).")
 @click.option("--shards", type=click.IntRange(min=1), help="Cut into this many equal shards.")
-@click.option("--allow-outside", is_flag=True, help="Image paths may leave the root.")
-@click.option("--allow-missing", is_flag=True, help="Although no image is there yet.")
+@click.option("--allow-outside", is_flag=True, help="Permit image paths outside the image root.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Make the project although no image exists yet."
+)
 @read_options
-@click.option("--check-images", is_flag=True, help="Open and decode every image, not a sample.")
+@click.option("--check-images", is_flag=True, help="Decode every image first, not a sample only.")
 @skip_bad_option
 def new(
     folder: Path,
@@ -91,9 +95,10 @@ def new(
     check_images: bool,
     skip_bad: bool,
 ) -> None:
-    """Make PROJECT from captions: JSON, JSON Lines, CSV, TSV, Parquet, folders, WebDataset tars.
+    """Make a project from a data set of images and captions.
 
-    JSON may be COCO's, Karpathy's, LLaVA's, messages or {path: caption}; docs/inputs.md has all.
+    CAPTIONS are JSON, JSON Lines, CSV, TSV, Parquet, folders or WebDataset tars. JSON may be
+    COCO's, Karpathy's, LLaVA's, messages or {path: caption}; docs/inputs.md lists all layouts.
     """
     from engine.captioners.registry import choose_all
     from engine.operations.imports.caption_import import ImportProgress
@@ -159,10 +164,10 @@ def warn_file_system(folder: Path) -> None:
 @click.argument("model")
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
 def set_model(folder: Path, model: str, changes: tuple[str, ...]) -> None:
-    """Change how MODEL is asked: prompt, preset, batch, dtype, seed, ...
+    """Change settings of MODEL, such as prompt, batch or seed.
 
-    Settings that shape what the model says begin its tasks anew, in another folder; what was
-    captioned so far stays on disk. Not while the project runs.
+    If a setting changes what the model says, its tasks begin anew in another folder. The captions
+    made so far stay on disk. The project must not be running.
     """
     from engine.captioners.setting_changes import parse_assignment
     from engine.requests.kinds import Configure
@@ -178,11 +183,11 @@ def set_model(folder: Path, model: str, changes: tuple[str, ...]) -> None:
 @project_argument
 @click.argument("model", metavar="NAME[=[FAMILY:]CHECKPOINT]")
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--preset", metavar="NAME", help="paper (the default) or official.")
+@click.option("--preset", metavar="NAME", help="Preset of settings: paper or official (paper).")
 def add_model(folder: Path, model: str, changes: tuple[str, ...], preset: str | None) -> None:
-    """Have another model caption the project too, with settings as `set` takes them.
+    """Add a model to the project.
 
-    Not while the project runs.
+    KEY=VALUE are settings as `set` takes them. The project must not be running.
     """
     from engine.captioners.setting_changes import parse_assignment
     from engine.requests.kinds import AddModel

@@ -15,26 +15,41 @@ from tui.cli.requests import echo, is_readonly, open_project
 @project_argument
 @click.argument("out", type=Output)
 @click.argument("open_clip", nargs=-1, metavar="[-- OPEN_CLIP_OPTIONS]")
-@click.option("--images", type=click.IntRange(min=1), metavar="N", help="To train on (all).")
+@click.option("--images", type=click.IntRange(min=1), metavar="N", help="Train on N images (all).")
 @click.option(
     "--test-images",
     type=click.IntRange(min=5),
     metavar="N",
-    help="To be tested on (a tenth of --images, 10 to 1,000).",
+    help="Test on N images (a tenth of --images, 10 to 1,000).",
 )
 @click.option(
     "--arms",
     default="original,joint,raw",
     metavar="A,B",
-    help="Of original, joint, raw and models' names (original,joint,raw).",
+    help="Arms to compare: original, joint, raw or names of models (original,joint,raw).",
 )
-@click.option("--seeds", default=3, type=click.IntRange(1, 100), metavar="K", help="Each arm (3).")
-@click.option("--model", "models", multiple=True, metavar="NAME", help="Only these models.")
+@click.option(
+    "--seeds", default=3, type=click.IntRange(1, 100), metavar="K", help="Seeds per arm (3)."
+)
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Use only these models.")
 @click.option("--clip", default="ViT-B-32", metavar="NAME", help="open_clip's model (ViT-B-32).")
-@click.option("--epochs", default=30, type=click.IntRange(1, 10_000), metavar="N", help="(30)")
-@click.option("--batch-size", type=click.IntRange(min=2), metavar="N", help="Images (256).")
-@click.option("--encode", metavar="F", help="Images anew as jpg or webp; with a quality: jpg:90.")
-@click.option("--max-side", type=click.IntRange(min=1), metavar="N", help="Pixels, with --encode.")
+@click.option(
+    "--epochs",
+    default=30,
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Epochs of each training (30).",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=2), metavar="N", help="Images per batch (256)."
+)
+@click.option("--encode", metavar="F", help="Encode images as jpg or webp; with a quality: jpg:90.")
+@click.option(
+    "--max-side",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Longest side in pixels, with --encode.",
+)
 def proxy(
     folder: Path,
     out: Path,
@@ -50,16 +65,17 @@ def proxy(
     encode: str | None,
     max_side: int | None,
 ) -> None:
-    """Prepare small trainings that show which captions help: tars and command lines in OUT.
+    """Prepare small trainings that show which captions help.
 
     \b
-    original   an image has its original caption
-    joint      that and the sheared caption of each model, by turns
-    raw        that and the captions before shearing, by turns
-    MODEL      the sheared caption of this model
+    original   each image with its original caption
+    joint      by turns with that and the sheared caption of each model
+    raw        by turns with that and the captions before shearing
+    MODEL      with the sheared caption of this model
 
-    All arms have the same images and see as many samples. Nothing is trained here: OUT/train.sh
-    and OUT/evaluate.sh hold the command lines, and `proxy-table OUT` shows what came out.
+    All arms have the same images and see the same number of samples. This command trains nothing:
+    it writes tars to OUT, and the command lines to OUT/train.sh and OUT/evaluate.sh. `proxy-table
+    OUT` shows the results.
     """
     from engine.operations.damage import telling_damage
     from engine.operations.proxy.command_lines import Training
@@ -89,7 +105,10 @@ def proxy(
 @click.argument("out", type=Folder)
 @click.option("--json", "as_json", is_flag=True)
 def proxy_table(out: Path, as_json: bool) -> None:
-    """What the trainings of a proxy came to, by arm: means and ranges of their seeds."""
+    """Show the results of the trainings of a proxy.
+
+    The table has the mean of each arm and the range over its seeds.
+    """
     from engine.operations.proxy.results import read_results
     from tui.formatting.proxy_table import proxy_lines
 

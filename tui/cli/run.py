@@ -14,25 +14,29 @@ from tui.cli.requests import echo, is_readonly, open_project, send_request
 
 @click.command()
 @project_argument
-@click.option("--devices", help="auto, cpu, cpu:N or GPU numbers: 0,1; else as the last run.")
-@click.option("--cluster", metavar="auto|ADDRESS", help="On a Ray cluster that runs already.")
-@click.option("--ship-images", is_flag=True, help="To nodes that do not see the images' folder.")
+@click.option(
+    "--devices", help="auto, cpu, cpu:N or GPU numbers such as 0,1 (those of the last run)."
+)
+@click.option("--cluster", metavar="auto|ADDRESS", help="Run on an existing Ray cluster.")
+@click.option(
+    "--ship-images", is_flag=True, help="Send images to nodes that cannot read the image root."
+)
 @click.option(
     "--allow-outside",
     is_flag=True,
-    help="Servers get images outside the image root too, in this and later runs of yours.",
+    help="Send images outside the image root to servers, in this and your later runs.",
 )
 @click.option(
     "--allow-commands",
     is_flag=True,
-    help="Models may run the commands that the project names, in this and later runs of yours.",
+    help="Run the commands that the models name, in this and your later runs.",
 )
 @click.option(
     "--no-health-stop",
     is_flag=True,
-    help="Stop no model whose captions are bad (otherwise: as `config.toml` says).",
+    help="Do not stop models with many bad captions (default: as in `config.toml`).",
 )
-@click.option("--detach", is_flag=True, help="Start it and return; it goes on by itself.")
+@click.option("--detach", is_flag=True, help="Start the run in the background and return.")
 def run(
     folder: Path,
     devices: str | None,
@@ -43,9 +47,10 @@ def run(
     no_health_stop: bool,
     detach: bool,
 ) -> None:
-    """Caption what is left, with progress bars; attaches if the project is running already.
+    """Caption what is left, with progress bars.
 
-    Goes on where it ran last unless --devices or --cluster say otherwise.
+    If the project is running already, the command shows the progress of that run. The run uses the
+    devices of the last run unless --devices or --cluster name others.
     """
     from engine.launchers.factory import cluster_spec
     from engine.operations.run_control import live_supervisor
@@ -60,16 +65,21 @@ def run(
     if cluster is not None:
         devices = cluster_spec(cluster, devices or "auto", ship_images)
     elif ship_images:
-        raise BadInput("--ship-images goes with --cluster: here the workers see what you see")
+        raise BadInput(
+            "--ship-images needs --cluster: workers of this machine read the same files as you"
+        )
     project = open_project(folder)
     if allow_outside:
         outside_images.allow_in(project)
         if live_supervisor(project) is not None:
-            echo("the run that there is heeds it only where it loads a model: 'stop' it, run again")
+            echo(
+                "the current run obeys only for models that it has not loaded yet:"
+                " 'stop' it, 'run' again"
+            )
     if allow_commands:
         own_commands.allow_in(project)
     if no_health_stop and live_supervisor(project) is not None:
-        echo("the run that there is goes on as it was started: 'stop' it, run again")
+        echo("the current run goes on as it was started: 'stop' it, 'run' again")
     if devices is not None:
         refuse_other_devices(project, devices)
     chosen_devices = devices or devices_of_last_run(project)
@@ -80,25 +90,25 @@ def run(
 @click.command()
 @project_argument
 @click.option("--json", "as_json", is_flag=True)
-@click.option("--follow", "follows", is_flag=True, help="A line now and then until the run ends.")
+@click.option("--follow", "follows", is_flag=True, help="Print lines until the run ends.")
 @click.option(
     "--interval",
     type=click.FloatRange(min=1, max=86_400),
     metavar="SECONDS",
-    help="With --follow: between two lines (60).",
+    help="Seconds between two lines of --follow (60).",
 )
 @click.option(
     "--prometheus",
     type=Output,
     metavar="FILE",
-    help="Write metrics for the textfile collector, too, in place of those there.",
+    help="Write metrics for the textfile collector, too, over those of before.",
 )
 def status(
     folder: Path, as_json: bool, follows: bool, interval: float | None, prometheus: Path | None
 ) -> None:
-    """Where the project stands.
+    """Show the state and progress of a project.
 
-    --follow ends with the run, with exit code 0 if no task is left then, else 1.
+    --follow ends with the run. The exit code is 0 if no task is left then, else 1.
     """
     from engine.notices.run_end import tell_what_is_due
     from tui.cli.follow import LINE_SECONDS, follow, print_status, write_metrics
@@ -106,7 +116,7 @@ def status(
     from tui.viewmodel.snapshot_reader import read_snapshot
 
     if interval is not None and not follows:
-        raise BadInput("--interval goes with --follow")
+        raise BadInput("--interval needs --follow")
     project = open_project(folder)
     if follows:
         sys.exit(follow(project, interval or LINE_SECONDS, as_json, prometheus))
@@ -125,7 +135,7 @@ def status(
 @click.command()
 @project_argument
 def pause(folder: Path) -> None:
-    """No new batches until `resume`; models stay loaded."""
+    """Pause the run until `resume`; models stay loaded."""
     from engine.requests.kinds import Pause
 
     send_request(open_project(folder), Pause())
@@ -134,7 +144,10 @@ def pause(folder: Path) -> None:
 @click.command()
 @project_argument
 def resume(folder: Path) -> None:
-    """Go on after `pause`, or after the run paused itself; try models that wait at once."""
+    """Go on after `pause`, or after the run paused itself.
+
+    Models that wait for their server are tried at once.
+    """
     from engine.requests.kinds import Resume
 
     send_request(open_project(folder), Resume())
@@ -142,9 +155,9 @@ def resume(folder: Path) -> None:
 
 @click.command()
 @project_argument
-@click.option("--after-shard", is_flag=True, help="Let the running shards end first.")
+@click.option("--after-shard", is_flag=True, help="Finish the running shards first.")
 def stop(folder: Path, after_shard: bool) -> None:
-    """End the run; `run` goes on where it was."""
+    """End the run; `run` goes on from there later."""
     from engine.requests.kinds import Stop
 
     send_request(open_project(folder), Stop(after_shard=after_shard))
@@ -155,7 +168,10 @@ def stop(folder: Path, after_shard: bool) -> None:
 @click.argument("device")
 @click.argument("model")
 def pin(folder: Path, device: str, model: str) -> None:
-    """Have DEVICE (as `status` names it, such as cuda:0) work on MODEL alone."""
+    """Have DEVICE work on MODEL alone.
+
+    DEVICE is a name that `status` shows, such as cuda:0.
+    """
     from engine.project.selectors import check_device, check_model
     from engine.requests.kinds import Pin
 
@@ -182,7 +198,7 @@ def unpin(folder: Path, device: str) -> None:
 @project_argument
 @click.argument("device")
 def wake(folder: Path, device: str) -> None:
-    """Have DEVICE work again that rests after failures."""
+    """Have DEVICE, which rests after failures, work again."""
     from engine.project.selectors import check_device
     from engine.requests.kinds import Wake
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,18 @@ import click
 
 from engine.quality.languages import LANGUAGES
 from engine.utils.errors import BadInput
+from engine.utils.plurals import plural
 from tui.cli.options import File, force_option, project_argument
-from tui.cli.requests import echo, is_readonly, open_project, send_request
+from tui.cli.requests import echo, is_readonly, open_project, send_request, warn
+from tui.formatting.escape import visible
 
 if TYPE_CHECKING:
-    from db.failures import Grouping
+    from db.failures import Cause, Grouping
     from engine.project.layout import Project
 
 shard_option = click.option("--shard", "shards", multiple=True, type=int, metavar="N")
 model_option = click.option("--model", "models", multiple=True, metavar="NAME")
-cause_option = click.option("--cause", metavar="KIND", help="As `failures` calls it.")
+cause_option = click.option("--cause", metavar="KIND", help="A cause that `failures` lists.")
 
 
 def task_options(command: Any) -> Any:
@@ -31,9 +34,11 @@ def task_options(command: Any) -> Any:
 @click.command()
 @project_argument
 @task_options
-@click.option("--failed-items", is_flag=True, help="Only the failed records.")
+@click.option("--failed-items", is_flag=True, help="Retry only the failed records.")
 @cause_option
-@click.option("--bad", metavar="NAMES", help="Captions with loops, refusals, ... (`quality`).")
+@click.option(
+    "--bad", metavar="NAMES", help="Retry captions with these defects: loops,refusals,..."
+)
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="With --bad: another seed.")
 @click.option("--prompt", metavar="TEXT", help="With --bad: another prompt.")
 @click.option(
@@ -43,7 +48,7 @@ def task_options(command: Any) -> Any:
     "--language",
     type=click.Choice(LANGUAGES),
     metavar="CODE",
-    help="With --bad: what was asked for (en).",
+    help="With --bad: the language that captions should have (en).",
 )
 def retry(
     folder: Path,
@@ -57,12 +62,12 @@ def retry(
     settings: tuple[str, ...],
     language: str | None,
 ) -> None:
-    """Do shards again: those named, else every failed one; captions stay until replaced.
+    """Caption shards again: those named, else every failed one.
 
-    With --cause all that failed for it: whole shards, or the failed records of those it struck.
-    The images of failed records are decoded first: where none can be read, nothing is retried.
-    With --bad the captions that have a defect, such as loops,refusals: each stays until one without
-    it comes.
+    Existing captions count until they are replaced. --cause retries all that failed for that cause:
+    whole shards, or the failed records of shards. The images of failed records are decoded first.
+    If none can be read, nothing is retried. --bad retries captions that have a defect, such as
+    loops,refusals. Each of them stays until the model gives one without the defect.
     """
     from engine.operations.failure_causes import find_cause, retry_cause, retry_failed_records
     from engine.project.selectors import select_tasks
@@ -71,11 +76,13 @@ def retry(
     changes = {"seed": None if seed is None else str(seed), "prompt": prompt}
     changes = {key: value for key, value in changes.items() if value is not None}
     if bad is None and (changes or settings or language):
-        raise BadInput("--seed, --prompt, --set and --language go with --bad NAMES")
+        raise BadInput("--seed, --prompt, --set and --language need --bad NAMES")
     project = open_project(folder)
     if bad is not None:
         if cause is not None or failed_items:
-            raise BadInput("--bad says which: give neither --cause nor --failed-items with it")
+            raise BadInput(
+                "--bad chooses captions: give neither --cause nor --failed-items with it"
+            )
         echo(retry_bad(project, bad, changes, settings, models, shards, language or "en"))
         return
     if cause is None:
@@ -86,7 +93,9 @@ def retry(
             send_request(project, Retry(tasks=tasks))
         return
     if shards or models or failed_items:
-        raise BadInput("--cause says which: give it alone")
+        raise BadInput(
+            "--cause chooses what to retry: give no --shard, --model or --failed-items with it"
+        )
     echo(retry_cause(project, find_cause(project, cause)))
 
 
@@ -111,7 +120,7 @@ def retry_bad(
 @project_argument
 @task_options
 def skip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
-    """Leave shards out that wait or have failed, until `unskip`."""
+    """Leave pending or failed shards out until `unskip`."""
     from engine.project.selectors import named_tasks
     from engine.requests.kinds import Skip
 
@@ -123,7 +132,7 @@ def skip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None
 @project_argument
 @task_options
 def unskip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> None:
-    """Take skipped shards back in: those named, else all of them."""
+    """Include skipped shards again: those named, else all of them."""
     from engine.project.selectors import named_tasks, skipped_tasks
     from engine.requests.kinds import Skip
 
@@ -140,10 +149,10 @@ def unskip(folder: Path, shards: tuple[int, ...], models: tuple[str, ...]) -> No
     default=1,
     type=click.IntRange(-(2**31), 2**31),
     metavar="N",
-    help="Raise it by N (1); below 0 starts later.",
+    help="Raise the priority by N (1); a negative N lowers it.",
 )
 def priority(folder: Path, shards: tuple[int, ...], models: tuple[str, ...], by: int) -> None:
-    """Have shards that wait start sooner, or later."""
+    """Have pending shards start sooner or later."""
     from engine.project.selectors import named_tasks
     from engine.requests.kinds import Prioritise
 
@@ -154,10 +163,17 @@ def priority(folder: Path, shards: tuple[int, ...], models: tuple[str, ...], by:
 @click.command()
 @project_argument
 @cause_option
-@click.option("--shard", type=int, metavar="N", help="With --record: of this shard.")
-@click.option("--record", "records", multiple=True, type=int, metavar="I", help="Its place there.")
+@click.option("--shard", type=int, metavar="N", help="The shard of --record.")
+@click.option(
+    "--record",
+    "records",
+    multiple=True,
+    type=int,
+    metavar="I",
+    help="Index of a record in --shard.",
+)
 @model_option
-@click.option("--undo", is_flag=True, help="Take back in; then `retry`.")
+@click.option("--undo", is_flag=True, help="Include records again; then `retry`.")
 def exclude(
     folder: Path,
     cause: str | None,
@@ -166,9 +182,10 @@ def exclude(
     models: tuple[str, ...],
     undo: bool,
 ) -> None:
-    """Give up on records: all that failed for a cause, or single ones, failed or not yet captioned.
+    """Exclude all records that failed for a cause, or single ones.
 
-    They count as failed, are left out of exports and are not asked for again.
+    Excluded records count as failed, are left out of exports and are not captioned again. A single
+    record may also be one that is not captioned yet.
     """
     from engine.operations.failure_causes import (
         exclude_cause,
@@ -189,17 +206,17 @@ def exclude(
         echo(exclude_cause(project, find_cause(project, cause)))
     else:
         raise BadInput(
-            "say which: --cause KIND, or --shard N with --record I (and --model NAME);"
-            " --undo takes these records, or alone all of them, back in"
+            "name the records: --cause KIND, or --shard N with --record I (and --model NAME);"
+            " --undo includes these records again, or all of them if it is given alone"
         )
 
 
 @click.command()
 @project_argument
 def undo(folder: Path) -> None:
-    """Undo the last retry, skip, exclude, flag or rating; again: the one before.
+    """Undo the last retry, skip, exclude, flag or rating.
 
-    What a run has gone on with since stays as it is.
+    Called again, it undoes the one before. What a run has changed since then stays as it is.
     """
     from engine.operations.undo_last import undo_last
 
@@ -209,16 +226,17 @@ def undo(folder: Path) -> None:
 @click.command()
 @project_argument
 @click.argument("record_names", nargs=-1, required=True, metavar="SHARD:PLACE...")
-@click.option("--model", metavar="NAME", help="Of these records the caption of this model alone.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, with --model.")
-@click.option("--undo", is_flag=True, help="Take the flags away.")
+@click.option("--model", metavar="NAME", help="Rate the caption of this model bad.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason for the rating, with --model.")
+@click.option("--undo", is_flag=True, help="Remove the flags.")
 def flag(
     folder: Path, record_names: tuple[str, ...], model: str | None, reason: str, undo: bool
 ) -> None:
-    """Mark records for later; with --model, rate captions of them bad, as `rate --bad` does.
+    """Flag records for later.
 
-    `samples --flagged` lists them, `export --without-flagged` omits them, --only-flagged takes
-    nothing else. --model original means the original captions.
+    With --model, rate their captions bad instead, as `rate --bad` does; --model original means the
+    original captions. `samples --flagged` lists flagged records. `export --without-flagged` leaves
+    them out, and --only-flagged exports nothing else.
     """
     from engine.project.selectors import check_captioner, parse_record_keys
     from engine.requests.kinds import MAX_FLAG_REASON, Flag
@@ -237,26 +255,28 @@ def flag(
 @click.command()
 @project_argument
 @click.argument("record_names", nargs=-1, required=True, metavar="SHARD:PLACE...")
-@click.option("--model", required=True, metavar="NAME", help="Whose captions; or original.")
-@click.option("--good", "rating", flag_value="good", help="They are good.")
-@click.option("--bad", "rating", flag_value="bad", help="They are bad, and flagged thereby.")
-@click.option("--undo", "rating", flag_value="undo", help="Take the ratings away.")
-@click.option("--reason", default="", metavar="TEXT", help="Why.")
+@click.option(
+    "--model", required=True, metavar="NAME", help="The model that wrote them, or original."
+)
+@click.option("--good", "rating", flag_value="good", help="Rate the captions good.")
+@click.option("--bad", "rating", flag_value="bad", help="Rate them bad, which flags them.")
+@click.option("--undo", "rating", flag_value="undo", help="Remove the ratings.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason for the rating.")
 def rate(
     folder: Path, record_names: tuple[str, ...], model: str, rating: str | None, reason: str
 ) -> None:
-    """Call captions of a model good or bad, for a reason.
+    """Rate captions of a model good or bad, with a reason.
 
     `samples --rated good` and `--rated bad` list them, `quality` and `pilot` count them, and
-    `export --without-flagged` omits the bad ones. A rating counts while the model has the settings
-    with which it made the caption.
+    `export --without-flagged` leaves out the bad ones. A rating counts as long as the model has the
+    settings with which it made the caption.
     """
     from engine.project.selectors import check_captioner, parse_record_keys
     from engine.requests.kinds import MAX_FLAG_REASON, Rate
 
     project = open_project(folder)
     if rating is None:
-        raise BadInput("say what they are: --good or --bad; or --undo")
+        raise BadInput("give a rating, --good or --bad, or --undo")
     if reason and rating == "undo":
         raise BadInput("--reason says why captions are good or bad: give it with --good or --bad")
     if len(reason) > MAX_FLAG_REASON:
@@ -269,8 +289,13 @@ def rate(
 
 @click.command()
 @project_argument
-@click.option("--by", type=click.Choice(["cause", "model", "shard"]), help="cause (the default).")
-@click.option("--csv", "out", type=File, metavar="OUT", help="Write every one of them as CSV.")
+@click.option(
+    "--by",
+    type=click.Choice(["cause", "model", "shard"]),
+    help="Group failures by cause, model or shard (cause).",
+)
+@click.option("--csv", "out", type=File, metavar="OUT", help="Write every failure to OUT as CSV.")
+@click.option("--images", is_flag=True, help="List each failed image: path, record, reason.")
 @force_option
 @cause_option
 @click.option("--json", "as_json", is_flag=True)
@@ -278,17 +303,28 @@ def failures(
     folder: Path,
     by: Grouping | None,
     out: Path | None,
+    images: bool,
     force: bool,
     cause: str | None,
     as_json: bool,
 ) -> None:
-    """What failed, by cause, with a hint what to do about it."""
+    """List what failed, by cause, with a hint what to do about it.
+
+    --images prints one line per failed image, with tabs between the path, the record as
+    SHARD:PLACE, and the reason for each model; their number goes to stderr.
+    """
+    if images and (out is not None or by is not None or as_json):
+        raise BadInput(
+            "--images prints one line per image: give none of --csv, --by, --json with it"
+        )
     if out is not None and (by is not None or as_json):
-        raise BadInput("--csv writes a line a failure: give neither --by nor --json with it")
+        raise BadInput("--csv writes one line per failure: give neither --by nor --json with it")
     if force and out is None:
-        raise BadInput("--force goes with --csv OUT")
+        raise BadInput("--force needs --csv OUT")
     if by is not None and cause is not None:
-        raise BadInput("--cause chooses one cause: there is nothing to group --by")
+        raise BadInput(
+            "--cause chooses one cause, so that --by has nothing to group: give one of them"
+        )
     from engine.operations.failure_causes import find_cause, read_causes
     from engine.operations.failure_report import write_csv
     from tui.cli.output import cause_lines
@@ -300,6 +336,9 @@ def failures(
         echo(f"{count:,} failures are in {out}")
         return
     causes = read_causes(project, by or "cause") if only is None else (only,)
+    if images:
+        print_failed_images(project, only, causes)
+        return
     if as_json:
         fields = [asdict(each) for each in causes]
         for each in fields:
@@ -310,3 +349,19 @@ def failures(
         echo(line)
     if not causes:
         echo("nothing failed")
+
+
+def print_failed_images(project: Project, cause: Cause | None, causes: Sequence[Cause]) -> None:
+    """Print the images that failed for one cause, or for any, and their number on stderr."""
+    from engine.operations.damage import telling_damage
+    from engine.operations.failure_report import failed_images
+
+    count = 0
+    with telling_damage(project, not is_readonly()):
+        for failed in failed_images(project, cause):
+            columns = (failed.image, f"{failed.shard}:{failed.i}", failed.reason)
+            click.echo("\t".join(map(visible, columns)))
+            count += 1
+    shards = sum(each.count for each in causes if each.scope == "shard")
+    more = f"; {plural(shards, 'task')} failed as a whole: see 'failures' without --images"
+    warn(f"{plural(count, 'image')} failed{more * bool(shards)}")

@@ -20,19 +20,26 @@ CLOSE_WITH_SERVER = (
 
 @click.command()
 @project_argument
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="8000, or a free one.")
-@click.option("--allow-changes", is_flag=True, help="Whoever has the address may steer the run.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="Port of the server (8000, or a free one).",
+)
+@click.option("--allow-changes", is_flag=True, help="Let whoever has the address change the run.")
 def web(folder: Path, port: int | None, allow_changes: bool) -> None:
-    """The application in a browser, to look at; on this machine, or through ssh.
+    """Show the application in a browser.
 
-    Only the printed address opens it, which holds a token. Ctrl-C ends it, and no run.
+    The browser runs on this machine or reaches it through ssh. Only the printed address opens the
+    application, since it holds a token. Ctrl-C ends the server, but no run. Without
+    --allow-changes, a browser can change nothing.
     """
     from engine.process.identity import host_name
     from engine.process.python_command import python_command
     from engine.utils.optional_imports import import_extra
 
     if allow_changes and is_readonly():
-        raise BadInput("--readonly and --allow-changes: give one of them")
+        raise BadInput("--readonly and --allow-changes exclude each other: give one of them")
     import_extra("textual_serve", "web", "a browser gets the application from a server")
     from tui.web.server import bind, guard_for, serve
 
@@ -42,7 +49,7 @@ def web(folder: Path, port: int | None, allow_changes: bool) -> None:
     command = python_command("tui.cli.main", *readonly, "open", str(project.folder), first=tie)
     bound = bind(port)
     guard = guard_for(bound)
-    what = "to look and to steer" if allow_changes else "to look; --allow-changes lets it steer"
+    what = "with changes" if allow_changes else "read-only; --allow-changes lets it change the run"
     echo(f"{project.name} in a browser ({what}):")
     echo(f"  {guard.address}")
     echo("from another machine, first:")

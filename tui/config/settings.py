@@ -66,7 +66,7 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
     known = tuple(field.name for field in fields(UserSettings))
     for name in values:
         if name not in known:
-            yield f"no setting {name!r}: one of {', '.join(known)}"
+            yield f"there is no setting {name!r}: one of {', '.join(known)}"
     if not isinstance(values.get("theme", ""), str):
         yield "theme must be text"
     if values.get("images", "auto") not in get_args(ImageMode):

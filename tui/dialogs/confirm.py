@@ -13,7 +13,7 @@ from textual.widgets import Button, Static
 
 from tui.dialogs.dialog import Dialog
 
-NOT_SAVED = "Nothing of it is saved."
+NOT_SAVED = "Nothing is saved."
 """What follows from closing a dialog with changed fields."""
 
 

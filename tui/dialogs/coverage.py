@@ -45,7 +45,7 @@ class Coverage(Dialog[str | None]):
         Binding("j,down", "move(0, 1)", "Down", False, id="coverage.down"),
         Binding("k,up", "move(0, -1)", "Up", False, id="coverage.up"),
         Binding("n", "hole(1)", "Next gap", tooltip="Go to the next gap", id="coverage.next"),
-        Binding("N", "hole(-1)", "Hole before", False, id="coverage.last"),
+        Binding("N", "hole(-1)", "Previous gap", False, id="coverage.last"),
     ]
 
     @dataclass

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from tui.viewmodel.snapshot import Snapshot
 
 
+KEYS_BEFORE = "enter exports, ctrl+y copies the command, esc closes"
+"""The keys, as the border shows them while nothing is exported."""
+KEYS_DURING = "ctrl+n background, esc cancels"
+"""The keys while an export is being written."""
 COUNT_DELAY = 0.3
 """Seconds without a change after which it is counted what stays."""
 
@@ -114,7 +118,7 @@ class Export(DeferredDialog[str | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = "Export"
-            dialog.border_subtitle = "ctrl+y copies the command, ctrl+n background, esc closes"
+            dialog.border_subtitle = KEYS_BEFORE
             yield Static(id="counts", markup=False)
             yield Static(id="stays", markup=False)
             yield Static(id="command", markup=False, classes="muted")
@@ -219,7 +223,7 @@ class Export(DeferredDialog[str | None]):
         """Close the dialog while the export goes on; a notification tells when it ends."""
         if self.exporting:
             self.in_background = True
-            notify(self, "exporting in the background; its end will be said")
+            notify(self, "exporting in the background; a message tells when it ends")
             self.dismiss(None)
 
     @on(Button.Pressed, "#export")
@@ -301,6 +305,7 @@ class Export(DeferredDialog[str | None]):
 
     def set_exporting(self, exporting: bool) -> None:
         self.exporting = exporting
+        self.query_one(".dialog").border_subtitle = KEYS_DURING if exporting else KEYS_BEFORE
         self.query_one("#bar").display = exporting
         self.query_one("#export").disabled = exporting or bool(self.form_error)
 

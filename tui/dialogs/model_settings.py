@@ -225,7 +225,7 @@ class ModelSettings(DeferredDialog["SettingChanges | None"]):
         elif event.restarts_tasks and self.captioned:
             captions = text.plural(self.captioned, "scored image" if self.is_scorer else "caption")
             name = text.visible(self.model.name)
-            question = f"Begin anew with {name}, which has {captions}?"
+            question = f"Start over with {name}, which has {captions}?"
             changed = next(name for name in event.changes if name not in UNHASHED)
             self.app.push_screen(Confirm(question, self.help_lines(changed)[1]), answer)
         else:

@@ -92,7 +92,7 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
         session: Session | None = None,
         open_prompts: Callable[[str], None] = lambda model: None,
     ) -> None:
-        """Without a project in the session, nothing of the pilot is kept."""
+        """Without a project in the session, only the outcome has what the pilot showed."""
         super().__init__()
         self.make_plan = make_plan
         self.session = session or Session()
@@ -275,7 +275,7 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
 
     def action_state(self) -> PilotState:
         caption = None
-        if self.findings is not None and self.model is not None:
+        if self.findings is not None and self.model in self.findings.checks:  # no scorer
             caption = self.findings.captions.get((self.model, self.record_index))
         return PilotState(
             session=self.session,
@@ -294,8 +294,9 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
 
         def rate(rating: Rating | None) -> None:
             findings.rate(model, i, rating)
-            request = partial(actions.rate, keys=[(0, i)], model=model, rating=rating)
-            self.app.post_message(ActionRequested(request))
+            if self.session.project is not None:  # else the wizard keeps it for the new project
+                request = partial(actions.rate, keys=[(0, i)], model=model, rating=rating)
+                self.app.post_message(ActionRequested(request))
             self.draw()
 
         whose = f"the caption of {model} for image {i + 1}"

@@ -47,7 +47,7 @@ class Pin(Dialog[tuple[str, str | None] | None]):
 
     def option(self, view: DeviceView) -> Option:
         now = f"pinned to {text.visible(view.pinned_model)}" if view.pinned_model else "any model"
-        unpin = ": take the pin away" if view.pinned_model == self.model else ""
+        unpin = ": remove the pin" if view.pinned_model == self.model else ""
         return Option(Content(f"{text.fit(view.row.id, 8)} {now}{unpin}"))
 
     @on(OptionList.OptionSelected)

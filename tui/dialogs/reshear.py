@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
 
 MEANINGS: dict[ShearMode, str] = {
-    "paper": "upstream's: its clean-up of each family, then what stands before the first dot",
+    "paper": "the paper's: its clean-up of each family, then the text before the first dot",
     "sentence": "the first sentence; dots in numbers and abbreviations do not end it",
 }
 
@@ -103,7 +103,7 @@ class Reshear(Dialog[str | None]):
         if self.shearing:
             return
         if max_words and not (max_words.isdecimal() and int(max_words)):
-            self.show_message("at most how many words? A number, or nothing", is_error=True)
+            self.show_message("max. words: write a number, or nothing", is_error=True)
             return
         self.shearing = True
         self.query_one("#begin").disabled = True

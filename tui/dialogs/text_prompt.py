@@ -11,12 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui.dialogs.dialog import Dialog
+from tui.dialogs.deferred_dialog import DeferredDialog
 from tui.widgets.path_complete import PathComplete
 
 
-class Ask(Dialog[str | None]):
-    """A field for one line, such as a path; returns what is typed, None if that is nothing."""
+class Ask(DeferredDialog[str | None]):
+    """A field for one line, such as a path; returns what is typed, None if that is nothing.
+
+    On a busy machine a person types before the field has the focus: the field gets these keys.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="ask.close"),
@@ -48,10 +51,14 @@ class Ask(Dialog[str | None]):
         if self.path:
             yield PathComplete("#line")
 
-    def on_mount(self) -> None:
+    async def mount_fields(self) -> None:
+        """The field is there with the frame; only its focus waits for the keys typed so far."""
         field = self.query_one(Input)
         field.cursor_blink = False
         field.cursor_position = len(self.value)
+
+    def first_field(self) -> Input:
+        return self.query_one(Input)
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:
@@ -63,4 +70,4 @@ class Ask(Dialog[str | None]):
             self.query_one("#problem", Static).update(problem)
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.dismiss_when_filled(None)

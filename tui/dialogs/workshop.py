@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from engine.project.layout import Project
     from tui.viewmodel.snapshot import ModelProgress
 
-CONSEQUENCE = "They stay in captions/{} and count again when the settings are set back."
+CONSEQUENCE = "They stay in captions/{} and count again when the settings are changed back."
 """What becomes of captions of the prompt before; the placeholder is the model's folder."""
-STALE = "of the prompt before: enter tries this one"
+STALE = "of the previous prompt: enter tries this one"
 """What is said of captions whose prompt is not what is typed now."""
 SIDES = ("a", "b")
 """The ids of the two prompts, which stand side by side."""

@@ -23,7 +23,7 @@ def created_lines(created: CreatedProject) -> Iterator[str]:
         )
     if created.outside:
         yield (
-            f"{created.outside:,} image paths climb out of the image root and will fail, such as"
+            f"{created.outside:,} image paths lead out of the image root and will fail, such as"
             f" {created.outside_example}: --allow-outside permits them"
         )
     servers = (
@@ -38,7 +38,7 @@ def created_lines(created: CreatedProject) -> Iterator[str]:
         )
     for key, count in created.lacking_texts.items():
         yield (
-            f"{plural(count, 'record')} without a text under {key!r}, for which a prompt asks: that"
+            f"{plural(count, 'record')} without a text under {key!r}, which a prompt needs: that"
             " model captions none of them"
         )
     same = created.duplicates

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def made_lines(made: ProxyResult) -> Iterator[str]:
     """Yield what a proxy holds, what to do with it, and last the line that adds up."""
     yield f"{made.path}: {plural(made.trainings, 'training')}"
-    yield f"train: sh {quote(str(made.path / 'train.sh'))}  (open_clip; a line a training)"
+    yield f"train: sh {quote(str(made.path / 'train.sh'))}  (open_clip; one line per training)"
     yield f"test: sh {quote(str(made.path / 'evaluate.sh'))}  (clip_benchmark)"
     yield f"table: mllmaug-tui proxy-table {quote(str(made.path))}"
     yield made.sum_line()
@@ -41,8 +41,8 @@ def proxy_lines(results: ProxyResults) -> Iterator[str]:
     if results.missing:
         yield f"without results so far: {', '.join(results.missing)}"
     yield (
-        "In the words of captions that an arm was trained on, that arm is ahead by their wording"
-        " alone: public data sets (evaluate-public.sh) favour none."
+        "An arm does better on captions in the wording that it was trained on: public data sets"
+        " (evaluate-public.sh) favour no arm."
     )
 
 

@@ -28,15 +28,15 @@ HEALTH_LABELS = {
 }
 """The label of each defect, by its name in `ModelQuality.health`."""
 STYLE_LABELS = {
-    "words": "words a caption",
+    "words": "words per caption",
     "common_openings": "with one of 20 openings",
     "distinct_2": "distinct-2",
     "vocabulary": "words in 1,000 captions",
     "vocabulary_growth": "their growth by the second half",
-    "new_words": "new content words a caption",
-    "new_share": "of the content words new",
-    "names_kept": "of the original's names kept",
-    "numbers_kept": "of its numbers kept",
+    "new_words": "new content words per caption",
+    "new_share": "content words that are new",
+    "names_kept": "names of the original kept",
+    "numbers_kept": "numbers of the original kept",
 }
 """The label of each figure of style, by its name in `ModelQuality.style_dict`."""
 SHARES = {"common_openings", "new_share", "names_kept", "numbers_kept"}
@@ -184,8 +184,8 @@ def figure(name: str, value: float | None) -> str:
 
 
 TRUTH_ROWS = (
-    ("wrong claims a caption", "wrong_claims", decimals),
-    ("invented of the objects (CHAIR i)", "chair_i", percent),
-    ("captions with one (CHAIR s)", "chair_s", percent),
+    ("wrong claims per caption", "wrong_claims", decimals),
+    ("invented objects (CHAIR i)", "chair_i", percent),
+    ("captions with any (CHAIR s)", "chair_s", percent),
 )
 """The label of each figure of truth, its name in `Truth`, and how it is written."""

@@ -28,11 +28,19 @@ STATS_COLUMNS = {
 def stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
     """Yield a table with a row a model."""
     yield from aligned(stats_rows(stats))
+    yield from notes(stats)
 
 
 def transposed_stats_lines(stats: Sequence[ModelStats]) -> Iterator[str]:
     """Yield a table with a column a model, which fits on a narrow screen."""
     yield from aligned(list(zip(*stats_rows(stats), strict=True)))
+    yield from notes(stats)
+
+
+def notes(stats: Sequence[ModelStats]) -> Iterator[str]:
+    """Yield what a person must know to read the table."""
+    if any(model.counts.imported for model in stats):
+        yield "tokens: without imported captions, whose tokens nobody counted"
 
 
 def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:
@@ -53,4 +61,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def cell(value: object) -> str:
+    if value is None:
+        return "-"
     return f"{value:,}" if isinstance(value, int) else str(value)

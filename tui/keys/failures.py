@@ -35,7 +35,7 @@ def failed_records(state: FailuresState) -> str | None:
 
 def records_asked_for(state: FailuresState) -> str | None:
     if state.cause is not None and state.cause.kind in ("excluded", "empty"):
-        return "these are not asked for anyway"
+        return "these are not captioned anyway"
     return None
 
 

@@ -40,7 +40,7 @@ PILOT_ACTIONS: tuple[Action[PilotState], ...] = (
         id="pilot.good",
         changes_run=True,
         in_palette=False,
-        needs=(a_project, a_caption),
+        needs=(a_caption,),
     ),
     Action(
         "minus",
@@ -50,7 +50,7 @@ PILOT_ACTIONS: tuple[Action[PilotState], ...] = (
         id="pilot.bad",
         changes_run=True,
         in_palette=False,
-        needs=(a_project, a_caption),
+        needs=(a_caption,),
     ),
     Action(
         "w",

@@ -32,13 +32,13 @@ def chosen_tasks(state: ShardsState) -> str | None:
 
 def skippable_task(state: ShardsState) -> str | None:
     if not state.marked and state.task is not None and state.task.state in ("done", "running"):
-        return "only what waits or has failed can be skipped"
+        return "only pending or failed shards can be skipped"
     return None
 
 
 def waiting_task(state: ShardsState) -> str | None:
     if not state.marked and state.task is not None and state.task.state != "pending":
-        return "only what waits has a priority"
+        return "only pending shards have a priority"
     return None
 
 
@@ -73,7 +73,7 @@ SHARDS_ACTIONS: tuple[Action[ShardsState], ...] = (
         "ask_again",
         "Bad",
         show=False,
-        tooltip="Caption bad ones again",
+        tooltip="Retry bad captions",
         id="shards.ask_again",
         synonyms="again redo regenerate repeat loops cut refusals seed quality",
         changes_run=True,

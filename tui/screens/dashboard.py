@@ -30,6 +30,7 @@ class Dashboard(ProjectScreen):
 
     MODE = "dashboard"
     HELP = "What every device and model does now, and what happened last."
+    AUTO_FOCUS = "DevicesPane"  # the pane before it may be hidden, and would take the focus as well
 
     BINDINGS: ClassVar[list[BindingType]] = [*DASHBOARD_ACTIONS]
 

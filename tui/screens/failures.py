@@ -154,7 +154,7 @@ class Failures(PreviewScreen[None], ProjectScreen):
             images = by_image(rows)
             self.occurrences.set_rows(images, 0, len(images))
             not_shown = cause.count - len(rows)
-            named = f" of {text.number(len(rows))} failures" if len(rows) > len(images) else ""
+            named = f", {text.number(len(rows))} failures" if len(rows) > len(images) else ""
             of_all = f", of {text.number(cause.count)} (w writes all)" if not_shown > 0 else ""
             what = "image" if cause.scope == "record" else "shard"
             images_text = text.plural(len(images), what)
@@ -316,7 +316,9 @@ class Failures(PreviewScreen[None], ProjectScreen):
         cause = self.cause
         if cause is None:
             return
-        consequence = "Counted as failed, left out of exports, not asked for again (r takes back)."
+        consequence = (
+            "Counted as failed, left out of exports, not asked for again (r includes again)."
+        )
         if self.acts_on_rows:
             chosen = self.chosen()
             records = list(records_by_task(chosen).items())

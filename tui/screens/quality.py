@@ -62,10 +62,10 @@ class Quality(ProjectScreen):
 
     MODE = "quality"
     HELP = (
-        "Defects are the captions that one spoils, or that repeat an earlier one; the columns are"
-        " explained in docs/quality.md. enter shows the worst captions with the chosen defect in"
-        " Samples, and esc there comes back. Above a histogram stand the median and, in brackets,"
-        " between what values nine of ten captions lie."
+        "Defects counts the captions that a defect spoils or that repeat an earlier one;"
+        " docs/quality.md explains the columns. enter shows the worst captions with the chosen"
+        " defect in Samples, and esc there comes back. A histogram has the median above it and, in"
+        " brackets, the range of nine of ten captions."
     )
     AUTO_FOCUS = "QualityTable"
     BINDINGS: ClassVar[list[BindingType]] = [*QUALITY_ACTIONS]
@@ -268,7 +268,7 @@ class Quality(ProjectScreen):
     def show_worst(self, keys: list[RecordKey]) -> None:
         self.update_texts()
         if not keys or self.searched is None:
-            notify(self, "no caption has this defect any more: a counts anew", "warning")
+            notify(self, "no caption has this defect any more: a counts again", "warning")
             return
         name, line = self.searched
         of_all = f" of {text.number(line.count)}" if line.count > len(keys) else ""

@@ -243,7 +243,9 @@ class RecordSearchScreen(RecordListScreen):
             notify(self, "what is found can be sorted when the search has ended", "warning")
         elif len(matches) > SORTABLE:
             most = text.number(SORTABLE)
-            notify(self, f"at most {most} found records can be sorted: search for less", "warning")
+            notify(
+                self, f"at most {most} found records can be sorted: narrow the search", "warning"
+            )
         else:
             self.table.sorted_by, self.descending = title, descending
             self.found_pages.load((matches, range(len(matches))))

@@ -47,8 +47,8 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         " captioned lately, after / what is found in all captions, after J or from Shards all"
         " records of a shard, or from Quality the worst captions. t shows many small pictures, Z"
         " one on the whole screen. f flags the record (after t, those marked with space), + and -"
-        " call the caption of the chosen model (m) good or bad, with a reason: export can leave"
-        " out what is flagged or bad, or take that alone."
+        " rate the caption of the chosen model (m) good or bad, with a reason: export can leave"
+        " out flagged records and bad captions, or take only those."
     )
     AUTO_FOCUS = "RecordTable"
     BINDINGS: ClassVar[list[BindingType]] = [*SAMPLES_ACTIONS]

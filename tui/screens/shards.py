@@ -293,8 +293,8 @@ class Shards(ProjectScreen):
         tasks, current = self.chosen(), self.table.current
         skip = not (current is not None and current.state == "skipped")
         tasks_phrase = text.visible(self.tasks_phrase(tasks))
-        question = f"Skip {tasks_phrase}?" if skip else f"Take {tasks_phrase} back in?"
-        consequence = "Skipped shards are not captioned until you take them back in (x again)."
+        question = f"Skip {tasks_phrase}?" if skip else f"Include {tasks_phrase} again?"
+        consequence = "Skipped shards are not captioned until you include them again (x)."
         self.confirm_request(question, consequence, Skip(tasks=tasks, skip=skip))
 
     def action_priority(self, by: int) -> None:

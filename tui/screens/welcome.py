@@ -23,8 +23,8 @@ from tui.viewmodel import actions
 from tui.widgets.key_bar import KeyBar
 
 ABOUT = (
-    "Captions an image data set with several multimodal LLMs, shears the captions\n"
-    "and merges them for CLIP and BLIP pretraining.\n"
+    "Captions an image data set with several multimodal LLMs, shears the captions"
+    " and merges them for CLIP and BLIP pretraining.\n"
 )
 COMMANDS = (
     "The same without the application:\n"

@@ -22,7 +22,7 @@ GraphicsProtocol = Literal["kitty", "sixel", "cells", "none"]
 PROTOCOL_NAMES: Mapping[GraphicsProtocol, str] = {
     "kitty": "kitty's graphics protocol",
     "sixel": "sixel",
-    "cells": "half blocks, two pixels a cell",
+    "cells": "half blocks, two pixels per cell",
     "none": "none",
 }
 NEEDS_EXTRA = "kitty and sixel pictures need the images extra: pip install 'mllmaug-tui[images]'"

@@ -170,6 +170,13 @@ def keep_pilot(project: Project, findings: PilotFindings, model: str | None = No
     return ""
 
 
+def keep_pilot_ratings(project: Project, findings: PilotFindings) -> int:
+    """Give a new project the ratings of the pilot before it; return how many do not fit."""
+    from engine.operations.pilot_ratings import keep_ratings
+
+    return keep_ratings(project, findings)
+
+
 def exclude_records(project: Project, chosen: RecordSelection) -> str:
     from engine.operations import failure_causes
 
@@ -229,7 +236,7 @@ def export(
             tell_export(project, result, options.format)
     except UnfinishedTasks as error:
         tasks = str(error).partition(": ")[0]
-        message = f"{tasks}: run them, or tick 'unfinished' for what there is"
+        message = f"{tasks}: run them, or tick 'Allow partial' for what there is"
         raise RequestRefused(message) from error
     more = list(result.hints)
     if result.damage:
@@ -306,6 +313,8 @@ def export_command(project: Project, out: str, options: ExportOptions) -> str:
         parts.append(f"--encode {quote(options.encode)}")
     if options.max_side is not None:
         parts.append(f"--max-side {options.max_side}")
+    if options.tar_bytes is not None:
+        parts.append(f"--tar-size {options.tar_bytes}")
     parts += ["--keep-unreadable"] * options.keep_unreadable
     return " ".join([*parts, *["--allow-partial"] * options.allow_partial])
 

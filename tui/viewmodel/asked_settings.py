@@ -9,8 +9,9 @@ from engine.captioners.registry import FAMILIES, PAPER, Settings, change_model
 from engine.captioners.setting_changes import setting_text
 from engine.utils.errors import BadInput
 
-SHOWN = ("prompt", "temperature", "top_p", "max_new_tokens")
-"""The settings that are offered for a new model; all others can be changed later."""
+SHOWN = ("prompt", "temperature", "top_p", "max_new_tokens", "backend", "interpreter")
+"""The settings that are offered for a new model; all others can be changed later. Without the last
+two, no model could be tried that is served by a program from another environment."""
 
 
 @dataclass(kw_only=True)

@@ -17,13 +17,18 @@ def image_count(failed: FailedImages) -> str:
     return f"{failed.count:,}{'' if failed.exact else '+'}"
 
 
+def images_failed(failed: FailedImages) -> str:
+    """Return how many images failed, such as "1 image failed" or "4+ images failed"."""
+    noun = "image" if failed.count == 1 and failed.exact else "images"
+    return f"{image_count(failed)} {noun} failed"
+
+
 def failed_line(snapshot: Snapshot) -> str:
     """Return how many images failed, and how many captions that leaves out; empty if none did."""
     if not snapshot.failed:
         return ""
     failed = snapshot.failed_images
-    noun = "image" if failed.count == 1 and failed.exact else "images"
-    line = f"{image_count(failed)} {noun} failed"
+    line = images_failed(failed)
     captions = sum(model.failed for model in snapshot.captioners)
     if failed.exact and captions <= failed.count:
         return line

@@ -27,7 +27,7 @@ RECORD_HINTS = {
         "outside the root",
         "its path is outside the image root: fix it, or run --allow-outside, then retry",
     ),
-    "not_a_file": Hint(False, "not a file", "a folder, pipe or device stands in for the image"),
+    "not_a_file": Hint(False, "not a file", "the path is a folder, pipe or device, not an image"),
     "unreadable": Hint(True, "permissions", "permissions or the disk: make it readable, retry"),
     "corrupt": Hint(False, "bad source file", "the file is damaged: replace it, or exclude it"),
     "too_large": Hint(False, "shrink the image", "the image is too large: shrink it, or exclude"),

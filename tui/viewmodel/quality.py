@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.operations.model_quality import AGREEMENT, SCORE
-from engine.quality.alarms import Limit
+from engine.quality.alarms import LEAST_CAPTIONS, LIMITS, Limit
 from engine.quality.quality_filter import CONTRADICTED, HEALTH_NAMES
 from engine.quality.rating_count import RatingCount, count_ratings
 from tui.viewmodel.quality_limits import Limits, Verdict, verdict_of
@@ -116,7 +116,13 @@ class DefectLine:
         predicate = PREDICATES[self.name][self.count != 1]
         said = f"{self.count:,} of {self.captions:,} {predicate}"
         bound = {"too many": self.limit.warn, "alarming": self.limit.stop}.get(self.verdict)
-        return said if bound is None else f"{said}: {self.verdict} (over {bound:.0%})"
+        if bound is not None:
+            return f"{said}: {self.verdict} (over {bound:.0%})"
+        usual, own = LIMITS.get(self.name, NO_LIMIT).warn, self.limit.warn
+        if usual is None or own is None or self.count < LEAST_CAPTIONS or self.share <= usual:
+            return said
+        # The pilot or the settings of a model may move its limit: say so, as models are compared.
+        return f"{said}: {self.verdict} (this model's own limit is {own:.0%}, not {usual:.0%})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ if TYPE_CHECKING:
 
 
 def retry_line(model: ModelProgress) -> str | None:
-    """Return how many of the images were captioned again, which count as not done until then.
+    """Return how many of the images that were asked for again are left; they count as not done.
 
-    None if nothing was asked for again, or if all of it is done.
+    None if nothing was asked for again, or if all of it is done. How many were asked for in all is
+    not known: tasks that are done again are counted no more.
     """
-    if not model.asked:
-        return None
-    done = max(0, model.asked - model.asked_left)
-    asked = text.plural(model.asked, "image")
-    return f"again: {text.number(done)} of {asked} {text.percent(done / model.asked)}"
+    left = min(model.asked, model.asked_left)
+    return f"again: {text.plural(left, 'image')} left" if left else None

@@ -25,14 +25,14 @@ HELP = {
     "template": "Variables of the chat template, such as one that turns thinking off.",
     "strip": "Texts that are cut from captions.",
     "preprocess": "How an image becomes the model's square: cut, padded or squeezed.",
-    "min_pixels": "Smaller images are enlarged to so many pixels.",
-    "max_pixels": "Larger images are reduced to so many pixels: fewer are faster.",
+    "min_pixels": "Smaller images are enlarged to this many pixels.",
+    "max_pixels": "Larger images are reduced to this many pixels: fewer are faster.",
     "max_tiles": "The most tiles into which an image is cut: fewer are faster.",
     "max_new_tokens": "The token cap: a caption that reaches it is cut off.",
-    "min_new_tokens": "A caption does not end before so many tokens.",
-    "temperature": "How much chance there is in the choice of words.",
-    "top_p": "Only the likeliest words with this share of the probability are drawn.",
-    "no_repeat_ngram": "So many words in a row do not occur twice in a caption; 0 allows all.",
+    "min_new_tokens": "A caption does not end before this many tokens.",
+    "temperature": "How random the choice of words is.",
+    "top_p": "Words are drawn from the likeliest ones with this share of the probability.",
+    "no_repeat_ngram": "This many words in a row do not occur twice in a caption; 0 allows all.",
     "repetition_penalty": "Words that were said become less likely.",
     "dtype": "The floating-point type of the weights.",
     "quantize": "Eight-bit weights: half the memory, captions change a little.",
@@ -124,5 +124,5 @@ def consequence(
     kept = f"captions/{model.row.folder}"
     return (
         f"A change {verb} {images} again{hours}; the {text.number(model.captioned)} {verb} of now"
-        f" stay in {kept} and count again when it is set back."
+        f" stay in {kept} and count again when it is changed back."
     )

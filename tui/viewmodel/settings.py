@@ -63,7 +63,7 @@ def setting_rows(
 def project_rows(snapshot: Snapshot) -> list[SettingRow]:
     project = snapshot.project
     again = "A change shears all captions again, without a GPU; no caption is made again."
-    new = "Fixed since the project was made (new)."
+    new = "Fixed when the project was made (new)."
     rows = (
         (
             "shearing",
@@ -73,7 +73,7 @@ def project_rows(snapshot: Snapshot) -> list[SettingRow]:
             "reshear",
         ),
         (
-            "words at most",
+            "max. words",
             "no limit" if project.shear_max_words is None else str(project.shear_max_words),
             project.shear_max_words is None,
             ("The most words of a sheared caption.", again, "a number  default: no limit"),
@@ -92,7 +92,7 @@ def project_rows(snapshot: Snapshot) -> list[SettingRow]:
         ),
         ("image root", project.image_root, True, ("Where the images are.", new), ""),
         (
-            "path beginnings",
+            "path prefixes",
             ", ".join(f"{old}={new}" for old, new in project.path_map) or "none",
             not project.path_map,
             ("Path prefixes that are replaced in image paths.", new),

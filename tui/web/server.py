@@ -17,6 +17,12 @@ TOKEN_BYTES = 24
 """Random bytes of the token: more than anybody guesses."""
 USUAL_PORT = 8000
 """The port that is taken if it is free and no other is named."""
+FOCUS = (
+    '<script>addEventListener("load", () =>'
+    ' document.querySelector(".xterm-helper-textarea")?.focus())</script></body>'
+)
+"""The end of the page: the terminal, which textual-serve's script makes once the page is loaded,
+gets the keys without a click."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -40,6 +46,13 @@ class GuardedServer(Server):
         app.middlewares.append(check)
         app.on_response_prepare.append(self.add_headers)
         return app
+
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:
+        """Return textual-serve's page, which gives the keyboard to the terminal."""
+        response = await super().handle_index(request)
+        if isinstance(response, web.Response) and response.text is not None:
+            response.text = response.text.replace("</body>", FOCUS, 1)
+        return response
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse a request, or have it answered; a browser that has the token keeps it."""

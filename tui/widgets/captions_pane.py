@@ -128,9 +128,9 @@ class CaptionsPane(VerticalScroll, can_focus=True):
         self.draw()
 
     def text_to_copy(self, whole: bool) -> str | None:
-        """Return the chosen model's sheared caption, or with `whole` the text of the pane."""
+        """Return the chosen model's sheared caption, or with `whole` image and text of the pane."""
         if whole:
-            return self.shown.plain if self.image else None
+            return f"{self.image.image}\n{self.shown.plain}" if self.image else None
         caption = self.chosen_caption
         return None if caption is None else caption.sheared
 

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
 from engine.datasets.exports.formats import FORMATS, ExportFormat, ImageMode
+from engine.utils.byte_size import parse_byte_size
 from engine.utils.errors import BadInput
 from tui.formatting import text
 from tui.viewmodel import actions
@@ -88,6 +89,8 @@ class ExportForm(Vertical):
             placeholder="pixels, of encoded images", type="integer", id="side", compact=True
         )
         yield field_row("Longer side", side)
+        hint = "such as 500M; else a tar for each shard"
+        yield field_row("Tar size", Input(placeholder=hint, id="tar-size", compact=True))
         field = Input(placeholder="0", type="integer", id="words", compact=True)
         yield field_row("Min. words", field)
         scorers = [model.row.name for model in self.snapshot.models if model.is_scorer]
@@ -147,6 +150,7 @@ class ExportForm(Vertical):
         self.offer("text", texts if format.text else ())
         for name in ("encode", "side"):
             self.switch(self.query_one(f"#{name}"), format.encodes)
+        self.switch(self.query_one("#tar-size"), format.tars)
 
     def offer(self, name: str, choices: Sequence[str]) -> None:
         """Offer choices, beside the format's own way; without any, the field is off."""
@@ -179,8 +183,9 @@ class ExportForm(Vertical):
         encode = (self.typed("encode") or None) if format.encodes else None
         max_side = read_number(self.typed("side"), "pixels") if format.encodes else 0
         parse_encoding(encode, max_side or None)
+        tar_size = self.typed("tar-size") if format.tars else ""
         if self.is_checked("flagged") and self.is_checked("only-flagged"):
-            raise BadInput("without what was flagged, or only that: tick one of them")
+            raise BadInput("tick either 'Leave out flagged' or 'Only flagged', not both")
         return ExportOptions(
             models=() if len(names) == len(self.snapshot.captioners) else names,
             with_original=not format.needs_original and self.is_checked("original"),
@@ -202,6 +207,7 @@ class ExportForm(Vertical):
             text=None if text_choice.is_blank() else str(text_choice.value),
             encode=encode,
             max_side=max_side or None,
+            tar_bytes=parse_byte_size(tar_size) if tar_size else None,
         )
 
     def typed(self, id: str) -> str:
@@ -214,7 +220,7 @@ class ExportForm(Vertical):
 def read_number(typed: str, what: str) -> int:
     """Return the number that was typed, 0 for nothing. Raises `BadInput`."""
     if typed and not typed.isdecimal():
-        raise BadInput(f"how many {what}? A number, or nothing")
+        raise BadInput(f"{what}: write a number, or nothing")
     return int(typed or 0)
 
 
@@ -223,7 +229,7 @@ def read_path_maps(typed: str) -> tuple[tuple[str, str], ...]:
     try:
         pairs = [word.partition("=") for word in shlex.split(typed)]
     except ValueError as error:
-        raise BadInput(f"the path beginnings cannot be read: {error}") from error
+        raise BadInput(f"the path prefixes cannot be read: {error}") from error
     if any(not old or not equals for old, equals, _ in pairs):
-        raise BadInput("path beginnings: write OLD=NEW")
+        raise BadInput("path prefixes: write OLD=NEW")
     return tuple((old, new) for old, _, new in pairs)

@@ -20,7 +20,7 @@ SCORE_HINT = "NAME=X, several with a blank between"
 AGREE_HINT = "0 to 1: how far the other captions support it"
 ORIGINAL_HINT = "contradicted, score<X: originals that are left out"
 SHARE_HINT = "0 to 1, of what the others leave"
-SEED_HINT = "0; where no scorer chooses, other seeds draw others"
+SEED_HINT = "0; without a scorer, another seed draws other captions"
 
 
 class FilterFields(Vertical):
@@ -60,7 +60,7 @@ class FilterFields(Vertical):
 
         best, seed = self.typed("best"), self.typed("share-seed")
         if best and not best.isdecimal():
-            raise BadInput("how many captions of an image? A number, or nothing")
+            raise BadInput("best of an image: write a number, or nothing")
         if seed and not seed.isdecimal():
             raise BadInput("seed of the draw: a whole number, or nothing")
         return QualityFilter.parse(

@@ -40,6 +40,7 @@ class FinishedPane(Pane):
         """None until it was read."""
         self.read_for: tuple[object, ...] = ()
         """The newest event and the captions for which it was read last."""
+        self.display = False  # until a snapshot says that the project is finished
 
     def show(self, snapshot: Snapshot) -> None:
         self.display = snapshot.state == "finished"

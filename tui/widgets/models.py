@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -38,6 +39,13 @@ class ModelsPane(Pane):
             self.task_counts = self.border_subtitle = task_counts
 
     def lines(self, snapshot: Snapshot, width: int) -> list[Content]:
+        whole = self.all_lines(snapshot, width, wraps=True)
+        if len(whole) <= self.scrollable_content_region.height:
+            return whole
+        return self.all_lines(snapshot, width, wraps=False)
+
+    def all_lines(self, snapshot: Snapshot, width: int, wraps: bool) -> list[Content]:
+        """Return all lines; with `wraps`, a warning takes as many as it needs to be read whole."""
         name_width = max((len(name_label(model)) for model in snapshot.models), default=0)
         lines: list[Content] = []
         waits_by_model, finish_times = model_waits(snapshot), snapshot.finish_times
@@ -53,7 +61,7 @@ class ModelsPane(Pane):
                 blocked = f"  FAIL blocked: {text.visible(model.row.blocked)}"
                 lines.append(Content.styled(blocked, "$text-error"))
             for line in sick_lines(model.row):
-                lines.append(Content.styled(f"  WARN {text.visible(line)}", "$text-warning"))
+                lines += warning_lines("  WARN ", line, width if wraps else 0)
             if model.row.health_stop and model.row.id not in waits_by_model:
                 stopped = f"  WAIT stopped, since {text.visible(model.row.health_stop)}"
                 lines.append(Content.styled(stopped, "$text-warning"))
@@ -63,10 +71,18 @@ class ModelsPane(Pane):
             if waits:
                 lines.append(Content.styled(f"  WAIT {text.visible(waits)}", "$text-warning"))
         if finished := finished_line(snapshot):
-            lines.append(Content.styled(text.visible(finished), "$text-warning"))
+            lines += warning_lines("", finished, width if wraps else 0)
         if len(snapshot.models) > 1 and not self.screen.has_class("-short"):
             lines.append(total_line(snapshot))
         return lines
+
+
+def warning_lines(label: str, line: str, width: int) -> list[Content]:
+    """Return a warning behind its label, in lines of at most `width` cells; in one if that is 0."""
+    shown = text.visible(line)
+    indent = " " * len(label)
+    rows = wrap(shown, width, initial_indent=label, subsequent_indent=indent) if width else ()
+    return [Content.styled(row, "$text-warning") for row in rows or (f"{label}{shown}",)]
 
 
 def one_line(model: ModelProgress, eta: float | None, name_width: int, width: int) -> Content:

@@ -68,7 +68,7 @@ class QualityPlots(Static, can_focus=True):
 
 def plots_of(quality: ModelQuality) -> list[tuple[str, Plot]]:
     """Return the title and the plot of all that there is of a model."""
-    plots: list[tuple[str, Plot]] = [("Words a caption", partial(draw_lengths, quality))]
+    plots: list[tuple[str, Plot]] = [("Words per caption", partial(draw_lengths, quality))]
     for name, scores in quality.scores.items():
         plots.append((f"Scores of {name}", partial(draw_scores, scores)))
     if len(quality.shards) > 1 and quality.shards[0].finished is not None:

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from tui.formatting import content, text
 from tui.viewmodel import health, state_labels
-from tui.viewmodel.failed_count import image_count
+from tui.viewmodel.failed_count import image_count, images_failed
 from tui.viewmodel.killed import killed_time
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def progress_parts(snapshot: Snapshot, spacious: bool) -> list[tuple[int, Conten
     if snapshot.eta is not None:
         parts.append((2, Content(f"{'ETA ' if spacious else ''}{text.duration(snapshot.eta)}")))
     if snapshot.failed:
-        failed = image_count(snapshot.failed_images)
-        parts.append((3, Content(f"{failed} images failed" if spacious else f"{failed} fail")))
+        failed = snapshot.failed_images
+        line = images_failed(failed) if spacious else f"{image_count(failed)} fail"
+        parts.append((3, Content(line)))
     return parts

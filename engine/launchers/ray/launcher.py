@@ -270,7 +270,7 @@ def join_cluster(address: str, packages: set[str]) -> None:
     except (RayError, ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise BadInput(
             f"no Ray cluster at {address!r} ({one_line(error)}): this machine must be a node of"
-            " it, as 'ray start --head' or 'ray start --address=HOST:PORT' makes it"
+            " it: run 'ray start --head' or 'ray start --address=HOST:PORT'"
         ) from error
     finally:
         signal.signal(signal.SIGTERM, handler)

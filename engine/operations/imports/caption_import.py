@@ -176,12 +176,14 @@ def check_model(project_state: ProjectState, request: CaptionImport) -> bool:
         check_name(request.name)
         return True
     if is_scorer(model.family):
-        raise BadInput(f"{model.name} scores captions, and has none: give the model another name")
+        raise BadInput(
+            f"{model.name} is a scorer and writes no captions: give the model another name"
+        )
     known = (model.family, model.checkpoint, model.settings_hash)
     if choice is not None and (choice.family, choice.checkpoint, choice.settings_hash) != known:
         raise BadInput(
-            f"the project has another {request.name} already: import into it by its name alone, or"
-            " give the new model another name"
+            f"the project has a model {request.name} already: to import into it, give its name"
+            " only, or give the new model another name"
         )
     return False
 

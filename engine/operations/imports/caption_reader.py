@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,7 @@ from engine.datasets.inputs.input_report import BadRecord, CutShort, InputReport
 from engine.datasets.inputs.open_input import InputSource, read_input
 from engine.images.image import ImagePaths
 from engine.operations.imports.caption_spool import CaptionSpool, row_lines
+from engine.operations.imports.exported_tars import original_images, read_exported
 from engine.operations.imports.image_keys import KeysJob, image_keys, read_keys, split_keys
 from engine.operations.imports.import_result import FEWER, NO_CAPTION, TWINS, Counts
 from engine.operations.imports.record_index import (
@@ -29,6 +31,10 @@ from engine.project.layout import Project
 from engine.project.shard_file import shard_damage
 from engine.protocol.caption_row import RAW_CAPTION_LIMIT
 from engine.utils.errors import BadInput
+
+
+EXPORTED_NAME = re.compile(r"[0-9]{9}(-[0-9]{2})?")
+"""The name without suffix that `export` gives an image, which is the number of its record."""
 
 
 class CaptionReader:
@@ -67,18 +73,27 @@ class CaptionReader:
         chooser = Chooser(len(self.index), which)
         records = 0
         try:
-            for batch in read_input(source, report):
+            for batch in self.batches(source, path_map, report):
                 records += len(batch)
                 self.take_batch(source.path, batch, path_map, chooser, spool)
                 progress(self.captions)
         except CutShort as error:
-            return f"{error}: its {records:,} whole records were read"
+            return f"{error}: its {records:,} complete records were read"
         except BadRecord as error:
             raise BadInput(f"{error}; --skip-bad leaves out what cannot be read") from error
         finally:
             if which > 1:
                 self.count_fewer(source.path, chooser)
         return None
+
+    def batches(
+        self, source: InputSource, path_map: Sequence[tuple[str, str]], report: InputReport
+    ) -> Iterator[RecordBatch]:
+        """Return the records of a file; those of exported tars by the images they were made of."""
+        originals = original_images(source.path)
+        if originals and (self.find(originals, path_map) != NOT_FOUND).any():
+            return read_exported(source, report)
+        return read_input(source, report)
 
     def count_fewer(self, path: Path, chooser: Chooser) -> None:
         """Count the images of which a file has fewer captions than the number of the wanted one."""
@@ -178,17 +193,22 @@ class CaptionReader:
     def why_nothing(self) -> str:
         """Return why no caption was taken, and what to do about it."""
         if self.counts.reasons[FEWER]:
-            return "no image has as many captions in one file as --which says"
+            return "no image has as many captions in one file as --which asks for"
         if not self.strangers:
             return "there are no captions: name their key or column with --caption-column"
         image = self.strangers[0]
         unknown = f"the project has no image such as {image}"
+        if EXPORTED_NAME.fullmatch(PurePosixPath(image).stem):
+            return (
+                f"{unknown}: if 'export' gave the images these names (sidefiles, wds), export their"
+                " captions in another format, such as columns"
+            )
         parts = PurePosixPath(image).parts
         for start in range(1, len(parts)):
             if (self.index.find([str(PurePosixPath(*parts[start:]))]) != NOT_FOUND).all():
                 old = str(PurePosixPath(*parts[:start])).rstrip("/") + "/"
                 return f"{unknown}: try --path-map {old}="
-        return f"{unknown}: --path-map OLD=NEW replaces the beginnings of paths"
+        return f"{unknown}: --path-map OLD=NEW replaces a prefix of paths"
 
 
 def read_hashes(

@@ -16,9 +16,9 @@ EXAMPLES = 3
 REASONS = {
     "no_record": "of images that no record of the project has",
     "another": "that are not the one to take of their image: --which N takes the Nth in a file",
-    "there": "of records that have a caption already: --replace puts these in its place",
-    "same": "that are there already, word for word",
-    "excluded": "of excluded records: 'exclude --undo' takes them back in",
+    "there": "of records that have a caption already: --replace replaces it",
+    "same": "that exist already, word for word",
+    "excluded": "of excluded records: 'exclude --undo' includes them again",
     "no_text": "without a text",
     "too_long": "longer than a million characters",
 }
@@ -92,16 +92,16 @@ class ImportResult:
         twins = self.counts.reasons[TWINS]
         if twins:
             yield (
-                f"  {plural(twins, 'caption')} of images that several records have, given to each"
-                f" of them{self.such_as(TWINS)}"
+                f"  {plural(twins, 'caption')} of images of several records, given to each of these"
+                f" records{self.such_as(TWINS)}"
             )
         for reason, text in REASONS.items():
             if count := self.counts.reasons[reason]:
                 yield f"  left out: {plural(count, 'caption')} {text}{self.such_as(reason)}"
         if fewer := self.counts.reasons[FEWER]:
             yield (
-                f"  {plural(fewer, 'record')} of whose image a file has fewer captions than --which"
-                f" says{self.such_as(FEWER)}"
+                f"  {plural(fewer, 'record')} with fewer captions in a file than --which asks"
+                f" for{self.such_as(FEWER)}"
             )
         yield from self.unreadable_lines()
         if self.without:

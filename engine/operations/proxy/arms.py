@@ -31,7 +31,9 @@ def parse_arms(names: Sequence[str], models: Sequence[str]) -> list[Arm]:
     Raises `BadInput`.
     """
     if taken := sorted({ORIGINAL, JOINT, RAW}.intersection(models)):
-        raise BadInput(f"the model {taken[0]!r} is called as an arm: choose others with --model")
+        raise BadInput(
+            f"the model {taken[0]!r} has the name of an arm: choose other models with --model"
+        )
     known = {
         ORIGINAL: Arm(ORIGINAL, (ORIGINAL,)),
         JOINT: Arm(JOINT, (ORIGINAL, *models)),
@@ -39,7 +41,7 @@ def parse_arms(names: Sequence[str], models: Sequence[str]) -> list[Arm]:
         **{name: Arm(name, (name,)) for name in models},
     }
     if not names:
-        raise BadInput("--arms names no arm")
+        raise BadInput("--arms is empty: name at least one arm")
     for number, name in enumerate(names):
         if name not in known:
             raise BadInput(f"there is no arm {name!r}: one of {', '.join(known)}")

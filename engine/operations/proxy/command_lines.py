@@ -61,7 +61,8 @@ class Training:
         """Return the images of a batch, for arms of so many images. Raises `BadInput`."""
         if self.batch_size is not None and self.batch_size > images:
             raise BadInput(
-                f"--batch-size {self.batch_size:,} is more than the {images:,} images: give fewer"
+                f"--batch-size {self.batch_size:,} is more than the {images:,} images: give a"
+                " smaller one"
             )
         return self.batch_size or min(BATCH_SIZE, images)
 
@@ -76,17 +77,17 @@ def refuse_expanded(out: Path) -> None:
     found = [text for text in EXPANDED if text in str(out)]
     if found:
         raise BadInput(
-            f"{str(out)!r} has {found[0]!r} in it, which open_clip expands: name another"
+            f"{str(out)!r} has {found[0]!r} in it, which open_clip expands: name another folder"
         )
 
 
 def refuse_own_options(extra: Sequence[str]) -> None:
     """Raise `BadInput` if further arguments for open_clip are none, or take the place of ours."""
     if extra and not extra[0].startswith("-"):
-        raise BadInput(f"{extra[0]!r} is no option of open_clip: options follow on --")
+        raise BadInput(f"{extra[0]!r} is not an option of open_clip: write its options after --")
     for word in extra:
         if (name := word.partition("=")[0]) in OWN_OPTIONS:
-            raise BadInput(f"{name} is the same for all arms and set here: see 'proxy --help'")
+            raise BadInput(f"{name} is set by this command for all arms: see 'proxy --help'")
 
 
 def train_line(out: Path, arm: Arm, seed: int, training: Training, images: int) -> str:

@@ -91,8 +91,8 @@ def choose_images(
     if len(chosen) < images + wanted_test:
         others = ", ".join(f"{number:,} {what}" for what, number in left_out.items() if number)
         raise BadInput(
-            f"there are {len(chosen):,} images for {images:,} to train on and {wanted_test:,} to be"
-            f" tested on: give fewer with --images or --test-images{others and f' ({others})'}"
+            f"there are {len(chosen):,} images for {images:,} to train on and {wanted_test:,} to"
+            f" test on: ask for fewer with --images or --test-images{others and f' ({others})'}"
         )
     not_needed = len(keys) - len(chosen) - distinct.unreadable - distinct.copies
     return ImageChoice(

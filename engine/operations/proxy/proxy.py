@@ -132,7 +132,7 @@ def new_folder(project: Project, out: Path) -> Path:
     out = out.expanduser().absolute()
     command_lines.refuse_expanded(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out} is not an empty folder: a proxy is written to a new one")
+        raise BadInput(f"{out} is not an empty folder: name a new folder for the proxy")
     if not out.parent.is_dir():
         raise BadInput(f"there is no folder {out.parent}")
     refuse_protected(out, project=project)

@@ -131,7 +131,7 @@ def read_plan(folder: Path) -> Plan:
     try:
         return msgspec.json.decode((folder / PLAN_FILE).read_bytes(), type=Plan)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{folder} is no folder that 'proxy' has made: no {PLAN_FILE}") from error
+        raise BadInput(f"{folder} was not made by 'proxy': it has no {PLAN_FILE}") from error
 
 
 def read_metrics(file: Path) -> dict[str, float]:
@@ -139,4 +139,4 @@ def read_metrics(file: Path) -> dict[str, float]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=Evaluation).metrics
     except (OSError, ValueError) as error:
-        raise BadInput(f"{file} is no result of clip_benchmark: {error}") from error
+        raise BadInput(f"{file} is not a result of clip_benchmark: {error}") from error

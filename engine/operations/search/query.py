@@ -1,8 +1,9 @@
 """What a person searches in captions, as terms that are typed: `otter:standing words<5 -dup`.
 
-A caption is found if it meets all terms. A term with a model is of that model's caption, so that
-`otter:standing llava:sitting` finds records of which both is true, and a negated one is of the
-record: `dog -otter:dog` finds captions with "dog" where otter's has none.
+A caption is found if it meets all terms, of which `original:dog` and `path:0001` are of its record.
+A term with a model is of that model's caption, so that `otter:standing llava:sitting` finds records
+of which both is true, and a negated one is of the record: `dog -otter:dog` finds captions with
+"dog" where otter's has none.
 """
 
 from __future__ import annotations
@@ -43,16 +44,19 @@ MARKS = {
     "same_as_other": SAME,
 } | {name: name for name in (DUPLICATE, SAME, FAILED, FLAGGED)}
 """The same for what is no defect of a caption by itself."""
+RECORD_KEYS = {"original": "caption", "path": "image"}
+"""The words of a search for texts of the record, each with the key that the text has there."""
 SYNTAX = (
     ('dog "a red car"', "words or texts of the raw caption"),
-    ("otter:standing otter:loop", "the same of the caption of one model"),
+    ("otter:standing otter:loop", "the same for one model"),
+    ("original:dog path:0001", "the original caption, the image path"),
     ("words<5 words>20", "words after shearing"),
     ("dup loop cut refusal empty leak", "defects, as Quality counts them"),
-    ("flagged rated:bad rated:good", "what a person said of it"),
-    ("failed", "an error in the place of a caption"),
+    ("flagged rated:bad rated:good", "flags and ratings"),
+    ("failed", "the model failed at the image"),
     ("score<0.2 clip>0.3", "the score, by a scorer"),
     ("agree<0.3 disagree", "support by captions of other models"),
-    ("-dog, not loop", "the contrary"),
+    ("-dog, not loop", "captions that do not match"),
 )
 """What can be searched, each with what it means."""
 
@@ -71,6 +75,15 @@ class SearchError(BadInput):
 class HasText:
     """The raw caption holds a text, in upper or lower case; of a failure, the error does."""
 
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasRecordText:
+    """A text of the record holds another one, in upper or lower case; an empty one: it has any."""
+
+    key: str
+    """The key of the text in the record, one of those of `RECORD_KEYS`."""
     text: str
 
 
@@ -112,7 +125,7 @@ class IsOfModels:
     names: tuple[str, ...]
 
 
-Condition = HasText | HasDefect | HasMark | Compared | IsAny | IsOfModels
+Condition = HasText | HasRecordText | HasDefect | HasMark | Compared | IsAny | IsOfModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +182,12 @@ class SearchQuery:
     def needs_presence(self) -> bool:
         """True if what meets the terms may be no caption, such as what has no word "dog"."""
 
-        def shows_a_caption(terms: Iterable[SearchTerm]) -> bool:
+        def is_clear(condition: Condition) -> bool:
             unclear = (IsAny(), *map(HasMark, BY_PERSON))
-            return any(not term.negated and term.condition not in unclear for term in terms)
+            return condition not in unclear and not isinstance(condition, HasRecordText)
+
+        def shows_a_caption(terms: Iterable[SearchTerm]) -> bool:
+            return any(not term.negated and is_clear(term.condition) for term in terms)
 
         groups = self.by_models.values()
         of_groups = bool(groups) and all(map(shows_a_caption, groups))
@@ -191,6 +207,11 @@ class SearchQuery:
         compared = (each for each in self.conditions if isinstance(each, Compared))
         names = (each.what for each in compared if each.what not in (WORDS, AGREEMENT))
         return tuple(dict.fromkeys(names))
+
+    @property
+    def of_records(self) -> tuple[HasRecordText, ...]:
+        """The conditions that are of the records themselves."""
+        return tuple(each for each in self.conditions if isinstance(each, HasRecordText))
 
     @property
     def needs_agreement(self) -> bool:
@@ -215,16 +236,15 @@ def parse_query(text: str, models: Sequence[str], scorers: Sequence[str]) -> Sea
     except FilterError as error:
         raise SearchError(str(error)) from error
     if not terms:
-        raise SearchError("nothing is searched for")
+        raise SearchError("the search is empty")
     return SearchQuery(tuple(search_term(term, models, scorers) for term in terms))
 
 
 def search_term(term: Term, models: Sequence[str], scorers: Sequence[str]) -> SearchTerm:
     """Return what a term asks for. Raises `SearchError`."""
-    if term.key is None or term.operator != ":":
+    is_of_a_model = term.operator == ":" and not has_own_colon(term)
+    if term.key is None or not is_of_a_model:
         return SearchTerm(condition_of(term, models, scorers), None, term.negated)
-    if term.text.casefold() in BY_PERSON:
-        return SearchTerm(HasMark(term.text.casefold()), None, term.negated)
     if term.key.casefold() == "model":
         names = named_models(term.value, models)
         if term.negated:
@@ -241,6 +261,11 @@ def search_term(term: Term, models: Sequence[str], scorers: Sequence[str]) -> Se
     return SearchTerm(condition, names, term.negated)
 
 
+def has_own_colon(term: Term) -> bool:
+    """Return True if what stands before the colon of a term is no model."""
+    return str(term.key).casefold() in RECORD_KEYS or term.text.casefold() in BY_PERSON
+
+
 def named_models(name: str, models: Iterable[str]) -> tuple[str, ...]:
     """Return the model with this name, or all with it in their names. Raises `SearchError`."""
     models, wanted = list(models), name.casefold()
@@ -249,7 +274,7 @@ def named_models(name: str, models: Iterable[str]) -> tuple[str, ...]:
     if not found:
         known = ", ".join(models)
         raise SearchError(
-            f"no model is called {name!r}: the project has {known}; a text with a colon stands in"
+            f"there is no model {name!r}: the project has {known}; put a text with a colon in"
             ' quotation marks, such as "a sign: stop"'
         )
     return found
@@ -260,6 +285,10 @@ def condition_of(term: Term, models: Sequence[str], scorers: Sequence[str]) -> C
     if term.key is not None and term.operator != ":":
         return comparison_of(term, scorers)
     word = term.value.casefold()
+    if term.key is not None and term.key.casefold() in RECORD_KEYS:
+        return HasRecordText(RECORD_KEYS[term.key.casefold()], term.value)
+    if term.text.casefold() in BY_PERSON:
+        return HasMark(term.text.casefold())
     if term.quoted or term.key is not None:
         return HasText(term.text if term.key else term.value)
     if word == "disagree":
@@ -277,8 +306,8 @@ def comparison_of(term: Term, scorers: Sequence[str]) -> Compared:
     if what not in (WORDS, SCORE, AGREEMENT, *scorers):
         also = "".join(f", {name}" for name in scorers)
         raise SearchError(
-            f"{term.text}: what has a number is {WORDS}, {SCORE}, {AGREEMENT}{also}; a text with"
-            " such a sign stands in quotation marks"
+            f"{term.text}: only {WORDS}, {SCORE}, {AGREEMENT}{also} have a number; put a text with"
+            " such a sign in quotation marks"
         )
     try:
         number = float(term.value)
@@ -286,7 +315,7 @@ def comparison_of(term: Term, scorers: Sequence[str]) -> Compared:
         number = math.nan
     if not math.isfinite(number):
         example = f"{what}<{5 if what == WORDS else 0.2}"
-        raise SearchError(f"{term.text}: {what} wants a number, such as {example}")
+        raise SearchError(f"{term.text}: {what} needs a number, such as {example}")
     if what == SCORE and len(scorers) != 1:
         from engine.quality.quality_filter import describe_scorers  # slow: the commands' help waits
 

@@ -22,10 +22,12 @@ from engine.operations.search.query import (
     Condition,
     HasDefect,
     HasMark,
+    HasRecordText,
     HasText,
     IsOfModels,
     SearchQuery,
 )
+from engine.operations.search.record_texts import records_with_texts
 from engine.project.damage import Damage, DamagedFiles
 from engine.project.shard_comparison import ComparisonJob, compare_shard
 from engine.project.task_health import HealthJob
@@ -88,8 +90,14 @@ def search_shard(job: SearchJob) -> ShardFacts:
         except DamagedFiles as error:
             damage += error.damage
             del columns[name]
+    of_records: Mapping[HasRecordText, Mask] = {}
+    try:
+        of_records = records_with_texts(job.health, job.query.of_records)
+    except DamagedFiles as error:
+        damage += error.damage
+        columns.clear()
     numbers = Comparisons(job)
-    facts = {name: column_facts(job, name, columns, numbers) for name in columns}
+    facts = {name: column_facts(job, name, columns, numbers, of_records) for name in columns}
     return ShardFacts(job.health.shard.number, facts, damage)
 
 
@@ -113,7 +121,11 @@ class Comparisons:
 
 
 def column_facts(
-    job: SearchJob, name: str, columns: Mapping[str, Column], numbers: Comparisons
+    job: SearchJob,
+    name: str,
+    columns: Mapping[str, Column],
+    numbers: Comparisons,
+    of_records: Mapping[HasRecordText, Mask],
 ) -> ColumnFacts:
     """Return what is to be known of one model's captions."""
     column, query = columns[name], job.query
@@ -128,6 +140,8 @@ def column_facts(
         match condition:
             case HasText(text):
                 meets[condition] = column.with_text(text, query.of_failures)
+            case HasRecordText():
+                meets[condition] = of_records[condition]
             case HasDefect(defect):
                 meets[condition] = column.with_defect(int(DEFECT_NAMES[defect]))
             case HasMark(mark) if mark == DUPLICATE:

@@ -227,7 +227,9 @@ def test_where_images_are_missing_is_what_the_supervisor_said() -> None:
 def test_many_missing_images_are_failed_records_while_the_root_stands(folder: Path) -> None:
     missing_images = MissingImages(ImagePaths(str(folder)), "good.jpg")
     count = 2 * MISSES_BEFORE_PROBE
-    released = [sent for i in range(count) for sent in missing_images.on_problem(i, f"{i}.jpg", MISSING)]
+    released = [
+        sent for i in range(count) for sent in missing_images.on_problem(i, f"{i}.jpg", MISSING)
+    ]
     assert released == [row(i) for i in range(count)]
 
 

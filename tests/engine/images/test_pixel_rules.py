@@ -59,7 +59,7 @@ def test_samples_without_a_known_range_fail_with_their_reason(
     tmp_path: Path, samples: list[float], dtype: Any
 ) -> None:
     Image.fromarray(np.array([samples], dtype)).save(tmp_path / "a.tif")
-    with pytest.raises(ImageProblem, match="no known range: convert the image to 8 bits"):
+    with pytest.raises(ImageProblem, match="an unknown range: convert the image to 8 bits"):
         open_image(str(tmp_path / "a.tif")).rgb()
 
 

@@ -62,7 +62,7 @@ def test_a_command_that_fails_says_why(words: tuple[str, ...], reason: str) -> N
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"trap '' TERM; sleep 600 & echo $! $$ > {pids}; wait; sleep 600"
-    with pytest.raises(CallFailed, match="did not end within 0 s, and was ended"):
+    with pytest.raises(CallFailed, match="did not end within 0 s, and was killed"):
         call(command("sh", "-c", script), MESSAGE, seconds=0.3)
     started = [int(pid) for pid in pids.read_text().split()]
     wait_for(lambda: all(identity.process_start(pid) is None for pid in started))

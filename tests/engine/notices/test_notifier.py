@@ -85,9 +85,7 @@ def test_a_notice_is_saved_with_what_it_is_about_and_delivered_once(
     (line,) = hook_log.read_text().splitlines()
     assert json.loads(line)["text"] == "paused: the disk is full"
     assert states(small.project) == {"log": "done", "broken": "exit code 1"}
-    assert events(small.project) == [
-        "the hook broken failed when it was told 'paused': exit code 1"
-    ]
+    assert events(small.project) == ["the hook broken failed for the event 'paused': exit code 1"]
 
 
 def test_notifiers_beside_each_other_call_a_hook_once(
@@ -145,7 +143,9 @@ def test_a_call_whose_notifier_was_killed_is_told_and_not_done_again(
         assert notices.claim(connection, key, time.time()) is None
     deliver(small.project)
     assert told(hook_log) == []
-    assert events(small.project) == ["the hook log may not have been called: its caller was killed"]
+    assert events(small.project) == [
+        "the hook log may not have been called: its notifier was killed"
+    ]
 
 
 def test_the_database_holds_the_newest_notices(small: SmallProject, hook_log: Path) -> None:

@@ -104,15 +104,15 @@ def test_names() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--bad", "ugly", "--seed", "1"], "no defect is called 'ugly': one of loops, empty"),
-        (["--bad", "duplicates", "--seed", "1"], "duplicates are found among several captions"),
-        (["--bad", ",", "--seed", "1"], "name what is bad: loops"),
+        (["--bad", "ugly", "--seed", "1"], "there is no defect 'ugly': name one of loops, empty"),
+        (["--bad", "duplicates", "--seed", "1"], "duplicates concern several captions"),
+        (["--bad", ",", "--seed", "1"], "name defects: loops"),
         (["--bad", "loops"], "give --seed N, --prompt TEXT or both"),
         (["--bad", "loops", "--cause", "missing"], "neither --cause nor --failed-items"),
         (["--bad", "loops", "--seed", "1", "--shard", "9"], "there is no shard 9"),
         (["--bad", "loops", "--seed", "1", "--model", "x"], "the project has no model 'x'"),
         (["--bad", "loops", "--set", "seed"], "write KEY=VALUE"),
-        (["--seed", "1"], "go with --bad NAMES"),
+        (["--seed", "1"], "need --bad NAMES"),
     ],
 )
 def test_bad_input_ends_the_command_with_code_2(

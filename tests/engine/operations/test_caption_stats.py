@@ -17,10 +17,11 @@ from engine.operations.caption_stats import (
     measure_shard,
 )
 from engine.project import caption_log
-from engine.protocol.caption_row import CaptionRow
+from engine.protocol.caption_row import IMPORTED, CaptionRow, ImportedRow
 from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
 from tests.support.small_project import SmallProject, error
+from tui.formatting.stats_table import stats_lines, transposed_stats_lines
 
 PROMPT = "Describe the picture in detail"
 
@@ -92,6 +93,28 @@ def test_the_statistics_of_a_project(small: SmallProject) -> None:
     )
     with pytest.raises(BadInput, match="no model 'x'"):
         measure_captions(small.project, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "tokens", "shown"),
+    [
+        ([], 0.0, "0.0"),
+        ([CaptionRow(0, "a dog", 4, "stop")], 4.0, "4.0"),
+        ([ImportedRow(0, "a dog", 0, "stop", IMPORTED)], None, "-"),
+        ([ImportedRow(0, "a", 0, "stop", IMPORTED), CaptionRow(1, "b", 6, "stop")], 6.0, "6.0"),
+    ],
+)
+def test_tokens_of_imported_captions_are_unknown(
+    small: SmallProject, rows: list[CaptionRow], tokens: float | None, shown: str
+) -> None:
+    small.write_log(1, rows)
+    log = model_log(small, 1, "imported", "")
+    counts, _ = measure_log(log, caption_log.read(log.log, 4), Shearing())
+    stats = ModelStats("blip", counts)
+    assert stats.as_dict()["tokens_per_caption"] == tokens
+    for lines in (list(stats_lines([stats])), list(transposed_stats_lines([stats]))):
+        assert shown in " ".join(lines).split()
+        assert ("whose tokens nobody counted" in lines[-1]) == (counts.imported > 0)
 
 
 def test_damaged_logs_are_refused_and_the_tracker_is_told(small: SmallProject) -> None:

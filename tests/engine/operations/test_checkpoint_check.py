@@ -53,7 +53,7 @@ def test_golden_files_are_compared(tmp_path: Path) -> None:
     expected["logits"] += 1e-3 * torch.eye(*expected["logits"].shape[1:])
     save_file(expected, folder / "expected.safetensors")
     output = cli("doctor", "--model", f"qwen-vl={folder}").stdout
-    assert "golden logits is off by 1.0e-03" in output
+    assert "golden logits differs from the official code by 1.0e-03" in output
     assert "4 of 5 golden tensors agree" in output
 
 
@@ -140,5 +140,5 @@ def test_a_sick_open_model_is_a_line_and_no_traceback(tmp_path: Path) -> None:
     change_json(folder / "processor_config.json", patch_size=7)
     done = cli("doctor", "--model", f"joy=hf:{folder}")
     assert done.returncode == 1
-    assert "CHECK joy: " in done.stdout and "it fails at a drawn picture (" in done.stdout
+    assert "CHECK joy: " in done.stdout and "it fails at a test picture (" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -104,6 +104,7 @@ def test_a_damaged_log_is_refused_and_its_task_begins_anew(
         ["stats", "RUN"],
         ["quality", "RUN"],
         ["failures", "RUN", "--csv", "OUT"],
+        ["failures", "RUN", "--images"],
         ["export", "RUN", "OUT", "--provenance"],
         ["export", "RUN", "OUT", "--provenance", "--allow-partial"],
     ],
@@ -148,7 +149,7 @@ def test_a_window_that_is_read_only_changes_nothing(project: Project, tmp_path: 
         lambda: actions.write_failures(project, tmp_path / "x", None, False, tell=False),
         lambda: measure_captions(project, tell=False),
     ):
-        with pytest.raises(BadInput, match=r"was done\. The tracker was not told"):
+        with pytest.raises(BadInput, match=r"was done\. The tracker was not updated"):
             read()
     assert states(project) == ["done"] * 4
 
@@ -175,5 +176,7 @@ def test_a_project_that_cannot_be_written_is_told(
         raise OSError("Read-only file system")
 
     monkeypatch.setattr("engine.operations.run_control.ProjectLock.__enter__", read_only)
-    with pytest.raises(BadInput, match=r"The tracker could not be told \(.*Read-only file system"):
+    with pytest.raises(
+        BadInput, match=r"The tracker could not be updated \(.*Read-only file system"
+    ):
         measure_captions(project)

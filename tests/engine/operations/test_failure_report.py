@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.operations.failure_causes import find_cause
-from engine.operations.failure_report import COLUMNS, write_csv
+from engine.operations.failure_report import COLUMNS, failed_images, write_csv
 from engine.project.protected_files import save_inputs
 from engine.protocol.caption_row import ErrorRow
 from engine.utils import jsonlines
@@ -64,6 +64,25 @@ def test_one_cause_alone(
     out = tmp_path / "failures.csv"
     write_csv(failed.project, out, find_cause(failed.project, kind))
     assert [tuple(line[:2]) for line in read_table(out)[1:]] == records
+
+
+def test_each_image_once_with_all_that_happened(failed: SmallProject) -> None:
+    """The images of a shard are together, whatever models they failed with."""
+    failed.write_log(6, [error(1)])
+    failed.take_over_logs()
+    lines = [(it.shard, it.i, it.image, it.reason) for it in failed_images(failed.project)]
+    gone, bad = "missing: it is not there", "corrupt: it is not there"
+    assert lines == [
+        (0, 0, IMAGES[0], f"{bad} (served)"),
+        (0, 1, IMAGES[1], f"{gone} (dry-run); {bad} (served)"),
+        (0, 2, IMAGES[2], f"{gone} (dry-run); {bad} (served)"),
+        (0, 3, IMAGES[3], f"corrupt: cut, short (dry-run); {bad} (served)"),
+        (2, 1, IMAGES[1], f"{gone} (served)"),
+    ]
+    missing = failed_images(failed.project, find_cause(failed.project, "missing"))
+    assert [(it.shard, it.i) for it in missing] == [(0, 1), (0, 2), (2, 1)]
+    shard = find_cause(failed.project, "exit code 3")
+    assert not list(failed_images(failed.project, shard))
 
 
 def test_what_cannot_be_written_leaves_nothing(failed: SmallProject, tmp_path: Path) -> None:

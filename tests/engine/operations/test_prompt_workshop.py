@@ -97,7 +97,13 @@ GPUS = [DeviceRow(id="cuda:0"), DeviceRow(id="cuda:1")]
     ("running", "used", "found", "device", "note"),
     [
         (False, GPUS[:1], GPUS, "cuda:0", ""),
-        (True, GPUS[:1], GPUS, "cuda:1", "It is tried on cuda:1, which the run does not use."),
+        (
+            True,
+            GPUS[:1],
+            GPUS,
+            "cuda:1",
+            "The prompts are tried on cuda:1, which the run does not use.",
+        ),
         (True, GPUS, GPUS, "cpu:0", SLOW),
         (True, GPUS, None, "cpu:0", SLOW),
         (True, cpu_devices(1), cpu_devices(1), "cpu:0", SLOW),

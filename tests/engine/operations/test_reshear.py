@@ -79,7 +79,7 @@ def test_rows_that_replace_others_are_sheared_the_same_by_both_readers(done: Sma
 
 @pytest.mark.parametrize(
     ("remove", "message"),
-    [(False, "was changed after its task was done"), (True, "is missing, its task is done")],
+    [(False, "was changed after its task was done"), (True, "is missing, but its task is done")],
 )
 def test_a_log_that_is_not_what_was_read_back(
     done: SmallProject, remove: bool, message: str

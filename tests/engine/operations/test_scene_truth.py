@@ -55,8 +55,8 @@ def test_hallucination_before_and_after_shearing(demo: Project) -> None:
 def test_the_table_shows_what_shearing_changes(demo: Project) -> None:
     lines = list(quality_lines(measure_quality(demo, ["llava-1.5"]), with_shards=False))
     shown = {line[:35].strip(): line[35:].split() for line in lines}
-    assert shown["wrong claims a caption"] == ["-", "1.000", ">", "0.000"]
-    assert shown["captions with one (CHAIR s)"] == ["-", "100%", ">", "0%"]
+    assert shown["wrong claims per caption"] == ["-", "1.000", ">", "0.000"]
+    assert shown["captions with any (CHAIR s)"] == ["-", "100%", ">", "0%"]
     assert shown["cut by shearing"] == ["-", "4", "(100.0%)"]
 
 

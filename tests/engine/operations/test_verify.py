@@ -69,7 +69,7 @@ def append(path: Path) -> None:
     ("damage", "text"),
     [
         (append, "00000 was changed after its task was done"),
-        (Path.unlink, "00000 is missing, its task is done"),
+        (Path.unlink, "00000 is missing, but its task is done"),
         (lambda log: log.write_bytes(b""), "00000 was changed after its task was done"),
     ],
 )
@@ -144,7 +144,7 @@ def test_the_tracker_is_told_unless_nothing_may_change(done: SmallProject) -> No
     append(done.log(1))
     looked = verify(done.project.folder, readonly=True)
     assert not looked.as_dict()["sound"]
-    assert looked.told.startswith("The tracker was not told")
+    assert looked.told.startswith("The tracker was not updated")
     assert done.load().ledger[1].state == "done"
     told = verify(done.project.folder)
     # Of the small project's three shard files one exists, and no digest is that of a file.

@@ -78,7 +78,7 @@ def change_a_letter_at_the_same_time(log: Path) -> None:
         (touch, None),
         (change_a_letter, "was changed after its task was done"),
         (cut_at_the_same_time, "was changed after its task was done"),
-        (lambda log: log.unlink(), "is missing, its task is done"),
+        (lambda log: log.unlink(), "is missing, but its task is done"),
     ],
 )
 def test_a_changed_or_missing_log_is_noticed(

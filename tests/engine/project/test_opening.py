@@ -95,7 +95,9 @@ def test_a_sound_project_is_left_alone(project: Project) -> None:
 def test_without_a_manifest_nothing_rebuilds_it(project: Project) -> None:
     overwrite(project.database)
     project.manifest.unlink()
-    with pytest.raises(BadInput, match=r"is damaged, and without project.json nothing rebuilds it"):
+    with pytest.raises(
+        BadInput, match=r"is damaged, and it cannot be rebuilt without project.json"
+    ):
         open_project(project.folder)
 
 
@@ -132,7 +134,7 @@ def test_an_older_database_is_not_upgraded_under_a_run(project: Project) -> None
     shutil.copy(OLD_PROJECT / "project.db", project.database)
     with (
         ProjectLock(project.lock),
-        pytest.raises(BadInput, match="must be upgraded and a run still uses it"),
+        pytest.raises(BadInput, match="must be upgraded, but a run still uses it"),
     ):
         open_project(project.folder)
     assert schema_of(project.database) == "0001"
@@ -181,7 +183,7 @@ MANIFESTS: dict[str, Callable[[Any], object]] = {
     "a name that leads out": put("models", 0, "name", value="../../outside"),
     "a hash that leads out": put("models", 0, "settings_hash", value="/etc"),
     "settings of another type": put("models", 0, "settings", value=[]),
-    "settings that make no sense": put("models", 0, "settings", "batch", value=-3),
+    "invalid settings": put("models", 0, "settings", "batch", value=-3),
     "a text beyond bounds": put("project", "uid", value="x" * 20_000_000),
 }
 """What project.json may hold that this program never wrote."""

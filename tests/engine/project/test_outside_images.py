@@ -72,7 +72,7 @@ def test_a_changed_project_is_to_be_allowed_again(
 def test_what_cannot_be_kept_is_said(tmp_path: Path) -> None:
     state_folder().parent.mkdir(parents=True, exist_ok=True)
     state_folder().write_text("a file in the way")
-    with pytest.raises(BadInput, match="cannot keep"):
+    with pytest.raises(BadInput, match="cannot save your permission"):
         outside_images.allow(Project(tmp_path), *FACTS)
     assert not outside_images.is_allowed(Project(tmp_path), *FACTS)
 

@@ -101,5 +101,5 @@ def test_a_received_project_is_refused_until_it_is_allowed(tmp_path: Path) -> No
 def test_what_cannot_be_kept_is_said(tmp_path: Path) -> None:
     state_folder().parent.mkdir(parents=True, exist_ok=True)
     state_folder().write_text("a file in the way")
-    with pytest.raises(BadInput, match="cannot keep"):
+    with pytest.raises(BadInput, match="cannot save your permission"):
         own_commands.allow(Project(tmp_path), "u", [model(tmp_path / "tiny", COMMAND)])

@@ -69,7 +69,7 @@ def test_what_does_not_exist_is_named(small: SmallProject) -> None:
 
 def test_a_command_that_changes_tasks_must_name_some(worked: SmallProject) -> None:
     assert named_tasks(worked.project, [2], ["served"]) == [6]
-    with pytest.raises(BadInput, match="name what is meant"):
+    with pytest.raises(BadInput, match="name shards or models"):
         named_tasks(worked.project, [], [])
 
 
@@ -125,7 +125,7 @@ def test_the_models_that_write_captions(
     scorer = replace(models[0], name="clip", family=FAMILY.name)
     assert select_captioners([*models, scorer], ()) == models
     assert select_captioners([*models, scorer], ["served"]) == [models[1]]
-    with pytest.raises(BadInput, match="clip scores captions, and has none of its own"):
+    with pytest.raises(BadInput, match="clip is a scorer and writes no captions"):
         select_captioners([*models, scorer], ["served", "clip"])
     with pytest.raises(BadInput, match="no model 'x': it has clip, dry-run, served"):
         select_captioners([*models, scorer], ["x"])

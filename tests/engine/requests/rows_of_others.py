@@ -50,13 +50,13 @@ SKIP_AND_PRIORITY = {
     ),
     "priority of several": Row(
         request=Prioritise(tasks=[1, 2, 3, 1], by=-2),
-        answer="priority -2, 3: 00000 dry-run, 00001 dry-run; 1 do not wait",
+        answer="priority -2, 3: 00000 dry-run, 00001 dry-run; 1 are not pending",
         tasks={2: {"priority": 5}, 3: DONE},
         changed={"tasks": {1: {"priority": -2}, 2: {"priority": 3}}},
     ),
     "priority of what does not wait": Row(
         request=Prioritise(tasks=[1, 2], by=1),
-        answer="only tasks that wait have a priority",
+        answer="only pending tasks have a priority",
         state="refused",
         tasks={1: DONE, 2: RUNNING},
     ),
@@ -172,17 +172,17 @@ FLAGS = {
     ),
     "rate a caption of no model": Row(
         request=Rate(records=[(0, 1)], model="blip", good=True),
-        answer="no captions are called 'blip': there are those of original, dry-run, served",
+        answer="there are no captions of 'blip', only of original, dry-run, served",
         state="refused",
     ),
     "flag of a caption of no model": Row(
         request=Flag(records=[(0, 1)], flagged=True, model="blip"),
-        answer="no captions are called 'blip': there are those of original, dry-run, served",
+        answer="there are no captions of 'blip', only of original, dry-run, served",
         state="refused",
     ),
     "flag of a record for a reason": Row(
         request=Flag(records=[(0, 1)], flagged=True, reason="a"),
-        answer="a reason belongs to the flag of a caption: say of which model",
+        answer="a reason needs a caption: name the model of the caption",
         state="refused",
     ),
     "flags turned over": Row(

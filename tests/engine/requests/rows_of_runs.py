@@ -39,7 +39,7 @@ PAUSE_AND_RESUME = {
     "pause while paused": Row(request=Pause(), answer="it is paused already", paused=("user",)),
     "pause of a run that paused itself": Row(
         request=Pause(),
-        answer="it was paused already; now it stays so until 'resume'",
+        answer="it was paused already; now it stays paused until 'resume'",
         paused=("disk_full", "the disk is full"),
         changed={"pause_cause": "user"},
         events=("paused by the user",),
@@ -101,14 +101,14 @@ PAUSE_AND_RESUME = {
         answer="stopped",
         live=True,
         told=[("stop", False)],
-        events=("stop asked for",),
+        events=("stop requested",),
     ),
     "stop after the running shards": Row(
         request=Stop(after_shard=True),
         answer="stops after the running shards",
         live=True,
         told=[("stop", True)],
-        events=("stop asked for after the running shards",),
+        events=("stop requested after the running shards",),
     ),
 }
 

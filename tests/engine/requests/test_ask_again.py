@@ -159,7 +159,10 @@ def test_other_tasks_are_left_as_they_are(books: SmallProject, state: str) -> No
     ("request_", "reason"),
     [
         (asked((SERVED, [(0, LOOP)]), seed="7"), "another seed changes nothing: give --prompt"),
-        (asked((SERVED, [(0, LOOP)]), prompt="Describe in English:"), "was asked so before"),
+        (
+            asked((SERVED, [(0, LOOP)]), prompt="Describe in English:"),
+            "was asked with these settings before",
+        ),
         (asked((SERVED, [(0, LOOP)]), dtype="float16"), "with another dtype"),
         (asked((SERVED, [(0, LOOP)]), temperature="hot"), "temperature must be a number"),
         (asked((1, [(0, LOOP)])), "a record cannot be asked again with another prompt"),

@@ -97,7 +97,7 @@ def test_settings_that_shape_captions_begin_the_tasks_anew(small: SmallProject) 
     old_folder = small.state.models[2].folder
     answer = carry_out(small.state, Configure(model="served", changes={"seed": "7"}), None)
     assert answer.text == (
-        "served: set seed=7; 3 tasks to do anew;"
+        "served: set seed=7; 3 tasks to do again;"
         f" what was captioned so far stays in captions/{old_folder}"
     )
     after = small.facts()
@@ -120,7 +120,7 @@ def test_captions_of_the_same_settings_count_again(small: SmallProject) -> None:
     carry_out(small.state, Configure(model="served", changes={"seed": "7"}), None)
     assert small.state.ledger[4].captioned == 0
     answer = carry_out(small.state, Configure(model="served", changes={"seed": "0"}), None)
-    assert "3 tasks to do anew, 2 of them with captions of the same settings" in answer.text
+    assert "3 tasks to do again, 2 of them with captions of the same settings" in answer.text
     states = [(t.state, t.captioned, t.left) for t in map(small.state.ledger.__getitem__, (4, 5))]
     assert states == [("done", 4, 0), ("pending", 2, 2)]
 

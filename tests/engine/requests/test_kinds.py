@@ -180,7 +180,7 @@ def test_what_makes_no_sense_is_refused_by_the_name_of_the_field(
     ],
 )
 def test_a_call_is_checked_like_a_row(request_: Request) -> None:
-    with pytest.raises(RequestRefused, match=f"a request that makes no sense: {request_.kind}"):
+    with pytest.raises(RequestRefused, match=f"invalid request {request_.kind}"):
         checked(request_)
 
 
@@ -309,7 +309,7 @@ def test_a_row_of_the_database_that_is_no_request_is_refused(
         assert requests.pending(connection) == ()
     assert answered.state == "refused"
     assert answered.note is not None
-    assert answered.note.startswith(("a request that makes no sense: retry: ", "unknown request "))
+    assert answered.note.startswith(("invalid request retry: ", "unknown request "))
 
 
 def insert(small: SmallProject, kind: Any, payload: Any) -> int:
@@ -369,7 +369,7 @@ def test_what_outlives_a_run_is_carried_out_and_the_rest_refused(small: SmallPro
         "set": ("refused", "the run has ended"),
         "junk": (
             "refused",
-            "a request that makes no sense: retry: Expected `array`, got `str` - at `$.tasks`",
+            "invalid request retry: Expected `array`, got `str` - at `$.tasks`",
         ),
         "dance": ("refused", "the run has ended"),
     }

@@ -168,4 +168,4 @@ def test_what_cannot_be_read_is_refused(done: SmallProject) -> None:
     done.log(1).mkdir()
     answer = carry_out(done.state, Recheck(tasks=[1]), None)
     assert answer.state == "refused"
-    assert answer.text.startswith("what is damaged cannot be made good: ")
+    assert answer.text.startswith("the damage cannot be repaired: ")

@@ -98,6 +98,18 @@ def unchanged(run: RunInMemory) -> None:
     pass
 
 
+def done_with_failures(run: RunInMemory) -> None:
+    append(caption(0), failure(1), caption(2), failure(3))(run)
+    reconcile.catch_up(run.state, run.task, log_of(run), run.clock.time())
+    assert run.task.state == "done"
+
+
+def exclude_and_die(run: RunInMemory) -> None:
+    log = CaptionLog(log_of(run), COUNT)
+    assert log.exclude({1, 3}) == 2
+    log.close()
+
+
 def touch(run: RunInMemory) -> None:
     os.utime(log_of(run), ns=(1, 1))
 
@@ -176,6 +188,14 @@ CASES = [
         append_another_caption,
         {"state": "done", "captioned": 4, "rows": 4},
         event="something was appended",
+    ),
+    Case(
+        5,
+        done_with_failures,
+        exclude_and_die,
+        {"state": "done", "captioned": 2, "rows": 4, "failed": 2},
+        event="an 'exclude' of 2 records was killed before it was saved, and is undone: repeat it",
+        name="an exclude was killed",
     ),
     Case(
         7,

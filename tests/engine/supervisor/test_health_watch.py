@@ -198,7 +198,7 @@ def test_answers_without_a_caption_count_and_other_failures_do_not(tmp_path: Pat
     assert feed.record.figures.captions == 0
     feed.send((ErrorRow(i, "no_caption", "the answer is empty") for i in count(200)), 200)
     (alarm,) = feed.alarms
-    assert alarm.startswith("stopped, since 200 of 200 captions are none: look at template")
+    assert alarm.startswith("stopped, since 200 of 200 captions are missing: look at template")
 
 
 def test_what_is_looked_at_is_bounded(tmp_path: Path) -> None:

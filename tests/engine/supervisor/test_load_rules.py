@@ -86,7 +86,7 @@ SIGKILL = KilledLoad(reason="killed by signal 9", signal="SIGKILL", times=5)
         ),
         (
             replace(SIGKILL, signal=None, reason="no progress in loading for 1800 s"),
-            "5 workers ended while they loaded it, the last one since: no progress in loading for"
+            "5 workers ended while they loaded it, the last one because: no progress in loading for"
             " 1800 s",
         ),
     ],

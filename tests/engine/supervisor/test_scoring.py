@@ -199,10 +199,10 @@ def test_a_task_left_out_or_failed_holds_no_scorer_up(run: RunInMemory) -> None:
         (ScoreRow(0, {}), "scores of other captions than were sent"),
         (ScoreRow(0, {"0" * 16: 0.5}), "scores of other captions than were sent"),
         (ScoreRow(0, {**scores_of(*texts(0)), "0" * 16: 0.5}), "scores of other captions"),
-        (ScoreRow(0, dict.fromkeys(scores_of(*texts(0)), float("nan"))), "no finite number"),
-        (ScoreRow(0, dict.fromkeys(scores_of(*texts(0)), float("inf"))), "no finite number"),
-        (ScoreRow(0, dict.fromkeys(scores_of(*texts(0)))), "no finite number"),
-        (caption(0), "a caption, which a scorer does not write"),
+        (ScoreRow(0, dict.fromkeys(scores_of(*texts(0)), float("nan"))), "not a finite number"),
+        (ScoreRow(0, dict.fromkeys(scores_of(*texts(0)), float("inf"))), "not a finite number"),
+        (ScoreRow(0, dict.fromkeys(scores_of(*texts(0)))), "not a finite number"),
+        (caption(0), "a caption, but the model is a scorer"),
     ],
 )
 def test_what_a_scorer_must_not_say_is_its_records_failure(

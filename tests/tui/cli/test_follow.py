@@ -48,7 +48,7 @@ def test_a_run_that_is_over_has_one_line(tmp_path: Path) -> None:
     (line,) = done.stdout.splitlines()
     assert (done.returncode, json.loads(line)["state"]) == (0, "finished")
     assert cli_ok("status", project.folder, "--follow").startswith("finished: ")
-    assert "--interval goes with --follow" in cli("status", project.folder, "--interval", 5).stderr
+    assert "--interval needs --follow" in cli("status", project.folder, "--interval", 5).stderr
     assert cli("status", project.folder, "--follow", "--interval", 0).returncode == 2
 
 
@@ -65,5 +65,7 @@ def test_metrics_replace_metrics_and_nothing_else(tmp_path: Path) -> None:
     assert "exists" in refused.stderr
     inside = project.captions / "x.prom"
     assert "own files" in cli("status", project.folder, "--prometheus", inside).stderr
-    assert "is no file" in cli("status", project.folder, "--prometheus", "/dev/null").stderr
+    assert (
+        "is a device or a pipe" in cli("status", project.folder, "--prometheus", "/dev/null").stderr
+    )
     assert "cannot write" in cli("status", project.folder, "--prometheus", "/no/x.prom").stderr

@@ -208,15 +208,15 @@ CASES = (
         "shards: a failed one",
         SHARDS_ACTIONS,
         ShardsState(session=RUNNING, task=replace(TASK, state="failed")),
-        all_of("only what waits has a priority", "shards.sooner", "shards.later"),
+        all_of("only pending shards have a priority", "shards.sooner", "shards.later"),
     ),
     *(
         Case(
             f"shards: a {state} one",
             SHARDS_ACTIONS,
             ShardsState(session=RUNNING, task=replace(TASK, state=state)),
-            all_of("only what waits has a priority", "shards.sooner", "shards.later")
-            | {"shards.skip": "only what waits or has failed can be skipped"},
+            all_of("only pending shards have a priority", "shards.sooner", "shards.later")
+            | {"shards.skip": "only pending or failed shards can be skipped"},
         )
         for state in ("done", "running")
     ),
@@ -297,14 +297,14 @@ CASES = (
             cause=replace(CAUSE, kind="excluded"),
             occurrence=FailedImage((OCCURRENCE,)),
         ),
-        {"failures.exclude": "these are not asked for anyway"},
+        {"failures.exclude": "these are not captioned anyway"},
     ),
     Case(
         "failures: sheared to nothing",
         FAILURES_ACTIONS,
         FailuresState(session=IDLE, cause=replace(CAUSE, kind="empty")),
         {
-            "failures.exclude": "these are not asked for anyway",
+            "failures.exclude": "these are not captioned anyway",
             "failures.retry": "shearing again would give the same",
             "failures.show": "no single record is chosen",
             "failures.enlarge": "no single record is chosen",
@@ -347,7 +347,7 @@ CASES = (
         "pilot: of no project",
         PILOT_ACTIONS,
         PilotState(Session(), has_caption=True, busy=False),
-        all_of("the project is not made yet", "pilot.good", "pilot.bad", "pilot.prompts"),
+        {"pilot.prompts": "the project is not made yet"},
     ),
     Case(
         "pilot: of a project",

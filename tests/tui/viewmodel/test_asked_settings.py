@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from engine.captioners.registry import FAMILIES
@@ -30,6 +32,9 @@ def test_another_preset_keeps_what_was_entered() -> None:
         ("hf", {"max_new_tokens": "none"}, "max_new_tokens must have a value"),
         ("endpoint", {"max_new_tokens": "none"}, None),
         ("score-vqa", {"prompt": "Is it true?"}, "must hold {caption} once"),
+        ("server", {"backend": "sglang", "interpreter": sys.executable}, None),
+        ("server", {"interpreter": "/no/such/python"}, "interpreter must be an existing"),
+        ("server", {"backend": "/opt/serve.sh {model}"}, "{port}"),
     ],
 )
 def test_what_is_wrong_with_what_was_entered(
@@ -43,5 +48,6 @@ def test_every_family_can_be_shown() -> None:
     offered = {name: set(AskedSettings(family=name).values) for name in FAMILIES}
     sampled = {"prompt", "temperature", "top_p", "max_new_tokens"}
     assert offered["hf"] == offered["otter"] == offered["endpoint"] == sampled
+    assert offered["server"] == {*sampled, "backend", "interpreter"}
     assert offered["score-vqa"] == {"prompt"}
     assert offered["score"] == offered["dry-run"] == set()

@@ -61,7 +61,7 @@ def test_estimate_of_a_project(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ((), "name a project, or --model with --images"),
-        (("--model", "dry-run"), "how many images?"),
+        (("--model", "dry-run"), "number of images with --images N"),
         (("--model", "dry-run", "--images", 5, "--gpu", "abacus"), "known are t4"),
         (("--model", "dry-run", "--images", 5, "--sample", "."), "there are no images"),
     ],

@@ -75,6 +75,20 @@ def test_the_worst_defect_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("loops", "sentence"),
+    [
+        (18, "18 of 600 loop"),
+        (82, "82 of 600 loop: few (this model's own limit is 40%, not 3%)"),
+        (250, "250 of 600 loop: too many (over 40%)"),
+    ],
+)
+def test_a_limit_that_the_pilot_moved_is_named(loops: int, sentence: str) -> None:
+    moved = {**LIMITS, "loops": Limit(0.4, None)}
+    lines = defect_lines(quality(loops=loops), moved)
+    assert [line.sentence for line in lines if line.name == "loops"] == [sentence]
+
+
+@pytest.mark.parametrize(
     ("given", "name"),
     [
         (quality(), None),

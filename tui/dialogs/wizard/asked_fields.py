@@ -1,4 +1,4 @@
-"""The fields of the wizard's Prompts page for one model: preset, prompt, sampling, token cap."""
+"""The fields of the wizard's Prompts page for one model: how it is asked, and what serves it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from textual.widgets import Input, Label, Select
 from engine.captioners.registry import FAMILIES
 from tui.formatting import text
 from tui.viewmodel.asked_settings import AskedSettings
+from tui.widgets.path_complete import PathComplete
 
 LABELS = {"temperature": "temperature", "top_p": "top p", "max_new_tokens": "token cap"}
-"""The names of the fields beside the prompt, by setting."""
+"""The names of the short fields beside the prompt, by setting: two of them share a row."""
+PROGRAMS = ("backend", "interpreter")
+"""The settings that may name a program, each in a row of its own: paths are long."""
 
 
 class AskedFields(Vertical):
@@ -47,6 +50,13 @@ class AskedFields(Vertical):
             with Horizontal(classes="pair"):
                 for label, widget in fields[first : first + 2]:
                     yield Horizontal(Label(label, classes="name"), widget, classes="setting")
+        for name in PROGRAMS:
+            if name in values:
+                program = Input(values[name], id=self.id_of(name), compact=True)
+                with Horizontal(classes="pair"):
+                    yield Horizontal(Label(name, classes="name"), program, classes="setting")
+        if "interpreter" in values:
+            yield PathComplete(f"#{self.id_of('interpreter')}")
 
     def on_mount(self) -> None:
         for field in self.query(Input):

@@ -105,7 +105,7 @@ class PromptsStep(WizardStep):
             return f"no such shearing method: one of {', '.join(SHEAR_MODES)}"
         max_words = self.query_one("#words", Input).value.strip()
         if max_words and not (max_words.isdecimal() and int(max_words)):
-            return "at most how many words? A number, or nothing"
+            return "max. words: write a number, or nothing"
         problems = (self.draft.asked_of(name).problem() for name in self.models)
         return next(filter(None, problems), None)
 

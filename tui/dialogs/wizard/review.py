@@ -101,7 +101,7 @@ class ReviewStep(WizardStep):
         else:
             self.draft.shard_size = int(value) if value.isdecimal() and int(value) else None
             if value and self.draft.shard_size is None:
-                raise BadInput("how many records per shard? A number, or nothing")
+                raise BadInput("records per shard: write a number, or nothing")
 
     def why_not(self) -> str | None:
         return next(iter(self.wrong.values()), None)

@@ -106,7 +106,7 @@ class SourceStep(WizardStep):
             if not Path(preview.paths.root).is_dir():
                 raise BadInput(f"there is no folder {preview.paths.root}")
         except BadRecord as error:
-            problem = f"{error}; tick 'leave out' to go on without it"
+            problem = f"{error}; tick 'Skip invalid records' to go on without it"
         except BadInput as error:
             problem = str(error)
         except Exception as error:

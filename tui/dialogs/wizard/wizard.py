@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -37,7 +37,8 @@ from tui.widgets.checkbox import BracketCheckbox
 from tui.widgets.preview import PreviewScreen
 
 if TYPE_CHECKING:
-    from engine.operations.pilot import PilotFindings
+    from engine.operations.pilot import PilotFindings, PilotPlan
+    from engine.project.layout import Project
     from tui.dialogs.pilot import PilotOutcome
 
 PROGRESS_SECONDS = 0.1
@@ -229,18 +230,24 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
 
     @on(Button.Pressed, "#pilot")
     def open_pilot(self) -> None:
-        from engine.operations.pilot import PILOT_IMAGES
         from tui.dialogs.pilot import Pilot
 
         # Of no project: the one that may be open is another one.
         session = Session(image_support=self.image_support)
-        pilot = Pilot(lambda: self.draft.plan(PILOT_IMAGES), session)
-        self.app.push_screen(pilot, self.pilot_closed)
+        self.app.push_screen(Pilot(self.plan_pilot, session), self.pilot_closed)
+
+    def plan_pilot(self) -> PilotPlan:
+        """Return the plan of a pilot, with the ratings of the one before. Raises `BadInput`."""
+        from engine.operations.pilot import PILOT_IMAGES
+        from engine.operations.pilot_ratings import ratings_for
+
+        plan = self.draft.plan(PILOT_IMAGES)
+        return replace(plan, ratings=ratings_for(plan, self.findings))
 
     def pilot_closed(self, outcome: PilotOutcome | None) -> None:
         if outcome is None:
             return
-        self.findings = outcome.findings
+        self.findings = outcome.findings or self.findings
         self.query_one(ReviewStep).time_estimate = outcome.time
         self.query_one(ReviewStep).show_summary()
         if outcome.go:
@@ -284,12 +291,28 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
             self.post_message(self.CreationEnded(None, describe_error(error)))
         else:
             folder = created.project.folder
-            if self.findings is not None:
-                actions.keep_pilot(created.project, self.findings)
+            lost = self.keep_pilot(created.project)
             problem = self.start_run(folder) if run and not self.cancelled else None
             imported = [line for result in created.imports for line in result.lines()]
-            warnings = (*imported, *created_lines(created))
+            warnings = (*imported, *created_lines(created), *lost)
             self.post_message(self.CreationEnded(folder, problem, warnings))
+
+    def keep_pilot(self, project: Project) -> list[str]:
+        """Give the project what the last pilot showed; return what is to be said of it.
+
+        Called in the thread that makes the project.
+        """
+        if self.findings is None:
+            return []
+        try:
+            actions.keep_pilot(project, self.findings)
+            lost = actions.keep_pilot_ratings(project, self.findings)
+        except Exception as error:  # the project is made all the same
+            return [f"the project does not keep what the pilot showed: {describe_error(error)}"]
+        if not lost:
+            return []
+        ratings = text.plural(lost, "rating")
+        return [f"{ratings} of the pilot not kept: the model or the records were changed since"]
 
     def report_records(self, records: int) -> None:
         self.report_progress(f"reading records ... {text.number(records)}")
@@ -317,7 +340,7 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         try:
             actions.start(actions.open_project(folder), self.draft.devices)
         except Exception as error:
-            return f"the project is made, but did not start: {describe_error(error)}"
+            return f"the project is made, but its run did not start: {describe_error(error)}"
         return None
 
     @on(CreationProgressed)

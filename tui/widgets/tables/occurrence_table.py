@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OccurrenceTable(SortableTable[FailedImage]):
-    """One row an image that failed for the chosen cause, or a shard; rows can be marked."""
+    """One row per image that failed for the chosen cause, or a shard; rows can be marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", False, tooltip="Mark or unmark", id="failures.mark"),

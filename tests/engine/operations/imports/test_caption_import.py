@@ -37,6 +37,7 @@ from tests.engine.operations.imports.import_projects import (
     tasks_of,
     write_captions,
 )
+from tests.support.pictures import draw_picture
 from tui.formatting.captions import summary
 
 
@@ -221,7 +222,7 @@ class TestModelOfTheProject:
         result = bring(project, "served", some(tmp_path, range(12)), choice=choice)
         assert (result.appended, result.is_new) == (2, False), "the same command once more"
         other = choose("served=http://localhost:9000/v1")
-        with pytest.raises(BadInput, match="has another served already"):
+        with pytest.raises(BadInput, match="has a model served already"):
             bring(project, "served", some(tmp_path, range(10)), choice=other)
 
 
@@ -304,7 +305,7 @@ class TestMatching:
         assert captions_of(project, "blip") == {0: "second"}
         assert result.counts.examples["fewer"] == ["0:1"]
         assert result.appended + result.counts.reasons["another"] == result.captions
-        assert "1 record of whose image a file has fewer captions" in "".join(result.lines())
+        assert "1 record with fewer captions in a file" in "".join(result.lines())
         with pytest.raises(BadInput, match="no image has as many captions"):
             bring(project, "blip", file, which=3)
 
@@ -345,7 +346,7 @@ class TestFiles:
         result = bring(project, "blip", file)
         assert set(captions_of(project, "blip")) == {0, 1, 2, 3, 4}
         assert len(result.cut) == 1
-        assert "its 5 whole records were read" in result.cut[0]
+        assert "its 5 complete records were read" in result.cut[0]
 
     def test_lines_that_are_cut_off_are_read_as_far_as_they_go(
         self, project: Project, tmp_path: Path
@@ -384,6 +385,33 @@ class TestFiles:
         (folder / "001.txt").write_text("A person's words")
         bring(project, "person", tmp_path / "t.csv", folder)
         assert captions_of(project, "person") == {0: "A dog", 1: "A person's words"}
+
+    def test_the_tars_of_an_export(self, tmp_path: Path) -> None:
+        for number in range(3):
+            draw_picture(tmp_path / image(number), number)
+        project = make_project(tmp_path, [image(n) for n in range(3)])
+        bring(project, "blip", some(tmp_path, range(3)))
+        bring(project, "otter", some(tmp_path, range(1, 3), "A cat"))
+        out = tmp_path / "out"
+        options = ExportOptions(format="wds", models=("blip", "otter"), text="expand")
+        export(project, out, options)
+        (tmp_path / "again").mkdir()
+        again = make_project(tmp_path / "again", [image(n) for n in range(3)])
+        options = ReadOptions(caption_column="otter", several_captions="each")
+        bring(again, "otter", out, options=options)
+        assert captions_of(again, "otter") == {1: "A cat 1", 2: "A cat 2"}
+        with pytest.raises(BadInput, match="name their key or column with --caption-column"):
+            bring(again, "x", out)
+        with pytest.raises(BadInput, match="no record has 'none'"):
+            bring(again, "x", out, options=ReadOptions(caption_column="none"))
+
+    def test_names_that_an_export_gave_are_said(self, project: Project, tmp_path: Path) -> None:
+        folder = tmp_path / "sidefiles"
+        folder.mkdir()
+        (folder / "000000001.jpg").write_bytes(b"x")
+        (folder / "000000001.txt").write_text("A dog")
+        with pytest.raises(BadInput, match=r"gave the images these names \(sidefiles, wds\)"):
+            bring(project, "blip", folder)
 
 
 class TestRefusals:

@@ -140,7 +140,7 @@ class TestWithoutFamily:
     ) -> None:
         ids = self.ids(state)
         answer = carry_out(state, Retry(tasks=ids, failed_items=failed_items), None)
-        assert (answer.state, "'import' brings them" in answer.text) == ("refused", True)
+        assert (answer.state, "'import' them" in answer.text) == ("refused", True)
         everything = list(state.ledger.tasks)
         answer = carry_out(state, Retry(tasks=everything), None)
         assert answer.text == "retry of 3 tasks; 3 left as they are (imported)"

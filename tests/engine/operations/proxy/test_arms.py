@@ -31,5 +31,5 @@ def test_what_several_arms_need_is_there_once() -> None:
 
 @pytest.mark.parametrize("taken", ["original", "joint", "raw"])
 def test_a_model_that_is_called_as_an_arm_is_refused(taken: str) -> None:
-    with pytest.raises(BadInput, match=f"the model '{taken}' is called as an arm"):
+    with pytest.raises(BadInput, match=f"the model '{taken}' has the name of an arm"):
         parse_arms(["original"], ["blip", taken])

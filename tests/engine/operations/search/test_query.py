@@ -14,12 +14,14 @@ from engine.operations.search.query import (
     DISAGREE_BELOW,
     DUPLICATE,
     FAILED,
+    FLAGGED,
     SYNTAX,
     WORDS,
     Compared,
     Condition,
     HasDefect,
     HasMark,
+    HasRecordText,
     HasText,
     IsAny,
     IsOfModels,
@@ -48,6 +50,12 @@ LLAVAS = MODELS[:2]
         ("otter:words<=5", Compared(WORDS, "<=", 5), ("otter",), False),
         ("otter:http://x", HasText("http://x"), ("otter",), False),
         ("otter:", IsAny(), ("otter",), False),
+        ("original:dog", HasRecordText("caption", "dog"), None, False),
+        ('-Original:"a dog"', HasRecordText("caption", "a dog"), None, True),
+        ("original:", HasRecordText("caption", ""), None, False),
+        ("path:a/0001", HasRecordText("image", "a/0001"), None, False),
+        ("otter:path:0001", HasRecordText("image", "0001"), ("otter",), False),
+        ('"path:0001"', HasText("path:0001"), None, False),
         ("model:llava", IsAny(), LLAVAS, False),
         ("-model:llava", IsOfModels(LLAVAS), None, True),
         ("words < 5", Compared(WORDS, "<", 5), None, False),
@@ -59,6 +67,9 @@ LLAVAS = MODELS[:2]
         ("dup", HasMark(DUPLICATE), None, False),
         ("failed", HasMark(FAILED), None, False),
         ("rated:bad", HasMark(BAD), None, False),
+        ("otter:Rated:bad", HasMark(BAD), ("otter",), False),
+        ("-otter:flagged", HasMark(FLAGGED), ("otter",), True),
+        ('otter:"rated:bad"', HasText("rated:bad"), ("otter",), False),
         ('"loop"', HasText("loop"), None, False),
     ],
 )
@@ -72,12 +83,12 @@ def test_a_term(
 @pytest.mark.parametrize(
     ("typed", "problem"),
     [
-        ("", "nothing is searched for"),
+        ("", "the search is empty"),
         ('say "no', "a quotation mark is not closed"),
-        ("sign:stop", "no model is called 'sign': the project has llava-1.5"),
-        ("words<few", "words wants a number, such as words<5"),
-        ("score<inf", "clip wants a number|score wants a number"),
-        ("size>5", "what has a number is words, score, agree, clip"),
+        ("sign:stop", "there is no model 'sign': the project has llava-1.5"),
+        ("words<few", "words needs a number, such as words<5"),
+        ("score<inf", "score needs a number, such as score<0.2"),
+        ("size>5", "only words, score, agree, clip have a number"),
     ],
 )
 def test_what_cannot_be_searched_says_what_can(typed: str, problem: str) -> None:
@@ -100,7 +111,11 @@ def test_all_that_help_shows_can_be_searched() -> None:
         assert parse_query(terms, MODELS, ["clip"]).terms
 
 
-@given(st.lists(st.sampled_from([*'"-! :<>=5.x', "not ", "otter", "words", "score", "rated:bad"])))
+@given(
+    st.lists(
+        st.sampled_from([*'"-! :<>=5.x', "not ", "otter", "words", "score", "rated:bad", "path:"])
+    )
+)
 def test_every_text_is_a_query_or_bad_input(parts: list[str]) -> None:
     with suppress(BadInput):
         assert parse_query("".join(parts), MODELS, ["clip"]).terms

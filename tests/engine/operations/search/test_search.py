@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 from sqlalchemy.engine.base import Connection
 
-from db import flags, projects
+from db import flags, projects, ratings
 from db.connection import reading, writing
-from db.rows import RecordKey
+from db.rows import Rating, RecordKey
+from db.tables import SHARD
 from engine.operations.quality import measure_quality
 from engine.operations.search.matches import Matches, ShardMatches
 from engine.operations.search.run_search import run_search
 from engine.operations.search.seen_texts import SeenTexts
 from engine.project.layout import Project
+from engine.project.log_rows import digest
 from engine.quality.defects import DefectFinder
 from engine.quality.words import words_of
 from engine.shearing.shear import Shearing, make_shearer
@@ -33,6 +36,7 @@ from tests.support.judged_project import (
     SHARDS,
     copy_judged_project,
     make_judged_project,
+    original,
     raw_caption,
 )
 from tests.support.small_project import RECORDS, make_project
@@ -61,6 +65,8 @@ class Caption(NamedTuple):
     """A caption as a search should see it."""
 
     key: RecordKey
+    image: str
+    original: str
     model: str
     raw: str
     sheared: str
@@ -80,10 +86,12 @@ def captions() -> Iterator[Caption]:
             words = words_of(text)
             defects = finder.find(raw, "stop", text, words, frozenset(words))
             (score,) = scores_of(text).values()
-            yield Caption(divmod(number, SHARD_SIZE), model, raw, text, defects, score)
+            key, image = divmod(number, SHARD_SIZE), f"{number:03}.jpg"
+            yield Caption(key, image, original(number), model, raw, text, defects, score)
 
 
 LOOP, REFUSAL, LEAK = 4, 8, 16
+FLAGGED = ((0, 3), (2, 1))
 EXPECTED: dict[str, Callable[[Caption], object]] = {
     "standing": lambda it: "standing" in it.raw,
     "STANDING": lambda it: "standing" in it.raw,
@@ -102,9 +110,25 @@ EXPECTED: dict[str, Callable[[Caption], object]] = {
         it.score >= 0.3 and it.model == "qwen-vl" and "horse" in it.raw
     ),
     "-model:otter -model:qwen sheep": lambda it: it.model == "llava-1.5" and "sheep" in it.raw,
+    "original:dog": lambda it: "dog" in it.original,
+    "dog -original:dog": lambda it: "dog" in it.raw and "dog" not in it.original,
+    "original:": lambda it: True,
+    "original:BEACH path:1": lambda it: "beach" in it.original and "1" in it.image,
+    "otter:loop path:01 not path:0.jpg": lambda it: (
+        it.model == "otter" and it.defects & LOOP and "01" in it.image and "0.jpg" not in it.image
+    ),
     "failed": lambda it: False,
-    "flagged": lambda it: it.key in ((0, 3), (2, 1)),
-    "flagged -standing": lambda it: it.key in ((0, 3), (2, 1)) and "standing" not in it.raw,
+    "flagged": lambda it: it.key in FLAGGED or (it.model == "otter" and it.key == (1, 2)),
+    "llava:flagged -standing": lambda it: (
+        it.model == "llava-1.5" and it.key in FLAGGED and "standing" not in it.raw
+    ),
+    "rated:good": lambda it: it.model == "otter" and it.key == (0, 5),
+    "otter:rated:good": lambda it: it.model == "otter" and it.key == (0, 5),
+    "llava:rated:good": lambda it: False,
+    "otter:rated:bad": lambda it: it.model == "otter" and it.key == (1, 2),
+    "otter:camera -otter:rated:good": lambda it: (
+        it.model == "otter" and "camera" in it.raw and it.key != (0, 5)
+    ),
 }
 
 
@@ -112,7 +136,11 @@ EXPECTED: dict[str, Callable[[Caption], object]] = {
 def test_a_search_finds_what_each_caption_is(tmp_path: Path, counted: bool) -> None:
     project = copy_judged_project(tmp_path / "p")
     with writing(project.database) as connection:
-        flags.change(connection, [(0, 3), (2, 1)], [])
+        flags.change(connection, FLAGGED, [])
+        otter = next(each for each in projects.models(connection) if each.name == "otter")
+        rated = {(0, 5): Rating(True, "exact"), (1, 2): Rating(False, "")}
+        keys = {(*key, otter.id, otter.settings_hash): each for key, each in rated.items()}
+        ratings.change(connection, keys, [])
     if counted:
         measure_quality(project)
     known = list(captions())
@@ -133,7 +161,7 @@ def test_models_that_are_named_must_all_have_such_a_caption(judged: Project) -> 
     dogs = set(found(judged, "llava:dog"))
     assert found(judged, "otter:loop llava:dog") == sorted(loops & dogs)
     assert found(judged, "dog -otter:loop") == sorted(set(found(judged, "dog")) - loops)
-    with pytest.raises(BadInput, match="no model is called 'otter'"):
+    with pytest.raises(BadInput, match="there is no model 'otter'"):
         found(judged, "otter:dog", ["llava-1.5"])
 
 
@@ -157,6 +185,18 @@ def test_a_damaged_log_is_told_and_left_out(tmp_path: Path) -> None:
     assert {shard for shard, _ in matches.keys(range(len(matches)))} == {0}
 
 
+def test_a_damaged_shard_is_told_and_left_out(tmp_path: Path) -> None:
+    project = copy_judged_project(tmp_path / "p")
+    shard = project.shard_file(1)
+    shard.write_bytes(shard.read_bytes().replace(b"dog", b"cow"))
+    matches = Matches(())
+    damage = run_search(
+        project, "original:near", progress=lambda done, total, part: matches.add(part)
+    )
+    assert [(each.path, each.shard) for each in damage] == [(shard, 1)]
+    assert {number for number, _ in matches.keys(range(len(matches)))} == {0, 2}
+
+
 # Logs that still grow
 
 
@@ -171,6 +211,16 @@ TERMS: tuple[str, ...] = (
     "not words>2",
 )
 TERMS += ("missing", "served:É", "-failed")
+OF_RECORDS: dict[str, Callable[[str, str], bool]] = {
+    "original:dog": lambda image, original: "dog" in original.lower(),
+    "-original:É": lambda image, original: "é" not in original.lower(),
+    "original:": lambda image, original: original != "",
+    "path:2.jpg": lambda image, original: "2.jpg" in image,
+    'not path:"É 0"': lambda image, original: "é 0" not in image.lower(),
+    'path:"\\"': lambda image, original: "\\" in image,
+}
+"""Terms of records, each with what it says of the path and the original, empty for none."""
+ORIGINALS = ('a "dog"', "CAFÉ", "", None, 7)
 
 
 def rows() -> st.SearchStrategy[dict[str, object]]:
@@ -188,12 +238,38 @@ def rows() -> st.SearchStrategy[dict[str, object]]:
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project of two models and three shards whose tasks are pending."""
-    return make_project(tmp_path_factory.mktemp("growing") / "p")
+    project = make_project(tmp_path_factory.mktemp("growing") / "p")
+    project.shards.mkdir()
+    with writing(project.database) as connection:
+        for shard in range(3):
+            records = [
+                dict(zip(("image", "caption"), record_of(shard, i), strict=True))
+                for i in range(RECORDS)
+            ]
+            write = jsonlines.dumps if shard else lambda record: json.dumps(record).encode()
+            data = b"".join(write(record) + b"\n" for record in records)
+            project.shard_file(shard).write_bytes(data)
+            row = update(SHARD).where(SHARD.c.number == shard)
+            connection.execute(row.values(digest=digest(data)))
+    return project
+
+
+def record_of(shard: int, i: int) -> tuple[str, object]:
+    """Return the image path and the original caption of a record."""
+    number = shard * RECORDS + i
+    letter = "É a\\"[number % 4]
+    return f"{letter} {number}.jpg", ORIGINALS[number % len(ORIGINALS)]
+
+
+def is_of(term: str, shard: int, i: int) -> bool:
+    """Return True if a record meets a term of `OF_RECORDS`."""
+    image, original = record_of(shard, i)
+    return OF_RECORDS[term](image, original if isinstance(original, str) else "")
 
 
 @given(
     st.lists(st.lists(rows(), max_size=7), min_size=6, max_size=6),
-    st.lists(st.sampled_from(TERMS), min_size=1, max_size=3),
+    st.lists(st.sampled_from([*TERMS, *OF_RECORDS]), min_size=1, max_size=3),
     st.sampled_from([b"", b'{"i": 1, "raw": "do', b"\0" * 40]),
 )
 def test_logs_that_grow(
@@ -203,9 +279,15 @@ def test_logs_that_grow(
     with reading(growing.database) as connection:
         names = write_logs(growing, connection, logs, tail)
     expected = []
+    of_records = [term for term in terms if term in OF_RECORDS]
+    others = [term for term in terms if term not in OF_RECORDS]
     for shard in range(3):
         of_models = {name: last_rows(logs[3 * n + shard]) for n, name in enumerate(names)}
-        expected += [(shard, i) for i in range(RECORDS) if meets(of_models, i, terms)]
+        expected += [
+            (shard, i)
+            for i in range(RECORDS)
+            if meets(of_models, i, others) and all(is_of(term, shard, i) for term in of_records)
+        ]
     assert found(growing, " ".join(terms)) == expected
 
 

@@ -11,7 +11,7 @@ from engine.captioners.layer_work import ModelSize
 from engine.captioners.registry import ModelChoice
 from engine.hardware.gpu_models import GPU_MODELS, gpu_model
 from engine.operations import estimate as operation
-from engine.operations.estimate import BYTES_PER_CAPTION, Target, estimate
+from engine.operations.estimate import BYTES_PER_CAPTION, SHARE_OF_CORES, Target, estimate
 from engine.quality.alarms import HealthRecord, PilotSpeed
 from engine.utils.errors import BadInput
 
@@ -46,9 +46,9 @@ def elsewhere(name: str, count: int = 1) -> Target:
 def test_a_cpu_prepares_and_captions_one_after_the_other() -> None:
     found = estimate(1000, [CHOICE], CPU, ["0.jpg"], price=3.6)
     assert found.models[0].basis == "layers"
-    assert found.models[0].images_per_second == pytest.approx(20)
-    assert found.seconds == pytest.approx(50)
-    assert found.money == pytest.approx(0.05)
+    assert found.models[0].images_per_second == pytest.approx(20 * SHARE_OF_CORES)
+    assert found.seconds == pytest.approx(50 / SHARE_OF_CORES)
+    assert found.money == pytest.approx(0.05 / SHARE_OF_CORES)
     assert found.disk == 1000 * BYTES_PER_CAPTION
 
 

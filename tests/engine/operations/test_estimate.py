@@ -98,7 +98,7 @@ def test_what_no_file_tells_is_left_out_of_the_sum() -> None:
     scorer = replace(CHOICE, name="clip", family="score")
     found = estimate(1000, [served, CHOICE, scorer], CPU, ["0.jpg"], price=1)
     assert [model.basis for model in found.models] == [None, "layers", None]
-    assert found.seconds == pytest.approx(50)
+    assert found.seconds == pytest.approx(50 / SHARE_OF_CORES)
     assert found.disk == 2 * 1000 * BYTES_PER_CAPTION, "a scorer writes no caption"
     assert estimate(1000, [served], CPU, ["0.jpg"], price=1).money is None
 

@@ -89,12 +89,14 @@ class Settings:
     out the centre), `pad` (first pad to a square with the mean colour) or `squash` (lose the aspect
     ratio). It is empty where the checkpoint's own processor decides."""
     min_pixels: Annotated[int, Meta(ge=1, le=MAX_PIXELS)] | None = None
-    """Pixels to which the model's own processor enlarges a picture; None is as its file says."""
+    """The pixels to which the model's own processor enlarges smaller pictures; None is the value of
+    its file."""
     max_pixels: Annotated[int, Meta(ge=1, le=MAX_PIXELS)] | None = None
-    """Pixels to which the model's own processor reduces a picture; None is as its file says."""
+    """The pixels to which the model's own processor reduces larger pictures; None is the value of
+    its file."""
     max_tiles: Annotated[int, Meta(ge=1, le=MAX_TILES)] | None = None
-    """The most tiles into which the model's own processor cuts a picture; None is as its file
-    says."""
+    """The most tiles into which the model's own processor cuts a picture; None is the value of
+    its file."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=MAX_NEW_TOKENS)] = 30
     """The cap on the new tokens of a caption."""
     min_new_tokens: Annotated[int, Meta(ge=0, le=MAX_NEW_TOKENS)] = 0
@@ -106,8 +108,8 @@ class Settings:
     no_repeat_ngram: Annotated[int, Meta(ge=0, le=MAX_NGRAM)] = 0
     """Length of the n-grams that may not occur twice in a caption; 0 allows all."""
     repetition_penalty: Annotated[float, Meta(gt=0, le=MAX_PENALTY)] | None = None
-    """By what the logits of tokens that were said before are divided; None is as the checkpoint's
-    generation_config.json or the server says."""
+    """The number by which the logits of earlier tokens are divided; None is the value of the
+    checkpoint's generation_config.json, or of the server."""
     dtype: Annotated[str, any_of(DTYPES)] = "auto"
     """Floating-point type of the weights; `auto` is bfloat16 on a GPU and float32 elsewhere."""
     quantize: Annotated[str, any_of(QUANTIZATIONS)] = "none"
@@ -135,7 +137,7 @@ class Settings:
     thinking: bool = True
     """True if a server may have the model reason before it answers; False to ask it not to."""
     max_tokens_name: Annotated[str, any_of(MAX_TOKENS_NAMES)] = "max_tokens"
-    """What a server calls the most tokens of an answer."""
+    """The name that a server has for the token cap."""
     unsent: Annotated[str, Meta(pattern=f"^({'|'.join(UNSENDABLE)}|,)*\\Z")] = ""
     """Names of settings that a server is not sent, with commas between."""
     alpha: Annotated[str, any_of(ALPHAS)] = "drop"
@@ -149,15 +151,15 @@ class Settings:
     model's square. This is faster, and the pixels differ a little from upstream's."""
     stop_at_sentence: bool = False
     """True to end a caption when its first sentence is complete: fewer tokens and the same sheared
-    caption, but there is no rest that was sheared off to look at."""
+    caption, but the rest of the answer is not there to look at."""
     batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 32
     """Images per batch; for a server, the most requests at a time."""
     auto_batch: bool = True
     """True to double the batch while that is faster, beginning with `batch`."""
     limits: str = ""
-    """Shares of bad captions above which there is a warning, and the model is stopped, where they
-    are others than the defaults: `loops=0.05/0.5`, with commas between, as
-    `engine.quality.alarms.parse_limits` reads it."""
+    """Shares of bad captions above which a run warns of the model and stops it, if they are not the
+    defaults: `loops=0.05/0.5`, with commas between, as `engine.quality.alarms.parse_limits` reads
+    it."""
     graphs: bool = True
     """True to capture decode steps as CUDA graphs and replay them, instead of launching each
     operation."""

@@ -29,7 +29,9 @@ def is_unchanged(log: Path, task: TaskRow) -> bool:
 def log_damage(log: Path, task: TaskRow) -> Damage:
     """Return the damage of a log that is missing, or is not what was read back."""
     gone = not log.exists()
+    kind = plain_files.kind_at(log)
     text = "is missing, but its task is done" if gone else "was changed after its task was done"
+    text = text if kind is None else f"is {kind}: remove it"
     advice = "'mllmaug-tui run' captions its shard again"
     return Damage(log, text, advice, task.shard, task.model_id)
 

@@ -95,6 +95,8 @@ def inspect_shard(path: Path, digest: str) -> FileStamp | ShardDamage:
 
 def shard_damage(path: Path, shard: int) -> Damage:
     """Return the damage of a shard file that is missing, or is not the one that was split."""
+    kind = plain_files.kind_at(path)
     text = CHANGED if path.exists() else "is missing since the input was split"
+    text = text if kind is None else f"is {kind}: remove it"
     advice = "put a copy of it back and 'mllmaug-tui retry', or make a new project with 'new'"
     return Damage(path, text, advice, shard)

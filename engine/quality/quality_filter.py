@@ -214,7 +214,7 @@ def describe_scorers(scorers: Sequence[str]) -> str:
     """Return which scorers a project has, or how it gets one."""
     if scorers:
         return f"the project has {', '.join(scorers)}"
-    return "the project has none; 'add-model PROJECT --model NAME=score:FOLDER' adds one"
+    return "the project has none; 'add-model PROJECT NAME=score:FOLDER' adds one"
 
 
 def split_names(texts: str | Iterable[str]) -> list[str]:

@@ -62,6 +62,14 @@ def kind_of(mode: int) -> str | None:
     return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
 
 
+def kind_at(path: Path) -> str | None:
+    """Return what stands in the place of a file, as `kind_of` does; None also for nothing."""
+    try:
+        return kind_of(os.lstat(path).st_mode)
+    except OSError:
+        return None
+
+
 def check_entry(path: Path, folder: int | None = None, name: str | None = None) -> None:
     """Raise `NotPlain` for an entry that is neither a file nor a folder; it may be missing.
 

@@ -1,7 +1,7 @@
 """What the four models take on common GPUs, as `estimate --gpu` calculates it: README's table.
 
-Checkpoints of the official sizes are written with random weights, one after the other: 20 GB of
-disk and memory are needed. Nothing is measured on a GPU.
+Checkpoints of the official sizes are made one after the other, without numbers: 20 GB of memory are
+needed. Nothing is measured on a GPU.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(cases: list[str]) -> None:
     options = parser.parse_args(cases)
     for layout in options.layouts:
         with tempfile.TemporaryDirectory() as name:
-            folder = make_checkpoint(layout, options.size, Path(name) / "checkpoint")
+            folder = make_checkpoint(layout, options.size, Path(name) / "checkpoint", hollow=True)
             for quantize in ("", "int8"):
                 for gpu in options.gpu or USUAL_GPUS:
                     print_estimate(FAMILY[layout], folder, gpu, quantize)

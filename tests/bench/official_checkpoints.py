@@ -33,6 +33,7 @@ Shapes = dict[str, tuple[int, ...]]
 """Shapes of weights, by key."""
 RANDOM_COUNT = 2**22
 """How many random numbers are generated; every tensor repeats them."""
+SAFETENSORS_DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 VIT_PREFIXES = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
 BLIP2_PREFIXES = ("query_tokens", "ln_vision.", "Qformer.")
 QWEN_LENGTH = 2048
@@ -51,8 +52,11 @@ class WeightFile(NamedTuple):
     """True if the weights lie under the key `model`, as trainers save them."""
 
 
-def make_checkpoint(layout: str, size: str, folder: Path) -> Path:
-    """Write a checkpoint of the size `7b`, or `small`, which is that of the golden checkpoints."""
+def make_checkpoint(layout: str, size: str, folder: Path, hollow: bool = False) -> Path:
+    """Write a checkpoint of the size `7b`, or `small`, which is that of the golden checkpoints.
+
+    `hollow` is True if only names and shapes count: the files have holes in the place of numbers.
+    """
     family = FAMILY[layout]
     CHECKPOINTS[family](folder)
     small = size == "small"
@@ -61,7 +65,7 @@ def make_checkpoint(layout: str, size: str, folder: Path) -> Path:
     for path in weight_paths(folder):
         path.unlink()
     for weight_file in LAYOUTS[layout](folder, model):
-        write(folder / weight_file.path, weight_file, SHARD_BYTES[size])
+        write(folder / weight_file.path, weight_file, SHARD_BYTES[size], hollow)
     return folder
 
 
@@ -214,16 +218,17 @@ LAYOUTS: dict[str, Callable[[Path, Any], Iterator[WeightFile]]] = {
 }
 
 
-def write(path: Path, weight_file: WeightFile, limit: int) -> None:
+def write(path: Path, weight_file: WeightFile, limit: int, hollow: bool) -> None:
     """Write a weight file, or shards of at most `limit` bytes with their index."""
+    save_file_of = save_hollow if hollow else save
     if not weight_file.sharded:
-        save(path, weight_file.shapes, weight_file)
+        save_file_of(path, weight_file.shapes, weight_file)
         return
     parts = list(split_shapes(weight_file, limit))
     weight_map: dict[str, str] = {}
     for number, part in enumerate(parts, start=1):
         name = f"{path.stem}-{number:05}-of-{len(parts):05}{path.suffix}"
-        save(path.with_name(name), part, weight_file)
+        save_file_of(path.with_name(name), part, weight_file)
         weight_map |= dict.fromkeys(part, name)
     path.with_name(f"{path.name}.index.json").write_text(json.dumps({"weight_map": weight_map}))
 
@@ -251,6 +256,27 @@ def save(path: Path, shapes: Shapes, weight_file: WeightFile) -> None:
         save_file({key: weight.clone() for key, weight in weights.items()}, path, {"format": "pt"})
     else:
         torch.save({"model": weights} if weight_file.nested else weights, path)
+
+
+def save_hollow(path: Path, shapes: Shapes, weight_file: WeightFile) -> None:
+    """Write a file with weights of these shapes and holes in the place of their numbers."""
+    if path.suffix != ".safetensors":
+        weights = {
+            key: torch.empty(shape, dtype=weight_file.dtype) for key, shape in shapes.items()
+        }
+        with torch.serialization.skip_data():
+            torch.save({"model": weights} if weight_file.nested else weights, path)
+        return
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for key, shape in shapes.items():
+        begin, end = end, end + torch.Size(shape).numel() * weight_file.dtype.itemsize
+        dtype = SAFETENSORS_DTYPES[weight_file.dtype]
+        header[key] = {"dtype": dtype, "shape": shape, "data_offsets": (begin, end)}
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(file.tell() + end)
 
 
 @lru_cache(maxsize=1)

@@ -217,7 +217,7 @@ def test_an_image_that_ends_the_server_costs_one_record(
     text = events(project)
     assert "record 5 alone (images/000025.png), 2 of 3 times" in text
     assert f"mllmaug-tui exclude {project.folder} --shard 1 --record 5 --model served-0" in text
-    assert "record 5 (images/000025.png): the server went away 3 times" in text
+    assert "record 5 (images/000025.png): the server stopped answering 3 times" in text
     assert failure_kinds(project) == {25: "poison"}
     assert server.deaths >= 3
     records = json.loads(undisturbed_export)
@@ -245,7 +245,7 @@ def test_a_server_that_goes_up_and_down_fails_nothing(tmp_path: Path) -> None:
         project = make_served_project(tmp_path / "run", tmp_path / "data", server)
         assert run(project, "cpu:2")
     assert server.deaths >= 3
-    assert "the server went away" in events(project)
+    assert "the server stopped answering" in events(project)
     assert (sums(project)["done"].captioned, failure_kinds(project)) == (count, {})
 
 

@@ -111,6 +111,6 @@ def test_a_run_sends_nothing_of_an_image_root_that_somebody_else_named(
     for command in ("run", "pilot"):
         refused = cli(command, project.folder, "--devices", "cpu")
         assert refused.returncode == 2
-        assert "which this user has not named" in refused.stderr
+        assert "which this user has not permitted" in refused.stderr
     assert not server.requests
     assert "10 of 10 images captioned" in cli_ok("run", project.folder, "--allow-outside")

@@ -96,7 +96,7 @@ def test_every_caption_is_scored_and_the_export_stays_the_same(
     assert f"scores: clip {sample.original_scores['clip']:.3f}" in printed
     assert f"of the raw text clip {caption.raw_scores['clip']:.3f}" in printed
     refused = cli("stats", scored_project.folder, "--model", "clip")
-    assert (refused.returncode, refused.stderr.count("clip scores captions")) == (2, 1)
+    assert (refused.returncode, refused.stderr.count("clip is a scorer")) == (2, 1)
 
 
 def test_a_killed_run_goes_on_and_scores_nothing_twice(scored_project: Project) -> None:
@@ -112,7 +112,7 @@ def test_what_shearing_and_a_retry_change_is_scored_anew(scored_project: Project
     run_to_the_end(scored_project)
     before = {log: log.read_bytes() for log in score_logs(scored_project)}
     result = reshear(scored_project, Shearing(mode="sentence", max_words=2))
-    assert "the next run has new ones scored in 3 tasks" in result.summary("sentence")
+    assert "the next run scores the new ones in 3 tasks" in result.summary("sentence")
     run_control.send_request(scored_project, Retry(tasks=[tasks(scored_project)[0].id]))
     run_to_the_end(scored_project)
     assert check_scores(scored_project) == 180

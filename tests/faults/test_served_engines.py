@@ -62,7 +62,7 @@ def test_a_server_that_misbehaves_in_every_way_fails_no_record(
     assert "cannot load: the server has ended (exit code 1): no such checkpoint" in text
     assert "loading: loadingloading" in text
     assert "the server has ended (signal 9)" in text
-    assert "the server went away while it was asked about" in text
+    assert "the server stopped answering while it was asked about" in text
     (model,) = models(project)
     assert (model.unavailable, model.blocked, model.load_failures) == (None, None, 0)
     log = project.worker_log("cpu:0").read_text()

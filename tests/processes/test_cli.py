@@ -174,12 +174,13 @@ def test_an_incomplete_checkpoint_is_named_file_by_file(tmp_path: Path, captions
         (["priority", "{run}", "--shard", "0", "--by", "9" * 20], "is not in the range"),
         (["pin", "{run}", "cuda:0", "otter"], "it has dry-run"),
         (["flag", "{run}", "9" * 5000 + ":1"], "write SHARD:PLACE"),
-        (["doctor", "--set", "otter.batch=1"], "it goes with a --model of that name"),
+        (["doctor", "--set", "otter.batch=1"], "give --model with the same name, too"),
         (["failures", "{run}", "--csv", "{tmp}/x", "--json"], "neither --by nor --json"),
         (["failures", "{run}", "--csv", "{tmp}/x", "--by", "model"], "neither --by nor --json"),
-        (["failures", "{run}", "--force"], "--force goes with --csv"),
+        (["failures", "{run}", "--images", "--json"], "give none of --csv, --by, --json"),
+        (["failures", "{run}", "--force"], "--force needs --csv"),
         (["failures", "{run}", "--cause", "x", "--by", "model"], "nothing to group"),
-        (["demo", "{run}", "--headless"], "holds a project that is no demo"),
+        (["demo", "{run}", "--headless"], "holds a project that is not a demo"),
         (["demo", "/proc/none", "--headless"], "cannot make /proc/none"),
         (["--readonly", "pause", "{run}"], "'pause' would change a project"),
         (["--readonly", "demo", "{tmp}/new"], "'demo' would change a project"),
@@ -298,7 +299,7 @@ def test_devices_are_not_ignored_while_it_runs_on_others(project: Path) -> None:
         supervisor_writes.save_supervisor(connection, row)
     done = cli("run", project, "--devices", "cpu", "--detach")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "it runs on cpu:2 already: 'stop' it, then run it on cpu\n"
+    assert done.stderr == "the project runs on cpu:2 already: 'stop' it, then run it on cpu\n"
     assert f"process {pid}" in cli_ok("run", project, "--devices", "cpu:2", "--detach")
 
 
@@ -322,7 +323,7 @@ def test_new_takes_the_place_of_no_file(tmp_path: Path, captions: Path) -> None:
         folder.mkdir()
         (folder / name).write_bytes(captions.read_bytes())
         error = refused("new", folder, folder / name, "--model", "dry-run", "--allow-missing")
-        assert f"{name} is in the way" in error
+        assert f"{name} exists already" in error
         assert (folder / name).read_bytes() == captions.read_bytes()
         assert [path.name for path in folder.iterdir()] == [name]
 

@@ -116,5 +116,5 @@ def test_demo_takes_over_a_demo_alone(tmp_path: Path) -> None:
         make_demo(folder, 4)
     with writing(project.database) as connection:
         connection.exec_driver_sql("UPDATE model SET checkpoint = '/mine' WHERE name = 'otter'")
-    with pytest.raises(BadInput, match="holds a project that is no demo"):
+    with pytest.raises(BadInput, match="holds a project that is not a demo"):
         make_demo(folder, None)

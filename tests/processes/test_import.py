@@ -73,7 +73,7 @@ def test_import_into_a_project(tmp_path: Path, data: Path) -> None:
     again = cli_ok("import", tmp_path / "run", "blip", file, "--path-map", "/far/=")
     assert "blip: 0 captions imported of 5" in again
     refused = cli("retry", tmp_path / "run", "--model", "blip")
-    assert (refused.returncode, "'import' brings them" in refused.stderr) == (1, True)
+    assert (refused.returncode, "'import' them" in refused.stderr) == (1, True)
 
 
 def test_a_new_model_with_a_checkpoint(tmp_path: Path, data: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_new_model_with_a_checkpoint(tmp_path: Path, data: Path) -> None:
     said = cli_ok("import", tmp_path / "run", named, some, "--set", "seed=7")
     assert "2 records of the project without a caption in the file; left to a run: 2" in said
     for arguments, message in (
-        ((named, some), "has another person already"),
+        ((named, some), "has a model person already"),
         (("blip", some, "--set", "seed=7"), "--preset and --set are for a new model"),
         (("bad name", some), "cannot name a model"),
         (("blip", data.with_name("none.json")), "none.json"),

@@ -54,7 +54,7 @@ def test_each_record_is_asked_with_its_own_texts(
     model = ["--model", f"m={server.address}", "--set", f"m.prompts={json.dumps(PROMPTS)}"]
     made = cli("new", project, data, *model)
     assert made.returncode == 0
-    assert "1 record without a text under 'caption', for which a prompt asks" in made.stderr
+    assert "1 record without a text under 'caption', which a prompt needs" in made.stderr
     cli_ok("run", project, "--devices", "cpu")
     (shown,) = status(project)["models"]
     assert (shown["captioned"], shown["failed"]) == (COUNT - 1, 1)

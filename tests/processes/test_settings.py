@@ -104,7 +104,7 @@ def test_tasks_begin_anew_and_earlier_captions_count_again(tmp_path: Path) -> No
         cli_ok("run", project, "--devices", "cpu")
     first = read_model(project, "served").folder
     logs = {path: path.read_bytes() for path in (project / "captions" / first).iterdir()}
-    assert "1 task to do anew" in cli_ok("set", project, "served", "seed=7")
+    assert "1 task to do again" in cli_ok("set", project, "served", "seed=7")
     assert read_model(project, "served").folder != first
     after = status(project)
     assert after["state"] == "idle"

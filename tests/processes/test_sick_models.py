@@ -44,10 +44,10 @@ def cut(folder: Path) -> None:
 
 SICK_AT_LOAD: dict[str, tuple[Change, str]] = {
     "code": (config(model_type="minicpmv", auto_map={"AutoModel": "own.X"}), "never run"),
-    "unknown": (config(model_type="kimi_vl"), "knows no model of the type 'kimi_vl': take a copy"),
+    "unknown": (config(model_type="kimi_vl"), "has no model of the type 'kimi_vl': take a copy"),
     "text": (config(model_type="llama"), "writes text and takes no image; take one"),
     "fp8": (config(quantization_config={"quant_method": "fp8"}), r"quantized \(fp8\)"),
-    "unmatched": (config(image_token_index=5), "fails at a drawn picture .* download it again"),
+    "unmatched": (config(image_token_index=5), "fails at a test picture .* download it again"),
     "incomplete": (drop_a_weight, "missing keys: .*linear_1.bias; download it again"),
     "cut": (cut, r"is damaged or cut short .*: download it again"),
 }

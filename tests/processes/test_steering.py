@@ -68,7 +68,7 @@ def test_priority_is_changed_for_waiting_tasks_only(project: Path) -> None:
     cli_ok("run", project, "--devices", "cpu")
     done = cli("priority", project, "--shard", 3)
     assert done.returncode == 1
-    assert "only tasks that wait" in done.stderr
+    assert "only pending tasks" in done.stderr
 
 
 def test_flagged_records_are_listed_and_left_out_of_exports(project: Path, tmp_path: Path) -> None:
@@ -120,6 +120,13 @@ def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
         "images/000003.png",
         "images/000014.png",
     ]
+    done = cli("failures", project, "--images")
+    assert [line.split("\t")[:2] for line in done.stdout.splitlines()] == [
+        ["images/000003.png", "0:3"],
+        ["images/000007.png", "1:2"],
+        ["images/000014.png", "2:4"],
+    ]
+    assert done.stderr == "3 images failed\n"
     done = cli("failures", project, "--cause", "mising")
     assert done.returncode == 2
     assert "there is 'missing', 'corrupt'" in done.stderr
@@ -145,7 +152,7 @@ def test_retry_and_exclude_a_cause(project: Path, tmp_path: Path) -> None:
     for wrong in ((), ("--record", 1), ("--shard", 1), ("--cause", "missing", "--undo")):
         done = cli("exclude", project, *wrong)
         assert done.returncode == 2
-        assert "say which" in done.stderr
+        assert "name the records" in done.stderr
 
 
 def test_pin_and_wake_a_device_of_the_run(

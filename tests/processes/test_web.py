@@ -82,6 +82,7 @@ def test_only_the_token_opens_it_and_only_from_its_own_page(address: str) -> Non
     assert httpx2.get(f"{root}/?token={token}x").status_code == 403
     answer = httpx2.get(address)
     assert "<img" not in answer.text
+    assert '.xterm-helper-textarea")?.focus())</script></body>' in answer.text
     assert "HttpOnly; " in f"{answer.headers['Set-Cookie']}; "
     assert "SameSite=Strict" in answer.headers["Set-Cookie"]
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
@@ -192,9 +193,12 @@ def test_chromium_shows_it(address: str) -> None:
         page = browser.new_page(viewport={"width": 1200, "height": 700})
         foreign: list[str] = []
         page.on("request", lambda request: foreign.append(request.url))
-        page.goto(address)
+        with page.expect_websocket() as opened:
+            page.goto(address)
         page.wait_for_selector("body.-first-byte", timeout=1000 * SECONDS)
         page.wait_for_selector(".xterm-screen", timeout=1000 * SECONDS)
+        with opened.value.expect_event("framesent", lambda frame: frame == '["stdin","p"]'):
+            page.keyboard.press("p")  # without a click before
         assert page.context.cookies()[0]["httpOnly"]
         root = address.partition("/?")[0]
         loaded = [url for url in foreign if not url.startswith((root, root.replace("http", "ws")))]

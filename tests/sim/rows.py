@@ -73,7 +73,7 @@ def rows_of_request(request: kinds.Request, answer: Answer, live: bool) -> list[
                 ["exclude all records of a cause"] if live else []
             )
         return ["exclude records, or take them back in"]
-    if isinstance(request, kinds.Configure) and "to do anew" in answer.text:
+    if isinstance(request, kinds.Configure) and "to do again" in answer.text:
         return ["set, with settings that shape"]
     if isinstance(request, kinds.AddModel):
         return ["add a model"]

@@ -30,16 +30,16 @@ class UserSettings:
     """How pictures are drawn: `kitty`, `sixel`, `cells` (half blocks) or `off`; `auto` takes the
     best that the terminal can do."""
     health_stop: bool = True
-    """False to stop no model whose captions are bad, as `run --no-health-stop`."""
+    """False if no model is to be stopped for bad captions, as with `run --no-health-stop`."""
     notifications: NotificationMode = "auto"
-    """How the application tells what happens to the run when nobody looks at it: `bell`, or also a
-    notification of the desktop by `osc9` or `osc777`; `auto` chooses, `off` is silent."""
+    """How the application tells of the run when nobody looks at it: by `bell`, or also by a desktop
+    notification with `osc9` or `osc777`; `auto` chooses, `off` is silent."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Maps the id of a binding (shown in Help) to the keys that replace its own, with commas."""
     api_keys: Mapping[str, str] = field(default_factory=dict)
-    """Maps servers to environment variables: `engine.captioners.api_keys` reads it where needed."""
+    """Maps servers to environment variables: `engine.captioners.api_keys` reads it."""
     on_event: Mapping[str, Any] = field(default_factory=dict)
-    """The hooks by name: `engine.notices.hooks` reads them where needed."""
+    """The hooks by name: `engine.notices.hooks` reads them."""
 
 
 def read(path: Path | None = None) -> UserSettings:

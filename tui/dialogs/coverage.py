@@ -32,7 +32,7 @@ GUTTER = 11
 
 
 class Coverage(Dialog[str | None]):
-    """A map of every shard by every model, which shows holes at a glance.
+    """A map of every shard by every model, which shows gaps at a glance.
 
     Returns a filter for the Shards screen, None if nothing was chosen.
     """

@@ -48,7 +48,7 @@ class PilotOutcome:
 
 
 class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome | None]):
-    """The first images with their captions, and what counts of every model."""
+    """The first images with their captions, and the figures of every model."""
 
     AUTO_FOCUS = "#said"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -157,7 +157,7 @@ FORMATS = {
         ExportFormat(
             name="sidefiles",
             module="sidefiles",
-            summary="each image with a .txt, one caption per line: sd-scripts, OneTrainer, ai-toolkit",
+            summary="images, each with a .txt of one caption per line: sd-scripts, ai-toolkit, ...",
             folder=True,
             image_modes=("link", "copy"),
             encodes=True,

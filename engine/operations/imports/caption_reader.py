@@ -32,7 +32,6 @@ from engine.project.shard_file import shard_damage
 from engine.protocol.caption_row import RAW_CAPTION_LIMIT
 from engine.utils.errors import BadInput
 
-
 EXPORTED_NAME = re.compile(r"[0-9]{9}(-[0-9]{2})?")
 """The name without suffix that `export` gives an image, which is the number of its record."""
 

@@ -12,6 +12,7 @@ import pytest
 from db.rows import TaskRow
 from engine.project import finished_log
 from engine.project.caption_log import read
+from engine.project.damage import Damage
 from engine.project.finished_log import (
     damage_of,
     is_unchanged,
@@ -20,6 +21,7 @@ from engine.project.finished_log import (
     recorded_bytes,
 )
 from engine.project.log_rows import digest
+from engine.project.shard_file import shard_damage
 
 DATA = (
     b'{"i":1,"raw":"b","tokens":1,"finish":"stop"}\n'
@@ -132,3 +134,12 @@ def test_captions_are_read_only_from_an_unchanged_log(log: Path, task: TaskRow) 
     log.unlink()
     with pytest.raises(FileNotFoundError):
         read_if_unchanged(log, task.digest or "", task.rows)
+
+
+@pytest.mark.parametrize("damage", [log_damage, lambda path, task: shard_damage(path, task.shard)])
+def test_a_pipe_in_the_place_of_a_file_is_named(
+    damage: Callable[[Path, TaskRow], Damage], log: Path, task: TaskRow
+) -> None:
+    log.unlink()
+    os.mkfifo(log)
+    assert damage(log, task).text == "is a pipe: remove it"

@@ -47,7 +47,10 @@ def test_what_people_write(written: dict[str, Any], meant: QualityFilter) -> Non
 @pytest.mark.parametrize(
     ("written", "answer"),
     [
-        ({"without": "loop"}, "nothing is called 'loop' .* one of loops, empty, .* same_as_other"),
+        (
+            {"without": "loop"},
+            "there is no defect 'loop': name one of loops, empty, .* same_as_other",
+        ),
         ({"without": "other_script", "language": "xx"}, "unknown language 'xx': one of"),
         ({"min_score": ["0.2"]}, "'0.2' is not a lowest score: write NAME=X, such as clip=0.2"),
         ({"min_score": ["=0.2"]}, "is not a lowest score"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.rows import SHEAR_MODES
-from engine.shearing.reasoning import answer_of, is_reasoning
+from engine.shearing.reasoning import TAG, answer_of, is_reasoning
 from engine.shearing.sentences import all_sentences, first_sentence_complete
 from engine.shearing.shear import Shearing, make_shearer, shear
 
@@ -78,6 +78,18 @@ ANSWERS = (
 @pytest.mark.parametrize(("raw", "answer"), ANSWERS)
 def test_the_answer_in_a_raw_caption(raw: str, answer: str) -> None:
     assert answer_of(raw) == answer
+
+
+SPECIAL_TAGS = (
+    *("<|channel>", "<channel|>", "<|channel|>"),
+    *("<|START_THINKING|>", "<|END_THINKING|>", "<unused94>", "<unused95>"),
+)
+
+
+@pytest.mark.parametrize("token", SPECIAL_TAGS)
+def test_a_special_token_that_is_a_tag_is_one_by_itself(token: str) -> None:
+    """So that decoding keeps it in the raw caption."""
+    assert TAG.fullmatch(token) is not None
 
 
 @pytest.mark.parametrize("mode", SHEAR_MODES)

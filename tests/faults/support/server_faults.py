@@ -35,7 +35,7 @@ NONSENSE = {  # by fault: the reply, and part of the message that reports it
     "nothing": (Reply(body=b""), "returns an invalid response: no JSON"),
     "cut": (replace(GOOD, delivery="cut"), "broke off"),
     "reset": (Reply(delivery="reset"), "broke off"),
-    "endless": (Reply(body=b"x", delivery="endless"), "answers without end"),
+    "endless": (Reply(body=b"x", delivery="endless"), "sends an answer that is too long"),
     "silent": (Reply(delivery="silent"), "does not answer within 1 s"),
     "204": (Reply(204), "returns an invalid response: HTTP 204"),
     "redirect": (Reply(302, headers={"Location": "http://example.com"}), "HTTP 302"),
@@ -49,8 +49,8 @@ NONSENSE = {  # by fault: the reply, and part of the message that reports it
     "401": (error_reply(401, "wrong key"), "HTTP 401 wrong key (the key is taken from"),
     "403": (error_reply(403, "not you"), "HTTP 403 not you (the key is taken from"),
     "404": (error_reply(404, "no such model"), "HTTP 404 no such model; it serves tiny"),
-    "400 to everything": (error_reply(400, "no images"), "refuses whatever it is asked: HTTP 400"),
-    "413 to everything": (error_reply(413, "too large"), "refuses whatever it is asked: HTTP 413"),
+    "400 to everything": (error_reply(400, "no images"), "refuses every request: HTTP 400"),
+    "413 to everything": (error_reply(413, "too large"), "refuses every request: HTTP 413"),
 }
 
 

@@ -169,7 +169,7 @@ def test_half_precision_is_rounded_as_peft_does(base: Path, lora: Path, dtype: s
         (lambda lora, to: changed(lora, to, peft_type="NEW"), r"\(NEW\) cannot be merged"),
         (lambda lora, to: changed(lora, to, megatron_config={"a": 1}), "trained by Megatron"),
         (with_a_nan, "holds values that are not finite numbers: download it again"),
-        (without_a_layer, r"lacks .*layers\.1\..* and \d+ more: name the base model"),
+        (without_a_layer, r"lacks .*layers\.1\..* and \d+ more; name the base model"),
     ],
 )
 def test_an_adapter_that_does_not_fit(

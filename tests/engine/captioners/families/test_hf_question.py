@@ -119,9 +119,13 @@ def test_what_stands_around_a_question(
 @pytest.mark.parametrize(
     ("template", "settings", "way_out"),
     [
-        (WITHOUT_SYSTEM, {"system": "Be kind."}, r"takes no system: .* prompt \(no system role\)"),
-        (USER_ALONE, {"system": "Be kind."}, "takes no system: leave it empty"),
-        (USER_ALONE, {"prefill": "A dog"}, "takes no prefill: leave it empty"),
+        (
+            WITHOUT_SYSTEM,
+            {"system": "Be kind."},
+            r"no place for system: .* prompt \(no system role\)",
+        ),
+        (USER_ALONE, {"system": "Be kind."}, "no place for system: leave it empty"),
+        (USER_ALONE, {"prefill": "A dog"}, "no place for prefill: leave it empty"),
         (FOR_LISTS, {"template": '{"thinking": 1}'}, "no variable 'thinking': set template.thin"),
         (None, {"system": "Be kind."}, "without a chat template, so that system has no place"),
     ],
@@ -168,12 +172,12 @@ def test_the_documented_text_has_the_processors_own_mark() -> None:
         (processor(FOR_TEXTS_ALONE), "no place for an image: write the whole text yourself, --set"),
         (
             processor({"rag": "a", "tools": "b"}),
-            r"rag, tools: save the one .*\.jinja",
+            r"rag, tools is the default: save the one .*\.jinja",
         ),
         (processor(FOR_TEXTS_ALONE_JOINED), "no place for an image: write the whole text"),
         (processor("{{ messages[9].content }}"), "has no element .*: set what it asks for"),
         (processor(WITH_SYSTEM_ONLY), "is required: set what it asks for .system, template.KEY"),
-        (processor(7), r"is no text: 7; save the one .*\.jinja"),
+        (processor(7), r"is not a text: 7; save the one .*\.jinja"),
     ],
 )
 def test_a_refusal_names_the_way_out(asked: Any, way_out: str) -> None:

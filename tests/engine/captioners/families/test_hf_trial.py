@@ -161,7 +161,11 @@ def changed(healthy: Path, folder: Path, name: str, **keys: Any) -> Path:
         ("config.json", {"model_type": "got_ocr2"}, r"reads the text of a page \(OCR\)"),
         ("config.json", {"model_type": "kimi_vl"}, "no model of the type 'kimi_vl': take a copy"),
         ("config.json", {"model_type": None}, "names no model_type: download it again"),
-        ("config.json", {"architectures": ["LlavaModel"]}, "those of LlavaModel, which is no cap"),
+        (
+            "config.json",
+            {"architectures": ["LlavaModel"]},
+            "those of LlavaModel, which is not a cap",
+        ),
         ("config.json", {"quantization_config": {"quant_method": "fp8"}}, r"quantized \(fp8\)"),
     ],
 )

@@ -39,7 +39,7 @@ def test_the_command_line_of_open_clip_names_all_tars_and_fits_their_number(
 def test_what_tars_are_trained_on(tmp_path: Path, text: str) -> None:
     (tmp_path / "00000.tar").touch()
     said = hints("wds", tmp_path, image_mode="copy", text=text)
-    expected = {"m1": "an image: m1", "random": "one drawn at random", "expand": "is a caption"}
+    expected = {"m1": "each image: m1", "random": "one drawn at random", "expand": "is a caption"}
     assert expected[text] in said
 
 

@@ -103,7 +103,7 @@ def test_the_standard_output_is_no_file(project: Project, out: str, said: str) -
 @pytest.mark.parametrize(
     ("format", "options", "said"),
     [
-        ("json", {"text": "one"}, "no place for text"),
+        ("json", {"text": "one"}, "cannot hold text"),
         ("json", {"encode": "jpg"}, "no place for encode"),
         ("json", {"uid": True}, "no place for uid"),
         ("laclip", {"captions_list": True}, "no place for captions-list"),

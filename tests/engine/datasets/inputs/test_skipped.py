@@ -186,7 +186,7 @@ def test_a_compressed_file_that_is_cut_short_keeps_its_whole_records(
     tmp_path: Path, form: str, codec: str
 ) -> None:
     noise = random.Random(0)
-    count = 4000 if codec == "gzip" else 12_000  # zstd loses its last block, of 128 KiB of text
+    count = 1000 if codec == "gzip" else 8000  # zstd loses its last block, of 128 KiB of text
     records = [
         {"image": f"{n}.jpg", "caption": f"cap {noise.getrandbits(200):x}"} for n in range(count)
     ]

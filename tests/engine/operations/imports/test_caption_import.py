@@ -397,8 +397,8 @@ class TestFiles:
         export(project, out, options)
         (tmp_path / "again").mkdir()
         again = make_project(tmp_path / "again", [image(n) for n in range(3)])
-        options = ReadOptions(caption_column="otter", several_captions="each")
-        bring(again, "otter", out, options=options)
+        columns = ReadOptions(caption_column="otter", several_captions="each")
+        bring(again, "otter", out, options=columns)
         assert captions_of(again, "otter") == {1: "A cat 1", 2: "A cat 2"}
         with pytest.raises(BadInput, match="name their key or column with --caption-column"):
             bring(again, "x", out)

@@ -127,7 +127,7 @@ def test_llama_cpp_gets_the_files_of_a_folder(
 
 @pytest.mark.parametrize(
     ("engine", "message"),
-    [("lmdeploy", "lmdeploy is not installed for "), ("llama.cpp", "no llama-server in the path")],
+    [("lmdeploy", "lmdeploy is not installed for "), ("llama.cpp", "no llama-server in the PATH")],
 )
 def test_an_engine_that_is_not_here_is_to_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, message: str

@@ -1,0 +1,197 @@
+"""Most captions are passed by quick checks; those find what the patterns behind them find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine.quality import loops
+from engine.quality.defects import CUT_SIGNS, CUT_WORDS, breaks_off
+from engine.quality.refusals import FIRST_WORDS, REFUSAL, is_refusal
+from engine.quality.style import DIGITS, NAME
+from engine.quality.words import head_of, words_of
+from engine.shearing import lead_ins
+
+STARTS = st.sampled_from(
+    [
+        "the",
+        "this",
+        "that",
+        "there",
+        "in",
+        "a",
+        "an",
+        "one",
+        "image",
+        "picture",
+        "it",
+        "is",
+        "are",
+        "no",
+        "not",
+        "can",
+        "cannot",
+        "be",
+        "short",
+        "good",
+        "been",
+        "following",
+        "summary,",
+        "suitable",
+        "caption",
+        "description",
+        "described",
+        "as",
+        "of",
+        "question",
+        "request",
+        "I",
+        "sorry,",
+        "content",
+        "visual",
+        "available",
+        "provided",
+        "violates",
+        "rules",
+        "has",
+        "from",
+        "other",
+        "words,",
+        "shows",
+    ]
+)
+BEGINNINGS = st.lists(STARTS, min_size=1, max_size=9).map(" ".join)
+FEW_WORDS = st.lists(st.sampled_from("a a a the dog red cat 1 2 two very".split()), max_size=30)  # noqa: SIM905
+TURNS = st.tuples(FEW_WORDS, FEW_WORDS, st.integers(1, 4), FEW_WORDS).map(
+    lambda parts: [*parts[0], *parts[1][:9] * parts[2], *parts[3]]
+)
+SIGNS = st.text(alphabet="ab AB,;:-.('1\u0663\u2014\n", max_size=20)
+
+
+@settings(max_examples=50)
+@given(BEGINNINGS)
+@example("the following is a caption")
+@example("the image can be described as")
+@example("in other words, a dog")
+@example("a short suitable caption")
+def test_a_lead_in_is_what_the_pattern_finds(text: str) -> None:
+    head = head_of(text)
+    first = head.partition(" ")[0]
+    if first in lead_ins.FIRST_WORDS or not first.isalpha() or ":" in head:
+        expected = lead_ins.LEAD_IN.match(head) is not None
+    else:
+        expected = bool(lead_ins.SUITABLE_START.match(head) and lead_ins.LEAD_IN.match(head))
+    assert lead_ins.is_lead_in(head) == expected
+
+
+@settings(max_examples=50)
+@given(BEGINNINGS.filter(lambda text: " I " not in f" {text} "))
+@example("the image is not available")
+@example("this request cannot be")
+@example("there is no image attached")
+@example("there, no image attached")
+@example("the visual content was not provided")
+def test_a_refusal_at_the_beginning_is_what_the_pattern_finds(text: str) -> None:
+    words = words_of(text)
+    expected = words[0] in FIRST_WORDS and REFUSAL.match(text) is not None
+    assert is_refusal(text, words, frozenset(words)) == expected
+
+
+@settings(max_examples=50)
+@given(TURNS)
+@example(["dog"] * 3)
+@example(["a", "dog"] * 3)
+@example(["very"] * 5)
+@example(["1", "a", "dog", "2", "a", "dog", "3", "a", "dog"])
+@example(["the", "red", "dog", "runs", "the", "red", "dog", "runs"])
+def test_turns_are_found_at_every_distance(words: list[str]) -> None:
+    plain = [word for word in words if word not in loops.COUNTERS]
+    expected = turns_in(words, loops.TURNS, 2) or (
+        len(plain) < len(words) and turns_in(plain, {}, loops.COUNTED_TURNS)
+    )
+    assert loops.has_turns(words) == expected
+
+
+def turns_in(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bool:
+    """Return what `in_a_row` returns, by trying every phrase at every place."""
+    for length in range(1, len(words) // 2 + 1):
+        count = turns.get(length, long_turns)
+        for start in range(len(words)):
+            phrase = list(words[start : start + length])
+            times = count
+            if length == 1 and not loops.is_plain(words[start]):
+                times = max(count, loops.EMPHASIS_TURNS)
+            if list(words[start : start + length * times]) == phrase * times:
+                return True
+    return False
+
+
+@settings(max_examples=50)
+@given(TURNS)
+@example(
+    [
+        "a",
+        "a",
+        "a",
+        "a",
+        "b",
+        "b",
+        "b",
+        "b",
+        "c",
+        "c",
+        "d",
+        "d",
+        "e",
+        "f",
+        "g",
+        "h",
+        "i",
+        "j",
+        "k",
+        "l",
+    ]
+)
+def test_a_monotonous_stretch_is_found_wherever_it_is(words: list[str]) -> None:
+    count, distinct = len(words), len(set(words))
+    windows = [words[start : start + loops.WINDOW] for start in range(0, count - 11, 2)]
+    expected = count >= loops.FEW_WORDS and (
+        distinct <= min(count * loops.MIN_DISTINCT, loops.WINDOW)
+        or any(len(set(window)) <= loops.WINDOW_DISTINCT for window in windows)
+    )
+    assert loops.is_monotonous(words) == expected
+
+
+@settings(max_examples=50)
+@given(
+    st.text(alphabet="abcd", min_size=1, max_size=5), st.integers(1, 9), st.text("abx", max_size=9)
+)
+@example("hahaha", 3, "")
+@example("ab", 4, "")
+def test_a_loop_within_a_word_is_what_the_pattern_finds(unit: str, times: int, end: str) -> None:
+    word = unit * times + end
+    found = loops.WORD_LOOP.search(word)
+    expected = len(word) >= loops.LONG_MEAN and found is not None and len(found[0]) >= 8
+    assert loops.is_loop(word, [word], frozenset([word])) == expected
+
+
+@settings(max_examples=50)
+@given(SIGNS)
+@example("a dog (")
+@example("on the ")
+@example("a dog and the")
+def test_a_text_breaks_off_by_its_last_word_or_sign(text: str) -> None:
+    last = text[-16:].rpartition(" ")[2] if text[-1:].isalpha() else text[-16:].rstrip()
+    expected = last.lower() in CUT_WORDS or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
+    assert breaks_off(text) == expected
+
+
+@settings(max_examples=50)
+@given(SIGNS)
+@example("in Paris, Rome (and Oslo) 12 3")
+def test_names_and_numbers_are_those_of_the_plain_patterns(text: str) -> None:
+    assert NAME.findall(text) == re.findall(r"(?<=[\w,;)] )[A-Z][a-z]+\b", text)
+    assert DIGITS.findall(text) == re.findall(r"\d+", text)

@@ -85,7 +85,7 @@ STARTS = (
     rf"as an? {SIZE}{MACHINE}\b",
     rf"(?:i'?m|i am) (?:(?:just|only|merely) )?an? "
     rf"(?:{SIZE}{MACHINE}|text-(?:based|only) model)\b",
-    rf"(?:there(?:'s| is| was|seems to be|appears to be|are) )?no {PICTURE} "
+    rf"(?:there(?:'s| is| was| seems to be| appears to be| are) )?no {PICTURE} "
     rf"(?:(?:is|was|were|has been|have been) )?{NOT_THERE}\b",
     rf"(?:error[:,]? )?(?:no |the )?{PICTURE} not {NOT_THERE}\b",
     rf"no {PICTURE}\W*$",

@@ -241,6 +241,8 @@ REFUSALS = (
     "My apologies, but the picture did not load",
     "I don't see an image attached to your message",
     "There is no image provided",
+    "There are no images attached.",
+    "There seems to be no image attached.",
     "No image was provided, so I cannot describe it",
     "It seems that I am unable to view the image you have uploaded",
     "Please upload the image again so that I can describe it",

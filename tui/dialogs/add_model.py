@@ -19,6 +19,7 @@ from tui.dialogs.confirm import close_or_ask
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.widgets.choice import Choice
 from tui.widgets.path_complete import PathComplete
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class AddModel(Dialog["ModelChoice | None"]):
             unused = (name for name in FAMILIES if name not in self.names_in_use)
             proposed = next(unused, next(iter(FAMILIES)))
             yield Label("Model", classes="field")
-            yield Select(families, value=proposed, allow_blank=False, id="family", compact=True)
+            yield Choice(families, value=proposed, allow_blank=False, id="family", compact=True)
             yield Static(id="summary", markup=False, classes="muted")
             yield Label("Name in this project", classes="field")
             yield Input(id="name", compact=True)
@@ -64,7 +65,7 @@ class AddModel(Dialog["ModelChoice | None"]):
             yield Input(id="checkpoint", compact=True)
             yield Label("Preset", classes="field")
             presets = ((name, name) for name in (PAPER, OFFICIAL))
-            yield Select(presets, allow_blank=False, id="preset", compact=True)
+            yield Choice(presets, allow_blank=False, id="preset", compact=True)
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)

@@ -30,6 +30,7 @@ from tui.session.session import Session
 from tui.threads.page_loader import PageLoader
 from tui.viewmodel import pages
 from tui.viewmodel.setting_help import help_lines, setting_values
+from tui.widgets.choice import Choice
 from tui.widgets.filter_fields import field_row
 from tui.widgets.path_complete import PathComplete
 
@@ -56,7 +57,7 @@ class SettingFields(Vertical):
             field: Widget = Input(value, id=f"set-{name}", compact=True, select_on_focus=False)
             if value in choices:
                 pairs = ((choice, choice) for choice in choices)
-                field = Select(
+                field = Choice(
                     pairs, value=value, allow_blank=False, id=f"set-{name}", compact=True
                 )
             yield field_row(name, field)

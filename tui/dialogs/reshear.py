@@ -18,6 +18,7 @@ from tui.dialogs.confirm import close_or_ask
 from tui.dialogs.dialog import Dialog
 from tui.formatting import text
 from tui.formatting.text import describe_error
+from tui.widgets.choice import Choice
 
 if TYPE_CHECKING:
     from engine.project.layout import Project
@@ -67,7 +68,7 @@ class Reshear(Dialog[str | None]):
             dialog.border_subtitle = "ctrl+n re-shears, esc closes"
             modes = ((mode, mode) for mode in SHEAR_MODES)
             yield Label("Shearing method", classes="field")
-            yield Select(
+            yield Choice(
                 modes, value=self.row.shear_mode, allow_blank=False, id="way", compact=True
             )
             yield Static(id="meaning", markup=False, classes="muted")

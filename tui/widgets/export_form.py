@@ -21,6 +21,7 @@ from engine.utils.errors import BadInput
 from tui.formatting import text
 from tui.viewmodel import actions
 from tui.widgets.checkbox import BracketCheckbox
+from tui.widgets.choice import Choice
 from tui.widgets.filter_fields import FilterFields, field_row
 from tui.widgets.path_complete import PathComplete
 
@@ -59,7 +60,7 @@ class ExportForm(Vertical):
 
     def compose(self) -> ComposeResult:
         formats = ((name, name) for name in FORMATS)
-        yield field_row("Format", Select(formats, allow_blank=False, id="format", compact=True))
+        yield field_row("Format", Choice(formats, allow_blank=False, id="format", compact=True))
         yield Static(id="meaning", markup=False, classes="muted")
         yield field_row("Write to", Input(self.proposed_path, id="path", compact=True))
         with VerticalScroll(id="models", can_focus=False):
@@ -81,8 +82,8 @@ class ExportForm(Vertical):
         )
         for id, label in COLUMNS.items():
             yield BracketCheckbox(label, id=id, compact=True)
-        yield field_row("Text", Select((), prompt=FORMAT_DEFAULT, id="text", compact=True))
-        yield field_row("Images", Select((), prompt=FORMAT_DEFAULT, id="images", compact=True))
+        yield field_row("Text", Choice((), prompt=FORMAT_DEFAULT, id="text", compact=True))
+        yield field_row("Images", Choice((), prompt=FORMAT_DEFAULT, id="images", compact=True))
         hint = "jpg or webp, with a quality jpg:90; else as they are"
         yield field_row("Encode images", Input(placeholder=hint, id="encode", compact=True))
         side = Input(

@@ -11,6 +11,7 @@ from textual.widgets import Input, Label, Select
 
 from engine.quality.languages import LANGUAGES
 from engine.utils.errors import BadInput
+from tui.widgets.choice import Choice
 
 if TYPE_CHECKING:
     from engine.quality.quality_filter import QualityFilter
@@ -34,7 +35,7 @@ class FilterFields(Vertical):
 
     def compose(self) -> ComposeResult:
         yield filter_row("Leave out", "without", HEALTH_HINT)
-        languages = Select(
+        languages = Choice(
             ((code, code) for code in LANGUAGES), allow_blank=False, id="language", compact=True
         )
         yield field_row("Language", languages)

@@ -12,6 +12,7 @@ from textual.widgets import Input, Label, Select
 from engine.captioners.registry import FAMILIES
 from tui.formatting import text
 from tui.viewmodel.asked_settings import AskedSettings
+from tui.widgets.choice import Choice
 from tui.widgets.path_complete import PathComplete
 
 LABELS = {"temperature": "temperature", "top_p": "top p", "max_new_tokens": "token cap"}
@@ -34,7 +35,7 @@ class AskedFields(Vertical):
         if "prompt" in values:
             yield Label(Content(f"{text.visible(family)}: prompt"), classes="field")
             yield Input(values["prompt"], id=self.id_of("prompt"), compact=True)
-        presets = Select(
+        presets = Choice(
             ((name, name) for name in FAMILIES[family].presets),
             value=self.asked.preset,
             allow_blank=False,

@@ -63,7 +63,9 @@ def tell_damage(project: Project, damage: Sequence[Damage]) -> str:
     if failed := states.count("failed"):
         advice = next((each.advice for each in damage if each.model_id is None), "see 'failures'")
         sentences.append(f"{plural(failed, 'task')} failed: {advice}")
-    return "; ".join(sentences) or ("The damage is repaired already: give the command again")
+    return "; ".join(sentences) or (
+        "It was repaired without 'mllmaug-tui run': give the command again"
+    )
 
 
 def check_shard(project: Project, number: int) -> None:

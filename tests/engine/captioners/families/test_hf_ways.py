@@ -168,7 +168,7 @@ def test_eight_bits(tmp_path: Path) -> None:
 
 
 def test_eight_bits_are_for_known_language_models(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"quantize=int8 is for .*: set quantize=none"):
+    with pytest.raises(CheckpointError, match=r"quantize=int8 works for .*: set quantize=none"):
         load(other_chat.gemma3, tmp_path / "tiny", quantize="int8")
 
 

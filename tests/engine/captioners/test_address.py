@@ -85,7 +85,7 @@ def test_the_wizard_takes_an_address() -> None:
 
     assert not problem("http://localhost:8000/v1")
     assert "no server's address" in problem("/some/folder")
-    assert "address of a server" in problem("")
+    assert "address of a running server" in problem("")
 
 
 def test_models_lists_it() -> None:

@@ -56,7 +56,6 @@ def test_the_new_path_of_an_image(rules: PathRules, image: str, expected: str) -
         '{"image": "/mnt/x/a.jpg", "type": "image"}',
         '{"image": "\\/mnt\\/x\\/a.jpg", "caption": ""}',
         '{"im\\u0061ge": "/mnt/x/a.jpg", "box": [1e-3, {"a": "}, {"}]}',
-        '{"image": "/mnt/x/z.jpg", "image": "/mnt/x/a.jpg"}',
     ],
 )
 def test_only_the_path_changes(tmp_path: Path, record: str) -> None:

@@ -89,7 +89,7 @@ def test_without_a_run_a_refusal_is_raised(small: SmallProject) -> None:
 def test_a_call_that_makes_no_sense_reaches_nobody(small: SmallProject, live: bool) -> None:
     if live:
         supervise(small)
-    with pytest.raises(RequestRefused, match=r"makes no sense: skip: .*tasks\[0\]"):
+    with pytest.raises(RequestRefused, match=r"invalid request skip: .*tasks\[0\]"):
         run_control.send_request(small.project, Skip(tasks=["1"]), small.clock)  # type: ignore[list-item]
     assert rows(small) == []
 

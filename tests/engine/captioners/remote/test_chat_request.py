@@ -208,8 +208,6 @@ def test_an_answer_in_parts_is_read(
     assert [it.raw for it in captions] == ["A red ball."]
 
 
-@pytest.mark.parametrize(
-    "parts", [[], [{"type": "image"}], ["text"], [{"type": "text", "text": 1}]]
-)
+@pytest.mark.parametrize("parts", [[{"type": "image"}], ["text"], [{"type": "text", "text": 1}]])
 def test_parts_without_text_are_nonsense(parts: list[Any]) -> None:
     assert joined_parts(parts) is None

@@ -83,9 +83,9 @@ def test_a_scorer_asks_a_model_of_the_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("models", "settings", "said"),
     [
-        (["yes=score-vqa:@pair"], [], "there is no model 'pair' to ask (none can be asked)"),
+        (["yes=score-vqa:@pair"], [], "there is no model 'pair' to ask (no model can be asked)"),
         (["yes=score-vqa:@"], [], "there is no model ''"),
-        (["yes=score-vqa:@pear", f"pair=llava-1.5:{LLAVA}"], [], "(one of pair)"),
+        (["yes=score-vqa:@pear", f"pair=llava-1.5:{LLAVA}"], [], "(there is pair)"),
         (["yes=score-vqa:@otter", f"otter={OTTER}"], [], "only those of llava-1.5 and hf can"),
         (["a=score-vqa:@b", "b=score-vqa:@a"], [], "there is no model 'b' to ask"),
         ([f"yes=score-vqa:{LLAVA}"], ["yes.prompt=Is it?"], "must hold {caption} once"),

@@ -308,7 +308,7 @@ def test_provenance_on_request(project: Project, tmp_path: Path) -> None:
     }
     lines = written(project, tmp_path, "columns", "b", provenance=True).read_text().splitlines()
     assert json.loads(lines[0])["provenance"]["one"]["prompt"] == "Say:"
-    with pytest.raises(BadInput, match="no place for provenance"):
+    with pytest.raises(BadInput, match="cannot hold provenance"):
         written(project, tmp_path, "openclip", "c", provenance=True)
 
 

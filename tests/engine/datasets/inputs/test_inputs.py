@@ -378,7 +378,7 @@ def test_merge_shows_progress_within_a_file(
     ("image", "message"),
     [
         ("https://example.org/0.jpg", "it is a link: images must be local"),
-        ("D:\\\\set\\\\0.jpg", "--path-map 'D:\\set\\=FOLDER/' turns its backslashes"),
+        ("D:\\\\set\\\\0.jpg", "--path-map 'D:\\set\\=FOLDER/' also turns its backslashes"),
         ("file:///set/0.jpg", "it is an address of a file: give --path-map file://="),
         ("000000012", "it has no suffix"),
         ("wrong/0.jpg", "'wrong/0.jpg', for example, was not: give --image-root DIR"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TypeVar
 
-from textual.css.query import NoMatches
 from textual.events import Mount
 from textual.widgets import Select
 
@@ -16,10 +14,6 @@ class Choice(Select[T]):
     """Textual's `Select`, for dialogs that a key may close while they open."""
 
     def _on_mount(self, event: Mount) -> None:
-        """Set the first value, as `Select` does, unless the parts are gone again.
-
-        In a dialog that closes they are not made any more, and `Select` would end the application.
-        """
-        event.prevent_default()  # else Textual calls the method of `Select`, too
-        with suppress(NoMatches):
-            super()._on_mount(event)
+        """Keep `Select` from setting its first value if its parts are gone: it would raise."""
+        if not (self.query("#label") and self.query("SelectOverlay")):
+            event.prevent_default()

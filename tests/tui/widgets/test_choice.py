@@ -26,7 +26,7 @@ async def test_a_list_whose_parts_are_gone_ends_nothing() -> None:
         assert choice.value == 1
         for field in (choice, plain):
             await field.query("*").remove()
-        choice._on_mount(Mount())
+        await choice._dispatch_message(Mount())
         with pytest.raises(NoMatches):  # what Textual does
-            plain._on_mount(Mount())
+            await plain._dispatch_message(Mount())
         await pilot.pause()

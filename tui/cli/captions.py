@@ -17,6 +17,7 @@ from tui.cli.filter_options import filter_options
 from tui.cli.options import (
     Output,
     check_max_words,
+    encode_options,
     force_option,
     path_map_option,
     project_argument,
@@ -151,13 +152,7 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
     type=click.Choice(["copy", "link", "none"]),
     help="Copy the image files, link to them, or write none.",
 )
-@click.option("--encode", metavar="F", help="Encode images as jpg or webp; with a quality: jpg:90.")
-@click.option(
-    "--max-side",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Longest side in pixels, with --encode.",
-)
+@encode_options
 @click.option(
     "--tar-size",
     metavar="SIZE",

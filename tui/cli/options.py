@@ -145,3 +145,20 @@ def read_options(command: Any) -> Any:
 skip_bad_option = click.option(
     "--skip-bad", is_flag=True, help="Leave out records that cannot be read."
 )
+
+
+def encode_options(command: Any) -> Any:
+    """Add the options that say how images are written."""
+    for option in (
+        click.option(
+            "--max-side",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Longest side in pixels, with --encode.",
+        ),
+        click.option(
+            "--encode", metavar="F", help="Encode images as jpg or webp; with a quality: jpg:90."
+        ),
+    ):
+        command = option(command)
+    return command

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tui.cli.options import Folder, Output, project_argument
+from tui.cli.options import Folder, Output, encode_options, project_argument
 from tui.cli.requests import echo, is_readonly, open_project
 
 
@@ -43,13 +43,7 @@ from tui.cli.requests import echo, is_readonly, open_project
 @click.option(
     "--batch-size", type=click.IntRange(min=2), metavar="N", help="Images per batch (256)."
 )
-@click.option("--encode", metavar="F", help="Encode images as jpg or webp; with a quality: jpg:90.")
-@click.option(
-    "--max-side",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Longest side in pixels, with --encode.",
-)
+@encode_options
 def proxy(
     folder: Path,
     out: Path,

@@ -222,6 +222,10 @@ def test_the_guide_names_every_command_and_has_a_table_of_keys() -> None:
     text = (ROOT / "docs/guide.md").read_text()
     named = {word for line in our_commands(text) for word in re.findall(r"[a-z][a-z-]+", line)}
     assert set(cli.commands) - named == set(), "a command that the page does not name"
+    table = text.partition("\n| to | commands |\n")[2].partition("\n\n")[0]
+    listed = {code for code in re.findall(r"`([^`]+)`", table) if not code.startswith("-")}
+    assert len(listed) > 20
+    assert listed - set(cli.commands) == set(), "no such command"
     assert key_table(text).count("\n") > 10
 
 

@@ -48,8 +48,8 @@ SHARE_OF_BANDWIDTH = 0.6
 """The share of the published bandwidth that decode steps are taken to reach. As above."""
 SHARE_OF_CORES = 0.85
 """The share of a CPU's time that a run gets out of its cores: threads wait for each other, and for
-the first and the last images. `tests.bench estimate` measured 0.74 to 0.85 with models that take
-10 ms an image, and 1.0 with one of 200 ms."""
+the first and the last images. `tests.bench estimate` measured 0.64 to 0.85 with models that
+take 10 ms an image, and 1.0 with one of 200 ms."""
 PROCESS_BYTES = 450 * 10**6
 """Memory of a worker without its model: Python, torch, transformers, on a CPU."""
 CONTEXT_BYTES = 600 * 10**6

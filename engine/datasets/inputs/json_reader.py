@@ -100,8 +100,8 @@ def parse_fast(
 ) -> tuple[RecordBatch | None, bytes]:
     """Return what a fast parser does, or that it gives up where keys have other names.
 
-    So it does if keys are repeated in the first block: looking at all of them would take a fifth
-    of the time, and whoever repeats keys does so from the first record on.
+    It also gives up if keys are repeated in the first block. Other blocks are not looked at: that
+    would take a fifth of the time, and a program that repeats keys does so in each record.
     """
     if reader.options.names_columns:
         return None, block

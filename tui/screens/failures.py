@@ -317,7 +317,7 @@ class Failures(PreviewScreen[None], ProjectScreen):
         if cause is None:
             return
         consequence = (
-            "Counted as failed, left out of exports, not asked for again (r includes again)."
+            "Counted as failed, left out of exports, not asked for again (r includes them again)."
         )
         if self.acts_on_rows:
             chosen = self.chosen()

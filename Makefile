@@ -20,21 +20,24 @@ demo: $(DEMO_VENV)/installed
 test: install-test check
 	$(MAKE) --no-print-directory -j 4 suite engine cluster sim
 
+# The tests on the cluster get the cores first when they need them: Ray gives up what is too slow.
+BEHIND := nice -n 10
+
 # By file, so that what a module's fixtures make is made once.
 suite: install-test
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(WITH_TORCH:%=--ignore=%) \
+	$(BEHIND) $(BIN)/python -m pytest -n 3 --dist loadfile $(WITH_TORCH:%=--ignore=%) \
 		--ignore=tests/cluster --ignore=tests/sim/storm --ignore=tests/readers
 
 # In one process, the only one that imports torch to collect its tests: that takes seconds.
 engine: install-test
-	$(BIN)/python -m pytest $(WITH_TORCH)
+	$(BEHIND) $(BIN)/python -m pytest $(WITH_TORCH)
 
 cluster: install-test
 	$(BIN)/python -m pytest tests/cluster
 
 # Two minutes of CPU time of simulated runs, the same schedules every time.
 sim: install-test
-	$(BIN)/python -m pytest -n 2 tests/sim/storm
+	$(BEHIND) $(BIN)/python -m pytest -n 2 tests/sim/storm
 
 # The pages that are made from the code; a test compares them.
 reference: install-test

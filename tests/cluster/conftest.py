@@ -22,10 +22,12 @@ OBJECT_STORE_BYTES = 80 * 2**20
 FAST_HEALTH_CHECKS = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 1000,
-    "health_check_timeout_ms": 5000,
-    "health_check_failure_threshold": 3,
+    "health_check_timeout_ms": 10_000,
+    "health_check_failure_threshold": 8,
 }
-"""Settings of Ray by which a killed node counts as dead after some 3 s, not half a minute."""
+"""Settings of Ray by which a killed node counts as dead after some 8 s, not half a minute.
+
+A node that is only slow, as on a busy machine, has 80 s."""
 
 
 class LocalCluster:

@@ -6,6 +6,7 @@ It reads a request from stdin, a JSON object, and writes `{"text"}` or `{"error"
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 def limit(cpu_seconds: int, memory_bytes: int) -> None:
     """Let this process compute so many seconds more, and take so many bytes of memory more."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(used.ru_utime + used.ru_stime) + cpu_seconds
+    seconds = math.ceil(used.ru_utime + used.ru_stime) + cpu_seconds
     # The kernel sends SIGXCPU at the first limit, SIGKILL at the second.
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

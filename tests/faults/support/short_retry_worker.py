@@ -16,7 +16,7 @@ from engine.worker import worker
 
 worker.HEARTBEAT_SECONDS = 0.2
 captioner.RETRY_POLICY = RetryPolicy(
-    connect_timeout=1.0,
+    connect_timeout=10.0,
     request_timeout=float(os.environ.get("REQUEST_SECONDS", "5")),
     first_backoff=0.01,
     max_backoff=0.05,

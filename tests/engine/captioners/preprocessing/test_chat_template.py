@@ -63,7 +63,8 @@ OPEN_FILE = "{{ cycler.__init__.__globals__.os.open('MARK', 65) }}"
 def test_a_template_that_does_harm_ends_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, reason: str
 ) -> None:
-    monkeypatch.setattr(chat_template, "CPU_SECONDS", 1)
+    # On a slow machine the harmless part alone, with what it imports, takes a second.
+    monkeypatch.setattr(chat_template, "CPU_SECONDS", 4)
     monkeypatch.setattr(chat_template, "MEMORY_BYTES", 64 * 2**20)
     mark = tmp_path / "it_ran"
     with pytest.raises(CheckpointError, match=reason) as refused:

@@ -51,6 +51,8 @@ TICK_SECONDS = 1.0
 """Seconds between two reads of the snapshot."""
 SCREENSHOT_SECONDS = 0.1
 """Seconds until a screenshot is taken: the palette is closed by then."""
+WARNING_SECONDS = 20.0
+"""Seconds for which the warning of the start is shown: it names a file and what is wrong there."""
 CLOSE_SECONDS = 10.0
 """Seconds that closing may take after a signal."""
 PRELOAD_SECONDS = 1.0
@@ -137,13 +139,16 @@ class MllmaugApp(ActionOwner, App[Path]):
         readonly: bool = False,
         settings: UserSettings = UserSettings(),  # noqa: B008 (frozen)
         image_support: ImageSupport = ImageSupport("cells"),  # noqa: B008 (frozen)
+        warning: str | None = None,
     ) -> None:
+        """`warning` is shown at the start, such as what is wrong with the settings."""
         super().__init__()
         # Over SSH every frame of an animation is bytes; TEXTUAL_ANIMATIONS turns them on.
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
         self.readable_text = ReadableText()
         self.settings = settings
+        self.warning = warning
         self.session = Session(
             readonly=readonly, image_support=image_support, user_settings=settings
         )
@@ -202,6 +207,9 @@ class MllmaugApp(ActionOwner, App[Path]):
     def apply_settings(self) -> None:
         from tui.config.themes import COLOUR_BLIND_THEMES
 
+        if self.warning is not None:
+            message = text.visible(self.warning)
+            self.notify(message, severity="warning", timeout=WARNING_SECONDS, markup=False)
         for theme in COLOUR_BLIND_THEMES:
             self.register_theme(theme)
         if self.settings.theme is not None and self.settings.theme not in self.available_themes:

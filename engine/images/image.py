@@ -56,6 +56,8 @@ MAX_PIXELS = 200_000_000
 """Pixels; a larger image is refused before it is decoded. This many take 600 MB as RGB."""
 MAX_BYTES = 512 * 2**20
 """Bytes; a larger image file is refused before it is read."""
+SHOWN_BYTES = 12
+"""Bytes of a file that is no image which its failure shows."""
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 """Errors of opening a file that are the machine's trouble, and no image's: too many are open."""
 DRAFT_FACTOR = 2
@@ -310,7 +312,11 @@ def describe_bytes(data: bytes) -> str:
     """Return what a file that is no image holds, for a message."""
     if not data:
         return "the file is empty"
-    return f"the file starts with {data[:12]!r}"
+    start = data[:SHOWN_BYTES]
+    shown = " ".join(start.decode("ascii", "replace").split())
+    if shown and start.isascii() and shown.isprintable():
+        return f"the file starts with the text {shown!r}"
+    return f"the file starts with the bytes {start.hex(' ')}"
 
 
 def describe_error(error: BaseException) -> str:

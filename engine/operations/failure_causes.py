@@ -40,7 +40,8 @@ def find_cause(project: Project, kind: str) -> Cause:
     match = next((cause for cause in causes if cause.kind == kind), None)
     if match is None:
         known = ", ".join(repr(cause.kind) for cause in causes)
-        raise BadInput(f"nothing failed as {kind!r}" + (f": there is {known}" if known else ""))
+        others = f"the causes are {known}" if known else "nothing failed in this project"
+        raise BadInput(f"no failure has the cause {kind!r}: {others}")
     return match
 
 

@@ -22,7 +22,8 @@ def parse_line(line: bytes) -> Any:
     try:
         return jsonlines.loads(line)
     except ValueError as error:
-        raise ProtocolError(f"not a message: {line[:200]!r}") from error
+        text = line[:200].decode(errors="replace")
+        raise ProtocolError(f"not a message: {text!r}") from error
 
 
 class MessageReader:

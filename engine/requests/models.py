@@ -93,7 +93,7 @@ def configure(project_state: ProjectState, request: Configure, running: bool) ->
     if "batch" in changes or "preset" in changes:
         project_state.forget_batches(model.id)
     pairs = ", ".join(f"{key}={value}" for key, value in changes.items())
-    text = f"{name}: set {pairs}"
+    text = f"set {pairs}"
     if changed.settings_hash == model.settings_hash:
         text += "; captions stay as they are"
     else:
@@ -103,7 +103,7 @@ def configure(project_state: ProjectState, request: Configure, running: bool) ->
             text += f", {with_captions} of them with captions of the same settings from before"
         text += f"; what was captioned so far stays in captions/{model.folder}"
     project_state.event("info", text, model=name)
-    return text
+    return f"{name}: {text}"
 
 
 def choose_new(
@@ -131,9 +131,9 @@ def add_model(project_state: ProjectState, choice: ModelChoice, running: bool) -
         raise RequestRefused("the project is running: stop it, add the model, then run it again")
     choice = checked_choice(choice)
     project_state.add_model(new_model_row(project_state.models.values(), choice))
-    text = f"{choice.name}: added, with {plural(len(project_state.shards), 'task')}"
+    text = f"added, with {plural(len(project_state.shards), 'task')}"
     project_state.event("info", text, model=choice.name)
-    return text
+    return f"{choice.name}: {text}"
 
 
 def new_model_row(models: Collection[ModelRow], choice: ModelChoice) -> ModelRow:

@@ -77,7 +77,10 @@ class WorkerExitHandler:
                 at_once=verdict.at_once,
             )
         if worker.stale_rows:
-            text = f"{plural(worker.stale_rows, 'row')} of attempts that had ended were dropped"
+            text = (
+                f"ignored {plural(worker.stale_rows, 'result')} that came after the attempt had"
+                " ended; the task's next attempt handles these images again"
+            )
             self.project_state.event("info", text, worker.device)
         if verdict.load_failure and worker.model_id is not None:
             self.model_loader.record_load_failure(worker.device, worker.model_id, "died", reason)

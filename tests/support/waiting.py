@@ -9,7 +9,7 @@ from typing import Any
 TIMEOUT_SECONDS = 400.0
 """The longest that a test waits, in seconds: long, so that no test fails on a slow machine.
 
-Two minutes were too few on a machine three times slower than usual, with everything side by side."""
+Two minutes were too few on a machine three times slower than usual, with all parts side by side."""
 
 
 def wait_for(

@@ -64,7 +64,9 @@ async def test_follow_and_wrap(tmp_path: Path) -> None:
         with log.open("a") as file:
             file.writelines(f"[/x] line {n} \x1b[31m\n" for n in range(99))
             file.write("y" * 300 + "\n")
-        await until(pilot, lambda: len(view.rows) == 117)
+        await until(pilot, lambda: len(view.rows) > 120)
+        await press(pilot, "w")
+        assert len(view.rows) == 117
         assert view.scroll_offset.y == 117 - view.scrollable_content_region.height
         await press(pilot, "w")
         assert len(view.rows) > 120
@@ -77,6 +79,24 @@ async def test_follow_and_wrap(tmp_path: Path) -> None:
         assert not view.follow
         for strip in app.screen._compositor.render_strips():
             assert "\x1b" not in strip.text
+
+
+@pytest.mark.parametrize(("size", "wraps"), [((80, 24), True), ((120, 36), False)])
+async def test_a_narrow_terminal_shows_whole_messages(
+    tmp_path: Path, size: tuple[int, int], wraps: bool
+) -> None:
+    app = make(tmp_path)
+    line = "2026-11-29 20:00:00,123 warn  cuda:0  qwen2.5-vl  shard 00012  "
+    line += "attempt 3 ended: the graphics driver was reloaded meanwhile; starts again in 40 s\n"
+    (tmp_path / "p" / "logs" / "supervisor.log").write_text(line)
+    async with app.run_test(size=size) as pilot:
+        view = await logs(pilot, app)
+        assert view.wrap == wraps
+        await press(pilot, "g")
+        shown = "".join(text for row, text in view.rows if row.source == "supervisor")
+        assert shown == line.strip()
+        drawn = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert any("again in 40 s" in text for text in drawn) == wraps
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from textual.widgets import OptionList
 
 from tests.support import canned_projects
+from tests.support.cli import cli
 from tests.tui.conftest import press, ready, until
 from tui.app import MllmaugApp
 from tui.config import user_files
@@ -45,6 +46,14 @@ async def test_it_lists_the_others_and_opens_one(tmp_path: Path) -> None:
         await press(pilot, "down", "enter")
         await until(pilot, lambda: app._exit)
     assert app.return_value == folders["create"]
+
+
+async def test_a_demo_without_the_application_is_a_recent_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.cli.demo.run_headless", lambda project, devices: 0)
+    assert cli("demo", "shapes", "--headless", "--images", "1").returncode == 0
+    assert user_files.recent_projects() == [tmp_path / "shapes"]
 
 
 async def test_another_folder_must_be_a_project(tmp_path: Path) -> None:

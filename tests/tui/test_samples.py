@@ -314,6 +314,15 @@ async def test_captions_are_rated_for_a_reason(tmp_path: Path) -> None:
         assert not screen.flags
         lines = [strip.text for strip in app.screen._compositor.render_strips()]
         assert sum(" bad " in line for line in lines) == 1
+        await press(pilot, "f")
+        await until(pilot, lambda: screen.flags)
+        lines = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert sum(" flag bad " in line for line in lines) == 1
+        await press(pilot, "t")
+        row = screen.table.current
+        assert row is not None and screen.caption_label(row) == "flag bad"
+        await press(pilot, "t", "f")
+        await until(pilot, lambda: not screen.flags)
         assert screen.why_not("next_flag") is None
         await press(pilot, "w")
         await until(pilot, lambda: not screen.ratings)

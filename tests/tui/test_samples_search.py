@@ -78,9 +78,18 @@ async def test_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert screen.lists_found, "n goes on from where a person is"
         await press(pilot, "slash")
         assert app.screen.query_one("#line", Input).value == "otter:loop"
+        assert screen.preview.image is not None
         await press(pilot, ("backspace",) * 10, tuple("zebra"), "enter")
         await until(pilot, lambda: [n for n in app._notifications if "zebra" in n.message])
         assert screen.table.total == 0
+        await until(pilot, lambda: label_text(app, "#captions") == "no record is listed")
+        assert screen.preview.image is None
+        assert not screen.query_one("#picture").display
+        assert str(screen.captions.border_title) == "Captions"
+        assert screen.chosen_caption is None
+        await press(pilot, "r")
+        await until(pilot, lambda: screen.preview.image is not None)
+        await until(pilot, lambda: "Original" in label_text(app, "#captions"))
 
 
 class PartCall:

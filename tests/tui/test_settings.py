@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from engine.utils.errors import BadInput
 from engine.utils.user_config import config_file
 from tests.faults.support.terminal import Terminal
 from tests.support import canned_projects
+from tests.support.cli import cli
 from tests.tui.conftest import FakeRunControl, press, ready
 from tui.app import MllmaugApp
 from tui.config import settings, user_files
@@ -49,12 +51,80 @@ def test_what_makes_no_sense_names_the_file(content: str, reason: str) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_the_command_refuses_it_with_code_2(tmp_path: Path) -> None:
+def test_the_application_starts_all_the_same_and_says_what_is_wrong(tmp_path: Path) -> None:
     write_config('[keys]\n"none" = "f"')
     with Terminal(canned_projects.copy_canned_project(tmp_path / "p", "create").folder) as terminal:
-        terminal.wait_for("config.toml")
+        terminal.wait_for("binding 'none'")
+        terminal.type("q")
         terminal.read(1)
-        assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == 2
+        assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == 0
+
+
+def test_a_mistake_costs_no_other_setting() -> None:
+    path = write_config('theme = "nord"\nimages = 7\nhealth_stop = "no"\ncolour = 1\n')
+    valid, warning = settings.read_valid()
+    assert valid == settings.UserSettings(theme="nord")
+    assert warning is not None and warning.startswith(f"{path}: there is no setting 'colour'")
+    assert "(and 2 more mistakes)" in warning
+    assert "\n" not in warning
+
+
+def test_a_file_that_is_not_toml_is_ignored() -> None:
+    path = write_config('theme = "nord\n')
+    valid, warning = settings.read_valid()
+    assert valid == settings.UserSettings()
+    assert warning is not None and f"cannot read {path}" in warning and "\n" not in warning
+
+
+def test_nothing_is_said_of_a_good_file() -> None:
+    write_config('theme = "nord"\n[keys]\n"app.pause" = "ctrl+t"\n')
+    assert settings.read_valid()[1] is None
+    assert settings.config_warning() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "mistake"),
+    [
+        ("helth_stop = false", "there is no setting 'helth_stop'"),
+        ('health_stop = "false"', "health_stop must be true or false"),
+        ("[on_event.mail]\ncomand = ['mail']", "no setting 'comand'"),
+        ("[api_keys]\n'gpu07' = 'KEY'", "write a server as"),
+        ("health_stop = fales", "cannot read "),
+    ],
+)
+def test_commands_warn_of_a_mistake_in_one_line(tmp_path: Path, content: str, mistake: str) -> None:
+    folder = canned_projects.copy_canned_project(tmp_path / "p", "finished").folder
+    before = cli("status", folder, "--json")
+    path = write_config(content)
+    after = cli("status", folder, "--json")
+    assert (after.returncode, before.stderr) == (before.returncode, "")
+    assert json.loads(after.stdout).keys() == json.loads(before.stdout).keys()
+    (line,) = after.stderr.splitlines()
+    assert line.startswith("warning: ") and str(path) in line and mistake in line
+    assert cli("failures", folder).stderr == "", "no setting counts for it"
+
+
+def test_doctor_and_hooks_name_a_mistake_once() -> None:
+    write_config("[on_event.mail]\ncomand = ['mail']")
+    refused = cli("hooks")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert cli("doctor").stdout.count("'comand'") == 1
+    write_config("images = 'gif'")
+    listed = cli("hooks")
+    assert listed.returncode == 0 and "images must be one of" in listed.stderr
+    assert cli("doctor").stdout.count("CHECK") == 1
+
+
+@pytest.mark.asyncio
+async def test_a_warning_is_a_notification(tmp_path: Path) -> None:
+    folder = canned_projects.copy_canned_project(tmp_path / "p", "busy").folder
+    app = MllmaugApp(folder, warning="config.toml: [bold] is no setting\x1b")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        (shown,) = app._notifications
+        assert shown.message == "config.toml: [bold] is no setting␛"
+        assert (shown.severity, shown.markup) == ("warning", False)
 
 
 @pytest.mark.asyncio

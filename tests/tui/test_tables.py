@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.app import App, ComposeResult
 
+from tui.widgets.tables.record_table import RecordTable
 from tui.widgets.tables.setting_table import SettingTable
 from tui.widgets.tables.shard_table import ShardTable
 from tui.widgets.tables.sortable_table import SortableTable, sort_key
@@ -38,6 +39,20 @@ async def test_a_narrow_table_leaves_columns_out() -> None:
     assert titles(120)[-4:] == ["Prio", "Tries", "Updated", "Error"]
     assert titles(56) == ["Shard", "Model", "State", "Captioned", "Failed", "Error"]
     assert [cells for _, cells in SettingTable().layout_columns(56)] == [15, 18, 18]
+
+
+async def test_the_path_of_an_image_gets_a_share_of_a_wide_table() -> None:
+    table = RecordTable(lambda row: "flag bad")
+
+    def cells(width: int) -> dict[str, int]:
+        laid_out = table.layout_columns(width)
+        assert sum(cells + 1 for _, cells in laid_out) + 2 <= width
+        return {column.title: cells for column, cells in laid_out}
+
+    assert cells(196)["Image"] >= 60
+    assert cells(196)["Original caption"] > cells(116)["Original caption"]
+    assert cells(116)["Image"] == cells(76)["Image"]
+    assert cells(76)["Flag"] >= len("flag good")
 
 
 async def test_a_click_on_a_title_sorts() -> None:

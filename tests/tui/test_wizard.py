@@ -26,6 +26,7 @@ from tests.support.pictures import make_captions
 from tests.tui.conftest import FakeRunControl, label_text, open_wizard, press, ready, settle, until
 from tui.app import MllmaugApp
 from tui.dialogs.confirm import Confirm
+from tui.dialogs.help import Help
 from tui.dialogs.pilot import Pilot as PilotScreen
 from tui.dialogs.report import Report
 from tui.dialogs.wizard import source
@@ -309,6 +310,13 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         assert "//. This second sentence is here to be sheared.//" in label_text(app, "#captions")
         preview = app.screen.query_one(Preview)
         assert preview.image == "images/000000.png"
+        for key in ("question_mark", "f1"):
+            await press(pilot, key)
+            assert isinstance(app.screen, Help)
+            assert "Start the whole run" in label_text(app, "#keys")
+            assert "figures" in label_text(app, "#about")
+            assert "Dashboard" not in label_text(app, "#keys"), "it is behind the dialog"
+            await press(pilot, "escape")
         await press(pilot, "n", "d", "j", "k")
         await until(pilot, lambda: preview.border_subtitle == "24x16 RGB")
         assert preview.image == "images/000001.png"
@@ -330,6 +338,23 @@ async def test_a_try_and_a_pilot(tmp_path: Path) -> None:
         (model,) = projects.models(connection)
         assert ratings.current(connection) == {(0, 1, model.id): Rating(False, "no [dog]")}
     assert HealthRecord.of(model.health).pilot.captions == 3, "the new project keeps the pilot"
+
+
+async def test_help_in_the_wizard(tmp_path: Path) -> None:
+    app = MllmaugApp(None)
+    async with app.run_test(size=SIZE) as pilot:
+        wizard = await open_wizard(pilot)
+        field = wizard.query_one("#captions", Input)
+        await until(pilot, lambda: wizard.focused is field)
+        await press(pilot, "f1")
+        assert isinstance(app.screen, Help)
+        assert "Next" in label_text(app, "#keys")
+        assert "nothing is written" in label_text(app, "#about")
+        await press(pilot, "escape", "question_mark")
+        assert field.value == "?", "a field takes it as a character"
+        wizard.query_one("#back").focus()
+        await press(pilot, "question_mark")
+        assert isinstance(app.screen, Help)
 
 
 async def test_the_image_that_is_tried(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from dataclasses import asdict
@@ -73,7 +74,12 @@ def hostile_draft(folder: Path) -> ProjectDraft:
                 entered={"prompt": HOSTILE, "temperature": "0.7", "max_new_tokens": "20"},
             ),
             "server": AskedSettings(
-                family="server", entered={"backend": "sglang", "interpreter": str(interpreter)}
+                family="server",
+                entered={
+                    "backend": "sglang",
+                    "interpreter": str(interpreter),
+                    "arguments": "--name 'a $HOME b' --flag",
+                },
             ),
             "llava-1.5": AskedSettings(family="llava-1.5", entered={"prompt": "not chosen"}),
         },
@@ -107,6 +113,7 @@ def test_every_choice_is_in_the_line(tmp_path: Path) -> None:
     assert (settings["temperature"], settings["max_new_tokens"]) == (0.7, 20)
     served = models["server"]["settings"]
     assert (served["backend"], Path(served["interpreter"]).name) == ("sglang", "py thon")
+    assert json.loads(served["arguments"]) == ["--name", "a $HOME b", "--flag"]
     assert by_the_wizard["project"]["shear_mode"] == "sentence"
     assert then_run(made).endswith("--devices cpu:2")
 

@@ -11,7 +11,7 @@ import click
 
 from engine.utils.errors import BadInput
 from tui.cli.options import Folder
-from tui.cli.requests import open_project
+from tui.cli.requests import open_project, warn_of_config
 
 
 @click.command("open", hidden=True)
@@ -60,12 +60,12 @@ def show(folder: Path | None, readonly: bool = False) -> None:
     from tui.terminal import graphics
 
     forget_exported_size()
-    user_settings = settings.read()
+    user_settings, warning = settings.read_valid()
     if in_browser():  # the terminal of the server is not to be asked
         image_support = graphics.ImageSupport("cells", "in a browser")
     else:
         image_support = graphics.choose(user_settings.images)
-    app = MllmaugApp(folder, readonly, user_settings, image_support)
+    app = MllmaugApp(folder, readonly, user_settings, image_support, warning)
     require_terminal()
     while (next_folder := app.run()) is not None:
         app = MllmaugApp(next_folder, readonly, user_settings, image_support)
@@ -93,9 +93,12 @@ def demo(folder: Path, images: int | None, headless: bool, devices: str) -> None
     """Try everything on built-in scenes and tiny models, in ./demo."""
     from engine.operations.demo_project import make_demo
     from tui.cli.demo import run_headless
+    from tui.config.user_files import remember_project
 
     project = make_demo(folder, images)
+    remember_project(project.folder)
     if headless or not has_terminal():
+        warn_of_config()
         sys.exit(run_headless(project, devices))
     from engine.operations import run_control
     from tui.viewmodel.snapshot_reader import read_snapshot

@@ -23,7 +23,14 @@ from tui.cli.options import (
     project_argument,
     read_byte_size,
 )
-from tui.cli.requests import EXIT_UNFINISHED, echo, is_readonly, open_project, warn
+from tui.cli.requests import (
+    EXIT_UNFINISHED,
+    echo,
+    is_readonly,
+    open_project,
+    warn,
+    warn_of_config,
+)
 
 if TYPE_CHECKING:
     from engine.quality.quality_filter import QualityFilter
@@ -115,6 +122,7 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
     from tui.cli.progress_bars import pilot_bars
 
     project = open_project(folder)
+    warn_of_config()
     refuse_while_running(project, "try the models")
     pilot_plan = plan_pilot(project, devices, images, models)
     with pilot_bars(len(pilot_plan.records)) as show_event:

@@ -10,7 +10,7 @@ import click
 
 from engine.utils.errors import BadInput
 from tui.cli.options import Folder
-from tui.cli.requests import EXIT_UNFINISHED, echo, open_project
+from tui.cli.requests import EXIT_UNFINISHED, echo, open_project, warn_of_config
 
 
 @click.command()
@@ -50,14 +50,17 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
             raise BadInput(f"--set {setting}: give --model with the same name, too")
     project = open_project(folder) if folder else None
     healthy = True
+    valid_settings, warning = user_settings.read_valid()
     if sys.stdout.isatty():
-        echo(f"ok    {graphics.choose(user_settings.read().images, ask_without_extra=True)}")
+        echo(f"ok    {graphics.choose(valid_settings.images, ask_without_extra=True)}")
     try:
         if called := [hook.name for hook in read_hooks()]:
             echo(f"ok    hooks: {', '.join(called)} ('mllmaug-tui hooks --test' calls them)")
     except BadInput as error:
+        warning = str(error)  # it also says that no hook is called
+    if warning is not None:
         healthy = False
-        echo(f"CHECK {error}")
+        echo(f"CHECK {warning}")
     for finding in examine(project, models, settings):
         healthy = healthy and finding.good
         echo(f"{'ok   ' if finding.good else 'CHECK'} {finding.text}")
@@ -78,6 +81,7 @@ def hooks(names: tuple[str, ...], test: bool) -> None:
     from engine.utils.user_config import config_file
 
     known = {hook.name: hook for hook in read_hooks()}
+    warn_of_config()  # after that, since a mistake in the hooks is an error here
     unknown = [name for name in names if name not in known]
     if unknown:
         raise BadInput(

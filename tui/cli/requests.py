@@ -53,6 +53,18 @@ def warn(text: str) -> None:
         click.echo(visible(text), err=True)
 
 
+def warn_of_config() -> None:
+    """Print what is wrong with the user's `config.toml`, if anything is, as one line on stderr.
+
+    Called by commands for which a setting of it counts.
+    """
+    from tui.config.settings import config_warning
+
+    warning = config_warning()
+    if warning is not None:
+        warn(f"warning: {warning}")
+
+
 def send_request(project: Project, request: Request) -> None:
     """Send a request to the run, or carry it out here while nothing runs; print the answer.
 

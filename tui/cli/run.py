@@ -9,7 +9,7 @@ import click
 
 from engine.utils.errors import BadInput
 from tui.cli.options import Output, project_argument
-from tui.cli.requests import echo, is_readonly, open_project, send_request
+from tui.cli.requests import echo, is_readonly, open_project, send_request, warn_of_config
 
 
 @click.command()
@@ -69,6 +69,7 @@ def run(
             "--ship-images needs --cluster: workers of this machine read the same files as you"
         )
     project = open_project(folder)
+    warn_of_config()
     if allow_outside:
         outside_images.allow_in(project)
         if live_supervisor(project) is not None:
@@ -118,6 +119,7 @@ def status(
     if interval is not None and not follows:
         raise BadInput("--interval needs --follow")
     project = open_project(folder)
+    warn_of_config()
     if follows:
         sys.exit(follow(project, interval or LINE_SECONDS, as_json, prometheus))
     snapshot = read_snapshot(project)

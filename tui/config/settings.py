@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from engine.captioners.api_keys import table_problems
 from engine.notices.hooks import hook_problems
 from engine.utils.errors import BadInput
+from engine.utils.plurals import plural
 from engine.utils.user_config import config_file
 
 ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
@@ -18,6 +19,8 @@ ImageMode = Literal["auto", "kitty", "sixel", "cells", "off"]
 NotificationMode = Literal["auto", "bell", "osc9", "osc777", "off"]
 """How the terminal tells of a run: by a bell alone, or also by a notification of the desktop, whose
 escape sequence is chosen (`auto`) or named."""
+ALL_IGNORED = "all of its settings are ignored"
+"""What follows if the file cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,40 +51,95 @@ def read(path: Path | None = None) -> UserSettings:
     Raises `BadInput`, which names the file, if it cannot be read or sets something unknown.
     """
     path = path or config_file()
-    try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except FileNotFoundError:
-        return UserSettings()
-    except (OSError, ValueError) as error:
-        raise BadInput(f"cannot read {path}: {error}") from error
-    problem = next(problems(values), None)
+    values = read_values(path)
+    problem = next((problem for _, problem in problems(values)), None)
     if problem is not None:
         raise BadInput(f"{path}: {problem}")
     return UserSettings(**values)
 
 
-def problems(values: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the values of the file."""
+def read_values(path: Path) -> dict[str, Any]:
+    """Return what the file holds; nothing without a file.
+
+    Raises `BadInput`, which names the file, if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot read {path}: {error}") from error
+
+
+def read_valid() -> tuple[UserSettings, str | None]:
+    """Return the settings, and a warning about mistakes in them, None if there are none.
+
+    A setting with a mistake has its default, and so has every setting of a file that cannot be
+    read.
+    """
+    path = config_file()
+    try:
+        values = read_values(path)
+    except BadInput as error:
+        return UserSettings(), f"{error}; {ALL_IGNORED}"
+    found = list(problems(values))
+    wrong = {name for name, _ in found}
+    valid = {name: value for name, value in values.items() if name not in wrong}
+    return UserSettings(**valid), warning_about(path, [problem for _, problem in found])
+
+
+def config_warning() -> str | None:
+    """Return a warning about what is wrong with the file, None if nothing is.
+
+    The names of keys are not looked at: only the application uses them, and they take long to
+    collect.
+    """
+    path = config_file()
+    try:
+        found = problems(read_values(path), with_keys=False)
+    except BadInput as error:
+        return f"{error}; {ALL_IGNORED}"
+    return warning_about(path, [problem for _, problem in found])
+
+
+def warning_about(path: Path, found: Sequence[str]) -> str | None:
+    """Return one line about the problems of a file, None if there are none."""
+    if not found:
+        return None
+    others = len(found) - 1
+    more = f" (and {plural(others, 'more mistake')})" if others else ""
+    return f"{path}: {found[0]}{more}; a setting with a mistake is ignored"
+
+
+def problems(values: dict[str, Any], with_keys: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield the name of each setting that is wrong, and what is wrong with it.
+
+    `with_keys` is True if the names in the table `keys` are looked at, too.
+    """
     known = tuple(field.name for field in fields(UserSettings))
     for name in values:
         if name not in known:
-            yield f"there is no setting {name!r}: one of {', '.join(known)}"
+            yield name, f"there is no setting {name!r}: one of {', '.join(known)}"
     if not isinstance(values.get("theme", ""), str):
-        yield "theme must be text"
+        yield "theme", "theme must be text"
     if values.get("images", "auto") not in get_args(ImageMode):
-        yield f"images must be one of {', '.join(get_args(ImageMode))}"
+        yield "images", f"images must be one of {', '.join(get_args(ImageMode))}"
     if not isinstance(values.get("health_stop", True), bool):
-        yield "health_stop must be true or false"
+        yield "health_stop", "health_stop must be true or false"
     if values.get("notifications", "auto") not in get_args(NotificationMode):
-        yield f"notifications must be one of {', '.join(get_args(NotificationMode))}"
-    yield from table_problems(values.get("api_keys", {}))
-    yield from hook_problems(values.get("on_event", {}))
+        choices = ", ".join(get_args(NotificationMode))
+        yield "notifications", f"notifications must be one of {choices}"
+    for problem in table_problems(values.get("api_keys", {})):
+        yield "api_keys", problem
+    for problem in hook_problems(values.get("on_event", {})):
+        yield "on_event", problem
     keys = values.get("keys", {})
     if not isinstance(keys, dict):
-        yield "keys must be a table"
-    elif keys:
-        yield from key_problems(keys)
+        yield "keys", "keys must be a table"
+    elif keys and with_keys:
+        for problem in key_problems(keys):
+            yield "keys", problem
 
 
 def key_problems(keys: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -30,6 +30,8 @@ NOTES = (
 
 The actions of ours among them say so (`Action.in_help`).
 """
+DIALOG_NOTES = tuple(note for note in NOTES if note[0].startswith(("tab", "shift+mouse")))
+"""The notes that also hold while a dialog is in front."""
 FOCUSED, SCREEN, EVERYWHERE, OFF = "Focused pane", "This screen", "Everywhere", "Disabled now"
 """The sections of the dialog, in order."""
 SCROLLBAR = 2
@@ -147,7 +149,7 @@ def help_lines(screen: Screen[Any], focused: Widget | None) -> Iterator[HelpLine
         reason = None if first.enabled else reason_disabled(first)
         if reason:
             yield HelpLine(OFF, keys, f"{first.binding.description}: {reason}")
-    for keys, text in NOTES:
+    for keys, text in DIALOG_NOTES if isinstance(screen, ModalScreen) else NOTES:
         yield HelpLine(EVERYWHERE, keys, text)
 
 

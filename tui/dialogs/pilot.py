@@ -51,6 +51,12 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
     """The first images with their captions, and the figures of every model."""
 
     AUTO_FOCUS = "#said"
+    HELP = (
+        "Every model captions the first images. The table shows the speed, the time for all records"
+        " and the defects of the captions of each model; below it, you compare the captions of one"
+        " image. G starts the whole run, and escape goes back without it. Ratings and figures are"
+        " kept: later runs warn if a figure is worse."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Change", tooltip="Back, to change something", id="pilot.close"),
         Binding("G", "go", "Go", tooltip="Start the whole run", id="pilot.go"),
@@ -62,6 +68,7 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
         Binding(
             "Z", "enlarge", "Picture", tooltip="Picture on the whole screen", id="pilot.enlarge"
         ),
+        Binding("question_mark,f1", "app.open('help')", "Help", False, id="pilot.help"),
         Binding("j", "scroll(1)", "Down", False, id="pilot.down"),
         Binding("k", "scroll(-1)", "Up", False, id="pilot.up"),
     ]
@@ -117,7 +124,7 @@ class Pilot(ActionOwner, PreviewScreen[PilotOutcome | None], Dialog[PilotOutcome
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Pilot"
             dialog.border_subtitle = (
-                "n N image; m model; + - good, bad; d diff; w prompts; Z picture; esc; G go"
+                "n N image; m model; + - rate; d diff; w prompts; Z picture; ? help; G go"
             )
             yield Static("looking for devices and records ...", id="models", markup=False)
             with Horizontal(id="record"):

@@ -29,6 +29,8 @@ POLL_SECONDS = 1.0
 """Seconds between two readings of what was added to the log files."""
 LINES_KEPT = 100_000
 """Lines of all files together that are kept for changing the file or the level."""
+NARROW = 110
+"""Cells of a terminal in which lines are not wrapped at first, but cut."""
 LEVEL_LABELS = {"info": "all levels", "warn": "WARN, FAIL", "fail": "FAIL only"}
 """The label of each lowest level that can be shown."""
 
@@ -73,6 +75,8 @@ class Logs(ProjectScreen):
         field = self.query_one(Input)
         field.cursor_blink = False
         field.display = False
+        # A cut line of a narrow terminal would show little more than the time and the device.
+        self.view.wrap = self.app.size.width < NARROW
         self.update_head_line()
         self.set_interval(POLL_SECONDS, self.poll)
 

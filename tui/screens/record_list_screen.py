@@ -65,7 +65,7 @@ class RecordListScreen(ProjectScreen):
         self.table = RecordTable(self.label_of, id="records")
 
     def label_of(self, row: RecordRow) -> str:
-        """Return what the table shows beside a record: `flag`, `bad`, `good` or nothing."""
+        """Return what the table shows beside a record: `flag`, `bad`, `flag bad` or nothing."""
         raise NotImplementedError
 
     def list_changed(self) -> None:

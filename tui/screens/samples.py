@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 0.08
 """Seconds that the cursor must rest on a record before its image and captions are read."""
+NO_RECORD = "no record is listed"
+"""What is shown in place of image and captions while the list is empty."""
 
 
 class Samples(PreviewScreen[None], RecordSearchScreen):
@@ -151,6 +153,8 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         if self.lists_found:
             self.load_found()
         row = self.table.current
+        if not self.table.total:
+            self.clear_record()
         if self.table.cursor and self.live:
             self.live = False
             self.update_mode_line()
@@ -168,6 +172,15 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         self.captions.read(row)
         self.preview.show(row.image)
 
+    def clear_record(self) -> None:
+        """Show neither image nor captions, since no record is listed."""
+        if self.captions.row is not None:
+            if self.load_timer is not None:
+                self.load_timer.stop()
+            self.captions.clear(NO_RECORD)
+            self.preview.show_no_image(NO_RECORD)
+            self.refresh_keys()
+
     @on(CaptionsPane.Drawn)
     def captions_drawn(self) -> None:
         self.update_record_title()
@@ -177,16 +190,17 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
     def update_record_title(self) -> None:
         """Show in the captions pane's title which record it is, and whether it is flagged."""
         row = self.captions.row
-        if row is not None:
+        if row is None:
+            self.captions.border_title = "Captions"
+        else:
             flag = ", flagged (f)" if (row.shard, row.i) in self.flags else ""
             self.captions.border_title = f"Captions of {row.shard:05}/{row.i}{flag}"
 
     # Flags
 
     def label_of(self, row: RecordRow) -> str:
-        """Return what a person said of a record: its flag, or its worst rating."""
-        key = row.shard, row.i
-        return "flag" if key in self.flags else self.words.get(key, "")
+        """Return what a person said of a record: its flag, its worst rating, or both."""
+        return self.label(row, self.words.get((row.shard, row.i), ""))
 
     def caption_label(self, row: RecordRow) -> str:
         """Return what a person said of a record, or of the caption of the chosen model."""
@@ -194,7 +208,12 @@ class Samples(PreviewScreen[None], RecordSearchScreen):
         models = {it.row.name: it.row.id for it in snapshot.captioners} if snapshot else {}
         first = next(iter(models.values()), ORIGINAL_ID)
         rating = self.ratings.get((*key, models.get(self.captions.model or "", first)))
-        return "flag" if key in self.flags else rating.word if rating is not None else ""
+        return self.label(row, rating.word if rating is not None else "")
+
+    def label(self, row: RecordRow, rating: str) -> str:
+        """Return `flag` if a record is flagged, with the word of a rating behind it."""
+        flag = "flag" if (row.shard, row.i) in self.flags else ""
+        return f"{flag} {rating}".strip()
 
     @property
     def flagged_keys(self) -> frozenset[RecordKey]:

@@ -9,9 +9,10 @@ from engine.captioners.registry import FAMILIES, PAPER, Settings, change_model
 from engine.captioners.setting_changes import setting_text
 from engine.utils.errors import BadInput
 
-SHOWN = ("prompt", "temperature", "top_p", "max_new_tokens", "backend", "interpreter")
+SHOWN = ("prompt", "temperature", "top_p", "max_new_tokens", "backend", "interpreter", "arguments")
 """The settings that are offered for a new model; all others can be changed later. Without the last
-two, no model could be tried that is served by a program from another environment."""
+three, no model could be tried that is served by a program from another environment, or one that
+needs an argument to fit into memory."""
 
 
 @dataclass(kw_only=True)
@@ -33,6 +34,8 @@ class AskedSettings:
         settings = family.presets[self.preset]
         names = [name for name in SHOWN if name in family.setting_names]
         values = {name: setting_text(getattr(settings, name)) for name in names}
+        if "arguments" in values:
+            values["arguments"] = values["arguments"] or "none"
         return {name: value for name, value in values.items() if value}
 
     @property

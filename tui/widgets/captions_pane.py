@@ -109,6 +109,13 @@ class CaptionsPane(VerticalScroll, can_focus=True):
         self.query_one("#captions", Static).update(self.shown)
         self.post_message(self.Drawn())
 
+    def clear(self, reason: str) -> None:
+        """Show no record, but why there is none."""
+        self.row = self.image = None
+        self.shown = Content(reason)
+        self.query_one("#captions", Static).update(self.shown)
+        self.post_message(self.Drawn())
+
     def next_model(self) -> None:
         """Choose the model after the chosen one."""
         models = self.models()

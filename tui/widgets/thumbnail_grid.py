@@ -74,7 +74,7 @@ class ThumbnailGrid(Widget, can_focus=True):
         self.read_caption = read_caption
         """Returns the caption to show with a record. Called in a thread."""
         self.label_of = label_of
-        """Returns what is shown before a caption: `flag`, `bad`, `good` or nothing."""
+        """Returns what is shown before a caption: `flag`, `bad`, `flag bad` or nothing."""
         self.thumbnails: OrderedDict[RecordRow, Thumbnail] = OrderedDict()
         self.drawn_cursor = -1
         """The index of the record under the cursor when the page was drawn."""

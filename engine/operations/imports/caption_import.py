@@ -193,7 +193,7 @@ def add_model(project_state: ProjectState, request: CaptionImport) -> tuple[Proj
     choice = request.choice or imported_choice(request.name)
     model = new_model_row(project_state.models.values(), choice)
     project_state.add_model(model)
-    project_state.event("info", f"{model.name}: added for imported captions", model=model.name)
+    project_state.event("info", "added for imported captions", model=model.name)
     project_state.commit()
     keep_manifest(project_state.project, project_state)
     loaded = ProjectState.load(project_state.project, Policy(), project_state.clock)

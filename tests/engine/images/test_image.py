@@ -74,6 +74,25 @@ def test_an_image_that_cannot_be_captioned_has_a_reason(folder: Path, name: str,
     assert caught.value.detail
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<!DOCTYPE html><html>", "the file starts with the text '<!DOCTYPE ht'"),
+        (b"404: it's\n\tgone", 'the file starts with the text "404: it\'s g"'),
+        (b"\0" * 20, "the file starts with the bytes 00 00 00 00 00 00 00 00 00 00 00 00"),
+        (b"PK\x03\x04zip", "the file starts with the bytes 50 4b 03 04 7a 69 70"),
+        (b"\n \n", "the file starts with the bytes 0a 20 0a"),
+        (b"", "the file is empty"),
+    ],
+)
+def test_what_is_no_image_is_described_in_words(tmp_path: Path, data: bytes, words: str) -> None:
+    path = tmp_path / "image.jpg"
+    path.write_bytes(data)
+    with pytest.raises(ImageProblem) as caught:
+        open_image(str(path))
+    assert caught.value.detail == f"not an image: {words}"
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK", "1", "LA", "I;16", "YCbCr"])
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / f"image.{'tif' if mode in ('CMYK', 'YCbCr') else 'png'}"

@@ -41,7 +41,7 @@ def test_a_cause_is_excluded_and_taken_back_in(books: SmallProject) -> None:
         ("record", "excluded"): 3,
         ("record", "corrupt"): 1,
     }
-    with pytest.raises(BadInput, match=r"nothing failed as 'missing': there is 'it crashed', "):
+    with pytest.raises(BadInput, match=r"cause 'missing': the causes are 'it crashed', "):
         failure_causes.find_cause(books.project, "missing")
     excluded = failure_causes.find_cause(books.project, "excluded")
     assert failure_causes.retry_cause(books.project, excluded) == (

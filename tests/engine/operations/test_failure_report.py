@@ -99,5 +99,5 @@ def test_what_cannot_be_written_leaves_nothing(failed: SmallProject, tmp_path: P
 
 
 def test_a_cause_that_nothing_failed_for(failed: SmallProject) -> None:
-    with pytest.raises(BadInput, match=r"nothing failed as 'x': there is 'exit code 3', 'corrupt'"):
+    with pytest.raises(BadInput, match=r"cause 'x': the causes are 'exit code 3', 'corrupt'"):
         find_cause(failed.project, "x")

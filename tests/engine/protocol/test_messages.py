@@ -148,6 +148,16 @@ def test_what_is_no_message_is_refused_after_what_came_before(line: bytes) -> No
     assert received == [messages.Heartbeat(rss=1)]
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [(b"loss 0.3", "not a message: 'loss 0.3'"), (b"\x1b[1m\xff", "'\\x1b[1m\ufffd'")],
+)
+def test_what_was_written_is_shown_as_text(line: bytes, shown: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        list(MessageReader().feed(line + b"\n"))
+    assert shown in str(caught.value)
+
+
 @pytest.mark.parametrize("number", ["1e400", "1" + "0" * 30, "-1" + "0" * 30, "NaN"])
 def test_a_number_too_large_to_be_read_is_out_of_range(number: str) -> None:
     row = '{"i": N, "raw": "a dog", "tokens": N, "finish": "stop"}'.replace("N", number)

@@ -295,7 +295,7 @@ MODELS = {
                 | {"settings": choose("dry-run", None, {"batch": "4"}).settings}
             }
         },
-        events=("dry-run: set batch=4; captions stay as they are",),
+        events=("set batch=4; captions stay as they are",),
     ),
     "a model that the project has": Row(
         request=AddModel(choice=choose("dry-run")),

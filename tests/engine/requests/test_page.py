@@ -20,7 +20,7 @@ TESTS = {
     "retry of failed records": "retry of failed records",
     "retry of a running shard": "retry of a running shard",
     "any retry": "retry of a blocked model's shard",
-    "recheck, from whoever found damage": (
+    "recheck, by whoever found damage": (
         "test_a_damaged_log_is_set_aside_and_its_task_begins_anew"
     ),
     "recheck, and the shard file is damaged": "test_a_damaged_shard_fails_its_tasks",
@@ -29,7 +29,7 @@ TESTS = {
     "priority": "priority",
     "ask again for captions with defects": "test_captions_are_asked_for_again",
     "exclude named records of a running task": "test_named_records_of_a_running_task_are_excluded",
-    "exclude records, or take them back in": "test_exclude",
+    "exclude records, or include them again": "test_exclude",
     "the same, but the log or the sheared file": (
         "test_a_failing_file_is_reported_and_nothing_is_believed"
     ),

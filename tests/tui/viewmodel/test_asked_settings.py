@@ -35,6 +35,9 @@ def test_another_preset_keeps_what_was_entered() -> None:
         ("server", {"backend": "sglang", "interpreter": sys.executable}, None),
         ("server", {"interpreter": "/no/such/python"}, "interpreter must be an existing"),
         ("server", {"backend": "/opt/serve.sh {model}"}, "{port}"),
+        ("server", {"arguments": "--max-model-len 8192"}, None),
+        ("server", {"arguments": ""}, None),
+        ("server", {"arguments": "'--dtype"}, "arguments must be further arguments"),
     ],
 )
 def test_what_is_wrong_with_what_was_entered(
@@ -48,6 +51,6 @@ def test_every_family_can_be_shown() -> None:
     offered = {name: set(AskedSettings(family=name).values) for name in FAMILIES}
     sampled = {"prompt", "temperature", "top_p", "max_new_tokens"}
     assert offered["hf"] == offered["otter"] == offered["endpoint"] == sampled
-    assert offered["server"] == {*sampled, "backend", "interpreter"}
+    assert offered["server"] == {*sampled, "backend", "interpreter", "arguments"}
     assert offered["score-vqa"] == {"prompt"}
     assert offered["score"] == offered["dry-run"] == set()

@@ -17,8 +17,8 @@ from tui.widgets.path_complete import PathComplete
 
 LABELS = {"temperature": "temperature", "top_p": "top p", "max_new_tokens": "token cap"}
 """The names of the short fields beside the prompt, by setting: two of them share a row."""
-PROGRAMS = ("backend", "interpreter")
-"""The settings that may name a program, each in a row of its own: paths are long."""
+PROGRAMS = ("backend", "interpreter", "arguments")
+"""The settings of a program that serves the model, each in a row of its own: they are long."""
 
 
 class AskedFields(Vertical):

@@ -63,7 +63,14 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         Binding("ctrl+n", "step(1)", "Next", id="wizard.next"),
         Binding("escape", "step(-1)", "Back", tooltip="Back, or close", id="wizard.back"),
         Binding("ctrl+y", "copy", "Copy", tooltip="Copy the command", id="wizard.copy"),
+        Binding("question_mark,f1", "help", "Help", tooltip="What the keys do", id="wizard.help"),
     ]
+    HELP = (
+        "The pages ask for the captions and images, the models, the devices and the prompts. The"
+        " last page shows what the project will be, and the command that makes the same project."
+        " What you enter is checked at once, and nothing is written before you press Create. In a"
+        " field, ? is a character like any other: press f1 there."
+    )
 
     @dataclass
     class CreationProgressed(Message):
@@ -148,10 +155,10 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
         self.query_one("#next").display = not last
         for name in END_BUTTONS:
             self.query_one(f"#{name}").display = last
-        keys = "ctrl+y copies the command" if last else "ctrl+n next page"
+        keys = "ctrl+y copies the command" if last else "ctrl+n next"
         if self.step.PATHS:
             keys = f"enter completes a path, tab next field, {keys}"
-        self.query_one(".dialog").border_subtitle = f"{keys}, esc back"
+        self.query_one(".dialog").border_subtitle = f"{keys}, esc back, f1 help"
         step, pages = self.step, self.query_one(ContentSwitcher)
         if not step.is_attached:  # mounting all pages at once would hold the loop too long
             await pages.add_content(step)
@@ -221,6 +228,10 @@ class Wizard(PreviewScreen[Path | None], DeferredDialog[Path | None]):
                 await self.action_step(1)
 
         self.app.push_screen(Confirm(question, WITHOUT_ORIGINALS), answer)
+
+    async def action_help(self) -> None:
+        if self.is_filled:  # before that, the key belongs to the first field
+            await self.run_action("app.open('help')")
 
     def action_copy(self) -> None:
         if isinstance(self.step, ReviewStep):

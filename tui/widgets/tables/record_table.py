@@ -30,8 +30,8 @@ class RecordTable(VirtualTable[RecordRow]):
             (
                 Column("Time", 8, lambda row: text.clock(row.created), optional=True),
                 Column("Record", 11, lambda row: f"{row.shard:05}/{row.i}"),
-                Column("Flag", 4, label_of),
-                Column("Image", 26, lambda row: row.image),
+                Column("Flag", 9, label_of),
+                Column("Image", 26, lambda row: row.image, grows=True),
                 Column("Original caption", 0, lambda row: row.original, least=8),
             ),
             id=id,

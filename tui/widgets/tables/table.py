@@ -27,6 +27,8 @@ Row = TypeVar("Row")
 Cell = str | tuple[str, str]
 """The text of a cell, alone or with the component class that colours it (`good`, `bad`, ...)."""
 
+ENOUGH = 64
+"""Cells that suffice for the column with the width 0: more are shared with columns that grow."""
 GUTTER = 2
 """Cells in front of the first column, for the signs of the cursor and of a mark."""
 
@@ -42,6 +44,8 @@ class Column(Generic[Row]):
     align_right: bool = False
     optional: bool = False
     """True if a narrow table leaves it out, the last one first."""
+    grows: bool = False
+    """True if a wide table gives the column half of what the one with the width 0 does not need."""
     least: int = 1
     """The cells of a column with the width 0 for which a narrow table leaves optional ones out."""
 
@@ -280,7 +284,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             if not optional:
                 break
             columns.remove(optional[-1])
-        return [(column, column.width or max(1, room)) for column in columns]
+        growth = max(0, room - ENOUGH) // 2 if any(column.grows for column in columns) else 0
+        last = max(1, room - growth)
+        return [(it, it.width + growth * it.grows if it.width else last) for it in columns]
 
 
 def fixed_cells(columns: Sequence[Column[Any]]) -> int:

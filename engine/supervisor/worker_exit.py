@@ -166,7 +166,7 @@ class WorkerExitHandler:
 def exit_reason(worker: WorkerState, worker_exit: WorkerExit) -> str:
     """Return why the worker ended, as events and attempts say it."""
     if worker_exit.protocol_error is not None:
-        return f"it wrote {worker_exit.protocol_error}"
+        return f"what it wrote is {worker_exit.protocol_error}"
     if worker.last_words is not None:
         return worker.last_words.text
     if worker.end_reason is not None:

@@ -49,7 +49,7 @@ def run_misbehaving(
     ("how", "text"),
     [
         ("prints", "finished"),
-        ("protocol_error", "it wrote not a message"),
+        ("protocol_error", "what it wrote is not a message"),
         ("flood", "it wrote "),
         ("half", "exit code 9"),
         ("hang", "no caption for "),

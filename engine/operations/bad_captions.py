@@ -25,6 +25,7 @@ from engine.project.task_health import (
 )
 from engine.quality.caption_check import bits_of
 from engine.quality.defects import DEFECT_NAMES, Defect
+from engine.quality.shard_health import left_by_shearing
 from engine.requests.kinds import AskAgain
 from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
@@ -155,9 +156,10 @@ def bad_captions(job: BadCaptionsJob) -> BadCaptions:
     found: list[TaskCaptions] = []
     for log in job.health.logs:
         try:
-            flags = log_health(job.health, log, originals).flag_array() & np.uint16(ANY_DEFECT)
+            health = log_health(job.health, log, originals)
         except DamagedFiles as error:
             return BadCaptions([], list(error.damage))
+        flags = left_by_shearing(health.flag_array()) & np.uint16(ANY_DEFECT)
         places = np.flatnonzero(flags & np.uint16(job.wanted)).tolist()
         if places:
             found.append((log.task.id, [(i, int(flags[i])) for i in places]))

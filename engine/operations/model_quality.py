@@ -138,6 +138,8 @@ class ModelQuality:
     captions: int
     health: Health = field(hash=False)
     """How many captions have each defect."""
+    left: Health = field(default_factory=dict, hash=False)
+    """How many captions have leaks and lead-ins that shearing left, by name."""
     sampled: int
     """The number of captions of which near duplicates, style and facts were taken."""
     style: Style

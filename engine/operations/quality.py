@@ -166,6 +166,7 @@ def quality_of(
         name=model_health.name,
         captions=model_health.captions,
         health=model_health.health(len(near_duplicates)),
+        left=model_health.left(),
         sampled=len(model_health.sample()),
         style=model_health.style(),
         facts=model_health.facts(),

@@ -24,11 +24,11 @@ MISSING_WEIGHT = 0.75
 """Weight in the support of what the others state and the caption does not, beside 0.25 of what
 the caption states and they do not: a caption may say more than others, but hardly leave out what
 all of them see. Chosen on captions of scenes: 0.5 to 0.9 are as good within 0.05 of AUROC."""
-COMMON_POWER = 2.2
+COMMON_POWER = 1.8
 """An original is contradicted below this power of the share of words that captions have in common.
 If they say all the same, it must say nothing else; the power makes it rare if captions say
-different things of an image. With the square, more right originals of photographs are
-contradicted."""
+different things of an image. A lower power finds more wrong originals, and contradicts more right
+ones of photographs (docs/quality.md)."""
 MIN_WEIGHT = 0.8
 """Share of the mean support of captions from which on a caption's words count against an original,
 or for it."""

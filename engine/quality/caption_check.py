@@ -21,13 +21,17 @@ class CaptionCheck:
         self.finder = DefectFinder(language, prompts)
 
     def defects_of(self, raw: str, finish: str) -> int:
-        """Return the bits of `Defect` of a raw caption."""
+        """Return the bits of `Defect` of a raw caption, without those that shearing cuts."""
         return self.defects_of_sheared(raw, finish, self.shear(raw, finish))
 
     def defects_of_sheared(self, raw: str, finish: str, sheared: str) -> int:
-        """Return the bits of `Defect` of a raw caption that was sheared already."""
+        """Return the same of a raw caption that was sheared already.
+
+        Leaks and lead-ins count if the sheared text holds them, too.
+        """
         words = words_of(sheared)
-        return self.finder.find(raw, finish, sheared, words, frozenset(words))
+        defects = self.finder.find(raw, finish, sheared, words, frozenset(words))
+        return defects & ~self.finder.cut_by_shearing(defects, sheared)
 
 
 class SeriesCheck:

@@ -23,6 +23,8 @@ EVERY_DEFECT = sum(DEFECT_NAMES.values())
 """The bits of all defects."""
 OF_THE_BEGINNING = LEAK | REASONING | LEAD_IN
 """The bits of defects that are seen in the beginning of the raw text."""
+MAY_BE_CUT = LEAK | LEAD_IN
+"""The bits of defects that shearing may have cut."""
 OF_THE_RAW_TEXT = OF_THE_BEGINNING | TRUNCATED
 """The bits of defects for which the sheared text need not be known."""
 CUT_WORDS = frozenset(
@@ -30,6 +32,20 @@ CUT_WORDS = frozenset(
 )
 CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
 """Words and signs with which no sentence ends."""
+NAMES_IN_CAPITALS = ("A", "OR")
+"""Words in capitals that are names as well: "Vitamin A", "Portland, OR"."""
+LETTERED = frozenset(
+    """
+    appendix block building category class division exhibit figure gate grade group hall hepatitis
+    influenza level line option part phase plan platform point poule route section serie series
+    side size stage team terminal type unit version vitamin wing zone
+    """.split()  # noqa: SIM905
+)
+"""Words behind which "a" is the name of the first one: "vitamin a", "serie a"."""
+PAUSES = ("a while", "little while", "just because")
+"""Ends of a sentence that are two words of which the last one is among `CUT_WORDS`."""
+NEARBY = 40
+"""Characters at the end of a text in which its last words are."""
 
 
 def breaks_off(raw: str) -> bool:
@@ -37,9 +53,22 @@ def breaks_off(raw: str) -> bool:
     if raw.endswith("."):  # as most do
         return False
     if raw[-1:].isalpha():
-        return raw[-16:].rpartition(" ")[2].lower() in CUT_WORDS
+        return raw[-16:].rpartition(" ")[2].lower() in CUT_WORDS and not ends_in_name(raw)
     last = raw[-16:].rstrip()
     return last.lower() in CUT_WORDS or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
+
+
+def ends_in_name(raw: str) -> bool:
+    """Return True if the last of a text's words, which is one of `CUT_WORDS`, may end it.
+
+    A capital letter may be a name, unless a sentence begins with it.
+    """
+    before, _, last = raw[-NEARBY:].rpartition(" ")
+    before = before.rstrip()
+    if last in NAMES_IN_CAPITALS:
+        return before[-1:].isalnum() or before.endswith(",")
+    previous = before.rpartition(" ")[2].lower()
+    return (last == "a" and previous in LETTERED) or f"{previous} {last}".lower() in PAUSES
 
 
 class DefectFinder:
@@ -85,3 +114,17 @@ class DefectFinder:
         if wanted & BEYOND_CLIP and is_beyond_clip(sheared):
             defects |= BEYOND_CLIP
         return defects & wanted
+
+    def cut_by_shearing(self, defects: int, sheared: str) -> int:
+        """Return which of a caption's defects, as bits, shearing has cut: leaks and lead-ins.
+
+        Of an empty caption none is.
+        """
+        cut = 0
+        if defects & MAY_BE_CUT and not defects & EMPTY:
+            head = head_of(sheared)
+            if defects & LEAK and not is_leak(sheared, head, self.prompts):
+                cut = LEAK
+            if defects & LEAD_IN and not is_lead_in(head):
+                cut |= LEAD_IN
+        return cut

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from engine.quality.defects import DEFECT_NAMES, Defect
 from engine.quality.near_duplicates import SAMPLE, find_near_duplicates
-from engine.quality.shard_health import COUNTED, LONGEST, NO_LEAD_IN_LEFT, Flags, Hashes, Lengths
+from engine.quality.shard_health import (
+    COUNTED,
+    LONGEST,
+    Flags,
+    Hashes,
+    Lengths,
+    left_by_shearing,
+)
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, Style, style_of
 
@@ -113,6 +120,14 @@ class ModelHealth:
             for shard, repeated in zip(self.shards, np.split(duplicate, ends), strict=True)
         ]
 
+    def left(self) -> Health:
+        """Return how many captions have each of the defects that shearing may cut, after it."""
+        names = {"leaks": Defect.LEAK, "lead_ins": Defect.LEAD_IN}
+        flags = [left_by_shearing(shard.flags) for shard in self.shards]
+        return {
+            name: sum(int((each & bit != 0).sum()) for each in flags) for name, bit in names.items()
+        }
+
     def lengths(self) -> tuple[list[int], list[int]]:
         """Return the `Lengths` of all captions, raw and sheared."""
         nothing = np.zeros(LONGEST + 1, np.int64)
@@ -188,13 +203,8 @@ class ModelHealth:
 
 
 def is_spoilt(flags: Flags) -> Mask:
-    """Return which records have a caption with a defect that spoils it.
-
-    Shearing cuts reasoning, which is a leak, too, and many a lead-in.
-    """
-    mended = np.where(flags & Defect.REASONING, Defect.LEAK.value, 0)
-    mended |= np.where(flags & NO_LEAD_IN_LEFT, Defect.LEAD_IN.value, 0)
-    spoilt: Mask = flags & SPOILS & ~mended != 0
+    """Return which records have a caption with a defect that spoils it, after shearing."""
+    spoilt: Mask = left_by_shearing(flags) & SPOILS != 0
     return spoilt
 
 

@@ -22,8 +22,10 @@ SAMPLE = 100_000
 """Captions of a model among which near duplicates are searched."""
 BANDS, ROWS = 16, 4
 """A pair of similarity 0.75 agrees in one band at least with a probability of 0.998."""
-PREDECESSORS = 4
-"""Captions with the same band before a caption that it is compared with."""
+PREDECESSORS = 6
+"""Captions with the same band before a caption that it is compared with, in an order in which those
+that agree in the beginning of the next band, too, stand together. In captions of a template many
+have the same band."""
 MIN_AGREEMENT = 0.6
 """Share of a signature in which a pair must agree to be compared word by word: some three standard
 deviations below `SIMILARITY`."""
@@ -76,12 +78,14 @@ def candidate_pairs(signatures: NDArray[np.uint32]) -> list[tuple[int, int]]:
     """Return pairs (earlier, later), in order, of rows that agree in a band and in many values."""
     pairs = []
     for band in range(BANDS):
-        keys = signatures[:, band * ROWS : (band + 1) * ROWS] @ MIXERS
-        order = np.argsort(keys, kind="stable")
+        start = band * ROWS
+        keys = signatures[:, start : start + ROWS] @ MIXERS
+        after = (start + ROWS) % (BANDS * ROWS)
+        order = np.lexsort((*signatures.T[after : after + ROWS][::-1], keys))
         for distance in range(1, PREDECESSORS + 1):
             same = keys[order[distance:]] == keys[order[:-distance]]
             pairs.append(np.stack([order[:-distance][same], order[distance:][same]], 1))
-    unique = np.unique(np.concatenate(pairs), axis=0)
+    unique = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
     agreement = np.empty(len(unique))
     for start in range(0, len(unique), CHUNK):
         part = unique[start : start + CHUNK]

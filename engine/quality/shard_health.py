@@ -13,16 +13,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.quality.defects import LEAD_IN, DefectFinder
+from engine.quality.defects import LEAD_IN, LEAK, DefectFinder
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums, OriginalFacts
-from engine.quality.words import head_of, words_of
-from engine.shearing.lead_ins import is_lead_in
+from engine.quality.words import words_of
 
 COUNTED = 1 << 15
 """The bit beside those of `Defect` that says that a record has a caption."""
 NO_LEAD_IN_LEFT = 1 << 13
 """The bit that says that shearing cut the lead-in that `Defect.LEAD_IN` found in the raw text."""
+NO_LEAK_LEFT = 1 << 10
+"""The same of all leaks that `Defect.LEAK` found."""
 HASH_BYTES = 8
 """Bytes of a text's hash: among a hundred million texts, two have the same one by chance with a
 probability of 0.0003."""
@@ -35,7 +36,7 @@ LONGEST = 200
 Hashes = NDArray[np.uint64]
 """A hash of each record's sheared text, 0 where there is none."""
 Flags = NDArray[np.uint16]
-"""The bits of `Defect`, `COUNTED` and `NO_LEAD_IN_LEFT` of each record."""
+"""The bits of `Defect`, `COUNTED`, `NO_LEAD_IN_LEFT` and `NO_LEAK_LEFT` of each record."""
 Lengths = NDArray[np.int64]
 """The number of captions of 0, 1, ... `LONGEST` words, the last with all longer ones. A word is
 here what stands between blanks, so that raw texts are measured quickly."""
@@ -108,8 +109,11 @@ class ShardHealth(msgspec.Struct):
         distinct = frozenset(words)
         defects = finder.find(raw, finish, sheared, words, distinct)
         self.flags[i] = defects | COUNTED
-        if defects & LEAD_IN and words and not is_lead_in(head_of(sheared)):
+        cut = finder.cut_by_shearing(defects, sheared)
+        if cut & LEAD_IN:
             self.flags[i] |= NO_LEAD_IN_LEFT
+        if cut & LEAK:
+            self.flags[i] |= NO_LEAK_LEFT
         raw_words = count_words(raw)
         # Most captions of which shearing cuts nothing are the same text.
         sheared_words = raw_words if raw == sheared else count_words(sheared)
@@ -130,6 +134,13 @@ class ShardHealth(msgspec.Struct):
     def hash_array(self) -> Hashes:
         """Return the hashes as an array."""
         return np.frombuffer(b"".join(self.hashes), np.uint64)
+
+
+def left_by_shearing(flags: Flags) -> Flags:
+    """Return flags without the defects of the raw text that shearing cut: leaks and lead-ins."""
+    cut = np.where(flags & NO_LEAK_LEFT, LEAK, 0) | np.where(flags & NO_LEAD_IN_LEFT, LEAD_IN, 0)
+    left: Flags = flags & ~cut.astype(np.uint16)
+    return left
 
 
 def count_words(text: str) -> int:

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import re
 
-NAMES = (
-    r"(?:(?:seed|mm):)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis)"
-)
+NAMES = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis)"
+NAMED = rf"(?:(?:seed|mm):)?{NAMES}\s*(?:>|&gt;)"
+"""The rest of a tag that HTML may have escaped, and in which a blank may stand."""
 TAG = re.compile(
-    rf"(?P<end></{NAMES}>|\u25c1/think\u25b7|\[/THINK\]|<channel\|>|<unused95>|<CONCLUSION>"
-    r"|<\|(?:END_THINKING|end_of_thought)\|>"
+    rf"(?P<end>(?:<|&lt;)/{NAMED}|\u25c1/think\u25b7|\[/THINK\]|<channel\|>|<unused95>|<CONCLUSION>"
+    rf"|<\|(?:/|end_(?:of_)?){NAMES}\|>"
     # gpt-oss, also as it comes without its special tokens
     r"|<\|channel\|>final(?:<\|message\|>)?|assistantfinal)"
-    rf"|<{NAMES}>|\u25c1think\u25b7|\[THINK\]|<\|channel>(?:thought\b)?|<unused94>(?:thought\b)?"
-    r"|<\|(?:START_THINKING|begin_of_thought)\|>|<\|channel\|>(?:analysis|commentary|\Z)",
+    rf"|(?:<|&lt;){NAMED}|\u25c1think\u25b7|\[THINK\]|<\|channel>(?:thought\b)?"
+    r"|<unused94>(?:thought\b)?"
+    rf"|<\|(?:(?:start|begin)_(?:of_)?)?{NAMES}\|>|<\|channel\|>(?:analysis|commentary|\Z)",
     re.IGNORECASE,
 )
 """A tag at which reasoning begins, or the group `end`, at which it ends."""
@@ -34,6 +35,8 @@ TOKEN = re.compile(
     r"|</s>|\[/?INST\]|<</?SYS>>"
 )
 """A chat token, with the role that follows it."""
+SIGNS = ("<", "[", "\u25c1", "assistantf", "&lt;")
+"""One of these is in every tag and token, and in few captions."""
 
 
 def answer_of(raw: str) -> str:
@@ -43,8 +46,7 @@ def answer_of(raw: str) -> str:
     tag, if the cap on new tokens ended it. The answer then has no chat tokens, and ends before one
     that follows on a word.
     """
-    # One of these signs is in every tag and token but one, and in few captions.
-    if "<" not in raw and "[" not in raw and "\u25c1" not in raw and "assistantf" not in raw:
+    if not any([sign in raw for sign in SIGNS]):
         return raw
     answer = without_reasoning(raw)
     if answer is not raw:

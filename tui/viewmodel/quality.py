@@ -88,6 +88,8 @@ class DefectLine:
     count: int
     captions: int
     """The captions among which these were counted."""
+    left: int
+    """How many have the defect after shearing, by which it is judged."""
     verdict: Verdict
     limit: Limit
     example: Example | None
@@ -99,6 +101,10 @@ class DefectLine:
     @property
     def share(self) -> float:
         return self.count / self.captions if self.captions else 0.0
+
+    @property
+    def share_left(self) -> float:
+        return self.left / self.captions if self.captions else 0.0
 
     @property
     def shown_count(self) -> str:
@@ -115,11 +121,13 @@ class DefectLine:
             return "there is no caption yet"
         predicate = PREDICATES[self.name][self.count != 1]
         said = f"{self.count:,} of {self.captions:,} {predicate}"
+        if self.left < self.count:
+            said += f", {self.left:,} after shearing"
         bound = {"too many": self.limit.warn, "alarming": self.limit.stop}.get(self.verdict)
         if bound is not None:
             return f"{said}: {self.verdict} (over {bound:.0%})"
         usual, own = LIMITS.get(self.name, NO_LIMIT).warn, self.limit.warn
-        if usual is None or own is None or self.count < LEAST_CAPTIONS or self.share <= usual:
+        if usual is None or own is None or self.left < LEAST_CAPTIONS or self.share_left <= usual:
             return said
         # The pilot or the settings of a model may move its limit: say so, as models are compared.
         return f"{said}: {self.verdict} (this model's own limit is {own:.0%}, not {usual:.0%})"
@@ -207,11 +215,13 @@ def defect_lines(quality: ModelQuality, limits: Limits) -> list[DefectLine]:
 def defect_line(quality: ModelQuality, name: str, count: int, limits: Limits) -> DefectLine:
     """Return the line of a defect that so many captions have."""
     captions = quality.sampled if name == "near_duplicates" else quality.captions
+    left = quality.left.get(name, count)
     return DefectLine(
         name=name,
         count=count,
         captions=captions,
-        verdict=verdict_of(name, count, captions, limits),
+        left=left,
+        verdict="-" if left < count and not left else verdict_of(name, left, captions, limits),
         limit=limits.get(name, NO_LIMIT),
         example=quality.examples.get(name),
     )
@@ -220,7 +230,7 @@ def defect_line(quality: ModelQuality, name: str, count: int, limits: Limits) ->
 def badness(line: DefectLine) -> tuple[int, float]:
     """Return a key by which the worst defects come first, and those without a limit later."""
     bound = line.limit.warn or line.limit.stop or 1.0
-    return ORDER.index(line.verdict), -line.share / bound
+    return ORDER.index(line.verdict), -line.share_left / bound
 
 
 def worst_line(quality: ModelQuality, limits: Limits) -> DefectLine | None:

@@ -34,7 +34,7 @@ from engine.quality.agreement import agreement_of
 from engine.quality.judgement import ColumnFacts, Judgement, judge, mark_repeats
 from engine.quality.near_duplicates import SAMPLE
 from engine.quality.quality_filter import CONTRADICTED, REPEATS, QualityFilter
-from engine.quality.shard_health import ShardHealth
+from engine.quality.shard_health import ShardHealth, left_by_shearing
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
 
@@ -270,7 +270,7 @@ def add_health(job: FactsJob, columns: Sequence[ColumnFacts], counts: ExportCoun
 
 def set_health(needs: Needs, facts: ColumnFacts, health: ShardHealth) -> None:
     """Set what is needed of the health of a shard's column."""
-    facts.defects = health.flag_array()
+    facts.defects = left_by_shearing(health.flag_array())
     if needs.repeats:
         facts.hashes = health.hash_array()
     if needs.words:

@@ -44,6 +44,8 @@ MARKS = {
     "same_as_other": SAME,
 } | {name: name for name in (DUPLICATE, SAME, FAILED, FLAGGED)}
 """The same for what is no defect of a caption by itself."""
+COUNTED_ONLY = ("near_duplicate", "near_duplicates")
+"""Words of what is counted among all captions of a model, and not kept of each caption."""
 RECORD_KEYS = {"original": "caption", "path": "image"}
 """The words of a search for texts of the record, each with the key that the text has there."""
 SYNTAX = (
@@ -295,6 +297,12 @@ def condition_of(term: Term, models: Sequence[str], scorers: Sequence[str]) -> C
         return Compared(AGREEMENT, "<", DISAGREE_BELOW)
     if word in MARKS:
         return HasMark(MARKS[word])
+    if word in COUNTED_ONLY:
+        raise SearchError(
+            f"{term.text}: near duplicates are counted in a sample of a model's captions and not"
+            " kept for each caption (on Quality, enter on near duplicates shows them); put the word"
+            " in quotation marks to search for it"
+        )
     if word in DEFECT_WORDS:
         return HasDefect(DEFECT_WORDS[word])
     return HasText(term.value)

@@ -60,7 +60,9 @@ def test_what_a_pilot_says_and_keeps(findings: PilotFindings, small: SmallProjec
     [
         ("A dog runs.", None),
         (LOOP, "1 of 1 captions loop"),
-        ("<think>Hm.</think>A dog runs.", "1 of 1 captions have leaks"),
+        ("<think>Hm.</think>A dog runs.", "1 of 1 captions hold reasoning"),
+        ("A dog ASSISTANT: runs.", "1 of 1 captions have leaks"),
+        ("A dog runs.###Human: and now?", None),
     ],
 )
 def test_what_is_said_of_one_caption(raw: str, said: str | None) -> None:

@@ -44,6 +44,9 @@ def test_a_bad_caption_has_its_defect(defect: Defect, text: str) -> None:
     [
         ("<think>A dog.</think>A dog", "stop", Defect.REASONING | Defect.LEAK),
         ("A dog.</think>A dog", "stop", Defect.REASONING | Defect.LEAK),
+        ("<think >A dog.</think >A dog", "stop", Defect.REASONING | Defect.LEAK),
+        ("<|thinking|>A dog.<|/thinking|>A dog", "stop", Defect.REASONING | Defect.LEAK),
+        ("&lt;think&gt;A dog.&lt;/think&gt;A dog", "stop", Defect.REASONING | Defect.LEAK),
         ("A man riding a wave.", "length", Defect.TRUNCATED),
         ("", "stop", Defect.EMPTY),
         (" \n", "stop", Defect.EMPTY),
@@ -55,6 +58,29 @@ def test_a_bad_caption_has_its_defect(defect: Defect, text: str) -> None:
 )
 def test_other_defects(text: str, finish: str, defect: Defect) -> None:
     assert defects_of(text, finish=finish) & defect == defect
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        ("Vitamin A", False),
+        ("Travellers wait at Gate A", False),
+        ("the stadium of a club in serie a", False),
+        ("bottles of vitamin a", False),
+        ("A street in Portland, OR", False),
+        ("a cat rests for a while", False),
+        ("A dog runs on a beach. A", True),
+        ("A dog runs on a beach with a", True),
+        ("A dog runs, and a", True),
+        ("a red car or", True),
+        ("A man waits while", True),
+        ("The", True),
+        ("A", True),
+        ("A DOG ON THE", True),
+    ],
+)
+def test_a_text_breaks_off_with_a_word_that_is_no_name(text: str, is_cut: bool) -> None:
+    assert bool(defects_of(text) & Defect.TRUNCATED) == is_cut
 
 
 def test_a_prompt_is_a_leak_in_its_models_captions_alone() -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.quality import loops
-from engine.quality.defects import CUT_SIGNS, CUT_WORDS, breaks_off
+from engine.quality.defects import CUT_SIGNS, CUT_WORDS, breaks_off, ends_in_name
 from engine.quality.refusals import FIRST_WORDS, REFUSAL, is_refusal
 from engine.quality.style import DIGITS, NAME
 from engine.quality.words import head_of, words_of
@@ -61,6 +61,15 @@ STARTS = st.sampled_from(
         "other",
         "words,",
         "shows",
+        "attached",
+        "uploaded",
+        "contents",
+        "photo",
+        "nothing",
+        "unavailable",
+        "loading",
+        "failed",
+        "support",
     ]
 )
 BEGINNINGS = st.lists(STARTS, min_size=1, max_size=9).map(" ".join)
@@ -93,6 +102,10 @@ def test_a_lead_in_is_what_the_pattern_finds(text: str) -> None:
 @example("this request cannot be")
 @example("there is no image attached")
 @example("there, no image attached")
+@example("there is nothing attached")
+@example("the contents of this image cannot be")
+@example("the uploaded image is not available")
+@example("photo loading failed")
 @example("the visual content was not provided")
 def test_a_refusal_at_the_beginning_is_what_the_pattern_finds(text: str) -> None:
     words = words_of(text)
@@ -186,6 +199,8 @@ def test_a_loop_within_a_word_is_what_the_pattern_finds(unit: str, times: int, e
 def test_a_text_breaks_off_by_its_last_word_or_sign(text: str) -> None:
     last = text[-16:].rpartition(" ")[2] if text[-1:].isalpha() else text[-16:].rstrip()
     expected = last.lower() in CUT_WORDS or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
+    if last.lower() in CUT_WORDS and text.endswith(last):
+        expected = not ends_in_name(text)
     assert breaks_off(text) == expected
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.quality.defects import Defect
 from engine.quality.model_health import SAME_AS_OTHER, ModelHealth, ShardFigures
-from engine.quality.shard_health import COUNTED
+from engine.quality.shard_health import COUNTED, NO_LEAD_IN_LEFT, NO_LEAK_LEFT
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.style import FactSums
 from engine.quality.worst import worst_of
@@ -70,5 +70,11 @@ def test_what_shearing_mends_makes_no_caption_defective() -> None:
     model = ModelHealth("otter", [shard([mended, LOOP, 0], [1, 2, 2]), shard([0, LEAK], [2, 0])])
     assert model.defective() == [2, 2], "a loop and a duplicate, then a duplicate and a leak"
     assert ModelHealth("otter").defective() == []
-    cut = LEAK | Defect.REASONING.value
-    assert ModelHealth("otter", [shard([cut, cut | LOOP], [1, 2])]).defective() == [1]
+    cut = LEAK | Defect.REASONING.value | NO_LEAK_LEFT
+    left = LEAK | Defect.REASONING.value
+    model = ModelHealth("otter", [shard([cut, cut | LOOP, left], [1, 2, 3])])
+    assert model.defective() == [2]
+    assert model.left() == {"leaks": 1, "lead_ins": 0}
+    lead_in = Defect.LEAD_IN.value
+    model = ModelHealth("otter", [shard([lead_in, lead_in | NO_LEAD_IN_LEFT, LEAK], [1, 2, 3])])
+    assert model.left() == {"leaks": 1, "lead_ins": 1}

@@ -50,6 +50,18 @@ def test_verdicts_are_those_of_the_alarms(name: str, count: int, verdict: str) -
     assert verdict_of(name, count, 600, LIMITS) == verdict
 
 
+def test_a_defect_is_judged_by_what_shearing_leaves() -> None:
+    def leak_line(left: int) -> DefectLine:
+        counted = replace(quality(leaks=590), left={"leaks": left})
+        return next(line for line in defect_lines(counted, LIMITS) if line.name == "leaks")
+
+    said = "590 of 600 leak a prompt or template"
+    assert leak_line(0).verdict == "-"
+    assert leak_line(0).sentence == f"{said}, 0 after shearing"
+    assert leak_line(100).sentence == f"{said}, 100 after shearing: too many (over 5%)"
+    assert leak_line(590).sentence == f"{said}: alarming (over 50%)"
+
+
 def test_some_few_captions_are_chance_whatever_their_share() -> None:
     assert verdict_of("loops", 4, 4, LIMITS) == "few"
 

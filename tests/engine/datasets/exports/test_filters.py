@@ -45,9 +45,10 @@ def raw(model: str, n: int) -> str | None:
         return {
             0: f"red {animal} red {animal} red {animal} {n}",  # a loop
             1: f"<think>{n}?</think>",  # sheared to nothing
-            2: f"A {animal} {n} near water<|im_end|>",  # a leak
+            2: f"A {animal} {n} near ASSISTANT: water",  # a leak
             3: f"A {animal}",  # a duplicate of that of seven records before
             4: None,
+            5: f"A {animal} {n} by a lake<|im_end|>",  # a leak that shearing cuts
         }.get(n % 10, f"A {animal} {n} by a lake")
     return f"A {animal}" if n % 4 == 3 else f"One {animal} {n} beside a lake"
 
@@ -120,7 +121,7 @@ def is_loop(text: str) -> bool:
 
 
 def is_leak(text: str) -> bool:
-    return text.endswith("near water")
+    return "ASSISTANT" in text
 
 
 def test_without_leaves_each_caption_by_itself(project: Project, tmp_path: Path) -> None:
@@ -137,12 +138,16 @@ def test_without_leaves_each_caption_by_itself(project: Project, tmp_path: Path)
 def test_what_is_left_out_is_what_quality_counts(project: Project) -> None:
     measured = {each.name: each for each in measure_quality(project)}
     for name in ("loops", "leaks", "duplicates", "near_duplicates", "truncated"):
-        quality = QualityFilter(without=(name,))
-        counted = count_captions(project, ExportOptions(quality=quality))
+        options = ExportOptions(quality=QualityFilter(without=(name,)))
+        counted = count_captions(project, options)
         for column in counted.columns:
             # A caption that is sheared to nothing is not exported whatever it lacks.
             nothing = 6 if column.name == "one" and name == "leaks" else 0
-            assert column.left_out.get(name, 0) + nothing == measured[column.name].health[name]
+            quality = measured[column.name]
+            judged = quality.left.get(name, quality.health[name])
+            assert column.left_out.get(name, 0) + nothing == judged
+    one = measured["one"]
+    assert (one.health["leaks"], one.left["leaks"]) == (18, 12), "shearing cut six"
 
 
 def test_duplicates_and_the_same_as_another(project: Project, tmp_path: Path) -> None:
@@ -290,10 +295,11 @@ def test_columns_of_quality(project: Project, tmp_path: Path, form: str) -> None
     cli_ok("export", project.folder, out, *options)
     rows = list(rows_of(form, out))
     assert len(rows) == COUNT
-    health = {n: rows[n]["health"] for n in (2, 4, 10)}
+    health = {n: rows[n]["health"] for n in (2, 4, 5, 10)}
     assert {n: (each["one"], each["two"]) for n, each in health.items()} == {
         2: ("leaks", ""),
         4: (None, ""),
+        5: ("", ""),
         10: ("loops", ""),
     }
     assert (rows[10]["original"], rows[10]["one"]) == ("alt text 10", None)

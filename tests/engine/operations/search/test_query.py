@@ -89,6 +89,8 @@ def test_a_term(
         ("words<few", "words needs a number, such as words<5"),
         ("score<inf", "score needs a number, such as score<0.2"),
         ("size>5", "only words, score, agree, clip have a number"),
+        ("near_duplicates", "near duplicates are counted in a sample"),
+        ("dog -otter:near_duplicate", "near duplicates are counted in a sample"),
     ],
 )
 def test_what_cannot_be_searched_says_what_can(typed: str, problem: str) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
-from engine.captioners.base import Caption, Captioner, CheckpointError
+from engine.captioners.base import Caption, CheckpointError, LoadedModel, Scorer, Scores
 from engine.captioners.families.dry_run import DryRunCaptioner
 from engine.captioners.settings import Settings
+from engine.images.image import ImageProblem
 from engine.protocol.messages import ModelSpec, Start
 from engine.worker import worker
 
@@ -23,8 +26,8 @@ NODE = os.environ["NODE"]
 MISSING = Path(os.environ["MISSING"])
 """A folder of empty files named NODE.WHAT, one for each thing that a node lacks.
 
-WHAT is `images` (the image root), `checkpoint`, `haste` (images take longer) or `leave` (nothing
-is captioned until the file is deleted)."""
+WHAT is `images` (the image root), `checkpoint`, `haste` (images take longer), `leave` (nothing
+is captioned until the file is deleted) or `scores` (a scorer waits as long after one batch)."""
 
 
 def missing(what: str) -> bool:
@@ -42,6 +45,19 @@ class SlowCaptioner(DryRunCaptioner):
         return super().caption(inputs, records)
 
 
+def pausing(scorer: Scorer) -> Scorer:
+    """Have a scorer wait before its second batch while this node lacks `scores`."""
+    score, batches = scorer.score, count()
+
+    def score_slowly(inputs: Sequence[Any]) -> Sequence[Scores | ImageProblem]:
+        while next(batches) and missing("scores"):
+            time.sleep(0.05)
+        return score(inputs)
+
+    scorer.score = score_slowly  # type: ignore[method-assign]
+    return scorer
+
+
 class ClusterWorker(worker.Worker):
     """The real worker, on a node that may lack something."""
 
@@ -50,9 +66,12 @@ class ClusterWorker(worker.Worker):
             message = replace(message, images=replace(message.images, root="/nowhere"))
         super().start(message)
 
-    def make_captioner(self, model: ModelSpec) -> Captioner:
+    def make_captioner(self, model: ModelSpec) -> LoadedModel:
         if missing("checkpoint"):
             raise CheckpointError("there is no folder /nowhere/llava")
+        loaded = super().make_captioner(model)
+        if isinstance(loaded, Scorer):
+            return pausing(loaded)
         return SlowCaptioner(Settings(batch=8))
 
 

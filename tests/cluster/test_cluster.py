@@ -19,13 +19,22 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.captioners.registry import choose
+from engine.demo import checkpoint
 from engine.operations.new_project import NewProject, create
+from engine.operations.verify import verify
 from engine.project.layout import Project
 from tests.cluster.conftest import COUNT, LocalCluster
 from tests.faults.support import misbehaving_engine
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.misbehaving_engine import processes, starts, write_faults
-from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
+from tests.faults.support.projects import (
+    events,
+    exported_bytes,
+    make_project,
+    row_count,
+    sums,
+    tasks,
+)
 from tests.support.cli import MAIN, cli, cli_ok, start_cli, status
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 from tui.app import MllmaugApp
@@ -40,6 +49,7 @@ tui.cli.headless_run.supervise = functools.partial(supervise, module="tests.clus
 """
 """Code that makes `run` use the slow workers of `tests.cluster.cluster_worker`."""
 
+DEMO_SCORER = checkpoint("score")
 RUN_SECONDS = 3 * TIMEOUT_SECONDS
 """Longest duration of a run, with the interpreters that Ray starts for it."""
 
@@ -154,7 +164,7 @@ def test_an_actor_and_a_worker_that_are_killed_are_replaced(
         victim = actors()[0]
         its_worker = next(worker for worker in workers() if worker.ppid() == victim)
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: not its_worker.is_running(), timeout=20)
+        wait_for(lambda: not its_worker.is_running(), timeout=40)  # not by the lease of 45 s
         wait_for_captions(project, 160)
         min(workers(), key=lambda worker: worker.pid).kill()
         finish(started)
@@ -201,6 +211,77 @@ def test_servers_that_workers_start_end_with_them(
     assert starts(folder) > len(devices(project, "done"))
     check_invariants(project)
     assert exported_bytes(project) == local
+
+
+def test_scores_are_those_of_a_local_run_though_a_worker_is_killed(
+    tmp_path: Path, data: Path, nodes: LocalCluster
+) -> None:
+    """Every device is amid the scores of a shard when the worker of one is killed."""
+    captions = tmp_path / "some.json"
+    records = json.loads((data / "captions.json").read_text())[:160]
+    captions.write_text(json.dumps(records))
+    models = [choose("dry-run"), choose(f"clip=score:{DEMO_SCORER}", changes={"batch": "8"})]
+    here, there = (
+        create(
+            tmp_path / name,
+            NewProject(captions=[captions], models=models, shard_size=20, image_root=data),
+        ).project
+        for name in ("here", "there")
+    )
+    cli_ok("run", here.folder, "--devices", "cpu")
+    for node in "ab":
+        nodes.remove_thing(node, "scores")
+    with running(there, nodes) as started:
+        wait_for(lambda: len(scorers_at_work(there)) == 4, timeout=RUN_SECONDS)
+        victim, pid = min(scorers_at_work(there).items())
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: (victim, "died") in scoring_attempts(there))
+        for node in "ab":
+            nodes.restore_thing(node, "scores")
+        finish(started)
+    done = {device for device, outcome in scoring_attempts(there) if outcome == "done"}
+    assert {device.partition("/")[0] for device in done} == {"a", "b"}
+    for project in (here, there):
+        assert not verify(project.folder).damage
+        assert {(task.state, task.captioned, task.failed) for task in tasks(project)} == {
+            ("done", 20, 0)
+        }
+    expected, found = logged_scores(here), logged_scores(there)
+    assert len(expected) == 160 * 3, "the original, and the caption raw and sheared"
+    assert {key: len(values) for key, values in found.items()} == dict.fromkeys(expected, 1)
+    assert found == {key: pytest.approx(values, abs=1e-5) for key, values in expected.items()}
+    assert exported_bytes(there) == exported_bytes(here)
+
+
+def scorers_at_work(project: Project) -> dict[str, int]:
+    """Return the pids of the workers that have a shard whose scores have begun, by device."""
+    at_work = [it for it in status(project.folder)["workers"] if it["model"] == "clip"]
+    begun = {log.stem for log in project.captions.glob("clip-*/?????.jsonl") if log.stat().st_size}
+    return {
+        it["device"]: it["pid"]
+        for it in at_work
+        if it["shard"] is not None and f"{it['shard']:05}" in begun
+    }
+
+
+def scoring_attempts(project: Project) -> list[tuple[str, str]]:
+    """Return device and outcome of each attempt of the scorer."""
+    with closing(sqlite3.connect(project.database)) as connection:
+        return connection.execute(
+            "SELECT attempt.device, outcome FROM attempt JOIN task ON task.id = task_id"
+            " JOIN model ON model.id = model_id WHERE model.name = 'clip'"
+        ).fetchall()
+
+
+def logged_scores(project: Project) -> dict[tuple[str, int, str], list[float]]:
+    """Return all scores that the logs have of each caption: shard, index and digest."""
+    scores: dict[tuple[str, int, str], list[float]] = {}
+    for log in project.captions.glob("clip-*/?????.jsonl"):
+        for line in log.read_text().splitlines():
+            row = json.loads(line)
+            for digest, score in row["scores"].items():
+                scores.setdefault((log.stem, row["i"], digest), []).append(score)
+    return scores
 
 
 def test_a_node_without_the_checkpoint_rests(

@@ -15,7 +15,7 @@ servers, devices, people, what disk and database may refuse, and the moment of a
 - `disk`, `database`, `stand_ins` what the product writes to, and where that is put in place
 - `file_operations` each change of a file: a kill before it, and none outside the project
 - `people`, `commands`, `damage` what people ask, and what befalls the files
-- `scores` what a simulated scorer says, and what its logs must hold
+- `scores` what a simulated scorer says, what its logs must hold, and what is shown of them
 - `truth`, `invariants`, `watch` what really happened, and what must hold of the product then
 - `coverage`, `rows` which rows of the tables of states were taken, and in which order
 - `shrink` the fewest faults that violate something

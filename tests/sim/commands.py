@@ -16,7 +16,7 @@ from engine.operations import run_control
 from engine.operations.reshear import reshear_locked
 from engine.project.damage import DamagedFiles
 from engine.project.lock import ProjectInUse, ProjectLock
-from engine.requests.kinds import Request, Retry, Skip, parse_request, to_payload
+from engine.requests.kinds import Pin, Request, Retry, Skip, parse_request, to_payload
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 REFUSALS = (RequestRefused, BadInput, DatabaseError, ProjectInUse)
 """What a command may end with: each is one message for its user."""
 
+KEPT_FOR_SCORES = 0.6
+"""The share of runs with a scorer and several devices that keep the last device for it."""
+CLOSED_AGAIN = 0.2
+"""The share of tasks retried beside a scorer that are left out at once, as they are."""
+
 
 class Commands:
     """What people do with one simulated project."""
@@ -46,6 +51,16 @@ class Commands:
         """True if a request may be waiting in the database."""
 
     def begin_run(self, supervisor: Supervisor) -> None:
+        """Do what people may do before the first turn of a run."""
+        self.skip_empty_queries(supervisor)
+        devices, scorers = self.simulation.devices, supervisor.project_state.ledger.scorers
+        may_keep_one = scorers and len(devices) > 1 and not self.simulation.faults.calm
+        # Otherwise no device would score before all captions are there.
+        if may_keep_one and self.rng.random() < KEPT_FOR_SCORES:
+            scorer = self.simulation.models[min(scorers)]
+            self.ask(Pin(device=devices[-1], model=scorer.name))
+
+    def skip_empty_queries(self, supervisor: Supervisor) -> None:
         """Spare a run the query for requests in the turns in which nobody has made one.
 
         It would be two thirds of all CPU time. What is not proved by this: that a turn without a
@@ -78,7 +93,8 @@ class Commands:
                     read_snapshot(self.project)
 
     def disturb_scorers(self, ledger: TaskLedger) -> None:
-        """Have captions left out until a scorer works without them, and asked for then."""
+        """Have captions left out until a scorer works without them, and asked for then; or have
+        captions replaced while they are scored."""
         captioning = [t for t in ledger.tasks.values() if t.model_id not in ledger.scorers]
         scored = {ledger[task].shard for ids in ledger.scoring.values() for task in ids}
         scored &= {t.shard for t in ledger.tasks.values() if t.state == "running"} - {
@@ -95,7 +111,8 @@ class Commands:
             else:
                 task = self.rng.choice(closed)
                 self.ask(Retry(tasks=[task.id]))
-                self.ask(Skip(tasks=[task.id]))
+                if self.rng.random() < CLOSED_AGAIN:
+                    self.ask(Skip(tasks=[task.id]))
 
     def some_request(self) -> Request:
         simulation = self.simulation

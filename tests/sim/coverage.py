@@ -165,9 +165,9 @@ class Coverage:
         stale, rows = worker.stale_rows, attempt.rows if attempt else 0
         appended = call(runner, worker, m)
         if worker.stale_rows > stale or (attempt and attempt.dropped):
-            self.take("Rows come that carry an old", attempt.task.id if attempt else None)
+            self.take("Rows arrive with the number of an old", attempt.task.id if attempt else None)
         if attempt and attempt.rows > rows:
-            self.take("Rows come for the running attempt", attempt.task.id)
+            self.take("Rows arrive for the running attempt", attempt.task.id)
         return appended
 
     def on_end(
@@ -188,7 +188,7 @@ class Coverage:
             return
         task = runner.project_state.ledger[attempt.task.id]
         if kind == "finished" and self.new_captions:
-            self.take("The last missing row of a scorer comes", task.id)
+            self.take("The last missing row of a scorer arrives", task.id)
         elif kind == "finished":
             self.take(row_of_finish(task, unsynced), task.id)
         elif kind == "server_unavailable" and attempt.outstanding:
@@ -201,7 +201,7 @@ class Coverage:
     def on_wait(self, call: Call, *arguments: Any) -> Any:
         waits = call(*arguments)
         if waits:
-            self.take("A suspect is, or is to be, alone with the server")
+            self.take("The server has a suspect alone or is about to get one")
         return waits
 
     def on_write_error(self, call: Call, runner: TaskRunner, error: OSError, *rest: Any) -> None:
@@ -225,7 +225,7 @@ class Coverage:
         call(state, task, *rest)
         now = state.ledger[task.id]
         if now.error_cause == "log_incomplete":
-            self.take("The same, but the log read back is not whole", task.id)
+            self.take("The same, but the log is not complete when it is read back", task.id)
         elif task.model_id in state.ledger.scorers and now.state == "pending":
             self.new_captions = True
 
@@ -259,7 +259,7 @@ class Coverage:
 
     def on_unavailable_load(self, call: Call, loader: Any, worker: Any, m: Any) -> None:
         if worker.state == "loading":
-            self.take("unavailable in answer to a load")
+            self.take("unavailable as the answer to a load")
         call(loader, worker, m)
 
     def on_answer(self, call: Call, backoff: ModelBackoff, model_id: int) -> None:
@@ -269,7 +269,7 @@ class Coverage:
 
     def on_batch_changed(self, call: Call, loader: Any, worker: Any, m: Any) -> None:
         if m.cause == "out_of_memory":
-            self.take("A batch is out of memory above batch 1")
+            self.take("A batch of more than one image runs out of memory")
         call(loader, worker, m)
 
     def on_commit(self, call: Call, state: ProjectState, supervisor: Any = None) -> None:
@@ -294,7 +294,7 @@ class Coverage:
     ) -> None:
         poison = rest[1].poison
         call(outages, worker, attempt, *rest)
-        row = "The same, the third time" if poison else "The same while one server suspect"
+        row = "The same, the third time" if poison else "The same, the first and second time"
         self.take(row, attempt.task.id)
 
     def on_rest(self, call: Call, pool: Any, device: str) -> None:
@@ -310,7 +310,7 @@ class Coverage:
 
     def on_abandon(self, call: Call, watchdog: Any, worker: Any) -> None:
         if worker.attempt is not None:
-            self.take("It outlives SIGKILL", worker.attempt.task.id)
+            self.take("The worker still exists 60 s after SIGKILL", worker.attempt.task.id)
         call(watchdog, worker)
 
     def on_lose_device(self, call: Call, watchdog: Any, device: str, reason: str) -> None:
@@ -330,7 +330,7 @@ class Coverage:
         if attempt is not None and worker.attempt is None:
             now_paused = supervisor.project_state.settings.paused and not paused
             row = (
-                "The same where no other machine" if now_paused else "root_lost: images are missing"
+                "The same, but no other machine" if now_paused else "root_lost: images are missing"
             )
             self.take(row, attempt.task.id)
 
@@ -352,7 +352,7 @@ class Coverage:
         if now is task:
             self.take("done | has the saved size", task.id)
         elif now.state == "done":
-            self.take("done | begins with what has the saved digest", task.id)
+            self.take("done | begins with the bytes of the saved digest", task.id)
         else:
             self.take("done | is missing or was changed", task.id)
 
@@ -362,7 +362,7 @@ class Coverage:
         if shorter:
             self.take("any that is counted again | is shorter", task.id)
         if state.ledger[task.id].error_cause == "log_incomplete":
-            self.take("running or pending | turned out whole", task.id)
+            self.take("running or pending | was complete", task.id)
         elif task.state == "running":
             self.take("running (the supervisor was killed", task.id)
         elif task.state == "pending":
@@ -392,7 +392,7 @@ class Coverage:
             if now.state == "failed" and now is not task:
                 self.take("recheck, and the shard file is damaged", task_id)
             elif (now.digest, now.log_mtime_ns) != (task.digest, task.log_mtime_ns):
-                self.take("recheck, from whoever found damage", task_id)
+                self.take("recheck, by whoever found damage", task_id)
 
     def on_retry(self, request: kinds.Retry, before: dict[int, TaskRow], state: Any) -> None:
         for task_id, task in before.items():

@@ -152,12 +152,16 @@ RATES: dict[str, tuple[float, ...]] = {
     "row with scores of other captions": (0.02, 0.1),
     "captions are sheared in another way": (0.2, 0.8),
     "captions are left out for a time": (0.02, 0.2),
-    "captions come while they are scored": (0.3, 0.9),
+    "captions come while they are scored": (0.1, 0.5),
 }
 """Every kind of fault, and the rates (per occasion) of which a schedule draws one."""
 SHARES_OF_KINDS = (0.05, 0.15, 0.3, 0.6)
 """About as many of the kinds are switched on in one schedule: faults of all kinds at once hide each
 other, and let no run come far."""
+
+COMMON = ("captions are left out for a time", "captions come while they are scored")
+"""Kinds of which most schedules have each: only few have a scorer, and come to its scores."""
+COMMON_SHARE = 0.6
 
 
 class Faults:
@@ -176,7 +180,7 @@ class Faults:
         share = chooser.choice(SHARES_OF_KINDS)
         for kind, rates in RATES.items():
             rate = chooser.choice(rates)
-            if chooser.random() < share:
+            if chooser.random() < (COMMON_SHARE if kind in COMMON else share):
                 self.rates[kind] = rate
                 self.streams[kind] = random.Random(f"{seed} {kind}")
         self.occasions: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +12,26 @@ from sqlalchemy import select
 
 from db import progress, projects, requests
 from db.connection import reading
-from db.rows import AttemptRow, ModelRow, TaskRow
+from db.rows import AttemptRow, ModelRow, ShardRow, TaskRow
 from db.tables import ATTEMPT
 from db.values import columns
 from engine.project import caption_log, log_rows
 from engine.project.layout import Project
 from engine.project.log_rows import LogContents
 from engine.protocol.caption_row import CaptionRow, ErrorRow
-from engine.quality.caption_digest import caption_digest
+from engine.quality import comparison
 from tests.sim.disk import SimulatedDisk
-from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON, caption_of, texts_of
-from tests.sim.scores import Scored, is_scorer, scored, wrong_scores
+from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON, caption_of
+from tests.sim.scores import (
+    Scored,
+    is_scorer,
+    lacking_scores,
+    present_texts,
+    scored,
+    texts_ever,
+    wrong_scores,
+    wrongly_shown,
+)
 from tests.sim.truth import Truth
 
 SHARD_CAUSES = ("shard_missing", "shard_changed", "shard_unreadable")
@@ -55,6 +64,8 @@ class Checker:
     """Logs that were changed while nothing ran, and by nothing else since."""
     power_was_cut: bool = False
     """True once logs may have lost rows that the database counts."""
+    captioners: set[str] = field(default_factory=set)
+    """The names of all models that have written captions."""
     where: str = ""
     """After what the present check is made."""
 
@@ -106,9 +117,11 @@ class Checker:
         with reading(self.project.database) as connection:
             tasks = projects.tasks(connection)
             models = {model.id: model for model in projects.models(connection)}
+            settings = projects.project(connection)
             query = select(*columns(ATTEMPT, AttemptRow)).order_by(ATTEMPT.c.number)
             attempts = [AttemptRow(**row._asdict()) for row in connection.execute(query)]
         self.truth.learn_tasks(list(tasks), models)
+        self.captioners |= {m.name for m in models.values() if not is_scorer(m.family)}
         for task in tasks:
             model = models[task.model_id]
             path = self.project.caption_log_file(model, task.shard)
@@ -121,6 +134,8 @@ class Checker:
             self.check_reason(task, model, path)
             own = [attempt for attempt in attempts if attempt.task_id == task.id]
             self.check_attempts(task, own, saved)
+        if saved:
+            self.check_all_scored(tasks, models, settings.shear_max_words)
         for breach in self.truth.breaches:
             self.violate(breach)
         self.truth.breaches.clear()
@@ -137,7 +152,8 @@ class Checker:
             self.violate(f"task {task.id} has {log.foreign} foreign lines")
         images = self.images[task.shard]
         for i, row in log.captions.items():
-            if row.raw != caption_of(model.name, images[i]):
+            wordings = range(self.truth.wordings[model.name, task.shard] + 1)
+            if row.raw not in [caption_of(model.name, images[i], number) for number in wordings]:
                 self.violate(f"record {task.id}/{i} has a caption of another: {row.raw}")
         if is_scorer(model.family):
             self.check_scores(task, path, data, disk)
@@ -163,6 +179,10 @@ class Checker:
         for wrong in wrong_scores(data, task.count):
             self.violate(f"task {task.id}: {wrong}")
         times = scored(data, task.count)
+        wordings = {name: self.truth.wordings[name, task.shard] for name in self.captioners}
+        ever = [texts_ever(image, wordings) for image in self.images[task.shard]]
+        if foreign := [(i, digest) for i, digest in times if digest not in ever[i]]:
+            self.violate(f"task {task.id} has scores of what no record said: {foreign}")
         if lost := self.durable_scores.get(path, set()) - set(times):
             self.violate(f"scores of task {task.id} are lost: {sorted(lost)}")
         if path not in self.truth.damaged:
@@ -171,6 +191,27 @@ class Checker:
         redone = self.truth.names[task.id] in self.truth.redone
         if not redone and (twice := [key for key, number in times.items() if number > 1]):
             self.violate(f"captions of task {task.id} were scored twice: {twice}")
+
+    def check_all_scored(
+        self, tasks: Sequence[TaskRow], models: Mapping[int, ModelRow], max_words: int | None
+    ) -> None:
+        """No caption is without a score once the last task of its shard is closed."""
+        shards: defaultdict[int, list[tuple[TaskRow, Path]]] = defaultdict(list)
+        for task in tasks:
+            path = self.project.caption_log_file(models[task.model_id], task.shard)
+            shards[task.shard].append((task, path))
+        for shard, closed in shards.items():
+            is_open = any(task.state in ("pending", "running") for task, _ in closed)
+            if is_open or shard in self.truth.touched_shards or self.power_was_cut:
+                continue
+            if self.truth.damaged.intersection(path for _, path in closed):
+                continue
+            logs = [
+                (task, models[task.model_id], read_log(path, task, models[task.model_id]))
+                for task, path in closed
+            ]
+            for lacking in lacking_scores(logs, max_words):
+                self.violate(lacking)
 
     def check_found(self, task: TaskRow, path: Path, log: LogContents) -> None:
         """A run does not believe a finished log that was changed before it."""
@@ -278,17 +319,59 @@ class Checker:
                 task.id: sum(row.count for row in progress.failures(connection, task.id))
                 for task in tasks
             }
+            shards = projects.shards(connection)
             waiting = requests.pending(connection)
         unanswered = [i for i in self.truth.asked if self.truth.answers[i] != 1]
         if waiting or unanswered:
             self.violate(f"{len(waiting)} requests wait, {unanswered} were not answered once")
-        captioners = [model for model in models.values() if not is_scorer(model.family)]
+        captions = self.present_captions(tasks, models)
         for task in tasks:
-            self.check_done(task, models[task.model_id], failed[task.id], captioners)
+            self.check_done(task, models[task.model_id], failed[task.id], captions)
+        for scorer in (model for model in models.values() if is_scorer(model.family)):
+            for shard in shards:
+                self.check_shown(scorer, list(models.values()), shard, captions)
         self.check_files()
 
+    def present_captions(
+        self, tasks: Sequence[TaskRow], models: Mapping[int, ModelRow]
+    ) -> dict[tuple[str, str], str]:
+        """Return the raw captions that the logs have now, by the model's name and the image."""
+        captions = {}
+        for task in tasks:
+            model = models[task.model_id]
+            log = read_log(self.project.caption_log_file(model, task.shard), task, model)
+            for i, row in log.captions.items():
+                captions[model.name, self.images[task.shard][i]] = row.raw
+        return captions
+
+    def check_shown(
+        self,
+        scorer: ModelRow,
+        models: Sequence[ModelRow],
+        shard: ShardRow,
+        captions: Mapping[tuple[str, str], str],
+    ) -> None:
+        """Every caption is shown with its own score, and none with that of one that is gone."""
+        readable = {
+            i: image
+            for i, image in enumerate(self.images[shard.number])
+            if expected_end(scorer, image) == "caption"
+        }
+        captioners = [model for model in models if not is_scorer(model.family)]
+        shown: dict[str, dict[int, str | None]] = {
+            model.name: {i: captions.get((model.name, image)) for i, image in readable.items()}
+            for model in captioners
+        }
+        shown[comparison.ORIGINAL] = dict.fromkeys(readable, ORIGINAL)
+        for wrong in wrongly_shown(self.project, scorer, captioners, shard, shown):
+            self.violate(wrong)
+
     def check_done(
-        self, task: TaskRow, model: ModelRow, failed: int, captioners: Sequence[ModelRow]
+        self,
+        task: TaskRow,
+        model: ModelRow,
+        failed: int,
+        captions: Mapping[tuple[str, str], str],
     ) -> None:
         if task.state != "done":
             self.violate(f"task {task.id} is {task.state}: {task.error}")
@@ -299,7 +382,8 @@ class Checker:
         if is_scorer(model.family):
             times = scored(path.read_bytes(), task.count)
             for i, image in enumerate(self.images[task.shard]):
-                if all((i, digest) in times for digest in expected_texts(image, captioners)):
+                own = [captions[n, image] for n in self.captioners if (n, image) in captions]
+                if all((i, digest) in times for digest in present_texts(own, None)):
                     answered.add(i)
         if (task.captioned, task.failed) != (len(answered), len(log.errors.keys() - answered)):
             self.violate(f"the counts of task {task.id} are not those of its log")
@@ -333,15 +417,6 @@ def read_log(path: Path, task: TaskRow, model: ModelRow) -> LogContents:
     """Read a log, that of a scorer without looking at what it should have scored."""
     wanted = log_rows.unknown_texts(task.count) if is_scorer(model.family) else None
     return caption_log.read(path, task.count, wanted=wanted)
-
-
-def expected_texts(image: str, captioners: Sequence[ModelRow]) -> set[str]:
-    """Return the digests of the captions that an image has at the end."""
-    texts = {ORIGINAL}
-    for model in captioners:
-        if expected_end(model, image) == "caption":
-            texts |= texts_of(model.name, image)
-    return set(map(caption_digest, texts))
 
 
 def captioned_twice(data: bytes, count: int) -> list[int]:

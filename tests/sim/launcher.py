@@ -106,10 +106,11 @@ class SimulatedLauncher:
         if is_scorer(model.family):
             return []
         _, sent = self.truth.sent[task_id]
-        images = self.images[self.truth.names[task_id][1]]
+        name = self.truth.names[task_id]
+        images, wording = self.images[name[1]], self.truth.wordings[name]
         for i, image in enumerate(images):
             if i not in sent and image.startswith("good"):
-                return [CaptionRow(i, caption_of(model.name, image), 3, "stop")]
+                return [CaptionRow(i, caption_of(model.name, image, wording), 3, "stop")]
         return []
 
     # Messages

@@ -91,6 +91,8 @@ def remember(request: Request, truth: Truth) -> None:
     """Note in the truth what a request allows the product to do."""
     if isinstance(request, Retry):
         truth.redone.update(known_names(request.tasks, truth))
+        if not request.failed_items:
+            truth.wordings.update(known_names(request.tasks, truth))
     if isinstance(request, Exclude):
         truth.excluded.update(known_names([task for task, _ in request.records], truth))
 

@@ -13,26 +13,26 @@ def row_of_exit(facts: ExitFacts, verdict: ExitVerdict) -> str:
     attempt = facts.attempt
     if attempt is None:
         if verdict.ending == "worker_stopped":
-            return "The supervisor ended it while it loaded"
+            return "The supervisor ended the worker while it loaded"
         if facts.load_failed and not facts.machine_lost:
             return "The worker exits after its load_failed"
         if verdict.load_failure:
             return "load_failed, kind checkpoint or error"
         if facts.loading and not facts.machine_lost:
             return "The worker dies by SIGKILL or SIGTERM"
-        return "The worker dies idle"
+        return "The worker dies while it is idle"
     if verdict.ending == "worker_lost":
-        return "Its machine or Ray actor is lost"
+        return "The machine or the Ray actor of the worker is lost"
     if verdict.ending == "worker_stopped":
-        return "The supervisor ended it for another reason"
+        return "The supervisor ended the worker, but not because it hung"
     return row_of_death(facts, attempt, verdict)
 
 
 def row_of_death(facts: ExitFacts, attempt: AttemptFacts, verdict: ExitVerdict) -> str:
     if verdict.poison is not None:
-        return "The record that ran alone is found to be poison"
+        return "The record that ran alone is recognised as poison"
     if verdict.counts_kill:
-        return "Killed by SIGKILL from outside"
+        return "The worker was killed by SIGKILL from outside"
     if attempt.on_trial:
         return "The device is on trial"
     if facts.stuck_in_read:
@@ -49,9 +49,9 @@ def row_of_finish(task: TaskRow, unsynced: bool) -> str:
     `unsynced` is True if its last rows could not be synced.
     """
     if task.state == "done":
-        return "The last missing row comes"
+        return "The last missing row arrives"
     if task.error_cause == "log_incomplete":
-        return "The same, but the log read back is not whole"
+        return "The same, but the log is not complete when it is read back"
     if unsynced:
         return "The same, but the last rows cannot be synced"
     return "The same, but the log cannot be read"
@@ -69,10 +69,10 @@ def rows_of_request(request: kinds.Request, answer: Answer, live: bool) -> list[
         if answer.result is not None and answer.result.trouble:
             return ["the same, but the log or the sheared file cannot be read or written"]
         if any(indexes is None for _, indexes in request.records):
-            return ["exclude records, or take them back in"] + (
+            return ["exclude records, or include them again"] + (
                 ["exclude all records of a cause"] if live else []
             )
-        return ["exclude records, or take them back in"]
+        return ["exclude records, or include them again"]
     if isinstance(request, kinds.Configure) and "to do again" in answer.text:
         return ["set, with settings that shape"]
     if isinstance(request, kinds.AddModel):

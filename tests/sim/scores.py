@@ -1,12 +1,23 @@
-"""What a simulated scorer says, and what must hold of its logs."""
+"""What a simulated scorer says, what must hold of its logs, and of what is shown of them."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
+from db.rows import ModelRow, ShardRow, TaskRow
 from engine.project import log_rows
+from engine.project.layout import Project
+from engine.project.log_rows import LogContents
+from engine.project.shard_comparison import ComparisonJob, compare_shard
 from engine.protocol.caption_row import ScoreRow
+from engine.quality.caption_digest import caption_digest
+from engine.quality.comparison import unpack
+from engine.shearing.shear import Shearing
+from tests.sim.naming import ORIGINAL, WORD_LIMITS, caption_of, texts_of
 from tests.support.fake_scorer import FAMILY, fake_score
 
 Scored = tuple[int, str]
@@ -39,3 +50,69 @@ def wrong_scores(data: bytes, count: int) -> Iterator[str]:
             for digest, score in row.scores.items():
                 if score != fake_score(digest):
                     yield f"record {row.i} has the score {score} of {digest}"
+
+
+def present_texts(captions: Iterable[str], max_words: int | None) -> set[str]:
+    """Return the digests of what a record has to be scored: its original and these captions."""
+    texts = {ORIGINAL}.union(*(texts_of(raw, max_words) for raw in captions))
+    return set(map(caption_digest, texts))
+
+
+def texts_ever(image: str, wordings: Mapping[str, int]) -> set[str]:
+    """Return the digests of all that an image may ever have had, by the wordings of each model."""
+    captions = [
+        caption_of(model, image, wording)
+        for model, newest in wordings.items()
+        for wording in range(newest + 1)
+    ]
+    return set[str]().union(*(present_texts(captions, most) for most in WORD_LIMITS))
+
+
+def lacking_scores(
+    logs: Iterable[tuple[TaskRow, ModelRow, LogContents]], max_words: int | None
+) -> Iterator[str]:
+    """Yield a text for each record of a shard that a scorer's done task has not scored whole.
+
+    `logs` are those of all tasks of the shard. A record that the scorer failed needs no score.
+    """
+    logs = list(logs)
+    captions = [log.captions for _, model, log in logs if not is_scorer(model.family)]
+    for task, model, log in logs:
+        if is_scorer(model.family) and task.state == "done":
+            for i in set(range(task.count)) - log.errors.keys():
+                raw = [rows[i].raw for rows in captions if i in rows]
+                if lacking := present_texts(raw, max_words) - log.scores.get(i, {}).keys():
+                    yield f"record {task.id}/{i} is done and lacks scores: {sorted(lacking)}"
+
+
+def wrongly_shown(
+    project: Project,
+    scorer: ModelRow,
+    models: Iterable[ModelRow],
+    shard: ShardRow,
+    captions: Mapping[str, Mapping[int, str | None]],
+) -> Iterator[str]:
+    """Yield a text for each caption that the product shows with another score than its own.
+
+    `captions` are the raw ones that the log of each captioner has now, None where it has none, by
+    the indexes of the records that the scorer can read.
+    """
+    job = ComparisonJob(
+        shard=shard,
+        shard_file=project.shard_file(shard.number),
+        logs={m.name: (project.caption_log_file(m, shard.number), m.family) for m in models},
+        scorers={scorer.name: project.caption_log_file(scorer, shard.number)},
+        shearing=Shearing(),
+        sampled=False,
+        save=False,
+    )
+    comparison = compare_shard(job)
+    for name, texts in captions.items():
+        raw = unpack(comparison.raw_scores[scorer.name][name])
+        sheared = unpack(comparison.sheared_scores[scorer.name][name])
+        for i, text in texts.items():
+            own = [math.nan] * 2
+            if text is not None:
+                own = [fake_score(caption_digest(each)) for each in (text, text.rstrip("."))]
+            if not np.allclose([raw[i], sheared[i]], own, rtol=1e-6, equal_nan=True):
+                yield f"the captions of {name} {shard.number}:{i} have other scores than theirs"

@@ -35,7 +35,7 @@ from tests.sim.disk import Killed, SimulatedDisk
 from tests.sim.faults import Faults
 from tests.sim.invariants import Checker, expected_end
 from tests.sim.launcher import SimulatedLauncher
-from tests.sim.naming import caption_of
+from tests.sim.naming import WORD_LIMITS
 from tests.sim.process import SimulatedProcess
 from tests.sim.project import TEMPLATES, base_folder, check_outside, template
 from tests.sim.scores import is_scorer
@@ -71,6 +71,8 @@ STORM_TURNS, CALM_TURNS = 400, 4_000
 """Turns of the loop after which a run with faults is stopped, and one without counts as endless."""
 CALM_RUNS = 8
 """Runs without faults within which everything must be done."""
+SCORES_FIRST = 0.5
+"""The share of projects with a scorer that are captioned before the storm."""
 STALL_SECONDS = (5.0, 100.0)
 """For how long a supervisor's process is stopped."""
 
@@ -134,6 +136,8 @@ class Simulation:
         self.log: list[str] = []
         self.commands = Commands(self)
         self.turns = 0
+        self.only_scores_left = False
+        """True if the run is to end once nothing but scores is left to do."""
         self.saved = False
         """True if the last run ended by itself and came to its last commit."""
         self.supervisor: Supervisor | None = None
@@ -197,6 +201,8 @@ class Simulation:
         return Result(self.checker.violations, self.faults.happened, seconds, self.log)
 
     def storm(self) -> None:
+        if self.has_scorer() and self.rng.random() < SCORES_FIRST:
+            self.caption_everything()
         for number in range(self.rng.randint(*STORM_RUNS)):
             self.checker.where = f"run {number}"
             self.note(f"run {number}: {self.run_once(STORM_TURNS)}")
@@ -208,10 +214,21 @@ class Simulation:
             if self.faults.happens("request while nothing runs"):
                 self.commands.ask_offline()
             if self.faults.happens("captions are sheared in another way"):
-                self.commands.shear(Shearing(max_words=self.rng.choice([None, 1, 2])))
+                self.commands.shear(Shearing(max_words=self.rng.choice(WORD_LIMITS)))
                 self.after_process("shearing")
             if self.checker.violations:
                 return
+
+    def has_scorer(self) -> bool:
+        return any(is_scorer(model.family) for model in self.models.values())
+
+    def caption_everything(self) -> None:
+        """Run without faults until only scores are left: few storms come so far."""
+        self.faults.calm = self.only_scores_left = True
+        self.checker.where = "before the storm"
+        self.note(f"before the storm: {self.run_once(CALM_TURNS)}")
+        self.faults.calm = self.only_scores_left = False
+        self.after_process("before the storm", self.saved)
 
     # One run
 
@@ -292,6 +309,9 @@ class Simulation:
                 self.checker.violate(f"the run does not end: {waits}")
             self.kill()
         self.watch.check(supervisor)
+        ledger = supervisor.project_state.ledger
+        if self.only_scores_left and not ledger.open_captioning.total():
+            supervisor.stop()
         happens = self.faults.happens
         self.maybe_die("supervisor is killed between turns")
         if happens("clock is set back"):
@@ -382,7 +402,10 @@ class Simulation:
             return tuple(t.id for t in projects.tasks(connection) if t.state == "failed")
 
     def check_export(self) -> None:
-        """The export is that of a run that nothing befell, byte for byte."""
+        """The export is that of a run that nothing befell, byte for byte.
+
+        Where a model was asked again, it has the words that the log has last.
+        """
         out = base_folder() / "exports" / "out.json"
         out.unlink(missing_ok=True)
         try:
@@ -390,8 +413,13 @@ class Simulation:
         except Exception as error:
             self.checker.violate(f"the export ended with {type(error).__name__}: {error}")
             return
+        with reading(self.project.database) as connection:
+            tasks = projects.tasks(connection)
+        captions = self.checker.present_captions(tasks, self.models)
         expected = [
-            json.dumps({"image": image, "caption": caption_of(model.name, image).rstrip(".")})
+            json.dumps(
+                {"image": image, "caption": captions.get((model.name, image), "").rstrip(".")}
+            )
             for image in self.template.images
             for model in self.models.values()
             if not is_scorer(model.family) and expected_end(model, image) == "caption"

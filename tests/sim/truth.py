@@ -37,6 +37,8 @@ class Truth:
     """Tasks of which a person wanted to exclude records, or to take some back."""
     redone: set[TaskName] = field(default_factory=set)
     """Tasks that a person had done again: only their records may be captioned twice."""
+    wordings: Counter[TaskName] = field(default_factory=Counter)
+    """How often a person had each task captioned again: the model uses other words then."""
     ends: Counter[TaskName] = field(default_factory=Counter)
     """Ends of a worker that had the task."""
     load_failures: Counter[str] = field(default_factory=Counter)

@@ -13,6 +13,7 @@ from engine.state.policy import Policy
 from engine.supervisor.supervisor import Supervisor
 from tests.sim.disk import SimulatedDisk
 from tests.sim.process import SimulatedProcess
+from tests.sim.scores import is_scorer
 from tests.sim.virtual_time import VirtualTime
 from tui.cli.output import status_lines
 from tui.viewmodel.snapshot_reader import read_snapshot
@@ -96,10 +97,19 @@ class RunWatch:
             if worker.attempt is not None or worker.state == "loading" or worker.end_cause
         }
         now = self.time.time()
+        scorers = {model.id for model in state.models.values() if is_scorer(model.family)}
+        tasks = list(state.ledger.tasks.values())
+        captioned = {
+            task.shard
+            for task in tasks
+            if task.model_id not in scorers and task.state in ("pending", "running")
+        }
         due = {
             task.model_id
-            for task in state.ledger.tasks.values()
-            if task.state == "pending" and not now < task.not_before <= now + self.longest_delay
+            for task in tasks
+            if task.state == "pending"
+            and not now < task.not_before <= now + self.longest_delay
+            and not (task.model_id in scorers and task.shard in captioned)
         }
         for device in pool.devices.values():
             may = any(

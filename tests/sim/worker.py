@@ -40,7 +40,7 @@ from tests.sim.scores import is_scorer, score_row
 if TYPE_CHECKING:
     from tests.sim.launcher import SimulatedLauncher
 
-SCORING_TAKES = 4
+SCORING_TAKES = 6
 """Times as long as a captioner's that a scorer's batches take: captions are to come meanwhile."""
 PROBE = ""
 """What stands for the image of the probe, which a worker draws itself."""
@@ -291,12 +291,13 @@ class SimulatedWorker(SimulatedProcess):
             return
         if model.family == "endpoint":
             self.say(RequestEnded(attempt=held.attempt))
+        wording = self.launcher.truth.wordings[self.launcher.truth.names[held.task]]
         rows: list[Row] = [
             ErrorRow(i, "corrupt", "not an image")
             if BAD in image or (image == PROBE and self.faults.happens("probe image fails"))
             else score_row(i, held.texts.get(i, {}))
             if is_scorer(model.family)
-            else CaptionRow(i, caption_of(model.name, image), 3, "stop")
+            else CaptionRow(i, caption_of(model.name, image, wording), 3, "stop")
             for i, image in batch
         ]
         happens = self.faults.happens

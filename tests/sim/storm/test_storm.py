@@ -24,8 +24,19 @@ def test_nothing_is_violated_in_a_storm(chunk: int) -> None:
         assert tally.run().violations == [], f"python -m tests.sim --replay {seed}"
 
 
-RARE = "The last missing row of a scorer comes, and captions have come since its attempt began"
-"""A row that no storm has to take; `tests/engine/supervisor/test_state_table.py` does."""
+NOT_SIMULATED = (
+    "unavailable from a server that the worker started",
+    "More captions of a model have a defect than its limit for a warning",
+    "More captions of a model have a defect than its limit for a stop",
+    "The same, but health stops are off",
+    "ask again for captions with defects",
+    "undo of the last retry, skip or exclude",
+    "pending, of a model without a family",
+)
+"""Beginnings of the rows that no storm takes.
+
+`tests/engine/supervisor/test_state_table.py` and `tests/engine/requests` do, and
+`tests/engine/operations/imports` for the last one."""
 
 
 @pytest.mark.slow
@@ -34,6 +45,6 @@ def test_a_storm_takes_every_row_of_the_tables_and_every_kind_of_fault() -> None
     while tally.faults < 30_000:
         seed = tally.next_seed
         assert tally.run().violations == [], f"python -m tests.sim --replay {seed}"
-    missed = [row for row in tally.coverage.missed() if row != RARE]
+    missed = [row for row in tally.coverage.missed() if not row.startswith(NOT_SIMULATED)]
     assert (tally.kinds_missed(), missed) == ([], [])
     assert len(tally.coverage.pairs) > 200

@@ -258,7 +258,7 @@ CASES = [
         also=lambda run: check(run.task.attempt == 1, run.task.error is None),
     ),
     Case(
-        "Rows come for the running attempt",
+        "Rows arrive for the running attempt",
         lambda run: run.rows(worker(run), 0, failure(1)),
         {"deaths": {}, "failed": 1},
         given=both(captioning(), lambda run: run.supervisor.device_pool.count_death("cuda:0")),
@@ -267,14 +267,14 @@ CASES = [
         ),
     ),
     Case(
-        "Rows come that carry an old attempt's number",
+        "Rows arrive with the number of an old attempt",
         lambda run: run.send(worker(run), Rows(task=1, attempt=99, rows=(caption(0), caption(1)))),
         {},
         given=captioning(),
         also=lambda run: check(worker(run).attempt.log.rows == 0, worker(run).stale_rows == 2),
     ),
     Case(
-        "Rows come that carry an old attempt's number",
+        "Rows arrive with the number of an old attempt",
         lambda run: run.rows(worker(run), 0, caption(4), caption(-1)),
         {},
         given=captioning(rows=1),
@@ -285,7 +285,7 @@ CASES = [
         name="not with the worker",
     ),
     Case(
-        "The last missing row comes",
+        "The last missing row arrives",
         last_rows,
         {"state": "done", "outcome": "done", "strikes": 0, "suspects": []},
         given=both(
@@ -298,7 +298,7 @@ CASES = [
         ),
     ),
     Case(
-        "The same, but the log read back is not whole",
+        "The same, but the log is not complete when it is read back",
         lambda run: both(lambda run: worker(run).attempt.log.path.write_bytes(b""), last_rows)(run),
         {
             "state": "pending",
@@ -322,7 +322,7 @@ CASES = [
         given=both(captioning(rows=2), lambda run: run.break_log(worker(run), "sync", FULL)),
     ),
     Case(
-        "A batch is out of memory above batch 1",
+        "A batch of more than one image runs out of memory",
         lambda run: run.send(
             worker(run),
             BatchChanged(model=1, size=1, fits=1, cause="out_of_memory", text="out of memory"),
@@ -357,7 +357,7 @@ CASES = [
         also=lambda run: check(run.state.ledger[2].state == "running"),
     ),
     Case(
-        "The log of such a pending task is counted anew, and has a score of every caption",
+        "The log of such a pending task is counted again, and it has a score of every caption",
         lambda run: run.supervisor.task_runner.count_scores(),
         {"scoring": ["done"]},
         given=both(scored, captioned_again(rows=4)),
@@ -373,7 +373,7 @@ CASES = [
         also=lambda run: check(run.state.ledger[2].left == 2, may_start(run, 2)),
     ),
     Case(
-        "The last missing row of a scorer comes, and captions have come",
+        "The last missing row of a scorer arrives, and captions were added",
         lambda run: run.scores(worker(run)),
         {"scoring": ["pending"]},
         given=both(
@@ -409,7 +409,7 @@ CASES = [
         name="unreadable",
     ),
     Case(
-        "The shard file is written to, or a line of it is no JSON",
+        "The shard file is written to, or a line of it is not JSON",
         lambda run: both(lambda run: append_to_shard(run), lambda run: run.rows(worker(run), 0))(
             run
         ),
@@ -470,19 +470,19 @@ CASES = [
     ),
     # The worker of a running task ends
     Case(
-        "Its machine or Ray actor is lost",
+        "The machine or the Ray actor of the worker is lost",
         exits(0, lost="its node is gone"),
         {"state": "pending", "outcome": "lost", "deaths": {"cuda:0": 1}},
         given=captioning(),
     ),
     Case(
-        "The supervisor ended it for another reason than a hang",
+        "The supervisor ended the worker, but not because it hung",
         lambda run: both(lambda run: worker(run).stop(), exits(-9))(run),
         {"state": "pending", "outcome": "stopped"},
         given=captioning(),
     ),
     Case(
-        "It outlives SIGKILL by 60 s",
+        "The worker still exists 60 s after SIGKILL",
         both(lambda run: run.turn(11.0), lambda run: run.turn(61.0)),
         {
             "state": "pending",
@@ -493,13 +493,13 @@ CASES = [
         given=both(captioning(), hang),
     ),
     Case(
-        "The record that ran alone is found to be poison",
+        "The record that ran alone is recognised as poison",
         exits(-11),
         {"state": "done", "outcome": "died", "failed": 1, "suspects": [], "evidence": {(1, 0): 4}},
         given=both(isolated_twice, lambda run: finish_others(run)),
     ),
     Case(
-        "Killed by SIGKILL from outside",
+        "The worker was killed by SIGKILL from outside",
         exits(-9),
         STRUCK | {"suspects": [0], "cause": "killed"},
         given=both(captioning(), lambda run: run.decoding(worker(run), 0)),
@@ -585,7 +585,7 @@ CASES = [
         name="a hang",
     ),
     Case(
-        "Killed by SIGKILL from outside",
+        "The worker was killed by SIGKILL from outside",
         exits(-9, protocol_error="not a message"),
         STRUCK | {"cause": "protocol_error"},
         given=captioning(),
@@ -622,7 +622,7 @@ CASES = [
         name="asked to wait",
     ),
     Case(
-        "The same while one server suspect is alone with the server",
+        "The same, the first and second time that the server",
         lambda run: run.send(worker(run), unavailable(0)),
         {"state": "pending", "outcome": "withdrawn", "cause": "server_unavailable", "waits": 60.0},
         given=lambda run: to_server_suspect(run, 0),
@@ -646,7 +646,7 @@ CASES = [
         run=ENDPOINT,
     ),
     Case(
-        "A suspect is, or is to be, alone with the server",
+        "The server has a suspect alone or is about to get one",
         lambda run: run.dispatch(),
         {},
         given=lambda run: two_attempts_at_one_server(run),
@@ -665,7 +665,7 @@ CASES = [
         ),
     ),
     Case(
-        "A suspect is, or is to be, alone with the server",
+        "The server has a suspect alone or is about to get one",
         lambda run: run.dispatch(),
         {},
         given=lambda run: two_attempts_at_one_server(run),
@@ -674,7 +674,7 @@ CASES = [
         name="each device has its own",
     ),
     Case(
-        "unavailable of a server that the worker has started",
+        "unavailable from a server that the worker started",
         lambda run: run.send(worker(run), unavailable(0, 1)),
         {
             "state": "pending",
@@ -691,7 +691,7 @@ CASES = [
         ),
     ),
     Case(
-        "unavailable of a server that the worker has started",
+        "unavailable from a server that the worker started",
         lambda run: run.send(worker(run), unavailable(0)),
         {"state": "pending", "outcome": "withdrawn", "cause": "server_unavailable"},
         given=lambda run: to_server_suspect(run, 0),
@@ -703,7 +703,7 @@ CASES = [
         name="again, without a row in between",
     ),
     Case(
-        "unavailable in answer to a load",
+        "unavailable as the answer to a load",
         lambda run: run.send(worker(run), unavailable()),
         {"unavailable": "failing", "waits": 30.0},
         given=loading,
@@ -869,20 +869,20 @@ CASES = [
         name="on trial",
     ),
     Case(
-        "The worker dies idle",
+        "The worker dies while it is idle",
         exits(1),
         {"deaths": {"cuda:0": 1}},
         given=loaded,
     ),
     Case(
-        "The worker dies idle",
+        "The worker dies while it is idle",
         exits(0, lost="its node is gone"),
         {"deaths": {"cuda:0": 1}},
         given=loading,
         name="its machine is lost while it loads",
     ),
     Case(
-        "The supervisor ended it while it loaded or was idle",
+        "The supervisor ended the worker while it loaded or was idle",
         lambda run: both(lambda run: worker(run).stop(), exits(-9))(run),
         {},
         given=loading,
@@ -943,7 +943,7 @@ CASES = [
         run={"devices": ["cuda:0", "b/cuda:0"], "shards": 2},
     ),
     Case(
-        "The same where no other machine has a ready device",
+        "The same, but no other machine has a ready device",
         lambda run: loses_root(run),
         {"state": "pending", "outcome": "withdrawn", "paused": "root_lost"},
         given=captioning(),
@@ -1079,7 +1079,7 @@ HEALTH: tuple[Case, ...] = (
         also=has_alarm("stopped, since 100 of 200 captions loop"),
     ),
     Case(
-        row="The same, without health stops",
+        row="The same, but health stops are off",
         run={"records": 300, "policy": Policy(health_stop=False)},
         given=captioning(),
         event=lambda run: look_at(run, 100),
@@ -1287,3 +1287,16 @@ def test_a_value_that_cannot_be_kept_fails_its_record(tmp_path: Path) -> None:
         "an error of the kind 'excluded', which no worker has",
         "a caption with an impossible number of tokens",
     ]
+
+
+def test_results_that_came_too_late_are_reported_and_made_again(tmp_path: Path) -> None:
+    run = RunInMemory(tmp_path / "project")
+    captioner = run.captioning()
+    late = Rows(task=1, attempt=99, rows=(caption(0), caption(1)))
+    run.send(captioner, late)
+    run.exit(captioner, 1)
+    assert [text for text in run.events if text.startswith("ignored 2 results that came after")]
+    assert (run.task.state, run.task.captioned) == ("pending", 0)
+    run.clock.now += 1000
+    run.turn()
+    assert {0, 1} <= set(run.outstanding(run.captioning()))

@@ -89,7 +89,7 @@ class TryoutEvent:
     error: str | None = None
     """The reason why the record failed or, without `record`, why nothing more comes."""
     rate: float | None = None
-    """Images/s over all batches, once all images are answered."""
+    """Images/s, as `rate_of` has it, once all images are answered."""
     memory: int | None = None
     """The most memory that the process had, in bytes, with `rate`: of the GPU, or of the host. None
     for a model on a server."""
@@ -216,7 +216,7 @@ def caption_records(
     paths = ImagePaths(**job["paths"])
     if model.asked is not None:
         emit(TryoutEvent(asked=model.asked.shown))
-    spent, done = 0.0, 0
+    batches: list[tuple[int, float]] = []
     records = [
         (image, PromptRecord(record_id=i, texts=its_texts))
         for (i, image), its_texts in zip(
@@ -236,13 +236,29 @@ def caption_records(
         if not ready:
             continue
         answers = model.answer_each([inputs for _, inputs in ready], [i for i, _ in ready])
-        spent, done = spent + time.monotonic() - started, done + len(ready)
+        batches.append((len(ready), time.monotonic() - started))
         for (i, _), answer in zip(ready, answers, strict=True):
             emit(answer_event(i, answer))
     memory = None
     if not FAMILIES[job["family"]].asks_server:
         memory = peak_memory(device_kind(job["device"]["id"]))
-    emit(TryoutEvent(rate=done / spent if spent else 0.0, memory=memory))
+    emit(TryoutEvent(rate=rate_of(batches), memory=memory))
+
+
+def rate_of(batches: Sequence[tuple[int, float]]) -> float:
+    """Return images/s over batches, each given as its images and seconds.
+
+    The first one does not count if the others have as many images: memory is taken and steps are
+    recorded in it, which a run of days does once.
+    """
+    first, others = batches[:1], batches[1:]
+    counted = others if images_of(others) >= images_of(first) else batches
+    seconds = sum(spent for _, spent in counted)
+    return images_of(counted) / seconds if seconds else 0.0
+
+
+def images_of(batches: Sequence[tuple[int, float]]) -> int:
+    return sum(images for images, _ in batches)
 
 
 def answer_question(

@@ -129,7 +129,7 @@ def test_failures_by_cause_and_as_csv(project: Path, tmp_path: Path) -> None:
     assert done.stderr == "3 images failed\n"
     done = cli("failures", project, "--cause", "mising")
     assert done.returncode == 2
-    assert "there is 'missing', 'corrupt'" in done.stderr
+    assert "the causes are 'missing', 'corrupt'" in done.stderr
 
 
 def test_retry_and_exclude_a_cause(project: Path, tmp_path: Path) -> None:

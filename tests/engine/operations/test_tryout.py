@@ -11,7 +11,7 @@ from engine.captioners.registry import choose
 from engine.hardware.devices import cpu_devices
 from engine.images.image import ImagePaths
 from engine.operations.pilot import PilotPlan
-from engine.operations.tryout import Tryout, TryoutFailed, TryoutJob
+from engine.operations.tryout import Tryout, TryoutFailed, TryoutJob, rate_of
 from engine.shearing.shear import Shearing
 from tests.support.pictures import draw_picture, dry_run_caption
 
@@ -72,3 +72,19 @@ def test_a_folder_of_another_kind_is_refused_in_its_own_words(tmp_path: Path) ->
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(TryoutFailed, match=f"^{tmp_path} is an adapter, not a model: name"):
         list(Tryout(replace(job(tmp_path, family="hf"), checkpoint=str(tmp_path))))
+
+
+@pytest.mark.parametrize(
+    ("batches", "rate"),
+    [
+        ([], 0.0),
+        ([(8, 4.0)], 2.0),
+        ([(8, 4.0), (8, 2.0)], 4.0),
+        ([(8, 4.0), (4, 1.0), (4, 1.0)], 4.0),
+        # The last batch alone is too small to tell.
+        ([(8, 4.0), (1, 1.0)], 1.8),
+        ([(8, 0.0)], 0.0),
+    ],
+)
+def test_the_first_batch_warms_up(batches: list[tuple[int, float]], rate: float) -> None:
+    assert rate_of(batches) == pytest.approx(rate)

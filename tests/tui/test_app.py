@@ -19,6 +19,7 @@ from tests.tui.conftest import FakeRunControl, label_text, press, ready, until
 from tui.app import MllmaugApp
 from tui.dialogs.help import Help
 from tui.dialogs.quit import Leave
+from tui.preload import preload
 from tui.screens.dashboard import Dashboard
 from tui.screens.samples import Samples
 from tui.screens.shards import Shards
@@ -53,6 +54,9 @@ async def test_no_key_waits_for_imports_or_the_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.app.PRELOAD_SECONDS", 0.01)
+    # An application before may have preloaded in this process, and a worker unfrozen it since.
+    preload.cache_clear()
+    gc.unfreeze()
     app = make(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)

@@ -60,7 +60,7 @@ def show(folder: Path | None, readonly: bool = False) -> None:
     from tui.terminal import graphics
 
     forget_exported_size()
-    user_settings, warning = settings.read_valid()
+    user_settings, warning = settings.read()
     if in_browser():  # the terminal of the server is not to be asked
         image_support = graphics.ImageSupport("cells", "in a browser")
     else:

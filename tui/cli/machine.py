@@ -50,7 +50,7 @@ def doctor(folder: Path | None, models: tuple[str, ...], settings: tuple[str, ..
             raise BadInput(f"--set {setting}: give --model with the same name, too")
     project = open_project(folder) if folder else None
     healthy = True
-    valid_settings, warning = user_settings.read_valid()
+    valid_settings, warning = user_settings.read()
     if sys.stdout.isatty():
         echo(f"ok    {graphics.choose(valid_settings.images, ask_without_extra=True)}")
     try:

@@ -45,19 +45,6 @@ class UserSettings:
     """The hooks by name: `engine.notices.hooks` reads them."""
 
 
-def read(path: Path | None = None) -> UserSettings:
-    """Read the settings; without a file they are the defaults.
-
-    Raises `BadInput`, which names the file, if it cannot be read or sets something unknown.
-    """
-    path = path or config_file()
-    values = read_values(path)
-    problem = next((problem for _, problem in problems(values)), None)
-    if problem is not None:
-        raise BadInput(f"{path}: {problem}")
-    return UserSettings(**values)
-
-
 def read_values(path: Path) -> dict[str, Any]:
     """Return what the file holds; nothing without a file.
 
@@ -72,18 +59,18 @@ def read_values(path: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read {path}: {error}") from error
 
 
-def read_valid() -> tuple[UserSettings, str | None]:
+def read(with_keys: bool = True) -> tuple[UserSettings, str | None]:
     """Return the settings, and a warning about mistakes in them, None if there are none.
 
     A setting with a mistake has its default, and so has every setting of a file that cannot be
-    read.
+    read. `with_keys` is as in `problems`.
     """
     path = config_file()
     try:
         values = read_values(path)
     except BadInput as error:
         return UserSettings(), f"{error}; {ALL_IGNORED}"
-    found = list(problems(values))
+    found = list(problems(values, with_keys))
     wrong = {name for name, _ in found}
     valid = {name: value for name, value in values.items() if name not in wrong}
     return UserSettings(**valid), warning_about(path, [problem for _, problem in found])
@@ -95,12 +82,7 @@ def config_warning() -> str | None:
     The names of keys are not looked at: only the application uses them, and they take long to
     collect.
     """
-    path = config_file()
-    try:
-        found = problems(read_values(path), with_keys=False)
-    except BadInput as error:
-        return f"{error}; {ALL_IGNORED}"
-    return warning_about(path, [problem for _, problem in found])
+    return read(with_keys=False)[1]
 
 
 def warning_about(path: Path, found: Sequence[str]) -> str | None:

@@ -30,7 +30,7 @@ POLL_SECONDS = 1.0
 LINES_KEPT = 100_000
 """Lines of all files together that are kept for changing the file or the level."""
 NARROW = 110
-"""Cells of a terminal in which lines are not wrapped at first, but cut."""
+"""The width of a terminal, in cells, from which lines are cut at first and not wrapped."""
 LEVEL_LABELS = {"info": "all levels", "warn": "WARN, FAIL", "fail": "FAIL only"}
 """The label of each lowest level that can be shown."""
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from engine.quality.comparison import ScoreSums
+from engine.quality.facts import FactSums
 from engine.quality.model_health import Health
 from engine.quality.shearing_sums import ShearingSums
-from engine.quality.style import FactSums, Style
+from engine.quality.style import Style
 
 if TYPE_CHECKING:
     from engine.demo.hallucination import Hallucination

@@ -29,9 +29,11 @@ from engine.project.layout import Project
 from engine.project.log_rows import digest
 from engine.project.shard_file import parse_shard, shard_damage
 from engine.quality.defects import DefectFinder
+from engine.quality.facts import OriginalFacts
 from engine.quality.near_duplicates import SAMPLE
+from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth
-from engine.quality.style import OriginalFacts
+from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer
 from engine.utils.plain_files import read_bytes
 
@@ -99,8 +101,10 @@ class Originals:
 
     def __init__(self, job: HealthJob) -> None:
         self.job = job
+        self.vocabulary = Vocabulary()
+        """The words of the shard's captions, original or not."""
         self.texts: list[str] | None = None
-        self.known_facts: list[OriginalFacts | None] | None = None
+        self.known_facts: OriginalFacts | None = None
 
     def read(self) -> list[str]:
         """Return the original caption of each record, empty where it has none.
@@ -123,11 +127,10 @@ class Originals:
             self.texts = [text if isinstance(text, str) else "" for text in captions]
         return self.texts
 
-    def facts(self) -> list[OriginalFacts | None]:
-        """Return what each original says; None where it has no word. Raises `DamagedFiles`."""
+    def facts(self) -> OriginalFacts:
+        """Return what the originals say. Raises `DamagedFiles`."""
         if self.known_facts is None:
-            each = map(OriginalFacts.of, self.read())
-            self.known_facts = [facts if facts.words else None for facts in each]
+            self.known_facts = OriginalFacts(self.read(), self.vocabulary)
         return self.known_facts
 
     def health(self) -> ShardHealth:
@@ -140,9 +143,8 @@ class Originals:
             return saved.health
         health = ShardHealth.of_nothing(job.shard.count, job.sampled)
         finder = DefectFinder(job.language)
-        for i, text in enumerate(self.read()):
-            if text:
-                health.add(finder, i, text, "stop", text, None)
+        captions = [Caption(i, text, "stop", text) for i, text in enumerate(self.read()) if text]
+        health.add_captions(finder, captions, self.vocabulary)
         save(job, path, SavedHealth(health, 0, job.shard.digest))
         return health
 
@@ -165,11 +167,13 @@ def log_health(job: HealthJob, log: HealthLog, originals: Originals) -> ShardHea
         if any(map(saved.health.has_caption, new)):  # a caption was replaced
             saved = nothing_counted(job)
             new = caption_texts(whole, job.shard.count)
-        facts = originals.facts() if new and job.sampled else [None] * job.shard.count
         shear = make_shearer(log.family, job.shearing)
-        finder = DefectFinder(job.language, log.prompts)
-        for i, raw, finish in new.values():
-            saved.health.add(finder, i, raw, finish, shear(raw, finish), facts[i])
+        saved.health.add_captions(
+            DefectFinder(job.language, log.prompts),
+            [Caption(i, raw, finish, shear(raw, finish)) for i, raw, finish in new.values()],
+            originals.vocabulary,
+            originals.facts() if new and job.sampled else None,
+        )
         saved.log_bytes, saved.digest = len(whole), digest(whole)
         if whole:
             save(job, path, saved)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from engine.quality.style import OriginalFacts
+from engine.quality.facts import names_of
 from engine.quality.word_kinds import KINDS_OF, stem_of
 from engine.quality.words import words_of
 
@@ -141,7 +141,7 @@ def judge_original(
     stems = {stem for part in parts for stem in part if stem}
     known = set(filter(is_said, stems))
     if known != stems:
-        stems -= set(map(stem_of, OriginalFacts.of(original).names)) - known  # cannot be seen
+        stems -= set(map(stem_of, names_of(original))) - known  # cannot be seen
     if not stems:
         return None
     apart = [

@@ -74,9 +74,15 @@ def ends_in_name(raw: str) -> bool:
 class DefectFinder:
     """Finds the defects of the captions of one model."""
 
-    def __init__(self, language: str, prompts: Sequence[str] = ()) -> None:
-        """`language` is the code of the language asked for, `prompts` what the model was asked."""
+    def __init__(
+        self, language: str, prompts: Sequence[str] = (), wanted: int = EVERY_DEFECT
+    ) -> None:
+        """`language` is the code of the language asked for, `prompts` what the model was asked.
+
+        `wanted` has the bits of the defects that are looked for.
+        """
         self.language = language
+        self.wanted = wanted
         self.prompts = [prompt for prompt in prompts if len(prompt) >= MIN_PROMPT]
 
     def find(
@@ -86,13 +92,14 @@ class DefectFinder:
         sheared: str,
         words: Sequence[str],
         distinct: frozenset[str],
-        wanted: int = EVERY_DEFECT,
+        possible: int = EVERY_DEFECT,
     ) -> int:
-        """Return the defects of a caption, as bits, of which only those of `wanted` are looked for.
+        """Return the defects of a caption, as bits.
 
-        `words` are those of the sheared text (`words_of`), `distinct` the same as a set.
+        `words` are those of the sheared text (`words_of`), `distinct` the same as a set. Defects
+        that are not `possible` are not looked for.
         """
-        defects = 0
+        wanted, defects = self.wanted & possible, 0
         if wanted & TRUNCATED and (finish == "length" or breaks_off(raw)):
             defects = TRUNCATED
         if wanted & OF_THE_BEGINNING:

@@ -12,8 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from operator import eq
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.quality.words import ENGLISH, NUMBER_WORDS
+
+Counts = NDArray[np.int64]
 
 TURNS = {1: 3, 2: 3, 3: 3}
 """How often a phrase of so many words stands in a row in a loop; a longer one: twice."""
@@ -59,32 +65,37 @@ def is_loop(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
     """Return True if a text with these words (`words_of`) is a loop or holds one."""
     if not words:
         return MARK_LOOP.search(text) is not None
-    if may_loop(words, distinct) and (
+    content = [word for word in words if word not in ENGLISH]
+    if may_loop(len(words), len(words) - len(distinct), len(content) - len(set(content))) and (
         has_turns(words) or is_monotonous(words) or has_repeated_ngram(words)
     ):
         return True
-    if len(text) < LONG_MEAN * len(words):
-        return False
-    longest = max(words, key=len)
-    if len(longest) - len(set(longest)) < MIN_REPEATED:
+    return len(text) >= LONG_MEAN * len(words) and is_loop_within(max(words, key=len))
+
+
+@overload
+def may_loop(words: int, repeats: int, of_content: int) -> bool: ...
+
+
+@overload
+def may_loop(words: Counts, repeats: Counts, of_content: Counts) -> NDArray[np.bool_]: ...
+
+
+def may_loop(words: Any, repeats: Any, of_content: Any) -> Any:
+    """Return whether a text repeats more than "a" and "the", as most do; or which of many texts.
+
+    Of its words, `repeats` stand in it before, and `of_content` do that say something by
+    themselves.
+    """
+    return (of_content >= 2) | ((repeats >= 2) & (2 * repeats >= words))
+
+
+def is_loop_within(word: str) -> bool:
+    """Return True if a word holds a loop: "hahahahaha"."""
+    if len(word) - len(set(word)) < MIN_REPEATED:
         return False  # several times faster than the pattern
-    found = WORD_LOOP.search(longest)
+    found = WORD_LOOP.search(word)
     return found is not None and len(found[0]) >= MIN_WORD_LOOP
-
-
-def may_loop(words: Sequence[str], distinct: frozenset[str]) -> bool:
-    """Return False for most captions, which repeat no more than "a" and "the"."""
-    repeats = len(words) - len(distinct)
-    if repeats < 2:
-        return False
-    if 2 * repeats >= len(words):
-        return True
-    # Mostly "a" and "the" are all that is repeated.
-    others = repeats - (words.count("a") or 1)
-    if others < 0 or others < (words.count("the") or 1):
-        return False
-    content = [word for word in words if word not in ENGLISH]
-    return len(content) - len(set(content)) >= 2
 
 
 def has_turns(words: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.quality.defects import DEFECT_NAMES, Defect
+from engine.quality.facts import FactSums
 from engine.quality.near_duplicates import SAMPLE, find_near_duplicates
 from engine.quality.shard_health import (
     COUNTED,
@@ -24,7 +25,7 @@ from engine.quality.shard_health import (
     left_by_shearing,
 )
 from engine.quality.shearing_sums import ShearingSums
-from engine.quality.style import FactSums, Style, style_of
+from engine.quality.style import Style, style_of
 
 MOST_FREQUENT = 20
 """Texts of duplicates that are named."""

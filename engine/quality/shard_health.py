@@ -7,16 +7,18 @@ are looked at.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.quality.defects import LEAD_IN, LEAK, DefectFinder
+from engine.quality.defects import EMPTY, LEAD_IN, LEAK, DefectFinder
+from engine.quality.facts import FactSums, OriginalFacts
+from engine.quality.screening import Caption, Screen
 from engine.quality.shearing_sums import ShearingSums
-from engine.quality.style import FactSums, OriginalFacts
-from engine.quality.words import words_of
+from engine.quality.vocabulary import Vocabulary
 
 COUNTED = 1 << 15
 """The bit beside those of `Defect` that says that a record has a caption."""
@@ -30,6 +32,8 @@ probability of 0.0003."""
 NO_TEXT = bytes(HASH_BYTES)
 """Stands for the text of a record without a caption, or with an empty one."""
 
+BATCH = 4_096
+"""Captions that are looked at together."""
 LONGEST = 200
 """Words from which on the lengths of captions are no longer told apart: few are longer."""
 
@@ -92,40 +96,46 @@ class ShardHealth(msgspec.Struct):
         """Return True if a caption of record `i` is counted."""
         return bool(self.flags[i])
 
-    def add(
+    def add_captions(
         self,
         finder: DefectFinder,
-        i: int,
-        raw: str,
-        finish: str,
-        sheared: str,
-        original: OriginalFacts | None,
-    ) -> int:
-        """Count the first caption of record `i`, and return its defects as bits.
+        captions: Sequence[Caption],
+        vocabulary: Vocabulary,
+        originals: OriginalFacts | None = None,
+    ) -> None:
+        """Count captions, each the first one of its record.
 
-        A later caption of the record cannot replace it: then the shard is counted anew.
+        A later caption of a record cannot replace it: then the shard is counted anew.
         """
-        words = words_of(sheared)
-        distinct = frozenset(words)
-        defects = finder.find(raw, finish, sheared, words, distinct)
+        screen = Screen(finder, vocabulary)
+        for start in range(0, len(captions), BATCH):
+            batch = captions[start : start + BATCH]
+            columns = vocabulary.columns_of([caption.sheared for caption in batch])
+            for caption, defects in zip(batch, screen.find(batch, columns), strict=True):
+                self.add_defects(finder, caption, defects)
+            if self.sample is not None:
+                self.facts.add_captions(batch, columns, originals)
+                for text, caption in enumerate(batch):
+                    self.sample[caption.i] = " ".join(columns.of(text))
+
+    def add_defects(self, finder: DefectFinder, caption: Caption, defects: int) -> None:
+        """Count a caption's defects, its lengths, its hash and what shearing cut of it."""
+        i, raw, _, sheared = caption
         self.flags[i] = defects | COUNTED
-        cut = finder.cut_by_shearing(defects, sheared)
-        if cut & LEAD_IN:
-            self.flags[i] |= NO_LEAD_IN_LEFT
-        if cut & LEAK:
-            self.flags[i] |= NO_LEAK_LEFT
+        if defects:
+            cut = finder.cut_by_shearing(defects, sheared)
+            if cut & LEAD_IN:
+                self.flags[i] |= NO_LEAD_IN_LEFT
+            if cut & LEAK:
+                self.flags[i] |= NO_LEAK_LEFT
         raw_words = count_words(raw)
         # Most captions of which shearing cuts nothing are the same text.
         sheared_words = raw_words if raw == sheared else count_words(sheared)
         self.raw_lengths[raw_words if raw_words < LONGEST else LONGEST] += 1
         self.sheared_lengths[sheared_words if sheared_words < LONGEST else LONGEST] += 1
         self.shearing.add(raw, sheared, raw_words, sheared_words, defects)
-        if words:
+        if not defects & EMPTY:
             self.hashes[i] = text_hash(sheared)
-            if self.sample is not None:
-                self.facts.add(sheared, len(words), distinct, original)
-                self.sample[i] = " ".join(words)
-        return defects
 
     def flag_array(self) -> Flags:
         """Return the flags as an array."""

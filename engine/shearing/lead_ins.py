@@ -84,42 +84,8 @@ MARKERS = (
 )
 """Patterns of markers of lists and headings, and of leading ellipses."""
 LEAD_IN = re.compile(rf"\s*(?:{'|'.join(MARKERS)}|[\"'\u201c*_#\s]*(?:{'|'.join(STARTS)}))")
-FIRST_WORDS = frozenset(
-    """
-    absolutely according after alright as based below caption certainly definitely description
-    detailed following from given gladly good got great happy hello here hi i image in indeed my no
-    of ok okay overall please right short so sure thank thanks the this to understood upon very well
-    with yes you
-    """.split()  # noqa: SIM905
-)
-"""The plain words with which a lead-in without a colon begins."""
-SUITABLE_START = re.compile(rf"(?:a|one|an) (?:short )?{SUITABLE} ")
-ARTICLES = ("a", "an", "one")
-SUITABLE_WORDS = ("short", "possible", "suitable", "good", "fitting", "appropriate", "potential",
-                  "suggested")  # fmt: skip
-"""What stands behind an article where a lead-in without a colon begins with it."""
-NEXT_WORDS = {
-    "the": ("following",),
-    "this": ("is ",),
-    "in": ("summary", "short", "conclusion", "other words", "response to", "answer to"),
-}
-"""What stands behind the commonest of `FIRST_WORDS` in a lead-in without a colon and without one of
-`NAMES`."""
-NAMES = ("caption", "description", " be ")
 
 
 def is_lead_in(head: str) -> bool:
     """Return True if something else than a caption begins a text with this head (`head_of`)."""
-    first, _, rest = head.partition(" ")
-    # Most captions begin with plain words that begin no lead-in.
-    if first.isalpha() and ":" not in head and "\uff1a" not in head:
-        if first in ARTICLES:
-            if not rest.startswith(SUITABLE_WORDS) or SUITABLE_START.match(head) is None:
-                return False
-        elif first not in FIRST_WORDS or (
-            first in NEXT_WORDS
-            and not rest.startswith(NEXT_WORDS[first])
-            and not any([name in rest for name in NAMES])
-        ):
-            return False
     return LEAD_IN.match(head) is not None

@@ -9,7 +9,9 @@ import numpy as np
 
 from engine.quality.defects import DEFECT_NAMES, DefectFinder
 from engine.quality.near_duplicates import find_near_duplicates
+from engine.quality.screening import Caption
 from engine.quality.shard_health import NO_TEXT, ShardHealth
+from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer
 from tests.support.planted_captions import Planted, planted
 
@@ -53,9 +55,10 @@ def try_detector(count: int, share: float, seed: int) -> Trial:
     shear = make_shearer(FAMILY, SHEARING)
     sheared = [shear(caption.raw, caption.finish) for caption in captions]
     health = ShardHealth.of_nothing(count, sampled=True)
-    finder = DefectFinder("en")
-    for i, caption in enumerate(captions):
-        health.add(finder, i, caption.raw, caption.finish, sheared[i], None)
+    texts = [
+        Caption(i, caption.raw, caption.finish, sheared[i]) for i, caption in enumerate(captions)
+    ]
+    health.add_captions(DefectFinder("en"), texts, Vocabulary())
     other_texts = [shear(others[i], "stop") for i in range(count)]
     found = found_in(health, sheared, other_texts)
     truths = true_defects(captions, sheared)

@@ -19,7 +19,9 @@ from engine.project.sheared_file import read_sheared, shear_texts, sheared_path
 from engine.project.task_health import HealthJob, HealthLog, counted_health
 from engine.protocol.caption_row import ErrorRow
 from engine.quality.defects import OF_THE_RAW_TEXT, DefectFinder
+from engine.quality.screening import Caption, Screen
 from engine.quality.shard_health import NO_TEXT, Hashes, ShardHealth, count_words, text_hash
+from engine.quality.vocabulary import Vocabulary
 from engine.quality.words import words_of
 from engine.utils import jsonlines
 
@@ -106,15 +108,15 @@ class Column:
         if self.health is not None:
             found_before: Mask = self.health.flag_array() & np.uint16(bit) != 0
             return found_before
-        finder = DefectFinder(self.job.language, self.log.prompts)
-        found = set()
-        of_the_raw_text = not bit & ~OF_THE_RAW_TEXT
-        for i, raw, finish in self.captions.values():
-            sheared = "" if of_the_raw_text else self.sheared[i] or ""
-            words = words_of(sheared)
-            if finder.find(raw, finish, sheared, words, frozenset(words), bit):
-                found.add(i)
-        return self.mask_of(found)
+        finder = DefectFinder(self.job.language, self.log.prompts, bit)
+        sheared = [""] * self.count if not bit & ~OF_THE_RAW_TEXT else self.sheared
+        captions = [
+            Caption(i, raw, finish, sheared[i] or "") for i, raw, finish in self.captions.values()
+        ]
+        vocabulary = Vocabulary()
+        columns = vocabulary.columns_of([caption.sheared for caption in captions])
+        found = Screen(finder, vocabulary).find(captions, columns)
+        return self.mask_of(n.i for n, defects in zip(captions, found, strict=True) if defects)
 
     def hashes(self) -> Hashes:
         """Return the hash of each sheared caption, 0 where there is none or it has no word."""

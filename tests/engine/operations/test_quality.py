@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from engine.operations.quality import measure_quality
 from engine.project.log_rows import digest
 from engine.project.task_health import sampled_shards
 from engine.protocol.caption_row import CaptionRow, Row, row_fields
-from engine.quality.defects import DefectFinder
+from engine.quality.screening import Caption, Screen
+from engine.quality.vocabulary import WordColumns
 from engine.shearing.shear import Shearing
 from engine.utils import jsonlines
 from engine.utils.errors import BadInput
@@ -152,13 +153,13 @@ def test_the_table_names_everything_that_is_counted(project: SmallProject) -> No
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The raw captions that are looked at, in their order."""
     texts: list[str] = []
-    find = DefectFinder.find
+    find = Screen.find
 
-    def listed(self: DefectFinder, raw: str, *rest: Any) -> int:
-        texts.append(raw)
-        return find(self, raw, *rest)
+    def listed(self: Screen, captions: Sequence[Caption], columns: WordColumns) -> list[int]:
+        texts.extend(caption.raw for caption in captions)
+        return find(self, captions, columns)
 
-    monkeypatch.setattr(DefectFinder, "find", listed)
+    monkeypatch.setattr(Screen, "find", listed)
     return texts
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from engine.quality.caption_check import CaptionCheck, SeriesCheck, names_of
 from engine.quality.defects import DefectFinder
+from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth, left_by_shearing
+from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer
 
 CAPTIONS = (
@@ -37,5 +39,6 @@ def test_what_shearing_cuts_is_not_wrong_with_a_caption(
     assert SeriesCheck(check).names_of(raw, "stop") == names
     health = ShardHealth.of_nothing(1, sampled=False)
     sheared = make_shearer(family, shearing)(raw, "stop")
-    health.add(DefectFinder("en", [PROMPT]), 0, raw, "stop", sheared, None)
+    caption = Caption(0, raw, "stop", sheared)
+    health.add_captions(DefectFinder("en", [PROMPT]), [caption], Vocabulary())
     assert names_of(int(left_by_shearing(health.flag_array())[0])) == names

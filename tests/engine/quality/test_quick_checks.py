@@ -10,107 +10,13 @@ from hypothesis import strategies as st
 
 from engine.quality import loops
 from engine.quality.defects import CUT_SIGNS, CUT_WORDS, breaks_off, ends_in_name
-from engine.quality.refusals import FIRST_WORDS, REFUSAL, is_refusal
-from engine.quality.style import DIGITS, NAME
-from engine.quality.words import head_of, words_of
-from engine.shearing import lead_ins
+from engine.quality.facts import DIGITS, NAME
 
-STARTS = st.sampled_from(
-    [
-        "the",
-        "this",
-        "that",
-        "there",
-        "in",
-        "a",
-        "an",
-        "one",
-        "image",
-        "picture",
-        "it",
-        "is",
-        "are",
-        "no",
-        "not",
-        "can",
-        "cannot",
-        "be",
-        "short",
-        "good",
-        "been",
-        "following",
-        "summary,",
-        "suitable",
-        "caption",
-        "description",
-        "described",
-        "as",
-        "of",
-        "question",
-        "request",
-        "I",
-        "sorry,",
-        "content",
-        "visual",
-        "available",
-        "provided",
-        "violates",
-        "rules",
-        "has",
-        "from",
-        "other",
-        "words,",
-        "shows",
-        "attached",
-        "uploaded",
-        "contents",
-        "photo",
-        "nothing",
-        "unavailable",
-        "loading",
-        "failed",
-        "support",
-    ]
-)
-BEGINNINGS = st.lists(STARTS, min_size=1, max_size=9).map(" ".join)
 FEW_WORDS = st.lists(st.sampled_from("a a a the dog red cat 1 2 two very".split()), max_size=30)  # noqa: SIM905
 TURNS = st.tuples(FEW_WORDS, FEW_WORDS, st.integers(1, 4), FEW_WORDS).map(
     lambda parts: [*parts[0], *parts[1][:9] * parts[2], *parts[3]]
 )
 SIGNS = st.text(alphabet="ab AB,;:-.('1\u0663\u2014\n", max_size=20)
-
-
-@settings(max_examples=50)
-@given(BEGINNINGS)
-@example("the following is a caption")
-@example("the image can be described as")
-@example("in other words, a dog")
-@example("a short suitable caption")
-def test_a_lead_in_is_what_the_pattern_finds(text: str) -> None:
-    head = head_of(text)
-    first = head.partition(" ")[0]
-    if first in lead_ins.FIRST_WORDS or not first.isalpha() or ":" in head:
-        expected = lead_ins.LEAD_IN.match(head) is not None
-    else:
-        expected = bool(lead_ins.SUITABLE_START.match(head) and lead_ins.LEAD_IN.match(head))
-    assert lead_ins.is_lead_in(head) == expected
-
-
-@settings(max_examples=50)
-@given(BEGINNINGS.filter(lambda text: " I " not in f" {text} "))
-@example("the image is not available")
-@example("this request cannot be")
-@example("there is no image attached")
-@example("there, no image attached")
-@example("there is nothing attached")
-@example("the contents of this image cannot be")
-@example("the uploaded image is not available")
-@example("photo loading failed")
-@example("the visual content was not provided")
-def test_a_refusal_at_the_beginning_is_what_the_pattern_finds(text: str) -> None:
-    words = words_of(text)
-    expected = words[0] in FIRST_WORDS and REFUSAL.match(text) is not None
-    assert is_refusal(text, words, frozenset(words)) == expected
 
 
 @settings(max_examples=50)

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from engine.quality.defects import DefectFinder
+from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth
 from engine.quality.shearing_sums import ShearingSums, count_sentences
+from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer
 
 
@@ -33,7 +35,7 @@ from engine.shearing.shear import Shearing, make_shearer
 def test_what_is_cut_of_a_caption(raw: str, changes: dict[str, int]) -> None:
     health = ShardHealth.of_nothing(1, sampled=False)
     sheared = make_shearer("hf", Shearing("sentence"))(raw, "stop")
-    health.add(DefectFinder("en"), 0, raw, "stop", sheared, None)
+    health.add_captions(DefectFinder("en"), [Caption(0, raw, "stop", sheared)], Vocabulary())
     expected = msgspec.structs.asdict(ShearingSums()) | changes
     expected["captions_cut"] = int("words_cut" in changes)
     assert msgspec.structs.asdict(health.shearing) == expected

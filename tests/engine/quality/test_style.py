@@ -4,35 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.quality.style import BLOCK, FactSums, OriginalFacts, style_of
-from engine.quality.words import words_of
-
-
-@pytest.mark.parametrize(
-    ("original", "caption", "sums"),
-    [
-        ("a dog", "A brown dog runs", {"content": 3, "new": 2}),
-        ("a dog in London", "A dog in London", {"content": 2, "names": 1, "names_kept": 1}),
-        ("a dog in London", "A dog in Paris", {"content": 2, "new": 1, "names": 1}),
-        ("two dogs", "2 dogs", {"content": 2, "new": 1, "numbers": 1, "numbers_kept": 1}),
-        ("3 dogs", "Three dogs", {"content": 2, "new": 1, "numbers": 1, "numbers_kept": 1}),
-        ("3 dogs", "Many dogs", {"content": 1, "numbers": 1}),
-        ("Dog Runs In The Park", "a dog", {"content": 1}),
-    ],
-)
-def test_what_is_new_and_what_is_kept(original: str, caption: str, sums: dict[str, int]) -> None:
-    counted, words = FactSums(), words_of(caption)
-    counted.add(caption, len(words), frozenset(words), OriginalFacts.of(original))
-    expected = FactSums(captions=1, words=len(words), compared=1)
-    for name, value in sums.items():
-        setattr(expected, name, value)
-    assert counted == expected
-
-
-def test_a_caption_without_an_original_has_words_alone() -> None:
-    counted = FactSums()
-    counted.add("a dog", 2, frozenset(("a", "dog")), None)
-    assert counted == FactSums(captions=1, words=2)
+from engine.quality.style import BLOCK, style_of
 
 
 def test_monotonous_captions() -> None:

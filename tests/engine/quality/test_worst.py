@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from engine.quality.defects import Defect
+from engine.quality.facts import FactSums
 from engine.quality.model_health import SAME_AS_OTHER, ModelHealth, ShardFigures
 from engine.quality.shard_health import COUNTED, NO_LEAD_IN_LEFT, NO_LEAK_LEFT
 from engine.quality.shearing_sums import ShearingSums
-from engine.quality.style import FactSums
 from engine.quality.worst import worst_of
 
 

@@ -9,8 +9,9 @@ import pytest
 from db.rows import ModelRow
 from engine.operations.model_quality import Example, ModelQuality
 from engine.quality.alarms import LIMITS, Figures, HealthRecord, Limit
+from engine.quality.facts import FactSums
 from engine.quality.quality_filter import HEALTH_NAMES
-from engine.quality.style import FactSums, style_of
+from engine.quality.style import style_of
 from tests.support.canned_rows import model_row
 from tui.viewmodel.quality import DefectLine, defect_lines, missing_figures, worst_line
 from tui.viewmodel.quality_limits import limits_for, verdict_of

@@ -183,6 +183,7 @@ class ModelQuality:
             "scores": {name: scores.as_dict() for name, scores in self.scores.items()},
             "no_agreement": self.no_agreement,
             "shearing": self.shearing_dict(),
+            "left": self.left,
             "defective": self.defective,
             "contradicted": self.contradicted,
             "style": self.style_dict(),

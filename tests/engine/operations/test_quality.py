@@ -75,6 +75,7 @@ def test_the_quality_of_a_project(project: SmallProject) -> None:
     models = measured(project, progress=lambda *shards: done.append(shards))
     assert done == [(1, 3), (2, 3), (3, 3)]
     assert list(models) == ["original", "dry-run", "served"]
+    assert models["dry-run"].as_dict(with_shards=False)["left"] == {"leaks": 0, "lead_ins": 1}
     assert models["original"].captions == 9
     assert counted(models["original"]) == {"duplicates": 7, "leaks": 3}
     assert models["original"].most_frequent == [("two dogs in Oslo", 6), ("a cat<|im_end|>", 3)]

@@ -46,8 +46,3 @@ def words_of(text: str) -> list[str]:
 def head_of(text: str) -> str:
     """Return the beginning of a text, as the patterns of beginnings take it."""
     return text[:HEAD].lower().replace("\u2019", "'")
-
-
-def content_words(words: frozenset[str]) -> frozenset[str]:
-    """Return the words that say something by themselves in English."""
-    return words - ENGLISH

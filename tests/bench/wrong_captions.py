@@ -5,12 +5,14 @@
 On demo scenes the truth is known. Since the demo's models are mostly right, they are made worse:
 `temperature` samples them hotter, `noise` adds noise to their weights, each to one model beside
 three good ones and to all four; `early`, only if it is named, trains two of them anew for few steps
-(some ten minutes on a core). `photos` takes captions of photographs, which are imitations. AUROC is
-the probability that a wrong caption has less support than a right one.
+(some ten minutes on a core). `photos` takes captions of photographs, which are imitations;
+`people=Flickr8k.token.txt`, a file of Flickr8k, those that people wrote. AUROC is the probability
+that a wrong caption has less support than a right one.
 """
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import sys
@@ -33,13 +35,16 @@ from engine.quality.agreement import agreement_of
 from engine.shearing.shear import Shearing, shear_text
 from tests.bench.report import report
 from tests.support.agreement_trial import (
+    OriginalTrial,
     auroc,
+    count_verdicts,
+    is_contradicted,
     try_captions,
     try_originals,
     try_photo_originals,
     try_photos,
 )
-from tests.support.photo_captions import IMAGINED, LOOKED_AT, MODELS
+from tests.support.photo_captions import HELD_OUT, IMAGINED, LOOKED_AT, MODELS
 
 BENCH = "wrong-captions"
 COUNT = 500
@@ -52,6 +57,9 @@ NOISE = 0.4
 """Standard deviations of a weight matrix that are added to it as noise."""
 EARLY = {"otter": ("400", "700"), "minigpt-4": ("400", "600")}
 """Steps of training: of the vision side alone, then of the whole."""
+PEOPLE_SEED = 7
+PEOPLE = slice(500, 2500)
+"""Which photographs of Flickr8k, shuffled by this seed: those by which nothing was chosen."""
 ROUNDS = 20
 """How often all scenes are compared for the speed."""
 
@@ -64,7 +72,10 @@ def main(cases: list[str]) -> None:
     cases = cases or ["temperature", "noise", "photos"]
     if "photos" in cases:
         photographs()
-    if cases == ["photos"]:
+    for case in cases:
+        if case.startswith("people="):
+            captions_by_people(Path(case.removeprefix("people=")))
+    if all(case == "photos" or case.startswith("people=") for case in cases):
         return
     scenes = [make_scene(SEED, index) for index in range(COUNT)]
     good = {family: captions_of(family, checkpoint(family), TEMPERATURE) for family in FAMILIES}
@@ -138,25 +149,50 @@ def report_support(case: str, wrong: Sequence[float], right: Sequence[float]) ->
 
 
 def report_originals(case: str, scenes: Sequence[Scene], captions: Captions) -> None:
-    trial = try_originals(scenes, captions, SEED)
-    report(BENCH, f"{case}, wrong originals", trial.wrong, "originals")
-    report(BENCH, f"{case}, wrong originals, precision", trial.precision, "share")
-    report(BENCH, f"{case}, wrong originals, recall", trial.recall, "share")
+    report_trial(f"{case}, originals of others", try_originals(scenes, captions, SEED))
+
+
+def report_trial(case: str, trial: OriginalTrial) -> None:
+    report(BENCH, case, trial.wrong, "originals")
+    report(BENCH, f"{case}, precision", trial.precision, "share")
+    report(BENCH, f"{case}, recall", trial.recall, "share")
+    report(BENCH, f"{case}, right originals", trial.right, "originals")
+    report(BENCH, f"{case}, right originals contradicted", trial.false_share, "share")
 
 
 def photographs() -> None:
     """Report the same of captions of photographs."""
-    for name, photos in (("looked at", LOOKED_AT), ("imagined", IMAGINED)):
+    for name, photos in (("looked at", LOOKED_AT), ("imagined", IMAGINED), ("held out", HELD_OUT)):
         right, others, details = try_photos(photos)
         case = f"{len(photos)} photographs {name}"
         report(BENCH, f"{case}, AUROC, captions of others", auroc(others, right), "probability")
         report(BENCH, f"{case}, AUROC, wrong details", auroc(details, right), "probability")
         for kind, support in (("right", right), ("others'", others), ("wrong details", details)):
             report(BENCH, f"{case}, median support, {kind}", median(support), "support")
-        trial = try_photo_originals(photos)
-        report(BENCH, f"{case}, originals of others, precision", trial.precision, "share")
-        report(BENCH, f"{case}, originals of others, recall", trial.recall, "share")
-        report(BENCH, f"{case}, right originals contradicted", trial.false, "originals")
+        report_trial(f"{case}, originals of others", try_photo_originals(photos))
+
+
+def captions_by_people(path: Path) -> None:
+    """Report how well wrong originals are found among captions by people, five a photograph: four
+    stand for models, and the fifth is an original, beside those of two other photographs."""
+    by_photo: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        name, _, text = line.partition("\t")
+        by_photo.setdefault(name.partition("#")[0], []).append(text)
+    photos = [by_photo[name] for name in sorted(by_photo) if len(by_photo[name]) == len(MODELS) + 1]
+    random.Random(PEOPLE_SEED).shuffle(photos)
+    held_out = photos[PEOPLE]
+    rng = random.Random(SEED)
+    verdicts = []
+    for place, texts in enumerate(held_out):
+        own = place % len(texts)
+        captions = dict(zip(MODELS, texts[:own] + texts[own + 1 :], strict=True))
+        verdicts.append((True, is_contradicted(texts[own], captions)))
+        for other in rng.choices(held_out, k=2):
+            if other is not texts:
+                verdicts.append((False, is_contradicted(rng.choice(other), captions)))
+    case = f"{len(held_out)} photographs, captions by people"
+    report_trial(f"{case}, originals of others", count_verdicts(verdicts))
 
 
 def speed(scenes: Sequence[Scene], captions: Captions) -> None:

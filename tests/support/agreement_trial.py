@@ -17,8 +17,8 @@ from tests.support.photo_captions import MODELS, Photo
 NAMED = re.compile(rf"\b({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})\b")
 SHAPE = re.compile(rf"\b(?:{'|'.join(SHAPES)})\b")
 ON = re.compile(rf" on ({'|'.join(BACKGROUNDS)})$")
-SHUFFLED = 0.3
-"""Share of the originals that are put to other scenes."""
+OTHERS = 3
+"""Originals of other scenes that a scene is tried with, beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class OriginalTrial:
     wrong: int
     found: int
     """Wrong originals that are contradicted."""
+    right: int
     false: int
     """Right originals that are contradicted."""
 
@@ -38,6 +39,11 @@ class OriginalTrial:
     @property
     def recall(self) -> float:
         return self.found / max(1, self.wrong)
+
+    @property
+    def false_share(self) -> float:
+        """Share of the right originals that are contradicted."""
+        return self.false / max(1, self.right)
 
 
 def auroc(wrong: Sequence[float], right: Sequence[float]) -> float:
@@ -63,20 +69,28 @@ def try_captions(
 def try_originals(
     scenes: Sequence[Scene], captions: Mapping[str, Sequence[str]], seed: int
 ) -> OriginalTrial:
-    """Put some originals to other scenes, and count which the captions contradict."""
+    """Count which originals the captions contradict: each scene's own, and some of other scenes."""
     rng = random.Random(seed)
-    wrong = found = false = 0
+    verdicts = []
     for place, scene in enumerate(scenes):
-        original = alt_text(rng.choice(scenes) if rng.random() < SHUFFLED else scene)
-        is_right = is_true(original, scene)
-        if is_right is None:
-            continue
         texts = {name: of_model[place] for name, of_model in captions.items()}
-        contradicted = agreement_of(original, texts).original == "contradicted"
-        wrong += not is_right
-        found += contradicted and not is_right
-        false += contradicted and is_right
-    return OriginalTrial(wrong, found, false)
+        for of_original in (scene, *rng.choices(scenes, k=OTHERS)):
+            original = alt_text(of_original)
+            is_right = is_true(original, scene)
+            if is_right is not None:
+                verdicts.append((is_right, is_contradicted(original, texts)))
+    return count_verdicts(verdicts)
+
+
+def is_contradicted(original: str, captions: Mapping[str, str]) -> bool:
+    return agreement_of(original, captions).original == "contradicted"
+
+
+def count_verdicts(verdicts: Sequence[tuple[bool, bool]]) -> OriginalTrial:
+    """Count originals, of each whether it is right and whether it is contradicted."""
+    right = [contradicted for is_right, contradicted in verdicts if is_right]
+    wrong = [contradicted for is_right, contradicted in verdicts if not is_right]
+    return OriginalTrial(len(wrong), sum(wrong), len(right), sum(right))
 
 
 def is_true(original: str, scene: Scene) -> bool | None:
@@ -112,13 +126,10 @@ def try_photos(photos: Sequence[Photo]) -> tuple[list[float], list[float], list[
 def try_photo_originals(photos: Iterable[Photo]) -> OriginalTrial:
     """Count which originals of the same and of other photographs the captions contradict."""
     photos = list(photos)
-    wrong = found = false = 0
+    verdicts = []
     for photo in photos:
         captions = dict(zip(MODELS, photo.captions, strict=True))
         for other in photos:
             for original in other.originals:
-                contradicted = agreement_of(original, captions).original == "contradicted"
-                wrong += other is not photo
-                found += contradicted and other is not photo
-                false += contradicted and other is photo
-    return OriginalTrial(wrong, found, false)
+                verdicts.append((other is photo, is_contradicted(original, captions)))
+    return count_verdicts(verdicts)

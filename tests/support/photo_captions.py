@@ -2,7 +2,8 @@
 
 They are imitations, written by hand for this program: `LOOKED_AT` while looking at eight pictures of
 these models' own example folders, `IMAGINED` of photographs such as COCO has, after agreement had
-been defined. Both helped to choose the kinds of `engine/quality/word_kinds.py`.
+been defined. Both helped to choose the kinds of `engine/quality/word_kinds.py` and the weights of
+`word_evidence.py`. `HELD_OUT` was written before those weights, which were not chosen by it.
 """
 
 # ruff: noqa: E501 (captions are one line each)
@@ -356,3 +357,302 @@ IMAGINED = (
     ),
 )
 """Sixteen photographs such as COCO has."""
+HELD_OUT = (
+    Photo(
+        (
+            "actor attends the premiere of comedy film",
+            "Emma Stone on the red carpet in a green Valentino gown, London 2017",
+        ),
+        (
+            "A woman in a long green dress is posing for a picture on a red carpet",
+            "The image shows a woman with red hair wearing an emerald gown and standing in front of a wall with logos",
+            "Emma Stone smiles at the photographers at a film premiere, wearing a sleeveless green dress",
+            "A woman in a green dress standing on a red carpet",
+        ),
+        ((0, "A man in a long black coat is posing for a picture on a wooden stage"),),
+    ),
+    Photo(
+        (
+            "a modern bathroom with a walk in shower",
+            "Small Bathroom Ideas: 25 Designs With Subway Tile and Glass Doors",
+        ),
+        (
+            "The bathroom has a glass shower, a white toilet and a sink with a large mirror above it",
+            "The image depicts a modern bathroom with white tiles on the walls and a wooden vanity",
+            "A bright bathroom with subway tile, a walk-in shower behind glass and a potted plant",
+            "A bathroom with a shower, a toilet and a sink",
+        ),
+        (
+            (
+                0,
+                "The kitchen has a glass cupboard, a white oven and a sink with a large window above it",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "the perfect chocolate cake for any occasion",
+            "Best Ever Double Chocolate Layer Cake Recipe with Raspberries",
+        ),
+        (
+            "A slice of chocolate cake with raspberries on top is sitting on a white plate",
+            "The image shows a rich chocolate layer cake topped with fresh berries and mint leaves",
+            "A three-layer chocolate cake with dark frosting and raspberries, one slice cut out",
+            "A piece of chocolate cake on a plate",
+        ),
+        ((0, "A bowl of vegetable soup with parsley on top is sitting on a white plate"),),
+    ),
+    Photo(
+        (
+            "football player celebrates scoring a goal during the match",
+            "Lionel Messi (Barcelona) during the Spanish league match against Getafe",
+        ),
+        (
+            "A soccer player in a red and blue striped jersey is celebrating on the field with his arms raised",
+            "The image shows a man running across a soccer field, cheering, with a crowd behind him",
+            "Lionel Messi of FC Barcelona celebrates after scoring, with teammates running towards him",
+            "A soccer player on a field",
+        ),
+        (
+            (
+                0,
+                "A tennis player in a white and green striped shirt is kneeling on the court with his arms raised",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "used car for sale in excellent condition",
+            "2015 Ford Mustang GT Premium parked by the beach",
+        ),
+        (
+            "A red Ford Mustang is parked in a lot near the ocean",
+            "The image shows a red sports car with black wheels on a paved road beside the sea",
+            "A 2015 Ford Mustang in red, photographed from the front at sunset with the beach behind it",
+            "A red car parked on the side of a road",
+        ),
+        ((0, "A blue Vespa scooter is parked in a lot near the railway"),),
+    ),
+    Photo(
+        (
+            "ruins of the ancient temple at sunset",
+            "Temple of Poseidon, Cape Sounion, Attica, Greece",
+        ),
+        (
+            "The image features the ruins of an old stone temple with tall columns on a hill",
+            "The image shows an ancient Greek temple with white marble columns against an orange sky",
+            "The columns of the Temple of Poseidon at Sounion are lit by the setting sun",
+            "An old building with columns on top of a hill",
+        ),
+        ((0, "The image features the ruins of an old wooden barn with tall trees on a farm"),),
+    ),
+    Photo(
+        (
+            "portrait of a young businessman with laptop isolated on white background",
+            "Happy entrepreneur working on his start-up, stock photo 4211",
+        ),
+        (
+            "A man in a suit is sitting at a desk with a laptop and smiling at the camera",
+            "The image shows a young man wearing a dark suit and tie, typing on a laptop computer",
+            "A smiling businessman with a laptop in front of a plain white background",
+            "A man sitting in front of a laptop computer",
+        ),
+        (
+            (
+                0,
+                "A woman in a swimsuit is sitting on a towel with a magazine and frowning at the camera",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "red fox in the winter forest",
+            "Wildlife photography: first snow, Algonquin Park",
+        ),
+        (
+            "A red fox is walking through the snow in a wooded area",
+            "The image depicts a fox standing in a snow-covered forest and looking at the camera",
+            "A fox with thick orange fur in deep snow among birch trees",
+            "A fox in the snow",
+        ),
+        ((0, "A brown bear is walking through the river in a rocky area"),),
+    ),
+    Photo(
+        (
+            "bridesmaids in dusty rose dresses with bouquets",
+            "Sarah & Tom's rustic barn wedding in Vermont",
+        ),
+        (
+            "A bride and her bridesmaids are standing together in a field, holding bouquets of flowers",
+            "The image shows a group of women in pink dresses around a bride in a white gown",
+            "A bride poses with five bridesmaids in dusty pink in front of a wooden barn",
+            "A group of women in dresses holding flowers",
+        ),
+        (
+            (
+                0,
+                "A teacher and her students are standing together in a library, holding stacks of books",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "watercolor painting of a hummingbird and flowers",
+            "Hummingbird Art Print - Tropical Bird Wall Decor for Nursery",
+        ),
+        (
+            "The image features a colorful hummingbird flying next to a pink flower",
+            "The image is a watercolor painting of a hummingbird with green and blue feathers",
+            "A watercolour of a hummingbird hovering at a hibiscus blossom, on white paper",
+            "A painting of a bird with a flower",
+        ),
+        ((0, "The image features a colorful butterfly sitting next to a green cactus"),),
+    ),
+    Photo(
+        (
+            "rock artist performs on stage at festival",
+            "Foo Fighters live at Glastonbury - review and pictures",
+        ),
+        (
+            "A man is playing an electric guitar and singing into a microphone on a stage",
+            "The image shows a musician with long hair performing at a concert under purple lights",
+            "Dave Grohl of the Foo Fighters sings and plays guitar during a live concert",
+            "A man with a guitar on stage",
+        ),
+        ((0, "A woman is playing a grand piano and reading sheet music in a church"),),
+    ),
+    Photo(
+        (
+            "aerial view of tropical island with turquoise lagoon",
+            "Top 10 honeymoon destinations: Bora Bora, French Polynesia",
+        ),
+        (
+            "The image shows a small tropical island surrounded by clear blue water, with bungalows over the water",
+            "The image depicts an aerial view of an island with palm trees and a mountain in the distance",
+            "Overwater bungalows in the lagoon of Bora Bora, with Mount Otemanu in the background",
+            "An island in the middle of the ocean",
+        ),
+        (
+            (
+                0,
+                "The image shows a small mountain village surrounded by dense green forest, with a church on the square",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "women 's leather ankle boots in black",
+            "Dr. Martens Chelsea Boot 2976 Smooth - Free Shipping",
+        ),
+        (
+            "A pair of black leather boots with yellow stitching is displayed on a white background",
+            "The image shows a single black ankle boot with elastic sides and a thick rubber sole",
+            "A black Dr. Martens Chelsea boot with a pull tab at the heel",
+            "A black boot on a white background",
+        ),
+        ((0, "A pair of red canvas sneakers with white laces is displayed on a white background"),),
+    ),
+    Photo(
+        (
+            "politician delivers a speech at the conference",
+            "Angela Merkel addresses the Bundestag in Berlin on Wednesday. (AFP)",
+        ),
+        (
+            "A woman in a blue jacket is standing at a podium and speaking into two microphones",
+            "The image shows an older woman giving a speech in a large hall with people seated behind her",
+            "German Chancellor Angela Merkel speaks at the lectern of the German parliament",
+            "A woman standing at a podium with microphones",
+        ),
+        ((0, "A man in a blue apron is standing at a stove and stirring two pots"),),
+    ),
+    Photo(
+        (
+            "tattoo of a rose on the forearm",
+            "55 Meaningful Tattoo Ideas For Women in 2019",
+        ),
+        (
+            "A person has a tattoo of a red rose on their arm",
+            "The image shows a close-up of a forearm with a detailed rose tattoo with green leaves",
+            "A realistic rose tattooed in red and black ink on the inside of a forearm",
+            "A tattoo of a flower on an arm",
+        ),
+        ((0, "A person has a tattoo of a black skull on their back"),),
+    ),
+    Photo(
+        (
+            "steam train crossing the viaduct in the highlands",
+            "Harry Potter's Hogwarts Express: how to ride the Jacobite",
+        ),
+        (
+            "A train is traveling over a tall stone bridge with many arches, surrounded by green hills",
+            "The image shows a steam locomotive with red carriages on a curved viaduct in the mountains",
+            "The Jacobite steam train crosses the Glenfinnan Viaduct in Scotland",
+            "A train going over a bridge",
+        ),
+        (
+            (
+                0,
+                "A truck is traveling over a long steel bridge with many cables, surrounded by tall buildings",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "elderly couple sitting on a bench in the park",
+            "Retirement planning: 5 mistakes to avoid in your sixties",
+        ),
+        (
+            "An older man and woman are sitting on a park bench, looking at each other",
+            "The image shows an elderly couple holding hands on a wooden bench under autumn trees",
+            "A senior couple with grey hair laugh together on a bench in a park in fall",
+            "Two people sitting on a bench",
+        ),
+        ((0, "Two young children are sitting on a park swing, looking at a dog"),),
+    ),
+    Photo(
+        (
+            "biological species swimming in an aquarium",
+            "Clown fish and sea anemone, Great Barrier Reef dive",
+        ),
+        (
+            "Two orange and white clownfish are swimming near a sea anemone",
+            "The image shows a pair of clownfish among the tentacles of a purple anemone on a coral reef",
+            "Clown anemonefish shelter in an anemone on a tropical reef",
+            "Two fish swimming in the water",
+        ),
+        ((0, "Two green and brown turtles are resting near a sandy beach"),),
+    ),
+    Photo(
+        (
+            "i love this front porch decorated for halloween",
+            "DIY fall porch decor with pumpkins, mums and a straw bale",
+        ),
+        (
+            "The front porch of a house is decorated with pumpkins, flowers and a wreath on the door",
+            "The image shows a porch with orange and white pumpkins stacked on the steps beside pots of mums",
+            "A farmhouse front door with a wreath, pumpkins, chrysanthemums and bales of straw",
+            "A porch with pumpkins and flowers",
+        ),
+        (
+            (
+                0,
+                "The back yard of a house is decorated with balloons, candles and a banner on the fence",
+            ),
+        ),
+    ),
+    Photo(
+        (
+            "seamless pattern with cute cartoon owls vector art illustration",
+            "Owl fabric by the yard - Owls in Love by Studio Pip",
+        ),
+        (
+            "The image features a pattern of colorful cartoon owls on a light blue background",
+            "The image shows a repeating design of small owls in pink, yellow and turquoise with hearts between them",
+            "A seamless pattern of cartoon owls with big eyes, hearts and flowers",
+            "A pattern of owls on a blue background",
+        ),
+        ((0, "The image features a pattern of grey cartoon elephants on a dark red background"),),
+    ),
+)
+"""Twenty photographs such as CC3M and CC12M have, each with an original in the manner of either: one
+that describes the image, and one that hardly does, with names, headlines or advertisements."""

@@ -17,7 +17,7 @@ from tests.support.agreement_trial import (
     try_photo_originals,
     try_photos,
 )
-from tests.support.photo_captions import IMAGINED, LOOKED_AT
+from tests.support.photo_captions import HELD_OUT, IMAGINED, LOOKED_AT, Photo
 
 SCENES = [make_scene(77, index) for index in range(300)]
 OTHER_SCENES = [make_scene(78, index) for index in range(300)]
@@ -47,13 +47,23 @@ def test_wrong_originals_of_scenes_are_found() -> None:
     assert trial.recall >= 0.95
 
 
-@pytest.mark.parametrize("photos", [LOOKED_AT, IMAGINED], ids=["looked at", "imagined"])
-def test_captions_of_photographs(photos: tuple[object, ...]) -> None:
-    right, others, details = try_photos(photos)  # type: ignore[arg-type]
+PHOTOGRAPHS = pytest.mark.parametrize(
+    "photos", [LOOKED_AT, IMAGINED, HELD_OUT], ids=["looked at", "imagined", "held out"]
+)
+
+
+@PHOTOGRAPHS
+def test_captions_of_photographs(photos: tuple[Photo, ...]) -> None:
+    right, others, details = try_photos(photos)
     assert auroc(others, right) > 0.97
     assert auroc(details, right) > 0.85
-    originals = try_photo_originals(photos)  # type: ignore[arg-type]
-    assert (originals.precision > 0.95, originals.recall > 0.9) == (True, True)
+
+
+@PHOTOGRAPHS
+def test_wrong_originals_of_photographs_are_found(photos: tuple[Photo, ...]) -> None:
+    trial = try_photo_originals(photos)
+    assert trial.recall > 0.93
+    assert trial.false_share <= 0.1
 
 
 @pytest.mark.parametrize(
@@ -126,6 +136,39 @@ def test_words_that_belong_to_other_words_contradict_an_original() -> None:
     captions = dict.fromkeys(("one", "two"), "A blue star is above a red circle")
     assert agreement_of("red circle icon", captions).original == "supported"
     assert agreement_of("red star icon", captions).original == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        # What can be seen speaks against the original if it is not said; what cannot does not.
+        ("the dog, loyal and patient", "the dog, a cat and a horse"),
+        # Captions of many images have a man, few a carpenter.
+        ("carpenter", "man"),
+        # Half of the captions have a dog, one has boards.
+        ("the hungry dog and its boat", "the hungry boards and their boat"),
+        # The dog is brown in a caption and grey in another.
+        ("gray dog", "white dog"),
+        # A star may be many things where no caption names a shape.
+        ("the star of the park is a dog", "the star of the pub is a duck"),
+    ],
+)
+def test_how_much_words_say_of_an_original(right: str, wrong: str) -> None:
+    captions = {
+        "one": "A brown dog sleeps on a bench",
+        "two": "The image shows a grey dog in a park",
+        "three": "A carpenter with wooden boards in a workshop",
+        "four": "A man is working",
+    }
+    assert agreement_of(right, captions).original == "supported"
+    assert agreement_of(wrong, captions).original == "contradicted"
+
+
+def test_names_that_no_caption_has_do_not_count() -> None:
+    captions = {"one": "A dog in a field", "two": "A dog runs"}
+    assert agreement_of("our dog with Sam, Kim and Lee", captions).original == "supported"
+    assert agreement_of("we met Sam", captions).original == "contradicted"
+    assert agreement_of("with Sam", captions).original is None
 
 
 def test_other_alphabets_are_compared_as_they_are() -> None:

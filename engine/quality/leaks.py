@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from engine.shearing.phrases import any_of
+from engine.shearing.thoughts import MY_TASK, TASK_VERBS, THOUGHT
 
 ROLES = any_of("""
     USER | ASSISTANT | SYSTEM | HUMAN | GPT | BOT | User | Assistant | System | Human | Gpt | Bot |
@@ -28,21 +31,52 @@ BRACKETED = any_of(r"""
 TOKEN_NAMES = any_of("""
     im_start | im_end | end_of_turn | start_of_turn | endoftext | eot_id | end_of_utterance
 """)
+KNOWN_TAGS = any_of(r"""
+    image | img | picture | video | audio | ref | box | bbox | quad | point | object | region |
+    mask | s | p | b | i | u | em | strong | br | hr | div | span | h\d | ul | ol | li | a | td |
+    tr | table | code | pre | bos | eos | pad | unk | sep | cls | caption | description | answer |
+    output | text | response | summary | title | think | thinking | thought | reasoning | user |
+    assistant | system | human | bot
+""")
+"""Tags of HTML, of tokenizers and of answers, which are leaks wherever they stand."""
 KEYS = any_of("caption | description | image | text | answer | response | content | role | title")
+MISREAD = (
+    "[\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u201a\u201e"
+    "\u2020-\u2022\u2030\u2039\u203a\u20ac\u2122]"
+)
+"""The later bytes of UTF-8, read as Windows-1252. Dashes and quotation marks are left out, since
+they follow on a capital, too."""
+LIMITED = any_of(r"""
+    max(?:imum)?\.? | at most | up to | under | below | within | exactly | about | around |
+    approximately | approx\.? | less than | fewer than | no more than | word count: |
+    token count: | length:
+""")
 MARKS = (
     # Chat tokens, tags of reasoning, HTML, tokens of pictures and boxes. <PERSON> stands for names
-    # in the texts of CC12M.
+    # in the texts of CC12M. A plain word in the middle of a sentence may be no tag.
     r"<[|\uff5c][^<>\n]{1,60}?[|\uff5c]?>|<\w{1,40}\|>",
     r"<</?SYS>>",
-    r"</?(?!PERSON>)[A-Za-z][\w:.-]{0,40}(?:\s+\w+=[^<>\n]{0,80})?\s*/?>",
+    r"</[A-Za-z][\w:.-]{0,40}\s*>|<[A-Za-z][\w:.-]{0,40}(?:\s+\w+=[^<>\n]{0,80}|\s*/)\s*/?>",
+    rf"<{KNOWN_TAGS}\s*>|<(?!PERSON>)(?=\w{{0,40}}[A-Z\d_:.-])[A-Za-z][\w:.-]{{0,40}}\s*>",
+    r"(?<!\w )<(?!PERSON>)[A-Za-z]{1,40}>|<(?!PERSON>)[A-Za-z]{1,40}>(?! \w)",
     r"<0x[0-9A-Fa-f]{2}>",
     r"<(?:think|thinking|thought|reasoning)\b",
     rf"\[/?{BRACKETED}\]",
+    r"\[(?:END|START|BEGIN|BEGINNING|STOP)\b[^\[\]\n]{0,30}\]",
+    r"\[(?:end|start|beginning) of [^\[\]\n]{0,30}\]",
     r"[\u25c1\u27e8\u3008]/?\w+[\u25b7\u27e9\u3009]",
     rf"{TOKEN_NAMES}\b",
     r"###",
     # Pieces of byte-level and SentencePiece tokenizers that were not decoded.
     r"[\u0120\u010a]\w|\u2581\w",
+    # Texts that were decoded as another encoding ("\u00c3\u00a9" for "\u00e9"), or are no text.
+    rf"[\u00c2\u00c3]{MISREAD}|(?:[\u00d0\u00d1]{MISREAD}){{2}}|\u00e2\u20ac\S|\ufffd",
+    # Places of objects, references to sources, limits of the instruction.
+    r"\[\s*-?\d[\d.]*(?:\s*,\s*-?\d[\d.]*){3}\s*\]",
+    r"\(\d{1,4},\s?\d{1,4}\),\s?\(\d{1,4},\s?\d{1,4}\)",
+    r"\u3010\d[\d:]*\u2020|\boaicite\b",
+    rf"\((?:{LIMITED} ?)?(?:\d+\s?[-\u2013]\s?)?\d+ (?:tokens?|words?|characters)"
+    r"(?: (?:or (?:fewer|less)|max(?:imum)?\.?|limit))?\)",
     # Code fences, templates, LaTeX, JSON.
     r"```",
     r"\{\{|\}\}|\{%|%\}",
@@ -50,30 +84,41 @@ MARKS = (
     r"\\(?:boxed|text|begin|end|n)\b\{?",
     r"[{\[]\s*[\"'][^\"'\n]{1,300}[\"']\s*(?::|,\s*[\"']|\])",
     rf"[\"']{KEYS}[\"']\s*:",
-    rf"\{{\s*{KEYS}\s*:|\b{KEYS}\s*=\s*[\"']",
-    r"&(?:nbsp|lt|gt|quot|#\d+);",
+    rf"\{{\s*{KEYS}\s*:|\b{KEYS}\s*:\s*\w{{1,20}}\s*=\s*[\"']",
+    r"\b[A-Za-z]\w{2,20}\s*=\s*[\"']",
+    r"&(?:nbsp|lt|gt|quot|amp|apos|hellip|copy|[lr][sd]quo|[mn]dash|#\d+|#x[0-9A-Fa-f]+);",
     r"!\[[^\]\n]{0,200}\]\(|\]\(\S{1,300}?\)",
     r"\*\*(?:Thinking|Analy[sz]ing|Reasoning)\b",
 )
 """Patterns of marks that no caption holds by itself."""
 LINES = (
-    rf"(?:{ROLES}|{LABELS})\s*:",
+    rf"(?!(?:Human|Model)\s*:\s*(?:an?|the|\d)\b)(?:{ROLES}|{LABELS})\s*:",
     r"(?:system|user|assistant|model|human)\s*(?::|\n)",
     r"[{\[]\s*[\"']\w",
 )
-"""Patterns of labels, and of JSON, at the beginning of a text, a line or a sentence."""
-TASK_VERBS = any_of("""
-    describe | write | generate | caption | provide | create | look | analy[sz]e | figure |
-    come up | produce | think | identify | determine | focus | mention | keep | give | respond |
-    output
+"""Patterns of labels, and of JSON, at the beginning of a text, a line or a sentence. "Human: a
+portrait" is a title."""
+TEXTS = any_of("caption | description | sentence | summary")
+GREETING = (
+    r"(?:(?:hello|hi|hey|sure|certainly|of course|absolutely|great|okay|ok|yes|thanks|thank you|"
+    r"you're welcome)\b[^.!?,\n]{0,60}[.!?,]+\s+){0,2}"
+)
+"""What may stand before a question to the user."""
+OFFERS = any_of(rf"""
+    (?:how|what else|what) (?:can|may|could) i (?:help|assist|do for)[^.!?\n]{{0,60}}\? |
+    what would you like (?:me |to (?:know|see|ask|discuss|do|talk)) |
+    would you like (?:me to|to (?:know|see|ask|discuss)|.{{0,30}}{TEXTS}|(?:more|further) detail) |
+    (?:do|did) you (?:want|need) me to | (?:please )?let me know (?:if|whether|what you|how i) |
+    i hope (?:this|that|it) (?:helps|{TEXTS}) | i hope (?:this|the|my) {TEXTS} |
+    is there anything (?:else|specific|in particular) |
+    (?:please )?feel free to (?:ask|let me|share) |
+    if you (?:need|want|would like|'d like|have) [^.!?\n]{{0,40}}(?:{TEXTS}|questions|details?) |
+    (?:can|could) you (?:please )?(?:tell|give|provide) me (?:more|with more|some)
 """)
-PLANS = any_of("""
-    let'?s | let me | the user | i need to | i(?:'ll| will) (?:start|need|look) |
-    i(?:'m| am) (?:supposed|asked|looking|going) | i should | i have to | first | looking at
-""")
+"""What a model says to a user it talks with."""
 STARTS = (
     # Reasoning that lost its tags.
-    rf"(?:okay|ok|alright|all right|hmm+|so|now|right|got it)[,.]? (?:(?:so|now) )?{PLANS}\b",
+    THOUGHT,
     r"(?:first|to begin|to start)[,.]? i(?:'ll| will| need| should| have)\b",
     r"(?:let'?s|let me) (?:think|see|check|break|analy[sz]e|look|start|describe|examine)\b",
     r"the user (?:wants|asks|is asking|asked|has|provided|would like|needs|uploaded|requested|sent)"
@@ -86,11 +131,17 @@ STARTS = (
     r"in this task\b",
     r"i(?:'m| am) going to (?:describe|caption|write|analy[sz]e)\b",
     r"analysis(?:the|we|i|it|user|okay|need|a)\b",
+    rf"{MY_TASK} (?:me )?(?:a|an|the|one|this|my)\b.{{0,40}}\b{TEXTS}\b",
+    r"(?:looking at|examining) (?:the|this) (?:image|picture|photo), (?:i|we|it)\b",
+    # A model that talks with the user.
+    rf"{GREETING}{OFFERS}(?!\w)",
     # The instruction itself.
+    r"(?:in|with|using) (?:\d+|\w+) (?:tokens|words) or (?:fewer|less)\b",
+    r"(?:system|user) (?:you are|describe|what|please|caption|write|generate|provide)\b",
     r"(?:(?:please|could you|can you) )?(?:describe|caption|summari[sz]e|explain) "
     r"(?:the|this|what|these|in|it)\b",
     r"(?:(?:please|could you|can you) )?(?:write|generate|provide|give|create) (?:me )?"
-    r"(?:a|an|the|one)\b.{0,40}\b(?:caption|description|sentence|summary)\b",
+    rf"(?:a|an|the|one)\b.{{0,40}}\b{TEXTS}\b",
     r"what (?:is|are|do you see|can you see|does) "
     r"(?:in |on |happening|shown|(?:the|this) (?:image|picture|photo))",
     r"(?:you are|you're) an? (?:helpful|ai|expert|assistant|professional|image)\b",
@@ -99,12 +150,22 @@ STARTS = (
 """Patterns of the beginning of a text in lower case."""
 MARK = re.compile("|".join(MARKS))
 LINE = re.compile(rf"(?:^|\n|[.!?>\]*]\s|\*\*)\s{{0,20}}(?:{'|'.join(LINES)})")
-ANYWHERE = re.compile(r"\b(?:USER|ASSISTANT|HUMAN|GPT|SYSTEM|Human|Assistant|User)\s*:")
+ANYWHERE = re.compile(
+    r"\b(?:USER|ASSISTANT|HUMAN|GPT|SYSTEM|Human(?!\s*:\s*(?:an?|the)\b)|Assistant|User)\s*:"
+    r"|\b(?:user|human)\s*:.{0,300}\b(?:assistant|bot)\s*:",
+    re.DOTALL,
+)
 """Labels of roles that are leaks within a sentence, too."""
 START = re.compile(rf"\W*(?:{'|'.join(STARTS)})")
-SIGNS = re.compile(r"[<>\[\]{}#`\\:\n=&*\u27e8\u3008\u25c1\u0120\u010a\u2581\uff5c_]")
+SIGNS = re.compile(
+    r"[<>\[\](){}#`\\:\n=&*\u27e8\u3008\u25c1\u0120\u010a\u2581\uff5c_"
+    r"\u00c2\u00c3\u00d0\u00d1\u00e2\u3010\ufffd]"
+)
 """A sign without which no mark and no label stands in a text."""
-NO_SIGNS = bytes(set(range(128)) - set(b"<>[]{}#`\\:\n=&*_"))
+SIGN_BYTES = np.isin(np.arange(256), list(b"<>[](){}#`\\:\n=&*_")) | (np.arange(256) >= 128)
+"""True for the bytes of UTF-8 that may be of such a sign; those outside of ASCII are not told
+apart."""
+NO_SIGNS = bytes(set(range(128)) - set(b"<>[](){}#`\\:\n=&*_"))
 """The characters of ASCII that are no such sign."""
 MIN_PROMPT = 8
 """Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""

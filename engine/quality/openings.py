@@ -12,16 +12,14 @@ import regex
 
 from engine.quality.defect_names import Defect
 from engine.quality.leaks import START
-from engine.quality.refusals import REFUSAL
 from engine.quality.words import head_of
 from engine.shearing.lead_ins import LEAD_IN
 
 PATTERNS = {
-    int(Defect.LEAK): regex.compile(START.pattern),
+    int(Defect.LEAK | Defect.REASONING): regex.compile(START.pattern),
     int(Defect.LEAD_IN): regex.compile(LEAD_IN.pattern),
-    int(Defect.REFUSAL): regex.compile(REFUSAL.pattern, regex.IGNORECASE),
 }
-"""Patterns of the beginning of a text in small letters, by the bit of their defect."""
+"""Patterns of the beginning of a text in small letters, by the bits of their defects."""
 ALL = sum(PATTERNS)
 MOST, ALL_BUT_FEW = 2, 6
 """Words by which most beginnings, and nearly all, are told from those that the patterns find."""
@@ -56,7 +54,7 @@ def may_follow_on(beginning: str) -> int:
     bits = may_follow_on(beginning[: max(0, beginning.rfind(" "))])
     head = head_of(beginning)
     return sum(
-        bit
-        for bit, pattern in PATTERNS.items()
-        if bits & bit and pattern.match(head, partial=True) is not None
+        each
+        for each, pattern in PATTERNS.items()
+        if bits & each and pattern.match(head, partial=True) is not None
     )

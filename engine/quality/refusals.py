@@ -1,60 +1,31 @@
-"""Refusals: the model says that it cannot or will not caption the image."""
+"""Refusals: the model says that it cannot or will not caption the image.
+
+Refusals come in ever new wordings, so that no table of phrases holds them. What a text says is
+therefore weighed: each of its words, pairs of words and kinds of words that follow each other
+(`engine.quality.refusal_features`) has a weight, and the sum is compared with `LEAST_SCORE`. The
+weights are those of a logistic regression on examples that were written for it
+(`tests.engine.quality.train_refusals`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import cache
 
-from engine.quality.refusal_phrases import LATER, OPENINGS, STARTS
-from engine.quality.words import QUOTED
+from engine.quality.refusal_features import features_of, unquoted
+from engine.quality.refusal_phrases import FOREIGN_CUES, REFUSAL_ELSEWHERE
+from engine.quality.refusal_weights import BIAS, WEIGHTS
+from engine.quality.refusal_words import CUES, OBJECTS, WEAK_CUES
 
-REFUSAL = re.compile(rf"\W*(?:{OPENINGS}\b[,.!: \u2014-]*)*(?:{'|'.join(STARTS)})", re.IGNORECASE)
-LATER_REFUSAL = re.compile("|".join(LATER), re.IGNORECASE)
-FIRST_WORDS = frozenset(
-    """
-    after alt apologies as at attach attachment attachments because but can cannot caption captions
-    content contents could couldn description descriptions desculpe disculpa due entschuldigung
-    error es failed file files for forgive hello hey hi hm hmm hmmm honestly however i if im image
-    images include it je kindly let lo mi my no not nothing oh once oops pardon photo photograph
-    photographs photos picture pictures please provide przepraszam re regrettably request resend
-    reupload sadly safety send share sinto sorry thank thanks that the there this to try tut uh
-    unable under unfortunately upload visual we well what when which while without would you your
-    """.split()  # noqa: SIM905
-)
-"""The words with which a refusal in ASCII begins, as `words_of` gives them."""
-PICTURES = frozenset(
-    """
-    attachment attachments caption captions content contents description descriptions file files
-    image images photo photograph photographs photos picture pictures visual
-    """.split()  # noqa: SIM905
-)
-REFUSED_THINGS = PICTURES | frozenset(
-    """
-    actual assistant chat chatbot corresponding is link model original prompt question request s
-    system url version visible
-    """.split()  # noqa: SIM905
-)
-"""What stands behind "the", "this" and "that" where a refusal begins with them."""
-SAID_OF_THINGS = tuple(
-    """
-    appears blocked can contains content could declined denied did does failed generation goes has
-    input is loading may might not processing refused rejected seems something that unavailable
-    upload violates was would you
-    """.split()  # noqa: SIM905
-)
-"""Beginnings of what is said of them in such a refusal."""
-GIVEN_WORDS = frozenset(
-    ("provided", "attached", "uploaded", "given", "shared", "linked", "requested")
-)
-"""Words before a picture that are in few other captions."""
-NEGATIONS = ("no", "not", "nothing")
-LATER_WORDS = frozenset(
-    """
-    able ai artificial guidelines i language me my our policies policy principles programming rules
-    unable we
-    """.split()  # noqa: SIM905
-)
-"""One of these words is in every text of `LATER`."""
+LEAST_SCORE = 0.0
+"""A text that scores more is a refusal."""
+FEW_WORDS = 8
+"""Distinct words of a text up to which a weak cue counts."""
+SENTENCE = re.compile(r"[^.!?]{12,200}\.(?=\s+\w)")
+"""The first sentence of a text that has more, if it is neither short nor long."""
+ANY_CUE = CUES | FOREIGN_CUES
+"""One of these words is in every refusal that is found, or, in a short one, one of `WEAK_CUES`."""
 
 
 def is_refusal(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
@@ -62,36 +33,55 @@ def is_refusal(text: str, words: Sequence[str], distinct: frozenset[str]) -> boo
 
     `words` are those of the text (`words_of`), `distinct` the same as a set.
     """
-    if not words:
+    if ANY_CUE.isdisjoint(distinct) and (
+        len(distinct) > FEW_WORDS or WEAK_CUES.isdisjoint(distinct)
+    ):
         return False
-    if (not text.isascii() or may_begin_refusal(words)) and REFUSAL.match(plain_of(text)):
+    if has_cue(distinct) and refuses_in_english(text):
         return True
-    return not LATER_WORDS.isdisjoint(distinct) and (
-        LATER_REFUSAL.search(QUOTED.sub("", plain_of(text))) is not None
+    return (
+        not FOREIGN_CUES.isdisjoint(distinct)
+        and REFUSAL_ELSEWHERE.match(unquoted(text)) is not None
     )
 
 
-def plain_of(text: str) -> str:
-    """Return a text with the apostrophes of ASCII."""
-    return text.replace("\u2019", "'")
-
-
-def may_begin_refusal(words: Sequence[str]) -> bool:
-    """Return False for most texts in ASCII with these words that do not begin with a refusal.
-
-    The pattern takes ten times as long, above all of "The image shows" and "There are".
-    """
-    if words[0] not in FIRST_WORDS:
-        return False
-    if len(words) < 3:
+def refuses_in_english(text: str) -> bool:
+    """Return True if a text with a cue weighs as a refusal, or its first sentence does."""
+    if score_of(text) > LEAST_SCORE:
         return True
-    first, second, third = words[:3]
-    if first in ("the", "this", "that"):
-        if second in GIVEN_WORDS:
-            return True
-        if third == "of":
-            return second.startswith("content")
-        return second in REFUSED_THINGS and third.startswith(SAID_OF_THINGS)
-    if first in PICTURES:
-        return first == "content" or second.startswith(SAID_OF_THINGS)
-    return first != "there" or second not in ("is", "are", "was") or third in NEGATIONS
+    first = SENTENCE.match(text)
+    return first is not None and score_of(first[0]) > LEAST_SCORE
+
+
+def has_cue(distinct: Set[str]) -> bool:
+    """Return False for a text with these words that is no refusal in English.
+
+    Most captions are passed by it: the score takes a hundred times as long.
+    """
+    if not CUES.isdisjoint(distinct):
+        return True
+    if len(distinct) > FEW_WORDS:
+        return False
+    return not WEAK_CUES.isdisjoint(distinct) and not OBJECTS.isdisjoint(distinct)
+
+
+def score_of(text: str) -> float:
+    """Return how much speaks for a text being a refusal: its log odds among the examples."""
+    weights = weights_of_features()
+    return BIAS + sum(weights.get(feature, 0.0) for feature in features_of(text))
+
+
+def reasons_of(text: str) -> list[tuple[float, str]]:
+    """Return the features of a text and their weights, the heaviest for a refusal first."""
+    weights = weights_of_features()
+    return sorted(((weights.get(it, 0.0), it) for it in features_of(text)), reverse=True)
+
+
+@cache
+def weights_of_features() -> dict[str, float]:
+    """Return the weight of each feature that has one."""
+    weights: dict[str, float] = {}
+    for line in WEIGHTS.strip().splitlines():
+        weight, _, features = line.partition(": ")
+        weights.update(dict.fromkeys(features.split(), float(weight)))
+    return weights

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.quality.characters import Characters, Mask
 from engine.quality.clip_tokens import CONTEXT, MARKS, count_tokens
 from engine.quality.defects import (
     BEYOND_CLIP,
     EMPTY,
     LEAK,
     LOOP,
-    OF_THE_BEGINNING,
     OTHER_SCRIPT,
     REASONING,
     REFUSAL,
@@ -27,14 +27,15 @@ from engine.quality.defects import (
     breaks_off,
 )
 from engine.quality.languages import MIN_LEAD, OTHER_FUNCTION_WORDS, SCRIPTS
-from engine.quality.leaks import has_sign
+from engine.quality.leaks import SIGN_BYTES
 from engine.quality.loops import is_loop_within, may_loop
 from engine.quality.openings import may_begin_with
-from engine.quality.refusals import LATER_WORDS
+from engine.quality.refusal_words import WEAK_CUES
+from engine.quality.refusals import ANY_CUE, FEW_WORDS
 from engine.quality.vocabulary import Vocabulary, WordColumns, WordTable
 
-LATER, LOOPING = 1, 2
-"""Bits of a word: it is one of `LATER_WORDS`, or a loop."""
+CUE, WEAK_CUE, LOOPING = 1, 2, 4
+"""Bits of a word: it is a cue of a refusal (`refusals.py`), or a loop."""
 
 Defects = NDArray[np.uint16]
 """The bits of defects of each caption."""
@@ -66,19 +67,25 @@ class Screen:
 
         `columns` are the words of their sheared texts.
         """
+        raws = [caption.raw for caption in captions]
+        characters = Characters(raws)
+        not_ascii = np.array([not caption.sheared.isascii() for caption in captions], bool)
         kinds = np.bitwise_or.reduceat(self.kinds.look_up(columns.numbers), columns.starts)
         empty = columns.counts == 0
+        few_words = columns.counts_of_distinct <= FEW_WORDS
         masks = {
+            TRUNCATED: self.are_cut(captions, characters),
+            LEAK | REASONING: characters.hold(SIGN_BYTES) | self.hold_prompts(raws),
             EMPTY: empty,
             LOOP: empty | (kinds & LOOPING != 0) | self.repeat_much(columns),
-            REFUSAL: kinds & LATER != 0,
-            OTHER_SCRIPT: columns.count_distinct(self.of_others) >= MIN_LEAD,
+            REFUSAL: (kinds & CUE != 0) | (few_words & (kinds & WEAK_CUE != 0)),
+            OTHER_SCRIPT: not_ascii | self.are_of_others(columns),
         }
         if self.finder.wanted & BEYOND_CLIP:
-            masks[BEYOND_CLIP] = self.are_long(captions, columns)
-        found = np.fromiter(map(self.seen_in_texts, captions), np.uint16, len(captions))
-        for bit, mask in masks.items():
-            found[mask] |= bit
+            masks[BEYOND_CLIP] = not_ascii | self.are_long(captions, columns)
+        found = np.fromiter(map(may_begin_with, raws), np.uint16, len(raws))
+        for bits, mask in masks.items():
+            found[mask] |= bits
         return found & np.uint16(self.finder.wanted)
 
     def find(self, captions: Sequence[Caption], columns: WordColumns) -> list[int]:
@@ -86,48 +93,52 @@ class Screen:
 
         `columns` are the words of their sheared texts.
         """
-        found = []
-        for text, possible in enumerate(self.may_have(captions, columns).tolist()):
-            defects = 0
-            if possible:
-                _, raw, finish, sheared = captions[text]
-                words = columns.of(text)
-                defects = self.finder.find(raw, finish, sheared, words, frozenset(words), possible)
-            found.append(defects)
+        possible = self.may_have(captions, columns)
+        found = [0] * len(captions)
+        for text in np.flatnonzero(possible).tolist():
+            _, raw, finish, sheared = captions[text]
+            words, bits = columns.of(text), int(possible[text])
+            found[text] = self.finder.find(raw, finish, sheared, words, frozenset(words), bits)
         return found
 
-    def seen_in_texts(self, caption: Caption) -> int:
-        """Return the bits of the defects that a caption may have by its raw and sheared texts."""
-        _, raw, finish, sheared = caption
-        begins = may_begin_with(raw)
-        bits = begins & OF_THE_BEGINNING
-        bits |= (begins if sheared == raw else may_begin_with(sheared)) & REFUSAL
-        if bits & LEAK or has_sign(raw) or any([text in raw for text in self.finder.prompts]):
-            bits |= LEAK | REASONING
-        if finish == "length" or breaks_off(raw):
-            bits |= TRUNCATED
-        if self.finder.language in SCRIPTS or not sheared.isascii():
-            bits |= OTHER_SCRIPT | BEYOND_CLIP
-        return bits
+    def are_cut(self, captions: Sequence[Caption], raws: Characters) -> Mask:
+        """Return which raw texts end within a sentence, or at the cap on new tokens."""
+        cut = np.array([caption.finish == "length" for caption in captions], bool)
+        for text in np.flatnonzero(~(raws.end_with(".") | cut)).tolist():
+            cut[text] = breaks_off(captions[text].raw)
+        return cut
 
-    def repeat_much(self, columns: WordColumns) -> NDArray[np.bool_]:
+    def hold_prompts(self, raws: Sequence[str]) -> Mask:
+        """Return which raw texts may hold the model's prompt; mostly none of them does."""
+        everything = "\0".join(raws)
+        held = any(prompt in everything for prompt in self.finder.prompts)
+        return np.full(len(raws), held)
+
+    def are_of_others(self, columns: WordColumns) -> Mask:
+        """Return which texts may be in another language than was asked for."""
+        if self.finder.language in SCRIPTS:
+            return np.full(len(columns.counts), True)
+        found: Mask = columns.count_distinct(self.of_others) >= MIN_LEAD
+        return found
+
+    def repeat_much(self, columns: WordColumns) -> Mask:
         """Return for each text what `may_loop` says of it."""
         content = columns.vocabulary.content
-        found: NDArray[np.bool_] = may_loop(
+        found: Mask = may_loop(
             columns.counts,
-            columns.counts - np.bincount(columns.distinct[0], minlength=len(columns.counts)),
+            columns.counts - columns.counts_of_distinct,
             columns.sums(content.look_up(columns.numbers)) - columns.count_distinct(content),
         )
         return found
 
-    def are_long(self, captions: Sequence[Caption], columns: WordColumns) -> NDArray[np.bool_]:
+    def are_long(self, captions: Sequence[Caption], columns: WordColumns) -> Mask:
         """Return which texts may have more tokens than CLIP reads, if they are in ASCII.
 
         Each word has its tokens, and each other character is one at most. An apostrophe may cut a
         word.
         """
         lengths = np.array([len(caption.sheared) for caption in captions])
-        found: NDArray[np.bool_] = lengths > CONTEXT - MARKS
+        found: Mask = lengths > CONTEXT - MARKS
         if found.any():
             letters = columns.sums(self.letters.look_up(columns.numbers))
             tokens = columns.sums(self.tokens.look_up(columns.numbers))
@@ -139,7 +150,7 @@ class Screen:
 
 def kind_of(word: str) -> int:
     """Return the bits of a word."""
-    return LATER * (word in LATER_WORDS) | LOOPING * is_loop_within(word)
+    return CUE * (word in ANY_CUE) | WEAK_CUE * (word in WEAK_CUES) | LOOPING * is_loop_within(word)
 
 
 def tokens_in(word: str) -> int:

@@ -75,6 +75,11 @@ class WordColumns:
         found: Numbers = np.add.reduceat(values, self.starts)
         return found
 
+    @cached_property
+    def counts_of_distinct(self) -> Numbers:
+        """The number of distinct words of each text."""
+        return np.bincount(self.distinct[0], minlength=len(self.ends))
+
     def count_distinct(self, table: WordTable) -> Numbers:
         """Return how many distinct words of each text have another number than 0 in a table."""
         texts, words = self.distinct

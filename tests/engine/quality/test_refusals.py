@@ -1,13 +1,31 @@
-"""Refusals in other words than those of the tables, and captions that sound like refusals."""
+"""Refusals in wordings that are no examples, and captions that sound like refusals."""
 
-# ruff: noqa: RUF001 (apostrophes as models write them)
+# ruff: noqa: RUF001 (letters of many languages)
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
-from engine.quality.refusals import is_refusal
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.quality.refusal_features import unquoted
+from engine.quality.refusal_phrases import REFUSAL_ELSEWHERE
+from engine.quality.refusal_weights import BIAS
+from engine.quality.refusal_words import WEAK_CUES
+from engine.quality.refusals import (
+    ANY_CUE,
+    has_cue,
+    is_refusal,
+    reasons_of,
+    refuses_in_english,
+    score_of,
+    weights_of_features,
+)
 from engine.quality.words import words_of
+from tests.engine.quality import caption_cases as cases
+from tests.engine.quality import train_refusals
 
 REFUSALS = (
     "You haven't attached any image.",
@@ -207,16 +225,247 @@ OTHERS = (
 quotes on shirts and mugs, titles of posters."""
 
 
+ODD_REFUSALS = (
+    "There is no way I can caption a picture that never reached me.",
+    "I'm a language-only system, hence photographs are lost on me.",
+    "My makers did not give me eyes, so please put the picture into words.",
+    "The snapshot you mention did not arrive with your message.",
+    "We have decided not to describe photographs of accidents.",
+    "Captioning pictures of minors is against what I was taught.",
+    "Sorry, the upload got stuck, could I have it once more?",
+    "It would violate someone's privacy if I told you who this is.",
+    "Whatever is in this picture, I am unable to open it.",
+    "Could not obtain a caption, the model returned an empty answer.",
+    "This tool won't write about weapons.",
+    "Regrettably I must leave this image without a caption.",
+    "I looked for an attachment and found none.",
+    "Is the image attached? I can't find it.",
+    "As a machine without sight I have to rely on your words.",
+    "Your JPEG is damaged beyond what I can read.",
+    "I am asked to describe a face, which my rules do not permit.",
+    "The safety layer stopped this answer.",
+    "Image decoding was unsuccessful, so no caption is available.",
+    "That picture shows something I'd rather not put into words.",
+    '{"status": "refused", "reason": "explicit content"}',
+    "status: failed - image url returned 404",
+    "I can only guess, since no photo was sent.",
+    "Kindly provide the picture that needs a caption.",
+    "No pixels were passed to me, only your question.",
+    "I will pass, thanks.",
+    "Forgive me, but I can't talk about what's shown here.",
+    "You'd have to show me the photo first.",
+    "The picture won't render here.",
+    "Nothing I say about this image would be reliable, as I cannot view it.",
+    "A caption for this would break the rules of this service.",
+    "I apologise: graphic injuries are not something I describe.",
+    "Oops, your file came through empty.",
+    "I have no information on what the photo displays.",
+    "The vision part of this assistant is offline, try again tomorrow.",
+    "Not in a position to help with this one.",
+    "Please be aware that I don't identify celebrities.",
+    "Describing that would be unsafe, so I won't.",
+    "Because the URL is blocked for me, I have not seen the picture.",
+    "I am unable to produce alt text for this.",
+)
+"""In voices further off than models': written last, to see how far the words of others carry."""
+ODD_OTHERS = (
+    "A lifeguard who can't hear the shouts looks at the sea",
+    "The mirror is broken, and the image in it has two faces",
+    "no bikes on the pier please, asks a painted board",
+    "A nurse could not open the window of the old ward",
+    "Sorry, sold out: a shelf in a bakery on Sunday",
+    "An unsuccessful launch leaves smoke above the pad",
+    "I have two left feet, says a dancing sock",
+    "My mother never saw this picture of her garden",
+    "The picture hanging in the hall cannot be seen from the stairs",
+    "We were not allowed to take photos inside, so here is the door",
+    "you need good shoes for this trail in the dolomites",
+    "The image shows a child who does not want to eat spinach",
+    "The image shows an assistant handing a file to a judge",
+    "There is no fence between the cows and the road",
+    "A violin without strings lies on an empty seat",
+    "Unable to find its mother, a fawn stands in high grass",
+    "A goalkeeper fails to stop a penalty",
+    "A mailbox full of letters that nobody has answered",
+    "the lost city of petra at first light",
+    "i do not eat meat, so this burger is made of beans",
+    "i'm only here for the snacks banner over a buffet",
+    "What you can't see in this photo is the crowd behind me",
+    "A text on the board explains why swimming is forbidden",
+    "A robot dog refuses to climb the stairs in a laboratory",
+    "ai art of a girl in a field of glass flowers",
+    "A photographer deletes an image from her camera",
+    "A clerk rejects a form because a signature is missing",
+    "the request line of a radio show on an old poster",
+    "please mind your head, low door in a castle",
+    "The face of the statue is damaged, but the hands are intact",
+    "It is not known who left the piano on the beach",
+    "Sadly this wooden bridge did not survive the flood",
+    "A sad clown apologizes to a child with a broken balloon",
+    "No one helps the tourist who has dropped his map",
+    "A blank wall, a blank sheet and a man without an idea",
+    "An interpreter describes the play to a woman who cannot see",
+    "Could you resist these eyes? A labrador begs for cheese",
+    "A photo of me failing to stand on a surfboard",
+    "The model on the left does not carry a handbag",
+    "Due to fog, the bridge can hardly be seen in this image",
+)
+ELSEWHERE = (
+    "Lo siento, pero no puedo describir a esta persona.",
+    "No tengo acceso a la foto que mencionas.",
+    "Je suis désolé, l'image ne s'affiche pas.",
+    "En tant qu'assistant, je ne peux pas regarder les photos.",
+    "Ich kann auf diesem Foto leider niemanden erkennen.",
+    "Es tut mir leid, das Bild wurde nicht geladen.",
+    "Purtroppo non sono in grado di aprire il file.",
+    "Infelizmente não consigo abrir a foto.",
+    "Helaas kan ik de foto niet openen.",
+    "Nie mogę opisać tego zdjęcia.",
+    "Tyvärr kan jag inte öppna bilden.",
+    "Desværre kan jeg ikke se billedet.",
+    "Извините, но изображение не загрузилось.",
+    "К сожалению, я не вижу фотографии.",
+    "Üzgünüm, fotoğraf yüklenmedi.",
+    "Maaf, saya tidak dapat membuka gambar ini.",
+    "Rất tiếc, tôi không thể mở ảnh này.",
+    "Λυπάμαι, η εικόνα δεν άνοιξε.",
+    "عذرا، لا أستطيع فتح الصورة",
+    "我无法识别照片中的人物。",
+    "对不起，图片没有上传成功。",
+    "すみません、写真を開くことができません。",
+    "사진을 열 수 없어서 설명할 수 없습니다.",
+)
+"""In other languages than English."""
+
+
+TEXTS = st.lists(
+    st.sampled_from(
+        """
+        the this there no not image picture caption is are was be been can cannot I you your we dog
+        red describe see attached uploaded unavailable broken empty sorry, please upload policy a of
+        in with from which what only too hard lost. It shows
+        """.split()  # noqa: SIM905
+    ),
+    max_size=12,
+).map(" ".join)
+
+
 def refuses(text: str) -> bool:
     words = words_of(text)
     return is_refusal(text, words, frozenset(words))
 
 
-@pytest.mark.parametrize("text", REFUSALS)
-def test_a_refusal_is_found(text: str) -> None:
+@pytest.mark.parametrize(
+    ("texts", "most_missed"), [(REFUSALS, 0.05), (cases.REFUSALS, 0.05), (ODD_REFUSALS, 0.1)]
+)
+def test_refusals_are_found_in_wordings_that_are_no_examples(
+    texts: Sequence[str], most_missed: float
+) -> None:
+    missed = [text for text in texts if not refuses(text)]
+    assert len(missed) <= most_missed * len(texts), missed
+
+
+@pytest.mark.parametrize(
+    ("texts", "most_wrong"), [(OTHERS, 0.05), (cases.GOOD, 0.01), (ODD_OTHERS, 0.05)]
+)
+def test_what_sounds_like_a_refusal_is_hardly_ever_taken_for_one(
+    texts: Sequence[str], most_wrong: float
+) -> None:
+    wrong = [text for text in texts if refuses(text)]
+    assert len(wrong) <= most_wrong * len(texts), wrong
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_a_refusal_in_another_language_is_found(text: str) -> None:
     assert refuses(text)
 
 
-@pytest.mark.parametrize("text", OTHERS)
-def test_what_sounds_like_a_refusal_is_none(text: str) -> None:
+@pytest.mark.parametrize("text", cases.OTHER_LANGUAGES)
+def test_a_caption_in_another_language_is_no_refusal(text: str) -> None:
     assert not refuses(text)
+
+
+@pytest.mark.parametrize("joint", [". It shows ", ". In the picture there is "])
+def test_a_refusal_is_found_with_a_description_behind_it(joint: str) -> None:
+    described = [f"{text.rstrip('.')}{joint}a rider in a blue vest" for text in REFUSALS]
+    assert sum(map(refuses, described)) >= 0.9 * len(described)
+    described = [f"{text.rstrip('.')}{joint}a rider in a blue vest" for text in OTHERS]
+    assert sum(map(refuses, described)) <= 0.05 * len(described)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ('"I cannot describe this image."', True),
+        ('{"caption": null, "error": "the image could not be opened"}', True),
+        ('A shirt that says "I cannot describe this image."', False),
+        ("I cannot describe this image.", True),
+        ("I can\u2019t describe this image.", True),
+        ("I CANNOT DESCRIBE THIS IMAGE", True),
+    ],
+)
+def test_what_a_caption_quotes_does_not_count(text: str, is_found: bool) -> None:
+    assert refuses(text) == is_found
+
+
+@given(TEXTS)
+@example("the image is not available")
+@example("image unavailable")
+@example("the caption is empty")
+@example("the dog is hidden")
+@example("the image is broken and the dog and the cat sit in a red box")
+@example("no puedo")
+@example("\u62b1\u6b49")
+def test_a_refusal_is_what_the_weights_or_the_other_languages_find(text: str) -> None:
+    expected = (has_cue(set(words_of(text))) and refuses_in_english(text)) or (
+        REFUSAL_ELSEWHERE.match(unquoted(text)) is not None
+    )
+    assert refuses(text) == expected
+
+
+def test_hardly_a_refusal_lacks_a_cue() -> None:
+    texts = [*REFUSALS, *cases.REFUSALS, *ODD_REFUSALS]
+    lacking = [text for text in texts if (ANY_CUE | WEAK_CUES).isdisjoint(words_of(text))]
+    assert len(lacking) <= 0.01 * len(texts), lacking
+
+
+def held_out(name: str) -> list[str]:
+    """Return the lines of a list whose author had seen neither the program nor the examples."""
+    path = train_refusals.EXAMPLES / f"held_out_{name}.txt"
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_refusals_of_an_author_who_knew_no_example() -> None:
+    """Nobody may look at them and then change the examples or the kinds of words."""
+    found = sum(map(refuses, held_out("refusals")))
+    wrong = sum(map(refuses, held_out("captions")))
+    assert found >= 0.95 * len(held_out("refusals"))
+    assert found >= 0.95 * (found + wrong)
+
+
+def test_no_example_is_tested_here() -> None:
+    examples = {tuple(words_of(text)) for text in train_refusals.read_examples()[0]}
+    tested = (
+        *(*REFUSALS, *OTHERS, *ODD_REFUSALS, *ODD_OTHERS, *cases.REFUSALS, *cases.GOOD),
+        *(*held_out("refusals"), *held_out("captions")),
+    )
+    assert len(examples) > 2000
+    assert [text for text in tested if tuple(words_of(text)) in examples] == []
+
+
+def test_the_weights_are_those_of_the_examples() -> None:
+    """They are rounded to tenths, so that another processor may find one a tenth off."""
+    weights, bias = train_refusals.train(*train_refusals.read_examples())
+    saved = weights_of_features()
+    assert bias == pytest.approx(BIAS, abs=0.11)
+    assert all(
+        weights.get(name, 0.0) == pytest.approx(saved.get(name, 0.0), abs=0.11)
+        for name in weights.keys() | saved.keys()
+    )
+
+
+def test_the_reasons_add_up_to_the_score() -> None:
+    text = "I am sorry, but I cannot see a picture."
+    reasons = reasons_of(text)
+    assert BIAS + sum(weight for weight, _ in reasons) == pytest.approx(score_of(text))
+    assert reasons[0][0] > 0 > reasons[-1][0]

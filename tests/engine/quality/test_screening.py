@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from engine.quality.defects import DefectFinder
 from engine.quality.leaks import START
 from engine.quality.openings import PATTERNS, first_words, may_begin_with
-from engine.quality.refusals import REFUSAL
 from engine.quality.screening import Caption, Screen
 from engine.quality.vocabulary import Vocabulary
 from engine.quality.words import head_of, words_of
@@ -90,7 +89,7 @@ def test_the_words_of_many_texts_are_those_of_each(texts: list[str]) -> None:
     )
 
 
-@pytest.mark.parametrize("pattern", [START, LEAD_IN, REFUSAL], ids=["leak", "lead-in", "refusal"])
+@pytest.mark.parametrize("pattern", [START, LEAD_IN], ids=["leak", "lead-in"])
 def test_every_beginning_of_what_a_pattern_finds_may_go_on(pattern: object) -> None:
     """`regex` could take the end of a beginning for the end of the text."""
     partial = {str(each.pattern): each for each in PATTERNS.values()}[pattern.pattern]  # type: ignore[attr-defined]

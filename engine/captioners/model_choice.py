@@ -5,8 +5,10 @@ A choice is checked, but nothing is loaded for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,8 @@ class ModelChoice:
     settings_hash: str
 
 
+FAMILY_NAME = re.compile(r"[a-z0-9.-]+")
+"""What the name of a family looks like."""
 ASKED = "@"
 """The beginning of the name of a model that a scorer asks, in place of its checkpoint."""
 ASKED_FAMILIES = ("llava-1.5", HF)
@@ -85,6 +89,7 @@ def choose(
     name, family_name, checkpoint = parse_model(text)
     family = FAMILIES.get(family_name)
     if family is None:
+        refuse_unknown_family(text)
         raise BadInput(
             f"unknown model {name!r}: one of {', '.join(FAMILIES)}, or any name with a family and"
             f" its checkpoint, --model {name or 'NAME'}=hf:FOLDER, or with a server's address,"
@@ -106,6 +111,18 @@ def choose(
     if is_asked_model(family.name, checkpoint):
         return ask_model(name, checkpoint.removeprefix(ASKED), changes, others)
     return change_model(name, family.name, checkpoint or None, Settings(), changes)
+
+
+def refuse_unknown_family(text: str) -> None:
+    """Raise `BadInput` if a `NAME=FAMILY:CHECKPOINT` has an unknown family."""
+    name, _, rest = text.partition("=")
+    family, colon, checkpoint = rest.partition(":")
+    if colon and FAMILY_NAME.fullmatch(family):
+        near = get_close_matches(family, FAMILIES, 1)
+        meant = f"; did you mean --model {name}={near[0]}:{checkpoint}?" if near else ""
+        raise BadInput(
+            f"unknown family {family!r} of {name!r}: one of {', '.join(FAMILIES)}{meant}"
+        )
 
 
 def is_asked_model(family: str, checkpoint: str) -> bool:

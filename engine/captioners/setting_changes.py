@@ -304,7 +304,9 @@ def parse_value(key: str, text: str) -> Any:
     parse = PARSERS[key]
     try:
         return parse(text)
-    except (ValueError, KeyError, BadInput):
+    except BadInput as error:
+        raise BadInput(f"{key}: {error}") from None
+    except (ValueError, KeyError):
         raise BadInput(f"{key} must be {describe(parse)}, not {text!r}") from None
 
 

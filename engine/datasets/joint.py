@@ -11,6 +11,8 @@ from torch import distributed
 from torch.utils.data import Dataset
 from torch.utils.data.distributed import DistributedSampler
 
+from engine.datasets.argument_names import naming_arguments
+from engine.datasets.exports.filter_checks import check_parts
 from engine.datasets.exports.shard_captions import CaptionFilter
 from engine.datasets.joint_draw import DrawMode, DrawRule
 from engine.datasets.joint_rows import read_rows
@@ -93,24 +95,31 @@ class JointCaptions(Dataset[Any]):
         if not sources:
             raise BadInput("name a project or the files of an export")
         self.rule = DrawRule(seed=seed, mode=draw, mix=mix, weights=dict(weights or {}))
-        caption_filter = CaptionFilter(
-            with_originals=with_original,
-            without_flagged=without_flagged,
-            only_flagged=only_flagged,
-            keep_unreadable=keep_unreadable,
-            raw=draw == "random_sentence",
-        )
-        quality = QualityFilter.parse(
-            without=without,
-            language=language,
-            min_score=[f"{name}={score}" for name, score in (min_score or {}).items()],
-            min_agree=min_agree,
-            best=best,
-            drop_original_when=drop_original_when,
-            keep_share=keep_share,
-            by=by,
-            share_seed=share_seed,
-        )
+        if min_score is not None and not isinstance(min_score, Mapping):
+            raise BadInput(
+                "min_score is a mapping of scorers to their lowest scores, such as"
+                f" {{'clip': 0.2}}, not {min_score!r}"
+            )
+        with naming_arguments():
+            caption_filter = CaptionFilter(
+                with_originals=with_original,
+                without_flagged=without_flagged,
+                only_flagged=only_flagged,
+                keep_unreadable=keep_unreadable,
+                raw=draw == "random_sentence",
+            )
+            quality = QualityFilter.parse(
+                without=without,
+                language=language,
+                min_score=[f"{name}={score}" for name, score in (min_score or {}).items()],
+                min_agree=min_agree,
+                best=best,
+                drop_original_when=drop_original_when,
+                keep_share=keep_share,
+                by=by,
+                share_seed=share_seed,
+            )
+            check_parts(quality)
         self.rows = read_rows([Path(source) for source in sources], caption_filter, quality)
         self.rule.refuse_unknown(self.rows.names)
         self.image_root = None if image_root is None else Path(image_root)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.datasets.argument_names import naming_arguments
 from engine.datasets.exports.counts import ExportCounts
 from engine.datasets.exports.first_pass import FirstPass, judge_captions
 from engine.datasets.exports.shard_captions import (
@@ -177,7 +178,8 @@ def read_project(
     if not quality:
         return pack_rows(project_rows(source, caption_filter, None), names)
     # In this process: one of a pool would run a training script once more from its beginning.
-    first_pass = judge_captions(source, caption_filter, quality, min_jobs=sys.maxsize)
+    with naming_arguments():
+        first_pass = judge_captions(source, caption_filter, quality, min_jobs=sys.maxsize)
     rows = pack_rows(project_rows(source, caption_filter, first_pass), names)
     rows.left_out = first_pass.counts.left_out_by_reason()
     return rows

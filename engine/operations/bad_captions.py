@@ -29,6 +29,7 @@ from engine.quality.shard_health import left_by_shearing
 from engine.requests.kinds import AskAgain
 from engine.shearing.shear import Shearing
 from engine.utils.errors import BadInput
+from engine.utils.plurals import plural
 
 OF_SEVERAL = ("duplicates", "near_duplicates", "same_as_other")
 """Names of what health counts of several captions together: none of them is wrong by itself."""
@@ -40,10 +41,12 @@ TaskCaptions = tuple[int, Sequence[tuple[int, int]]]
 
 
 class BadCaptions(NamedTuple):
-    """The captions of one shard that have one of some defects."""
+    """The captions that have one of some defects."""
 
     tasks: list[TaskCaptions]
     damage: list[Damage]
+    cut: Mapping[int, int] = {}
+    """How many more captions of each task have a wanted defect that shearing cuts."""
 
 
 class BadCaptionsJob(NamedTuple):
@@ -69,20 +72,41 @@ def ask_again(
     code of the language asked for. Raises `BadInput`, `RequestRefused`.
     """
     check_names(bad)
+    refuse_imported(project, names)
     if not changes:
         raise BadInput(
             "the model would give the same captions: give --seed N, --prompt TEXT or both"
         )
     with telling_damage(project, True):
-        found = [
-            each
-            for each in find_bad(project, bad, names, shards, language)
-            if tasks is None or each[0] in tasks
-        ]
+        captions = find_bad(project, bad, names, shards, language)
+    found = [each for each in captions.tasks if tasks is None or each[0] in tasks]
     if not found:
-        return f"no caption has {' or '.join(bad)}: nothing to ask again"
+        cut = sum(n for task, n in captions.cut.items() if tasks is None or task in tasks)
+        return describe_none(bad, cut)
     request = AskAgain(records=found, bad=tuple(bad), changes=dict(changes), language=language)
     return run_control.send_request(project, request).text
+
+
+def describe_none(bad: Sequence[str], cut: int) -> str:
+    """Return that no caption is to be asked for again, although shearing cuts a defect of some."""
+    text = f"no caption has {' or '.join(bad)}"
+    if cut:
+        has = "has" if cut == 1 else "have"
+        text += f" after shearing ({plural(cut, 'caption')} {has} what shearing cuts)"
+    return f"{text}: nothing to ask again"
+
+
+def refuse_imported(project: Project, names: Sequence[str]) -> None:
+    """Raise `BadInput` if a named model was imported, or if all models were."""
+    with reading(project.database) as connection:
+        models = select_captioners(projects.models(connection), names)
+    imported = [model.name for model in models if model.family == IMPORTED]
+    if imported and (names or len(imported) == len(models)):
+        raise BadInput(
+            f"{', '.join(imported)}: imported captions cannot be asked for again, since no model of"
+            " this project makes them: 'import' better ones, or leave bad ones out with 'export"
+            " --without'"
+        )
 
 
 def parse_names(text: str) -> list[str]:
@@ -112,7 +136,7 @@ def find_bad(
     names: Sequence[str],
     numbers: Sequence[int],
     language: str,
-) -> list[TaskCaptions]:
+) -> BadCaptions:
     """Return the captions that have one of these defects. Raises `BadInput`, `DamagedFiles`."""
     with reading(project.database) as connection:
         settings = projects.project(connection)
@@ -147,20 +171,28 @@ def find_bad(
     results = list(map_on_all_cores(bad_captions, jobs))
     if damage := [each for result in results for each in result.damage]:
         raise DamagedFiles(damage)
-    return [each for result in results for each in result.tasks]
+    return BadCaptions(
+        [each for result in results for each in result.tasks],
+        [],
+        {task_id: n for result in results for task_id, n in result.cut.items()},
+    )
 
 
 def bad_captions(job: BadCaptionsJob) -> BadCaptions:
     """Return the captions of one shard that have one of the wanted defects. Raises `OSError`."""
     originals = Originals(job.health)
     found: list[TaskCaptions] = []
+    cut: dict[int, int] = {}
     for log in job.health.logs:
         try:
             health = log_health(job.health, log, originals)
         except DamagedFiles as error:
             return BadCaptions([], list(error.damage))
+        before = health.flag_array() & np.uint16(ANY_DEFECT)
         flags = left_by_shearing(health.flag_array()) & np.uint16(ANY_DEFECT)
-        places = np.flatnonzero(flags & np.uint16(job.wanted)).tolist()
+        wanted = np.uint16(job.wanted)
+        places = np.flatnonzero(flags & wanted).tolist()
         if places:
             found.append((log.task.id, [(i, int(flags[i])) for i in places]))
-    return BadCaptions(found, [])
+        cut[log.task.id] = int(np.count_nonzero(before & wanted)) - len(places)
+    return BadCaptions(found, [], cut)

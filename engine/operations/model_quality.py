@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 AGREEMENT = "agreement"
 SCORE = "score "
 """What the name of a scorer stands behind, where the worst captions are asked for by a score."""
+SMALL_SCORE = 0.01
+"""Below it four decimals show less than three digits of a score."""
 OF_THE_RAW_TEXT = ("empty", "truncated", "leaks", "reasoning", "lead_ins")
 """Defects that are seen in the raw text, not in the sheared one."""
 
@@ -63,8 +65,8 @@ class ScoreQuality:
     def as_dict(self) -> dict[str, float | None]:
         """Return what `quality --json` prints of the scores."""
         return {
-            "raw": rounded(self.raw),
-            "sheared": rounded(self.sheared),
+            "raw": rounded_score(self.raw),
+            "sheared": rounded_score(self.sheared),
             "beats_original": rounded(self.beats_original),
         }
 
@@ -162,7 +164,7 @@ class ModelQuality:
     agrees_better: float | None = None
     """The share of images whose caption is better supported than the original."""
     contradicted: int | None = None
-    """How many originals no model supports; None of models, and where nothing was compared."""
+    """How many originals captions contradict; None of models, and where nothing was compared."""
     scores: dict[str, ScoreQuality] = field(default_factory=dict, hash=False)
     """By the name of the scorer."""
     shearing: ShearingQuality | None = None
@@ -198,7 +200,7 @@ class ModelQuality:
         if self.shearing is None:
             return None
         scores = {
-            name: {"raw": rounded(each.raw), "sheared": rounded(each.sheared)}
+            name: {"raw": rounded_score(each.raw), "sheared": rounded_score(each.sheared)}
             for name, each in self.scores.items()
         }
         return self.shearing.as_dict() | {"scores": scores}
@@ -229,6 +231,13 @@ def texts_with_counts(texts: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
 def rounded(value: float | None) -> float | None:
     """Return a figure with four decimals, if there is one."""
     return None if value is None else round(value, 4)
+
+
+def rounded_score(value: float | None) -> float | None:
+    """Return a score with four decimals, or with three significant digits if it is small."""
+    if value is None or abs(value) >= SMALL_SCORE:
+        return rounded(value)
+    return float(f"{value:.3g}")
 
 
 def ratio(part: int, whole: int) -> float | None:

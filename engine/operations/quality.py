@@ -52,10 +52,11 @@ def measure_quality(
 ) -> list[ModelQuality]:
     """Count what is new since the last look, on all cores; return the quality of all captions.
 
-    The originals come first, then the named models, or all. `language` is the code of the language
-    that was asked for. `progress` gets the numbers of shards counted and of all. With `readonly`
-    nothing of the project is written, and everything is counted again. Raises `BadInput` for a
-    model that the project does not have, and if a log or a shard file is damaged.
+    The originals come first, also if they are not named, then the named models, or all. `language`
+    is the code of the language that was asked for. `progress` gets the numbers of shards counted
+    and of all. With `readonly` nothing of the project is written, and everything is counted again.
+    Raises `BadInput` for a model that the project does not have, and if a log or a shard file is
+    damaged.
     """
     shown, jobs = plan_jobs(project, names, language, save=not readonly)
     with telling_damage(project, not readonly):
@@ -87,7 +88,8 @@ def plan_jobs(
         everything = projects.models(connection)
         shards = projects.shards(connection)
         tasks = {(task.shard, task.model_id): task for task in projects.tasks(connection)}
-    models = select_captioners(everything, names)
+    chosen = [name for name in names if name != ORIGINAL]
+    models = select_captioners(everything, chosen) if chosen or not names else []
     all_names = [ORIGINAL, *(model.name for model in models)]
     shearing, sampled = Shearing.of(settings), sampled_shards(shards)
     jobs = [

@@ -250,9 +250,10 @@ class CaptionLog:
     def ask_again(self, rows: Iterable[AskedAgainRow]) -> int:
         """Have records asked again that have a caption; return the number of them.
 
-        Raises `DiskFull`, and then nothing changed.
+        The row of a record that waits to be asked again replaces the one that it has. Raises
+        `DiskFull`, and then nothing changed.
         """
-        new = {row.i: row for row in rows if self.may_ask_again(row.i)}
+        new = {row.i: row for row in rows if self.may_ask_again(row)}
         if not new:
             return 0
         self.write(to_lines(new.values()))
@@ -264,9 +265,13 @@ class CaptionLog:
         self.unsynced += len(new)
         return len(new)
 
-    def may_ask_again(self, i: int) -> bool:
-        """Return True for a record that has a caption and is not asked for anyway."""
-        return 0 <= i < self.count and bool(self.flags[i] & HAS_CAPTION) and not self.missing(i)
+    def may_ask_again(self, row: AskedAgainRow) -> bool:
+        """Return True if a row asks for a record that has a caption, and that is not asked for
+        anyway or only in another way."""
+        i = row.i
+        if not 0 <= i < self.count or not self.flags[i] & HAS_CAPTION:
+            return False
+        return self.asked_again[i] != row if i in self.asked_again else not self.missing(i)
 
     def exclude(self, records: Iterable[int], exclude: bool = True) -> int:
         """Exclude records without a caption, or take them back; return the number changed.

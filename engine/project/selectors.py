@@ -35,11 +35,12 @@ def select_captioners(models: Sequence[ModelRow], names: Sequence[str]) -> list[
 
     Raises `BadInput` for the name of a scorer, too.
     """
-    chosen = select_models(models, names)
-    for model in chosen if names else ():
-        if is_scorer(model.family):
-            raise BadInput(f"{model.name} is a scorer and writes no captions")
-    return [model for model in chosen if not is_scorer(model.family)]
+    captioners = [model for model in models if not is_scorer(model.family)]
+    scorers = {model.name for model in models if is_scorer(model.family)}
+    for name in names:
+        if name in scorers:
+            raise BadInput(f"{name} is a scorer and writes no captions")
+    return select_models(captioners, names)
 
 
 def select_tasks(

@@ -122,9 +122,13 @@ class ModelHealth:
         ]
 
     def left(self) -> Health:
-        """Return how many captions have each of the defects that shearing may cut, after it."""
+        """Return how many captions have each of the defects that shearing may cut, after it.
+
+        Captions that shearing leaves nothing of are not among them.
+        """
         names = {"leaks": Defect.LEAK, "lead_ins": Defect.LEAD_IN}
         flags = [left_by_shearing(shard.flags) for shard in self.shards]
+        flags = [each[each & Defect.EMPTY == 0] for each in flags]
         return {
             name: sum(int((each & bit != 0).sum()) for each in flags) for name, bit in names.items()
         }

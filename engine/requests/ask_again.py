@@ -38,7 +38,7 @@ def ask_again(project_state: ProjectState, request: AskAgain) -> str:
         raise RequestRefused(f"no defect or language is called {[*unknown, request.language][0]!r}")
     for model_id in {project_state.ledger[task_id].model_id for task_id, _ in request.records}:
         check_changes(project_state, model_id, request)
-    count, left, trouble = 0, 0, ""
+    count, changed, left, trouble = 0, 0, 0, ""
     models = set()
     for task_id, found in request.records:
         task = project_state.ledger[task_id]
@@ -46,16 +46,19 @@ def ask_again(project_state: ProjectState, request: AskAgain) -> str:
             left += 1
             continue
         try:
-            asked = ask_in_task(project_state, task_id, found, request)
+            asked, waited = ask_in_task(project_state, task_id, found, request)
         except OSError as error:
             trouble = describe_trouble(task.shard, error)
             break
         count += asked
+        changed += waited
         models |= {task.model_id} if asked else set()
     what = f"{plural(count, 'caption')} of {plural(len(models), 'model')}"
     text = (
         f"{what} {'is' if count == 1 else 'are'} asked again" if count else "nothing to ask again"
     )
+    if changed:
+        text += f" ({changed:,} of them waited to be asked with other settings, which are replaced)"
     if count:
         changes = ", ".join(f"{key} {value}" for key, value in request.changes.items())
         project_state.event("info", f"{text} for {', '.join(request.bad)}, with {changes}"[:300])
@@ -93,24 +96,27 @@ def ask_in_task(
     task_id: int,
     found: Sequence[tuple[int, int]],
     request: AskAgain,
-) -> int:
-    """Do what `ask_again` does for one task that is not running; return the number of captions.
+) -> tuple[int, int]:
+    """Do what `ask_again` does for one task that is not running.
 
+    Returns the number of captions, and how many of these waited to be asked with other settings.
     Raises `OSError`, and then the log is as it was.
     """
     now = project_state.clock.time()
     path = log_path(project_state, project_state.ledger[task_id])
     task = check_log(project_state, project_state.ledger[task_id], path, now)
     if not task.captioned:
-        return 0
+        return 0, 0
     log = CaptionLog(path, task.count, task.redo, task.redo_from)
+    left = log.left
     with all_or_nothing(log):
         asked = log.ask_again(row_of(i, defects, request) for i, defects in found)
         log.sync()
+    new = log.left - left
     if asked:
-        project_state.ledger.ask_again(task_id, now, asked)
+        project_state.ledger.ask_again(task_id, now, new)
         project_state.ledger.set_counts(task_id, log.counts, now)
-    return asked
+    return asked, asked - new
 
 
 def row_of(i: int, defects: int, request: AskAgain) -> AskedAgainRow:

@@ -9,6 +9,7 @@ import msgspec
 
 from db.rows import Redo, TaskErrorCause, TaskRow
 from engine.requests.kinds import (
+    AskAgain,
     Exclude,
     Flag,
     Number,
@@ -22,7 +23,7 @@ from engine.requests.kinds import (
 from engine.state.project_state import ProjectState
 from engine.state.reconcile import file_size, log_path
 
-UNDOABLE_KINDS = (Retry.kind, Skip.kind, Exclude.kind, Flag.kind, Rate.kind)
+UNDOABLE_KINDS = (Retry.kind, AskAgain.kind, Skip.kind, Exclude.kind, Flag.kind, Rate.kind)
 """Kinds of requests whose changes are kept."""
 MAX_KEPT = 5_000
 """The most tasks, flags or ratings that are kept of one request: some 600 kB in the database."""
@@ -86,11 +87,11 @@ class Changes:
         match request:
             case Retry() | Skip():
                 ids = list(request.tasks)
-            case Exclude():
+            case Exclude() | AskAgain():
                 ids = [task_id for task_id, _ in request.records]
         known = project_state.ledger.tasks
         self.tasks = {task_id: known[task_id] for task_id in ids if task_id in known}
-        if isinstance(request, Exclude):
+        if isinstance(request, Exclude | AskAgain):
             self.sizes = self.log_sizes()
 
     def log_sizes(self) -> dict[int, int]:

@@ -117,7 +117,7 @@ def put_back(project_state: ProjectState, before: TaskBefore) -> None:
 
 
 def cut_log(project_state: ProjectState, before: TaskBefore, path: Path) -> None:
-    """Take the rows of an exclusion away, and count what the log held before. Raises `OSError`."""
+    """Take away the rows that a request has added, and count what was before. Raises `OSError`."""
     task, now = project_state.ledger[before.id], project_state.clock.time()
     wanted = project_state.wanted(task)
     log = CaptionLog(path, task.count, before.redo, before.redo_from, wanted)

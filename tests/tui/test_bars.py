@@ -74,3 +74,15 @@ async def test_bars_fit_and_name_the_screens(tmp_path: Path, width: int) -> None
             keys = app.screen.query_one(KeyBar).render()
             assert keys.cell_length <= width
             assert all(key in keys.plain for key in ("p Pause", "? Help", ": Actions", "q Quit"))
+
+
+@pytest.mark.asyncio
+async def test_what_readonly_turns_off_is_not_in_the_bar(tmp_path: Path) -> None:
+    app = MllmaugApp(
+        canned_projects.copy_canned_project(tmp_path / "p", "busy").folder, readonly=True
+    )
+    async with app.run_test(size=(200, 24)) as pilot:
+        await ready(pilot)
+        keys = app.screen.query_one(KeyBar).render().plain
+        assert "p Pause" not in keys
+        assert "? Help" in keys and "q Quit" in keys

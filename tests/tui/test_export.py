@@ -131,7 +131,8 @@ async def test_the_dialog_says_what_stays(captioned: Path) -> None:
         assert "--keep-share must be a share above 0" in label_text(app, "#command")
         share.value = "x"
         await settle(pilot)
-        assert "share that stays: a number from 0 to 1, or nothing" in label_text(app, "#command")
+        said = "share that stays: a number above 0 and up to 1, or nothing"
+        assert said in label_text(app, "#command")
         share.value = ""
         screen.query_one("#original", BracketCheckbox).value = True
         screen.query_one("#flagged", BracketCheckbox).value = True

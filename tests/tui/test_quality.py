@@ -14,11 +14,13 @@ from textual.widgets import Input
 from db import projects, ratings
 from db.connection import writing
 from db.rows import Rating
+from engine.datasets.exports.export import ExportOptions, count_captions
 from engine.operations.last_quality import QualityReport, count_quality, read_last_quality
 from engine.process.background import BackgroundCall, Cancelled
 from engine.project.layout import Project
 from tests.support import canned_rows
 from tests.support.judged_project import copy_judged_project
+from tests.support.numbered_project import make_numbered_project
 from tests.support.waiting import wait_for
 from tests.tui.conftest import label_text, press, ready, settle, until
 from tui.app import MllmaugApp
@@ -225,6 +227,22 @@ async def test_what_an_export_with_the_filters_of_its_dialog_would_hold(tmp_path
         await until(pilot, lambda: session.export_options and not session.export_options.quality)
         await press(pilot, "escape")
         await until(pilot, lambda: label_text(app, "#export") == no_filter)
+
+
+async def test_the_last_line_counts_what_an_export_writes(tmp_path: Path) -> None:
+    signs = ("—", "###", "🙂", "[]", "<think>A dog?</think>", "")
+
+    def make_row(model: str, number: int) -> dict[str, Any]:
+        raw = signs[number % 9] if number % 9 < len(signs) else f"{model} sees {number}"
+        return {"raw": raw, "tokens": 3, "finish": "stop"}
+
+    project = make_numbered_project(tmp_path, 20, make_row)
+    written = count_captions(project, ExportOptions()).counts.captions
+    app = MllmaugApp(project.folder)
+    async with app.run_test(size=SIZE) as pilot:
+        await quality(pilot)
+        held = f"An export holds {written} captions of 2 models: no filter is set (e)"
+        assert label_text(app, "#export") == held
 
 
 async def test_scorers_for_which_there_is_no_room_are_named(tmp_path: Path) -> None:

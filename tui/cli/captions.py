@@ -152,7 +152,11 @@ def pilot(folder: Path, models: tuple[str, ...], images: int, devices: str, as_j
     type=click.IntRange(min=0),
     help="Leave out captions with fewer words.",
 )
-@click.option("--only-finished", is_flag=True, help="Leave out sentences that the token cap cut.")
+@click.option(
+    "--only-finished",
+    is_flag=True,
+    help="Leave out captions whose sentence the token cap cut.",
+)
 @click.option("--provenance", is_flag=True, help="Add model, checkpoint, prompt, seed and finish.")
 @click.option("--text", metavar="T", help="The caption to train on; see below.")
 @click.option(
@@ -373,6 +377,7 @@ def quality(
     """
     from engine.operations.quality import measure_quality
     from engine.operations.ratings import ratings_by_name
+    from engine.operations.unfinished import unfinished_note
     from tui.cli.progress_bars import step_bar
     from tui.formatting.quality_table import quality_lines
 
@@ -380,6 +385,8 @@ def quality(
     with step_bar("counting shards") as progress:
         qualities = measure_quality(project, models, language, progress, is_readonly())
     ratings = ratings_by_name(project)
+    if note := unfinished_note(project, models):
+        warn(note)
     if as_json:
         values = [
             each.as_dict(with_shards=shards) | {"ratings": ratings[each.name]._asdict()}

@@ -7,12 +7,15 @@ from typing import Any
 
 import click
 
+from engine.utils.errors import BadInput
+
 OPTIONS = (
     click.option(
         "--without",
         multiple=True,
         metavar="NAMES",
-        help="Leave out captions with these defects, named as by 'quality': loops,leaks,...",
+        help="Leave out captions with these defects, named as by 'quality': loops,leaks,... For"
+        " sentences that the token cap cut, use --only-finished, not truncated.",
     ),
     click.option(
         "--language",
@@ -30,7 +33,7 @@ OPTIONS = (
         "--min-agree",
         type=float,
         metavar="N",
-        help="Leave out captions whose support by the other models is below N (0 to 1).",
+        help="Leave out captions whose support by the other models is below N (above 0, up to 1).",
     ),
     click.option(
         "--best",
@@ -42,13 +45,14 @@ OPTIONS = (
         "--drop-original-when",
         multiple=True,
         metavar="RULE",
-        help="Leave out originals: 'contradicted' if no model supports them, or 'score<X'.",
+        help="Leave out originals: 'contradicted' if the captions contradict them, or 'score<X'.",
     ),
     click.option(
         "--keep-share",
         type=float,
         metavar="S",
-        help="Keep the share S (0 to 1) with the highest scores; without scores, a random share.",
+        help="Keep the share S (above 0, up to 1) with the highest scores; without scores, a random"
+        " share.",
     ),
     click.option(
         "--by",
@@ -82,8 +86,11 @@ def filter_options(command: Any) -> Any:
         share_seed: int,
         **others: Any,
     ) -> Any:
+        from engine.datasets.exports.filter_checks import check_parts
         from engine.quality.quality_filter import QualityFilter
 
+        if not all(map(str.strip, without)):
+            raise BadInput("--without names no defect: write, for example, --without loops,leaks")
         quality = QualityFilter.parse(
             without=without,
             language=language,
@@ -95,6 +102,7 @@ def filter_options(command: Any) -> Any:
             by=by,
             share_seed=share_seed,
         )
+        check_parts(quality)
         return command(*args, quality=quality, **others)
 
     for option in reversed(OPTIONS):

@@ -94,6 +94,17 @@ READONLY_COMMANDS = {
 """Commands that change nothing in a project: `--readonly` allows them."""
 
 
+NOTHING_WRITTEN = "cancelled: nothing was written"
+CANCELLED = {
+    **dict.fromkeys(("export", "proxy"), NOTHING_WRITTEN),
+    **dict.fromkeys(
+        ("estimate", "failures", "paths", "quality", "samples", "stats", "verify"), "cancelled"
+    ),
+}
+"""What is said of commands that a person interrupts. Others say themselves what becomes of them, or
+change something meanwhile."""
+
+
 class OpenByDefault(click.Group):
     """The group of commands, in which `mllmaug-tui FOLDER` is `mllmaug-tui open FOLDER`.
 
@@ -110,6 +121,15 @@ class OpenByDefault(click.Group):
             names = ", ".join(sorted(name for name in self.commands if name != "open"))
             raise click.UsageError(f"no such command or folder: {args[0]} (commands: {names})")
         return "open", self.commands["open"], args
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; say what became of its work if it is interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if ctx.invoked_subcommand in CANCELLED:
+                warn(CANCELLED[ctx.invoked_subcommand])
+            raise
 
 
 @click.group(cls=OpenByDefault, invoke_without_command=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
 from tui.cli.options import Folder, Output, encode_options, project_argument
-from tui.cli.requests import echo, is_readonly, open_project
+from tui.cli.requests import EXIT_UNFINISHED, echo, is_readonly, open_project, warn
 
 
 @click.command()
@@ -44,6 +45,9 @@ from tui.cli.requests import echo, is_readonly, open_project
     "--batch-size", type=click.IntRange(min=2), metavar="N", help="Images per batch (256)."
 )
 @encode_options
+@click.option(
+    "--allow-partial", is_flag=True, help="Take what there is although tasks are not done."
+)
 def proxy(
     folder: Path,
     out: Path,
@@ -58,6 +62,7 @@ def proxy(
     batch_size: int | None,
     encode: str | None,
     max_side: int | None,
+    allow_partial: bool,
 ) -> None:
     """Prepare small trainings that show which captions help.
 
@@ -71,6 +76,7 @@ def proxy(
     it writes tars to OUT, and the command lines to OUT/train.sh and OUT/evaluate.sh. `proxy-table
     OUT` shows the results.
     """
+    from engine.datasets.exports.export import UnfinishedTasks
     from engine.operations.damage import telling_damage
     from engine.operations.proxy.command_lines import Training
     from engine.operations.proxy.proxy import ProxyOptions, make_proxy
@@ -87,10 +93,15 @@ def proxy(
         training=Training(
             clip=clip, epochs=epochs, batch_size=batch_size, seeds=seeds, extra=open_clip
         ),
+        allow_partial=allow_partial,
     )
     project, tell = open_project(folder), not is_readonly()
-    with step_bar("reading shards") as progress, telling_damage(project, tell):
-        made = make_proxy(project, out, options, progress, readonly=is_readonly())
+    try:
+        with step_bar("reading shards") as progress, telling_damage(project, tell):
+            made = make_proxy(project, out, options, progress, readonly=is_readonly())
+    except UnfinishedTasks as unfinished:
+        warn(str(unfinished))
+        sys.exit(EXIT_UNFINISHED)
     for line in made_lines(made):
         echo(line)
 

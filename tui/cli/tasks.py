@@ -67,7 +67,8 @@ def retry(
     Existing captions count until they are replaced. --cause retries all that failed for that cause:
     whole shards, or the failed records of shards. The images of failed records are decoded first.
     If none can be read, nothing is retried. --bad retries captions that have a defect, such as
-    loops,refusals. Each of them stays until the model gives one without the defect.
+    loops,refusals, once they are sheared; truncated and reasoning are those of the raw text. Each
+    of them stays until the model gives one without the defect.
     """
     from engine.operations.failure_causes import find_cause, retry_cause, retry_failed_records
     from engine.project.selectors import select_tasks
@@ -258,12 +259,18 @@ def flag(
 @click.option(
     "--model", required=True, metavar="NAME", help="The model that wrote them, or original."
 )
-@click.option("--good", "rating", flag_value="good", help="Rate the captions good.")
-@click.option("--bad", "rating", flag_value="bad", help="Rate them bad, which flags them.")
-@click.option("--undo", "rating", flag_value="undo", help="Remove the ratings.")
+@click.option("--good", is_flag=True, help="Rate the captions good.")
+@click.option("--bad", is_flag=True, help="Rate them bad, which flags them.")
+@click.option("--undo", is_flag=True, help="Remove the ratings.")
 @click.option("--reason", default="", metavar="TEXT", help="Reason for the rating.")
 def rate(
-    folder: Path, record_names: tuple[str, ...], model: str, rating: str | None, reason: str
+    folder: Path,
+    record_names: tuple[str, ...],
+    model: str,
+    good: bool,
+    bad: bool,
+    undo: bool,
+    reason: str,
 ) -> None:
     """Rate captions of a model good or bad, with a reason.
 
@@ -275,16 +282,16 @@ def rate(
     from engine.requests.kinds import MAX_FLAG_REASON, Rate
 
     project = open_project(folder)
-    if rating is None:
-        raise BadInput("give a rating, --good or --bad, or --undo")
-    if reason and rating == "undo":
+    if good + bad + undo != 1:
+        raise BadInput("give one rating, --good or --bad, or --undo")
+    if reason and undo:
         raise BadInput("--reason says why captions are good or bad: give it with --good or --bad")
     if len(reason) > MAX_FLAG_REASON:
         raise BadInput(f"a reason has {MAX_FLAG_REASON:,} characters at most, not {len(reason):,}")
     check_captioner(project, model)
     records = parse_record_keys(project, record_names)
-    good = {"good": True, "bad": False, "undo": None}[rating]
-    send_request(project, Rate(records=records, model=model, good=good, reason=reason))
+    rating = None if undo else good
+    send_request(project, Rate(records=records, model=model, good=rating, reason=reason))
 
 
 @click.command()

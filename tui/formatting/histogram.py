@@ -48,11 +48,18 @@ def bar_height(count: int, highest: int, rows: int, row: int) -> int:
 
 
 def axis(bins: int, columns: int, label: Callable[[int], str] = str) -> str:
-    """Return the line below a histogram: the labels of its first, middle and last bin."""
-    middle, last = (bins - 1) // 2, label(bins - 1)
-    row = label(0).ljust(middle * columns // bins) + label(middle)
-    room = columns - len(last)
-    return row[:room].ljust(room) + last
+    """Return the line below a histogram: the labels of its first, middle and last bin.
+
+    A label for which there is no room beside the first and the last is left out.
+    """
+    first, last = label(0), label(bins - 1)
+    if bins == 1:
+        return first[:columns].ljust(columns)
+    middle = (bins - 1) // 2
+    start, room = middle * columns // bins, columns - len(last)
+    if len(first) < start and start + len(label(middle)) < room:
+        first = first.ljust(start) + label(middle)
+    return first[:room].ljust(room) + last
 
 
 def quantile(counts: Sequence[int], share: float) -> int:

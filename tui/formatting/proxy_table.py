@@ -40,6 +40,8 @@ def proxy_lines(results: ProxyResults) -> Iterator[str]:
         yield from aligned(rows)
     if results.missing:
         yield f"without results so far: {', '.join(results.missing)}"
+    for training, tests in results.incomplete.items():
+        yield f"{training} is not tested so far in {', '.join(tests)}"
     yield (
         "An arm does better on captions in the wording that it was trained on: public data sets"
         " (evaluate-public.sh) favour no arm."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.quality.comparison import ORIGINAL
+from tui.formatting.scores import score_text
 from tui.formatting.stats_table import aligned
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ HEALTH_LABELS = {
     "duplicates": "duplicates",
     "near_duplicates": "near duplicates",
     "same_as_other": "same as another model",
-    "empty": "empty",
+    "empty": "empty (no letter or digit)",
     "truncated": "truncated",
     "refusals": "refusals",
     "leaks": "leaks",
@@ -89,6 +90,10 @@ def quality_rows(qualities: Sequence[ModelQuality]) -> list[Sequence[str]]:
     rows.append(["captions", *(f"{quality.captions:,}" for quality in qualities)])
     for name, label in HEALTH_LABELS.items():
         rows.append([label, *(counted(q.health[name], q.captions) for q in qualities)])
+        if any(q.left.get(name, q.health[name]) < q.health[name] for q in qualities):
+            left = (q.left.get(name, q.health[name]) for q in qualities)
+            cells = (counted(n, q.captions) for n, q in zip(left, qualities, strict=True))
+            rows.append(["  after shearing", *cells])
     rows.append(["defective", *(counted(q.defective, q.captions) for q in qualities)])
     rows += beside_others_rows(qualities)
     rows += shearing_rows(qualities)
@@ -167,8 +172,8 @@ def counted(count: int, captions: int) -> str:
 
 
 def decimals(value: float | None) -> str:
-    """Return a number with three decimals, a dash for none."""
-    return "-" if value is None else f"{value:.3f}"
+    """Return a figure as `score_text` does, a dash for none."""
+    return "-" if value is None else score_text(value)
 
 
 def percent(share: float | None) -> str:

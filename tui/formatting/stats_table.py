@@ -41,6 +41,8 @@ def notes(stats: Sequence[ModelStats]) -> Iterator[str]:
     """Yield what a person must know to read the table."""
     if any(model.counts.imported for model in stats):
         yield "tokens: without imported captions, whose tokens nobody counted"
+    if any(model.counts.empty for model in stats):
+        yield "empty: sheared to nothing; 'quality' also counts captions without a letter or digit"
 
 
 def stats_rows(stats: Sequence[ModelStats]) -> list[Sequence[str]]:

@@ -318,7 +318,8 @@ class Quality(ProjectScreen):
             held = counting if self.export_job.running else self.export_count or "not counted (a)"
             return f"An export with {filters}: {text.visible(held)}"
         models = report.models[1:]
-        exported = sum(model.captions - model.health["empty"] for model in models)
+        # A caption of signs alone is called empty, but exported: only one of no text is not.
+        exported = sum(model.captions - sum(model.sheared_lengths[:1]) for model in models)
         return (
             f"An export holds {text.plural(exported, 'caption')} of"
             f" {text.plural(len(models), 'model')}: no filter is set (e)"

@@ -10,6 +10,7 @@ from engine.operations.model_quality import AGREEMENT, SCORE
 from engine.quality.alarms import LEAST_CAPTIONS, LIMITS, Limit
 from engine.quality.quality_filter import CONTRADICTED, HEALTH_NAMES
 from engine.quality.rating_count import RatingCount, count_ratings
+from tui.formatting.scores import score_text
 from tui.viewmodel.quality_limits import Limits, Verdict, verdict_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ PREDICATES = {
     "duplicates": ("repeats an earlier one", "repeat an earlier one"),
     "near_duplicates": ("nearly repeats an earlier one", "nearly repeat an earlier one"),
     "same_as_other": ("is the same as another model's", "are the same as another model's"),
-    "empty": ("is empty", "are empty"),
+    "empty": ("has no letter or digit", "have no letter or digit"),
     "truncated": ("breaks off before shearing", "break off before shearing"),
     "refusals": ("refuses", "refuse"),
     "leaks": ("leaks a prompt or template", "leak a prompt or template"),
@@ -45,7 +46,7 @@ PREDICATES = {
     "lead_ins": ("begins with a lead-in", "begin with a lead-in"),
     "other_script": ("is in another language or script", "are in another language or script"),
     "beyond_clip": ("is longer than CLIP reads", "are longer than CLIP reads"),
-    CONTRADICTED: ("is supported by no model", "are supported by no model"),
+    CONTRADICTED: ("is contradicted by the captions", "are contradicted by the captions"),
 }
 """What one caption with the defect does, and what several do."""
 NO_LIMIT = Limit(None, None)
@@ -73,11 +74,11 @@ class LowestLine:
 
     @property
     def shown_share(self) -> str:
-        return f"{self.mean:.3f}"
+        return score_text(self.mean)
 
     @property
     def sentence(self) -> str:
-        return f"{self.label}: {self.mean:.3f}, the mean; enter shows the lowest"
+        return f"{self.label}: {score_text(self.mean)}, the mean; enter shows the lowest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 HEALTH_HINT = "loops,leaks,refusals,... as Quality names them"
 SCORE_HINT = "NAME=X, several with a blank between"
-AGREE_HINT = "0 to 1: how far the other captions support it"
+AGREE_HINT = "above 0 to 1: how far the others support it"
 ORIGINAL_HINT = "contradicted, score<X: originals that are left out"
-SHARE_HINT = "0 to 1, of what the others leave"
+SHARE_HINT = "above 0 to 1, of what the others leave"
 SEED_HINT = "0; without a scorer, another seed draws other captions"
 
 
@@ -57,6 +57,7 @@ class FilterFields(Vertical):
 
     def quality(self) -> QualityFilter:
         """Return the filter of all fields. Raises `BadInput`."""
+        from engine.datasets.exports.filter_checks import check_parts
         from engine.quality.quality_filter import QualityFilter
 
         best, seed = self.typed("best"), self.typed("share-seed")
@@ -64,7 +65,7 @@ class FilterFields(Vertical):
             raise BadInput("best of an image: write a number, or nothing")
         if seed and not seed.isdecimal():
             raise BadInput("seed of the draw: a whole number, or nothing")
-        return QualityFilter.parse(
+        quality = QualityFilter.parse(
             without=self.typed("without"),
             min_score=self.typed("min-score").split(),
             best=int(best) if best else None,
@@ -74,7 +75,9 @@ class FilterFields(Vertical):
             by=self.typed("by") or None,
             language=str(self.query_one("#language", Select).value),
             share_seed=int(seed or 0),
-        ).for_project(self.scorers, self.models)
+        )
+        check_parts(quality)
+        return quality.for_project(self.scorers, self.models)
 
     def typed(self, id: str) -> str:
         """Return what is typed in a field, nothing if it is not there."""
@@ -97,4 +100,4 @@ def read_share(typed: str, what: str) -> float | None:
     try:
         return float(typed) if typed else None
     except ValueError:
-        raise BadInput(f"{what}: a number from 0 to 1, or nothing") from None
+        raise BadInput(f"{what}: a number above 0 and up to 1, or nothing") from None

@@ -15,7 +15,7 @@ from textual.events import Click
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.keys.action import declaration_of
+from tui.keys.action import READONLY_REASON, declaration_of, reason_disabled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +61,13 @@ class KeyBar(Widget):
             self.refresh()
 
     def shown_bindings(self, screen: Screen[Any]) -> list[KeyBarItem]:
-        """Return one item per action that is to be shown, with its first key."""
+        """Return one item per action that is to be shown, with its first key.
+
+        What `--readonly` turns off is left out, since it stays off.
+        """
         first: dict[str, ActiveBinding] = {}
         for active in screen.active_bindings.values():
-            if active.binding.show:
+            if active.binding.show and reason_disabled(active) != READONLY_REASON:
                 first.setdefault(active.binding.action, active)
         return [self.item(active) for active in first.values()]
 

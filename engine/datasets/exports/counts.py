@@ -10,6 +10,10 @@ from dataclasses import dataclass, field, fields
 
 from engine.project.damage import Damage
 
+TOO_SHORT = "with too few words"
+CUT_OFF = "cut off by the token cap"
+"""Reasons for which captions are left out, whatever their quality is."""
+
 
 @dataclass(slots=True, kw_only=True)
 class ExportCounts:
@@ -43,10 +47,9 @@ class ExportCounts:
     """Captions that are not there yet."""
     no_original: int = 0
     """Records that came without a caption, where the original captions are exported."""
-    filtered: int = 0
-    """Captions that are too short, or whose sentence was cut, where those are left out."""
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Captions that the filters by quality leave out, by (name of the column, reason)."""
+    """Captions that are too short or cut off, where those are left out, and captions that the
+    filters by quality leave out, by (name of the column, reason)."""
     unreadable: int = 0
     """Captions of images that are known to be unreadable or missing, or that were excluded."""
     flagged: int = 0
@@ -83,7 +86,7 @@ class ExportCounts:
         }
 
     def left_out_by_reason(self) -> dict[str, int]:
-        """Return how many captions the filters by quality leave out, the commonest reason first."""
+        """Return how many captions `left_out` counts, the commonest reason first."""
         by_reason: Counter[str] = Counter()
         for (_, reason), captions in self.left_out.items():
             by_reason[reason] += captions
@@ -97,7 +100,6 @@ class ExportCounts:
             "sheared to nothing": self.empty,
             "not there yet": self.missing,
             "without an original": self.no_original,
-            "not wanted": self.filtered,
             **self.left_out_by_reason(),
             "of unreadable, missing or excluded images": self.unreadable,
             "of flagged records": self.flagged,

@@ -154,8 +154,9 @@ def export(
 
     `progress` is called after every shard; the export is given up once `cancelled` returns True.
     `first_pass` is what `count_captions` returned for the same options; without it, an export that
-    filters by quality counts first. Raises `BadInput`, `UnfinishedTasks`, `ExportCancelled`, and
-    `DamagedFiles` with all files that are damaged, unless the options allow for them.
+    filters by quality counts first. Raises `BadInput`, also if the filters leave nothing;
+    `UnfinishedTasks`, `ExportCancelled`, and `DamagedFiles` with all files that are damaged, unless
+    the options allow for them.
     """
     export_format = format_named(options.format)
     source = open_source(project, options, readonly)
@@ -164,6 +165,8 @@ def export(
     caption_filter = filter_of(plan, options)
     if first_pass is None and (options.quality or options.quality_columns):
         first_pass = make_first_pass(source, plan, options, progress, cancelled)
+    if first_pass is not None:
+        refuse_nothing(first_pass.counts, options)
     counts = ExportCounts()
     written = 0
     with atomic_write(out, options.force) as part:
@@ -194,6 +197,7 @@ def export(
                     )
                 )
         writer.close()
+        refuse_nothing(counts, options)
         if counts.damage and not options.allow_partial:
             raise DamagedFiles(counts.damage)
         size = size_of(part)
@@ -376,8 +380,18 @@ def refuse_unfinished(source: ExportSource) -> None:
     how += ["see 'failures', then 'retry' and 'run' for those that failed"] * bool(failed)
     raise UnfinishedTasks(
         f"{unfinished + len(failed)} of {len(tasks)} tasks are not done ({unfinished} unfinished,"
-        f" {len(failed)} failed): {', '.join(how)}, or export what there is with --allow-partial"
+        f" {len(failed)} failed): {', '.join(how)}, or take what there is with --allow-partial"
     )
+
+
+def refuse_nothing(counts: ExportCounts, options: ExportOptions) -> None:
+    """Raise `BadInput` if the filters leave no caption: the export would replace a file that is
+    there by one of nothing."""
+    if not counts.captions and options.filter_arguments() and not counts.damage:
+        raise BadInput(
+            f"nothing was written: no caption is left by {' '.join(options.filter_arguments())}"
+            f" ({counts.sum_line()})"
+        )
 
 
 def is_shard_damaged(project: Project, shard: ShardRow) -> bool:

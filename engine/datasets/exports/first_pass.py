@@ -120,7 +120,7 @@ class ColumnCount:
 
     name: str
     captions: int
-    """Captions that would be exported without filters by quality."""
+    """Captions that would be exported without `left_out`."""
     stay: int
     left_out: dict[str, int] = field(hash=False)
     """How many are left out, by reason."""
@@ -350,11 +350,17 @@ def add_verdicts(
     stays_somewhere = np.zeros(len(columns[0].present), bool)
     for number, facts in enumerate(columns):
         stays_somewhere |= judgement.staying(number)
+        before = {
+            reason: captions
+            for (name, reason), captions in counts.left_out.items()
+            if name == facts.name
+        }
         left_out = judgement.left_out(number)
         stay = int(judgement.staying(number).sum())
         counts.left_out.update({(facts.name, reason): n for reason, n in left_out.items()})
         counts.captions += stay
-        column_counts.append(ColumnCount(facts.name, int(facts.present.sum()), stay, left_out))
+        captions = int(facts.present.sum()) + sum(before.values())
+        column_counts.append(ColumnCount(facts.name, captions, stay, before | left_out))
     counts.images = int(stays_somewhere.sum())
     counts.uncaptioned = counts.records - counts.images - counts.unwanted_images
     return column_counts

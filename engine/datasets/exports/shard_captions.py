@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from db.rows import ORIGINAL_ID, CaptionKey, ModelRow, ProjectRow, RecordKey, ShardRow, TaskRow
-from engine.datasets.exports.counts import ExportCounts
+from engine.datasets.exports.counts import CUT_OFF, TOO_SHORT, ExportCounts
 from engine.datasets.exports.known_unreadable import unreadable_records
 from engine.project import caption_log, log_rows
 from engine.project.finished_log import damage_of, is_unchanged
@@ -174,7 +174,7 @@ def read_shard_captions(
             finishes.append(column_finishes)
         else:
             column = read_sheared_column(source, shard, model, counts)
-        columns.append(drop_short(column, caption_filter.min_words, counts))
+        columns.append(drop_short(column, model.name, caption_filter.min_words, counts))
     logs = [] if caption_filter.keep_unreadable else logs_with_failures(source, shard)
     unreadable = unreadable_records(logs, shard.count)
     counts.unreadable_images += len(unreadable)
@@ -348,7 +348,7 @@ def read_log_column(
         if not sheared.text:
             counts.empty += 1
         elif caption_filter.only_finished and not sheared.ended:
-            counts.filtered += 1
+            counts.left_out[model.name, CUT_OFF] += 1
         else:
             column[i] = jsonlines.dumps(row.raw if caption_filter.raw else sheared.text)
             finishes[i] = row.source if isinstance(row, ImportedRow) else row.finish
@@ -357,13 +357,16 @@ def read_log_column(
     return column, finishes
 
 
-def drop_short(column: CaptionColumn, min_words: int, counts: ExportCounts) -> CaptionColumn:
-    """Return the column without the captions that have fewer than `min_words` words."""
+def drop_short(
+    column: CaptionColumn, name: str, min_words: int, counts: ExportCounts
+) -> CaptionColumn:
+    """Return the column of the model with this name, without captions of fewer words."""
     if min_words < 2:
         return column
     remaining: CaptionColumn = [
         caption if caption and len(jsonlines.loads(caption).split()) >= min_words else None
         for caption in column
     ]
-    counts.filtered += remaining.count(None) - column.count(None)
+    if short := remaining.count(None) - column.count(None):
+        counts.left_out[name, TOO_SHORT] += short
     return remaining

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from db.rows import ShardRow
 from engine.datasets.exports.counts import ExportCounts, describe_sum
+from engine.datasets.exports.export import refuse_unfinished
 from engine.datasets.exports.image_files import (
     ImageEncoding,
     ImageFile,
@@ -60,6 +61,8 @@ class ProxyOptions:
     max_side: int | None = None
     """Pixels of the longer side of images that are encoded again; larger ones are made smaller."""
     training: Training = field(default_factory=Training)
+    allow_partial: bool = False
+    """True if tasks may be unfinished or failed; images that lack their captions are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,11 @@ def make_proxy(
     """Write a proxy to the new folder `out`. With `readonly` nothing of the project is written.
 
     `progress` gets the numbers of steps done and of all: each shard is read twice. Raises
-    `BadInput`, and `DamagedFiles` with all files that are damaged.
+    `BadInput`, `UnfinishedTasks`, and `DamagedFiles` with all files that are damaged.
     """
     source = open_export_source(project, options.models, readonly)
+    if not options.allow_partial:
+        refuse_unfinished(source)
     arms = parse_arms(options.arms, [model.name for model in source.models])
     encoding = parse_encoding(options.encode, options.max_side)
     if encoding is not None:

@@ -44,7 +44,7 @@ class Cell:
     text_to_image: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyResults:
     """What a proxy's trainings have come to so far."""
 
@@ -54,6 +54,8 @@ class ProxyResults:
     """Of each test, each arm that has been tested in it."""
     missing: list[str]
     """The trainings that have no result yet."""
+    incomplete: dict[str, list[str]]
+    """The trainings that lack tests which others have had, with these tests."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `proxy-table --json` prints."""
@@ -62,6 +64,7 @@ class ProxyResults:
             "test_images": self.plan.test_images,
             "samples_seen": self.plan.samples_seen,
             "missing": self.missing,
+            "incomplete": self.incomplete,
             "results": [
                 {
                     "test": cell.test,
@@ -88,12 +91,11 @@ def read_results(folder: Path) -> ProxyResults:
     """Return the results in the folder of a proxy. Raises `BadInput`, also if there are none."""
     plan = read_plan(folder)
     values: dict[tuple[str, str], list[dict[str, float]]] = {}
-    missing = []
+    tested: dict[str, set[str]] = {}
     for arm in plan.arms:
         for seed in range(plan.seeds):
             files = sorted((folder / "results" / f"{arm}-{seed}").glob("*.json"))
-            if not files:
-                missing.append(f"{arm}-{seed}")
+            tested[f"{arm}-{seed}"] = {file.stem for file in files}
             for file in files:
                 values.setdefault((file.stem, arm), []).append(read_metrics(file))
     if not values:
@@ -108,7 +110,13 @@ def read_results(folder: Path) -> ProxyResults:
         for arm in plan.arms
         if (test, arm) in values
     ]
-    return ProxyResults(plan, tests, cells, missing)
+    missing = [name for name, found in tested.items() if not found]
+    incomplete = {
+        name: [test for test in tests if test not in found]
+        for name, found in tested.items()
+        if 0 < len(found) < len(tests)
+    }
+    return ProxyResults(plan=plan, tests=tests, cells=cells, missing=missing, incomplete=incomplete)
 
 
 def cell_of(arm: str, test: str, metrics: Sequence[dict[str, float]]) -> Cell:

@@ -39,6 +39,8 @@ def test_the_parts_of_a_model(text: str, parts: tuple[str, str, str]) -> None:
     [
         ("x=/c", "unknown model 'x': one of llava-1.5, .*--model x=hf:FOLDER"),
         ("=hf:/c", "'' cannot name a model"),
+        ("s2=scor:/x", "unknown family 'scor' of 's2': .*did you mean --model s2=score:/x?"),
+        ("s2=elephant:/x", "unknown family 'elephant' of 's2': one of llava-1.5,.*dry-run$"),
         ("otter=hf:/c", "otter is itself a family"),
         ("dry-run=/c", "dry-run takes no checkpoint"),
         ("otter", "otter needs a checkpoint: --model otter=FOLDER, "),
@@ -72,6 +74,9 @@ def test_settings_are_given_to_the_model_that_they_name() -> None:
         ({"tokenizer": "/nowhere/at/all"}, "tokenizer must be an existing folder or file"),
         ({"tokenizer": ""}, "tokenizer must be an existing folder or file, or none, not ''"),
         ({"batch": "0"}, "batch must be a whole number from 1 to 65536, or auto"),
+        ({"limits": "loops=2"}, "limits: '2' is neither a share from 0 to 1 nor off"),
+        ({"limits": "bogus=0.1"}, "limits: 'bogus=0.1': write .* with one of loops"),
+        ({"limits": "loops=0.5/0.1"}, "limits: 'loops=0.5/0.1': the model would be stopped before"),
         ({"served_model": ""}, "served_model must be the id of a model"),
         ({"min_new_tokens": "9", "max_new_tokens": "8"}, "min_new_tokens 9 is above"),
     ],

@@ -69,7 +69,7 @@ def test_find_bad(
     shards: Sequence[int],
     found: Sequence[TaskCaptions],
 ) -> None:
-    assert find_bad(project.project, bad, names, shards, "en") == found
+    assert find_bad(project.project, bad, names, shards, "en").tasks == found
 
 
 def test_they_are_asked_for_again(project: SmallProject) -> None:
@@ -78,9 +78,8 @@ def test_they_are_asked_for_again(project: SmallProject) -> None:
         ask_again(project.project, ["loops"], changes)
     answer = ask_again(project.project, ["loops"], changes, names=["served"])
     assert answer == "2 captions of 1 model are asked again"
-    assert (
-        ask_again(project.project, ["loops"], changes, names=["served"]) == "nothing to ask again"
-    )
+    again = ask_again(project.project, ["loops"], changes, names=["served"])
+    assert again == "nothing to ask again"
     state = project.load()
     assert [(state.ledger[n].state, state.ledger[n].left) for n in (4, 5)] == [
         ("pending", 1),
@@ -113,6 +112,7 @@ def test_names() -> None:
         (["--bad", "loops", "--seed", "1", "--model", "x"], "the project has no model 'x'"),
         (["--bad", "loops", "--set", "seed"], "write KEY=VALUE"),
         (["--seed", "1"], "need --bad NAMES"),
+        (["--bad", "loops", "--seed", "1", "--model", "original"], "no model 'original'"),
     ],
 )
 def test_bad_input_ends_the_command_with_code_2(
@@ -130,3 +130,29 @@ def test_the_command(project: SmallProject, tmp_path: Path) -> None:
     assert "nothing to ask again" in again.stdout
     with pytest.raises(BadInput):
         parse_names("")
+
+
+def test_defects_that_shearing_cuts_are_named_where_none_is_left(project: SmallProject) -> None:
+    project.write_log(6, [said(0, "A dog runs.<|im_end|>"), said(1, "A cat sits.<|im_end|>")])
+    project.take_over_logs()
+    answer = ask_again(project.project, ["leaks"], {"prompt": "What?"}, names=["served"])
+    assert answer == (
+        "no caption has leaks after shearing (2 captions have what shearing cuts): nothing to ask"
+        " again"
+    )
+    answer = ask_again(project.project, ["leaks"], {"prompt": "What?"}, tasks=[4])
+    assert answer == "no caption has leaks: nothing to ask again"
+
+
+@pytest.mark.parametrize("changes", [{}, {"prompt": "What?"}])
+def test_imported_captions_are_no_captions_to_ask_for(
+    project: SmallProject, changes: dict[str, str]
+) -> None:
+    project.change_models({1: {"family": "imported"}})
+    project.save()
+    with pytest.raises(BadInput, match="dry-run: imported captions cannot be asked for again"):
+        ask_again(project.project, ["loops"], changes, names=["dry-run"])
+    project.change_models({2: {"family": "imported"}})
+    project.save()
+    with pytest.raises(BadInput, match="dry-run, served: imported captions cannot be asked"):
+        ask_again(project.project, ["leaks"], changes)

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from db.connection import writing
 from db.tables import PROJECT, SHARD
-from engine.operations.model_quality import ModelQuality
+from engine.operations.model_quality import ModelQuality, ScoreQuality
 from engine.operations.quality import measure_quality
 from engine.project.log_rows import digest
 from engine.project.task_health import sampled_shards
@@ -27,6 +27,7 @@ from engine.utils.errors import BadInput
 from tests.support.small_project import RECORDS, SmallProject, error
 from tui.cli.main import cli
 from tui.formatting.quality_table import quality_lines
+from tui.formatting.scores import score_text
 
 ORIGINALS = ("two dogs in Oslo", "two dogs in Oslo", "", "a cat<|im_end|>")
 """The original captions of each shard."""
@@ -99,8 +100,21 @@ def test_the_quality_of_a_project(project: SmallProject) -> None:
 
 def test_one_model_and_none_of_that_name(project: SmallProject) -> None:
     assert list(measured(project, names=["served"])) == ["original", "served"]
-    with pytest.raises(BadInput, match="no model 'x'"):
+    with pytest.raises(BadInput, match="no model 'x': it has dry-run, served"):
         measured(project, names=["x"])
+    assert list(measured(project, names=["original"])) == ["original"]
+    assert list(measured(project, names=["original", "served"])) == ["original", "served"]
+    everything = measured(project)["original"].as_dict(with_shards=True)
+    assert measured(project, names=["original"])["original"].as_dict(with_shards=True) == everything
+
+
+def test_scorers_are_no_models_to_choose_from(project: SmallProject) -> None:
+    project.change_models({2: {"family": "score"}})
+    project.save()
+    with pytest.raises(BadInput, match=r"no model 'x': it has dry-run$"):
+        measured(project, names=["x"])
+    with pytest.raises(BadInput, match="served is a scorer and writes no captions"):
+        measured(project, names=["served"])
 
 
 def test_the_output_is_the_form_that_is_promised(project: SmallProject) -> None:
@@ -148,6 +162,33 @@ def test_the_table_names_everything_that_is_counted(project: SmallProject) -> No
     assert any(line.split() == ["agreement", "-", "-", "-"] for line in lines)
     assert "  2 times: a dog" in lines
     assert "dry-run, shard by shard:" in lines
+
+
+def test_what_shearing_leaves_has_a_row_where_it_cuts_any(project: SmallProject) -> None:
+    def row_after(label: str) -> list[str]:
+        lines = list(quality_lines(measure_quality(project.project), with_shards=False))
+        place = next(n for n, line in enumerate(lines) if line.startswith(label))
+        return lines[place + 1].split()
+
+    project.write_log(1, [said(0, "a dog"), said(1, "a dog ASSISTANT: a cat")])
+    assert row_after("leaks")[0] == "reasoning,"
+    project.write_log(1, [said(0, "a dog<|im_end|>"), said(1, "a dog ASSISTANT: a cat")])
+    assert row_after("leaks") == ["after", "shearing", "3", "(33.3%)", "1", "(50.0%)", "0"]
+
+
+def test_captions_of_which_nothing_is_left_hold_no_leak(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "<|im_end|>"), said(1, "a dog ASSISTANT: a cat")])
+    quality = measured(project)["dry-run"]
+    assert (quality.health["leaks"], quality.left["leaks"], quality.health["empty"]) == (2, 1, 1)
+
+
+def test_scores_near_zero_are_shown() -> None:
+    scores = ScoreQuality(
+        raw=1.234e-9, sheared=0.18864, beats_original=0.57, raw_bins=[], sheared_bins=[]
+    )
+    assert scores.as_dict() == {"raw": 1.23e-09, "sheared": 0.1886, "beats_original": 0.57}
+    texts = [score_text(each) for each in (1.234e-9, -0.0004, 0.0, 0.0123, 0.18864)]
+    assert texts == ["1.2e-09", "-4.0e-04", "0.000", "0.012", "0.189"]
 
 
 @pytest.fixture
@@ -255,6 +296,21 @@ def test_a_damaged_log_is_refused(project: SmallProject) -> None:
     project.write_log(1, [said(i, "a cat") for i in range(RECORDS)])
     with pytest.raises(BadInput, match=r"was changed after its task was done"):
         measured(project)
+
+
+def test_what_is_not_done_is_told_until_it_is(project: SmallProject) -> None:
+    for task in range(1, 7):
+        project.write_log(task, [said(i, f"dog {i}") for i in range(RECORDS)])
+    project.take_over_logs()
+    folder = str(project.project.folder)
+    assert CliRunner().invoke(cli, ["quality", folder, "--json"]).stderr == ""
+    project.log(1).write_bytes(b"")
+    damaged = CliRunner().invoke(cli, ["quality", folder, "--json"])
+    assert isinstance(damaged.exception, BadInput)
+    for model in ("dry-run", "served"):
+        again = CliRunner().invoke(cli, ["quality", folder, "--model", model, "--json"])
+        told = "1 of 3 tasks is not done: their captions are counted as far as they are there\n"
+        assert (again.exit_code, again.stderr) == (0, told if model == "dry-run" else "")
 
 
 def test_a_missing_shard_file_is_refused(project: SmallProject) -> None:

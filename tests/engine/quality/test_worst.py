@@ -78,3 +78,6 @@ def test_what_shearing_mends_makes_no_caption_defective() -> None:
     lead_in = Defect.LEAD_IN.value
     model = ModelHealth("otter", [shard([lead_in, lead_in | NO_LEAD_IN_LEFT, LEAK], [1, 2, 3])])
     assert model.left() == {"leaks": 1, "lead_ins": 1}
+    empty = Defect.EMPTY.value
+    model = ModelHealth("otter", [shard([LEAK | empty, lead_in | empty, LEAK], [0, 0, 3])])
+    assert model.left() == {"leaks": 1, "lead_ins": 0}

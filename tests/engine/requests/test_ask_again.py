@@ -191,3 +191,32 @@ def test_imported_captions_are_not_asked_for(books: SmallProject) -> None:
     books.state.models[2] = replace(books.state.models[2], family="imported")
     answer = carry_out(books.state, asked((SERVED, [(0, LOOP)])), None)
     assert answer.state == "refused" and "imported captions" in answer.text
+
+
+def waiting(books: SmallProject, task: int) -> dict[int, dict[str, str]]:
+    """Return with which changes each record of a task is to be asked again, by its log."""
+    rows = caption_log.read(books.log(task), 4).asked_again
+    return {i: dict(row.changes) for i, row in rows.items()}
+
+
+def test_a_second_request_replaces_the_settings_of_what_still_waits(books: SmallProject) -> None:
+    carry_out(books.state, asked((4, [(0, LOOP), (2, LOOP)]), prompt="Waht?"), None)
+    answer = carry_out(books.state, asked((4, [(1, LOOP), (2, LOOP)]), prompt="What?"), None)
+    assert answer.text == (
+        "2 captions of 1 model are asked again (1 of them waited to be asked with other settings,"
+        " which are replaced)"
+    )
+    prompts = {0: "Waht?", 1: "What?", 2: "What?"}
+    assert waiting(books, 4) == {i: {"prompt": text} for i, text in prompts.items()}
+    assert counts(books)[4] == ("pending", 3, 1, 3)
+    assert books.state.ledger[4].asked == 3, "the record that waited counts once"
+    books.save()
+    books.take_over_logs()
+    assert counts(books)[4] == ("pending", 3, 1, 3), "the log says the same"
+
+
+def test_the_same_request_once_more_writes_nothing(books: SmallProject) -> None:
+    carry_out(books.state, asked((4, [(0, LOOP)])), None)
+    before = books.log(4).read_bytes()
+    assert carry_out(books.state, asked((4, [(0, LOOP)])), None).text == "nothing to ask again"
+    assert books.log(4).read_bytes() == before

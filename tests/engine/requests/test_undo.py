@@ -12,7 +12,7 @@ from engine.operations import failure_causes, run_control
 from engine.operations.undo_last import undo_last
 from engine.project.caption_log import CaptionLog
 from engine.requests import changes
-from engine.requests.kinds import Exclude, Flag, Rate, Request, Retry, Skip, Undo
+from engine.requests.kinds import AskAgain, Exclude, Flag, Rate, Request, Retry, Skip, Undo
 from engine.state.reconcile import reconcile
 from engine.utils.errors import RequestRefused
 from tests.support.small_project import SmallProject, caption, error
@@ -174,3 +174,43 @@ def test_what_stands_in_a_received_database_is_not_believed(
     with reading(books.project.database) as connection:
         assert requests.find(connection, 99) is None
     assert facts(books) == before
+
+
+@pytest.fixture
+def captioned(small: SmallProject) -> SmallProject:
+    """Task 4 is done, with a failed record, and task 5 half done."""
+    small.write_log(4, [caption(0), caption(1), caption(2), error(3)])
+    small.write_log(5, [caption(0), caption(1)])
+    small.take_over_logs()
+    return small
+
+
+def ask_again(prompt: str, *records: tuple[int, list[tuple[int, int]]]) -> AskAgain:
+    return AskAgain(records=records, bad=["loops"], changes={"prompt": prompt})
+
+
+def test_a_retry_of_captions_with_defects_is_undone(captioned: SmallProject) -> None:
+    before = facts(captioned)
+    first = ask_again("Waht is this?", (4, [(0, 4), (2, 4)]), (5, [(1, 4)]))
+    run_control.send_request(captioned.project, first)
+    pending = facts(captioned)
+    assert pending["logs"] != before["logs"]
+    run_control.send_request(captioned.project, ask_again("What is this?", (4, [(2, 4)])))
+    assert undo_last(captioned.project).startswith("undone: 1 caption of 1 model is asked again")
+    assert facts(captioned) == pending
+    assert undo_last(captioned.project) == "undone: 3 captions of 1 model are asked again"
+    assert facts(captioned) == before
+    reconcile(captioned.state)
+    captioned.save()
+    assert facts(captioned)["logs"] == before["logs"], "a run finds nothing amiss"
+
+
+def test_captions_that_a_run_has_asked_for_again_stay(captioned: SmallProject) -> None:
+    run_control.send_request(captioned.project, ask_again("What is this?", (4, [(0, 4)])))
+    captioned.state = captioned.load()
+    captioned.state.ledger.start(4, "cpu:0", captioned.clock.time())
+    captioned.save()
+    before = captioned.log(4).read_bytes()
+    with pytest.raises(RequestRefused, match="the run went on with it since"):
+        undo_last(captioned.project)
+    assert captioned.log(4).read_bytes() == before

@@ -83,7 +83,7 @@ def test_the_worst_defect_comes_first() -> None:
     assert sorted(line.name for line in lines) == sorted(HEALTH_NAMES)
     assert lines[0].sentence == "250 of 600 refuse: alarming (over 30%)"
     assert lines[1].sentence == "82 of 600 loop: too many (over 3%)"
-    assert lines[2].sentence == "1 of 600 is empty"
+    assert lines[2].sentence == "1 of 600 has no letter or digit"
     assert (lines[1].example, lines[0].example) == (Example(0, 4, "red red red"), None)
 
 

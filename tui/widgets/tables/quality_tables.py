@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from tui.formatting import text
+from tui.formatting.scores import score_text
 from tui.viewmodel.quality import QualityLine, worst_line
 from tui.widgets.tables.sortable_table import SortableTable
 from tui.widgets.tables.table import GUTTER, Cell, Column
@@ -154,7 +155,7 @@ def share(value: float | None) -> str:
 
 
 def score(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.3f}"
+    return NOTHING if value is None else score_text(value)
 
 
 CAPTIONS: QualityColumn = Column("Captions", 11, captions_cell, align_right=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -89,15 +90,21 @@ def read(source: ExportSource, **options: Any) -> tuple[ShardCaptions, ExportCou
 
 
 DOG, CAT = b'"a red dog"', b'"a cat"'
+TOO_SHORT, CUT_OFF = "with too few words", "cut off by the token cap"
+
+
+def left_out(*reasons: str) -> dict[str, Any]:
+    """Return the counts of captions of which one is left out for each of these reasons."""
+    return {"left_out": Counter({(MODEL.name, reason): 1 for reason in reasons})}
 
 
 @pytest.mark.parametrize(
     ("options", "column", "counts"),
     [
         ({}, [DOG, CAT, None, None, None], {}),
-        ({"min_words": 3}, [DOG, None, None, None, None], {"filtered": 1}),
-        ({"only_finished": True}, [DOG, None, None, None, None], {"filtered": 1}),
-        ({"only_finished": True, "min_words": 4}, [None] * 5, {"filtered": 2}),
+        ({"min_words": 3}, [DOG, None, None, None, None], left_out(TOO_SHORT)),
+        ({"only_finished": True}, [DOG, None, None, None, None], left_out(CUT_OFF)),
+        ({"only_finished": True, "min_words": 4}, [None] * 5, left_out(TOO_SHORT, CUT_OFF)),
         ({"with_finishes": True}, [DOG, CAT, None, None, None], {}),
     ],
 )

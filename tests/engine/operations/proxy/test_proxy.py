@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
+from db.connection import writing
+from db.tables import TASK
 from engine.operations.proxy import proxy as proxy_module
 from engine.operations.proxy import tars
 from engine.operations.proxy.image_choice import ImageChoice, choose_images
@@ -195,6 +198,16 @@ def test_bad_options_are_one_message_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_unfinished_project_is_refused_as_by_export(tmp_path: Path) -> None:
+    project = make_numbered_project(tmp_path, 30)
+    with writing(project.database) as connection:
+        connection.execute(update(TASK).where(TASK.c.id == 1).values(state="pending"))
+    result = cli("proxy", project.folder, tmp_path / "out", "--arms", "one")
+    assert (result.returncode, "tasks are not done (1 unfinished" in result.stderr) == (1, True)
+    assert not (tmp_path / "out").exists()
+    cli_ok("proxy", project.folder, tmp_path / "out", "--arms", "one", "--allow-partial")
+
+
 @pytest.mark.parametrize("name", ["a{1..3}", "a$HOME", "a::b", "back\\slash"])
 def test_a_name_that_open_clip_would_expand_is_refused(
     project: Project, tmp_path: Path, name: str
@@ -250,6 +263,9 @@ def test_the_table_has_means_and_ranges_and_says_what_is_missing(out: Path) -> N
     value = json.loads(cli_ok("proxy-table", out, "--json"))
     assert value["samples_seen"] == 240
     assert value["missing"] == ["joint-1", "raw-0", "raw-1", "two-0", "two-1"]
+    lacks = {"original-0": ["flickr30k"], "original-1": ["flickr30k"]}
+    assert value["incomplete"] == lacks
+    assert ["original-1", "is", "not", "tested", "so", "far", "in", "flickr30k"] in rows
     first = next(each for each in value["results"] if each["arm"] == "original")
     assert first["image_to_text"] == {
         "mean": 0.25,

@@ -35,7 +35,7 @@ class ShardComparison(msgspec.Struct):
     raw_support: dict[str, bytes]
     """The same before shearing; empty unless the shard is in the sample."""
     contradicted: list[int]
-    """The indices of originals that no model supports."""
+    """The indices of originals that the captions contradict."""
     raw_scores: dict[str, dict[str, bytes]]
     """The scores of raw captions by each scorer, and of the originals (`ORIGINAL`)."""
     sheared_scores: dict[str, dict[str, bytes]]
@@ -142,7 +142,7 @@ class ComparisonSums:
     scores: dict[str, ScoreSums] = field(default_factory=dict)
     """By the name of the scorer."""
     contradicted: int = 0
-    """The number of originals that no model supports."""
+    """The number of originals that the captions contradict."""
     first_contradicted: int | None = None
     """The index of the first of them, if these are the sums of one shard."""
 

@@ -65,7 +65,7 @@ class ColumnFacts:
     agreement: Numbers = field(default_factory=lambda: np.zeros(0))
     """How far the others support each caption, NaN where there is nothing to compare."""
     contradicted: Where = field(default_factory=lambda: np.zeros(0, bool))
-    """True where no model supports an original caption."""
+    """True where the captions contradict the original."""
 
 
 class Judgement:

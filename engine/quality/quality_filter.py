@@ -24,7 +24,7 @@ HEALTH_NAMES = (*DEFECT_NAMES, *REPEATS)
 RANDOM = "random"
 """Stands for the name of a scorer where captions are drawn, not chosen by their score."""
 CONTRADICTED = "contradicted"
-"""The rule of originals that leaves out those which no model supports."""
+"""The rule of originals that leaves out those which the captions contradict."""
 UNSCORED = "not scored yet"
 """The reason for which a caption is left out that no score is known of."""
 MAX_SCORE = 1.0
@@ -60,7 +60,7 @@ class QualityFilter:
     min_agree: float | None = None
     """How far the other captions of the image must support a caption, from 0 to 1."""
     drop_contradicted: bool = False
-    """True if originals that no model supports are left out."""
+    """True if originals that the captions contradict are left out."""
     original_min_score: ScoreBound | None = None
     """The lowest score of an original."""
     keep_share: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from engine.quality.clip_tokens import is_beyond_clip
@@ -28,11 +29,27 @@ MAY_BE_CUT = LEAK | LEAD_IN
 OF_THE_RAW_TEXT = OF_THE_BEGINNING | TRUNCATED
 """The bits of defects for which the sheared text need not be known."""
 CUT_WORDS = frozenset(
-    ("a", "an", "the", "and", "or", "of", "its", "their", "whose", "which", "while", "because")
+    """
+    a an the and or of its their whose which while because but nor although unless until if than
+    as my our his every very amid among during featuring being from to with at into onto between
+    against toward towards is are was were has had have that
+    """.split()  # noqa: SIM905
 )
 CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
 """Words and signs with which no sentence ends."""
-NAMES_IN_CAPITALS = ("A", "OR")
+PREPOSITIONS = frozenset(
+    ("from", "to", "with", "at", "into", "onto", "between", "against", "toward", "towards")
+)
+OF_CLAUSES = re.compile(
+    r"\b(?:to(?! (?:an?|the)\b)|that|which|who|whom|what|where|he|she|we|they|you|i|it|"
+    r"being|nobody|someone|everyone)\b",
+    re.IGNORECASE,
+)
+"""Words of a clause that may end with one of `PREPOSITIONS`: "the park we walked to"."""
+VERBS = frozenset(("is", "are", "was", "were", "has", "had", "have"))
+OF_QUESTIONS = re.compile(r"\b(?:how|what|where|all|than)\b", re.IGNORECASE)
+"""Words of a clause that may end with one of `VERBS`: "how old the man is"."""
+NAMES_IN_CAPITALS = ("A", "OR", "IS")
 """Words in capitals that are names as well: "Vitamin A", "Portland, OR"."""
 LETTERED = frozenset(
     """
@@ -42,8 +59,25 @@ LETTERED = frozenset(
     """.split()  # noqa: SIM905
 )
 """Words behind which "a" is the name of the first one: "vitamin a", "serie a"."""
-PAUSES = ("a while", "little while", "just because")
+PAUSES = (
+    *("a while", "little while", "just because", "the the", "human being", "well being", "of his"),
+    *("what if", "as if", "nothing but", "all but", "oh my", "on to", "about to", "in between"),
+    *("like that", "and that", "of that", "than that", "do that", "is that", "at that"),
+)
 """Ends of a sentence that are two words of which the last one is among `CUT_WORDS`."""
+PLACEHOLDERS = frozenset(
+    (
+        *("n a", "na", "nan", "none", "null", "nil", "undefined", "unknown", "untitled", "tbd"),
+        *("not available", "not applicable", "unavailable", "no caption", "no description"),
+        *("no title", "no text", "no data", "no caption available", "no description available"),
+        *("caption unavailable", "caption not available", "description not available"),
+        *("lorem ipsum", "placeholder", "insert caption here", "caption here", "todo"),
+    )
+)
+"""Texts that stand for a caption that is absent, as the words of `words_of`."""
+PLACEHOLDER_WORDS = frozenset(" ".join(PLACEHOLDERS).split())
+"""The words of such texts."""
+MOST_WORDS = max(len(text.split()) for text in PLACEHOLDERS)
 NEARBY = 40
 """Characters at the end of a text in which its last words are."""
 
@@ -67,8 +101,17 @@ def ends_in_name(raw: str) -> bool:
     before = before.rstrip()
     if last in NAMES_IN_CAPITALS:
         return before[-1:].isalnum() or before.endswith(",")
+    if last.lower() in PREPOSITIONS and OF_CLAUSES.search(before) is not None:
+        return True
+    if last.lower() in VERBS and OF_QUESTIONS.search(before) is not None:
+        return True
     previous = before.rpartition(" ")[2].lower()
     return (last == "a" and previous in LETTERED) or f"{previous} {last}".lower() in PAUSES
+
+
+def is_placeholder(words: Sequence[str]) -> bool:
+    """Return True if a text with these words (`words_of`) stands for a caption that is absent."""
+    return len(words) <= MOST_WORDS and " ".join(words) in PLACEHOLDERS
 
 
 class DefectFinder:
@@ -114,6 +157,8 @@ class DefectFinder:
             defects |= LOOP
         if not words:
             return (defects | EMPTY) & wanted
+        if wanted & EMPTY and is_placeholder(words):
+            defects |= EMPTY
         if wanted & REFUSAL and is_refusal(sheared, words, distinct):
             defects |= REFUSAL
         if wanted & OTHER_SCRIPT and is_other_language(sheared, distinct, self.language):
@@ -125,13 +170,13 @@ class DefectFinder:
     def cut_by_shearing(self, defects: int, sheared: str) -> int:
         """Return which of a caption's defects, as bits, shearing has cut: leaks and lead-ins.
 
-        Of an empty caption none is.
+        Of an empty caption none is. A lead-in may have lost its full stop, and be all that is left.
         """
         cut = 0
         if defects & MAY_BE_CUT and not defects & EMPTY:
             head = head_of(sheared)
             if defects & LEAK and not is_leak(sheared, head, self.prompts):
                 cut = LEAK
-            if defects & LEAD_IN and not is_lead_in(head):
+            if defects & LEAD_IN and not (is_lead_in(head) or is_lead_in(f"{head.rstrip('.')}. ")):
                 cut |= LEAD_IN
         return cut

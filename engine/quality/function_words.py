@@ -63,8 +63,20 @@ _LISTS = {
         det de han hun sin sit sine ikke har to tre sidder står
     """,
     "tr": """
-        bir ve ile bu şu o için gibi kadar daha çok üzerinde altında yanında içinde arasında
-        önünde arkasında olan olarak var iki üç
+        bir ve ile bu şu o için gibi kadar daha çok üzerinde üstünde altında yanında içinde arasında
+        önünde arkasında karşısında tarafından doğru olan olarak var ama veya hem her iki üç
+    """,
+    "fi": """
+        ja on ovat oli eli tai mutta että joka jotka jossa kun kuin hän se ne tämä nämä sen hänen
+        heidän ei myös vieressä edessä takana alla päällä keskellä kanssa yksi kaksi kolme
+    """,
+    "cs": """
+        a i v ve na se je jsou byl byla s z ze do od po pod nad před při pro za k ke u o nebo ale
+        který která které jeho její jejich si že vedle mezi dva dvě tři
+    """,
+    "hu": """
+        a az egy és van vannak volt hogy nem is meg mellett előtt mögött alatt fölött között
+        felett aki amely ami akik mint vagy de két három
     """,
     "id": """
         yang dan di ke dari dengan untuk pada dalam atas bawah sebuah seorang seekor ini itu

@@ -32,6 +32,20 @@ SCRIPTS = {
 LATIN = ("LATIN", "FULLWIDTH", "MODIFIER", "FEMININE", "MASCULINE", "SUPERSCRIPT")
 LANGUAGES = (*FUNCTION_WORDS, *SCRIPTS)
 """The codes (ISO 639-1) of the languages that can be asked for."""
+LOOK_ALIKES = (
+    "\u0430\u0441\u0435\u043e\u0440\u0443\u0445\u0455\u0456\u0458\u0501"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0405\u0406\u0408"
+)
+"""Cyrillic letters that are drawn like Latin ones."""
+MIXED = re.compile(rf"[A-Za-z][{LOOK_ALIKES}]|[{LOOK_ALIKES}][A-Za-z]")
+"""A place in a word where a letter is not what it looks like; "KO\u042fN" has none."""
+PARTICLES = re.compile(
+    r"(?<=[^\W\d_] )(?:(?:de|la|las|los|del|dos|das|do|da|di|du|von|van|der|den|y|e)\s){1,3}"
+    r"(?=[A-Z\u00c0-\u00de])"
+)
+"""Small words within a name, before a capital: "Angeles de la Guarda"."""
+LONG_WORD = 40
+"""Characters of a word before such words, at most."""
 LATER_CAPITALS = re.compile(r"(?<=\w\W)[^\W\d_a-z]\w*")
 WRITING = frozenset(
     """
@@ -72,6 +86,8 @@ def is_other_language(text: str, words: frozenset[str], language: str) -> bool:
 
 def has_other_script(text: str, words: frozenset[str], scripts: tuple[str, ...]) -> bool:
     """Return True if a text holds letters of another script, but for what it quotes."""
+    if scripts is LATIN and MIXED.search(text) is not None:
+        return True
     letters = [letter for letter in text if letter.isalpha()]
     others = sum(script_of(letter) not in scripts for letter in letters)
     if scripts is not LATIN:  # names and brands stay in Latin letters in every language
@@ -94,10 +110,24 @@ def has_other_script(text: str, words: frozenset[str], scripts: tuple[str, ...])
 
 
 def names_in(text: str) -> set[str]:
-    """Return the capitalised words behind the first, in lower case: "Los" in "in Los Angeles"."""
+    """Return the capitalised words behind the first, in lower case: "Los" in "in Los Angeles".
+
+    The small words between two of them, too: "de" in "Rio de Janeiro".
+    """
     if text.isupper():
         return set()
-    return {word.lower() for word in LATER_CAPITALS.findall(text)}
+    small = {
+        word
+        for found in PARTICLES.finditer(text)
+        if follows_on_capital(text, found.start())
+        for word in found[0].split()
+    }
+    return small.union(word.lower() for word in LATER_CAPITALS.findall(text))
+
+
+def follows_on_capital(text: str, start: int) -> bool:
+    """Return True if the word before a place in a text begins with a capital."""
+    return text[max(0, start - LONG_WORD) : start].rstrip().rpartition(" ")[2][:1].isupper()
 
 
 def has_other_function_words(words: frozenset[str], language: str) -> bool:

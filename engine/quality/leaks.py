@@ -36,7 +36,7 @@ KNOWN_TAGS = any_of(r"""
     mask | s | p | b | i | u | em | strong | br | hr | div | span | h\d | ul | ol | li | a | td |
     tr | table | code | pre | bos | eos | pad | unk | sep | cls | caption | description | answer |
     output | text | response | summary | title | think | thinking | thought | reasoning | user |
-    assistant | system | human | bot
+    assistant | system | human | bot | endoftext
 """)
 """Tags of HTML, of tokenizers and of answers, which are leaks wherever they stand."""
 KEYS = any_of("caption | description | image | text | answer | response | content | role | title")
@@ -53,12 +53,12 @@ LIMITED = any_of(r"""
 """)
 MARKS = (
     # Chat tokens, tags of reasoning, HTML, tokens of pictures and boxes. <PERSON> stands for names
-    # in the texts of CC12M. A plain word in the middle of a sentence may be no tag.
+    # in the texts of CC12M. A plain word behind another one may be no tag.
     r"<[|\uff5c][^<>\n]{1,60}?[|\uff5c]?>|<\w{1,40}\|>",
     r"<</?SYS>>",
     r"</[A-Za-z][\w:.-]{0,40}\s*>|<[A-Za-z][\w:.-]{0,40}(?:\s+\w+=[^<>\n]{0,80}|\s*/)\s*/?>",
-    rf"<{KNOWN_TAGS}\s*>|<(?!PERSON>)(?=\w{{0,40}}[A-Z\d_:.-])[A-Za-z][\w:.-]{{0,40}}\s*>",
-    r"(?<!\w )<(?!PERSON>)[A-Za-z]{1,40}>|<(?!PERSON>)[A-Za-z]{1,40}>(?! \w)",
+    rf"<(?:(?i:{KNOWN_TAGS})|start|stop|end)\s*>|<(?!PERSON>)[A-Za-z](?=\w{{0,40}}[A-Z\d_:.-])[\w:.-]{{0,40}}\s*>",
+    r"(?<!\w )<(?!PERSON>)[A-Za-z]{1,40}>|<(?!PERSON>)[A-Za-z]{1,40}>(?=\w)",
     r"<0x[0-9A-Fa-f]{2}>",
     r"<(?:think|thinking|thought|reasoning)\b",
     rf"\[/?{BRACKETED}\]",
@@ -92,22 +92,24 @@ MARKS = (
 )
 """Patterns of marks that no caption holds by itself."""
 LINES = (
-    rf"(?!(?:Human|Model)\s*:\s*(?:an?|the|\d)\b)(?:{ROLES}|{LABELS})\s*:",
+    rf"(?!(?:Human|Model|System)\s*:\s*(?:an?|the|\d)\b)(?:{ROLES}|{LABELS})\s*:",
     r"(?:system|user|assistant|model|human)\s*(?::|\n)",
     r"[{\[]\s*[\"']\w",
 )
 """Patterns of labels, and of JSON, at the beginning of a text, a line or a sentence. "Human: a
 portrait" is a title."""
-TEXTS = any_of("caption | description | sentence | summary")
+TEXTS = any_of("captions? | descriptions? | sentences? | summary | summaries")
 GREETING = (
     r"(?:(?:hello|hi|hey|sure|certainly|of course|absolutely|great|okay|ok|yes|thanks|thank you|"
-    r"you're welcome)\b[^.!?,\n]{0,60}[.!?,]+\s+){0,2}"
+    r"you're welcome|i(?:'d| can| will|'ll|'m) (?:be|help|here|happy|glad|ready))\b"
+    r"[^.!?,\n]{0,60}[.!?,]+\s+){0,2}"
 )
 """What may stand before a question to the user."""
 OFFERS = any_of(rf"""
     (?:how|what else|what) (?:can|may|could) i (?:help|assist|do for)[^.!?\n]{{0,60}}\? |
-    what would you like (?:me |to (?:know|see|ask|discuss|do|talk)) |
-    would you like (?:me to|to (?:know|see|ask|discuss)|.{{0,30}}{TEXTS}|(?:more|further) detail) |
+    what (?:would you like|do you want) (?:me to|to (?:know|see|ask|discuss|do|talk)) |
+    would you like (?:me to|to (?:know|see|ask|discuss)|.{{0,30}}{TEXTS}) |
+    would you like (?:more|further) details? |
     (?:do|did) you (?:want|need) me to | (?:please )?let me know (?:if|whether|what you|how i) |
     i hope (?:this|that|it) (?:helps|{TEXTS}) | i hope (?:this|the|my) {TEXTS} |
     is there anything (?:else|specific|in particular) |

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from operator import eq
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.quality.words import ENGLISH, NUMBER_WORDS
+from engine.quality.words import ENGLISH, NUMBER_WORDS, QUOTED, words_of
 
 Counts = NDArray[np.int64]
 
@@ -26,9 +26,14 @@ TURNS = {1: 3, 2: 3, 3: 3}
 COUNTED_TURNS = 3
 """The same for every phrase where only numbers differ between the turns: "1. a dog 2. a dog"."""
 EMPHASIS = frozenset(
-    ("very", "so", "really", "many", "much", "no", "ha", "ho", "blah", "la", "bye", "row")
+    """
+    very so really many much no yes ha ho blah la bye row knock stop go na cha choo click ding hey
+    help hip more please tora vote wait wow yeah
+    """.split()  # noqa: SIM905
 )
 """Words that people say three times too."""
+SHOUTED = re.compile(r"\b(\w+)(?:!+\s|-)\1(?=!|-\1\b)", re.IGNORECASE)
+"""A word that is said again with an exclamation mark, or is joined to itself: "Tora! Tora!"."""
 EMPHASIS_TURNS = 5
 """How often one of them, a letter or a number stands in a row in a loop."""
 ORDINALS = frozenset(
@@ -57,17 +62,33 @@ MIN_WORD_LOOP = 8
 MIN_REPEATED = 6
 """Characters of such a loop, at least, that occur in it before."""
 WORD_LOOP = re.compile(r"(.{1,12}?)\1{2,}")
-MARK_LOOP = re.compile(r"(?:([^\w\s])\s*)(?:\1\s*){7,}")
-"""One mark eight times, such as "!!!!!!!!", in a text without words."""
+MARK_TURNS = 8
+MARK_LOOP = re.compile(rf"([^\w\s]{{1,4}}?)\s?(?:\1\s?){{{MARK_TURNS - 1}}}")
+"""One sign eight times, such as "!!!!!!!!"; an emoji is up to four characters."""
+JOINTS = frozenset(("and", "then"))
+"""Words that may stand between the turns of a phrase."""
+MIN_JOINED = 5
+"""Words of a phrase that is a loop if it stands twice with one of them between."""
+JOINED_TURNS = dict.fromkeys(range(1, MIN_JOINED), MAX_PHRASE)
+MIN_SAME, SAME_SHARE = 4, 0.8
+"""How often one word stands in a loop that says hardly anything else, and its share of the words
+that say something by themselves: "a beach with a beach and a beach in a beach"."""
 
 
 def is_loop(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
     """Return True if a text with these words (`words_of`) is a loop or holds one."""
+    if (
+        not text.isascii() or may_hold_marks(len(text), sum(map(len, words)), len(words))
+    ) and MARK_LOOP.search(text) is not None:
+        return True
     if not words:
-        return MARK_LOOP.search(text) is not None
+        return False
     content = [word for word in words if word not in ENGLISH]
     if may_loop(len(words), len(words) - len(distinct), len(content) - len(set(content))) and (
-        has_turns(words) or is_monotonous(words) or has_repeated_ngram(words)
+        has_turns(words, emphasized_in(text))
+        or is_monotonous(words)
+        or has_repeated_ngram(words)
+        or says_one_thing(content)
     ):
         return True
     return len(text) >= LONG_MEAN * len(words) and is_loop_within(max(words, key=len))
@@ -90,6 +111,23 @@ def may_loop(words: Any, repeats: Any, of_content: Any) -> Any:
     return (of_content >= 2) | ((repeats >= 2) & (2 * repeats >= words))
 
 
+@overload
+def may_hold_marks(length: int, letters: int, words: int) -> bool: ...
+
+
+@overload
+def may_hold_marks(length: Counts, letters: Counts, words: Counts) -> NDArray[np.bool_]: ...
+
+
+def may_hold_marks(length: Any, letters: Any, words: Any) -> Any:
+    """Return whether a text in ASCII may have a sign `MARK_TURNS` times; or which of many texts.
+
+    A text of so many characters has this many letters in so many words. Between two words there is
+    a character at least, and only one of the signs may be it.
+    """
+    return length - letters >= words + MARK_TURNS - 2
+
+
 def is_loop_within(word: str) -> bool:
     """Return True if a word holds a loop: "hahahahaha"."""
     if len(word) - len(set(word)) < MIN_REPEATED:
@@ -98,17 +136,42 @@ def is_loop_within(word: str) -> bool:
     return found is not None and len(found[0]) >= MIN_WORD_LOOP
 
 
-def has_turns(words: Sequence[str]) -> bool:
-    """Return True if a phrase stands several times in a row, also with other numbers in it."""
-    if in_a_row(words, TURNS, 2):
+def emphasized_in(text: str) -> Set[str]:
+    """Return the words that are said again for emphasis: shouted ones, and those of a sign."""
+    quoted = words_of(" ".join(QUOTED.findall(text)))
+    shouted = [word.lower() for word in SHOUTED.findall(text)]
+    return EMPHASIS.union(quoted, shouted) if quoted or shouted else EMPHASIS
+
+
+def has_turns(words: Sequence[str], emphasized: Set[str] = EMPHASIS) -> bool:
+    """Return True if a phrase stands several times in a row, also with other numbers in it.
+
+    A word may be said four times for emphasis if it is one of `emphasized`.
+    """
+    if in_a_row(words, TURNS, 2, emphasized):
         return True
-    plain = [word for word in words if word not in COUNTERS and not word.isdigit()]
-    return len(plain) < len(words) and in_a_row(plain, {}, COUNTED_TURNS)
+    plain = [
+        word
+        for word, following in zip(words, [*words[1:], ""], strict=False)
+        if following == "of" or (word not in COUNTERS and not word.isdigit())
+    ]
+    if len(plain) < len(words) and in_a_row(plain, {}, COUNTED_TURNS, emphasized):
+        return True
+    phrases = [word for word in words if word not in JOINTS]
+    return len(phrases) < len(words) and in_a_row(phrases, JOINED_TURNS, 2, emphasized)
 
 
-def is_plain(word: str) -> bool:
+def says_one_thing(content: Sequence[str]) -> bool:
+    """Return True if one word is nearly all that a text says; `content` is without "a", "of"."""
+    if len(content) < MIN_SAME:
+        return False
+    word, count = Counter(content).most_common(1)[0]
+    return count >= max(MIN_SAME, SAME_SHARE * len(content)) and is_plain(word)
+
+
+def is_plain(word: str, emphasized: Set[str] = EMPHASIS) -> bool:
     """Return True if nobody says a word three times for emphasis; a letter or a number is none."""
-    return word not in EMPHASIS and len(word) > 1 and not word.isdigit()
+    return word not in emphasized and len(word) > 1 and not word.isdigit()
 
 
 def repeats_four(words: Sequence[str]) -> bool:
@@ -117,7 +180,9 @@ def repeats_four(words: Sequence[str]) -> bool:
     return fours > 1 and len(set(zip(words, words[1:], words[2:], words[3:], strict=False))) < fours
 
 
-def in_a_row(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bool:
+def in_a_row(
+    words: Sequence[str], turns: dict[int, int], long_turns: int, emphasized: Set[str]
+) -> bool:
     """Return True if a phrase of `k` words stands `turns.get(k, long_turns)` times in a row.
 
     That is three times at least, but for phrases of four words and more.
@@ -142,7 +207,9 @@ def in_a_row(words: Sequence[str], turns: dict[int, int], long_turns: int) -> bo
         run = 0
         for first, second in zip(words, words[length:], strict=False):
             run = run + 1 if first == second else 0
-            if run >= needed and (length > 1 or run >= EMPHASIS_TURNS - 1 or is_plain(first)):
+            if run >= needed and (
+                length > 1 or run >= EMPHASIS_TURNS - 1 or is_plain(first, emphasized)
+            ):
                 return True
     return False
 

@@ -19,7 +19,9 @@ from engine.quality.defects import (
     EMPTY,
     LEAK,
     LOOP,
+    MOST_WORDS,
     OTHER_SCRIPT,
+    PLACEHOLDER_WORDS,
     REASONING,
     REFUSAL,
     TRUNCATED,
@@ -28,14 +30,15 @@ from engine.quality.defects import (
 )
 from engine.quality.languages import MIN_LEAD, OTHER_FUNCTION_WORDS, SCRIPTS
 from engine.quality.leaks import SIGN_BYTES
-from engine.quality.loops import is_loop_within, may_loop
+from engine.quality.loops import is_loop_within, may_hold_marks, may_loop
 from engine.quality.openings import may_begin_with
 from engine.quality.refusal_words import WEAK_CUES
 from engine.quality.refusals import ANY_CUE, FEW_WORDS
-from engine.quality.vocabulary import Vocabulary, WordColumns, WordTable
+from engine.quality.vocabulary import Numbers, Vocabulary, WordColumns, WordTable
 
-CUE, WEAK_CUE, LOOPING = 1, 2, 4
-"""Bits of a word: it is a cue of a refusal (`refusals.py`), or a loop."""
+CUE, WEAK_CUE, LOOPING, OF_PLACEHOLDER = 1, 2, 4, 8
+"""Bits of a word: it is a cue of a refusal (`refusals.py`), a loop, or one of
+`PLACEHOLDER_WORDS`."""
 
 Defects = NDArray[np.uint16]
 """The bits of defects of each caption."""
@@ -71,18 +74,23 @@ class Screen:
         characters = Characters(raws)
         not_ascii = np.array([not caption.sheared.isascii() for caption in captions], bool)
         kinds = np.bitwise_or.reduceat(self.kinds.look_up(columns.numbers), columns.starts)
+        lengths = np.array([len(caption.sheared) for caption in captions], np.int64)
+        letters = columns.sums(self.letters.look_up(columns.numbers))
         empty = columns.counts == 0
         few_words = columns.counts_of_distinct <= FEW_WORDS
         masks = {
             TRUNCATED: self.are_cut(captions, characters),
             LEAK | REASONING: characters.hold(SIGN_BYTES) | self.hold_prompts(raws),
-            EMPTY: empty,
-            LOOP: empty | (kinds & LOOPING != 0) | self.repeat_much(columns),
+            EMPTY: empty | ((kinds & OF_PLACEHOLDER != 0) & (columns.counts <= MOST_WORDS)),
+            LOOP: not_ascii
+            | may_hold_marks(lengths, letters, columns.counts)
+            | (kinds & LOOPING != 0)
+            | self.repeat_much(columns),
             REFUSAL: (kinds & CUE != 0) | (few_words & (kinds & WEAK_CUE != 0)),
             OTHER_SCRIPT: not_ascii | self.are_of_others(columns),
         }
         if self.finder.wanted & BEYOND_CLIP:
-            masks[BEYOND_CLIP] = not_ascii | self.are_long(captions, columns)
+            masks[BEYOND_CLIP] = not_ascii | self.are_long(captions, columns, lengths - letters)
         found = np.fromiter(map(may_begin_with, raws), np.uint16, len(raws))
         for bits, mask in masks.items():
             found[mask] |= bits
@@ -131,26 +139,28 @@ class Screen:
         )
         return found
 
-    def are_long(self, captions: Sequence[Caption], columns: WordColumns) -> Mask:
+    def are_long(self, captions: Sequence[Caption], columns: WordColumns, others: Numbers) -> Mask:
         """Return which texts may have more tokens than CLIP reads, if they are in ASCII.
 
-        Each word has its tokens, and each other character is one at most. An apostrophe may cut a
-        word.
+        Each word has its tokens, and each of the `others`, the characters beside the words, is one
+        at most. An apostrophe may cut a word.
         """
-        lengths = np.array([len(caption.sheared) for caption in captions])
-        found: Mask = lengths > CONTEXT - MARKS
-        if found.any():
-            letters = columns.sums(self.letters.look_up(columns.numbers))
-            tokens = columns.sums(self.tokens.look_up(columns.numbers))
-            many = tokens + lengths - letters > CONTEXT - MARKS
-            for text in np.flatnonzero(found).tolist():
-                found[text] = many[text] or "'" in captions[text].sheared
+        tokens = columns.sums(self.tokens.look_up(columns.numbers))
+        found: Mask = tokens + others > CONTEXT - MARKS
+        for text, caption in enumerate(captions):
+            if len(caption.sheared) > CONTEXT - MARKS and "'" in caption.sheared:
+                found[text] = True
         return found
 
 
 def kind_of(word: str) -> int:
     """Return the bits of a word."""
-    return CUE * (word in ANY_CUE) | WEAK_CUE * (word in WEAK_CUES) | LOOPING * is_loop_within(word)
+    return (
+        CUE * (word in ANY_CUE)
+        | WEAK_CUE * (word in WEAK_CUES)
+        | LOOPING * is_loop_within(word)
+        | OF_PLACEHOLDER * (word in PLACEHOLDER_WORDS)
+    )
 
 
 def tokens_in(word: str) -> int:

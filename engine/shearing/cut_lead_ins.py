@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 
-from engine.shearing.lead_ins import ADJECTIVE, HERE, NOUN, PICTURE, REASON
+from engine.shearing.lead_ins import ADJECTIVE, COUNTED, HERE, KIND, NOUN, PICTURE, REASON
+from engine.shearing.lead_ins_elsewhere import LABELS, POLITE_WORDS, THERE
+from engine.shearing.marks import FIRST, unmarked
 from engine.shearing.phrases import any_of
+from engine.shearing.thoughts import THOUGHT
+from engine.shearing.turns import behind_question
 
 HEAD = 160
 """Characters of a text in which a lead-in ends."""
@@ -35,9 +39,11 @@ CUT_POLITE = any_of("""
 """)
 """Words before a mark that are no beginning of a caption."""
 CUT_GREETING = any_of("""
-    hello | hi | (?:hi|hello) there | great | yes | you're welcome | thank you | thanks
+    hello | hi | (?:hi|hello) there | thank you | thanks
 """)
 """The same only with an exclamation mark."""
+CUT_ANSWER = any_of("yes | great | you're welcome")
+"""The same only with a full stop or an exclamation mark."""
 FORMS = r"[\"'*_#\s]*"
 """Quotation marks and signs of Markdown, which may stand around a lead-in."""
 MARKED = (
@@ -48,8 +54,16 @@ MARKED = (
 )
 """Ellipses, markers of lists and of headings that are cut."""
 CUTS = (
-    rf"{CUT_POLITE}\s*(?:[!.:;\u2014\u2013-]|,(?:\s*so\b)?)+(?!\w)",
+    # What a model plans is a leak, which is found by its first words: they stay.
+    rf"(?!{THOUGHT}){CUT_POLITE}\s*(?:[!.:;\u2014\u2013-]|,(?:\s*so\b)?)+(?!\w)",
     rf"{CUT_GREETING}\s*!+(?!\w)",
+    rf"{CUT_ANSWER}\s*[!.]+(?!\w)",
+    rf"{COUNTED}\s*[:,](?!\w)",
+    r"here (?:it is|you go)\s*[.!:]+(?!\w)",
+    rf"(?:{KIND} )*(?:caption|description|alt[- ]?text)(?:\.|\s+[\u2013\u2014-])\s",
+    rf"{POLITE_WORDS}\s*[!,.:\uff01\uff0c\u3002\uff1a]+",
+    rf"{THERE}[^.!?:\uff1a\n]{{0,60}}(?::(?![^\W_])|\uff1a)",
+    rf"{LABELS}\s*(?::(?![^\W_])|\uff1a)",
     rf"{HELP}[^.!?:\n]{{0,80}}[.!:](?!\w)",
     rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) "
     rf"(?:{ADJECTIVE}[ -])*{NOUN}\b[^.!?:\n]{{0,80}}[:\uff1a]",
@@ -59,7 +73,8 @@ CUTS = (
     rf"{REASON} (?:the|this|your|my) (?:(?:provided|given|attached|uploaded) )?{PICTURE}\b"
     rf"[^.!?:\n]{{0,30}}, {HERE} [^.!?:\n]{{0,60}}:",
     rf"{LABEL}[*_\"']*\s*(?::(?![^\W_])|\uff1a)",
-    r"(?:a|ans|assistant|gpt|(?:caption|option|step) ?\d+)\s*[*_]*[:\uff1a]\s",
+    r"a\s*[*_]*[:\uff1a]\s+(?![\"'\u2018\u201c])",
+    r"(?:ans|assistant|gpt|(?:caption|option|step) ?\d+)\s*[*_]*[:\uff1a]\s",
 )
 """What is cut, as patterns with their marks."""
 HEADING = rf"(?:#{{1,6}}\s+[*_]*|[*_]{{2,3}}){LABEL}[*_]*[^\S\n]*\n"
@@ -82,15 +97,18 @@ NO_ITEM = re.compile(
 abbreviation may be one."""
 CUT_WORDS = frozenset(
     """
-    absolutely all alright as certainly gladly good got great happy hello here hi i in my no of ok
-    okay sure thank thanks to understood very with yes you
+    absolutely all alright alt as bien brief caption certainly claro com con description desde
+    detailed full gladly good got great happy hello here hi i image in long my na no of ok okay
+    photo picture por short sure thank thanks to understood very with yes you
     """.split()  # noqa: SIM905
 )
-"""The plain words with which a lead-in without a colon begins that is cut."""
+"""The plain words with which a lead-in without a colon begins that is cut; without those of other
+languages that stand before a mark."""
 
 
 def without_lead_in(text: str, whole_list: bool = False) -> str:
-    """Return a text without the lead-ins at its beginning; of a list, the first item.
+    """Return a text without the lead-ins at its beginning, and without quotation marks and signs
+    of Markdown around all of it; of a list, the first item.
 
     With `whole_list`, the other items stay. Empty if nothing else is there. The same object if
     there is no lead-in.
@@ -98,15 +116,20 @@ def without_lead_in(text: str, whole_list: bool = False) -> str:
     for _ in range(MAX_LEAD_INS):
         if not may_be_cut(text):
             break
+        start = text.lstrip()
+        bare = unmarked(start) if start[:1] in FIRST else start
+        if bare and len(bare) < len(start.rstrip()):
+            text = bare
+            continue
         item = without_marker(text, whole_list)
         if item is not text:
             text = item
             continue
-        start = text.lstrip()
         cut = CUT.match(start[:HEAD].replace("\u2019", "'"))
-        if cut is None:
+        rest = start[cut.end() :].lstrip() if cut else behind_question(text)
+        if rest is text:
             break
-        text = start[cut.end() :].lstrip()
+        text = rest
     return text
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 
+from engine.shearing.lead_ins_elsewhere import LABELS, POLITE_WORDS, THERE
 from engine.shearing.phrases import any_of
 
 NOUN = any_of("""
     captions? | descriptions? | summar(?:y|ies) | answers? | responses? | outputs? | results? |
     titles? | alt[- ]?texts? | sentences? | overview | breakdown | versions? | interpretations? |
-    analysis | attempts? | options? | suggestions? | ideas? | what (?:i|the image|is|you)
+    analysis | attempts? | options? | suggestions? | ideas? |
+    what (?:i|is|you|the (?:image|picture|photo))
 """)
 ADJECTIVE = any_of("""
     one | a | an | the | my | your | some | possible | short | brief | concise | detailed |
@@ -46,6 +48,19 @@ REASON = any_of("""
     upon (?:viewing|examining) | after (?:viewing|analy[sz]ing|examining)
 """)
 HERE = any_of("here(?:'s| is| are| you go| it is| we go)")
+BARE = any_of("""
+    sure(?: thing)? | certainly | of course | absolutely | okay | ok | alright | all right | yes |
+    no problem | got it | gladly | understood | (?:great|good) question | very well |
+    with pleasure | my pleasure | happy to help | you're welcome
+""")
+"""What is no caption by itself, whatever follows it."""
+COUNTED = (
+    r"(?:in|using) (?:(?:no more than|at most|under|about|exactly|just|only) )?"
+    r"(?:(?:a|one|two|three|\d+)(?: (?:single|short|few|simple|brief))?|a few|few) "
+    r"(?:sentence|phrase|word|line)s?"
+)
+"""What repeats the length that was asked for: "in one sentence"."""
+KIND = any_of("image | photo | picture | short | detailed | brief | full | long | alt")
 SUITABLE = any_of("possible | suitable | good | fitting | appropriate | potential | suggested")
 STARTS = (
     rf"{POLITE}\s*[!,.:;\u2014\u2013-]+(?!\w)",
@@ -55,10 +70,14 @@ STARTS = (
     rf"{REASON} (?:the|this|your|my) (?:(?:provided|given|attached|uploaded) )?{PICTURE}\b"
     r"[^.]{0,30}[,:]",
     rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) (?:{ADJECTIVE}[ -])*{NOUN}\b",
-    rf"{HERE}(?: one)?\s*[:!,.]",
+    rf"{HERE}(?: one)?\s*(?:[:!,.]|\Z)",
+    rf"{BARE}\W*\Z",
+    rf"{COUNTED}\s*[:,]",
+    rf"{POLITE_WORDS}\s*(?:[!,.:;\uff01\uff0c\u3002\uff1a]|\Z)",
+    rf"{THERE}[^.!?:\uff1a\n]{{0,60}}[:\uff1a]|{LABELS}\s*[:\uff1a]",
     rf"(?:the|this) {PICTURE} (?:can|could|may) be (?:described|captioned|summari[sz]ed) as\b",
     r"the following (?:caption|description)\b",
-    r"(?:(?:image|short|detailed) )*(?:caption|description)\s*[.\u2013\u2014-]\s",
+    rf"(?:{KIND} )*(?:caption|description|alt[- ]?text)\s*[.\u2013\u2014-]\s",
     rf"(?:{ADJECTIVE}[ -])*{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
     rf"(?:(?:of|for|to) (?:the|this|your|an) (?:(?:provided|given|attached|input) )?{PICTURE}\s*)?"
     r"(?:#?\d+\s*)?(?:is|are|would be|could be|might be|reads?|goes)?\s*(?:as follows\s*)?"
@@ -66,7 +85,8 @@ STARTS = (
     rf"(?:a|one|an) (?:short )?{SUITABLE} {NOUN}\b",
     rf"(?:my|the) (?:{ADJECTIVE}[ -])*(?:caption|description) "
     rf"(?:is|would be|could be|for (?:this|the) {PICTURE}\b)",
-    r"(?:a|image|text|ans|desc|label|content|subject|scene|english|"
+    r"a\s*[*_]*[:\uff1a]\s+(?![\"'\u2018\u201c])",
+    r"(?:image|text|ans|desc|label|content|subject|scene|english|"
     r"(?:caption|image|option|step|figure|fig\.) ?\d+)"
     r"\s*[*_]*[:\uff1a]\s",
 )
@@ -80,9 +100,14 @@ MARKERS = (
     r"#{1,6} \w",
     r"(?:\.{2,}|\u2026)\s*\w",
     r"[=-]+>\s",
-    r"\*\*[^*\n]{1,40}\*\*",
+    r"\*{2,3}(?=[^\s*])",
+    r"[*_][^\s*_][^*_\n]*[*_]\W*\Z",
+    r"[*_\s]{0,3}[\"\u201c\u201e\u00ab][^\"\u201c\u201d\u00bb\n]*(?:[\"\u201c\u201d\u00bb]\W*)?\Z",
+    r"`[^`\n]+`\W*\Z",
+    r"[*_\s]{0,3}'(?:[^'\n]|(?<=\w)'(?=\w))+'\W*\Z",
 )
-"""Patterns of markers of lists and headings, and of leading ellipses."""
+"""Patterns of markers of lists and headings, of leading ellipses, of texts that are in quotation
+marks as a whole, and of a quotation mark that nothing closes."""
 LEAD_IN = re.compile(rf"\s*(?:{'|'.join(MARKERS)}|[\"'\u201c*_#\s]*(?:{'|'.join(STARTS)}))")
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from engine.shearing.turns import behind_tokens
+
 NAMES = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis)"
 NAMED = rf"(?:(?:seed|mm):)?{NAMES}\s*(?:>|&gt;)"
 """The rest of a tag that HTML may have escaped, and in which a blank may stand."""
@@ -44,7 +46,7 @@ def answer_of(raw: str) -> str:
 
     Reasoning may lack its opening tag, which many templates put into the prompt, and its closing
     tag, if the cap on new tokens ended it. The answer then has no chat tokens, and ends before one
-    that follows on a word.
+    that follows on a word. A question that tokens mark as the user's is no part of it.
     """
     if not any([sign in raw for sign in SIGNS]):
         return raw
@@ -52,6 +54,7 @@ def answer_of(raw: str) -> str:
     if answer is not raw:
         answer = ANSWER_TAG.sub("", answer).strip()
     if TOKEN.search(answer) is not None:
+        answer = behind_tokens(answer)
         answer = next(filter(None, map(str.strip, TOKEN.split(answer))), "")
     if answer.lstrip().startswith("<answer>"):  # of a server that takes the reasoning away
         answer = ANSWER_TAG.sub("", answer).strip()

@@ -15,7 +15,9 @@ from functools import lru_cache
 import sentencex
 
 from engine.shearing.cut_lead_ins import without_lead_in
+from engine.shearing.marks import is_open, unmarked, without_open_mark
 from engine.shearing.reasoning import answer_of, is_reasoning
+from engine.shearing.turns import is_question
 
 STOP = re.compile(r"[.!?…。！？｡।॥۔؟։።]")
 """A mark that can end a sentence, in any script."""
@@ -73,9 +75,12 @@ def first_sentence(raw: str, finish: str, max_words: int | None) -> tuple[str, b
 
 def split_by_sentencex(raw: str, finish: str) -> tuple[str, bool]:
     """Return the first sentence, and whether it reached its end, for any raw caption."""
-    text = answer_parts(raw)[0].strip()
+    text = unmarked(answer_parts(raw)[0])
     first = split_first_sentence(text)
     ended = len(first) < len(text) or finish != "length" or SENTENCE_END.search(first) is not None
+    bare = without_open_mark(unmarked(first))
+    if bare != first:
+        first = split_first_sentence(bare)
     return " ".join(first.split()) if "\n" in first else first, ended
 
 
@@ -94,10 +99,12 @@ def first_sentence_complete(raw: str, opened: bool = False) -> bool:
     A whole word must follow the sentence, because that word decides whether the sentence ended.
     `opened` is True if a model's reasoning began before the text.
     """
-    if "." not in raw or is_reasoning(raw, opened):
+    if "." not in raw or is_reasoning(raw, opened) or is_question(raw):
         return False
     text, *rest = answer_parts(without_lead_in(answer_of(raw)))
-    text = text.strip()
+    if not rest and is_open(text):
+        return False
+    text = unmarked(text)
     following = text[len(split_first_sentence(text)) :].lstrip()
     return bool(rest) or " " in following
 
@@ -146,7 +153,7 @@ def all_sentences(raw: str) -> list[str]:
         end += len(piece)
         sentence = answer[start:end].strip()
         if end == len(answer) or "\n\n" in piece or not goes_on(sentence):
-            sentence = without_lead_in(sentence)
+            sentence = without_open_mark(without_lead_in(sentence))
             if WORD.search(sentence):
                 sentences.append(" ".join(sentence.split()))
             start = end

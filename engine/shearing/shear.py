@@ -17,13 +17,15 @@ from engine.shearing.cut_lead_ins import without_lead_in, without_marker
 from engine.shearing.reasoning import answer_of
 from engine.shearing.sentences import first_sentence
 
-VERSION = 6
+VERSION = 7
 """Raised when a text may be sheared otherwise than before, so that sheared files are made again. 2:
 reasoning and chat tokens are cut. 3: so are markers of a list. 4: mode "sentence" cuts lead-ins and
 leading ellipses, too, and "1. FC" is no marker of a list. 5: reasoning is cut that stands in the
 tags of Gemma 4, MedGemma, Cohere, Keye-VL and others, and so are headings such as "## Caption". 6:
 tags of reasoning may have a blank in them, may be written as HTML (`&lt;think&gt;`), or as tokens
-(`<|thinking|>`)."""
+(`<|thinking|>`). 7: a question that tokens of a chat mark as the user's is cut. Mode "sentence"
+cuts one that labels mark, too, quotation marks and signs of Markdown around a whole caption, and
+more lead-ins, also in other languages; "Okay, let me see" stays, since it is found as a leak."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.quality.defects import Defect, DefectFinder
+from engine.quality.defects import Defect, DefectFinder, is_placeholder
 from engine.quality.words import words_of
 from tests.engine.quality import caption_cases as cases
 
@@ -77,10 +77,73 @@ def test_other_defects(text: str, finish: str, defect: Defect) -> None:
         ("The", True),
         ("A", True),
         ("A DOG ON THE", True),
+        ("the lake we swam to", False),
+        ("It is hard to say how big the boat is", False),
+        ("A kite and things like that", False),
+        ("a fence with a gate in between", False),
+        ("Lexus IS", False),
+        ("a man who walks to", False),
+        ("a man walks to", True),
+        ("A boat is", True),
     ],
 )
 def test_a_text_breaks_off_with_a_word_that_is_no_name(text: str, is_cut: bool) -> None:
     assert bool(defects_of(text) & Defect.TRUNCATED) == is_cut
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a cat !!!!!!!!!!!!",
+        "a cat ? ? ? ? ? ? ? ?",
+        "a cat ............ on a mat",
+        "a cat \N{EM DASH}" + "\N{EM DASH}" * 9,
+        "a cat \U0001f431" + "\U0001f431" * 8,
+        "a cat \U0001f44d\U0001f3fd" + "\U0001f44d\U0001f3fd" * 8,
+        "hearts " + "\u2764\ufe0f" * 8,
+        "a cat?!" + "?!" * 8,
+    ],
+)
+def test_a_sign_that_is_written_again_and_again_is_a_loop(text: str) -> None:
+    assert defects_of(text) & Defect.LOOP
+
+
+@pytest.mark.parametrize(
+    "text", ["N/A", "n.a.", "None", "[null]", "Untitled", "unknown.", "Not available", "<none>"]
+)
+def test_a_placeholder_is_no_caption(text: str) -> None:
+    assert defects_of(text) & Defect.EMPTY
+
+
+@pytest.mark.parametrize("text", ["none of them", "Unknown soldier", "null island", "an untitled"])
+def test_a_caption_with_the_word_of_a_placeholder_is_one(text: str) -> None:
+    assert not defects_of(text) & Defect.EMPTY
+
+
+def test_a_count_is_no_loop() -> None:
+    """Numbers and letters in order may be what the image shows."""
+    assert not defects_of("1, 2, 3, 4, 5, 6, 7, 8, 9, 10") & Defect.LOOP
+    assert defects_of("red red red red red") & Defect.LOOP
+
+
+@pytest.mark.parametrize(
+    ("raw", "sheared", "left"),
+    [
+        ("Absolutely. A cat sleeps", "Absolutely", Defect.LEAD_IN),
+        ("Well. A cat sleeps", "Well", Defect.LEAD_IN),
+        ("Description. A cat sleeps", "Description", Defect.LEAD_IN),
+        ("1. A cat sleeps", "1", Defect.LEAD_IN),
+        ("1. A cat sleeps", "A cat sleeps", Defect(0)),
+        ('"A cat sleeps."', '"A cat sleeps', Defect.LEAD_IN),
+        ('"A cat sleeps."', "A cat sleeps.", Defect(0)),
+        ("Sure! A cat sleeps", "A cat sleeps", Defect(0)),
+        ("A cat.</s>", "A cat.", Defect(0)),
+    ],
+)
+def test_what_shearing_leaves_of_a_lead_in(raw: str, sheared: str, left: Defect) -> None:
+    finder, words = DefectFinder("en"), words_of(sheared)
+    found = finder.find(raw, "stop", sheared, words, frozenset(words))
+    assert Defect(found & ~finder.cut_by_shearing(found, sheared)) == left
 
 
 def test_a_prompt_is_a_leak_in_its_models_captions_alone() -> None:
@@ -97,6 +160,9 @@ def test_a_prompt_is_a_leak_in_its_models_captions_alone() -> None:
         ("fr", "Un chien court dans l'herbe", "A dog is running in the grass"),
         ("zh", "一只狗在草地上", "A dog is running in the grass"),
         ("ja", "芝生の上の犬", "A dog is running in the grass"),
+        ("fi", "Koira juoksee ja sen vieressä on pallo", "A dog is running in the grass"),
+        ("cs", "Pes běží po trávě a je na ní míč", "A dog is running in the grass"),
+        ("hu", "Egy kutya fut a fűben és nem áll meg", "A dog is running in the grass"),
         ("ru", "Собака бежит по траве рядом с BMW", "A dog is running in the grass"),
     ],
 )
@@ -109,11 +175,25 @@ def test_another_language_may_be_asked_for(language: str, right: str, wrong: str
 def test_any_text_has_some_defects_or_none(text: str) -> None:
     for language in ("en", "zh"):
         found = defects_of(text, language)
-        assert bool(found & Defect.EMPTY) == (not words_of(text))
+        assert bool(found & Defect.EMPTY) == (not words_of(text) or is_placeholder(words_of(text)))
 
 
 LONG = (
     *"<[{(\"'\u201c!.:-#*`\n a\u4e00",
+    *(
+        "user: ",
+        "[1, ",
+        "(1 ",
+        "<a1",
+        "! ",
+        "?!a",
+        "Hi, ",
+        "\u00c3",
+        "a! a-",
+        "de la ",
+        "A de ",
+        "**a",
+    ),
     *("![", "](", "no  ", "<a ", "['a' ", "{'a", ". \n", "a\n", "a the the b ", "an a ", "&#1"),
 )
 """Parts of texts on which a pattern could take a time that grows with the square of the length."""

@@ -135,15 +135,19 @@ BOUNDS = st.builds(ScoreBound, st.from_regex(MODEL_NAME, fullmatch=True), NUMBER
 @st.composite
 def filters(draw: st.DrawFn) -> QualityFilter:
     choose = draw(st.booleans())
+    by = draw(st.none() | st.sampled_from(["random", "it's"])) if choose else None
+    scored = by != "random"  # nothing is chosen by a score then
     return QualityFilter(
         without=tuple(draw(st.lists(st.sampled_from(HEALTH_NAMES), unique=True))),
         min_score=tuple(draw(st.lists(BOUNDS, max_size=2))),
-        best=draw(st.integers(1, 9)) if choose else None,
+        best=draw(st.integers(1, 9)) if choose and scored else None,
         min_agree=draw(st.none() | st.floats(0.01, 1)),
         drop_contradicted=draw(st.booleans()),
-        original_min_score=draw(st.none() | BOUNDS.filter(lambda each: each.scorer != "score")),
-        keep_share=draw(st.none() | st.floats(0.01, 1)),
-        by=draw(st.none() | st.sampled_from(["random", "it's"])) if choose else None,
+        original_min_score=draw(st.none() | BOUNDS.filter(lambda each: each.scorer != "score"))
+        if scored
+        else None,
+        keep_share=draw(st.floats(0.01, 1) if by else st.none() | st.floats(0.01, 1)),
+        by=by,
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.quality import loops
 from engine.quality.defects import CUT_SIGNS, CUT_WORDS, breaks_off, ends_in_name
 from engine.quality.facts import DIGITS, NAME
+from engine.quality.words import words_of
 
 FEW_WORDS = st.lists(st.sampled_from("a a a the dog red cat 1 2 two very".split()), max_size=30)  # noqa: SIM905
 TURNS = st.tuples(FEW_WORDS, FEW_WORDS, st.integers(1, 4), FEW_WORDS).map(
@@ -95,6 +96,18 @@ def test_a_loop_within_a_word_is_what_the_pattern_finds(unit: str, times: int, e
     found = loops.WORD_LOOP.search(word)
     expected = len(word) >= loops.LONG_MEAN and found is not None and len(found[0]) >= 8
     assert loops.is_loop(word, [word], frozenset([word])) == expected
+
+
+@settings(max_examples=50)
+@given(st.text(alphabet="ab !?.,-_\n", max_size=30))
+@example("!" * 8)
+@example("a" + "!" * 8 + "b")
+@example("a.b." + "? " * 8 + "c")
+def test_a_sign_that_is_repeated_is_found_with_words_around_it(text: str) -> None:
+    words = words_of(text)
+    if loops.MARK_LOOP.search(text) is not None:
+        assert loops.may_hold_marks(len(text), sum(map(len, words)), len(words))
+        assert loops.is_loop(text, words, frozenset(words))
 
 
 @settings(max_examples=50)

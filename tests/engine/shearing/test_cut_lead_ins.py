@@ -18,6 +18,23 @@ LEAD_INS = (
     "Sure! Here is a caption:\n\n",
     "Certainly! ",
     "Of course. ",
+    "Yes. ",
+    "Great. ",
+    "Here you go. ",
+    "In one sentence: ",
+    "In 20 words, ",
+    "Photo caption - ",
+    "Description. ",
+    "Claro, aquí tienes una descripción: ",
+    "Natürlich! Hier ist eine Beschreibung des Bildes: ",
+    "Bien sûr ! Voici une légende : ",
+    "Certo! Ecco la descrizione: ",
+    "Claro! Aqui está uma legenda: ",
+    "当然！以下是图片描述：",
+    "USER: What is it? Be brief. ASSISTANT: ",
+    "Human: Describe it.\nAssistant: ",
+    "system\nYou are a helpful assistant.\nuser\nWhat is it?\nassistant\n",
+    "Question: What is it? Answer: ",
     "Okay, here's the caption: ",
     "Here’s a short description of the image: ",
     "I'd be happy to help! Here is the caption you asked for: ",
@@ -81,6 +98,16 @@ NO_LEAD_INS = (
     "Thanks Obama: a poster",
     "Yes, we can: a banner",
     "Title page of a book: two angels",
+    "Okay, let me look at the image",
+    "Got it, let's write a caption: a dog",
+    "A: 'Hello' in a comic balloon",
+    "Human: a portrait exhibition",
+    "Photo of a dog - a poodle",
+    "Caption-writing contest",
+    "In one hand, a glass",
+    '"Exit" and "Entrance" signs',
+    "'Tis the season",
+    "Hier ist ein Hund",
     "Image Description\n\nA dog",
     "Here is the dog",
     "This is a photo of a dog: it runs",
@@ -126,6 +153,16 @@ def test_a_caption_is_not_cut(text: str) -> None:
         ("<think>Hm.</think>Sure! A dog runs. It barks.", "A dog runs."),
         ("<think>Sure! A dog", ""),
         ("... and a dog runs. It", "and a dog runs."),
+        ("**A dog runs**", "A dog runs"),
+        ('**"A dog runs."**', "A dog runs."),
+        ('"A dog runs. It barks."', "A dog runs."),
+        ('"A dog runs on the', "A dog runs on the"),
+        ("'A dog's ball'", "A dog's ball"),
+        ('Caption: "A dog runs."', "A dog runs."),
+        ('"Caption: A dog runs."', "A dog runs."),
+        ("Here is a caption:\n\n**A dog runs.**\n\nI hope this helps!", "A dog runs."),
+        ('"Stop" sign by a road', '"Stop" sign by a road'),
+        ("USER: What is it? ASSISTANT:", "USER: What is it?"),
     ],
 )
 def test_what_is_left_of_a_text(raw: str, text: str) -> None:
@@ -136,6 +173,7 @@ def test_what_is_left_of_a_text(raw: str, text: str) -> None:
 def test_mode_paper_cuts_as_upstream_does(family: str) -> None:
     assert shear("Sure! A dog runs. It", family, Shearing()).text == "Sure! A dog runs"
     assert shear("- A dog runs. It", family, Shearing()).text == "- A dog runs"
+    assert shear('"A dog runs."', family, Shearing()).text == '"A dog runs'
 
 
 def test_generation_goes_on_behind_a_lead_in() -> None:
@@ -144,8 +182,25 @@ def test_generation_goes_on_behind_a_lead_in() -> None:
     assert complete[0] == "Of course. I'll describe the image. Here is a caption: A dog runs. It b"
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '"A dog runs. It barks." This is a caption. It is short.',
+        "**A dog runs. It barks.** This is a caption. It is short.",
+        "'A dog runs. It barks.'\n\nThis is a caption. It is short.",
+        "USER: What is it. Be brief. ASSISTANT: A dog runs. It barks. It is short.",
+        "[INST] What is it. Be brief. [/INST] A dog runs. It barks. It is short.",
+    ],
+)
+def test_generation_goes_on_until_a_mark_is_closed_and_a_question_is_over(raw: str) -> None:
+    complete = [raw[:end] for end in range(len(raw) + 1) if first_sentence_complete(raw[:end])]
+    assert "A dog runs. It b" in complete[0]
+    assert shear(complete[0], "hf", SENTENCE).text == shear(raw, "hf", SENTENCE).text
+
+
 def test_a_text_that_is_all_lead_ins_takes_no_time() -> None:
-    for piece in ("Okay, ", "- ", "1. a\n", " ", "\n", "*", '"', "a, ", "Here is a ", ": "):
+    for piece in ("Okay, ", "- ", "1. a\n", " ", "\n", "*", '"', "a, ", "Here is a ", ": ", "##",
+                  "USER: ", "'", "**", '"a', "In 1 "):  # fmt: skip
         without_lead_in(piece * 100_000)
 
 

@@ -75,6 +75,18 @@ ANSWERS = (
     ("A dog runs<|eot_id|><|start_header_id|>user<|end_header_id|>", "A dog runs"),
     ("<start_of_turn>model\nA dog runs<end_of_turn>", "A dog runs"),
     ("[/INST] A dog runs", "A dog runs"),
+    # A question before the answer.
+    ("[INST] What is it? [/INST] A dog runs", "A dog runs"),
+    ("<s>[INST] <<SYS>> Be brief. <</SYS>> What? [/INST] A dog runs</s>", "A dog runs"),
+    ("[INST] What? [/INST] A dog runs [INST] And? [/INST] A cat", "A dog runs"),
+    ("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat?<|im_end|>\n"
+     "<|im_start|>assistant\nA dog runs<|im_end|>", "A dog runs"),
+    ("<|start_header_id|>user<|end_header_id|>\n\nWhat?<|eot_id|>"
+     "<|start_header_id|>assistant<|end_header_id|>\n\nA dog runs<|eot_id|>", "A dog runs"),
+    ("<start_of_turn>user\nWhat?<end_of_turn>\n<start_of_turn>model\nA dog runs", "A dog runs"),
+    ("<|user|>\nWhat?<|end|>\n<|assistant|>\nA dog runs<|end|>", "A dog runs"),
+    ("[INST] A dog runs [/INST]", "A dog runs"),
+    ("A dog runs [INST] And? [/INST]", "A dog runs"),
     ("<\uff5cend\u2581of\u2581sentence\uff5c>A dog runs", "A dog runs"),
     ("<|im_end|>", ""),
     # Nothing to cut.

@@ -107,7 +107,7 @@ RAWS = {
     1: "A dog on the",
     2: "I'm sorry, I cannot see it.",
     3: "Describe the picture: a cat. Yes",
-    4: ". nothing",
+    4: ". so on",
     5: "A cat sits. Purr",
     6: "A cat sits. Meow",
 }
@@ -207,6 +207,9 @@ def test_a_sentence_is_complete_only_when_nothing_can_change_it() -> None:
             "A dog\nruns. It\n is wet.\n\nBehind it a cat.",
             ["A dog runs.", "It is wet.", "Behind it a cat."],
         ),
+        ("**A dog runs. It barks.** It is wet.", ["A dog runs.", "It barks.", "It is wet."]),
+        ('"A dog runs. It barks."', ["A dog runs.", "It barks."]),
+        ("USER: What is it? ASSISTANT: A dog. It runs.", ["A dog.", "It runs."]),
         ("<s> Assistant: A dog. It runs.### Human: no", ["A dog.", "It runs."]),
         (
             "\u732b\u304c\u3044\u308b\u3002\u72ac\u3082\u3044\u308b\u3002",

@@ -28,10 +28,10 @@ from engine.project.health_file import (
 from engine.project.layout import Project
 from engine.project.log_rows import digest
 from engine.project.shard_file import parse_shard, shard_damage
+from engine.quality.batch_finder import Caption
 from engine.quality.defects import DefectFinder
 from engine.quality.facts import OriginalFacts
 from engine.quality.near_duplicates import SAMPLE
-from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth
 from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from engine.quality.screening import Caption
+from engine.quality.batch_finder import Caption
 from engine.quality.vocabulary import ROW, Vocabulary, WordColumns, WordTable, are_in
 from engine.quality.words import NUMBER_WORDS
 

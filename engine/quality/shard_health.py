@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.quality.batch_finder import BatchFinder, Caption
 from engine.quality.defects import EMPTY, LEAD_IN, LEAK, DefectFinder
 from engine.quality.facts import FactSums, OriginalFacts
-from engine.quality.screening import Caption, Screen
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.vocabulary import Vocabulary
 
@@ -107,11 +107,11 @@ class ShardHealth(msgspec.Struct):
 
         A later caption of a record cannot replace it: then the shard is counted anew.
         """
-        screen = Screen(finder, vocabulary)
+        batch_finder = BatchFinder(finder, vocabulary)
         for start in range(0, len(captions), BATCH):
             batch = captions[start : start + BATCH]
             columns = vocabulary.columns_of([caption.sheared for caption in batch])
-            for caption, defects in zip(batch, screen.find(batch, columns), strict=True):
+            for caption, defects in zip(batch, batch_finder.find(batch, columns), strict=True):
                 self.add_defects(finder, caption, defects)
             if self.sample is not None:
                 self.facts.add_captions(batch, columns, originals)

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.operations.quality import measure_quality
+from engine.quality.batch_finder import Caption
 from engine.quality.defects import BEYOND_CLIP, EVERY_DEFECT, DefectFinder
 from engine.quality.facts import OriginalFacts
 from engine.quality.near_duplicates import find_near_duplicates
-from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth
 from engine.quality.style import style_of
 from engine.quality.vocabulary import Vocabulary

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.quality.batch_finder import Caption
 from engine.quality.defects import DEFECT_NAMES, DefectFinder
 from engine.quality.near_duplicates import find_near_duplicates
-from engine.quality.screening import Caption
 from engine.quality.shard_health import NO_TEXT, ShardHealth
 from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer

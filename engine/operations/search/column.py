@@ -18,8 +18,8 @@ from engine.project.log_search import SearchedText, find_text
 from engine.project.sheared_file import read_sheared, shear_texts, sheared_path
 from engine.project.task_health import HealthJob, HealthLog, counted_health
 from engine.protocol.caption_row import ErrorRow
+from engine.quality.batch_finder import BatchFinder, Caption
 from engine.quality.defects import OF_THE_RAW_TEXT, DefectFinder
-from engine.quality.screening import Caption, Screen
 from engine.quality.shard_health import NO_TEXT, Hashes, ShardHealth, count_words, text_hash
 from engine.quality.vocabulary import Vocabulary
 from engine.quality.words import words_of
@@ -115,7 +115,7 @@ class Column:
         ]
         vocabulary = Vocabulary()
         columns = vocabulary.columns_of([caption.sheared for caption in captions])
-        found = Screen(finder, vocabulary).find(captions, columns)
+        found = BatchFinder(finder, vocabulary).find(captions, columns)
         return self.mask_of(n.i for n, defects in zip(captions, found, strict=True) if defects)
 
     def hashes(self) -> Hashes:

@@ -19,7 +19,7 @@ from engine.operations.quality import measure_quality
 from engine.project.log_rows import digest
 from engine.project.task_health import sampled_shards
 from engine.protocol.caption_row import CaptionRow, Row, row_fields
-from engine.quality.screening import Caption, Screen
+from engine.quality.batch_finder import BatchFinder, Caption
 from engine.quality.vocabulary import WordColumns
 from engine.shearing.shear import Shearing
 from engine.utils import jsonlines
@@ -195,13 +195,13 @@ def test_scores_near_zero_are_shown() -> None:
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The raw captions that are looked at, in their order."""
     texts: list[str] = []
-    find = Screen.find
+    find = BatchFinder.find
 
-    def listed(self: Screen, captions: Sequence[Caption], columns: WordColumns) -> list[int]:
+    def listed(self: BatchFinder, captions: Sequence[Caption], columns: WordColumns) -> list[int]:
         texts.extend(caption.raw for caption in captions)
         return find(self, captions, columns)
 
-    monkeypatch.setattr(Screen, "find", listed)
+    monkeypatch.setattr(BatchFinder, "find", listed)
     return texts
 
 

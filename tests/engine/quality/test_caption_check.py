@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.quality.batch_finder import Caption
 from engine.quality.caption_check import CaptionCheck, SeriesCheck, names_of
 from engine.quality.defects import DefectFinder
-from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth, left_by_shearing
 from engine.quality.vocabulary import Vocabulary
 from engine.shearing.shear import Shearing, make_shearer

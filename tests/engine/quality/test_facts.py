@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.quality.batch_finder import Caption
 from engine.quality.facts import FactSums, OriginalFacts
-from engine.quality.screening import Caption
 from engine.quality.vocabulary import Vocabulary
 from engine.quality.words import words_of
 

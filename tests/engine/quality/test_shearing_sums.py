@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from engine.quality.batch_finder import Caption
 from engine.quality.defects import DefectFinder
-from engine.quality.screening import Caption
 from engine.quality.shard_health import ShardHealth
 from engine.quality.shearing_sums import ShearingSums, count_sentences
 from engine.quality.vocabulary import Vocabulary

@@ -1,7 +1,7 @@
-"""Which defects captions may have, told for many at once.
+"""Finding the defects of many captions at once.
 
-`DefectFinder` says which of them a caption has. It takes ten times as long, and is asked only for
-what is not ruled out here.
+Numpy tells which defects each of them may have. `DefectFinder`, which takes ten times as long, then
+looks for those alone.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Caption(NamedTuple):
     sheared: str
 
 
-class Screen:
-    """Tells which defects captions of one model may have, by the words of a vocabulary."""
+class BatchFinder:
+    """Finds the defects of captions of one model, by the words of a vocabulary."""
 
     def __init__(self, finder: DefectFinder, vocabulary: Vocabulary) -> None:
         self.finder = finder

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.quality.batch_finder import BatchFinder, Caption
 from engine.quality.defects import DefectFinder
 from engine.quality.leaks import START
 from engine.quality.openings import PATTERNS, first_words, may_begin_with
-from engine.quality.screening import Caption, Screen
 from engine.quality.vocabulary import Vocabulary
 from engine.quality.words import head_of, words_of
 from engine.shearing.lead_ins import LEAD_IN
@@ -52,7 +52,7 @@ def captions_of(raws: list[str], shearing: Shearing | None = None) -> list[Capti
 def assert_nothing_is_ruled_out(captions: list[Caption], language: str) -> None:
     finder, vocabulary = DefectFinder(language, [PROMPT]), Vocabulary()
     columns = vocabulary.columns_of([caption.sheared for caption in captions])
-    found = Screen(finder, vocabulary).find(captions, columns)
+    found = BatchFinder(finder, vocabulary).find(captions, columns)
     for (_, raw, finish, sheared), defects in zip(captions, found, strict=True):
         words = words_of(sheared)
         assert finder.find(raw, finish, sheared, words, frozenset(words)) == defects, raw

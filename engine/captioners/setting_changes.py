@@ -304,10 +304,9 @@ def parse_value(key: str, text: str) -> Any:
     parse = PARSERS[key]
     try:
         return parse(text)
-    except BadInput as error:
-        raise BadInput(f"{key}: {error}") from None
-    except (ValueError, KeyError):
-        raise BadInput(f"{key} must be {describe(parse)}, not {text!r}") from None
+    except (ValueError, KeyError, BadInput) as error:
+        why = f": {error}" if isinstance(error, BadInput) else ""
+        raise BadInput(f"{key} must be {describe(parse)}, not {text!r}{why}") from None
 
 
 def setting_text(value: Any) -> str:

@@ -82,7 +82,7 @@ def test_limits(limits: str, pilot: Figures, name: str, limit: Limit) -> None:
 def test_limits_that_make_no_sense(text: str) -> None:
     with pytest.raises(BadInput):
         parse_limits(text)
-    with pytest.raises(BadInput, match=r"^limits: "):
+    with pytest.raises(BadInput, match="limits must be shares of bad captions"):
         apply_changes(Settings(), {"limits": text})
 
 

@@ -117,12 +117,12 @@ def test_a_webhook_gets_the_notice_once_whatever_it_answers(
         "404": "HTTP 404",
         "500": "HTTP 500",
         "302": "HTTP 302",
-        "hang": "did not answer within 0 s",
+        "hang": "did not answer within 5 s",
     }.items():
         bodies.clear()
         with pytest.raises(CallFailed, match=reason) as failed:
-            call(Hook(name="chat", webhook=f"{address}/{path}"), MESSAGE, seconds=0.4)
-        assert len(bodies) == 1, path
+            call(Hook(name="chat", webhook=f"{address}/{path}"), MESSAGE, seconds=5)
+        wait_for(lambda: len(bodies) == 1)
         assert "127.0.0.1" not in str(failed.value)  # the address may hold a secret
 
 

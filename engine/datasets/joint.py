@@ -12,7 +12,6 @@ from torch.utils.data import Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from engine.datasets.argument_names import naming_arguments
-from engine.datasets.exports.filter_checks import check_parts
 from engine.datasets.exports.shard_captions import CaptionFilter
 from engine.datasets.joint_draw import DrawMode, DrawRule
 from engine.datasets.joint_rows import read_rows
@@ -119,7 +118,6 @@ class JointCaptions(Dataset[Any]):
                 by=by,
                 share_seed=share_seed,
             )
-            check_parts(quality)
         self.rows = read_rows([Path(source) for source in sources], caption_filter, quality)
         self.rule.refuse_unknown(self.rows.names)
         self.image_root = None if image_root is None else Path(image_root)

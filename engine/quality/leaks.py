@@ -164,10 +164,11 @@ SIGNS = re.compile(
     r"\u00c2\u00c3\u00d0\u00d1\u00e2\u3010\ufffd]"
 )
 """A sign without which no mark and no label stands in a text."""
-SIGN_BYTES = np.isin(np.arange(256), list(b"<>[](){}#`\\:\n=&*_")) | (np.arange(256) >= 128)
+ASCII_SIGNS = b"<>[](){}#`\\:\n=&*_"
+SIGN_BYTES = np.isin(np.arange(256), list(ASCII_SIGNS)) | (np.arange(256) >= 128)
 """True for the bytes of UTF-8 that may be of such a sign; those outside of ASCII are not told
 apart."""
-NO_SIGNS = bytes(set(range(128)) - set(b"<>[](){}#`\\:\n=&*_"))
+NO_SIGNS = bytes(set(range(128)) - set(ASCII_SIGNS))
 """The characters of ASCII that are no such sign."""
 MIN_PROMPT = 8
 """Characters; a shorter prompt is not searched, because it may stand in a caption by chance."""

@@ -99,6 +99,17 @@ class QualityFilter:
             raise BadInput(
                 "--by names the scorer of --best, --keep-share or score<X: give one of these, too"
             )
+        if self.share_seed and self.keep_share is None:
+            raise BadInput("--share-seed is that of --keep-share: give --keep-share S, too")
+        original = self.original_min_score
+        unnamed = original is not None and original.scorer is None
+        if self.by == RANDOM and (self.best is not None or unnamed):
+            chosen = "--best" if self.best is not None else "score<X"
+            raise BadInput(
+                f"{chosen} chooses by a score, and {RANDOM!r} is no scorer: leave --by out, or"
+                " write --by NAME with the name of a scorer (only --keep-share S can draw with"
+                f" --by {RANDOM})"
+            )
 
     @classmethod
     def parse(

@@ -33,10 +33,6 @@ def is_refusal(text: str, words: Sequence[str], distinct: frozenset[str]) -> boo
 
     `words` are those of the text (`words_of`), `distinct` the same as a set.
     """
-    if ANY_CUE.isdisjoint(distinct) and (
-        len(distinct) > FEW_WORDS or WEAK_CUES.isdisjoint(distinct)
-    ):
-        return False
     if has_cue(distinct) and refuses_in_english(text):
         return True
     return (

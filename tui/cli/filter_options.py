@@ -86,7 +86,6 @@ def filter_options(command: Any) -> Any:
         share_seed: int,
         **others: Any,
     ) -> Any:
-        from engine.datasets.exports.filter_checks import check_parts
         from engine.quality.quality_filter import QualityFilter
 
         if not all(map(str.strip, without)):
@@ -102,7 +101,6 @@ def filter_options(command: Any) -> Any:
             by=by,
             share_seed=share_seed,
         )
-        check_parts(quality)
         return command(*args, quality=quality, **others)
 
     for option in reversed(OPTIONS):

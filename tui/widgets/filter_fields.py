@@ -57,7 +57,6 @@ class FilterFields(Vertical):
 
     def quality(self) -> QualityFilter:
         """Return the filter of all fields. Raises `BadInput`."""
-        from engine.datasets.exports.filter_checks import check_parts
         from engine.quality.quality_filter import QualityFilter
 
         best, seed = self.typed("best"), self.typed("share-seed")
@@ -76,7 +75,6 @@ class FilterFields(Vertical):
             language=str(self.query_one("#language", Select).value),
             share_seed=int(seed or 0),
         )
-        check_parts(quality)
         return quality.for_project(self.scorers, self.models)
 
     def typed(self, id: str) -> str:

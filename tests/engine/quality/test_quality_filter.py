@@ -71,6 +71,12 @@ def test_what_people_write(written: dict[str, Any], meant: QualityFilter) -> Non
         ({"keep_share": float("nan")}, "--keep-share must be a share above 0, up to 1, not nan"),
         ({"keep_share": 0.5, "share_seed": -1}, "--share-seed is a number from 0"),
         ({"by": "clip"}, "--by names the scorer of .* give one of these, too"),
+        ({"best": 1, "by": "random"}, "--best chooses by a score, and 'random' is no scorer"),
+        (
+            {"drop_original_when": "score<0", "by": "random"},
+            "score<X chooses by a score, and 'random' is no scorer",
+        ),
+        ({"share_seed": 4}, "--share-seed is that of --keep-share"),
     ],
 )
 def test_what_makes_no_sense(written: dict[str, Any], answer: str) -> None:
@@ -107,7 +113,6 @@ def test_what_a_project_can_tell(
     [
         (ONE_BY_SCORE, [], 2, "choose by a score: the project has none; 'add-model .*score:FOLDER"),
         (ONE_BY_SCORE, ["a", "b"], 2, "name the scorer with --by: the project has a, b"),
-        (QualityFilter(best=1, by="random"), ["a"], 2, "choose by a score: the project has a"),
         (QualityFilter(best=1, by="c"), ["a"], 2, "there is no scorer 'c': the project has a"),
         (QualityFilter(min_score=(CLIP,)), [], 2, "there is no scorer 'clip': the project has no"),
         (QualityFilter(original_min_score=CLIP), ["a"], 2, "there is no scorer 'clip'"),

@@ -39,7 +39,7 @@ def map_on_all_cores(
 
     `work` must be a function of a module. Fewer than `min_jobs` (default: `MIN_JOBS`) jobs are done
     in this process. `on_wait` is called again and again while results of other processes are waited
-    for.
+    for, and once more when each has come, so that it sees all that was done for the last one.
     """
     min_jobs = MIN_JOBS if min_jobs is None else min_jobs
     stream = iter(jobs)
@@ -72,6 +72,7 @@ def map_on_all_cores(
 def wait_for_result(future: Future[ResultT], on_wait: Callable[[], None]) -> ResultT:
     while not wait((future,), WAIT_SECONDS).done:
         on_wait()
+    on_wait()
     return future.result()
 
 

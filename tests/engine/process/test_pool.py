@@ -70,3 +70,12 @@ def test_a_job_is_taken_only_when_its_result_is_wanted(monkeypatch: pytest.Monke
     results = map_on_all_cores(str, jobs(), 1)
     assert [next(results), next(results)] == ["0", "1"]
     assert taken == [0, 1]
+
+
+def test_on_wait_is_called_when_a_result_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress in other processes is seen to its end, however soon they end."""
+    monkeypatch.setattr(pool, "usable_cores", lambda: 2)
+    monkeypatch.setattr(pool, "WAIT_SECONDS", TIMEOUT_SECONDS)
+    calls: list[str] = []
+    results = map_on_all_cores(abs, [-1, -2, -3], 1, lambda: calls.append("called"))
+    assert [(result, len(calls)) for result in results] == [(1, 1), (2, 2), (3, 3)]
